@@ -1,0 +1,74 @@
+"""The one clock. Nothing else in this package may ask what time it is.
+
+Law: windows, token and key expiry, asset expiry and `generated_at` all read this object, so moving it
+moves them together. It runs with the wall clock until somebody freezes or advances it.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+
+class ClockError(ValueError):
+    """The clock was asked to go where it does not go."""
+
+
+class Clock:
+    """Seconds since 1970 in UTC, offset from the wall clock or frozen.
+
+    It goes forward only, unless `force` is given: a window that has been left is forgotten.
+    """
+
+    __slots__ = ("_frozen_at", "_offset")
+
+    def __init__(self, frozen_at: float | None = None) -> None:
+        self._offset = 0.0
+        self._frozen_at = frozen_at
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        if self._frozen_at is not None:
+            return self._frozen_at
+        return time.time() + self._offset
+
+    @property
+    def frozen(self) -> bool:
+        return self._frozen_at is not None
+
+    def freeze(self) -> None:
+        """Stand still at the present moment."""
+        self._frozen_at = self.now()
+
+    def resume(self) -> None:
+        """Run again from where the clock stands."""
+        if self._frozen_at is not None:
+            self._offset = self._frozen_at - time.time()
+            self._frozen_at = None
+
+    def advance(self, seconds: float) -> None:
+        """Move forward by some seconds; a frozen clock stays frozen at the new moment."""
+        if seconds < 0:
+            raise ClockError("the clock only goes forward: seconds must not be negative")
+        self._move_to(self.now() + seconds)
+
+    def set(self, moment: float, *, force: bool = False) -> None:
+        """Move to a moment (seconds since the epoch). Backwards only with `force`."""
+        if moment < self.now() and not force:
+            raise ClockError("the clock only goes forward: the moment lies in its past")
+        self._move_to(moment)
+
+    def _move_to(self, moment: float) -> None:
+        try:
+            datetime.fromtimestamp(moment, UTC)
+        except (OverflowError, ValueError, OSError) as error:
+            raise ClockError("the moment lies outside the calendar") from error
+        if self._frozen_at is not None:
+            self._frozen_at = moment
+        else:
+            self._offset = moment - time.time()
+
+
+def iso(moment: float) -> str:
+    """A moment as `2026-06-13T12:00:00Z`, whole seconds."""
+    return datetime.fromtimestamp(int(moment), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,1 @@
+"""Windows, store and ledger of the four metrics."""

@@ -1,0 +1,69 @@
+"""The one ledger that refuses, charges and reports.
+
+Law: enforcement and `/usage` read the same counts, kept by (identity, metric, window).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil
+
+from mockserver.clock import Clock
+from mockserver.quota.store import MemoryStore
+from mockserver.quota.windows import CurrentWindows, Window, WindowKind
+from spec.loader import Metric
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """The outcome of one attempt to spend a unit. `before` and `after` are units used in the window."""
+
+    identity: str
+    metric: str
+    window: Window
+    granted: bool
+    limit: int | None
+    before: int
+
+    @property
+    def after(self) -> int:
+        return self.before + self.granted
+
+
+class Ledger:
+    """Spends, gives back and reports units in the windows of the clock."""
+
+    def __init__(self, clock: Clock, metrics: Mapping[str, Metric], store: MemoryStore) -> None:
+        self._clock = clock
+        self._windows = CurrentWindows(clock)
+        self._kinds: dict[str, WindowKind] = {name: metric.window for name, metric in metrics.items()}
+        self.store = store
+
+    def window(self, metric: str) -> Window:
+        """The window in which a metric counts now."""
+        return self._windows.current(self._kinds[metric])
+
+    async def spend(self, identity: str, metric: str, limit: int | None) -> Charge:
+        """Charge one unit, or say that the limit (None: unlimited) is reached; one atomic step."""
+        window = self.window(metric)
+        granted, before = await self.store.spend(identity, metric, window.key, limit)
+        return Charge(identity, metric, window, granted, limit, before)
+
+    async def refund(self, charge: Charge) -> None:
+        """Undo a granted charge, for a call that failed through no fault of the caller."""
+        if charge.granted:
+            await self.store.give_back(charge.identity, charge.metric, charge.window.key)
+
+    async def usage(self, identity: str) -> dict[str, int]:
+        """The units used of every metric in its present window, in the order of the spec."""
+        windows = {metric: self.window(metric).key for metric in self._kinds}
+        return dict(zip(windows, await self.store.used(identity, windows), strict=True))
+
+    async def set_used(self, identity: str, metric: str, used: int) -> None:
+        """Set what an identity has used of a metric in the present window."""
+        await self.store.put(identity, metric, self.window(metric).key, used)
+
+    def seconds_left(self, window: Window) -> int:
+        """Whole seconds until a window is over, at least 1."""
+        return max(1, ceil(window.end - self._clock.now()))

@@ -1,0 +1,54 @@
+"""What can be chosen at start, frozen from then on.
+
+Law: one field for each choice, with the value it has when nobody chooses. The command line and the
+environment fill it in `cli.py`; `running()` takes the same names as keywords.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+MetadataForm = Literal["bare", "choices"]
+
+
+class SettingsError(ValueError):
+    """A setting or a file named by one cannot be used. The message is meant for the terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One mock's choices."""
+
+    host: str = "127.0.0.1"
+    port: int = 8787
+    """0 takes a free port."""
+    plans: Path | None = None
+    """A YAML or JSON file that replaces the plan catalogue."""
+    seed: int | None = None
+    """Makes the printed credentials the same at every start."""
+    first_token_delay: float = 0.0
+    """Seconds between a stream's metadata event and what follows it."""
+    token_rate: float = 0.0
+    """Stream events a second; 0 sends as fast as the client reads."""
+    metadata_form: MetadataForm = "bare"
+    """Whether a stream's first event has only `router_metadata`, or an empty choice as well."""
+    jwt_secret: str | None = None
+    """HS256 secret of access tokens; without one it is made from the seed or at random."""
+    jwks: Path | None = None
+    """A JWKS file whose ES256 and RS256 keys are trusted as well."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise SettingsError(f"port: expected 0 to 65535, got {self.port}")
+        for name in ("first_token_delay", "token_rate"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise SettingsError(f"{name}: expected a number from 0 up, got {value}")
+        if self.metadata_form not in get_args(MetadataForm):
+            allowed = ", ".join(get_args(MetadataForm))
+            raise SettingsError(f"metadata_form: expected one of {allowed}, got {self.metadata_form!r}")
+        if self.jwt_secret is not None and len(self.jwt_secret.encode()) < 32:
+            raise SettingsError("jwt_secret: expected at least 32 bytes, as HS256 wants")

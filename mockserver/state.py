@@ -1,0 +1,61 @@
+"""Everything that one running mock knows.
+
+Law: made once, in one place, and handed to whoever needs it; there are no module-level stores, so two
+mocks in one process share nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mockserver.accounts import Accounts, Catalogue, load_catalogue
+from mockserver.clock import Clock
+from mockserver.credentials import KeyRing, TokenAuthority, load_jwks, random_bytes, seeded_bytes
+from mockserver.identity import IdentityResolver
+from mockserver.quota.ledger import Ledger
+from mockserver.quota.store import MemoryStore
+from mockserver.settings import Settings
+from mockserver.welcome import Credentials, welcome
+from spec.loader import Spec, load_spec
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The parts of one mock."""
+
+    settings: Settings
+    spec: Spec
+    clock: Clock
+    catalogue: Catalogue
+    accounts: Accounts
+    keys: KeyRing
+    tokens: TokenAuthority
+    identities: IdentityResolver
+    ledger: Ledger
+    credentials: Credentials
+
+
+def make_state(settings: Settings, clock: Clock | None = None) -> State:
+    """Build all parts. Raises SettingsError when a file named by the settings cannot be used."""
+    spec = load_spec()
+    clock = clock or Clock()
+    random = random_bytes if settings.seed is None else seeded_bytes(settings.seed)
+    catalogue = load_catalogue(spec, settings.plans)
+    accounts = Accounts(catalogue)
+    keys = KeyRing(random)
+    tokens = TokenAuthority(
+        settings.jwt_secret or random("jwt-secret", 32).hex(),
+        load_jwks(settings.jwks) if settings.jwks else None,
+    )
+    return State(
+        settings=settings,
+        spec=spec,
+        clock=clock,
+        catalogue=catalogue,
+        accounts=accounts,
+        keys=keys,
+        tokens=tokens,
+        identities=IdentityResolver(accounts, keys, tokens, clock, spec.client_id_pattern),
+        ledger=Ledger(clock, spec.metrics, MemoryStore()),
+        credentials=welcome(accounts, keys, tokens, clock, random, seeded=settings.seed is not None),
+    )
