@@ -1,0 +1,86 @@
+"""The one door to the specification: reads its files once and hands out frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from spec.model import (
+    Auth,
+    Clamp,
+    Exclusion,
+    Level,
+    Metric,
+    Operation,
+    Parameter,
+    Plan,
+    PlanCatalogue,
+    Requirement,
+    RequirementSet,
+    SourceDocument,
+    Spec,
+    SpecError,
+    TextLimit,
+    Window,
+)
+from spec.openapi_reader import parse_plans, parse_spec
+from spec.requirements_reader import parse_requirements
+from spec.strict import read_yaml
+
+__all__ = [
+    "OPENAPI_FILE",
+    "REQUIREMENTS_FILE",
+    "Auth",
+    "Clamp",
+    "Exclusion",
+    "Level",
+    "Metric",
+    "Operation",
+    "Parameter",
+    "Plan",
+    "PlanCatalogue",
+    "Requirement",
+    "RequirementSet",
+    "SourceDocument",
+    "Spec",
+    "SpecError",
+    "TextLimit",
+    "Window",
+    "load_plans",
+    "load_requirements",
+    "load_spec",
+    "parse_plans",
+    "parse_requirements",
+    "parse_spec",
+]
+
+OPENAPI_FILE = Path(__file__).with_name("openapi.yaml")
+REQUIREMENTS_FILE = Path(__file__).with_name("requirements.yaml")
+
+
+def load_spec(path: Path | str | None = None) -> Spec:
+    """The specification in `path`, by default the project's own; read once for each path. Raises SpecError."""
+    return _spec_of(Path(path) if path is not None else OPENAPI_FILE)
+
+
+def load_requirements(path: Path | str | None = None, spec: Spec | None = None) -> RequirementSet:
+    """The requirements in `path`, by default the project's own, held against the operations of `spec`."""
+    source = Path(path) if path is not None else REQUIREMENTS_FILE
+    return parse_requirements(read_yaml(source), spec) if spec is not None else _requirements_of(source)
+
+
+def load_plans(path: Path | str, metrics: Mapping[str, Metric]) -> PlanCatalogue:
+    """A file in the form of x-lightning-plans (`default` and `plans`), for use instead of the built-in one."""
+    source = Path(path)
+    return parse_plans(read_yaml(source), metrics, source.name)
+
+
+@cache
+def _spec_of(path: Path) -> Spec:
+    return parse_spec(read_yaml(path))
+
+
+@cache
+def _requirements_of(path: Path) -> RequirementSet:
+    return parse_requirements(read_yaml(path), load_spec())

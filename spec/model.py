@@ -1,0 +1,160 @@
+"""What the specification says, as frozen values that mock and judge share. No reading, no rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Auth = Literal["required", "optional", "none"]
+Window = Literal["day", "week"]
+Level = Literal["documented", "observed", "assumed"]
+Lines = tuple[tuple[int, int], ...]
+
+
+class SpecError(ValueError):
+    """A file of the specification is not as it must be; the message begins with the place in it."""
+
+    def __init__(self, place: str, problem: str) -> None:
+        super().__init__(f"{place}: {problem}")
+        self.place = place
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class TextLimit:
+    """The most text of one prompt, in characters and in UTF-8 bytes; beyond either the answer is 413."""
+
+    characters: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clamp:
+    """A range into which an integer is moved instead of being refused, and the value when it is left out."""
+
+    minimum: int
+    maximum: int
+    default: int
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A counter: `window` is how long it runs, `period` what /usage calls that."""
+
+    name: str
+    window: Window
+    period: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan of the catalogue; `limits` has units for every metric, None being unlimited."""
+
+    key: str
+    name: str
+    url: str
+    price: str
+    limits: Mapping[str, int | None]
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter outside the body; `schema` is resolved, `pointer` (`#/...`) is where it stands."""
+
+    name: str
+    location: Literal["path", "query", "header"]
+    required: bool
+    schema: Mapping[str, Any]
+    pointer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one path.
+
+    `method` is upper case, `path` the template. `metric` is what a served call is charged on, None for
+    nothing. `media_type` is the exact type that our mock answers with where the promise is only a family such
+    as image/*. `responses` maps status ("200") to media type to the pointer of its schema, None where bytes are
+    not described; `event_pointer` is the schema of each single event where a response is an event stream.
+    """
+
+    id: str
+    method: str
+    path: str
+    area: str
+    section: str
+    summary: str
+    auth: Auth
+    metric: str | None
+    text_limit: TextLimit | None
+    media_type: str | None
+    parameters: tuple[Parameter, ...]
+    body_pointer: str | None
+    responses: Mapping[str, Mapping[str, str | None]]
+    event_pointer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanCatalogue:
+    """All plans in their order, and the key of the one that callers have by default."""
+
+    default: str
+    plans: tuple[Plan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """The whole description. `document` is the raw OpenAPI document and must not be changed by readers."""
+
+    document: dict[str, Any]
+    operations: Mapping[str, Operation]
+    metrics: Mapping[str, Metric]
+    plans: tuple[Plan, ...]
+    default_plan: str
+    errors: Mapping[str, int]
+    body_limit_bytes: int
+    asset_lifetime_seconds: int
+    client_id_pattern: str
+    duration: Clamp
+    sections: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDocument:
+    """The document that requirements cite: its title, its digest and how many lines it has."""
+
+    title: str
+    sha256: str
+    lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One testable statement; `lines` are the first and last lines it cites, `operations` the ids it binds."""
+
+    id: str
+    area: str
+    section: str
+    lines: Lines
+    statement: str
+    level: Level
+    operations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Lines of the document that promise nothing testable, and why."""
+
+    lines: Lines
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequirementSet:
+    """Every requirement by id, in the file's order, and the lines that none of them covers."""
+
+    source: SourceDocument
+    requirements: Mapping[str, Requirement]
+    exclusions: tuple[Exclusion, ...]
