@@ -1,0 +1,157 @@
+"""One chat completion, decided as a whole before anything of it is sent.
+
+Pure: the same request, seed, id and time give the same completion. `plan_completion` does what may be refused
+(InvalidRequest) and is run before the charge.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from random import Random
+from typing import Any, Literal
+
+import orjson
+
+from mockserver.completions.formats import ResponseFormat, json_object_text, json_schema_text, read_format
+from mockserver.completions.reply_text import reply_text
+from mockserver.completions.tokens import count_prompt_tokens, count_tokens, split_tokens
+from mockserver.completions.tools import NO_TOOLS, ToolCall, ToolRequest, choose_calls, read_tools
+from mockserver.conversation import Conversation, read_conversation
+from mockserver.errors import InvalidRequest
+from mockserver.model_router import choose_for
+
+MOST_CHOICES = 8
+_BYTES_OF_SCHEMA_PER_TOKEN = 4
+
+FinishReason = Literal["stop", "length", "tool_calls"]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One answer: pieces of text, or tool calls."""
+
+    index: int
+    pieces: tuple[str, ...]
+    calls: tuple[ToolCall, ...]
+    finish: FinishReason
+
+    @property
+    def tokens(self) -> int:
+        return len(self.pieces) + sum(
+            count_tokens(len(call.name)) + count_tokens(len(call.arguments)) for call in self.calls
+        )
+
+
+@dataclass(frozen=True)
+class Completion:
+    """All that a reply needs, whichever way it is sent. `created` is in whole seconds since the epoch."""
+
+    id: str
+    created: int
+    model: str
+    choices: tuple[Choice, ...]
+    prompt_tokens: int
+
+    @cached_property
+    def completion_tokens(self) -> int:
+        return sum(choice.tokens for choice in self.choices)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A chat request understood: nothing in it can be refused any more."""
+
+    arguments: Mapping[str, Any]
+    conversation: Conversation
+    tools: ToolRequest
+    format: ResponseFormat
+    choices: int
+    limit: int | None
+    stops: tuple[str, ...]
+
+
+def plan_completion(arguments: Mapping[str, Any]) -> Plan:
+    """Reads a chat request. InvalidRequest when a tool, a choice, a format or a number cannot be met."""
+    limit = arguments.get("max_completion_tokens")
+    if limit is None:
+        limit = arguments.get("max_tokens")
+    return Plan(
+        arguments=arguments,
+        conversation=read_conversation(arguments["messages"]),
+        tools=read_tools(arguments),
+        format=read_format(arguments.get("response_format")),
+        choices=_read_choices(arguments.get("n")),
+        limit=limit if isinstance(limit, int) and limit > 0 else None,
+        stops=_read_stops(arguments.get("stop")),
+    )
+
+
+def _read_choices(n: Any) -> int:
+    if n is None:
+        return 1
+    if not isinstance(n, int) or isinstance(n, bool) or not 1 <= n <= MOST_CHOICES:
+        raise InvalidRequest(f"n: expected an integer from 1 to {MOST_CHOICES}", "n")
+    return n
+
+
+def _read_stops(stop: Any) -> tuple[str, ...]:
+    if isinstance(stop, str):
+        stop = [stop]
+    if not isinstance(stop, list):
+        return ()
+    return tuple(text for text in stop if isinstance(text, str) and text)
+
+
+def complete(plan: Plan, seed: int, completion_id: str, created: int) -> Completion:
+    """The answer to a planned request."""
+    # Plain answers are the hot path: the random source is only built where something is drawn from it.
+    drawing = plan.tools is not NO_TOOLS or plan.format.kind == "json_schema"
+    digest = request_digest(plan.arguments, seed) if drawing else b""
+    choices = tuple(
+        _choose(plan, index, seed, Random(digest + bytes([index])))  # noqa: S311 - sample data, not secrets
+        if drawing
+        else _plain(plan, index, seed)
+        for index in range(plan.choices)
+    )
+    prompt_tokens = count_prompt_tokens(plan.conversation)
+    if plan.tools.tools:
+        prompt_tokens += len(orjson.dumps(plan.arguments["tools"])) // _BYTES_OF_SCHEMA_PER_TOKEN
+    model = choose_for(plan.conversation, bool(plan.tools.tools))
+    return Completion(completion_id, created, model, choices, prompt_tokens)
+
+
+def request_digest(arguments: Mapping[str, Any], seed: int) -> bytes:
+    """16 bytes that name a request body under a seed, whatever the order of its keys."""
+    body = orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS)
+    return blake2b(body, digest_size=16, salt=(seed & 0xFFFFFFFF).to_bytes(4, "big")).digest()
+
+
+def _choose(plan: Plan, index: int, seed: int, random: Random) -> Choice:
+    calls = choose_calls(plan.tools, plan.conversation, random)
+    if calls:
+        # A cut call would not be JSON any more, so `max_tokens` leaves calls whole.
+        return Choice(index, (), calls, "tool_calls")
+    if plan.format.kind == "json_schema":
+        text = json_schema_text(plan.format.schema, plan.conversation, random.getrandbits(32))
+        return _cut(plan, index, text)
+    return _plain(plan, index, seed)
+
+
+def _plain(plan: Plan, index: int, seed: int) -> Choice:
+    if plan.format.kind == "json_object":
+        text = json_object_text(plan.conversation, seed, index)
+    else:
+        text = reply_text(plan.conversation, seed, index)
+    return _cut(plan, index, text)
+
+
+def _cut(plan: Plan, index: int, text: str) -> Choice:
+    for stop in plan.stops:
+        text = text.partition(stop)[0]
+    pieces = split_tokens(text)
+    finish: FinishReason = "stop"
+    if plan.limit is not None and len(pieces) > plan.limit:
+        pieces = pieces[: plan.limit]
+        finish = "length"
+    return Choice(index, tuple(pieces), (), finish)

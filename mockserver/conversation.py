@@ -1,0 +1,114 @@
+"""What a message array says: one pass over it, read by the model router and by the replies.
+
+Tolerant by law: validation has judged the shapes already, and what is still odd here is skipped, never an
+error.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Message = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a client's tool answered: the tool's name (empty when the call is not in the conversation) and
+    its text.
+    """
+
+    name: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """The parts of a message array that decide the answer.
+
+    `prompt` is the text of the last user message, `spoken` the text of all user messages, `text` that of
+    all messages; `results` are the tool results after the last assistant turn.
+    """
+
+    prompt: str
+    spoken: str
+    text: str
+    images: int
+    turns: int
+    results: tuple[ToolResult, ...]
+
+
+def read_conversation(messages: Sequence[Message]) -> Conversation:
+    prompt = ""
+    spoken: list[str] = []
+    everything: list[str] = []
+    images = 0
+    for message in messages:
+        content = message.get("content")
+        if isinstance(content, str):
+            said = content
+        else:
+            said = "\n".join(_texts(content))
+            images += _images(content)
+        everything.append(said)
+        if message.get("role") == "user":
+            spoken.append(said)
+            prompt = said
+    return Conversation(
+        prompt=prompt,
+        spoken="\n".join(spoken),
+        text="\n".join(everything),
+        images=images,
+        turns=len(messages),
+        results=_open_results(messages),
+    )
+
+
+def _parts(content: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(content, Sequence):
+        for part in content:
+            if isinstance(part, Mapping):
+                yield part
+
+
+def _texts(content: Any) -> Iterator[str]:
+    for part in _parts(content):
+        text = part.get("text")
+        if isinstance(text, str):
+            yield text
+
+
+def _images(content: Any) -> int:
+    return sum(1 for part in _parts(content) if part.get("type") in ("image_url", "input_image"))
+
+
+def _open_results(messages: Sequence[Message]) -> tuple[ToolResult, ...]:
+    trailing: list[Message] = []
+    for message in reversed(messages):
+        if message.get("role") not in ("tool", "function"):
+            break
+        trailing.append(message)
+    if not trailing:
+        return ()
+    names = _call_names(messages)
+    results = []
+    for message in reversed(trailing):
+        content = message.get("content")
+        said = content if isinstance(content, str) else "\n".join(_texts(content))
+        name = message.get("name")
+        if not isinstance(name, str):
+            call_id = message.get("tool_call_id")
+            name = names.get(call_id, "") if isinstance(call_id, str) else ""
+        results.append(ToolResult(name, said))
+    return tuple(results)
+
+
+def _call_names(messages: Sequence[Message]) -> dict[str, str]:
+    names: dict[str, str] = {}
+    for message in messages:
+        for call in _parts(message.get("tool_calls")):
+            function = call.get("function")
+            if isinstance(function, Mapping):
+                call_id, name = call.get("id"), function.get("name")
+                if isinstance(call_id, str) and isinstance(name, str):
+                    names[call_id] = name
+    return names

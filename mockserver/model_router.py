@@ -1,0 +1,77 @@
+"""Which upstream model a conversation would be sent to: a pure function of the messages and the tools.
+
+The document names four things that weigh in the choice: images, tools, code signals and the complexity of
+the prompt. They are asked in that order, because each rules out the models below it: only a vision model
+reads an image, only some models call tools, and a code model beats a general one on code whatever the
+length. `prompt_analyze` has no tools to show, so for the same messages it and chat agree.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mockserver.conversation import Conversation, Message, read_conversation
+
+SIMPLE = "Meta Llama 3.1 8B Instant"
+COMPLEX = "Meta Llama 3.3 70B Versatile"
+CODE = "Qwen 2.5 Coder 32B Instruct"
+TOOLS = "OpenAI GPT-OSS 120B"
+VISION = "Meta Llama 4 Maverick 17B Instruct"
+
+LONG_PROMPT_CHARACTERS = 400
+LONG_CONVERSATION_TURNS = 8
+
+# Signals are looked up in sets and by substring: a regular expression over a long prompt would hold up
+# every other caller.
+_CODE_VOCABULARY = """
+python javascript typescript java kotlin rust golang php perl sql html css bash regex regexp json yaml code
+compile compiler debug refactor algorithm traceback stacktrace segfault undefined nullpointerexception
+syntaxerror typeerror valueerror
+"""
+_HARD_VOCABULARY = """
+analyze analyse compare contrast evaluate prove derive strategy architecture research essay critique theorem
+hypothesis tradeoffs trade-offs
+"""
+_CODE_WORDS = frozenset(_CODE_VOCABULARY.split())
+_HARD_WORDS = frozenset(_HARD_VOCABULARY.split())
+_CODE_SIGNS = ("```", "=>", "();", "){", ") {", "};", "==", "!=", "#include", "</", "c++", "unit test")
+_CODE_STARTS = ("def ", "class ", "import ", "from ", "const ", "let ", "var ", "fn ", "func ", "public ")
+_HARD_PHRASES = ("step by step", "step-by-step", "pros and cons", "in detail", "explain why", "reason about")
+_PUNCTUATION = "?!.,:;()[]'\"`*"
+
+
+def choose_model(messages: Sequence[Message], tools: Sequence[Any] | None = None) -> str:
+    """The display name of the model that the router picks for these messages, given these tools."""
+    return choose_for(read_conversation(messages), bool(tools))
+
+
+def choose_for(conversation: Conversation, has_tools: bool) -> str:
+    """The same choice for a conversation that was read already."""
+    if conversation.images:
+        return VISION
+    if has_tools:
+        return TOOLS
+    said = conversation.spoken.lower()
+    words = {word.strip(_PUNCTUATION) for word in said.split()}
+    if _is_code(said, words):
+        return CODE
+    if _is_complex(said, words, conversation.turns):
+        return COMPLEX
+    return SIMPLE
+
+
+def _is_code(said: str, words: set[str]) -> bool:
+    if not _CODE_WORDS.isdisjoint(words):
+        return True
+    # A plain loop: on the hot path a generator costs more than the look-ups.
+    for sign in _CODE_SIGNS:
+        if sign in said:
+            return True
+    return "\n" in said and any(line.lstrip().startswith(_CODE_STARTS) for line in said.splitlines())
+
+
+def _is_complex(said: str, words: set[str], turns: int) -> bool:
+    if len(said) > LONG_PROMPT_CHARACTERS or turns > LONG_CONVERSATION_TURNS:
+        return True
+    if not _HARD_WORDS.isdisjoint(words):
+        return True
+    return any(phrase in said for phrase in _HARD_PHRASES)
