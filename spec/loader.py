@@ -60,7 +60,7 @@ REQUIREMENTS_FILE = Path(__file__).with_name("requirements.yaml")
 
 
 def load_spec(path: Path | str | None = None) -> Spec:
-    """The specification in `path`, by default the project's own; read once for each path. Raises SpecError."""
+    """The specification in `path`, by default the project's own; read once a path. Raises SpecError."""
     return _spec_of(Path(path) if path is not None else OPENAPI_FILE)
 
 
@@ -71,7 +71,7 @@ def load_requirements(path: Path | str | None = None, spec: Spec | None = None) 
 
 
 def load_plans(path: Path | str, metrics: Mapping[str, Metric]) -> PlanCatalogue:
-    """A file in the form of x-lightning-plans (`default` and `plans`), for use instead of the built-in one."""
+    """A file in the form of x-lightning-plans (`default`, `plans`), to use instead of the built-in one."""
     source = Path(path)
     return parse_plans(read_yaml(source), metrics, source.name)
 

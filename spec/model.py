@@ -75,9 +75,9 @@ class Operation:
     """One method of one path.
 
     `method` is upper case, `path` the template. `metric` is what a served call is charged on, None for
-    nothing. `media_type` is the exact type that our mock answers with where the promise is only a family such
-    as image/*. `responses` maps status ("200") to media type to the pointer of its schema, None where bytes are
-    not described; `event_pointer` is the schema of each single event where a response is an event stream.
+    nothing. `media_type` is the exact type our mock answers with where the promise is only a family such
+    as image/*. `responses` maps status ("200") to media type to the pointer of its schema (None: just bytes);
+    `event_pointer` is the schema of each single event where a response is an event stream.
     """
 
     id: str
@@ -132,7 +132,7 @@ class SourceDocument:
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One testable statement; `lines` are the first and last lines it cites, `operations` the ids it binds."""
+    """One testable statement; `lines` are first and last lines it cites, `operations` the ids it binds."""
 
     id: str
     area: str
