@@ -6,16 +6,13 @@ with the next call.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from mockserver.settings import SettingsError
-from spec.loader import Plan, Spec
+from spec.loader import Plan, Spec, SpecError, load_plans
 
 
 class Catalogue:
@@ -23,8 +20,6 @@ class Catalogue:
 
     def __init__(self, plans: Iterable[Plan], default_key: str) -> None:
         self._plans = {plan.key: plan for plan in sorted(plans, key=lambda plan: plan.order)}
-        if default_key not in self._plans:
-            raise SettingsError(f"plans: the default plan {default_key!r} is not among {list(self._plans)}")
         self.default_key = default_key
 
     def __getitem__(self, key: str) -> Plan:
@@ -103,66 +98,14 @@ def subscription_rows(account: Account, plan: Plan, now: float) -> list[dict[str
 
 
 def load_catalogue(spec: Spec, path: Path | None) -> Catalogue:
-    """The spec's catalogue, or the one of a file of the same shape: `default`, and `plans` with key, name,
-    url, price (a string), order and a limit (an integer, or null for unlimited) for every metric.
+    """The spec's catalogue, or the one of a file in the form of `x-lightning-plans`, as YAML or JSON.
 
     Raises SettingsError with the place of the first mistake.
     """
     if path is None:
         return Catalogue(spec.plans, spec.default_plan)
     try:
-        # JSON is YAML: one reader serves both.
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"plans file {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"plans file {path}: neither YAML nor JSON: {str(error).splitlines()[0]}") from error
-    where = f"plans file {path}"
-    top = _mapping(data, where, required=("default", "plans"))
-    if not isinstance(top["plans"], list) or not top["plans"]:
-        raise SettingsError(f"{where}: plans: expected a list with at least one plan")
-    plans = [_plan(item, index, spec, f"{where}: plans[{index}]") for index, item in enumerate(top["plans"])]
-    keys = [plan.key for plan in plans]
-    for key in keys:
-        if keys.count(key) > 1:
-            raise SettingsError(f"{where}: plans: the key {key!r} occurs twice")
-    if top["default"] not in keys:
-        raise SettingsError(f"{where}: default: expected one of {', '.join(keys)}")
-    return Catalogue(plans, top["default"])
-
-
-def _plan(item: Any, index: int, spec: Spec, where: str) -> Plan:
-    data = _mapping(item, where, required=("key", "limits"), optional=("name", "url", "price", "order"))
-    texts = {
-        "key": data["key"],
-        "name": data.get("name", data["key"]),
-        "url": data.get("url", ""),
-        "price": data.get("price", "0.00"),
-    }
-    for name, value in texts.items():
-        if not isinstance(value, str):
-            raise SettingsError(f"{where}: {name}: expected a string (quote it)")
-    order = data.get("order", index)
-    if isinstance(order, bool) or not isinstance(order, int):
-        raise SettingsError(f"{where}: order: expected an integer")
-    limits = _mapping(data["limits"], f"{where}: limits", required=tuple(spec.metrics))
-    for metric, limit in limits.items():
-        whole = isinstance(limit, int) and not isinstance(limit, bool) and limit >= 0
-        if not (limit is None or whole):
-            raise SettingsError(f"{where}: limits: {metric}: expected an integer from 0 up, or null for unlimited")
-    return Plan(**texts, limits=limits, order=order)
-
-
-def _mapping(
-    data: Any, where: str, *, required: tuple[str, ...], optional: tuple[str, ...] = ()
-) -> Mapping[str, Any]:
-    if not isinstance(data, dict):
-        raise SettingsError(f"{where}: expected a mapping with {', '.join(required)}")
-    for name in required:
-        if name not in data:
-            raise SettingsError(f"{where}: {name} is missing")
-    for name in data:
-        if name not in required and name not in optional:
-            allowed = ", ".join((*required, *optional))
-            raise SettingsError(f"{where}: unknown key {name!r}; known are {allowed}")
-    return data
+        plans = load_plans(path, spec.metrics)
+    except SpecError as error:
+        raise SettingsError(f"plans file {path}: {error}") from error
+    return Catalogue(plans.plans, plans.default)

@@ -30,7 +30,7 @@ RandomBytes = Callable[[str, int], bytes]
 """Bytes for a purpose: random, or the same for the same purpose when a seed was given."""
 
 
-class InvalidToken(Exception):
+class InvalidTokenError(Exception):
     """An access token that is not to be trusted. The message says why, without the token."""
 
 
@@ -79,7 +79,9 @@ class KeyRing:
         self._random = random
         self.find = self._by_digest.get
 
-    def issue(self, account_id: str, label: str, now: float, expires_at: float | None = None) -> tuple[ApiKey, str]:
+    def issue(
+        self, account_id: str, label: str, now: float, expires_at: float | None = None
+    ) -> tuple[ApiKey, str]:
         """A new key and, this once, its secret."""
         count = len(self._by_digest)
         raw = self._random(f"key:{account_id}:{label}:{count}", _SECRET_BYTES)
@@ -138,7 +140,7 @@ class TokenAuthority:
         return jwt.encode(payload, self._secret, algorithm="HS256")
 
     def verify(self, token: str, now: float) -> Claims:
-        """The claims of a token that is signed, meant for us and valid now. Raises InvalidToken."""
+        """The claims of a token that is signed, meant for us and valid now. Raises InvalidTokenError."""
         try:
             header = jwt.get_unverified_header(token)
             algorithm = header.get("alg")
@@ -156,14 +158,14 @@ class TokenAuthority:
                 },
             )
         except jwt.MissingRequiredClaimError as error:
-            raise InvalidToken(f"it has no {error.claim} claim") from error
+            raise InvalidTokenError(f"it has no {error.claim} claim") from error
         except jwt.InvalidAudienceError as error:
-            raise InvalidToken("its audience is another one") from error
+            raise InvalidTokenError("its audience is another one") from error
         except jwt.InvalidSignatureError as error:
-            raise InvalidToken("its signature does not verify") from error
+            raise InvalidTokenError("its signature does not verify") from error
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
             # Hostile segments raise plain ValueErrors from below the library now and then.
-            raise InvalidToken("it is not a well-formed signed token") from error
+            raise InvalidTokenError("it is not a well-formed signed token") from error
         return _claims(payload, now)
 
     def _key_for(self, algorithm: object, key_id: object) -> str | jwt.PyJWK:
@@ -175,20 +177,20 @@ class TokenAuthority:
                 fitting = [key for key in fitting if key.key_id == key_id]
             if len(fitting) == 1:
                 return fitting[0]
-        raise InvalidToken("it is not signed with a key that this server trusts")
+        raise InvalidTokenError("it is not signed with a key that this server trusts")
 
 
 def _claims(payload: Mapping[str, Any], now: float) -> Claims:
     subject, expires_at = payload["sub"], payload["exp"]
     if not isinstance(subject, str) or not subject:
-        raise InvalidToken("its sub claim is empty")
+        raise InvalidTokenError("its sub claim is empty")
     if not _is_time(expires_at):
-        raise InvalidToken("its exp claim is not a time")
+        raise InvalidTokenError("its exp claim is not a time")
     if expires_at <= now:
-        raise InvalidToken("it has expired")
+        raise InvalidTokenError("it has expired")
     starts_at = payload.get("nbf")
     if starts_at is not None and not (_is_time(starts_at) and starts_at <= now):
-        raise InvalidToken("it is not valid yet")
+        raise InvalidTokenError("it is not valid yet")
     email, issued_at = payload.get("email"), payload.get("iat")
     return Claims(
         subject=subject,
@@ -213,5 +215,7 @@ def load_jwks(path: Path) -> dict[str, jwt.PyJWK]:
     trusted = {key.key_id or str(index): key for index, key in enumerate(keys)}
     for key_id, key in trusted.items():
         if key.algorithm_name not in _ASYMMETRIC:
-            raise SettingsError(f"JWKS file {path}: key {key_id}: expected ES256 or RS256, got {key.algorithm_name}")
+            raise SettingsError(
+                f"JWKS file {path}: key {key_id}: expected ES256 or RS256, got {key.algorithm_name}"
+            )
     return trusted

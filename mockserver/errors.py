@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-NO_HEADERS: Mapping[str, str] = {}
-
 
 class ApiError(Exception):
-    """A refusal that the caller is meant to read.
+    """A refusal that the caller is meant to read. Its kinds are named after what they say,
+    not after being errors, since that is how a handler reads: `raise NotFound(...)`.
 
     `kind` is a key of the spec's `x-lightning-errors`; `type` is the family that OpenAI-shaped clients
     look at; `param` names the field that is wrong, when there is one; `code` refines the kind.
@@ -28,7 +27,7 @@ class ApiError(Exception):
         param: str | None = None,
         *,
         code: str | None = None,
-        headers: Mapping[str, str] = NO_HEADERS,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -44,50 +43,50 @@ class ApiError(Exception):
         }
 
 
-class InvalidRequest(ApiError):
+class InvalidRequest(ApiError):  # noqa: N818
     """400: the request cannot be understood or breaks the schema."""
 
     kind = "invalid_request"
     type = "invalid_request_error"
 
 
-class Unauthorized(ApiError):
+class Unauthorized(ApiError):  # noqa: N818
     """401: the bearer credential is invalid, expired or revoked, or one is required."""
 
     kind = "unauthorized"
     type = "authentication_error"
 
 
-class NotFound(ApiError):
+class NotFound(ApiError):  # noqa: N818
     """404: no such route or asset."""
 
     kind = "not_found"
-    type = "not_found_error"
+    type = "invalid_request_error"
 
 
-class MethodNotAllowed(ApiError):
+class MethodNotAllowed(ApiError):  # noqa: N818
     """405: the path exists, but not with this method."""
 
     kind = "method_not_allowed"
     type = "invalid_request_error"
 
 
-class TooLarge(ApiError):
+class TooLarge(ApiError):  # noqa: N818
     """413: the body or the text of the prompt exceeds the size limit."""
 
     kind = "too_large"
     type = "invalid_request_error"
 
 
-class QuotaExhausted(ApiError):
+class QuotaExhausted(ApiError):  # noqa: N818
     """429: the plan's limit for this metric and window is used up."""
 
     kind = "quota_exhausted"
     type = "rate_limit_error"
 
 
-class UpstreamFailure(ApiError):
+class UpstreamFailure(ApiError):  # noqa: N818
     """500: the upstream provider or the server's configuration failed. The unit is given back."""
 
     kind = "upstream_failure"
-    type = "server_error"
+    type = "api_error"

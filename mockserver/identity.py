@@ -15,10 +15,10 @@ from typing import Literal
 
 from mockserver.accounts import Account, Accounts
 from mockserver.clock import Clock
-from mockserver.credentials import KEY_PREFIX, ApiKey, InvalidToken, KeyRing, TokenAuthority, digest
+from mockserver.credentials import KEY_PREFIX, ApiKey, InvalidTokenError, KeyRing, TokenAuthority, digest
 from mockserver.errors import Unauthorized
 
-Kind = Literal["jwt", "api_key", "client_id", "address"]
+Kind = Literal["jwt", "api_key", "client_id", "address", "nobody"]
 
 _SIGNED_OUT_BEARER = "public"
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
@@ -104,7 +104,7 @@ class IdentityResolver:
             raise Unauthorized("The API key is not known.", code="invalid_api_key", headers=_CHALLENGE)
         try:
             claims = self._tokens.verify(token, now)
-        except InvalidToken as error:
+        except InvalidTokenError as error:
             raise Unauthorized(
                 f"The bearer token is not valid: {error}.", code="invalid_token", headers=_CHALLENGE
             ) from None
@@ -130,5 +130,8 @@ class IdentityResolver:
         because = "no X-Client-ID" if client_id is None else "an X-Client-ID outside the rule"
         agent = blake2b(headers.get("User-Agent", "").encode("utf-8", "surrogateescape"), digest_size=8)
         return Identity(
-            f"address:{remote}:{agent.hexdigest()}", "address", None, f"{why}; {because}; address and user agent"
+            f"address:{remote}:{agent.hexdigest()}",
+            "address",
+            None,
+            f"{why}; {because}; address and user agent",
         )

@@ -11,8 +11,6 @@ from typing import Any
 
 import orjson
 
-from mockserver.errors import NO_HEADERS
-
 JSON = "application/json"
 
 
@@ -23,7 +21,7 @@ class Body:
     content: bytes
     content_type: str = JSON
     status: int = 200
-    headers: Mapping[str, str] = NO_HEADERS
+    headers: Mapping[str, str] | None = None
 
 
 @dataclass(slots=True)
@@ -36,6 +34,6 @@ class EventStream:
 Reply = Body | EventStream
 
 
-def json_body(value: Any, status: int = 200, headers: Mapping[str, str] = NO_HEADERS) -> Body:
+def json_body(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Body:
     """A JSON reply."""
     return Body(orjson.dumps(value), JSON, status, headers)

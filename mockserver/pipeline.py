@@ -1,0 +1,143 @@
+"""The life of one call, top to bottom.
+
+Law: the order of 401, 400, 413, 429 and 500 is the order of the lines of `answer`. A unit is spent after
+everything that could refuse the call, and given back when what comes after fails.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from mockserver import delivery
+from mockserver.call import Call
+from mockserver.decoding import decode_json
+from mockserver.errors import (
+    ApiError,
+    InvalidRequest,
+    QuotaExhausted,
+    TooLarge,
+    Unauthorized,
+    UpstreamFailure,
+)
+from mockserver.handlers import Handler, Preparation
+from mockserver.identity import Identity
+from mockserver.quota.ledger import Charge
+from mockserver.replies import Body
+from mockserver.routing import Match, decode_segment
+from mockserver.state import State
+from mockserver.validation import BodyValidator, ParameterValidator, check_text_size
+from spec.loader import Operation
+
+logger = logging.getLogger(__name__)
+
+NOBODY = Identity(key="", kind="nobody", account=None, why="the route is public")
+
+ReadArguments = Callable[[web.BaseRequest, "Match[Endpoint]"], Awaitable[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One operation with all that is needed to answer it."""
+
+    operation: Operation
+    handler: Handler
+    prepare: Preparation | None
+    read: ReadArguments | None
+
+
+async def answer(request: web.BaseRequest, match: Match[Endpoint], state: State) -> web.StreamResponse:
+    """Identify, validate, measure, charge, handle, deliver. Never raises but for cancellation."""
+    endpoint = match.target
+    operation = endpoint.operation
+    charge: Charge | None = None
+    try:
+        identity = NOBODY
+        if operation.auth != "none":
+            identity = state.identities.resolve(request.headers, request.remote)
+            if operation.auth == "required" and identity.account is None:
+                raise Unauthorized("This route needs the bearer of a signed-in user.")
+
+        arguments = await endpoint.read(request, match) if endpoint.read is not None else {}
+        call = Call(operation, request, identity, arguments)
+        if operation.text_limit is not None:
+            check_text_size(arguments, operation.text_limit)
+        if endpoint.prepare is not None:
+            await endpoint.prepare(call, state)
+
+        if operation.metric is not None:
+            plan = state.accounts.plan_of(identity.account)
+            charge = await state.ledger.spend(identity.key, operation.metric, plan.limits[operation.metric])
+            if not charge.granted:
+                raise _exhausted(charge, plan.name, state)
+
+        reply = await endpoint.handler(call, state)
+        if isinstance(reply, Body):
+            return delivery.whole(reply)
+        return await delivery.streamed(request, reply, state.settings)
+    except ApiError as error:
+        refusal = error
+    except Exception:
+        if request.transport is not None:  # otherwise the caller has left, and nobody is left to answer
+            logger.exception("%s failed", operation.id)
+        refusal = UpstreamFailure("The server failed while it worked on this call.")
+    if charge is not None:
+        await state.ledger.refund(charge)
+    return delivery.refused(refusal, state.spec.errors)
+
+
+def body_reader(validator: BodyValidator, limit: int) -> ReadArguments:
+    """Arguments from a JSON body of at most `limit` bytes."""
+
+    async def read(request: web.BaseRequest, match: Match[Endpoint]) -> dict[str, Any]:
+        content_type = request.headers.get("Content-Type")
+        if content_type is not None and not _is_json(content_type):
+            raise InvalidRequest("Content-Type: expected application/json.", "Content-Type")
+        length = request.content_length
+        if length is not None and length > limit:
+            raise _body_too_large(limit)
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            raise _body_too_large(limit) from None
+        except (web.RequestPayloadError, HttpProcessingError):
+            raise InvalidRequest("The body does not arrive as its headers announce it.") from None
+        return validator.check(decode_json(body))
+
+    return read
+
+
+def parameter_reader(validator: ParameterValidator) -> ReadArguments:
+    """Arguments from path and query."""
+
+    async def read(request: web.BaseRequest, match: Match[Endpoint]) -> dict[str, Any]:
+        name = match.parameter
+        segment = {} if name is None else {name: decode_segment(match.raw, name)}
+        return validator.read(segment, request.rel_url.raw_query_string)
+
+    return read
+
+
+def _is_json(content_type: str) -> bool:
+    media_type = content_type.partition(";")[0].strip().lower()
+    return media_type == "application/json" or (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    )
+
+
+def _body_too_large(limit: int) -> TooLarge:
+    return TooLarge(f"The body is too large; expected at most {limit} bytes.")
+
+
+def _exhausted(charge: Charge, plan_name: str, state: State) -> QuotaExhausted:
+    units = "unit" if charge.limit == 1 else "units"
+    return QuotaExhausted(
+        f"The limit of the plan {plan_name} is reached: {charge.limit} {charge.metric} {units} until the "
+        f"window {charge.window.key} ends.",
+        headers={"Retry-After": str(state.ledger.seconds_left(charge.window))},
+    )
