@@ -21,7 +21,7 @@ from spec.model import (
     TextLimit,
     Window,
 )
-from spec.strict import keys, mapping, one_of, sequence, text, whole
+from spec.strict import describe, keys, mapping, one_of, sequence, text, whole
 
 _METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace", "query")
 _TOP = ("openapi", "info", "paths", "components", "tags", "servers")
@@ -60,12 +60,14 @@ def parse_spec(document: Mapping[str, Any]) -> Spec:
     metrics = _metrics(raw["x-lightning-metrics"])
     catalogue = parse_plans(raw["x-lightning-plans"], metrics, "x-lightning-plans")
     tags = tuple(text(mapping(tag, "tags").get("name"), "tags") for tag in sequence(raw["tags"], "tags"))
+    # Before the search for stray keys, so that an operation's error names the operation.
+    operations = _operations(_Surroundings(raw, metrics, sections, tags))
     clamps = _clamps(raw)
     if len(clamps) != 1:
         raise SpecError("components.schemas", f"expected one {_CLAMP}, found {len(clamps)}")
     return Spec(
         document=raw,
-        operations=MappingProxyType(_operations(_Surroundings(raw, metrics, sections, tags))),
+        operations=MappingProxyType(operations),
         metrics=MappingProxyType(metrics),
         plans=catalogue.plans,
         default_plan=catalogue.default,
@@ -114,7 +116,7 @@ def _plan(value: Any, metrics: Mapping[str, Metric], place: str) -> Plan:
 
 def _price(value: Any, place: str) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[0-9]+\.[0-9]{2}", value):
-        raise SpecError(place, f'expected text such as "9.99", found {value!r}')
+        raise SpecError(place, f"expected text with two decimals, found {describe(value)}")
     return value
 
 
