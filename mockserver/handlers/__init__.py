@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from mockserver.call import Call
-from mockserver.handlers import account, catalogue, status
+from mockserver.handlers import account, assets, catalogue, chat, media, status
 from mockserver.replies import Reply
 from mockserver.state import State
 
@@ -31,6 +31,27 @@ HANDLERS: Mapping[str, Handler] = {
     "headStatusVideo": status.head_status,
     "headStatusSfx": status.head_status,
     "headStatusText": status.head_status,
+    "createChatCompletion": chat.create_completion,
+    "analyzePrompt": chat.analyze_prompt,
+    "createImage": media.create_image,
+    "getImage": media.create_image,
+    "createVideo": media.create_video,
+    "getVideo": media.create_video,
+    "createAirforceVideo": media.create_airforce_video,
+    "getAirforceVideo": media.create_airforce_video,
+    "createSfx": media.create_sfx,
+    "getSfx": media.create_sfx,
+    "createTts": media.create_tts,
+    "getTts": media.create_tts,
+    "getAsset": assets.get_asset,
 }
 
-PREPARATIONS: Mapping[str, Preparation] = {}
+PREPARATIONS: Mapping[str, Preparation] = {
+    "createChatCompletion": chat.prepare_completion,
+    "createImage": media.prepare_inputs,
+    "getImage": media.prepare_inputs,
+    "createVideo": media.prepare_inputs,
+    "getVideo": media.prepare_inputs,
+    "createAirforceVideo": media.prepare_inputs,
+    "getAirforceVideo": media.prepare_inputs,
+}
