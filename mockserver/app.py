@@ -144,3 +144,4 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[str, State]]:
         yield f"http://{shown}:{port}", state
     finally:
         await runner.cleanup()
+        state.renderer.close()

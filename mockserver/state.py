@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mockserver.accounts import Accounts, Catalogue, load_catalogue
+from mockserver.assets import AssetStore
 from mockserver.clock import Clock
 from mockserver.credentials import KeyRing, TokenAuthority, load_jwks, random_bytes, seeded_bytes
 from mockserver.identity import IdentityResolver
 from mockserver.quota.ledger import Ledger
 from mockserver.quota.store import MemoryStore
+from mockserver.rendering.renderer import Renderer
 from mockserver.settings import Settings
 from mockserver.welcome import Credentials, welcome
 from spec.loader import Spec, load_spec
@@ -33,6 +35,8 @@ class State:
     identities: IdentityResolver
     ledger: Ledger
     credentials: Credentials
+    assets: AssetStore
+    renderer: Renderer
 
 
 def make_state(settings: Settings, clock: Clock | None = None) -> State:
@@ -58,4 +62,6 @@ def make_state(settings: Settings, clock: Clock | None = None) -> State:
         identities=IdentityResolver(accounts, keys, tokens, clock, spec.client_id_pattern),
         ledger=Ledger(clock, spec.metrics, MemoryStore()),
         credentials=welcome(accounts, keys, tokens, clock, random, seeded=settings.seed is not None),
+        assets=AssetStore(clock, spec.asset_lifetime_seconds, random),
+        renderer=Renderer(),
     )
