@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -159,6 +160,10 @@ async def _serve(settings: Settings, credentials_file: Path | None) -> None:
         if credentials_file is not None:
             _write_credentials(credentials_file, state.credentials.named)
         print(greeting(base_url, state), flush=True)
+        # Modules and spec stay as long as the process does: the collector need not walk them again and again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 20)
         await stop.wait()
 
 

@@ -8,10 +8,13 @@ tokens and keys of one user are one identity.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal
+
+from aiohttp.hdrs import AUTHORIZATION, USER_AGENT
+from aiohttp.web import BaseRequest
+from multidict import istr
 
 from mockserver.accounts import Account, Accounts
 from mockserver.clock import Clock
@@ -22,6 +25,7 @@ Kind = Literal["jwt", "api_key", "client_id", "address", "nobody"]
 
 _SIGNED_OUT_BEARER = "public"
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
+_CLIENT_ID = istr("X-Client-ID")
 _REMEMBERED_TOKENS = 10_000
 
 
@@ -52,19 +56,19 @@ class IdentityResolver:
         self._verified: dict[bytes, tuple[float, Identity]] = {}
         self._key_identities: dict[str, Identity] = {}
 
-    def resolve(self, headers: Mapping[str, str], remote: str | None) -> Identity:
+    def resolve(self, request: BaseRequest) -> Identity:
         """The identity of a request. Raises Unauthorized for a bearer that is not good."""
-        authorization = headers.get("Authorization")
+        authorization = request.headers.get(AUTHORIZATION)
         if authorization is None:
-            return self._signed_out(headers, remote, "no bearer")
+            return self._signed_out(request, "no bearer")
         scheme, _, token = authorization.strip().partition(" ")
         if scheme.lower() != "bearer":
-            return self._signed_out(headers, remote, "another scheme than Bearer")
+            return self._signed_out(request, "another scheme than Bearer")
         token = token.strip()
         if not token:
-            return self._signed_out(headers, remote, "an empty bearer")
+            return self._signed_out(request, "an empty bearer")
         if token == _SIGNED_OUT_BEARER:
-            return self._signed_out(headers, remote, "the bearer `public`")
+            return self._signed_out(request, "the bearer `public`")
         return self._bearer(token)
 
     def forget_tokens(self) -> None:
@@ -123,14 +127,15 @@ class IdentityResolver:
         self._verified[looked_up] = (claims.expires_at, identity)
         return identity
 
-    def _signed_out(self, headers: Mapping[str, str], remote: str | None, why: str) -> Identity:
-        client_id = headers.get("X-Client-ID")
+    def _signed_out(self, request: BaseRequest, why: str) -> Identity:
+        headers = request.headers
+        client_id = headers.get(_CLIENT_ID)
         if client_id is not None and self._is_client_id(client_id):
             return Identity(f"client:{client_id}", "client_id", None, f"{why}; a well-formed X-Client-ID")
         because = "no X-Client-ID" if client_id is None else "an X-Client-ID outside the rule"
-        agent = blake2b(headers.get("User-Agent", "").encode("utf-8", "surrogateescape"), digest_size=8)
+        agent = blake2b(headers.get(USER_AGENT, "").encode("utf-8", "surrogateescape"), digest_size=8)
         return Identity(
-            f"address:{remote}:{agent.hexdigest()}",
+            f"address:{request.remote}:{agent.hexdigest()}",
             "address",
             None,
             f"{why}; {because}; address and user agent",

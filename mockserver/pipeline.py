@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
+from aiohttp.hdrs import CONTENT_TYPE
 from aiohttp.http_exceptions import HttpProcessingError
 
 from mockserver import delivery
@@ -59,7 +60,7 @@ async def answer(request: web.BaseRequest, match: Match[Endpoint], state: State)
     try:
         identity = NOBODY
         if operation.auth != "none":
-            identity = state.identities.resolve(request.headers, request.remote)
+            identity = state.identities.resolve(request)
             if operation.auth == "required" and identity.account is None:
                 raise Unauthorized("This route needs the bearer of a signed-in user.")
 
@@ -95,7 +96,7 @@ def body_reader(validator: BodyValidator, limit: int) -> ReadArguments:
     """Arguments from a JSON body of at most `limit` bytes."""
 
     async def read(request: web.BaseRequest, match: Match[Endpoint]) -> dict[str, Any]:
-        content_type = request.headers.get("Content-Type")
+        content_type = request.headers.get(CONTENT_TYPE)
         if content_type is not None and not _is_json(content_type):
             raise InvalidRequest("Content-Type: expected application/json.", "Content-Type")
         length = request.content_length

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+import orjson
+
 from mockserver.accounts import subscription_rows
 from mockserver.call import Call
 from mockserver.clock import iso
@@ -32,18 +36,12 @@ async def get_subscription(call: Call, state: State) -> Body:
 async def get_usage(call: Call, state: State) -> Body:
     """The counters of the resolved identity, read from the ledger that enforces them."""
     plan = state.accounts.plan_of(call.identity.account)
-    limits = plan.limits
-    ledger = state.ledger
-    usage = {}
-    for metric, used in (await ledger.usage(call.identity.key)).items():
-        limit = limits[metric]
-        usage[metric] = {
-            "limit": limit,
-            "used": used,
-            "remaining": None if limit is None else max(0, limit - used),
-            "window": ledger.window(metric).key,
-            "period": state.spec.metrics[metric].period,
-        }
+    limits, metrics = plan.limits, state.spec.metrics
+    ledger_view = await state.ledger.usage(call.identity.key)
+    usage = {
+        metric: _metric(limits[metric], used, window.key, metrics[metric].period)
+        for metric, (window, used) in ledger_view.items()
+    }
     return json_body(
         {
             "plan_key": plan.key,
@@ -51,4 +49,20 @@ async def get_usage(call: Call, state: State) -> Body:
             "generated_at": iso(state.clock.now()),
             "usage": usage,
         }
+    )
+
+
+@lru_cache(maxsize=4096)
+def _metric(limit: int | None, used: int, window: str, period: str) -> orjson.Fragment:
+    """One counter, as JSON already: callers poll this route, and most counters stand where others stood."""
+    return orjson.Fragment(
+        orjson.dumps(
+            {
+                "limit": limit,
+                "used": used,
+                "remaining": None if limit is None else max(0, limit - used),
+                "window": window,
+                "period": period,
+            }
+        )
     )

@@ -11,7 +11,7 @@ from math import ceil
 
 from mockserver.clock import Clock
 from mockserver.quota.store import MemoryStore
-from mockserver.quota.windows import CurrentWindows, Window, WindowKind
+from mockserver.quota.windows import CurrentWindows, Window
 from spec.loader import Metric
 
 
@@ -36,13 +36,12 @@ class Ledger:
 
     def __init__(self, clock: Clock, metrics: Mapping[str, Metric], store: MemoryStore) -> None:
         self._clock = clock
-        self._windows = CurrentWindows(clock)
-        self._kinds: dict[str, WindowKind] = {name: metric.window for name, metric in metrics.items()}
+        self._windows = CurrentWindows(clock, {name: metric.window for name, metric in metrics.items()})
         self.store = store
 
     def window(self, metric: str) -> Window:
         """The window in which a metric counts now."""
-        return self._windows.current(self._kinds[metric])
+        return self._windows.now()[metric]
 
     async def spend(self, identity: str, metric: str, limit: int | None) -> Charge:
         """Charge one unit, or say that the limit (None: unlimited) is reached; one atomic step."""
@@ -55,10 +54,9 @@ class Ledger:
         if charge.granted:
             await self.store.give_back(charge.identity, charge.metric, charge.window.key)
 
-    async def usage(self, identity: str) -> dict[str, int]:
-        """The units used of every metric in its present window, in the order of the spec."""
-        windows = {metric: self.window(metric).key for metric in self._kinds}
-        return dict(zip(windows, await self.store.used(identity, windows), strict=True))
+    async def usage(self, identity: str) -> dict[str, tuple[Window, int]]:
+        """Every metric's present window and the units used in it, in the order of the spec."""
+        return await self.store.used(identity, self._windows.now())
 
     async def set_used(self, identity: str, metric: str, used: int) -> None:
         """Set what an identity has used of a metric in the present window."""

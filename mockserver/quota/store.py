@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from mockserver.quota.windows import Window
+
 
 class MemoryStore:
     """Counts in this process: for each metric the current window and a plain number for each identity.
@@ -27,9 +29,14 @@ class MemoryStore:
         counts[identity] = used + 1
         return True, used
 
-    async def used(self, identity: str, windows: Mapping[str, str]) -> list[int]:
-        """The units used of several metrics, each in its window (metric to window key)."""
-        return [self._peek(metric, window).get(identity, 0) for metric, window in windows.items()]
+    async def used(self, identity: str, windows: Mapping[str, Window]) -> dict[str, tuple[Window, int]]:
+        """The units used of several metrics, each in its window."""
+        found = {}
+        for metric, window in windows.items():
+            shelf = self._shelves.get(metric)
+            counted = shelf is not None and shelf[0] == window.key
+            found[metric] = (window, shelf[1].get(identity, 0) if shelf and counted else 0)
+        return found
 
     async def give_back(self, identity: str, metric: str, window: str) -> None:
         """Take one unit off again, if its window is still the current one."""

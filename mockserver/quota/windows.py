@@ -5,6 +5,7 @@ Law: pure functions of a moment. Days and weeks are UTC; a week starts on Monday
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -12,7 +13,6 @@ from typing import Literal
 from mockserver.clock import Clock
 
 WindowKind = Literal["day", "week"]
-KINDS: tuple[WindowKind, ...] = ("day", "week")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +37,19 @@ def window_at(kind: WindowKind, moment: float) -> Window:
 
 
 class CurrentWindows:
-    """The windows of the clock's present moment, worked out again only when one is over."""
+    """The window of each metric at the clock's present moment, worked out again when the first one is over."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, kinds: Mapping[str, WindowKind]) -> None:
         self._clock = clock
-        self._current = {kind: window_at(kind, clock.now()) for kind in KINDS}
+        self._kinds = dict(kinds)
+        self._windows: dict[str, Window] = {}
+        self._since = self._until = 0.0
 
-    def current(self, kind: WindowKind) -> Window:
-        window = self._current[kind]
-        now = self._clock.now()
-        if not window.start <= now < window.end:
-            window = self._current[kind] = window_at(kind, now)
-        return window
+    def now(self) -> Mapping[str, Window]:
+        """The present windows by metric."""
+        moment = self._clock.now()
+        if not self._since <= moment < self._until:
+            self._windows = {metric: window_at(kind, moment) for metric, kind in self._kinds.items()}
+            self._since = max(window.start for window in self._windows.values())
+            self._until = min(window.end for window in self._windows.values())
+        return self._windows
