@@ -145,3 +145,4 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[str, State]]:
     finally:
         await runner.cleanup()
         state.renderer.close()
+        state.renderer.close()

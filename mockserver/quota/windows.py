@@ -37,7 +37,7 @@ def window_at(kind: WindowKind, moment: float) -> Window:
 
 
 class CurrentWindows:
-    """The window of each metric at the clock's present moment, worked out again when the first one is over."""
+    """The window of each metric at the present moment, worked out again when the first of them is over."""
 
     def __init__(self, clock: Clock, kinds: Mapping[str, WindowKind]) -> None:
         self._clock = clock
