@@ -1,0 +1,231 @@
+"""The one way out: every request of the judge, schemathesis' included, is sent here.
+
+The budget is booked inside the HTTP library, below its retries, so that nothing above can go round it. No
+redirect is followed, no cookie is kept, no proxy of the environment is used; every answer is read within
+bounds of time and size.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import json
+import threading
+import time
+from collections.abc import Coroutine, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+from contract_tests.budget import Budget, BudgetExhausted
+from contract_tests.callers import Caller
+from contract_tests.exchange import Exchange
+from contract_tests.operations import OperationFinder
+from contract_tests.pacing import Pace
+from spec.loader import Operation, Spec
+
+Lane = Literal["paid", "free"]
+T = TypeVar("T")
+
+READ_BOUND = 48 * 1024 * 1024
+STREAM_BOUND = 4 * 1024 * 1024
+# After this many unanswered requests in a row the host counts as gone: a hanging one would cost hours.
+PATIENCE = 3
+LARGE_BODY = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds for a whole exchange: reading documents, and generating media or text."""
+
+    reading: float = 15.0
+    generating: float = 120.0
+
+
+class HostGone(Exception):
+    """The host stopped answering; nothing more is asked of it."""
+
+
+_lane: contextvars.ContextVar[Lane] = contextvars.ContextVar("lane", default="paid")
+_operation: contextvars.ContextVar[Operation | None] = contextvars.ContextVar("operation", default=None)
+
+
+class Client:
+    """A synchronous client over one asyncio loop in a thread of its own."""
+
+    def __init__(
+        self, base_url: str, spec: Spec, budget: Budget, *, rate: float | None = None, timeouts: Timeouts | None = None
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._operations = OperationFinder(spec)
+        self._budget = budget
+        self._pace = Pace(rate)
+        self._timeouts = timeouts or Timeouts()
+        self._silent = 0
+        self.sent = 0
+        self.slowest = 0.0
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="judge-client", daemon=True)
+        self._thread.start()
+        self._session: aiohttp.ClientSession = self._run(self._open())
+
+    async def _open(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            # A connection of its own for each request: a stale one would make the library send twice.
+            connector=aiohttp.TCPConnector(force_close=True, limit=0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            middlewares=(self._breaker,),
+            skip_auto_headers=("User-Agent", "Content-Type"),
+            trust_env=False,
+            max_line_size=65536,
+            max_field_size=65536,
+        )
+
+    def close(self) -> None:
+        """End the session and its thread."""
+        self._run(self._session.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=5)
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        future: Future[T] = asyncio.run_coroutine_threadsafe(work, self._loop)
+        return future.result()
+
+    async def _breaker(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        operation = _operation.get()
+        if operation is None or operation.metric is None:
+            self._budget.count()
+        elif _lane.get() == "paid":
+            self._budget.book(operation.metric)
+        else:
+            self._budget.enter_free_lane(operation.id)
+        self.sent += 1
+        return await handler(request)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        caller: Caller,
+        *,
+        json_body: Any = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        lane: Lane = "paid",
+        timeout: float | None = None,
+        bound: int | None = None,
+    ) -> Exchange:
+        """Send one request and read its answer.
+
+        `path` goes out exactly as given (already percent-encoded). `lane` is "free" for a request that a
+        conforming host refuses. Raises BudgetExhausted before sending, and HostGone once the host has been
+        silent too often; every other trouble is told by the exchange.
+        """
+        return self._run(
+            self._send(
+                method, path, caller, json_body=json_body, body=body, headers=headers, lane=lane, timeout=timeout,
+                bound=bound,
+            )
+        )
+
+    def send_together(self, requests: Sequence[tuple[str, str, Caller, Any]]) -> list[Exchange]:
+        """Send (method, path, caller, json body) requests at the same time, in the paid lane."""
+
+        async def together() -> list[Exchange]:
+            return list(
+                await asyncio.gather(
+                    *(self._send(method, path, caller, json_body=body) for method, path, caller, body in requests)
+                )
+            )
+
+        return self._run(together())
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        caller: Caller,
+        *,
+        json_body: Any = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        lane: Lane = "paid",
+        timeout: float | None = None,
+        bound: int | None = None,
+    ) -> Exchange:
+        if self._silent >= PATIENCE:
+            raise HostGone(f"the host left {PATIENCE} requests in a row unanswered; no more were sent")
+        operation = self._operations.find(method, path)
+        sent_headers = CIMultiDict({"Accept": "application/json", **caller.headers})
+        if json_body is not None:
+            body = json.dumps(json_body).encode()
+        if body is not None:
+            sent_headers["Content-Type"] = "application/json"
+        sent_headers.update(headers or {})
+        exchange = Exchange(
+            method, path, dict(sent_headers), body, operation, caller.label
+        )
+        _lane.set(lane)
+        _operation.set(operation)
+        generating = operation is not None and operation.metric is not None and lane == "paid"
+        total = timeout or (self._timeouts.generating if generating else self._timeouts.reading)
+        await self._pace.turn()
+        await self._converse(exchange, sent_headers, total, bound)
+        self._note(exchange, lane)
+        return exchange
+
+    async def _converse(
+        self, exchange: Exchange, headers: CIMultiDict[str], total: float, bound: int | None
+    ) -> None:
+        started = time.monotonic()
+        try:
+            async with self._session.request(
+                exchange.method,
+                URL(self.base_url + exchange.path, encoded=True),
+                headers=headers,
+                data=exchange.request_body,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=total),
+            ) as response:
+                exchange.status = response.status
+                exchange.headers = list(response.headers.items())
+                if bound is None:
+                    bound = STREAM_BOUND if exchange.media_type == "text/event-stream" else READ_BOUND
+                pieces, size = [], 0
+                async for piece in response.content.iter_any():
+                    pieces.append(piece)
+                    size += len(piece)
+                    exchange.arrivals.append((time.monotonic() - started, len(piece)))
+                    if size > bound:
+                        exchange.truncated = True
+                        break
+                exchange.body = b"".join(pieces)
+        except TimeoutError:
+            exchange.problem = f"no complete answer within {total:g} s"
+        except (aiohttp.ClientError, OSError, ValueError) as problem:
+            exchange.problem = f"{type(problem).__name__}: {problem}"
+        if exchange.problem and exchange.arrivals:
+            exchange.problem += " (after a part of the body)"
+        exchange.seconds = time.monotonic() - started
+        self.slowest = max(self.slowest, exchange.seconds)
+
+    def _note(self, exchange: Exchange, lane: Lane) -> None:
+        # A host may hang up on an oversized body; that is an answer of a kind.
+        if exchange.problem and len(exchange.request_body or b"") < LARGE_BODY:
+            self._silent += 1
+        elif exchange.problem is None:
+            self._silent = 0
+        if exchange.status in {429, 503}:
+            self._pace.hold(exchange.header("retry-after"))
+        operation = exchange.operation
+        if operation is not None and operation.metric is not None and exchange.served:
+            self._budget.served(operation.id, operation.metric, paid=lane == "paid")
+
+
+__all__ = ["BudgetExhausted", "Client", "HostGone", "Lane", "Timeouts"]

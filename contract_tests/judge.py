@@ -1,0 +1,223 @@
+"""The judge of one test: sends requests, weighs answers, and keeps what was seen.
+
+Weighing an answer has three outcomes. It is a *witness* when it could have shown a violation and did not;
+a `Violation` when it shows one; `Undecided` when it shows neither, because the host was unwell, exhausted
+or out of reach. Only witnesses make a pass.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from contract_tests import callers
+from contract_tests.callers import Caller
+from contract_tests.client import Client
+from contract_tests.evidence import Recorder
+from contract_tests.exchange import Exchange, NotJson
+from contract_tests.target import Spend, Target
+from contract_tests.verdicts import Finding, Verdict
+from spec.loader import Spec
+
+T = TypeVar("T")
+
+# What a host says when it is not refusing this request, but any.
+_UNWELL = {502, 503, 504}
+
+
+class Violation(AssertionError):
+    """An answer that a requirement does not allow."""
+
+    def __init__(self, requirement: str, message: str) -> None:
+        super().__init__(f"{requirement}: {message}")
+        self.requirement = requirement
+        self.message = message
+
+
+class Undecided(Exception):
+    """An answer that shows nothing about the requirement."""
+
+
+class NotRun(Exception):
+    """The test cannot be tried with what the run was given."""
+
+
+@dataclass(slots=True)
+class Judge:
+    """The tools of one test, and its findings."""
+
+    test: str
+    target: Target
+    spec: Spec
+    client: Client
+    recorder: Recorder
+    spend: Spend
+    # Seconds that the counters of /usage may lag behind.
+    settle: float
+    # What tests of this run share, by name: observations that need not be paid for twice.
+    shared: dict[str, Any]
+    findings: list[Finding] = field(default_factory=list)
+    witnesses: Counter[str] = field(default_factory=Counter)
+    seen: dict[str, list[Exchange]] = field(default_factory=dict)
+
+    # --- asking ---------------------------------------------------------------------------------------
+
+    def caller(self) -> Caller:
+        """A fresh free-tier caller with its own client id."""
+        return callers.anonymous()
+
+    def credential(self, name: str) -> Caller:
+        """The caller behind a credential. Raises NotRun when the run was not given it."""
+        token = self.target.credentials.get(name)
+        if token is None:
+            raise NotRun(f"needs {name}")
+        return callers.bearer(name, token)
+
+    def forged(self, kind: str, token: str) -> Caller:
+        """A caller with a bearer made by the judge; its secret is never recorded."""
+        self.recorder.redactor.learn(kind, token)
+        return callers.bearer(kind, token)
+
+    def get(self, path: str, caller: Caller | None = None, **options: Any) -> Exchange:
+        """GET `path`, by default as a fresh caller. One redirect to the same path with a slash is followed."""
+        caller = caller or self.caller()
+        exchange = self.client.send("GET", path, caller, **options)
+        location = exchange.header("location") or ""
+        free_to_read = exchange.operation is not None and exchange.operation.metric is None
+        if exchange.status in {301, 302, 303, 307, 308} and free_to_read and _adds_slash(path, location):
+            exchange = self.client.send("GET", path.rstrip("/") + "/", caller, **options)
+        return exchange
+
+    def post(self, path: str, json_body: Any, caller: Caller | None = None, **options: Any) -> Exchange:
+        """POST `json_body` to `path`, by default as a fresh caller, in the paid lane unless told otherwise."""
+        return self.client.send("POST", path, caller or self.caller(), json_body=json_body, **options)
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """The result of `make`, made once in a run and shared between tests under `name`."""
+        if name not in self.shared:
+            self.shared[name] = make()
+        result: T = self.shared[name]
+        return result
+
+    @property
+    def examples(self) -> int:
+        """How many generated examples a property is worth on this host."""
+        return 12 if self.target.is_loopback else 4
+
+    # --- weighing -------------------------------------------------------------------------------------
+
+    def witness(self, requirement: str, *exchanges: Exchange) -> None:
+        """Note that these answers could have broken `requirement` and did not."""
+        self.witnesses[requirement] += max(1, len(exchanges))
+        self.seen.setdefault(requirement, []).extend(exchanges)
+
+    def violation(self, requirement: str, message: str, *exchanges: Exchange) -> Violation:
+        """Record a violation and return the exception that ends the test."""
+        self._find(requirement, "fail", message, exchanges)
+        return Violation(requirement, message)
+
+    def undecided(self, requirement: str, message: str, *exchanges: Exchange) -> Undecided:
+        """Record that nothing was shown and return the exception that ends the test."""
+        self._find(requirement, "inconclusive", message, exchanges)
+        return Undecided(f"{requirement}: {message}")
+
+    def check(self, requirement: str, holds: bool, message: str, *exchanges: Exchange) -> None:
+        """A witness when `holds`, else a violation."""
+        if not holds:
+            raise self.violation(requirement, message, *exchanges)
+        self.witness(requirement, *exchanges)
+
+    def answered(self, requirement: str, exchange: Exchange) -> None:
+        """The host gave a whole answer of its own to this request. Raises Undecided when it did not."""
+        status = exchange.status
+        if exchange.problem is not None:
+            raise self.undecided(requirement, f"{exchange.title}: {exchange.problem}", exchange)
+        if exchange.truncated:
+            raise self.undecided(requirement, f"{exchange.title}: the body did not end within bounds", exchange)
+        if status in _UNWELL:
+            raise self.undecided(requirement, f"{exchange.title}: the host was not able to answer", exchange)
+
+    def served(self, requirement: str, exchange: Exchange) -> Exchange:
+        """A valid request, which must be answered with success. Returns the exchange for closer looks.
+
+        Raises Undecided for what says nothing (429, 5xx, a redirect, a credential that is refused) and
+        Violation when a valid request is refused as invalid or the route does not exist.
+        """
+        self.answered(requirement, exchange)
+        status = exchange.status or 0
+        if exchange.served:
+            return exchange
+        if status == 429:
+            raise self.undecided(requirement, f"{exchange.title}: out of quota, so nothing could be seen", exchange)
+        if status >= 500:
+            raise self.undecided(requirement, f"{exchange.title}: the host says that it failed", exchange)
+        if status in {401, 403}:
+            raise self.undecided(requirement, f"{exchange.title}: {exchange.caller} was not let in", exchange)
+        if 300 <= status < 400:
+            raise self.undecided(
+                requirement, f"{exchange.title}: redirected to {exchange.header('location')!r}, not followed", exchange
+            )
+        if status in {404, 405}:
+            raise self.violation(requirement, f"{exchange.title}: the route is documented but not offered", exchange)
+        raise self.violation(requirement, f"{exchange.title}: a valid request was refused", exchange)
+
+    def refused(self, requirement: str, exchange: Exchange, status: int, what: str) -> None:
+        """A request that must be refused with `status`; `what` says what is wrong with it."""
+        self.answered(requirement, exchange)
+        got = exchange.status or 0
+        if got == status:
+            self.witness(requirement, exchange)
+            return
+        if got == 429:
+            raise self.undecided(requirement, f"{exchange.title}: out of quota before {what} was looked at", exchange)
+        if got in {401, 403} and status != 401:
+            raise self.undecided(requirement, f"{exchange.title}: {exchange.caller} was not let in", exchange)
+        if 300 <= got < 400:
+            raise self.undecided(requirement, f"{exchange.title}: redirected, not followed", exchange)
+        did = "served" if exchange.served else f"answered with {got}"
+        raise self.violation(requirement, f"{exchange.title}: {what} must be {status}, but was {did}", exchange)
+
+    def document(self, requirement: str, exchange: Exchange) -> Any:
+        """The JSON of a served answer. Raises Violation when it is something else."""
+        self.served(requirement, exchange)
+        try:
+            return exchange.json()
+        except NotJson as problem:
+            raise self.violation(requirement, f"{exchange.title}: {problem}", exchange) from None
+
+    # --- closing --------------------------------------------------------------------------------------
+
+    def _find(self, requirement: str, verdict: Verdict, reason: str, exchanges: tuple[Exchange, ...]) -> None:
+        self.findings.append(
+            Finding(
+                requirement,
+                verdict,
+                self.test,
+                self.recorder.redactor.text(reason),
+                self.witnesses[requirement],
+                tuple(self.recorder.record(exchange) for exchange in exchanges[-3:]),
+            )
+        )
+
+    def close(self, requirements: tuple[str, ...], outcome: Verdict | None, reason: str) -> list[Finding]:
+        """The findings of the test. `outcome` None means that it ran to its end; else it is what stopped it,
+        and holds for every requirement that has no finding of its own."""
+        decided = {finding.requirement for finding in self.findings}
+        for requirement in requirements:
+            if requirement in decided:
+                continue
+            shown = tuple(self.seen.get(requirement, ())[:1])
+            if outcome is not None:
+                self._find(requirement, outcome, reason, ())
+            elif self.witnesses[requirement]:
+                self._find(requirement, "pass", "", shown)
+            else:
+                self._find(requirement, "inconclusive", "no answer could have shown a violation", ())
+        return self.findings
+
+
+def _adds_slash(path: str, location: str) -> bool:
+    return location.split("?", 1)[0].endswith(path.rstrip("/") + "/")
+

@@ -1,0 +1,33 @@
+"""Politeness towards a host that is not ours: a steady rate, and waiting when it asks us to."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+# A host may ask for patience; a quota that returns tomorrow is not something to wait for.
+LONGEST_WAIT = 60.0
+
+
+class Pace:
+    """At most `rate` requests a second (None: as fast as the host answers)."""
+
+    def __init__(self, rate: float | None) -> None:
+        self._gap = 1.0 / rate if rate else 0.0
+        self._next = 0.0
+
+    async def turn(self) -> None:
+        """Wait for the next free slot."""
+        now = time.monotonic()
+        slot = max(now, self._next)
+        self._next = slot + self._gap
+        if slot > now:
+            await asyncio.sleep(slot - now)
+
+    def hold(self, retry_after: str | None) -> None:
+        """Send nothing for as long as a Retry-After header in seconds asks, within a bound."""
+        if not self._gap or retry_after is None or not retry_after.strip().isdigit():
+            return
+        seconds = float(retry_after)
+        if seconds <= LONGEST_WAIT:
+            self._next = max(self._next, time.monotonic() + seconds)

@@ -1,0 +1,348 @@
+"""The pytest plugin: options, the life of a run, and from test outcomes to findings, reports, exit code."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract_tests import hooks
+from contract_tests.client import BudgetExhausted, HostGone
+from contract_tests.credentials import CredentialsError, gather
+from contract_tests.judge import Judge, NotRun, Undecided, Violation
+from contract_tests.marks import charge_of
+from contract_tests.plan import describe, estimate, obstacle
+from contract_tests.preflight import preflight
+from contract_tests.report.outcome import Outcome
+from contract_tests.report.writers import write_reports
+from contract_tests.run import Run, Settings, read_facts, read_findings, rulings
+from contract_tests.target import LIVE, Spend, Target
+from contract_tests.verdicts import EXIT_BROKEN, EXIT_INCONCLUSIVE, EXIT_KEPT, Verdict
+from spec.loader import load_requirements, load_spec
+
+POLITE_RATE = 2.0
+
+_run_key = pytest.StashKey[Run]()
+_books_key = pytest.StashKey[Path]()
+_judge_key = pytest.StashKey[Judge]()
+_outcome_key = pytest.StashKey[Outcome]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The judge's options; each also has a name with the prefix `--lightning-`, free of clashes."""
+    group = parser.getgroup("lightning", "Lightning contract: what is judged and what it may cost")
+    add = group.addoption
+    add("--lightning-live", "--live", dest="lightning_live", action="store_true",
+        help=f"judge the live deployment, {LIVE}")
+    add("--lightning-spend", "--spend", dest="lightning_spend", choices=[s.name.lower() for s in Spend],
+        help="none: nothing a conforming host charges; sample: each metered route a few times; exhaust: also "
+        "drive throwaway free-tier callers to their limits (default: none, exhaust for our own mock)")
+    add("--lightning-max-units", "--max-units", dest="lightning_max_units", action="append", default=[],
+        metavar="METRIC=N", help="cap the units of a metric, for example imagesDaily=4; may be repeated")
+    add("--lightning-credentials", "--credentials", dest="lightning_credentials", type=Path, metavar="FILE",
+        help="JSON file with LIGHTNING_JWT, LIGHTNING_API_KEY...; they may also come from the environment")
+    add("--lightning-report-dir", "--report-dir", dest="lightning_report_dir", type=Path, metavar="DIR",
+        help="write report.json, report.md, report.html and junit.xml there")
+    add("--lightning-strict", dest="lightning_strict", action="store_true",
+        help="let requirements of level observed and assumed fail the run as well")
+    add("--lightning-only", "--only", dest="lightning_only", action="append", default=[], metavar="AREA|ID",
+        help="judge only this area (identity, quota, chat...) or requirement (CHAT-5); may be repeated")
+    add("--lightning-rate", "--rate", dest="lightning_rate", type=float, metavar="N",
+        help=f"requests a second (default: {POLITE_RATE:g} on a remote host, no limit on this machine)")
+    add("--lightning-control", "--control", dest="lightning_control", metavar="URL",
+        help="the target is our mock, with its control plane at URL (for example http://127.0.0.1:8787/__mock__)")
+    add("--lightning-wake", "--wake", dest="lightning_wake", type=float, default=120.0, metavar="SECONDS",
+        help="how long a host may answer 503 while it wakes up (default: 120)")
+    add("--lightning-settle", "--settle", dest="lightning_settle", type=float, default=10.0, metavar="SECONDS",
+        help="how long the counters of /usage may lag behind (default: 10)")
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Offer `pytest_lightning_target`."""
+    pluginmanager.add_hookspecs(hooks)
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def _is_controller(config: pytest.Config) -> bool:
+    return not _is_worker(config) and bool(getattr(config.option, "numprocesses", None))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Know the marks, check the options and lay out the run's directory."""
+    config.addinivalue_line("markers", "judges(charge): the requirements a contract test judges, and its cost")
+    config.addinivalue_line("markers", "needs(*credentials): the credentials a contract test cannot do without")
+    config.addinivalue_line("markers", "needs_control: a contract test that moves time or fails upstreams")
+    if _is_worker(config):
+        config.stash[_books_key] = Path(config.workerinput["lightning_books"])  # type: ignore[attr-defined]
+        return
+    books = tempfile.TemporaryDirectory(prefix="lightning-run-")
+    config.add_cleanup(books.cleanup)
+    config.stash[_books_key] = Path(books.name)
+    report_dir: Path | None = config.option.lightning_report_dir
+    if report_dir is not None:
+        report_dir.mkdir(parents=True, exist_ok=True)
+        if not getattr(config.option, "xmlpath", None):
+            config.option.xmlpath = str(report_dir / "junit.xml")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Give each xdist worker the run's directory: the budget is one for all of them."""
+    node.workerinput["lightning_books"] = str(node.config.stash[_books_key])
+
+
+def _base_url(config: pytest.Config) -> str | None:
+    if config.option.lightning_live:
+        return LIVE
+    # pytest-base-url owns the option; it also reads PYTEST_BASE_URL and its ini value.
+    given: str | None = getattr(config.option, "base_url", None) or config.getini("base_url") or None
+    return given
+
+
+def _settings(config: pytest.Config, target: Target, *, own_mock: bool) -> Settings:
+    option = config.option
+    caps: dict[str, int] = {}
+    metrics = load_spec().metrics
+    for text in option.lightning_max_units:
+        metric, _, number = text.partition("=")
+        if metric not in metrics or not number.isdigit():
+            raise pytest.UsageError(f"--max-units {text}: expected METRIC=N with METRIC one of {', '.join(metrics)}")
+        caps[metric] = int(number)
+    if option.lightning_spend:
+        spend = Spend[option.lightning_spend.upper()]
+    else:
+        spend = Spend.EXHAUST if own_mock else Spend.NONE
+    rate = option.lightning_rate if option.lightning_rate else (None if target.is_loopback else POLITE_RATE)
+    return Settings(
+        spend=spend,
+        max_units=caps,
+        rate=rate,
+        report_dir=option.lightning_report_dir,
+        strict=option.lightning_strict,
+        only=_only(config),
+        wake=option.lightning_wake,
+        settle=option.lightning_settle,
+    )
+
+
+def _only(config: pytest.Config) -> tuple[str, ...]:
+    wanted = tuple(config.option.lightning_only)
+    known = load_requirements().requirements
+    areas = {requirement.area for requirement in known.values()}
+    for name in wanted:
+        if name not in known and name not in areas:
+            raise pytest.UsageError(
+                f"--only {name}: neither an area ({', '.join(sorted(areas))}) nor a requirement such as CHAT-5"
+            )
+    return wanted
+
+
+def _open_run(config: pytest.Config) -> Run:
+    url = _base_url(config)
+    own_mock = url is None
+    if url is None:
+        target: Target | None = config.hook.pytest_lightning_target(config=config)
+        if target is None:
+            raise pytest.UsageError("nothing to judge: give --base-url URL, or --live for the documented host")
+    else:
+        if not url.startswith(("http://", "https://")):
+            raise pytest.UsageError(f"--base-url {url}: expected an address such as https://host or http://127.0.0.1:8787")
+        try:
+            credentials = gather(os.environ, config.option.lightning_credentials)
+        except CredentialsError as problem:
+            raise pytest.UsageError(str(problem)) from problem
+        target = Target(url.rstrip("/"), credentials, config.option.lightning_control)
+    settings = _settings(config, target, own_mock=own_mock)
+    worker = getattr(config, "workerinput", {}).get("workerid", "main")
+    run = Run.open(settings, load_spec(), load_requirements(), target, config.stash[_books_key], worker)
+    config.add_cleanup(run.client.close)
+    return run
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep what `--only` selects; run what costs nothing first, and what costs most last."""
+    only = _only(config)
+    if only:
+        known = load_requirements().requirements
+
+        def selected(item: pytest.Item) -> bool:
+            charge = charge_of(item)
+            return charge is not None and any(
+                name in only or known[name].area in only for name in charge.requirements
+            )
+
+        dropped = [item for item in items if not selected(item)]
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = [item for item in items if selected(item)]
+
+    def price(item: pytest.Item) -> tuple[int, int]:
+        charge = charge_of(item)
+        return (0, 0) if charge is None else (int(charge.spend), 1 if item.get_closest_marker("last") else 0)
+
+    items.sort(key=price)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Tell the plan and look whether anybody is there, before the first test."""
+    config = session.config
+    if config.option.collectonly or _is_controller(config):
+        return
+    if not any(charge_of(item) for item in session.items):
+        return
+    run = _open_run(config)
+    config.stash[_run_key] = run
+    requests, units = estimate(session.items, run.settings.spend, run.target)
+    spend = run.settings.spend.name.lower()
+    _say(config, f"target {run.target.base_url}, spend {spend}, credentials: "
+                 f"{', '.join(sorted(run.target.credentials)) or 'none'}")
+    _say(config, f"plan: {describe(requests, units)}")
+    if run.settings.max_units:
+        _say(config, "caps: " + ", ".join(f"{m}={n}" for m, n in run.settings.max_units.items()))
+    if run.settings.spend is not Spend.NONE:
+        # Without a cap of the user's the plan itself is the cap: a host cannot make us spend more.
+        for metric in run.spec.metrics:
+            run.budget.caps.setdefault(metric, units.get(metric, 0))
+    run.aborted = preflight(run.client, run.settings.wake)
+    if run.aborted:
+        _say(config, f"not judged: {run.aborted}")
+    run.note(
+        target=run.target.base_url,
+        spend=spend,
+        credentials=sorted(run.target.credentials),
+        planned={"requests": requests, "units": dict(units)},
+        started=run.started,
+        aborted=run.aborted,
+    )
+
+
+def _say(config: pytest.Config, line: str) -> None:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def lightning_run(request: pytest.FixtureRequest) -> Run:
+    """The run that a contract test belongs to."""
+    return request.config.stash[_run_key]
+
+
+@pytest.fixture
+def judge(request: pytest.FixtureRequest, lightning_run: Run) -> Judge:
+    """The judge of this test."""
+    run = lightning_run
+    judge = Judge(
+        test=request.node.name, target=run.target, spec=run.spec, client=run.client, recorder=run.recorder,
+        spend=run.settings.spend, settle=run.settings.settle, shared=run.learned,
+    )
+    request.node.stash[_judge_key] = judge
+    return judge
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Do not begin a test that cannot show anything."""
+    run = item.config.stash.get(_run_key, None)
+    if run is not None and charge_of(item) is not None:
+        if run.aborted:
+            raise Undecided(run.aborted)
+        reason = obstacle(item, run.settings.spend, run.target)
+        if reason:
+            raise NotRun(reason)
+    yield
+
+
+_STOPPED: tuple[tuple[type[BaseException], Verdict], ...] = (
+    (Undecided, "inconclusive"),
+    (HostGone, "inconclusive"),
+    (NotRun, "not_run"),
+    (BudgetExhausted, "not_run"),
+)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn the outcome of a contract test into findings and a report that says it in words."""
+    report = yield
+    charge = charge_of(item)
+    judge = item.stash.get(_judge_key, None)
+    if charge is None or judge is None or call.when != "call":
+        return report
+    run = item.config.stash[_run_key]
+    problem = call.excinfo.value if call.excinfo else None
+    redact = run.recorder.redactor.text
+    outcome: Verdict | None = None
+    reason = ""
+    for kind, verdict in _STOPPED:
+        if isinstance(problem, kind):
+            outcome, reason = verdict, redact(str(problem))
+            report.outcome = "skipped"
+            report.longrepr = (str(item.path), item.location[1] or 0, f"{verdict}: {reason}")
+            break
+    else:
+        if isinstance(problem, Violation):
+            outcome, reason = "inconclusive", f"not reached, since {problem.requirement} was broken first"
+            level = run.requirements.requirements[problem.requirement].level
+            if level == "documented" or run.settings.strict:
+                report.longrepr = redact(f"{problem.requirement} is broken: {problem.message}")
+            else:
+                report.outcome = "skipped"
+                report.wasxfail = redact(f"advice, {level}: {problem}")
+        elif problem is not None:
+            outcome, reason = "inconclusive", f"the check itself failed: {redact(repr(problem)[:300])}"
+            report.longrepr = redact(str(report.longrepr))
+    run.keep(judge.close(charge.requirements, outcome, reason))
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
+    """Rule, write the reports, and set the exit code."""
+    yield
+    config = session.config
+    run = config.stash.get(_run_key, None)
+    if run is not None:
+        run.note(finished=True, slowest=run.client.slowest)
+    if _is_worker(config):
+        return
+    books = config.stash[_books_key]
+    facts = read_facts(books)
+    if "target" not in facts:
+        return
+    only = _only(config)
+    outcome = Outcome.of(
+        rulings(load_requirements(), read_findings(books), only), facts, books, strict=config.option.lightning_strict
+    )
+    config.stash[_outcome_key] = outcome
+    if config.option.lightning_report_dir is not None:
+        write_reports(outcome, config.option.lightning_report_dir)
+    judged_alone = all(charge_of(item) for item in session.items) and not _is_controller(config)
+    if exitstatus == EXIT_KEPT or (exitstatus == EXIT_BROKEN and judged_alone):
+        session.exitstatus = outcome.exit_code
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """The verdict, what led to it, and the bill."""
+    outcome = config.stash.get(_outcome_key, None)
+    if outcome is None:
+        return
+    write = terminalreporter.write_line
+    terminalreporter.section("Lightning contract")
+    colour: dict[str, bool] = {"red": outcome.exit_code == EXIT_BROKEN, "yellow": outcome.exit_code == EXIT_INCONCLUSIVE,
+                               "green": outcome.exit_code == EXIT_KEPT}
+    for line in outcome.summary():
+        write(line)
+    terminalreporter.write_line(outcome.headline, bold=True, **colour)
+    if config.option.lightning_report_dir is not None:
+        write(f"reports: {config.option.lightning_report_dir}")

@@ -1,0 +1,46 @@
+"""Before the first test: is anybody there, awake, and the API rather than a portal in front of it?"""
+
+from __future__ import annotations
+
+import time
+
+from contract_tests.callers import anonymous
+from contract_tests.client import Client, HostGone
+from contract_tests.exchange import Exchange
+
+_DOORS = ("/status", "/tier-config", "/usage", "/models")
+
+
+def preflight(client: Client, wake: float) -> str | None:
+    """None when judging makes sense, else why not.
+
+    A host that answers everything with 502 or 503 may be waking up: it is given `wake` seconds.
+    """
+    deadline = time.monotonic() + wake
+    pause = 0.5
+    while True:
+        try:
+            answers = [client.send("GET", path, anonymous()) for path in _DOORS]
+        except HostGone as gone:
+            return str(gone)
+        if not all(answer.status in {502, 503, 504} for answer in answers):
+            return _sense(answers)
+        if time.monotonic() + pause > deadline:
+            return f"the host answered nothing but {answers[0].status} for {wake:g} s"
+        time.sleep(pause)
+        pause = min(pause * 1.5, 5.0)
+
+
+def _sense(answers: list[Exchange]) -> str | None:
+    if all(answer.status is None for answer in answers):
+        return f"the host does not answer: {answers[0].problem}"
+    statuses = {answer.status for answer in answers}
+    if len(statuses) == 1:
+        status = answers[0].status or 0
+        if status == 429 or status >= 500 or status in {401, 403, 404}:
+            return f"the host answers every request with {status}"
+        if 300 <= status < 400:
+            return "the host redirects every request"
+    if all(answer.media_type == "text/html" for answer in answers):
+        return "the host answers every request with an HTML page, as a portal or proxy does"
+    return None

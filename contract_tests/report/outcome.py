@@ -1,0 +1,118 @@
+"""A finished run as plain data: the one source of every report."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from contract_tests.budget import Budget
+from contract_tests.verdicts import Ruling, exit_code, headline
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The rulings of a run and its facts."""
+
+    rulings: list[Ruling]
+    run: Mapping[str, Any]
+    exit_code: int
+    headline: str
+    strict: bool
+
+    @classmethod
+    def of(cls, rulings: list[Ruling], facts: Mapping[str, Any], books: Path, *, strict: bool) -> Outcome:
+        """Rule the run. `facts` are those of `Run.note`; `books` is the run's directory."""
+        aborted = facts.get("aborted")
+        bill = Budget(books / "budget.json", {}).bill()
+        now = time.time()
+        observed = facts.get("observed")
+        run = {
+            "target": facts["target"],
+            "verdict": headline(rulings, strict=strict, aborted=aborted),
+            "exit_code": exit_code(rulings, strict=strict, aborted=aborted),
+            "spend": facts["spend"],
+            "credentials": facts["credentials"],
+            "strict": strict,
+            "aborted": aborted,
+            "started": _timestamp(facts["started"]),
+            "finished": _timestamp(now),
+            "seconds": round(now - facts["started"], 2),
+            "requests": {"planned": facts["planned"]["requests"], "sent": bill["requests"]},
+            "units": {
+                "planned": facts["planned"]["units"],
+                "booked": bill["booked"],
+                "served": bill["served"],
+                "observed": observed,
+                "unexplained": _unexplained(bill["served"], observed),
+            },
+            "versions": {
+                "lightning-contract": version("lightning-contract"),
+                "schemathesis": version("schemathesis"),
+                "hypothesis": version("hypothesis"),
+                "pytest": version("pytest"),
+                "python": platform.python_version(),
+            },
+        }
+        return cls(rulings, run, run["exit_code"], run["verdict"], strict)
+
+    def as_json(self) -> dict[str, Any]:
+        """`{run: {...}, requirements: [{id, level, verdict, reason, witnesses, evidence, ...}]}`."""
+        return {
+            "run": dict(self.run),
+            "requirements": [
+                {
+                    "id": ruling.requirement.id,
+                    "area": ruling.requirement.area,
+                    "level": ruling.requirement.level,
+                    "verdict": ruling.verdict,
+                    "reason": ruling.reason,
+                    "witnesses": ruling.witnesses,
+                    "statement": ruling.requirement.statement,
+                    "section": ruling.requirement.section,
+                    "lines": [list(span) for span in ruling.requirement.lines],
+                    "operations": list(ruling.requirement.operations),
+                    "tests": sorted({finding.test for finding in ruling.findings}),
+                    "evidence": list(ruling.evidence),
+                }
+                for ruling in self.rulings
+            ],
+        }
+
+    def summary(self) -> list[str]:
+        """Lines for a terminal: what is broken, what could not be decided, what was not run, the bill."""
+        lines: list[str] = []
+        for verdict, title in (("fail", "broken"), ("inconclusive", "not decided"), ("not_run", "not run")):
+            for ruling in self.rulings:
+                if ruling.verdict == verdict and (self.strict or ruling.requirement.level == "documented"):
+                    lines.append(f"{title:12} {ruling.requirement.id:8} {ruling.requirement.statement}")
+                    lines.append(f"{'':21} {ruling.reason}")
+        for ruling in self.rulings:
+            if ruling.verdict == "fail" and not self.strict and ruling.requirement.level != "documented":
+                lines.append(f"{'advice':12} {ruling.requirement.id:8} {ruling.reason}")
+        units = self.run["units"]
+        bill = ", ".join(f"{name} {_amounts(units[name])}" for name in ("planned", "booked", "observed", "unexplained"))
+        lines.append(f"bill: {bill}; {self.run['requests']['sent']} requests in {self.run['seconds']:g} s")
+        return lines
+
+
+def _amounts(units: Mapping[str, int] | None) -> str:
+    if units is None:
+        return "unknown"
+    return " + ".join(f"{count} {metric}" for metric, count in sorted(units.items()) if count) or "0"
+
+
+def _unexplained(served: Mapping[str, int], observed: Mapping[str, int] | None) -> dict[str, int] | None:
+    """Units that the host counted beyond what it served to us."""
+    if observed is None:
+        return None
+    metrics = {*served, *observed}
+    return {metric: observed.get(metric, 0) - served.get(metric, 0) for metric in sorted(metrics)}
+
+
+def _timestamp(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

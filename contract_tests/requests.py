@@ -1,0 +1,72 @@
+"""The requests the judge sends: one valid request for each generation operation, and a base64 picture."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from PIL import Image
+
+PROMPT = "a lighthouse at dusk"
+# Space, letters beyond ASCII and characters with a meaning in addresses; no slash, which frameworks split at.
+PATH_PROMPT = "café & 灯台 at 50%, really?"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A valid request of one operation; `body` None for GET."""
+
+    operation: str
+    method: str
+    path: str
+    body: Mapping[str, Any] | None
+
+
+def say(text: str, **more: Any) -> dict[str, Any]:
+    """A chat body with one user message."""
+    return {"messages": [{"role": "user", "content": text}], **more}
+
+
+def _media(create: str, get: str, path: str) -> list[Call]:
+    return [
+        Call(create, "POST", path, {"prompt": PROMPT}),
+        Call(get, "GET", f"{path}/{quote(PATH_PROMPT, safe='')}", None),
+    ]
+
+
+CALLS: dict[str, Call] = {
+    call.operation: call
+    for call in [
+        Call("createChatCompletion", "POST", "/gen/chat/completions", say("Say hello.")),
+        *_media("createImage", "getImage", "/gen/image"),
+        *_media("createVideo", "getVideo", "/gen/video"),
+        *_media("createAirforceVideo", "getAirforceVideo", "/gen/video/airforce"),
+        *_media("createSfx", "getSfx", "/gen/sfx"),
+        *_media("createTts", "getTts", "/gen/tts"),
+        Call("analyzePrompt", "POST", "/gen/prompt_analyze", {"prompt": [{"role": "user", "content": "Say hello."}]}),
+        Call("getUsage", "GET", "/usage", None),
+        Call("getSubscription", "GET", "/subscription", None),
+    ]
+}
+
+
+def picture() -> bytes:
+    """A small PNG, with a gradient so that it is no placeholder."""
+    image = Image.linear_gradient("L").resize((24, 16)).convert("RGB")
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def picture_base64() -> str:
+    """The picture in bare base64."""
+    return base64.b64encode(picture()).decode()
+
+
+def picture_data_uri() -> str:
+    """The picture as a data URI."""
+    return "data:image/png;base64," + picture_base64()

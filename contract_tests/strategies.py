@@ -1,0 +1,91 @@
+"""Generated payloads that the document makes invalid, each kind under the requirement it breaks.
+
+Only what no reading of the document allows: a number that spells an integer, an unknown mode or an empty
+list may be served by a lenient host, so none of them is here.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis import strategies as st
+
+JsonBody = Any
+_text = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=12)
+_thing = st.dictionaries(_text, st.integers(1, 9), min_size=1, max_size=2)
+_list_of_things = st.lists(_thing, min_size=1, max_size=2)
+_not_a_list = st.one_of(st.integers(1, 99), _thing, st.just(True))
+
+
+def sample(strategy: st.SearchStrategy[Any], count: int, salt: int = 0) -> list[Any]:
+    """`count` examples, the same ones in every run.
+
+    They are drawn before anything is sent: neither shrinking nor replaying may cost a host a request.
+    """
+    drawn: list[Any] = []
+
+    @seed(20260515 + salt)
+    @settings(
+        max_examples=count, database=None, deadline=None, phases=[Phase.generate], verbosity=Verbosity.quiet,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def draw(example: Any) -> None:
+        drawn.append(example)
+
+    draw()
+    return drawn[:count]
+
+
+def wrong_messages() -> st.SearchStrategy[JsonBody]:
+    """Values that are no array of messages."""
+    return st.one_of(
+        st.none(), st.booleans(), st.integers(), _text, _thing,
+        st.lists(st.one_of(st.integers(), _text, st.none(), st.lists(st.integers(), max_size=1)), min_size=1, max_size=2),
+    )
+
+
+def wrong_prompt() -> st.SearchStrategy[JsonBody]:
+    """Values that are no text."""
+    return st.one_of(st.none(), _thing, _list_of_things)
+
+
+def wrong_stream() -> st.SearchStrategy[JsonBody]:
+    """Values that no coercion makes a boolean."""
+    return st.one_of(_thing, _list_of_things, st.sampled_from(["banana", "perhaps"]))
+
+
+def wrong_tools() -> st.SearchStrategy[JsonBody]:
+    """Values that are no list of tools."""
+    return st.one_of(_not_a_list, _text)
+
+
+def wrong_duration() -> st.SearchStrategy[JsonBody]:
+    """Values that no coercion makes an integer."""
+    return st.one_of(_thing, _list_of_things, st.sampled_from(["long", "ten seconds"]))
+
+
+def wrong_image_urls() -> st.SearchStrategy[JsonBody]:
+    """Values that are neither a list nor one address."""
+    return _not_a_list
+
+
+def broken_json(valid: Mapping[str, Any]) -> st.SearchStrategy[bytes]:
+    """Bodies that are no JSON object: cut off, garbled, other kinds of JSON, nothing at all."""
+    whole = json.dumps(valid).encode()
+    return st.one_of(
+        st.integers(1, len(whole) - 1).map(lambda cut: whole[:cut]),
+        st.sampled_from([b"[]", b"[1, 2]", b'"text"', b"42", b"null", b"true", b"", b"{", b"not json", b"\xff\xfe{}"]),
+        st.integers(0, len(whole) - 1).map(lambda at: whole[:at] + b"\x00" + whole[at + 1 :]),
+    )
+
+
+def shuffled(items: list[Any], salt: int) -> list[Any]:
+    """`items` in an order that is the same in every run."""
+    copy = list(items)
+    random.Random(salt).shuffle(copy)
+    return copy

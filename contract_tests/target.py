@@ -1,0 +1,43 @@
+"""What is judged, and what the run may do to it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from urllib.parse import urlsplit
+
+LIVE = "https://sharktide-lightning.hf.space"
+
+
+class Spend(IntEnum):
+    """How much of a host's quota a run may use; the order is the order of generosity."""
+
+    NONE = 0
+    SAMPLE = 1
+    EXHAUST = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A host to be judged.
+
+    `credentials` maps the environment names of `credentials.py` to their secrets. `control` is the base
+    address of a control plane that can move time and fail upstreams, or None: only our mock has one.
+    """
+
+    base_url: str
+    credentials: Mapping[str, str] = field(default_factory=dict)
+    control: str | None = None
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the host is this machine, where politeness (pacing) would only cost time."""
+        host = urlsplit(self.base_url).hostname or ""
+        if host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return False

@@ -1,0 +1,325 @@
+"""The account: its plan, its subscription and its counters, as they are shown."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import UTC, date, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import pytest
+
+from contract_tests.credentials import API_KEY, FREE_JWT, JWT
+from contract_tests.exchange import Exchange
+from contract_tests.judge import Judge, NotRun
+from contract_tests.marks import judges, needs
+from contract_tests.plans import catalogue, free_plan_keys, plans_of
+from contract_tests.usage import METRICS, number, read_usage
+
+SUBSCRIPTION_FIELDS = ("email", "signed_up", "plan_key", "plan_name", "subscription", "auth_type")
+USAGE_FIELDS = ("plan_key", "plan_name", "generated_at", "usage")
+METRIC_FIELDS = ("limit", "used", "remaining", "window", "period")
+# Clocks of hosts differ, and an answer may take a while.
+CLOCK_TOLERANCE = 120.0
+# A cache of a second or two still shows the current state.
+FRESHNESS = 3.2
+
+every_credential = pytest.mark.parametrize(
+    "credential", [pytest.param(name, marks=needs(name)) for name in (JWT, API_KEY, FREE_JWT)]
+)
+every_caller = pytest.mark.parametrize(
+    "credential", [None, *(pytest.param(name, marks=needs(name)) for name in (JWT, API_KEY, FREE_JWT))]
+)
+
+
+def _subscription(judge: Judge, requirement: str, credential: str) -> tuple[dict[str, Any], Exchange]:
+    exchange = judge.once(f"subscription of {credential}", lambda: judge.get("/subscription", judge.credential(credential)))
+    return _object(judge, requirement, exchange), exchange
+
+
+def _usage(judge: Judge, requirement: str, credential: str | None) -> tuple[dict[str, Any], Exchange]:
+    caller = judge.credential(credential) if credential else judge.caller()
+    exchange = judge.once(f"usage of {credential}", lambda: judge.get("/usage", caller))
+    return _object(judge, requirement, exchange), exchange
+
+
+def _object(judge: Judge, requirement: str, exchange: Exchange) -> dict[str, Any]:
+    document = judge.document(requirement, exchange)
+    if not isinstance(document, dict):
+        raise judge.violation(requirement, f"{exchange.title}: expected an object", exchange)
+    return document
+
+
+def _filled(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+# --- GET /subscription ----------------------------------------------------------------------------------
+
+
+@judges("SUB-1", requests=1)
+@every_credential
+def test_the_subscription_view_has_its_fields(judge: Judge, credential: str) -> None:
+    view, exchange = _subscription(judge, "SUB-1", credential)
+    missing = [field for field in SUBSCRIPTION_FIELDS if field not in view]
+    judge.check("SUB-1", not missing, f"missing: {', '.join(missing)}", exchange)
+    for field in ("email", "plan_key", "plan_name", "auth_type"):
+        judge.check("SUB-1", _filled(view[field]), f"{field} is {view[field]!r}, not a text", exchange)
+    judge.check("SUB-1", view["signed_up"] is not None, "signed_up is null", exchange)
+    rows = view["subscription"]
+    judge.check("SUB-1", rows is None or isinstance(rows, list), f"subscription is a {type(rows).__name__}", exchange)
+
+
+@judges("SUB-2", requests=2)
+@needs(FREE_JWT)
+def test_a_free_user_has_no_subscription(judge: Judge) -> None:
+    view, exchange = _subscription(judge, "SUB-2", FREE_JWT)
+    if view.get("plan_key") not in free_plan_keys(catalogue(judge, "SUB-2")):
+        raise NotRun(f"needs a {FREE_JWT} of a user on the free plan")
+    judge.check("SUB-2", "subscription" in view, "subscription is missing", exchange)
+    judge.check("SUB-2", view["subscription"] is None, f"subscription is {view['subscription']!r}, not null", exchange)
+
+
+@judges("SUB-3", requests=2)
+@pytest.mark.parametrize("credential", [pytest.param(name, marks=needs(name)) for name in (JWT, API_KEY)])
+def test_a_paying_user_has_a_list_of_subscriptions(judge: Judge, credential: str) -> None:
+    view, exchange = _subscription(judge, "SUB-3", credential)
+    if view.get("plan_key") in free_plan_keys(catalogue(judge, "SUB-3")):
+        raise NotRun(f"needs a {credential} of an account on a paid plan")
+    rows = view.get("subscription")
+    judge.check("SUB-3", isinstance(rows, list), f"subscription is {rows!r}, not a list", exchange)
+    assert isinstance(rows, list)
+    judge.check("SUB-3", all(isinstance(row, dict) for row in rows), "a row is not an object", exchange)
+
+
+@judges("SUB-4", requests=1)
+@every_credential
+def test_auth_type_names_the_kind_of_credential(judge: Judge, credential: str) -> None:
+    view, exchange = _subscription(judge, "SUB-4", credential)
+    expected = "api_key" if credential == API_KEY else "jwt"
+    got = view.get("auth_type")
+    judge.check("SUB-4", got == expected, f"auth_type is {got!r} for {exchange.caller}, not {expected!r}", exchange)
+
+
+@judges("SUB-5", requests=3)
+@every_credential
+def test_the_plan_is_the_resolved_one(judge: Judge, credential: str) -> None:
+    view, exchange = _subscription(judge, "SUB-5", credential)
+    usage, other = _usage(judge, "SUB-5", credential)
+    for field in ("plan_key", "plan_name"):
+        same = view.get(field) == usage.get(field)
+        judge.check("SUB-5", same, f"{field} is {view.get(field)!r} here and {usage.get(field)!r} in /usage", exchange, other)
+    keys = {plan.get("key") for plan in plans_of(catalogue(judge, "SUB-5"))}
+    judge.check("SUB-5", view.get("plan_key") in keys, f"no plan has the key {view.get('plan_key')!r}", exchange)
+
+
+@judges("OBS-12", requests=2)
+@needs(JWT)
+def test_a_subscription_row_can_be_shown(judge: Judge) -> None:
+    view, exchange = _subscription(judge, "OBS-12", JWT)
+    for row in view.get("subscription") or []:
+        named = any(_filled(row.get(field)) for field in ("product_name", "plan_key", "plan_id"))
+        judge.check("OBS-12", _filled(row.get("status")) and named, "a row has no status or no name", exchange)
+
+
+# --- GET /usage -----------------------------------------------------------------------------------------
+
+
+@judges("USE-1", requests=1)
+@every_caller
+def test_the_usage_snapshot_has_its_fields(judge: Judge, credential: str | None) -> None:
+    snapshot, exchange = _usage(judge, "USE-1", credential)
+    missing = [field for field in USAGE_FIELDS if field not in snapshot]
+    judge.check("USE-1", not missing, f"missing: {', '.join(missing)}", exchange)
+    for field in ("plan_key", "plan_name"):
+        judge.check("USE-1", _filled(snapshot[field]), f"{field} is {snapshot[field]!r}, not a text", exchange)
+    stamp = snapshot["generated_at"]
+    judge.check("USE-1", _moment(stamp) is not None, f"generated_at is {stamp!r}, not a point in time", exchange)
+    judge.check("USE-1", isinstance(snapshot["usage"], dict), "usage is not an object", exchange)
+
+
+def _metrics(judge: Judge, requirement: str, credential: str | None) -> tuple[dict[str, dict[str, Any]], Exchange]:
+    """The metrics that are there in a usable form. Raises Undecided when there is none."""
+    snapshot, exchange = _usage(judge, requirement, credential)
+    usage = snapshot.get("usage")
+    found = {m: usage[m] for m in METRICS if isinstance(usage.get(m), dict)} if isinstance(usage, dict) else {}
+    if not found:
+        raise judge.undecided(requirement, "/usage shows no metric", exchange)
+    return found, exchange
+
+
+@judges("USE-2", requests=1)
+@every_caller
+def test_the_four_metrics_are_reported(judge: Judge, credential: str | None) -> None:
+    snapshot, exchange = _usage(judge, "USE-2", credential)
+    usage = snapshot.get("usage")
+    if not isinstance(usage, dict):
+        raise judge.violation("USE-2", f"usage is {usage!r}, not an object", exchange)
+    for metric in METRICS:
+        judge.check("USE-2", isinstance(usage.get(metric), dict), f"{metric} is {usage.get(metric)!r}", exchange)
+
+
+@judges("USE-3", requests=1)
+@every_caller
+def test_each_metric_has_its_five_fields(judge: Judge, credential: str | None) -> None:
+    metrics, exchange = _metrics(judge, "USE-3", credential)
+    for name, metric in metrics.items():
+        missing = [field for field in METRIC_FIELDS if field not in metric]
+        judge.check("USE-3", not missing, f"{name} lacks {', '.join(missing)}", exchange)
+        for field in ("window", "period"):
+            judge.check("USE-3", metric[field] not in (None, ""), f"{name}.{field} is empty", exchange)
+        for field in ("limit", "used", "remaining"):
+            value = metric[field]
+            fine = number(value) is not None or (value is None and field != "used") or value in ("unlimited", "∞")
+            judge.check("USE-3", fine, f"{name}.{field} is {value!r}, not an amount", exchange)
+
+
+@judges("USE-4", requests=1)
+@every_caller
+def test_remaining_is_what_the_limit_leaves(judge: Judge, credential: str | None) -> None:
+    metrics, exchange = _metrics(judge, "USE-4", credential)
+    for name, metric in metrics.items():
+        limit, used, remaining = (number(metric.get(field)) for field in ("limit", "used", "remaining"))
+        if used is not None:
+            judge.check("USE-4", used >= 0, f"{name}.used is {used:g}", exchange)
+        if limit is None or limit < 0 or used is None:
+            continue
+        if remaining is None:
+            raise judge.violation("USE-4", f"{name} is limited to {limit:g} but tells no remaining", exchange)
+        judge.check("USE-4", remaining >= 0, f"{name}.remaining is {remaining:g}", exchange)
+        left = max(0, limit - used)
+        message = f"{name}: limit {limit:g} and used {used:g} leave {left:g}, not {remaining:g}"
+        judge.check("USE-4", remaining == left, message, exchange)
+
+
+@judges("USE-5", requests=2)
+@every_caller
+def test_the_limits_are_those_of_the_plan(judge: Judge, credential: str | None) -> None:
+    snapshot, exchange = _usage(judge, "USE-5", credential)
+    metrics, _ = _metrics(judge, "USE-5", credential)
+    document = catalogue(judge, "USE-5")
+    plan = next((p for p in plans_of(document) if p.get("key") == snapshot.get("plan_key")), None)
+    if plan is None or not isinstance(plan.get("limits"), dict):
+        raise judge.undecided("USE-5", f"the catalogue has no limits for the plan {snapshot.get('plan_key')!r}", exchange)
+    for name, metric in metrics.items():
+        if name not in plan["limits"] or "limit" not in metric:
+            continue
+        shown, promised = metric["limit"], plan["limits"][name]
+        judge.check(
+            "USE-5", _amount(shown) == _amount(promised), f"{name}: limit {shown!r}, but the plan gives {promised!r}", exchange
+        )
+
+
+def _amount(value: object) -> float | None:
+    """An amount, with None for any way to say unlimited."""
+    amount = number(value)
+    return None if amount is None or amount < 0 else amount
+
+
+@judges("USE-6", requests=1)
+@every_caller
+def test_the_snapshot_is_of_this_moment(judge: Judge, credential: str | None) -> None:
+    snapshot, exchange = _usage(judge, "USE-6", credential)
+    stamp = _moment(snapshot.get("generated_at"))
+    if stamp is None:
+        raise judge.undecided("USE-6", "generated_at is not a point in time (see USE-1)", exchange)
+    # The host's own clock, where it tells it; ours may be off.
+    told = exchange.header("date")
+    now = parsedate_to_datetime(told) if told else datetime.now(UTC)
+    distance = abs((now - stamp).total_seconds())
+    judge.check("USE-6", distance <= CLOCK_TOLERANCE + exchange.seconds, f"generated_at is {distance:.0f} s off", exchange)
+
+
+@judges("USE-6", requests=2)
+def test_a_later_snapshot_is_a_later_one(judge: Judge) -> None:
+    caller = judge.caller()
+    first = judge.once("first look", lambda: (time.monotonic(), judge.get("/usage", caller)))
+    wait = FRESHNESS - (time.monotonic() - first[0])
+    if wait > 0:
+        time.sleep(wait)
+    later = judge.get("/usage", caller)
+    stamps = [_moment(_object(judge, "USE-6", exchange).get("generated_at")) for exchange in (first[1], later)]
+    if stamps[0] is None or stamps[1] is None:
+        raise judge.undecided("USE-6", "generated_at is not a point in time (see USE-1)", later)
+    judge.check("USE-6", stamps[1] > stamps[0], f"generated_at stood still for {FRESHNESS:g} s", first[1], later)
+
+
+def _moment(value: object) -> datetime | None:
+    """A point in time from an ISO text or from seconds or milliseconds since 1970; None if it is neither."""
+    amount = number(value)
+    try:
+        if amount is not None:
+            return datetime.fromtimestamp(amount / 1000 if amount > 1e11 else amount, UTC)
+        if isinstance(value, str):
+            moment = datetime.fromisoformat(value.strip())
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return None
+
+
+@judges("USE-7", requests=2)
+@every_caller
+def test_the_plan_of_the_snapshot_is_in_the_catalogue(judge: Judge, credential: str | None) -> None:
+    snapshot, exchange = _usage(judge, "USE-7", credential)
+    plans = {plan.get("key"): plan.get("name") for plan in plans_of(catalogue(judge, "USE-7"))}
+    key, name = snapshot.get("plan_key"), snapshot.get("plan_name")
+    judge.check("USE-7", key in plans, f"no plan has the key {key!r}", exchange)
+    judge.check("USE-7", name == plans[key], f"the plan {key!r} is called {name!r} here and {plans[key]!r} there", exchange)
+
+
+_DAILY_PERIOD = re.compile(r"day|daily|24 ?h|^P1D$", re.IGNORECASE)
+_WEEKLY_PERIOD = re.compile(r"week|7 ?d|^P(1W|7D)$", re.IGNORECASE)
+_OTHER_PERIOD = re.compile(r"month|year|annual|hour|minute", re.IGNORECASE)
+_WEEK_KEY = re.compile(r"^\d{4}-?W\d{2}$", re.IGNORECASE)
+_DAY_KEY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
+
+
+@judges("USE-8", requests=1)
+@every_caller
+def test_window_and_period_suit_the_name_of_the_metric(judge: Judge, credential: str | None) -> None:
+    metrics, exchange = _metrics(judge, "USE-8", credential)
+    for name, metric in metrics.items():
+        weekly = name.endswith("Weekly")
+        mine, other = (_WEEKLY_PERIOD, _DAILY_PERIOD) if weekly else (_DAILY_PERIOD, _WEEKLY_PERIOD)
+        for field in ("period", "window"):
+            text = str(metric.get(field, ""))
+            wrong = not mine.search(text) and (other.search(text) or _OTHER_PERIOD.search(text))
+            judge.check("USE-8", not wrong, f"{name}.{field} is {text!r}", exchange)
+        window = str(metric.get("window", ""))
+        if not weekly:
+            judge.check("USE-8", not _WEEK_KEY.match(window), f"{name}.window is the week {window!r}", exchange)
+            judge.check("USE-8", not _stale(window), f"{name}.window is {window!r}, which is not today", exchange)
+
+
+def _stale(window: str) -> bool:
+    """Whether a window names a day that is today nowhere on earth."""
+    if not _DAY_KEY.match(window):
+        return False
+    try:
+        named = date.fromisoformat(window)
+    except ValueError:
+        return True
+    return abs(named - datetime.now(UTC).date()) > timedelta(days=1)
+
+
+@judges("OBS-14", requests=1)
+def test_windows_have_the_keys_that_clients_show(judge: Judge) -> None:
+    metrics, exchange = _metrics(judge, "OBS-14", None)
+    for name, metric in metrics.items():
+        weekly = name.endswith("Weekly")
+        pattern = _WEEK_KEY if weekly else _DAY_KEY
+        good = bool(pattern.match(str(metric.get("window")))) and metric.get("period") == ("weekly" if weekly else "daily")
+        judge.check("OBS-14", good, f"{name}: {metric.get('window')!r}, {metric.get('period')!r}", exchange)
+
+
+@judges("ASM-7", requests=1)
+def test_days_and_weeks_are_those_of_utc(judge: Judge) -> None:
+    snapshot = read_usage(judge, "ASM-7", judge.caller())
+    now = datetime.now(UTC)
+    year, week, _ = now.isocalendar()
+    days = {(now + timedelta(minutes=shift)).date().isoformat() for shift in (-2, 0, 2)}
+    judge.check("ASM-7", snapshot.window["imagesDaily"] in days, "the day is not the one of UTC", snapshot.exchange)
+    good = snapshot.window["audioWeekly"] == f"{year}-W{week:02}"
+    judge.check("ASM-7", good, "the week is not the ISO week of UTC", snapshot.exchange)

@@ -1,0 +1,84 @@
+"""Chat, streamed: the content type, the grammar of the events, and their arrival."""
+
+from __future__ import annotations
+
+from contract_tests.exchange import Exchange
+from contract_tests.judge import Judge
+from contract_tests.marks import judges
+from contract_tests.observations import CHAT, stream_observed
+from contract_tests.requests import say
+from contract_tests.sse import Transcript, transcribe
+
+ONE_CHAT = {"cloudChatDaily": 1}
+
+
+def _stream(judge: Judge, requirement: str, exchange: Exchange) -> Transcript:
+    """The transcript of a served stream. Raises Undecided when it is not one or the host failed in it."""
+    if exchange.truncated:
+        raise judge.undecided(requirement, "the stream did not end within the bound the judge reads to", exchange)
+    if exchange.problem and exchange.served:
+        raise judge.undecided(requirement, f"the stream broke off: {exchange.problem}", exchange)
+    judge.served(requirement, exchange)
+    if requirement != "CHAT-4" and exchange.media_type == "application/json":
+        raise judge.undecided(requirement, "the answer is plain JSON instead of a stream (see CHAT-4)", exchange)
+    transcript = transcribe(exchange.body)
+    if transcript.upstream_error:
+        raise judge.undecided(requirement, f"the host failed in mid-stream: {transcript.upstream_error}", exchange)
+    return transcript
+
+
+def _both(judge: Judge) -> list[Exchange]:
+    """Two streams of different kinds: a short one and a longer one with a conversation before it."""
+    conversation = [
+        {"role": "system", "content": "You answer in full sentences."},
+        {"role": "user", "content": "Who are you?"},
+        {"role": "assistant", "content": "A helpful assistant."},
+        {"role": "user", "content": "Tell me three facts about lighthouses, with an é and a 灯."},
+    ]
+    longer = judge.once("long stream", lambda: judge.post(CHAT, {"messages": conversation, "stream": True}))
+    return [stream_observed(judge).call, longer]
+
+
+@judges("CHAT-4", units=ONE_CHAT, requests=3)
+def test_a_stream_is_an_event_stream(judge: Judge) -> None:
+    exchange = stream_observed(judge).call
+    judge.served("CHAT-4", exchange)
+    is_stream = exchange.media_type == "text/event-stream"
+    judge.check("CHAT-4", is_stream, f"the content type is {exchange.header('content-type')!r}", exchange)
+
+
+def _holds(judge: Judge, requirement: str, rule: str) -> None:
+    for exchange in _both(judge):
+        transcript = _stream(judge, requirement, exchange)
+        problems = transcript.problems.get(rule, [])
+        judge.check(requirement, not problems, "; ".join(problems[:3]), exchange)
+
+
+@judges("CHAT-5", units={"cloudChatDaily": 2}, requests=4)
+def test_the_metadata_chunk_comes_first_and_names_the_model(judge: Judge) -> None:
+    _holds(judge, "CHAT-5", "metadata")
+
+
+@judges("CHAT-6", units={"cloudChatDaily": 2}, requests=4)
+def test_the_chunks_add_up_to_a_message(judge: Judge) -> None:
+    _holds(judge, "CHAT-6", "chunk")
+
+
+@judges("CHAT-7", units={"cloudChatDaily": 2}, requests=4)
+def test_the_stream_ends_with_a_reason_and_done(judge: Judge) -> None:
+    _holds(judge, "CHAT-7", "end")
+
+
+@judges("OBS-13", units=ONE_CHAT, requests=3)
+def test_the_metadata_chunk_has_no_choices(judge: Judge) -> None:
+    exchange = stream_observed(judge).call
+    transcript = _stream(judge, "OBS-13", exchange)
+    judge.check("OBS-13", not transcript.metadata_has_choices, "the metadata chunk has choices", exchange)
+
+
+@judges("ASM-14", units=ONE_CHAT, requests=2)
+def test_events_arrive_as_they_are_made(judge: Judge) -> None:
+    exchange = judge.post(CHAT, say("Count from one to forty, in words.", stream=True))
+    _stream(judge, "ASM-14", exchange)
+    whole = exchange.header("content-length") is not None
+    judge.check("ASM-14", not whole, "the stream has a Content-Length: it was made before it was sent", exchange)
