@@ -71,11 +71,13 @@ def decode_image(item: str, place: str) -> ImageInput:
     try:
         with Image.open(BytesIO(_content(item)), formats=FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:
-                raise _refusal(place, f"an image of at most {MOST_PIXELS} pixels")
+                raise _too_many_pixels(place)
             plain = image.convert("RGBA" if image.has_transparency_data else "RGB")
             return ImageInput(png_bytes(plain), make_thumbnail(plain))
     except InvalidRequest:
         raise
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels(place) from error
     except Exception as error:
         # Decoders fail in many ways on a broken file, and every one of them is the file's fault.
         raise _refusal(place, "an http(s) URL or a base64 PNG, JPEG, GIF, WebP or BMP image") from error
@@ -92,6 +94,10 @@ def _content(item: str) -> bytes:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except binascii.Error as error:
         raise ValueError("not base64") from error
+
+
+def _too_many_pixels(place: str) -> InvalidRequest:
+    return _refusal(place, f"an image of at most {MOST_PIXELS} pixels")
 
 
 def _refusal(place: str, expected: str) -> InvalidRequest:

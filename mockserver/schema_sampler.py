@@ -26,6 +26,7 @@ _MOST_NODES = 3000
 _MOST_ITEMS = 200
 _LONGEST_TEXT = 20_000
 _SAFE_INTEGER = 2**53 - 1
+_SPREAD = 100
 
 _QUOTED = re.compile(r"“([^”]{1,200})”|\"([^\"]{1,200})\"|`([^`]{1,200})`|(?<!\w)'([^']{1,200})'(?!\w)")
 _NUMBER = re.compile(r"(?<![\w.])-?\d{1,15}(?:\.\d{1,10})?(?![\w]|\.\d)")
@@ -140,13 +141,18 @@ def sample(schema: Any, hints: Hints, seed: int, root_type: str | None = None) -
         schema = _with_root_type(schema, root_type)
     validator = compile_schema(schema)
     first: Any = None
+    spent = 0
     for attempt in range(ATTEMPTS):
         random = Random(seed * ATTEMPTS + attempt)  # noqa: S311 - sample data, not secrets
-        value = _Sampler(schema, hints, random, attempt).value(schema, "", 0)
+        sampler = _Sampler(schema, hints, random, attempt)
+        value = sampler.value(schema, "", 0)
         if validator.is_valid(value):
             return value
         if attempt == 0:
             first = value
+        spent += sampler.nodes
+        if spent > _MOST_NODES:
+            break
     return first
 
 
@@ -419,7 +425,9 @@ class _Sampler:
         elif self.hints.text and name.casefold() in _WHOLE_PROMPT_KEYS:
             said = self.hints.text[:1000]
         else:
-            said = f"sample {name}".strip() if name else "sample"
+            said = f"sample {name}".strip()
+            if self.attempt > 1:
+                said = f"{said} {self.random.randrange(_SPREAD)}"
         return _fit_length(said, schema)
 
     def patterned(self, pattern: str, schema: Mapping[str, Any]) -> str:
@@ -452,8 +460,11 @@ class _Sampler:
             start = high
         else:
             start = 1
-        if low is not None and high is not None and self.attempt > 1 and high - low < _SAFE_INTEGER:
-            start = low + (high - low) * self.random.random()
+        if self.attempt > 1:
+            least = low if low is not None else start - _SPREAD
+            most = high if high is not None else max(start, least) + _SPREAD
+            if most - least < _SAFE_INTEGER:
+                start = least + (most - least) * self.random.random()
         if step is not None:
             start = _next_multiple(start, step, high)
         elif whole:

@@ -23,7 +23,8 @@ MOST_WORDS = 24
 _BIT_RATE = 32_000
 _LOUDNESS = 12_000
 _EFFECT_SCALE = (220.0, 261.6, 293.7, 329.6, 392.0, 440.0, 523.3, 587.3)
-_VOICE_PITCHES = (98.0, 110.0, 123.5, 130.8)
+_LOWEST_VOICE = 95.0
+_VOICE_RANGE = 60.0
 _PURE = (1.0,)
 _VOWELS = ((1.0, 0.7, 0.3, 0.1, 0.4), (1.0, 0.2, 0.5, 0.6), (0.8, 1.0, 0.2, 0.1, 0.1, 0.3))
 _FADE = (0.4, 0.9, 1.0, 1.0, 0.9, 0.7, 0.5, 0.3, 0.1)
@@ -53,8 +54,8 @@ def _tune(chance: bytes) -> Iterator[bytes]:
 def _speech(prompt: str, chance: bytes) -> Iterator[bytes]:
     words = prompt.split()[:MOST_WORDS] or [prompt]
     for index, word in enumerate(words):
-        pitch = _VOICE_PITCHES[chance[index] % len(_VOICE_PITCHES)]
-        vowel = _VOWELS[len(word) % len(_VOWELS)]
+        pitch = _LOWEST_VOICE + _VOICE_RANGE * chance[index] / 255
+        vowel = _VOWELS[(len(word) + chance[-1 - index]) % len(_VOWELS)]
         yield _note(pitch, vowel, 0.12 + 0.03 * min(len(word), 8))
         yield _silence(0.06)
 
@@ -90,6 +91,8 @@ def _encode(pcm: bytes) -> bytes:
         stream = container.add_stream("libmp3lame", rate=RATE, layout="mono")
         stream.bit_rate = _BIT_RATE
         stream.format = "s16p"
+        # The encoder's quickest search: these sounds have nothing to lose.
+        stream.options = {"compression_level": "9"}
         size = stream.codec_context.frame_size or 1152
         step = 2 * size
         for start in range(0, len(pcm), step):

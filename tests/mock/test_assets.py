@@ -1,0 +1,289 @@
+"""Input images: what is read, what is refused, where they are served and when they are gone."""
+
+import base64
+import re
+import socket
+import struct
+import uuid
+import zlib
+from io import BytesIO
+
+import httpx2
+import pytest
+from PIL import Image
+
+from mockserver.assets import AssetStore
+from mockserver.clock import Clock
+from mockserver.credentials import random_bytes, seeded_bytes
+from mockserver.errors import InvalidRequest
+from mockserver.image_inputs import MOST_PIXELS, decode_image
+from mockserver.running import running
+
+
+def encoded(form="PNG", size=(40, 20), mode="RGB", color="red"):
+    out = BytesIO()
+    Image.new(mode, size, color).save(out, form)
+    return base64.b64encode(out.getvalue()).decode()
+
+
+PNG = encoded()
+
+
+# The store
+
+
+def store(clock, most_bytes=100, lifetime=60.0):
+    return AssetStore(clock, lifetime, random_bytes, most_bytes)
+
+
+def test_a_file_is_found_under_its_id_until_it_expires():
+    clock = Clock(frozen_at=1000.0)
+    assets = store(clock)
+    asset = assets.put(b"one")
+    clock.advance(59)
+    assert assets.get(asset.id) == asset
+    clock.advance(1)
+    assert assets.get(asset.id) is None
+
+
+def test_expired_files_give_their_room_back():
+    clock = Clock(frozen_at=1000.0)
+    assets = store(clock)
+    assets.put(b"x" * 50)
+    clock.advance(60)
+    assets.put(b"y" * 10)
+    assert assets.kept_bytes == 10
+
+
+def test_the_oldest_file_makes_room():
+    assets = store(Clock(frozen_at=1000.0))
+    first, second, third = (assets.put(bytes(40)) for _ in range(3))
+    assert assets.get(first.id) is None
+    assert assets.get(second.id) is not None
+    assert assets.get(third.id) is not None
+    assert assets.kept_bytes == 80
+
+
+def test_a_file_larger_than_all_room_is_not_kept():
+    assets = store(Clock(frozen_at=1000.0))
+    assert assets.get(assets.put(bytes(101)).id) is None
+    assert assets.kept_bytes == 0
+
+
+def test_ids_cannot_be_guessed_and_fit_in_a_path():
+    assets = store(Clock(frozen_at=1000.0))
+    ids = {assets.put(b"same").id for _ in range(20)}
+    assert len(ids) == 20
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{22,}", asset_id) for asset_id in ids)
+
+
+def test_a_seed_makes_the_ids_the_same_again():
+    ids = [AssetStore(Clock(), 60.0, seeded_bytes(3)).put(b"x").id for _ in range(2)]
+    assert ids[0] == ids[1]
+
+
+# The decoder
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "WEBP", "BMP"])
+def test_the_usual_formats_become_png(form):
+    read = decode_image(encoded(form), "image_urls[0]")
+    with Image.open(BytesIO(read.png)) as image:
+        assert (image.format, image.size) == ("PNG", (40, 20))
+    with Image.open(BytesIO(read.thumbnail)) as image:
+        assert max(image.size) <= 96
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1", "I;16", "CMYK"])
+def test_every_kind_of_pixel_is_read(mode):
+    form = "JPEG" if mode == "CMYK" else "PNG"
+    assert decode_image(encoded(form, mode=mode, color=None), "image_urls[0]").png
+
+
+def test_transparency_is_kept():
+    read = decode_image(encoded(mode="RGBA", color=(1, 2, 3, 4)), "image_urls[0]")
+    with Image.open(BytesIO(read.png)) as image:
+        assert image.getpixel((0, 0)) == (1, 2, 3, 4)
+
+
+def urlsafe(text):
+    return text.replace("+", "-").replace("/", "_")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        PNG,
+        PNG.rstrip("="),
+        urlsafe(PNG),
+        "\n".join(re.findall(".{1,76}", PNG)),
+        PNG.replace("+", " "),
+        f"data:image/png;base64,{PNG}",
+        f"data:image/png;charset=utf-8;base64,{PNG}",
+        f"DATA:;BASE64,{PNG}",
+        "data:image/png;base64," + PNG.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D"),
+    ],
+)
+def test_base64_is_read_however_it_is_written(written):
+    assert decode_image(written, "image_urls[0]").png
+
+
+def bomb(width=20_000, height=20_000):
+    """A PNG of few bytes that claims, and has, very many pixels."""
+
+    def chunk(kind, content):
+        checked = kind + content
+        return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    rows = zlib.compress(bytes((width // 8 + 1) * height), 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("width", [1_000, 6_000, 20_000])
+def test_a_decompression_bomb_is_refused(width):
+    content = base64.b64encode(bomb(width, 20_000)).decode()
+    assert len(content) < 100_000
+    with pytest.raises(InvalidRequest, match=str(MOST_PIXELS)):
+        decode_image(content, "image_urls[0]")
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        "",
+        "not base64!",
+        "AAAA",
+        "é",
+        "\x00",
+        "data:image/png,plain",
+        "data:image/png;base64,",
+        "data:image/png;base64,%zz",
+        "data:image/svg+xml;base64,"
+        + base64.b64encode(b"<svg xmlns='http://www.w3.org/2000/svg'/>").decode(),
+        base64.b64encode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n").decode(),
+        PNG[: len(PNG) // 2],
+        "blob:https://example.com/1",
+        "file:///etc/passwd",
+        "ftp://example.com/a.png",
+    ],
+)
+def test_what_is_no_image_is_refused_by_name(item):
+    with pytest.raises(InvalidRequest) as refusal:
+        decode_image(item, "image_urls[1]")
+    assert refusal.value.param == "image_urls[1]"
+    assert item[:20] not in refusal.value.message or not item
+
+
+# Over HTTP
+
+
+@pytest.fixture(scope="module")
+def mock():
+    with running() as started:
+        yield started
+
+
+@pytest.fixture
+def client(mock):
+    headers = {"X-Client-ID": f"test-{uuid.uuid4()}"}
+    with httpx2.Client(base_url=mock.base_url, headers=headers) as opened:
+        yield opened
+
+
+def image(client, *items):
+    return client.post("/gen/image", json={"prompt": "a fox", "image_urls": list(items)})
+
+
+def used(client):
+    return client.get("/usage").json()["usage"]["imagesDaily"]["used"]
+
+
+def links(response):
+    return re.findall(r"<(/asset-cdn/assets/[^>]+)>", response.headers.get("link", ""))
+
+
+def test_a_base64_input_is_served_as_png(client):
+    [link] = links(image(client, encoded("JPEG")))
+    served = client.get(link)
+    assert served.status_code == 200
+    assert served.headers["content-type"] == "image/png"
+    with Image.open(BytesIO(served.content)) as decoded:
+        assert (decoded.format, decoded.size) == ("PNG", (40, 20))
+
+
+def test_each_base64_input_has_a_link_and_addresses_have_none(client):
+    assert len(links(image(client, PNG, f"data:image/png;base64,{PNG}"))) == 2
+    assert len(links(image(client, "https://example.com/a.png", PNG))) == 1
+    assert links(image(client, "https://example.com/a.png")) == []
+
+
+def test_a_video_stores_its_inputs_too(client):
+    reply = client.post("/gen/video", json={"prompt": "a fox", "duration": 1, "image_urls": [PNG]})
+    assert client.get(links(reply)[0]).status_code == 200
+
+
+def test_a_get_takes_inputs_in_its_query(client):
+    for written in (PNG, f"data:image/png;base64,{PNG}"):
+        reply = client.get("/gen/image/fox", params={"image_urls": [written, "http://example.com/b.png"]})
+        assert reply.status_code == 200, reply.text
+        assert len(links(reply)) == 1
+
+
+def test_anybody_can_fetch_an_asset_without_credentials(mock, client):
+    [link] = links(image(client, PNG))
+    assert httpx2.get(mock.base_url + link).status_code == 200
+
+
+def test_an_unknown_asset_is_not_found(client):
+    reply = client.get("/asset-cdn/assets/nothing")
+    assert reply.status_code == 404
+    assert isinstance(reply.json()["detail"], str)
+
+
+def test_an_asset_is_gone_when_the_clock_passes_its_lifetime():
+    with running() as mock, httpx2.Client(base_url=mock.base_url) as client:
+        [link] = links(image(client, PNG))
+        mock.state.clock.advance(mock.state.spec.asset_lifetime_seconds - 10)
+        assert client.get(link).status_code == 200
+        mock.state.clock.advance(10)
+        assert client.get(link).status_code == 404
+
+
+@pytest.mark.parametrize("item", ["not base64", "AAAA", "blob:1", "http://", "https:///path", "HTTP://[x"])
+def test_an_input_that_is_nothing_is_refused_before_the_charge(client, item):
+    reply = image(client, "https://example.com/a.png", item)
+    assert reply.status_code == 400
+    assert reply.json()["error"]["param"] == "image_urls[1]"
+    assert used(client) == 0
+
+
+def test_a_bomb_is_refused_before_the_charge(client):
+    assert image(client, base64.b64encode(bomb()).decode()).status_code == 400
+    assert used(client) == 0
+
+
+def test_more_than_two_inputs_are_refused_before_the_charge(client):
+    reply = image(client, PNG, PNG, PNG)
+    assert reply.status_code == 400
+    assert "image_urls" in reply.json()["detail"]
+    assert used(client) == 0
+
+
+def test_an_address_is_never_fetched(client):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/a.png"
+        assert image(client, address).status_code == 200
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+def test_a_large_photograph_is_welcome(client):
+    noise = Image.effect_noise((1500, 1500), 100).convert("RGB")
+    out = BytesIO()
+    noise.save(out, "PNG", compress_level=0)
+    content = base64.b64encode(out.getvalue()).decode()
+    assert len(content) > 8_000_000
+    assert image(client, content).status_code == 200

@@ -1,0 +1,87 @@
+"""The words of an answer and their way onto the wire, without a server."""
+
+import orjson
+
+from mockserver.completions.completion import complete, plan_completion
+from mockserver.completions.tokens import count_tokens, split_tokens
+from mockserver.completions.wire import completion_body, stream
+from mockserver.conversation import read_conversation
+
+
+def asked(prompt="Name three rivers.", **fields):
+    return {"messages": [{"role": "user", "content": prompt}], **fields}
+
+
+def answered(arguments, seed=0):
+    return complete(plan_completion(arguments), seed, "chatcmpl-1", 1_000)
+
+
+def chunks(completion, form="bare", with_usage=False):
+    events = [event.decode() for event in stream(completion, form, with_usage)]
+    assert all(event.startswith("data: ") and event.endswith("\n\n") for event in events)
+    assert events[-1] == "data: [DONE]\n\n"
+    return [orjson.loads(event[6:]) for event in events[:-1]]
+
+
+def test_the_same_request_and_seed_give_the_same_answer():
+    arguments = asked(n=2)
+    assert completion_body(answered(arguments)) == completion_body(answered(arguments))
+
+
+def test_another_seed_can_give_another_answer():
+    texts = {
+        completion_body(answered(asked(), seed))["choices"][0]["message"]["content"] for seed in range(9)
+    }
+    assert len(texts) > 1
+
+
+def test_the_pieces_of_a_stream_are_the_text_of_the_plain_answer():
+    completion = answered(asked("naïve café, 東京, 👩‍💻!"))
+    plain = completion_body(completion)["choices"][0]["message"]["content"]
+    deltas = [choice["delta"] for chunk in chunks(completion) for choice in chunk.get("choices", [])]
+    assert "".join(delta.get("content") or "" for delta in deltas) == plain
+    assert "東京" in plain
+
+
+def test_there_are_as_many_content_deltas_as_completion_tokens():
+    completion = answered(asked())
+    usage = completion_body(completion)["usage"]
+    contents = [
+        choice["delta"]["content"]
+        for chunk in chunks(completion)
+        for choice in chunk.get("choices", [])
+        if choice["delta"].get("content")
+    ]
+    assert len(contents) == usage["completion_tokens"]
+
+
+def test_tokens_cover_the_text():
+    for text in ("", "a", "abcd", "abcde", "x" * 1001):
+        assert "".join(split_tokens(text)) == text
+        assert len(split_tokens(text)) == count_tokens(len(text))
+
+
+def test_a_longer_prompt_costs_more_prompt_tokens():
+    short = answered(asked("Hi")).prompt_tokens
+    assert short < answered(asked("Hi " * 50)).prompt_tokens
+    parts = [{"type": "text", "text": "Hi"}, {"type": "image_url", "image_url": {"url": "data:,"}}]
+    assert short < answered(asked(parts)).prompt_tokens
+
+
+def test_a_very_long_prompt_is_quoted_in_part():
+    text = completion_body(answered(asked("word " * 5000)))["choices"][0]["message"]["content"]
+    assert len(text) < 1000
+    assert "word word" in text
+
+
+def test_a_conversation_knows_the_tool_results_that_wait_for_an_answer():
+    call = {"id": "c1", "type": "function", "function": {"name": "lookup", "arguments": "{}"}}
+    messages = [
+        {"role": "user", "content": "Look it up"},
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "42"},
+        {"role": "tool", "tool_call_id": "other", "content": [{"type": "text", "text": "43"}]},
+    ]
+    results = read_conversation(messages).results
+    assert [(result.name, result.content) for result in results] == [("lookup", "42"), ("", "43")]
+    assert read_conversation([*messages, {"role": "user", "content": "And now?"}]).results == ()

@@ -1,0 +1,82 @@
+"""The router's choice depends on messages and tools alone, and all that the document names weighs in it."""
+
+import pytest
+
+from mockserver.model_router import CODE, COMPLEX, SIMPLE, TOOLS, VISION, choose_model
+
+TOOL = {"type": "function", "function": {"name": "get_weather"}}
+
+
+def user(content):
+    return [{"role": "user", "content": content}]
+
+
+def test_a_trivial_prompt_gets_the_small_model():
+    assert choose_model(user("Hello")) == SIMPLE
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "word " * 100,
+        "Compare the two proposals.",
+        "Explain it to me step by step",
+    ],
+)
+def test_a_complex_prompt_changes_the_choice(prompt):
+    assert choose_model(user(prompt)) == COMPLEX
+
+
+def test_a_long_conversation_changes_the_choice():
+    messages = user("Hi") + [{"role": "assistant", "content": "Hi"}] * 10 + user("And now?")
+    assert choose_model(messages) == COMPLEX
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Why does this fail?\n```\nprint(1\n```",
+        "Write a Python function",
+        "for (;;) { spin(); }",
+        "What does this do?\n  def f(x): return x",
+        "if (a == b) go home",
+    ],
+)
+def test_code_changes_the_choice(prompt):
+    assert choose_model(user(prompt)) == CODE
+
+
+def test_tools_change_the_choice():
+    assert choose_model(user("Hello"), [TOOL]) == TOOLS
+
+
+def test_an_empty_list_of_tools_changes_nothing():
+    assert choose_model(user("Hello"), []) == SIMPLE
+
+
+def test_an_image_changes_the_choice_and_wins_over_everything_else():
+    parts = [
+        {"type": "text", "text": "Write Python code for this"},
+        {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
+    ]
+    assert choose_model(user(parts)) == VISION
+    assert choose_model(user(parts), [TOOL]) == VISION
+
+
+def test_text_parts_weigh_as_much_as_a_plain_string():
+    assert choose_model(user([{"type": "text", "text": "Write a Python function"}])) == CODE
+
+
+def test_what_others_than_the_user_say_is_no_sign_of_code():
+    messages = [{"role": "system", "content": "You answer questions on Python code."}, *user("Hello")]
+    assert choose_model(messages) == SIMPLE
+
+
+def test_each_sign_leads_to_a_model_of_its_own():
+    assert len({SIMPLE, COMPLEX, CODE, TOOLS, VISION}) == 5
+
+
+def test_odd_messages_are_read_without_complaint():
+    assert choose_model(
+        [{"role": "assistant"}, {"role": "user", "content": None}, {"content": [1, {"text": 2}]}]
+    )

@@ -1,0 +1,299 @@
+"""What the sampler gives out fits the schema, comes from the prompt where it can, and goes nowhere else."""
+
+import socket
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mockserver.pattern_sampler import UnknownPatternError, sample_pattern
+from mockserver.schema_sampler import Hints, UnusableSchemaError, compile_schema, hints_from, sample
+
+NOTHING = Hints()
+
+FIXED = {
+    "scalars": {
+        "type": "object",
+        "properties": {
+            "s": {"type": "string"},
+            "i": {"type": "integer"},
+            "n": {"type": "number"},
+            "b": {"type": "boolean"},
+            "z": {"type": "null"},
+        },
+        "required": ["s", "i", "n", "b", "z"],
+        "additionalProperties": False,
+    },
+    "enum": {"enum": ["a", 1, None, {"x": 1}]},
+    "const": {"const": {"deep": [1, 2]}},
+    "bounds": {"type": "integer", "minimum": 17, "exclusiveMaximum": 19},
+    "exclusive": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 0.001},
+    "multiple": {"type": "number", "multipleOf": 0.25, "minimum": 3.1},
+    "integer multiple": {"type": "integer", "multipleOf": 7, "minimum": 100, "maximum": 110},
+    "negative": {"type": "integer", "maximum": -5},
+    "length": {"type": "string", "minLength": 30, "maxLength": 31},
+    "short": {"type": "string", "maxLength": 2},
+    "nullable": {"type": ["null", "string"]},
+    "array": {"type": "array", "items": {"type": "integer"}, "minItems": 4, "uniqueItems": True},
+    "unique enum": {"type": "array", "items": {"enum": ["a", "b", "c"]}, "minItems": 3, "uniqueItems": True},
+    "tuple": {"type": "array", "prefixItems": [{"type": "string"}, {"type": "integer"}], "items": False},
+    "contains": {"type": "array", "contains": {"const": 5}, "minContains": 2},
+    "definitions": {"$ref": "#/definitions/a", "definitions": {"a": {"type": "integer", "minimum": 3}}},
+    "recursive": {
+        "$ref": "#/$defs/node",
+        "$defs": {
+            "node": {
+                "type": "object",
+                "properties": {"value": {"type": "integer"}, "next": {"$ref": "#/$defs/node"}},
+                "required": ["value"],
+            }
+        },
+    },
+    "recursive required": {
+        "$ref": "#/$defs/node",
+        "$defs": {
+            "node": {
+                "type": "object",
+                "properties": {"next": {"anyOf": [{"$ref": "#/$defs/node"}, {"type": "null"}]}},
+                "required": ["next"],
+            }
+        },
+    },
+    "all": {"allOf": [{"type": "object", "required": ["a"]}, {"properties": {"a": {"type": "integer"}}}]},
+    "all bounds": {"type": "integer", "allOf": [{"minimum": 5}, {"maximum": 6}, {"minimum": 2}]},
+    "any": {"anyOf": [{"type": "string", "maxLength": 0, "minLength": 1}, {"type": "integer"}]},
+    "one": {
+        "type": "object",
+        "oneOf": [
+            {"properties": {"kind": {"const": "a"}, "x": {"type": "integer"}}, "required": ["kind", "x"]},
+            {"properties": {"kind": {"const": "b"}}, "required": ["kind"]},
+        ],
+    },
+    "condition": {
+        "type": "object",
+        "properties": {"country": {"enum": ["us", "nl"]}},
+        "required": ["country"],
+        "if": {"properties": {"country": {"const": "us"}}},
+        "then": {"required": ["zip"], "properties": {"zip": {"type": "string", "pattern": "^[0-9]{5}$"}}},
+    },
+    "dependent": {
+        "type": "object",
+        "properties": {"a": {"type": "integer"}},
+        "required": ["a"],
+        "dependentRequired": {"a": ["b"]},
+    },
+    "not": {"type": "integer", "not": {"const": 1}},
+    "map": {"type": "object", "additionalProperties": {"type": "integer"}, "minProperties": 3},
+    "named map": {"type": "object", "propertyNames": {"pattern": "^k[0-9]+$"}, "minProperties": 2},
+    "pattern map": {
+        "type": "object",
+        "patternProperties": {"^x-[a-z]{2}$": {"type": "boolean"}},
+        "additionalProperties": False,
+        "minProperties": 1,
+    },
+    "code": {"type": "string", "pattern": "^[A-Z]{3}-\\d{2,4}(/[a-f0-9]+)?$"},
+    "choice pattern": {"type": "string", "pattern": "^(?:red|gr(e|a)y|blue)$"},
+    "open": {},
+    "anything": True,
+}
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_a_sample_fits_its_schema(name):
+    schema = FIXED[name]
+    assert compile_schema(schema).is_valid(sample(schema, NOTHING, seed=1))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("date", "date-time", "time", "duration", "email", "hostname", "ipv4", "ipv6"),
+        *("uri", "uri-reference", "uuid", "json-pointer", "regex"),
+    ],
+)
+def test_a_sample_has_the_format_asked_for(name):
+    schema = {"type": "string", "format": name}
+    value = sample(schema, NOTHING, seed=1)
+    assert value
+    assert compile_schema(schema).is_valid(value)
+
+
+def test_numbers_and_quoted_words_of_the_prompt_become_arguments():
+    hints = hints_from('Book a table for 4 at "Chez Panisse" in Berkeley, at most 99.50 each')
+    schema = {
+        "type": "object",
+        "properties": {
+            "guests": {"type": "integer", "minimum": 1, "maximum": 20},
+            "restaurant": {"type": "string"},
+            "city": {"type": "string"},
+            "budget": {"type": "number"},
+        },
+        "required": ["guests", "restaurant", "city", "budget"],
+    }
+    assert sample(schema, hints, seed=1) == {
+        "guests": 4,
+        "restaurant": "Chez Panisse",
+        "city": "Berkeley",
+        "budget": 99.5,
+    }
+
+
+def test_a_number_that_does_not_fit_is_not_taken():
+    value = sample({"type": "integer", "maximum": 10}, hints_from("all 500 of them"), seed=1)
+    assert value <= 10
+
+
+def test_a_choice_that_the_prompt_names_is_taken():
+    schema = {"enum": ["celsius", "fahrenheit"]}
+    assert sample(schema, hints_from("in Fahrenheit please"), seed=1) == "fahrenheit"
+
+
+def test_a_query_is_the_prompt_itself():
+    schema = {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]}
+    assert sample(schema, hints_from("latest news on rail travel"), seed=1) == {
+        "query": "latest news on rail travel"
+    }
+
+
+def test_the_same_schema_prompt_and_seed_give_the_same_value():
+    schema = FIXED["code"]
+    assert sample(schema, NOTHING, seed=7) == sample(schema, NOTHING, seed=7)
+    assert len({sample(schema, NOTHING, seed=seed) for seed in range(8)}) > 1
+
+
+def test_a_root_without_a_type_becomes_the_type_asked_for():
+    assert sample({}, NOTHING, seed=1, root_type="object") == {}
+    assert sample({"description": "what to do"}, NOTHING, seed=1, root_type="object") == {}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "strin"},
+        {"type": "string", "pattern": "("},
+        {"required": "name"},
+        {"$ref": "#/nowhere"},
+        {"$schema": "http://example.com/own-dialect"},
+        [],
+        "string",
+        None,
+    ],
+)
+def test_what_is_no_schema_is_refused(schema):
+    with pytest.raises(UnusableSchemaError):
+        compile_schema(schema)
+
+
+def test_a_reference_to_another_host_is_refused_and_never_fetched():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        port = server.getsockname()[1]
+        with pytest.raises(UnusableSchemaError):
+            compile_schema({"$ref": f"http://127.0.0.1:{port}/schema.json"})
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        False,
+        {"type": "object", "required": ["a"], "properties": {"a": False}},
+        {"type": "array", "minItems": 10**9},
+        {"type": "string", "minLength": 10**9},
+        {"type": "object", "minProperties": 10**9},
+        {"type": "string", "pattern": "^(?=x)y$"},
+        {"type": "string", "pattern": "(((a{40}){40}){40})"},
+        {"type": "integer", "minimum": 10, "maximum": 1},
+        {"$ref": "#/$defs/a", "$defs": {"a": {"allOf": [{"$ref": "#/$defs/a"}]}}},
+        {
+            "$ref": "#/$defs/a",
+            "$defs": {"a": {"type": "object", "required": ["l", "r"],
+                            "properties": {"l": {"$ref": "#/$defs/a"}, "r": {"$ref": "#/$defs/a"}}}},
+        },
+    ],
+)  # fmt: skip
+def test_what_cannot_be_satisfied_still_gives_json_soon(schema):
+    assert len(orjson.dumps(sample(schema, NOTHING, seed=1))) < 1_000_000
+
+
+@pytest.mark.parametrize(
+    "pattern", ["(", "[a", "a{99999}", "*", "\\", "(?<n", "(?#x)", "\\p{", "\\x{", "[\\", "(a", "\\q"]
+)
+def test_a_pattern_beyond_the_sampler_says_so(pattern):
+    from random import Random
+
+    with pytest.raises(UnknownPatternError):
+        sample_pattern(pattern, Random(1))
+
+
+names = st.sampled_from(["name", "city", "query", "count", "items", "tags"])
+
+
+def bounded_integers(bounds: tuple[int, int]) -> dict[str, object]:
+    return {"type": "integer", "minimum": min(bounds), "maximum": max(bounds)}
+
+
+leaves = st.one_of(
+    st.sampled_from(["string", "integer", "number", "boolean", "null"]).map(lambda kind: {"type": kind}),
+    st.lists(st.one_of(st.text(max_size=5), st.integers(-9, 9)), min_size=1, max_size=3).map(
+        lambda options: {"enum": options}
+    ),
+    st.tuples(st.integers(-(10**9), 10**9), st.integers(-(10**9), 10**9)).map(bounded_integers),
+    st.tuples(st.integers(0, 30), st.integers(0, 30)).map(
+        lambda pair: {"type": "string", "minLength": min(pair), "maxLength": max(pair)}
+    ),
+    st.sampled_from(["date", "date-time", "email", "uuid", "uri"]).map(
+        lambda form: {"type": "string", "format": form}
+    ),
+    st.from_regex(r"\A\^[a-z]{1,3}\[0-9\]\{[1-5]\}\(a\|b\)\?\$\Z").map(
+        lambda pattern: {"type": "string", "pattern": pattern}
+    ),
+)
+
+
+def objects(children: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    return st.dictionaries(names, children, max_size=4).flatmap(
+        lambda properties: st.lists(st.sampled_from(sorted(properties) or ["name"]), unique=True).map(
+            lambda required: (
+                {
+                    "type": "object",
+                    "properties": properties,
+                    "required": required,
+                    "additionalProperties": False,
+                }
+                if properties
+                else {"type": "object"}
+            )
+        )
+    )
+
+
+schemas = st.recursive(
+    leaves,
+    lambda children: st.one_of(
+        objects(children),
+        st.tuples(children, st.integers(0, 3)).map(
+            lambda pair: {"type": "array", "items": pair[0], "minItems": pair[1]}
+        ),
+        st.lists(children, min_size=1, max_size=3).map(lambda branches: {"anyOf": branches}),
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(schema=schemas, text=st.text(max_size=60), seed=st.integers(0, 2**32 - 1))
+def test_a_sample_fits_whatever_tool_schema_a_client_sends(schema, text, seed):
+    value = sample(schema, hints_from(text), seed)
+    assert compile_schema(schema).is_valid(value), value
+    assert compile_schema(schema).is_valid(orjson.loads(orjson.dumps(value)))
+
+
+@settings(max_examples=100, deadline=None)
+@given(text=st.text(max_size=300))
+def test_hints_are_read_from_any_text(text):
+    hints = hints_from(text)
+    assert all(isinstance(phrase, str) for phrase in hints.phrases)
+    orjson.dumps(hints.numbers)

@@ -1,0 +1,174 @@
+"""Streams: the order of their events, their forms, and clients that leave early."""
+
+import asyncio
+import gc
+import json
+import time
+import uuid
+from collections.abc import AsyncGenerator
+
+import httpx2
+import pytest
+
+from mockserver.completions.wire import completion_events
+from mockserver.running import running
+
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
+            "required": ["city", "days"],
+        },
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def mock():
+    with running() as started:
+        yield started
+
+
+@pytest.fixture
+def client(mock):
+    headers = {"X-Client-ID": f"test-{uuid.uuid4()}"}
+    with httpx2.Client(base_url=mock.base_url, headers=headers) as opened:
+        yield opened
+
+
+def body(content="Name three rivers.", **fields):
+    return {"messages": [{"role": "user", "content": content}], "stream": True, **fields}
+
+
+def events(client, **fields):
+    response = client.post("/gen/chat/completions", json=body(**fields))
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"].startswith("text/event-stream")
+    lines = [line.removeprefix("data: ") for line in response.text.split("\n\n") if line]
+    assert lines.pop() == "[DONE]"
+    return [json.loads(line) for line in lines]
+
+
+def deltas(found, index=0):
+    return [c["delta"] for e in found for c in e.get("choices", []) if c["index"] == index]
+
+
+def test_the_metadata_comes_first_and_has_no_choices(client):
+    first, *rest = events(client)
+    assert list(first) == ["router_metadata"]
+    assert first["router_metadata"]["model_name"]
+    assert not any("router_metadata" in event for event in rest)
+
+
+def test_the_metadata_can_have_choices_for_clients_that_need_them():
+    with running(metadata_form="choices") as mock, httpx2.Client(base_url=mock.base_url) as client:
+        first, second, *_ = events(client)
+    assert first["router_metadata"]["model_name"]
+    assert first["choices"] == [{"index": 0, "delta": {}, "finish_reason": None}]
+    assert (first["object"], first["id"]) == ("chat.completion.chunk", second["id"])
+
+
+def test_a_stream_is_role_then_content_then_finish(client):
+    _, role, *contents, finish = events(client)
+    assert role["choices"][0]["delta"]["role"] == "assistant"
+    assert all(set(event["choices"][0]["delta"]) == {"content"} for event in contents)
+    assert finish["choices"][0] == {"index": 0, "delta": {}, "logprobs": None, "finish_reason": "stop"}
+    finishes = [event["choices"][0]["finish_reason"] for event in [role, *contents]]
+    assert set(finishes) == {None}
+    assert len({event["id"] for event in [role, *contents, finish]}) == 1
+
+
+def test_a_stream_says_what_the_plain_reply_says(client):
+    plain = client.post("/gen/chat/completions", json=body(stream=False)).json()
+    streamed = "".join(delta.get("content", "") for delta in deltas(events(client)))
+    assert streamed == plain["choices"][0]["message"]["content"]
+
+
+def test_usage_comes_last_when_asked_for(client):
+    *rest, last = events(client, stream_options={"include_usage": True})
+    assert last["choices"] == []
+    usage = last["usage"]
+    assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
+    assert all(event.get("usage") is None for event in rest)
+
+
+def test_usage_does_not_come_unasked(client):
+    assert not any("usage" in event for event in events(client))
+    assert not any("usage" in event for event in events(client, stream_options={"include_usage": False}))
+
+
+def test_a_cut_stream_finishes_with_length(client):
+    assert events(client, max_tokens=2)[-1]["choices"][0]["finish_reason"] == "length"
+
+
+def test_tool_calls_arrive_in_fragments_that_make_json(client):
+    found = events(client, content="Weather for 3 days in Oslo", tools=[TOOL], tool_choice="required")
+    assert found[-1]["choices"][0]["finish_reason"] == "tool_calls"
+    calls = [call for delta in deltas(found) for call in delta.get("tool_calls", [])]
+    assert len([call for call in calls if "id" in call]) == 1
+    assert len([call for call in calls if "name" in call["function"]]) == 1
+    assert calls[0]["function"]["name"] == "get_weather"
+    fragments = [call["function"]["arguments"] for call in calls]
+    assert len(fragments) > 2
+    assert json.loads("".join(fragments)) == {"city": "Oslo", "days": 3}
+
+
+def test_several_choices_share_a_stream(client):
+    found = events(client, n=2)
+    texts = ["".join(delta.get("content", "") for delta in deltas(found, index)) for index in (0, 1)]
+    assert all(texts)
+    assert texts[0] != texts[1]
+
+
+def test_a_stream_costs_one_unit(client):
+    events(client, n=2)
+    assert client.get("/usage").json()["usage"]["cloudChatDaily"]["used"] == 1
+
+
+def test_events_arrive_over_time_when_a_rate_is_set():
+    with running(token_rate=50) as mock, httpx2.Client(base_url=mock.base_url) as client:
+        times: list[float] = []
+        with client.stream("POST", "/gen/chat/completions", json=body(max_tokens=6)) as response:
+            times.extend(time.monotonic() for line in response.iter_lines() if line)
+    assert times[-1] - times[0] > 0.08
+    assert len(set(times)) > 5
+
+
+def test_a_client_that_leaves_leaves_nothing_behind(caplog):
+    with running(token_rate=20) as mock, httpx2.Client(base_url=mock.base_url) as client:
+        with client.stream("POST", "/gen/chat/completions", json=body()) as response:
+            next(response.iter_lines())
+            assert open_streams() == 1
+        deadline = time.monotonic() + 5
+        while open_streams() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert open_streams() == 0
+        assert client.get("/usage").status_code == 200
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def open_streams():
+    """How many generators of stream events are still open in this process."""
+    return sum(
+        1
+        for thing in gc.get_objects()
+        if isinstance(thing, AsyncGenerator)
+        and thing.__name__ == completion_events.__name__
+        and thing.ag_frame is not None
+    )
+
+
+def test_many_streams_run_side_by_side(mock):
+    async def read(client):
+        async with client.stream("POST", "/gen/chat/completions", json=body()) as response:
+            return [line async for line in response.aiter_lines() if line][-1]
+
+    async def all_of_them():
+        headers = {"Authorization": f"Bearer {mock.plans['professional'].jwt}"}
+        async with httpx2.AsyncClient(base_url=mock.base_url, headers=headers) as client:
+            return await asyncio.gather(*[read(client) for _ in range(30)])
+
+    assert asyncio.run(all_of_them()) == ["data: [DONE]"] * 30

@@ -1,0 +1,174 @@
+"""Tools: who is called, with which arguments, and what happens when the results come back."""
+
+import json
+import uuid
+
+import httpx2
+import pytest
+
+from mockserver.running import running
+from mockserver.schema_sampler import compile_schema
+
+
+def tool(name, description="", **properties):
+    parameters = {
+        "type": "object",
+        "properties": properties,
+        "required": sorted(properties),
+        "additionalProperties": False,
+    }
+    return {
+        "type": "function",
+        "function": {"name": name, "description": description, "parameters": parameters},
+    }
+
+
+WEATHER = tool("get_weather", "Current weather of a city", city={"type": "string"})
+CLOCK = tool("read_clock", "Tells the time of day", zone={"type": "string", "pattern": "^[A-Z]{3}$"})
+
+
+@pytest.fixture(scope="module")
+def mock():
+    with running() as started:
+        yield started
+
+
+@pytest.fixture
+def client(mock):
+    headers = {"X-Client-ID": f"test-{uuid.uuid4()}"}
+    with httpx2.Client(base_url=mock.base_url, headers=headers) as opened:
+        yield opened
+
+
+def chat(client, content="Hello there", **fields):
+    body = {"messages": [{"role": "user", "content": content}], **fields}
+    return client.post("/gen/chat/completions", json=body)
+
+
+def choice(response):
+    assert response.status_code == 200, response.text
+    return response.json()["choices"][0]
+
+
+def called(response):
+    return [call["function"]["name"] for call in choice(response)["message"].get("tool_calls") or []]
+
+
+def used(client):
+    return client.get("/usage").json()["usage"]["cloudChatDaily"]["used"]
+
+
+def test_required_calls_a_tool_with_arguments_that_fit(client):
+    answer = choice(chat(client, tools=[CLOCK], tool_choice="required"))
+    assert answer["finish_reason"] == "tool_calls"
+    assert answer["message"]["content"] is None
+    [call] = answer["message"]["tool_calls"]
+    assert call["type"] == "function"
+    assert call["id"]
+    arguments = json.loads(call["function"]["arguments"])
+    assert compile_schema(CLOCK["function"]["parameters"]).is_valid(arguments)
+
+
+def test_a_named_tool_is_the_one_that_is_called(client):
+    named = {"type": "function", "function": {"name": "read_clock"}}
+    assert called(chat(client, "weather in Oslo", tools=[WEATHER, CLOCK], tool_choice=named)) == [
+        "read_clock"
+    ]
+
+
+def test_required_prefers_the_tool_the_prompt_speaks_of(client):
+    reply = chat(client, "What is the weather?", tools=[CLOCK, WEATHER], tool_choice="required")
+    assert called(reply) == ["get_weather"]
+
+
+def test_none_calls_no_tool(client):
+    reply = chat(client, "call get_weather now", tools=[WEATHER], tool_choice="none")
+    assert called(reply) == []
+    assert choice(reply)["finish_reason"] == "stop"
+
+
+@pytest.mark.parametrize("said", [{}, {"tool_choice": "auto"}])
+def test_auto_answers_in_words_when_the_prompt_has_nothing_to_do_with_a_tool(client, said):
+    reply = chat(client, "Tell me a joke", tools=[WEATHER, CLOCK], **said)
+    assert called(reply) == []
+    assert "Tell me a joke" in choice(reply)["message"]["content"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("Please use get_weather", ["get_weather"]),
+        ("What's the weather in Paris?", ["get_weather"]),
+        ("Which time of the day is it?", []),
+        ("Can you say what time it is, and which day?", ["read_clock"]),
+        ("Use get_weather and read_clock", ["get_weather", "read_clock"]),
+    ],
+)
+def test_auto_calls_the_tools_the_prompt_speaks_of(client, prompt, expected):
+    clock = tool("read_clock", "Tells time and day", zone={"type": "string"})
+    if not expected:
+        clock = tool("read_clock", "Reads a dial", zone={"type": "string"})
+    assert called(chat(client, prompt, tools=[WEATHER, clock])) == expected
+
+
+def test_one_call_at_a_time_when_parallel_calls_are_off(client):
+    reply = chat(client, "Use get_weather and read_clock", tools=[WEATHER, CLOCK], parallel_tool_calls=False)
+    assert len(called(reply)) == 1
+
+
+def test_arguments_come_from_the_prompt(client):
+    reply = chat(client, 'What is the weather in "Ulan Bator"?', tools=[WEATHER])
+    [call] = choice(reply)["message"]["tool_calls"]
+    assert json.loads(call["function"]["arguments"]) == {"city": "Ulan Bator"}
+
+
+def test_a_tool_without_parameters_is_called_with_none(client):
+    bare = {"type": "function", "function": {"name": "ping"}}
+    [call] = choice(chat(client, tools=[bare], tool_choice="required"))["message"]["tool_calls"]
+    assert json.loads(call["function"]["arguments"]) == {}
+
+
+def test_a_limit_of_tokens_leaves_a_call_whole(client):
+    answer = choice(chat(client, tools=[WEATHER], tool_choice="required", max_tokens=1))
+    json.loads(answer["message"]["tool_calls"][0]["function"]["arguments"])
+
+
+def test_the_turn_after_a_tool_call_answers_with_its_result(client):
+    first = choice(chat(client, "What is the weather in Oslo?", tools=[WEATHER]))["message"]
+    messages = [
+        {"role": "user", "content": "What is the weather in Oslo?"},
+        {**first, "content": ""},
+        {"role": "tool", "tool_call_id": first["tool_calls"][0]["id"], "content": "Rain and four degrees"},
+    ]
+    for more in ({"tools": [WEATHER]}, {}):
+        reply = client.post("/gen/chat/completions", json={"messages": messages, **more})
+        assert called(reply) == []
+        content = choice(reply)["message"]["content"]
+        assert "Rain and four degrees" in content
+        assert "get_weather" in content
+
+
+def test_tools_weigh_in_the_choice_of_the_model(client):
+    plain = chat(client).json()["router_metadata"]["model_name"]
+    assert chat(client, tools=[WEATHER]).json()["router_metadata"]["model_name"] != plain
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        (
+            {"tools": [WEATHER], "tool_choice": {"type": "function", "function": {"name": "no"}}},
+            "tool_choice",
+        ),
+        ({"tools": [], "tool_choice": "required"}, "tool_choice"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"tools": [tool("x", a={"type": "rabbit"})]}, "tools[0].function.parameters"),
+        ({"tools": [WEATHER, tool("x", a={"$ref": "http://127.0.0.1:9/s"})]}, "tools[1].function.parameters"),
+    ],
+)
+def test_what_cannot_be_called_is_refused_and_costs_nothing(client, fields, param):
+    response = chat(client, **fields)
+    assert response.status_code == 400
+    assert response.json()["error"]["param"] == param
+    assert param in response.json()["detail"]
+    assert used(client) == 0
