@@ -137,7 +137,7 @@ def _entry(entry: Entry) -> str:
     title = f"{_SIGNS[entry.tone]} <b>{requirement.id}</b> {html.escape(requirement.statement)}"
     blocks = [
         f"<details><summary>{title}</summary>",
-        f"{entry.place} of the document, level {requirement.level}.",
+        f"The document, {entry.place}; level {requirement.level}.",
     ]
     for case in entry.cases[:3]:
         blocks += _case(case)

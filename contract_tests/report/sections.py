@@ -55,13 +55,13 @@ class Entry:
 
     @property
     def place(self) -> str:
-        """Where the document says it: `Failure modes, lines 241 to 247`."""
+        """Where the document says it: `section Failure modes, lines 241 to 247`."""
         requirement = self.ruling.requirement
         spans = [str(first) if first == last else f"{first} to {last}" for first, last in requirement.lines]
         if not spans:
-            return requirement.section
+            return f"section {requirement.section}"
         word = "line" if len(spans) == 1 and " " not in spans[0] else "lines"
-        return f"{requirement.section}, {word} {', '.join(spans)}"
+        return f"section {requirement.section}, {word} {', '.join(spans)}"
 
 
 @dataclass(frozen=True, slots=True)
