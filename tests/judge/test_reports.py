@@ -27,7 +27,8 @@ from spec.loader import load_requirements
 CANARY = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmF0dXJlLW9mLWEtY2FuYXJ5"
 HOSTILE = (
     '<script>alert("x")</script><img src=https://example.com/x onerror=alert(1)>\n'
-    "```\n<script>after a closed fence</script>\n`````\n``` ~~~ `` | pipe | </pre></details><!-- [link](https://example.com) @everyone "
+    "```\n<script>after a closed fence</script>\n`````\n"
+    "``` ~~~ `` | pipe | </pre></details><!-- [link](https://example.com) @everyone "
     "\x1b[31m\u202eesrever\u202c \ud800 " + "long" * 2000
 )
 
