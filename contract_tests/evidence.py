@@ -11,7 +11,10 @@ from typing import Any
 from contract_tests.exchange import Exchange
 from contract_tests.redaction import Redactor
 
+# What a report shows of an answer, of a request (long enough to be sent again by hand), and what is looked at.
 _EXCERPT = 600
+_COMMAND = 4_000
+_LONGEST = 20_000
 
 
 class Recorder:
@@ -50,15 +53,15 @@ class Recorder:
         for name, value in self.redactor.headers(exchange.request_headers.items()):
             parts += ["-H", shlex.quote(f"{name}: {value}")]
         if exchange.request_body is not None:
-            parts += ["-d", shlex.quote(self._excerpt(exchange.request_body, "application/json"))]
+            parts += ["-d", shlex.quote(self._excerpt(exchange.request_body, "application/json", _COMMAND))]
         return " ".join(parts)
 
-    def _excerpt(self, body: bytes, media_type: str) -> str:
+    def _excerpt(self, body: bytes, media_type: str, length: int = _EXCERPT) -> str:
         if not body:
             return ""
         binary = media_type.startswith(("image/", "video/", "audio/")) or b"\0" in body[:64]
         if binary:
             return f"<{len(body)} bytes, first {body[:12].hex(' ')}>"
         # Redact before cutting: half a token would not be recognised.
-        text = self.redactor.text(body[:200_000].decode("utf-8", "replace"))
-        return text if len(text) <= _EXCERPT else text[:_EXCERPT] + f"... ({len(text)} characters)"
+        text = self.redactor.text(body[:_LONGEST].decode("utf-8", "replace"))
+        return text if len(text) <= length else f"{text[:length]}... ({len(body)} bytes)"

@@ -12,6 +12,23 @@ from contract_tests.requests import CALLS, Call, say
 from contract_tests.usage import Observation, observe
 
 CHAT = "/gen/chat/completions"
+METRIC_OF = {
+    "createChatCompletion": "cloudChatDaily",
+    **dict.fromkeys(["createImage", "getImage"], "imagesDaily"),
+    **dict.fromkeys(["createVideo", "getVideo", "createAirforceVideo", "getAirforceVideo"], "videosDaily"),
+    **dict.fromkeys(["createSfx", "getSfx", "createTts", "getTts"], "audioWeekly"),
+}
+# The free tier's published limits: what driving a caller to a limit is planned to cost.
+PUBLISHED_LIMITS = {"cloudChatDaily": 50, "imagesDaily": 10, "videosDaily": 3, "audioWeekly": 1}
+
+# Worst-case units of each shared observation, by its name in `judges(shares=...)`.
+COST: dict[str, dict[str, int]] = {
+    **{operation: {metric: 1} for operation, metric in METRIC_OF.items()},
+    "stream": {"cloudChatDaily": 1},
+    "long stream": {"cloudChatDaily": 1},
+    **{f"limit of {metric}": {metric: limit} for metric, limit in PUBLISHED_LIMITS.items()},
+}
+
 STREAM = Call("createChatCompletion", "POST", CHAT, say("Say hello in one short sentence.", stream=True))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from contract_tests.marks import charge_of
+from contract_tests.observations import COST
 from contract_tests.target import Spend, Target
 
 
@@ -29,12 +30,15 @@ def obstacle(item: pytest.Item, spend: Spend, target: Target) -> str | None:
 
 def estimate(items: Iterable[pytest.Item], spend: Spend, target: Target) -> tuple[int, Counter[str]]:
     """(requests, worst-case units by metric) of the tests that can run."""
-    requests, units = 0, Counter[str]()
+    requests, units, shared = 0, Counter[str](), set[str]()
     for item in items:
         charge = charge_of(item)
         if charge is not None and obstacle(item, spend, target) is None:
             requests += charge.requests
             units.update(charge.units)
+            shared.update(charge.shares)
+    for name in shared:
+        units.update(COST[name])
     return requests, units
 
 

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -155,6 +156,8 @@ def _open_run(config: pytest.Config) -> Run:
     else:
         if not url.startswith(("http://", "https://")):
             raise pytest.UsageError(f"--base-url {url}: expected an address such as https://host or http://127.0.0.1:8787")
+        if "@" in urlsplit(url).netloc:
+            raise pytest.UsageError("--base-url must not carry a user name or password: it is shown in every report")
         try:
             credentials = gather(os.environ, config.option.lightning_credentials)
         except CredentialsError as problem:
@@ -306,7 +309,8 @@ def pytest_runtest_makereport(
     return report
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
+# Inside the terminal reporter's own wrapper, so that its summary finds the outcome.
+@pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
     """Rule, write the reports, and set the exit code."""
     yield

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 _PATTERNS = (
     (re.compile(r"eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]*\.?[A-Za-z0-9_-]*"), "<token>"),
     (re.compile(r"ipa_live_[A-Za-z0-9_-]{6,}"), "<api key>"),
-    (re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"), "<email>"),
+    # The look-behind keeps this linear on long runs of letters, such as base64.
+    (re.compile(r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"), "<email>"),
     (re.compile(r"(?i)(bearer\s+)(?!public\b)[^\s\"',<]+"), r"\1<bearer>"),
 )
 

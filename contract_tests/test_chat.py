@@ -96,12 +96,12 @@ def _usage_adds_up(judge: Judge, requirement: str, document: dict[str, Any], exc
         judge.check(requirement, min(counts) >= 0 and counts[2] >= max(counts[:2]), f"usage is {usage}", exchange)
 
 
-@judges("CHAT-2", units=ONE_CHAT, requests=3)
+@judges("CHAT-2", shares=["createChatCompletion"], requests=3)
 def test_a_plain_completion_has_the_shape_of_openai(judge: Judge) -> None:
     completion(judge, "CHAT-2", operation_observed(judge, "createChatCompletion").call)
 
 
-@judges("CHAT-3", units={"cloudChatDaily": 2}, requests=4)
+@judges("CHAT-3", units=ONE_CHAT, shares=["createChatCompletion"], requests=4)
 def test_without_streaming_there_is_one_json_answer(judge: Judge) -> None:
     absent = operation_observed(judge, "createChatCompletion").call
     explicit = judge.post(CHAT, say("Say hello.", stream=False))
@@ -210,7 +210,7 @@ def test_unknown_fields_and_no_tools_are_harmless(judge: Judge) -> None:
         judge.witness("OBS-5", judge.served("OBS-5", judge.post(CHAT, say("Say hello.", **more))))
 
 
-@judges("OBS-6", units=ONE_CHAT, requests=3)
+@judges("OBS-6", shares=["createChatCompletion"], requests=3)
 def test_a_completion_is_labelled(judge: Judge) -> None:
     exchange = operation_observed(judge, "createChatCompletion").call
     document = judge.document("OBS-6", exchange)
@@ -218,7 +218,7 @@ def test_a_completion_is_labelled(judge: Judge) -> None:
         judge.check("OBS-6", isinstance(document.get(field), kind), f"{field} is {document.get(field)!r}", exchange)
 
 
-@judges("ASM-15", units=ONE_CHAT, requests=3)
+@judges("ASM-15", shares=["createChatCompletion"], requests=3)
 def test_a_plain_completion_tells_its_model_as_well(judge: Judge) -> None:
     exchange = operation_observed(judge, "createChatCompletion").call
     metadata = judge.document("ASM-15", exchange).get("router_metadata")

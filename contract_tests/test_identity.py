@@ -187,7 +187,7 @@ def test_a_generation_route_does_not_ask_for_a_bearer(judge: Judge, operation: s
     judge.witness("ID-4", exchange)
 
 
-@judges("ID-4", units={"cloudChatDaily": 1}, requests=4)
+@judges("ID-4", shares=["createChatCompletion"], requests=4)
 def test_a_chat_without_a_bearer_is_served(judge: Judge) -> None:
     exchange = operation_observed(judge, "createChatCompletion").call
     _let_in(judge, "ID-4", exchange)
@@ -304,9 +304,11 @@ def test_an_empty_bearer_and_other_schemes_count_as_none(judge: Judge) -> None:
 def test_a_malformed_client_id_is_ignored(judge: Judge) -> None:
     agent = callers.by_user_agent()
     short = agent.also(X_Client_ID="short")
-    seen = observe(judge, agent, "cloudChatDaily", lambda: judge.post(CHAT, say("Say hello."), short))
+    seen = observe(judge, short, "cloudChatDaily", lambda: judge.post(CHAT, say("Say hello."), short))
     change = seen.consumed(judge, "ASM-2").get("cloudChatDaily", 0)
-    judge.check("ASM-2", change == 1, "a malformed client id was an identity of its own", seen.call, seen.after)
+    same = read_usage(judge, "ASM-2", agent)
+    ignored = change == same.used["cloudChatDaily"] == 1
+    judge.check("ASM-2", ignored, "a malformed client id was an identity of its own", seen.call, same.exchange)
 
 
 @judges("OBS-17", requests=1)

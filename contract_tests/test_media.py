@@ -33,13 +33,13 @@ def _is_whole(judge: Judge, requirement: str, exchange: Exchange, family: str) -
 @pytest.mark.parametrize(
     ("requirement", "operation", "family"),
     [
-        pytest.param(requirement, operation, family, id=operation, marks=judges(requirement, units={metric: 1}, requests=3))
-        for requirement, family, metric, operations in (
-            ("IMG-2", "image", "imagesDaily", ("createImage", "getImage")),
-            ("VID-2", "video", "videosDaily", ("createVideo", "getVideo")),
-            ("AIR-1", "video", "videosDaily", ("createAirforceVideo", "getAirforceVideo")),
-            ("SFX-1", "audio", "audioWeekly", ("createSfx", "getSfx")),
-            ("TTS-1", "audio", "audioWeekly", ("createTts", "getTts")),
+        pytest.param(requirement, operation, family, id=operation, marks=judges(requirement, shares=[operation], requests=3))
+        for requirement, family, operations in (
+            ("IMG-2", "image", ("createImage", "getImage")),
+            ("VID-2", "video", ("createVideo", "getVideo")),
+            ("AIR-1", "video", ("createAirforceVideo", "getAirforceVideo")),
+            ("SFX-1", "audio", ("createSfx", "getSfx")),
+            ("TTS-1", "audio", ("createTts", "getTts")),
         )
         for operation in operations
     ],
@@ -235,7 +235,7 @@ def test_the_mode_auto_counts_as_left_out(judge: Judge) -> None:
     _is_whole(judge, "OBS-4", judge.post(IMAGE, {"prompt": PROMPT, "mode": "auto"}), "image")
 
 
-@judges("OBS-15", units={"imagesDaily": 1, "videosDaily": 1, "audioWeekly": 1}, requests=9)
+@judges("OBS-15", shares=["createImage", "createVideo", "createSfx"], requests=9)
 def test_media_are_raw_jpeg_mp4_and_mp3_that_decode(judge: Judge) -> None:
     expected = {"createImage": "image/jpeg", "createVideo": "video/mp4", "createSfx": "audio/mpeg"}
     for operation, media_type in expected.items():

@@ -39,7 +39,7 @@ def _both(judge: Judge) -> list[Exchange]:
     return [stream_observed(judge).call, longer]
 
 
-@judges("CHAT-4", units=ONE_CHAT, requests=3)
+@judges("CHAT-4", shares=["stream"], requests=3)
 def test_a_stream_is_an_event_stream(judge: Judge) -> None:
     exchange = stream_observed(judge).call
     judge.served("CHAT-4", exchange)
@@ -54,22 +54,22 @@ def _holds(judge: Judge, requirement: str, rule: str) -> None:
         judge.check(requirement, not problems, "; ".join(problems[:3]), exchange)
 
 
-@judges("CHAT-5", units={"cloudChatDaily": 2}, requests=4)
+@judges("CHAT-5", shares=["stream", "long stream"], requests=4)
 def test_the_metadata_chunk_comes_first_and_names_the_model(judge: Judge) -> None:
     _holds(judge, "CHAT-5", "metadata")
 
 
-@judges("CHAT-6", units={"cloudChatDaily": 2}, requests=4)
+@judges("CHAT-6", shares=["stream", "long stream"], requests=4)
 def test_the_chunks_add_up_to_a_message(judge: Judge) -> None:
     _holds(judge, "CHAT-6", "chunk")
 
 
-@judges("CHAT-7", units={"cloudChatDaily": 2}, requests=4)
+@judges("CHAT-7", shares=["stream", "long stream"], requests=4)
 def test_the_stream_ends_with_a_reason_and_done(judge: Judge) -> None:
     _holds(judge, "CHAT-7", "end")
 
 
-@judges("OBS-13", units=ONE_CHAT, requests=3)
+@judges("OBS-13", shares=["stream"], requests=3)
 def test_the_metadata_chunk_has_no_choices(judge: Judge) -> None:
     exchange = stream_observed(judge).call
     transcript = _stream(judge, "OBS-13", exchange)

@@ -1,0 +1,28 @@
+"""Where mock and judge meet: without `--base-url` the judge gets a mock of our own, on a free port."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import mockserver
+from contract_tests.target import Target
+
+pytest_plugins = ["contract_tests.plugin"]
+
+TESTS = Path(__file__).parent / "tests"
+
+
+def pytest_lightning_target(config: pytest.Config) -> Target:
+    """A mock with the published limits, every credential, and its control plane."""
+    running = mockserver.running()
+    mock = running.__enter__()
+    config.add_cleanup(lambda: running.__exit__(None, None, None))
+    return Target(mock.base_url, mock.credentials, control=f"{mock.base_url}/__mock__")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With a host to judge, the tests of our own code are left out."""
+    judging = config.option.lightning_live or getattr(config.option, "base_url", None)
+    return True if judging and collection_path == TESTS else None
