@@ -1,0 +1,329 @@
+"""Who is calling, for every kind of credential, client id and route."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import uuid
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from mockserver import identity
+from mockserver.running import running
+
+CHAT = {"messages": [{"role": "user", "content": "hello"}]}
+SIGNED_OUT = "signed out"
+USER = "user"
+REFUSED = "refused"
+
+CREDENTIALS = {
+    "valid JWT": USER,
+    "valid key": USER,
+    "expired JWT": REFUSED,
+    "expired key": REFUSED,
+    "revoked key": REFUSED,
+    "unknown key": REFUSED,
+    "tampered JWT": REFUSED,
+    "tampered key": REFUSED,
+    "alg none": REFUSED,
+    "wrong audience": REFUSED,
+    "no subject": REFUSED,
+    "no expiry": REFUSED,
+    "not yet valid": REFUSED,
+    "signed by another": REFUSED,
+    "malformed": REFUSED,
+    "not ASCII": REFUSED,
+    "with a space": REFUSED,
+    "three dots": REFUSED,
+    "empty": SIGNED_OUT,
+    "blank": SIGNED_OUT,
+    "public": SIGNED_OUT,
+    "other scheme": SIGNED_OUT,
+    "no scheme": SIGNED_OUT,
+    "none": SIGNED_OUT,
+}
+CLIENT_IDS = {
+    "valid id": lambda: f"ipc-{uuid.uuid4()}",
+    "malformed id": lambda: "too short",
+    "no id": lambda: None,
+}
+ROUTES = {
+    "account": ("GET", "/usage"),
+    "subscription": ("GET", "/subscription"),
+    "POST generation": ("POST", "/gen/chat/completions"),
+    "GET generation": ("GET", "/gen/image/harbour"),
+    "analysis": ("POST", "/gen/prompt_analyze"),
+}
+
+
+def encoded(part):
+    return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+
+
+@pytest.fixture
+def authorization(mock, new_user):
+    """The Authorization header of a kind of credential of a fresh user, and the user's id."""
+    user = new_user("light")
+    state = mock.state
+    now = state.clock.now()
+
+    def mint(**claims):
+        return state.tokens.mint(user["id"], "x@example.com", now, now + 3600, **claims)
+
+    def expired_key():
+        return state.keys.issue(user["id"], "old", now - 20, expires_at=now - 10)[1]
+
+    def revoked_key():
+        key, secret = state.keys.issue(user["id"], "gone", now)
+        state.keys.revoke(key.id, now)
+        return secret
+
+    def alg_none():
+        claims = {"sub": user["id"], "aud": "authenticated", "exp": int(now) + 3600}
+        return f"{encoded({'alg': 'none', 'typ': 'JWT'})}.{encoded(claims)}."
+
+    def without(claim):
+        claims = {"sub": user["id"], "aud": "authenticated", "exp": int(now) + 3600}
+        del claims[claim]
+        return jwt.encode(claims, state.tokens._secret, algorithm="HS256")
+
+    bearers = {
+        "valid JWT": lambda: user["jwt"],
+        "valid key": lambda: user["api_key"],
+        "expired JWT": lambda: state.tokens.mint(user["id"], "", now - 20, now - 10),
+        "expired key": expired_key,
+        "revoked key": revoked_key,
+        "unknown key": lambda: "ipa_live_" + "A" * 32,
+        "tampered JWT": lambda: user["jwt"][:-6] + ("AAAAAA" if user["jwt"][-6:] != "AAAAAA" else "BBBBBB"),
+        "tampered key": lambda: user["api_key"][:-1] + ("A" if user["api_key"][-1] != "A" else "B"),
+        "alg none": alg_none,
+        "wrong audience": lambda: mint(aud="anon"),
+        "no subject": lambda: without("sub"),
+        "no expiry": lambda: without("exp"),
+        "not yet valid": lambda: mint(nbf=int(now) + 600),
+        "signed by another": lambda: jwt.encode(
+            {"sub": user["id"], "aud": "authenticated", "exp": int(now) + 60}, "x" * 32, algorithm="HS256"
+        ),
+        "malformed": lambda: "definitely-not-a-token",
+        "not ASCII": lambda: "schl\u00fcssel".encode().decode("latin-1"),
+        "with a space": lambda: "sign in first",
+        "three dots": lambda: "...",
+        "empty": lambda: "",
+        "blank": lambda: "   ",
+        "public": lambda: "public",
+    }
+
+    def make(kind):
+        if kind == "none":
+            return None
+        if kind == "other scheme":
+            return f"Basic {user['api_key']}"
+        if kind == "no scheme":
+            return user["api_key"]
+        return f"Bearer {bearers[kind]()}"
+
+    make.user_id = user["id"]
+    return make
+
+
+def call(client, route):
+    method, path = ROUTES[route]
+    body = {"prompt": CHAT["messages"]} if path.endswith("analyze") else CHAT
+    return client.request(method, path, json=body if method == "POST" else None)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("client_id", CLIENT_IDS)
+@pytest.mark.parametrize("credential", CREDENTIALS)
+def test_every_credential_gets_its_due_on_every_kind_of_route(
+    make_client, authorization, credential, client_id, route
+):
+    headers = {"User-Agent": f"matrix-{uuid.uuid4()}"}
+    if (value := authorization(credential)) is not None:
+        headers["Authorization"] = value
+    if (value := CLIENT_IDS[client_id]()) is not None:
+        headers["X-Client-ID"] = value
+    client = make_client(**headers)
+    outcome = CREDENTIALS[credential]
+
+    response = call(client, route)
+
+    if outcome == REFUSED:
+        assert response.status_code == 401
+        token = headers["Authorization"].partition(" ")[2].strip()
+        assert token not in response.text
+        return
+    if route == "subscription" and outcome == SIGNED_OUT:
+        assert response.status_code == 401
+        return
+    assert response.status_code == 200
+    usage = client.get("/usage").json()
+    assert usage["plan_key"] == ("light" if outcome == USER else "free")
+    spent = {"POST generation": "cloudChatDaily", "GET generation": "imagesDaily"}.get(route)
+    assert {m for m, row in usage["usage"].items() if row["used"]} == ({spent} if spent else set())
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER", "BeArEr"])
+def test_the_scheme_is_read_in_any_case(make_client, new_user, scheme):
+    client = make_client(Authorization=f"{scheme} {new_user('core')['api_key']}")
+    assert client.get("/usage").json()["plan_key"] == "core"
+
+
+def test_spaces_around_a_token_do_not_matter(make_client, new_user):
+    client = make_client(Authorization=f"Bearer   {new_user('core')['api_key']}")
+    assert client.get("/usage").json()["plan_key"] == "core"
+
+
+def test_a_users_token_and_keys_are_one_identity(make_client, new_user):
+    user = new_user("light")
+    by_token = make_client(Authorization=f"Bearer {user['jwt']}")
+    by_key = make_client(Authorization=f"Bearer {user['api_key']}")
+    by_token.post("/gen/chat/completions", CHAT)
+    by_key.post("/gen/chat/completions", CHAT)
+    assert by_token.used() == by_key.used()
+    assert by_key.used()["cloudChatDaily"] == 2
+    assert by_token.get("/subscription").json()["auth_type"] == "jwt"
+    assert by_key.get("/subscription").json()["auth_type"] == "api_key"
+
+
+def test_the_bearer_decides_over_the_client_id(make_client, new_user):
+    client_id = f"ipc-{uuid.uuid4()}"
+    user = new_user("light")
+    make_client(Authorization=f"Bearer {user['jwt']}", X_Client_ID=client_id).post(
+        "/gen/chat/completions", CHAT
+    )
+    assert make_client(X_Client_ID=client_id).used()["cloudChatDaily"] == 0
+    assert make_client(Authorization=f"Bearer {user['jwt']}").used()["cloudChatDaily"] == 1
+
+
+def test_callers_with_different_client_ids_do_not_share_units(make_client):
+    one, other = (make_client(X_Client_ID=f"ipc-{uuid.uuid4()}") for _ in range(2))
+    one.get("/gen/image/harbour")
+    assert one.used()["imagesDaily"] == 1
+    assert other.used()["imagesDaily"] == 0
+
+
+def test_a_client_id_counts_behind_any_user_agent(make_client):
+    client_id = f"ipc-{uuid.uuid4()}"
+    make_client(X_Client_ID=client_id, User_Agent="one").get("/gen/image/harbour")
+    assert make_client(X_Client_ID=client_id, User_Agent="two").used()["imagesDaily"] == 1
+
+
+@pytest.mark.parametrize(
+    "bad", ["short", "x" * 129, "sixteen chars !!", "ümlaut-ümlaut-ümlaut".encode(), "a b" * 8]
+)
+def test_a_malformed_client_id_is_ignored_for_address_and_agent(make_client, bad):
+    agent = f"agent-{uuid.uuid4()}"
+    make_client(X_Client_ID=bad, User_Agent=agent).get("/gen/image/harbour")
+    assert make_client(User_Agent=agent).used()["imagesDaily"] == 1
+    assert make_client(User_Agent=agent + "2").used()["imagesDaily"] == 0
+
+
+@pytest.mark.parametrize("length", [16, 128])
+def test_a_client_id_of_the_shortest_and_the_longest_kind_counts(make_client, length):
+    client_id = (uuid.uuid4().hex * 4)[:length]
+    make_client(X_Client_ID=client_id).get("/gen/image/harbour")
+    assert make_client(X_Client_ID=client_id, User_Agent="another").used()["imagesDaily"] == 1
+
+
+def test_a_good_token_of_an_unknown_subject_is_a_user_on_the_default_plan(mock, make_client):
+    now = mock.state.clock.now()
+    token = mock.state.tokens.mint(str(uuid.uuid4()), "new@example.com", now, now + 60)
+    body = make_client(Authorization=f"Bearer {token}").get("/subscription").json()
+    assert body["plan_key"] == "free"
+    assert body["email"] == "new@example.com"
+    assert body["subscription"] is None
+
+
+def test_a_public_route_does_not_look_at_the_bearer(make_client):
+    client = make_client(Authorization="Bearer nonsense")
+    for path in ("/models", "/status", "/tiers", "/tier-config"):
+        assert client.get(path).status_code == 200
+
+
+def test_a_paying_users_subscription_has_every_field_that_clients_read(make_client, new_user):
+    body = make_client(Authorization=f"Bearer {new_user('creator')['jwt']}").get("/subscription").json()
+    [row] = body["subscription"]
+    assert body["plan_name"] == "AI Creator"
+    assert set(row) == {
+        "status", "product_name", "plan_key", "plan_id", "current_period_start", "current_period_end",
+    }  # fmt: skip
+    assert row["status"] == "active"
+
+
+def test_a_token_and_a_key_end_when_the_clock_passes_their_expiry(connect):
+    with running() as mock:
+        state = mock.state
+        user = state.accounts.all()[0]
+        now = state.clock.now()
+        token = state.tokens.mint(user.id, user.email, now, now + 100)
+        _, key = state.keys.issue(user.id, "short", now, expires_at=now + 100)
+        clients = [connect(mock, {"Authorization": f"Bearer {bearer}"}) for bearer in (token, key)]
+        assert [client.get("/usage").status_code for client in clients] == [200, 200]
+        state.clock.advance(101)
+        assert [client.get("/usage").status_code for client in clients] == [401, 401]
+
+
+def test_a_revoked_key_is_refused_from_its_next_call(mock, make_client, new_user):
+    user = new_user("light")
+    now = mock.state.clock.now()
+    key, secret = mock.state.keys.issue(user["id"], "to revoke", now)
+    client = make_client(Authorization=f"Bearer {secret}")
+    assert client.get("/usage").status_code == 200
+    mock.state.keys.revoke(key.id, now)
+    refused = client.get("/usage")
+    assert refused.status_code == 401
+    assert "revoked" in refused.json()["detail"]
+
+
+def test_what_is_kept_of_a_key_does_not_contain_its_secret(mock, new_user):
+    user = new_user("light")
+    _, secret = mock.state.keys.issue(user["id"], "mine", 0.0)
+    kept = [key for key in mock.state.keys.of(user["id"]) if key.label == "mine"]
+    assert len(kept) == 1
+    assert kept[0].prefix == secret[:16]
+    assert secret not in repr(kept)
+    assert all(secret.encode() != stored for stored in mock.state.keys._by_digest)
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256"])
+def test_a_trusted_public_key_verifies_tokens_and_is_no_hmac_secret(connect, tmp_path, algorithm):
+    private = (
+        ec.generate_private_key(ec.SECP256R1())
+        if algorithm == "ES256"
+        else rsa.generate_private_key(65537, 2048)
+    )
+    public = private.public_key()
+    kind = jwt.algorithms.ECAlgorithm if algorithm == "ES256" else jwt.algorithms.RSAAlgorithm
+    key = json.loads(kind.to_jwk(public)) | {"kid": "one", "alg": algorithm, "use": "sig"}
+    file = tmp_path / "jwks.json"
+    file.write_text(json.dumps({"keys": [key]}))
+    claims = {"sub": "someone", "aud": "authenticated", "exp": 4102444800}
+    pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    header, payload = encoded({"alg": "HS256", "kid": "one"}), encoded(claims)
+    forged_signature = hmac.new(pem, f"{header}.{payload}".encode(), hashlib.sha256).digest()
+    forged = f"{header}.{payload}." + base64.urlsafe_b64encode(forged_signature).rstrip(b"=").decode()
+    with running(jwks=file) as mock:
+
+        def status(token):
+            return connect(mock, {"Authorization": f"Bearer {token}"}).get("/subscription").status_code
+
+        assert status(jwt.encode(claims, private, algorithm=algorithm, headers={"kid": "one"})) == 200
+        assert status(jwt.encode(claims, private, algorithm=algorithm)) == 200
+        assert status(jwt.encode(claims, private, algorithm=algorithm, headers={"kid": "two"})) == 401
+        assert status(forged) == 401
+        assert status(mock.credentials["LIGHTNING_JWT"]) == 200
+
+
+def test_the_memory_for_verified_tokens_is_bounded(mock, monkeypatch):
+    monkeypatch.setattr(identity, "_REMEMBERED_TOKENS", 5)
+    state, resolver = mock.state, mock.state.identities
+    now = state.clock.now()
+    for number in range(12):
+        resolver._bearer(state.tokens.mint(f"user-{number}", "", now, now + 60))
+    assert len(resolver._verified) <= 5

@@ -1,0 +1,103 @@
+"""The mock as a context manager in somebody else's tests."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from mockserver.running import running
+from mockserver.settings import SettingsError
+
+
+def test_it_listens_on_a_free_loopback_port_and_frees_it():
+    before = threading.active_count()
+    with running() as mock:
+        address = urlsplit(mock.base_url)
+        assert address.hostname == "127.0.0.1"
+        assert requests.get(mock.base_url + "/status", timeout=10).status_code == 200
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection((address.hostname, address.port), timeout=1)
+    assert threading.active_count() == before
+
+
+def test_two_mocks_share_nothing():
+    with running() as one, running() as other:
+        assert one.base_url != other.base_url
+        headers = {"X-Client-ID": "shared-client-id-1"}
+        requests.get(one.base_url + "/gen/image/x", headers=headers, timeout=10)
+        usage = requests.get(other.base_url + "/usage", headers=headers, timeout=10).json()["usage"]
+        assert usage["imagesDaily"]["used"] == 0
+        foreign = {"Authorization": "Bearer " + one.credentials["LIGHTNING_API_KEY"]}
+        assert requests.get(other.base_url + "/usage", headers=foreign, timeout=10).status_code == 401
+
+
+def test_a_seed_makes_the_credentials_the_same_every_time():
+    with running(seed=7) as one, running(seed=7) as same, running(seed=8) as other, running() as random:
+        assert one.credentials == same.credentials
+        assert one.plans == same.plans
+        for different in (other, random):
+            assert not set(one.credentials.values()) & set(different.credentials.values())
+        bearer = {"Authorization": "Bearer " + one.credentials["LIGHTNING_JWT"]}
+        assert requests.get(same.base_url + "/usage", headers=bearer, timeout=10).status_code == 200
+
+
+def test_every_credential_is_what_its_name_says(mock, connect):
+    def ask(name):
+        client = connect(mock, {"Authorization": "Bearer " + mock.credentials[name]})
+        return client.get("/subscription")
+
+    assert set(mock.credentials) == {
+        "LIGHTNING_JWT", "LIGHTNING_API_KEY", "LIGHTNING_FREE_JWT",
+        "LIGHTNING_EXPIRED_JWT", "LIGHTNING_EXPIRED_API_KEY", "LIGHTNING_REVOKED_API_KEY",
+    }  # fmt: skip
+    by_token, by_key = ask("LIGHTNING_JWT").json(), ask("LIGHTNING_API_KEY").json()
+    assert by_token["email"] == by_key["email"]
+    assert by_token["plan_key"] == by_key["plan_key"] != "free"
+    assert ask("LIGHTNING_FREE_JWT").json()["plan_key"] == "free"
+    for name, word in [
+        ("LIGHTNING_EXPIRED_JWT", "expired"),
+        ("LIGHTNING_EXPIRED_API_KEY", "expired"),
+        ("LIGHTNING_REVOKED_API_KEY", "revoked"),
+    ]:
+        refused = ask(name)
+        assert refused.status_code == 401
+        assert word in refused.json()["detail"]
+
+
+def test_there_is_a_user_for_every_plan(mock, connect):
+    for key, credentials in mock.plans.items():
+        for bearer in (credentials.jwt, credentials.api_key):
+            client = connect(mock, {"Authorization": f"Bearer {bearer}"})
+            assert client.get("/subscription").json()["plan_key"] == key
+    assert list(mock.plans) == ["free", "light", "core", "creator", "professional"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"port": 70_000}, "port"),
+        ({"token_rate": -1.0}, "token_rate"),
+        ({"first_token_delay": float("nan")}, "first_token_delay"),
+        ({"metadata_form": "yaml"}, "metadata_form"),
+        ({"jwt_secret": "short"}, "jwt_secret"),
+        ({"host": "256.0.0.1"}, "cannot listen"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(settings, message):
+    with pytest.raises(SettingsError, match=message), running(**settings):
+        pass
+
+
+def test_it_ends_within_a_second_while_a_stream_is_open():
+    body = {"messages": [{"role": "user", "content": "Tell me a long story."}], "stream": True}
+    with running(token_rate=0.5) as mock:
+        response = requests.post(mock.base_url + "/gen/chat/completions", json=body, stream=True, timeout=10)
+        assert next(response.iter_lines()).startswith(b"data:")
+        began = time.monotonic()
+    assert time.monotonic() - began < 1
+    response.close()
