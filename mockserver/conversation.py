@@ -5,14 +5,14 @@ error.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 Message = Mapping[str, Any]
 
+_RESULT_ROLES = ("tool", "function")
 
-@dataclass(frozen=True, slots=True)
-class ToolResult:
+
+class ToolResult(NamedTuple):
     """What a client's tool answered: the tool's name (empty when the call is not in the conversation) and
     its text.
     """
@@ -21,8 +21,7 @@ class ToolResult:
     content: str
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
+class Conversation(NamedTuple):
     """The parts of a message array that decide the answer.
 
     `prompt` is the text of the last user message, `spoken` the text of all user messages, `text` that of
@@ -82,13 +81,13 @@ def _images(content: Any) -> int:
 
 
 def _open_results(messages: Sequence[Message]) -> tuple[ToolResult, ...]:
+    if not messages or messages[-1].get("role") not in _RESULT_ROLES:
+        return ()
     trailing: list[Message] = []
     for message in reversed(messages):
-        if message.get("role") not in ("tool", "function"):
+        if message.get("role") not in _RESULT_ROLES:
             break
         trailing.append(message)
-    if not trailing:
-        return ()
     names = _call_names(messages)
     results = []
     for message in reversed(trailing):

@@ -62,16 +62,20 @@ def choose_for(conversation: Conversation, has_tools: bool) -> str:
 def _is_code(said: str, words: set[str]) -> bool:
     if not _CODE_WORDS.isdisjoint(words):
         return True
-    # A plain loop: on the hot path a generator costs more than the look-ups.
-    for sign in _CODE_SIGNS:
-        if sign in said:
-            return True
+    if _holds(said, _CODE_SIGNS):
+        return True
     return "\n" in said and any(line.lstrip().startswith(_CODE_STARTS) for line in said.splitlines())
 
 
 def _is_complex(said: str, words: set[str], turns: int) -> bool:
     if len(said) > LONG_PROMPT_CHARACTERS or turns > LONG_CONVERSATION_TURNS:
         return True
-    if not _HARD_WORDS.isdisjoint(words):
-        return True
-    return any(phrase in said for phrase in _HARD_PHRASES)
+    return not _HARD_WORDS.isdisjoint(words) or _holds(said, _HARD_PHRASES)
+
+
+def _holds(said: str, phrases: Sequence[str]) -> bool:
+    # A plain loop: on the hot path a generator costs more than the look-ups.
+    for phrase in phrases:  # noqa: SIM110
+        if phrase in said:
+            return True
+    return False

@@ -25,6 +25,7 @@ _DEPTH_OF_NOTHING = 40
 _MOST_NODES = 3000
 _MOST_ITEMS = 200
 _LONGEST_TEXT = 20_000
+_LONGEST_KEPT_SCHEMA = 64 * 1024
 _SAFE_INTEGER = 2**53 - 1
 _SPREAD = 100
 
@@ -105,10 +106,15 @@ def compile_schema(schema: Any) -> Validator:
     """
     if not isinstance(schema, dict | bool):
         raise UnusableSchemaError("a JSON Schema is an object or a boolean")
-    return _compile(orjson.dumps(schema))
+    text = orjson.dumps(schema)
+    return _compile(text) if len(text) > _LONGEST_KEPT_SCHEMA else _compile_once(text)
 
 
 @lru_cache(maxsize=256)
+def _compile_once(schema: bytes) -> Validator:
+    return _compile(schema)
+
+
 def _compile(schema: bytes) -> Validator:
     try:
         validator: Validator = jsonschema_rs.validator_for(

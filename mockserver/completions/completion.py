@@ -5,17 +5,15 @@ Pure: the same request, seed, id and time give the same completion. `plan_comple
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from hashlib import blake2b
 from random import Random
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import orjson
 
 from mockserver.completions.formats import ResponseFormat, json_object_text, json_schema_text, read_format
 from mockserver.completions.reply_text import reply_text
-from mockserver.completions.tokens import count_prompt_tokens, count_tokens, split_tokens
+from mockserver.completions.tokens import TOKEN_CHARACTERS, count_prompt_tokens, count_tokens
 from mockserver.completions.tools import NO_TOOLS, ToolCall, ToolRequest, choose_calls, read_tools
 from mockserver.conversation import Conversation, read_conversation
 from mockserver.errors import InvalidRequest
@@ -27,24 +25,22 @@ _BYTES_OF_SCHEMA_PER_TOKEN = 4
 FinishReason = Literal["stop", "length", "tool_calls"]
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One answer: pieces of text, or tool calls."""
+class Choice(NamedTuple):
+    """One answer: a text, or tool calls."""
 
-    index: int
-    pieces: tuple[str, ...]
+    position: int
+    text: str
     calls: tuple[ToolCall, ...]
     finish: FinishReason
 
     @property
     def tokens(self) -> int:
-        return len(self.pieces) + sum(
+        return count_tokens(len(self.text)) + sum(
             count_tokens(len(call.name)) + count_tokens(len(call.arguments)) for call in self.calls
         )
 
 
-@dataclass(frozen=True)
-class Completion:
+class Completion(NamedTuple):
     """All that a reply needs, whichever way it is sent. `created` is in whole seconds since the epoch."""
 
     id: str
@@ -53,13 +49,12 @@ class Completion:
     choices: tuple[Choice, ...]
     prompt_tokens: int
 
-    @cached_property
+    @property
     def completion_tokens(self) -> int:
-        return sum(choice.tokens for choice in self.choices)
+        return sum([choice.tokens for choice in self.choices])
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """A chat request understood: nothing in it can be refused any more."""
 
     arguments: Mapping[str, Any]
@@ -107,18 +102,16 @@ def complete(plan: Plan, seed: int, completion_id: str, created: int) -> Complet
     """The answer to a planned request."""
     # Plain answers are the hot path: the random source is only built where something is drawn from it.
     drawing = plan.tools is not NO_TOOLS or plan.format.kind == "json_schema"
-    digest = request_digest(plan.arguments, seed) if drawing else b""
-    choices = tuple(
-        _choose(plan, index, seed, Random(digest + bytes([index])))  # noqa: S311 - sample data, not secrets
-        if drawing
-        else _plain(plan, index, seed)
-        for index in range(plan.choices)
-    )
+    if drawing:
+        digest = request_digest(plan.arguments, seed)
+        choices = [_choose(plan, position, seed, digest) for position in range(plan.choices)]
+    else:
+        choices = [_plain(plan, position, seed) for position in range(plan.choices)]
     prompt_tokens = count_prompt_tokens(plan.conversation)
     if plan.tools.tools:
         prompt_tokens += len(orjson.dumps(plan.arguments["tools"])) // _BYTES_OF_SCHEMA_PER_TOKEN
     model = choose_for(plan.conversation, bool(plan.tools.tools))
-    return Completion(completion_id, created, model, choices, prompt_tokens)
+    return Completion(completion_id, created, model, tuple(choices), prompt_tokens)
 
 
 def request_digest(arguments: Mapping[str, Any], seed: int) -> bytes:
@@ -127,31 +120,29 @@ def request_digest(arguments: Mapping[str, Any], seed: int) -> bytes:
     return blake2b(body, digest_size=16, salt=(seed & 0xFFFFFFFF).to_bytes(4, "big")).digest()
 
 
-def _choose(plan: Plan, index: int, seed: int, random: Random) -> Choice:
+def _choose(plan: Plan, position: int, seed: int, digest: bytes) -> Choice:
+    random = Random(digest + bytes([position]))  # noqa: S311 - sample data, not secrets
     calls = choose_calls(plan.tools, plan.conversation, random)
     if calls:
         # A cut call would not be JSON any more, so `max_tokens` leaves calls whole.
-        return Choice(index, (), calls, "tool_calls")
+        return Choice(position, "", calls, "tool_calls")
     if plan.format.kind == "json_schema":
         text = json_schema_text(plan.format.schema, plan.conversation, random.getrandbits(32))
-        return _cut(plan, index, text)
-    return _plain(plan, index, seed)
+        return _cut(plan, position, text)
+    return _plain(plan, position, seed)
 
 
-def _plain(plan: Plan, index: int, seed: int) -> Choice:
+def _plain(plan: Plan, position: int, seed: int) -> Choice:
     if plan.format.kind == "json_object":
-        text = json_object_text(plan.conversation, seed, index)
+        text = json_object_text(plan.conversation, seed, position)
     else:
-        text = reply_text(plan.conversation, seed, index)
-    return _cut(plan, index, text)
+        text = reply_text(plan.conversation, seed, position)
+    return _cut(plan, position, text)
 
 
-def _cut(plan: Plan, index: int, text: str) -> Choice:
+def _cut(plan: Plan, position: int, text: str) -> Choice:
     for stop in plan.stops:
         text = text.partition(stop)[0]
-    pieces = split_tokens(text)
-    finish: FinishReason = "stop"
-    if plan.limit is not None and len(pieces) > plan.limit:
-        pieces = pieces[: plan.limit]
-        finish = "length"
-    return Choice(index, tuple(pieces), (), finish)
+    if plan.limit is not None and count_tokens(len(text)) > plan.limit:
+        return Choice(position, text[: plan.limit * TOKEN_CHARACTERS], (), "length")
+    return Choice(position, text, (), "stop")

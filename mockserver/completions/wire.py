@@ -27,7 +27,7 @@ def completion_body(completion: Completion) -> dict[str, Any]:
         "created": completion.created,
         "model": completion.model,
         "choices": [
-            {"index": c.index, "message": _message(c), "logprobs": None, "finish_reason": c.finish}
+            {"index": c.position, "message": _message(c), "logprobs": None, "finish_reason": c.finish}
             for c in completion.choices
         ],
         "usage": usage(completion),
@@ -42,7 +42,7 @@ def usage(completion: Completion) -> dict[str, int]:
 
 def _message(choice: Choice) -> dict[str, Any]:
     if not choice.calls:
-        return {"role": "assistant", "content": "".join(choice.pieces), "refusal": None}
+        return {"role": "assistant", "content": choice.text, "refusal": None}
     return {
         "role": "assistant",
         "content": None,
@@ -100,11 +100,11 @@ def _metadata(completion: Completion, form: MetadataForm) -> bytes:
 
 
 def _choice(head: bytes, choice: Choice, usage_field: bytes) -> Iterator[bytes]:
-    before = head + b',"choices":[{"index":' + str(choice.index).encode() + b',"delta":'
+    before = head + b',"choices":[{"index":' + str(choice.position).encode() + b',"delta":'
     after = b',"logprobs":null,"finish_reason":null}]' + usage_field + b"}\n\n"
     content = b"null" if choice.calls else b'""'
     yield before + b'{"role":"assistant","content":' + content + b"}" + after
-    for piece in choice.pieces:
+    for piece in split_tokens(choice.text):
         yield before + b'{"content":' + orjson.dumps(piece) + b"}" + after
     for index, call in enumerate(choice.calls):
         for delta in _call_deltas(index, call):
