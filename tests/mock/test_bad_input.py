@@ -21,6 +21,7 @@ from mockserver.validation import BodyValidator, compile_schemas
 
 USER = '{"role": "user", "content": "hello"}'
 ONE = b'{"messages": [' + USER.encode() + b"], "
+PART = b'{"messages": [{"role": "user", "content": ['
 NO_JSON = "not valid JSON"
 CHAT_PATH = "/gen/chat/completions"
 MIB = 1024 * 1024
@@ -56,7 +57,7 @@ MIB = 1024 * 1024
         (b'{"messages": [{"role": "king", "content": "hello"}]}', "messages[0].role", "system"),
         (b'{"messages": [{"role": "user"}]}', "messages[0].content", "required"),
         (b'{"messages": [{"role": "user", "content": 5}]}', "messages[0].content", "a string"),
-        (b'{"messages": [{"role": "user", "content": [{"type": "text"}]}]}', "messages[0].content[0].text", ""),
+        (PART + b'{"type": "text"}]}]}', "messages[0].content[0].text", "required"),
         (ONE + b'"stream": "yes"}', "stream", "true or false"),
         (ONE + b'"tools": {}}', "tools", "expected a list"),
         (ONE + b'"tools": [{"type": "function"}]}', "tools[0].function", "required"),

@@ -1,0 +1,163 @@
+"""The direction of the arrows: which package and which module may import which."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+OURS = {"spec", "mockserver", "contract_tests", "tests", "conftest"}
+MAY_IMPORT = {
+    "spec": {"spec"},
+    "mockserver": {"spec", "mockserver"},
+    "contract_tests": {"spec", "contract_tests"},
+}
+# Lowest first. A module or sub-package imports only from layers below its own; inside a sub-package the
+# imports only have to be free of circles.
+MOCK_LAYERS = (
+    {"clock", "errors", "settings", "conversation", "pattern_sampler"},
+    {"replies", "accounts", "credentials", "decoding", "routing", "validation", "quota", "rendering"}
+    | {"assets", "model_router", "schema_sampler"},
+    {"identity", "welcome", "delivery", "pages", "completions", "image_inputs"},
+    {"call", "state"},
+    {"handlers"},
+    {"pipeline"},
+    {"app"},
+    {"running", "cli"},
+    {"__main__"},
+)
+SOURCES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {name_of(path): path for path in SOURCES}
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports_of(path: Path) -> set[str]:
+    """The full names of our modules that a file imports."""
+    found = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name_of(path)}: write imports in full"
+            assert node.module is not None
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                found.add(inner if inner in MODULES else node.module)
+    return {name for name in found if name.partition(".")[0] in OURS} - {name_of(path)}
+
+
+def unit_of(name: str) -> str:
+    """The module or sub-package of the mock that a module belongs to."""
+    return name.split(".")[1]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_package_imports_only_what_stands_before_it(name):
+    package = name.partition(".")[0]
+    foreign = {
+        target for target in imports_of(MODULES[name]) if target.partition(".")[0] not in MAY_IMPORT[package]
+    }
+    assert not foreign
+
+
+def test_every_part_of_the_mock_has_its_layer_and_no_layer_has_a_ghost():
+    parts = {unit_of(name) for name in MODULES if name.startswith("mockserver.")}
+    assert parts == set().union(*MOCK_LAYERS)
+    assert sum(map(len, MOCK_LAYERS)) == len(parts)
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("mockserver.")])
+def test_a_part_of_the_mock_imports_only_from_layers_below(name):
+    own = unit_of(name)
+    layer = next(index for index, units in enumerate(MOCK_LAYERS) if own in units)
+    below = set().union(*MOCK_LAYERS[:layer])
+    wrong = {
+        target
+        for target in imports_of(MODULES[name])
+        if target.startswith("mockserver.") and unit_of(target) != own and unit_of(target) not in below
+    }
+    assert not wrong
+
+
+def test_a_handler_never_imports_another():
+    for name, path in MODULES.items():
+        if name.startswith("mockserver.handlers."):
+            assert not {target for target in imports_of(path) if target.startswith("mockserver.handlers")}
+
+
+def test_no_imports_go_in_circles():
+    done: set[str] = set()
+
+    def visit(name: str, chain: tuple[str, ...]) -> None:
+        assert name not in chain, " -> ".join((*chain, name))
+        if name not in done:
+            for target in imports_of(MODULES[name]) & set(MODULES):
+                visit(target, (*chain, name))
+            done.add(name)
+
+    for name in MODULES:
+        visit(name, ())
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_stand_at_the_top_of_a_file(name):
+    for node in ast.walk(tree(MODULES[name])):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            inner = [child for child in ast.walk(node) if isinstance(child, ast.Import | ast.ImportFrom)]
+            assert not inner, f"{node.name} imports inside itself"
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("mockserver")])
+def test_only_the_clock_asks_for_the_time(name):
+    if name == "mockserver.clock":
+        return
+    asked = {
+        ast.unparse(node)
+        for node in ast.walk(tree(MODULES[name]))
+        if isinstance(node, ast.Attribute)
+        and ast.unparse(node)
+        in ("time.time", "datetime.now", "datetime.utcnow", "date.today", "datetime.today")
+    }
+    assert not asked
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_file_says_in_its_docstring_what_it_is_for(name):
+    path = MODULES[name]
+    assert path.stat().st_size == 0 or ast.get_docstring(tree(path))
+
+
+def test_there_is_no_drawer_for_leftovers():
+    assert not [
+        name for name in MODULES if name.rpartition(".")[2] in ("utils", "util", "helpers", "common", "misc")
+    ]
+
+
+def test_the_mock_starts_without_the_judges_dependencies():
+    ours = {"aiohttp", "orjson", "yaml", "jsonschema_rs", "jwt", "PIL", "av", "multidict", "cryptography"}
+    for name, path in MODULES.items():
+        if name.partition(".")[0] == "contract_tests":
+            continue
+        for node in ast.walk(tree(path)):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module]
+            tops = {top.partition(".")[0] for top in names}
+            assert tops <= ours | OURS | set(sys.stdlib_module_names), f"{name} imports {tops}"
