@@ -156,19 +156,22 @@ class _Pen:
     color: Color
 
     def line(self, left: float, top: int, line: str) -> None:
-        run, font = "", None
-        for character in [*_visual_order(line), ""]:
-            glyph = self.face.glyph(character) if character else Glyph(None, 0)
-            if run and glyph.font is not font and font is not None:
-                self.draw.text((left, top), run, fill=self.color, font=font)
-                left += font.getlength(run)
-                run = ""
-            if glyph.font is not None:
-                run += character
-            elif character:
-                self.box(left, top, character)
-                left += glyph.width
-            font = glyph.font
+        run, width, font = "", 0.0, None
+        for character in _visual_order(line):
+            glyph = self.face.glyph(character)
+            if glyph.font is not font:
+                self.run(left, top, run, font)
+                left += width
+                run, width, font = "", 0.0, glyph.font
+            if glyph.font is None:
+                self.box(left + width, top, character)
+            run += character
+            width += glyph.width
+        self.run(left, top, run, font)
+
+    def run(self, left: float, top: int, run: str, font: ImageFont.FreeTypeFont | None) -> None:
+        if font is not None:
+            self.draw.text((left, top), run, fill=self.color, font=font)
 
     def box(self, left: float, top: int, character: str) -> None:
         digits = _face(_DIGITS_SIZE).fonts[0]
