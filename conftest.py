@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-import mockserver
 from contract_tests.target import Target
+from mockserver.running import running
 
 pytest_plugins = ["contract_tests.plugin"]
 
@@ -16,9 +17,9 @@ TESTS = Path(__file__).parent / "tests"
 
 def pytest_lightning_target(config: pytest.Config) -> Target:
     """A mock with the published limits, every credential, and its control plane."""
-    running = mockserver.running()
-    mock = running.__enter__()
-    config.add_cleanup(lambda: running.__exit__(None, None, None))
+    stack = ExitStack()
+    mock = stack.enter_context(running())
+    config.add_cleanup(stack.close)
     return Target(mock.base_url, mock.credentials, control=f"{mock.base_url}/__mock__")
 
 
