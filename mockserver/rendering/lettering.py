@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from PIL import ImageDraw, ImageFont
 
-Color = tuple[int, int, int]
+from mockserver.rendering.palette import Color
 
 SIZES = (34, 26, 20, 16, 12, 10)
 _DIGITS_SIZE = 10
