@@ -145,4 +145,3 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[str, State]]:
     finally:
         await runner.cleanup()
         state.renderer.close()
-        state.renderer.close()
