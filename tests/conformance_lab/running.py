@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +15,11 @@ import uvicorn
 
 from tests.conformance_lab.app import build, plain_lab
 from tests.conformance_lab.credentials import DEFAULTS
+from tests.conformance_lab.faults import FAULTS
 from tests.conformance_lab.lab import Lab
+
+# A fault that crashes does so on purpose; its traceback would only hide the ones that matter.
+logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
 
 
 class _Server(uvicorn.Server):
@@ -89,7 +94,11 @@ class Handle:
 def make_lab(
     faults: Sequence[str] = (), variants: Sequence[str] = (), credentials: Mapping[str, str] | None = None
 ) -> Lab:
-    return plain_lab(DEFAULTS if credentials is None else credentials)
+    """A lab with these faults and variants switched on, variants last."""
+    lab = plain_lab(DEFAULTS if credentials is None else credentials)
+    for name in faults:
+        FAULTS[name].apply(lab)
+    return lab
 
 
 def listen(port: int = 0) -> socket.socket:

@@ -1,0 +1,142 @@
+"""A plain client for proofs. It judges nothing: it only says what came back."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+HELLO = [{"role": "user", "content": "Say hello."}]
+BAD_TOKEN = "not-a-credential"
+
+
+@dataclass(slots=True)
+class Answer:
+    """What came back. Status 0 stands for a connection that broke."""
+
+    status: int
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes = b""
+    seconds: float = 0.0
+
+    def header(self, name: str) -> str | None:
+        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+
+    @property
+    def type(self) -> str:
+        return (self.header("content-type") or "").partition(";")[0].strip()
+
+    @property
+    def json(self) -> Any:
+        """The decoded body, or its first bytes when it is not JSON."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return self.body[:40]
+
+    @property
+    def events(self) -> list[str]:
+        """The data of every event of a stream, in order."""
+        text = self.body.decode(errors="replace").replace("\r\n", "\n")
+        return [line[5:].strip() for line in text.split("\n") if line.startswith("data:")]
+
+
+class Client:
+    """Calls one server, as one fresh client id unless told otherwise."""
+
+    def __init__(self, base_url: str, credentials: Mapping[str, str], timeout: float = 10.0) -> None:
+        parts = urlsplit(base_url)
+        self.host, self.port = parts.hostname or "127.0.0.1", parts.port or 80
+        self.credentials = credentials
+        self.client_id = f"ipc-{uuid.uuid4()}"
+        self.agent = "lab-proof/1.0"
+        self.timeout = timeout
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Exactly this request."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
+        started = time.monotonic()
+        try:
+            connection.request(method, path, body, dict(headers or {}))
+            response = connection.getresponse()
+            answer = Answer(response.status, response.getheaders())
+            try:
+                answer.body = response.read()
+            except http.client.IncompleteRead as cut:
+                answer.body = cut.partial + b"<cut>"
+        except (OSError, http.client.HTTPException):
+            answer = Answer(0)
+        finally:
+            connection.close()
+        answer.seconds = time.monotonic() - started
+        return answer
+
+    def headers(self, auth: str | None, client: str | None, agent: str | None) -> dict[str, str]:
+        found = {"User-Agent": agent or self.agent, "Accept": "application/json"}
+        if client != "":
+            found["X-Client-ID"] = client or self.client_id
+        if auth is not None:
+            found["Authorization"] = f"Bearer {self.credentials.get(auth, auth)}"
+        return found
+
+    def get(
+        self,
+        path: str,
+        auth: str | None = None,
+        *,
+        client: str | None = None,
+        agent: str | None = None,
+        method: str = "GET",
+    ) -> Answer:
+        """A read. `auth` names a credential or is one; `client=""` sends no client id."""
+        return self.send(method, path, None, self.headers(auth, client, agent))
+
+    def post(
+        self,
+        path: str,
+        value: Any = None,
+        auth: str | None = None,
+        *,
+        raw: bytes | None = None,
+        client: str | None = None,
+        agent: str | None = None,
+    ) -> Answer:
+        headers = {**self.headers(auth, client, agent), "Content-Type": "application/json"}
+        return self.send("POST", path, json.dumps(value).encode() if raw is None else raw, headers)
+
+    def chat(self, auth: str | None = None, messages: Any = None, **fields: Any) -> Answer:
+        return self.post("/gen/chat/completions", {"messages": messages or HELLO, **fields}, auth)
+
+    def make(self, kind: str, auth: str | None = None, prompt: str = "a fox", **fields: Any) -> Answer:
+        """Generate by POST. `kind` is the route under /gen, for example `image` or `video/airforce`."""
+        if kind == "chat/completions":
+            return self.chat(auth, **fields)
+        return self.post(f"/gen/{kind}", {"prompt": prompt, **fields}, auth)
+
+    def fetch(self, kind: str, auth: str | None = None, prompt: str = "a fox", **query: Any) -> Answer:
+        """Generate by GET."""
+        tail = f"?{urlencode(query, doseq=True)}" if query else ""
+        return self.get(f"/gen/{kind}/{quote(prompt, safe='')}{tail}", auth)
+
+    def usage(self, auth: str | None = None, **identity: Any) -> Any:
+        """The `usage` part of the snapshot, or what came instead."""
+        value = self.get("/usage", auth, **identity).json
+        return value.get("usage", value) if isinstance(value, dict) else value
+
+    def used(self, auth: str | None = None, **identity: Any) -> Any:
+        """Units used by metric."""
+        rows = self.usage(auth, **identity)
+        if not isinstance(rows, dict):
+            return rows
+        return {name: row.get("used") if isinstance(row, dict) else row for name, row in rows.items()}
