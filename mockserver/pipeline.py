@@ -29,7 +29,7 @@ from mockserver.errors import (
 from mockserver.handlers import Handler, Preparation
 from mockserver.identity import Identity
 from mockserver.quota.ledger import Charge
-from mockserver.replies import Body
+from mockserver.replies import JSON, Body
 from mockserver.routing import Match, decode_segment
 from mockserver.state import State
 from mockserver.validation import BodyValidator, ParameterValidator, check_text_size
@@ -97,7 +97,7 @@ def body_reader(validator: BodyValidator, limit: int) -> ReadArguments:
 
     async def read(request: web.BaseRequest, match: Match[Endpoint]) -> dict[str, Any]:
         content_type = request.headers.get(CONTENT_TYPE)
-        if content_type is not None and not _is_json(content_type):
+        if content_type != JSON and content_type is not None and not _is_json(content_type):
             raise InvalidRequest("Content-Type: expected application/json.", "Content-Type")
         length = request.content_length
         if length is not None and length > limit:

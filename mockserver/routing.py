@@ -61,7 +61,8 @@ class Router(Generic[T]):
         if template is not None and method in template:
             name, target = template[method]
             return Match(target, name, last)
-        allowed = sorted({*(fixed or ()), *(template or ())})
+        # As the spec does, `Allow` speaks of the concrete path alone where there is one.
+        allowed = sorted(fixed or template or ())
         if not allowed:
             raise NotFound("There is nothing at this path.")
         raise MethodNotAllowed(

@@ -15,7 +15,7 @@ from mockserver.quota.windows import CurrentWindows, Window
 from spec.loader import Metric
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Charge:
     """The outcome of one attempt to spend a unit. `before` and `after` are units used in the window."""
 

@@ -307,7 +307,7 @@ def test_a_path_that_is_none_is_a_json_404(raw_get, path):
         ("PATCH", "/models", "GET"), ("GET", "/status/image", "HEAD"), ("HEAD", "/status", "GET"),
         ("GET", "/gen/chat/completions", "POST"), ("GET", "/gen/image", "POST"),
         ("POST", "/gen/image/x", "GET"), ("HEAD", "/gen/image/x", "GET"), ("OPTIONS", "/usage", "GET"),
-        ("TRACE", "/usage", "GET"), ("PUT", "/gen/video/airforce", "GET, POST"),
+        ("TRACE", "/usage", "GET"), ("PUT", "/gen/video/airforce", "POST"),
         ("POST", "/asset-cdn/assets/x", "GET"), ("POST", "/__mock__/docs", "GET"),
     ],
 )  # fmt: skip
