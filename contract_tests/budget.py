@@ -37,7 +37,9 @@ class Budget:
             file.seek(0)
             content = file.read()
             books: dict[str, Any] = (
-                json.loads(content) if content else {"booked": {}, "served": {}, "surprises": {}, "requests": 0}
+                json.loads(content)
+                if content
+                else {"booked": {}, "served": {}, "served privately": {}, "surprises": {}, "requests": 0}
             )
             yield books
             file.seek(0)
@@ -69,14 +71,17 @@ class Budget:
         with self._open() as books:
             books["requests"] += 1
 
-    def served(self, operation: str, metric: str, *, paid: bool) -> None:
-        """Note that a request on a metered operation was answered with success."""
+    def served(self, operation: str, metric: str, *, paid: bool, private: bool) -> None:
+        """Note that a request on a metered operation was answered with success. `private` tells that it was
+        made by a caller that nobody else can spend as."""
         with self._open() as books:
             books["served"][metric] = books["served"].get(metric, 0) + 1
+            if private:
+                books["served privately"][metric] = books["served privately"].get(metric, 0) + 1
             if not paid:
                 books["surprises"][operation] = books["surprises"].get(operation, 0) + 1
 
     def bill(self) -> dict[str, Any]:
-        """The books: {booked, served, surprises: by name, requests}."""
+        """The books: {booked, served, served privately, surprises: by name, requests}."""
         with self._open() as books:
             return dict(books)

@@ -20,6 +20,11 @@ class Caller:
     headers: Mapping[str, str] = field(default_factory=dict)
     private: bool = False
 
+    @property
+    def key(self) -> tuple[tuple[str, str], ...]:
+        """What tells this caller from others."""
+        return tuple(sorted(self.headers.items()))
+
     def also(self, **headers: str) -> Caller:
         """The same caller with more headers; underscores stand for hyphens."""
         more = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -13,7 +13,7 @@ from contract_tests.verdicts import EXIT_USAGE
 
 HERE = Path(__file__).parent
 
-DESCRIPTION = f"""\
+DESCRIPTION = """\
 Hold a Lightning API against what its document promises, over HTTP only.
 
 Nothing that costs a unit is sent unless --spend allows it. Credentials are read from the environment
@@ -39,35 +39,70 @@ examples:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
-        prog="lightning-verify", description=DESCRIPTION, epilog=EPILOG,
+        prog="lightning-verify",
+        description=DESCRIPTION,
+        epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     target = parser.add_argument_group("target")
-    target.add_argument("--base-url", metavar="URL", help="the host to judge, for example http://127.0.0.1:8787")
+    target.add_argument(
+        "--base-url", metavar="URL", help="the host to judge, for example http://127.0.0.1:8787"
+    )
     target.add_argument("--live", action="store_true", help=f"the documented host, {LIVE}")
-    target.add_argument("--credentials", type=Path, metavar="FILE", help="JSON file with the credentials named above")
-    target.add_argument("--control", metavar="URL",
-                        help="the target is our mock: its control plane may move time and fail upstreams, for "
-                        "example http://127.0.0.1:8787/__mock__")
+    target.add_argument(
+        "--credentials", type=Path, metavar="FILE", help="JSON file with the credentials named above"
+    )
+    target.add_argument(
+        "--control",
+        metavar="URL",
+        help="the target is our mock: its control plane may move time and fail upstreams, for "
+        "example http://127.0.0.1:8787/__mock__",
+    )
     cost = parser.add_argument_group("cost")
-    cost.add_argument("--spend", choices=[mode.name.lower() for mode in Spend],
-                      help="none (default): nothing that a conforming host charges; sample: each metered route a few "
-                      "times, mostly by throwaway free-tier callers; exhaust: also drive such callers to their limits")
-    cost.add_argument("--max-units", action="append", default=[], metavar="METRIC=N",
-                      help="never cause more units of a metric, for example imagesDaily=4; may be repeated")
-    cost.add_argument("--rate", type=float, metavar="N", help="requests a second (default: 2; no limit on this machine)")
+    cost.add_argument(
+        "--spend",
+        choices=[mode.name.lower() for mode in Spend],
+        help="none (default): nothing that a conforming host charges; sample: each metered route a few "
+        "times, mostly by throwaway free-tier callers; exhaust: also drive such callers to their limits",
+    )
+    cost.add_argument(
+        "--max-units",
+        action="append",
+        default=[],
+        metavar="METRIC=N",
+        help="never cause more units of a metric, for example imagesDaily=4; may be repeated",
+    )
+    cost.add_argument(
+        "--rate", type=float, metavar="N", help="requests a second (default: 2; no limit on this machine)"
+    )
     choice = parser.add_argument_group("what is judged")
-    choice.add_argument("--only", action="append", default=[], metavar="AREA|ID",
-                        help="an area (account, assets, catalogue, chat, failures, identity, media, quota, status) or a "
-                        "requirement such as CHAT-5; may be repeated")
-    choice.add_argument("--strict", action="store_true",
-                        help="let what is only observed or assumed fail the run; it is advice otherwise")
+    choice.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="AREA|ID",
+        help="an area (account, assets, catalogue, chat, failures, identity, media, quota, status) or a "
+        "requirement such as CHAT-5; may be repeated",
+    )
+    choice.add_argument(
+        "--strict",
+        action="store_true",
+        help="let what is only observed or assumed fail the run; it is advice otherwise",
+    )
     choice.add_argument("--fail-fast", action="store_true", help="stop at the first broken requirement")
     report = parser.add_argument_group("report and patience")
-    report.add_argument("--report-dir", type=Path, metavar="DIR",
-                        help="write report.html, report.md, report.json and junit.xml")
-    report.add_argument("--wake", type=float, metavar="SECONDS", help="how long a sleeping host may take to wake (120)")
-    report.add_argument("--settle", type=float, metavar="SECONDS", help="how long counters may lag behind (10)")
+    report.add_argument(
+        "--report-dir",
+        type=Path,
+        metavar="DIR",
+        help="write report.html, report.md, report.json and junit.xml",
+    )
+    report.add_argument(
+        "--wake", type=float, metavar="SECONDS", help="how long a sleeping host may take to wake (120)"
+    )
+    report.add_argument(
+        "--settle", type=float, metavar="SECONDS", help="how long counters may lag behind (10)"
+    )
     report.add_argument("-v", "--verbose", action="store_true", help="name each test as it runs")
     return parser
 
@@ -95,8 +130,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Judge; returns the exit code described in `--help`."""
     options = parser().parse_args(arguments)
     if not options.live and not options.base_url:
-        print("lightning-verify: nothing to judge: give --base-url URL, or --live for the documented host",
-              file=sys.stderr)
+        print(
+            "lightning-verify: nothing to judge: give --base-url URL, or --live for the documented host",
+            file=sys.stderr,
+        )
         return EXIT_USAGE
     code = int(pytest.main(pytest_arguments(options)))
     # pytest's own codes for interruption, usage and an empty selection mean the same to our users.

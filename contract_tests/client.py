@@ -58,7 +58,13 @@ class Client:
     """A synchronous client over one asyncio loop in a thread of its own."""
 
     def __init__(
-        self, base_url: str, spec: Spec, budget: Budget, *, rate: float | None = None, timeouts: Timeouts | None = None
+        self,
+        base_url: str,
+        spec: Spec,
+        budget: Budget,
+        *,
+        rate: float | None = None,
+        timeouts: Timeouts | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._operations = OperationFinder(spec)
@@ -66,8 +72,8 @@ class Client:
         self._pace = Pace(rate)
         self._timeouts = timeouts or Timeouts()
         self._silent = 0
-        self.sent = 0
-        self.slowest = 0.0
+        # Callers that asked for something metered, by what identifies them: those with a bill.
+        self.spenders: dict[tuple[tuple[str, str], ...], Caller] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="judge-client", daemon=True)
         self._thread.start()
@@ -105,7 +111,6 @@ class Client:
             self._budget.book(operation.metric)
         else:
             self._budget.enter_free_lane(operation.id)
-        self.sent += 1
         return await handler(request)
 
     def send(
@@ -118,18 +123,26 @@ class Client:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         lane: Lane = "paid",
-        timeout: float | None = None,
+        deadline: float | None = None,
         bound: int | None = None,
     ) -> Exchange:
         """Send one request and read its answer.
 
-        `path` goes out exactly as given (already percent-encoded). `lane` is "free" for a request that a
-        conforming host refuses. Raises BudgetExhausted before sending, and HostGone once the host has been
-        silent too often; every other trouble is told by the exchange.
+        `path` goes out exactly as given (already percent-encoded), after the base URL unless it is a whole
+        address. `lane` is "free" for a request that a conforming host refuses. `deadline` is in seconds,
+        `bound` in bytes. Raises BudgetExhausted before sending, and HostGone once the host has been silent
+        too often; every other trouble is told by the exchange.
         """
         return self._run(
             self._send(
-                method, path, caller, json_body=json_body, body=body, headers=headers, lane=lane, timeout=timeout,
+                method,
+                path,
+                caller,
+                json_body=json_body,
+                body=body,
+                headers=headers,
+                lane=lane,
+                deadline=deadline,
                 bound=bound,
             )
         )
@@ -140,7 +153,10 @@ class Client:
         async def together() -> list[Exchange]:
             return list(
                 await asyncio.gather(
-                    *(self._send(method, path, caller, json_body=body) for method, path, caller, body in requests)
+                    *(
+                        self._send(method, path, caller, json_body=body)
+                        for method, path, caller, body in requests
+                    )
                 )
             )
 
@@ -156,7 +172,7 @@ class Client:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         lane: Lane = "paid",
-        timeout: float | None = None,
+        deadline: float | None = None,
         bound: int | None = None,
     ) -> Exchange:
         if self._silent >= PATIENCE:
@@ -168,16 +184,16 @@ class Client:
         if body is not None:
             sent_headers["Content-Type"] = "application/json"
         sent_headers.update(headers or {})
-        exchange = Exchange(
-            method, path, dict(sent_headers), body, operation, caller.label
-        )
+        exchange = Exchange(method, path, dict(sent_headers), body, operation, caller.label)
         _lane.set(lane)
         _operation.set(operation)
         generating = operation is not None and operation.metric is not None and lane == "paid"
-        total = timeout or (self._timeouts.generating if generating else self._timeouts.reading)
+        total = deadline or (self._timeouts.generating if generating else self._timeouts.reading)
         await self._pace.turn()
         await self._converse(exchange, sent_headers, total, bound)
-        self._note(exchange, lane)
+        self._note(exchange, lane, private=caller.private)
+        if operation is not None and operation.metric is not None and caller.private:
+            self.spenders[caller.key] = caller
         return exchange
 
     async def _converse(
@@ -187,7 +203,10 @@ class Client:
         try:
             async with self._session.request(
                 exchange.method,
-                URL(self.base_url + exchange.path, encoded=True),
+                URL(
+                    exchange.path if "://" in exchange.path[:8] else self.base_url + exchange.path,
+                    encoded=True,
+                ),
                 headers=headers,
                 data=exchange.request_body,
                 allow_redirects=False,
@@ -213,9 +232,8 @@ class Client:
         if exchange.problem and exchange.arrivals:
             exchange.problem += " (after a part of the body)"
         exchange.seconds = time.monotonic() - started
-        self.slowest = max(self.slowest, exchange.seconds)
 
-    def _note(self, exchange: Exchange, lane: Lane) -> None:
+    def _note(self, exchange: Exchange, lane: Lane, *, private: bool) -> None:
         # A host may hang up on an oversized body; that is an answer of a kind.
         if exchange.problem and len(exchange.request_body or b"") < LARGE_BODY:
             self._silent += 1
@@ -225,7 +243,7 @@ class Client:
             self._pace.hold(exchange.header("retry-after"))
         operation = exchange.operation
         if operation is not None and operation.metric is not None and exchange.served:
-            self._budget.served(operation.id, operation.metric, paid=lane == "paid")
+            self._budget.served(operation.id, operation.metric, paid=lane == "paid", private=private)
 
 
 __all__ = ["BudgetExhausted", "Client", "HostGone", "Lane", "Timeouts"]

@@ -11,7 +11,7 @@ from typing import Any
 from contract_tests.exchange import Exchange
 from contract_tests.redaction import Redactor
 
-# What a report shows of an answer, of a request (long enough to be sent again by hand), and what is looked at.
+# Characters shown of an answer and of a request, which can be sent again by hand; bytes looked at.
 _EXCERPT = 600
 _COMMAND = 4_000
 _LONGEST = 20_000

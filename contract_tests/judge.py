@@ -81,7 +81,7 @@ class Judge:
         return callers.bearer(kind, token)
 
     def get(self, path: str, caller: Caller | None = None, **options: Any) -> Exchange:
-        """GET `path`, by default as a fresh caller. One redirect to the same path with a slash is followed."""
+        """GET `path`, by default as a fresh caller. A redirect that adds a slash is followed."""
         caller = caller or self.caller()
         exchange = self.client.send("GET", path, caller, **options)
         location = exchange.header("location") or ""
@@ -91,7 +91,7 @@ class Judge:
         return exchange
 
     def post(self, path: str, json_body: Any, caller: Caller | None = None, **options: Any) -> Exchange:
-        """POST `json_body` to `path`, by default as a fresh caller, in the paid lane unless told otherwise."""
+        """POST `json_body` to `path`, as a fresh caller and in the paid lane unless told otherwise."""
         return self.client.send("POST", path, caller or self.caller(), json_body=json_body, **options)
 
     def once(self, name: str, make: Callable[[], T]) -> T:
@@ -135,7 +135,9 @@ class Judge:
         if exchange.problem is not None:
             raise self.undecided(requirement, f"{exchange.title}: {exchange.problem}", exchange)
         if exchange.truncated:
-            raise self.undecided(requirement, f"{exchange.title}: the body did not end within bounds", exchange)
+            raise self.undecided(
+                requirement, f"{exchange.title}: the body did not end within bounds", exchange
+            )
         if status in _UNWELL:
             raise self.undecided(requirement, f"{exchange.title}: the host was not able to answer", exchange)
 
@@ -150,17 +152,23 @@ class Judge:
         if exchange.served:
             return exchange
         if status == 429:
-            raise self.undecided(requirement, f"{exchange.title}: out of quota, so nothing could be seen", exchange)
+            raise self.undecided(
+                requirement, f"{exchange.title}: out of quota, so nothing could be seen", exchange
+            )
         if status >= 500:
             raise self.undecided(requirement, f"{exchange.title}: the host says that it failed", exchange)
         if status in {401, 403}:
             raise self.undecided(requirement, f"{exchange.title}: {exchange.caller} was not let in", exchange)
         if 300 <= status < 400:
             raise self.undecided(
-                requirement, f"{exchange.title}: redirected to {exchange.header('location')!r}, not followed", exchange
+                requirement,
+                f"{exchange.title}: redirected to {exchange.header('location')!r}, not followed",
+                exchange,
             )
         if status in {404, 405}:
-            raise self.violation(requirement, f"{exchange.title}: the route is documented but not offered", exchange)
+            raise self.violation(
+                requirement, f"{exchange.title}: the route is documented but not offered", exchange
+            )
         raise self.violation(requirement, f"{exchange.title}: a valid request was refused", exchange)
 
     def refused(self, requirement: str, exchange: Exchange, status: int, what: str) -> None:
@@ -171,13 +179,17 @@ class Judge:
             self.witness(requirement, exchange)
             return
         if got == 429:
-            raise self.undecided(requirement, f"{exchange.title}: out of quota before {what} was looked at", exchange)
+            raise self.undecided(
+                requirement, f"{exchange.title}: out of quota before {what} was looked at", exchange
+            )
         if got in {401, 403} and status != 401:
             raise self.undecided(requirement, f"{exchange.title}: {exchange.caller} was not let in", exchange)
         if 300 <= got < 400:
             raise self.undecided(requirement, f"{exchange.title}: redirected, not followed", exchange)
         did = "served" if exchange.served else f"answered with {got}"
-        raise self.violation(requirement, f"{exchange.title}: {what} must be {status}, but was {did}", exchange)
+        raise self.violation(
+            requirement, f"{exchange.title}: {what} must be {status}, but was {did}", exchange
+        )
 
     def document(self, requirement: str, exchange: Exchange) -> Any:
         """The JSON of a served answer. Raises Violation when it is something else."""
@@ -220,4 +232,3 @@ class Judge:
 
 def _adds_slash(path: str, location: str) -> bool:
     return location.split("?", 1)[0].endswith(path.rstrip("/") + "/")
-

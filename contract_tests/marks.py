@@ -1,8 +1,8 @@
 """How a test says what it judges, what it may cost and what it needs.
 
-    @judges("IMG-3", units={"imagesDaily": 1}, requests=3)
-    @needs(JWT)
-    def test_an_image_is_an_image(judge): ...
+@judges("IMG-3", units={"imagesDaily": 1}, requests=3)
+@needs(JWT)
+def test_an_image_is_an_image(judge): ...
 """
 
 from __future__ import annotations

@@ -49,7 +49,11 @@ def recognise(data: bytes) -> Kind | None:
         if head.startswith(magic):
             return Kind(family, name)
     if head[:4] in {b"RIFF", b"RIFX"}:
-        return {b"WEBP": Kind("image", "webp"), b"WAVE": Kind("audio", "wav"), b"AVI ": Kind("video", "avi")}.get(head[8:12])
+        return {
+            b"WEBP": Kind("image", "webp"),
+            b"WAVE": Kind("audio", "wav"),
+            b"AVI ": Kind("video", "avi"),
+        }.get(head[8:12])
     if head[:4] == b"FORM" and head[8:12] in {b"AIFF", b"AIFC"}:
         return Kind("audio", "aiff")
     if head[4:8] == b"ftyp":
@@ -70,7 +74,10 @@ def flaw(data: bytes, family: str, media_type: str) -> str | None:
     if not data:
         return "the body is empty"
     claimed_family = media_type.partition("/")[0]
-    if media_type not in {"", "application/octet-stream", "binary/octet-stream", "application/ogg"} and claimed_family != family:
+    if (
+        media_type not in {"", "application/octet-stream", "binary/octet-stream", "application/ogg"}
+        and claimed_family != family
+    ):
         return f"the content type is {media_type!r}, not {family}/*"
     kind = recognise(data)
     if kind is None:
@@ -119,7 +126,7 @@ def _mp4(data: bytes) -> str | None:
         elif size == 0:
             size = len(data) - position
         if size < 8 or position + size > len(data):
-            return f"the box {kind!r} at byte {position} claims {size} bytes, of which {len(data) - position} are there"
+            return f"the box {kind!r} claims {size} bytes, of which {len(data) - position} are there"
         kinds.add(kind)
         position += size
     if not kinds & {b"moov", b"moof"}:

@@ -14,7 +14,11 @@ class OperationFinder:
         # Templates without parameters first: /gen/video/airforce is not the prompt "airforce".
         ordered = sorted(spec.operations.values(), key=lambda operation: operation.path.count("{"))
         self._patterns = [
-            (operation.method, re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(operation.path)) + "/?$"), operation)
+            (
+                operation.method,
+                re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(operation.path)) + "/?$"),
+                operation,
+            )
             for operation in ordered
         ]
 

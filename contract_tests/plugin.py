@@ -1,31 +1,27 @@
-"""The pytest plugin: options, the life of a run, and from test outcomes to findings, reports, exit code."""
+"""The pytest plugin: the life of a run, and from test outcomes to findings, reports and the exit code."""
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
-from contract_tests import hooks
+from contract_tests import hooks, options
+from contract_tests.bill import observed_units
 from contract_tests.client import BudgetExhausted, HostGone
-from contract_tests.credentials import CredentialsError, gather
 from contract_tests.judge import Judge, NotRun, Undecided, Violation
 from contract_tests.marks import charge_of
 from contract_tests.plan import describe, estimate, obstacle
 from contract_tests.preflight import preflight
 from contract_tests.report.outcome import Outcome
 from contract_tests.report.writers import write_reports
-from contract_tests.run import Run, Settings, read_facts, read_findings, rulings
-from contract_tests.target import LIVE, Spend, Target
+from contract_tests.run import Run, read_facts, read_findings, rulings
+from contract_tests.target import Spend, Target
 from contract_tests.verdicts import EXIT_BROKEN, EXIT_INCONCLUSIVE, EXIT_KEPT, Verdict
-from spec.loader import load_requirements, load_spec
-
-POLITE_RATE = 2.0
+from spec.loader import load_requirements
 
 _run_key = pytest.StashKey[Run]()
 _books_key = pytest.StashKey[Path]()
@@ -34,32 +30,8 @@ _outcome_key = pytest.StashKey[Outcome]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The judge's options; each also has a name with the prefix `--lightning-`, free of clashes."""
-    group = parser.getgroup("lightning", "Lightning contract: what is judged and what it may cost")
-    add = group.addoption
-    add("--lightning-live", "--live", dest="lightning_live", action="store_true",
-        help=f"judge the live deployment, {LIVE}")
-    add("--lightning-spend", "--spend", dest="lightning_spend", choices=[s.name.lower() for s in Spend],
-        help="none: nothing a conforming host charges; sample: each metered route a few times; exhaust: also "
-        "drive throwaway free-tier callers to their limits (default: none, exhaust for our own mock)")
-    add("--lightning-max-units", "--max-units", dest="lightning_max_units", action="append", default=[],
-        metavar="METRIC=N", help="cap the units of a metric, for example imagesDaily=4; may be repeated")
-    add("--lightning-credentials", "--credentials", dest="lightning_credentials", type=Path, metavar="FILE",
-        help="JSON file with LIGHTNING_JWT, LIGHTNING_API_KEY...; they may also come from the environment")
-    add("--lightning-report-dir", "--report-dir", dest="lightning_report_dir", type=Path, metavar="DIR",
-        help="write report.json, report.md, report.html and junit.xml there")
-    add("--lightning-strict", dest="lightning_strict", action="store_true",
-        help="let requirements of level observed and assumed fail the run as well")
-    add("--lightning-only", "--only", dest="lightning_only", action="append", default=[], metavar="AREA|ID",
-        help="judge only this area (identity, quota, chat...) or requirement (CHAT-5); may be repeated")
-    add("--lightning-rate", "--rate", dest="lightning_rate", type=float, metavar="N",
-        help=f"requests a second (default: {POLITE_RATE:g} on a remote host, no limit on this machine)")
-    add("--lightning-control", "--control", dest="lightning_control", metavar="URL",
-        help="the target is our mock, with its control plane at URL (for example http://127.0.0.1:8787/__mock__)")
-    add("--lightning-wake", "--wake", dest="lightning_wake", type=float, default=120.0, metavar="SECONDS",
-        help="how long a host may answer 503 while it wakes up (default: 120)")
-    add("--lightning-settle", "--settle", dest="lightning_settle", type=float, default=10.0, metavar="SECONDS",
-        help="how long the counters of /usage may lag behind (default: 10)")
+    """Declare the judge's options."""
+    options.declare(parser)
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -78,8 +50,12 @@ def _is_controller(config: pytest.Config) -> bool:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Know the marks, check the options and lay out the run's directory."""
-    config.addinivalue_line("markers", "judges(charge): the requirements a contract test judges, and its cost")
-    config.addinivalue_line("markers", "needs(*credentials): the credentials a contract test cannot do without")
+    config.addinivalue_line(
+        "markers", "judges(charge): the requirements a contract test judges, and its cost"
+    )
+    config.addinivalue_line(
+        "markers", "needs(*credentials): the credentials a contract test cannot do without"
+    )
     config.addinivalue_line("markers", "needs_control: a contract test that moves time or fails upstreams")
     if _is_worker(config):
         config.stash[_books_key] = Path(config.workerinput["lightning_books"])  # type: ignore[attr-defined]
@@ -100,79 +76,21 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["lightning_books"] = str(node.config.stash[_books_key])
 
 
-def _base_url(config: pytest.Config) -> str | None:
-    if config.option.lightning_live:
-        return LIVE
-    # pytest-base-url owns the option; it also reads PYTEST_BASE_URL and its ini value.
-    given: str | None = getattr(config.option, "base_url", None) or config.getini("base_url") or None
-    return given
-
-
-def _settings(config: pytest.Config, target: Target, *, own_mock: bool) -> Settings:
-    option = config.option
-    caps: dict[str, int] = {}
-    metrics = load_spec().metrics
-    for text in option.lightning_max_units:
-        metric, _, number = text.partition("=")
-        if metric not in metrics or not number.isdigit():
-            raise pytest.UsageError(f"--max-units {text}: expected METRIC=N with METRIC one of {', '.join(metrics)}")
-        caps[metric] = int(number)
-    if option.lightning_spend:
-        spend = Spend[option.lightning_spend.upper()]
-    else:
-        spend = Spend.EXHAUST if own_mock else Spend.NONE
-    rate = option.lightning_rate if option.lightning_rate else (None if target.is_loopback else POLITE_RATE)
-    return Settings(
-        spend=spend,
-        max_units=caps,
-        rate=rate,
-        report_dir=option.lightning_report_dir,
-        strict=option.lightning_strict,
-        only=_only(config),
-        wake=option.lightning_wake,
-        settle=option.lightning_settle,
-    )
-
-
-def _only(config: pytest.Config) -> tuple[str, ...]:
-    wanted = tuple(config.option.lightning_only)
-    known = load_requirements().requirements
-    areas = {requirement.area for requirement in known.values()}
-    for name in wanted:
-        if name not in known and name not in areas:
-            raise pytest.UsageError(
-                f"--only {name}: neither an area ({', '.join(sorted(areas))}) nor a requirement such as CHAT-5"
-            )
-    return wanted
-
-
 def _open_run(config: pytest.Config) -> Run:
-    url = _base_url(config)
-    own_mock = url is None
-    if url is None:
-        target: Target | None = config.hook.pytest_lightning_target(config=config)
-        if target is None:
-            raise pytest.UsageError("nothing to judge: give --base-url URL, or --live for the documented host")
-    else:
-        if not url.startswith(("http://", "https://")):
-            raise pytest.UsageError(f"--base-url {url}: expected an address such as https://host or http://127.0.0.1:8787")
-        if "@" in urlsplit(url).netloc:
-            raise pytest.UsageError("--base-url must not carry a user name or password: it is shown in every report")
-        try:
-            credentials = gather(os.environ, config.option.lightning_credentials)
-        except CredentialsError as problem:
-            raise pytest.UsageError(str(problem)) from problem
-        target = Target(url.rstrip("/"), credentials, config.option.lightning_control)
-    settings = _settings(config, target, own_mock=own_mock)
+    given = options.given_target(config)
+    target: Target | None = given or config.hook.pytest_lightning_target(config=config)
+    if target is None:
+        raise pytest.UsageError("nothing to judge: give --base-url URL, or --live for the documented host")
+    settings = options.settings_of(config, target, own_mock=given is None)
     worker = getattr(config, "workerinput", {}).get("workerid", "main")
-    run = Run.open(settings, load_spec(), load_requirements(), target, config.stash[_books_key], worker)
+    run = Run.open(settings, target, config.stash[_books_key], worker)
     config.add_cleanup(run.client.close)
     return run
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep what `--only` selects; run what costs nothing first, and what costs most last."""
-    only = _only(config)
+    only = options.selection(config)
     if only:
         known = load_requirements().requirements
 
@@ -186,9 +104,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=dropped)
         items[:] = [item for item in items if selected(item)]
 
-    def price(item: pytest.Item) -> tuple[int, int]:
+    def price(item: pytest.Item) -> tuple[bool, int]:
         charge = charge_of(item)
-        return (0, 0) if charge is None else (int(charge.spend), 1 if item.get_closest_marker("last") else 0)
+        # A moved clock and changed limits stay with the target, so those tests come last.
+        return (
+            item.get_closest_marker("needs_control") is not None,
+            0 if charge is None else int(charge.spend),
+        )
 
     items.sort(key=price)
 
@@ -205,8 +127,11 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     config.stash[_run_key] = run
     requests, units = estimate(session.items, run.settings.spend, run.target)
     spend = run.settings.spend.name.lower()
-    _say(config, f"target {run.target.base_url}, spend {spend}, credentials: "
-                 f"{', '.join(sorted(run.target.credentials)) or 'none'}")
+    _say(
+        config,
+        f"target {run.target.base_url}, spend {spend}, credentials: "
+        f"{', '.join(sorted(run.target.credentials)) or 'none'}",
+    )
     _say(config, f"plan: {describe(requests, units)}")
     if run.settings.max_units:
         _say(config, "caps: " + ", ".join(f"{m}={n}" for m, n in run.settings.max_units.items()))
@@ -244,8 +169,14 @@ def judge(request: pytest.FixtureRequest, lightning_run: Run) -> Judge:
     """The judge of this test."""
     run = lightning_run
     judge = Judge(
-        test=request.node.name, target=run.target, spec=run.spec, client=run.client, recorder=run.recorder,
-        spend=run.settings.spend, settle=run.settings.settle, shared=run.learned,
+        test=request.node.name,
+        target=run.target,
+        spec=run.spec,
+        client=run.client,
+        recorder=run.recorder,
+        spend=run.settings.spend,
+        settle=run.settings.settle,
+        shared=run.learned,
     )
     request.node.stash[_judge_key] = judge
     return judge
@@ -316,17 +247,21 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
     yield
     config = session.config
     run = config.stash.get(_run_key, None)
-    if run is not None:
-        run.note(finished=True, slowest=run.client.slowest)
+    # On a host of others, asking every caller again would be as much traffic as the run itself.
+    if run is not None and not run.aborted and run.target.is_loopback:
+        run.note(**{f"observed {run.worker}": observed_units(run.client)})
     if _is_worker(config):
         return
     books = config.stash[_books_key]
     facts = read_facts(books)
     if "target" not in facts:
         return
-    only = _only(config)
+    only = options.selection(config)
     outcome = Outcome.of(
-        rulings(load_requirements(), read_findings(books), only), facts, books, strict=config.option.lightning_strict
+        rulings(load_requirements(), read_findings(books), only),
+        facts,
+        books,
+        strict=config.option.lightning_strict,
     )
     config.stash[_outcome_key] = outcome
     if config.option.lightning_report_dir is not None:
@@ -343,8 +278,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         return
     write = terminalreporter.write_line
     terminalreporter.section("Lightning contract")
-    colour: dict[str, bool] = {"red": outcome.exit_code == EXIT_BROKEN, "yellow": outcome.exit_code == EXIT_INCONCLUSIVE,
-                               "green": outcome.exit_code == EXIT_KEPT}
+    colour: dict[str, bool] = {
+        "red": outcome.exit_code == EXIT_BROKEN,
+        "yellow": outcome.exit_code == EXIT_INCONCLUSIVE,
+        "green": outcome.exit_code == EXIT_KEPT,
+    }
     for line in outcome.summary():
         write(line)
     terminalreporter.write_line(outcome.headline, bold=True, **colour)

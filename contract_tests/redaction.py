@@ -15,6 +15,7 @@ _PATTERNS = (
     (re.compile(r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"), "<email>"),
     (re.compile(r"(?i)(bearer\s+)(?!public\b)[^\s\"',<]+"), r"\1<bearer>"),
 )
+_COOKIES = {"cookie", "set-cookie"}
 
 
 class Redactor:
@@ -44,9 +45,7 @@ class Redactor:
 
     def headers(self, headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """Header pairs without secrets; cookies are dropped to their names."""
-        shown = []
-        for name, value in headers:
-            if name.lower() in {"cookie", "set-cookie"}:
-                value = value.split("=", 1)[0] + "=<cookie>"
-            shown.append((name, self.text(value)))
-        return shown
+        return [
+            (name, value.split("=", 1)[0] + "=<cookie>" if name.lower() in _COOKIES else self.text(value))
+            for name, value in headers
+        ]

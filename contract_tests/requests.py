@@ -47,7 +47,12 @@ CALLS: dict[str, Call] = {
         *_media("createAirforceVideo", "getAirforceVideo", "/gen/video/airforce"),
         *_media("createSfx", "getSfx", "/gen/sfx"),
         *_media("createTts", "getTts", "/gen/tts"),
-        Call("analyzePrompt", "POST", "/gen/prompt_analyze", {"prompt": [{"role": "user", "content": "Say hello."}]}),
+        Call(
+            "analyzePrompt",
+            "POST",
+            "/gen/prompt_analyze",
+            {"prompt": [{"role": "user", "content": "Say hello."}]},
+        ),
         Call("getUsage", "GET", "/usage", None),
         Call("getSubscription", "GET", "/subscription", None),
     ]

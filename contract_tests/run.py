@@ -19,7 +19,7 @@ from contract_tests.evidence import Recorder
 from contract_tests.redaction import Redactor
 from contract_tests.target import Spend, Target
 from contract_tests.verdicts import Finding, Ruling, rule
-from spec.loader import RequirementSet, Spec
+from spec.loader import RequirementSet, Spec, load_requirements, load_spec
 
 
 @dataclass(slots=True)
@@ -55,17 +55,16 @@ class Run:
     learned: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def open(
-        cls, settings: Settings, spec: Spec, requirements: RequirementSet, target: Target, books: Path, worker: str
-    ) -> Run:
+    def open(cls, settings: Settings, target: Target, books: Path, worker: str) -> Run:
         """Connect the parts for `target`; nothing is sent yet."""
+        spec = load_spec()
         caps = dict(settings.max_units)
         if settings.spend is Spend.NONE:
             caps = dict.fromkeys(spec.metrics, 0)
         budget = Budget(books / "budget.json", caps)
         client = Client(target.base_url, spec, budget, rate=settings.rate)
         recorder = Recorder(target.base_url, Redactor(target.credentials))
-        return cls(settings, spec, requirements, target, books, worker, budget, client, recorder)
+        return cls(settings, spec, load_requirements(), target, books, worker, budget, client, recorder)
 
     def keep(self, findings: Iterable[Finding]) -> None:
         """Write findings down at once."""

@@ -7,7 +7,6 @@ list may be served by a lenient host, so none of them is here.
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,7 +29,11 @@ def sample(strategy: st.SearchStrategy[Any], count: int, salt: int = 0) -> list[
 
     @seed(20260515 + salt)
     @settings(
-        max_examples=count, database=None, deadline=None, phases=[Phase.generate], verbosity=Verbosity.quiet,
+        max_examples=count,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        verbosity=Verbosity.quiet,
         suppress_health_check=list(HealthCheck),
     )
     @given(strategy)
@@ -44,8 +47,16 @@ def sample(strategy: st.SearchStrategy[Any], count: int, salt: int = 0) -> list[
 def wrong_messages() -> st.SearchStrategy[JsonBody]:
     """Values that are no array of messages."""
     return st.one_of(
-        st.none(), st.booleans(), st.integers(), _text, _thing,
-        st.lists(st.one_of(st.integers(), _text, st.none(), st.lists(st.integers(), max_size=1)), min_size=1, max_size=2),
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        _text,
+        _thing,
+        st.lists(
+            st.one_of(st.integers(), _text, st.none(), st.lists(st.integers(), max_size=1)),
+            min_size=1,
+            max_size=2,
+        ),
     )
 
 
@@ -79,13 +90,8 @@ def broken_json(valid: Mapping[str, Any]) -> st.SearchStrategy[bytes]:
     whole = json.dumps(valid).encode()
     return st.one_of(
         st.integers(1, len(whole) - 1).map(lambda cut: whole[:cut]),
-        st.sampled_from([b"[]", b"[1, 2]", b'"text"', b"42", b"null", b"true", b"", b"{", b"not json", b"\xff\xfe{}"]),
+        st.sampled_from(
+            [b"[]", b"[1, 2]", b'"text"', b"42", b"null", b"true", b"", b"{", b"not json", b"\xff\xfe{}"]
+        ),
         st.integers(0, len(whole) - 1).map(lambda at: whole[:at] + b"\x00" + whole[at + 1 :]),
     )
-
-
-def shuffled(items: list[Any], salt: int) -> list[Any]:
-    """`items` in an order that is the same in every run."""
-    copy = list(items)
-    random.Random(salt).shuffle(copy)
-    return copy

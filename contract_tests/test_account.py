@@ -34,7 +34,9 @@ every_caller = pytest.mark.parametrize(
 
 
 def _subscription(judge: Judge, requirement: str, credential: str) -> tuple[dict[str, Any], Exchange]:
-    exchange = judge.once(f"subscription of {credential}", lambda: judge.get("/subscription", judge.credential(credential)))
+    exchange = judge.once(
+        f"subscription of {credential}", lambda: judge.get("/subscription", judge.credential(credential))
+    )
     return _object(judge, requirement, exchange), exchange
 
 
@@ -68,7 +70,9 @@ def test_the_subscription_view_has_its_fields(judge: Judge, credential: str) -> 
         judge.check("SUB-1", _filled(view[field]), f"{field} is {view[field]!r}, not a text", exchange)
     judge.check("SUB-1", view["signed_up"] is not None, "signed_up is null", exchange)
     rows = view["subscription"]
-    judge.check("SUB-1", rows is None or isinstance(rows, list), f"subscription is a {type(rows).__name__}", exchange)
+    judge.check(
+        "SUB-1", rows is None or isinstance(rows, list), f"subscription is a {type(rows).__name__}", exchange
+    )
 
 
 @judges("SUB-2", requests=2)
@@ -78,7 +82,9 @@ def test_a_free_user_has_no_subscription(judge: Judge) -> None:
     if view.get("plan_key") not in free_plan_keys(catalogue(judge, "SUB-2")):
         raise NotRun(f"needs a {FREE_JWT} of a user on the free plan")
     judge.check("SUB-2", "subscription" in view, "subscription is missing", exchange)
-    judge.check("SUB-2", view["subscription"] is None, f"subscription is {view['subscription']!r}, not null", exchange)
+    judge.check(
+        "SUB-2", view["subscription"] is None, f"subscription is {view['subscription']!r}, not null", exchange
+    )
 
 
 @judges("SUB-3", requests=2)
@@ -99,7 +105,9 @@ def test_auth_type_names_the_kind_of_credential(judge: Judge, credential: str) -
     view, exchange = _subscription(judge, "SUB-4", credential)
     expected = "api_key" if credential == API_KEY else "jwt"
     got = view.get("auth_type")
-    judge.check("SUB-4", got == expected, f"auth_type is {got!r} for {exchange.caller}, not {expected!r}", exchange)
+    judge.check(
+        "SUB-4", got == expected, f"auth_type is {got!r} for {exchange.caller}, not {expected!r}", exchange
+    )
 
 
 @judges("SUB-5", requests=3)
@@ -109,9 +117,17 @@ def test_the_plan_is_the_resolved_one(judge: Judge, credential: str) -> None:
     usage, other = _usage(judge, "SUB-5", credential)
     for field in ("plan_key", "plan_name"):
         same = view.get(field) == usage.get(field)
-        judge.check("SUB-5", same, f"{field} is {view.get(field)!r} here and {usage.get(field)!r} in /usage", exchange, other)
+        judge.check(
+            "SUB-5",
+            same,
+            f"{field} is {view.get(field)!r} here and {usage.get(field)!r} in /usage",
+            exchange,
+            other,
+        )
     keys = {plan.get("key") for plan in plans_of(catalogue(judge, "SUB-5"))}
-    judge.check("SUB-5", view.get("plan_key") in keys, f"no plan has the key {view.get('plan_key')!r}", exchange)
+    judge.check(
+        "SUB-5", view.get("plan_key") in keys, f"no plan has the key {view.get('plan_key')!r}", exchange
+    )
 
 
 @judges("OBS-12", requests=2)
@@ -120,7 +136,9 @@ def test_a_subscription_row_can_be_shown(judge: Judge) -> None:
     view, exchange = _subscription(judge, "OBS-12", JWT)
     for row in view.get("subscription") or []:
         named = any(_filled(row.get(field)) for field in ("product_name", "plan_key", "plan_id"))
-        judge.check("OBS-12", _filled(row.get("status")) and named, "a row has no status or no name", exchange)
+        judge.check(
+            "OBS-12", _filled(row.get("status")) and named, "a row has no status or no name", exchange
+        )
 
 
 # --- GET /usage -----------------------------------------------------------------------------------------
@@ -133,17 +151,25 @@ def test_the_usage_snapshot_has_its_fields(judge: Judge, credential: str | None)
     missing = [field for field in USAGE_FIELDS if field not in snapshot]
     judge.check("USE-1", not missing, f"missing: {', '.join(missing)}", exchange)
     for field in ("plan_key", "plan_name"):
-        judge.check("USE-1", _filled(snapshot[field]), f"{field} is {snapshot[field]!r}, not a text", exchange)
+        judge.check(
+            "USE-1", _filled(snapshot[field]), f"{field} is {snapshot[field]!r}, not a text", exchange
+        )
     stamp = snapshot["generated_at"]
-    judge.check("USE-1", _moment(stamp) is not None, f"generated_at is {stamp!r}, not a point in time", exchange)
+    judge.check(
+        "USE-1", _moment(stamp) is not None, f"generated_at is {stamp!r}, not a point in time", exchange
+    )
     judge.check("USE-1", isinstance(snapshot["usage"], dict), "usage is not an object", exchange)
 
 
-def _metrics(judge: Judge, requirement: str, credential: str | None) -> tuple[dict[str, dict[str, Any]], Exchange]:
+def _metrics(
+    judge: Judge, requirement: str, credential: str | None
+) -> tuple[dict[str, dict[str, Any]], Exchange]:
     """The metrics that are there in a usable form. Raises Undecided when there is none."""
     snapshot, exchange = _usage(judge, requirement, credential)
     usage = snapshot.get("usage")
-    found = {m: usage[m] for m in METRICS if isinstance(usage.get(m), dict)} if isinstance(usage, dict) else {}
+    found = (
+        {m: usage[m] for m in METRICS if isinstance(usage.get(m), dict)} if isinstance(usage, dict) else {}
+    )
     if not found:
         raise judge.undecided(requirement, "/usage shows no metric", exchange)
     return found, exchange
@@ -157,7 +183,9 @@ def test_the_four_metrics_are_reported(judge: Judge, credential: str | None) -> 
     if not isinstance(usage, dict):
         raise judge.violation("USE-2", f"usage is {usage!r}, not an object", exchange)
     for metric in METRICS:
-        judge.check("USE-2", isinstance(usage.get(metric), dict), f"{metric} is {usage.get(metric)!r}", exchange)
+        judge.check(
+            "USE-2", isinstance(usage.get(metric), dict), f"{metric} is {usage.get(metric)!r}", exchange
+        )
 
 
 @judges("USE-3", requests=1)
@@ -171,7 +199,11 @@ def test_each_metric_has_its_five_fields(judge: Judge, credential: str | None) -
             judge.check("USE-3", metric[field] not in (None, ""), f"{name}.{field} is empty", exchange)
         for field in ("limit", "used", "remaining"):
             value = metric[field]
-            fine = number(value) is not None or (value is None and field != "used") or value in ("unlimited", "∞")
+            fine = (
+                number(value) is not None
+                or (value is None and field != "used")
+                or value in ("unlimited", "∞")
+            )
             judge.check("USE-3", fine, f"{name}.{field} is {value!r}, not an amount", exchange)
 
 
@@ -201,13 +233,18 @@ def test_the_limits_are_those_of_the_plan(judge: Judge, credential: str | None) 
     document = catalogue(judge, "USE-5")
     plan = next((p for p in plans_of(document) if p.get("key") == snapshot.get("plan_key")), None)
     if plan is None or not isinstance(plan.get("limits"), dict):
-        raise judge.undecided("USE-5", f"the catalogue has no limits for the plan {snapshot.get('plan_key')!r}", exchange)
+        raise judge.undecided(
+            "USE-5", f"the catalogue has no limits for the plan {snapshot.get('plan_key')!r}", exchange
+        )
     for name, metric in metrics.items():
         if name not in plan["limits"] or "limit" not in metric:
             continue
         shown, promised = metric["limit"], plan["limits"][name]
         judge.check(
-            "USE-5", _amount(shown) == _amount(promised), f"{name}: limit {shown!r}, but the plan gives {promised!r}", exchange
+            "USE-5",
+            _amount(shown) == _amount(promised),
+            f"{name}: limit {shown!r}, but the plan gives {promised!r}",
+            exchange,
         )
 
 
@@ -228,7 +265,12 @@ def test_the_snapshot_is_of_this_moment(judge: Judge, credential: str | None) ->
     told = exchange.header("date")
     now = parsedate_to_datetime(told) if told else datetime.now(UTC)
     distance = abs((now - stamp).total_seconds())
-    judge.check("USE-6", distance <= CLOCK_TOLERANCE + exchange.seconds, f"generated_at is {distance:.0f} s off", exchange)
+    judge.check(
+        "USE-6",
+        distance <= CLOCK_TOLERANCE + exchange.seconds,
+        f"generated_at is {distance:.0f} s off",
+        exchange,
+    )
 
 
 @judges("USE-6", requests=2)
@@ -239,10 +281,14 @@ def test_a_later_snapshot_is_a_later_one(judge: Judge) -> None:
     if wait > 0:
         time.sleep(wait)
     later = judge.get("/usage", caller)
-    stamps = [_moment(_object(judge, "USE-6", exchange).get("generated_at")) for exchange in (first[1], later)]
+    stamps = [
+        _moment(_object(judge, "USE-6", exchange).get("generated_at")) for exchange in (first[1], later)
+    ]
     if stamps[0] is None or stamps[1] is None:
         raise judge.undecided("USE-6", "generated_at is not a point in time (see USE-1)", later)
-    judge.check("USE-6", stamps[1] > stamps[0], f"generated_at stood still for {FRESHNESS:g} s", first[1], later)
+    judge.check(
+        "USE-6", stamps[1] > stamps[0], f"generated_at stood still for {FRESHNESS:g} s", first[1], later
+    )
 
 
 def _moment(value: object) -> datetime | None:
@@ -266,7 +312,12 @@ def test_the_plan_of_the_snapshot_is_in_the_catalogue(judge: Judge, credential: 
     plans = {plan.get("key"): plan.get("name") for plan in plans_of(catalogue(judge, "USE-7"))}
     key, name = snapshot.get("plan_key"), snapshot.get("plan_name")
     judge.check("USE-7", key in plans, f"no plan has the key {key!r}", exchange)
-    judge.check("USE-7", name == plans[key], f"the plan {key!r} is called {name!r} here and {plans[key]!r} there", exchange)
+    judge.check(
+        "USE-7",
+        name == plans[key],
+        f"the plan {key!r} is called {name!r} here and {plans[key]!r} there",
+        exchange,
+    )
 
 
 _DAILY_PERIOD = re.compile(r"day|daily|24 ?h|^P1D$", re.IGNORECASE)
@@ -289,8 +340,12 @@ def test_window_and_period_suit_the_name_of_the_metric(judge: Judge, credential:
             judge.check("USE-8", not wrong, f"{name}.{field} is {text!r}", exchange)
         window = str(metric.get("window", ""))
         if not weekly:
-            judge.check("USE-8", not _WEEK_KEY.match(window), f"{name}.window is the week {window!r}", exchange)
-            judge.check("USE-8", not _stale(window), f"{name}.window is {window!r}, which is not today", exchange)
+            judge.check(
+                "USE-8", not _WEEK_KEY.match(window), f"{name}.window is the week {window!r}", exchange
+            )
+            judge.check(
+                "USE-8", not _stale(window), f"{name}.window is {window!r}, which is not today", exchange
+            )
 
 
 def _stale(window: str) -> bool:
@@ -310,7 +365,9 @@ def test_windows_have_the_keys_that_clients_show(judge: Judge) -> None:
     for name, metric in metrics.items():
         weekly = name.endswith("Weekly")
         pattern = _WEEK_KEY if weekly else _DAY_KEY
-        good = bool(pattern.match(str(metric.get("window")))) and metric.get("period") == ("weekly" if weekly else "daily")
+        good = bool(pattern.match(str(metric.get("window")))) and metric.get("period") == (
+            "weekly" if weekly else "daily"
+        )
         judge.check("OBS-14", good, f"{name}: {metric.get('window')!r}, {metric.get('period')!r}", exchange)
 
 
@@ -320,6 +377,8 @@ def test_days_and_weeks_are_those_of_utc(judge: Judge) -> None:
     now = datetime.now(UTC)
     year, week, _ = now.isocalendar()
     days = {(now + timedelta(minutes=shift)).date().isoformat() for shift in (-2, 0, 2)}
-    judge.check("ASM-7", snapshot.window["imagesDaily"] in days, "the day is not the one of UTC", snapshot.exchange)
+    judge.check(
+        "ASM-7", snapshot.window["imagesDaily"] in days, "the day is not the one of UTC", snapshot.exchange
+    )
     good = snapshot.window["audioWeekly"] == f"{year}-W{week:02}"
     judge.check("ASM-7", good, "the week is not the ISO week of UTC", snapshot.exchange)

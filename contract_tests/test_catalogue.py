@@ -41,7 +41,9 @@ def _plans(judge: Judge, requirement: str) -> tuple[list[Any], Exchange]:
 def test_the_catalogue_names_its_default_plan(judge: Judge) -> None:
     document, exchange = _config(judge, "TIER-1")
     default = document.get("defaultPlanKey")
-    judge.check("TIER-1", isinstance(default, str) and bool(default), f"defaultPlanKey is {default!r}", exchange)
+    judge.check(
+        "TIER-1", isinstance(default, str) and bool(default), f"defaultPlanKey is {default!r}", exchange
+    )
     plans = document.get("plans")
     judge.check("TIER-1", isinstance(plans, list), f"plans is {str(plans)[:80]!r}", exchange)
     keys = [plan.get("key") for plan in plans or [] if isinstance(plan, dict)]
@@ -55,12 +57,19 @@ def test_each_plan_has_its_fields(judge: Judge) -> None:
         if not isinstance(plan, dict):
             raise judge.violation("TIER-2", f"a plan is {plan!r}, not an object", exchange)
         missing = [field for field in PLAN_FIELDS if field not in plan]
-        judge.check("TIER-2", not missing, f"the plan {plan.get('key')!r} lacks {', '.join(missing)}", exchange)
+        judge.check(
+            "TIER-2", not missing, f"the plan {plan.get('key')!r} lacks {', '.join(missing)}", exchange
+        )
         for field in ("key", "name"):
             filled = isinstance(plan[field], str) and bool(plan[field].strip())
             judge.check("TIER-2", filled, f"a plan has the {field} {plan[field]!r}", exchange)
         key = plan["key"]
-        judge.check("TIER-2", plan["url"] is None or isinstance(plan["url"], str), f"{key}: url {plan['url']!r}", exchange)
+        judge.check(
+            "TIER-2",
+            plan["url"] is None or isinstance(plan["url"], str),
+            f"{key}: url {plan['url']!r}",
+            exchange,
+        )
         price = plan["price"]
         named = isinstance(price, str | int | float) and not isinstance(price, bool)
         judge.check("TIER-2", named or price is None, f"{key}: price {price!r}", exchange)
@@ -84,7 +93,11 @@ def test_the_limits_cover_the_four_metrics(judge: Judge) -> None:
             limit = limits[metric]
             # -1 and words are ways to say unlimited; other negative numbers are none.
             amount = number(limit)
-            fine = limit is None or isinstance(limit, str) or (amount is not None and (amount >= 0 or amount == -1))
+            fine = (
+                limit is None
+                or isinstance(limit, str)
+                or (amount is not None and (amount >= 0 or amount == -1))
+            )
             judge.check("TIER-3", fine, f"{plan.get('key')}: {metric} is limited to {limit!r}", exchange)
 
 
@@ -101,7 +114,9 @@ def test_tiers_are_paid_plans_only(judge: Judge) -> None:
     plans, exchange = _paid(judge, "TIERS-1")
     judge.check("TIERS-1", bool(plans), "no plan is listed", exchange)
     document = catalogue(judge, "TIERS-1")
-    free_names = {plan.get("name") for plan in document["plans"] if is_free(plan, document.get("defaultPlanKey"))}
+    free_names = {
+        plan.get("name") for plan in document["plans"] if is_free(plan, document.get("defaultPlanKey"))
+    }
     for plan in plans:
         unpaid = is_free(plan, document.get("defaultPlanKey")) or plan.get("name") in free_names
         judge.check("TIERS-1", not unpaid, f"{plan.get('name')!r} costs nothing", exchange)
@@ -139,7 +154,9 @@ def test_plans_have_the_form_that_clients_read(judge: Judge) -> None:
         for limit in plan["limits"].values():
             judge.check("OBS-8", limit is None or isinstance(limit, int), f"a limit is {limit!r}", exchange)
     tiers = judge.once("paid plans", lambda: judge.get("/tiers"))
-    judge.check("OBS-8", isinstance(judge.document("OBS-8", tiers), list), "/tiers is not a bare array", tiers)
+    judge.check(
+        "OBS-8", isinstance(judge.document("OBS-8", tiers), list), "/tiers is not a bare array", tiers
+    )
 
 
 @judges("OBS-9", requests=1)
@@ -147,4 +164,6 @@ def test_the_plans_are_the_published_ones(judge: Judge) -> None:
     plans, exchange = _plans(judge, "OBS-9")
     limits = {plan.get("key"): tuple(plan["limits"].get(metric) for metric in METRICS) for plan in plans}
     for key, expected in PUBLISHED.items():
-        judge.check("OBS-9", limits.get(key) == expected, f"{key}: {limits.get(key)}, published {expected}", exchange)
+        judge.check(
+            "OBS-9", limits.get(key) == expected, f"{key}: {limits.get(key)}, published {expected}", exchange
+        )

@@ -44,7 +44,12 @@ def _refuse(judge: Judge, requirement: str, body: Any, what: str) -> None:
 @judges("CHAT-1", requests=14)
 def test_a_chat_without_an_array_of_messages_is_400(judge: Judge) -> None:
     _refuse(judge, "CHAT-1", {"stream": False}, "a chat without messages")
-    for wrong in [None, "hello", {"role": "user", "content": "hello"}, *sample(wrong_messages(), judge.examples)]:
+    for wrong in [
+        None,
+        "hello",
+        {"role": "user", "content": "hello"},
+        *sample(wrong_messages(), judge.examples),
+    ]:
         _refuse(judge, "CHAT-1", {"messages": wrong}, f"messages={json.dumps(wrong)}")
 
 
@@ -67,18 +72,28 @@ def completion(judge: Judge, requirement: str, exchange: Exchange) -> list[dict[
     if not isinstance(choices, list) or not choices:
         raise judge.violation(requirement, f"{exchange.title}: no choices", exchange)
     kind = document.get("object")
-    judge.check(requirement, kind in (None, "chat.completion"), f"the completion calls itself {kind!r}", exchange)
+    judge.check(
+        requirement, kind in (None, "chat.completion"), f"the completion calls itself {kind!r}", exchange
+    )
     for choice in choices:
         message = choice.get("message") if isinstance(choice, dict) else None
         if not isinstance(message, dict):
             raise judge.violation(requirement, f"a choice has no message: {str(choice)[:80]}", exchange)
-        judge.check(requirement, message.get("role") == "assistant", f"the role is {message.get('role')!r}", exchange)
+        judge.check(
+            requirement, message.get("role") == "assistant", f"the role is {message.get('role')!r}", exchange
+        )
         content, calls = message.get("content"), message.get("tool_calls")
         said = isinstance(content, str) and bool(content.strip())
-        judge.check(requirement, content is None or isinstance(content, str), f"content is {content!r}", exchange)
-        judge.check(requirement, said or bool(calls), "the message has neither content nor tool calls", exchange)
+        judge.check(
+            requirement, content is None or isinstance(content, str), f"content is {content!r}", exchange
+        )
+        judge.check(
+            requirement, said or bool(calls), "the message has neither content nor tool calls", exchange
+        )
         reason = choice.get("finish_reason")
-        judge.check(requirement, isinstance(reason, str) and bool(reason), f"finish_reason is {reason!r}", exchange)
+        judge.check(
+            requirement, isinstance(reason, str) and bool(reason), f"finish_reason is {reason!r}", exchange
+        )
         index = choice.get("index", 0)
         judge.check(requirement, isinstance(index, int), f"index is {index!r}", exchange)
     _usage_adds_up(judge, requirement, document, exchange)
@@ -91,9 +106,11 @@ def _usage_adds_up(judge: Judge, requirement: str, document: dict[str, Any], exc
         return
     if not isinstance(usage, dict):
         raise judge.violation(requirement, f"usage is {usage!r}", exchange)
-    counts = [usage.get(field) for field in ("prompt_tokens", "completion_tokens", "total_tokens")]
-    if all(isinstance(count, int) for count in counts):
-        judge.check(requirement, min(counts) >= 0 and counts[2] >= max(counts[:2]), f"usage is {usage}", exchange)
+    fields = ("prompt_tokens", "completion_tokens", "total_tokens")
+    counts = [usage[field] for field in fields if isinstance(usage.get(field), int)]
+    if len(counts) == len(fields):
+        fine = min(counts) >= 0 and counts[2] >= max(counts[:2])
+        judge.check(requirement, fine, f"usage is {usage}", exchange)
 
 
 @judges("CHAT-2", shares=["createChatCompletion"], requests=3)
@@ -108,7 +125,10 @@ def test_without_streaming_there_is_one_json_answer(judge: Judge) -> None:
     for exchange in (absent, explicit):
         judge.served("CHAT-3", exchange)
         judge.check(
-            "CHAT-3", exchange.media_type != "text/event-stream", "a stream came without being asked for", exchange
+            "CHAT-3",
+            exchange.media_type != "text/event-stream",
+            "a stream came without being asked for",
+            exchange,
         )
         judge.document("CHAT-3", exchange)
 
@@ -119,7 +139,9 @@ def test_an_image_part_is_accepted(judge: Judge) -> None:
         {"type": "text", "text": "What is in this picture?"},
         {"type": "image_url", "image_url": {"url": picture_data_uri()}},
     ]
-    exchange = judge.once("chat with an image", lambda: judge.post(CHAT, {"messages": [{"role": "user", "content": parts}]}))
+    exchange = judge.once(
+        "chat with an image", lambda: judge.post(CHAT, {"messages": [{"role": "user", "content": parts}]})
+    )
     judge.served("CHAT-10", exchange)
     completion(judge, "CHAT-10", exchange)
 
@@ -135,9 +157,13 @@ def _plain_calls(judge: Judge, requirement: str, exchange: Exchange) -> list[tup
         for call in choice["message"].get("tool_calls") or []:
             function = call.get("function") if isinstance(call, dict) else None
             if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-                raise judge.violation(requirement, f"a tool call has no function name: {str(call)[:100]}", exchange)
+                raise judge.violation(
+                    requirement, f"a tool call has no function name: {str(call)[:100]}", exchange
+                )
             if not isinstance(function.get("arguments"), str):
-                raise judge.violation(requirement, f"arguments are {function.get('arguments')!r}, not text", exchange)
+                raise judge.violation(
+                    requirement, f"arguments are {function.get('arguments')!r}, not text", exchange
+                )
             calls.append((function["name"], function["arguments"]))
     return calls
 
@@ -150,8 +176,15 @@ def _good_calls(judge: Judge, requirement: str, calls: list[tuple[str, str]], ex
         try:
             decoded = json.loads(arguments)
         except ValueError:
-            raise judge.violation(requirement, f"arguments are not JSON: {arguments[:80]!r}", exchange) from None
-        judge.check(requirement, isinstance(decoded, dict), f"arguments are {arguments[:80]!r}, not an object", exchange)
+            raise judge.violation(
+                requirement, f"arguments are not JSON: {arguments[:80]!r}", exchange
+            ) from None
+        judge.check(
+            requirement,
+            isinstance(decoded, dict),
+            f"arguments are {arguments[:80]!r}, not an object",
+            exchange,
+        )
 
 
 NAMED = {"type": "function", "function": {"name": "get_time"}}
@@ -176,7 +209,9 @@ def test_tool_calls_of_a_stream_add_up_to_json(judge: Judge) -> None:
     judge.served("CHAT-8", exchange)
     transcript = transcribe(exchange.body)
     if transcript.upstream_error:
-        raise judge.undecided("CHAT-8", f"the host failed in mid-stream: {transcript.upstream_error}", exchange)
+        raise judge.undecided(
+            "CHAT-8", f"the host failed in mid-stream: {transcript.upstream_error}", exchange
+        )
     for problem in transcript.problems.get("tools", []):
         raise judge.violation("CHAT-8", problem, exchange)
     calls = [(call.name, call.arguments) for call in transcript.tool_calls.values()]
@@ -191,7 +226,9 @@ def test_a_required_or_named_tool_is_called(judge: Judge) -> None:
         names = [name for name, _ in _plain_calls(judge, "CHAT-9", exchange)]
         judge.check("CHAT-9", bool(names), f"tool_choice {json.dumps(choice)} called no tool", exchange)
         if choice is NAMED:
-            judge.check("CHAT-9", set(names) == {"get_time"}, f"get_time was chosen, {names} called", exchange)
+            judge.check(
+                "CHAT-9", set(names) == {"get_time"}, f"get_time was chosen, {names} called", exchange
+            )
 
 
 @judges("CHAT-9", units=ONE_CHAT, requests=1)
@@ -206,7 +243,11 @@ def test_no_tool_is_called_when_none_is_chosen(judge: Judge) -> None:
 
 @judges("OBS-5", units={"cloudChatDaily": 2}, requests=2)
 def test_unknown_fields_and_no_tools_are_harmless(judge: Judge) -> None:
-    for more in ({"model": "lightning", "max_tokens": 20, "x_unknown": {"a": [1]}}, {"tools": []}):
+    bodies: list[dict[str, Any]] = [
+        {"model": "lightning", "max_tokens": 20, "x_unknown": {"a": [1]}},
+        {"tools": []},
+    ]
+    for more in bodies:
         judge.witness("OBS-5", judge.served("OBS-5", judge.post(CHAT, say("Say hello.", **more))))
 
 
@@ -215,7 +256,9 @@ def test_a_completion_is_labelled(judge: Judge) -> None:
     exchange = operation_observed(judge, "createChatCompletion").call
     document = judge.document("OBS-6", exchange)
     for field, kind in (("id", str), ("object", str), ("created", int), ("model", str)):
-        judge.check("OBS-6", isinstance(document.get(field), kind), f"{field} is {document.get(field)!r}", exchange)
+        judge.check(
+            "OBS-6", isinstance(document.get(field), kind), f"{field} is {document.get(field)!r}", exchange
+        )
 
 
 @judges("ASM-15", shares=["createChatCompletion"], requests=3)

@@ -126,13 +126,17 @@ def test_a_refusal_leaks_nothing(judge: Judge) -> None:
     for exchange in _refusals(judge):
         judge.answered("ASM-12", exchange)
         for leak in ("Traceback (most recent call last)", 'File "/', "not-a-token-whatsoever"):
-            judge.check("ASM-12", leak not in exchange.text, f"{exchange.title}: the answer shows {leak!r}", exchange)
+            judge.check(
+                "ASM-12", leak not in exchange.text, f"{exchange.title}: the answer shows {leak!r}", exchange
+            )
 
 
 @judges("ASM-13", requests=2)
 def test_unknown_paths_and_methods_are_refused_in_json(judge: Judge) -> None:
     missing = judge.client.send("GET", "/no-such-path", judge.caller())
-    judge.check("ASM-13", missing.status == 404 and missing.media_type == "application/json", missing.title, missing)
+    judge.check(
+        "ASM-13", missing.status == 404 and missing.media_type == "application/json", missing.title, missing
+    )
     wrong = judge.client.send("DELETE", "/usage", judge.caller())
     good = wrong.status == 405 and wrong.media_type == "application/json" and bool(wrong.header("allow"))
     judge.check("ASM-13", good, wrong.title, wrong)
@@ -150,7 +154,9 @@ def test_browsers_of_any_origin_may_call(judge: Judge) -> None:
     fine = preflight.served and (allowed == "*" or "x-client-id" in allowed)
     judge.check("OBS-11", fine, f"{preflight.title}: allows {allowed!r}", preflight)
     answer = judge.get("/usage", headers={"Origin": "null"})
-    judge.check("OBS-11", bool(answer.header("access-control-allow-origin")), f"{answer.title}: no CORS", answer)
+    judge.check(
+        "OBS-11", bool(answer.header("access-control-allow-origin")), f"{answer.title}: no CORS", answer
+    )
 
 
 @judges("ASM-16", requests=1)

@@ -45,7 +45,9 @@ def _good(judge: Judge, name: str) -> Caller:
 
 
 @judges("AUTH-1", requests=2)
-@pytest.mark.parametrize("credential", [pytest.param(JWT, marks=needs(JWT)), pytest.param(FREE_JWT, marks=needs(FREE_JWT))])
+@pytest.mark.parametrize(
+    "credential", [pytest.param(JWT, marks=needs(JWT)), pytest.param(FREE_JWT, marks=needs(FREE_JWT))]
+)
 def test_an_access_token_opens_the_account(judge: Judge, credential: str) -> None:
     caller = _good(judge, credential)
     for path in ("/usage", "/subscription"):
@@ -71,8 +73,10 @@ def test_an_api_key_opens_the_account(judge: Judge) -> None:
         pytest.param(API_KEY, marks=[needs(API_KEY), judges("AUTH-2", requests=1)]),
     ],
 )
-def test_a_generation_route_does_not_refuse_a_good_bearer(judge: Judge, operation: str, credential: str) -> None:
-    # The payload is invalid, so nothing is generated; what counts is that the refusal is not about the bearer.
+def test_a_generation_route_does_not_refuse_a_good_bearer(
+    judge: Judge, operation: str, credential: str
+) -> None:
+    # The payload is invalid, so nothing is generated; what counts is that the bearer is not refused.
     requirement = "AUTH-1" if credential == JWT else "AUTH-2"
     call = CALLS[operation]
     exchange = judge.post(call.path, {"nothing": "asked"}, _good(judge, credential), lane="free")
@@ -87,7 +91,9 @@ def test_a_token_and_a_key_of_one_account_show_the_same_account(judge: Judge) ->
     one, other = (judge.get("/subscription", caller) for caller in (by_token, by_key))
     for field in ("email", "plan_key", "plan_name"):
         values = [judge.document("AUTH-3", exchange).get(field) for exchange in (one, other)]
-        judge.check("AUTH-3", values[0] == values[1], f"{field} differs between the token and the key", one, other)
+        judge.check(
+            "AUTH-3", values[0] == values[1], f"{field} differs between the token and the key", one, other
+        )
     _same_counters(judge, by_token, by_key)
 
 
@@ -101,7 +107,9 @@ def _same_counters(judge: Judge, by_token: Caller, by_key: Caller) -> None:
             judge.witness("AUTH-3", between.exchange)
             return
         time.sleep(0.2 * attempt)
-    raise judge.violation("AUTH-3", "the token and the key see different counters", before.exchange, between.exchange)
+    raise judge.violation(
+        "AUTH-3", "the token and the key see different counters", before.exchange, between.exchange
+    )
 
 
 @judges("AUTH-3", units={"cloudChatDaily": 1}, requests=12)
@@ -110,7 +118,13 @@ def test_a_chat_by_token_is_seen_by_the_key(judge: Judge) -> None:
     by_token, by_key = _good(judge, JWT), judge.credential(API_KEY)
     seen = observe(judge, by_key, "cloudChatDaily", lambda: judge.post(CHAT, say("Say hello."), by_token))
     change = seen.consumed(judge, "AUTH-3").get("cloudChatDaily", 0)
-    judge.check("AUTH-3", change >= 1, "a chat paid by the token did not move the key's counter", seen.call, seen.after)
+    judge.check(
+        "AUTH-3",
+        change >= 1,
+        "a chat paid by the token did not move the key's counter",
+        seen.call,
+        seen.after,
+    )
     _same_counters(judge, by_token, by_key)
 
 
@@ -127,7 +141,10 @@ def test_an_invalid_bearer_is_401(judge: Judge, operation: str) -> None:
 @pytest.mark.parametrize("operation", RESOLVING)
 @pytest.mark.parametrize(
     "credential",
-    [pytest.param(EXPIRED_JWT, marks=needs(EXPIRED_JWT)), pytest.param(EXPIRED_API_KEY, marks=needs(EXPIRED_API_KEY))],
+    [
+        pytest.param(EXPIRED_JWT, marks=needs(EXPIRED_JWT)),
+        pytest.param(EXPIRED_API_KEY, marks=needs(EXPIRED_API_KEY)),
+    ],
 )
 def test_an_expired_bearer_is_401(judge: Judge, operation: str, credential: str) -> None:
     _refuse_bearer(judge, "AUTH-5", operation, judge.credential(credential), "expired")
@@ -176,7 +193,9 @@ def test_a_caller_without_a_bearer_is_on_the_free_tier(judge: Judge, way: str) -
     _let_in(judge, "ID-4", exchange)
     key = judge.document("ID-4", exchange).get("plan_key")
     free = free_plan_keys(catalogue(judge, "ID-4"))
-    judge.check("ID-4", key in free, f"the plan is {key!r}, not the free one ({', '.join(sorted(free))})", exchange)
+    judge.check(
+        "ID-4", key in free, f"the plan is {key!r}, not the free one ({', '.join(sorted(free))})", exchange
+    )
 
 
 @judges("ID-4", requests=1)
@@ -199,7 +218,9 @@ def test_a_client_id_keeps_its_counters_under_another_user_agent(judge: Judge) -
     caller = judge.caller()
     seen = observe(judge, caller, "cloudChatDaily", lambda: judge.post(CHAT, say("Say hello."), caller))
     change = seen.consumed(judge, "ID-1")
-    judge.check("ID-1", bool(change), "a chat did not move the counters of its client id", seen.call, seen.after)
+    judge.check(
+        "ID-1", bool(change), "a chat did not move the counters of its client id", seen.call, seen.after
+    )
     elsewhere = read_usage(judge, "ID-1", caller.also(User_Agent=f"{callers.USER_AGENT} (another window)"))
     judge.check(
         "ID-1",
@@ -240,10 +261,15 @@ def test_without_a_client_id_the_user_agent_tells_callers_apart(judge: Judge) ->
     before = read_usage(judge, "ID-3", other)
     seen = observe(judge, one, "cloudChatDaily", lambda: judge.post(CHAT, say("Say hello."), one))
     change = seen.consumed(judge, "ID-3").get("cloudChatDaily", 0)
-    judge.check("ID-3", change >= 1, "a chat did not move the counters of its IP address and user agent", seen.after)
+    judge.check(
+        "ID-3", change >= 1, "a chat did not move the counters of its IP address and user agent", seen.after
+    )
     after = read_usage(judge, "ID-3", other)
     judge.check(
-        "ID-3", not moved(before, after), "another user agent at this address shares the counters", after.exchange
+        "ID-3",
+        not moved(before, after),
+        "another user agent at this address shares the counters",
+        after.exchange,
     )
 
 
@@ -265,7 +291,9 @@ def test_a_client_id_beside_a_bearer_does_not_change_the_plan(judge: Judge, cred
     plans = [judge.document("ID-5", exchange).get("plan_key") for exchange in (alone, beside)]
     if plans[0] in free_plan_keys(catalogue(judge, "ID-5")):
         raise NotRun(f"needs a {credential} of an account on a paid plan")
-    judge.check("ID-5", plans[0] == plans[1], f"the plan turned from {plans[0]!r} to {plans[1]!r}", alone, beside)
+    judge.check(
+        "ID-5", plans[0] == plans[1], f"the plan turned from {plans[0]!r} to {plans[1]!r}", alone, beside
+    )
 
 
 @judges("ID-5", units={"cloudChatDaily": 1}, requests=8)
@@ -308,7 +336,9 @@ def test_a_malformed_client_id_is_ignored(judge: Judge) -> None:
     change = seen.consumed(judge, "ASM-2").get("cloudChatDaily", 0)
     same = read_usage(judge, "ASM-2", agent)
     ignored = change == same.used["cloudChatDaily"] == 1
-    judge.check("ASM-2", ignored, "a malformed client id was an identity of its own", seen.call, same.exchange)
+    judge.check(
+        "ASM-2", ignored, "a malformed client id was an identity of its own", seen.call, same.exchange
+    )
 
 
 @judges("OBS-17", requests=1)
@@ -332,5 +362,3 @@ def test_there_is_no_subscription_without_a_bearer(judge: Judge) -> None:
     exchange = judge.get("/subscription")
     judge.answered("ASM-4", exchange)
     judge.check("ASM-4", exchange.status == 401, f"{exchange.title}: expected 401", exchange)
-
-

@@ -53,11 +53,15 @@ def _costs_one(judge: Judge, requirement: str, observation: Observation) -> None
 @pytest.mark.parametrize(
     ("requirement", "operation"),
     [
-        pytest.param(requirement, operation, id=operation, marks=judges(requirement, shares=[operation], requests=3))
+        pytest.param(
+            requirement, operation, id=operation, marks=judges(requirement, shares=[operation], requests=3)
+        )
         for operation, requirement in PRICED.items()
     ],
 )
-def test_an_answered_call_costs_one_unit_of_its_metric(judge: Judge, requirement: str, operation: str) -> None:
+def test_an_answered_call_costs_one_unit_of_its_metric(
+    judge: Judge, requirement: str, operation: str
+) -> None:
     _costs_one(judge, requirement, operation_observed(judge, operation))
 
 
@@ -72,9 +76,11 @@ def test_the_same_prompt_twice_costs_two_units(judge: Judge) -> None:
     before = read_usage(judge, "CHAT-11", caller)
     for _ in range(2):
         exchange = judge.served("CHAT-11", judge.post(CHAT, say("Say hello."), caller))
-    after = _settled(judge, "CHAT-11", caller, before, "cloudChatDaily", 2)
+    after = _settled(judge, "CHAT-11", caller, "cloudChatDaily", before.used["cloudChatDaily"] + 2)
     change = moved(before, after)
-    judge.check("CHAT-11", change == {"cloudChatDaily": 2}, f"two chats moved {change}", exchange, after.exchange)
+    judge.check(
+        "CHAT-11", change == {"cloudChatDaily": 2}, f"two chats moved {change}", exchange, after.exchange
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,7 +114,9 @@ def test_a_refused_call_costs_nothing(judge: Judge, operation: str) -> None:
         judge.post(call.path, call.body, bad_bearer, lane="free"),
     ]
     if any(exchange.status is None or exchange.served for exchange in refusals):
-        raise judge.undecided("RATE-2", "a request that should be refused was not (see FAIL-1 and AUTH-4)", *refusals)
+        raise judge.undecided(
+            "RATE-2", "a request that should be refused was not (see FAIL-1 and AUTH-4)", *refusals
+        )
     _stands_still(judge, caller, before, refusals)
 
 
@@ -118,7 +126,9 @@ def _stands_still(judge: Judge, caller: Caller, before: Snapshot, calls: list[Ex
     time.sleep(min(judge.settle, judge.shared.get("lag", 0.0) * 1.5))
     after = read_usage(judge, "RATE-2", caller)
     if rolled_over(before, after):
-        raise judge.undecided("RATE-2", "a window of the counters ended during the measurement", after.exchange)
+        raise judge.undecided(
+            "RATE-2", "a window of the counters ended during the measurement", after.exchange
+        )
     change = moved(before, after)
     judge.check("RATE-2", not change, f"refused calls moved {change}", *calls[-1:], after.exchange)
 
@@ -127,13 +137,23 @@ def _stands_still(judge: Judge, caller: Caller, before: Snapshot, calls: list[Ex
 def test_reading_costs_nothing(judge: Judge) -> None:
     caller = judge.caller()
     before = read_usage(judge, "RATE-3", caller)
-    for path in ("/usage", "/tier-config", "/tiers", "/models", "/status", "/subscription", "/asset-cdn/assets/none"):
+    for path in (
+        "/usage",
+        "/tier-config",
+        "/tiers",
+        "/models",
+        "/status",
+        "/subscription",
+        "/asset-cdn/assets/none",
+    ):
         judge.get(path, caller)
     for capability in ("image", "video", "sfx", "text"):
         judge.client.send("HEAD", f"/status/{capability}", caller)
     after = read_usage(judge, "RATE-3", caller)
     if rolled_over(before, after):
-        raise judge.undecided("RATE-3", "a window of the counters ended during the measurement", after.exchange)
+        raise judge.undecided(
+            "RATE-3", "a window of the counters ended during the measurement", after.exchange
+        )
     change = moved(before, after)
     judge.check("RATE-3", not change, f"reading moved {change}", before.exchange, after.exchange)
 
@@ -152,14 +172,12 @@ def test_prompt_analysis_costs_nothing(judge: Judge) -> None:
 # --- at the limit ---------------------------------------------------------------------------------------
 
 
-def _settled(
-    judge: Judge, requirement: str, caller: Caller, before: Snapshot, metric: str, units: int
-) -> Snapshot:
-    """The counters once `metric` has moved by `units`, or when their time to settle is over."""
+def _settled(judge: Judge, requirement: str, caller: Caller, metric: str, used: int) -> Snapshot:
+    """The counters once `used` units of `metric` are counted, or when their time to settle is over."""
     deadline = time.monotonic() + judge.settle
     while True:
         after = read_usage(judge, requirement, caller)
-        if after.used[metric] - before.used[metric] >= units or time.monotonic() > deadline:
+        if after.used[metric] >= used or time.monotonic() > deadline:
             return after
         time.sleep(0.25)
 
@@ -183,14 +201,18 @@ def _drive_to_limit(judge: Judge, metric: str) -> tuple[Caller, int]:
     if limit is None or limit < 0:
         raise NotRun(f"needs a limit: {metric} is unlimited on the free tier")
     if limit == 0:
-        raise judge.undecided("RATE-4", f"the limit of {metric} is zero, so nothing is ever served", before.exchange)
+        raise judge.undecided(
+            "RATE-4", f"the limit of {metric} is zero, so nothing is ever served", before.exchange
+        )
     if limit > FARTHEST[metric]:
         raise NotRun(f"needs a lower limit: {limit} units of {metric} are more than a test should use")
     calls = _calls_on(metric)
     for number in range(limit):
         exchange = _patiently(judge, calls[number % len(calls)], caller)
         if exchange.status == 429:
-            raise judge.violation("RATE-4", f"{exchange.title}: refused at call {number + 1} of {limit}", exchange)
+            raise judge.violation(
+                "RATE-4", f"{exchange.title}: refused at call {number + 1} of {limit}", exchange
+            )
         judge.witness("RATE-4", judge.served("RATE-4", exchange))
     return caller, limit
 
@@ -211,11 +233,15 @@ def _limit_holds(judge: Judge, metric: str) -> Caller:
     for call in [*_calls_on(metric), _calls_on(metric)[0]]:
         exchange = _ask(judge, call, caller, served=False)
         if exchange.served:
-            raise judge.violation("RATE-4", f"{exchange.title}: served beyond the limit of {limit} {metric}", exchange)
+            raise judge.violation(
+                "RATE-4", f"{exchange.title}: served beyond the limit of {limit} {metric}", exchange
+            )
         judge.answered("RATE-4", exchange)
         if exchange.status == 500:
             raise judge.undecided("RATE-4", f"{exchange.title}: the host says that it failed", exchange)
-        judge.check("RATE-4", exchange.status == 429, f"{exchange.title}: expected 429 beyond the limit", exchange)
+        judge.check(
+            "RATE-4", exchange.status == 429, f"{exchange.title}: expected 429 beyond the limit", exchange
+        )
     return caller
 
 
@@ -266,7 +292,9 @@ def test_beyond_the_limit_the_answer_is_429_and_stays_so(judge: Judge, metric: s
     _at_limit(judge, metric)
     if not judge.witnesses["RATE-4"]:  # Another test has driven the caller there.
         caller = _at_limit(judge, metric)
-        judge.refused("RATE-4", _ask(judge, _calls_on(metric)[0], caller, served=False), 429, "a call beyond the limit")
+        judge.refused(
+            "RATE-4", _ask(judge, _calls_on(metric)[0], caller, served=False), 429, "a call beyond the limit"
+        )
 
 
 @_every_metric("RATE-2")
@@ -275,9 +303,11 @@ def test_a_call_beyond_the_limit_costs_nothing(judge: Judge, metric: str) -> Non
     snapshot = read_usage(judge, "RATE-2", caller)
     limit = snapshot.limit[metric]
     assert limit is not None
-    after = _settled(judge, "RATE-2", caller, snapshot, metric, limit - snapshot.used[metric])
+    after = _settled(judge, "RATE-2", caller, metric, limit)
     exact = after.used[metric] == limit
-    judge.check("RATE-2", exact, f"{metric}: used is {after.used[metric]} at a limit of {limit}", after.exchange)
+    judge.check(
+        "RATE-2", exact, f"{metric}: used is {after.used[metric]} at a limit of {limit}", after.exchange
+    )
 
 
 @_every_metric("RATE-5", beside=True)
@@ -303,7 +333,10 @@ def _stop_for(judge: Judge, requirement: str, metric: str) -> Caller:
 @pytest.mark.parametrize(
     "operation",
     [
-        pytest.param(operation, marks=judges("RATE-6", units={METRIC_OF[operation]: 6}, requests=9, spend=Spend.EXHAUST))
+        pytest.param(
+            operation,
+            marks=judges("RATE-6", units={METRIC_OF[operation]: 6}, requests=9, spend=Spend.EXHAUST),
+        )
         for operation in ("createVideo", "createSfx")
     ],
 )
@@ -318,7 +351,14 @@ def test_calls_at_the_same_time_do_not_pass_the_limit(judge: Judge, operation: s
     served = [exchange for exchange in answers if exchange.served]
     if not served:
         raise judge.undecided("RATE-6", "none of six calls at the same time was served", answers[0])
-    judge.check("RATE-6", len(served) <= limit, f"{len(served)} of 6 calls were served, the limit is {limit}", *served)
-    after = _settled(judge, "RATE-6", caller, before, metric, len(served))
+    judge.check(
+        "RATE-6", len(served) <= limit, f"{len(served)} of 6 calls were served, the limit is {limit}", *served
+    )
+    after = _settled(judge, "RATE-6", caller, metric, before.used[metric] + len(served))
     counted = moved(before, after).get(metric, 0)
-    judge.check("RATE-6", counted == len(served), f"{len(served)} calls were served, {counted} counted", after.exchange)
+    judge.check(
+        "RATE-6",
+        counted == len(served),
+        f"{len(served)} calls were served, {counted} counted",
+        after.exchange,
+    )

@@ -28,24 +28,31 @@ def user(content: Any) -> Messages:
 SIMPLE = [user("hi"), user("Say hello.")]
 
 _REASONING = (
-    "Analyze in depth, step by step, how the trade winds, the monsoon and ocean currents shaped medieval commerce. "
-    "Compare at least three explanations, weigh the evidence for each, derive which of them is most consistent with "
-    "the sources, prove your conclusion, discuss counterarguments, and evaluate the consequences for economic theory. "
+    "Analyze in depth, step by step, how the trade winds, the monsoon and ocean currents shaped medieval "
+    "commerce. Compare at least three explanations, weigh the evidence for each, derive which is most "
+    "consistent with the sources, prove your conclusion, discuss counterarguments, and evaluate the "
+    "consequences for economic theory. "
 )
 COMPLEX = [
     user(_REASONING),
     user(_REASONING * 8),
     user(
-        "Prove that there are infinitely many primes, then explain the reasoning in detail and derive an asymptotic "
-        "estimate; finally design a plan to teach it, with trade-offs, milestones and an evaluation strategy."
+        "Prove that there are infinitely many primes, then explain the reasoning in detail and derive an "
+        "asymptotic estimate; finally design a plan to teach it, with trade-offs, milestones and an "
+        "evaluation strategy."
     ),
-    user("The history of navigation is long and winding. " * 250 + "Summarize and critically evaluate all of this."),
+    user(
+        "The history of navigation is long and winding. " * 250
+        + "Summarize and critically evaluate all of this."
+    ),
 ]
 CODE = [
     user("```python\ndef add(a, b):\n    return a + b\n```\nWhat does this do?"),
     user("Write a Python function that reverses a string."),
     user("Fix this bug:\n```js\nfunction f(x) { return x.map(y => y * 2) }\n```"),
-    user("import os\n\nclass Reader:\n    def read(self, path):\n        return open(path).read()\n\nRefactor this code."),
+    user(
+        "import os\n\nclass Reader:\n    def read(self):\n        return os.getcwd()\n\nRefactor this code."
+    ),
 ]
 IMAGE = [
     user([{"type": "text", "text": "hi"}, {"type": "image_url", "image_url": {"url": picture_data_uri()}}]),
@@ -61,13 +68,15 @@ _NAME_FIELDS = ("model_name", "display_model", "display_name", "model", "name")
 
 
 def model_name(document: Any) -> str | None:
-    """The model that an analysis names: a string, a list of one, or an object with it; None if there is none."""
+    """The model that an analysis names: a string, a list of one, or an object with it; else None."""
     if isinstance(document, str):
         return document.strip() or None
     if isinstance(document, list):
         return next((name for item in document if (name := model_name(item))), None)
     if isinstance(document, dict):
-        candidates = [document[field] for field in _NAME_FIELDS if field in document] or list(document.values())
+        candidates = [document[field] for field in _NAME_FIELDS if field in document] or list(
+            document.values()
+        )
         return next((name for item in candidates if (name := model_name(item))), None)
     return None
 
@@ -88,7 +97,9 @@ def _loose(judge: Judge, requirement: str, exchange: Exchange) -> Any:
 
 
 @judges("ANA-1", requests=4)
-@pytest.mark.parametrize("messages", [SIMPLE[1], COMPLEX[0], CODE[0], IMAGE[1]], ids=["simple", "complex", "code", "image"])
+@pytest.mark.parametrize(
+    "messages", [SIMPLE[1], COMPLEX[0], CODE[0], IMAGE[1]], ids=["simple", "complex", "code", "image"]
+)
 def test_an_analysis_names_a_model(judge: Judge, messages: Messages) -> None:
     _, exchange = _analysis(judge, "ANA-1", messages)
     judge.witness("ANA-1", exchange)
@@ -96,8 +107,15 @@ def test_an_analysis_names_a_model(judge: Judge, messages: Messages) -> None:
 
 @judges("ANA-2", requests=12)
 def test_an_analysis_without_an_array_of_messages_is_400(judge: Judge) -> None:
-    for body in ({}, {"prompt": None}, {"prompt": "hello"}, {"prompt": 5}, {"prompt": {"role": "user", "content": "hi"}},
-                 {"prompt": [1]}, {"prompt": ["hello"]}):
+    for body in (
+        {},
+        {"prompt": None},
+        {"prompt": "hello"},
+        {"prompt": 5},
+        {"prompt": {"role": "user", "content": "hi"}},
+        {"prompt": [1]},
+        {"prompt": ["hello"]},
+    ):
         exchange = judge.post(ANALYZE, body, lane="free")
         judge.refused("ANA-2", exchange, 400, f"{json.dumps(body)}")
 

@@ -23,8 +23,12 @@ def test_the_root_redirects_for_good(judge: Judge) -> None:
         raise judge.undecided("STAT-1", f"{exchange.title}: the host was not able to answer", exchange)
     judge.check("STAT-1", exchange.status in {301, 308}, f"{exchange.title}: expected 301 or 308", exchange)
     location = urlsplit(exchange.header("location") or "")
-    elsewhere = location.scheme in {"http", "https"} and location.netloc != urlsplit(judge.target.base_url).netloc
-    judge.check("STAT-1", elsewhere, f"Location is {exchange.header('location')!r}, not another site", exchange)
+    elsewhere = (
+        location.scheme in {"http", "https"} and location.netloc != urlsplit(judge.target.base_url).netloc
+    )
+    judge.check(
+        "STAT-1", elsewhere, f"Location is {exchange.header('location')!r}, not another site", exchange
+    )
 
 
 @judges("STAT-2", requests=1)
@@ -35,7 +39,11 @@ def test_models_have_names(judge: Judge) -> None:
         raise judge.violation("STAT-2", f"{exchange.title}: expected a list of models", exchange)
     judge.check("STAT-2", bool(models), "no model is listed", exchange)
     for model in models:
-        names = [model.get(field) for field in ("name", "id", "model", "title")] if isinstance(model, dict) else []
+        names = (
+            [model.get(field) for field in ("name", "id", "model", "title")]
+            if isinstance(model, dict)
+            else []
+        )
         named = any(isinstance(name, str) and name.strip() for name in names)
         judge.check("STAT-2", named, f"a model has no name: {str(model)[:80]}", exchange)
 
@@ -64,7 +72,9 @@ def test_the_status_has_its_fields(judge: Judge) -> None:
 @pytest.mark.parametrize("capability", CAPABILITIES)
 @judges("STAT-4", requests=1)
 def test_a_capability_check_tells_a_content_type(judge: Judge, capability: str) -> None:
-    exchange = judge.once(f"check {capability}", lambda: judge.client.send("HEAD", f"/status/{capability}", judge.caller()))
+    exchange = judge.once(
+        f"check {capability}", lambda: judge.client.send("HEAD", f"/status/{capability}", judge.caller())
+    )
     judge.served("STAT-4", exchange)
     judge.check("STAT-4", "/" in exchange.media_type, f"{exchange.title}: no content type", exchange)
 
@@ -81,12 +91,16 @@ _FOREIGN = {
 @pytest.mark.parametrize("capability", CAPABILITIES)
 @judges("STAT-5", requests=1)
 def test_a_capability_check_does_not_name_another_medium(judge: Judge, capability: str) -> None:
-    exchange = judge.once(f"check {capability}", lambda: judge.client.send("HEAD", f"/status/{capability}", judge.caller()))
+    exchange = judge.once(
+        f"check {capability}", lambda: judge.client.send("HEAD", f"/status/{capability}", judge.caller())
+    )
     judge.served("STAT-5", exchange)
     if not exchange.media_type:
         raise judge.undecided("STAT-5", f"{exchange.title}: no content type (see STAT-4)", exchange)
     foreign = exchange.media_type.startswith(_FOREIGN[capability])
-    judge.check("STAT-5", not foreign, f"{exchange.title}: the content type is {exchange.media_type}", exchange)
+    judge.check(
+        "STAT-5", not foreign, f"{exchange.title}: the content type is {exchange.media_type}", exchange
+    )
 
 
 @judges("OBS-7", requests=2)

@@ -15,15 +15,21 @@ ONE_CHAT = {"cloudChatDaily": 1}
 def _stream(judge: Judge, requirement: str, exchange: Exchange) -> Transcript:
     """The transcript of a served stream. Raises Undecided when it is not one or the host failed in it."""
     if exchange.truncated:
-        raise judge.undecided(requirement, "the stream did not end within the bound the judge reads to", exchange)
+        raise judge.undecided(
+            requirement, "the stream did not end within the bound the judge reads to", exchange
+        )
     if exchange.problem and exchange.served:
         raise judge.undecided(requirement, f"the stream broke off: {exchange.problem}", exchange)
     judge.served(requirement, exchange)
     if requirement != "CHAT-4" and exchange.media_type == "application/json":
-        raise judge.undecided(requirement, "the answer is plain JSON instead of a stream (see CHAT-4)", exchange)
+        raise judge.undecided(
+            requirement, "the answer is plain JSON instead of a stream (see CHAT-4)", exchange
+        )
     transcript = transcribe(exchange.body)
     if transcript.upstream_error:
-        raise judge.undecided(requirement, f"the host failed in mid-stream: {transcript.upstream_error}", exchange)
+        raise judge.undecided(
+            requirement, f"the host failed in mid-stream: {transcript.upstream_error}", exchange
+        )
     return transcript
 
 
@@ -81,4 +87,6 @@ def test_events_arrive_as_they_are_made(judge: Judge) -> None:
     exchange = judge.post(CHAT, say("Count from one to forty, in words.", stream=True))
     _stream(judge, "ASM-14", exchange)
     whole = exchange.header("content-length") is not None
-    judge.check("ASM-14", not whole, "the stream has a Content-Length: it was made before it was sent", exchange)
+    judge.check(
+        "ASM-14", not whole, "the stream has a Content-Length: it was made before it was sent", exchange
+    )

@@ -101,11 +101,15 @@ class Observation:
         read or a window ended meanwhile."""
         judge.served(requirement, self.call)
         try:
-            before, after = (parse_usage(judge.served(requirement, look)) for look in (self.before, self.after))
+            before, after = (
+                parse_usage(judge.served(requirement, look)) for look in (self.before, self.after)
+            )
         except Unreadable as problem:
             raise judge.undecided(requirement, str(problem), self.after) from None
         if rolled_over(before, after):
-            raise judge.undecided(requirement, "a window of the counters ended during the measurement", self.after)
+            raise judge.undecided(
+                requirement, "a window of the counters ended during the measurement", self.after
+            )
         return moved(before, after)
 
 

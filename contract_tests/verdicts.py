@@ -57,7 +57,9 @@ class Ruling:
     @property
     def evidence(self) -> list[Mapping[str, Any]]:
         """The exchanges that decided: those of the findings that share the verdict."""
-        return [item for finding in self.findings if finding.verdict == self.verdict for item in finding.evidence]
+        return [
+            item for finding in self.findings if finding.verdict == self.verdict for item in finding.evidence
+        ]
 
 
 def rule(requirement: Requirement, findings: Iterable[Finding]) -> Ruling:
@@ -75,7 +77,11 @@ def exit_code(rulings: Iterable[Ruling], *, strict: bool, aborted: str | None = 
     judged = [r for r in rulings if strict or r.requirement.level == "documented"]
     if any(ruling.verdict == "fail" for ruling in judged):
         return EXIT_BROKEN
-    if aborted or any(r.verdict == "inconclusive" for r in judged) or not any(r.verdict == "pass" for r in judged):
+    if (
+        aborted
+        or any(r.verdict == "inconclusive" for r in judged)
+        or not any(r.verdict == "pass" for r in judged)
+    ):
         return EXIT_INCONCLUSIVE
     return EXIT_KEPT
 

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from contract_tests.bill import total
 from contract_tests.budget import Budget
 from contract_tests.verdicts import Ruling, exit_code, headline
 
@@ -30,7 +31,7 @@ class Outcome:
         aborted = facts.get("aborted")
         bill = Budget(books / "budget.json", {}).bill()
         now = time.time()
-        observed = facts.get("observed")
+        observed = total([units for name, units in facts.items() if name.startswith("observed ")])
         run = {
             "target": facts["target"],
             "verdict": headline(rulings, strict=strict, aborted=aborted),
@@ -48,7 +49,7 @@ class Outcome:
                 "booked": bill["booked"],
                 "served": bill["served"],
                 "observed": observed,
-                "unexplained": _unexplained(bill["served"], observed),
+                "unexplained": _unexplained(bill["served privately"], observed),
             },
             "versions": {
                 "lightning-contract": version("lightning-contract"),
@@ -91,11 +92,14 @@ class Outcome:
                 if ruling.verdict == verdict and (self.strict or ruling.requirement.level == "documented"):
                     lines.append(f"{title:12} {ruling.requirement.id:8} {ruling.requirement.statement}")
                     lines.append(f"{'':21} {ruling.reason}")
-        for ruling in self.rulings:
-            if ruling.verdict == "fail" and not self.strict and ruling.requirement.level != "documented":
-                lines.append(f"{'advice':12} {ruling.requirement.id:8} {ruling.reason}")
+        lines += [
+            f"{'advice':12} {ruling.requirement.id:8} {ruling.reason}"
+            for ruling in self.rulings
+            if ruling.verdict == "fail" and not self.strict and ruling.requirement.level != "documented"
+        ]
         units = self.run["units"]
-        bill = ", ".join(f"{name} {_amounts(units[name])}" for name in ("planned", "booked", "observed", "unexplained"))
+        columns = ("planned", "booked", "observed", "unexplained")
+        bill = ", ".join(f"{name} {_amounts(units[name])}" for name in columns)
         lines.append(f"bill: {bill}; {self.run['requests']['sent']} requests in {self.run['seconds']:g} s")
         return lines
 
@@ -107,11 +111,10 @@ def _amounts(units: Mapping[str, int] | None) -> str:
 
 
 def _unexplained(served: Mapping[str, int], observed: Mapping[str, int] | None) -> dict[str, int] | None:
-    """Units that the host counted beyond what it served to us."""
+    """Units that the host counted for our own callers beyond what it served them."""
     if observed is None:
         return None
-    metrics = {*served, *observed}
-    return {metric: observed.get(metric, 0) - served.get(metric, 0) for metric in sorted(metrics)}
+    return {metric: counted - served.get(metric, 0) for metric, counted in sorted(observed.items())}
 
 
 def _timestamp(seconds: float) -> str:

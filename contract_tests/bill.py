@@ -1,0 +1,34 @@
+"""The host's side of the bill: what it says that our own callers have used."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from contract_tests.client import Client, HostGone
+from contract_tests.usage import Unreadable, parse_usage
+
+
+def observed_units(client: Client) -> dict[str, int] | None:
+    """Units used, by metric, of all callers that only we can spend as; None when the host does not tell.
+
+    Shared accounts are left out: others may spend there, and what they spend is not ours to explain.
+    """
+    counted: Counter[str] = Counter()
+    try:
+        for caller in list(client.spenders.values()):
+            counted.update(parse_usage(client.send("GET", "/usage", caller)).used)
+    except (Unreadable, HostGone):
+        return None
+    return dict(counted)
+
+
+def total(parts: Sequence[Mapping[str, int] | None]) -> dict[str, int] | None:
+    """The sum over the workers of a run; None when none of them could see anything."""
+    seen = [part for part in parts if part is not None]
+    if not seen:
+        return None
+    units: Counter[str] = Counter()
+    for part in seen:
+        units.update(part)
+    return dict(units)

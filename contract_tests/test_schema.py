@@ -1,0 +1,133 @@
+"""Everything at once: generated requests for the whole spec, by schemathesis.
+
+A valid request of any shape must be answered in the documented shape; no generated nonsense may break the
+server. Whether a lenient host serves a value that the spec does not list is not judged here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from schemathesis import GenerationMode
+from schemathesis.checks import CHECKS, load_all_checks
+from schemathesis.core.failures import Failure, FailureGroup
+
+from contract_tests import callers
+from contract_tests.client import Lane
+from contract_tests.exchange import Exchange
+from contract_tests.judge import Judge
+from contract_tests.marks import judges
+from contract_tests.observations import METRIC_OF
+from contract_tests.requests import CALLS
+from contract_tests.schemathesis_transport import ClientAdapter, session
+from contract_tests.strategies import sample
+from contract_tests.target import Spend
+from spec.loader import Operation, load_spec
+
+load_all_checks()
+SHAPE = CHECKS.get_one("response_schema_conformance")
+SCHEMA = schemathesis.openapi.from_dict(
+    load_spec().document,
+    # Streams are cut at twenty events by default, before the end that the schema asks for.
+    config=schemathesis.Config.from_dict({"max-stream-events": 5000, "generation": {"database": "none"}}),
+)
+# The requirement behind the shape of each operation's answer.
+SHAPES = {
+    "getUsage": "USE-3",
+    "getTierConfig": "TIER-2",
+    "listTiers": "TIERS-1",
+    "listModels": "STAT-2",
+    "getStatus": "STAT-3",
+    "analyzePrompt": "ANA-1",
+}
+CASES = 3
+
+
+def _cases(operation: Operation, mode: GenerationMode, count: int, salt: int) -> list[Any]:
+    endpoint = SCHEMA[operation.path][operation.method]
+    return sample(endpoint.as_strategy(generation_mode=mode), count, salt)
+
+
+def _send(judge: Judge, case: Any, lane: Lane) -> tuple[Exchange, requests.Response | None]:
+    adapter = ClientAdapter(judge.client, callers.anonymous(), lane)
+    response = None
+    try:
+        case.call(base_url=judge.target.base_url, session=session(adapter), allow_redirects=False)
+        response = adapter.response
+    except requests.RequestException:
+        pass  # No answer, or a request that cannot be sent as HTTP; the exchange tells which.
+    assert adapter.exchange is not None, "schemathesis sent nothing"
+    return adapter.exchange, response
+
+
+def _has_its_shape(judge: Judge, requirement: str, operation: str, count: int) -> None:
+    for case in _cases(judge.spec.operations[operation], GenerationMode.POSITIVE, count, len(operation)):
+        exchange, response = _send(judge, case, "paid")
+        judge.answered(requirement, exchange)
+        if response is None or not exchange.served:
+            continue  # Odd but valid requests may be refused; what is served must have its shape.
+        try:
+            case.validate_response(response, checks=[SHAPE])
+        except (Failure, FailureGroup) as failure:
+            problem = _words(failure)
+            raise judge.violation(requirement, f"{exchange.title}: {problem}", exchange) from None
+        judge.witness(requirement, exchange)
+
+
+def _words(failure: Failure | FailureGroup) -> str:
+    first = failure.exceptions[0] if isinstance(failure, FailureGroup) else failure
+    return " ".join(str(first).split())[:300]
+
+
+@pytest.mark.parametrize(
+    ("requirement", "operation"),
+    [
+        pytest.param(requirement, operation, id=operation, marks=judges(requirement, requests=CASES))
+        for operation, requirement in SHAPES.items()
+    ],
+)
+def test_generated_requests_are_answered_in_shape(judge: Judge, requirement: str, operation: str) -> None:
+    _has_its_shape(judge, requirement, operation, CASES)
+
+
+@judges("CHAT-2", units={"cloudChatDaily": CASES}, requests=CASES)
+def test_generated_chats_are_answered_in_shape(judge: Judge) -> None:
+    _has_its_shape(judge, "CHAT-2", "createChatCompletion", CASES)
+
+
+def _survives(judge: Judge, operation: str, lane: Lane) -> None:
+    for case in _cases(judge.spec.operations[operation], GenerationMode.NEGATIVE, 8, 7):
+        exchange, _ = _send(judge, case, lane)
+        judge.answered("FAIL-1", exchange)
+        broken = exchange.status == 500 and not _always_fails(judge, operation)
+        judge.check("FAIL-1", not broken, f"{exchange.title}: an invalid request broke the server", exchange)
+
+
+def _always_fails(judge: Judge, operation: str) -> bool:
+    """Whether the host answers 500 to the simplest refusal as well: then it is ill, and shows nothing."""
+    call = CALLS[operation]
+    plain = judge.once(f"ill {operation}", lambda: judge.post(call.path, {"nothing": "asked"}, lane="free"))
+    return plain.status == 500
+
+
+@judges("FAIL-1", requests=9)
+def test_generated_nonsense_does_not_break_prompt_analysis(judge: Judge) -> None:
+    _survives(judge, "analyzePrompt", "paid")
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        # A lenient host may serve some of it, so the units are booked.
+        pytest.param(
+            name, marks=judges("FAIL-1", units={METRIC_OF[name]: 8}, requests=9, spend=Spend.EXHAUST)
+        )
+        for name, call in CALLS.items()
+        if name in METRIC_OF and call.method == "POST"
+    ],
+)
+def test_generated_nonsense_does_not_break_generation(judge: Judge, operation: str) -> None:
+    _survives(judge, operation, "paid")
