@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import jwt
 
@@ -25,6 +25,7 @@ AUDIENCE = "authenticated"
 _SECRET_BYTES = 24
 _VISIBLE = 16
 _ASYMMETRIC = ("ES256", "RS256")
+_YEAR_10000 = 253_402_300_800
 
 RandomBytes = Callable[[str, int], bytes]
 """Bytes for a purpose: random, or the same for the same purpose when a seed was given."""
@@ -182,8 +183,8 @@ class TokenAuthority:
 
 def _claims(payload: Mapping[str, Any], now: float) -> Claims:
     subject, expires_at = payload["sub"], payload["exp"]
-    if not isinstance(subject, str) or not subject:
-        raise InvalidTokenError("its sub claim is empty")
+    if not isinstance(subject, str) or not subject or not _is_text(subject):
+        raise InvalidTokenError("its sub claim names nobody")
     if not _is_time(expires_at):
         raise InvalidTokenError("its exp claim is not a time")
     if expires_at <= now:
@@ -194,14 +195,24 @@ def _claims(payload: Mapping[str, Any], now: float) -> Claims:
     email, issued_at = payload.get("email"), payload.get("iat")
     return Claims(
         subject=subject,
-        email=email if isinstance(email, str) else "",
+        email=email if isinstance(email, str) and _is_text(email) else "",
         expires_at=float(expires_at),
         issued_at=float(issued_at) if _is_time(issued_at) else None,
     )
 
 
-def _is_time(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e12
+def _is_time(value: object) -> TypeGuard[int | float]:
+    """A moment that the calendar has."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _YEAR_10000
+
+
+def _is_text(value: str) -> bool:
+    """Whole characters only: JSON can say half of one, and no reply could repeat it."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def load_jwks(path: Path) -> dict[str, jwt.PyJWK]:

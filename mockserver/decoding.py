@@ -18,7 +18,7 @@ MAX_DEPTH = 128
 """Deeper than any honest request, and shallow enough for every recursive reader behind us."""
 
 _LONGEST_INTEGER = 18
-_HUGE_INTEGER = 10**_LONGEST_INTEGER
+_HUGE_INTEGER: int = 10**_LONGEST_INTEGER
 _HUGE_NUMBER = 1.7976931348623157e308
 _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 

@@ -327,3 +327,31 @@ def test_the_memory_for_verified_tokens_is_bounded(mock, monkeypatch):
     for number in range(12):
         resolver._bearer(state.tokens.mint(f"user-{number}", "", now, now + 60))
     assert len(resolver._verified) <= 5
+
+
+@pytest.mark.parametrize(
+    ("claims", "status"),
+    [
+        ({"email": "\ud800half"}, 200), ({"email": 5}, 200), ({"email": None}, 200),
+        ({"iat": 9e11}, 200), ({"iat": "yesterday"}, 200), ({"iat": -1}, 200), ({"iat": 1e300}, 200),
+        ({"sub": "\ud800half"}, 401), ({"sub": ""}, 401), ({"sub": 5}, 401), ({"sub": None}, 401),
+        ({"exp": "9999999999"}, 401), ({"exp": 10**400}, 401), ({"exp": None}, 401), ({"exp": True}, 401),
+        ({"exp": float("nan")}, 401), ({"exp": float("inf")}, 401), ({"exp": -1}, 401),
+        ({"aud": ["authenticated", "other"]}, 200), ({"aud": []}, 401), ({"aud": 5}, 401),
+        ({"nbf": "soon"}, 401),
+    ],
+)  # fmt: skip
+def test_odd_claims_of_a_signed_token_are_read_or_refused(mock, make_client, claims, status):
+    payload = {
+        "sub": str(uuid.uuid4()),
+        "aud": "authenticated",
+        "exp": int(mock.state.clock.now()) + 60,
+    } | claims
+    header, body = encoded({"alg": "HS256"}), encoded(payload)
+    signature = hmac.new(
+        mock.state.tokens._secret.encode(), f"{header}.{body}".encode(), hashlib.sha256
+    ).digest()
+    token = f"{header}.{body}." + base64.urlsafe_b64encode(signature).rstrip(b"=").decode()
+    client = make_client(Authorization=f"Bearer {token}")
+    assert client.get("/subscription").status_code == status
+    assert client.get("/usage").status_code == status
