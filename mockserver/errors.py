@@ -43,49 +43,49 @@ class ApiError(Exception):
         }
 
 
-class InvalidRequest(ApiError):  # noqa: N818
+class InvalidRequest(ApiError):
     """400: the request cannot be understood or breaks the schema."""
 
     kind = "invalid_request"
     type = "invalid_request_error"
 
 
-class Unauthorized(ApiError):  # noqa: N818
+class Unauthorized(ApiError):
     """401: the bearer credential is invalid, expired or revoked, or one is required."""
 
     kind = "unauthorized"
     type = "authentication_error"
 
 
-class NotFound(ApiError):  # noqa: N818
+class NotFound(ApiError):
     """404: no such route or asset."""
 
     kind = "not_found"
     type = "invalid_request_error"
 
 
-class MethodNotAllowed(ApiError):  # noqa: N818
+class MethodNotAllowed(ApiError):
     """405: the path exists, but not with this method."""
 
     kind = "method_not_allowed"
     type = "invalid_request_error"
 
 
-class TooLarge(ApiError):  # noqa: N818
+class TooLarge(ApiError):
     """413: the body or the text of the prompt exceeds the size limit."""
 
     kind = "too_large"
     type = "invalid_request_error"
 
 
-class QuotaExhausted(ApiError):  # noqa: N818
+class QuotaExhausted(ApiError):
     """429: the plan's limit for this metric and window is used up."""
 
     kind = "quota_exhausted"
     type = "rate_limit_error"
 
 
-class UpstreamFailure(ApiError):  # noqa: N818
+class UpstreamFailure(ApiError):
     """500: the upstream provider or the server's configuration failed. The unit is given back."""
 
     kind = "upstream_failure"
