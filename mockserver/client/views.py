@@ -1,0 +1,108 @@
+"""What the mock tells about itself, as values.
+
+Law: a value has the names of the control API. Fields that a newer mock adds are left out, so an older
+client keeps working.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any, Self
+
+
+class View:
+    """Made from a JSON object of the control API."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Self:
+        """Takes the fields that this view knows."""
+        known = {field.name for field in fields(cls)}  # type: ignore[arg-type] # each view is a dataclass
+        return cls(**{name: value for name, value in document.items() if name in known})
+
+
+@dataclass(frozen=True, slots=True)
+class Clock(View):
+    """Where the mock's clock stands: ISO 8601 in UTC and seconds since 1970."""
+
+    now: str
+    epoch: float
+    frozen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Metric(View):
+    """One caller's use of one metric. `limit` and `remaining` are None when the plan does not limit it."""
+
+    limit: int | None
+    used: int
+    remaining: int | None
+    window: str
+    period: str
+    resets_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Key(View):
+    """An API key. Its `secret` is known only where the key was made."""
+
+    id: str
+    label: str
+    prefix: str
+    created_at: str
+    expires_at: str | None = None
+    last_used_at: str | None = None
+    revoked_at: str | None = None
+    secret: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault(View):
+    """A failure on order. `times` is for how many calls, `left` for how many more (None: for all);
+    `fired` is how often it happened."""
+
+    id: str
+    kind: str
+    match: Mapping[str, Any]
+    times: int | None
+    left: int | None
+    fired: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange(View):
+    """One call to the mock and why it was answered as it was.
+
+    `explanation` is a sentence. `refused_by` names the rule that said no: identity, validation, size,
+    quota, upstream or routing. `units` has `before` and `after` when the call was metered.
+    """
+
+    id: int
+    at: str
+    method: str
+    path: str
+    operation: str | None
+    status: int
+    milliseconds: float
+    caller: Mapping[str, Any]
+    plan_key: str | None
+    metric: str | None
+    units: Mapping[str, int] | None
+    refused_by: str | None
+    fault: Mapping[str, Any] | None
+    explanation: str
+    request: Mapping[str, Any]
+    response: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path} -> {self.status}: {self.explanation}"
+
+
+def moment(value: datetime | str) -> str:
+    """A moment as the control API reads it. A datetime without a zone counts as UTC."""
+    if isinstance(value, str):
+        return value
+    return (value if value.tzinfo else value.replace(tzinfo=UTC)).isoformat()
