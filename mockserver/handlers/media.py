@@ -31,7 +31,7 @@ async def create_image(call: Call, state: State) -> Body:
         inputs=tuple(image.thumbnail for image in _inputs(call)),
         seed=_seed(state),
     )
-    return await _rendered(picture, call, state)
+    return await _rendered(picture, call, state, _inputs(call))
 
 
 async def create_video(call: Call, state: State) -> Body:
@@ -66,20 +66,21 @@ async def _video(provider: str, call: Call, state: State) -> Body:
         inputs=tuple(image.thumbnail for image in _inputs(call)),
         seed=_seed(state),
     )
-    return await _rendered(film, call, state)
+    return await _rendered(film, call, state, _inputs(call))
 
 
 async def _sound(kind: Literal["sfx", "tts"], call: Call, state: State) -> Body:
     sound = Sound(call.arguments["prompt"], kind, _seed(state))
-    return await _rendered(sound, call, state)
+    # A sound takes no images: what stands in `image_urls` there is an unknown field, of any type.
+    return await _rendered(sound, call, state, [])
 
 
-async def _rendered(job: Job, call: Call, state: State) -> Body:
+async def _rendered(job: Job, call: Call, state: State, inputs: list[ImageInput]) -> Body:
     content = await state.renderer.render(job)
     media_type = call.operation.media_type or "application/octet-stream"
     links = [
         f'</asset-cdn/assets/{state.assets.put(image.png).id}>; rel="related"; type="image/png"'
-        for image in _inputs(call)
+        for image in inputs
         if image.png is not None
     ]
     if not links:

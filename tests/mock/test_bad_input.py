@@ -135,6 +135,10 @@ def test_unknown_fields_and_doubled_keys_do_no_harm(caller):
     assert caller.post_raw(CHAT_PATH, body).status_code == 200
 
 
+def test_a_field_of_another_route_is_an_unknown_field(caller):
+    assert caller.post("/gen/sfx", {"prompt": "x", "image_urls": True, "duration": "y"}).status_code == 200
+
+
 def test_nesting_up_to_the_bound_is_read_and_brackets_in_text_are_not_nesting(caller):
     deep = "[" * (MAX_DEPTH - 1) + "]" * (MAX_DEPTH - 1)
     assert caller.post_raw(CHAT_PATH, f'{{"messages": [{USER}], "x": {deep}}}').status_code == 200
