@@ -1,0 +1,96 @@
+// The control API as functions.
+//
+// Law: every request goes to the origin that served the page. A refusal becomes an error whose message is
+// the API's own sentence.
+
+const BASE = new URL(".", import.meta.url);
+const STORED_TOKEN = "lightning-control-token";
+
+export class Refusal extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+let token = takeToken();
+
+// A token in the address bar ends up in screenshots and histories: it moves to the tab's own storage.
+function takeToken() {
+  const here = new URL(location.href);
+  const given = here.searchParams.get("token");
+  if (given === null) return sessionStorage.getItem(STORED_TOKEN);
+  sessionStorage.setItem(STORED_TOKEN, given);
+  here.searchParams.delete("token");
+  history.replaceState(null, "", here);
+  return given;
+}
+
+export const hasToken = () => Boolean(token);
+
+export function setToken(given) {
+  token = given;
+  sessionStorage.setItem(STORED_TOKEN, given);
+}
+
+/** Calls the control API and gives the decoded reply. Throws Refusal. */
+export async function control(method, path, body) {
+  const headers = { Accept: "application/json" };
+  if (token) headers["X-Control-Token"] = token;
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  let response;
+  try {
+    response = await fetch(new URL(path, BASE), {
+      method,
+      headers,
+      cache: "no-store",
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch {
+    throw new Refusal(0, "The mock does not answer. Is it still running?");
+  }
+  const text = await response.text();
+  let reply = null;
+  try {
+    reply = text ? JSON.parse(text) : null;
+  } catch {
+    throw new Refusal(response.status, `The mock answered ${response.status} with something unreadable.`);
+  }
+  if (!response.ok) throw new Refusal(response.status, reply?.detail ?? `The mock answered ${response.status}.`);
+  return reply;
+}
+
+const part = encodeURIComponent;
+
+export const getState = () => control("GET", "state");
+export const getSpec = () => control("GET", "openapi.json");
+export const getJournal = (query = {}) => control("GET", `journal?${new URLSearchParams(query)}`);
+export const clearJournal = () => control("DELETE", "journal");
+export const moveClock = (move) => control("POST", "clock", move);
+export const createUser = (user) => control("POST", "users", user);
+export const changeUser = (id, change) => control("PATCH", `users/${part(id)}`, change);
+export const deleteUser = (id) => control("DELETE", `users/${part(id)}`);
+export const mintToken = (id, wish) => control("POST", `users/${part(id)}/tokens`, wish);
+export const createKey = (id, wish) => control("POST", `users/${part(id)}/keys`, wish);
+export const revokeKey = (id, key) => control("DELETE", `users/${part(id)}/keys/${part(key)}`);
+export const exhaust = (identity, metric) => control("POST", `identities/${part(identity)}/exhaust`, { metric });
+export const setUsed = (identity, metric, used) =>
+  control("PUT", `identities/${part(identity)}/usage/${part(metric)}`, { used });
+export const setLimits = (plan, limits) => control("PUT", `plans/${part(plan)}/limits`, limits);
+export const addFault = (fault) => control("POST", "faults", fault);
+export const removeFault = (id) => control("DELETE", `faults/${part(id)}`);
+export const startScenario = (name, user) => control("POST", `scenarios/${part(name)}`, user ? { user } : {});
+export const endScenarios = () => control("DELETE", "scenarios");
+export const reset = (user) => control("POST", "reset", user ? { user } : {});
+export const snapshot = () => control("GET", "snapshot");
+export const restore = (document) => control("POST", "restore", document);
+
+/** The stream of events; the browser reopens it by itself. */
+export function openEvents() {
+  const url = new URL("events", BASE);
+  if (token) url.searchParams.set("token", token);
+  return new EventSource(url);
+}
+
+/** Where the mocked API itself begins, without a slash at the end. */
+export const apiRoot = () => location.origin;

@@ -1,0 +1,305 @@
+// Who calls the mock: the list of callers, and one of them in detail with its four counters.
+
+import * as api from "./api.js";
+import { showCredentials } from "./credentials.js";
+import { h, render } from "./dom.js";
+import { act, confirmed, copyButton, field, fieldsOf, options } from "./notices.js";
+import { labelOf, now, planName, refresh, select, selectedIdentity, store, userOf } from "./store.js";
+import { callAs } from "./tryit.js";
+import { metricName, moment, plural, relative } from "./words.js";
+
+const NEARLY_FULL = 0.8;
+const FILTER_FROM = 8;
+
+let filter = "";
+let welcome = null;
+
+export function showIdentities() {
+  const view = selectedIdentity();
+  render(document.getElementById("callers-body"), newUser(), welcome && credentialsOnce(), list(view));
+  render(document.getElementById("caller-detail"), view ? detail(view) : nobodyYet());
+}
+
+function nobodyYet() {
+  return h("p", { class: "empty" }, "Nobody has called yet. Create a user, or call without credentials.");
+}
+
+function newUser() {
+  return h(
+    "details",
+    { key: "new", class: "folded", id: "new-user" },
+    h("summary", null, "New user"),
+    h(
+      "form",
+      { class: "row tight bottom", onsubmit: create },
+      field("Plan", h("select", { name: "plan" }, options(plans(), "free"))),
+      field("E-mail (optional)", h("input", { type: "email", name: "email", autocomplete: "off" }), "grow"),
+      h("button", { class: "primary" }, "Create user"),
+    ),
+  );
+}
+
+const plans = () => store.state.plans.map((plan) => [plan.key, plan.name]);
+
+async function create(event) {
+  event.preventDefault();
+  const form = event.currentTarget;
+  const { plan, email } = fieldsOf(form);
+  if (await createUser(email ? { plan, email } : { plan })) {
+    form.reset();
+    document.getElementById("new-user").open = false;
+  }
+}
+
+/** Creates a user, shows the credentials once and selects the user. */
+export async function createUser(wish) {
+  const user = await act(
+    (made) => `Created ${made.email} on the plan ${planName(made.plan_key)}.`,
+    () => api.createUser(wish),
+  );
+  if (!user) return null;
+  welcome = user;
+  select(`user:${user.id}`);
+  callAs({ kind: "user", user: user.id });
+  return user;
+}
+
+function credentialsOnce() {
+  const { email, jwt, api_key: key } = welcome;
+  const forget = () => {
+    welcome = null;
+    showIdentities();
+  };
+  return h(
+    "div",
+    { key: "welcome", class: "once" },
+    h("h4", null, `Credentials of ${email}`),
+    h("p", null, "Copy them now: the secret of the API key is shown this one time."),
+    h("div", { class: "secret" }, h("span", null, "API key"), h("code", null, key.secret), copyButton(key.secret, "the API key")),
+    h("div", { class: "secret" }, h("span", null, "Access token"), h("code", null, jwt), copyButton(jwt, "the access token")),
+    h("button", { type: "button", onclick: forget }, "I have copied them"),
+  );
+}
+
+function list(chosen) {
+  const views = store.state.identities;
+  const wanted = filter.toLowerCase();
+  const shown = views.filter((view) => `${labelOf(view)} ${view.identity} ${view.plan_key}`.toLowerCase().includes(wanted));
+  return h(
+    "div",
+    { key: "list" },
+    views.length >= FILTER_FROM &&
+      field(
+        "Find a caller",
+        h("input", {
+          type: "search",
+          oninput: (event) => {
+            filter = event.currentTarget.value;
+            showIdentities();
+          },
+        }),
+      ),
+    h(
+      "ul",
+      { class: "callers", "aria-label": "Callers" },
+      shown.map((view) => h("li", { key: view.identity }, callerButton(view, view === chosen))),
+    ),
+    views.length > 0 && shown.length === 0 && h("p", { class: "empty" }, "No caller has that in its name."),
+  );
+}
+
+function callerButton(view, chosen) {
+  const full = Object.entries(view.usage).filter(([, metric]) => share(metric) >= 1);
+  return h(
+    "button",
+    {
+      type: "button",
+      class: "caller",
+      "aria-current": chosen ? "true" : null,
+      onclick: () => select(view.identity),
+    },
+    h("span", { class: "caller-name" }, labelOf(view)),
+    h("span", { class: "caller-plan" }, view.user ? planName(view.plan_key) : "Signed out"),
+    h("span", { class: "mini-bars", "aria-hidden": "true" }, Object.values(view.usage).map((metric) => bar(metric, "mini"))),
+    full.length > 0 &&
+      h("span", { class: "caller-full" }, `Full: ${full.map(([metric]) => metricName(metric)).join(", ")}`),
+  );
+}
+
+const share = ({ limit, used }) => (limit === null ? 0 : limit === 0 ? 1 : used / limit);
+
+function level(metric) {
+  if (metric.limit === null) return "unlimited";
+  if (share(metric) >= 1) return "full";
+  return share(metric) >= NEARLY_FULL ? "high" : "fine";
+}
+
+function bar(metric, extra) {
+  return h(
+    "span",
+    { class: `bar bar-${level(metric)} ${extra}` },
+    h("span", { class: "fill", vars: { "--share": String(Math.min(1, share(metric))) } }),
+  );
+}
+
+function detail(view) {
+  const user = userOf(view);
+  return [
+    h(
+      "div",
+      { key: `head ${view.identity}`, class: "caller-head" },
+      h("h3", null, labelOf(view)),
+      h(
+        "p",
+        { class: "row tight" },
+        h("code", { class: "muted break" }, view.identity),
+        copyButton(view.identity, "the identity", ""),
+      ),
+      h(
+        "div",
+        { class: "row tight bottom" },
+        user
+          ? planForm(user)
+          : h("p", { class: "muted" }, `Not signed in: counts on the plan ${planName(view.plan_key)}.`),
+        view.kind !== "address" && h("button", { type: "button", onclick: () => callAs(callerOf(view)) }, "Call as this"),
+      ),
+    ),
+    h(
+      "div",
+      { key: `counters ${view.identity}`, class: "counters" },
+      Object.entries(view.usage).map(([name, metric]) => counter(view, name, metric)),
+    ),
+    user && h("div", { key: `credentials ${user.id}`, class: "stack" }, showCredentials(user), userActions(user)),
+  ];
+}
+
+const callerOf = (view) =>
+  view.user ? { kind: "user", user: view.user } : { kind: "client", client: view.identity.replace(/^client:/, "") };
+
+function planForm(user) {
+  const change = (event) => {
+    event.preventDefault();
+    const { plan } = fieldsOf(event.currentTarget);
+    act(`${user.email} is on the plan ${planName(plan)} now; what was used stays used.`, () =>
+      api.changeUser(user.id, { plan }),
+    );
+  };
+  return h(
+    "form",
+    { class: "row tight bottom", onsubmit: change },
+    field("Plan", h("select", { name: "plan" }, options(plans(), user.plan_key))),
+    h("button", null, "Change plan"),
+  );
+}
+
+function counter(view, name, metric) {
+  const { limit, used, remaining, resets_at: end, window } = metric;
+  const state = level(metric);
+  const said = { full: "Full", high: "Nearly full", unlimited: "No limit", fine: "" }[state];
+  const label = metricName(name);
+  const amount = limit === null ? `${used.toLocaleString("en")} used` : `${used.toLocaleString("en")} of ${limit.toLocaleString("en")}`;
+  const run = (text, action) => act(text, () => action);
+  const of = `of ${labelOf(view)}`;
+  return h(
+    "article",
+    { key: name, class: "counter", "aria-label": `${label}, ${metric.period}` },
+    h(
+      "div",
+      { class: "counter-head" },
+      h("h4", null, label, h("span", { class: "muted" }, ` ${metric.period}`)),
+      said && h("span", { class: `pill pill-${{ full: "bad", high: "warn", unlimited: "plain" }[state]}` }, said),
+    ),
+    h(
+      "div",
+      limit === null
+        ? { class: "meter" }
+        : {
+            class: "meter",
+            role: "meter",
+            "aria-label": `${label} used`,
+            "aria-valuemin": 0,
+            "aria-valuemax": Math.max(limit, used),
+            "aria-valuenow": used,
+            "aria-valuetext": `${amount} used`,
+          },
+      bar(metric, ""),
+    ),
+    h(
+      "p",
+      { class: "counter-numbers" },
+      h("strong", null, amount),
+      h("span", { class: "muted" }, remaining === null ? "" : ` · ${remaining.toLocaleString("en")} left`),
+    ),
+    h(
+      "p",
+      { class: "muted small-text", title: `Window ${window}` },
+      `Starts again ${relative(end, now())}`,
+      h("br"),
+      moment(end),
+    ),
+    h(
+      "div",
+      { class: "row tight bottom" },
+      h(
+        "button",
+        {
+          type: "button",
+          class: "small",
+          disabled: limit === null || state === "full",
+          title: limit === null ? "There is no limit to reach" : null,
+          "aria-label": `Exhaust ${label}`,
+          onclick: () => run(`${label} ${of} is used up.`, api.exhaust(view.identity, name)),
+        },
+        "Exhaust",
+      ),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "small",
+          disabled: used === 0,
+          "aria-label": `Reset ${label}`,
+          onclick: () => run(`${label} ${of} starts from zero.`, api.setUsed(view.identity, name, 0)),
+        },
+        "Reset",
+      ),
+      h(
+        "form",
+        {
+          class: "row tight set-used",
+          onsubmit: (event) => {
+            event.preventDefault();
+            const form = event.currentTarget;
+            const wanted = Number(fieldsOf(form).used);
+            run(`${label} ${of}: ${plural(wanted, "unit")} used.`, api.setUsed(view.identity, name, wanted));
+            form.reset();
+          },
+        },
+        h("input", {
+          type: "number",
+          name: "used",
+          min: "0",
+          step: "1",
+          required: true,
+          placeholder: "Used",
+          "aria-label": `Used units of ${label}`,
+        }),
+        h("button", { class: "small", "aria-label": `Set used units of ${label}` }, "Set"),
+      ),
+    ),
+  );
+}
+
+function userActions(user) {
+  const resetUser = () => act(`${user.email} is as new.`, () => api.reset(user.id));
+  const remove = async () => {
+    if (!(await confirmed(`Delete ${user.email}?`, "Its keys and tokens stop working.", "Delete user"))) return;
+    if (await act(`Deleted ${user.email}.`, () => api.deleteUser(user.id))) await refresh();
+  };
+  return h(
+    "div",
+    { class: "row tight end" },
+    h("button", { type: "button", class: "small", onclick: resetUser }, "Reset this user"),
+    h("button", { type: "button", class: "small danger", onclick: remove }, "Delete user"),
+  );
+}

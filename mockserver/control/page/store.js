@@ -1,0 +1,112 @@
+// What the page knows, and when it looks again.
+//
+// Law: one copy of the mock's state, replaced as a whole. Events only say that something changed; however
+// many of them arrive, one refetch runs at a time and one repaint happens a frame.
+
+import * as api from "./api.js";
+
+const KEPT_ENTRIES = 300;
+const REFETCH_AFTER = 120;
+
+export const store = {
+  state: null,
+  spec: null,
+  journal: [],
+  problem: null,
+  connection: "connecting",
+  selected: null,
+  fetchedAt: 0,
+};
+
+let paint = () => {};
+let painting = false;
+let timer = null;
+let fetching = null;
+
+export function onChange(callback) {
+  paint = callback;
+}
+
+export function changed() {
+  if (painting) return;
+  painting = true;
+  requestAnimationFrame(() => {
+    painting = false;
+    paint();
+  });
+}
+
+/** Fetches the state soon; calls in between join the same fetch. */
+export function refreshSoon() {
+  timer ??= setTimeout(() => {
+    timer = null;
+    refresh();
+  }, REFETCH_AFTER);
+}
+
+/** Fetches the state now, or once more after the fetch that is under way. */
+export async function refresh() {
+  while (fetching) await fetching;
+  fetching = fetchState();
+  await fetching;
+  fetching = null;
+}
+
+async function fetchState() {
+  try {
+    store.state = await api.getState();
+    store.fetchedAt = performance.now();
+    store.problem = null;
+  } catch (error) {
+    store.problem = error;
+  }
+  changed();
+}
+
+/** The mock's time in epoch seconds, carried on since the last fetch unless the clock is frozen. */
+export function now() {
+  const { clock } = store.state;
+  return clock.frozen ? clock.epoch : clock.epoch + (performance.now() - store.fetchedAt) / 1000;
+}
+
+export async function loadJournal() {
+  try {
+    const { entries } = await api.getJournal({ limit: String(KEPT_ENTRIES) });
+    store.journal = entries.slice().reverse();
+    changed();
+  } catch (error) {
+    store.problem ??= error;
+    changed();
+  }
+}
+
+export function addEntry(entry) {
+  if (store.journal.some((known) => known.id === entry.id)) return;
+  store.journal.unshift(entry);
+  store.journal.length = Math.min(store.journal.length, KEPT_ENTRIES);
+  changed();
+}
+
+/** The identity shown in detail; the first one until somebody chooses. */
+export function selectedIdentity() {
+  const { identities } = store.state;
+  return identities.find((view) => view.identity === store.selected) ?? identities[0] ?? null;
+}
+
+export function select(identity) {
+  store.selected = identity;
+  changed();
+}
+
+export const userOf = (view) =>
+  view?.user ? (store.state.users.find((user) => user.id === view.user) ?? null) : null;
+
+/** A caller's name for people: the e-mail of a user, what the mock says of the others. */
+export function nameOf(identity) {
+  const view = store.state?.identities.find((known) => known.identity === identity);
+  return view ? labelOf(view) : identity;
+}
+
+export const labelOf = (view) => userOf(view)?.email ?? view.label ?? view.identity;
+
+export const planName = (key) => store.state.plans.find((plan) => plan.key === key)?.name ?? key;
