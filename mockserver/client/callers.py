@@ -112,7 +112,7 @@ class User(Caller):
             order["expires_at"] = moment(expires_at)
         return Key.of(self._transport.call("POST", f"{self._user}/keys", order))
 
-    def keys(self) -> list[Key]:
+    def list_keys(self) -> list[Key]:
         """This user's keys, without their secrets."""
         return [Key.of(key) for key in self._transport.call("GET", self._user)["keys"]]
 

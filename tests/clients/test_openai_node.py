@@ -1,12 +1,6 @@
-"""The official OpenAI client for Node, through its public API alone, against the mock.
-
-The package is installed once a run into a directory of its own; LIGHTNING_NODE_MODULES names a `node_modules`
-directory to use instead.
-"""
+"""The official OpenAI client for Node, through its public API alone, against the mock."""
 
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,9 +8,9 @@ import httpx2
 import pytest
 
 from mockserver.running import RunningMock, running
+from tests.support import node
 
 SOURCES = Path(__file__).parent / "node"
-INSTALL_SECONDS = 110
 
 pytestmark = pytest.mark.node
 
@@ -24,21 +18,7 @@ pytestmark = pytest.mark.node
 @pytest.fixture(scope="session")
 def scenarios(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The script beside an installed `openai` package."""
-    if shutil.which("node") is None:
-        pytest.skip("node is not installed")
-    workplace = tmp_path_factory.mktemp("node")
-    for name in ("package.json", "client.mjs"):
-        shutil.copy(SOURCES / name, workplace / name)
-    ready_made = os.environ.get("LIGHTNING_NODE_MODULES")
-    if ready_made:
-        (workplace / "node_modules").symlink_to(Path(ready_made).resolve(), target_is_directory=True)
-        return workplace / "client.mjs"
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm is not installed, and LIGHTNING_NODE_MODULES does not name a node_modules directory")
-    install = [npm, "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"]
-    subprocess.run(install, cwd=workplace, check=True, capture_output=True, timeout=INSTALL_SECONDS)
-    return workplace / "client.mjs"
+    return node.install(SOURCES, tmp_path_factory.mktemp("node")) / "client.mjs"
 
 
 def run(scenarios: Path, scenario: str, mock: RunningMock, key: str, client_id: str) -> dict:

@@ -1,0 +1,123 @@
+"""The examples run as their headers say, against a mock of their own."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mockserver.running import RunningMock, running
+from tests.support import node
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PROGRAMS = [
+    EXAMPLES / "chat_stream.py",
+    EXAMPLES / "limit_reached.py",
+    EXAMPLES / "node-chat" / "chat.test.js",
+    EXAMPLES / "client_app" / "test_postcards.py",
+    EXAMPLES / "curl.sh",
+]
+RUN_SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def mock() -> Iterator[RunningMock]:
+    with running() as started:
+        yield started
+
+
+def run(
+    *command: str | Path, folder: Path = EXAMPLES.parent, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    ours = ("lightning_", "pytest_")
+    clean = {name: value for name, value in os.environ.items() if not name.lower().startswith(ours)}
+    return subprocess.run(
+        [str(word) for word in command],
+        cwd=folder,
+        env=clean | environment,
+        capture_output=True,
+        text=True,
+        timeout=RUN_SECONDS,
+        check=False,
+    )
+
+
+def test_a_chat_is_streamed(mock):
+    example = EXAMPLES / "chat_stream.py"
+    done = run(sys.executable, example, "Name three rivers.", LIGHTNING_BASE_URL=mock.base_url)
+    assert done.returncode == 0, done.stderr
+    assert "Name three rivers" in done.stdout
+    assert re.fullmatch(r"\[.+\]\n", done.stderr)
+
+
+def test_a_chat_with_a_bad_key_ends_with_the_reason(mock):
+    key = mock.credentials["LIGHTNING_REVOKED_API_KEY"]
+    example = EXAMPLES / "chat_stream.py"
+    done = run(sys.executable, example, LIGHTNING_BASE_URL=mock.base_url, LIGHTNING_API_KEY=key)
+    assert done.returncode == 1
+    assert "401" in done.stderr
+    assert "revoked" in done.stderr
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["a mock that runs", "a mock of its own"])
+def test_the_limit_is_reached_and_gone_tomorrow(mock, shared):
+    environment = {"LIGHTNING_BASE_URL": mock.base_url} if shared else {}
+    done = run(sys.executable, EXAMPLES / "limit_reached.py", **environment)
+    assert done.returncode == 0, done.stderr
+    today, later, tomorrow = done.stdout.splitlines()
+    assert "image/jpeg" in today
+    assert "LIMIT REACHED" in later
+    assert "image/jpeg" in tomorrow
+
+
+@pytest.mark.node
+def test_the_node_suite_passes(mock, tmp_path):
+    workplace = node.install(EXAMPLES / "node-chat", tmp_path)
+    done = run("npm", "test", folder=workplace, LIGHTNING_BASE_URL=mock.base_url)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"# pass 5\n# fail 0|pass 5\n.*fail 0", done.stdout), done.stdout
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["a mock that runs", "a mock of its own"])
+def test_the_application_s_suite_passes(mock, shared):
+    environment = {"LIGHTNING_MOCK_URL": mock.base_url} if shared else {}
+    pytest_alone = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    done = run(*pytest_alone, folder=EXAMPLES / "client_app", **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^\d+ passed", done.stdout, re.MULTILINE)
+
+
+def test_the_application_makes_a_postcard(mock, tmp_path):
+    example = EXAMPLES / "client_app" / "postcards.py"
+    key = mock.plans["light"].api_key
+    environment = {"LIGHTNING_BASE_URL": mock.base_url, "LIGHTNING_API_KEY": key}
+    done = run(sys.executable, example, "a quiet harbour", folder=tmp_path, **environment)
+    assert done.returncode == 0, done.stderr
+    assert "quiet harbour" in done.stdout
+    assert (tmp_path / "postcard.jpg").read_bytes().startswith(b"\xff\xd8")
+
+
+def test_the_shell_script_meets_the_limit_and_tomorrow(mock):
+    done = run("sh", EXAMPLES / "curl.sh", LIGHTNING_BASE_URL=mock.base_url)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.findall(r"-> (\d+)", done.stdout) == ["200", "429", "200"]
+    assert "data: [DONE]" in done.stdout
+    assert '"plan_key":"light"' in done.stdout.replace(" ", "")
+
+
+def test_every_example_says_in_one_line_how_to_run_it():
+    for program in PROGRAMS:
+        lines = program.read_text(encoding="utf-8").splitlines()[:10]
+        assert len([line for line in lines if re.match(r"(# |// )?Run:  \S", line)]) == 1, program.name
+
+
+def test_no_example_names_a_host_but_this_machine_and_the_api():
+    allowed = {"127.0.0.1", "sharktide-lightning.hf.space"}
+    for file in EXAMPLES.rglob("*"):
+        if file.is_file() and file.suffix in (".py", ".js", ".sh", ".json", ".ini", ".md"):
+            assert set(re.findall(r"https?://([\w.-]+)", file.read_text(encoding="utf-8"))) <= allowed, (
+                file.name
+            )

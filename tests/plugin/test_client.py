@@ -1,0 +1,328 @@
+"""The control client: each lever moves what it says, seen from the API's side."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import requests
+
+from mockserver.client import Guest, Lightning, LightningError, NothingSeenError, User
+from mockserver.running import running
+
+PICTURE = "/gen/image/a%20quiet%20harbour"
+
+
+def get(client: Lightning, path: str, headers: dict[str, str]) -> requests.Response:
+    return requests.get(client.base_url + path, headers=headers, timeout=10)
+
+
+def status(client: Lightning, caller: User | Guest, path: str = PICTURE) -> int:
+    return get(client, path, caller.headers()).status_code
+
+
+def test_a_user_can_call_by_token_and_by_key(client):
+    user = client.user(plan="core", email="someone@example.com")
+    for bearer in (user.jwt, user.api_key):
+        seen = get(client, "/subscription", user.headers(bearer)).json()
+        assert (seen["email"], seen["plan_key"]) == ("someone@example.com", "core")
+    assert user.email == "someone@example.com"
+
+
+def test_users_do_not_share_what_they_use(client):
+    one, other = client.user(), client.user()
+    assert status(client, one) == 200
+    assert one.usage()["imagesDaily"].used == 1
+    assert other.usage()["imagesDaily"].used == 0
+
+
+def test_an_exhausted_metric_is_refused_until_the_next_day(client):
+    user = client.user("light")
+    used = user.exhaust("imagesDaily")["imagesDaily"]
+    assert (used.limit, used.used, used.remaining, used.period) == (50, 50, 0, "daily")
+    assert status(client, user) == 429
+    client.next_day()
+    assert get(client, PICTURE, user.headers(user.api_key)).status_code == 200
+
+
+def test_a_metric_without_a_limit_cannot_be_exhausted_and_the_error_says_so(client):
+    with pytest.raises(LightningError, match="cloudChatDaily") as caught:
+        client.user("light").exhaust("cloudChatDaily")
+    assert caught.value.status == 400
+
+
+def test_used_can_be_set(client):
+    user = client.user("light")
+    user.set_used("imagesDaily", 49)
+    assert [status(client, user) for _ in range(2)] == [200, 429]
+
+
+def test_a_guest_has_a_quota_of_its_own(client):
+    guest = client.guest()
+    assert guest.usage()["imagesDaily"].limit == 10
+    guest.exhaust("imagesDaily")
+    assert status(client, guest) == 429
+    assert status(client, client.guest()) == 200
+
+
+def test_the_plan_changes_in_mid_window(client):
+    user = client.user("free")
+    user.exhaust("imagesDaily")
+    assert status(client, user) == 429
+    user.set_plan("core")
+    assert status(client, user) == 200
+    assert user.usage()["imagesDaily"].used == 11
+
+
+def test_keys_are_made_listed_and_revoked(client):
+    user = client.user()
+    key = user.new_key(label="laptop", expires_at=datetime.now(UTC) + timedelta(days=400))
+    assert key.secret is not None
+    assert key.secret.startswith(key.prefix)
+    assert get(client, "/subscription", user.headers(key.secret)).status_code == 200
+    listed = {entry.id: entry for entry in user.list_keys()}
+    assert (listed[key.id].label, listed[key.id].secret) == ("laptop", None)
+    assert listed[key.id].last_used_at is not None
+    assert user.revoke(key).revoked_at is not None
+    assert get(client, "/subscription", user.headers(key.secret)).status_code == 401
+    assert get(client, "/subscription", user.headers(user.api_key)).status_code == 200
+    user.revoke()
+    assert get(client, "/subscription", user.headers(user.api_key)).status_code == 401
+
+
+def test_a_key_expires_with_the_clock(client):
+    user = client.user()
+    key = user.new_key(expires_at=datetime.fromtimestamp(client.clock().epoch + 3600, UTC))
+    assert get(client, "/usage", user.headers(key.secret)).status_code == 200
+    client.advance(hours=2)
+    assert get(client, "/usage", user.headers(key.secret)).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["expired", "not_yet_valid", "wrong_signature", "wrong_audience", "no_subject", "no_expiry", "unsigned"],
+)
+def test_a_broken_token_is_refused_and_a_sound_one_is_not(client, broken):
+    user = client.user()
+    assert get(client, "/usage", user.headers(user.token())).status_code == 200
+    assert get(client, "/usage", user.headers(user.token(broken=broken))).status_code == 401
+
+
+def test_a_token_lives_as_long_as_asked(client):
+    user = client.user()
+    bearer = user.headers(user.token(lifetime_seconds=60))
+    assert get(client, "/usage", bearer).status_code == 200
+    client.advance(minutes=2)
+    assert get(client, "/usage", bearer).status_code == 401
+
+
+def test_a_frozen_clock_stands_still_and_a_resumed_one_goes_on(client):
+    assert client.freeze().frozen
+    assert client.clock().epoch == client.clock().epoch
+    before = client.clock().epoch
+    assert client.advance(days=1, hours=2, minutes=3, seconds=4).epoch - before == pytest.approx(93_784)
+    assert not client.resume().frozen
+    assert client.next_week().now.endswith("T00:00:00Z")
+
+
+def test_the_clock_goes_back_only_by_force(client):
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    with pytest.raises(LightningError) as caught:
+        client.set_clock(yesterday)
+    assert caught.value.status == 400
+    assert client.set_clock(yesterday, force=True).epoch == pytest.approx(yesterday.timestamp(), abs=5)
+
+
+def test_the_next_call_fails_as_asked_and_the_one_after_does_not(client):
+    user = client.user()
+    fault = client.fail_next("POST /gen/image", status=500, user=user)
+
+    def draw(caller: User) -> int:
+        body = {"prompt": "a harbour"}
+        return requests.post(
+            f"{client.base_url}/gen/image", json=body, headers=caller.headers(), timeout=10
+        ).status_code
+
+    assert draw(client.user()) == 200
+    assert [draw(user), draw(user)] == [500, 200]
+    assert next((known.fired, known.left) for known in client.faults() if known.id == fault.id) == (1, 0)
+    assert user.usage()["imagesDaily"].used == 1
+
+
+def test_a_fault_can_be_bound_to_a_header_and_be_removed(client):
+    user = client.user()
+    fault = client.fault("status", status=503, header={"X-Case": "mine"})
+    mine = {**user.headers(), "X-Case": "mine"}
+    assert status(client, user, "/usage") == 200
+    assert get(client, "/usage", mine).status_code == 503
+    client.remove(fault)
+    client.remove(fault)
+    assert get(client, "/usage", mine).status_code == 200
+
+
+def test_all_faults_can_be_cleared(client):
+    guest = client.guest()
+    client.fail_next(status=500, times=None)
+    assert status(client, guest) == 500
+    client.clear_faults()
+    assert client.faults() == []
+    assert status(client, guest) == 200
+
+
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [
+        ({"kind": "earthquake"}, "latency"),
+        ({"kind": "status", "status": 418}, "500"),
+        ({"kind": "status", "status": 500, "operation": "POST /gen/imgae"}, "operation"),
+    ],
+)
+def test_an_order_that_cannot_be_met_is_an_error_that_says_what_is_allowed(client, order, said):
+    with pytest.raises(LightningError, match=said) as caught:
+        client.fault(**order)
+    assert caught.value.status == 400
+
+
+def test_a_scenario_is_told_in_sentences_and_can_be_ended(client):
+    user = client.user()
+    assert all(isinstance(sentence, str) for sentence in client.scenario("upstream-down"))
+    assert status(client, user) == 500
+    client.end_scenarios()
+    assert status(client, user) == 200
+
+
+def test_a_scenario_can_be_one_user_s(client):
+    user = client.user("light")
+    client.scenario("limit-reached", user=user)
+    assert status(client, user) == 429
+    assert status(client, client.user("light")) == 200
+
+
+def test_limits_of_a_plan_can_be_set_and_lifted(client):
+    user = client.user("creator")
+    client.set_limits("creator", imagesDaily=1)
+    assert [status(client, user) for _ in range(2)] == [200, 429]
+    client.set_limits("creator", imagesDaily=None)
+    assert status(client, user) == 200
+    assert user.usage()["imagesDaily"].remaining is None
+
+
+def test_the_journal_says_what_happened_and_why(client):
+    user = client.user("light")
+    assert status(client, user) == 200
+    user.exhaust("imagesDaily")
+    assert status(client, user) == 429
+    served, refused = client.journal(user=user)
+    assert (served.method, served.status, served.metric, served.refused_by) == (
+        "GET",
+        200,
+        "imagesDaily",
+        None,
+    )
+    assert served.units == {"before": 0, "after": 1}
+    assert (refused.status, refused.refused_by) == (429, "quota")
+    assert str(refused).startswith("GET /gen/image/")
+    assert refused.explanation in str(refused)
+    assert user.journal(status=429) == client.journal(user=user, since=served.id) == [refused]
+    assert client.count(user=user) == 2
+    assert user.jwt not in repr(client.journal(user=user))
+
+
+def test_a_call_can_be_waited_for(client):
+    user = client.user()
+    caller = threading.Timer(0.2, status, (client, user, "/usage"))
+    caller.start()
+    seen = client.wait_for(operation="GET /usage", user=user, timeout=10)
+    caller.join()
+    assert [exchange.status for exchange in seen] == [200]
+    assert user.wait_for(operation="GET /usage")
+
+
+def test_waiting_in_vain_ends_with_an_error_of_its_own(client):
+    began = time.monotonic()
+    with pytest.raises(NothingSeenError):
+        client.user().wait_for(timeout=0.1)
+    assert time.monotonic() - began < 5
+
+
+def test_a_user_can_start_anew(client):
+    user = client.user("light")
+    user.exhaust("imagesDaily")
+    user.reset()
+    assert status(client, user) == 200
+
+
+def test_a_state_can_be_kept_and_brought_back():
+    with running() as mock:
+        client = Lightning(mock.base_url)
+        user = client.user("light")
+        user.exhaust("imagesDaily")
+        kept = client.snapshot()
+        client.reset()
+        assert status(client, user) == 401
+        client.restore(kept)
+        assert status(client, user) == 429
+        client.clear_journal()
+        assert client.journal() == []
+
+
+def test_leaving_the_block_takes_back_what_was_done(mock):
+    observer = Lightning(mock.base_url)
+    limits = {plan["key"]: plan["limits"] for plan in observer.plans()}
+    before = observer.clock().epoch
+    with Lightning(mock.base_url) as client:
+        user = client.user()
+        client.fail_next(times=None, status=500)
+        client.set_limits("core", imagesDaily=1, videosDaily=None)
+        client.advance(days=3)
+        client.freeze()
+        client.scenario("slow-network")
+    assert get(observer, "/usage", user.headers()).status_code == 401
+    assert observer.faults() == []
+    assert {plan["key"]: plan["limits"] for plan in observer.plans()} == limits
+    assert not observer.clock().frozen
+    assert observer.clock().epoch - before < 60
+
+
+def test_leaving_the_block_leaves_others_alone(mock):
+    with Lightning(mock.base_url) as other:
+        user = other.user()
+        fault = other.fail_next("POST /gen/sfx", user=user)
+        with other.fresh() as client:
+            client.user()
+            client.fail_next("POST /gen/sfx", user=user)
+        assert [known.id for known in other.faults()] == [fault.id]
+        assert status(other, user) == 200
+
+
+def test_the_whole_state_can_be_read(client):
+    user = client.user()
+    assert user.id in {known["id"] for known in client.state()["users"]}
+
+
+def test_without_a_mock_the_error_says_how_to_start_one(free_address):
+    with pytest.raises(LightningError, match="lightning-mock") as caught:
+        Lightning(free_address).clock()
+    assert caught.value.status is None
+    assert free_address in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:8787", "", "ftp://127.0.0.1"])
+def test_an_address_that_is_none_is_refused_at_once(address):
+    with pytest.raises(LightningError, match="expected something like"):
+        Lightning(address)
+
+
+def test_something_else_at_the_address_is_told_apart(web_server):
+    with pytest.raises(LightningError, match=r"is http://.* a Lightning mock"):
+        Lightning(web_server).clock()
+
+
+def test_a_control_token_is_sent():
+    with running(control_token="open sesame") as mock:
+        with pytest.raises(LightningError) as caught:
+            Lightning(mock.base_url).clock()
+        assert caught.value.status in (401, 403)
+        assert Lightning(mock.base_url, token="open sesame").clock().epoch > 0
