@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 HELLO = [{"role": "user", "content": "Say hello."}]
-BAD_TOKEN = "not-a-credential"
 
 
 @dataclass(slots=True)

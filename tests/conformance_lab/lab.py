@@ -73,7 +73,7 @@ class Stream:
 Reply = Json | Data | Stream
 
 
-class Refusal(Exception):  # noqa: N818 it is an answer, not an error
+class Refusal(Exception):
     """A documented refusal, by its kind in `facts.STATUS_OF`."""
 
     def __init__(self, kind: str, detail: str) -> None:
@@ -129,6 +129,7 @@ class Lab:
         self.key_of_client: Callable[[str], str] = lambda client: f"client:{client}"
         self.encode_event: Callable[[Any], bytes] = encode_event
         self.split: Callable[[bytes], Iterable[bytes]] = lambda block: [block]
+        self.stop: Callable[[], None] = lambda: None
         self.events: list[Callable[[Call, list[Any]], list[Any]]] = []
 
     def _limit_of(self, identity: Identity, metric: str) -> int | None:

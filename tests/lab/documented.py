@@ -1,0 +1,139 @@
+"""What the document promises, checked in the plainest way: enough to tell a variant from a fault."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from tests.conformance_lab.client import Client
+from tests.conformance_lab.proofs import KINDS, TOOL, decoded, picture
+
+PAID, KEY, FREE = "LIGHTNING_JWT", "LIGHTNING_API_KEY", "LIGHTNING_FREE_JWT"
+METRICS = ("cloudChatDaily", "imagesDaily", "videosDaily", "audioWeekly")
+ACCOUNT = {"email", "signed_up", "plan_key", "plan_name", "subscription", "auth_type"}
+PLAN = {"key", "name", "url", "price", "limits", "order"}
+
+
+def events_of(body: bytes) -> list[Any]:
+    """The data of an event stream, decoded, `[DONE]` as text."""
+    found = []
+    for block in body.decode().replace("\r\n", "\n").split("\n\n"):
+        lines = [line[5:].removeprefix(" ") for line in block.split("\n") if line.startswith("data:")]
+        if lines:
+            text = "\n".join(lines)
+            found.append(text if text == "[DONE]" else json.loads(text))
+    return found
+
+
+def account(c: Client) -> None:
+    for name, kind in ((PAID, "jwt"), (KEY, "api_key"), (FREE, "jwt")):
+        view = c.get("/subscription", name).json
+        assert view.keys() >= ACCOUNT
+        assert view["auth_type"] == kind
+        assert (view["subscription"] is None) == (name == FREE)
+        assert c.get("/usage", name).json["plan_key"] == view["plan_key"]
+
+
+def usage(c: Client) -> None:
+    snapshot = c.get("/usage").json
+    assert snapshot.keys() >= {"plan_key", "plan_name", "generated_at", "usage"}
+    catalogue = c.get("/tier-config").json
+    plan = next(p for p in catalogue["plans"] if p["key"] == snapshot["plan_key"])
+    assert snapshot["plan_key"] == catalogue["defaultPlanKey"]
+    for name in METRICS:
+        row = snapshot["usage"][name]
+        assert row.keys() >= {"limit", "used", "remaining", "window", "period"}
+        assert row["limit"] == plan["limits"][name]
+        assert row["limit"] is None or row["remaining"] == row["limit"] - row["used"]
+
+
+def catalogue(c: Client) -> None:
+    plans = c.get("/tier-config").json
+    tiers = c.get("/tiers").json
+    assert all(plan.keys() >= PLAN for plan in plans["plans"])
+    paid = {plan["key"] for plan in plans["plans"]} - {plans["defaultPlanKey"]}
+    assert {tier["key"] for tier in tiers} == paid
+    assert all(model["name"] for model in c.get("/models").json)
+    found = c.get("/status")
+    if found.status == 307:
+        found = c.get(str(found.header("location")))
+    assert found.json.keys() >= {"state", "services", "notifications", "latest"}
+    site = c.get("/")
+    assert site.status in {301, 308}
+    assert site.header("location")
+    for name in ("image", "video", "sfx", "text"):
+        head = c.get(f"/status/{name}", method="HEAD")
+        assert head.status in {200, 204}
+        assert head.type
+        assert not head.body
+
+
+def chat(c: Client) -> None:
+    plain = c.chat().json
+    assert plain["choices"][0]["message"]["role"] == "assistant"
+    assert plain["choices"][0]["finish_reason"]
+    streamed = c.chat(stream=True)
+    assert streamed.type == "text/event-stream"
+    items = events_of(streamed.body)
+    model = items[0]["router_metadata"]["model_name"]
+    assert items[-1] == "[DONE]"
+    choices = [choice for item in items[:-1] for choice in item.get("choices", [])]
+    assert sum(choice["finish_reason"] is not None for choice in choices) == 1
+    assert "".join(choice["delta"].get("content") or "" for choice in choices)
+    assert [d["role"] for choice in choices if (d := choice["delta"]).get("role")] == ["assistant"]
+    analysis = c.post("/gen/prompt_analyze", {"prompt": [{"role": "user", "content": "Say hello."}]})
+    assert model in json.dumps(analysis.json)
+    wanted = c.chat(tools=[TOOL], tool_choice="required").json["choices"][0]["message"]["tool_calls"][0]
+    assert wanted["function"]["name"] == "get_weather"
+    assert json.loads(wanted["function"]["arguments"]).keys() >= {"city", "days"}
+    pieces = [
+        call["function"].get("arguments", "")
+        for item in events_of(c.chat(tools=[TOOL], tool_choice="required", stream=True).body)[:-1]
+        for choice in item.get("choices", [])
+        for call in choice["delta"].get("tool_calls") or []
+    ]
+    assert json.loads("".join(pieces)).keys() >= {"city", "days"}
+
+
+def media(c: Client) -> None:
+    for kind, medium in (("image", "image"), ("video", "video"), ("sfx", "audio")):
+        made = c.make(kind)
+        assert made.status == 200, (kind, made.body[:80])
+        assert made.type.startswith(medium)
+        assert decoded(made.body).startswith(medium)
+    assert c.fetch("image", prompt="a snowy fox / 雪").status == 200
+    assert c.make("image", image_urls=[picture(), "https://example.com/a.png"]).status == 200
+
+
+def refusals(c: Client) -> None:
+    for kind in sorted(set(KINDS.values())):
+        assert c.post(f"/gen/{kind}", {}).status == 400
+        assert c.fetch(kind, "bad").status == 401
+    assert c.post("/gen/chat/completions", {"messages": "hello"}).status == 400
+    assert c.post("/gen/prompt_analyze", {"prompt": "hello"}).status == 400
+    assert c.make("tts", prompt="x" * 200_000).status == 413
+    for name in ("LIGHTNING_EXPIRED_JWT", "LIGHTNING_EXPIRED_API_KEY", "LIGHTNING_REVOKED_API_KEY"):
+        assert c.get("/usage", name).status == 401
+
+
+def metering(c: Client) -> None:
+    before = c.used()
+    assert c.make("video").status == 200
+    assert c.post("/gen/video", {}).status == 400
+    deadline = time.monotonic() + 4
+    while (after := c.used())["videosDaily"] == before["videosDaily"] and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert after == {**before, "videosDaily": before["videosDaily"] + 1}
+    limit = c.usage()["audioWeekly"]["limit"]
+    assert [c.make("sfx").status for _ in range(limit + 2)] == [200] * limit + [429, 429]
+    assert c.make("image").status == 200
+
+
+PROMISES = (account, usage, catalogue, chat, media, refusals, metering)
+
+
+def keeps_the_document(base_url: str, credentials: dict[str, str]) -> None:
+    """AssertionError at the first promise that does not hold. Each promise is judged as a fresh caller."""
+    for promise in PROMISES:
+        promise(Client(base_url, credentials))
