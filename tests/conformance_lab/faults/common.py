@@ -117,7 +117,7 @@ def only(name: str, function: Callable[[Lab, Call], None]) -> seams.Apply:
 
 
 def crash(status: int = 500) -> Callable[[Lab, Call], None]:
-    """Fail as an unhandled exception would: a status of the server, no JSON."""
+    """Fail as an unhandled exception would."""
 
     def function(lab: Lab, _: Call) -> None:
         lab.status_of["crash"] = status
