@@ -4,7 +4,6 @@
 // the API's own sentence.
 
 const BASE = new URL(".", import.meta.url);
-const STORED_TOKEN = "lightning-control-token";
 
 export class Refusal extends Error {
   constructor(status, message) {
@@ -13,24 +12,16 @@ export class Refusal extends Error {
   }
 }
 
-let token = takeToken();
-
-// A token in the address bar ends up in screenshots and histories: it moves to the tab's own storage.
-function takeToken() {
-  const here = new URL(location.href);
-  const given = here.searchParams.get("token");
-  if (given === null) return sessionStorage.getItem(STORED_TOKEN);
-  sessionStorage.setItem(STORED_TOKEN, given);
-  here.searchParams.delete("token");
-  history.replaceState(null, "", here);
-  return given;
-}
+// It stays in the address: a reload has to show it again, for the page itself.
+let token = new URL(location.href).searchParams.get("token");
 
 export const hasToken = () => Boolean(token);
 
 export function setToken(given) {
   token = given;
-  sessionStorage.setItem(STORED_TOKEN, given);
+  const here = new URL(location.href);
+  here.searchParams.set("token", given);
+  history.replaceState(null, "", here);
 }
 
 /** Calls the control API and gives the decoded reply. Throws Refusal. */

@@ -35,6 +35,7 @@ export const madeHere = () => made.map(({ user, title, secret }, index) => ({ in
 function remember(entry) {
   made.push({ ...entry, shown: true });
   changed();
+  requestAnimationFrame(() => document.getElementById(`made-${made.length - 1}`)?.focus());
 }
 
 export function showCredentials(user) {
@@ -74,7 +75,7 @@ function once(entry, index) {
   };
   return h(
     "div",
-    { key: `made ${index}`, class: "once" },
+    { key: `made ${index}`, id: `made-${index}`, class: "once", role: "group", tabindex: "-1", "aria-label": entry.title },
     h("h4", null, entry.title),
     h("p", null, entry.notice),
     h("div", { class: "secret" }, h("code", null, entry.secret), copyButton(entry.secret, "the secret")),
@@ -123,7 +124,7 @@ async function newKey(event, user) {
   const wish = {};
   if (label) wish.label = label;
   if (lifetime) wish.expires_at = new Date((now() + Number(lifetime)) * 1000).toISOString();
-  const key = await act("The key is made. Its secret is shown once.", () => api.createKey(user.id, wish));
+  const key = await act("", () => api.createKey(user.id, wish));
   if (!key) return;
   form.reset();
   remember({
@@ -139,7 +140,7 @@ async function newToken(event, user) {
   const { broken, lifetime } = fieldsOf(event.currentTarget);
   const wish = { lifetime_seconds: Number(lifetime) };
   if (broken) wish.broken = broken;
-  const token = await act("The access token is minted.", () => api.mintToken(user.id, wish));
+  const token = await act("", () => api.mintToken(user.id, wish));
   if (!token) return;
   const kind = TOKEN_KINDS.find(([value]) => value === broken)[1];
   remember({

@@ -20,24 +20,27 @@ const PERSON = "my-first-client-01";
 
 function steps() {
   const root = apiRoot();
-  const token = hasToken() ? ` \\\n  -H "X-Control-Token: $LIGHTNING_MOCK_CONTROL_TOKEN"` : "";
-  const json = `-H "Content-Type: application/json"`;
-  const call = `curl ${root}/gen/chat/completions \\\n  ${json} \\\n  -H "X-Client-ID: ${PERSON}" \\\n  -d '{"messages": [{"role": "user", "content": "Hello!"}]}'`;
+  const token = hasToken() ? '-H "X-Control-Token: $LIGHTNING_MOCK_CONTROL_TOKEN" \\\n' : "";
   return [
     [
       "Make a call",
-      [`Give your client the base URL `, h("code", null, root), ". Without credentials a call counts on the free plan."],
-      call,
+      ["Give your client the base URL ", h("code", null, root), ". Without credentials a call counts on the free plan."],
+      `curl -H "X-Client-ID: ${PERSON}" \\
+-H "Content-Type: application/json" \\
+-d '{"messages":[{"role":"user","content":"Hi!"}]}' \\
+${root}/gen/chat/completions`,
     ],
     [
       "Get credentials",
       ["A user on a plan comes with an access token and an API key, ready to be sent as a bearer."],
-      `curl ${root}/__mock__/users \\\n  ${json}${token} \\\n  -d '{"plan": "light"}'`,
+      `curl ${token}-d '{"plan": "light"}' \\
+${root}/__mock__/users`,
     ],
     [
       "Reach a limit",
-      ["Use up the chats of the caller of step 1, call again for the 429, then move the clock a day on."],
-      `curl ${root}/__mock__/identities/client:${PERSON}/exhaust \\\n  ${json}${token} \\\n  -d '{"metric": "cloudChatDaily"}'`,
+      ["Use up the chats of step 1's caller, call again for the 429, then move the clock to the next day."],
+      `curl ${token}-d '{"metric": "cloudChatDaily"}' \\
+${root}/__mock__/identities/client:${PERSON}/exhaust`,
     ],
   ];
 }

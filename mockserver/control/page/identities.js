@@ -4,12 +4,13 @@ import * as api from "./api.js";
 import { showCredentials } from "./credentials.js";
 import { h, render } from "./dom.js";
 import { act, confirmed, copyButton, field, fieldsOf, options } from "./notices.js";
-import { labelOf, now, planName, refresh, select, selectedIdentity, store, userOf } from "./store.js";
+import { labelOf, now, planName, refresh, select, selectedIdentity, store, userName, userOf } from "./store.js";
 import { callAs } from "./tryit.js";
 import { metricName, moment, plural, relative } from "./words.js";
 
 const NEARLY_FULL = 0.8;
 const FILTER_FROM = 8;
+const KINDS = { client: "Client id ", address: "Address " };
 
 let filter = "";
 let welcome = null;
@@ -54,7 +55,7 @@ async function create(event) {
 /** Creates a user, shows the credentials once and selects the user. */
 export async function createUser(wish) {
   const user = await act(
-    (made) => `Created ${made.email} on the plan ${planName(made.plan_key)}.`,
+    (made) => `Created ${userName(made)} on the plan ${planName(made.plan_key)}.`,
     () => api.createUser(wish),
   );
   if (!user) return null;
@@ -65,7 +66,7 @@ export async function createUser(wish) {
 }
 
 function credentialsOnce() {
-  const { email, jwt, api_key: key } = welcome;
+  const { jwt, api_key: key } = welcome;
   const forget = () => {
     welcome = null;
     showIdentities();
@@ -73,7 +74,7 @@ function credentialsOnce() {
   return h(
     "div",
     { key: "welcome", class: "once" },
-    h("h4", null, `Credentials of ${email}`),
+    h("h4", null, `Credentials of ${userName(welcome)}`),
     h("p", null, "Copy them now: the secret of the API key is shown this one time."),
     h("div", { class: "secret" }, h("span", null, "API key"), h("code", null, key.secret), copyButton(key.secret, "the API key")),
     h("div", { class: "secret" }, h("span", null, "Access token"), h("code", null, jwt), copyButton(jwt, "the access token")),
@@ -118,9 +119,9 @@ function callerButton(view, chosen) {
       "aria-current": chosen ? "true" : null,
       onclick: () => select(view.identity),
     },
-    h("span", { class: "caller-name" }, labelOf(view)),
-    h("span", { class: "caller-plan" }, view.user ? planName(view.plan_key) : "Signed out"),
+    h("span", { class: "caller-name", title: labelOf(view) }, labelOf(view)),
     h("span", { class: "mini-bars", "aria-hidden": "true" }, Object.values(view.usage).map((metric) => bar(metric, "mini"))),
+    h("span", { class: "caller-plan" }, view.user ? planName(view.plan_key) : "Signed out"),
     full.length > 0 &&
       h("span", { class: "caller-full" }, `Full: ${full.map(([metric]) => metricName(metric)).join(", ")}`),
   );
@@ -148,7 +149,7 @@ function detail(view) {
     h(
       "div",
       { key: `head ${view.identity}`, class: "caller-head" },
-      h("h3", null, labelOf(view)),
+      h("h3", null, KINDS[view.kind], labelOf(view)),
       h(
         "p",
         { class: "row tight" },
@@ -180,7 +181,7 @@ function planForm(user) {
   const change = (event) => {
     event.preventDefault();
     const { plan } = fieldsOf(event.currentTarget);
-    act(`${user.email} is on the plan ${planName(plan)} now; what was used stays used.`, () =>
+    act(`${userName(user)} is on the plan ${planName(plan)} now; what was used stays used.`, () =>
       api.changeUser(user.id, { plan }),
     );
   };
@@ -291,10 +292,10 @@ function counter(view, name, metric) {
 }
 
 function userActions(user) {
-  const resetUser = () => act(`${user.email} is as new.`, () => api.reset(user.id));
+  const resetUser = () => act(`${userName(user)} is as new.`, () => api.reset(user.id));
   const remove = async () => {
-    if (!(await confirmed(`Delete ${user.email}?`, "Its keys and tokens stop working.", "Delete user"))) return;
-    if (await act(`Deleted ${user.email}.`, () => api.deleteUser(user.id))) await refresh();
+    if (!(await confirmed(`Delete ${userName(user)}?`, "Its keys and tokens stop working.", "Delete user"))) return;
+    if (await act(`Deleted ${userName(user)}.`, () => api.deleteUser(user.id))) await refresh();
   };
   return h(
     "div",

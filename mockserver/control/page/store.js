@@ -101,12 +101,14 @@ export function select(identity) {
 export const userOf = (view) =>
   view?.user ? (store.state.users.find((user) => user.id === view.user) ?? null) : null;
 
-/** A caller's name for people: the e-mail of a user, what the mock says of the others. */
+/** A caller's name for people, as far as the mock knows it. */
 export function nameOf(identity) {
   const view = store.state?.identities.find((known) => known.identity === identity);
   return view ? labelOf(view) : identity;
 }
 
-export const labelOf = (view) => userOf(view)?.email ?? view.label ?? view.identity;
+export const labelOf = (view) => view.label || view.identity;
+
+export const userName = (user) => user.email || user.id;
 
 export const planName = (key) => store.state.plans.find((plan) => plan.key === key)?.name ?? key;

@@ -9,7 +9,7 @@ import { madeHere } from "./credentials.js";
 import { h, icon, render } from "./dom.js";
 import { statusPill } from "./journal.js";
 import { copyButton, field, fieldsOf, options, tell } from "./notices.js";
-import { changed, store } from "./store.js";
+import { changed, store, userName } from "./store.js";
 import { bytes, milliseconds, span } from "./words.js";
 
 const TOKEN_LIFETIME = 300;
@@ -104,10 +104,10 @@ export function showTryIt() {
 }
 
 function callerChoices() {
-  const users = store.state.users.map((user) => [`user ${user.id}`, `${user.email} (${user.plan_key})`]);
+  const users = store.state.users.map((user) => [`user ${user.id}`, `${userName(user)} (${user.plan_key})`]);
   const secrets = madeHere().map(({ index, user, title }) => {
     const owner = store.state.users.find((known) => known.id === user);
-    return [`made ${index}`, `${title}${owner ? ` of ${owner.email}` : ""}`];
+    return [`made ${index}`, `${title}${owner ? ` of ${userName(owner)}` : ""}`];
   });
   return [
     ["A user, with a fresh token", users],

@@ -1,0 +1,88 @@
+"""A real browser on the control page of a mock of its own.
+
+Law: whatever a test is about, the page must have asked nobody but the mock, and must have had no error of
+its own; that is checked when the test is over.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from mockserver.running import RunningMock, running
+
+CHROMIUM = Path(os.environ.get("LIGHTNING_CHROMIUM", "/usr/bin/chromium"))
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"no browser at {CHROMIUM}; install chromium or set LIGHTNING_CHROMIUM")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def mock() -> Iterator[RunningMock]:
+    # Slow enough that a stream can be seen to arrive in pieces.
+    with running(token_rate=100) as started:
+        yield started
+
+
+class Watch:
+    """Everything that a page asked for and complained of."""
+
+    def __init__(self, page: Page, origin: str) -> None:
+        self._origin = origin
+        self.strangers: list[str] = []
+        self.errors: list[str] = []
+        page.on("request", lambda request: self._asked(request.url))
+        page.on("console", self._said)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def _asked(self, url: str) -> None:
+        if not url.startswith((f"{self._origin}/", f"blob:{self._origin}/", "data:")):
+            self.strangers.append(url)
+
+    def _said(self, message: ConsoleMessage) -> None:
+        # The browser itself notes every refusal, and the tests make refusals on purpose.
+        noted = message.text.startswith(
+            ("Failed to load resource: the server responded", "Failed to load resource: net::")
+        )
+        if message.type == "error" and not noted:
+            self.errors.append(message.text)
+
+    def check(self) -> None:
+        assert not self.strangers, f"the page asked others than the mock: {self.strangers}"
+        assert not self.errors, f"the page had errors: {self.errors}"
+
+
+@pytest.fixture
+def page(browser: Browser, mock: RunningMock) -> Iterator[Page]:
+    """The page of a mock that is as it was at its start."""
+    requests.post(f"{mock.base_url}/__mock__/reset", json={}, timeout=10).raise_for_status()
+    context = browser.new_context(viewport={"width": 1360, "height": 1000}, locale="en-GB")
+    context.set_default_timeout(8000)
+    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=mock.base_url)
+    opened = context.new_page()
+    watch = Watch(opened, mock.base_url)
+    opened.goto(f"{mock.base_url}/__mock__/")
+    opened.get_by_role("heading", name="Callers").wait_for()
+    yield opened
+    context.close()
+    watch.check()

@@ -1,0 +1,320 @@
+"""The control page by clicks, in a real browser: what it promises is what the API then does."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+import requests
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from mockserver.running import RunningMock, running
+
+pytestmark = pytest.mark.browser
+
+
+def user(page: Page, name: str) -> None:
+    """Makes a free user by clicks; the page then shows it and calls as it."""
+    page.get_by_text("New user", exact=True).click()
+    page.get_by_label("E-mail (optional)").fill(name)
+    page.get_by_role("button", name="Create user").click()
+    page.get_by_role("button", name="I have copied them").click()
+    expect(page.locator("#caller-detail h3")).to_have_text(name)
+
+
+def send(page: Page, operation: str, prompt: str | None = None) -> Locator:
+    """Sends a call from the panel and gives its result."""
+    page.get_by_label("Operation", exact=True).select_option(operation)
+    if prompt is not None:
+        page.locator("#try-form textarea").first.fill(prompt)
+    before = page.locator("#try-result .result")
+    if before.count():
+        before.evaluate("result => result.dataset.seen = 'before'")
+    page.get_by_role("button", name="Send", exact=True).click()
+    result = page.locator("#try-result .result:not([data-seen])")
+    expect(result.locator(".status")).to_be_visible()
+    expect(page.get_by_role("button", name="Send", exact=True)).to_be_enabled()
+    return result
+
+
+def test_an_empty_mock_says_what_to_do_first(page: Page, mock: RunningMock) -> None:
+    greeting = page.get_by_role("region", name="Nobody has called yet")
+    expect(greeting.get_by_role("listitem")).to_have_count(3)
+    for command in greeting.locator("pre").all_inner_texts():
+        ran = subprocess.run(
+            ["bash", "-c", command.replace("curl ", "curl -sS --fail --noproxy '*' ")],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+        assert ran.returncode == 0, (command, ran.stderr)
+        json.loads(ran.stdout)
+    expect(greeting).to_be_hidden()
+    page.get_by_role("button", name="First steps").click()
+    expect(greeting).to_be_visible()
+
+
+def test_a_command_can_be_copied(page: Page) -> None:
+    command = page.locator("#greeting pre").first.inner_text()
+    page.get_by_role("button", name="Copy the command of “Make a call”").click()
+    expect(page.locator("#notices")).to_contain_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == command
+
+
+def test_a_used_up_quota_refuses_the_next_call_until_the_next_day(page: Page) -> None:
+    user(page, "limit@example.com")
+    page.get_by_role("button", name="Exhaust Images").click()
+    images = page.get_by_role("article", name="Images, daily")
+    expect(images).to_contain_text("Full")
+    expect(images.get_by_role("meter")).to_have_attribute("aria-valuetext", "10 of 10 used")
+
+    refused = send(page, "createImage", "a lighthouse")
+    expect(refused.locator(".status")).to_have_text("429 Limit reached")
+    expect(refused.locator(".why")).to_contain_text("limit@example.com")
+
+    page.get_by_role("button", name="Next day").click()
+    expect(images).to_contain_text("0 of 10")
+    served = send(page, "createImage", "a lighthouse")
+    expect(served.locator(".status")).to_have_text("200 OK")
+    expect(images).to_contain_text("1 of 10")
+
+
+def test_a_counter_can_be_set_and_reset(page: Page) -> None:
+    user(page, "counter@example.com")
+    chat = page.get_by_role("article", name="Chat, daily")
+    page.get_by_label("Used units of Chat", exact=True).fill("45")
+    page.get_by_role("button", name="Set used units of Chat").click()
+    expect(chat).to_contain_text("45 of 50")
+    expect(chat).to_contain_text("Nearly full")
+    page.get_by_role("button", name="Reset Chat").click()
+    expect(chat).to_contain_text("0 of 50")
+
+
+def test_a_changed_plan_changes_the_limits(page: Page) -> None:
+    user(page, "plan@example.com")
+    detail = page.locator("#caller-detail")
+    detail.get_by_label("Plan", exact=True).select_option("light")
+    detail.get_by_role("button", name="Change plan").click()
+    expect(page.get_by_role("article", name="Chat, daily")).to_contain_text("No limit")
+    expect(page.get_by_role("article", name="Images, daily")).to_contain_text("0 of 50")
+
+
+def test_the_secret_of_a_key_is_shown_once(page: Page, mock: RunningMock) -> None:
+    user(page, "key@example.com")
+    page.get_by_label("Label").fill("my laptop")
+    page.get_by_role("button", name="Create key").click()
+    secret = page.locator(".once code").inner_text()
+    assert secret.startswith("ipa_live_")
+    called = requests.get(
+        f"{mock.base_url}/subscription", headers={"Authorization": f"Bearer {secret}"}, timeout=10
+    )
+    assert called.json()["auth_type"] == "api_key"
+    expect(page.locator(".key", has_text="my laptop")).to_contain_text("last used")
+
+    page.reload()
+    page.get_by_role("button", name="key@example.com").click()
+    row = page.locator(".key", has_text="my laptop")
+    expect(row).to_be_visible()
+    assert secret not in page.content()
+    shown = row.locator("code").inner_text().removesuffix("…")
+    assert secret.startswith(shown)
+    assert len(shown) < len(secret)
+
+
+def test_a_revoked_key_is_refused(page: Page) -> None:
+    user(page, "revoke@example.com")
+    page.get_by_label("Label").fill("old phone")
+    page.get_by_role("button", name="Create key").click()
+    page.get_by_role("button", name="I have copied it").click()
+    page.get_by_label("Who calls").select_option("Key old phone of revoke@example.com")
+    expect(send(page, "getSubscription").locator(".status")).to_have_text("200 OK")
+    page.get_by_role("button", name="Revoke old phone").click()
+    expect(page.locator(".key", has_text="old phone")).to_contain_text("Revoked")
+    refused = send(page, "getSubscription")
+    expect(refused.locator(".status")).to_have_text("401 Not authorised")
+    expect(refused.locator(".why")).to_contain_text("revoked")
+
+
+def test_a_broken_token_is_refused(page: Page) -> None:
+    user(page, "token@example.com")
+    page.get_by_label("Access token").select_option("wrong signature")
+    page.get_by_role("button", name="Mint token").click()
+    page.get_by_label("Who calls").select_option("Token, wrong signature of token@example.com")
+    expect(send(page, "getSubscription").locator(".status")).to_have_text("401 Not authorised")
+
+
+def test_a_fault_makes_the_next_call_fail_and_the_journal_says_so(page: Page) -> None:
+    user(page, "fault@example.com")
+    page.get_by_text("New fault", exact=True).click()
+    page.get_by_label("To which operation").select_option("POST /gen/image")
+    page.get_by_role("button", name="Switch on").click()
+    expect(page.locator("#faults-active")).to_have_text("1 fault on")
+
+    failed = send(page, "createImage", "a lighthouse")
+    expect(failed.locator(".status")).to_have_text("500 Failed")
+    entry = page.locator("#journal .entry").first
+    expect(entry).to_contain_text("POST /gen/image")
+    expect(entry).to_contain_text("Fault")
+    explanation = entry.locator(".entry-why").inner_text()
+    assert "fault" in explanation.lower()
+    entry.locator("summary").click()
+    expect(entry.locator(".entry-detail")).to_contain_text("createImage")
+    expect(entry.locator(".entry-detail")).not_to_contain_text("eyJ")
+
+    expect(send(page, "createImage").locator(".status")).to_have_text("200 OK")
+
+
+def test_a_fault_can_be_switched_off_and_on_and_removed(page: Page) -> None:
+    page.get_by_text("New fault", exact=True).click()
+    page.get_by_label("What happens").select_option("Answer with a failure")
+    page.get_by_label("How often").select_option("every call")
+    page.get_by_role("button", name="Switch on").click()
+    fault = page.get_by_role("switch", name="Answers 500")
+    expect(fault).to_have_attribute("aria-checked", "true")
+    fault.click()
+    expect(fault).to_have_attribute("aria-checked", "false")
+    expect(page.locator("#faults-active")).to_be_hidden()
+    fault.click()
+    expect(fault).to_have_attribute("aria-checked", "true")
+    page.get_by_role("button", name="Remove: Answers 500").click()
+    expect(fault).to_have_count(0)
+
+
+def test_a_chat_streams(page: Page) -> None:
+    page.evaluate(
+        """() => {
+            window.lengths = new Set();
+            new MutationObserver(() => {
+                const answer = document.querySelector("#try-result .answer");
+                if (answer) window.lengths.add(answer.textContent.length);
+            }).observe(document.getElementById("try-result"), {
+                subtree: true, childList: true, characterData: true
+            });
+        }"""
+    )
+    result = send(page, "createChatCompletion", "Name three rivers in Europe.")
+    expect(result.locator(".status")).to_have_text("200 OK")
+    expect(result.locator(".answer")).not_to_be_empty()
+    expect(result.locator(".broken")).to_have_count(0)
+    assert page.evaluate("window.lengths.size") > 3
+
+
+def test_a_picture_shows(page: Page) -> None:
+    picture = send(page, "createImage", "a lighthouse").get_by_role("img")
+    expect(picture).to_have_js_property("complete", True)
+    assert picture.evaluate("image => image.naturalWidth") > 0
+
+
+@pytest.mark.parametrize(("operation", "tag"), [("createVideo", "video"), ("createTts", "audio")])
+def test_what_moves_or_sounds_plays(page: Page, operation: str, tag: str) -> None:
+    media = send(page, operation, "waves on a pebble beach").locator(tag)
+    expect(media).to_be_visible()
+    length, position = media.evaluate(
+        """async media => {
+            media.muted = true;
+            await media.play();
+            while (media.currentTime === 0) await new Promise(requestAnimationFrame);
+            return [media.duration, media.currentTime];
+        }"""
+    )
+    assert length > 0
+    assert position > 0
+
+
+def test_the_calls_of_others_appear_as_they_happen(page: Page, mock: RunningMock) -> None:
+    requests.get(f"{mock.base_url}/usage", headers={"X-Client-ID": "somebody-else-0001"}, timeout=10)
+    expect(page.locator("#journal .entry").first).to_contain_text("GET /usage")
+    page.get_by_role("button", name="somebody-else-0001").click()
+    expect(page.get_by_role("article", name="Chat, daily")).to_contain_text("0 of 50")
+
+
+def test_what_others_send_is_shown_as_text(page: Page, mock: RunningMock) -> None:
+    requests.get(f"{mock.base_url}/gen/image/<img src=x id=injected>", timeout=20)
+    entry = page.locator("#journal .entry").first
+    expect(entry).to_contain_text("/gen/image/")
+    entry.locator("summary").click()
+    expect(page.locator("#injected")).to_have_count(0)
+
+
+def test_the_journal_can_be_searched(page: Page, mock: RunningMock) -> None:
+    for path in ("/usage", "/subscription"):
+        requests.get(mock.base_url + path, timeout=10)
+    entries = page.locator("#journal .entry")
+    expect(entries).to_have_count(2)
+    page.get_by_label("Answers").select_option("Refused or failed")
+    expect(entries).to_have_count(1)
+    expect(entries).to_contain_text("/subscription")
+    page.get_by_label("Find", exact=True).fill("nothing of the kind")
+    expect(entries).to_have_count(0)
+
+
+def test_a_saved_state_can_be_restored(page: Page, tmp_path: Path) -> None:
+    user(page, "kept@example.com")
+    page.get_by_role("button", name="Exhaust Images").click()
+    images = page.get_by_role("article", name="Images, daily")
+    expect(images).to_contain_text("10 of 10")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save state").click()
+    saved = tmp_path / "state.json"
+    download.value.save_as(saved)
+    page.get_by_role("button", name="Reset all").click()
+    page.get_by_role("button", name="Reset everything").click()
+    expect(page.get_by_role("button", name="kept@example.com")).to_have_count(0)
+    page.get_by_label("Snapshot to restore").set_input_files(saved)
+    page.get_by_role("button", name="kept@example.com").click()
+    expect(images).to_contain_text("10 of 10")
+
+
+def tab_to(page: Page, wanted: Locator) -> None:
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("element => element === document.activeElement"):
+            return
+    raise AssertionError("the Tab key does not get there")
+
+
+def test_the_keyboard_alone_can_freeze_the_clock_and_make_a_call(page: Page) -> None:
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the controls")).to_be_focused()
+    page.keyboard.press("Enter")
+    tab_to(page, page.get_by_role("button", name="Freeze"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Resume")).to_be_focused()
+    expect(page.locator("#clock")).to_contain_text("Frozen")
+    tab_to(page, page.get_by_label("Message"))
+    page.keyboard.press("ControlOrMeta+A")
+    page.keyboard.type("Hello from the keyboard")
+    tab_to(page, page.get_by_role("button", name="Send", exact=True))
+    page.keyboard.press("Enter")
+    expect(page.locator("#try-result .status")).to_have_text("200 OK")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_follows_the_colour_scheme(page: Page, scheme: str) -> None:
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("L")
+    histogram = picture.histogram()
+    dark = sum(histogram[:80]) / sum(histogram)
+    assert (dark > 0.7) == (scheme == "dark")
+    assert sum(1 for count in histogram if count > 50) > 20, "the page is blank"
+
+
+@pytest.mark.parametrize("width", [400, 820, 1920])
+def test_nothing_sticks_out_sideways(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_with_a_control_token_the_page_asks_for_it(browser: Browser) -> None:
+    with running(control_token="open-sesame-open-sesame") as mock:
+        page = browser.new_page()
+        page.goto(f"{mock.base_url}/__mock__/?token=open-sesame-open-sesame")
+        expect(page.locator("#connection")).to_have_text("Live")
+        page.get_by_role("button", name="Freeze").click()
+        expect(page.locator("#clock")).to_contain_text("Frozen")
+        page.close()
