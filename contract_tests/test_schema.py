@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import requests
-import schemathesis
 from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.failures import Failure, FailureGroup
@@ -18,22 +17,16 @@ from schemathesis.core.failures import Failure, FailureGroup
 from contract_tests import callers
 from contract_tests.client import Lane
 from contract_tests.exchange import Exchange
+from contract_tests.generated import cases
 from contract_tests.judge import Judge
 from contract_tests.marks import judges
 from contract_tests.observations import METRIC_OF
 from contract_tests.requests import CALLS
 from contract_tests.schemathesis_transport import ClientAdapter, session
-from contract_tests.strategies import sample
 from contract_tests.target import Spend
-from spec.loader import Operation, load_spec
 
 load_all_checks()
 SHAPE = CHECKS.get_one("response_schema_conformance")
-SCHEMA = schemathesis.openapi.from_dict(
-    load_spec().document,
-    # Streams are cut at twenty events by default, before the end that the schema asks for.
-    config=schemathesis.Config.from_dict({"max-stream-events": 5000, "generation": {"database": "none"}}),
-)
 # The requirement behind the shape of each operation's answer.
 SHAPES = {
     "getUsage": "USE-3",
@@ -43,12 +36,7 @@ SHAPES = {
     "getStatus": "STAT-3",
     "analyzePrompt": "ANA-1",
 }
-CASES = 3
-
-
-def _cases(operation: Operation, mode: GenerationMode, count: int, salt: int) -> list[Any]:
-    endpoint = SCHEMA[operation.path][operation.method]
-    return sample(endpoint.as_strategy(generation_mode=mode), count, salt)
+CASES, NONSENSE = 3, 8
 
 
 def _send(judge: Judge, case: Any, lane: Lane) -> tuple[Exchange, requests.Response | None]:
@@ -64,7 +52,7 @@ def _send(judge: Judge, case: Any, lane: Lane) -> tuple[Exchange, requests.Respo
 
 
 def _has_its_shape(judge: Judge, requirement: str, operation: str, count: int) -> None:
-    for case in _cases(judge.spec.operations[operation], GenerationMode.POSITIVE, count, len(operation)):
+    for case in cases(operation, GenerationMode.POSITIVE, count):
         exchange, response = _send(judge, case, "paid")
         judge.answered(requirement, exchange)
         if response is None or not exchange.served:
@@ -99,7 +87,7 @@ def test_generated_chats_are_answered_in_shape(judge: Judge) -> None:
 
 
 def _survives(judge: Judge, operation: str, lane: Lane) -> None:
-    for case in _cases(judge.spec.operations[operation], GenerationMode.NEGATIVE, 8, 7):
+    for case in cases(operation, GenerationMode.NEGATIVE, NONSENSE):
         exchange, _ = _send(judge, case, lane)
         judge.answered("FAIL-1", exchange)
         broken = exchange.status == 500 and not _always_fails(judge, operation)
@@ -113,7 +101,7 @@ def _always_fails(judge: Judge, operation: str) -> bool:
     return plain.status == 500
 
 
-@judges("FAIL-1", requests=9)
+@judges("FAIL-1", requests=NONSENSE + 1)
 def test_generated_nonsense_does_not_break_prompt_analysis(judge: Judge) -> None:
     _survives(judge, "analyzePrompt", "paid")
 
@@ -123,7 +111,10 @@ def test_generated_nonsense_does_not_break_prompt_analysis(judge: Judge) -> None
     [
         # A lenient host may serve some of it, so the units are booked.
         pytest.param(
-            name, marks=judges("FAIL-1", units={METRIC_OF[name]: 8}, requests=9, spend=Spend.EXHAUST)
+            name,
+            marks=judges(
+                "FAIL-1", units={METRIC_OF[name]: NONSENSE}, requests=NONSENSE + 1, spend=Spend.EXHAUST
+            ),
         )
         for name, call in CALLS.items()
         if name in METRIC_OF and call.method == "POST"

@@ -1,0 +1,119 @@
+"""The processes of a benchmark: servers on one core, the load on another, and what they use.
+
+Law: whatever is started here is ended here. Where the system cannot pin a process or tell what it uses,
+the benchmark runs without, and says so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks.load import Job, Load
+
+ROOT = Path(__file__).parent.parent
+_ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
+_GRACE = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """The processors of the servers and of the load; both empty where there is no choice."""
+
+    server: frozenset[int]
+    load: frozenset[int]
+
+
+def cores() -> Cores:
+    """Two processors out of those that this process may use."""
+    if not hasattr(os, "sched_getaffinity"):
+        return Cores(frozenset(), frozenset())
+    usable = sorted(os.sched_getaffinity(0))
+    if len(usable) < 2:
+        return Cores(frozenset(), frozenset())
+    return Cores(frozenset(usable[:1]), frozenset(usable[1:2]))
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server. `start` is the time from its first instruction to its first answer, in seconds."""
+
+    pid: int
+    port: int
+    start: float
+
+    def cpu_seconds(self) -> float | None:
+        """What the process has used of its core since it began; None where the system does not tell."""
+        try:
+            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return None
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def resident_bytes(self) -> int | None:
+        """The memory that the process has in use; None where the system does not tell."""
+        try:
+            pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
+        except OSError:
+            return None
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextmanager
+def server(arguments: Sequence[str], first_path: str) -> Iterator[Server]:
+    """Run `python -m ARGUMENTS`, which prints its address, until the block ends."""
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", *arguments], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    try:
+        _pin(process.pid, cores().server)
+        assert process.stdout is not None
+        found = None
+        for line in process.stdout:
+            found = _ADDRESS.search(line)
+            if found:
+                break
+        if found is None:
+            raise RuntimeError(f"{arguments[0]} did not start")
+        port = int(found[1])
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{first_path}", timeout=_GRACE) as answer:
+            answer.read()
+        yield Server(process.pid, port, time.perf_counter() - began)
+    finally:
+        process.terminate()
+        try:
+            process.communicate(timeout=_GRACE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+
+
+def load(job: Job) -> Load:
+    """Run the load client. Raises RuntimeError when an answer was not as it must be."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.load"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    _pin(process.pid, cores().load)
+    output, _ = process.communicate(json.dumps(asdict(job)))
+    if process.returncode:
+        raise RuntimeError("the load client gave up")
+    return Load(**json.loads(output))
+
+
+def _pin(pid: int, processors: frozenset[int]) -> None:
+    if processors:
+        os.sched_setaffinity(pid, processors)

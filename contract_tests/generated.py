@@ -1,0 +1,27 @@
+"""Cases that schemathesis generates from the spec: drawn before anything is sent, the same in every run."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import schemathesis
+from schemathesis import GenerationMode
+
+from contract_tests.strategies import sample
+from spec.loader import load_spec
+
+
+@cache
+def _schema() -> Any:
+    # Streams are cut at twenty events by default, before the end that the schema asks for.
+    config = {"max-stream-events": 5000, "generation": {"database": "none"}}
+    return schemathesis.openapi.from_dict(load_spec().document, config=schemathesis.Config.from_dict(config))
+
+
+@cache
+def cases(operation_id: str, mode: GenerationMode, count: int) -> tuple[Any, ...]:
+    """`count` cases of an operation: valid ones, or ones that break the request's schema somewhere."""
+    operation = load_spec().operations[operation_id]
+    endpoint = _schema()[operation.path][operation.method]
+    return tuple(sample(endpoint.as_strategy(generation_mode=mode), count, len(operation_id)))
