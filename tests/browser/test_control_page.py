@@ -22,13 +22,13 @@ def user(page: Page, name: str) -> None:
     page.get_by_text("New user", exact=True).click()
     page.get_by_label("E-mail (optional)").fill(name)
     page.get_by_role("button", name="Create user").click()
-    page.get_by_role("button", name="I have copied them").click()
+    page.get_by_role("button", name="I have copied it").click()
     expect(page.locator("#caller-detail h3")).to_have_text(name)
 
 
 def send(page: Page, operation: str, prompt: str | None = None) -> Locator:
     """Sends a call from the panel and gives its result."""
-    page.get_by_label("Operation", exact=True).select_option(operation)
+    page.get_by_role("combobox", name="Operation", exact=True).select_option(operation)
     if prompt is not None:
         page.locator("#try-form textarea").first.fill(prompt)
     before = page.locator("#try-result .result")
@@ -98,7 +98,7 @@ def test_a_counter_can_be_set_and_reset(page: Page) -> None:
 def test_a_changed_plan_changes_the_limits(page: Page) -> None:
     user(page, "plan@example.com")
     detail = page.locator("#caller-detail")
-    detail.get_by_label("Plan", exact=True).select_option("light")
+    detail.get_by_role("combobox", name="Plan", exact=True).select_option("light")
     detail.get_by_role("button", name="Change plan").click()
     expect(page.get_by_role("article", name="Chat, daily")).to_contain_text("No limit")
     expect(page.get_by_role("article", name="Images, daily")).to_contain_text("0 of 50")
@@ -106,7 +106,7 @@ def test_a_changed_plan_changes_the_limits(page: Page) -> None:
 
 def test_the_secret_of_a_key_is_shown_once(page: Page, mock: RunningMock) -> None:
     user(page, "key@example.com")
-    page.get_by_label("Label").fill("my laptop")
+    page.get_by_role("textbox", name="Label", exact=True).fill("my laptop")
     page.get_by_role("button", name="Create key").click()
     secret = page.locator(".once code").inner_text()
     assert secret.startswith("ipa_live_")
@@ -128,10 +128,12 @@ def test_the_secret_of_a_key_is_shown_once(page: Page, mock: RunningMock) -> Non
 
 def test_a_revoked_key_is_refused(page: Page) -> None:
     user(page, "revoke@example.com")
-    page.get_by_label("Label").fill("old phone")
+    page.get_by_role("textbox", name="Label", exact=True).fill("old phone")
     page.get_by_role("button", name="Create key").click()
     page.get_by_role("button", name="I have copied it").click()
-    page.get_by_label("Who calls").select_option("Key old phone of revoke@example.com")
+    page.get_by_role("combobox", name="Who calls", exact=True).select_option(
+        "Key old phone of revoke@example.com"
+    )
     expect(send(page, "getSubscription").locator(".status")).to_have_text("200 OK")
     page.get_by_role("button", name="Revoke old phone").click()
     expect(page.locator(".key", has_text="old phone")).to_contain_text("Revoked")
@@ -142,16 +144,18 @@ def test_a_revoked_key_is_refused(page: Page) -> None:
 
 def test_a_broken_token_is_refused(page: Page) -> None:
     user(page, "token@example.com")
-    page.get_by_label("Access token").select_option("wrong signature")
+    page.get_by_role("combobox", name="Access token", exact=True).select_option("wrong signature")
     page.get_by_role("button", name="Mint token").click()
-    page.get_by_label("Who calls").select_option("Token, wrong signature of token@example.com")
+    page.get_by_role("combobox", name="Who calls", exact=True).select_option(
+        "Token, wrong signature of token@example.com"
+    )
     expect(send(page, "getSubscription").locator(".status")).to_have_text("401 Not authorised")
 
 
 def test_a_fault_makes_the_next_call_fail_and_the_journal_says_so(page: Page) -> None:
     user(page, "fault@example.com")
     page.get_by_text("New fault", exact=True).click()
-    page.get_by_label("To which operation").select_option("POST /gen/image")
+    page.get_by_role("combobox", name="To which operation", exact=True).select_option("POST /gen/image")
     page.get_by_role("button", name="Switch on").click()
     expect(page.locator("#faults-active")).to_have_text("1 fault on")
 
@@ -171,8 +175,8 @@ def test_a_fault_makes_the_next_call_fail_and_the_journal_says_so(page: Page) ->
 
 def test_a_fault_can_be_switched_off_and_on_and_removed(page: Page) -> None:
     page.get_by_text("New fault", exact=True).click()
-    page.get_by_label("What happens").select_option("Answer with a failure")
-    page.get_by_label("How often").select_option("every call")
+    page.get_by_role("combobox", name="What happens", exact=True).select_option("Answer with a failure")
+    page.get_by_role("combobox", name="How often", exact=True).select_option("every call")
     page.get_by_role("button", name="Switch on").click()
     fault = page.get_by_role("switch", name="Answers 500")
     expect(fault).to_have_attribute("aria-checked", "true")
@@ -246,10 +250,10 @@ def test_the_journal_can_be_searched(page: Page, mock: RunningMock) -> None:
         requests.get(mock.base_url + path, timeout=10)
     entries = page.locator("#journal .entry")
     expect(entries).to_have_count(2)
-    page.get_by_label("Answers").select_option("Refused or failed")
+    page.get_by_role("combobox", name="Answers", exact=True).select_option("Refused or failed")
     expect(entries).to_have_count(1)
     expect(entries).to_contain_text("/subscription")
-    page.get_by_label("Find", exact=True).fill("nothing of the kind")
+    page.get_by_role("searchbox", name="Find", exact=True).fill("nothing of the kind")
     expect(entries).to_have_count(0)
 
 
@@ -286,7 +290,7 @@ def test_the_keyboard_alone_can_freeze_the_clock_and_make_a_call(page: Page) -> 
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Resume")).to_be_focused()
     expect(page.locator("#clock")).to_contain_text("Frozen")
-    tab_to(page, page.get_by_label("Message"))
+    tab_to(page, page.get_by_role("textbox", name="Message", exact=True))
     page.keyboard.press("ControlOrMeta+A")
     page.keyboard.type("Hello from the keyboard")
     tab_to(page, page.get_by_role("button", name="Send", exact=True))

@@ -71,7 +71,6 @@ export const setLimits = (plan, limits) => control("PUT", `plans/${part(plan)}/l
 export const addFault = (fault) => control("POST", "faults", fault);
 export const removeFault = (id) => control("DELETE", `faults/${part(id)}`);
 export const startScenario = (name, user) => control("POST", `scenarios/${part(name)}`, user ? { user } : {});
-export const endScenarios = () => control("DELETE", "scenarios");
 export const reset = (user) => control("POST", "reset", user ? { user } : {});
 export const snapshot = () => control("GET", "snapshot");
 export const restore = (document) => control("POST", "restore", document);

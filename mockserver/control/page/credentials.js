@@ -15,6 +15,8 @@ const LIFETIMES = [
   ["86400", "in a day"],
   ["2592000", "in 30 days"],
 ];
+/** Said of every secret of a key. */
+export const ONCE = "Copy the secret now: it is shown this one time. Afterwards only its first characters are known.";
 const TOKEN_KINDS = [
   ["", "valid"],
   ["expired", "expired"],
@@ -26,13 +28,15 @@ const TOKEN_KINDS = [
   ["unsigned", "unsigned"],
 ];
 
-/** Secrets made on this page: {user, title, secret, shown}, newest last. */
+/** Made on this page: {user, title, notice, secrets: [[name, secret]], shown}, newest last. */
 const made = [];
 
-/** What the try-it panel may call with. */
-export const madeHere = () => made.map(({ user, title, secret }, index) => ({ index, user, title, secret }));
+/** What the try-it panel may call with: {user, name, secret}, newest first. */
+export const madeHere = () =>
+  made.flatMap(({ user, secrets }) => secrets.map(([name, secret]) => ({ user, name, secret }))).reverse();
 
-function remember(entry) {
+/** Shows secrets where their user is shown, until the reader has them. */
+export function showOnce(entry) {
   made.push({ ...entry, shown: true });
   changed();
   requestAnimationFrame(() => document.getElementById(`made-${made.length - 1}`)?.focus());
@@ -78,7 +82,9 @@ function once(entry, index) {
     { key: `made ${index}`, id: `made-${index}`, class: "once", role: "group", tabindex: "-1", "aria-label": entry.title },
     h("h4", null, entry.title),
     h("p", null, entry.notice),
-    h("div", { class: "secret" }, h("code", null, entry.secret), copyButton(entry.secret, "the secret")),
+    entry.secrets.map(([name, secret]) =>
+      h("div", { key: name, class: "secret" }, h("span", null, name), h("code", null, secret), copyButton(secret, `the secret of “${name}”`)),
+    ),
     h("button", { type: "button", onclick: forget }, "I have copied it"),
   );
 }
@@ -127,12 +133,8 @@ async function newKey(event, user) {
   const key = await act("", () => api.createKey(user.id, wish));
   if (!key) return;
   form.reset();
-  remember({
-    user: user.id,
-    title: `Key ${key.label || `${key.prefix}…`}`,
-    notice: "Copy the secret now: it is shown this one time. Afterwards only its first characters are known.",
-    secret: key.secret,
-  });
+  const name = `Key ${key.label || `${key.prefix}…`}`;
+  showOnce({ user: user.id, title: name, notice: ONCE, secrets: [[name, key.secret]] });
 }
 
 async function newToken(event, user) {
@@ -143,12 +145,13 @@ async function newToken(event, user) {
   const token = await act("", () => api.mintToken(user.id, wish));
   if (!token) return;
   const kind = TOKEN_KINDS.find(([value]) => value === broken)[1];
-  remember({
+  const name = broken ? `Token, ${kind}` : "Token";
+  showOnce({
     user: user.id,
-    title: broken ? `Token, ${kind}` : "Token",
+    title: name,
     notice: broken
       ? `A token that must be refused: ${kind}.`
       : `A good token${token.expires_at ? ` until ${moment(token.expires_at)}` : ""}. The mock does not keep it: copy it now.`,
-    secret: token.token,
+    secrets: [[name, token.token]],
   });
 }

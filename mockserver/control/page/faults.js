@@ -5,7 +5,7 @@
 import * as api from "./api.js";
 import { h, render } from "./dom.js";
 import { act, field, fieldsOf, options } from "./notices.js";
-import { changed, labelOf, nameOf, selectedIdentity, store, userOf } from "./store.js";
+import { changed, labelOf, nameOf, store, userName } from "./store.js";
 import { plural, span, title } from "./words.js";
 
 const STATUSES = [400, 401, 413, 429, 500, 502, 503, 504].map((status) => [String(status), String(status)]);
@@ -18,7 +18,7 @@ const KINDS = {
     title: "Answer with a failure",
     fields: [
       { ...choice("status", "Status", STATUSES, "500"), numeric: true },
-      choice("when", "Charged?", [["before_charge", "no, fails before"], ["after_charge", "yes, fails after"]], "before_charge"),
+      choice("when", "When", [["before_charge", "before the charge"], ["after_charge", "after the charge"]], "before_charge"),
     ],
     says: (fault) => `Answers ${fault.status}${fault.when === "after_charge" ? ", after the charge" : ""}`,
   },
@@ -66,7 +66,11 @@ const KINDS = {
 };
 const TIMES = [["1", "the next call"], ["3", "the next 3 calls"], ["", "every call"]];
 
+// Scenarios that do one thing and are over, for a mock that does not say so itself.
+const MOMENTARY = new Set(["limit-reached", "key-revoked", "token-expired", "new-day", "new-week"]);
+
 let kind = "status";
+let scenarioUser = "";
 /** Faults switched off on this page, as they were when they ran. */
 let off = [];
 
@@ -74,6 +78,14 @@ export function showFaults() {
   const { faults, scenarios } = store.state;
   render(
     document.getElementById("scenarios-body"),
+    field(
+      "They befall",
+      h(
+        "select",
+        { onchange: (event) => (scenarioUser = event.currentTarget.value) },
+        options([["", "everybody"], ...store.state.users.map((user) => [user.id, userName(user)])], ""),
+      ),
+    ),
     h("ul", { class: "switches" }, scenarios.map(scenarioRow)),
   );
   render(
@@ -97,16 +109,22 @@ function toggle(on, label, onclick) {
   );
 }
 
-function scenarioRow({ name, description, active }) {
-  const user = userOf(selectedIdentity())?.id;
-  const start = () => act((result) => result.did.join(" "), () => api.startScenario(name, user));
-  const end = () => act("All scenarios have ended; their faults are gone.", api.endScenarios);
+function scenarioRow({ name, description, active, lasting = !MOMENTARY.has(name) }) {
+  const start = () => act((result) => result.did.join(" "), () => api.startScenario(name, scenarioUser));
+  const end = () => act(`${title(name)} has ended.`, () => endScenario(name));
   return h(
     "li",
     { key: name },
     h("div", null, h("strong", null, title(name)), h("p", { class: "muted small-text" }, description)),
-    toggle(active, title(name), active ? end : start),
+    lasting
+      ? toggle(active, title(name), active ? end : start)
+      : h("button", { type: "button", class: "small", "aria-label": `Run ${title(name)}`, onclick: start }, "Run"),
   );
+}
+
+async function endScenario(name) {
+  const own = store.state.faults.filter((fault) => fault.scenario === name && fault.left !== 0);
+  for (const fault of own) await api.removeFault(fault.id);
 }
 
 function faultRow(fault) {
@@ -119,6 +137,7 @@ function faultRow(fault) {
   };
   const spent = fault.left === 0;
   const facts = [whom(fault), often(fault), `fired ${plural(fault.fired ?? 0, "time")}`];
+  if (fault.scenario) facts.push(`scenario ${title(fault.scenario)}`);
   return h(
     "li",
     { key: fault.id, class: spent ? "spent" : "" },
@@ -153,7 +172,7 @@ function offRow(entry) {
 
 // What the mock counts itself is not part of the wish.
 function wishOf(fault) {
-  const { id, left, fired, ...wish } = fault;
+  const { id, left, fired, scenario, ...wish } = fault;
   return wish;
 }
 

@@ -14,7 +14,7 @@ export function toggleGreeting() {
 }
 
 /** Shown by itself until there has been a call; afterwards only when asked for. */
-const isShown = () => wanted ?? store.journal.length === 0;
+const isShown = () => wanted ?? (store.state.journal.entries === 0 && store.journal.length === 0);
 
 const PERSON = "my-first-client-01";
 

@@ -1,7 +1,7 @@
 // Who calls the mock: the list of callers, and one of them in detail with its four counters.
 
 import * as api from "./api.js";
-import { showCredentials } from "./credentials.js";
+import { ONCE, showCredentials, showOnce } from "./credentials.js";
 import { h, render } from "./dom.js";
 import { act, confirmed, copyButton, field, fieldsOf, options } from "./notices.js";
 import { labelOf, now, planName, refresh, select, selectedIdentity, store, userName, userOf } from "./store.js";
@@ -13,11 +13,10 @@ const FILTER_FROM = 8;
 const KINDS = { client: "Client id ", address: "Address " };
 
 let filter = "";
-let welcome = null;
 
 export function showIdentities() {
   const view = selectedIdentity();
-  render(document.getElementById("callers-body"), newUser(), welcome && credentialsOnce(), list(view));
+  render(document.getElementById("callers-body"), newUser(), list(view));
   render(document.getElementById("caller-detail"), view ? detail(view) : nobodyYet());
 }
 
@@ -59,27 +58,18 @@ export async function createUser(wish) {
     () => api.createUser(wish),
   );
   if (!user) return null;
-  welcome = user;
   select(`user:${user.id}`);
-  callAs({ kind: "user", user: user.id });
+  callAs({ kind: "user", user: user.id }, false);
+  showOnce({
+    user: user.id,
+    title: `Credentials of ${userName(user)}`,
+    notice: ONCE,
+    secrets: [
+      ["First key", user.api_key.secret],
+      ["First token", user.jwt],
+    ],
+  });
   return user;
-}
-
-function credentialsOnce() {
-  const { jwt, api_key: key } = welcome;
-  const forget = () => {
-    welcome = null;
-    showIdentities();
-  };
-  return h(
-    "div",
-    { key: "welcome", class: "once" },
-    h("h4", null, `Credentials of ${userName(welcome)}`),
-    h("p", null, "Copy them now: the secret of the API key is shown this one time."),
-    h("div", { class: "secret" }, h("span", null, "API key"), h("code", null, key.secret), copyButton(key.secret, "the API key")),
-    h("div", { class: "secret" }, h("span", null, "Access token"), h("code", null, jwt), copyButton(jwt, "the access token")),
-    h("button", { type: "button", onclick: forget }, "I have copied them"),
-  );
 }
 
 function list(chosen) {

@@ -66,7 +66,10 @@ function wanted(entry) {
   return text.join(" ").toLowerCase().includes(filter.text.toLowerCase());
 }
 
-const callerName = (entry) => (entry.caller?.identity ? nameOf(entry.caller.identity) : "nobody");
+function callerName({ caller }) {
+  if (caller?.identity) return nameOf(caller.identity);
+  return caller?.kind === "refused" ? "refused bearer" : "nobody asked";
+}
 
 export function statusPill(status) {
   const word = reason(status);

@@ -56,7 +56,6 @@ let events = null;
 async function start() {
   await refresh();
   if (!store.state || store.problem) return;
-  await loadJournal();
   try {
     store.spec ??= await api.getSpec();
   } catch (error) {
@@ -69,16 +68,11 @@ async function start() {
 function listen() {
   events?.close();
   events = api.openEvents();
-  let before = false;
   events.onopen = () => {
     store.connection = "live";
-    changed();
     // What happened while nobody listened.
-    if (before) {
-      refreshSoon();
-      loadJournal();
-    }
-    before = true;
+    refreshSoon();
+    loadJournal();
   };
   events.onerror = () => {
     store.connection = events.readyState === EventSource.CLOSED ? "lost" : "connecting";

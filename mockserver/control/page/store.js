@@ -57,6 +57,8 @@ async function fetchState() {
     store.state = await api.getState();
     store.fetchedAt = performance.now();
     store.problem = null;
+    // Somebody emptied it, or a call came while nobody listened.
+    if (Math.min(store.state.journal.entries, KEPT_ENTRIES) !== store.journal.length) loadJournal();
   } catch (error) {
     store.problem = error;
   }
@@ -72,7 +74,9 @@ export function now() {
 export async function loadJournal() {
   try {
     const { entries } = await api.getJournal({ limit: String(KEPT_ENTRIES) });
-    store.journal = entries.slice().reverse();
+    const newest = entries.at(-1)?.id ?? Infinity;
+    const since = store.journal.filter(({ id }) => id > newest);
+    store.journal = [...since, ...entries.reverse()].slice(0, KEPT_ENTRIES);
     changed();
   } catch (error) {
     store.problem ??= error;

@@ -33,14 +33,14 @@ let running = null;
 let calls = 0;
 
 /** Chooses who calls: {kind: "user", user} or {kind: "client", client}; from a button elsewhere. */
-export function callAs(wish) {
+export function callAs(wish, move = true) {
   if (wish.kind === "user") caller = `user ${wish.user}`;
   else {
     caller = "client";
     clientId = wish.client;
   }
   changed();
-  document.getElementById("try-caller")?.focus();
+  if (move) document.getElementById("try-caller")?.focus();
 }
 
 export function showTryIt() {
@@ -105,13 +105,13 @@ export function showTryIt() {
 
 function callerChoices() {
   const users = store.state.users.map((user) => [`user ${user.id}`, `${userName(user)} (${user.plan_key})`]);
-  const secrets = madeHere().map(({ index, user, title }) => {
+  const secrets = madeHere().map(({ user, name, secret }) => {
     const owner = store.state.users.find((known) => known.id === user);
-    return [`made ${index}`, `${title}${owner ? ` of ${userName(owner)}` : ""}`];
+    return [`made ${secret}`, `${name}${owner ? ` of ${userName(owner)}` : ""}`];
   });
   return [
     ["A user, with a fresh token", users],
-    ["Made on this page", secrets.reverse()],
+    ["Made on this page", secrets],
     ["Signed out", [["client", "With a client id"], ["nobody", "Without one (address)"]]],
     ["Anything else", [["bearer", "Another bearer…"]]],
   ].filter(([, pairs]) => pairs.length > 0);
@@ -242,7 +242,7 @@ async function callerHeaders(tokenLifetime) {
   if (caller === "nobody") return {};
   if (caller === "bearer") return { Authorization: `Bearer ${bearer}` };
   const [kind, value] = caller.split(" ");
-  if (kind === "made") return { Authorization: `Bearer ${madeHere()[Number(value)].secret}` };
+  if (kind === "made") return { Authorization: `Bearer ${value}` };
   const { token } = await api.mintToken(value, { lifetime_seconds: tokenLifetime });
   return { Authorization: `Bearer ${token}` };
 }
