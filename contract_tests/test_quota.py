@@ -21,7 +21,15 @@ from contract_tests.observations import (
 )
 from contract_tests.requests import CALLS, Call, say
 from contract_tests.target import Spend
-from contract_tests.usage import METRICS, Observation, Snapshot, moved, read_usage, rolled_over
+from contract_tests.usage import (
+    METRICS,
+    Observation,
+    Snapshot,
+    moved,
+    parse_usage,
+    read_usage,
+    rolled_over,
+)
 
 # The requirement behind the price of each metered operation.
 PRICED = {
@@ -96,6 +104,32 @@ def test_what_one_caller_spends_is_not_counted_for_another(judge: Judge, operati
     other = read_usage(judge, "RATE-1", judge.caller())
     counted = {metric: used for metric, used in other.used.items() if used}
     judge.check("RATE-1", not counted, f"a new caller already has {counted}", spent.call, other.exchange)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        pytest.param(operation, marks=judges("RATE-7", shares=[operation], requests=6))
+        for operation in ("createChatCompletion", "createImage", "createVideo", "createSfx")
+    ],
+)
+def test_what_is_counted_stays_counted(judge: Judge, operation: str) -> None:
+    spent = operation_observed(judge, operation)
+    change = spent.consumed(judge, "RATE-7")
+    if not change:
+        raise judge.undecided("RATE-7", "nothing was counted that could be forgotten", spent.after)
+    read_usage(judge, "RATE-7", judge.caller())  # Another caller, as there are on any host.
+    for moment in ("at once", "after a while"):
+        if moment == "after a while":
+            judge.once("a while", lambda: time.sleep(A_WHILE))
+        later = read_usage(judge, "RATE-7", spent.caller)
+        if later.window != parse_usage(spent.after).window:
+            raise judge.undecided(
+                "RATE-7", "a window of the counters ended during the measurement", later.exchange
+            )
+        kept = later.used[spent.metric] >= change.get(spent.metric, 0)
+        message = f"{spent.metric} fell to {later.used[spent.metric]} within its window"
+        judge.check("RATE-7", kept, message, spent.after, later.exchange)
 
 
 # --- what costs nothing ---------------------------------------------------------------------------------
@@ -260,6 +294,7 @@ def _attempt(work: Callable[[], Caller]) -> Caller | Exception:
         return problem
 
 
+A_WHILE = 1.2
 SPEND_FOR = {metric: Spend.SAMPLE if metric == "audioWeekly" else Spend.EXHAUST for metric in METRICS}
 
 
@@ -308,6 +343,16 @@ def test_a_call_beyond_the_limit_costs_nothing(judge: Judge, metric: str) -> Non
     judge.check(
         "RATE-2", exact, f"{metric}: used is {after.used[metric]} at a limit of {limit}", after.exchange
     )
+
+
+@_every_metric("RATE-7")
+def test_refusals_at_the_limit_do_not_empty_the_counter(judge: Judge, metric: str) -> None:
+    caller = _stop_for(judge, "RATE-7", metric)
+    snapshot = read_usage(judge, "RATE-7", caller)
+    limit = snapshot.limit[metric] or 0
+    after = _settled(judge, "RATE-7", caller, metric, limit)
+    kept = after.used[metric] >= limit
+    judge.check("RATE-7", kept, f"{metric} fell to {after.used[metric]} of {limit}", after.exchange)
 
 
 @_every_metric("RATE-5", beside=True)
