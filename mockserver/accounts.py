@@ -49,12 +49,14 @@ class Catalogue:
 
 @dataclass(slots=True)
 class Account:
-    """A signed-up user. `signed_up` is in seconds since the epoch."""
+    """A signed-up user. `signed_up` is in seconds since the epoch. Access tokens of an earlier generation are
+    treated as expired."""
 
     id: str
     email: str
     signed_up: float
     plan_key: str
+    token_generation: int = 0
 
 
 class Accounts:
@@ -63,12 +65,24 @@ class Accounts:
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
         self._by_id: dict[str, Account] = {}
+        self.removed: set[str] = set()
+        """The ids of users that are gone. A token of theirs is not one of somebody new."""
 
     def add(self, account: Account) -> Account:
         if account.plan_key not in self.catalogue:
             raise SettingsError(f"no plan {account.plan_key!r} in the catalogue")
         self._by_id[account.id] = account
+        self.removed.discard(account.id)
         return account
+
+    def remove(self, account_id: str) -> None:
+        if self._by_id.pop(account_id, None) is not None:
+            self.removed.add(account_id)
+
+    def clear(self) -> None:
+        """Forget everybody, and that they were there."""
+        self._by_id.clear()
+        self.removed.clear()
 
     def get(self, account_id: str) -> Account | None:
         return self._by_id.get(account_id)

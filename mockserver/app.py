@@ -11,16 +11,19 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import perf_counter
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
 from mockserver import delivery
+from mockserver.control.plane import CONTROL_PREFIX, ControlPlane
 from mockserver.errors import ApiError, InvalidRequest, TooLarge
+from mockserver.exchange import Exchange
 from mockserver.handlers import HANDLERS, PREPARATIONS
-from mockserver.pages import Pages
 from mockserver.pipeline import Endpoint, answer, body_reader, parameter_reader
 from mockserver.routing import Router
+from mockserver.scenarios import ScenarioError, play
 from mockserver.settings import Settings, SettingsError
 from mockserver.state import State, make_state
 from mockserver.validation import BodyValidator, ParameterValidator, compile_schemas
@@ -85,28 +88,36 @@ def endpoints(spec: Spec) -> dict[str, Endpoint]:
 def make_server(state: State) -> web.Server:
     """The server of one mock, to be given to a runner inside a running event loop."""
     spec = state.spec
-    router: Router[Endpoint | None] = Router()
+    router: Router[Endpoint] = Router()
     for endpoint in endpoints(spec).values():
         operation = endpoint.operation
         for path in (operation.path, *ALIASES.get(operation.path, ())):
             router.add(operation.method.upper(), path, endpoint)
-    pages = Pages(spec)
-    for path in pages.paths:
-        router.add("GET", path, None)
+    control = ControlPlane(state)
+    journal = state.journal
     loop = asyncio.get_running_loop()
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        path = request.rel_url.raw_path
+        if path.startswith(CONTROL_PREFIX):
+            return await control.answer(request, path)
+        exchange = Exchange(perf_counter())
+        response = await respond(request, path, exchange)
+        if journal.on:
+            journal.record(exchange, request, response)
+        return response
+
+    async def respond(request: web.BaseRequest, path: str, exchange: Exchange) -> web.StreamResponse:
         method = request.method
         if method == "OPTIONS" and _is_preflight(request):
+            exchange.preflight = True
             return delivery.preflight(request)
-        path = request.rel_url.raw_path
         try:
             match = router.find(method, path)
         except ApiError as error:
+            exchange.refusal = error
             return delivery.refused(error, spec.errors)
-        if match.target is None:
-            return delivery.whole(pages.get(path))
-        return await answer(request, match, state)  # type: ignore[arg-type]
+        return await answer(request, match, state, exchange)
 
     def make_request(message, payload, protocol, writer, task) -> web.BaseRequest:  # type: ignore[no-untyped-def]
         return web.BaseRequest(
@@ -130,6 +141,11 @@ def _is_preflight(request: web.BaseRequest) -> bool:
 async def serving(settings: Settings) -> AsyncIterator[tuple[str, State]]:
     """Serve until the block ends. Gives the base URL and the state. Raises SettingsError."""
     state = make_state(settings)
+    for name in settings.scenario:
+        try:
+            await play(name, state)
+        except ScenarioError as error:
+            raise SettingsError(str(error)) from error
     runner = web.ServerRunner(make_server(state), shutdown_timeout=_GRACE)
     await runner.setup()
     try:

@@ -56,6 +56,11 @@ class AssetStore:
             self._drop(next(iter(self._assets)))
         return asset
 
+    def clear(self) -> None:
+        """Forget all files."""
+        self._assets.clear()
+        self._bytes = 0
+
     def get(self, asset_id: str) -> Asset | None:
         """The file, or None when the id was never given out, has expired or made room."""
         asset = self._assets.get(asset_id)

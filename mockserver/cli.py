@@ -17,12 +17,16 @@ from pathlib import Path
 from typing import Any, get_args
 
 from mockserver.app import serving
+from mockserver.control.page import PAGE_PATH
 from mockserver.pages import DOCS_PATH
+from mockserver.scenarios import SCENARIOS
 from mockserver.settings import MetadataForm, Settings, SettingsError
 from mockserver.state import State
 
 _PREFIX = "LIGHTNING_MOCK_"
 _WRONG_USAGE = 2
+_LISTS = {"scenario"}
+"""Options that can be given more than once; their variables separate by commas."""
 
 _DESCRIPTION = """\
 Runs a Lightning API on this machine: every documented route, real identities, real quotas, made-up content.
@@ -61,7 +65,13 @@ def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> tu
         if given[name] is not None:
             chosen[name] = given[name]
         elif environment.get(variable):
-            chosen[name] = _convert(action, variable, environment[variable])
+            text = environment[variable]
+            if name in _LISTS:
+                chosen[name] = [_convert(action, variable, part.strip()) for part in text.split(",")]
+            else:
+                chosen[name] = _convert(action, variable, text)
+    for name in _LISTS & chosen.keys():
+        chosen[name] = tuple(chosen[name])
     credentials_file = chosen.pop("credentials", None)
     return Settings(**chosen), credentials_file
 
@@ -124,6 +134,23 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
     )
+    option(
+        "scenario",
+        f"start in a situation; may be given more than once: {', '.join(SCENARIOS)}",
+        action="append",
+        metavar="NAME",
+    )
+    option(
+        "control-token",
+        "what callers of the control plane must show; without one it is served on this machine only",
+        metavar="TOKEN",
+    )
+    option(
+        "journal",
+        f"how many exchanges to remember, {usual.journal} unless said; 0 remembers none",
+        type=int,
+        metavar="N",
+    )
     return parser
 
 
@@ -181,7 +208,14 @@ def _write_credentials(path: Path, named: Mapping[str, str]) -> None:
 def greeting(base_url: str, state: State) -> str:
     """What is printed at start."""
     named = state.credentials.named
-    lines = [f"Lightning mock at {base_url}   (API page: {base_url}{DOCS_PATH})", "", "Credentials"]
+    lines = [
+        f"Lightning mock at {base_url}",
+        f"  control page {base_url}{PAGE_PATH}",
+        f"  API page     {base_url}{DOCS_PATH}",
+        *(f"Scenario: {name}" for name in state.settings.scenario),
+        "",
+        "Credentials",
+    ]
     for key, credentials in state.credentials.by_plan.items():
         lines += [f"  {key:<13} key  {credentials.api_key}", f"  {'':<13} jwt  {credentials.jwt}"]
     lines += [

@@ -10,6 +10,9 @@ import time
 from datetime import UTC, datetime
 from functools import lru_cache
 
+_LATEST = 221_845_392_000.0
+"""The year 9000: windows, lifetimes and expiries that start before it still lie in the calendar."""
+
 
 class ClockError(ValueError):
     """The clock was asked to go where it does not go."""
@@ -47,6 +50,14 @@ class Clock:
             self._offset = self._frozen_at - time.time()
             self._frozen_at = None
 
+    def shift(self) -> tuple[float, float | None]:
+        """How far the clock runs from the wall clock, and the moment at which it stands still, if it does."""
+        return self._offset, self._frozen_at
+
+    def put(self, offset: float, frozen_at: float | None) -> None:
+        """Run or stand as `shift` said; into the past as well."""
+        self._offset, self._frozen_at = offset, frozen_at
+
     def advance(self, seconds: float) -> None:
         """Move forward by some seconds; a frozen clock stays frozen at the new moment."""
         if seconds < 0:
@@ -60,10 +71,8 @@ class Clock:
         self._move_to(moment)
 
     def _move_to(self, moment: float) -> None:
-        try:
-            datetime.fromtimestamp(moment, UTC)
-        except (OverflowError, ValueError, OSError) as error:
-            raise ClockError("the moment lies outside the calendar") from error
+        if not 0 <= moment < _LATEST:
+            raise ClockError("the moment lies outside 1970 to 9000")
         if self._frozen_at is not None:
             self._frozen_at = moment
         else:

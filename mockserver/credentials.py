@@ -22,6 +22,8 @@ from mockserver.settings import SettingsError
 
 KEY_PREFIX = "ipa_live_"
 AUDIENCE = "authenticated"
+GENERATION = "lightning_generation"
+"""A claim of tokens minted after all earlier ones of their user had been ended."""
 _SECRET_BYTES = 24
 _VISIBLE = 16
 _ASYMMETRIC = ("ES256", "RS256")
@@ -78,13 +80,14 @@ class KeyRing:
     def __init__(self, random: RandomBytes = random_bytes) -> None:
         self._by_digest: dict[bytes, ApiKey] = {}
         self._random = random
+        self.issued = 0
         self.find = self._by_digest.get
 
     def issue(
         self, account_id: str, label: str, now: float, expires_at: float | None = None
     ) -> tuple[ApiKey, str]:
         """A new key and, this once, its secret."""
-        count = len(self._by_digest)
+        count, self.issued = self.issued, self.issued + 1
         raw = self._random(f"key:{account_id}:{label}:{count}", _SECRET_BYTES)
         secret = KEY_PREFIX + base64.urlsafe_b64encode(raw).decode()
         key = ApiKey(
@@ -109,6 +112,19 @@ class KeyRing:
     def of(self, account_id: str) -> tuple[ApiKey, ...]:
         return tuple(key for key in self._by_digest.values() if key.account_id == account_id)
 
+    def remove(self, account_id: str) -> None:
+        """Forget all keys of an account; their secrets are unknown from now on."""
+        for kept_as in [kept_as for kept_as, key in self.rows() if key.account_id == account_id]:
+            del self._by_digest[kept_as]
+
+    def rows(self) -> tuple[tuple[bytes, ApiKey], ...]:
+        """Every key with the digest of its secret."""
+        return tuple(self._by_digest.items())
+
+    def put(self, kept_as: bytes, key: ApiKey) -> None:
+        """Keep a key whose secret has this digest."""
+        self._by_digest[kept_as] = key
+
 
 @dataclass(frozen=True, slots=True)
 class Claims:
@@ -118,6 +134,8 @@ class Claims:
     email: str
     expires_at: float
     issued_at: float | None
+    generation: int = 0
+    """How often all tokens of the subject had been ended when this one was minted."""
 
 
 class TokenAuthority:
@@ -129,16 +147,11 @@ class TokenAuthority:
 
     def mint(self, subject: str, email: str, issued_at: float, expires_at: float, **claims: Any) -> str:
         """An access token shaped like Supabase's."""
-        payload = {
-            "sub": subject,
-            "aud": AUDIENCE,
-            "role": AUDIENCE,
-            "email": email,
-            "iat": int(issued_at),
-            "exp": int(expires_at),
-            **claims,
-        }
-        return jwt.encode(payload, self._secret, algorithm="HS256")
+        return self.sign({**token_payload(subject, email, issued_at, expires_at), **claims})
+
+    def sign(self, payload: Mapping[str, Any]) -> str:
+        """A token with these claims and no others, signed as ours."""
+        return jwt.encode(dict(payload), self._secret, algorithm="HS256")
 
     def verify(self, token: str, now: float) -> Claims:
         """The claims of a token that is signed, meant for us and valid now. Raises InvalidTokenError."""
@@ -181,6 +194,18 @@ class TokenAuthority:
         raise InvalidTokenError("it is not signed with a key that this server trusts")
 
 
+def token_payload(subject: str, email: str, issued_at: float, expires_at: float) -> dict[str, Any]:
+    """The claims of an honest access token."""
+    return {
+        "sub": subject,
+        "aud": AUDIENCE,
+        "role": AUDIENCE,
+        "email": email,
+        "iat": int(issued_at),
+        "exp": int(expires_at),
+    }
+
+
 def _claims(payload: Mapping[str, Any], now: float) -> Claims:
     subject, expires_at = payload["sub"], payload["exp"]
     if not isinstance(subject, str) or not subject or not _is_text(subject):
@@ -193,11 +218,13 @@ def _claims(payload: Mapping[str, Any], now: float) -> Claims:
     if starts_at is not None and not (_is_time(starts_at) and starts_at <= now):
         raise InvalidTokenError("it is not valid yet")
     email, issued_at = payload.get("email"), payload.get("iat")
+    generation = payload.get(GENERATION)
     return Claims(
         subject=subject,
         email=email if isinstance(email, str) and _is_text(email) else "",
         expires_at=float(expires_at),
         issued_at=float(issued_at) if _is_time(issued_at) else None,
+        generation=generation if isinstance(generation, int) else 0,
     )
 
 

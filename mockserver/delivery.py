@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import struct
 from collections.abc import AsyncIterator, Mapping
 
 import orjson
@@ -15,7 +17,9 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from mockserver.errors import ApiError
-from mockserver.replies import JSON, Body, EventStream
+from mockserver.exchange import Exchange
+from mockserver.redaction import MOST_EXCERPT
+from mockserver.replies import JSON, Body, ConnectionResetOnPurpose, EventStream, Split
 from mockserver.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -28,14 +32,8 @@ _CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "Link, Retry-After",
 }
-_STREAM_HEADERS = CIMultiDict(
-    {
-        **_CORS,
-        "Content-Type": "text/event-stream; charset=utf-8",
-        "Cache-Control": "no-cache",
-        "X-Accel-Buffering": "no",
-    }
-)
+_STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _headers_by_type: dict[str, CIMultiDict[str]] = {}
 
 
@@ -69,17 +67,26 @@ def preflight(request: web.BaseRequest) -> web.Response:
     return web.Response(status=204, headers=headers)
 
 
-async def streamed(request: web.BaseRequest, reply: EventStream, settings: Settings) -> web.StreamResponse:
+async def streamed(
+    request: web.BaseRequest, reply: EventStream, settings: Settings, exchange: Exchange
+) -> web.StreamResponse:
     """Write a stream event by event. An error before its first event is the caller's to answer."""
     events = reply.events
-    first = await anext(events, None)
-    response = web.StreamResponse(headers=_STREAM_HEADERS)
+    response = web.StreamResponse(status=reply.status, headers=_stream_headers(reply))
+    try:
+        first = await anext(events, None)
+    except ConnectionResetOnPurpose:
+        await _reset(request)
+        return response
     try:
         await response.prepare(request)
         if first is not None:
-            await response.write(first)
-            await _write_rest(response, events, settings)
+            exchange.sent, exchange.head = len(first), first[:MOST_EXCERPT]
+            await _write(response, first, reply.split)
+            await _write_rest(response, reply, settings, exchange)
         await response.write_eof()
+    except ConnectionResetOnPurpose:
+        await _reset(request)
     except ConnectionError:
         logger.debug("the client left in mid-stream")
     except Exception:
@@ -91,19 +98,51 @@ async def streamed(request: web.BaseRequest, reply: EventStream, settings: Setti
     return response
 
 
-async def _write_rest(response: web.StreamResponse, events: AsyncIterator[bytes], settings: Settings) -> None:
+async def _write_rest(
+    response: web.StreamResponse, reply: EventStream, settings: Settings, exchange: Exchange
+) -> None:
     pause = 1.0 / settings.token_rate if settings.token_rate else 0.0
-    write = response.write
+    write, split = response.write, reply.split
     count = 0
-    async for event in events:
+    async for event in reply.events:
         count += 1
+        exchange.sent += len(event)
+        if len(exchange.head) < MOST_EXCERPT:
+            exchange.head += event
         if count == 1 and settings.first_token_delay:
             await asyncio.sleep(settings.first_token_delay)
         elif pause:
             await asyncio.sleep(pause)
         elif count % EVENTS_BETWEEN_YIELDS == 0:
             await asyncio.sleep(0)
-        await write(event)
+        if split is None:
+            await write(event)
+        else:
+            await _write(response, event, split)
+
+
+async def _write(response: web.StreamResponse, event: bytes, split: Split | None) -> None:
+    if split is None:
+        await response.write(event)
+        return
+    for piece in split(event):
+        await response.write(piece)
+        # One turn of the loop for each piece, or the kernel would be handed them together.
+        await asyncio.sleep(0)
+
+
+async def _reset(request: web.BaseRequest) -> None:
+    """Drop the connection so that the client sees a reset, not an end."""
+    transport = request.transport
+    if transport is None:
+        return
+    # The transport tells nobody when it is empty, only when it is no longer full.
+    while transport.get_write_buffer_size() and not transport.is_closing():  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    connection = transport.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    transport.abort()
 
 
 def _hang_up(request: web.BaseRequest) -> None:
@@ -115,6 +154,14 @@ async def _close(events: AsyncIterator[bytes]) -> None:
     close = getattr(events, "aclose", None)
     if close is not None:
         await close()
+
+
+def _stream_headers(reply: EventStream) -> CIMultiDict[str]:
+    headers = _headers(reply.content_type, reply.headers).copy()
+    headers.update(_STREAM_HEADERS)
+    if reply.length is not None:
+        headers["Content-Length"] = str(reply.length)
+    return headers
 
 
 def _headers(content_type: str, extra: Mapping[str, str] | None) -> CIMultiDict[str]:

@@ -113,6 +113,12 @@ class IdentityResolver:
                 f"The bearer token is not valid: {error}.", code="invalid_token", headers=_CHALLENGE
             ) from None
         account = self._accounts.get(claims.subject)
+        if account is None and claims.subject in self._accounts.removed:
+            raise Unauthorized("The user of the token is gone.", code="invalid_token", headers=_CHALLENGE)
+        if account is not None and claims.generation < account.token_generation:
+            raise Unauthorized(
+                "The bearer token is not valid: it has expired.", code="invalid_token", headers=_CHALLENGE
+            )
         if account is None:
             # A token of the right issuer for somebody we have not met: signed up, on the default plan.
             account = Account(

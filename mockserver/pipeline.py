@@ -26,6 +26,8 @@ from mockserver.errors import (
     Unauthorized,
     UpstreamFailure,
 )
+from mockserver.exchange import Exchange
+from mockserver.faults.struck import Interrupted, Struck, strike
 from mockserver.handlers import Handler, Preparation
 from mockserver.identity import Identity
 from mockserver.quota.ledger import Charge
@@ -52,17 +54,28 @@ class Endpoint:
     read: ReadArguments | None
 
 
-async def answer(request: web.BaseRequest, match: Match[Endpoint], state: State) -> web.StreamResponse:
-    """Identify, validate, measure, charge, handle, deliver. Never raises but for cancellation."""
+async def answer(
+    request: web.BaseRequest, match: Match[Endpoint], state: State, exchange: Exchange
+) -> web.StreamResponse:
+    """Identify, validate, measure, charge, handle, deliver; note it all in the exchange. Never raises but for
+    cancellation."""
     endpoint = match.target
-    operation = endpoint.operation
+    operation = exchange.operation = endpoint.operation
     charge: Charge | None = None
+    struck: Struck | None = None
     try:
+        if state.faults.armed:
+            struck = strike(state.faults, request, operation, state.identities.resolve, state.clock)
+        if struck is not None:
+            exchange.faults = struck.fired
+            await struck.on_arrival()
+
         identity = NOBODY
         if operation.auth != "none":
             identity = state.identities.resolve(request)
             if operation.auth == "required" and identity.account is None:
                 raise Unauthorized("This route needs the bearer of a signed-in user.")
+        exchange.identity = identity
 
         arguments = await endpoint.read(request, match) if endpoint.read is not None else {}
         call = Call(operation, request, identity, arguments)
@@ -71,25 +84,38 @@ async def answer(request: web.BaseRequest, match: Match[Endpoint], state: State)
         if endpoint.prepare is not None:
             await endpoint.prepare(call, state)
 
+        if struck is not None:
+            struck.before_charge()
         if operation.metric is not None:
             plan = state.accounts.plan_of(identity.account)
             charge = await state.ledger.spend(identity.key, operation.metric, plan.limits[operation.metric])
+            exchange.charge = charge
             if not charge.granted:
                 raise _exhausted(charge, plan.name, state)
 
+        if struck is not None:
+            struck.after_charge()
+
         reply = await endpoint.handler(call, state)
+        if struck is not None:
+            reply = struck.bend(reply)
         if isinstance(reply, Body):
             return delivery.whole(reply)
-        return await delivery.streamed(request, reply, state.settings)
+        return await delivery.streamed(request, reply, state.settings, exchange)
+    except Interrupted as interruption:
+        response = delivery.whole(interruption.reply)
     except ApiError as error:
-        refusal = error
+        exchange.refusal = error
+        response = delivery.refused(error, state.spec.errors)
     except Exception:
         if request.transport is not None:  # otherwise the caller has left, and nobody is left to answer
             logger.exception("%s failed", operation.id)
-        refusal = UpstreamFailure("The server failed while it worked on this call.")
+        exchange.refusal = UpstreamFailure("The server failed while it worked on this call.")
+        response = delivery.refused(exchange.refusal, state.spec.errors)
     if charge is not None:
         await state.ledger.refund(charge)
-    return delivery.refused(refusal, state.spec.errors)
+        exchange.refunded = charge.granted
+    return response
 
 
 def body_reader(validator: BodyValidator, limit: int) -> ReadArguments:

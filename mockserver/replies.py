@@ -5,13 +5,21 @@ Law: a handler decides what is said and never touches a socket; `delivery.py` al
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 JSON = "application/json"
+EVENT_STREAM = "text/event-stream; charset=utf-8"
+
+Split = Callable[[bytes], Iterable[bytes]]
+"""How one item is cut for the wire."""
+
+
+class ConnectionResetOnPurpose(Exception):
+    """Raised by a stream that wants its connection reset instead of an end."""
 
 
 @dataclass(slots=True)
@@ -26,9 +34,18 @@ class Body:
 
 @dataclass(slots=True)
 class EventStream:
-    """A stream of server-sent events. Each item is one complete event, `data: ...` and a blank line."""
+    """A reply that is sent piece by piece. Each item is one complete server-sent event, `data: ...` and a
+    blank line, unless a fault has made something else of it.
+
+    `length` is announced as the size of the whole; `split` cuts each item once more.
+    """
 
     events: AsyncIterator[bytes]
+    content_type: str = EVENT_STREAM
+    status: int = 200
+    headers: Mapping[str, str] | None = None
+    length: int | None = None
+    split: Split | None = None
 
 
 Reply = Body | EventStream

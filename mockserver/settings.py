@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+MOST_EXCHANGES = 1_000_000
 MetadataForm = Literal["bare", "choices"]
 
 
@@ -40,9 +41,21 @@ class Settings:
     jwks: Path | None = None
     """A JWKS file whose ES256 and RS256 keys are trusted as well."""
 
+    control_token: str | None = None
+    """What a caller of the control plane must show. Without one it is served on loopback addresses only."""
+    scenario: tuple[str, ...] = ()
+    """The scenarios to start in, one after another."""
+    journal: int = 1000
+    """How many exchanges are remembered; 0 remembers none."""
+
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise SettingsError(f"port: expected 0 to 65535, got {self.port}")
+        if not 0 <= self.journal <= MOST_EXCHANGES:
+            raise SettingsError(f"journal: expected 0 to {MOST_EXCHANGES}, got {self.journal}")
+        token = self.control_token
+        if token is not None and not (len(token) >= 8 and token.isascii() and token.isprintable()):
+            raise SettingsError("control_token: expected at least 8 ASCII characters")
         for name in ("first_token_delay", "token_rate"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):

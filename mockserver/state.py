@@ -7,16 +7,20 @@ mocks in one process share nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from mockserver.accounts import Accounts, Catalogue, load_catalogue
 from mockserver.assets import AssetStore
 from mockserver.clock import Clock
 from mockserver.credentials import KeyRing, TokenAuthority, load_jwks, random_bytes, seeded_bytes
+from mockserver.faults.book import FaultBook
 from mockserver.identity import IdentityResolver
+from mockserver.journal import Journal
 from mockserver.quota.ledger import Ledger
 from mockserver.quota.store import MemoryStore
 from mockserver.rendering.renderer import Renderer
 from mockserver.settings import Settings
+from mockserver.watch import Watch
 from mockserver.welcome import Credentials, welcome
 from spec.loader import Spec, load_spec
 
@@ -37,6 +41,11 @@ class State:
     credentials: Credentials
     assets: AssetStore
     renderer: Renderer
+    faults: FaultBook
+    journal: Journal
+    watch: Watch
+    start: dict[str, Any]
+    """A snapshot of the beginning, to which a reset goes back."""
 
 
 def make_state(settings: Settings, clock: Clock | None = None) -> State:
@@ -51,6 +60,7 @@ def make_state(settings: Settings, clock: Clock | None = None) -> State:
         settings.jwt_secret or random("jwt-secret", 32).hex(),
         load_jwks(settings.jwks) if settings.jwks else None,
     )
+    watch = Watch()
     return State(
         settings=settings,
         spec=spec,
@@ -64,4 +74,8 @@ def make_state(settings: Settings, clock: Clock | None = None) -> State:
         credentials=welcome(accounts, keys, tokens, clock, random, seeded=settings.seed is not None),
         assets=AssetStore(clock, spec.asset_lifetime_seconds, random),
         renderer=Renderer(),
+        faults=FaultBook(clock),
+        journal=Journal(clock, watch, catalogue.default_key, settings.journal),
+        watch=watch,
+        start={},
     )

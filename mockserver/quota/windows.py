@@ -27,7 +27,8 @@ class Window:
 
 def window_at(kind: WindowKind, moment: float) -> Window:
     """The window of a kind that contains a moment: `2026-05-15` or `2026-W20`."""
-    midnight = datetime.fromtimestamp(moment, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    # Whole seconds: a fraction just below midnight would be rounded up into the next day.
+    midnight = datetime.fromtimestamp(int(moment), UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     if kind == "day":
         start, days, key = midnight, 1, midnight.strftime("%Y-%m-%d")
     else:

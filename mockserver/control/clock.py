@@ -1,0 +1,44 @@
+"""Reading and moving the clock."""
+
+from __future__ import annotations
+
+from mockserver.clock import ClockError
+from mockserver.control.asked import Asked, ControlError
+from mockserver.control.moments import moment_of
+from mockserver.control.views import clock_view
+from mockserver.quota.windows import WindowKind, window_at
+from mockserver.replies import Body, json_body
+from mockserver.state import State
+
+_SECONDS = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
+_WINDOWS: dict[str, WindowKind] = {"next_day": "day", "next_week": "week"}
+
+
+async def get_clock(asked: Asked, state: State) -> Body:
+    return json_body(clock_view(state.clock))
+
+
+async def move_clock(asked: Asked, state: State) -> Body:
+    """Freeze or resume, then move. At most one kind of move."""
+    body, clock = asked.body, state.clock
+    moves = [name for name in ("advance", "set", "to") if name in body]
+    if len(moves) > 1:
+        raise ControlError(400, f"expected one of advance, set, to; got {' and '.join(moves)}.")
+    before = clock.now()
+    moment = None
+    if "advance" in body:
+        moment = before + sum(_SECONDS[unit] * count for unit, count in body["advance"].items())
+    elif "set" in body:
+        moment = moment_of(body["set"], "set")
+    elif "to" in body:
+        moment = window_at(_WINDOWS[body["to"]], before).end
+    try:
+        if moment is not None:
+            clock.set(moment, force=body.get("force", False))
+    except ClockError as error:
+        raise ControlError(400, f"{error}; `force: true` allows moves into the past.") from None
+    if body.get("frozen") is True:
+        clock.freeze()
+    elif body.get("frozen") is False:
+        clock.resume()
+    return json_body(clock_view(clock))

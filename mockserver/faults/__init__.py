@@ -1,0 +1,1 @@
+"""Things that go wrong on purpose: what, for whom and how often."""

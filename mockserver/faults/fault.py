@@ -1,0 +1,107 @@
+"""One fault: what it does, whom it meets and how often.
+
+Law: whether a fault fires depends on its numbers alone: the draws of its probability are a function of its
+seed and their position, so a run can be repeated and a snapshot holds all there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, Literal
+
+Kind = Literal[
+    "status",
+    "latency",
+    "reset",
+    "truncate",
+    "reorder",
+    "duplicate",
+    "malform",
+    "stall",
+    "refragment",
+    "content_type",
+    "cold_start",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Which calls a fault meets; None means any. `operation` is as somebody wrote it, `operations` what it
+    stands for. Header names are lower case."""
+
+    operation: str | None = None
+    operations: frozenset[str] | None = None
+    identity: str | None = None
+    user: str | None = None
+    header: Mapping[str, str] | None = None
+
+    @property
+    def caller(self) -> str | None:
+        """The ledger key of the one caller that is meant, if one is."""
+        return f"user:{self.user}" if self.user is not None else self.identity
+
+    def view(self) -> dict[str, Any]:
+        """What was asked for, without what was not."""
+        asked = {
+            "operation": self.operation,
+            "identity": self.identity,
+            "user": self.user,
+            "header": dict(self.header) if self.header is not None else None,
+        }
+        return {name: value for name, value in asked.items() if value is not None}
+
+
+@dataclass(slots=True)
+class Fault:
+    """A fault and its count. `times` None means every matching call; `until` is the moment of the mock's
+    clock at which a cold start is over; `scenario` names the scenario that made it."""
+
+    id: str
+    kind: Kind
+    match: Match
+    parameters: Mapping[str, Any]
+    seed: int
+    times: int | None = None
+    probability: float = 1.0
+    until: float | None = None
+    scenario: str | None = None
+    fired: int = 0
+    drawn: int = 0
+    removed: bool = field(default=False, compare=False)
+
+    @property
+    def left(self) -> int | None:
+        """How often it may still fire; None means without end."""
+        return None if self.times is None else max(0, self.times - self.fired)
+
+    def is_over(self, now: float) -> bool:
+        return self.removed or self.left == 0 or (self.until is not None and now >= self.until)
+
+    def fires(self) -> bool:
+        """Draw, and count when it fires."""
+        if self.probability < 1 and self._draw() >= self.probability:
+            return False
+        self.fired += 1
+        return True
+
+    def _draw(self) -> float:
+        self.drawn += 1
+        drawn = blake2b(f"{self.seed}:{self.drawn}".encode(), digest_size=7).digest()
+        return int.from_bytes(drawn, "big") / 2**56
+
+    def view(self) -> dict[str, Any]:
+        """The fault as the control plane shows it; the parameters of its kind stand beside the rest."""
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "match": self.match.view(),
+            "times": self.times,
+            "left": self.left,
+            "probability": self.probability,
+            "seed": self.seed,
+            "fired": self.fired,
+            "scenario": self.scenario,
+            **self.parameters,
+        }
