@@ -37,6 +37,11 @@ _CODE_SIGNS = ("```", "=>", "();", "){", ") {", "};", "==", "!=", "#include", "<
 _CODE_STARTS = ("def ", "class ", "import ", "from ", "const ", "let ", "var ", "fn ", "func ", "public ")
 _HARD_PHRASES = ("step by step", "step-by-step", "pros and cons", "in detail", "explain why", "reason about")
 _PUNCTUATION = "?!.,:;()[]'\"`*"
+_SIGNALS = _CODE_WORDS | _HARD_WORDS
+# The same on bytes, several times as fast. The four separators are spaces to text and not to bytes.
+_ENDS = f"{_PUNCTUATION}\x1c\x1d\x1e\x1f".encode()
+_TO_SPACES = bytes.maketrans(_ENDS, b" " * len(_ENDS))
+_SIGNALS_IN_BYTES = frozenset(word.encode() for word in _SIGNALS)
 
 
 def choose_model(messages: Sequence[Message], tools: Sequence[Any] | None = None) -> str:
@@ -51,12 +56,21 @@ def choose_for(conversation: Conversation, has_tools: bool) -> str:
     if has_tools:
         return TOOLS
     said = conversation.spoken.lower()
-    words = {word.strip(_PUNCTUATION) for word in said.split()}
+    words = _signals_in(said)
     if _is_code(said, words):
         return CODE
     if _is_complex(said, words, conversation.turns):
         return COMPLEX
     return SIMPLE
+
+
+def _signals_in(said: str) -> set[str]:
+    """The words of both vocabularies that stand in a text, perhaps between punctuation."""
+    # Most prompts hold none. Cutting at all punctuation finds more than there is and is cheap; looking at
+    # the ends of each word is exact.
+    if said.isascii() and _SIGNALS_IN_BYTES.isdisjoint(said.encode().translate(_TO_SPACES).split()):
+        return set()
+    return _SIGNALS.intersection([word.strip(_PUNCTUATION) for word in said.split()])
 
 
 def _is_code(said: str, words: set[str]) -> bool:

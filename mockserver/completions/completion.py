@@ -35,9 +35,10 @@ class Choice(NamedTuple):
 
     @property
     def tokens(self) -> int:
-        return count_tokens(len(self.text)) + sum(
-            count_tokens(len(call.name)) + count_tokens(len(call.arguments)) for call in self.calls
-        )
+        tokens = count_tokens(len(self.text))
+        for call in self.calls:
+            tokens += count_tokens(len(call.name)) + count_tokens(len(call.arguments))
+        return tokens
 
 
 class Completion(NamedTuple):

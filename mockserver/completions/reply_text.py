@@ -10,12 +10,7 @@ from mockserver.conversation import Conversation
 
 QUOTED_CHARACTERS = 600
 
-_OPENINGS = (
-    "You wrote: “{quote}”.",
-    "Here is what reached me: “{quote}”.",
-    "I read your message, “{quote}”.",
-    "Your prompt was “{quote}”.",
-)
+_OPENINGS = ("You wrote: ", "Here is what reached me: ", "I read your message, ", "Your prompt was ")
 _CLOSINGS = (
     "This answer comes from the Lightning mock; no language model was asked.",
     "The Lightning mock made this answer up without a language model.",
@@ -37,7 +32,7 @@ def reply_text(conversation: Conversation, seed: int, choice: int = 0) -> str:
         )
         sentences.append(f"That answers “{quote}”.")
     elif quote:
-        sentences.append(_OPENINGS[variant % len(_OPENINGS)].format(quote=quote))
+        sentences.append(f"{_OPENINGS[variant % len(_OPENINGS)]}“{quote}”.")
     else:
         sentences.append("Your message holds no text.")
     if conversation.images:

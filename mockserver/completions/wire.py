@@ -1,8 +1,8 @@
 """A completion as bytes: the JSON body, or the events of a stream.
 
 The order of a stream: the router's metadata; per choice the role, the content or the calls, the finish; the
-usage when asked for; `[DONE]`. Events are written from fixed byte strings around the one part that differs,
-because a stream has many and each would otherwise encode the same id and model again.
+usage when asked for; `[DONE]`. Both forms are written from fixed byte strings around the parts that differ:
+building objects and encoding them would be most of what a completion costs.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -18,44 +18,50 @@ MetadataForm = Literal["bare", "choices"]
 
 DONE = b"data: [DONE]\n\n"
 
+_BODY = (
+    b'{"id":%b,"object":"chat.completion","created":%d,"model":%b,"choices":[%b],"usage":%b,'
+    b'"router_metadata":{"model_name":%b}}'
+)
+_CHOICE = b'{"index":%d,"message":%b,"logprobs":null,"finish_reason":"%b"}'
+_TEXT_MESSAGE = b'{"role":"assistant","content":%b,"refusal":null}'
+_CALLS_MESSAGE = b'{"role":"assistant","content":null,"refusal":null,"tool_calls":%b}'
+_USAGE = b'{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}'
+_CHUNK = b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b'
+_METADATA = b',"router_metadata":{"model_name":%b}}\n\n'
 
-def completion_body(completion: Completion) -> dict[str, Any]:
+# Never escaped in JSON and one byte long: what stands between pieces that are encoded together.
+_BETWEEN = "\x7f"
+
+
+def completion_body(completion: Completion) -> bytes:
     """The `chat.completion` object of a reply that is not streamed."""
-    return {
-        "id": completion.id,
-        "object": "chat.completion",
-        "created": completion.created,
-        "model": completion.model,
-        "choices": [
-            {"index": c.position, "message": _message(c), "logprobs": None, "finish_reason": c.finish}
-            for c in completion.choices
-        ],
-        "usage": usage(completion),
-        "router_metadata": {"model_name": completion.model},
-    }
+    model = orjson.dumps(completion.model)
+    choices = b",".join([_choice_of_body(choice) for choice in completion.choices])
+    return _BODY % (
+        orjson.dumps(completion.id),
+        completion.created,
+        model,
+        choices,
+        _usage(completion),
+        model,
+    )
 
 
-def usage(completion: Completion) -> dict[str, int]:
+def _choice_of_body(choice: Choice) -> bytes:
+    if choice.calls:
+        message = _CALLS_MESSAGE % orjson.dumps([_call_object(call) for call in choice.calls])
+    else:
+        message = _TEXT_MESSAGE % orjson.dumps(choice.text)
+    return _CHOICE % (choice.position, message, choice.finish.encode())
+
+
+def _usage(completion: Completion) -> bytes:
     prompt, answer = completion.prompt_tokens, completion.completion_tokens
-    return {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
+    return _USAGE % (prompt, answer, prompt + answer)
 
 
-def _message(choice: Choice) -> dict[str, Any]:
-    if not choice.calls:
-        return {"role": "assistant", "content": choice.text, "refusal": None}
-    return {
-        "role": "assistant",
-        "content": None,
-        "refusal": None,
-        "tool_calls": [
-            {
-                "id": call.id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
-            }
-            for call in choice.calls
-        ],
-    }
+def _call_object(call: ToolCall) -> dict[str, Any]:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
 
 
 async def completion_events(
@@ -66,51 +72,43 @@ async def completion_events(
         yield event
 
 
-def stream(completion: Completion, form: MetadataForm, with_usage: bool) -> Iterator[bytes]:
-    head = _head(completion)
-    yield _metadata(completion, form)
-    for choice in completion.choices:
-        yield from _choice(head, choice, b',"usage":null' if with_usage else b"")
-    if with_usage:
-        yield head + b',"choices":[],"usage":' + orjson.dumps(usage(completion)) + b"}\n\n"
-    yield DONE
-
-
-def _head(completion: Completion) -> bytes:
-    """`data: ` and a chunk up to its choices, the closing brace left out."""
-    opened = {
-        "id": completion.id,
-        "object": "chat.completion.chunk",
-        "created": completion.created,
-        "model": completion.model,
-    }
-    return b"data: " + orjson.dumps(opened)[:-1]
-
-
-def _metadata(completion: Completion, form: MetadataForm) -> bytes:
-    metadata = {"model_name": completion.model}
+def stream(completion: Completion, form: MetadataForm, with_usage: bool) -> list[bytes]:
+    """All events in their order."""
+    model = orjson.dumps(completion.model)
+    head = _CHUNK % (orjson.dumps(completion.id), completion.created, model)
     if form == "bare":
-        return b"data: " + orjson.dumps({"router_metadata": metadata}) + b"\n\n"
-    choices = [{"index": 0, "delta": {}, "finish_reason": None}]
-    return (
-        _head(completion)
-        + orjson.dumps({"choices": choices, "router_metadata": metadata}).replace(b"{", b",", 1)
-        + b"\n\n"
-    )
+        events = [b"data: {" + _METADATA[1:] % model]
+    else:
+        events = [head + b',"choices":[{"index":0,"delta":{},"finish_reason":null}]' + _METADATA % model]
+    for choice in completion.choices:
+        events += _chunks(head, choice, b',"usage":null' if with_usage else b"")
+    if with_usage:
+        events.append(head + b',"choices":[],"usage":' + _usage(completion) + b"}\n\n")
+    events.append(DONE)
+    return events
 
 
-def _choice(head: bytes, choice: Choice, usage_field: bytes) -> Iterator[bytes]:
-    before = head + b',"choices":[{"index":' + str(choice.position).encode() + b',"delta":'
-    after = b',"logprobs":null,"finish_reason":null}]' + usage_field + b"}\n\n"
+def _chunks(head: bytes, choice: Choice, usage_field: bytes) -> list[bytes]:
+    before = head + b',"choices":[{"index":%d,"delta":{' % choice.position
+    after = b'},"logprobs":null,"finish_reason":null}]' + usage_field + b"}\n\n"
     content = b"null" if choice.calls else b'""'
-    yield before + b'{"role":"assistant","content":' + content + b"}" + after
-    for piece in split_tokens(choice.text):
-        yield before + b'{"content":' + orjson.dumps(piece) + b"}" + after
+    chunks = [before + b'"role":"assistant","content":' + content + after]
+    opened, closed = before + b'"content":"', b'"' + after
+    chunks += [opened + piece + closed for piece in _encoded_pieces(choice.text)]
     for index, call in enumerate(choice.calls):
         for delta in _call_deltas(index, call):
-            yield before + orjson.dumps({"tool_calls": [delta]}) + after
-    finish = b',"logprobs":null,"finish_reason":"' + choice.finish.encode() + b'"}]'
-    yield before + b"{}" + finish + usage_field + b"}\n\n"
+            chunks.append(before + b'"tool_calls":[' + orjson.dumps(delta) + b"]" + after)
+    finish = b'},"logprobs":null,"finish_reason":"%b"}]%b}\n\n' % (choice.finish.encode(), usage_field)
+    chunks.append(before + finish)
+    return chunks
+
+
+def _encoded_pieces(text: str) -> list[bytes]:
+    """The tokens of a text as JSON strings without their quotes."""
+    pieces = split_tokens(text)
+    if not pieces or _BETWEEN in text:
+        return [orjson.dumps(piece)[1:-1] for piece in pieces]
+    return orjson.dumps(_BETWEEN.join(pieces))[1:-1].split(_BETWEEN.encode())
 
 
 def _call_deltas(index: int, call: ToolCall) -> Iterator[dict[str, Any]]:

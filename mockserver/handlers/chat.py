@@ -28,7 +28,7 @@ async def create_completion(call: Call, state: State) -> Reply:
         options = call.arguments.get("stream_options") or {}
         with_usage = bool(options.get("include_usage"))
         return EventStream(completion_events(completion, state.settings.metadata_form, with_usage))
-    return json_body(completion_body(completion))
+    return Body(completion_body(completion))
 
 
 async def analyze_prompt(call: Call, state: State) -> Body:

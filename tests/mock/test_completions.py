@@ -1,6 +1,7 @@
 """The words of an answer and their way onto the wire, without a server."""
 
 import orjson
+import pytest
 
 from mockserver.completions.completion import complete, plan_completion
 from mockserver.completions.tokens import count_tokens, split_tokens
@@ -16,6 +17,10 @@ def answered(arguments, seed=0):
     return complete(plan_completion(arguments), seed, "chatcmpl-1", 1_000)
 
 
+def plain(completion):
+    return orjson.loads(completion_body(completion))
+
+
 def chunks(completion, form="bare", with_usage=False):
     events = [event.decode() for event in stream(completion, form, with_usage)]
     assert all(event.startswith("data: ") and event.endswith("\n\n") for event in events)
@@ -29,23 +34,32 @@ def test_the_same_request_and_seed_give_the_same_answer():
 
 
 def test_another_seed_can_give_another_answer():
-    texts = {
-        completion_body(answered(asked(), seed))["choices"][0]["message"]["content"] for seed in range(9)
-    }
+    texts = {plain(answered(asked(), seed))["choices"][0]["message"]["content"] for seed in range(9)}
     assert len(texts) > 1
 
 
 def test_the_pieces_of_a_stream_are_the_text_of_the_plain_answer():
     completion = answered(asked("naïve café, 東京, 👩‍💻!"))
-    plain = completion_body(completion)["choices"][0]["message"]["content"]
+    text = plain(completion)["choices"][0]["message"]["content"]
     deltas = [choice["delta"] for chunk in chunks(completion) for choice in chunk.get("choices", [])]
-    assert "".join(delta.get("content") or "" for delta in deltas) == plain
-    assert "東京" in plain
+    assert "".join(delta.get("content") or "" for delta in deltas) == text
+    assert "東京" in text
+
+
+@pytest.mark.parametrize(
+    "text", ['"quoted", twice"","', "back\\slash \\u007f", "line\nbreak\ttab\0", '\x7f\x7f, "\x7f"', "é…"]
+)
+def test_what_json_escapes_survives_being_cut_into_pieces(text):
+    completion = answered(asked(text * 3))
+    deltas = [choice["delta"] for chunk in chunks(completion) for choice in chunk.get("choices", [])]
+    pieces = [delta["content"] for delta in deltas if delta.get("content")]
+    assert pieces == split_tokens(completion.choices[0].text)
+    assert plain(completion)["choices"][0]["message"]["content"] == completion.choices[0].text
 
 
 def test_there_are_as_many_content_deltas_as_completion_tokens():
     completion = answered(asked())
-    usage = completion_body(completion)["usage"]
+    usage = plain(completion)["usage"]
     contents = [
         choice["delta"]["content"]
         for chunk in chunks(completion)
@@ -69,7 +83,7 @@ def test_a_longer_prompt_costs_more_prompt_tokens():
 
 
 def test_a_very_long_prompt_is_quoted_in_part():
-    text = completion_body(answered(asked("word " * 5000)))["choices"][0]["message"]["content"]
+    text = plain(answered(asked("word " * 5000)))["choices"][0]["message"]["content"]
     assert len(text) < 1000
     assert "word word" in text
 

@@ -50,6 +50,18 @@ def test_tools_change_the_choice():
     assert choose_model(user("Hello"), [TOOL]) == TOOLS
 
 
+@pytest.mark.parametrize(
+    "said", ["(Python)?", "it's\u00a0python\u00a0here", "a\x1cpython\x1db", "“quoted” python."]
+)
+def test_a_word_is_found_between_any_spaces_and_punctuation(said):
+    assert choose_model(user(said)) == CODE
+
+
+@pytest.mark.parametrize("said", ["I went to x.json,y", "monty.python.sketch", "pythonic"])
+def test_a_part_of_a_word_is_no_sign(said):
+    assert choose_model(user(said)) == SIMPLE
+
+
 def test_an_empty_list_of_tools_changes_nothing():
     assert choose_model(user("Hello"), []) == SIMPLE
 
