@@ -247,8 +247,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
     yield
     config = session.config
     run = config.stash.get(_run_key, None)
-    # On a host of others, asking every caller again would be as much traffic as the run itself.
-    if run is not None and not run.aborted and run.target.is_loopback:
+    # On a host of others, asking every caller again would be as much traffic as the run itself; and once
+    # the target's clock has been moved, its counters are those of another day.
+    if run is not None and not run.aborted and run.target.is_loopback and not run.learned.get("time moved"):
         run.note(**{f"observed {run.worker}": observed_units(run.client)})
     if _is_worker(config):
         return

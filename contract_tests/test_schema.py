@@ -36,7 +36,7 @@ SHAPES = {
     "getStatus": "STAT-3",
     "analyzePrompt": "ANA-1",
 }
-CASES, NONSENSE = 3, 8
+CASES, NONSENSE = 3, 5
 
 
 def _send(judge: Judge, case: Any, lane: Lane) -> tuple[Exchange, requests.Response | None]:

@@ -25,6 +25,7 @@ from contract_tests.usage import Snapshot, parse_usage, read_usage
 
 def _control(judge: Judge) -> Control:
     assert judge.target.control is not None, "the mark needs_control lets no other target in"
+    judge.shared["time moved"] = True
     return Control(judge.client, judge.target.control)
 
 
@@ -143,7 +144,7 @@ def _machine(judge: Judge, control: Control, plan: str) -> type[RuleBasedStateMa
 
 
 @needs_control
-@judges("RATE-1", "RATE-4", units=dict.fromkeys(METRIC_OF.values(), 600), requests=900, spend=Spend.EXHAUST)
+@judges("RATE-1", "RATE-4", units=dict.fromkeys(METRIC_OF.values(), 300), requests=900, spend=Spend.EXHAUST)
 def test_any_sequence_of_calls_agrees_with_the_model(judge: Judge) -> None:
     control = _control(judge)
     document = catalogue(judge, "RATE-4")
