@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 import requests
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect, sync_playwright
 
 from mockserver.running import RunningMock, running
 
 CHROMIUM = Path(os.environ.get("LIGHTNING_CHROMIUM", "/usr/bin/chromium"))
+SIZE: ViewportSize = {"width": 1360, "height": 1000}
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -45,44 +46,54 @@ def mock() -> Iterator[RunningMock]:
 
 
 class Watch:
-    """Everything that a page asked for and complained of."""
+    """Everything that a page asked for and complained of since it was last cleared."""
 
     def __init__(self, page: Page, origin: str) -> None:
         self._origin = origin
-        self.strangers: list[str] = []
-        self.errors: list[str] = []
+        self._strangers: list[str] = []
+        self._errors: list[str] = []
         page.on("request", lambda request: self._asked(request.url))
         page.on("console", self._said)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("pageerror", lambda error: self._errors.append(str(error)))
 
     def _asked(self, url: str) -> None:
         if not url.startswith((f"{self._origin}/", f"blob:{self._origin}/", "data:")):
-            self.strangers.append(url)
+            self._strangers.append(url)
 
     def _said(self, message: ConsoleMessage) -> None:
         # The browser itself notes every refusal, and the tests make refusals on purpose.
-        noted = message.text.startswith(
-            ("Failed to load resource: the server responded", "Failed to load resource: net::")
-        )
+        noted = message.text.startswith("Failed to load resource: the server responded")
         if message.type == "error" and not noted:
-            self.errors.append(message.text)
+            self._errors.append(message.text)
+
+    def clear(self) -> None:
+        self._strangers.clear()
+        self._errors.clear()
 
     def check(self) -> None:
-        assert not self.strangers, f"the page asked others than the mock: {self.strangers}"
-        assert not self.errors, f"the page had errors: {self.errors}"
+        assert not self._strangers, f"the page asked others than the mock: {self._strangers}"
+        assert not self._errors, f"the page had errors: {self._errors}"
+
+
+@pytest.fixture(scope="module")
+def tab(browser: Browser, mock: RunningMock) -> Iterator[tuple[Page, Watch]]:
+    """One tab for all tests of a module: a new one for each would cost more than the test."""
+    context = browser.new_context(viewport=SIZE, locale="en-GB")
+    context.set_default_timeout(8000)
+    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=mock.base_url)
+    page = context.new_page()
+    yield page, Watch(page, mock.base_url)
+    context.close()
 
 
 @pytest.fixture
-def page(browser: Browser, mock: RunningMock) -> Iterator[Page]:
-    """The page of a mock that is as it was at its start."""
+def page(tab: tuple[Page, Watch], mock: RunningMock) -> Iterator[Page]:
+    """The page, freshly loaded, of a mock that is as it was at its start."""
+    opened, watch = tab
     requests.post(f"{mock.base_url}/__mock__/reset", json={}, timeout=10).raise_for_status()
-    context = browser.new_context(viewport={"width": 1360, "height": 1000}, locale="en-GB")
-    context.set_default_timeout(8000)
-    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=mock.base_url)
-    opened = context.new_page()
-    watch = Watch(opened, mock.base_url)
+    opened.set_viewport_size(SIZE)
+    watch.clear()
     opened.goto(f"{mock.base_url}/__mock__/")
-    opened.get_by_role("heading", name="Callers").wait_for()
+    expect(opened.locator("#connection")).to_have_text("Live")
     yield opened
-    context.close()
     watch.check()

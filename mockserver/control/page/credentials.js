@@ -83,7 +83,7 @@ function once(entry, index) {
     h("h4", null, entry.title),
     h("p", null, entry.notice),
     entry.secrets.map(([name, secret]) =>
-      h("div", { key: name, class: "secret" }, h("span", null, name), h("code", null, secret), copyButton(secret, `the secret of “${name}”`)),
+      h("div", { key: name, class: "secret" }, entry.secrets.length > 1 && h("span", null, name), h("code", null, secret), copyButton(secret, `the secret of “${name}”`)),
     ),
     h("button", { type: "button", onclick: forget }, "I have copied it"),
   );
@@ -133,7 +133,7 @@ async function newKey(event, user) {
   const key = await act("", () => api.createKey(user.id, wish));
   if (!key) return;
   form.reset();
-  const name = `Key ${key.label || `${key.prefix}…`}`;
+  const name = `Key “${key.label || key.prefix}”`;
   showOnce({ user: user.id, title: name, notice: ONCE, secrets: [[name, key.secret]] });
 }
 

@@ -3,8 +3,8 @@
 // Law: a fault that is switched off here is gone from the mock; the page only remembers how to make it again.
 
 import * as api from "./api.js";
-import { h, render } from "./dom.js";
-import { act, field, fieldsOf, options } from "./notices.js";
+import { h, icon, render } from "./dom.js";
+import { CROSS, act, field, fieldsOf, options } from "./notices.js";
 import { changed, labelOf, nameOf, store, userName } from "./store.js";
 import { plural, span, title } from "./words.js";
 
@@ -96,8 +96,9 @@ export function showFaults() {
     newFault(),
   );
   const badge = document.getElementById("faults-active");
-  badge.textContent = faults.length ? `${plural(faults.length, "fault")} on` : "";
-  badge.hidden = faults.length === 0;
+  const live = faults.filter((fault) => fault.left !== 0).length;
+  badge.textContent = `${plural(live, "fault")} on`;
+  badge.hidden = live === 0;
 }
 
 function toggle(on, label, onclick) {
@@ -107,6 +108,11 @@ function toggle(on, label, onclick) {
     h("span", { class: "knob" }),
     h("span", { class: "switch-word", "aria-hidden": "true" }, on ? "On" : "Off"),
   );
+}
+
+function removeButton(fault, onclick) {
+  const label = `Remove: ${says(fault)}`;
+  return h("button", { type: "button", class: "quiet square", "aria-label": label, title: "Remove", onclick }, icon(CROSS));
 }
 
 function scenarioRow({ name, description, active, lasting = !MOMENTARY.has(name) }) {
@@ -135,6 +141,11 @@ function faultRow(fault) {
       changed();
     }
   };
+  const again = () =>
+    act("The fault is on again.", async () => {
+      await api.removeFault(fault.id);
+      return api.addFault(wishOf(fault));
+    });
   const spent = fault.left === 0;
   const facts = [whom(fault), often(fault), `fired ${plural(fault.fired ?? 0, "time")}`];
   if (fault.scenario) facts.push(`scenario ${title(fault.scenario)}`);
@@ -148,8 +159,8 @@ function faultRow(fault) {
       spent && h("span", { class: "pill pill-plain" }, "Used up"),
       h("p", { class: "muted small-text" }, facts.join(" · ")),
     ),
-    h("button", { type: "button", class: "small", "aria-label": `Remove: ${says(fault)}`, onclick: remove }, "Remove"),
-    toggle(true, says(fault), switchOff),
+    removeButton(fault, remove),
+    spent ? toggle(false, says(fault), again) : toggle(true, says(fault), switchOff),
   );
 }
 
@@ -165,7 +176,7 @@ function offRow(entry) {
     "li",
     { key: `off ${entry.id}` },
     h("div", null, h("strong", { class: "muted" }, says(entry.fault)), h("p", { class: "muted small-text" }, whom(entry.fault))),
-    h("button", { type: "button", class: "small", "aria-label": `Remove: ${says(entry.fault)}`, onclick: forget }, "Remove"),
+    removeButton(entry.fault, forget),
     toggle(false, says(entry.fault), again),
   );
 }

@@ -65,8 +65,8 @@ export async function createUser(wish) {
     title: `Credentials of ${userName(user)}`,
     notice: ONCE,
     secrets: [
-      ["First key", user.api_key.secret],
-      ["First token", user.jwt],
+      ["API key", user.api_key.secret],
+      ["Access token", user.jwt],
     ],
   });
   return user;

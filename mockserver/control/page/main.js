@@ -19,7 +19,7 @@ function paint() {
   const { state, problem, connection } = store;
   const live = document.getElementById("connection");
   live.className = `connection connection-${problem ? "lost" : connection}`;
-  live.textContent = { live: "Live", connecting: "Connecting…", lost: "Connection lost" }[problem ? "lost" : connection];
+  live.textContent = { live: "Live", connecting: "Connecting…", lost: "No connection, trying again…" }[problem ? "lost" : connection];
   document.getElementById("dashboard").hidden = state === null;
   showProblem(problem);
   if (!state) return;
@@ -75,7 +75,7 @@ function listen() {
     loadJournal();
   };
   events.onerror = () => {
-    store.connection = events.readyState === EventSource.CLOSED ? "lost" : "connecting";
+    store.connection = "lost";
     changed();
     // The browser gives up on an answer that is not a stream, as from a mock that is starting again.
     if (events.readyState === EventSource.CLOSED) setTimeout(start, 3000);

@@ -6,7 +6,7 @@ import { refresh } from "./store.js";
 
 const SHOWN_FOR = 5000;
 const COPY = "M9 9h10v11H9zM5 15V4h10";
-const CROSS = "M6 6l12 12M18 6L6 18";
+export const CROSS = "M6 6l12 12M18 6L6 18";
 
 let notices = [];
 let last = 0;
