@@ -1,0 +1,50 @@
+"""What the journal hides of a request, wherever somebody has put it."""
+
+import pytest
+
+from mockserver.redaction import clean, excerpt, target
+
+KEY = "ipa_live_" + "k" * 32
+SECRETS = (
+    f"my key is {KEY} thanks",
+    f"{KEY.upper()}",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+    "use sk-abcdefghij now",
+    "Bearer abc.def",
+    "BEARER%20abc.def",
+    '{"token": "hush", "a": 1}',
+    r"{\"access_token\": \"hush\"}",
+    "client_secret=hush",
+    "password:hush",
+    "passwd=hush",
+    '"api_key":"hush"',
+    "apikey=hush",
+    "Authorization: hush",
+    "/usage?key=hush",
+    "/usage?a=1&key=hush",
+    "a capital api, a token, max_tokens: 5, then token=hush",
+)
+HIDDEN = ("hush", "kkk", "eyjzdwii", "abcdefghij", "abc.def")
+HARMLESS = (
+    '{"plan_key":"light","usage":{"prompt_tokens":5},"max_tokens":64}',
+    "the capital of a task-force is a ring-bearer; tokens; a secret author",
+    "risk-assessments",
+)
+
+
+@pytest.mark.parametrize("text", SECRETS)
+def test_a_credential_is_hidden_in_bodies_and_targets(text):
+    for shown in (clean(text), excerpt(text.encode()).decode(), target("/gen/image/a/b/c/d/e/f?" + text)):
+        assert "[redacted]" in shown
+        assert not [secret for secret in HIDDEN if secret in shown.lower()]
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_other_text_stays_as_it_is(text):
+    assert clean(text) == text
+    assert excerpt(text.encode()) == text.encode()
+
+
+def test_an_excerpt_is_bounded():
+    assert len(excerpt(b"a" * 100_000)) < 1000
+    assert excerpt(None) == b""
