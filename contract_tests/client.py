@@ -113,6 +113,10 @@ class Client:
             self._budget.enter_free_lane(operation.id)
         return await handler(request)
 
+    def operation(self, method: str, path: str) -> Operation | None:
+        """The documented operation that a request would be, or None."""
+        return self._operations.find(method, path)
+
     def send(
         self,
         method: str,

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from urllib.parse import urljoin, urlsplit
 
 from contract_tests import callers
 from contract_tests.callers import Caller
@@ -23,6 +24,7 @@ from spec.loader import Spec
 
 T = TypeVar("T")
 
+REDIRECTS = 3
 # What a host says when it is not refusing this request, but any.
 _UNWELL = {502, 503, 504}
 
@@ -81,14 +83,30 @@ class Judge:
         return callers.bearer(kind, token)
 
     def get(self, path: str, caller: Caller | None = None, **options: Any) -> Exchange:
-        """GET `path`, by default as a fresh caller. A redirect that adds a slash is followed."""
+        """GET `path`, by default as a fresh caller. Redirects of free routes are followed on this host."""
         caller = caller or self.caller()
         exchange = self.client.send("GET", path, caller, **options)
-        location = exchange.header("location") or ""
-        free_to_read = exchange.operation is not None and exchange.operation.metric is None
-        if exchange.status in {301, 302, 303, 307, 308} and free_to_read and _adds_slash(path, location):
-            exchange = self.client.send("GET", path.rstrip("/") + "/", caller, **options)
+        for _ in range(REDIRECTS):
+            onwards = self._redirect(exchange)
+            if onwards is None:
+                break
+            exchange = self.client.send("GET", onwards, caller, **options)
         return exchange
+
+    def _redirect(self, exchange: Exchange) -> str | None:
+        """Where a free route sends us, if that is on this host and free as well."""
+        location = exchange.header("location")
+        if exchange.status not in {301, 302, 303, 307, 308} or location is None:
+            return None
+        if exchange.operation is not None and exchange.operation.metric is not None:
+            return None
+        here = urlsplit(self.target.base_url)
+        there = urlsplit(urljoin(self.target.base_url + exchange.path, location))
+        leads_to = self.client.operation("GET", there.path)
+        charged = leads_to is not None and leads_to.metric is not None
+        if there.netloc != here.netloc or charged:
+            return None
+        return there.path + (f"?{there.query}" if there.query else "")
 
     def post(self, path: str, json_body: Any, caller: Caller | None = None, **options: Any) -> Exchange:
         """POST `json_body` to `path`, as a fresh caller and in the paid lane unless told otherwise."""
@@ -228,7 +246,3 @@ class Judge:
             else:
                 self._find(requirement, "inconclusive", "no answer could have shown a violation", ())
         return self.findings
-
-
-def _adds_slash(path: str, location: str) -> bool:
-    return location.split("?", 1)[0].endswith(path.rstrip("/") + "/")

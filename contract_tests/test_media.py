@@ -234,7 +234,10 @@ def _asset(judge: Judge, requirement: str) -> Exchange:
         raise NotRun(
             "needs a host that tells the address of a stored input; the document names no place for it"
         )
-    return judge.get(f"/asset-cdn/assets/{names[0]}")
+    asset = judge.get(f"/asset-cdn/assets/{names[0]}")
+    if asset.status is not None and 300 <= asset.status < 400:
+        raise NotRun("needs a host that keeps its assets itself; this one redirects to another")
+    return asset
 
 
 @judges("IMG-5", units={"imagesDaily": 1}, requests=2)
