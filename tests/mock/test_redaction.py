@@ -2,7 +2,7 @@
 
 import pytest
 
-from mockserver.redaction import clean, excerpt, target
+from mockserver.redaction import clean
 
 KEY = "ipa_live_" + "k" * 32
 SECRETS = (
@@ -33,18 +33,12 @@ HARMLESS = (
 
 
 @pytest.mark.parametrize("text", SECRETS)
-def test_a_credential_is_hidden_in_bodies_and_targets(text):
-    for shown in (clean(text), excerpt(text.encode()).decode(), target("/gen/image/a/b/c/d/e/f?" + text)):
-        assert "[redacted]" in shown
-        assert not [secret for secret in HIDDEN if secret in shown.lower()]
+def test_a_credential_is_hidden(text):
+    shown = clean(text)
+    assert "[redacted]" in shown
+    assert not [secret for secret in HIDDEN if secret in shown.lower()]
 
 
 @pytest.mark.parametrize("text", HARMLESS)
 def test_other_text_stays_as_it_is(text):
     assert clean(text) == text
-    assert excerpt(text.encode()) == text.encode()
-
-
-def test_an_excerpt_is_bounded():
-    assert len(excerpt(b"a" * 100_000)) < 1000
-    assert excerpt(None) == b""
