@@ -104,6 +104,17 @@ def test_a_changed_plan_changes_the_limits(page: Page) -> None:
     expect(page.get_by_role("article", name="Images, daily")).to_contain_text("0 of 50")
 
 
+def test_a_plan_can_be_given_other_limits(page: Page) -> None:
+    user(page, "limits@example.com")
+    page.get_by_text("Limits of the plan Free").click()
+    page.get_by_role("spinbutton", name="Chat", exact=True).fill("")
+    page.get_by_role("spinbutton", name="Images", exact=True).fill("0")
+    page.get_by_role("button", name="Set limits").click()
+    expect(page.get_by_role("article", name="Chat, daily")).to_contain_text("No limit")
+    expect(page.get_by_role("article", name="Images, daily")).to_contain_text("0 of 0")
+    expect(send(page, "createImage").locator(".status")).to_have_text("429 Limit reached")
+
+
 def test_the_secret_of_a_key_is_shown_once(page: Page, mock: RunningMock) -> None:
     user(page, "key@example.com")
     page.get_by_role("textbox", name="Label", exact=True).fill("my laptop")
@@ -189,6 +200,19 @@ def test_a_fault_can_be_switched_off_and_on_and_removed(page: Page) -> None:
     expect(fault).to_have_count(0)
 
 
+def test_a_scenario_lasts_until_it_is_switched_off(page: Page) -> None:
+    user(page, "scenario@example.com")
+    scenario = page.get_by_role("switch", name="Upstream down")
+    scenario.click()
+    expect(scenario).to_have_attribute("aria-checked", "true")
+    expect(send(page, "createImage").locator(".status")).to_have_text("500 Failed")
+    scenario.click()
+    expect(scenario).to_have_attribute("aria-checked", "false")
+    expect(send(page, "createImage").locator(".status")).to_have_text("200 OK")
+    page.get_by_role("button", name="Run Limit reached").click()
+    expect(page.get_by_role("article", name="Images, daily")).to_contain_text("Full")
+
+
 def test_a_chat_streams(page: Page) -> None:
     page.evaluate(
         """() => {
@@ -212,6 +236,18 @@ def test_a_picture_shows(page: Page) -> None:
     picture = send(page, "createImage", "a lighthouse").get_by_role("img")
     expect(picture).to_have_js_property("complete", True)
     assert picture.evaluate("image => image.naturalWidth") > 0
+
+
+def test_a_picture_to_start_from_is_stored_and_linked(page: Page) -> None:
+    page.get_by_role("combobox", name="Operation", exact=True).select_option("createImage")
+    content = io.BytesIO()
+    Image.new("RGB", (4, 4), "teal").save(content, "PNG")
+    page.get_by_label("Pictures to start from").set_input_files(
+        {"name": "teal.png", "mimeType": "image/png", "buffer": content.getvalue()}
+    )
+    link = send(page, "createImage").get_by_role("link", name="/asset-cdn/assets/")
+    stored = page.request.get(str(link.evaluate("link => link.href")))
+    assert stored.headers["content-type"] == "image/png"
 
 
 @pytest.mark.parametrize(("operation", "tag"), [("createVideo", "video"), ("createTts", "audio")])

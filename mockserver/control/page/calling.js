@@ -36,7 +36,7 @@ export async function call(request, result, tell) {
     } else {
       await readWhole(response, result);
     }
-    finish(result, null);
+    finish(result, result.broken);
   } catch (error) {
     finish(result, stopped(error) ? "You stopped the call." : "The connection was cut in the middle of the answer.");
   }
@@ -64,11 +64,16 @@ async function readWhole(response, result) {
     result.media = { family, url: URL.createObjectURL(blob) };
     return;
   }
-  const text = await blob.text();
   try {
-    result.json = JSON.parse(text);
+    result.text = new TextDecoder("utf-8", { fatal: true }).decode(await blob.arrayBuffer());
   } catch {
-    result.text = text;
+    result.broken = `These bytes are no text, whatever the content type ${result.type} says.`;
+    return;
+  }
+  try {
+    result.json = JSON.parse(result.text);
+  } catch {
+    // Text is shown as text.
   }
 }
 

@@ -4,12 +4,14 @@ import * as api from "./api.js";
 import { ONCE, showCredentials, showOnce } from "./credentials.js";
 import { h, render } from "./dom.js";
 import { act, confirmed, copyButton, field, fieldsOf, options } from "./notices.js";
+import { limitsForm, planChoices, planForm } from "./plans.js";
 import { labelOf, now, planName, refresh, select, selectedIdentity, store, userName, userOf } from "./store.js";
 import { callAs } from "./tryit.js";
 import { metricName, moment, plural, relative } from "./words.js";
 
 const NEARLY_FULL = 0.8;
 const FILTER_FROM = 8;
+const LISTED = 50;
 const KINDS = { client: "Client id ", address: "Address " };
 
 let filter = "";
@@ -32,14 +34,12 @@ function newUser() {
     h(
       "form",
       { class: "row tight bottom", onsubmit: create },
-      field("Plan", h("select", { name: "plan" }, options(plans(), "free"))),
+      field("Plan", h("select", { name: "plan" }, options(planChoices(), "free"))),
       field("E-mail (optional)", h("input", { type: "email", name: "email", autocomplete: "off" }), "grow"),
       h("button", { class: "primary" }, "Create user"),
     ),
   );
 }
-
-const plans = () => store.state.plans.map((plan) => [plan.key, plan.name]);
 
 async function create(event) {
   event.preventDefault();
@@ -93,8 +93,9 @@ function list(chosen) {
     h(
       "ul",
       { class: "callers", "aria-label": "Callers" },
-      shown.map((view) => h("li", { key: view.identity }, callerButton(view, view === chosen))),
+      shown.slice(0, LISTED).map((view) => h("li", { key: view.identity }, callerButton(view, view === chosen))),
     ),
+    shown.length > LISTED && h("p", { class: "muted small-text" }, `And ${plural(shown.length - LISTED, "caller")} more.`),
     views.length > 0 && shown.length === 0 && h("p", { class: "empty" }, "No caller has that in its name."),
   );
 }
@@ -154,6 +155,7 @@ function detail(view) {
           : h("p", { class: "muted" }, `Not signed in: counts on the plan ${planName(view.plan_key)}.`),
         view.kind !== "address" && h("button", { type: "button", onclick: () => callAs(callerOf(view)) }, "Call as this"),
       ),
+      limitsForm(view.plan_key),
     ),
     h(
       "div",
@@ -166,22 +168,6 @@ function detail(view) {
 
 const callerOf = (view) =>
   view.user ? { kind: "user", user: view.user } : { kind: "client", client: view.identity.replace(/^client:/, "") };
-
-function planForm(user) {
-  const change = (event) => {
-    event.preventDefault();
-    const { plan } = fieldsOf(event.currentTarget);
-    act(`${userName(user)} is on the plan ${planName(plan)} now; what was used stays used.`, () =>
-      api.changeUser(user.id, { plan }),
-    );
-  };
-  return h(
-    "form",
-    { class: "row tight bottom", onsubmit: change },
-    field("Plan", h("select", { name: "plan" }, options(plans(), user.plan_key))),
-    h("button", null, "Change plan"),
-  );
-}
 
 function counter(view, name, metric) {
   const { limit, used, remaining, resets_at: end, window } = metric;

@@ -68,7 +68,7 @@ function wanted(entry) {
 
 function callerName({ caller }) {
   if (caller?.identity) return nameOf(caller.identity);
-  return caller?.kind === "refused" ? "refused bearer" : "nobody asked";
+  return caller?.kind === "refused" ? "refused bearer" : "caller not asked for";
 }
 
 export function statusPill(status) {

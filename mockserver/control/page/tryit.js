@@ -265,11 +265,16 @@ async function copyCurl() {
   }
 }
 
+// Only once the player that reads from it is gone.
+function forgetMedia(old) {
+  if (old?.media) setTimeout(() => URL.revokeObjectURL(old.media.url), 2000);
+}
+
 async function send(event) {
   event.preventDefault();
   if (running) return;
   running = new AbortController();
-  if (result?.media) URL.revokeObjectURL(result.media.url);
+  forgetMedia(result);
   result = { id: ++calls, phase: "waiting", prompt: prompt ?? "" };
   const mine = result;
   changed();
@@ -339,9 +344,10 @@ function summary() {
 function refusal() {
   const { json, text, retryAfter } = result;
   const error = json?.error ?? {};
-  const message = error.message ?? (typeof json?.detail === "string" ? json.detail : text) ?? "";
+  const message = error.message ?? (typeof json?.detail === "string" ? json.detail : null);
   return [
-    h("p", { key: "message", class: "refusal" }, message.slice(0, 600)),
+    h("p", { key: "message", class: "refusal" }, message ?? `Not the API's JSON, but ${result.type || "something without a type"}:`),
+    message === null && text && h("pre", { key: "text", tabindex: "0" }, text.slice(0, 2000)),
     h(
       "p",
       { key: "codes", class: "muted small-text" },
