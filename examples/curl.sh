@@ -32,15 +32,17 @@ say "A picture"
 expect 200
 
 say "The limit is reached, by the control API"
-control --output /dev/null "$base/__mock__/identities/client%3A$client/exhaust" --data '{"metric": "imagesDaily"}'
+control --output /dev/null "$base/__mock__/identities/client%3A$client/exhaust" \
+    --data '{"metric": "imagesDaily"}'
 expect 429
 cat "$folder/answer"
 
 say "The mock says why"
 control "$base/__mock__/journal?identity=client%3A$client&status=429"
 
-say "A day later"
+say "A day later (the mock's clock stays there)"
 control "$base/__mock__/clock" --data '{"advance": {"days": 1}}'
+echo
 expect 200
 
 say "A user of the light plan, with an API key"

@@ -71,7 +71,10 @@ class Guest(Caller):
 
 
 class User(Caller):
-    """A signed-up user with an access token (`jwt`) and an API key (`api_key`), ready to be sent."""
+    """A signed-up user with an access token (`jwt`) and an API key (`api_key`), ready to be sent.
+
+    The token runs out after an hour of the mock's clock, as real ones do; the key does not run out.
+    """
 
     def __init__(self, transport: Transport, document: Mapping[str, Any]) -> None:
         super().__init__(transport, f"user:{document['id']}")
@@ -83,8 +86,8 @@ class User(Caller):
         self._user = f"/users/{segment(self.id)}"
 
     def headers(self, bearer: str | None = None) -> dict[str, str]:
-        """The header that makes a request this user's: by the access token, or another `bearer`."""
-        return {"Authorization": f"Bearer {bearer or self.jwt}"}
+        """The header that makes a request this user's: by the API key, or another `bearer` such as `jwt`."""
+        return {"Authorization": f"Bearer {bearer or self.api_key}"}
 
     def set_plan(self, plan: str) -> None:
         """Change the plan in mid-window; what has been used stays used."""

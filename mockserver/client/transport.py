@@ -59,6 +59,8 @@ class Transport:
     ) -> Any:
         """The decoded answer. `wait` is how many seconds the mock may take on purpose; with `absent_ok` a
         404 is an answer like any other and gives None. Raises LightningError."""
+        # In a test's failure report the line to look at is the caller's.
+        __tracebackhide__ = True
         target = self._prefix + path
         asked = {name: value for name, value in (query or {}).items() if value is not None}
         if asked:
@@ -82,6 +84,7 @@ class Transport:
     def _exchange(
         self, method: str, target: str, body: Mapping[str, Any] | None, patience: float
     ) -> tuple[int, bytes]:
+        __tracebackhide__ = True
         kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
         connection = kind(self._place, timeout=patience)
         headers = {"Accept": "application/json", "Connection": "close"}

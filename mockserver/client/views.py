@@ -77,7 +77,7 @@ class Exchange(View):
     """One call to the mock and why it was answered as it was.
 
     `explanation` is a sentence. `refused_by` names the rule that said no: identity, validation, size,
-    quota, upstream or routing. `units` has `before` and `after` when the call was metered.
+    quota, upstream or routing. `units` has `before`, `after` and `limit` when the call was metered.
     """
 
     id: int
@@ -90,7 +90,7 @@ class Exchange(View):
     caller: Mapping[str, Any]
     plan_key: str | None
     metric: str | None
-    units: Mapping[str, int] | None
+    units: Mapping[str, int | None] | None
     refused_by: str | None
     fault: Mapping[str, Any] | None
     explanation: str

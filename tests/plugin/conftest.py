@@ -61,11 +61,15 @@ class Project:
         )
         return done.stdout
 
-    def play(self, source: str, *options: str, conftest: str = "", **environment: str) -> Played:
-        """Run pytest on one file of tests."""
+    def play(self, source: str, *plugins: str, conftest: str = "", **environment: str) -> Played:
+        """Run pytest on one file of tests, with these plugins; without any, with all that the environment
+        brings, which takes its time."""
         (self.folder / "test_it.py").write_text(textwrap.dedent(source), encoding="utf-8")
         (self.folder / "conftest.py").write_text(textwrap.dedent(conftest), encoding="utf-8")
-        output = self.command("-m", "pytest", "-p", "no:cacheprovider", *options, **environment)
+        options = [word for plugin in ("no:cacheprovider", *plugins) for word in ("-p", plugin)]
+        if plugins:
+            environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+        output = self.command("-m", "pytest", *options, **environment)
         summary = output.rstrip().rpartition("\n")[2]
         outcomes = {word: int(count) for count, word in re.findall(r"(\d+) (passed|failed|error)", summary)}
         return Played(outcomes, output)
