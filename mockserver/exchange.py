@@ -18,7 +18,8 @@ class Exchange:
     """One call and its answer. The defaults stand for what did not happen: making one costs next to nothing.
 
     `arrived` is a reading of the process' stopwatch in seconds; `at` is the mock's clock. `sent` and
-    `head` are the size and the beginning of a streamed answer.
+    `head` are the size and the beginning of the answer. What the caller wrote is as it came, but bounded,
+    until `cleaned`.
     """
 
     id: int = 0
@@ -36,13 +37,14 @@ class Exchange:
     """(id, kind) of every fault that fired."""
     preflight: bool = False
     request_headers: tuple[str | None, ...] = ()
-    credential_end: str = ""
-    has_bearer: bool = False
-    request_excerpt: bytes = b""
+    credential_end: str | None = None
+    """The last characters of the bearer; empty when it is too short to show any, None without a bearer."""
+    body: bytes = b""
     status: int = 0
     content_type: str = ""
     sent: int = 0
     head: bytes = b""
+    cleaned: bool = False
 
     def __init__(self, arrived: float) -> None:
         self.arrived = arrived

@@ -1,11 +1,14 @@
 """The last exchanges, for whoever wants to know why.
 
 Law: recording is a handful of assignments and an append; the words are made when somebody reads. Nothing
-secret and nothing unbounded is kept: see `redaction.py`.
+unbounded is kept. The bearer is never kept; credentials in anything else that a caller wrote are removed
+within a second of the recording and before anybody reads. Cleaning each call at once would cost more than
+answering it, and most of a busy minute is overwritten unread.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,13 +22,14 @@ from multidict import istr
 from mockserver.clock import Clock, iso
 from mockserver.exchange import Exchange
 from mockserver.explanation import explain, refused_by
-from mockserver.redaction import clean, excerpt, last_of, target
+from mockserver.redaction import MOST_EXCERPT, MOST_TARGET, clean, last_of
 from mockserver.watch import Watch
 
 _CLIENT_ID = istr("X-Client-ID")
 _SHOWN = (USER_AGENT, CONTENT_TYPE, CONTENT_LENGTH, ACCEPT, ORIGIN, _CLIENT_ID)
 """The request headers whose values are kept. Any other might carry a secret that we do not know."""
 _MOST_HEADER = 256
+_SWEEP = 1.0
 _TEXTUAL = ("application/json", "text/")
 
 
@@ -61,6 +65,8 @@ class Journal:
         self._watch = watch
         self._ring: deque[Exchange] = deque(maxlen=size)
         self._count = 0
+        self._swept = 0
+        self._sweep: asyncio.TimerHandle | None = None
         self.on = size > 0
 
     def __len__(self) -> int:
@@ -68,12 +74,10 @@ class Journal:
 
     def record(self, exchange: Exchange, request: BaseRequest, response: StreamResponse) -> None:
         """Keep what is worth knowing of a call that has been answered."""
-        self._count += 1
-        exchange.id = self._count
+        exchange.id = self._count = self._count + 1
         exchange.at = self._clock.now()
-        exchange.milliseconds = (perf_counter() - exchange.arrived) * 1000
         exchange.method = request.method
-        exchange.target = target(request.raw_path)
+        exchange.target = request.raw_path[:MOST_TARGET]
         get = request.headers.get
         exchange.request_headers = (
             get(USER_AGENT),
@@ -83,28 +87,28 @@ class Journal:
             get(ORIGIN),
             get(_CLIENT_ID),
         )
-        identity = exchange.identity
-        if identity is not None:
-            account = identity.account
-            exchange.plan_key = self._default_plan if account is None else account.plan_key
         authorization = get(AUTHORIZATION)
         if authorization is not None:
-            exchange.has_bearer = True
             exchange.credential_end = last_of(authorization)
         # Only what has been read already: asking for more would wait for it.
         body = request._read_bytes
         if body:
-            exchange.request_excerpt = excerpt(body)
+            exchange.body = body[:MOST_EXCERPT]
+        identity = exchange.identity
+        if identity is not None:
+            account = identity.account
+            exchange.plan_key = self._default_plan if account is None else account.plan_key
         exchange.status = response.status
+        exchange.content_type = response.headers.get(CONTENT_TYPE, "")
         if isinstance(response, Response):
             content = response.body
             if isinstance(content, bytes):
                 exchange.sent = len(content)
-                exchange.head = excerpt(content)
-        else:
-            exchange.head = excerpt(exchange.head)
-        exchange.content_type = response.headers.get(CONTENT_TYPE, "")
+                exchange.head = content[:MOST_EXCERPT]
+        exchange.milliseconds = (perf_counter() - exchange.arrived) * 1000
         self._ring.append(exchange)
+        if self._sweep is None:
+            self._sweep = asyncio.get_running_loop().call_later(_SWEEP, self._clean_all)
         if self._watch.listeners:
             self._watch.tell(exchange)
 
@@ -118,6 +122,14 @@ class Journal:
             if exchange.identity is not None and exchange.identity.key:
                 yield exchange.identity.key
 
+    def _clean_all(self) -> None:
+        self._sweep = None
+        for exchange in reversed(self._ring):
+            if exchange.id <= self._swept:
+                break
+            _clean(exchange)
+        self._swept = self._count
+
     def forget(self, user: str | None = None) -> None:
         """Drop everything, or everything of one user. Ids go on from where they are."""
         dropped = self.find(Filter(user=user))
@@ -127,7 +139,8 @@ class Journal:
 
 
 def entry(exchange: Exchange) -> dict[str, Any]:
-    """An exchange as the control plane shows it."""
+    """An exchange as the control plane shows it. There is no other way to read one."""
+    _clean(exchange)
     charge = exchange.charge
     fault = exchange.faults[-1] if exchange.faults else None
     return {
@@ -152,11 +165,11 @@ def entry(exchange: Exchange) -> dict[str, Any]:
         "fault": {"id": fault[0], "kind": fault[1]} if fault is not None else None,
         "faults": [{"id": fault_id, "kind": kind} for fault_id, kind in exchange.faults],
         "explanation": clean(explain(exchange)),
-        "request": {"headers": _headers(exchange), "body": _text(exchange.request_excerpt)},
+        "request": {"headers": _headers(exchange), "body": _text(exchange.body)},
         "response": {
             "content_type": exchange.content_type,
             "bytes": exchange.sent,
-            "excerpt": _text(exchange.head) if exchange.content_type.startswith(_TEXTUAL) else "",
+            "excerpt": _text(exchange.head),
         },
     }
 
@@ -177,15 +190,32 @@ def _caller(exchange: Exchange) -> dict[str, str | None]:
 
 def _headers(exchange: Exchange) -> dict[str, str]:
     headers = {
-        str(name): clean(value[:_MOST_HEADER])
+        str(name): value
         for name, value in zip(_SHOWN, exchange.request_headers, strict=False)
         if value is not None
     }
-    if exchange.has_bearer:
+    if exchange.credential_end is not None:
         kind = exchange.identity.kind if exchange.identity is not None else "refused"
-        end = f" …{exchange.credential_end}" if exchange.credential_end else ""
-        headers["Authorization"] = f"{kind}{end}"
+        headers["Authorization"] = f"{kind} …{exchange.credential_end}"
     return headers
+
+
+def _clean(exchange: Exchange) -> None:
+    if exchange.cleaned:
+        return
+    exchange.cleaned = True
+    exchange.target = clean(exchange.target)
+    exchange.request_headers = tuple(
+        None if value is None else clean(value[:_MOST_HEADER]) for value in exchange.request_headers
+    )
+    exchange.body = _cleaned(exchange.body)
+    # Of a picture or a film there is nothing to read.
+    readable = exchange.content_type.startswith(_TEXTUAL)
+    exchange.head = _cleaned(exchange.head[:MOST_EXCERPT]) if readable else b""
+
+
+def _cleaned(content: bytes) -> bytes:
+    return clean(_text(content)).encode() if content else b""
 
 
 def _text(content: bytes) -> str:
