@@ -89,6 +89,13 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="let what is only observed or assumed fail the run; it is advice otherwise",
     )
+    choice.add_argument(
+        "--known",
+        type=Path,
+        metavar="FILE",
+        help="YAML file of known differences (CHAT-7: reason): they do not fail the run; one that holds "
+        "again does",
+    )
     choice.add_argument("--fail-fast", action="store_true", help="stop at the first broken requirement")
     report = parser.add_argument_group("report and patience")
     report.add_argument(
@@ -115,7 +122,17 @@ def pytest_arguments(options: argparse.Namespace) -> list[str]:
         "-c", str(HERE / "verify.toml"), "--rootdir", str(HERE), "--confcutdir", str(HERE),
         "-p", "no:cacheprovider", "-v" if options.verbose else "-q", "--no-header", "--tb=short", "-r", "fE",
     ]  # fmt: skip
-    for name in ("base_url", "spend", "rate", "control", "credentials", "report_dir", "wake", "settle"):
+    for name in (
+        "base_url",
+        "spend",
+        "rate",
+        "control",
+        "credentials",
+        "report_dir",
+        "known",
+        "wake",
+        "settle",
+    ):
         value = getattr(options, name)
         if value is not None:
             prefix = "--" if name == "base_url" else "--lightning-"

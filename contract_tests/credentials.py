@@ -108,6 +108,8 @@ def invalid_bearers(credentials: Mapping[str, str]) -> dict[str, str]:
     if len(credentials.get(API_KEY, "")) > 16:
         key = credentials[API_KEY]
         kinds["altered API key"] = key[:-4] + ("aaaa" if key[-4:] != "aaaa" else "bbbb")
+        # The letters of a key are random in both cases, so exchanging them makes another key.
+        kinds["API key in the other case"] = key[:12] + key[12:].swapcase()
     return kinds
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
 from contract_tests.credentials import CredentialsError, gather
 from contract_tests.run import Settings
@@ -65,6 +66,15 @@ def declare(parser: pytest.Parser) -> None:
         dest="lightning_strict",
         action="store_true",
         help="let requirements of level observed and assumed fail the run as well",
+    )
+    add(
+        "--lightning-known",
+        "--known",
+        dest="lightning_known",
+        type=Path,
+        metavar="FILE",
+        help="YAML file of differences that are known, a reason for each requirement id: they do not fail "
+        "the run, and one that holds again does",
     )
     add(
         "--lightning-only",
@@ -160,6 +170,23 @@ def selection(config: pytest.Config) -> tuple[str, ...]:
                 f"--only {name}: neither an area ({known_areas}) nor a requirement such as CHAT-5"
             )
     return wanted
+
+
+def known_differences(config: pytest.Config) -> dict[str, str]:
+    """Reasons by requirement id from the file of `--known`. Raises UsageError when it cannot be used."""
+    file: Path | None = config.option.lightning_known
+    if file is None:
+        return {}
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as problem:
+        raise pytest.UsageError(f"--known {file}: {problem}") from problem
+    requirements = load_requirements().requirements
+    if not isinstance(content, dict) or not all(
+        name in requirements and isinstance(reason, str) and reason for name, reason in content.items()
+    ):
+        raise pytest.UsageError(f"--known {file}: expected lines such as `CHAT-7: why this is accepted`")
+    return content
 
 
 def given_target(config: pytest.Config) -> Target | None:

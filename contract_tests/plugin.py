@@ -20,7 +20,7 @@ from contract_tests.report.outcome import Outcome
 from contract_tests.report.writers import write_reports
 from contract_tests.run import Run, read_facts, read_findings, rulings
 from contract_tests.target import Spend, Target
-from contract_tests.verdicts import EXIT_BROKEN, EXIT_INCONCLUSIVE, EXIT_KEPT, Verdict
+from contract_tests.verdicts import EXIT_BROKEN, EXIT_INCONCLUSIVE, EXIT_KEPT, Verdict, accept
 from spec.loader import load_requirements
 
 _run_key = pytest.StashKey[Run]()
@@ -258,8 +258,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
     if "target" not in facts:
         return
     only = options.selection(config)
+    ruled = rulings(load_requirements(), read_findings(books), only)
     outcome = Outcome.of(
-        rulings(load_requirements(), read_findings(books), only),
+        accept(ruled, options.known_differences(config)),
         facts,
         books,
         strict=config.option.lightning_strict,

@@ -81,8 +81,8 @@ def transcribe(body: bytes) -> Transcript:
     transcript = Transcript()
     begun: dict[int, bool] = {}
     for event in read_events(body):
-        if event.name != "message":
-            continue
+        if event.name != "message" and not _speaks(event.data):
+            continue  # A ping or a notice of the host's own.
         if transcript.done:
             transcript.breaks("end", f"an event follows [DONE]: {event.data[:80]!r}")
             continue
@@ -96,6 +96,15 @@ def transcribe(body: bytes) -> Transcript:
             _choices(transcript, chunk, begun)
     _ending(transcript, begun)
     return transcript
+
+
+def _speaks(data: str) -> bool:
+    """Whether the data of a named event belongs to the conversation."""
+    try:
+        chunk = json.loads(data)
+    except (ValueError, RecursionError):
+        return data.strip() == "[DONE]"
+    return isinstance(chunk, dict) and bool({"choices", "router_metadata", "error"} & set(chunk))
 
 
 def _chunk(transcript: Transcript, data: str) -> dict[str, Any] | None:

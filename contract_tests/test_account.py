@@ -264,8 +264,7 @@ def test_the_snapshot_is_of_this_moment(judge: Judge, credential: str | None) ->
     if stamp is None:
         raise judge.undecided("USE-6", "generated_at is not a point in time (see USE-1)", exchange)
     # The host's own clock, where it tells it; ours may be off.
-    told = exchange.header("date")
-    now = parsedate_to_datetime(told) if told else datetime.now(UTC)
+    now = _clock_of(exchange)
     distance = abs((now - stamp).total_seconds())
     judge.check(
         "USE-6",
@@ -291,6 +290,15 @@ def test_a_later_snapshot_is_a_later_one(judge: Judge) -> None:
     judge.check(
         "USE-6", stamps[1] > stamps[0], f"generated_at stood still for {FRESHNESS:g} s", first[1], later
     )
+
+
+def _clock_of(exchange: Exchange) -> datetime:
+    """The time by the answer's Date header, or by our own clock when there is none that can be read."""
+    try:
+        told = parsedate_to_datetime(exchange.header("date") or "")
+        return told if told.tzinfo else told.replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.now(UTC)
 
 
 def _moment(value: object) -> datetime | None:

@@ -182,6 +182,7 @@ def test_options_may_stand_in_the_query_of_a_video(judge: Judge) -> None:
 
 # --- images as input, and the asset CDN -----------------------------------------------------------------
 
+_BARE_ID = re.compile(r"^[A-Za-z0-9._-]{6,}$")
 _ASSET = re.compile(r"/asset-cdn/assets/([^\s\"'<>;,?\\]+)")
 
 
@@ -195,7 +196,13 @@ def revealed_assets(exchange: Exchange) -> list[str]:
     texts = [value for _, value in exchange.headers]
     if exchange.media_type.startswith(("application/json", "text/")):
         texts.append(exchange.text)
-    return list(dict.fromkeys(found for text in texts for found in _ASSET.findall(text)))
+    found = [name for text in texts for name in _ASSET.findall(text)]
+    if not found:
+        bare = [
+            value for name, value in exchange.headers if "asset" in name.lower() or "image-id" in name.lower()
+        ]
+        found = [name for value in bare for name in _BARE_ID.findall(value)]
+    return list(dict.fromkeys(found))
 
 
 @pytest.mark.parametrize(

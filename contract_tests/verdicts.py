@@ -7,7 +7,7 @@ everything, not having seen enough outweighs a pass, and what could not be tried
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from spec.loader import Requirement
@@ -70,6 +70,25 @@ def rule(requirement: Requirement, findings: Iterable[Finding]) -> Ruling:
     worst = ours[0]
     reasons = list(dict.fromkeys(f.reason for f in ours if f.verdict == worst.verdict and f.reason))
     return Ruling(requirement, worst.verdict, "; ".join(reasons), sum(f.witnesses for f in ours), ours)
+
+
+def accept(rulings: Iterable[Ruling], known: Mapping[str, str]) -> list[Ruling]:
+    """Rulings with failures that `known` (reason by requirement id) lists turned into known differences.
+
+    An entry that holds again fails the run: a list that nobody keeps hides the next failure.
+    """
+    judged = []
+    for ruling in rulings:
+        reason = known.get(ruling.requirement.id)
+        if reason is None or ruling.verdict not in {"fail", "pass"}:
+            judged.append(ruling)
+        elif ruling.verdict == "fail":
+            words = f"{reason} ({ruling.reason})"
+            judged.append(replace(ruling, verdict="known_difference", reason=words))
+        else:
+            words = f"listed as a known difference ({reason}), but it holds now; take it off the list"
+            judged.append(replace(ruling, verdict="fail", reason=words))
+    return judged
 
 
 def exit_code(rulings: Iterable[Ruling], *, strict: bool, aborted: str | None = None) -> int:
