@@ -42,7 +42,7 @@ def send(page: Page, operation: str, prompt: str | None = None) -> Locator:
 
 
 def test_an_empty_mock_says_what_to_do_first(page: Page, mock: RunningMock) -> None:
-    greeting = page.get_by_role("region", name="Nobody has called yet")
+    greeting = page.get_by_role("region", name="Three steps to your first limit")
     expect(greeting.get_by_role("listitem")).to_have_count(3)
     for command in greeting.locator("pre").all_inner_texts():
         ran = subprocess.run(

@@ -46,7 +46,7 @@ export function showCredentials(user) {
   return h(
     "div",
     { class: "credentials" },
-    h("h4", null, "API keys"),
+    h("h4", null, "Credentials"),
     made.map((entry, index) => entry.user === user.id && entry.shown && once(entry, index)),
     user.keys.length > 0
       ? h("ul", { class: "keys" }, user.keys.map((key) => keyRow(user, key)))
