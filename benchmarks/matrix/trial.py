@@ -24,7 +24,7 @@ from contract_tests.cli import main as verify
 from contract_tests.credentials import MEANING
 from contract_tests.generated import cases
 from contract_tests.requests import CALLS
-from contract_tests.test_schema import CASES, NONSENSE, SHAPES
+from contract_tests.test_schema import CASES, FREE, NONSENSE
 from tests.conformance_lab.credentials import DEFAULTS
 from tests.conformance_lab.running import running
 
@@ -118,7 +118,7 @@ def _quietly(task: Task) -> Trial:
 
 def warm_up() -> None:
     """Draw the generated cases once, in the process that all trials are forked from."""
-    for operation in (*SHAPES, "createChatCompletion"):
+    for operation in (*FREE, "createChatCompletion"):
         cases(operation, GenerationMode.POSITIVE, CASES)
     for operation, call in CALLS.items():
         if call.method == "POST":
