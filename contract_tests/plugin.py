@@ -182,25 +182,35 @@ def judge(request: pytest.FixtureRequest, lightning_run: Run) -> Judge:
     return judge
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """Do not begin a test that cannot show anything."""
-    run = item.config.stash.get(_run_key, None)
-    if run is not None and charge_of(item) is not None:
-        if run.aborted:
-            raise Undecided(run.aborted)
-        reason = obstacle(item, run.settings.spend, run.target)
-        if reason:
-            raise NotRun(reason)
-    yield
-
-
 _STOPPED: tuple[tuple[type[BaseException], Verdict], ...] = (
     (Undecided, "inconclusive"),
     (HostGone, "inconclusive"),
     (NotRun, "not_run"),
     (BudgetExhausted, "not_run"),
 )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Do not begin a test that cannot show anything, and end one in words.
+
+    pytest would look up the source of every frame of an exception; a run of many stops cannot wait for that.
+    """
+    run = item.config.stash.get(_run_key, None)
+    if run is None or charge_of(item) is None:
+        return (yield)
+    redact = run.recorder.redactor.text
+    try:
+        if run.aborted:
+            raise Undecided(run.aborted)
+        reason = obstacle(item, run.settings.spend, run.target)
+        if reason:
+            raise NotRun(reason)
+        return (yield)
+    except tuple(kind for kind, _ in _STOPPED) as stop:
+        raise pytest.skip.Exception(redact(str(stop))) from stop
+    except Violation as violation:
+        raise pytest.fail.Exception(redact(str(violation)), pytrace=False) from violation
 
 
 @pytest.hookimpl(wrapper=True)
@@ -214,14 +224,15 @@ def pytest_runtest_makereport(
     if charge is None or judge is None or call.when != "call":
         return report
     run = item.config.stash[_run_key]
-    problem = call.excinfo.value if call.excinfo else None
+    problem: BaseException | None = call.excinfo.value if call.excinfo else None
+    if isinstance(problem, pytest.skip.Exception | pytest.fail.Exception):
+        problem = problem.__cause__ or problem
     redact = run.recorder.redactor.text
     outcome: Verdict | None = None
     reason = ""
     for kind, verdict in _STOPPED:
         if isinstance(problem, kind):
             outcome, reason = verdict, redact(str(problem))
-            report.outcome = "skipped"
             report.longrepr = (str(item.path), item.location[1] or 0, f"{verdict}: {reason}")
             break
     else:
