@@ -78,6 +78,9 @@ async def streamed(
     except ConnectionResetOnPurpose:
         await _reset(request)
         return response
+    if reply.length is not None:
+        # The promise may not be kept, and the next response must not be read as the rest of this one.
+        response.force_close()
     try:
         await response.prepare(request)
         if first is not None:

@@ -261,6 +261,7 @@ _LIMITS = {
     "minLength": "expected at least {} character(s)",
     "maxLength": "expected at most {} character(s)",
     "minimum": "expected at least {}",
+    "exclusiveMinimum": "expected more than {}",
     "maximum": "expected at most {}",
     "minProperties": "expected at least {} field(s)",
     "maxProperties": "expected at most {} field(s)",

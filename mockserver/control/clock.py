@@ -19,7 +19,7 @@ async def get_clock(asked: Asked, state: State) -> Body:
 
 
 async def move_clock(asked: Asked, state: State) -> Body:
-    """Freeze or resume, then move. At most one kind of move."""
+    """Move, and freeze or resume. At most one kind of move; a refused call changes nothing."""
     body, clock = asked.body, state.clock
     moves = [name for name in ("advance", "set", "to") if name in body]
     if len(moves) > 1:
@@ -32,13 +32,17 @@ async def move_clock(asked: Asked, state: State) -> Body:
         moment = moment_of(body["set"], "set")
     elif "to" in body:
         moment = window_at(_WINDOWS[body["to"]], before).end
+    as_it_was = clock.shift()
+    if body.get("frozen") is True:
+        # First, so that the clock stands at exactly the moment that was asked for.
+        clock.freeze()
     try:
         if moment is not None:
             clock.set(moment, force=body.get("force", False))
     except ClockError as error:
-        raise ControlError(400, f"{error}; `force: true` allows moves into the past.") from None
-    if body.get("frozen") is True:
-        clock.freeze()
-    elif body.get("frozen") is False:
+        clock.put(*as_it_was)
+        hint = "" if body.get("force") else "; `force: true` allows moves into the past"
+        raise ControlError(400, f"{error}{hint}.") from None
+    if body.get("frozen") is False:
         clock.resume()
     return json_body(clock_view(clock))

@@ -53,7 +53,8 @@ def met(state: State) -> list[str]:
         if state.ledger.window(metric).key == window:
             found[identity] = None
     found.update(dict.fromkeys(state.journal.identities()))
-    return list(found)
+    gone = {f"user:{user_id}" for user_id in state.accounts.removed}
+    return [identity for identity in found if identity not in gone]
 
 
 def known_metric(name: str, state: State) -> str:

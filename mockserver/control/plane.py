@@ -38,7 +38,7 @@ from mockserver.watch import STATE_CHANGED
 
 logger = logging.getLogger(__name__)
 
-CONTROL_PREFIX = PREFIX + "/"
+CONTROL_PREFIX = PREFIX
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _TOKEN_IN_QUERY = (PAGE_PATH, f"{PREFIX}/events")
 
@@ -109,11 +109,13 @@ class ControlPlane:
         file = page_file(path) if method == "GET" else None
         self._guard.check(
             request,
-            needs_token=file is None or path == PAGE_PATH,
+            needs_token=path != PREFIX and (file is None or path == PAGE_PATH),
             token_in_query=method == "GET" and path in _TOKEN_IN_QUERY,
         )
         if file is not None:
             return _response(file)
+        if path == PREFIX:
+            return _response(Body(b"", "text/plain", 308, {"Location": PAGE_PATH}))
         if method == "GET" and path == SPEC_PATH:
             return _response(Body(orjson.dumps(self._contract.document)))
         route, parameters = self._contract.find(method, path)

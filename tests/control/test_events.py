@@ -1,0 +1,110 @@
+"""What happens is told while it happens."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx2
+import pytest
+
+
+@contextmanager
+def listening(control: Any) -> Iterator[Any]:
+    """A function that waits for the next event: its name and its data."""
+    with httpx2.stream("GET", f"{control.base_url}/__mock__/events", timeout=10) as response:
+        assert response.headers["content-type"].startswith("text/event-stream")
+        blocks = _blocks(response.iter_lines())
+        assert next(blocks) == {}
+
+        def following() -> tuple[str, Any]:
+            block: dict[str, str] = {}
+            while not block:
+                block = next(blocks)
+            return block["event"], json.loads(block["data"])
+
+        yield following
+
+
+def _blocks(lines: Iterator[str]) -> Iterator[dict[str, str]]:
+    fields: dict[str, str] = {}
+    for line in lines:
+        if not line:
+            yield fields
+            fields = {}
+        elif not line.startswith(":"):
+            name, _, value = line.partition(": ")
+            fields[name] = value
+
+
+def test_every_call_is_told_as_its_entry(own):
+    user = own.user()
+    with listening(own) as following:
+        user.chat()
+        name, data = following()
+    assert name == "exchange"
+    assert data == user.entry()
+
+
+CHANGES: list[tuple[str, str, Any]] = [
+    ("POST", "/clock", {"advance": {"hours": 1}}),
+    ("POST", "/users", {"plan": "core"}),
+    ("PATCH", "/users/{id}", {"plan": "light"}),
+    ("POST", "/users/{id}/keys", {}),
+    ("DELETE", "/users/{id}/keys/{key}", None),
+    ("PUT", "/identities/user:{id}/usage/imagesDaily", {"used": 2}),
+    ("POST", "/identities/user:{id}/exhaust", {"metric": "imagesDaily"}),
+    ("PUT", "/plans/free/limits", {"imagesDaily": 1}),
+    ("POST", "/faults", {"kind": "latency", "seconds": 0}),
+    ("DELETE", "/faults", None),
+    ("POST", "/scenarios/broken-stream", {}),
+    ("DELETE", "/scenarios", None),
+    ("DELETE", "/journal", None),
+    ("DELETE", "/users/{id}", None),
+    ("POST", "/reset", {}),
+]
+
+
+def test_every_change_of_state_is_told(own):
+    user = own.user()
+    [key] = user.made["keys"]
+    with listening(own) as following:
+        for method, path, body in CHANGES:
+            own(method, path.format(id=user.id, key=key["id"]), body or None)
+            assert following() == ("state", {}), path
+
+
+def test_a_refused_change_is_not_told(own):
+    with listening(own) as following:
+        own.refuse("POST", "/clock", {"set": "never"})
+        own("POST", "/clock", {"frozen": True})
+        own.user().call("GET", "/usage")
+        told = [following()[0] for _ in range(3)]
+    assert told == ["state", "state", "exchange"]
+
+
+def test_a_listener_that_leaves_is_forgotten(start):
+    with start() as (mock, control):
+        with listening(control):
+            assert len(mock.state.watch.listeners) == 1
+        user = control.user()
+        done = threading.Event()
+        for _ in range(50):
+            user.call("GET", "/usage")
+            if not mock.state.watch.listeners:
+                done.set()
+                break
+        assert done.is_set()
+
+
+def test_a_mock_stops_at_once_with_listeners(start):
+    with start() as (_, control):
+        stream = httpx2.stream("GET", f"{control.base_url}/__mock__/events", timeout=10)
+        response = stream.__enter__()
+    with pytest.raises(httpx2.TransportError):
+        for _ in response.iter_lines():
+            pass
+    stream.__exit__(None, None, None)

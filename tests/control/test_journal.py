@@ -1,0 +1,255 @@
+"""The journal: every exchange, why it was answered as it was, and no secrets."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import uuid
+
+import httpx2
+import pytest
+
+CANARY = "ipa_live_CANARYcanaryCANARYcanary0001"
+JWT_CANARY = "eyJjYW5hcnkiOiJjYW5hcnkifQ.eyJzdWIiOiJDQU5BUlkifQ.CANARYsignatureCANARY"
+
+
+def test_an_answered_call_is_explained(user, shared):
+    answer = user.chat()
+    entry = user.entry()
+    assert (entry["method"], entry["path"], entry["operation"]) == (
+        "POST", "/gen/chat/completions", "createChatCompletion",
+    )  # fmt: skip
+    assert (entry["status"], entry["metric"], entry["plan_key"]) == (200, "cloudChatDaily", "free")
+    assert entry["caller"] == {
+        "identity": user.identity, "kind": "api_key", "why": "a valid API key", "user": user.id,
+    }  # fmt: skip
+    assert entry["units"] == {"before": 0, "after": 1, "limit": 50}
+    assert entry["refused_by"] is None
+    assert entry["response"]["bytes"] == len(answer.content)
+    assert answer.text.startswith(entry["response"]["excerpt"])
+    assert "Name three rivers" in entry["request"]["body"]
+    assert 0 < entry["milliseconds"] < 5000
+    for word in (user.made["email"], "plan free", "one unit of cloudChatDaily", "1 used of 50"):
+        assert word in entry["explanation"]
+
+
+def test_a_streamed_call_is_explained_with_its_first_words(user):
+    answer = user.chat(stream=True)
+    response = user.entry()["response"]
+    assert response["bytes"] == len(answer.content)
+    assert response["content_type"].startswith("text/event-stream")
+    assert response["excerpt"].startswith('data: {"router_metadata"')
+    assert len(response["excerpt"]) <= 600
+
+
+def test_a_picture_is_counted_and_not_shown(user):
+    answer = user.call("GET", "/gen/image/a%20harbour")
+    entry = user.entry()
+    assert entry["path"] == "/gen/image/a%20harbour"
+    assert entry["response"] == {"content_type": "image/jpeg", "bytes": len(answer.content), "excerpt": ""}
+
+
+REFUSALS = [
+    ("identity", 401, lambda user: user.call("GET", "/usage", bearer="nonsense")),
+    ("validation", 400, lambda user: user.call("POST", "/gen/image", {"prompt": 5})),
+    ("size", 413, lambda user: user.call("POST", "/gen/image", {"prompt": "x" * 5000})),
+    ("routing", 404, lambda user: user.call("GET", f"/nothing/{user.id}")),
+    ("routing", 405, lambda user: user.call("DELETE", "/usage")),
+]
+
+
+@pytest.mark.parametrize(("rule", "status", "call"), REFUSALS)
+def test_a_refusal_names_the_rule_behind_it(own, rule, status, call):
+    user = own.user()
+    answer = call(user)
+    [entry] = own("GET", "/journal")["entries"]
+    assert (answer.status_code, entry["status"], entry["refused_by"]) == (status, status, rule)
+    assert answer.json()["detail"].rstrip(".") in entry["explanation"]
+    assert entry["units"] is None
+
+
+def test_a_reached_limit_is_explained_with_its_units(user, shared):
+    shared("POST", f"/identities/{user.identity}/exhaust", {"metric": "imagesDaily"})
+    user.call("GET", "/gen/image/x")
+    entry = user.entry()
+    assert (entry["refused_by"], entry["metric"]) == ("quota", "imagesDaily")
+    assert entry["units"] == {"before": 10, "after": 10, "limit": 10}
+    assert "limit of the plan" in entry["explanation"]
+
+
+def test_a_unit_that_was_given_back_is_not_counted(user, shared):
+    shared.fault("status", status=500, when="after_charge", times=1, match={"user": user.id})
+    user.chat()
+    entry = user.entry()
+    assert entry["units"] == {"before": 0, "after": 0, "limit": 50}
+    assert entry["fault"]["kind"] == "status"
+    assert "given back" in entry["explanation"]
+    assert "fault" in entry["explanation"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "kind", "why"),
+    [
+        ({"X-Client-ID": "a-client-in-the-journal"}, "client_id", "X-Client-ID"),
+        ({}, "address", "no X-Client-ID"),
+        ({"Authorization": "Bearer public"}, "address", "`public`"),
+        ({"Authorization": "Basic abc"}, "address", "another scheme"),
+        ({"X-Client-ID": "short"}, "address", "outside the rule"),
+    ],
+)
+def test_a_signed_out_caller_is_explained(own, headers, kind, why):
+    httpx2.get(f"{own.base_url}/usage", headers=headers)
+    [entry] = own("GET", "/journal")["entries"]
+    assert entry["caller"]["kind"] == kind
+    assert why in entry["caller"]["why"]
+    assert entry["caller"]["user"] is None
+
+
+def test_the_journal_is_searched_counted_and_paged(own):
+    first, second = own.user(), own.user()
+    first.chat()
+    first.call("GET", "/usage")
+    second.call("GET", "/usage")
+    second.call("POST", "/gen/image", {"prompt": 5})
+    entries = own("GET", "/journal")["entries"]
+    assert [entry["id"] for entry in entries] == sorted(entry["id"] for entry in entries)
+    queries = {
+        "": 4, "operation=getUsage": 2, "operation=GET /usage": 2, "operation=/gen/*": 2, "status=400": 1,
+        f"user={first.id}": 2, f"identity={second.identity}": 2, f"user={second.id}&status=200": 1,
+        f"since={entries[1]['id']}": 2, "status=418": 0, "limit=1": 4,
+    }  # fmt: skip
+    for query, count in queries.items():
+        found = own("GET", f"/journal?{query}")
+        assert found["total"] == count, query
+        if "limit" not in query:
+            assert len(found["entries"]) == count
+            assert own("GET", f"/journal/count?{query}")["count"] == count
+    assert own("GET", "/journal?limit=1")["entries"] == entries[-1:]
+    own("DELETE", "/journal")
+    assert own("GET", "/journal/count") == {"count": 0}
+
+
+@pytest.mark.parametrize(
+    ("query", "allowed"),
+    [
+        ("status=ok", "an integer"), ("status=99", "at least 100"), ("limit=0", "at least 1"),
+        ("operation=nothing", "POST /gen/image"), ("method=GET", "operation, since, status, user"),
+        ("since=-1", "at least 0"),
+    ],
+)  # fmt: skip
+def test_a_search_that_means_nothing_is_refused(shared, query, allowed):
+    assert allowed in shared.refuse("GET", f"/journal?{query}")
+
+
+def test_waiting_ends_with_the_call_that_was_waited_for(shared, user):
+    timer = threading.Timer(0.2, user.chat)
+    timer.start()
+    began = time.perf_counter()
+    found = shared("GET", f"/journal/wait?user={user.id}&status=200&timeout=10")
+    assert 0.15 < time.perf_counter() - began < 8
+    assert found["entries"][0]["operation"] == "createChatCompletion"
+    timer.join()
+    assert shared("GET", f"/journal/wait?user={user.id}&timeout=0")["entries"]
+
+
+def test_waiting_in_vain_is_a_408(shared, user):
+    user.chat()
+    detail = shared.refuse("GET", f"/journal/wait?user={user.id}&count=2&timeout=0.1", status=408)
+    assert "1 such" in detail
+    assert "expected 2" in detail
+
+
+def test_the_journal_keeps_the_latest_and_no_more(start):
+    with start(journal=3) as (_, control):
+        user = control.user()
+        for _ in range(5):
+            user.call("GET", "/usage")
+        entries = control("GET", "/journal")["entries"]
+        assert [entry["id"] for entry in entries] == [3, 4, 5]
+
+
+def test_a_mock_without_a_journal_answers_and_remembers_nothing(start):
+    with start(journal=0) as (_, control):
+        user = control.user()
+        assert user.chat().status_code == 200
+        assert control("GET", "/journal")["entries"] == []
+        assert "--journal" in control.refuse("GET", "/journal/wait?timeout=0")
+
+
+def leaks(control: object, *secrets: str) -> list[str]:
+    """The doors of the control plane behind which one of the secrets shows."""
+    doors = ["/state", "/journal?limit=10000", "/snapshot", "/identities", "/users", "/faults"]
+    return [
+        f"{door}: {secret}" for door in doors for secret in secrets if secret in control.ask("GET", door).text
+    ]
+
+
+def test_no_credential_shows_up_anywhere(own):
+    user = own.user("light")
+    key = own("POST", f"/users/{user.id}/keys", {})["secret"]
+    url = own.base_url
+    for bearer in (user.jwt, user.key, key, CANARY, JWT_CANARY, "opaque-CANARY-token-of-somebody-else"):
+        user.call("GET", "/usage", bearer=bearer)
+        user.call("GET", "/usage", headers={"Authorization": f"Basic {bearer}"})
+        user.call("GET", f"/usage?token={bearer}&x=1")
+        user.call("GET", f"/gen/image/my%20key%20is%20{bearer}")
+        user.call("GET", f"/no/such/{bearer}/route")
+        user.call("POST", "/gen/image", {"prompt": f"draw Bearer {bearer}"})
+        user.call("POST", "/gen/chat/completions", {
+            "messages": [{"role": "user", "content": f"token: {bearer}"}], "api_key": bearer, "stream": True,
+        })  # fmt: skip
+        user.call("POST", "/gen/chat/completions", {
+            "messages": [{"role": "user", "content": "x" * 400 + f" password={bearer}"}],
+        })  # fmt: skip
+        httpx2.get(f"{url}/usage", headers={"User-Agent": f"agent {bearer}", "Cookie": f"session={bearer}"})
+        httpx2.get(
+            f"{url}/usage", headers={"X-Api-Key": bearer, "Api-Key": bearer, "X-Client-ID": "a-quiet-client"}
+        )
+    named = [user.jwt, user.key, key, CANARY, JWT_CANARY]
+    assert leaks(own, *named) == []
+    parts = [part for secret in named for part in (secret[9:], secret.rpartition(".")[2]) if len(part) > 12]
+    assert leaks(own, *parts) == []
+    for row in own("GET", "/journal?limit=10000")["entries"]:
+        shown = row["request"]["headers"].get("Authorization", "")
+        assert len(shown.rpartition("…")[2]) <= 4
+
+
+def test_a_short_bearer_is_not_half_shown(own):
+    httpx2.get(f"{own.base_url}/usage", headers={"Authorization": "Bearer hunter2hunter2"})
+    [entry] = own("GET", "/journal")["entries"]
+    assert entry["request"]["headers"]["Authorization"] == "refused …"
+
+
+def test_what_is_kept_is_bounded(own):
+    user = own.user()
+    user.call("GET", "/gen/image/" + "x" * 5000)
+    user.call("POST", "/gen/image", {"prompt": "y" * 100_000}, headers={"User-Agent": "z" * 5000})
+    for entry in own("GET", "/journal")["entries"]:
+        assert len(json.dumps(entry)) < 4000
+
+
+def test_a_recording_is_clean_within_a_second_though_nobody_reads(start):
+    with start() as (mock, _):
+        httpx2.post(f"{mock.base_url}/gen/image", json={"prompt": CANARY})
+        deadline = time.monotonic() + 5
+        while not mock.state.journal._ring[-1].cleaned and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert CANARY not in repr(vars(mock.state.journal._ring[-1]))
+
+
+def test_a_preflight_is_in_the_journal_as_what_it_is(own):
+    headers = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "POST"}
+    assert httpx2.options(f"{own.base_url}/gen/image", headers=headers).status_code == 204
+    [entry] = own("GET", "/journal")["entries"]
+    assert (entry["operation"], entry["refused_by"]) == (None, None)
+    assert "browser" in entry["explanation"]
+
+
+def test_the_users_of_two_tests_have_two_journals(shared):
+    first, second = shared.user(id=f"one-{uuid.uuid4()}"), shared.user(id=f"two-{uuid.uuid4()}")
+    first.call("GET", "/usage")
+    second.chat()
+    assert [entry["operation"] for entry in shared("GET", f"/journal?user={first.id}")["entries"]] == [
+        "getUsage"
+    ]

@@ -1,0 +1,226 @@
+"""Reset, snapshot and restore: back to the start, and exactly to where one was."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import httpx2
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+
+def calm(control):
+    """Let no second pass, so that two views can be compared."""
+    control("POST", "/clock", {"frozen": True})
+
+
+def test_the_state_shows_everything_at_a_glance(own):
+    user = own.user("core")
+    user.chat()
+    own.fault("latency", seconds=0)
+    state = own("GET", "/state")
+    assert state["base_url"] == own.base_url
+    assert [plan["key"] for plan in state["plans"]] == ["free", "light", "core", "creator", "professional"]
+    assert {row["id"] for row in state["users"]} >= {user.id}
+    assert {row["identity"] for row in state["identities"]} >= {user.identity}
+    assert state["journal"] == {"entries": 1}
+    assert [fault["kind"] for fault in state["faults"]] == ["latency"]
+    assert state["metrics"] == ["cloudChatDaily", "imagesDaily", "videosDaily", "audioWeekly"]
+
+
+def test_a_reset_brings_back_the_start_and_the_printed_credentials(start):
+    with start() as (mock, control):
+        bearers = [mock.credentials["LIGHTNING_JWT"], mock.credentials["LIGHTNING_API_KEY"]]
+        before = control("GET", "/snapshot")
+        users = control("GET", "/users")["users"]
+
+        def statuses():
+            return [
+                httpx2.get(
+                    f"{mock.base_url}/usage", headers={"Authorization": f"Bearer {bearer}"}
+                ).status_code
+                for bearer in bearers
+            ]
+
+        added = control.user("light")
+        added.chat()
+        for user in users:
+            control("DELETE", f"/users/{user['id']}")
+        control("PUT", "/plans/light/limits", {"imagesDaily": 0})
+        control("POST", "/clock", {"advance": {"days": 400}, "frozen": True})
+        control("POST", "/scenarios/upstream-down", {})
+        assert statuses() == [401, 401]
+        control("POST", "/reset", {})
+        assert statuses() == [200, 200]
+        assert added.call("GET", "/usage").status_code == 401
+        after = control("GET", "/snapshot")
+        for key in after["keys"]:
+            key["last_used_at"] = None
+        assert {**after, "taken_at": ""} == {**before, "taken_at": ""}
+        assert control("GET", "/clock")["frozen"] is False
+        assert {entry["status"] for entry in control("GET", "/journal")["entries"]} == {200, 401}
+
+
+def test_a_reset_of_one_user_leaves_the_others_alone(own):
+    first, second = own.user("light"), own.user("light")
+    for user in (first, second):
+        user.call("GET", "/gen/image/x")
+        own.fault("status", status=500, match={"user": user.id, "operation": "getUsage"})
+    own("POST", "/reset", {"user": first.id})
+    assert first.used()["imagesDaily"] == 0
+    assert second.call("GET", "/usage").status_code == 500
+    assert own("GET", f"/journal/count?user={first.id}") == {"count": 1}
+    assert own("GET", f"/identities/{second.identity}")["usage"]["imagesDaily"]["used"] == 1
+
+
+def test_a_reset_of_a_user_of_the_start_brings_back_plan_and_keys(start):
+    with start() as (mock, control):
+        bearer = {"Authorization": f"Bearer {mock.credentials['LIGHTNING_API_KEY']}"}
+        user_id = next(u["id"] for u in control("GET", "/users")["users"] if u["plan_key"] == "light")
+        control("PATCH", f"/users/{user_id}", {"plan": "creator", "email": "x@example.com"})
+        control("POST", "/scenarios/key-revoked", {"user": user_id})
+        control("POST", "/scenarios/token-expired", {"user": user_id})
+        control("POST", "/reset", {"user": user_id})
+        answer = httpx2.get(f"{mock.base_url}/subscription", headers=bearer).json()
+        assert (answer["plan_key"], answer["email"]) == ("light", "light@example.com")
+        bearer = {"Authorization": f"Bearer {mock.credentials['LIGHTNING_JWT']}"}
+        assert httpx2.get(f"{mock.base_url}/subscription", headers=bearer).status_code == 200
+
+
+def test_a_reset_of_nobody_is_refused(shared):
+    assert "GET /__mock__/users" in shared.refuse("POST", "/reset", {"user": "nobody"}, status=404)
+    assert "expected user" in shared.refuse("POST", "/reset", {"users": []})
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("user"), st.sampled_from(["free", "light", "professional"])),
+        st.tuples(st.just("delete"), st.none()),
+        st.tuples(st.just("plan"), st.sampled_from(["free", "core"])),
+        st.tuples(st.just("key"), st.sampled_from([None, "2030-01-01T00:00:00Z"])),
+        st.tuples(st.just("revoke"), st.none()),
+        st.tuples(st.just("used"), st.integers(0, 12)),
+        st.tuples(st.just("limit"), st.sampled_from([None, 0, 7])),
+        st.tuples(st.just("advance"), st.integers(0, 10 * 86_400)),
+        st.tuples(st.just("frozen"), st.booleans()),
+        st.tuples(st.just("call"), st.sampled_from(["/usage", "/gen/image/x"])),
+        st.tuples(st.just("fault"), st.sampled_from(["getUsage", "/gen/*"])),
+        st.tuples(st.just("scenario"), st.sampled_from(["token-expired", "broken-stream", "cold-start"])),
+    ),
+    max_size=8,
+)
+
+
+def walk(control: Any, users: list[Any], path: list[tuple[str, Any]]) -> None:
+    """Pull levers as the steps say, on the last user that is left."""
+    for kind, value in path:
+        user = users[-1] if users else None
+        if kind == "user":
+            users.append(control.user(value))
+        elif kind == "limit":
+            control("PUT", "/plans/free/limits", {"imagesDaily": value})
+        elif kind == "advance":
+            control.advance(seconds=value)
+        elif kind == "frozen":
+            control("POST", "/clock", {"frozen": value})
+        elif kind == "scenario":
+            control("POST", f"/scenarios/{value}", {})
+        elif kind == "fault":
+            control.fault("status", status=503, times=3, probability=0.5, match={"operation": value})
+        elif user is None:
+            continue
+        elif kind == "delete":
+            control("DELETE", f"/users/{user.id}")
+            users.pop()
+        elif kind == "plan":
+            control("PATCH", f"/users/{user.id}", {"plan": value})
+        elif kind == "key":
+            control("POST", f"/users/{user.id}/keys", {"expires_at": value})
+        elif kind == "revoke":
+            [key, *_] = control("GET", f"/users/{user.id}/keys")["keys"]
+            control("DELETE", f"/users/{user.id}/keys/{key['id']}")
+        elif kind == "used":
+            control("PUT", f"/identities/{user.identity}/usage/imagesDaily", {"used": value})
+        elif kind == "call":
+            user.call("GET", value)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(before=steps, after=steps)
+def test_a_restored_snapshot_is_exactly_what_was_there(own, before, after):
+    own("POST", "/reset", {})
+    users: list[Any] = []
+    walk(own, users, before)
+    kept = own("GET", "/snapshot")
+    shown = own("GET", "/state")
+    walk(own, users, after)
+    own("POST", "/restore", json.loads(json.dumps(kept)))
+    again = own("GET", "/snapshot")
+    assert {**again, "taken_at": ""} == {**kept, "taken_at": ""}
+    back = own("GET", "/state")
+    for name in ("users", "plans", "scenarios"):
+        assert back[name] == shown[name]
+
+
+def test_what_was_restored_behaves_as_before(own):
+    user = own.user("free")
+    own("POST", f"/identities/{user.identity}/exhaust", {"metric": "imagesDaily"})
+    own.fault("status", status=503, match={"user": user.id, "operation": "getUsage"}, times=2)
+    own("POST", "/clock", {"set": "2040-02-03T04:05:06Z", "frozen": True})
+    own("POST", f"/identities/{user.identity}/exhaust", {"metric": "imagesDaily"})
+    kept = own("GET", "/snapshot")
+    own("POST", "/reset", {})
+    assert user.call("GET", "/usage").status_code == 401
+    own("POST", "/restore", kept)
+    assert own("GET", "/clock")["now"] == "2040-02-03T04:05:06Z"
+    assert user.call("GET", "/gen/image/x").status_code == 429
+    assert [user.call("GET", "/usage").status_code for _ in range(3)] == [503, 503, 200]
+
+
+def test_a_snapshot_moves_to_another_mock_with_its_keys(own, start):
+    user = own.user("core")
+    user.call("GET", "/gen/image/x")
+    kept = own("GET", "/snapshot")
+    assert "asset files" in kept["not_held"]
+    with start() as (mock, control):
+        control("POST", "/restore", kept)
+        answer = httpx2.get(f"{mock.base_url}/usage", headers={"Authorization": f"Bearer {user.key}"})
+        assert answer.status_code == 200
+        assert answer.json()["usage"]["imagesDaily"]["used"] == 1
+
+
+def change(document: Any, *path: Any, to: Any) -> Any:
+    changed = copy.deepcopy(document)
+    node = changed
+    for step in path[:-1]:
+        node = node[step]
+    node[path[-1]] = to
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("path", "to", "allowed"),
+    [
+        (["format"], "other", "lightning-mock-snapshot"),
+        (["version"], 2, "expected 1"),
+        (["extra"], 1, "format, version"),
+        (["clock", "offset"], "now", "a number"),
+        (["limits", "gold"], {}, "core, creator, free"),
+        (["limits", "free", "images"], 3, "imagesDaily"),
+        (["users", 0, "plan_key"], "gold", "core, creator, free"),
+        (["users", 0, "name"], "x", "plan_key"),
+        (["keys", 0, "hash"], "xyz", "match"),
+        (["keys", 0, "account_id"], "nobody", "a user of the document"),
+        (["ledger"], [{"identity": "x", "metric": "images", "window": "w", "used": 1}], "imagesDaily"),
+        (["ledger"], {}, "a list"),
+    ],
+)
+def test_a_document_that_does_not_fit_is_refused_and_changes_nothing(own, path, to, allowed):
+    calm(own)
+    before = own("GET", "/snapshot")
+    assert allowed in own.refuse("POST", "/restore", change(before, *path, to=to))
+    assert own("GET", "/snapshot") == before
+    own.refuse("POST", "/restore", {})
