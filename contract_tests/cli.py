@@ -19,7 +19,7 @@ Hold a Lightning API against what its document promises, over HTTP only.
 Nothing that costs a unit is sent unless --spend allows it. Credentials are read from the environment
 (LIGHTNING_JWT, LIGHTNING_API_KEY, LIGHTNING_FREE_JWT, LIGHTNING_EXPIRED_JWT, LIGHTNING_EXPIRED_API_KEY,
 LIGHTNING_REVOKED_API_KEY) or from --credentials; all are optional, and what cannot be judged without one is
-reported as not run.
+reported as not run. Generated examples are the same in every run; LIGHTNING_VERIFY_SEED=N draws others.
 """
 
 EPILOG = """\
@@ -110,6 +110,9 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument(
         "--settle", type=float, metavar="SECONDS", help="how long counters may lag behind (10)"
     )
+    report.add_argument(
+        "--patience", type=float, metavar="SECONDS", help="how long a generation may take (120)"
+    )
     report.add_argument("-v", "--verbose", action="store_true", help="name each test as it runs")
     return parser
 
@@ -132,6 +135,7 @@ def pytest_arguments(options: argparse.Namespace) -> list[str]:
         "known",
         "wake",
         "settle",
+        "patience",
     ):
         value = getattr(options, name)
         if value is not None:

@@ -31,19 +31,35 @@ from spec.loader import Operation, Spec
 Lane = Literal["paid", "free"]
 T = TypeVar("T")
 
-READ_BOUND = 48 * 1024 * 1024
-STREAM_BOUND = 4 * 1024 * 1024
+MEDIA_BOUND = 48 * 1024 * 1024
+TEXT_BOUND = 4 * 1024 * 1024
+# What is kept of a body that went beyond its bound: enough to show, since nothing else is done with it.
+EXCERPT = 64 * 1024
 # After this many unanswered requests in a row the host counts as gone: a hanging one would cost hours.
 PATIENCE = 3
+# The same for requests that are not in a row, in multiples of the longest deadline.
+LOSSES = 3
 LARGE_BODY = 200_000
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds for a whole exchange: reading documents, and generating media or text."""
+    """Seconds for a whole exchange (reading documents, generating media or text), and between two pieces of
+    a body."""
 
     reading: float = 15.0
     generating: float = 120.0
+    idle: float = 30.0
+
+    @classmethod
+    def within(cls, seconds: float) -> Timeouts:
+        """The usual ones, but none longer than `seconds`, which a generation may take."""
+        usual = cls()
+        return cls(min(usual.reading, seconds), seconds, min(usual.idle, seconds))
+
+
+class _Stalled(Exception):
+    """A body stopped before its end."""
 
 
 class HostGone(Exception):
@@ -72,6 +88,7 @@ class Client:
         self._pace = Pace(rate)
         self._timeouts = timeouts or Timeouts()
         self._silent = 0
+        self._lost = 0.0
         # Callers that asked for something metered, by what identifies them: those with a bill.
         self.spenders: dict[tuple[tuple[str, str], ...], Caller] = {}
         self._loop = asyncio.new_event_loop()
@@ -181,6 +198,8 @@ class Client:
     ) -> Exchange:
         if self._silent >= PATIENCE:
             raise HostGone(f"the host left {PATIENCE} requests in a row unanswered; no more were sent")
+        if self._lost > LOSSES * self._timeouts.generating:
+            raise HostGone(f"the host left requests unanswered for {self._lost:.0f} s; no more were sent")
         operation = self._operations.find(method, path)
         sent_headers = CIMultiDict({"Accept": "application/json", **caller.headers})
         if json_body is not None:
@@ -219,16 +238,11 @@ class Client:
                 exchange.status = response.status
                 exchange.headers = list(response.headers.items())
                 if bound is None:
-                    bound = STREAM_BOUND if exchange.media_type == "text/event-stream" else READ_BOUND
-                pieces, size = [], 0
-                async for piece in response.content.iter_any():
-                    pieces.append(piece)
-                    size += len(piece)
-                    exchange.arrivals.append((time.monotonic() - started, len(piece)))
-                    if size > bound:
-                        exchange.truncated = True
-                        break
-                exchange.body = b"".join(pieces)
+                    textual = exchange.media_type.startswith(("text/", "application/json"))
+                    bound = TEXT_BOUND if textual else MEDIA_BOUND
+                await self._read(exchange, response.content, started, bound)
+        except _Stalled as stalled:
+            exchange.problem = str(stalled)
         except TimeoutError:
             exchange.problem = f"no complete answer within {total:g} s"
         except (aiohttp.ClientError, OSError, ValueError) as problem:
@@ -237,7 +251,32 @@ class Client:
             exchange.problem += " (after a part of the body)"
         exchange.seconds = time.monotonic() - started
 
+    async def _read(
+        self, exchange: Exchange, content: aiohttp.StreamReader, started: float, bound: int
+    ) -> None:
+        pieces, size, idle = list[bytes](), 0, self._timeouts.idle
+        try:
+            # From the first piece on: a host may say 200 long before it has anything to say.
+            async with asyncio.timeout(None) as watch:
+                async for piece in content.iter_any():
+                    pieces.append(piece)
+                    size += len(piece)
+                    exchange.arrivals.append((time.monotonic() - started, len(piece)))
+                    if size > bound:
+                        exchange.truncated = True
+                        pieces = [b"".join(pieces)[:EXCERPT]]
+                        break
+                    watch.reschedule(self._loop.time() + idle)
+        except TimeoutError:
+            if watch.expired():
+                raise _Stalled(f"nothing more came for {idle:g} s") from None
+            raise
+        finally:
+            exchange.body = b"".join(pieces)
+
     def _note(self, exchange: Exchange, lane: Lane, *, private: bool) -> None:
+        if exchange.problem:
+            self._lost += exchange.seconds
         # A host may hang up on an oversized body; that is an answer of a kind.
         if exchange.problem and len(exchange.request_body or b"") < LARGE_BODY:
             self._silent += 1

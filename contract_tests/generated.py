@@ -1,4 +1,5 @@
-"""Cases that schemathesis generates from the spec: drawn before anything is sent, the same in every run."""
+"""Cases that schemathesis generates from the spec: drawn before anything is sent, the same in every run
+with the same seed."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from typing import Any
 import schemathesis
 from schemathesis import GenerationMode
 
-from contract_tests.strategies import sample
+from contract_tests.strategies import chosen_seed, sample
 from spec.loader import load_spec
 
 
@@ -19,9 +20,13 @@ def _schema() -> Any:
     return schemathesis.openapi.from_dict(load_spec().document, config=schemathesis.Config.from_dict(config))
 
 
-@cache
 def cases(operation_id: str, mode: GenerationMode, count: int) -> tuple[Any, ...]:
     """`count` cases of an operation: valid ones, or ones that break the request's schema somewhere."""
+    return _cases(operation_id, mode, count, chosen_seed())
+
+
+@cache
+def _cases(operation_id: str, mode: GenerationMode, count: int, _seed: int) -> tuple[Any, ...]:
     operation = load_spec().operations[operation_id]
     endpoint = _schema()[operation.path][operation.method]
     return tuple(sample(endpoint.as_strategy(generation_mode=mode), count, len(operation_id)))

@@ -176,6 +176,10 @@ class Judge:
         if status >= 500:
             raise self.undecided(requirement, f"{exchange.title}: the host says that it failed", exchange)
         if status in {401, 403}:
+            if exchange.operation is not None and exchange.operation.auth == "none":
+                raise self.violation(
+                    requirement, f"{exchange.title}: a public route asks for a bearer", exchange
+                )
             raise self.undecided(requirement, f"{exchange.title}: {exchange.caller} was not let in", exchange)
         if 300 <= status < 400:
             raise self.undecided(

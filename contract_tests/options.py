@@ -118,6 +118,15 @@ def declare(parser: pytest.Parser) -> None:
         metavar="SECONDS",
         help="how long the counters of /usage may lag behind (default: 10)",
     )
+    add(
+        "--lightning-patience",
+        "--patience",
+        dest="lightning_patience",
+        type=float,
+        default=120.0,
+        metavar="SECONDS",
+        help="how long a generation may take (default: 120); reading a document never gets more than 15",
+    )
 
 
 def base_url(config: pytest.Config) -> str | None:
@@ -155,6 +164,7 @@ def settings_of(config: pytest.Config, target: Target, *, own_mock: bool) -> Set
         only=selection(config),
         wake=option.lightning_wake,
         settle=option.lightning_settle,
+        patience=option.lightning_patience,
     )
 
 

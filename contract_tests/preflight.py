@@ -32,15 +32,19 @@ def preflight(client: Client, wake: float) -> str | None:
 
 
 def _sense(answers: list[Exchange]) -> str | None:
-    if all(answer.status is None for answer in answers):
+    if all(answer.problem for answer in answers):
         return f"the host does not answer: {answers[0].problem}"
+    if all(answer.truncated for answer in answers):
+        return "the host's answers do not end within the bounds that the judge reads to"
     statuses = {answer.status for answer in answers}
     if len(statuses) == 1:
         status = answers[0].status or 0
-        if status == 429 or status >= 500 or status in {401, 403, 404}:
+        if status >= 400:
             return f"the host answers every request with {status}"
         if 300 <= status < 400:
             return "the host redirects every request"
     if all(answer.media_type == "text/html" for answer in answers):
         return "the host answers every request with an HTML page, as a portal or proxy does"
+    if len({answer.body for answer in answers}) == 1:
+        return "the host answers every request alike, so it is not the API that answers"
     return None

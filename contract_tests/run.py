@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from contract_tests.budget import Budget
-from contract_tests.client import Client
+from contract_tests.client import Client, Timeouts
 from contract_tests.evidence import Recorder
 from contract_tests.redaction import Redactor
 from contract_tests.target import Spend, Target
@@ -34,6 +34,7 @@ class Settings:
     only: tuple[str, ...]
     wake: float
     settle: float
+    patience: float
 
 
 @dataclass(slots=True)
@@ -62,7 +63,9 @@ class Run:
         if settings.spend is Spend.NONE:
             caps = dict.fromkeys(spec.metrics, 0)
         budget = Budget(books / "budget.json", caps)
-        client = Client(target.base_url, spec, budget, rate=settings.rate)
+        client = Client(
+            target.base_url, spec, budget, rate=settings.rate, timeouts=Timeouts.within(settings.patience)
+        )
         recorder = Recorder(target.base_url, Redactor(target.credentials))
         return cls(settings, spec, load_requirements(), target, books, worker, budget, client, recorder)
 

@@ -14,6 +14,7 @@ from contract_tests.credentials import API_KEY, FREE_JWT, JWT
 from contract_tests.exchange import Exchange
 from contract_tests.judge import Judge, NotRun
 from contract_tests.marks import judges, needs
+from contract_tests.observations import operation_observed
 from contract_tests.plans import catalogue, free_plan_keys, plans_of
 from contract_tests.usage import METRICS, number, read_usage
 
@@ -193,6 +194,12 @@ def test_the_four_metrics_are_reported(judge: Judge, credential: str | None) -> 
 @judges("USE-3", requests=1)
 @every_caller
 def test_each_metric_has_its_five_fields(judge: Judge, credential: str | None) -> None:
+    snapshot, exchange = _usage(judge, "USE-3", credential)
+    usage = snapshot.get("usage")
+    for name, entry in usage.items() if isinstance(usage, dict) else ():
+        if name not in METRICS:
+            continue
+        judge.check("USE-3", isinstance(entry, dict), f"{name} is {entry!r}, without any field", exchange)
     metrics, exchange = _metrics(judge, "USE-3", credential)
     for name, metric in metrics.items():
         missing = [field for field in METRIC_FIELDS if field not in metric]
@@ -212,7 +219,26 @@ def test_each_metric_has_its_five_fields(judge: Judge, credential: str | None) -
 @judges("USE-4", requests=1)
 @every_caller
 def test_remaining_is_what_the_limit_leaves(judge: Judge, credential: str | None) -> None:
-    metrics, exchange = _metrics(judge, "USE-4", credential)
+    _adds_up(judge, *_metrics(judge, "USE-4", credential))
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        pytest.param(operation, marks=judges("USE-4", shares=[operation], requests=3))
+        for operation in ("createChatCompletion", "createImage", "createVideo", "createSfx")
+    ],
+)
+def test_remaining_goes_down_with_what_is_used(judge: Judge, operation: str) -> None:
+    exchange = operation_observed(judge, operation).after
+    usage = _object(judge, "USE-4", exchange).get("usage")
+    metrics = (
+        {m: usage[m] for m in METRICS if isinstance(usage.get(m), dict)} if isinstance(usage, dict) else {}
+    )
+    _adds_up(judge, metrics, exchange)
+
+
+def _adds_up(judge: Judge, metrics: dict[str, dict[str, Any]], exchange: Exchange) -> None:
     for name, metric in metrics.items():
         limit, used, remaining = (number(metric.get(field)) for field in ("limit", "used", "remaining"))
         if used is not None:

@@ -49,20 +49,26 @@ def _good(judge: Judge, name: str) -> Caller:
     "credential", [pytest.param(JWT, marks=needs(JWT)), pytest.param(FREE_JWT, marks=needs(FREE_JWT))]
 )
 def test_an_access_token_opens_the_account(judge: Judge, credential: str) -> None:
-    caller = _good(judge, credential)
-    for path in ("/usage", "/subscription"):
-        exchange = judge.get(path, caller)
-        _let_in(judge, "AUTH-1", exchange)
-        judge.witness("AUTH-1", judge.served("AUTH-1", exchange))
+    _opens_the_account(judge, "AUTH-1", _good(judge, credential))
 
 
 @judges("AUTH-2", requests=2)
 @needs(API_KEY)
 def test_an_api_key_opens_the_account(judge: Judge) -> None:
+    _opens_the_account(judge, "AUTH-2", judge.credential(API_KEY))
+
+
+def _opens_the_account(judge: Judge, requirement: str, caller: Caller) -> None:
+    """Both account routes let the caller in and speak of the same plan."""
+    plans = []
     for path in ("/usage", "/subscription"):
-        exchange = judge.get(path, judge.credential(API_KEY))
-        _let_in(judge, "AUTH-2", exchange)
-        judge.witness("AUTH-2", judge.served("AUTH-2", exchange))
+        exchange = judge.get(path, caller)
+        _let_in(judge, requirement, exchange)
+        document = judge.document(requirement, exchange)
+        plans.append(document.get("plan_key") if isinstance(document, dict) else None)
+        judge.witness(requirement, exchange)
+    message = f"/usage is of the plan {plans[0]!r}, /subscription of {plans[1]!r}"
+    judge.check(requirement, plans[0] == plans[1], message, exchange)
 
 
 @pytest.mark.parametrize("operation", PAID_POSTS)
@@ -288,6 +294,8 @@ def test_a_client_id_beside_a_bearer_does_not_change_the_plan(judge: Judge, cred
     account = _good(judge, credential)
     alone = judge.get("/usage", account)
     beside = judge.get("/usage", account.also(X_Client_ID=callers.client_id()))
+    for exchange in (alone, beside):
+        _let_in(judge, "ID-5", exchange)
     plans = [judge.document("ID-5", exchange).get("plan_key") for exchange in (alone, beside)]
     if plans[0] in free_plan_keys(catalogue(judge, "ID-5")):
         raise NotRun(f"needs a {credential} of an account on a paid plan")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -19,13 +20,16 @@ from contract_tests.observations import (
     operation_observed,
     stream_observed,
 )
-from contract_tests.requests import CALLS, Call, say
+from contract_tests.prompts import IMAGE, TOOLS
+from contract_tests.requests import CALLS, Call, picture_data_uri, say
 from contract_tests.target import Spend
 from contract_tests.usage import (
     METRICS,
     Observation,
     Snapshot,
+    Unreadable,
     moved,
+    observe,
     parse_usage,
     read_usage,
     rolled_over,
@@ -76,6 +80,52 @@ def test_an_answered_call_costs_one_unit_of_its_metric(
 @judges("CHAT-11", shares=["stream"], requests=3)
 def test_a_streamed_chat_costs_one_unit_as_well(judge: Judge) -> None:
     _costs_one(judge, "CHAT-11", stream_observed(judge))
+
+
+@pytest.mark.parametrize(
+    ("requirement", "operation", "more"),
+    [
+        pytest.param(
+            requirement,
+            operation,
+            more,
+            id=f"{operation}-{next(iter(more))}",
+            marks=judges(requirement, units={METRIC_OF[operation]: 1}, requests=3),
+        )
+        for requirement, operation, more in (
+            ("CHAT-11", "createChatCompletion", {"tools": TOOLS, "tool_choice": "required"}),
+            ("CHAT-11", "createChatCompletion", {"messages": IMAGE[1]}),
+            ("IMG-6", "createImage", {"mode": "realistic", "image_urls": [picture_data_uri()]}),
+            ("VID-7", "createVideo", {"duration": 10, "ratio": "1:1", "mode": "fun"}),
+        )
+    ],
+)
+def test_options_do_not_change_the_price(
+    judge: Judge, requirement: str, operation: str, more: dict[str, Any]
+) -> None:
+    caller, call, metric = judge.caller(), CALLS[operation], METRIC_OF[operation]
+    body = {**(call.body or {}), **more}
+    _costs_one(
+        judge, requirement, observe(judge, caller, metric, lambda: judge.post(call.path, body, caller))
+    )
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [pytest.param(operation, marks=judges("RATE-4", shares=[operation], requests=3)) for operation in PRICED],
+)
+def test_a_caller_with_units_left_is_not_429(judge: Judge, operation: str) -> None:
+    seen = operation_observed(judge, operation)
+    metric = METRIC_OF[operation]
+    try:
+        before = parse_usage(judge.served("RATE-4", seen.before))
+    except Unreadable as problem:
+        raise judge.undecided("RATE-4", str(problem), seen.before) from None
+    limit = before.limit[metric]
+    if seen.call.status == 429 and (limit is None or before.used[metric] < limit):
+        message = f"{seen.call.title} with {before.used[metric]} of {limit} {metric} used"
+        raise judge.violation("RATE-4", message, seen.before, seen.call)
+    judge.witness("RATE-4", judge.served("RATE-4", seen.call))
 
 
 @judges("CHAT-11", units={"cloudChatDaily": 2}, requests=4)
@@ -353,6 +403,30 @@ def test_refusals_at_the_limit_do_not_empty_the_counter(judge: Judge, metric: st
     after = _settled(judge, "RATE-7", caller, metric, limit)
     kept = after.used[metric] >= limit
     judge.check("RATE-7", kept, f"{metric} fell to {after.used[metric]} of {limit}", after.exchange)
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        pytest.param(
+            metric,
+            marks=judges(
+                "RATE-1",
+                units={metric: 1},
+                shares=[f"limit of {metric}"],
+                requests=PUBLISHED_LIMITS[metric] + 8,
+                spend=SPEND_FOR[metric],
+            ),
+        )
+        for metric in METRICS
+    ],
+)
+def test_one_caller_at_its_limit_does_not_stop_another(judge: Judge, metric: str) -> None:
+    _stop_for(judge, "RATE-1", metric)
+    exchange = _ask(judge, _calls_on(metric)[0], judge.caller(), served=True)
+    refused = exchange.status == 429
+    judge.check("RATE-1", not refused, f"{exchange.title} for a caller that has spent nothing", exchange)
+    judge.served("RATE-1", exchange)
 
 
 @_every_metric("RATE-5", beside=True)

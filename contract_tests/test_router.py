@@ -12,73 +12,10 @@ from contract_tests.exchange import Exchange
 from contract_tests.judge import Judge
 from contract_tests.marks import judges
 from contract_tests.observations import CHAT
-from contract_tests.requests import picture_data_uri
+from contract_tests.prompts import CODE, COMPLEX, IMAGE, SIMPLE, TOOLS, Messages, model_name
 from contract_tests.sse import transcribe
-from contract_tests.test_chat import TOOLS
 
 ANALYZE = "/gen/prompt_analyze"
-Messages = list[dict[str, Any]]
-
-
-def user(content: Any) -> Messages:
-    """A conversation of one user message."""
-    return [{"role": "user", "content": content}]
-
-
-SIMPLE = [user("hi"), user("Say hello.")]
-
-_REASONING = (
-    "Analyze in depth, step by step, how the trade winds, the monsoon and ocean currents shaped medieval "
-    "commerce. Compare at least three explanations, weigh the evidence for each, derive which is most "
-    "consistent with the sources, prove your conclusion, discuss counterarguments, and evaluate the "
-    "consequences for economic theory. "
-)
-COMPLEX = [
-    user(_REASONING),
-    user(_REASONING * 8),
-    user(
-        "Prove that there are infinitely many primes, then explain the reasoning in detail and derive an "
-        "asymptotic estimate; finally design a plan to teach it, with trade-offs, milestones and an "
-        "evaluation strategy."
-    ),
-    user(
-        "The history of navigation is long and winding. " * 250
-        + "Summarize and critically evaluate all of this."
-    ),
-]
-CODE = [
-    user("```python\ndef add(a, b):\n    return a + b\n```\nWhat does this do?"),
-    user("Write a Python function that reverses a string."),
-    user("Fix this bug:\n```js\nfunction f(x) { return x.map(y => y * 2) }\n```"),
-    user(
-        "import os\n\nclass Reader:\n    def read(self):\n        return os.getcwd()\n\nRefactor this code."
-    ),
-]
-IMAGE = [
-    user([{"type": "text", "text": "hi"}, {"type": "image_url", "image_url": {"url": picture_data_uri()}}]),
-    user(
-        [
-            {"type": "text", "text": "What is in this picture?"},
-            {"type": "image_url", "image_url": {"url": picture_data_uri()}},
-        ]
-    ),
-]
-
-_NAME_FIELDS = ("model_name", "display_model", "display_name", "model", "name")
-
-
-def model_name(document: Any) -> str | None:
-    """The model that an analysis names: a string, a list of one, or an object with it; else None."""
-    if isinstance(document, str):
-        return document.strip() or None
-    if isinstance(document, list):
-        return next((name for item in document if (name := model_name(item))), None)
-    if isinstance(document, dict):
-        candidates = [document[field] for field in _NAME_FIELDS if field in document] or list(
-            document.values()
-        )
-        return next((name for item in candidates if (name := model_name(item))), None)
-    return None
 
 
 def _analysis(judge: Judge, requirement: str, messages: Messages) -> tuple[str, Exchange]:

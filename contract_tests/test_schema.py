@@ -18,16 +18,16 @@ from schemathesis.core.failures import Failure, FailureGroup
 
 from contract_tests import callers
 from contract_tests.client import Lane
+from contract_tests.completion import completion
 from contract_tests.exchange import Exchange
 from contract_tests.generated import cases
 from contract_tests.judge import Judge, NotRun
 from contract_tests.marks import judges
 from contract_tests.observations import METRIC_OF
+from contract_tests.prompts import model_name
 from contract_tests.requests import CALLS
 from contract_tests.schemathesis_transport import ClientAdapter, session
 from contract_tests.target import Spend
-from contract_tests.test_chat import completion
-from contract_tests.test_router import model_name
 
 load_all_checks()
 SHAPE = CHECKS.get_one("response_schema_conformance")
