@@ -58,6 +58,11 @@ class Timeouts:
         return cls(min(usual.reading, seconds), seconds, min(usual.idle, seconds))
 
 
+class _Dropped(aiohttp.ClientError):
+    """The connection broke. The library would send some of its own errors once more, and what is sent twice
+    is charged twice."""
+
+
 class _Stalled(Exception):
     """A body stopped before its end."""
 
@@ -98,7 +103,7 @@ class Client:
 
     async def _open(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            # A connection of its own for each request: a stale one would make the library send twice.
+            # A connection of its own for each request: a stale one tells nothing about the host.
             connector=aiohttp.TCPConnector(force_close=True, limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
             middlewares=(self._breaker,),
@@ -128,11 +133,10 @@ class Client:
             self._budget.book(operation.metric)
         else:
             self._budget.enter_free_lane(operation.id)
-        return await handler(request)
-
-    def operation(self, method: str, path: str) -> Operation | None:
-        """The documented operation that a request would be, or None."""
-        return self._operations.find(method, path)
+        try:
+            return await handler(request)
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as problem:
+            raise _Dropped(f"{type(problem).__name__}: {problem}") from problem
 
     def send(
         self,
@@ -245,6 +249,8 @@ class Client:
             exchange.problem = str(stalled)
         except TimeoutError:
             exchange.problem = f"no complete answer within {total:g} s"
+        except _Dropped as dropped:
+            exchange.problem = str(dropped)
         except (aiohttp.ClientError, OSError, ValueError) as problem:
             exchange.problem = f"{type(problem).__name__}: {problem}"
         if exchange.problem and exchange.arrivals:

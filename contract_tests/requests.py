@@ -59,19 +59,18 @@ CALLS: dict[str, Call] = {
 }
 
 
-def picture() -> bytes:
-    """A small PNG, with a gradient so that it is no placeholder."""
-    image = Image.linear_gradient("L").resize((24, 16)).convert("RGB")
+def _picture(size: tuple[int, int]) -> str:
+    """A small PNG in base64, with a gradient so that it is no placeholder."""
     buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
+    Image.linear_gradient("L").resize(size).convert("RGB").save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def picture_base64() -> str:
-    """The picture in bare base64."""
-    return base64.b64encode(picture()).decode()
+    """A picture in bare base64."""
+    return _picture((24, 16))
 
 
 def picture_data_uri() -> str:
-    """The picture as a data URI."""
-    return "data:image/png;base64," + picture_base64()
+    """Another picture, as a data URI."""
+    return "data:image/png;base64," + _picture((16, 30))

@@ -219,22 +219,23 @@ def test_a_chat_without_a_bearer_is_served(judge: Judge) -> None:
     judge.witness("ID-4", judge.served("ID-4", exchange))
 
 
-@judges("ID-1", units={"cloudChatDaily": 1}, requests=6)
-def test_a_client_id_keeps_its_counters_under_another_user_agent(judge: Judge) -> None:
-    caller = judge.caller()
-    seen = observe(judge, caller, "cloudChatDaily", lambda: judge.post(CHAT, say("Say hello."), caller))
-    change = seen.consumed(judge, "ID-1")
+@pytest.mark.parametrize(
+    "operation",
+    [
+        pytest.param(operation, marks=judges("ID-1", shares=[operation], requests=4))
+        for operation in ("createChatCompletion", "createImage", "getVideo", "createSfx")
+    ],
+)
+def test_a_client_id_keeps_its_counters_under_another_user_agent(judge: Judge, operation: str) -> None:
+    seen = operation_observed(judge, operation)
+    change = seen.consumed(judge, "ID-1").get(seen.metric, 0)
     judge.check(
-        "ID-1", bool(change), "a chat did not move the counters of its client id", seen.call, seen.after
+        "ID-1", change >= 1, "a call did not move the counters of its client id", seen.call, seen.after
     )
-    elsewhere = read_usage(judge, "ID-1", caller.also(User_Agent=f"{callers.USER_AGENT} (another window)"))
-    judge.check(
-        "ID-1",
-        elsewhere.used["cloudChatDaily"] >= change.get("cloudChatDaily", 1),
-        "the same client id under another user agent has other counters",
-        seen.after,
-        elsewhere.exchange,
-    )
+    there = read_usage(judge, "ID-1", seen.caller.also(User_Agent=f"{callers.USER_AGENT} (another window)"))
+    kept = there.used[seen.metric] >= change
+    message = "the same client id under another user agent has other counters"
+    judge.check("ID-1", kept, message, seen.after, there.exchange)
 
 
 @judges("ID-2", units={"cloudChatDaily": 1}, requests=6)

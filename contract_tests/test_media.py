@@ -117,6 +117,26 @@ def test_a_mode_may_stand_in_the_query(judge: Judge) -> None:
     _is_whole(judge, "IMG-3", exchange, "image")
 
 
+@pytest.mark.parametrize(
+    ("requirement", "operation"),
+    [
+        pytest.param(
+            requirement, operation, id=requirement, marks=judges(requirement, shares=[operation], requests=3)
+        )
+        for requirement, operation in (
+            ("IMG-3", "createImage"),
+            ("IMG-4", "createImage"),
+            ("VID-3", "createVideo"),
+            ("VID-4", "createVideo"),
+            ("VID-5", "createVideo"),
+            ("VID-6", "createVideo"),
+        )
+    ],
+)
+def test_options_may_be_left_out(judge: Judge, requirement: str, operation: str) -> None:
+    judge.witness(requirement, judge.served(requirement, operation_observed(judge, operation).call))
+
+
 def _videos(judge: Judge, requirement: str, field: str, values: list[Any]) -> None:
     for value in values:
         _is_whole(judge, requirement, judge.post(VIDEO, {"prompt": PROMPT, field: value}), "video")
@@ -252,6 +272,11 @@ def test_a_base64_input_can_be_fetched_again(judge: Judge) -> None:
     asset = _asset(judge, "IMG-5")
     judge.answered("IMG-5", asset)
     judge.check("IMG-5", asset.served, f"{asset.title}: the stored input is not served", asset)
+    names = revealed_assets(_with_pictures(judge, IMAGE))
+    if len(names) > 1:
+        other = judge.get(f"/asset-cdn/assets/{names[1]}")
+        distinct = other.body != asset.body
+        judge.check("IMG-5", distinct, "two different inputs are served as the same file", asset, other)
 
 
 @judges("CDN-1", units={"imagesDaily": 1}, requests=2)
