@@ -7,148 +7,185 @@ costs what the judge costs and no import.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import resource
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from schemathesis import GenerationMode
 
+from benchmarks.matrix import meter
+from benchmarks.matrix.forks import PATIENCE, Lost, in_forks
+from benchmarks.matrix.meter import Meter, Step
+from benchmarks.matrix.shadow import Shadow
 from contract_tests.cli import main as verify
 from contract_tests.credentials import MEANING
 from contract_tests.generated import cases
 from contract_tests.requests import CALLS
-from contract_tests.test_schema import CASES, FREE, NONSENSE
+from contract_tests.strategies import SEED_VARIABLE
+from contract_tests.test_schema import CASES, NONSENSE, SHAPES
+from spec.loader import load_requirements
 from tests.conformance_lab.credentials import DEFAULTS
 from tests.conformance_lab.running import running
+from tests.lab.mock_faults import running_mock
 
-PATIENCE = ("--wake=5", "--settle=4")
+WAITING = ("--wake=5", "--settle=4")
+DIED = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is to be tried: the lab's switches, the spending mode, and what the run is narrowed to."""
+    """What is to be tried: the lab's switches, the spending mode, and what the run is narrowed to.
+
+    `mock_fault` stands for our mock with that fault and its control plane in place of the lab. `shadowed`
+    asks for what a conforming server would have charged as well.
+    """
 
     name: str
     faults: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
     hostile: str | None = None
+    mock_fault: str | None = None
     spend: str = "exhaust"
     only: tuple[str, ...] = ()
     caps: tuple[str, ...] = ()
     seed: int | None = None
+    shadowed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
     """What came of a task: the exit code, verdicts by requirement, and the price.
 
-    `charged` is what the server's own ledger counted, by metric; `booked` what the judge booked.
+    `charged` is what the server's own ledger counted, `due` by metric what a conforming one would have, and
+    `booked` what the judge booked; `steps` are the tests in order, `memory` the growth in megabytes. An exit
+    code of -1 says that there is no verdict, and `headline` why.
     """
 
     task: Task
     exit_code: int
-    verdicts: dict[str, str]
-    reasons: dict[str, str]
-    booked: dict[str, int]
-    charged: int
-    requests: int
-    seconds: float
+    verdicts: Mapping[str, str] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    booked: Mapping[str, int] = field(default_factory=dict)
+    charged: int = 0
+    requests: int = 0
+    seconds: float = 0.0
     memory: int = 0
     headline: str = ""
-    levels: dict[str, str] = field(default_factory=dict)
+    due: Mapping[str, int] | None = None
+    steps: tuple[Step, ...] = ()
+
+    def documented(self, verdict: str) -> set[str]:
+        """Documented requirements with this verdict."""
+        known = load_requirements().requirements
+        return {
+            name for name, v in self.verdicts.items() if v == verdict and known[name].level == "documented"
+        }
 
     @property
     def failed(self) -> set[str]:
         """Requirements whose verdict is fail, of the level that counts."""
-        return {
-            name for name, v in self.verdicts.items() if v == "fail" and self.levels[name] == "documented"
-        }
+        return self.documented("fail")
+
+    @property
+    def failed_tests(self) -> set[str]:
+        """The tests that failed."""
+        return {step.test for step in self.steps if step.outcome == "failed"}
 
 
 def run(task: Task) -> Trial:
     """Run one task in this process."""
-    started = time.monotonic()
-    for name in MEANING:
+    _set_environment(task)
+    before, started = _memory(), time.monotonic()
+    trial = _on_mock(task) if task.mock_fault is not None else _on_lab(task)
+    return replace(trial, seconds=round(time.monotonic() - started, 2), memory=_memory() - before)
+
+
+def _set_environment(task: Task) -> None:
+    # A surrounding pytest says how it runs in variables that the judge's own pytest would believe.
+    for name in [*MEANING, *(name for name in os.environ if name.startswith("PYTEST_")), SEED_VARIABLE]:
         os.environ.pop(name, None)
+    if task.seed is not None:
+        os.environ[SEED_VARIABLE] = str(task.seed)
+
+
+def _memory() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def _on_lab(task: Task) -> Trial:
     os.environ.update(DEFAULTS)
-    with (
-        tempfile.TemporaryDirectory() as directory,
-        running(fault=list(task.faults), variants=task.variants, hostile=task.hostile) as server,
-    ):
-        arguments = [
-            f"--base-url={server.base_url}",
-            f"--report-dir={directory}",
-            f"--spend={task.spend}",
-            *PATIENCE,
-            *(f"--only={name}" for name in task.only),
-            *(f"--max-units={cap}" for cap in task.caps),
-        ]
-        code = verify(arguments)
-        report: dict[str, Any] = json.loads((Path(directory) / "report.json").read_text())
-        requirements = report["requirements"]
-        return Trial(
-            task=task,
-            exit_code=code,
-            verdicts={entry["id"]: entry["verdict"] for entry in requirements},
-            reasons={entry["id"]: entry["reason"] for entry in requirements if entry["verdict"] != "pass"},
-            booked=report["run"]["units"]["booked"],
-            charged=server.charged(),
-            requests=len(server.requests),
-            seconds=time.monotonic() - started,
-            memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-            headline=report["run"]["verdict"],
-            levels={entry["id"]: entry["level"] for entry in requirements},
+    shadow = Shadow(DEFAULTS) if task.shadowed else None
+    with running(
+        fault=task.faults,
+        variants=task.variants,
+        hostile=task.hostile,
+        prepare=shadow.follow if shadow else None,
+    ) as server:
+        reader = Meter(server.charged, lambda: len(server.requests))
+        trial = _judged(task, reader, f"--base-url={server.base_url}")
+        due = shadow.due() if shadow else None
+        return replace(trial, charged=server.charged(), requests=len(server.requests), due=due)
+
+
+def _on_mock(task: Task) -> Trial:
+    assert task.mock_fault is not None
+    with running_mock(task.mock_fault) as mock:
+        os.environ.update(mock.credentials)
+        reader = Meter(lambda: 0, lambda: 0)
+        return _judged(task, reader, f"--base-url={mock.base_url}", f"--control={mock.base_url}/__mock__")
+
+
+def _judged(task: Task, reader: Meter, *target: str) -> Trial:
+    os.environ["PYTEST_ADDOPTS"] = f"-p {meter.install(reader)}"
+    with tempfile.TemporaryDirectory() as directory:
+        code = verify(
+            [
+                *target,
+                f"--report-dir={directory}",
+                f"--spend={task.spend}",
+                *WAITING,
+                *(f"--only={name}" for name in task.only),
+                *(f"--max-units={cap}" for cap in task.caps),
+            ]
         )
+        report: dict[str, Any] = json.loads((Path(directory) / "report.json").read_text(encoding="utf-8"))
+    entries = report["requirements"]
+    units = report["run"]["units"]
+    return Trial(
+        task=task,
+        exit_code=code,
+        verdicts={entry["id"]: entry["verdict"] for entry in entries},
+        reasons={entry["id"]: entry["reason"][:300] for entry in entries if entry["verdict"] != "pass"},
+        booked=units["booked"],
+        charged=sum(units["served"].values()),
+        requests=report["run"]["requests"]["sent"],
+        headline=report["run"]["verdict"],
+        steps=tuple(reader.steps),
+    )
 
 
-def _quietly(task: Task) -> Trial:
-    # pytest writes to both; a table of hundreds of runs needs neither.
-    sink = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(sink, 1)
-    os.dup2(sink, 2)
-    return run(task)
-
-
-def warm_up() -> None:
+def warm_up(seed: int | None = None) -> None:
     """Draw the generated cases once, in the process that all trials are forked from."""
-    for operation in (*FREE, "createChatCompletion"):
+    os.environ.pop(SEED_VARIABLE, None)
+    if seed is not None:
+        os.environ[SEED_VARIABLE] = str(seed)
+    for operation in (*SHAPES, "createChatCompletion"):
         cases(operation, GenerationMode.POSITIVE, CASES)
     for operation, call in CALLS.items():
         if call.method == "POST":
             cases(operation, GenerationMode.NEGATIVE, NONSENSE)
+    os.environ.pop(SEED_VARIABLE, None)
 
 
-def run_all(tasks: Sequence[Task], workers: int = 2) -> Iterator[Trial]:
+def run_all(tasks: Sequence[Task], workers: int = 2, patience: float = PATIENCE) -> Iterator[Trial]:
     """Run tasks side by side, each in a fresh fork; trials come as they are done."""
-    warm_up()
-    context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=None) as pool:
-        futures = [pool.submit(_in_fork, task) for task in tasks]
-        for future in as_completed(futures):
-            yield future.result()
-
-
-def _in_fork(task: Task) -> Trial:
-    """A process of its own for each task: pytest and the judge leave state behind."""
-    context = multiprocessing.get_context("fork")
-    receiver, sender = context.Pipe(duplex=False)
-
-    def child() -> None:
-        sender.send(_quietly(task))
-
-    process = context.Process(target=child)
-    process.start()
-    sender.close()
-    try:
-        trial: Trial = receiver.recv()
-    except EOFError:
-        trial = Trial(task, -1, {}, {}, {}, 0, 0, 0.0, headline="the judge died")
-    process.join()
-    return trial
+    for seed, group in groupby(sorted(tasks, key=lambda task: task.seed or 0), key=lambda task: task.seed):
+        warm_up(seed)
+        for task, result in in_forks(run, group, workers, patience):
+            yield Trial(task, DIED, headline=result.why) if isinstance(result, Lost) else result

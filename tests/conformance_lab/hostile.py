@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import io
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -241,7 +242,12 @@ async def _no_http(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Non
 @lru_cache(maxsize=1)
 def _bomb() -> bytes:
     """300 MB of blanks in about a megabyte."""
-    return gzip.compress(b" " * HUGE, 1)
+    packed, block = io.BytesIO(), b" " * 1_048_576
+    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1) as file:
+        # In pieces, so that only who unpacks it needs the room.
+        for _ in range(HUGE // len(block)):
+            file.write(block)
+    return packed.getvalue()
 
 
 async def _zip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

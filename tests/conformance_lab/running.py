@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
@@ -154,8 +154,10 @@ def running(
     variants: Sequence[str] = (),
     hostile: str | None = None,
     credentials: Mapping[str, str] | None = None,
+    prepare: Callable[[Lab], None] | None = None,
 ) -> Iterator[Handle]:
-    """A server on a free port with these switches; the default credentials unless others come.
+    """A server on a free port with these switches; the default credentials unless others come. `prepare`
+    has the last word on the lab before it serves.
 
     KeyError for a fault or host that does not exist, ValueError for variants that do not or that exclude
     each other.
@@ -165,6 +167,8 @@ def running(
     host = HOSTS[hostile] if hostile else None
     if host and host.apply:
         host.apply(lab)
+    if prepare:
+        prepare(lab)
     with listen() as listener:
         handle = Handle(f"http://127.0.0.1:{listener.getsockname()[1]}", dict(lab.credentials), lab)
         if host and not host.apply and not host.talk:
