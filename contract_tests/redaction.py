@@ -5,8 +5,10 @@ What counts as a secret is derived from the credentials themselves, not from a l
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterable, Mapping
+from urllib.parse import quote
 
 _PATTERNS = (
     (re.compile(r"eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]*\.?[A-Za-z0-9_-]*"), "<token>"),
@@ -18,30 +20,65 @@ _PATTERNS = (
 _COOKIES = {"cookie", "set-cookie"}
 
 
+# Characters of a secret in a row that are not shown. Texts are cut before and after they come here, by the
+# host and by us, so that whole secrets are not all there is to look for.
+_PIECE = 12
+_SHORTEST = 6
+
+
 class Redactor:
     """Replaces secrets by their names. `learn` adds one at any time, for example a forged token."""
 
     def __init__(self, credentials: Mapping[str, str]) -> None:
         self._names: dict[str, str] = {}
+        self._longest_first: list[str] = []
+        # Piece of a secret -> the secret in this spelling, where the piece stands in it, what is shown.
+        self._pieces: dict[str, tuple[str, int, str]] = {}
         for name, secret in credentials.items():
             self.learn(name, secret)
 
     def learn(self, name: str, secret: str) -> None:
-        """From now on `secret`, and each long part of it, is shown as `name`."""
-        parts = [secret, *(part for part in secret.split(".") if len(part) > 12)]
-        for part in parts:
-            if len(part) >= 6:
-                self._names.setdefault(part, f"<{name}>")
+        """From now on `secret`, in Base64 and percent-encoding as well, and each longer part of it is shown
+        as `name`."""
+        shown = f"<{name}>"
+        parts = [secret] if len(secret) >= _SHORTEST else []
+        for part in (*parts, *(part for part in secret.split(".") if len(part) > _PIECE)):
+            self._names.setdefault(part, shown)
+        # Longest first, so that a whole token is named before its parts.
+        self._longest_first = sorted(self._names, key=len, reverse=True)
+        for spelling in (secret, *_encoded(secret)):
+            last = len(spelling) - _PIECE
+            if last >= 0:
+                for start in (*range(0, last, _PIECE), last):
+                    piece = spelling[start : start + _PIECE]
+                    self._pieces.setdefault(piece, (spelling, start, shown))
 
     def text(self, text: str) -> str:
         """`text` without secrets."""
-        # Longest first, so that a whole token is named before its parts.
-        for secret in sorted(self._names, key=len, reverse=True):
+        for secret in self._longest_first:
             if secret in text:
                 text = text.replace(secret, self._names[secret])
+        text = self._without_pieces(text)
         for pattern, replacement in _PATTERNS:
             text = pattern.sub(replacement, text)
         return text
+
+    def _without_pieces(self, text: str) -> str:
+        kept, shown_to, position = list[str](), 0, 0
+        while position <= len(text) - _PIECE:
+            found = self._pieces.get(text[position : position + _PIECE])
+            if found is None:
+                position += 1
+                continue
+            spelling, start, shown = found
+            end, here = position + _PIECE, start + _PIECE
+            while end < len(text) and here < len(spelling) and text[end] == spelling[here]:
+                end, here = end + 1, here + 1
+            while position > shown_to and start > 0 and text[position - 1] == spelling[start - 1]:
+                position, start = position - 1, start - 1
+            kept += [text[shown_to:position], shown]
+            shown_to = position = end
+        return "".join([*kept, text[shown_to:]])
 
     def headers(self, headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """Header pairs without secrets; cookies are dropped to their names."""
@@ -49,3 +86,13 @@ class Redactor:
             (name, value.split("=", 1)[0] + "=<cookie>" if name.lower() in _COOKIES else self.text(value))
             for name, value in headers
         ]
+
+
+def _encoded(secret: str) -> list[str]:
+    """The secret as it looks inside Base64 of a longer text, in its three positions, and in addresses."""
+    data, found = secret.encode(), [quote(secret, safe="")]
+    for shift, lead in ((0, 0), (1, 2), (2, 3)):
+        # The first and the last letter also hold bits of the neighbours.
+        inner = base64.b64encode(bytes(shift) + data).decode().rstrip("=")[lead:-1]
+        found += [inner, inner.translate(str.maketrans("+/", "-_"))]
+    return found
