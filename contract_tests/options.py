@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -145,7 +146,7 @@ def settings_of(config: pytest.Config, target: Target, *, own_mock: bool) -> Set
     metrics = load_spec().metrics
     for text in option.lightning_max_units:
         metric, _, number = text.partition("=")
-        if metric not in metrics or not number.isdigit():
+        if metric not in metrics or not (number.isascii() and number.isdigit()):
             raise pytest.UsageError(
                 f"--max-units {text}: expected METRIC=N with METRIC one of {', '.join(metrics)}"
             )
@@ -154,6 +155,11 @@ def settings_of(config: pytest.Config, target: Target, *, own_mock: bool) -> Set
         spend = Spend[option.lightning_spend.upper()]
     else:
         spend = Spend.EXHAUST if own_mock else Spend.NONE
+    for name in ("rate", "wake", "settle", "patience"):
+        seconds: float | None = getattr(option, f"lightning_{name}")
+        least = 0.0 if name in {"wake", "settle"} else 0.001
+        if seconds is not None and not least <= seconds < math.inf:
+            raise pytest.UsageError(f"--{name} {seconds:g}: expected a number above 0")
     rate = option.lightning_rate or (None if target.is_loopback else POLITE_RATE)
     return Settings(
         spend=spend,
@@ -204,16 +210,32 @@ def given_target(config: pytest.Config) -> Target | None:
     url = base_url(config)
     if url is None:
         return None
-    if not url.startswith(("http://", "https://")):
-        raise pytest.UsageError(
-            f"--base-url {url}: expected an address such as https://host or http://127.0.0.1:8787"
-        )
-    if "@" in urlsplit(url).netloc:
+    if "@" in url.partition("://")[2].partition("/")[0]:
         raise pytest.UsageError(
             "--base-url must not carry a user name or password: it is shown in every report"
+        )
+    if not _is_address(url):
+        raise pytest.UsageError(
+            f"--base-url {url}: expected an address such as https://host or http://127.0.0.1:8787"
         )
     try:
         credentials = gather(os.environ, config.option.lightning_credentials)
     except CredentialsError as problem:
         raise pytest.UsageError(str(problem)) from problem
     return Target(url.rstrip("/"), credentials, config.option.lightning_control)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        bare = not parts.query and not parts.fragment
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0 and bare
+    except ValueError:  # A port that is no port.
+        return False
+
+
+def check(config: pytest.Config) -> None:
+    """Raises UsageError for options that make no sense, before anything is collected or sent."""
+    target = given_target(config) or Target("http://127.0.0.1")
+    settings_of(config, target, own_mock=False)
+    known_differences(config)

@@ -60,6 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if _is_worker(config):
         config.stash[_books_key] = Path(config.workerinput["lightning_books"])  # type: ignore[attr-defined]
         return
+    options.check(config)
     books = tempfile.TemporaryDirectory(prefix="lightning-run-")
     config.add_cleanup(books.cleanup)
     config.stash[_books_key] = Path(books.name)
