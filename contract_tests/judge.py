@@ -25,6 +25,16 @@ from spec.loader import Spec
 T = TypeVar("T")
 
 REDIRECTS = 3
+# Routes that answer from what the host itself knows: an upstream is no excuse for them.
+NO_UPSTREAM = {
+    "getTierConfig",
+    "listTiers",
+    "getStatus",
+    "headStatusImage",
+    "headStatusVideo",
+    "headStatusSfx",
+    "headStatusText",
+}
 # What a host says when it is not refusing this request, but any.
 _UNWELL = {502, 503, 504}
 
@@ -173,6 +183,8 @@ class Judge:
                 requirement, f"{exchange.title}: out of quota, so nothing could be seen", exchange
             )
         if status >= 500:
+            if self._is_broken(exchange):
+                raise self.violation(requirement, f"{exchange.title}: the route always fails", exchange)
             raise self.undecided(requirement, f"{exchange.title}: the host says that it failed", exchange)
         if status in {401, 403}:
             if exchange.operation is not None and exchange.operation.auth == "none":
@@ -191,6 +203,15 @@ class Judge:
                 requirement, f"{exchange.title}: the route is documented but not offered", exchange
             )
         raise self.violation(requirement, f"{exchange.title}: a valid request was refused", exchange)
+
+    def _is_broken(self, exchange: Exchange) -> bool:
+        """Whether a route that needs no upstream fails time and again, on a host that is well otherwise."""
+        operation = exchange.operation
+        if operation is None or operation.id not in NO_UPSTREAM or exchange.status != 500:
+            return False
+        caller = Caller(exchange.caller, exchange.request_headers)
+        again = [self.client.send(exchange.method, exchange.path, caller) for _ in range(2)]
+        return all(answer.status == 500 for answer in again)
 
     def refused(self, requirement: str, exchange: Exchange, status: int, what: str) -> None:
         """A request that must be refused with `status`; `what` says what is wrong with it."""

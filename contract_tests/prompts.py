@@ -81,8 +81,7 @@ def model_name(document: Any) -> str | None:
     if isinstance(document, list):
         return next((name for item in document if (name := model_name(item))), None)
     if isinstance(document, dict):
-        candidates = [document[field] for field in _NAME_FIELDS if field in document] or list(
-            document.values()
-        )
+        candidates = [document[field] for field in _NAME_FIELDS if field in document]
+        candidates += [value for field, value in document.items() if "model" in field.lower()]
         return next((name for item in candidates if (name := model_name(item))), None)
     return None

@@ -59,6 +59,20 @@ CALLS: dict[str, Call] = {
 }
 
 
+# Characters. The first is beyond what any documented or published limit allows, the second beyond reason.
+OVERSIZED = (300_000, 4_000_000)
+
+
+def oversized(operation: str, size: int) -> dict[str, Any]:
+    """A body of `operation` whose prompt has `size` characters."""
+    text = ("word " * (size // 5 + 1))[:size]
+    if operation == "createChatCompletion":
+        return say(text)
+    if operation == "analyzePrompt":
+        return {"prompt": [{"role": "user", "content": text}]}
+    return {"prompt": text}
+
+
 def _picture(size: tuple[int, int]) -> str:
     """A small PNG in base64, with a gradient so that it is no placeholder."""
     buffer = io.BytesIO()

@@ -16,7 +16,7 @@ from contract_tests.judge import Judge, NotRun
 from contract_tests.marks import judges, needs
 from contract_tests.observations import operation_observed
 from contract_tests.plans import catalogue, free_plan_keys, plans_of
-from contract_tests.usage import METRICS, number, read_usage
+from contract_tests.usage import METRICS, is_amount, number, read_usage, says_unlimited
 
 SUBSCRIPTION_FIELDS = ("email", "signed_up", "plan_key", "plan_name", "subscription", "auth_type")
 USAGE_FIELDS = ("plan_key", "plan_name", "generated_at", "usage")
@@ -208,11 +208,7 @@ def test_each_metric_has_its_five_fields(judge: Judge, credential: str | None) -
             judge.check("USE-3", metric[field] not in (None, ""), f"{name}.{field} is empty", exchange)
         for field in ("limit", "used", "remaining"):
             value = metric[field]
-            fine = (
-                number(value) is not None
-                or (value is None and field != "used")
-                or value in ("unlimited", "∞")
-            )
+            fine = is_amount(value) or (field != "used" and (value is None or says_unlimited(value)))
             judge.check("USE-3", fine, f"{name}.{field} is {value!r}, not an amount", exchange)
 
 

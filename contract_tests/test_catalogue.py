@@ -9,7 +9,7 @@ from contract_tests.exchange import Exchange
 from contract_tests.judge import Judge
 from contract_tests.marks import judges
 from contract_tests.plans import catalogue, is_free, listed, paid_plans
-from contract_tests.usage import METRICS, number
+from contract_tests.usage import METRICS, is_amount, number, says_unlimited
 
 PLAN_FIELDS = ("key", "name", "url", "price", "limits", "order")
 PUBLISHED = {
@@ -91,13 +91,7 @@ def test_the_limits_cover_the_four_metrics(judge: Judge) -> None:
         for metric in METRICS:
             judge.check("TIER-3", metric in limits, f"{plan.get('key')}: no limit for {metric}", exchange)
             limit = limits[metric]
-            # -1 and words are ways to say unlimited; other negative numbers are none.
-            amount = number(limit)
-            fine = (
-                limit is None
-                or isinstance(limit, str)
-                or (amount is not None and (amount >= 0 or amount == -1))
-            )
+            fine = limit is None or says_unlimited(limit) or (is_amount(limit) and limit >= 0)
             judge.check("TIER-3", fine, f"{plan.get('key')}: {metric} is limited to {limit!r}", exchange)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
@@ -11,13 +10,10 @@ from contract_tests.exchange import Exchange, NotJson
 from contract_tests.judge import Judge
 from contract_tests.marks import judges
 from contract_tests.observations import CHAT, operation_observed
-from contract_tests.requests import CALLS, say
+from contract_tests.requests import CALLS, OVERSIZED, oversized, say
 from contract_tests.strategies import broken_json, sample
 
 POSTS = [name for name, call in CALLS.items() if call.method == "POST"]
-METERED_POSTS = [name for name in POSTS if name != "analyzePrompt"]
-# Characters. The first is beyond what any documented or published limit allows, the second beyond reason.
-OVERSIZED = (300_000, 4_000_000)
 
 
 @pytest.mark.parametrize("operation", POSTS)
@@ -29,21 +25,12 @@ def test_a_body_that_is_no_json_object_is_400(judge: Judge, operation: str) -> N
         judge.refused("FAIL-1", exchange, 400, f"the body {body[:60]!r}")
 
 
-def _oversized(operation: str, size: int) -> dict[str, Any]:
-    text = ("word " * (size // 5 + 1))[:size]
-    if operation == "createChatCompletion":
-        return say(text)
-    if operation == "analyzePrompt":
-        return {"prompt": [{"role": "user", "content": text}]}
-    return {"prompt": text}
-
-
-@pytest.mark.parametrize("operation", METERED_POSTS)
+@pytest.mark.parametrize("operation", POSTS)
 @judges("FAIL-2", requests=2)
 def test_an_oversized_prompt_is_413(judge: Judge, operation: str) -> None:
     call = CALLS[operation]
     for size in OVERSIZED:
-        exchange = judge.post(call.path, _oversized(operation, size), lane="free")
+        exchange = judge.post(call.path, oversized(operation, size), lane="free")
         if not exchange.served:
             break  # A host may be configured to take the first size, not the second.
     judge.refused("FAIL-2", exchange, 413, f"a prompt of {size:,} characters")
@@ -53,7 +40,7 @@ def test_an_oversized_prompt_is_413(judge: Judge, operation: str) -> None:
 @pytest.mark.parametrize("operation", POSTS)
 def test_the_published_sizes_are_the_limits(judge: Judge, operation: str) -> None:
     size = 32_769 if operation in {"createChatCompletion", "analyzePrompt"} else 2_049
-    exchange = judge.post(CALLS[operation].path, _oversized(operation, size), lane="free")
+    exchange = judge.post(CALLS[operation].path, oversized(operation, size), lane="free")
     judge.refused("OBS-3", exchange, 413, f"a prompt of {size:,} characters")
 
 
@@ -98,7 +85,7 @@ def _refusals(judge: Judge) -> list[Exchange]:
             judge.post(CHAT, say("Say hello."), bad, lane="free"),
             judge.get("/usage", bad),
             judge.post(CALLS["createImage"].path, {}, lane="free"),
-            judge.post(CALLS["createImage"].path, _oversized("createImage", OVERSIZED[0]), lane="free"),
+            judge.post(CALLS["createImage"].path, oversized("createImage", OVERSIZED[0]), lane="free"),
         ]
 
     return judge.once("refusals", make)

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from contract_tests.callers import Caller
+from contract_tests.credentials import FREE_JWT
 from contract_tests.exchange import Exchange
 from contract_tests.judge import Judge, NotRun
-from contract_tests.marks import judges
+from contract_tests.marks import judges, needs
 from contract_tests.observations import (
     CHAT,
     METRIC_OF,
@@ -21,7 +22,7 @@ from contract_tests.observations import (
     stream_observed,
 )
 from contract_tests.prompts import IMAGE, TOOLS
-from contract_tests.requests import CALLS, Call, picture_data_uri, say
+from contract_tests.requests import CALLS, OVERSIZED, Call, oversized, picture_data_uri, say
 from contract_tests.target import Spend
 from contract_tests.usage import (
     METRICS,
@@ -196,10 +197,11 @@ def test_a_refused_call_costs_nothing(judge: Judge, operation: str) -> None:
         judge.post(call.path, {"nothing": "asked"}, caller, lane="free"),
         judge.client.send("POST", call.path, caller, body=b"{broken", lane="free"),
         judge.post(call.path, call.body, bad_bearer, lane="free"),
+        judge.post(call.path, oversized(operation, OVERSIZED[0]), caller, lane="free"),
     ]
     if any(exchange.status is None or exchange.served for exchange in refusals):
         raise judge.undecided(
-            "RATE-2", "a request that should be refused was not (see FAIL-1 and AUTH-4)", *refusals
+            "RATE-2", "a request that should be refused was not (see FAIL-1, FAIL-2 and AUTH-4)", *refusals
         )
     _stands_still(judge, caller, before, refusals)
 
@@ -240,6 +242,45 @@ def test_reading_costs_nothing(judge: Judge) -> None:
         )
     change = moved(before, after)
     judge.check("RATE-3", not change, f"reading moved {change}", before.exchange, after.exchange)
+
+
+@judges("RATE-3", requests=8)
+@needs(FREE_JWT)
+def test_reading_an_account_costs_nothing(judge: Judge) -> None:
+    account = judge.credential(FREE_JWT)
+
+    def read() -> None:
+        for path in ("/subscription", "/usage", "/tier-config", "/tiers", "/models", "/status"):
+            judge.served("RATE-3", judge.get(path, account))
+
+    _leaves_alone(judge, "RATE-3", account, read, "reading")
+
+
+@judges("RATE-1", units={"cloudChatDaily": 3}, requests=9)
+@needs(FREE_JWT)
+def test_what_a_guest_spends_is_not_counted_for_an_account(judge: Judge) -> None:
+    def spend() -> None:
+        judge.served("RATE-1", judge.post(CHAT, say("Say hello."), judge.caller()))
+
+    _leaves_alone(judge, "RATE-1", judge.credential(FREE_JWT), spend, "a guest's chat")
+
+
+def _leaves_alone(
+    judge: Judge, requirement: str, account: Caller, action: Callable[[], None], what: str
+) -> None:
+    """`action` does not move the counters of an account. Others may spend there at the same moment, so only
+    a movement that comes with every one of three actions is held against the host."""
+    for _ in range(3):
+        before = read_usage(judge, requirement, account)
+        action()
+        after = read_usage(judge, requirement, account)
+        if rolled_over(before, after):
+            raise judge.undecided(requirement, "a window of the counters ended meanwhile", after.exchange)
+        change = moved(before, after)
+        if not change:
+            judge.witness(requirement, after.exchange)
+            return
+    raise judge.violation(requirement, f"{what} moved {change} of an account, three times", after.exchange)
 
 
 @judges("ASM-5", requests=3)
@@ -349,10 +390,10 @@ SPEND_FOR = {metric: Spend.SAMPLE if metric == "audioWeekly" else Spend.EXHAUST 
 
 
 def _every_metric(requirement: str, *, beside: bool = False) -> pytest.MarkDecorator:
-    """One test for each metric. `beside` tells that it costs a unit of another metric, too."""
+    """One test for each metric. `beside` tells that it costs a unit of every other metric, too."""
 
     def cost(metric: str) -> dict[str, int]:
-        return {"imagesDaily" if metric == "cloudChatDaily" else "cloudChatDaily": 1} if beside else {}
+        return {other: 1 for other in METRICS if other != metric} if beside else {}
 
     return pytest.mark.parametrize(
         "metric",
@@ -432,11 +473,13 @@ def test_one_caller_at_its_limit_does_not_stop_another(judge: Judge, metric: str
 @_every_metric("RATE-5", beside=True)
 def test_a_metric_that_is_used_up_does_not_stop_another(judge: Judge, metric: str) -> None:
     caller = _stop_for(judge, "RATE-5", metric)
-    other = CALLS["createImage" if metric == "cloudChatDaily" else "createChatCompletion"]
-    exchange = _ask(judge, other, caller, served=True)
-    refused = exchange.status == 429
-    judge.check("RATE-5", not refused, f"{exchange.title}, although only {metric} is used up", exchange)
-    judge.served("RATE-5", exchange)
+    for other in METRICS:
+        if other == metric:
+            continue
+        exchange = _ask(judge, _calls_on(other)[0], caller, served=True)
+        refused = exchange.status == 429
+        judge.check("RATE-5", not refused, f"{exchange.title}, although only {metric} is used up", exchange)
+        judge.served("RATE-5", exchange)
 
 
 def _stop_for(judge: Judge, requirement: str, metric: str) -> Caller:
@@ -456,7 +499,7 @@ def _stop_for(judge: Judge, requirement: str, metric: str) -> Caller:
             operation,
             marks=judges("RATE-6", units={METRIC_OF[operation]: 6}, requests=9, spend=Spend.EXHAUST),
         )
-        for operation in ("createVideo", "createSfx")
+        for operation in ("createVideo", "getVideo", "createSfx", "getTts")
     ],
 )
 def test_calls_at_the_same_time_do_not_pass_the_limit(judge: Judge, operation: str) -> None:

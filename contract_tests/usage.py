@@ -33,6 +33,16 @@ def number(value: Any) -> float | None:
     return None
 
 
+def is_amount(value: Any) -> bool:
+    """Whether `value` is a JSON number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def says_unlimited(value: Any) -> bool:
+    """Whether `value` is another way than null to say that there is no limit."""
+    return value == -1 or (isinstance(value, str) and number(value) is None)
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The counters of one identity: used, limit (None: unlimited) and window by metric."""

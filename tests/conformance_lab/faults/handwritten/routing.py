@@ -21,7 +21,6 @@ from tests.conformance_lab.proofs import (
     TOOL,
     all_of,
     post,
-    streamed,
 )
 
 BOOK = Book("handwritten")
@@ -104,27 +103,17 @@ BOOK.add(
     "router-blind-to-tools",
     "ROUTE-3",
     "tools change nothing",
-    routed(never(router.TOOLS)),
+    routed(lambda plain: lambda messages, tools: plain(messages, None)),
     _models(EASY, tools=[TOOL]),
     "sample",
 )
 
-
-def _stream_blind(lab: Lab) -> None:
-    seams.events(
-        lambda items: [
-            {"router_metadata": {"model_name": router.SWIFT}} if "Toolsmith" in str(items[0]) else items[0],
-            *items[1:],
-        ]
-    )(lab)
-
-
 BOOK.add(
-    "router-blind-to-tools-when-streaming",
+    "chat-hides-its-tools",
     "ROUTE-3",
-    "tools change nothing in a streamed chat",
-    _stream_blind,
-    streamed(tools=[TOOL]),
+    "the chat route does not tell the router of its tools",
+    routed(lambda plain: lambda messages, tools: plain(messages, None), "createChatCompletion"),
+    _models(EASY, tools=[TOOL]),
     "sample",
 )
 

@@ -157,14 +157,6 @@ BOOK.add(
 )
 
 BOOK.add(
-    "tier-limit-negative",
-    "TIER-3",
-    "an unlimited metric is -1 in the catalogue",
-    edit("getTierConfig", at("plans.*.limits.*", put(lambda limit: -1 if limit is None else limit))),
-    TIER_CONFIG,
-)
-
-BOOK.add(
     "tier-limit-boolean",
     "TIER-3",
     "an unlimited metric is true in the catalogue",
