@@ -141,11 +141,11 @@ _fields(
     {"plans.1.limits.videosDaily": "10", "plans.0.limits": [50, 10, 3, 1]},
 )
 
-_fields("tiers", "TIERS-2", "listTiers", TIERS, "0.key 0 3", "*.key>id", {"1.name": "Something else"})
+_fields("tiers", "TIERS-2", "listTiers", TIERS, "0 3 0.name", "", {"1.name": "Something else"})
 
 MODELS = read("/models")
 
-_fields("models", "STAT-2", "listModels", MODELS, "*.name", "*.name>model", {"0.name": None, "1.name": 7})
+_fields("models", "STAT-2", "listModels", MODELS, "*.name", "*.name>label", {"0.name": None, "1.name": 7})
 
 STATUS = read("/status")
 
