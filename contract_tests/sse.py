@@ -200,7 +200,11 @@ def _tool_calls(transcript: Transcript, calls: Any) -> None:
         if not isinstance(fragment, dict):
             transcript.breaks("tools", "a fragment of a tool call is not an object")
             continue
-        call = transcript.tool_calls.setdefault(fragment.get("index", position), ToolCall())
+        index = fragment.get("index", position)
+        if not isinstance(index, int):
+            transcript.breaks("tools", f"a fragment of a tool call has the index {index!r}")
+            continue
+        call = transcript.tool_calls.setdefault(index, ToolCall())
         function = fragment.get("function")
         function = function if isinstance(function, dict) else {}
         call.id = call.id or str(fragment.get("id") or "")

@@ -142,3 +142,13 @@ def _moved(before: Exchange, after: Exchange, metric: str) -> bool:
     except Unreadable:
         # Nothing to wait for: it will not become readable.
         return True
+
+
+def settled(judge: Judge, requirement: str, caller: Caller, metric: str, used: int) -> Snapshot:
+    """The counters once `used` units of `metric` are counted, or when their time to settle is over."""
+    deadline = time.monotonic() + judge.settle
+    while True:
+        after = read_usage(judge, requirement, caller)
+        if after.used[metric] >= used or time.monotonic() > deadline:
+            return after
+        time.sleep(0.25)
