@@ -1,15 +1,18 @@
 """What schemathesis must know about a valid request and cannot read in the spec.
 
-Law: nothing is left out of the run. A hook only completes what is generated, and says why it has to.
+Law: no operation, phase or check is left out of the run. What is generated is completed here where it has to
+be, and each time the reason stands beside it.
 """
 
 from __future__ import annotations
 
 import base64
+import copy
 import io
 from typing import Any
 from urllib.parse import quote
 
+import jsonschema_rs
 import schemathesis
 from hypothesis import strategies as st
 from PIL import Image
@@ -45,27 +48,49 @@ schemathesis.openapi.format("lightning-image-source", _addresses | _images)
 def before_call(
     _context: schemathesis.HookContext, case: schemathesis.Case[Any], _kwargs: dict[str, Any]
 ) -> None:
-    """Reason: the tool that `tool_choice` asks for must be one of `tools`, and no schema can relate the two.
+    """Reason: no schema can say that a chosen tool is among `tools`, nor what a JSON Schema is.
 
-    The tool is added to valid requests that lack it, so that all of them can be met.
+    Valid chat requests that lack the tool they choose get it, and what is no schema becomes an example in one.
     """
     generated = case.meta
     if case.operation.label != "POST /gen/chat/completions" or generated is None:
         return
     body: Any = case.body
     if generated.generation.mode is GenerationMode.POSITIVE and isinstance(body, dict):
-        wanted = _missing_tool(body)
-        if wanted is not None:
-            tool: Any = {"type": "function", "function": {"name": wanted}}
-            case.body = {**body, "tools": [*body.get("tools", []), tool]}
+        body = copy.deepcopy(body)
+        _repair_schemas(body)
+        _offer_the_chosen_tool(body)
+        if body != case.body:
+            case.body = body
 
 
-def _missing_tool(body: dict[str, Any]) -> str | None:
-    """The name of the tool that a chat request chooses without offering it."""
+def _repair_schemas(body: dict[str, Any]) -> None:
+    holders = [(tool["function"], "parameters") for tool in body.get("tools", [])]
+    holders.append((body.get("response_format", {}).get("json_schema", {}), "schema"))
+    for holder, key in holders:
+        if key in holder and not _is_schema(holder[key]):
+            holder[key] = {"examples": [holder[key]]}
+
+
+def _is_schema(value: Any) -> bool:
+    try:
+        jsonschema_rs.validator_for(value, validate_formats=True, retriever=_fetch_nothing)
+    except ValueError:
+        return False
+    return True
+
+
+def _fetch_nothing(_address: str) -> Any:
+    raise ValueError("a schema that points elsewhere is not whole")
+
+
+def _offer_the_chosen_tool(body: dict[str, Any]) -> None:
     choice, tools = body.get("tool_choice"), body.get("tools", [])
-    if choice == "required":
-        return None if tools else "anything"
-    if not isinstance(choice, dict):
-        return None
-    name: str = choice["function"]["name"]
-    return None if name in [tool["function"]["name"] for tool in tools] else name
+    if choice == "required" and not tools:
+        name = "anything"
+    elif isinstance(choice, dict):
+        name = choice["function"]["name"]
+    else:
+        return
+    if name not in [tool["function"]["name"] for tool in tools]:
+        body["tools"] = [*tools, {"type": "function", "function": {"name": name}}]
