@@ -52,14 +52,8 @@ def read_conversation(messages: Sequence[Message]) -> Conversation:
         if message.get("role") == "user":
             spoken.append(said)
             prompt = said
-    return Conversation(
-        prompt=prompt,
-        spoken="\n".join(spoken),
-        text="\n".join(everything),
-        images=images,
-        turns=len(messages),
-        results=_open_results(messages),
-    )
+    results = _open_results(messages) if messages and messages[-1].get("role") in _RESULT_ROLES else ()
+    return Conversation(prompt, "\n".join(spoken), "\n".join(everything), images, len(messages), results)
 
 
 def _parts(content: Any) -> Iterator[Mapping[str, Any]]:
@@ -81,8 +75,6 @@ def _images(content: Any) -> int:
 
 
 def _open_results(messages: Sequence[Message]) -> tuple[ToolResult, ...]:
-    if not messages or messages[-1].get("role") not in _RESULT_ROLES:
-        return ()
     trailing: list[Message] = []
     for message in reversed(messages):
         if message.get("role") not in _RESULT_ROLES:

@@ -37,11 +37,16 @@ _CODE_SIGNS = ("```", "=>", "();", "){", ") {", "};", "==", "!=", "#include", "<
 _CODE_STARTS = ("def ", "class ", "import ", "from ", "const ", "let ", "var ", "fn ", "func ", "public ")
 _HARD_PHRASES = ("step by step", "step-by-step", "pros and cons", "in detail", "explain why", "reason about")
 _PUNCTUATION = "?!.,:;()[]'\"`*"
-_SIGNALS = _CODE_WORDS | _HARD_WORDS
-# The same on bytes, several times as fast. The four separators are spaces to text and not to bytes.
+
+# The same on bytes, several times as fast, for the prompts that hold no sign of anything. The four
+# separators are spaces to text and not to bytes.
 _ENDS = f"{_PUNCTUATION}\x1c\x1d\x1e\x1f".encode()
 _TO_SPACES = bytes.maketrans(_ENDS, b" " * len(_ENDS))
-_SIGNALS_IN_BYTES = frozenset(word.encode() for word in _SIGNALS)
+_WORDS_IN_BYTES = frozenset(word.encode() for word in _CODE_WORDS | _HARD_WORDS)
+# Each sign but "unit test" has one of these, and `_CODE_STARTS` count where there is more than one line.
+_SIGN_CHARACTERS = b"`=;{}#<+\n"
+_OTHER_CHARACTERS = bytes(set(range(256)) - set(_SIGN_CHARACTERS))
+_PHRASES = ("unit test", *_HARD_PHRASES)
 
 
 def choose_model(messages: Sequence[Message], tools: Sequence[Any] | None = None) -> str:
@@ -56,21 +61,28 @@ def choose_for(conversation: Conversation, has_tools: bool) -> str:
     if has_tools:
         return TOOLS
     said = conversation.spoken.lower()
-    words = _signals_in(said)
+    if said.isascii() and _is_without_signs(said):
+        return COMPLEX if _is_long(said, conversation.turns) else SIMPLE
+    words = {word.strip(_PUNCTUATION) for word in said.split()}
     if _is_code(said, words):
         return CODE
-    if _is_complex(said, words, conversation.turns):
+    if _is_long(said, conversation.turns) or _is_hard(said, words):
         return COMPLEX
     return SIMPLE
 
 
-def _signals_in(said: str) -> set[str]:
-    """The words of both vocabularies that stand in a text, perhaps between punctuation."""
-    # Most prompts hold none. Cutting at all punctuation finds more than there is and is cheap; looking at
-    # the ends of each word is exact.
-    if said.isascii() and _SIGNALS_IN_BYTES.isdisjoint(said.encode().translate(_TO_SPACES).split()):
-        return set()
-    return _SIGNALS.intersection([word.strip(_PUNCTUATION) for word in said.split()])
+def _is_without_signs(said: str) -> bool:
+    """Whether certainly no sign of code or of a hard question stands in an ASCII text.
+
+    Cutting at all punctuation finds more words than there are, and is cheap; looking at the ends of each
+    word is exact, and left to those who come after.
+    """
+    raw = said.encode()
+    return (
+        not raw.translate(None, _OTHER_CHARACTERS)
+        and _WORDS_IN_BYTES.isdisjoint(raw.translate(_TO_SPACES).split())
+        and not _holds(said, _PHRASES)
+    )
 
 
 def _is_code(said: str, words: set[str]) -> bool:
@@ -81,9 +93,11 @@ def _is_code(said: str, words: set[str]) -> bool:
     return "\n" in said and any(line.lstrip().startswith(_CODE_STARTS) for line in said.splitlines())
 
 
-def _is_complex(said: str, words: set[str], turns: int) -> bool:
-    if len(said) > LONG_PROMPT_CHARACTERS or turns > LONG_CONVERSATION_TURNS:
-        return True
+def _is_long(said: str, turns: int) -> bool:
+    return len(said) > LONG_PROMPT_CHARACTERS or turns > LONG_CONVERSATION_TURNS
+
+
+def _is_hard(said: str, words: set[str]) -> bool:
     return not _HARD_WORDS.isdisjoint(words) or _holds(said, _HARD_PHRASES)
 
 

@@ -19,6 +19,8 @@ from spec.loader import Operation, Spec, TextLimit
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _LONGEST_INTEGER = 18
 _MAX_QUERY_FIELDS = 1000
+_MOST_UTF8 = 4
+"""Bytes that one character can need."""
 
 Validate = Callable[[Any], bool]
 
@@ -87,10 +89,11 @@ def compile_schemas(spec: Spec) -> jsonschema_rs.ValidatorMap:
 def check_text_size(arguments: Mapping[str, Any], limit: TextLimit) -> None:
     """Raise TooLarge when the prompt has more text than the limit. Images do not count as text."""
     field = "messages" if "messages" in arguments else "prompt"
-    characters = size = 0
-    for text in _texts(arguments.get(field)):
-        characters += len(text)
-        size += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    texts = _texts(arguments.get(field))
+    characters = sum(map(len, texts))
+    if characters <= limit.characters and characters * _MOST_UTF8 <= limit.bytes:
+        return
+    size = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
     if characters > limit.characters or size > limit.bytes:
         raise TooLarge(
             f"{field}: the prompt is too long: expected at most {limit.characters} characters and "
@@ -99,19 +102,20 @@ def check_text_size(arguments: Mapping[str, Any], limit: TextLimit) -> None:
         )
 
 
-def _texts(prompt: Any) -> Iterable[str]:
+def _texts(prompt: Any) -> list[str]:
     if isinstance(prompt, str):
-        yield prompt
-        return
+        return [prompt]
+    texts = []
     for message in prompt if isinstance(prompt, list) else ():
         content = message.get("content") if isinstance(message, dict) else message
         if isinstance(content, str):
-            yield content
+            texts.append(content)
         elif isinstance(content, list):
             for part in content:
                 text = part.get("text") if isinstance(part, dict) else part
                 if isinstance(text, str):
-                    yield text
+                    texts.append(text)
+    return texts
 
 
 def _query_fields(query: str) -> dict[str, list[str]]:

@@ -11,7 +11,13 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 
-from mockserver.completions.formats import ResponseFormat, json_object_text, json_schema_text, read_format
+from mockserver.completions.formats import (
+    TEXT,
+    ResponseFormat,
+    json_object_text,
+    json_schema_text,
+    read_format,
+)
 from mockserver.completions.reply_text import reply_text
 from mockserver.completions.tokens import TOKEN_CHARACTERS, count_prompt_tokens, count_tokens
 from mockserver.completions.tools import NO_TOOLS, ToolCall, ToolRequest, choose_calls, read_tools
@@ -21,6 +27,10 @@ from mockserver.model_router import choose_for
 
 MOST_CHOICES = 8
 _BYTES_OF_SCHEMA_PER_TOKEN = 4
+_SHAPING = frozenset(
+    ("tools", "tool_choice", "response_format", "n", "stop", "max_tokens", "max_completion_tokens")
+)
+"""Without any of these fields a request asks for one whole text."""
 
 FinishReason = Literal["stop", "length", "tool_calls"]
 
@@ -52,7 +62,10 @@ class Completion(NamedTuple):
 
     @property
     def completion_tokens(self) -> int:
-        return sum([choice.tokens for choice in self.choices])
+        tokens = 0
+        for choice in self.choices:
+            tokens += choice.tokens
+        return tokens
 
 
 class Plan(NamedTuple):
@@ -69,12 +82,15 @@ class Plan(NamedTuple):
 
 def plan_completion(arguments: Mapping[str, Any]) -> Plan:
     """Reads a chat request. InvalidRequest when a tool, a choice, a format or a number cannot be met."""
+    conversation = read_conversation(arguments["messages"])
+    if _SHAPING.isdisjoint(arguments):
+        return Plan(arguments, conversation, NO_TOOLS, TEXT, 1, None, ())
     limit = arguments.get("max_completion_tokens")
     if limit is None:
         limit = arguments.get("max_tokens")
     return Plan(
         arguments=arguments,
-        conversation=read_conversation(arguments["messages"]),
+        conversation=conversation,
         tools=read_tools(arguments),
         format=read_format(arguments.get("response_format")),
         choices=_read_choices(arguments.get("n")),

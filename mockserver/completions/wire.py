@@ -36,7 +36,7 @@ _BETWEEN = "\x7f"
 def completion_body(completion: Completion) -> bytes:
     """The `chat.completion` object of a reply that is not streamed."""
     model = orjson.dumps(completion.model)
-    choices = b",".join([_choice_of_body(choice) for choice in completion.choices])
+    choices = b",".join(map(_choice_of_body, completion.choices))
     return _BODY % (
         orjson.dumps(completion.id),
         completion.created,

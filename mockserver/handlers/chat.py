@@ -1,6 +1,6 @@
 """Chat completions and the router's choice (document: /gen/chat/completions, /gen/prompt_analyze)."""
 
-import secrets
+import os
 
 from aiohttp.web import RequestKey
 
@@ -22,7 +22,7 @@ async def prepare_completion(call: Call, state: State) -> None:
 async def create_completion(call: Call, state: State) -> Reply:
     """A `chat.completion` object, or its chunks as an event stream."""
     seed = state.settings.seed
-    token = secrets.token_bytes(12) if seed is None else request_digest(call.arguments, seed)[:12]
+    token = os.urandom(12) if seed is None else request_digest(call.arguments, seed)[:12]
     completion = complete(call.request[_PLAN], seed or 0, f"chatcmpl-{token.hex()}", int(state.clock.now()))
     if call.arguments.get("stream"):
         options = call.arguments.get("stream_options") or {}
