@@ -74,13 +74,24 @@ def _limit_holds(judge: Judge, metric: str) -> Caller:
             raise judge.violation(
                 "RATE-4", f"{exchange.title}: served beyond the limit of {limit} {metric}", exchange
             )
-        judge.answered("RATE-4", exchange)
-        if exchange.status == 500:
-            raise judge.undecided("RATE-4", f"{exchange.title}: the host says that it failed", exchange)
+        if (exchange.status or 0) >= 500:
+            exchange = _once_more(judge, call, caller, exchange)
+        else:
+            judge.answered("RATE-4", exchange)
         judge.check(
             "RATE-4", exchange.status == 429, f"{exchange.title}: expected 429 beyond the limit", exchange
         )
     return caller
+
+
+def _once_more(judge: Judge, call: Call, caller: Caller, failed: Exchange) -> Exchange:
+    """The answer to the same call again. A failure that stays, right where the limit is and while another
+    caller is served, is how this host refuses; any other failure shows nothing."""
+    again = _ask(judge, call, caller, served=False)
+    other = _ask(judge, call, judge.caller(), served=True)
+    if again.status != failed.status or not other.served:
+        raise judge.undecided("RATE-4", f"{failed.title}: the host says that it failed", failed, other)
+    return again
 
 
 def _at_limit(judge: Judge, metric: str) -> Caller:

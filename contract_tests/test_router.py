@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from contract_tests.exchange import Exchange
-from contract_tests.judge import Judge
+from contract_tests.judge import Judge, NotRun
 from contract_tests.marks import judges
 from contract_tests.observations import CHAT
 from contract_tests.prompts import CODE, COMPLEX, IMAGE, SIMPLE, TOOLS, Messages, model_name
@@ -110,6 +110,33 @@ def test_analysis_and_chat_agree(judge: Judge, messages: Messages) -> None:
     # A display name may leave out the maker, or add it in front.
     agree = one == other or (len(one) > 3 and other.endswith(one)) or (len(other) > 3 and one.endswith(other))
     judge.check("ANA-3", agree, f"the chat reports {chosen!r}, the analysis {told!r}", analysis, chat)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "messages"),
+    [
+        pytest.param(
+            "ROUTE-1",
+            COMPLEX[0],
+            id="complexity",
+            marks=judges("ROUTE-1", units={"cloudChatDaily": 2}, requests=4),
+        ),
+        pytest.param(
+            "ROUTE-2", CODE[0], id="code", marks=judges("ROUTE-2", units={"cloudChatDaily": 2}, requests=4)
+        ),
+        pytest.param(
+            "ROUTE-4", IMAGE[1], id="image", marks=judges("ROUTE-4", units={"cloudChatDaily": 2}, requests=4)
+        ),
+    ],
+)
+def test_a_chat_reacts_where_the_analysis_does(judge: Judge, requirement: str, messages: Messages) -> None:
+    told = [_analysis(judge, requirement, each)[0] for each in (SIMPLE[1], messages)]
+    if told[0] == told[1]:
+        raise NotRun("needs a router that reacts to this prompt in its analysis")
+    plain, _ = _streamed_name(judge, requirement, SIMPLE[1])
+    chosen, exchange = _streamed_name(judge, requirement, messages)
+    message = f"the analysis turns from {told[0]} to {told[1]}, the chat stays with {plain}"
+    judge.check(requirement, plain != chosen, message, exchange)
 
 
 def _plain(name: str) -> str:
