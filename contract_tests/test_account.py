@@ -282,9 +282,12 @@ def _amount(value: object) -> float | None:
 @every_caller
 def test_the_snapshot_is_of_this_moment(judge: Judge, credential: str | None) -> None:
     snapshot, exchange = _usage(judge, "USE-6", credential)
-    stamp = _moment(snapshot.get("generated_at"))
+    if "generated_at" not in snapshot:
+        raise judge.undecided("USE-6", "there is no generated_at (see USE-1)", exchange)
+    stamp = _moment(snapshot["generated_at"])
     if stamp is None:
-        raise judge.undecided("USE-6", "generated_at is not a point in time (see USE-1)", exchange)
+        told = snapshot["generated_at"]
+        raise judge.violation("USE-6", f"generated_at is {told!r}, not a point in time", exchange)
     # The host's own clock, where it tells it; ours may be off.
     now = _clock_of(exchange)
     distance = abs((now - stamp).total_seconds())
