@@ -238,7 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted; what is done is kept", file=sys.stderr)
         return 130
     results = Results(cache)
-    print(table.markdown(results).split("\n## By origin", maxsplit=1)[0])
+    print("\n".join(table.summary(results)))
     if options.write:
         write(results, HERE)
     return 0

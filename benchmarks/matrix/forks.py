@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -90,6 +91,7 @@ def _work(sender: Connection, function: Callable[[I], R], item: I) -> None:
     sink = os.open(os.devnull, os.O_WRONLY)
     os.dup2(sink, 1)
     os.dup2(sink, 2)
+    sys.stdout = sys.stderr = os.fdopen(sink, "w", encoding="utf-8")
     result: R | Lost
     try:
         result = function(item)

@@ -58,7 +58,7 @@ def markdown(results: Results) -> str:
     if results.cache.stale:
         lines.append(f"- {results.cache.stale} of the results were made with earlier versions of this code.")
     sections = (
-        _summary(results),
+        summary(results),
         _origins(results),
         _prices(results),
         _survivors(results.faults),
@@ -87,7 +87,8 @@ def _tried(faults: Iterable[FaultResult]) -> list[FaultResult]:
     return [fault for fault in faults if fault.narrowed is not None]
 
 
-def _summary(results: Results) -> list[str]:
+def summary(results: Results) -> list[str]:
+    """The figures that matter, beside what they should be."""
     tried = _tried(results.faults)
     known = [proof for switch in proofs.switches() if (proof := results.cache.proof(switch))]
     unpaid = [fault for fault in results.faults if fault.unpaid]
@@ -211,12 +212,17 @@ def _prices(results: Results) -> list[str]:
 
 def _survivors(faults: Iterable[FaultResult]) -> list[str]:
     rows = [
-        (f"`{fault.name}`", fault.requirements[0], fault.does, WHY.get(fault.name, ""))
+        (f"`{fault.name}`", fault.requirements[0], fault.does, _ending(fault), WHY.get(fault.name, ""))
         for fault in faults
         if fault.verdict in {"survived", "lost"}
     ]
-    head = ("Fault", "breaks", "what it does", "why it survives")
+    head = ("Fault", "breaks", "what it does", "the whole judge says", "why it survives")
     return ["## Survivors", "", *(_rows(head, rows) if rows else ["None."])]
+
+
+def _ending(fault: FaultResult) -> str:
+    trial = fault.whole or fault.narrowed
+    return {0: "kept", 3: "inconclusive"}.get(trial.exit_code, trial.headline) if trial else ""
 
 
 def _elsewhere(faults: Iterable[FaultResult]) -> list[str]:

@@ -6,6 +6,7 @@ costs what the judge costs and no import.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
@@ -28,7 +29,7 @@ from contract_tests.credentials import MEANING
 from contract_tests.generated import cases
 from contract_tests.requests import CALLS
 from contract_tests.strategies import SEED_VARIABLE
-from contract_tests.test_schema import CASES, NONSENSE, SHAPES
+from contract_tests.test_schema import CASES, FREE, NONSENSE
 from spec.loader import load_requirements
 from tests.conformance_lab.credentials import DEFAULTS
 from tests.conformance_lab.running import running
@@ -175,12 +176,15 @@ def warm_up(seed: int | None = None) -> None:
     os.environ.pop(SEED_VARIABLE, None)
     if seed is not None:
         os.environ[SEED_VARIABLE] = str(seed)
-    for operation in (*SHAPES, "createChatCompletion"):
+    for operation in (*FREE, "createChatCompletion"):
         cases(operation, GenerationMode.POSITIVE, CASES)
     for operation, call in CALLS.items():
         if call.method == "POST":
             cases(operation, GenerationMode.NEGATIVE, NONSENSE)
     os.environ.pop(SEED_VARIABLE, None)
+    # pytest collects garbage at its end: what is here already need not be looked through in every fork.
+    gc.collect()
+    gc.freeze()
 
 
 def run_all(tasks: Sequence[Task], workers: int = 2, patience: float = PATIENCE) -> Iterator[Trial]:
