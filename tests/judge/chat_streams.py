@@ -88,8 +88,12 @@ def _tool_call(draw: st.DrawFn, index: int) -> tuple[list[dict[str, Any]], tuple
     arguments = json.dumps(draw(st.dictionaries(_names, st.integers() | _words, max_size=2)))
     cuts = sorted(draw(st.sets(st.integers(1, len(arguments) - 1), max_size=3)))
     spans = zip([0, *cuts], [*cuts, len(arguments)], strict=True)
-    head = {"id": f"call-{index}", "type": "function", "function": {"name": name, "arguments": ""}}
-    fragments = [head, *({"function": {"arguments": arguments[a:b]}} for a, b in spans)]
+    head: dict[str, Any] = {
+        "id": f"call-{index}",
+        "type": "function",
+        "function": {"name": name, "arguments": ""},
+    }
+    fragments: list[dict[str, Any]] = [head, *({"function": {"arguments": arguments[a:b]}} for a, b in spans)]
     return [{"tool_calls": [{"index": index, **part}]} for part in fragments], (name, arguments)
 
 
