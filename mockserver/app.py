@@ -102,22 +102,22 @@ def make_server(state: State) -> web.Server:
         if path.startswith(CONTROL_PREFIX):
             return await control.answer(request, path)
         exchange = Exchange(perf_counter())
-        response = await respond(request, path, exchange)
+        method = request.method
+        response: web.StreamResponse
+        if method == "OPTIONS" and _is_preflight(request):
+            exchange.preflight = True
+            response = delivery.preflight(request)
+        else:
+            try:
+                match = router.find(method, path)
+            except ApiError as error:
+                exchange.refusal = error
+                response = delivery.refused(error, spec.errors)
+            else:
+                response = await answer(request, match, state, exchange)
         if journal.on:
             journal.record(exchange, request, response)
         return response
-
-    async def respond(request: web.BaseRequest, path: str, exchange: Exchange) -> web.StreamResponse:
-        method = request.method
-        if method == "OPTIONS" and _is_preflight(request):
-            exchange.preflight = True
-            return delivery.preflight(request)
-        try:
-            match = router.find(method, path)
-        except ApiError as error:
-            exchange.refusal = error
-            return delivery.refused(error, spec.errors)
-        return await answer(request, match, state, exchange)
 
     def make_request(message, payload, protocol, writer, task) -> web.BaseRequest:  # type: ignore[no-untyped-def]
         return web.BaseRequest(

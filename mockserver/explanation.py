@@ -1,6 +1,6 @@
 """Why a call was answered as it was, in one sentence.
 
-Law: only what the exchange noted is told; nothing is worked out again.
+Law: only what was noted is told; nothing is worked out again.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Final
 
 from mockserver.clock import iso
 from mockserver.exchange import Exchange
+from mockserver.recording import Recording
 
 REFUSERS: Final[Mapping[str, str]] = {
     "unauthorized": "identity",
@@ -28,19 +29,20 @@ def refused_by(exchange: Exchange) -> str | None:
     return REFUSERS[exchange.refusal.kind] if exchange.refusal is not None else None
 
 
-def explain(exchange: Exchange) -> str:
+def explain(kept: Recording) -> str:
     """One English sentence."""
+    exchange = kept.exchange
     if exchange.preflight:
         return "A browser asked what it may send here, and may."
-    parts = [_outcome(exchange), *_caller(exchange), *_units(exchange), *_faults(exchange)]
+    parts = [_outcome(kept), *_caller(kept), *_units(exchange), *_faults(exchange)]
     return "; ".join(parts) + "."
 
 
-def _outcome(exchange: Exchange) -> str:
-    refusal = exchange.refusal
+def _outcome(kept: Recording) -> str:
+    refusal = kept.exchange.refusal
     if refusal is None:
-        return "Answered" if exchange.status < 400 else f"Failed with {exchange.status} on purpose"
-    if refusal.kind == "not_found" and exchange.operation is not None:
+        return "Answered" if kept.status < 400 else f"Failed with {kept.status} on purpose"
+    if refusal.kind == "not_found" and kept.exchange.operation is not None:
         return "Not found: what was asked for does not exist or is no longer there"
     return f"{_REFUSALS[refusal.kind]}: {refusal.message.rstrip('.')}"
 
@@ -56,12 +58,12 @@ _REFUSALS: Final[Mapping[str, str]] = {
 }
 
 
-def _caller(exchange: Exchange) -> list[str]:
-    identity = exchange.identity
+def _caller(kept: Recording) -> list[str]:
+    identity = kept.exchange.identity
     if identity is None or identity.kind == "nobody":
         return []
     who = identity.account.email or identity.account.id if identity.account else "a signed-out caller"
-    return [f"the caller is {who} on the plan {exchange.plan_key}, by {identity.why}"]
+    return [f"the caller is {who} on the plan {kept.plan_key}, by {identity.why}"]
 
 
 def _units(exchange: Exchange) -> list[str]:

@@ -16,7 +16,7 @@ _LAST = 4
 
 _CREDENTIALS = re.compile(
     r"(?:" + re.escape(KEY_PREFIX) + r"[\w-]*|eyJ[\w-]{4,}(?:\.[\w-]*)*|\bsk-[\w-]{8,})"
-    r"|(bearer(?:\s|%20|\+)+)[^\s\"'&]{8,}"
+    r"|(bearer(?:\s|%20|\+)+)[^\s\"'&]{6,}"
     r"|((?:token|secret|password|passwd|api[_-]?key|authorization|[?&]key)"
     r"(?:\\?[\"'])?(?:\s|%20)*(?:[=:]|%3[ad])(?:\s|%20)*(?:\\?[\"'])?)[^\s\"'&,}\\]+",
     re.IGNORECASE | re.ASCII,

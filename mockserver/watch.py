@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from mockserver.exchange import Exchange
+from mockserver.recording import Recording
 
 
 class StateChanged:
@@ -18,7 +18,7 @@ class StateChanged:
 
 
 STATE_CHANGED: Final = StateChanged()
-News = Exchange | StateChanged
+News = Recording | StateChanged
 _BACKLOG = 1000
 
 

@@ -24,13 +24,14 @@ MOCK_LAYERS = (
     | {"assets", "model_router", "schema_sampler"},
     {"identity", "welcome", "pages", "completions", "image_inputs", "redaction"},
     {"exchange", "faults"},
-    {"delivery", "watch", "explanation"},
+    {"delivery", "recording"},
+    {"watch", "explanation"},
     {"journal"},
     {"call", "state"},
     {"handlers", "snapshot", "scenarios"},
     {"pipeline", "control"},
     {"app"},
-    {"running", "cli"},
+    {"background", "cli"},
     {"__main__", "pytest_plugin"},
 )
 # pytest loads the plugin in every project of an environment: only there an import may wait for its use.

@@ -12,7 +12,7 @@ import orjson
 from aiohttp import web
 
 from mockserver.control.asked import Asked
-from mockserver.journal import entry
+from mockserver.control.entries import entry
 from mockserver.state import State
 from mockserver.watch import News, StateChanged
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from mockserver.control.asked import Asked, ControlError
+from mockserver.control.entries import entry
 from mockserver.faults.making import FaultError, operations_named
-from mockserver.journal import Filter, entry
+from mockserver.journal import Filter
 from mockserver.replies import Body, json_body
 from mockserver.state import State
 
@@ -18,7 +19,7 @@ async def read_journal(asked: Asked, state: State) -> Body:
     """The latest exchanges that are meant, the newest last."""
     found = state.journal.find(_filter(asked, state))
     shown = found[-asked.query.get("limit", _USUAL_LIMIT) :]
-    return json_body({"entries": [entry(exchange) for exchange in shown], "total": len(found)})
+    return json_body({"entries": [entry(kept) for kept in shown], "total": len(found)})
 
 
 async def count_journal(asked: Asked, state: State) -> Body:
@@ -41,7 +42,7 @@ async def wait_for_journal(asked: Asked, state: State) -> Body:
             raise ControlError(
                 408, f"There were {len(found)} such exchanges within {timeout:g} s; expected {count}."
             ) from None
-    return json_body({"entries": [entry(exchange) for exchange in found]})
+    return json_body({"entries": [entry(kept) for kept in found]})
 
 
 async def clear_journal(asked: Asked, state: State) -> Body:

@@ -15,7 +15,7 @@ import jsonschema_rs
 import pytest
 
 from mockserver.control.contract import Contract
-from mockserver.running import RunningMock, running
+from mockserver.background import RunningMock, running
 
 CONTRACT = Contract()
 VALIDATORS = jsonschema_rs.validator_map_for(CONTRACT.document)

@@ -12,7 +12,7 @@ from mockserver.cli import parse
 from mockserver.control.asked import ControlError
 from mockserver.control.contract import Contract
 from mockserver.control.plane import ANSWERS
-from mockserver.running import running
+from mockserver.background import running
 from mockserver.settings import Settings, SettingsError
 
 NAMES = {

@@ -1,0 +1,83 @@
+"""From what is at hand when a call has been answered to what the journal keeps of it.
+
+Law: a `Recording` is bounded and has no credential in it. Until one is made, a call is kept as the tuple
+`Raw`, which is cheap, bounded as well, and read by nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aiohttp.hdrs import ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN, USER_AGENT
+from aiohttp.http_parser import RawRequestMessage
+from multidict import istr
+
+from mockserver.exchange import Exchange
+from mockserver.redaction import MOST_EXCERPT, MOST_TARGET, clean, last_of
+
+Raw = tuple[int, float, float, Exchange, RawRequestMessage, bytes, int, str, int, bytes]
+"""id, moment, stopwatch, exchange, request head, beginning of its body, status, content type, size and
+beginning of the answer."""
+
+_SHOWN = (USER_AGENT, CONTENT_TYPE, CONTENT_LENGTH, ACCEPT, ORIGIN, istr("X-Client-ID"))
+"""The request headers whose values are kept. Any other might carry a secret that we do not know."""
+_MOST_HEADER = 256
+_TEXTUAL = ("application/json", "text/")
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One exchange as it is kept. `at` is the mock's clock, in seconds since the epoch."""
+
+    id: int
+    at: float
+    milliseconds: float
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: str
+    exchange: Exchange
+    plan_key: str | None
+    status: int
+    content_type: str
+    size: int
+    excerpt: str
+
+
+def recording(raw: Raw, default_plan: str) -> Recording:
+    """The recording of a call. A signed-out caller is on the default plan."""
+    number, at, ended, exchange, message, body, status, content_type, size, head = raw
+    identity = exchange.identity
+    account = identity.account if identity is not None else None
+    plan_key = account.plan_key if account is not None else default_plan
+    target = message.path
+    return Recording(
+        id=number,
+        at=at,
+        milliseconds=(ended - exchange.arrived) * 1000,
+        method=message.method,
+        target=clean(target if len(target) <= MOST_TARGET else target[:MOST_TARGET] + "…"),
+        headers=_headers(message.headers, exchange),
+        body=_text(body),
+        exchange=exchange,
+        plan_key=None if identity is None else plan_key,
+        status=status,
+        content_type=content_type,
+        size=size,
+        # Of a picture or a film there is nothing to read.
+        excerpt=_text(head) if content_type.startswith(_TEXTUAL) else "",
+    )
+
+
+def _headers(headers: Mapping[str, str], exchange: Exchange) -> dict[str, str]:
+    shown = {str(name): clean(headers[name][:_MOST_HEADER]) for name in _SHOWN if name in headers}
+    authorization = headers.get(AUTHORIZATION)
+    if authorization is not None:
+        kind = exchange.identity.kind if exchange.identity is not None else "refused"
+        shown["Authorization"] = f"{kind} …{last_of(authorization)}"
+    return shown
+
+
+def _text(content: bytes) -> str:
+    return clean(content[:MOST_EXCERPT].decode("utf-8", "replace")) if content else ""
