@@ -65,10 +65,17 @@ def _claims() -> bytes:
     ).encode()
 
 
+_NO_SIGNATURE = _segment(b'{"alg":"none","typ":"JWT"}')
+
+
 def unsigned_token() -> str:
     """A token that claims to need no signature."""
-    header = _segment(b'{"alg":"none","typ":"JWT"}')
-    return f"{header}.{_segment(_claims())}."
+    return f"{_NO_SIGNATURE}.{_segment(_claims())}."
+
+
+def unsigned_copy(token: str) -> str:
+    """What the token `token` says of its user, with the claim that it needs no signature."""
+    return f"{_NO_SIGNATURE}.{token.split('.')[1]}."
 
 
 def foreign_token() -> str:
@@ -104,6 +111,7 @@ def invalid_bearers(credentials: Mapping[str, str]) -> dict[str, str]:
     for name in (JWT, FREE_JWT):
         if credentials.get(name, "").count(".") == 2:
             kinds["tampered token"] = tampered(credentials[name])
+            kinds["unsigned copy of a token"] = unsigned_copy(credentials[name])
             break
     if len(credentials.get(API_KEY, "")) > 16:
         key = credentials[API_KEY]

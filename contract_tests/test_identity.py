@@ -134,7 +134,7 @@ def test_a_chat_by_token_is_seen_by_the_key(judge: Judge) -> None:
     _same_counters(judge, by_token, by_key)
 
 
-@judges("AUTH-4", requests=8)
+@judges("AUTH-4", requests=10)
 @pytest.mark.parametrize("operation", RESOLVING)
 def test_an_invalid_bearer_is_401(judge: Judge, operation: str) -> None:
     for kind, token in invalid_bearers(judge.target.credentials).items():
