@@ -50,7 +50,7 @@ def before_call(
 ) -> None:
     """Reason: no schema can say that a chosen tool is among `tools`, nor what a JSON Schema is.
 
-    Valid chat requests that lack the tool they choose get it, and what is no schema becomes an example in one.
+    A valid chat request that lacks the tool it chooses gets it; what is no schema becomes an example in one.
     """
     generated = case.meta
     if case.operation.label != "POST /gen/chat/completions" or generated is None:
