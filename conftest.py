@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from contract_tests.target import Target
-from mockserver.running import running
+from mockserver.background import running
 
 pytest_plugins = ["contract_tests.plugin"]
 

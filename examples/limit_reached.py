@@ -14,7 +14,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from mockserver.client import Lightning
-from mockserver.running import running
+from mockserver.background import running
 
 
 def draw(base_url: str, headers: dict[str, str], prompt: str) -> str:

@@ -40,7 +40,7 @@ def lightning_mock(lightning_mock_settings: Mapping[str, Any]) -> Iterator[Light
         running_mock.clock()
         yield running_mock
         return
-    from mockserver.running import running  # noqa: PLC0415 - the server: aiohttp and all
+    from mockserver.background import running  # noqa: PLC0415 - the server: aiohttp and all
 
     with running(**lightning_mock_settings) as mock:
         yield Lightning(mock.base_url, lightning_mock_settings.get("control_token"))

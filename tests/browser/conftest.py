@@ -14,7 +14,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect, sync_playwright
 
-from mockserver.running import RunningMock, running
+from mockserver.background import RunningMock, running
 
 CHROMIUM = Path(os.environ.get("LIGHTNING_CHROMIUM", "/usr/bin/chromium"))
 SIZE: ViewportSize = {"width": 1360, "height": 1000}

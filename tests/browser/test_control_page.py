@@ -12,7 +12,7 @@ import requests
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from mockserver.running import RunningMock, running
+from mockserver.background import RunningMock, running
 
 pytestmark = pytest.mark.browser
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mockserver.running import RunningMock, running
+from mockserver.background import RunningMock, running
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from PIL import Image
 
-from mockserver.running import RunningMock
+from mockserver.background import RunningMock
 
 
 def data_uri() -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from mockserver.running import RunningMock, running
+from mockserver.background import RunningMock, running
 from tests.support import node
 
 SOURCES = Path(__file__).parent / "node"

@@ -11,7 +11,7 @@ from openai import AsyncOpenAI, OpenAI
 from PIL import Image
 from pydantic import BaseModel
 
-from mockserver.running import RunningMock, running
+from mockserver.background import RunningMock, running
 
 QUESTION = [{"role": "user", "content": "Name three rivers, please."}]
 WEATHER = {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mockserver.running import RunningMock, running
+from mockserver.background import RunningMock, running
 from tests.support import node
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from mockserver.quota.windows import Window, WindowKind, window_at
 from mockserver.replies import Body, json_body
-from mockserver.running import RunningMock, running
+from mockserver.background import RunningMock, running
 
 Patch = Callable[[], AbstractContextManager[object]]
 

@@ -14,7 +14,7 @@ import jsonschema_rs
 import pytest
 import requests
 
-from mockserver.running import RunningMock, running
+from mockserver.background import RunningMock, running
 from spec.loader import Operation, load_spec
 
 SPEC = load_spec()

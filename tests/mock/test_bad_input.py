@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from mockserver.decoding import MAX_DEPTH, decode_json
 from mockserver.errors import InvalidRequest
-from mockserver.running import running
+from mockserver.background import running
 from mockserver.validation import BodyValidator, compile_schemas
 
 USER = '{"role": "user", "content": "hello"}'

@@ -6,7 +6,7 @@ import uuid
 import httpx2
 import pytest
 
-from mockserver.running import running
+from mockserver.background import running
 
 
 @pytest.fixture(scope="module")

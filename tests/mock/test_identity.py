@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from mockserver import identity
-from mockserver.running import running
+from mockserver.background import running
 
 CHAT = {"messages": [{"role": "user", "content": "hello"}]}
 SIGNED_OUT = "signed out"

@@ -21,7 +21,7 @@ from mockserver.rendering.lettering import SIZES, Face
 from mockserver.rendering.renderer import Renderer
 from mockserver.rendering.thumbnails import make_thumbnail
 from mockserver.rendering.video import Film
-from mockserver.running import running
+from mockserver.background import running
 
 
 def opened(content):

@@ -17,7 +17,7 @@ from mockserver.handlers import HANDLERS
 from mockserver.quota.ledger import Ledger
 from mockserver.quota.store import MemoryStore
 from mockserver.replies import EventStream
-from mockserver.running import running
+from mockserver.background import running
 from spec.loader import load_spec
 
 CHAT = {"messages": [{"role": "user", "content": "hello"}]}

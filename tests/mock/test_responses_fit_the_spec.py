@@ -19,7 +19,7 @@ from mockserver import app
 from mockserver.app import endpoints
 from mockserver.errors import UpstreamFailure
 from mockserver.handlers import HANDLERS
-from mockserver.running import running
+from mockserver.background import running
 from mockserver.settings import SettingsError
 from spec.loader import load_spec
 

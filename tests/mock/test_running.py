@@ -10,8 +10,14 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from mockserver.running import running
+import mockserver
+from mockserver.background import running
 from mockserver.settings import SettingsError
+
+
+def test_the_package_itself_offers_to_run_a_mock() -> None:
+    with mockserver.running(seed=7) as mock:
+        assert mock.base_url.startswith("http://127.0.0.1:")
 
 
 def test_it_listens_on_a_free_loopback_port_and_frees_it():

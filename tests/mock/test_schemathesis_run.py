@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mockserver.running import running
+from mockserver.background import running
 from spec.loader import load_spec
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from mockserver.completions.wire import completion_events
-from mockserver.running import running
+from mockserver.background import running
 
 TOOL = {
     "type": "function",

@@ -6,7 +6,7 @@ import uuid
 import httpx2
 import pytest
 
-from mockserver.running import running
+from mockserver.background import running
 from mockserver.schema_sampler import compile_schema
 
 

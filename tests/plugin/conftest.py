@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from mockserver.client import Lightning
-from mockserver.running import RunningMock, running
+from mockserver.background import RunningMock, running
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from mockserver.client import Guest, Lightning, LightningError, NothingSeenError, User
-from mockserver.running import running
+from mockserver.background import running
 
 PICTURE = "/gen/image/a%20quiet%20harbour"
 

@@ -13,7 +13,7 @@ import pytest
 from mockserver import pytest_plugin
 
 OURS = "mockserver.pytest_plugin"
-HEAVY = ("aiohttp", "mockserver.running", "mockserver.client", "jsonschema_rs", "av", "PIL")
+HEAVY = ("aiohttp", "mockserver.background", "mockserver.client", "jsonschema_rs", "av", "PIL")
 
 
 def test_it_is_found_by_its_entry_point():
