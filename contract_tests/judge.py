@@ -106,7 +106,7 @@ class Judge:
     def _redirect(self, exchange: Exchange) -> str | None:
         """Where a free route sends us, if that is on this host and free as well."""
         location = exchange.header("location")
-        if exchange.status not in {301, 302, 303, 307, 308} or location is None:
+        if exchange.status not in {301, 302, 303, 307, 308} or not location:
             return None
         if exchange.operation is not None and exchange.operation.metric is not None:
             return None

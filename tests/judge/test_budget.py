@@ -1,0 +1,288 @@
+"""No road leads round the breaker: what is not booked is not sent, and what is sent is sent once."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from contract_tests.budget import SURPRISES_ALLOWED, Budget, BudgetExhausted
+from contract_tests.callers import anonymous, by_user_agent
+from contract_tests.requests import CALLS
+from contract_tests.run import Run, Settings
+from contract_tests.schemathesis_transport import ClientAdapter, session
+from contract_tests.target import Spend, Target
+from tests.judge.tiny_server import Answer, Asked, tiny
+from tests.judge.tools import client_of, judge_of
+
+IMAGE = CALLS["createImage"]
+
+
+def served(_: Asked) -> Answer:
+    return Answer()
+
+
+def refused(_: Asked) -> Answer:
+    return Answer(400)
+
+
+def book(books: Path, caps: dict[str, int], times: int) -> int:
+    """How many of so many attempts were let through."""
+    budget, through = Budget(books, caps), 0
+    for _ in range(times):
+        try:
+            budget.book("imagesDaily")
+            through += 1
+        except BudgetExhausted:
+            pass
+    return through
+
+
+# --- the books --------------------------------------------------------------------------------------------
+
+
+def test_a_cap_holds_when_threads_book_at_once(tmp_path: Path) -> None:
+    books, through = tmp_path / "budget.json", list[int]()
+
+    def work() -> None:
+        through.append(book(books, {"imagesDaily": 20}, 8))
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(through) == 20
+    assert Budget(books, {}).bill()["booked"] == {"imagesDaily": 20}
+
+
+def test_a_cap_holds_when_processes_book_at_once(tmp_path: Path) -> None:
+    books = tmp_path / "budget.json"
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        through = pool.starmap(book, [(books, {"imagesDaily": 30}, 25)] * 4)
+    assert sum(through) == 30
+    assert Budget(books, {}).bill()["requests"] == 30
+
+
+def test_each_metric_has_its_own_cap_and_one_without_is_free(tmp_path: Path) -> None:
+    budget = Budget(tmp_path / "b", {"imagesDaily": 1, "audioWeekly": 0})
+    budget.book("imagesDaily")
+    for metric in ("imagesDaily", "audioWeekly"):
+        with pytest.raises(BudgetExhausted, match=metric):
+            budget.book(metric)
+    for _ in range(5):
+        budget.book("cloudChatDaily")
+    assert budget.bill()["booked"] == {"imagesDaily": 1, "cloudChatDaily": 5}
+
+
+# --- the client -------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_sent_once_the_budget_is_used_up(tmp_path: Path) -> None:
+    with tiny(served) as host, client_of(host.base_url, tmp_path, {"imagesDaily": 2}) as (client, _):
+        for _ in range(2):
+            client.send("POST", IMAGE.path, anonymous(), json_body=IMAGE.body)
+        for method, path in (
+            ("POST", IMAGE.path),
+            ("GET", "/gen/image/a%20fox"),
+            ("GET", "/gen/image/x?mode=y"),
+        ):
+            with pytest.raises(BudgetExhausted):
+                client.send(method, path, by_user_agent())
+        client.send("GET", "/usage", anonymous())
+    assert host.paths == ["POST /gen/image"] * 2 + ["GET /usage"]
+
+
+@pytest.mark.parametrize("operation", [name for name in CALLS if name not in {"getUsage", "getSubscription"}])
+def test_every_generation_route_is_booked_before_it_is_asked(operation: str, tmp_path: Path) -> None:
+    call = CALLS[operation]
+    caps = dict.fromkeys(["cloudChatDaily", "imagesDaily", "videosDaily", "audioWeekly"], 0)
+    with tiny(served) as host, client_of(host.base_url, tmp_path, caps) as (client, _):
+        if operation == "analyzePrompt":
+            client.send(call.method, call.path, anonymous(), json_body=call.body)
+            assert len(host.asked) == 1
+            return
+        for path in (call.path, call.path + "/", call.path + "?x=1"):
+            with pytest.raises(BudgetExhausted):
+                client.send(call.method, path, anonymous(), json_body=call.body)
+    assert host.asked == []
+
+
+def test_requests_at_the_same_time_do_not_pass_a_cap(tmp_path: Path) -> None:
+    with tiny(served) as host, client_of(host.base_url, tmp_path, {"imagesDaily": 3}) as (client, budget):
+        with pytest.raises(BudgetExhausted):
+            client.send_together([("POST", IMAGE.path, anonymous(), IMAGE.body)] * 8)
+        assert budget.bill()["booked"] == {"imagesDaily": 3}
+    assert len(host.asked) <= 3
+
+
+def test_the_workers_of_a_run_share_one_cap(tmp_path: Path) -> None:
+    with (
+        tiny(served) as host,
+        client_of(host.base_url, tmp_path, {"imagesDaily": 1}) as (one, _),
+        client_of(host.base_url, tmp_path, {"imagesDaily": 1}) as (other, _),
+    ):
+        one.send("POST", IMAGE.path, anonymous(), json_body=IMAGE.body)
+        with pytest.raises(BudgetExhausted):
+            other.send("POST", IMAGE.path, anonymous(), json_body=IMAGE.body)
+    assert len(host.asked) == 1
+
+
+def test_a_run_that_may_spend_nothing_sends_nothing_that_costs(tmp_path: Path) -> None:
+    settings = Settings(Spend.NONE, {"imagesDaily": 5}, None, None, False, (), 1.0, 1.0, 5.0)
+    with tiny(served) as host:
+        run = Run.open(settings, Target(host.base_url), tmp_path, "main")
+        try:
+            for call in CALLS.values():
+                if run.spec.operations[call.operation].metric:
+                    with pytest.raises(BudgetExhausted):
+                        run.client.send(call.method, call.path, anonymous(), json_body=call.body)
+        finally:
+            run.client.close()
+    assert host.asked == []
+
+
+# --- once means once --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("operation", ["getImage", "createImage"])
+def test_a_request_whose_connection_breaks_is_not_sent_again(operation: str, tmp_path: Path) -> None:
+    call = CALLS[operation]
+    with tiny(lambda _: Answer(drop=True)) as host, client_of(host.base_url, tmp_path) as (client, budget):
+        exchange = client.send(call.method, call.path, anonymous(), json_body=call.body)
+        assert budget.bill()["booked"] == {"imagesDaily": 1}
+    assert exchange.status is None
+    assert exchange.problem is not None
+    assert len(host.asked) == 1
+
+
+def test_a_connection_kept_open_and_dropped_later_changes_nothing(tmp_path: Path) -> None:
+    answers = iter([Answer(), Answer(drop=True), Answer()])
+    with tiny(lambda _: next(answers)) as host, client_of(host.base_url, tmp_path) as (client, budget):
+        problems = [client.send("GET", "/gen/image/fox", anonymous()).problem is None for _ in range(3)]
+        assert budget.bill()["booked"] == {"imagesDaily": 3}
+    assert problems == [True, False, True]
+    assert len(host.asked) == len(host.connections) == 3
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_no_redirect_is_followed(status: int, method: str, tmp_path: Path) -> None:
+    def elsewhere(_: Asked) -> Answer:
+        return Answer(status, {"Location": "/gen/video/trap"})
+
+    with tiny(elsewhere) as host, client_of(host.base_url, tmp_path) as (client, budget):
+        exchange = client.send(method, "/usage" if method == "GET" else IMAGE.path, anonymous())
+        assert exchange.status == status
+        assert "videosDaily" not in budget.bill()["booked"]
+    assert len(host.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("location", "followed"),
+    [
+        ("/usage/", True),
+        ("usage/", True),
+        ("/public/usage?x=1", True),
+        ("/gen/image/trap", False),
+        ("/gen/video/airforce/a/b", False),
+        ("/%67en/image/trap", False),
+        ("/GEN/image/trap", False),
+        ("//{host}/gen/image/trap", False),
+        ("http://{host}/x/../gen/tts/trap", False),
+        ("https://example.com/usage", False),
+        ("", False),
+    ],
+)
+def test_a_judge_follows_free_redirects_on_the_host_only(
+    location: str, followed: bool, tmp_path: Path
+) -> None:
+    def elsewhere(asked: Asked) -> Answer:
+        if asked.path != "/usage":
+            return Answer(200)
+        return Answer(307, {"Location": location.format(host=asked.headers["Host"])})
+
+    with tiny(elsewhere) as host, judge_of(host.base_url, tmp_path) as judge:
+        exchange = judge.get("/usage")
+    assert exchange.status == (200 if followed else 307)
+    assert len(host.asked) == (2 if followed else 1)
+
+
+def test_a_redirect_loop_ends(tmp_path: Path) -> None:
+    with (
+        tiny(lambda asked: Answer(308, {"Location": asked.path})) as host,
+        judge_of(host.base_url, tmp_path) as judge,
+    ):
+        assert judge.get("/status").status == 308
+    assert len(host.asked) <= 5
+
+
+# --- the free lane ----------------------------------------------------------------------------------------
+
+
+def test_the_free_lane_costs_nothing_while_the_host_refuses(tmp_path: Path) -> None:
+    with tiny(refused) as host, client_of(host.base_url, tmp_path, {"imagesDaily": 0}) as (client, budget):
+        for _ in range(10):
+            client.send("POST", IMAGE.path, anonymous(), json_body={}, lane="free")
+        assert budget.bill()["booked"] == {}
+    assert len(host.asked) == 10
+
+
+def test_the_free_lane_of_an_operation_closes_after_surprises(tmp_path: Path) -> None:
+    with tiny(served) as host, client_of(host.base_url, tmp_path, {"imagesDaily": 0}) as (client, budget):
+        for _ in range(SURPRISES_ALLOWED):
+            client.send("POST", IMAGE.path, anonymous(), json_body={}, lane="free")
+        for path in (IMAGE.path, IMAGE.path + "?again"):
+            with pytest.raises(BudgetExhausted, match="should have refused"):
+                client.send("POST", path, by_user_agent(), json_body={}, lane="free")
+        client.send("POST", "/gen/tts", anonymous(), json_body={}, lane="free")
+        assert budget.bill()["surprises"] == {"createImage": 2, "createTts": 1}
+        assert budget.bill()["served"] == {"imagesDaily": 2, "audioWeekly": 1}
+    assert host.paths == ["POST /gen/image"] * 2 + ["POST /gen/tts"]
+
+
+def test_an_answer_that_breaks_off_is_a_surprise_as_well(tmp_path: Path) -> None:
+    def cut(_: Asked) -> Answer:
+        return Answer(200, {"Content-Length": "50"})
+
+    with tiny(cut) as host, client_of(host.base_url, tmp_path) as (client, budget):
+        client.send("POST", IMAGE.path, anonymous(), json_body={}, lane="free", deadline=0.3)
+        assert budget.bill()["surprises"] == {"createImage": 1}
+    assert len(host.asked) == 1
+
+
+# --- schemathesis -----------------------------------------------------------------------------------------
+
+
+def test_generated_requests_are_booked_like_all_others(tmp_path: Path) -> None:
+    def elsewhere(_: Asked) -> Answer:
+        return Answer(308, {"Location": "/gen/video/trap"})
+
+    with tiny(elsewhere) as host, client_of(host.base_url, tmp_path, {"imagesDaily": 1}) as (client, budget):
+        adapter = ClientAdapter(client, anonymous(), "paid")
+        arguments: dict[str, Any] = {"json": {"prompt": "a fox"}, "allow_redirects": False}
+        with session(adapter) as connection:
+            with pytest.raises(requests.TooManyRedirects):
+                connection.post(host.base_url + IMAGE.path, **arguments)
+            with pytest.raises(BudgetExhausted):
+                connection.post(host.base_url + IMAGE.path, **arguments)
+        assert budget.bill()["booked"] == {"imagesDaily": 1}
+    assert host.paths == ["POST /gen/image"]
+    assert host.asked[0].body == b'{"prompt": "a fox"}'
+
+
+def test_generated_requests_go_out_as_the_caller_they_are_made_for(tmp_path: Path) -> None:
+    caller = anonymous()
+    others = {"User-Agent": "else", "X-Client-ID": "else"}
+    with (
+        tiny(served) as host,
+        client_of(host.base_url, tmp_path) as (client, _),
+        session(ClientAdapter(client, caller, "free")) as connection,
+    ):
+        connection.get(host.base_url + "/usage", headers=others)
+    assert host.asked[0].headers["User-Agent"] == caller.headers["User-Agent"]
+    assert host.asked[0].headers["X-Client-ID"] == caller.headers["X-Client-ID"]

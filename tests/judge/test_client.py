@@ -1,0 +1,184 @@
+"""Every answer is read within bounds of time and size, one host at a time and politely."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from contract_tests import client as client_module
+from contract_tests.callers import USER_AGENT, anonymous, bearer, by_user_agent
+from contract_tests.client import EXCERPT, PATIENCE, Client, HostGone, Timeouts
+from contract_tests.requests import CALLS
+from tests.judge.tiny_server import Answer, Asked, tiny
+from tests.judge.tools import client_of
+
+QUICK = Timeouts(reading=0.3, generating=0.6, idle=0.15)
+CHAT = CALLS["createChatCompletion"]
+
+
+def hanging(_: Asked) -> Answer:
+    return Answer(pieces=(), hang=True)
+
+
+def test_an_answer_that_does_not_come_is_given_up(tmp_path: Path) -> None:
+    with tiny(hanging) as host, client_of(host.base_url, tmp_path, timeouts=QUICK) as (client, _):
+        read = client.send("GET", "/usage", anonymous())
+        made = client.send("POST", CHAT.path, anonymous(), json_body=CHAT.body)
+    assert read.problem == "no complete answer within 0.3 s"
+    assert made.problem == "no complete answer within 0.6 s"
+    assert read.seconds < 0.6
+
+
+def test_a_body_that_stops_is_given_up_before_the_deadline(tmp_path: Path) -> None:
+    def stalled(_: Asked) -> Answer:
+        return Answer(pieces=(b"data: 1\n\n",), hang=True)
+
+    patient = Timeouts(reading=20, generating=20, idle=0.15)
+    with tiny(stalled) as host, client_of(host.base_url, tmp_path, timeouts=patient) as (client, _):
+        exchange = client.send("GET", "/usage", anonymous())
+    assert exchange.problem == "nothing more came for 0.15 s (after a part of the body)"
+    assert exchange.body == b"data: 1\n\n"
+    assert exchange.seconds < 5
+
+
+def test_a_host_may_think_before_the_first_piece_and_talk_for_long(tmp_path: Path) -> None:
+    def slowly(_: Asked) -> Answer:
+        time.sleep(0.3)
+        return Answer(pieces=(b"x" * 10,) * 3)
+
+    patient = Timeouts(reading=20, generating=20, idle=0.15)
+    with tiny(slowly) as host, client_of(host.base_url, tmp_path, timeouts=patient) as (client, _):
+        exchange = client.send("GET", "/usage", anonymous())
+    assert (exchange.problem, exchange.status, len(exchange.body)) == (None, 200, 30)
+
+
+def test_a_host_that_leaves_requests_in_a_row_unanswered_is_not_asked_again(tmp_path: Path) -> None:
+    with tiny(hanging) as host, client_of(host.base_url, tmp_path, timeouts=QUICK) as (client, _):
+        for _attempt in range(PATIENCE):
+            client.send("GET", "/usage", anonymous())
+        with pytest.raises(HostGone):
+            client.send("GET", "/tiers", anonymous())
+    assert len(host.asked) == PATIENCE
+
+
+def ask_for_ever(client: Client) -> None:
+    while True:
+        client.send("GET", "/usage", anonymous())
+        client.send("POST", CHAT.path, anonymous(), json_body=CHAT.body)
+
+
+def test_a_host_that_answers_now_and_then_cannot_cost_a_day(tmp_path: Path) -> None:
+    def now_and_then(asked: Asked) -> Answer:
+        return Answer() if asked.path == "/usage" else hanging(asked)
+
+    with tiny(now_and_then) as host, client_of(host.base_url, tmp_path, timeouts=QUICK) as (client, _):
+        started = time.monotonic()
+        with pytest.raises(HostGone, match="unanswered for 2 s"):
+            ask_for_ever(client)
+        assert time.monotonic() - started < 10
+
+
+def test_an_answer_in_between_restores_patience(tmp_path: Path) -> None:
+    def every_third(asked: Asked) -> Answer:
+        return Answer() if asked.path == "/usage" else Answer(drop=True)
+
+    with tiny(every_third) as host, client_of(host.base_url, tmp_path) as (client, _):
+        for path in ["/tiers", "/tiers", "/usage"] * 4:
+            client.send("GET", path, anonymous())
+    assert len(host.asked) == 12
+
+
+def test_a_host_may_hang_up_on_oversized_bodies(tmp_path: Path) -> None:
+    with tiny(lambda _: Answer(drop=True)) as host, client_of(host.base_url, tmp_path) as (client, _):
+        for _attempt in range(PATIENCE + 2):
+            client.send("POST", CHAT.path, anonymous(), body=b"x" * 300_000)
+    assert len(host.asked) == PATIENCE + 2
+
+
+@pytest.mark.parametrize("media_type", ["text/event-stream", "application/json", "video/mp4"])
+def test_a_body_is_read_to_its_bound_and_forgotten(
+    media_type: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "TEXT_BOUND", 200_000)
+    monkeypatch.setattr(client_module, "MEDIA_BOUND", 400_000)
+
+    def long(_: Asked) -> Answer:
+        return Answer(200, {"Content-Type": media_type}, (b"x" * 50_000,) * 40)
+
+    with tiny(long) as host, client_of(host.base_url, tmp_path) as (client, _):
+        exchange = client.send("GET", "/usage", anonymous())
+    bound = 400_000 if media_type == "video/mp4" else 200_000
+    assert exchange.truncated
+    assert len(exchange.body) == EXCERPT
+    assert bound < sum(size for _, size in exchange.arrivals) < bound + 300_000
+
+
+def test_a_body_within_its_bound_is_kept_whole(tmp_path: Path) -> None:
+    with (
+        tiny(lambda _: Answer(pieces=(b"x" * 100_000,) * 3)) as host,
+        client_of(host.base_url, tmp_path) as (client, _),
+    ):
+        exchange = client.send("GET", "/usage", anonymous())
+    assert (exchange.truncated, len(exchange.body)) == (False, 300_000)
+
+
+def test_what_is_sent_is_what_the_caller_is(tmp_path: Path) -> None:
+    callers = [anonymous(), by_user_agent(), bearer("LIGHTNING_JWT", "a.b.c")]
+    with (
+        tiny(lambda _: Answer(200, {"Set-Cookie": "a=b"})) as host,
+        client_of(host.base_url, tmp_path) as (client, _),
+    ):
+        for caller in callers:
+            client.send("GET", "/usage", caller)
+    for asked, caller in zip(host.asked, callers, strict=True):
+        assert asked.headers["User-Agent"].startswith(USER_AGENT)
+        assert asked.headers["Accept"] == "application/json"
+        assert "Cookie" not in asked.headers
+        sent = {name: asked.headers.get(name) for name in ("User-Agent", "X-Client-ID", "Authorization")}
+        assert sent == {name: caller.headers.get(name) for name in sent}
+
+
+def test_a_proxy_of_the_environment_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with tiny(lambda _: Answer()) as host, client_of(host.base_url, tmp_path) as (client, _):
+        assert client.send("GET", "/usage", anonymous()).status == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/gen/image/%2e%2e%2Fusage", "/gen/image/a%20b%2Fc%25", "/gen/image/%E7%81%AF"]
+)
+def test_a_path_goes_out_as_it_is_given(path: str, tmp_path: Path) -> None:
+    with tiny(lambda _: Answer()) as host, client_of(host.base_url, tmp_path) as (client, _):
+        client.send("GET", path, anonymous())
+    assert host.paths == [f"GET {path}"]
+
+
+def test_requests_keep_their_distance_where_a_rate_is_asked_for(tmp_path: Path) -> None:
+    times: list[float] = []
+
+    def clocked(_: Asked) -> Answer:
+        times.append(time.monotonic())
+        return Answer()
+
+    with tiny(clocked) as host, client_of(host.base_url, tmp_path, rate=20) as (client, _):
+        client.send_together([("GET", "/usage", anonymous(), None)] * 4)
+    assert times[-1] - times[0] >= 0.12
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "waits"), [("1", True), ("3600", False), ("soon", False), ("-1", False)]
+)
+def test_a_host_that_asks_for_patience_gets_it_within_reason(
+    retry_after: str, waits: bool, tmp_path: Path
+) -> None:
+    with (
+        tiny(lambda _: Answer(429, {"Retry-After": retry_after})) as host,
+        client_of(host.base_url, tmp_path, rate=1000) as (client, _),
+    ):
+        client.send("GET", "/usage", anonymous())
+        started = time.monotonic()
+        client.send("GET", "/usage", anonymous())
+    assert (time.monotonic() - started > 0.9) is waits
