@@ -30,12 +30,14 @@ _STYLE = """
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A point with words: (units, share of faults killed), and whether it belongs to the judge."""
+    """A point (units, share of faults killed) with lines of words, and whether it belongs to the judge. At the
+    last one of the judge the stairs end."""
 
     units: float
     share: float
-    words: str
+    words: tuple[str, ...]
     ours: bool = True
+    last: bool = False
 
 
 def curve(prices: Sequence[int], faults: int) -> list[tuple[int, float]]:
@@ -99,9 +101,14 @@ def _stairs(points: Sequence[tuple[float, float]], ground: float) -> list[str]:
 
 def _mark(mark: Mark, across: float, up: float) -> str:
     kind = "judge" if mark.ours else "other"
-    late = across > WIDTH * 0.6
-    anchor, shift = ("end", -10) if late else ("start", 10)
+    # The stairs only rise, so that there is room to the right and below; at the edge, to the left and above.
+    edge = across > WIDTH * 0.78
+    anchor, shift, first = ("end", -10, -26) if edge else ("start", 10, 4 if mark.last else 22)
+    left, height = round(across + shift, 1), round(up + first, 1)
+    lines = "".join(
+        f'<tspan x="{left}" y="{height + 16 * number:g}">{escape(line)}</tspan>'
+        for number, line in enumerate(mark.words)
+    )
     return (
-        f'<circle class="{kind}" cx="{across}" cy="{up}" r="5"/>'
-        f'<text x="{across + shift}" y="{up + 20}" text-anchor="{anchor}">{escape(mark.words)}</text>'
+        f'<circle class="{kind}" cx="{across}" cy="{up}" r="5"/><text text-anchor="{anchor}">{lines}</text>'
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -20,6 +21,7 @@ from benchmarks.matrix.trial import Trial
 from spec.loader import load_requirements
 
 PACKAGES = ("lightning-contract", "schemathesis", "hypothesis", "pytest", "aiohttp", "starlette", "uvicorn")
+_NUMBER = re.compile(r"\d|–$|not tried$")
 TITLE = "Faults killed by the contract tests, against units spent"
 
 
@@ -74,13 +76,12 @@ def markdown(results: Results) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _rows(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    _, *others = head
-    return [
-        f"| {' | '.join(head)} |",
-        f"| :-- |{' --: |' * len(others)}",
-        *(f"| {' | '.join(str(cell).replace('|', '/') for cell in row)} |" for row in rows),
-    ]
+def _rows(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    texts = [[str(cell).replace("|", "/") for cell in row] for row in rows]
+    numeric = [all(_NUMBER.match(row[column]) for row in texts) for column in range(len(head))]
+    lines = [f"| {' | '.join(row)} |" for row in (head, *texts)]
+    lines.insert(1, "".join("| --: " if right else "| :-- " for right in numeric) + "|")
+    return lines
 
 
 def _tried(faults: Iterable[FaultResult]) -> list[FaultResult]:
@@ -110,14 +111,14 @@ def summary(results: Results) -> list[str]:
             share(sum(f.killed_unpaid for f in unpaid), len(unpaid)),
             "60 %",
         ),
-        ("false alarms, variants alone", f"{len(alarms)} of {len(alone)}", "0"),
-        ("false alarms, random combinations", f"{len(more_alarms)} of {len(together)}", "0"),
-        ("hollow passes on starved hosts", f"{sum(len(h.hollow) for h in hosts)} in {len(hosts)} runs", "0"),
-        ("hostile hosts taken for conforming", f"{sum(h.fooled for h in hosts)} in {len(hosts)} runs", "0"),
-        ("runs past a cap", f"{passed} in {len(hosts) + len(unpaid)} runs", "0"),
+        ("false alarms, variants alone", _count(len(alarms), len(alone), "servers"), "0"),
+        ("false alarms, random combinations", _count(len(more_alarms), len(together), "servers"), "0"),
+        ("hollow passes on starved hosts", _count(sum(len(h.hollow) for h in hosts), len(hosts)), "0"),
+        ("hostile hosts taken for conforming", _count(sum(h.fooled for h in hosts), len(hosts)), "0"),
+        ("runs past a cap", _count(passed, len(hosts) + len(unpaid)), "0"),
         (
             "verdicts that depend on the seed",
-            f"{sum(len(f.flipped) for f in results.flips)} on {len(results.flips)} servers",
+            _count(sum(len(f.flipped) for f in results.flips), len(results.flips), "servers"),
             "0",
         ),
     ]
@@ -135,9 +136,15 @@ def summary(results: Results) -> list[str]:
     ]
 
 
+def _count(bad: int, tried: int, what: str = "runs") -> str:
+    return f"{bad} in {tried} {what}" if tried else "not tried"
+
+
 def _mean(values: Iterable[float]) -> str:
     numbers = list(values)
-    return f"{mean(numbers):.1f}" if numbers else "–"
+    if not numbers:
+        return "–"
+    return f"{mean(numbers):.{1 if mean(numbers) < 100 else 0}f}"
 
 
 def _origins(results: Results) -> list[str]:
@@ -239,7 +246,7 @@ def _elsewhere(faults: Iterable[FaultResult]) -> list[str]:
 
 
 def _only_spending(faults: Iterable[FaultResult]) -> list[str]:
-    hidden = [fault for fault in faults if fault.killed and not fault.killed_unpaid]
+    hidden = [fault for fault in faults if fault.killed and fault.unpaid and not fault.killed_unpaid]
     count = Counter(fault.requirements[0] for fault in hidden)
     told = ", ".join(f"{name} {number}" for name, number in sorted(count.items()))
     return [
@@ -253,10 +260,13 @@ def _only_spending(faults: Iterable[FaultResult]) -> list[str]:
 def _conforming(results: Results) -> list[str]:
     lines = ["## False alarms", ""]
     found: list[Alarm] = []
+    tried = 0
     for tasks in (plan.variants(), plan.combinations()):
-        found += results.alarms(tasks)[1]
+        trials, alarms = results.alarms(tasks)
+        tried += len(trials)
+        found += alarms
     if not found:
-        return [*lines, "None."]
+        return [*lines, "None." if tried else "Not tried."]
     for alarm in found:
         lines.append(f"- `{alarm.name}`: {alarm.headline}")
         lines += [f"  - {name}: {reason}" for name, reason in alarm.reasons.items()]
@@ -322,15 +332,17 @@ def figure(results: Results) -> str:
     for spend, trial in results.plain.items():
         reached = [up for units, up in points if units <= trial.charged]
         if reached:
-            words = f"--spend {spend}: {floor(1000 * reached[-1]) / 10:g} %, {trial.charged} units"
-            marks.append(Mark(trial.charged, reached[-1], words))
+            words = f"{floor(1000 * reached[-1]) / 10:g} %, {trial.charged} units"
+            marks.append(
+                Mark(trial.charged, reached[-1], (f"--spend {spend}", words), last=spend == "exhaust")
+            )
     sampled = [fault for fault in results.faults if fault.baseline_killed is not None]
     runs = [fault.baseline for fault in sampled if fault.baseline]
     if runs:
         killed = sum(bool(fault.baseline_killed) for fault in sampled) / len(sampled)
         units = mean(run.charged for run in runs)
-        words = f"default schemathesis: {killed:.0%}, {units:.0f} units"
-        marks.append(Mark(units, killed, words, ours=False))
+        words = f"{100 * killed:.0f} %, {units:.0f} units"
+        marks.append(Mark(units, killed, ("default schemathesis", words), ours=False))
     return picture(points, marks, TITLE)
 
 
