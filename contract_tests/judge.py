@@ -174,8 +174,10 @@ class Judge:
         Raises Undecided for what says nothing (429, 5xx, a redirect, a credential that is refused) and
         Violation when a valid request is refused as invalid or the route does not exist.
         """
-        self.answered(requirement, exchange)
         status = exchange.status or 0
+        if status >= 500 and self._is_broken(exchange):
+            raise self.violation(requirement, f"{exchange.title}: the route always fails", exchange)
+        self.answered(requirement, exchange)
         if exchange.served:
             return exchange
         if status == 429:
@@ -183,8 +185,6 @@ class Judge:
                 requirement, f"{exchange.title}: out of quota, so nothing could be seen", exchange
             )
         if status >= 500:
-            if self._is_broken(exchange):
-                raise self.violation(requirement, f"{exchange.title}: the route always fails", exchange)
             raise self.undecided(requirement, f"{exchange.title}: the host says that it failed", exchange)
         if status in {401, 403}:
             if exchange.operation is not None and exchange.operation.auth == "none":
@@ -204,14 +204,28 @@ class Judge:
             )
         raise self.violation(requirement, f"{exchange.title}: a valid request was refused", exchange)
 
+    def served_as_well(
+        self, requirement: str, exchange: Exchange, plain: Exchange, again: Callable[[], Exchange]
+    ) -> Exchange:
+        """A valid variation of a request, `plain`, that this host serves. When the variation fails, and
+        fails `again`, it is the variation that the host cannot do; one failure alone shows nothing."""
+        if (exchange.status or 0) >= 500 and plain.served:
+            second = again()
+            if (second.status or 0) >= 500:
+                raise self.violation(
+                    requirement, f"{exchange.title}, twice, while {plain.title}", exchange, second
+                )
+        return self.served(requirement, exchange)
+
     def _is_broken(self, exchange: Exchange) -> bool:
         """Whether a route that needs no upstream fails time and again, on a host that is well otherwise."""
         operation = exchange.operation
-        if operation is None or operation.id not in NO_UPSTREAM or exchange.status != 500:
+        if operation is None or operation.id not in NO_UPSTREAM:
             return False
         caller = Caller(exchange.caller, exchange.request_headers)
         again = [self.client.send(exchange.method, exchange.path, caller) for _ in range(2)]
-        return all(answer.status == 500 for answer in again)
+        well = self.client.send("GET", "/usage", self.caller()).served
+        return well and all(answer.status == exchange.status for answer in again)
 
     def refused(self, requirement: str, exchange: Exchange, status: int, what: str) -> None:
         """A request that must be refused with `status`; `what` says what is wrong with it."""

@@ -80,6 +80,10 @@ def transcribe(body: bytes) -> Transcript:
     """Read a chat stream by its grammar."""
     transcript = Transcript()
     begun: dict[int, bool] = {}
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError as problem:
+        transcript.breaks("chunk", f"the stream is not UTF-8: {problem.reason} at byte {problem.start}")
     for event in read_events(body):
         if event.name != "message" and not _speaks(event.data):
             continue  # A ping or a notice of the host's own.

@@ -69,16 +69,16 @@ def test_without_streaming_there_is_one_json_answer(judge: Judge) -> None:
         judge.document("CHAT-3", exchange)
 
 
-@judges("CHAT-10", units=ONE_CHAT, requests=2)
+@judges("CHAT-10", units=ONE_CHAT, shares=["createChatCompletion"], requests=5)
 def test_an_image_part_is_accepted(judge: Judge) -> None:
     parts = [
         {"type": "text", "text": "What is in this picture?"},
         {"type": "image_url", "image_url": {"url": picture_data_uri()}},
     ]
-    exchange = judge.once(
-        "chat with an image", lambda: judge.post(CHAT, {"messages": [{"role": "user", "content": parts}]})
-    )
-    judge.served("CHAT-10", exchange)
+    body = {"messages": [{"role": "user", "content": parts}]}
+    exchange = judge.once("chat with an image", lambda: judge.post(CHAT, body))
+    plain = operation_observed(judge, "createChatCompletion").call
+    judge.served_as_well("CHAT-10", exchange, plain, lambda: judge.post(CHAT, body))
     completion(judge, "CHAT-10", exchange)
 
 
@@ -126,23 +126,25 @@ def _good_calls(judge: Judge, requirement: str, calls: list[tuple[str, str]], ex
 NAMED = {"type": "function", "function": {"name": "get_time"}}
 
 
-def _tool_chat(judge: Judge, choice: Any, *, stream: bool = False) -> Exchange:
+def _tool_chat(judge: Judge, requirement: str, choice: Any, *, stream: bool = False) -> Exchange:
+    """The served answer to a chat with tools, asked for once in a run."""
     body = say("What is the weather in Paris?", tools=TOOLS, tool_choice=choice, stream=stream)
-    return judge.once(f"tools {choice} {stream}", lambda: judge.post(CHAT, body))
+    exchange = judge.once(f"tools {choice} {stream}", lambda: judge.post(CHAT, body))
+    plain = operation_observed(judge, "createChatCompletion").call
+    return judge.served_as_well(requirement, exchange, plain, lambda: judge.post(CHAT, body))
 
 
-@judges("CHAT-8", units={"cloudChatDaily": 2}, requests=2)
+@judges("CHAT-8", units={"cloudChatDaily": 2}, shares=["createChatCompletion"], requests=2)
 @pytest.mark.parametrize("choice", ["auto", "required"])
 def test_tool_calls_of_a_plain_completion_are_well_formed(judge: Judge, choice: str) -> None:
-    exchange = _tool_chat(judge, choice)
+    exchange = _tool_chat(judge, "CHAT-8", choice)
     _good_calls(judge, "CHAT-8", _plain_calls(judge, "CHAT-8", exchange), exchange)
     judge.witness("CHAT-8", exchange)
 
 
-@judges("CHAT-8", units=ONE_CHAT, requests=1)
+@judges("CHAT-8", units=ONE_CHAT, shares=["createChatCompletion"], requests=4)
 def test_tool_calls_of_a_stream_add_up_to_json(judge: Judge) -> None:
-    exchange = _tool_chat(judge, "required", stream=True)
-    judge.served("CHAT-8", exchange)
+    exchange = _tool_chat(judge, "CHAT-8", "required", stream=True)
     transcript = transcribe(exchange.body)
     if transcript.upstream_error:
         raise judge.undecided(
@@ -155,10 +157,10 @@ def test_tool_calls_of_a_stream_add_up_to_json(judge: Judge) -> None:
     judge.witness("CHAT-8", exchange)
 
 
-@judges("CHAT-9", units={"cloudChatDaily": 2}, requests=2)
+@judges("CHAT-9", units={"cloudChatDaily": 2}, shares=["createChatCompletion"], requests=5)
 def test_a_required_or_named_tool_is_called(judge: Judge) -> None:
     for choice in ("required", NAMED):
-        exchange = _tool_chat(judge, choice)
+        exchange = _tool_chat(judge, "CHAT-9", choice)
         names = [name for name, _ in _plain_calls(judge, "CHAT-9", exchange)]
         judge.check("CHAT-9", bool(names), f"tool_choice {json.dumps(choice)} called no tool", exchange)
         if choice is NAMED:
@@ -167,9 +169,9 @@ def test_a_required_or_named_tool_is_called(judge: Judge) -> None:
             )
 
 
-@judges("CHAT-9", units=ONE_CHAT, requests=1)
+@judges("CHAT-9", units=ONE_CHAT, shares=["createChatCompletion"], requests=4)
 def test_no_tool_is_called_when_none_is_chosen(judge: Judge) -> None:
-    exchange = _tool_chat(judge, "none")
+    exchange = _tool_chat(judge, "CHAT-9", "none")
     names = [name for name, _ in _plain_calls(judge, "CHAT-9", exchange)]
     judge.check("CHAT-9", not names, f"tool_choice none called {names}", exchange)
 

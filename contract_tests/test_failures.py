@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from contract_tests.exchange import Exchange, NotJson
 from contract_tests.judge import Judge
 from contract_tests.marks import judges
-from contract_tests.observations import CHAT, operation_observed
+from contract_tests.observations import CHAT, METRIC_OF, operation_observed
 from contract_tests.requests import CALLS, OVERSIZED, oversized, say
 from contract_tests.strategies import broken_json, sample
 
@@ -42,6 +43,47 @@ def test_the_published_sizes_are_the_limits(judge: Judge, operation: str) -> Non
     size = 32_769 if operation in {"createChatCompletion", "analyzePrompt"} else 2_049
     exchange = judge.post(CALLS[operation].path, oversized(operation, size), lane="free")
     judge.refused("OBS-3", exchange, 413, f"a prompt of {size:,} characters")
+
+
+# Values that one host may serve and another refuse; none of them is a reason to fall over.
+ODD: dict[str, list[dict[str, Any]]] = {
+    "createChatCompletion": [say("Say hello.", stream="true"), {"messages": []}, say("")],
+    "createImage": [{"prompt": 5}, {"prompt": "x", "image_urls": "text"}, {"prompt": "x", "mode": 7}],
+    "createVideo": [{"prompt": 5}, {"prompt": "x", "image_urls": "text"}, {"prompt": "x", "duration": "5"}],
+    "createAirforceVideo": [{"prompt": 5}],
+    "createSfx": [{"prompt": 5}],
+    "createTts": [{"prompt": 5}],
+    "analyzePrompt": [{"prompt": []}],
+}
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        pytest.param(
+            name,
+            marks=judges(
+                "FAIL-1",
+                units={METRIC_OF[name]: len(bodies)} if name in METRIC_OF else {},
+                requests=2 * len(bodies),
+            ),
+        )
+        for name, bodies in ODD.items()
+    ],
+)
+def test_an_odd_value_does_not_break_the_server(judge: Judge, operation: str) -> None:
+    call = CALLS[operation]
+    for body in ODD[operation]:
+        exchange = judge.post(call.path, body)
+        judge.answered("FAIL-1", exchange)
+        if exchange.status == 500:
+            plain = judge.post(call.path, {"nothing": "asked"}, lane="free")
+            if plain.status == 500:
+                raise judge.undecided("FAIL-1", f"{plain.title}: the host fails at anything", plain)
+        broken = exchange.status == 500
+        judge.check(
+            "FAIL-1", not broken, f"{exchange.title}: {json.dumps(body)[:80]} broke the server", exchange
+        )
 
 
 # --- JSON in, JSON out ----------------------------------------------------------------------------------

@@ -64,11 +64,34 @@ def _opens_the_account(judge: Judge, requirement: str, caller: Caller) -> None:
     for path in ("/usage", "/subscription"):
         exchange = judge.get(path, caller)
         _let_in(judge, requirement, exchange)
+        if (exchange.status or 0) >= 500:
+            _not_for_this_bearer_only(judge, requirement, path, caller)
         document = judge.document(requirement, exchange)
         plans.append(document.get("plan_key") if isinstance(document, dict) else None)
         judge.witness(requirement, exchange)
     message = f"/usage is of the plan {plans[0]!r}, /subscription of {plans[1]!r}"
     judge.check(requirement, plans[0] == plans[1], message, exchange)
+
+
+def _not_for_this_bearer_only(judge: Judge, requirement: str, path: str, caller: Caller) -> None:
+    """A host that fails again for this bearer, but serves callers without one, cannot read the bearer."""
+    again, other = judge.get(path, caller), judge.get("/usage")
+    if (again.status or 0) >= 500 and other.served:
+        raise judge.violation(requirement, f"{again.title} for {caller.label} only", again, other)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "credential"),
+    [
+        pytest.param("AUTH-1", JWT, marks=[needs(JWT), judges("AUTH-1", units={"imagesDaily": 1})]),
+        pytest.param("AUTH-2", API_KEY, marks=[needs(API_KEY), judges("AUTH-2", units={"imagesDaily": 1})]),
+    ],
+)
+def test_a_generation_by_get_takes_a_good_bearer(judge: Judge, requirement: str, credential: str) -> None:
+    call = CALLS["getImage"]
+    exchange = judge.client.send(call.method, call.path, _good(judge, credential))
+    _let_in(judge, requirement, exchange)
+    judge.witness(requirement, judge.served(requirement, exchange))
 
 
 @pytest.mark.parametrize("operation", PAID_POSTS)

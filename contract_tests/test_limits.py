@@ -14,7 +14,7 @@ from contract_tests.marks import judges
 from contract_tests.observations import METRIC_OF, PUBLISHED_LIMITS, STREAM
 from contract_tests.requests import CALLS, Call
 from contract_tests.target import Spend
-from contract_tests.usage import METRICS, moved, read_usage, settled
+from contract_tests.usage import METRICS, moved, number, read_usage, settled
 
 # How far a free-tier caller is driven at most; a host with higher limits is not emptied for a test.
 FARTHEST = {"cloudChatDaily": 60, "imagesDaily": 30, "videosDaily": 12, "audioWeekly": 6}
@@ -45,11 +45,11 @@ def _drive_to_limit(judge: Judge, metric: str) -> tuple[Caller, int]:
     if limit > FARTHEST[metric]:
         raise NotRun(f"needs a lower limit: {limit} units of {metric} are more than a test should use")
     calls = _calls_on(metric)
-    for number in range(limit):
-        exchange = _patiently(judge, calls[number % len(calls)], caller)
+    for turn in range(limit):
+        exchange = _patiently(judge, calls[turn % len(calls)], caller)
         if exchange.status == 429:
             raise judge.violation(
-                "RATE-4", f"{exchange.title}: refused at call {number + 1} of {limit}", exchange
+                "RATE-4", f"{exchange.title}: refused at call {turn + 1} of {limit}", exchange
             )
         judge.witness("RATE-4", judge.served("RATE-4", exchange))
     return caller, limit
@@ -157,6 +157,18 @@ def test_a_call_beyond_the_limit_costs_nothing(judge: Judge, metric: str) -> Non
     judge.check(
         "RATE-2", exact, f"{metric}: used is {after.used[metric]} at a limit of {limit}", after.exchange
     )
+
+
+@_every_metric("USE-4")
+def test_nothing_remains_at_the_limit_and_nothing_less(judge: Judge, metric: str) -> None:
+    exchange = judge.get("/usage", _stop_for(judge, "USE-4", metric))
+    document = judge.document("USE-4", exchange)
+    usage = document.get("usage") if isinstance(document, dict) else None
+    entry = usage.get(metric) if isinstance(usage, dict) else None
+    remaining = number(entry.get("remaining")) if isinstance(entry, dict) else None
+    if remaining is None:
+        raise judge.undecided("USE-4", f"/usage does not tell what remains of {metric}", exchange)
+    judge.check("USE-4", remaining >= 0, f"{metric}.remaining is {remaining:g} at the limit", exchange)
 
 
 @_every_metric("RATE-7")

@@ -290,6 +290,8 @@ def test_a_base64_input_can_be_fetched_again(judge: Judge) -> None:
     asset = _asset(judge, "IMG-5")
     judge.answered("IMG-5", asset)
     judge.check("IMG-5", asset.served, f"{asset.title}: the stored input is not served", asset)
+    again = _asset(judge, "IMG-5")
+    judge.check("IMG-5", again.served, f"{again.title}: the stored input is served only once", again)
     names = revealed_assets(_with_pictures(judge, IMAGE))
     if len(names) > 1:
         other = judge.get(f"/asset-cdn/assets/{names[1]}")
@@ -313,6 +315,14 @@ def test_an_id_that_nobody_made_is_no_file(judge: Judge) -> None:
         if exchange.status == 429 or (exchange.status or 0) >= 500:
             raise judge.undecided("CDN-2", f"{exchange.title}: the host was not able to answer", exchange)
         judge.check("CDN-2", not exchange.served, f"{exchange.title}: a file came", exchange)
+
+
+@judges("CDN-2", units={"imagesDaily": 1}, requests=3)
+def test_a_part_of_an_id_is_no_id(judge: Judge) -> None:
+    asset = judge.served("CDN-2", _asset(judge, "CDN-2"))
+    exchange = judge.get(asset.path[:-4])
+    judge.answered("CDN-2", exchange)
+    judge.check("CDN-2", not exchange.served, f"{exchange.title}: a file came for a part of its id", exchange)
 
 
 # --- what clients rely on, and what we assume -----------------------------------------------------------

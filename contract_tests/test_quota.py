@@ -20,7 +20,7 @@ from contract_tests.observations import (
     stream_observed,
 )
 from contract_tests.prompts import IMAGE, TOOLS
-from contract_tests.requests import CALLS, OVERSIZED, oversized, picture_data_uri, say
+from contract_tests.requests import CALLS, OVERSIZED, oversized, picture_base64, picture_data_uri, say
 from contract_tests.usage import (
     Observation,
     Snapshot,
@@ -96,6 +96,7 @@ def test_a_streamed_chat_costs_one_unit_as_well(judge: Judge) -> None:
             ("CHAT-11", "createChatCompletion", {"messages": IMAGE[1]}),
             ("IMG-6", "createImage", {"mode": "realistic", "image_urls": [picture_data_uri()]}),
             ("VID-7", "createVideo", {"duration": 10, "ratio": "1:1", "mode": "fun"}),
+            ("VID-7", "createVideo", {"image_urls": [picture_base64()]}),
         )
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contract_tests.exchange import Exchange
 from contract_tests.judge import Judge
 from contract_tests.marks import judges
-from contract_tests.observations import CHAT, stream_observed
+from contract_tests.observations import CHAT, operation_observed, stream_observed
 from contract_tests.requests import say
 from contract_tests.sse import Transcript, transcribe
 
@@ -19,7 +19,7 @@ def _stream(judge: Judge, requirement: str, exchange: Exchange) -> Transcript:
             requirement, "the stream did not end within the bound the judge reads to", exchange
         )
     if exchange.problem and exchange.served:
-        raise judge.undecided(requirement, f"the stream broke off: {exchange.problem}", exchange)
+        raise _broken_off(judge, requirement, exchange, f"the stream broke off: {exchange.problem}")
     judge.served(requirement, exchange)
     if requirement != "CHAT-4" and exchange.media_type == "application/json":
         raise judge.undecided(
@@ -27,10 +27,21 @@ def _stream(judge: Judge, requirement: str, exchange: Exchange) -> Transcript:
         )
     transcript = transcribe(exchange.body)
     if transcript.upstream_error:
-        raise judge.undecided(
-            requirement, f"the host failed in mid-stream: {transcript.upstream_error}", exchange
-        )
+        failure = f"the host failed in mid-stream: {transcript.upstream_error}"
+        raise _broken_off(judge, requirement, exchange, failure)
     return transcript
+
+
+def _broken_off(judge: Judge, requirement: str, exchange: Exchange, failure: str) -> Exception:
+    """One stream that breaks off is bad luck; that none comes to its end while plain chats do is not."""
+    plain = operation_observed(judge, "createChatCompletion").call
+    if requirement == "CHAT-7" and plain.served and not any(_complete(each) for each in _both(judge)):
+        return judge.violation(requirement, f"no stream comes to its end: {failure}", exchange, plain)
+    return judge.undecided(requirement, failure, exchange)
+
+
+def _complete(exchange: Exchange) -> bool:
+    return exchange.problem is None and transcribe(exchange.body).upstream_error is None
 
 
 def _both(judge: Judge) -> list[Exchange]:
@@ -70,7 +81,7 @@ def test_the_chunks_add_up_to_a_message(judge: Judge) -> None:
     _holds(judge, "CHAT-6", "chunk")
 
 
-@judges("CHAT-7", shares=["stream", "long stream"], requests=4)
+@judges("CHAT-7", shares=["stream", "long stream", "createChatCompletion"], requests=7)
 def test_the_stream_ends_with_a_reason_and_done(judge: Judge) -> None:
     _holds(judge, "CHAT-7", "end")
 

@@ -88,14 +88,6 @@ BOOK.add(
 )
 
 BOOK.add(
-    "unlimited-in-words",
-    "TIER-3",
-    "an unlimited metric is the word unlimited in the catalogue",
-    edit("getTierConfig", at("plans.*.limits.*", put(lambda limit: "unlimited" if limit is None else limit))),
-    read("/tier-config"),
-)
-
-BOOK.add(
     "plans-by-key",
     "TIER-2",
     "plans is an object by key",
@@ -199,14 +191,6 @@ BOOK.add(
     "STAT-2",
     "when the library page cannot be read /models is 200 with an error",
     edit("listModels", lambda _: {"error": "scrape failed"}),
-    read("/models"),
-)
-
-BOOK.add(
-    "scrape-failure-500",
-    "STAT-2",
-    "when the library page cannot be read /models is 500",
-    seams.instead("listModels", lambda c: Data(b"Internal Server Error", "text/plain", 500)),
     read("/models"),
 )
 

@@ -87,22 +87,6 @@ BOOK.add(
 )
 
 
-def _with_role(chunk: dict[str, Any]) -> Any:
-    chunk["choices"][0]["delta"]["role"] = "assistant"
-    return chunk
-
-
-# They merge to `assistantassistant`, BerriAI/litellm#9986, ollama/ollama#17166, ai-dynamo/dynamo#12639.
-BOOK.add(
-    "role-in-every-chunk",
-    "CHAT-6",
-    "every delta repeats the role",
-    seams.events(_chunks(_with_role)),
-    streamed(),
-    "sample",
-)
-
-
 def _no_role(chunk: dict[str, Any]) -> Any:
     chunk["choices"][0]["delta"].pop("role", None)
     return chunk
