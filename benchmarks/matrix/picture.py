@@ -30,8 +30,8 @@ _STYLE = """
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A point (units, share of faults killed) with lines of words, and whether it belongs to the judge. At the
-    last one of the judge the stairs end."""
+    """A point (units, share of faults killed) with lines of words. `ours` tells the judge from others, `last`
+    that the stairs end there."""
 
     units: float
     share: float

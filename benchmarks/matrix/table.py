@@ -337,10 +337,9 @@ def figure(results: Results) -> str:
                 Mark(trial.charged, reached[-1], (f"--spend {spend}", words), last=spend == "exhaust")
             )
     sampled = [fault for fault in results.faults if fault.baseline_killed is not None]
-    runs = [fault.baseline for fault in sampled if fault.baseline]
-    if runs:
+    if sampled:
         killed = sum(bool(fault.baseline_killed) for fault in sampled) / len(sampled)
-        units = mean(run.charged for run in runs)
+        units = mean(run.charged for run in results.clean_baseline)
         words = f"{100 * killed:.0f} %, {units:.0f} units"
         marks.append(Mark(units, killed, ("default schemathesis", words), ours=False))
     return picture(points, marks, TITLE)

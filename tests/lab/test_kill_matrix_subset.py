@@ -24,7 +24,7 @@ CONFORMING = (
 
 
 def plainest_fault(requirement: str) -> Fault:
-    """Breaks nothing else if possible, is written by hand if possible, and is seen with the least spending."""
+    """Breaks nothing else and is written by hand if possible, and is seen with the least spending."""
 
     def rank(fault: Fault) -> tuple[int, bool, int]:
         return len(fault.requirements), fault.origin != "handwritten", SPEND.index(fault.spend)
