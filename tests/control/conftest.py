@@ -14,8 +14,8 @@ import httpx2
 import jsonschema_rs
 import pytest
 
-from mockserver.control.contract import Contract
 from mockserver.background import RunningMock, running
+from mockserver.control.contract import Contract
 
 CONTRACT = Contract()
 VALIDATORS = jsonschema_rs.validator_map_for(CONTRACT.document)

@@ -8,11 +8,11 @@ import sys
 import httpx2
 import pytest
 
+from mockserver.background import running
 from mockserver.cli import parse
 from mockserver.control.asked import ControlError
 from mockserver.control.contract import Contract
 from mockserver.control.plane import ANSWERS
-from mockserver.background import running
 from mockserver.settings import Settings, SettingsError
 
 NAMES = {
@@ -52,6 +52,17 @@ def test_everybodys_limit_is_reached(own):
     assert user.call("GET", "/gen/sfx/x").status_code == 429
     assert user.call("GET", "/gen/image/x").status_code == 200
     assert httpx2.get(f"{own.base_url}/gen/image/x", headers=headers).status_code == 429
+    newcomer = {"X-Client-ID": "somebody-never-seen-before"}
+    usage = httpx2.get(f"{own.base_url}/usage", headers=newcomer).json()["usage"]
+    assert [row["remaining"] for row in usage.values()] == [0, 0, 0, 0]
+    assert httpx2.get(f"{own.base_url}/gen/image/x", headers=newcomer).status_code == 429
+    assert own.user().call("GET", "/gen/image/x").status_code == 200
+    own("PUT", "/identities/client:somebody-never-seen-before/usage/imagesDaily", {"used": 0})
+    assert httpx2.get(f"{own.base_url}/gen/image/x", headers=newcomer).status_code == 200
+    own("POST", "/clock", {"to": "next_week"})
+    for name in ("somebody-never-seen-before", "yet-another-newcomer"):
+        usage = httpx2.get(f"{own.base_url}/usage", headers={"X-Client-ID": name}).json()["usage"]
+        assert [row["used"] for row in usage.values()] == [0, 0, 0, 0]
 
 
 def test_revoked_keys_are_refused_and_tokens_still_work(shared, user):

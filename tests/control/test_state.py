@@ -108,7 +108,10 @@ steps = st.lists(
         st.tuples(st.just("frozen"), st.booleans()),
         st.tuples(st.just("call"), st.sampled_from(["/usage", "/gen/image/x"])),
         st.tuples(st.just("fault"), st.sampled_from(["getUsage", "/gen/*"])),
-        st.tuples(st.just("scenario"), st.sampled_from(["token-expired", "broken-stream", "cold-start"])),
+        st.tuples(
+            st.just("scenario"),
+            st.sampled_from(["token-expired", "broken-stream", "cold-start", "limit-reached"]),
+        ),
     ),
     max_size=8,
 )

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from unittest.mock import patch
 
+from mockserver.background import RunningMock, running
 from mockserver.quota.windows import Window, WindowKind, window_at
 from mockserver.replies import Body, json_body
-from mockserver.background import RunningMock, running
 
 Patch = Callable[[], AbstractContextManager[object]]
 

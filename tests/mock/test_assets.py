@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 
 from mockserver.assets import AssetStore
+from mockserver.background import running
 from mockserver.clock import Clock
 from mockserver.credentials import random_bytes, seeded_bytes
 from mockserver.errors import InvalidRequest
 from mockserver.image_inputs import MOST_PIXELS, decode_image
-from mockserver.background import running
 
 
 def encoded(form="PNG", size=(40, 20), mode="RGB", color="red"):

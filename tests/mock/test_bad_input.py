@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mockserver.background import running
 from mockserver.decoding import MAX_DEPTH, decode_json
 from mockserver.errors import InvalidRequest
-from mockserver.background import running
 from mockserver.validation import BodyValidator, compile_schemas
 
 USER = '{"role": "user", "content": "hello"}'

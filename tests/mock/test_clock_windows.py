@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mockserver.background import running
 from mockserver.clock import Clock, ClockError, iso
 from mockserver.quota.ledger import Ledger
 from mockserver.quota.store import MemoryStore
 from mockserver.quota.windows import CurrentWindows, window_at
-from mockserver.background import running
 from spec.loader import Metric
 
 moments = st.floats(min_value=0, max_value=4_102_444_800, allow_nan=False)

@@ -15,13 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
+from mockserver.background import running
 from mockserver.rendering.audio import Sound
 from mockserver.rendering.image import Picture
 from mockserver.rendering.lettering import SIZES, Face
 from mockserver.rendering.renderer import Renderer
 from mockserver.rendering.thumbnails import make_thumbnail
 from mockserver.rendering.video import Film
-from mockserver.background import running
 
 
 def opened(content):

@@ -11,13 +11,13 @@ import pytest
 import requests
 
 from mockserver import app
+from mockserver.background import running
 from mockserver.clock import Clock
 from mockserver.errors import UpstreamFailure
 from mockserver.handlers import HANDLERS
 from mockserver.quota.ledger import Ledger
 from mockserver.quota.store import MemoryStore
 from mockserver.replies import EventStream
-from mockserver.background import running
 from spec.loader import load_spec
 
 CHAT = {"messages": [{"role": "user", "content": "hello"}]}

@@ -17,9 +17,9 @@ from PIL import Image
 
 from mockserver import app
 from mockserver.app import endpoints
+from mockserver.background import running
 from mockserver.errors import UpstreamFailure
 from mockserver.handlers import HANDLERS
-from mockserver.background import running
 from mockserver.settings import SettingsError
 from spec.loader import load_spec
 

@@ -10,8 +10,8 @@ from collections.abc import AsyncGenerator
 import httpx2
 import pytest
 
-from mockserver.completions.wire import completion_events
 from mockserver.background import running
+from mockserver.completions.wire import completion_events
 
 TOOL = {
     "type": "function",

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from mockserver.client import Lightning
 from mockserver.background import RunningMock, running
+from mockserver.client import Lightning
 
 
 @pytest.fixture(scope="module")

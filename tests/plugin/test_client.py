@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import requests
 
-from mockserver.client import Guest, Lightning, LightningError, NothingSeenError, User
 from mockserver.background import running
+from mockserver.client import Guest, Lightning, LightningError, NothingSeenError, User
 
 PICTURE = "/gen/image/a%20quiet%20harbour"
 
