@@ -30,6 +30,7 @@ class SnapshotError(ValueError):
 def take(state: State) -> dict[str, Any]:
     """The document."""
     offset, frozen_at = state.clock.shift()
+    newcomers = state.ledger.newcomers
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -45,6 +46,13 @@ def take(state: State) -> dict[str, Any]:
             {"identity": identity, "metric": metric, "window": window, "used": used}
             for identity, metric, window, used in state.ledger.store.rows()
         ],
+        "newcomers": {
+            "used": [
+                {"metric": metric, "window": window, "used": used}
+                for metric, (window, used) in newcomers.used.items()
+            ],
+            "met": sorted(newcomers.met),
+        },
         "faults": [_fault(fault) for fault in state.faults.live()],
         "faults_made": state.faults.made,
     }
@@ -61,6 +69,11 @@ async def restore(document: Mapping[str, Any], state: State) -> list[str]:
             state.catalogue.set_limit(key, metric, limit)
     restore_users(document, state)
     await state.ledger.store.clear()
+    newcomers = document["newcomers"]
+    state.ledger.newcomers.start_with(
+        {row["metric"]: (row["window"], row["used"]) for row in newcomers["used"]}
+    )
+    state.ledger.newcomers.met = set(newcomers["met"])
     for row in document["ledger"]:
         await state.ledger.store.put(row["identity"], row["metric"], row["window"], row["used"])
     state.faults.restore(faults, document["faults_made"])
@@ -121,6 +134,7 @@ def _checked(document: Mapping[str, Any], state: State) -> list[Fault]:
     users = {user["id"] for user in document["users"]}
     _only((key["account_id"] for key in document["keys"]), users, "keys", "a user of the document")
     _only((row["metric"] for row in document["ledger"]), metrics, "ledger", "a metric")
+    _only((row["metric"] for row in document["newcomers"]["used"]), metrics, "newcomers", "a metric")
     try:
         return [Fault(**{**row, "match": make_match(row["match"], state.spec)}) for row in document["faults"]]
     except FaultError as error:

@@ -94,16 +94,14 @@ async def stalled(
         position += 1
 
 
-async def reset_after(events: AsyncIterator[bytes], after_bytes: int | None) -> AsyncIterator[bytes]:
-    """The connection is reset after so many bytes of the body, or before the first byte of the response."""
+async def reset_after(events: AsyncIterator[bytes], after_bytes: int) -> AsyncIterator[bytes]:
+    """The connection is reset after so many bytes of the body; with 0 before the first of the response."""
     left = after_bytes
     async for event in events:
-        if left is None:
+        if left <= 0:
             break
         yield event[:left]
         left -= len(event)
-        if left <= 0:
-            break
     raise ConnectionResetOnPurpose
 
 

@@ -136,7 +136,7 @@ class Struck:
             stream = replace(stream, split=effects.splitter(fault.parameters["split"]))
         if fault := self._take("reset"):
             stream = replace(
-                stream, events=effects.reset_after(stream.events, fault.parameters.get("after_bytes"))
+                stream, events=effects.reset_after(stream.events, fault.parameters.get("after_bytes", 0))
             )
         return stream
 

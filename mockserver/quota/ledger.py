@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from mockserver.clock import Clock
+from mockserver.quota.newcomers import Newcomers
 from mockserver.quota.store import MemoryStore
 from mockserver.quota.windows import CurrentWindows, Window
 from spec.loader import Metric
@@ -38,6 +39,7 @@ class Ledger:
         self._clock = clock
         self._windows = CurrentWindows(clock, {name: metric.window for name, metric in metrics.items()})
         self.store = store
+        self.newcomers = Newcomers()
 
     def window(self, metric: str) -> Window:
         """The window in which a metric counts now."""
@@ -45,6 +47,8 @@ class Ledger:
 
     async def spend(self, identity: str, metric: str, limit: int | None) -> Charge:
         """Charge one unit, or say that the limit (None: unlimited) is reached; one atomic step."""
+        if self.newcomers.used:
+            await self._meet(identity)
         window = self.window(metric)
         granted, before = await self.store.spend(identity, metric, window.key, limit)
         return Charge(identity, metric, window, granted, limit, before)
@@ -56,11 +60,29 @@ class Ledger:
 
     async def usage(self, identity: str) -> dict[str, tuple[Window, int]]:
         """Every metric's present window and the units used in it, in the order of the spec."""
+        if self.newcomers.used:
+            await self._meet(identity)
         return await self.store.used(identity, self._windows.now())
 
     async def set_used(self, identity: str, metric: str, used: int) -> None:
         """Set what an identity has used of a metric in the present window."""
+        if self.newcomers.used:
+            await self._meet(identity)
         await self.store.put(identity, metric, self.window(metric).key, used)
+
+    def exhaust_newcomers(self, limits: Mapping[str, int | None]) -> None:
+        """Let signed-out callers that have not been met find every limit reached, in the present windows."""
+        self.newcomers.start_with(
+            {
+                metric: (self.window(metric).key, limit)
+                for metric, limit in limits.items()
+                if limit is not None
+            }
+        )
+
+    async def _meet(self, identity: str) -> None:
+        for metric, window, used in self.newcomers.meet(identity, self._windows.now()):
+            await self.store.put(identity, metric, window, used)
 
     def seconds_left(self, window: Window) -> int:
         """Whole seconds until a window is over, at least 1."""
