@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 from urllib.parse import quote
 
 _PATTERNS = (
@@ -26,14 +27,21 @@ _PIECE = 12
 _SHORTEST = 6
 
 
+class _Piece(NamedTuple):
+    """Where a piece stands in a spelling of a secret, and what is shown instead."""
+
+    spelling: str
+    start: int
+    shown: str
+
+
 class Redactor:
     """Replaces secrets by their names. `learn` adds one at any time, for example a forged token."""
 
     def __init__(self, credentials: Mapping[str, str]) -> None:
         self._names: dict[str, str] = {}
         self._longest_first: list[str] = []
-        # Piece of a secret -> the secret in this spelling, where the piece stands in it, what is shown.
-        self._pieces: dict[str, tuple[str, int, str]] = {}
+        self._pieces: dict[str, list[_Piece]] = {}
         for name, secret in credentials.items():
             self.learn(name, secret)
 
@@ -41,17 +49,16 @@ class Redactor:
         """From now on `secret`, in Base64 and percent-encoding as well, and each longer part of it is shown
         as `name`."""
         shown = f"<{name}>"
-        parts = [secret] if len(secret) >= _SHORTEST else []
-        for part in (*parts, *(part for part in secret.split(".") if len(part) > _PIECE)):
-            self._names.setdefault(part, shown)
-        # Longest first, so that a whole token is named before its parts.
+        if len(secret) >= _SHORTEST:
+            self._names.setdefault(secret, shown)
+        # Longest first, so that a secret is named before one that is a part of it.
         self._longest_first = sorted(self._names, key=len, reverse=True)
-        for spelling in (secret, *_encoded(secret)):
+        for spelling in (secret, *secret.split("."), *_encoded(secret)):
             last = len(spelling) - _PIECE
             if last >= 0:
                 for start in (*range(0, last, _PIECE), last):
                     piece = spelling[start : start + _PIECE]
-                    self._pieces.setdefault(piece, (spelling, start, shown))
+                    self._pieces.setdefault(piece, []).append(_Piece(spelling, start, shown))
 
     def text(self, text: str) -> str:
         """`text` without secrets."""
@@ -70,13 +77,10 @@ class Redactor:
             if found is None:
                 position += 1
                 continue
-            spelling, start, shown = found
-            end, here = position + _PIECE, start + _PIECE
-            while end < len(text) and here < len(spelling) and text[end] == spelling[here]:
-                end, here = end + 1, here + 1
-            while position > shown_to and start > 0 and text[position - 1] == spelling[start - 1]:
-                position, start = position - 1, start - 1
-            kept += [text[shown_to:position], shown]
+            # Tokens begin alike, so the one that fits longest is meant.
+            fits = [(_extent(text, shown_to, position, piece), piece.shown) for piece in found]
+            (first, end), shown = max(fits, key=lambda fit: fit[0][1] - fit[0][0])
+            kept += [text[shown_to:first], shown]
             shown_to = position = end
         return "".join([*kept, text[shown_to:]])
 
@@ -86,6 +90,17 @@ class Redactor:
             (name, value.split("=", 1)[0] + "=<cookie>" if name.lower() in _COOKIES else self.text(value))
             for name, value in headers
         ]
+
+
+def _extent(text: str, lowest: int, position: int, piece: _Piece) -> tuple[int, int]:
+    """From where to where `text` spells the secret whose piece is at `position`, not before `lowest`."""
+    spelling, start = piece.spelling, piece.start
+    end, here = position + _PIECE, start + _PIECE
+    while end < len(text) and here < len(spelling) and text[end] == spelling[here]:
+        end, here = end + 1, here + 1
+    while position > lowest and start > 0 and text[position - 1] == spelling[start - 1]:
+        position, start = position - 1, start - 1
+    return position, end
 
 
 def _encoded(secret: str) -> list[str]:

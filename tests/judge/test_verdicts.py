@@ -1,0 +1,220 @@
+"""The worst finding decides, and only what was seen makes a pass."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contract_tests.callers import anonymous
+from contract_tests.exchange import Exchange
+from contract_tests.judge import Judge, Undecided, Violation
+from contract_tests.verdicts import Finding, Ruling, Verdict, accept, exit_code, headline, rule
+from spec.loader import Requirement, load_requirements
+from tests.judge.tools import judge_of
+
+REQUIREMENTS = load_requirements().requirements
+DOCUMENTED, ADVICE = REQUIREMENTS["CHAT-5"], REQUIREMENTS["OBS-2"]
+FROM_WORST: tuple[Verdict, ...] = ("fail", "known_difference", "inconclusive", "pass", "not_run")
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+
+
+def finding(verdict: Verdict, test: str = "test_it", reason: str = "", witnesses: int = 1) -> Finding:
+    return Finding("CHAT-5", verdict, test, reason or f"because {verdict}", witnesses, ({"shows": verdict},))
+
+
+def ruling(verdict: Verdict, requirement: Requirement = DOCUMENTED) -> Ruling:
+    return rule(requirement, [finding(verdict)])
+
+
+# --- one requirement --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pair", list(itertools.combinations(FROM_WORST, 2)))
+def test_the_worse_of_two_findings_wins_in_any_order(pair: tuple[Verdict, Verdict]) -> None:
+    worse, better = (finding(verdict) for verdict in pair)
+    for order in ([worse, better], [better, worse]):
+        judged = rule(DOCUMENTED, order)
+        assert (judged.verdict, judged.reason) == (pair[0], f"because {pair[0]}")
+        assert judged.evidence == [{"shows": pair[0]}]
+
+
+def test_what_no_test_looked_at_is_not_run() -> None:
+    judged = rule(DOCUMENTED, [])
+    assert (judged.verdict, judged.witnesses) == ("not_run", 0)
+    assert "no check" in judged.reason
+
+
+def test_witnesses_add_up_and_reasons_are_told_once() -> None:
+    judged = rule(
+        DOCUMENTED, [finding("fail", "a", "x", 2), finding("fail", "b", "x", 3), finding("fail", "c", "y", 1)]
+    )
+    assert (judged.witnesses, judged.reason) == (6, "x; y")
+
+
+def test_a_finding_survives_being_written_down() -> None:
+    one = finding("inconclusive")
+    assert Finding.from_json(one.as_json()) == one
+
+
+# --- the run ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "code"),
+    [
+        (["pass", "pass"], 0),
+        (["pass", "not_run"], 0),
+        (["pass", "known_difference"], 0),
+        (["pass", "fail"], 1),
+        (["fail", "inconclusive"], 1),
+        (["pass", "inconclusive"], 3),
+        (["not_run", "not_run"], 3),
+        (["known_difference", "not_run"], 3),
+        ([], 3),
+    ],
+)
+def test_the_exit_code_of_a_run(verdicts: list[Verdict], code: int) -> None:
+    assert exit_code([ruling(verdict) for verdict in verdicts], strict=False) == code
+
+
+def test_a_run_that_was_given_up_is_never_kept_but_may_be_broken() -> None:
+    assert exit_code([ruling("pass")], strict=False, aborted="the host is gone") == 3
+    assert exit_code([ruling("pass"), ruling("fail")], strict=False, aborted="the host is gone") == 1
+
+
+@pytest.mark.parametrize(("verdict", "strictly"), [("fail", 1), ("inconclusive", 3), ("not_run", 0)])
+def test_advice_counts_only_in_a_strict_run(verdict: Verdict, strictly: int) -> None:
+    rulings = [ruling("pass"), ruling(verdict, ADVICE)]
+    assert exit_code(rulings, strict=False) == 0
+    assert exit_code(rulings, strict=True) == strictly
+
+
+def test_advice_alone_shows_nothing_about_the_document() -> None:
+    assert exit_code([ruling("pass", ADVICE)], strict=False) == 3
+    assert exit_code([ruling("pass", ADVICE)], strict=True) == 0
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(VERDICTS), st.booleans()), max_size=6), st.booleans(), st.booleans()
+)
+@settings(deadline=None, database=None, derandomize=True)
+def test_a_run_is_kept_only_when_something_was_seen_and_nothing_speaks_against_it(
+    judged: list[tuple[Verdict, bool]], strict: bool, aborted: bool
+) -> None:
+    rulings = [ruling(verdict, DOCUMENTED if documented else ADVICE) for verdict, documented in judged]
+    counts = [verdict for verdict, documented in judged if documented or strict]
+    code = exit_code(rulings, strict=strict, aborted="gone" if aborted else None)
+    assert (code == 1) is ("fail" in counts)
+    assert (code == 0) is (not {"fail", "inconclusive"} & set(counts) and "pass" in counts and not aborted)
+    word = {0: "KEPT", 1: "BROKEN", 3: "INCONCLUSIVE"}[code]
+    assert headline(rulings, strict=strict, aborted="gone" if aborted else None).startswith(word)
+
+
+# --- known differences ------------------------------------------------------------------------------------
+
+
+def test_a_known_difference_does_not_fail_the_run_and_says_why() -> None:
+    judged = accept([ruling("fail"), ruling("pass", ADVICE)], {"CHAT-5": "issue 12"})
+    assert judged[0].verdict == "known_difference"
+    assert judged[0].reason == "issue 12 (because fail)"
+    assert judged[1].verdict == "pass"
+
+
+def test_a_known_difference_that_is_gone_fails_the_run() -> None:
+    judged = accept([ruling("pass")], {"CHAT-5": "issue 12"})
+    assert judged[0].verdict == "fail"
+    assert "take it off the list" in judged[0].reason
+
+
+@pytest.mark.parametrize("verdict", ["inconclusive", "not_run"])
+def test_a_known_difference_that_was_not_seen_stays_undecided(verdict: Verdict) -> None:
+    assert accept([ruling(verdict)], {"CHAT-5": "issue 12"}) == [ruling(verdict)]
+
+
+# --- one test ---------------------------------------------------------------------------------------------
+
+
+def answer(status: int | None, path: str = "/usage", **facts: object) -> Exchange:
+    exchange = Exchange("GET", path, {}, None, None, anonymous().label, status=status)
+    for name, value in facts.items():
+        setattr(exchange, name, value)
+    return exchange
+
+
+@pytest.fixture
+def judge(tmp_path: Path) -> Judge:
+    with judge_of("http://127.0.0.1:9", tmp_path) as made:
+        return made
+
+
+def verdicts(judge: Judge) -> dict[str, Verdict]:
+    return {one.requirement: one.verdict for one in judge.close(("USE-1", "USE-2"), None, "")}
+
+
+def test_a_test_that_saw_nothing_does_not_pass(judge: Judge) -> None:
+    judge.witness("USE-1", answer(200))
+    assert verdicts(judge) == {"USE-1": "pass", "USE-2": "inconclusive"}
+
+
+def test_a_violation_outlives_the_witnesses_before_it(judge: Judge) -> None:
+    judge.check("USE-1", True, "fine", answer(200))
+    with pytest.raises(Violation):
+        judge.check("USE-1", False, "not fine", answer(200))
+    found = judge.close(("USE-1", "USE-2"), "inconclusive", "not reached")
+    assert {one.requirement: one.verdict for one in found} == {"USE-1": "fail", "USE-2": "inconclusive"}
+    assert [one.reason for one in found] == ["not fine", "not reached"]
+
+
+def test_what_stops_a_test_holds_for_all_it_had_not_decided(judge: Judge) -> None:
+    judge.witness("USE-1", answer(200))
+    found = judge.close(("USE-1", "USE-2"), "not_run", "needs LIGHTNING_JWT")
+    assert {one.verdict for one in found} == {"not_run"}
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504, 520, 401, 403, 301, 307, None])
+def test_an_answer_that_says_nothing_about_a_valid_request_decides_nothing(
+    judge: Judge, status: int | None
+) -> None:
+    problem = None if status else "no complete answer within 15 s"
+    with pytest.raises(Undecided):
+        judge.served("USE-1", answer(status, problem=problem))
+    assert verdicts(judge)["USE-1"] == "inconclusive"
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 413, 422])
+def test_a_valid_request_that_is_refused_as_wrong_is_a_violation(judge: Judge, status: int) -> None:
+    with pytest.raises(Violation):
+        judge.served("USE-1", answer(status))
+    assert verdicts(judge)["USE-1"] == "fail"
+
+
+@pytest.mark.parametrize("facts", [{"problem": "cut off"}, {"truncated": True}])
+def test_a_success_that_did_not_come_whole_decides_nothing(judge: Judge, facts: dict[str, Any]) -> None:
+    with pytest.raises(Undecided):
+        judge.served("USE-1", answer(200, **facts))
+
+
+@pytest.mark.parametrize("wanted", [400, 401, 413])
+@pytest.mark.parametrize("status", [200, 204, 400, 401, 403, 404, 413, 422, 429, 500, 502, 503, 302, None])
+def test_a_wrong_request_is_refused_as_documented_or_else(
+    judge: Judge, wanted: int, status: int | None
+) -> None:
+    says_nothing = {429, 502, 503, 302, None} | ({401, 403} if wanted != 401 else set())
+    exchange = answer(status, problem=None if status else "reset")
+    if status == wanted:
+        judge.refused("USE-1", exchange, wanted, "a wrong thing")
+        expected = "pass"
+    elif status in says_nothing:
+        with pytest.raises(Undecided):
+            judge.refused("USE-1", exchange, wanted, "a wrong thing")
+        expected = "inconclusive"
+    else:
+        with pytest.raises(Violation):
+            judge.refused("USE-1", exchange, wanted, "a wrong thing")
+        expected = "fail"
+    assert verdicts(judge)["USE-1"] == expected
