@@ -6,7 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-import pytest
+try:
+    import pytest
+except ModuleNotFoundError:
+    # The mock's own install is light; the judge's tools come with an extra.
+    sys.exit("lightning-verify needs more than the mock does: pip install 'lightning-contract[verify]'")
 
 from contract_tests.target import LIVE, Spend
 from contract_tests.verdicts import EXIT_USAGE
@@ -123,7 +127,7 @@ def pytest_arguments(options: argparse.Namespace) -> list[str]:
         str(HERE), "-p", "contract_tests.plugin",
         # A configuration of our own: none of the directory the command happens to be started in.
         "-c", str(HERE / "verify.toml"), "--rootdir", str(HERE), "--confcutdir", str(HERE),
-        "-p", "no:cacheprovider", "-v" if options.verbose else "-q", "--no-header", "--tb=short", "-r", "fE",
+        "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning", "-v" if options.verbose else "-q", "--no-header", "--tb=short", "-r", "fE",
     ]  # fmt: skip
     for name in (
         "base_url",

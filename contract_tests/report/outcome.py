@@ -86,12 +86,18 @@ class Outcome:
 
     def summary(self) -> list[str]:
         """Lines for a terminal: what is broken, what could not be decided, what was not run, the bill."""
+        counting = [r for r in self.rulings if self.strict or r.requirement.level == "documented"]
         lines: list[str] = []
-        for verdict, title in (("fail", "broken"), ("inconclusive", "not decided"), ("not_run", "not run")):
-            for ruling in self.rulings:
-                if ruling.verdict == verdict and (self.strict or ruling.requirement.level == "documented"):
+        for verdict, title in (("fail", "broken"), ("inconclusive", "not decided")):
+            for ruling in counting:
+                if ruling.verdict == verdict:
                     lines.append(f"{title:12} {ruling.requirement.id:8} {ruling.requirement.statement}")
                     lines.append(f"{'':21} {ruling.reason}")
+        missing: dict[str, list[str]] = {}
+        for ruling in counting:
+            if ruling.verdict == "not_run":
+                missing.setdefault(ruling.reason, []).append(ruling.requirement.id)
+        lines += [f"{'not run':12} {reason}: {', '.join(names)}" for reason, names in missing.items()]
         lines += [
             f"{'advice':12} {ruling.requirement.id:8} {ruling.reason}"
             for ruling in self.rulings
