@@ -124,11 +124,26 @@ def parser() -> argparse.ArgumentParser:
 def pytest_arguments(options: argparse.Namespace) -> list[str]:
     """The options of this command as pytest knows them."""
     arguments = [
-        str(HERE), "-p", "contract_tests.plugin",
+        str(HERE),
+        "-p",
+        "contract_tests.plugin",
         # A configuration of our own: none of the directory the command happens to be started in.
-        "-c", str(HERE / "verify.toml"), "--rootdir", str(HERE), "--confcutdir", str(HERE),
-        "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning", "-v" if options.verbose else "-q", "--no-header", "--tb=short", "-r", "fE",
-    ]  # fmt: skip
+        "-c",
+        str(HERE / "verify.toml"),
+        "--rootdir",
+        str(HERE),
+        "--confcutdir",
+        str(HERE),
+        "-p",
+        "no:cacheprovider",
+        "-W",
+        "ignore::pytest.PytestAssertRewriteWarning",
+        "-v" if options.verbose else "-q",
+        "--no-header",
+        "--tb=short",
+        "-r",
+        "fE",
+    ]
     for name in (
         "base_url",
         "spend",
