@@ -141,7 +141,7 @@ _fields(
     {"plans.1.limits.videosDaily": "10", "plans.0.limits": [50, 10, 3, 1]},
 )
 
-_fields("tiers", "TIERS-2", "listTiers", TIERS, "0 3 0.name", "", {"1.name": "Something else"})
+_fields("tiers", "TIERS-2", "listTiers", TIERS, "0 3", "", {"1.name": "Something else"})
 
 MODELS = read("/models")
 
