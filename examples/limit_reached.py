@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from mockserver.background import running
+from mockserver import running
 from mockserver.client import Lightning
 
 
