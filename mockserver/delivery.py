@@ -11,6 +11,7 @@ import logging
 import socket
 import struct
 from collections.abc import AsyncIterator, Mapping
+from itertools import islice
 
 import orjson
 from aiohttp import web
@@ -19,12 +20,12 @@ from multidict import CIMultiDict
 from mockserver.errors import ApiError
 from mockserver.exchange import Exchange
 from mockserver.redaction import MOST_EXCERPT
-from mockserver.replies import JSON, Body, ConnectionResetOnPurpose, EventStream, Split
+from mockserver.replies import JSON, Body, ConnectionResetOnPurpose, EventStream, Ready, Split
 from mockserver.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-EVENTS_BETWEEN_YIELDS = 8
+EVENTS_BETWEEN_YIELDS = 32
 """An unpaced stream lets others run this often: without it one stream's writes hold up everybody."""
 
 _CORS = {
@@ -104,24 +105,35 @@ async def streamed(
 async def _write_rest(
     response: web.StreamResponse, reply: EventStream, settings: Settings, exchange: Exchange
 ) -> None:
+    events, split = reply.events, reply.split
     pause = 1.0 / settings.token_rate if settings.token_rate else 0.0
-    write, split = response.write, reply.split
+    if isinstance(events, Ready) and not split and not pause and not settings.first_token_delay:
+        await _write_ready(response, events, exchange)
+        return
     count = 0
-    async for event in reply.events:
+    async for event in events:
         count += 1
         exchange.sent += len(event)
-        if len(exchange.head) < MOST_EXCERPT:
-            exchange.head += event
+        exchange.head = (exchange.head + event)[:MOST_EXCERPT]
         if count == 1 and settings.first_token_delay:
             await asyncio.sleep(settings.first_token_delay)
         elif pause:
             await asyncio.sleep(pause)
         elif count % EVENTS_BETWEEN_YIELDS == 0:
             await asyncio.sleep(0)
-        if split is None:
+        await _write(response, event, split)
+
+
+async def _write_ready(response: web.StreamResponse, ready: Ready, exchange: Exchange) -> None:
+    """As fast as the client reads. Most streams are like this, and every step of it is taken often."""
+    write = response.write
+    while batch := list(islice(ready.events, EVENTS_BETWEEN_YIELDS)):
+        await asyncio.sleep(0)
+        for event in batch:
             await write(event)
-        else:
-            await _write(response, event, split)
+        exchange.sent += sum(map(len, batch))
+        if len(exchange.head) < MOST_EXCERPT:
+            exchange.head = (exchange.head + b"".join(batch))[:MOST_EXCERPT]
 
 
 async def _write(response: web.StreamResponse, event: bytes, split: Split | None) -> None:

@@ -5,7 +5,7 @@ usage when asked for; `[DONE]`. Both forms are written from fixed byte strings a
 building objects and encoding them would be most of what a completion costs.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import orjson
@@ -64,16 +64,8 @@ def _call_object(call: ToolCall) -> dict[str, Any]:
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
 
 
-async def completion_events(
-    completion: Completion, form: MetadataForm, with_usage: bool
-) -> AsyncIterator[bytes]:
-    """Each item is one complete server-sent event."""
-    for event in stream(completion, form, with_usage):
-        yield event
-
-
-def stream(completion: Completion, form: MetadataForm, with_usage: bool) -> list[bytes]:
-    """All events in their order."""
+def completion_events(completion: Completion, form: MetadataForm, with_usage: bool) -> list[bytes]:
+    """All events in their order; each item is one complete server-sent event."""
     model = orjson.dumps(completion.model)
     head = _CHUNK % (orjson.dumps(completion.id), completion.created, model)
     if form == "bare":

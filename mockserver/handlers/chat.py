@@ -8,7 +8,7 @@ from mockserver.call import Call
 from mockserver.completions.completion import Plan, complete, plan_completion, request_digest
 from mockserver.completions.wire import completion_body, completion_events
 from mockserver.model_router import choose_model
-from mockserver.replies import Body, EventStream, Reply, json_body
+from mockserver.replies import Body, EventStream, Ready, Reply, json_body
 from mockserver.state import State
 
 _PLAN = RequestKey("plan", Plan)
@@ -27,7 +27,7 @@ async def create_completion(call: Call, state: State) -> Reply:
     if call.arguments.get("stream"):
         options = call.arguments.get("stream_options") or {}
         with_usage = bool(options.get("include_usage"))
-        return EventStream(completion_events(completion, state.settings.metadata_form, with_usage))
+        return EventStream(Ready(completion_events(completion, state.settings.metadata_form, with_usage)))
     return Body(completion_body(completion))
 
 

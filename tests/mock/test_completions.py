@@ -5,7 +5,7 @@ import pytest
 
 from mockserver.completions.completion import complete, plan_completion
 from mockserver.completions.tokens import count_tokens, split_tokens
-from mockserver.completions.wire import completion_body, stream
+from mockserver.completions.wire import completion_body, completion_events
 from mockserver.conversation import read_conversation
 
 
@@ -22,7 +22,7 @@ def plain(completion):
 
 
 def chunks(completion, form="bare", with_usage=False):
-    events = [event.decode() for event in stream(completion, form, with_usage)]
+    events = [event.decode() for event in completion_events(completion, form, with_usage)]
     assert all(event.startswith("data: ") and event.endswith("\n\n") for event in events)
     assert events[-1] == "data: [DONE]\n\n"
     return [orjson.loads(event[6:]) for event in events[:-1]]
