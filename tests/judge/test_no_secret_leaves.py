@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from contract_tests.credentials import MEANING
 from tests.conformance_lab.lab import Call, Json, Lab, Reply
 from tests.conformance_lab.running import running
 from tests.judge.canaries import CANARIES, leaks, texts
+from tests.judge.commands import command
 
 BEGINNINGS = {secret[:30] for secret in CANARIES.values()}
 
@@ -69,24 +66,19 @@ def leftovers(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, set[
 
         lab.changes.append(listen)
 
-    environment = {name: value for name, value in os.environ.items() if name not in MEANING}
     with running(credentials=CANARIES, prepare=prepare) as server:
-        run = subprocess.run(
-            [
-                *(sys.executable, "-m", "contract_tests", "-v", "--strict", "--spend=sample", "--settle=0.5"),
-                f"--base-url={server.base_url}",
-                f"--credentials={secrets}",
-                f"--report-dir={home / 'reports'}",
-            ],
-            cwd=home / "here",
-            env={**environment, "TMPDIR": str(home / "tmp")},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=100,
+        run = command(
+            *("-v", "--strict", "--spend=sample", "--settle=0.5"),
+            *(f"--only={area}" for area in ("identity", "account", "quota", "failures")),
+            f"--base-url={server.base_url}",
+            f"--credentials={secrets}",
+            f"--report-dir={home / 'reports'}",
+            directory=home / "here",
+            credentials={"TMPDIR": str(home / "tmp")},
+            fresh=True,
         )
-    assert run.returncode == 1, run.stdout[-2000:] + run.stderr[-2000:]
-    return home, run.stdout + run.stderr, seen
+    assert run.code == 1, run.out[-2000:] + run.error[-2000:]
+    return home, run.out + run.error, seen
 
 
 def test_no_credential_is_written_or_printed(leftovers: tuple[Path, str, set[str]]) -> None:

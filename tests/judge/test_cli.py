@@ -1,0 +1,266 @@
+"""The command as a user meets it: what goes wrong is said in one line, what was found is written down."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from contract_tests import cli
+from contract_tests.cli import main, parser
+from contract_tests.credentials import MEANING
+from contract_tests.target import LIVE
+from tests.conformance_lab.credentials import DEFAULTS
+from tests.conformance_lab.lab import Call, Json, Lab, Reply
+from tests.conformance_lab.running import running
+from tests.judge.commands import Finished, command
+from tests.judge.tiny_server import Answer, Asked, tiny
+
+HOST = "--base-url=http://127.0.0.1:9"
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in MEANING:
+        monkeypatch.delenv(name, raising=False)
+
+
+# --- used wrongly -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "nothing to judge: give --base-url URL, or --live"),
+        (["--base-url=ftp://host"], "--base-url ftp://host: expected an address"),
+        (["--base-url=127.0.0.1:8787"], "expected an address such as"),
+        (["--base-url=http://"], "expected an address"),
+        (["--base-url=http://host:99999"], "expected an address"),
+        (["--base-url=http://host/?key=1"], "expected an address"),
+        (["--base-url=https://user:secret-word@host"], "must not carry a user name or password"),
+        ([HOST, "--only=nonsense"], "--only nonsense: neither an area"),
+        ([HOST, "--only=CHAT-999"], "--only CHAT-999: neither an area"),
+        ([HOST, "--max-units=images=3"], "--max-units images=3: expected METRIC=N"),
+        ([HOST, "--max-units=imagesDaily=-1"], "expected METRIC=N with METRIC one of cloudChatDaily"),
+        ([HOST, "--max-units=imagesDaily=many"], "expected METRIC=N"),
+        ([HOST, "--max-units=imagesDaily=²"], "expected METRIC=N"),
+        ([HOST, "--rate=0"], "--rate 0: expected a number above 0"),
+        ([HOST, "--rate=-2"], "--rate -2: expected a number"),
+        ([HOST, "--patience=nan"], "--patience nan: expected a number"),
+        ([HOST, "--credentials=no-such-file.json"], "cannot read the credentials file no-such-file.json"),
+        ([HOST, "--credentials=list.json"], "list.json must hold a JSON object"),
+        ([HOST, "--credentials=broken.json"], "cannot read the credentials file broken.json"),
+        ([HOST, "--known=no-such-file.yaml"], "--known no-such-file.yaml"),
+        ([HOST, "--known=list.json"], "expected lines such as `CHAT-7: why this is accepted`"),
+    ],
+)
+def test_a_wrong_use_is_exit_2_and_one_line(
+    arguments: list[str], says: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Path("list.json").write_text('["LIGHTNING_JWT"]')
+    Path("broken.json").write_text('{"LIGHTNING_JWT": "secret-word')
+    code = main(arguments)
+    printed = capfd.readouterr()
+    lines = [line for line in (printed.out + printed.err).splitlines() if line.strip()]
+    assert code == 2
+    assert len(lines) == 1, lines
+    assert says in lines[0]
+    assert "secret-word" not in lines[0]
+
+
+@pytest.mark.parametrize("arguments", [["--spend=everything"], ["--nonsense"], ["--rate=fast"], ["stray"]])
+def test_an_option_that_does_not_exist_is_exit_2(
+    arguments: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([HOST, *arguments])
+    assert stop.value.code == 2
+    assert "lightning-verify: error:" in capfd.readouterr().err
+
+
+def test_a_wrong_use_leaves_no_directory_behind(tmp_path: Path) -> None:
+    assert main([HOST, "--only=nonsense", "--report-dir=reports"]) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_help_says_what_each_exit_code_means(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    text = capfd.readouterr().out
+    assert stop.value.code == 0
+    codes = text.partition("exit codes:")[2]
+    for code, word in ((0, "kept"), (1, "broken"), (2, "wrongly"), (3, "inconclusive")):
+        assert any(line.startswith(f"  {code}  ") and word in line for line in codes.splitlines())
+    for name in MEANING:
+        assert name in text
+    assert LIVE in "".join(text.split())
+
+
+def test_live_is_short_for_the_documented_host() -> None:
+    arguments = cli.pytest_arguments(parser().parse_args(["--live"]))
+    assert "--lightning-live" in arguments
+    assert not any(argument.startswith("--lightning-spend") for argument in arguments)
+
+
+# --- run --------------------------------------------------------------------------------------------------
+
+
+def test_a_host_that_is_not_there_is_exit_3(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        run = command(f"--base-url=http://127.0.0.1:{taken.getsockname()[1]}", directory=tmp_path, fresh=True)
+    assert run.code == 3
+    assert "INCONCLUSIVE" in run.out
+    assert "Traceback" not in run.out + run.error
+
+
+@pytest.fixture(scope="module")
+def free_run(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """A part of the judge against a server that keeps its promises."""
+    with running() as server:
+        return command(
+            f"--base-url={server.base_url}", "--report-dir=reports", "--only=catalogue", "--only=ID-5",
+            directory=tmp_path_factory.mktemp("run"), credentials=dict(server.credentials),
+        )  # fmt: skip
+
+
+def test_a_run_writes_four_reports(free_run: Finished) -> None:
+    assert free_run.code == 0, free_run.out
+    reports = free_run.directory / "reports"
+    assert {file.name for file in reports.iterdir()} == {
+        "report.json",
+        "report.md",
+        "report.html",
+        "junit.xml",
+    }
+    assert {entry["area"] for entry in free_run.report["requirements"]} == {"catalogue", "identity"}
+    assert free_run.report["run"]["exit_code"] == 0
+    assert set(free_run.report["run"]) >= {"target", "versions", "seconds", "requests", "units", "verdict"}
+    entry = free_run.report["requirements"][0]
+    assert set(entry) >= {"id", "level", "verdict", "reason", "witnesses", "evidence"}
+    cases = list(ElementTree.parse(reports / "junit.xml").iter("testcase"))
+    assert any(case.get("name") == "test_the_catalogue_names_its_default_plan" for case in cases)
+    assert free_run.report["run"]["verdict"] in (reports / "report.md").read_text()
+    assert free_run.report["run"]["verdict"].partition(": ")[2] in (reports / "report.html").read_text()
+
+
+def test_a_run_tells_its_plan_before_and_its_bill_after(free_run: Finished) -> None:
+    plan, bill = free_run.out.index("plan: about"), free_run.out.index("bill: planned")
+    assert plan < free_run.out.index("[100%]") < bill < free_run.out.index("KEPT: ")
+
+
+def test_nothing_is_written_but_what_was_asked_for(free_run: Finished) -> None:
+    assert [file.name for file in free_run.directory.iterdir()] == ["reports"]
+
+
+def test_only_selects_an_area_or_a_requirement(tmp_path: Path) -> None:
+    with running() as server:
+        run = command(
+            f"--base-url={server.base_url}", "--report-dir=reports", "--only=TIER-1", directory=tmp_path
+        )
+        asked = {path for _, path, _ in server.requests}
+    assert run.verdicts == {"TIER-1": "pass"}
+    assert asked <= {"/tier-config", "/usage", "/status", "/models"}
+
+
+def test_fail_fast_stops_at_the_first_broken_requirement(tmp_path: Path) -> None:
+    def portal(asked: Asked) -> Answer:
+        return Answer(pieces=(json.dumps({"path": asked.path}).encode(),))
+
+    with tiny(portal) as host:
+        base, only = f"--base-url={host.base_url}", "--only=catalogue"
+        fast = command(base, only, "--fail-fast", "--report-dir=reports", directory=tmp_path)
+        asked = len(host.asked)
+        slow = command(base, only, "--report-dir=reports", directory=tmp_path)
+    assert (fast.code, slow.code) == (1, 1)
+    assert len(fast.documented("fail")) == 1 < len(slow.documented("fail"))
+    assert asked < len(host.asked) - asked
+
+
+def test_credentials_may_come_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "secrets.json").write_text(json.dumps({**DEFAULTS, "unknown": 5}))
+    with running() as server:
+        run = command(
+            f"--base-url={server.base_url}", "--report-dir=reports", "--credentials=secrets.json",
+            "--only=AUTH-6", directory=tmp_path,
+        )  # fmt: skip
+    assert run.verdicts == {"AUTH-6": "pass"}
+    assert run.report["run"]["credentials"] == sorted(DEFAULTS)
+
+
+def test_what_a_missing_credential_leaves_out_is_said(tmp_path: Path) -> None:
+    with running() as server:
+        run = command(
+            f"--base-url={server.base_url}", "--report-dir=reports", "--only=AUTH-5", "--only=AUTH-4",
+            directory=tmp_path,
+        )  # fmt: skip
+    assert run.verdicts == {"AUTH-4": "pass", "AUTH-5": "not_run"}
+    entry = next(entry for entry in run.report["requirements"] if entry["id"] == "AUTH-5")
+    assert "LIGHTNING_EXPIRED_JWT" in entry["reason"]
+    assert run.code == 0
+
+
+def test_a_cap_of_one_image_is_kept_by_the_servers_own_ledger(tmp_path: Path) -> None:
+    with running() as server:
+        run = command(
+            f"--base-url={server.base_url}", "--report-dir=reports", "--spend=exhaust",
+            "--max-units=imagesDaily=1", "--max-units=videosDaily=0", "--only=IMG-2", "--only=IMG-3",
+            "--only=IMG-6", "--only=VID-2", "--settle=0.5", directory=tmp_path,
+            credentials=dict(server.credentials),
+        )  # fmt: skip
+        assert server.charged("imagesDaily") == run.report["run"]["units"]["booked"]["imagesDaily"] == 1
+        assert server.charged() == 1
+    assert "caps: imagesDaily=1, videosDaily=0" in run.out
+    assert run.verdicts["VID-2"] == "not_run"
+    assert run.code == 0
+
+
+def test_advice_fails_a_strict_run_only(tmp_path: Path) -> None:
+    with running() as server:
+        options = [f"--base-url={server.base_url}", "--only=OBS-11", "--only=TIER-1", "--report-dir=reports"]
+        assert command(*options, directory=tmp_path).code == 0
+        strict = command(*options, "--strict", directory=tmp_path)
+    assert strict.code == 1
+    assert strict.verdicts["OBS-11"] == "fail"
+
+
+def test_a_known_difference_keeps_the_run_and_one_that_is_gone_breaks_it(tmp_path: Path) -> None:
+    (tmp_path / "known.yaml").write_text("TIERS-1: the free plan is listed on purpose\n")
+    options = ["--only=TIERS-1", "--only=TIER-1", "--known=known.yaml", "--report-dir=reports"]
+    with running(prepare=_list_the_free_plan) as server:
+        known = command(f"--base-url={server.base_url}", *options, directory=tmp_path)
+    with running() as server:
+        gone = command(f"--base-url={server.base_url}", *options, directory=tmp_path)
+    assert (known.code, known.verdicts["TIERS-1"]) == (0, "known_difference")
+    assert (gone.code, gone.verdicts["TIERS-1"]) == (1, "fail")
+
+
+def _list_the_free_plan(lab: Lab) -> None:
+    def change(_: Lab, call: Call, reply: Reply) -> Reply:
+        if call.operation.id == "listTiers" and isinstance(reply, Json):
+            reply.payload = [{"key": "free", "name": "Free", "price": "0.00"}, *reply.payload]
+        return reply
+
+    lab.changes.append(change)
+
+
+# --- as a part of pytest ----------------------------------------------------------------------------------
+
+
+def test_plain_pytest_with_a_host_judges_that_host_and_leaves_our_own_tests_out(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    with running() as server:
+        run = command(
+            *(str(root / "contract_tests"), str(root / "tests"), f"--rootdir={root}"),
+            *("-q", "-p", "no:cacheprovider", "--only=TIER-1", "--report-dir=reports"),
+            f"--base-url={server.base_url}",
+            directory=tmp_path,
+            program="pytest",
+        )
+    assert run.code == 0, run.out + run.error
+    assert run.verdicts == {"TIER-1": "pass"}
+    assert f"target {server.base_url}, spend none" in run.out
