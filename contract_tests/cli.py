@@ -125,6 +125,10 @@ def pytest_arguments(options: argparse.Namespace) -> list[str]:
     """The options of this command as pytest knows them."""
     arguments = [
         str(HERE),
+        # Only the plugins that we need: others that are installed could reorder, repeat or slow the checks.
+        "--disable-plugin-autoload",
+        "-p",
+        "pytest_base_url.plugin",
         "-p",
         "contract_tests.plugin",
         # A configuration of our own: none of the directory the command happens to be started in.
