@@ -1,7 +1,8 @@
 """The bare aiohttp application: routes that give back bytes made before, and nothing else.
 
-Law: no validation, no identity, no counting; it only reads the request, because the mock has to do that too.
-What a mock does above this is what its features cost.
+Law: no validation, no identity, no counting. It reads a request and decodes its JSON, because nothing can
+answer a chat without knowing whether it is to be streamed. What the mock costs above this is what its
+features cost.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import orjson
 from aiohttp import web
 from multidict import CIMultiDict
 
@@ -49,36 +51,36 @@ def load(path: Path) -> list[Recorded]:
     ]
 
 
-def whole(reply: Recorded) -> Handler:
-    headers, body = CIMultiDict(reply.headers), reply.pieces[0]
+def handler(whole: Recorded, streamed: Recorded | None) -> Handler:
+    """Answers one route with one reply, or with another one when the body asks for a stream."""
+    headers, body = CIMultiDict(whole.headers), whole.pieces[0]
+    pieces = streamed.pieces if streamed is not None else ()
+    stream_headers = CIMultiDict(streamed.headers if streamed is not None else {})
 
-    async def handle(request: web.Request) -> web.StreamResponse:
-        await request.read()
+    async def get(request: web.Request) -> web.StreamResponse:
         return web.Response(body=body, headers=headers)
 
-    return handle
-
-
-def streamed(reply: Recorded) -> Handler:
-    headers, pieces = CIMultiDict(reply.headers), reply.pieces
-
-    async def handle(request: web.Request) -> web.StreamResponse:
-        await request.read()
-        response = web.StreamResponse(headers=headers)
+    async def post(request: web.Request) -> web.StreamResponse:
+        asked = orjson.loads(await request.read())
+        if not asked.get("stream"):
+            return web.Response(body=body, headers=headers)
+        response = web.StreamResponse(headers=stream_headers)
         await response.prepare(request)
         for piece in pieces:
             await response.write(piece)
         await response.write_eof()
         return response
 
-    return handle
+    return get if whole.method == "GET" else post
 
 
 async def serve(replies: Sequence[Recorded]) -> None:
     """Serve until the process is ended."""
+    streams = {reply.path: reply for reply in replies if reply.streamed}
     app = web.Application()
     for reply in replies:
-        app.router.add_route(reply.method, reply.path, (streamed if reply.streamed else whole)(reply))
+        if not reply.streamed:
+            app.router.add_route(reply.method, reply.path, handler(reply, streams.get(reply.path)))
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()

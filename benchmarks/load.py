@@ -27,7 +27,8 @@ class Job:
     """What to send and for how long. Numbers run from `first`, and start again there after `different`.
 
     It ends after `seconds`, or with `requests` where that is not 0. What is sent in the first
-    `warm_up` seconds is answered and not timed.
+    `warm_up` seconds is answered and not timed. With `spin` the client never sleeps: a server that has to
+    wake it pays for that, and a slow server pays more often than a fast one.
     """
 
     port: int
@@ -38,12 +39,13 @@ class Job:
     requests: int = 0
     first: int = 0
     different: int = 1_000_000_000
+    spin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
     """What came of it. `answered` counts all answers, `per_second` and the latencies (in milliseconds) only
-    the timed ones; `busy` is the share of a core that this client used."""
+    the timed ones; `busy` is the share of the time in which this client had something to do."""
 
     answered: int
     per_second: float
@@ -88,7 +90,8 @@ class Connection:
             done = self.size >= self.end
         else:
             # Asking one at a time, nothing can follow the last chunk.
-            done = self.end < 0 and (data if len(data) >= 5 else b"".join(self.parts)).endswith(_END_OF_CHUNKS)
+            latest = data if len(data) >= len(_END_OF_CHUNKS) else b"".join(self.parts)
+            done = self.end < 0 and latest.endswith(_END_OF_CHUNKS)
         if done:
             self.parts.clear()
             self.size = self.end = 0
@@ -115,7 +118,7 @@ def run(job: Job) -> Load:
     selector = selectors.DefaultSelector()
     began = time.perf_counter()
     timed_from, until = began + job.warm_up, began + job.warm_up + job.seconds
-    cpu = time.process_time()
+    idle = 0.0
     connections = [Connection(job.port) for _ in range(job.connections)]
     for connection in connections:
         selector.register(connection.socket, selectors.EVENT_READ, connection)
@@ -125,9 +128,13 @@ def run(job: Job) -> Load:
     open_answers = len(connections)
     clock = time.perf_counter
     while open_answers:
-        events = selector.select(_TIMEOUT)
-        if not events:
-            raise LoadError(f"no answer within {_TIMEOUT} seconds")
+        asleep = clock()
+        events = selector.select(0 if job.spin else _TIMEOUT)
+        while not events:
+            if clock() - asleep > _TIMEOUT:
+                raise LoadError(f"no answer within {_TIMEOUT} seconds")
+            events = selector.select(0)
+        idle += clock() - asleep
         for key, _ in events:
             connection = key.data
             if not connection.read():
@@ -136,7 +143,8 @@ def run(job: Job) -> Load:
             answered += 1
             if connection.sent >= timed_from:
                 latencies.append(now - connection.sent)
-            if (asked < job.requests) if job.requests else (now < until):
+            more = asked < job.requests if job.requests else now < until or not latencies
+            if more:
                 connection.ask((b"%09d" % number).join(parts))
                 number = number + 1 if number + 1 < last else job.first
                 asked += 1
@@ -151,7 +159,7 @@ def run(job: Job) -> Load:
         per_second=len(ordered) / (ended - timed_from),
         median=1000 * ordered[len(ordered) // 2],
         p99=1000 * ordered[len(ordered) * 99 // 100],
-        busy=(time.process_time() - cpu) / (ended - began),
+        busy=1 - idle / (ended - began),
     )
 
 
