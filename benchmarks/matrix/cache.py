@@ -6,7 +6,7 @@ Law: a line counts only for the code that it was made with, unless the caller tr
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
@@ -57,7 +57,7 @@ class Cache:
         fresh = entry["code"] == self._marks[entry["kind"]]
         if not fresh and not trusting:
             return
-        result = _READ[entry["kind"]](entry["result"])
+        result: Trial | Proof | Baseline = _READ[entry["kind"]](entry["result"])
         key = key_of(result)
         self._results[key] = result
         (self._stale.discard if fresh else self._stale.add)(key)
@@ -106,7 +106,9 @@ def key_of(result: Result) -> str:
 
 
 def _trial(data: dict[str, Any]) -> Trial:
-    task = {name: tuple(value) if isinstance(value, list) else value for name, value in data["task"].items()}
+    task: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in data["task"].items()
+    }
     steps = tuple(Step(**step) for step in data["steps"])
     return Trial(**{**data, "task": Task(**task), "steps": steps})
 
@@ -120,4 +122,8 @@ def _baseline(data: dict[str, Any]) -> Baseline:
     return Baseline(**{**data, "task": BaselineTask(**data["task"]), "failures": failures})
 
 
-_READ = {"trial": _trial, "proof": _proof, "baseline": _baseline}
+_READ: dict[str, Callable[[dict[str, Any]], Trial | Proof | Baseline]] = {
+    "trial": _trial,
+    "proof": _proof,
+    "baseline": _baseline,
+}

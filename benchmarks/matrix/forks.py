@@ -69,7 +69,7 @@ def in_forks(
             _end(work.process)
 
 
-def _result(receiver: Connection) -> R | Lost:  # type: ignore[type-var]
+def _result(receiver: Connection) -> R | Lost:
     try:
         result: R | Lost = receiver.recv()
     except EOFError:

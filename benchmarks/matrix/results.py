@@ -178,7 +178,7 @@ class Results:
                     fault.origin,
                     fault.requirements,
                     fault.does,
-                    proof and proof.proven,
+                    proof.proven if proof else None,
                     narrowed,
                     whole,
                     self.cache.trial(plan.unpaid(fault)),
