@@ -1,0 +1,64 @@
+"""Without `--spend` a run costs nothing, by the host's own books."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import mockserver
+from tests.conformance_lab.running import running
+from tests.judge.commands import Finished, command
+
+pytestmark = pytest.mark.slow
+
+
+def nothing_was_spent(run: Finished) -> None:
+    assert run.code == 0, run.out[-2000:] + run.error
+    report = run.report["run"]
+    assert report["spend"] == "none"
+    assert "at worst these units: none" in run.out
+    assert report["units"]["planned"] == report["units"]["booked"] == report["units"]["served"] == {}
+    assert not any((report["units"]["observed"] or {}).values())
+    assert not run.documented("fail") | run.documented("inconclusive")
+    assert len(run.documented("pass")) > 40
+
+
+def test_the_mocks_ledger_stays_empty(tmp_path: Path) -> None:
+    with mockserver.running() as mock:
+        run = command(
+            f"--base-url={mock.base_url}",
+            "--report-dir=reports",
+            directory=tmp_path,
+            credentials=mock.credentials,
+        )
+        spent = [row for row in mock.state.ledger.store.rows() if row[3]]
+    nothing_was_spent(run)
+    assert spent == []
+
+
+def test_another_servers_ledger_stays_empty(tmp_path: Path) -> None:
+    with running() as server:
+        run = command(
+            f"--base-url={server.base_url}",
+            "--report-dir=reports",
+            directory=tmp_path,
+            credentials=server.credentials,
+        )
+        assert server.charged() == 0
+        generating = [(m, p, s) for m, p, s in server.requests if p.startswith("/gen/") and s == 200]
+    nothing_was_spent(run)
+    assert {path for _, path, _ in generating} == {"/gen/prompt_analyze"}
+
+
+def test_nothing_is_spent_on_a_host_that_only_we_call_free(tmp_path: Path) -> None:
+    """The same with a cap given: a cap allows no spending by itself."""
+    with running() as server:
+        run = command(
+            *(f"--base-url={server.base_url}", "--report-dir=reports", "--max-units=imagesDaily=4"),
+            *("--only=media", "--only=quota"),
+            directory=tmp_path,
+            credentials=server.credentials,
+        )
+        assert server.charged() == 0
+    assert run.report["run"]["units"]["booked"] == {}
