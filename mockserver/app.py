@@ -78,9 +78,10 @@ def endpoints(spec: Spec) -> dict[str, Endpoint]:
     for name, operation in spec.operations.items():
         read = None
         if operation.body_pointer is not None:
-            read = body_reader(BodyValidator(spec, validators, operation.body_pointer), spec.body_limit_bytes)
+            validator = BodyValidator(spec, validators, operation.body_pointer)
+            read = body_reader(validator, spec.body_limit_bytes, operation.text_limit)
         elif any(parameter.location in ("path", "query") for parameter in operation.parameters):
-            read = parameter_reader(ParameterValidator(spec, validators, operation))
+            read = parameter_reader(ParameterValidator(spec, validators, operation), operation.text_limit)
         found[name] = Endpoint(operation, HANDLERS[name], PREPARATIONS.get(name), read)
     return found
 

@@ -35,7 +35,7 @@ from mockserver.replies import JSON, Body
 from mockserver.routing import Match, decode_segment
 from mockserver.state import State
 from mockserver.validation import BodyValidator, ParameterValidator, check_text_size
-from spec.loader import Operation
+from spec.loader import Operation, TextLimit
 
 logger = logging.getLogger(__name__)
 
@@ -79,8 +79,6 @@ async def answer(
 
         arguments = await endpoint.read(request, match) if endpoint.read is not None else {}
         call = Call(operation, request, identity, arguments)
-        if operation.text_limit is not None:
-            check_text_size(arguments, operation.text_limit)
         if endpoint.prepare is not None:
             await endpoint.prepare(call, state)
 
@@ -118,8 +116,10 @@ async def answer(
     return response
 
 
-def body_reader(validator: BodyValidator, limit: int) -> ReadArguments:
-    """Arguments from a JSON body of at most `limit` bytes."""
+def body_reader(validator: BodyValidator, limit: int, text_limit: TextLimit | None) -> ReadArguments:
+    """Arguments from a JSON body of at most `limit` bytes, in which a prompt has its own limit."""
+    # JSON never spends less than a byte on a byte of text: most bodies are too short to hold too much.
+    harmless = limit if text_limit is None else min(text_limit.characters, text_limit.bytes)
 
     async def read(request: web.BaseRequest, match: Match[Endpoint]) -> dict[str, Any]:
         content_type = request.headers.get(CONTENT_TYPE)
@@ -134,18 +134,24 @@ def body_reader(validator: BodyValidator, limit: int) -> ReadArguments:
             raise _body_too_large(limit) from None
         except (web.RequestPayloadError, HttpProcessingError):
             raise InvalidRequest("The body does not arrive as its headers announce it.") from None
-        return validator.check(decode_json(body))
+        arguments = validator.check(decode_json(body))
+        if text_limit is not None and len(body) > harmless:
+            check_text_size(arguments, text_limit)
+        return arguments
 
     return read
 
 
-def parameter_reader(validator: ParameterValidator) -> ReadArguments:
-    """Arguments from path and query."""
+def parameter_reader(validator: ParameterValidator, text_limit: TextLimit | None) -> ReadArguments:
+    """Arguments from path and query, in which a prompt has a limit."""
 
     async def read(request: web.BaseRequest, match: Match[Endpoint]) -> dict[str, Any]:
         name = match.parameter
         segment = {} if name is None else {name: decode_segment(match.raw, name)}
-        return validator.read(segment, request.rel_url.raw_query_string)
+        arguments = validator.read(segment, request.rel_url.raw_query_string)
+        if text_limit is not None:
+            check_text_size(arguments, text_limit)
+        return arguments
 
     return read
 

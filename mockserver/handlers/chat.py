@@ -2,8 +2,6 @@
 
 import os
 
-from aiohttp.web import RequestKey
-
 from mockserver.call import Call
 from mockserver.completions.completion import Plan, complete, plan_completion, request_digest
 from mockserver.completions.wire import completion_body, completion_events
@@ -11,19 +9,18 @@ from mockserver.model_router import choose_model
 from mockserver.replies import Body, EventStream, Ready, Reply, json_body
 from mockserver.state import State
 
-_PLAN = RequestKey("plan", Plan)
-
 
 async def prepare_completion(call: Call, state: State) -> None:
     """Understands tools and formats. InvalidRequest when one of them cannot be met."""
-    call.request[_PLAN] = plan_completion(call.arguments)
+    call.prepared = plan_completion(call.arguments)
 
 
 async def create_completion(call: Call, state: State) -> Reply:
     """A `chat.completion` object, or its chunks as an event stream."""
     seed = state.settings.seed
     token = os.urandom(12) if seed is None else request_digest(call.arguments, seed)[:12]
-    completion = complete(call.request[_PLAN], seed or 0, f"chatcmpl-{token.hex()}", int(state.clock.now()))
+    plan: Plan = call.prepared
+    completion = complete(plan, seed or 0, f"chatcmpl-{token.hex()}", int(state.clock.now()))
     if call.arguments.get("stream"):
         options = call.arguments.get("stream_options") or {}
         with_usage = bool(options.get("include_usage"))
