@@ -94,8 +94,9 @@ class Client:
         self._timeouts = timeouts or Timeouts()
         self._silent = 0
         self._lost = 0.0
-        # Callers that asked for something metered, by what identifies them: those with a bill.
+        # Callers that were served something metered, by what identifies them, and those that were refused it.
         self.spenders: dict[tuple[tuple[str, str], ...], Caller] = {}
+        self.refused: dict[tuple[tuple[str, str], ...], Caller] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="judge-client", daemon=True)
         self._thread.start()
@@ -220,7 +221,7 @@ class Client:
         await self._converse(exchange, sent_headers, total, bound)
         self._note(exchange, lane, private=caller.private)
         if operation is not None and operation.metric is not None and caller.private:
-            self.spenders[caller.key] = caller
+            (self.spenders if exchange.served else self.refused)[caller.key] = caller
         return exchange
 
     async def _converse(

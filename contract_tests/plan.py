@@ -7,8 +7,10 @@ from collections.abc import Iterable
 
 import pytest
 
+from contract_tests.bill import REFUSED_CALLERS
 from contract_tests.marks import charge_of
 from contract_tests.observations import COST
+from contract_tests.preflight import DOORS
 from contract_tests.target import Spend, Target
 
 SECOND_LOOKS = 4
@@ -31,7 +33,7 @@ def obstacle(item: pytest.Item, spend: Spend, target: Target) -> str | None:
 
 
 def estimate(items: Iterable[pytest.Item], spend: Spend, target: Target) -> tuple[int, Counter[str]]:
-    """(requests, worst-case units by metric) of the tests that can run."""
+    """(requests, worst-case units by metric) of the tests that can run, with what comes before and after."""
     requests, units, shared = 0, Counter[str](), set[str]()
     for item in items:
         charge = charge_of(item)
@@ -43,6 +45,9 @@ def estimate(items: Iterable[pytest.Item], spend: Spend, target: Target) -> tupl
         units.update(COST[name])
     # Whatever fails is looked at once more before it is held against a host.
     units.update(dict.fromkeys(units, SECOND_LOOKS))
+    requests += len(DOORS)
+    if target.is_loopback:  # Only there is every caller asked for its bill.
+        requests += REFUSED_CALLERS + units.total()
     return requests, units
 
 

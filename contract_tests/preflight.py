@@ -8,7 +8,7 @@ from contract_tests.callers import anonymous
 from contract_tests.client import Client, HostGone
 from contract_tests.exchange import Exchange
 
-_DOORS = ("/status", "/tier-config", "/usage", "/models")
+DOORS = ("/status", "/tier-config", "/usage", "/models")
 
 
 def preflight(client: Client, wake: float) -> str | None:
@@ -20,7 +20,7 @@ def preflight(client: Client, wake: float) -> str | None:
     pause = 0.5
     while True:
         try:
-            answers = [client.send("GET", path, anonymous()) for path in _DOORS]
+            answers = [client.send("GET", path, anonymous()) for path in DOORS]
         except HostGone as gone:
             return str(gone)
         if not all(answer.status in {502, 503, 504} for answer in answers):

@@ -25,7 +25,7 @@ def _refuse(judge: Judge, requirement: str, body: Any, what: str) -> None:
     judge.refused(requirement, exchange, 400, what)
 
 
-@judges("CHAT-1", requests=14)
+@judges("CHAT-1", requests=16)
 def test_a_chat_without_an_array_of_messages_is_400(judge: Judge) -> None:
     _refuse(judge, "CHAT-1", {"stream": False}, "a chat without messages")
     for wrong in [

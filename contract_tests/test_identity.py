@@ -186,7 +186,7 @@ def test_a_revoked_key_is_401(judge: Judge, operation: str) -> None:
     _refuse_bearer(judge, "AUTH-6", operation, judge.credential(REVOKED_API_KEY), "revoked")
 
 
-@judges("AIR-2", requests=16)
+@judges("AIR-2", requests=26)
 def test_the_alternate_video_route_refuses_bad_bearers_as_well(judge: Judge) -> None:
     for operation in ("createAirforceVideo", "getAirforceVideo"):
         for kind, token in invalid_bearers(judge.target.credentials).items():

@@ -285,7 +285,7 @@ def _asset(judge: Judge, requirement: str) -> Exchange:
     return asset
 
 
-@judges("IMG-5", units={"imagesDaily": 1}, requests=2)
+@judges("IMG-5", units={"imagesDaily": 1}, requests=6)
 def test_a_base64_input_can_be_fetched_again(judge: Judge) -> None:
     asset = _asset(judge, "IMG-5")
     judge.answered("IMG-5", asset)

@@ -218,7 +218,7 @@ def _stands_still(judge: Judge, caller: Caller, before: Snapshot, calls: list[Ex
     judge.check("RATE-2", not change, f"refused calls moved {change}", *calls[-1:], after.exchange)
 
 
-@judges("RATE-3", requests=12)
+@judges("RATE-3", requests=16)
 def test_reading_costs_nothing(judge: Judge) -> None:
     caller = judge.caller()
     before = read_usage(judge, "RATE-3", caller)

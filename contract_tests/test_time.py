@@ -51,7 +51,7 @@ def _used(judge: Judge, caller: Caller, when: str, **expected: int) -> None:
 
 
 @needs_control
-@judges("FAIL-3", units=dict.fromkeys(METRIC_OF.values(), 5), requests=12)
+@judges("FAIL-3", units=dict.fromkeys(METRIC_OF.values(), 5), requests=24)
 def test_an_upstream_that_fails_is_500(judge: Judge) -> None:
     control = _control(judge)
     for operation in METRIC_OF:
@@ -60,7 +60,7 @@ def test_an_upstream_that_fails_is_500(judge: Judge) -> None:
 
 
 @needs_control
-@judges("ASM-6", units=dict.fromkeys(METRIC_OF.values(), 5), requests=24)
+@judges("ASM-6", units=dict.fromkeys(METRIC_OF.values(), 5), requests=36)
 def test_a_failed_generation_costs_nothing(judge: Judge) -> None:
     control = _control(judge)
     for operation in METRIC_OF:
