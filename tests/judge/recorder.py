@@ -21,8 +21,9 @@ _note = Client._note
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One exchange; bodies are whole."""
+    """One exchange; bodies are whole. `test` is the node id of the check, empty outside of them."""
 
+    test: str
     method: str
     path: str
     operation: str | None
@@ -49,6 +50,7 @@ def _write(self: Client, exchange: Exchange, lane: Lane, *, private: bool) -> No
     _note(self, exchange, lane, private=private)
     body = exchange.request_body
     fields = {
+        "test": os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" (")[0],
         "method": exchange.method,
         "path": exchange.path,
         "operation": exchange.operation.id if exchange.operation else None,

@@ -179,11 +179,11 @@ def test_every_answer_of_the_mock_fits_the_spec(exchanges: list[Recorded]) -> No
 
 
 def test_the_check_of_answers_has_teeth(tmp_path: Path) -> None:
-    whole = Recorded("GET", "/usage", "getUsage", "paid", False, None, 200, "application/json", b"{}")
+    whole = Recorded("", "GET", "/usage", "getUsage", "paid", False, None, 200, "application/json", b"{}")
     assert answer_problems(whole)
     assert stream_problems(b"data: [DONE]\n\n")
     assert stream_problems(b'data: {"choices": {}}\n\n')
     asked = Recorded(
-        "POST", "/gen/image", "createImage", "paid", False, b'{"mode": 5}', 200, "image/jpeg", b"x"
+        "", "POST", "/gen/image", "createImage", "paid", False, b'{"mode": 5}', 200, "image/jpeg", b"x"
     )
     assert len(request_problems(asked)) == 2

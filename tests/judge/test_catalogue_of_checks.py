@@ -1,0 +1,139 @@
+"""What the checks say about themselves is complete and true: what they judge, cost and ask."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from contract_tests.credentials import MEANING
+from contract_tests.observations import COST
+from contract_tests.target import Spend
+from spec.loader import load_requirements, load_spec
+from tests.conformance_lab.running import running
+from tests.judge import collector, recorder
+from tests.judge.collector import Check, collected
+from tests.judge.commands import Finished, command
+from tests.judge.recorder import Recorded, recorded
+
+pytestmark = pytest.mark.slow
+
+REQUIREMENTS = load_requirements().requirements
+METRICS = load_spec().metrics
+
+
+@pytest.fixture(scope="module", params=["none", "sample", "exhaust"])
+def run(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Finished, list[Check], list[Recorded]]:
+    """A run in each mode against a server that keeps its promises."""
+    directory, notes = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("notes")
+    with running() as server:
+        finished = command(
+            *(f"--base-url={server.base_url}", f"--spend={request.param}", "--report-dir=reports"),
+            directory=directory,
+            credentials={
+                **server.credentials,
+                "PYTEST_ADDOPTS": "-p tests.judge.recorder -p tests.judge.collector",
+                recorder.VARIABLE: str(notes / "exchanges"),
+                collector.VARIABLE: str(notes / "checks"),
+            },
+        )
+    assert finished.code == 0, finished.out[-2000:] + finished.error
+    return finished, collected(notes / "checks"), recorded(notes / "exchanges")
+
+
+@pytest.fixture(scope="module")
+def checks(tmp_path_factory: pytest.TempPathFactory) -> list[Check]:
+    """Every check there is."""
+    directory = tmp_path_factory.mktemp("collected")
+    root = Path(__file__).parents[2]
+    done = command(
+        *(
+            str(root / "contract_tests"),
+            f"--rootdir={root}",
+            "--collect-only",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+        ),
+        *("-p", "tests.judge.collector"),
+        directory=directory,
+        credentials={collector.VARIABLE: str(directory / "checks")},
+        program="pytest",
+    )
+    assert done.code == 0, done.out
+    return collected(directory / "checks")
+
+
+def test_every_requirement_is_judged_by_a_check(checks: list[Check]) -> None:
+    judged = {requirement for check in checks for requirement in check.requirements}
+    assert judged >= {r.id for r in REQUIREMENTS.values() if r.level == "documented"}
+    # What is only observed or assumed is advice, and the run reports what nobody looks at as not run.
+    assert judged >= set(REQUIREMENTS)
+
+
+def test_every_requirement_that_a_check_names_exists(checks: list[Check]) -> None:
+    assert {requirement for check in checks for requirement in check.requirements} <= set(REQUIREMENTS)
+
+
+def test_every_check_judges_something_once(checks: list[Check]) -> None:
+    for check in checks:
+        assert check.requirements, f"{check.test} judges nothing"
+        assert len(set(check.requirements)) == len(check.requirements)
+
+
+def test_the_name_of_every_check_is_a_sentence(checks: list[Check]) -> None:
+    for function in {check.function for check in checks}:
+        words = function.removeprefix("test_").split("_")
+        assert len(words) >= 3, function
+        assert function == function.lower()
+    assert {check.documentation for check in checks} == {None}
+
+
+def test_no_two_checks_have_the_same_name(checks: list[Check]) -> None:
+    assert Counter(check.test for check in checks).most_common(1)[0][1] == 1
+    functions = {(check.test.partition("::")[0], check.function) for check in checks}
+    assert len(functions) == len({function for _, function in functions})
+
+
+def test_what_costs_units_is_not_part_of_a_free_run(checks: list[Check]) -> None:
+    for check in checks:
+        costs = sum(check.units.values()) + len(check.shares)
+        assert (check.spend == Spend.NONE.name) is (costs == 0), check.test
+
+
+def test_costs_are_of_known_metrics_and_observations(checks: list[Check]) -> None:
+    for check in checks:
+        assert set(check.units) <= set(METRICS)
+        assert set(check.shares) <= set(COST)
+        assert check.requests >= 1
+        assert set(check.needs) <= set(MEANING)
+
+
+def test_a_run_asks_no_more_than_its_plan(run: tuple[Finished, list[Check], list[Recorded]]) -> None:
+    finished, _, exchanges = run
+    requests = finished.report["run"]["requests"]
+    assert requests["sent"] == len(exchanges)
+    assert requests["sent"] <= requests["planned"]
+
+
+def test_a_check_asks_no_more_than_it_declares(run: tuple[Finished, list[Check], list[Recorded]]) -> None:
+    _, checks, exchanges = run
+    declared = {check.test: check.requests for check in checks}
+    asked = Counter(exchange.test for exchange in exchanges if exchange.test)
+    assert {test: (n, declared[test]) for test, n in asked.items() if n > declared[test]} == {}
+
+
+def test_a_run_books_no_more_than_its_plan(run: tuple[Finished, list[Check], list[Recorded]]) -> None:
+    finished, _, exchanges = run
+    units = finished.report["run"]["units"]
+    metric_of = {operation.id: operation.metric for operation in load_spec().operations.values()}
+    paid = Counter(
+        metric_of.get(exchange.operation or "") for exchange in exchanges if exchange.lane == "paid"
+    )
+    del paid[None]
+    assert units["booked"] == paid
+    for metric, booked in units["booked"].items():
+        assert booked <= units["planned"][metric]
