@@ -19,7 +19,7 @@ from aiohttp.web import BaseRequest, Response, StreamResponse
 
 from mockserver.clock import Clock
 from mockserver.exchange import Exchange
-from mockserver.recording import Raw, Recording, recording
+from mockserver.recording import Raw, Recording, head_of, recording
 from mockserver.redaction import MOST_EXCERPT
 from mockserver.watch import Watch
 
@@ -81,7 +81,7 @@ class Journal:
                 self._clock.now(),
                 ended,
                 exchange,
-                request._message,
+                head_of(request),
                 body[:MOST_EXCERPT],
                 response.status,
                 response.headers.get(CONTENT_TYPE, ""),

@@ -6,21 +6,25 @@ Law: a `Recording` is bounded and has no credential in it. Until one is made, a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aiohttp.hdrs import ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN, USER_AGENT
-from aiohttp.http_parser import RawRequestMessage
+from aiohttp.web import BaseRequest
 from multidict import istr
 
 from mockserver.exchange import Exchange
 from mockserver.redaction import MOST_EXCERPT, MOST_TARGET, clean, last_of
 
-Raw = tuple[int, float, float, Exchange, RawRequestMessage, bytes, int, str, int, bytes]
+Head = tuple[str, str, str | None, str | None, str | None, str | None, str | None, str | None, str | None]
+"""Method, target, the last characters of the bearer, and the headers of `_SHOWN`, each absent or as sent."""
+
+Raw = tuple[int, float, float, Exchange, Head, bytes, int, str, int, bytes]
 """id, moment, stopwatch, exchange, request head, beginning of its body, status, content type, size and
 beginning of the answer."""
 
-_SHOWN = (USER_AGENT, CONTENT_TYPE, CONTENT_LENGTH, ACCEPT, ORIGIN, istr("X-Client-ID"))
+_CLIENT_ID = istr("X-Client-ID")
+_SHOWN = (USER_AGENT, CONTENT_TYPE, CONTENT_LENGTH, ACCEPT, ORIGIN, _CLIENT_ID)
 """The request headers whose values are kept. Any other might carry a secret that we do not know."""
 _MOST_HEADER = 256
 _TEXTUAL = ("application/json", "text/")
@@ -45,20 +49,39 @@ class Recording:
     excerpt: str
 
 
+def head_of(request: BaseRequest) -> Head:
+    """What is kept of a request's head. The request itself would hold ten times as much, and memory that is
+    given back at once is the quickest to use again.
+    """
+    get = request.headers.get
+    authorization = get(AUTHORIZATION)
+    return (
+        request.method,
+        request.raw_path[: MOST_TARGET + 1],
+        None if authorization is None else last_of(authorization),
+        get(USER_AGENT),
+        get(CONTENT_TYPE),
+        get(CONTENT_LENGTH),
+        get(ACCEPT),
+        get(ORIGIN),
+        get(_CLIENT_ID),
+    )
+
+
 def recording(raw: Raw, default_plan: str) -> Recording:
     """The recording of a call. A signed-out caller is on the default plan."""
-    number, at, ended, exchange, message, body, status, content_type, size, head = raw
+    number, at, ended, exchange, head, body, status, content_type, size, answer = raw
     identity = exchange.identity
     account = identity.account if identity is not None else None
     plan_key = account.plan_key if account is not None else default_plan
-    target = message.path
+    method, target, bearer, *headers = head
     return Recording(
         id=number,
         at=at,
         milliseconds=(ended - exchange.arrived) * 1000,
-        method=message.method,
+        method=method,
         target=clean(target if len(target) <= MOST_TARGET else target[:MOST_TARGET] + "…"),
-        headers=_headers(message.headers, exchange),
+        headers=_headers(headers, bearer, exchange),
         body=_text(body),
         exchange=exchange,
         plan_key=None if identity is None else plan_key,
@@ -66,16 +89,19 @@ def recording(raw: Raw, default_plan: str) -> Recording:
         content_type=content_type,
         size=size,
         # Of a picture or a film there is nothing to read.
-        excerpt=_text(head) if content_type.startswith(_TEXTUAL) else "",
+        excerpt=_text(answer) if content_type.startswith(_TEXTUAL) else "",
     )
 
 
-def _headers(headers: Mapping[str, str], exchange: Exchange) -> dict[str, str]:
-    shown = {str(name): clean(headers[name][:_MOST_HEADER]) for name in _SHOWN if name in headers}
-    authorization = headers.get(AUTHORIZATION)
-    if authorization is not None:
+def _headers(values: Sequence[str | None], bearer: str | None, exchange: Exchange) -> dict[str, str]:
+    shown = {
+        str(name): clean(value[:_MOST_HEADER])
+        for name, value in zip(_SHOWN, values, strict=True)
+        if value is not None
+    }
+    if bearer is not None:
         kind = exchange.identity.kind if exchange.identity is not None else "refused"
-        shown["Authorization"] = f"{kind} …{last_of(authorization)}"
+        shown["Authorization"] = f"{kind} …{bearer}"
     return shown
 
 
