@@ -55,7 +55,7 @@ class _Protocol(web.RequestHandler):
             error = TooLarge("The request line or a header is too long.")
         else:
             error = InvalidRequest("This is not a well-formed HTTP request.")
-        response = delivery.refused(error, {"invalid_request": 400, "too_large": 413})
+        response = delivery.response(delivery.refusal(error, {"invalid_request": 400, "too_large": 413}))
         response.force_close()
         return response
 
@@ -106,18 +106,17 @@ def make_server(state: State) -> web.Server:
         method = request.method
         response: web.StreamResponse
         if method == "OPTIONS" and _is_preflight(request):
-            exchange.preflight = True
-            response = delivery.preflight(request)
+            response = delivery.preflight(request, exchange)
         else:
             try:
                 match = router.find(method, path)
             except ApiError as error:
                 exchange.refusal = error
-                response = delivery.refused(error, spec.errors)
+                response = await delivery.whole(request, delivery.refusal(error, spec.errors), exchange)
             else:
                 response = await answer(request, match, state, exchange)
         if journal.on:
-            journal.record(exchange, request, response)
+            journal.record(exchange, request)
         return response
 
     def make_request(message, payload, protocol, writer, task) -> web.BaseRequest:  # type: ignore[no-untyped-def]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from email.utils import formatdate
 from functools import lru_cache
 
 _LATEST = 221_845_392_000.0
@@ -87,3 +88,13 @@ def iso(moment: float) -> str:
 @lru_cache(maxsize=64)
 def _iso_second(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def http_date() -> bytes:
+    """The `Date` of an answer: the wall clock, which no lever moves."""
+    return _http_second(int(time.time()))
+
+
+@lru_cache(maxsize=1)
+def _http_second(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode()

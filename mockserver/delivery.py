@@ -13,14 +13,15 @@ import struct
 from collections.abc import AsyncIterator, Mapping
 from itertools import islice
 
-import orjson
-from aiohttp import web
+from aiohttp import HttpVersion11, web
+from aiohttp.http import SERVER_SOFTWARE
 from multidict import CIMultiDict
 
+from mockserver.clock import http_date
 from mockserver.errors import ApiError
 from mockserver.exchange import Exchange
 from mockserver.redaction import MOST_EXCERPT
-from mockserver.replies import JSON, Body, ConnectionResetOnPurpose, EventStream, Ready, Split
+from mockserver.replies import Body, ConnectionResetOnPurpose, EventStream, Ready, Split, json_body
 from mockserver.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -35,23 +36,68 @@ _CORS = {
 }
 _STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_MOST_AT_ONCE = 64 * 1024
 _headers_by_type: dict[str, CIMultiDict[str]] = {}
+_heads_by_type: dict[str, bytes | None] = {}
 
 
-def whole(reply: Body) -> web.Response:
-    """A whole reply as a response."""
-    headers = _headers(reply.content_type, reply.headers)
-    return web.Response(body=reply.content, status=reply.status, headers=headers)
+class _Sent(web.StreamResponse):
+    """What aiohttp is given for an answer that is on the wire already."""
+
+    keep_alive = True
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        return None
 
 
-def refused(error: ApiError, statuses: Mapping[str, int]) -> web.Response:
-    """A refusal as a response, with the status that the spec gives its kind."""
+_SENT = _Sent()
+
+
+async def whole(request: web.BaseRequest, reply: Body, exchange: Exchange) -> web.StreamResponse:
+    """Send a whole reply, and note it. Never raises but for cancellation.
+
+    The plain success on a connection that stays open goes out in one write: building its headers one by one
+    would cost as much as all that the server knows of quotas. Everything else is left to the library.
+    """
+    content = reply.content
+    exchange.status, exchange.content_type = reply.status, reply.content_type
+    exchange.sent, exchange.head = len(content), content[:MOST_EXCERPT]
+    if (
+        reply.status != 200
+        or reply.headers
+        or len(content) > _MOST_AT_ONCE
+        or not request.keep_alive
+        or request.version != HttpVersion11
+        or request.method == "HEAD"
+    ):
+        return response(reply)
+    head = _head(reply.content_type)
+    if head is None:
+        return response(reply)
+    try:
+        await request.writer.write(b"%b%d\r\nDate: %b\r\n\r\n%b" % (head, len(content), http_date(), content))
+    except ConnectionError:
+        # The library finds out for itself that the client has left, and ends the connection.
+        return response(reply)
+    return _SENT
+
+
+def response(reply: Body) -> web.Response:
+    """A whole reply as a response that is still to be sent."""
     return web.Response(
-        body=orjson.dumps(error.body()), status=statuses[error.kind], headers=_headers(JSON, error.headers)
+        body=reply.content, status=reply.status, headers=_headers(reply.content_type, reply.headers)
     )
 
 
-def preflight(request: web.BaseRequest) -> web.Response:
+def refusal(error: ApiError, statuses: Mapping[str, int]) -> Body:
+    """A refusal as a reply, with the status that the spec gives its kind."""
+    return json_body(error.body(), statuses[error.kind], error.headers)
+
+
+def preflight(request: web.BaseRequest, exchange: Exchange) -> web.Response:
     """The answer to a browser that asks what it may send: anything, from anywhere."""
     asked = request.headers
     headers = {
@@ -65,6 +111,7 @@ def preflight(request: web.BaseRequest) -> web.Response:
     if asked.get("Access-Control-Request-Private-Network") == "true":
         # A public page may talk to a mock on this machine.
         headers["Access-Control-Allow-Private-Network"] = "true"
+    exchange.preflight, exchange.status = True, 204
     return web.Response(status=204, headers=headers)
 
 
@@ -74,6 +121,7 @@ async def streamed(
     """Write a stream event by event. An error before its first event is the caller's to answer."""
     events = reply.events
     response = web.StreamResponse(status=reply.status, headers=_stream_headers(reply))
+    exchange.status, exchange.content_type = reply.status, reply.content_type
     try:
         first = await anext(events, None)
     except ConnectionResetOnPurpose:
@@ -187,3 +235,15 @@ def _headers(content_type: str, extra: Mapping[str, str] | None) -> CIMultiDict[
         headers = headers.copy()
         headers.update(extra)
     return headers
+
+
+def _head(content_type: str) -> bytes | None:
+    """The head of a success up to its length; None for a type that the library has to look at first."""
+    if content_type not in _heads_by_type:
+        lines = {"Server": SERVER_SOFTWARE, **_headers(content_type, None)}
+        fields = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        fine = content_type.isascii() and content_type.isprintable()
+        _heads_by_type[content_type] = (
+            f"HTTP/1.1 200 OK\r\n{fields}Content-Length: ".encode() if fine else None
+        )
+    return _heads_by_type[content_type]

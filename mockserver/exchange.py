@@ -19,7 +19,8 @@ class Exchange:
     and noting nothing costs next to nothing.
 
     `arrived` is a reading of the process' stopwatch in seconds. `faults` has (id, kind) of every fault that
-    fired. `sent` and `head` are the size and the beginning of a streamed answer.
+    fired. `body` is the beginning of the request's; `status`, `content_type`, `sent` (bytes of its body) and
+    `head` (their beginning) tell of the answer.
     """
 
     operation: Operation | None = None
@@ -29,6 +30,9 @@ class Exchange:
     refusal: ApiError | None = None
     faults: Sequence[tuple[str, str]] = ()
     preflight: bool = False
+    body: bytes = b""
+    status: int = 0
+    content_type: str = ""
     sent: int = 0
     head: bytes = b""
 

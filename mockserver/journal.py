@@ -14,13 +14,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from time import perf_counter
 
-from aiohttp.hdrs import CONTENT_TYPE
-from aiohttp.web import BaseRequest, Response, StreamResponse
+from aiohttp.web import BaseRequest
 
 from mockserver.clock import Clock
 from mockserver.exchange import Exchange
 from mockserver.recording import Raw, Recording, head_of, recording
-from mockserver.redaction import MOST_EXCERPT
 from mockserver.watch import Watch
 
 _SWEEP = 1.0
@@ -64,31 +62,10 @@ class Journal:
     def __len__(self) -> int:
         return len(self._ring)
 
-    def record(self, exchange: Exchange, request: BaseRequest, response: StreamResponse) -> None:
+    def record(self, exchange: Exchange, request: BaseRequest) -> None:
         """Keep what is worth knowing of a call that has been answered."""
-        ended = perf_counter()
         self._count = number = self._count + 1
-        # Only what has been read already: asking for more would wait for it.
-        body = request._read_bytes or b""
-        content = response.body if isinstance(response, Response) else None
-        if isinstance(content, bytes):
-            size, head = len(content), content[:MOST_EXCERPT]
-        else:
-            size, head = exchange.sent, exchange.head
-        self._ring.append(
-            (
-                number,
-                self._clock.now(),
-                ended,
-                exchange,
-                head_of(request),
-                body[:MOST_EXCERPT],
-                response.status,
-                response.headers.get(CONTENT_TYPE, ""),
-                size,
-                head,
-            )
-        )
+        self._ring.append((number, self._clock.now(), perf_counter(), exchange, head_of(request)))
         if self._sweep is None:
             self._sweep = asyncio.get_running_loop().call_later(_SWEEP, self._clean)
         if self._watch.listeners:

@@ -6,7 +6,7 @@ reads an image, only some models call tools, and a code model beats a general on
 length. `prompt_analyze` has no tools to show, so for the same messages it and chat agree.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from mockserver.conversation import Conversation, Message, read_conversation
@@ -29,24 +29,30 @@ syntaxerror typeerror valueerror
 """
 _HARD_VOCABULARY = """
 analyze analyse compare contrast evaluate prove derive strategy architecture research essay critique theorem
-hypothesis tradeoffs trade-offs
+hypothesis tradeoffs trade-offs step-by-step
 """
-_CODE_WORDS = frozenset(_CODE_VOCABULARY.split())
-_HARD_WORDS = frozenset(_HARD_VOCABULARY.split())
-_CODE_SIGNS = ("```", "=>", "();", "){", ") {", "};", "==", "!=", "#include", "</", "c++", "unit test")
+_CODE_WORDS = frozenset(_CODE_VOCABULARY.encode().split())
+_HARD_WORDS = frozenset(_HARD_VOCABULARY.encode().split())
+# By a word that gives each phrase away.
+_CODE_PHRASES = {b"unit": "unit test"}
+_HARD_PHRASES = {
+    b"step": "step by step",
+    b"pros": "pros and cons",
+    b"detail": "in detail",
+    b"explain": "explain why",
+    b"reason": "reason about",
+}
+_TELLING_WORDS = _CODE_WORDS | _HARD_WORDS | _CODE_PHRASES.keys() | _HARD_PHRASES.keys()
+_CODE_SIGNS = ("```", "=>", "();", "){", ") {", "};", "==", "!=", "#include", "</", "c++")
+# Each sign has one of these, and `_CODE_STARTS` count where there is more than one line.
+_NO_SIGN_CHARACTERS = bytes(set(range(256)) - set(b"`=;{}#<+\n"))
 _CODE_STARTS = ("def ", "class ", "import ", "from ", "const ", "let ", "var ", "fn ", "func ", "public ")
-_HARD_PHRASES = ("step by step", "step-by-step", "pros and cons", "in detail", "explain why", "reason about")
-_PUNCTUATION = "?!.,:;()[]'\"`*"
 
-# The same on bytes, several times as fast, for the prompts that hold no sign of anything. The four
-# separators are spaces to text and not to bytes.
-_ENDS = f"{_PUNCTUATION}\x1c\x1d\x1e\x1f".encode()
+# Words are cut on bytes, several times as fast as on text: at punctuation, and at the four separators that
+# are spaces to text only.
+_ENDS = b"?!.,:;()[]'\"`*\x1c\x1d\x1e\x1f"
 _TO_SPACES = bytes.maketrans(_ENDS, b" " * len(_ENDS))
-_WORDS_IN_BYTES = frozenset(word.encode() for word in _CODE_WORDS | _HARD_WORDS)
-# Each sign but "unit test" has one of these, and `_CODE_STARTS` count where there is more than one line.
-_SIGN_CHARACTERS = b"`=;{}#<+\n"
-_OTHER_CHARACTERS = bytes(set(range(256)) - set(_SIGN_CHARACTERS))
-_PHRASES = ("unit test", *_HARD_PHRASES)
+_SPACES = dict.fromkeys(map(ord, "“”„‘’«»‹›…–—¿¡\xa0\u2002\u2003\u2009\u200b\u202f\u3000"), " ")
 
 
 def choose_model(messages: Sequence[Message], tools: Sequence[Any] | None = None) -> str:
@@ -61,49 +67,32 @@ def choose_for(conversation: Conversation, has_tools: bool) -> str:
     if has_tools:
         return TOOLS
     said = conversation.spoken.lower()
-    if said.isascii() and _is_without_signs(said):
-        return COMPLEX if _is_long(said, conversation.turns) else SIMPLE
-    words = {word.strip(_PUNCTUATION) for word in said.split()}
-    if _is_code(said, words):
+    raw = (said if said.isascii() else said.translate(_SPACES)).encode("utf-8", "replace")
+    words = raw.translate(_TO_SPACES).split()
+    # Most prompts hold no sign at all, and are done with after one look at each.
+    telling = None if _TELLING_WORDS.isdisjoint(words) else _TELLING_WORDS.intersection(words)
+    if telling and _speaks_of_code(said, telling):
         return CODE
-    if _is_long(said, conversation.turns) or _is_hard(said, words):
+    if raw.translate(None, _NO_SIGN_CHARACTERS) and _looks_like_code(said):
+        return CODE
+    if len(said) > LONG_PROMPT_CHARACTERS or conversation.turns > LONG_CONVERSATION_TURNS:
         return COMPLEX
-    return SIMPLE
+    return COMPLEX if telling and _is_hard(said, telling) else SIMPLE
 
 
-def _is_without_signs(said: str) -> bool:
-    """Whether certainly no sign of code or of a hard question stands in an ASCII text.
-
-    Cutting at all punctuation finds more words than there are, and is cheap; looking at the ends of each
-    word is exact, and left to those who come after.
-    """
-    raw = said.encode()
-    return (
-        not raw.translate(None, _OTHER_CHARACTERS)
-        and _WORDS_IN_BYTES.isdisjoint(raw.translate(_TO_SPACES).split())
-        and not _holds(said, _PHRASES)
-    )
+def _speaks_of_code(said: str, telling: Set[bytes]) -> bool:
+    return not _CODE_WORDS.isdisjoint(telling) or _holds(said, telling, _CODE_PHRASES)
 
 
-def _is_code(said: str, words: set[str]) -> bool:
-    if not _CODE_WORDS.isdisjoint(words):
-        return True
-    if _holds(said, _CODE_SIGNS):
+def _looks_like_code(said: str) -> bool:
+    if any(sign in said for sign in _CODE_SIGNS):
         return True
     return "\n" in said and any(line.lstrip().startswith(_CODE_STARTS) for line in said.splitlines())
 
 
-def _is_long(said: str, turns: int) -> bool:
-    return len(said) > LONG_PROMPT_CHARACTERS or turns > LONG_CONVERSATION_TURNS
+def _is_hard(said: str, telling: Set[bytes]) -> bool:
+    return not _HARD_WORDS.isdisjoint(telling) or _holds(said, telling, _HARD_PHRASES)
 
 
-def _is_hard(said: str, words: set[str]) -> bool:
-    return not _HARD_WORDS.isdisjoint(words) or _holds(said, _HARD_PHRASES)
-
-
-def _holds(said: str, phrases: Sequence[str]) -> bool:
-    # A plain loop: on the hot path a generator costs more than the look-ups.
-    for phrase in phrases:  # noqa: SIM110
-        if phrase in said:
-            return True
-    return False
+def _holds(said: str, telling: Set[bytes], phrases: Mapping[bytes, str]) -> bool:
+    return any(phrases[word] in said for word in telling if word in phrases)

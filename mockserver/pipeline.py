@@ -31,7 +31,8 @@ from mockserver.faults.struck import Interrupted, Struck, strike
 from mockserver.handlers import Handler, Preparation
 from mockserver.identity import Identity
 from mockserver.quota.ledger import Charge
-from mockserver.replies import JSON, Body
+from mockserver.redaction import MOST_EXCERPT
+from mockserver.replies import JSON, EventStream, Reply
 from mockserver.routing import Match, decode_segment
 from mockserver.state import State
 from mockserver.validation import BodyValidator, ParameterValidator, check_text_size
@@ -41,7 +42,7 @@ logger = logging.getLogger(__name__)
 
 NOBODY = Identity(key="", kind="nobody", account=None, why="the route is public")
 
-ReadArguments = Callable[[web.BaseRequest, "Match[Endpoint]"], Awaitable[dict[str, Any]]]
+ReadArguments = Callable[[web.BaseRequest, "Match[Endpoint]", Exchange], Awaitable[dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ async def answer(
     operation = exchange.operation = endpoint.operation
     charge: Charge | None = None
     struck: Struck | None = None
+    reply: Reply
+    failed = False
     try:
         if state.faults.armed:
             struck = strike(state.faults, request, operation, state.identities.resolve, state.clock)
@@ -77,7 +80,7 @@ async def answer(
                 raise Unauthorized("This route needs the bearer of a signed-in user.")
         exchange.identity = identity
 
-        arguments = await endpoint.read(request, match) if endpoint.read is not None else {}
+        arguments = await endpoint.read(request, match, exchange) if endpoint.read is not None else {}
         call = Call(operation, request, identity, arguments)
         if endpoint.prepare is not None:
             await endpoint.prepare(call, state)
@@ -97,23 +100,22 @@ async def answer(
         reply = await endpoint.handler(call, state)
         if struck is not None:
             reply = struck.bend(reply)
-        if isinstance(reply, Body):
-            return delivery.whole(reply)
-        return await delivery.streamed(request, reply, state.settings, exchange)
+        if isinstance(reply, EventStream):
+            return await delivery.streamed(request, reply, state.settings, exchange)
     except Interrupted as interruption:
-        response = delivery.whole(interruption.reply)
+        reply, failed = interruption.reply, True
     except ApiError as error:
         exchange.refusal = error
-        response = delivery.refused(error, state.spec.errors)
+        reply, failed = delivery.refusal(error, state.spec.errors), True
     except Exception:
         if request.transport is not None:  # otherwise the caller has left, and nobody is left to answer
             logger.exception("%s failed", operation.id)
         exchange.refusal = UpstreamFailure("The server failed while it worked on this call.")
-        response = delivery.refused(exchange.refusal, state.spec.errors)
-    if charge is not None:
+        reply, failed = delivery.refusal(exchange.refusal, state.spec.errors), True
+    if failed and charge is not None:
         await state.ledger.refund(charge)
         exchange.refunded = charge.granted
-    return response
+    return await delivery.whole(request, reply, exchange)
 
 
 def body_reader(validator: BodyValidator, limit: int, text_limit: TextLimit | None) -> ReadArguments:
@@ -121,19 +123,12 @@ def body_reader(validator: BodyValidator, limit: int, text_limit: TextLimit | No
     # JSON never spends less than a byte on a byte of text: most bodies are too short to hold too much.
     harmless = limit if text_limit is None else min(text_limit.characters, text_limit.bytes)
 
-    async def read(request: web.BaseRequest, match: Match[Endpoint]) -> dict[str, Any]:
+    async def read(request: web.BaseRequest, match: Match[Endpoint], exchange: Exchange) -> dict[str, Any]:
         content_type = request.headers.get(CONTENT_TYPE)
         if content_type != JSON and content_type is not None and not _is_json(content_type):
             raise InvalidRequest("Content-Type: expected application/json.", "Content-Type")
-        length = request.content_length
-        if length is not None and length > limit:
-            raise _body_too_large(limit)
-        try:
-            body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            raise _body_too_large(limit) from None
-        except (web.RequestPayloadError, HttpProcessingError):
-            raise InvalidRequest("The body does not arrive as its headers announce it.") from None
+        body = await _body(request, limit)
+        exchange.body = body[:MOST_EXCERPT]
         arguments = validator.check(decode_json(body))
         if text_limit is not None and len(body) > harmless:
             check_text_size(arguments, text_limit)
@@ -142,10 +137,28 @@ def body_reader(validator: BodyValidator, limit: int, text_limit: TextLimit | No
     return read
 
 
+async def _body(request: web.BaseRequest, limit: int) -> bytes:
+    try:
+        # Most bodies are small, and have come with the head.
+        if request.content.is_eof():
+            body = request.content.read_nowait()
+            if len(body) > limit:
+                raise _body_too_large(limit)
+            return body
+        length = request.content_length
+        if length is not None and length > limit:
+            raise _body_too_large(limit)
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise _body_too_large(limit) from None
+    except (web.RequestPayloadError, HttpProcessingError):
+        raise InvalidRequest("The body does not arrive as its headers announce it.") from None
+
+
 def parameter_reader(validator: ParameterValidator, text_limit: TextLimit | None) -> ReadArguments:
     """Arguments from path and query, in which a prompt has a limit."""
 
-    async def read(request: web.BaseRequest, match: Match[Endpoint]) -> dict[str, Any]:
+    async def read(request: web.BaseRequest, match: Match[Endpoint], exchange: Exchange) -> dict[str, Any]:
         name = match.parameter
         segment = {} if name is None else {name: decode_segment(match.raw, name)}
         arguments = validator.read(segment, request.rel_url.raw_query_string)

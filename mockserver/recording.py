@@ -19,9 +19,8 @@ from mockserver.redaction import MOST_EXCERPT, MOST_TARGET, clean, last_of
 Head = tuple[str, str, str | None, str | None, str | None, str | None, str | None, str | None, str | None]
 """Method, target, the last characters of the bearer, and the headers of `_SHOWN`, each absent or as sent."""
 
-Raw = tuple[int, float, float, Exchange, Head, bytes, int, str, int, bytes]
-"""id, moment, stopwatch, exchange, request head, beginning of its body, status, content type, size and
-beginning of the answer."""
+Raw = tuple[int, float, float, Exchange, Head]
+"""id, moment, stopwatch, exchange and request head."""
 
 _CLIENT_ID = istr("X-Client-ID")
 _SHOWN = (USER_AGENT, CONTENT_TYPE, CONTENT_LENGTH, ACCEPT, ORIGIN, _CLIENT_ID)
@@ -70,7 +69,7 @@ def head_of(request: BaseRequest) -> Head:
 
 def recording(raw: Raw, default_plan: str) -> Recording:
     """The recording of a call. A signed-out caller is on the default plan."""
-    number, at, ended, exchange, head, body, status, content_type, size, answer = raw
+    number, at, ended, exchange, head = raw
     identity = exchange.identity
     account = identity.account if identity is not None else None
     plan_key = account.plan_key if account is not None else default_plan
@@ -82,14 +81,14 @@ def recording(raw: Raw, default_plan: str) -> Recording:
         method=method,
         target=clean(target if len(target) <= MOST_TARGET else target[:MOST_TARGET] + "…"),
         headers=_headers(headers, bearer, exchange),
-        body=_text(body),
+        body=_text(exchange.body),
         exchange=exchange,
         plan_key=None if identity is None else plan_key,
-        status=status,
-        content_type=content_type,
-        size=size,
+        status=exchange.status,
+        content_type=exchange.content_type,
+        size=exchange.sent,
         # Of a picture or a film there is nothing to read.
-        excerpt=_text(answer) if content_type.startswith(_TEXTUAL) else "",
+        excerpt=_text(exchange.head) if exchange.content_type.startswith(_TEXTUAL) else "",
     )
 
 

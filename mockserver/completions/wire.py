@@ -6,6 +6,7 @@ building objects and encoding them would be most of what a completion costs.
 """
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, Literal
 
 import orjson
@@ -19,14 +20,13 @@ MetadataForm = Literal["bare", "choices"]
 DONE = b"data: [DONE]\n\n"
 
 _BODY = (
-    b'{"id":%b,"object":"chat.completion","created":%d,"model":%b,"choices":[%b],"usage":%b,'
+    b'{"id":"%b","object":"chat.completion","created":%d,"model":%b,"choices":[%b],"usage":%b,'
     b'"router_metadata":{"model_name":%b}}'
 )
-_CHOICE = b'{"index":%d,"message":%b,"logprobs":null,"finish_reason":"%b"}'
-_TEXT_MESSAGE = b'{"role":"assistant","content":%b,"refusal":null}'
-_CALLS_MESSAGE = b'{"role":"assistant","content":null,"refusal":null,"tool_calls":%b}'
+_CHOICE = b'{"index":%d,"message":{"role":"assistant","content":%b},"logprobs":null,"finish_reason":"%b"}'
+_CALLS = b'null,"refusal":null,"tool_calls":%b'
 _USAGE = b'{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}'
-_CHUNK = b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b'
+_CHUNK = b'data: {"id":"%b","object":"chat.completion.chunk","created":%d,"model":%b'
 _METADATA = b',"router_metadata":{"model_name":%b}}\n\n'
 
 # Never escaped in JSON and one byte long: what stands between pieces that are encoded together.
@@ -35,24 +35,22 @@ _BETWEEN = "\x7f"
 
 def completion_body(completion: Completion) -> bytes:
     """The `chat.completion` object of a reply that is not streamed."""
-    model = orjson.dumps(completion.model)
-    choices = b",".join(map(_choice_of_body, completion.choices))
-    return _BODY % (
-        orjson.dumps(completion.id),
-        completion.created,
-        model,
-        choices,
-        _usage(completion),
-        model,
-    )
+    model = _encoded(completion.model)
+    choices = b",".join([_choice_of_body(choice) for choice in completion.choices])
+    return _BODY % (completion.id.encode(), completion.created, model, choices, _usage(completion), model)
 
 
 def _choice_of_body(choice: Choice) -> bytes:
     if choice.calls:
-        message = _CALLS_MESSAGE % orjson.dumps([_call_object(call) for call in choice.calls])
+        message = _CALLS % orjson.dumps([_call_object(call) for call in choice.calls])
     else:
-        message = _TEXT_MESSAGE % orjson.dumps(choice.text)
+        message = orjson.dumps(choice.text) + b',"refusal":null'
     return _CHOICE % (choice.position, message, choice.finish.encode())
+
+
+@cache
+def _encoded(model: str) -> bytes:
+    return orjson.dumps(model)
 
 
 def _usage(completion: Completion) -> bytes:
@@ -66,8 +64,8 @@ def _call_object(call: ToolCall) -> dict[str, Any]:
 
 def completion_events(completion: Completion, form: MetadataForm, with_usage: bool) -> list[bytes]:
     """All events in their order; each item is one complete server-sent event."""
-    model = orjson.dumps(completion.model)
-    head = _CHUNK % (orjson.dumps(completion.id), completion.created, model)
+    model = _encoded(completion.model)
+    head = _CHUNK % (completion.id.encode(), completion.created, model)
     if form == "bare":
         events = [b"data: {" + _METADATA[1:] % model]
     else:

@@ -151,8 +151,8 @@ class ControlPlane:
             error = MethodNotAllowed(
                 "This path does not serve that method; expected GET.", headers={"Allow": "GET"}
             )
-            return delivery.refused(error, self._state.spec.errors)
-        return delivery.whole(self._pages.get(path))
+            return delivery.response(delivery.refusal(error, self._state.spec.errors))
+        return delivery.response(self._pages.get(path))
 
 
 def _response(body: Body) -> web.Response:

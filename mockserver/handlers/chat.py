@@ -1,6 +1,6 @@
 """Chat completions and the router's choice (document: /gen/chat/completions, /gen/prompt_analyze)."""
 
-import os
+from random import Random
 
 from mockserver.call import Call
 from mockserver.completions.completion import Plan, complete, plan_completion, request_digest
@@ -8,6 +8,8 @@ from mockserver.completions.wire import completion_body, completion_events
 from mockserver.model_router import choose_model
 from mockserver.replies import Body, EventStream, Ready, Reply, json_body
 from mockserver.state import State
+
+_tokens = Random()  # noqa: S311 - an id is no secret
 
 
 async def prepare_completion(call: Call, state: State) -> None:
@@ -18,7 +20,7 @@ async def prepare_completion(call: Call, state: State) -> None:
 async def create_completion(call: Call, state: State) -> Reply:
     """A `chat.completion` object, or its chunks as an event stream."""
     seed = state.settings.seed
-    token = os.urandom(12) if seed is None else request_digest(call.arguments, seed)[:12]
+    token = _tokens.randbytes(12) if seed is None else request_digest(call.arguments, seed)[:12]
     plan: Plan = call.prepared
     completion = complete(plan, seed or 0, f"chatcmpl-{token.hex()}", int(state.clock.now()))
     if call.arguments.get("stream"):

@@ -1,7 +1,5 @@
 """The router's choice depends on messages and tools alone, and all that the document names weighs in it."""
 
-from random import Random
-
 import pytest
 
 from mockserver.model_router import CODE, COMPLEX, SIMPLE, TOOLS, VISION, choose_model
@@ -59,29 +57,19 @@ def test_a_word_is_found_between_any_spaces_and_punctuation(said):
     assert choose_model(user(said)) == CODE
 
 
-@pytest.mark.parametrize("said", ["I went to x.json,y", "monty.python.sketch", "pythonic"])
+@pytest.mark.parametrize("said", ["monty-python", "pythonic", "a_json", "It was a long trade-off"])
 def test_a_part_of_a_word_is_no_sign(said):
     assert choose_model(user(said)) == SIMPLE
 
 
-WORDS = "python Python? (python) x.python trade-offs tradeoffs, essay `essay` pythonic unit-test a_unit test"
-MORE_WORDS = "units step by step-by step-by-step in detail details == != => (); }; ) { #include </p> c++"
-FRAGMENTS = f"{WORDS} {MORE_WORDS}".split()
-SPACES = (" ", "\n", "\t", "\x1c", "  ", "")
+@pytest.mark.parametrize("said", ["step by stone", "a unit of work", "what is the reason?", "detail"])
+def test_a_part_of_a_phrase_is_no_sign(said):
+    assert choose_model(user(said)) == SIMPLE
 
 
-def test_a_prompt_is_judged_alike_by_the_quick_look_and_by_the_exact_one():
-    random = Random(5)
-    seen = set()
-    for _ in range(4000):
-        said = "".join(
-            random.choice(FRAGMENTS) + random.choice(SPACES) for _ in range(random.randrange(1, 4))
-        )
-        # What is not ASCII is always looked at exactly, and this word means nothing.
-        chosen = choose_model(user(f"{said} ñ"))
-        assert choose_model(user(f"{said} n")) == chosen, said
-        seen.add(chosen)
-    assert seen == {SIMPLE, COMPLEX, CODE}
+@pytest.mark.parametrize("said", ["1 + 1 = 2; more?", "a < b", "# 5", "two\nlines"])
+def test_a_character_of_a_sign_is_no_sign(said):
+    assert choose_model(user(said)) == SIMPLE
 
 
 def test_an_empty_list_of_tools_changes_nothing():

@@ -1,0 +1,101 @@
+"""How answers reach the wire. The plain success is written by the mock itself, everything else by aiohttp:
+nobody outside can tell which it was."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import socket
+import time
+from urllib.parse import urlsplit
+
+import pytest
+
+from mockserver import delivery
+from mockserver.background import RunningMock
+from tests.mock.conftest import CHAT
+
+TIMEOUT = 10.0
+
+
+def talk(mock: RunningMock, request: bytes) -> bytes:
+    """Everything that the mock sends until it closes the connection."""
+    where = urlsplit(mock.base_url)
+    with socket.create_connection((where.hostname, where.port), TIMEOUT) as connection:
+        connection.sendall(request)
+        received = b""
+        while piece := connection.recv(65536):
+            received += piece
+    return received
+
+
+def ask(mock: RunningMock, method: str, path: str, **headers: str) -> tuple[http.client.HTTPResponse, bytes]:
+    connection = http.client.HTTPConnection(urlsplit(mock.base_url).netloc, timeout=TIMEOUT)
+    try:
+        connection.request(method, path, headers=headers)
+        response = connection.getresponse()
+        return response, response.read()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("path", ["/tier-config", "/gen/image/a%20quiet%20harbour"])
+def test_a_kept_and_a_closed_connection_get_the_same_answer(mock: RunningMock, path: str) -> None:
+    kept, body = ask(mock, "GET", path)
+    closed, same = ask(mock, "GET", path, Connection="close")
+    assert body == same
+    fields = dict(kept.getheaders())
+    assert fields["Content-Length"] == str(len(body))
+    other = dict(closed.getheaders())
+    assert other.pop("Connection") == "close"
+    fields.pop("Date")
+    other.pop("Date")
+    assert fields == other
+
+
+def test_requests_in_one_write_are_answered_in_their_order(mock: RunningMock) -> None:
+    lines = b"GET %b HTTP/1.1\r\nHost: mock\r\n%b\r\n"
+    received = talk(
+        mock,
+        lines % (b"/status", b"")
+        + lines % (b"/nowhere", b"")
+        + lines % (b"/tiers", b"Connection: close\r\n"),
+    )
+    assert re.findall(rb"HTTP/1.1 (\d+)", received) == [b"200", b"404", b"200"]
+    assert received.index(b'"services"') < received.index(b'"not_found"') < received.index(b'"price"')
+
+
+def test_a_client_of_http_1_0_gets_a_whole_answer_and_the_end(mock: RunningMock) -> None:
+    head, _, body = talk(mock, b"GET /tiers HTTP/1.0\r\n\r\n").partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.0 200")
+    assert f"Content-Length: {len(body)}".encode() in head
+
+
+def test_head_tells_the_type_and_sends_nothing_else(mock: RunningMock) -> None:
+    response, body = ask(mock, "HEAD", "/status/image")
+    assert response.headers["Content-Type"] == "image/jpeg"
+    assert body == b""
+
+
+def test_a_body_in_small_pieces_is_the_same_request(mock: RunningMock) -> None:
+    content = json.dumps(CHAT).encode()
+    head = (
+        "POST /gen/chat/completions HTTP/1.1\r\nHost: mock\r\nContent-Type: application/json\r\n"
+        f"Connection: close\r\nContent-Length: {len(content)}\r\n\r\n"
+    ).encode()
+    where = urlsplit(mock.base_url)
+    with socket.create_connection((where.hostname, where.port), TIMEOUT) as connection:
+        for piece in (head, content[:7], content[7:]):
+            connection.sendall(piece)
+            time.sleep(0.05)
+        received = b""
+        while piece := connection.recv(65536):
+            received += piece
+    assert b"Name three rivers." in received
+
+
+def test_a_type_that_is_no_header_is_left_to_the_library() -> None:
+    """A fault may name any content type; one with a line break must not become two headers."""
+    assert delivery._head("application/json\r\nX-Evil: 1") is None
+    assert delivery._head("text/plain; charset=utf-8") is not None
