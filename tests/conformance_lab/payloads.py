@@ -85,13 +85,14 @@ def check_items(field: str) -> Check:
         for item in value if isinstance(value, list) else []:
             if not isinstance(item, dict):
                 continue
-            if item.get("role") not in ROLES:
+            role = item.get("role")
+            if not isinstance(role, str) or role not in ROLES:
                 raise invalid("A message needs a known role")
             content = item.get("content")
             if isinstance(content, list):
                 for part in content:
                     _part(part)
-            elif content is None and item["role"] in {"assistant", "function"}:
+            elif content is None and role in {"assistant", "function"}:
                 continue
             elif not isinstance(content, str):
                 raise invalid("A message needs content")

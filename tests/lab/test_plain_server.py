@@ -65,6 +65,12 @@ def test_head_of_a_metered_route_is_refused_and_free(lab: Handle, client: Client
     assert lab.charged() == 0
 
 
+@pytest.mark.parametrize("role", [{}, [], None, 5, "narrator"])
+def test_a_role_of_any_other_kind_is_refused(client: Client, role: object) -> None:
+    body = {"messages": [{"role": role, "content": "hi"}]}
+    assert client.post("/gen/chat/completions", body).status == 400
+
+
 def test_a_stored_image_comes_back_as_png(client: Client) -> None:
     found = asset(client)
     assert (found.status, found.type, decoded(found.body)) == (200, "image/png", "image PNG")
