@@ -168,14 +168,20 @@ class Judge:
         if status in _UNWELL:
             raise self.undecided(requirement, f"{exchange.title}: the host was not able to answer", exchange)
 
-    def served(self, requirement: str, exchange: Exchange) -> Exchange:
+    def served(self, requirement: str, exchange: Exchange, *, owner: bool = True) -> Exchange:
         """A valid request, which must be answered with success. Returns the exchange for closer looks.
 
         Raises Undecided for what says nothing (429, 5xx, a redirect, a credential that is refused) and
-        Violation when a valid request is refused as invalid or the route does not exist.
+        Violation when a valid request is refused as invalid or the route does not exist. `owner` False says
+        that `requirement` is about something else, and only needs an answer to look at: that there is none
+        is then for others to judge, and undecided here.
         """
         status = exchange.status or 0
-        if status >= 500 and self._is_broken(exchange):
+        if not owner and 400 <= status < 500 and status != 429:
+            raise self.undecided(
+                requirement, f"{exchange.title}: refused, which other requirements judge", exchange
+            )
+        if owner and status >= 500 and self._is_broken(exchange):
             raise self.violation(requirement, f"{exchange.title}: the route always fails", exchange)
         self.answered(requirement, exchange)
         if exchange.served:
@@ -247,13 +253,15 @@ class Judge:
             requirement, f"{exchange.title}: {what} must be {status}, but was {did}", exchange
         )
 
-    def document(self, requirement: str, exchange: Exchange) -> Any:
-        """The JSON of a served answer. Raises Violation when it is something else."""
-        self.served(requirement, exchange)
+    def document(self, requirement: str, exchange: Exchange, *, owner: bool = True) -> Any:
+        """The JSON of a served answer. Raises Violation when it is something else, or Undecided when that is
+        for others to judge (`owner` False)."""
+        self.served(requirement, exchange, owner=owner)
         try:
             return exchange.json()
         except NotJson as problem:
-            raise self.violation(requirement, f"{exchange.title}: {problem}", exchange) from None
+            told = self.violation if owner else self.undecided
+            raise told(requirement, f"{exchange.title}: {problem}", exchange) from None
 
     # --- closing --------------------------------------------------------------------------------------
 
