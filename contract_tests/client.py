@@ -22,7 +22,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from contract_tests.budget import Budget, BudgetExhausted
-from contract_tests.callers import Caller
+from contract_tests.callers import Caller, anonymous
 from contract_tests.exchange import Exchange
 from contract_tests.operations import OperationFinder
 from contract_tests.pacing import Pace
@@ -40,6 +40,10 @@ PATIENCE = 3
 # The same for requests that are not in a row, in multiples of the longest deadline.
 LOSSES = 3
 LARGE_BODY = 200_000
+# A host that limits bursts asks for a little patience. It gets it this often for a request, and for so many
+# seconds in a run as long as waiting leads to nothing.
+RESENDS = 3
+FRUITLESS_WAIT = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,8 @@ class Client:
         self._timeouts = timeouts or Timeouts()
         self._silent = 0
         self._lost = 0.0
+        self._gone: str | None = None
+        self._fruitless = 0.0
         # Callers that were served something metered, by what identifies them, and those that were refused it.
         self.spenders: dict[tuple[tuple[str, str], ...], Caller] = {}
         self.refused: dict[tuple[tuple[str, str], ...], Caller] = {}
@@ -149,15 +155,18 @@ class Client:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         lane: Lane = "paid",
+        patient: bool = True,
         deadline: float | None = None,
         bound: int | None = None,
     ) -> Exchange:
         """Send one request and read its answer.
 
         `path` goes out exactly as given (already percent-encoded), after the base URL unless it is a whole
-        address. `lane` is "free" for a request that a conforming host refuses. `deadline` is in seconds,
-        `bound` in bytes. Raises BudgetExhausted before sending, and HostGone once the host has been silent
-        too often; every other trouble is told by the exchange.
+        address. `lane` is "free" for a request that a conforming host refuses. With `patient` an answer that
+        asks to come back in a moment is not yet the answer. `deadline` is in seconds, `bound` in bytes.
+
+        Raises BudgetExhausted before sending, and HostGone once the host has been silent too often; every
+        other trouble is told by the exchange.
         """
         return self._run(
             self._send(
@@ -168,19 +177,20 @@ class Client:
                 body=body,
                 headers=headers,
                 lane=lane,
+                patient=patient,
                 deadline=deadline,
                 bound=bound,
             )
         )
 
     def send_together(self, requests: Sequence[tuple[str, str, Caller, Any]]) -> list[Exchange]:
-        """Send (method, path, caller, json body) requests at the same time, in the paid lane."""
+        """Send (method, path, caller, json body) requests at the same time, once each, in the paid lane."""
 
         async def together() -> list[Exchange]:
             return list(
                 await asyncio.gather(
                     *(
-                        self._send(method, path, caller, json_body=body)
+                        self._send(method, path, caller, json_body=body, patient=False)
                         for method, path, caller, body in requests
                     )
                 )
@@ -198,31 +208,63 @@ class Client:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         lane: Lane = "paid",
+        patient: bool = True,
         deadline: float | None = None,
         bound: int | None = None,
     ) -> Exchange:
-        if self._silent >= PATIENCE:
-            raise HostGone(f"the host left {PATIENCE} requests in a row unanswered; no more were sent")
+        if self._gone is None and self._silent >= PATIENCE and not await self._still_there():
+            self._gone = f"the host left {PATIENCE} requests in a row unanswered; no more were sent"
         if self._lost > LOSSES * self._timeouts.generating:
-            raise HostGone(f"the host left requests unanswered for {self._lost:.0f} s; no more were sent")
+            self._gone = f"the host left requests unanswered for {self._lost:.0f} s; no more were sent"
+        if self._gone is not None:
+            raise HostGone(self._gone)
         operation = self._operations.find(method, path)
-        sent_headers = CIMultiDict({"Accept": "application/json", **caller.headers})
         if json_body is not None:
             body = json.dumps(json_body).encode()
+        sent_headers = CIMultiDict({"Accept": _acceptable(operation, json_body), **caller.headers})
         if body is not None:
             sent_headers["Content-Type"] = "application/json"
         sent_headers.update(headers or {})
-        exchange = Exchange(method, path, dict(sent_headers), body, operation, caller.label)
         _lane.set(lane)
         _operation.set(operation)
         generating = operation is not None and operation.metric is not None and lane == "paid"
         total = deadline or (self._timeouts.generating if generating else self._timeouts.reading)
-        await self._pace.turn()
-        await self._converse(exchange, sent_headers, total, bound)
-        self._note(exchange, lane, private=caller.private)
+        waited = 0.0
+        refused: Exchange | None = None
+        for _ in range(1 + RESENDS):
+            exchange = Exchange(method, path, dict(sent_headers), body, operation, caller.label)
+            await self._pace.turn()
+            try:
+                await self._converse(exchange, sent_headers, total, bound)
+            except BudgetExhausted:
+                if refused is None:
+                    raise
+                exchange = refused  # There is no unit left to ask again with.
+                break
+            self._note(exchange, lane, private=caller.private)
+            if not patient or exchange.status not in {429, 503} or self._fruitless > FRUITLESS_WAIT:
+                break
+            wait = self._pace.hold(exchange.header("retry-after"))
+            if wait is None:
+                break
+            refused, waited = exchange, waited + wait
+            self._fruitless += wait
+        if waited and exchange.status not in {429, 503}:
+            self._fruitless -= waited
         if operation is not None and operation.metric is not None and caller.private:
             (self.spenders if exchange.served else self.refused)[caller.key] = caller
         return exchange
+
+    async def _still_there(self) -> bool:
+        """Whether a host that left the last requests unanswered answers a plain one: then it was something
+        about those requests that it, or a firewall before it, does not like."""
+        caller = anonymous()
+        exchange = Exchange("GET", "/status", caller.headers, None, None, caller.label)
+        _operation.set(None)
+        await self._converse(exchange, CIMultiDict(caller.headers), self._timeouts.reading, None)
+        if exchange.problem is None:
+            self._silent = 0
+        return exchange.problem is None
 
     async def _converse(
         self, exchange: Exchange, headers: CIMultiDict[str], total: float, bound: int | None
@@ -289,11 +331,19 @@ class Client:
             self._silent += 1
         elif exchange.problem is None:
             self._silent = 0
-        if exchange.status in {429, 503}:
-            self._pace.hold(exchange.header("retry-after"))
         operation = exchange.operation
         if operation is not None and operation.metric is not None and exchange.served:
             self._budget.served(operation.id, operation.metric, paid=lane == "paid", private=private)
+
+
+def _acceptable(operation: Operation | None, json_body: Any) -> str:
+    """The document asks for JSON on JSON endpoints, and says nothing for the others."""
+    offered = operation.responses.get("200", {}) if operation is not None else {}
+    if "application/json" not in offered:
+        return "*/*"
+    if isinstance(json_body, dict) and json_body.get("stream") is True:
+        return "text/event-stream, application/json"
+    return "application/json"
 
 
 __all__ = ["BudgetExhausted", "Client", "HostGone", "Lane", "Timeouts"]

@@ -6,7 +6,7 @@ import asyncio
 import time
 
 # A host may ask for patience; a quota that returns tomorrow is not something to wait for.
-LONGEST_WAIT = 60.0
+LONGEST_WAIT = 30.0
 
 
 class Pace:
@@ -24,10 +24,13 @@ class Pace:
         if slot > now:
             await asyncio.sleep(slot - now)
 
-    def hold(self, retry_after: str | None) -> None:
-        """Send nothing for as long as a Retry-After header in seconds asks, within a bound."""
-        if not self._gap or retry_after is None or not retry_after.strip().isdigit():
-            return
+    def hold(self, retry_after: str | None) -> float | None:
+        """Send nothing for as long as a Retry-After header in seconds asks, within a bound. Gives the
+        seconds, or None when there is nothing to wait for."""
+        if retry_after is None or not retry_after.strip().isdigit():
+            return None
         seconds = float(retry_after)
-        if seconds <= LONGEST_WAIT:
-            self._next = max(self._next, time.monotonic() + seconds)
+        if seconds > LONGEST_WAIT:
+            return None
+        self._next = max(self._next, time.monotonic() + seconds)
+        return seconds

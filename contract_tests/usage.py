@@ -7,6 +7,7 @@ undecided, none of them makes an accusation.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -78,8 +79,8 @@ def parse_usage(exchange: Exchange) -> Snapshot:
 
 
 def read_usage(judge: Judge, requirement: str, caller: Caller) -> Snapshot:
-    """The snapshot of `caller`. Raises Undecided when it cannot be read."""
-    exchange = judge.served(requirement, judge.get("/usage", caller))
+    """The snapshot of `caller`. Raises Undecided when it cannot be read: USE-1 to USE-4 judge that."""
+    exchange = judge.served(requirement, judge.get("/usage", caller), owner=False)
     try:
         return parse_usage(exchange)
     except Unreadable as problem:
@@ -91,9 +92,18 @@ def moved(before: Snapshot, after: Snapshot) -> dict[str, int]:
     return {m: after.used[m] - before.used[m] for m in METRICS if after.used[m] != before.used[m]}
 
 
+_CALENDAR = re.compile(r"\d{4}-(?:W\d\d|\d\d-\d\d)")
+
+
 def rolled_over(before: Snapshot, after: Snapshot) -> bool:
-    """Whether a window ended between the two."""
-    return before.window != after.window
+    """Whether a window ended between the two: another day or week is named. A window that counts down, or is
+    named by the moment at which a rolling one ends, is another text at every look and tells nothing."""
+    return any(_date(before.window[metric]) != _date(after.window[metric]) for metric in METRICS)
+
+
+def _date(window: str) -> str:
+    named = _CALENDAR.match(window)
+    return named[0] if named else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +119,11 @@ class Observation:
     def consumed(self, judge: Judge, requirement: str) -> dict[str, int]:
         """How far each counter moved. Raises Undecided when the call was not served, a counter cannot be
         read or a window ended meanwhile."""
-        judge.served(requirement, self.call)
+        judge.served(requirement, self.call, owner=False)
         try:
             before, after = (
-                parse_usage(judge.served(requirement, look)) for look in (self.before, self.after)
+                parse_usage(judge.served(requirement, look, owner=False))
+                for look in (self.before, self.after)
             )
         except Unreadable as problem:
             raise judge.undecided(requirement, str(problem), self.after) from None
@@ -124,15 +135,20 @@ class Observation:
 
 
 def observe(judge: Judge, caller: Caller, metric: str, call: Callable[[], Exchange]) -> Observation:
-    """Look, call, and look again until `metric` has moved or the counters have had their time to settle."""
+    """Look, call, and look again until `metric` has moved or the counters have had their time to settle.
+
+    The longest time that it took to move is kept as the host's lag.
+    """
     before = judge.get("/usage", caller)
     exchange = call()
+    called = time.monotonic()
     after = judge.get("/usage", caller)
     if exchange.served and before.served:
-        deadline = time.monotonic() + judge.settle
-        while not _moved(before, after, metric) and time.monotonic() < deadline:
+        while not _moved(before, after, metric) and time.monotonic() < called + judge.settle:
             time.sleep(min(0.25, judge.settle / 10))
             after = judge.get("/usage", caller)
+        if _moved(before, after, metric):
+            judge.shared["lag"] = max(judge.shared.get("lag", 0.0), time.monotonic() - called)
     return Observation(caller, metric, before, exchange, after)
 
 

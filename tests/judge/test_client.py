@@ -58,9 +58,23 @@ def test_a_host_that_leaves_requests_in_a_row_unanswered_is_not_asked_again(tmp_
     with tiny(hanging) as host, client_of(host.base_url, tmp_path, timeouts=QUICK) as (client, _):
         for _attempt in range(PATIENCE):
             client.send("GET", "/usage", anonymous())
-        with pytest.raises(HostGone):
-            client.send("GET", "/tiers", anonymous())
-    assert len(host.asked) == PATIENCE
+        for _attempt in range(2):
+            with pytest.raises(HostGone):
+                client.send("GET", "/tiers", anonymous())
+    # One plain question more, whether it was something about those requests, and never again.
+    assert len(host.asked) == PATIENCE + 1
+    assert host.asked[-1].path == "/status"
+
+
+def test_a_firewall_that_swallows_some_requests_is_not_the_end(tmp_path: Path) -> None:
+    def firewall(asked: Asked) -> Answer:
+        return Answer(drop=True) if b"{{" in asked.body else Answer()
+
+    with tiny(firewall) as host, client_of(host.base_url, tmp_path) as (client, _):
+        for _attempt in range(2 * PATIENCE):
+            swallowed = client.send("POST", CHAT.path, anonymous(), body=b"{{", lane="free")
+        assert swallowed.problem
+        assert client.send("GET", "/usage", anonymous()).served
 
 
 def ask_for_ever(client: Client) -> None:
@@ -182,3 +196,57 @@ def test_a_host_that_asks_for_patience_gets_it_within_reason(
         started = time.monotonic()
         client.send("GET", "/usage", anonymous())
     assert (time.monotonic() - started > 0.9) is waits
+
+
+def test_a_host_that_limits_bursts_is_asked_again_when_it_says_so(tmp_path: Path) -> None:
+    def bursts(_: Asked) -> Answer:
+        return Answer(429, {"Retry-After": "0"}) if len(host.asked) % 3 == 1 else Answer()
+
+    with tiny(bursts) as host, client_of(host.base_url, tmp_path) as (client, books):
+        assert client.send("POST", CHAT.path, anonymous(), json_body=CHAT.body).served
+        assert len(host.asked) == 2
+        assert books.bill()["booked"] == {"cloudChatDaily": 2}
+        client.send("GET", "/usage", anonymous())
+        impatient = client.send("POST", CHAT.path, anonymous(), json_body=CHAT.body, patient=False)
+    assert impatient.status == 429
+    assert len(host.asked) == 4
+
+
+def test_asking_again_stops_at_the_cap(tmp_path: Path) -> None:
+    with (
+        tiny(lambda _: Answer(429, {"Retry-After": "0"})) as host,
+        client_of(host.base_url, tmp_path, caps={"cloudChatDaily": 2}) as (client, _),
+    ):
+        assert client.send("POST", CHAT.path, anonymous(), json_body=CHAT.body).status == 429
+    assert len(host.asked) == 2
+
+
+def test_patience_that_leads_to_nothing_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("contract_tests.client.FRUITLESS_WAIT", 0.5)
+    with (
+        tiny(lambda _: Answer(429, {"Retry-After": "1"})) as host,
+        client_of(host.base_url, tmp_path) as (client, _),
+    ):
+        for _attempt in range(3):
+            client.send("GET", "/usage", anonymous())
+    assert len(host.asked) == 4
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "expected"),
+    [
+        ("GET", "/usage", None, "application/json"),
+        ("POST", CHAT.path, {"messages": []}, "application/json"),
+        ("POST", CHAT.path, {"messages": [], "stream": True}, "text/event-stream, application/json"),
+        ("POST", "/gen/image", {"prompt": "x"}, "*/*"),
+        ("GET", "/gen/tts/hello", None, "*/*"),
+        ("GET", "/asset-cdn/assets/one", None, "*/*"),
+        ("HEAD", "/status/video", None, "*/*"),
+    ],
+)
+def test_json_is_asked_for_where_the_document_promises_it(
+    method: str, path: str, body: object, expected: str, tmp_path: Path
+) -> None:
+    with tiny(lambda _: Answer()) as host, client_of(host.base_url, tmp_path) as (client, _):
+        client.send(method, path, anonymous(), json_body=body)
+    assert host.asked[0].headers["Accept"] == expected
