@@ -80,8 +80,8 @@ def _chunks(data: bytes, position: int, layout: str) -> Iterator[tuple[bytes, in
 
 @_walk
 def wav(data: bytes) -> str | None:
-    """WAV: chunks follow each other, one of them with sound."""
-    layout = "<4sI" if data[:4] == b"RIFF" else ">4sI"
+    """WAV, RF64 among them: chunks follow each other, one of them with sound."""
+    layout = ">4sI" if data[:4] == b"RIFX" else "<4sI"
     sound = any(name == b"data" and size for name, size in _chunks(data, 12, layout))
     return None if sound else "the file has no sound data"
 
@@ -98,6 +98,42 @@ def aiff(data: bytes) -> str | None:
     """AIFF: chunks follow each other, one of them with sound."""
     sound = any(name == b"SSND" and size > 8 for name, size in _chunks(data, 12, ">4sI"))
     return None if sound else "the file has no sound data"
+
+
+@_walk
+def au(data: bytes) -> str | None:
+    """AU: sound follows the header, as much as it tells or as much as there is."""
+    at, size = struct.unpack_from(">II", data, 4)
+    if at < 24 or at > len(data):
+        return "the file ends inside its header"
+    there = len(data) - at
+    if size < _UNKNOWN and size > there:
+        raise _Cut(b".snd", size, there)
+    return None if there else "the file has no sound data"
+
+
+@_walk
+def midi(data: bytes) -> str | None:
+    """MIDI: chunks follow each other, a track among them."""
+    tracks = any(name == b"MTrk" and size for name, size in _unpadded(data))
+    return None if tracks else "the file has no track"
+
+
+def _unpadded(data: bytes) -> Iterator[tuple[bytes, int]]:
+    position = 0
+    while position < len(data):
+        name, size = struct.unpack_from(">4sI", data, position)
+        if size > len(data) - position - 8:
+            raise _Cut(name, size, len(data) - position - 8)
+        yield name, size
+        position += 8 + size
+
+
+@_walk
+def jxl(data: bytes) -> str | None:
+    """JPEG XL in boxes, a codestream or parts of one among them."""
+    kinds = {kind for kind, _ in _boxes(data)}
+    return None if kinds & {b"jxlc", b"jxlp"} else "the file has no picture (jxlc)"
 
 
 @_walk
@@ -251,4 +287,5 @@ def transport_stream(data: bytes) -> str | None:
 INSPECTORS: dict[str, Callable[[bytes], str | None]] = {
     "mp4": mp4, "avif": avif, "wav": wav, "avi": avi, "aiff": aiff, "caf": caf, "ogg": ogg, "mp3": mpeg_audio,
     "aac": adts, "flac": flac, "webm": webm, "flv": flv, "ts": transport_stream,
+    "au": au, "midi": midi, "jxl": jxl,
 }  # fmt: skip

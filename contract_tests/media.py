@@ -2,13 +2,21 @@
 
 Any codec and container will do; only a claim that the bytes do not keep is a fault. Pictures are decoded.
 Of videos and sounds the container is walked to its end (`containers.py`), which demands no codec; `measure`
-decodes as far as our library can.
+decodes as far as our library can. The document says nowhere that media travel as bare bytes, so that JSON
+with the bytes in it is opened first (`delivered`).
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
+import codecs
 import io
+import json
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import av
 import av.error
@@ -19,7 +27,7 @@ from contract_tests.containers import INSPECTORS
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A recognised format: its family (image, video, audio, container) and its name."""
+    """A recognised format: its family (image, video, audio, container, document) and its name."""
 
     family: str
     name: str
@@ -45,11 +53,16 @@ def recognise(data: bytes) -> Kind | None:
         (b"\0\0\x01\xba", "video", "mpeg"),
         (b"caff", "audio", "caf"),
         (b"\0\0\x01\xb3", "video", "mpeg"),
+        (b".snd", "audio", "au"),
+        (b"MThd", "audio", "midi"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "image", "jxl"),
+        (b"%PDF-", "document", "pdf"),
+        (b"\x1f\x8b\x08", "document", "gzip"),
     )
     for magic, family, name in fixed:
         if head.startswith(magic):
             return Kind(family, name)
-    if head[:4] in {b"RIFF", b"RIFX"}:
+    if head[:4] in {b"RIFF", b"RIFX", b"RF64", b"BW64"}:
         return {
             b"WEBP": Kind("image", "webp"),
             b"WAVE": Kind("audio", "wav"),
@@ -71,18 +84,21 @@ def recognise(data: bytes) -> Kind | None:
     return None
 
 
+# Types that say no more than that bytes are coming.
+_NEUTRAL = {"", "application/octet-stream", "binary/octet-stream"}
+# Containers have types of their own, whatever is in them.
+_CONTAINER_TYPES = {"application/mp4", "application/ogg"}
+
+
 def flaw(data: bytes, family: str, media_type: str) -> str | None:
     """Why `data` is not a whole piece of `family` ("image", "video", "audio"), or None when it is.
 
-    `media_type` is what the answer claims; application/octet-stream claims nothing.
+    `media_type` is what the answer claims; application/octet-stream claims nothing. Of bytes that `unknown`
+    gives up on, it says only that we do not know them.
     """
     if not data:
         return "the body is empty"
-    claimed_family = media_type.partition("/")[0]
-    if (
-        media_type not in {"", "application/octet-stream", "binary/octet-stream", "application/ogg"}
-        and claimed_family != family
-    ):
+    if not _claims_family(media_type, family):
         return f"the content type is {media_type!r}, not {family}/*"
     kind = recognise(data)
     if kind is None:
@@ -98,6 +114,123 @@ def flaw(data: bytes, family: str, media_type: str) -> str | None:
     return problem
 
 
+def _claims_family(media_type: str, family: str) -> bool:
+    if media_type in _NEUTRAL or media_type.partition("/")[0] == family:
+        return True
+    return media_type in _CONTAINER_TYPES and family != "image"
+
+
+# Samples without any header: whatever their first bytes look like is chance.
+_RAW = re.compile(r"audio/(x-)?(l(8|16|20|24|32)|pcm|pcma|pcmu|raw)")
+# Signatures of two bytes or less, which samples may begin with.
+_WEAK = {"mp3", "aac", "bmp", "ts"}
+_TOO_SHORT = 16
+
+
+def unknown(data: bytes, family: str, media_type: str) -> str | None:
+    """Why nobody but the host can tell whether `data` is a piece of `family`, or None when `flaw` can.
+
+    So it is with bytes of a format that we have no signature of, under a type of the right family that we
+    cannot check either. Text is never media, and a type that we know must be what it says.
+    """
+    if media_type in _NEUTRAL or media_type in _CLAIMS or not _claims_family(media_type, family):
+        return None
+    if len(data) < _TOO_SHORT or _is_text(data):
+        return None
+    kind = recognise(data)
+    raw = _RAW.fullmatch(media_type) is not None and (kind is None or kind.name in _WEAK)
+    if kind is not None and not raw:
+        return None
+    return f"the bytes are {media_type}, which we cannot check (they begin with {data[:12].hex(' ')})"
+
+
+def _is_text(data: bytes) -> bool:
+    """Whether bytes are words of some kind: JSON, a page, a message."""
+    head = data[:2048]
+    if head.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return True
+    if re.match(rb"\s*(<[!?a-zA-Z]|[{\[]\s*[\"{\[\]}])", head):
+        return True
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return not re.search(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]", text)
+
+
+# --- media in JSON ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The bytes of an answer and the type they claim; `elsewhere` when they are at an address instead."""
+
+    data: bytes
+    media_type: str
+    elsewhere: str | None = None
+
+
+_DATA_URI = re.compile(
+    r"data:([\w.+-]+/[\w.+-]+)?((?:;[^,;]*)*?);base64,([A-Za-z0-9+/_=\s%-]*)", re.IGNORECASE
+)
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-][A-Za-z0-9+/_\s-]{62,}={0,2}\s*")
+_LONGER_THAN_AN_ID = 512
+_ADDRESS = re.compile(r"https?://[^\s/]+/\S*", re.IGNORECASE)
+
+
+def delivered(body: bytes, family: str, media_type: str) -> Delivered:
+    """The media of an answer: its body, or what is in the JSON that it is."""
+    bare = Delivered(body, media_type)
+    if media_type not in {"application/json", "text/json"} and not media_type.endswith("+json"):
+        return bare
+    if media_type.startswith("image/"):  # Such as image/svg+json, if there ever is one.
+        return bare
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return bare
+    texts = list(_texts(document))
+    found = [piece for text in texts if (piece := _packed(text, family))]
+    whole = (piece for piece in found if flaw(piece.data, family, piece.media_type) is None)
+    # A preview beside a film is no flaw; where nothing is as it should be, the largest piece is meant.
+    if best := next(whole, None) or max(found, key=lambda piece: len(piece.data), default=None):
+        return best
+    failed = isinstance(document, dict) and document.get("error")
+    address = next((text for text in texts if _ADDRESS.fullmatch(text)), None)
+    return bare if failed or address is None else Delivered(b"", media_type, address)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a JSON value."""
+    todo = [value]
+    while todo:
+        match todo.pop():
+            case str() as text:
+                yield text
+            case list() as items:
+                todo += reversed(items)
+            case dict() as items:
+                todo += reversed(items.values())
+
+
+def _packed(text: str, family: str) -> Delivered | None:
+    """The bytes that a text holds as base64, bare or as a data URI. Bare ones have no type but their field's
+    name; ids and digests, which look like base64 as well, are short."""
+    if match := _DATA_URI.fullmatch(text.strip()):
+        media_type, payload = (match[1] or "").lower(), match[3].replace("%2B", "+").replace("%3D", "=")
+    elif _BASE64.fullmatch(text):
+        media_type, payload = f"{family}/*", text
+    else:
+        return None
+    payload = re.sub(r"\s", "", payload).translate(str.maketrans("-_", "+/"))
+    try:
+        data = base64.b64decode(payload + "=" * (-len(payload) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    told = match is not None or len(text) >= _LONGER_THAN_AN_ID or recognise(data) is not None
+    return Delivered(data, media_type) if told else None
+
+
 # Types that name one format; a type that is not here is not held against the bytes.
 _CLAIMS = {
     "image/png": "png", "image/jpeg": "jpeg", "image/jpg": "jpeg", "image/gif": "gif", "image/webp": "webp",
@@ -105,7 +238,7 @@ _CLAIMS = {
     "video/mp4": "mp4", "audio/mp4": "mp4", "video/webm": "webm", "audio/webm": "webm", "video/ogg": "ogg",
     "audio/ogg": "ogg", "audio/mpeg": "mp3", "audio/mp3": "mp3", "video/mpeg": "mpeg", "audio/wav": "wav",
     "audio/x-wav": "wav", "audio/wave": "wav", "audio/vnd.wave": "wav", "audio/flac": "flac",
-    "audio/x-flac": "flac", "audio/aiff": "aiff",
+    "audio/x-flac": "flac", "audio/aiff": "aiff", "application/mp4": "mp4", "application/ogg": "ogg",
 }  # fmt: skip
 
 

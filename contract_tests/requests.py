@@ -1,4 +1,4 @@
-"""The requests the judge sends: one valid request for each generation operation, and a base64 picture."""
+"""The requests the judge sends: one valid request for each generation operation, and base64 pictures."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -73,18 +74,20 @@ def oversized(operation: str, size: int) -> dict[str, Any]:
     return {"prompt": text}
 
 
-def _picture(size: tuple[int, int]) -> str:
-    """A small PNG in base64, with a gradient so that it is no placeholder."""
+@cache
+def _picture(size: tuple[int, int], form: str) -> str:
+    """A picture in base64, with a gradient so that it is no placeholder: of a size that generators take as
+    an input, and of few bytes all the same."""
     buffer = io.BytesIO()
-    Image.linear_gradient("L").resize(size).convert("RGB").save(buffer, "PNG")
+    Image.linear_gradient("L").resize(size).convert("RGB").save(buffer, form, optimize=True)
     return base64.b64encode(buffer.getvalue()).decode()
 
 
 def picture_base64() -> str:
-    """A picture in bare base64."""
-    return _picture((24, 16))
+    """A PNG in bare base64."""
+    return _picture((256, 256), "PNG")
 
 
 def picture_data_uri() -> str:
-    """Another picture, as a data URI."""
-    return "data:image/png;base64," + _picture((16, 30))
+    """Another picture, as a data URI. A JPEG: whoever passes on as PNG what it was sent is seen."""
+    return "data:image/jpeg;base64," + _picture((240, 256), "JPEG")
