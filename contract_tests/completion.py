@@ -8,8 +8,11 @@ from contract_tests.exchange import Exchange
 from contract_tests.judge import Judge
 
 
-def completion(judge: Judge, requirement: str, exchange: Exchange) -> list[dict[str, Any]]:
-    """The choices of a plain completion. Raises Violation where the shape is not OpenAI's."""
+def completion(
+    judge: Judge, requirement: str, exchange: Exchange, *, spoken: bool = True
+) -> list[dict[str, Any]]:
+    """The choices of a plain completion. Raises Violation where the shape is not OpenAI's. `spoken` False is
+    for prompts to which there may be nothing to say, such as an empty one."""
     document = judge.document(requirement, exchange)
     choices = document.get("choices") if isinstance(document, dict) else None
     if not isinstance(choices, list) or not choices:
@@ -31,7 +34,10 @@ def completion(judge: Judge, requirement: str, exchange: Exchange) -> list[dict[
             requirement, content is None or isinstance(content, str), f"content is {content!r}", exchange
         )
         judge.check(
-            requirement, said or bool(calls), "the message has neither content nor tool calls", exchange
+            requirement,
+            said or bool(calls) or not spoken,
+            "the message has neither content nor tool calls",
+            exchange,
         )
         reason = choice.get("finish_reason")
         judge.check(

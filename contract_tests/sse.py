@@ -80,6 +80,7 @@ def transcribe(body: bytes) -> Transcript:
     """Read a chat stream by its grammar."""
     transcript = Transcript()
     begun: dict[int, bool] = {}
+    spoken: set[int] = set()
     try:
         body.decode("utf-8")
     except UnicodeDecodeError as problem:
@@ -96,8 +97,8 @@ def transcribe(body: bytes) -> Transcript:
         chunk = _chunk(transcript, event.data)
         if chunk is not None:
             transcript.chunks.append(chunk)
-            _metadata(transcript, chunk, begun)
-            _choices(transcript, chunk, begun)
+            _metadata(transcript, chunk, spoken)
+            _choices(transcript, chunk, begun, spoken)
     _ending(transcript, begun)
     return transcript
 
@@ -126,7 +127,9 @@ def _chunk(transcript: Transcript, data: str) -> dict[str, Any] | None:
     return chunk
 
 
-def _metadata(transcript: Transcript, chunk: dict[str, Any], begun: dict[int, bool]) -> None:
+def _metadata(transcript: Transcript, chunk: dict[str, Any], spoken: set[int]) -> None:
+    """The document's "first streaming metadata chunk" is the first of its kind. A chunk that only says who
+    will speak may come before it; words may not, since whoever shows them wants to say whose they are."""
     if "router_metadata" not in chunk or transcript.model_name is not None:
         return
     metadata = chunk["router_metadata"]
@@ -135,21 +138,23 @@ def _metadata(transcript: Transcript, chunk: dict[str, Any], begun: dict[int, bo
         transcript.breaks("metadata", f"router_metadata has no model_name: {str(metadata)[:80]!r}")
         transcript.model_name = ""
         return
-    if begun:
+    if spoken:
         transcript.breaks("metadata", "the metadata chunk comes after the message has begun")
     transcript.model_name = name
     transcript.metadata_has_choices = "choices" in chunk
 
 
-def _choices(transcript: Transcript, chunk: dict[str, Any], begun: dict[int, bool]) -> None:
+def _choices(transcript: Transcript, chunk: dict[str, Any], begun: dict[int, bool], spoken: set[int]) -> None:
     choices = chunk.get("choices")
     if choices is None:
         return
     if not isinstance(choices, list):
         transcript.breaks("chunk", "choices is not a list")
         return
+    # A chunk without a part of the message is of the host's own kind, whatever it calls itself.
+    choices = [choice for choice in choices if not _only_annotates(choice)]
     kind = chunk.get("object")
-    if kind is not None and kind != "chat.completion.chunk":
+    if choices and kind is not None and kind != "chat.completion.chunk":
         transcript.breaks("chunk", f"a chunk calls itself {kind!r}")
     for choice in choices:
         if not isinstance(choice, dict) or not isinstance(choice.get("delta"), dict):
@@ -159,20 +164,41 @@ def _choices(transcript: Transcript, chunk: dict[str, Any], begun: dict[int, boo
         if not isinstance(index, int):
             transcript.breaks("chunk", f"a choice has the index {index!r}")
             continue
-        _delta(transcript, index, choice["delta"], begun)
+        _delta(transcript, index, choice["delta"], begun, spoken)
         reason = choice.get("finish_reason")
         if reason is None:
             continue
         if not isinstance(reason, str) or not reason:
             transcript.breaks("end", f"finish_reason is {reason!r}")
-        elif index in transcript.finish_reasons:
-            transcript.breaks("end", f"choice {index} finishes twice")
-        else:
+        elif index not in transcript.finish_reasons:
             transcript.finish_reasons[index] = reason
+        elif not _repeats(transcript, index, reason, chunk, choice["delta"]):
+            transcript.breaks("end", f"choice {index} finishes twice")
 
 
-def _delta(transcript: Transcript, index: int, delta: dict[str, Any], begun: dict[int, bool]) -> None:
-    """`begun[index]` exists once the choice said anything, and is True once its role is known."""
+def _only_annotates(choice: Any) -> bool:
+    """Whether a choice only tells what a content filter found, as Azure's do beside the message."""
+    return (
+        isinstance(choice, dict)
+        and choice.get("delta") is None
+        and choice.get("finish_reason") is None
+        and any(name.startswith("content_filter") for name in choice)
+    )
+
+
+def _repeats(
+    transcript: Transcript, index: int, reason: str, chunk: dict[str, Any], delta: dict[str, Any]
+) -> bool:
+    """Whether a second finish reason is the first one again, in the chunk that only brings the usage."""
+    says = delta.get("content") or delta.get("tool_calls")
+    return transcript.finish_reasons[index] == reason and bool(chunk.get("usage")) and not says
+
+
+def _delta(
+    transcript: Transcript, index: int, delta: dict[str, Any], begun: dict[int, bool], spoken: set[int]
+) -> None:
+    """`begun[index]` exists once the choice said anything, and is True once its role is known. `spoken` has
+    the choices that said more than their role."""
     role, content, calls = delta.get("role"), delta.get("content"), delta.get("tool_calls")
     if role is not None:
         if role != "assistant":
@@ -185,6 +211,7 @@ def _delta(transcript: Transcript, index: int, delta: dict[str, Any], begun: dic
             transcript.breaks("chunk", f"delta.content is {content!r}")
         return
     begun.setdefault(index, False)
+    spoken.add(index)
     if index in transcript.finish_reasons:
         transcript.breaks("end", f"choice {index} goes on after its finish reason")
     if content:
@@ -204,7 +231,8 @@ def _tool_calls(transcript: Transcript, calls: Any) -> None:
         if not isinstance(fragment, dict):
             transcript.breaks("tools", "a fragment of a tool call is not an object")
             continue
-        index = fragment.get("index", position)
+        index = fragment.get("index")
+        index = position if index is None else index
         if not isinstance(index, int):
             transcript.breaks("tools", f"a fragment of a tool call has the index {index!r}")
             continue
