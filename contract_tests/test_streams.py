@@ -20,7 +20,8 @@ def _stream(judge: Judge, requirement: str, exchange: Exchange) -> Transcript:
         )
     if exchange.problem and exchange.served:
         raise _broken_off(judge, requirement, exchange, f"the stream broke off: {exchange.problem}")
-    judge.served(requirement, exchange)
+    # That streams are served at all is CHAT-4.
+    judge.served(requirement, exchange, owner=requirement == "CHAT-4")
     if requirement != "CHAT-4" and exchange.media_type == "application/json":
         raise judge.undecided(
             requirement, "the answer is plain JSON instead of a stream (see CHAT-4)", exchange
