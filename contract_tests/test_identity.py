@@ -21,7 +21,7 @@ from contract_tests.credentials import (
 from contract_tests.exchange import Exchange
 from contract_tests.judge import Judge, NotRun
 from contract_tests.marks import judges, needs
-from contract_tests.observations import CHAT, operation_observed
+from contract_tests.observations import CHAT, METRIC_OF, STREAM, operation_observed
 from contract_tests.plans import catalogue, free_plan_keys
 from contract_tests.requests import CALLS, say
 from contract_tests.usage import METRICS, moved, observe, read_usage
@@ -66,7 +66,7 @@ def _opens_the_account(judge: Judge, requirement: str, caller: Caller) -> None:
         _let_in(judge, requirement, exchange)
         if (exchange.status or 0) >= 500:
             _not_for_this_bearer_only(judge, requirement, path, caller)
-        document = judge.document(requirement, exchange)
+        document = judge.document(requirement, exchange, owner=False)
         plans.append(document.get("plan_key") if isinstance(document, dict) else None)
         judge.witness(requirement, exchange)
     message = f"/usage is of the plan {plans[0]!r}, /subscription of {plans[1]!r}"
@@ -91,7 +91,7 @@ def test_a_generation_by_get_takes_a_good_bearer(judge: Judge, requirement: str,
     call = CALLS["getImage"]
     exchange = judge.client.send(call.method, call.path, _good(judge, credential))
     _let_in(judge, requirement, exchange)
-    judge.witness(requirement, judge.served(requirement, exchange))
+    judge.witness(requirement, judge.served(requirement, exchange, owner=False))
 
 
 @pytest.mark.parametrize("operation", PAID_POSTS)
@@ -119,7 +119,7 @@ def test_a_token_and_a_key_of_one_account_show_the_same_account(judge: Judge) ->
     by_token, by_key = _good(judge, JWT), judge.credential(API_KEY)
     one, other = (judge.get("/subscription", caller) for caller in (by_token, by_key))
     for field in ("email", "plan_key", "plan_name"):
-        values = [judge.document("AUTH-3", exchange).get(field) for exchange in (one, other)]
+        values = [judge.document("AUTH-3", exchange, owner=False).get(field) for exchange in (one, other)]
         judge.check(
             "AUTH-3", values[0] == values[1], f"{field} differs between the token and the key", one, other
         )
@@ -166,6 +166,28 @@ def test_an_invalid_bearer_is_401(judge: Judge, operation: str) -> None:
     _refuse_bearer(judge, "AUTH-4", operation, caller, "garbled, beside a client id")
 
 
+@pytest.mark.parametrize(
+    ("requirement", "credential"),
+    [
+        pytest.param("AUTH-4", None, marks=judges("AUTH-4", requests=1)),
+        *(
+            pytest.param(requirement, name, marks=[needs(name), judges(requirement, requests=1)])
+            for requirement, name in (
+                ("AUTH-5", EXPIRED_JWT),
+                ("AUTH-5", EXPIRED_API_KEY),
+                ("AUTH-6", REVOKED_API_KEY),
+            )
+        ),
+    ],
+)
+def test_a_bad_bearer_is_401_where_a_stream_is_asked_for(
+    judge: Judge, requirement: str, credential: str | None
+) -> None:
+    caller = judge.credential(credential) if credential else judge.forged("garbled", "not-a-token-again")
+    exchange = judge.post(CHAT, STREAM.body, caller, lane="free")
+    judge.refused(requirement, exchange, 401, f"{caller.label} where a stream is asked for")
+
+
 @judges("AUTH-5", requests=1)
 @pytest.mark.parametrize("operation", RESOLVING)
 @pytest.mark.parametrize(
@@ -208,7 +230,7 @@ def test_the_alternate_video_route_lets_good_callers_in(judge: Judge) -> None:
 def _refuse_bearer(judge: Judge, requirement: str, operation: str, caller: Caller, kind: str) -> None:
     call = CALLS[operation]
     exchange = judge.client.send(call.method, call.path, caller, json_body=call.body, lane="free")
-    judge.refused(requirement, exchange, 401, f"a bearer that is {kind}")
+    judge.refused(requirement, exchange, 401, f"{kind}, as a bearer,")
 
 
 # --- without a bearer -----------------------------------------------------------------------------------
@@ -220,7 +242,7 @@ def test_a_caller_without_a_bearer_is_on_the_free_tier(judge: Judge, way: str) -
     caller = judge.caller() if way == "client id" else callers.by_user_agent()
     exchange = judge.get("/usage", caller)
     _let_in(judge, "ID-4", exchange)
-    key = judge.document("ID-4", exchange).get("plan_key")
+    key = judge.document("ID-4", exchange, owner=False).get("plan_key")
     free = free_plan_keys(catalogue(judge, "ID-4"))
     judge.check(
         "ID-4", key in free, f"the plan is {key!r}, not the free one ({', '.join(sorted(free))})", exchange
@@ -235,11 +257,17 @@ def test_a_generation_route_does_not_ask_for_a_bearer(judge: Judge, operation: s
     judge.witness("ID-4", exchange)
 
 
-@judges("ID-4", shares=["createChatCompletion"], requests=4)
-def test_a_chat_without_a_bearer_is_served(judge: Judge) -> None:
-    exchange = operation_observed(judge, "createChatCompletion").call
+@pytest.mark.parametrize(
+    "operation",
+    [
+        pytest.param(operation, marks=judges("ID-4", shares=[operation], requests=4))
+        for operation in METRIC_OF
+    ],
+)
+def test_a_generation_without_a_bearer_is_served(judge: Judge, operation: str) -> None:
+    exchange = operation_observed(judge, operation).call
     _let_in(judge, "ID-4", exchange)
-    judge.witness("ID-4", judge.served("ID-4", exchange))
+    judge.witness("ID-4", judge.served("ID-4", exchange, owner=False))
 
 
 @pytest.mark.parametrize(
@@ -269,7 +297,7 @@ def test_another_client_id_has_its_own_counters(judge: Judge) -> None:
     other = one.also(X_Client_ID=name[:-1] + ("0" if name[-1] != "0" else "1"))
     before = read_usage(judge, "ID-2", other)
     seen = observe(judge, one, "cloudChatDaily", lambda: judge.post(CHAT, say("Say hello."), one))
-    judge.served("ID-2", seen.call)
+    judge.served("ID-2", seen.call, owner=False)
     after = read_usage(judge, "ID-2", other)
     judge.check(
         "ID-2",
@@ -306,6 +334,18 @@ def test_without_a_client_id_the_user_agent_tells_callers_apart(judge: Judge) ->
     )
 
 
+@judges("ID-3", units={"imagesDaily": 1}, requests=8)
+def test_an_image_without_a_client_id_is_counted_as_well(judge: Judge) -> None:
+    caller, call = callers.by_user_agent(), CALLS["createImage"]
+    seen = observe(judge, caller, "imagesDaily", lambda: judge.post(call.path, call.body, caller))
+    _let_in(judge, "ID-3", seen.call)
+    if (seen.call.status or 0) in {400, 422} and operation_observed(judge, "createImage").call.served:
+        raise judge.violation("ID-3", f"{seen.call.title} without a client id only", seen.call)
+    change = seen.consumed(judge, "ID-3").get("imagesDaily", 0)
+    message = "an image did not move the counters of its IP address and user agent"
+    judge.check("ID-3", change >= 1, message, seen.call, seen.after)
+
+
 @judges("ID-3", requests=2)
 def test_a_fresh_user_agent_has_spent_nothing(judge: Judge) -> None:
     fresh = read_usage(judge, "ID-3", callers.by_user_agent())
@@ -323,7 +363,7 @@ def test_a_client_id_beside_a_bearer_does_not_change_the_plan(judge: Judge, cred
     beside = judge.get("/usage", account.also(X_Client_ID=callers.client_id()))
     for exchange in (alone, beside):
         _let_in(judge, "ID-5", exchange)
-    plans = [judge.document("ID-5", exchange).get("plan_key") for exchange in (alone, beside)]
+    plans = [judge.document("ID-5", exchange, owner=False).get("plan_key") for exchange in (alone, beside)]
     if plans[0] in free_plan_keys(catalogue(judge, "ID-5")):
         raise NotRun(f"needs a {credential} of an account on a paid plan")
     judge.check(

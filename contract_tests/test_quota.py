@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from contract_tests.callers import Caller
-from contract_tests.credentials import FREE_JWT
+from contract_tests.credentials import API_KEY, FREE_JWT, JWT
 from contract_tests.exchange import Exchange
 from contract_tests.judge import Judge
 from contract_tests.marks import judges, needs
@@ -21,6 +21,7 @@ from contract_tests.observations import (
 )
 from contract_tests.prompts import IMAGE, TOOLS
 from contract_tests.requests import CALLS, OVERSIZED, oversized, picture_base64, picture_data_uri, say
+from contract_tests.target import Spend
 from contract_tests.usage import (
     Observation,
     Snapshot,
@@ -76,6 +77,28 @@ def test_an_answered_call_costs_one_unit_of_its_metric(
     _costs_one(judge, requirement, operation_observed(judge, operation))
 
 
+@pytest.mark.parametrize(
+    ("requirement", "operation"),
+    [
+        pytest.param(
+            requirement, operation, id=operation, marks=judges(requirement, shares=[operation], requests=4)
+        )
+        for operation, requirement in PRICED.items()
+    ],
+)
+def test_the_price_is_still_one_unit_a_moment_later(judge: Judge, requirement: str, operation: str) -> None:
+    seen = operation_observed(judge, operation)
+    if not seen.consumed(judge, requirement):
+        raise judge.undecided(requirement, "nothing was counted at all", seen.after)
+    judge.once("a while", lambda: time.sleep(A_WHILE))
+    before, later = parse_usage(seen.before), read_usage(judge, requirement, seen.caller)
+    if rolled_over(before, later):
+        raise judge.undecided(requirement, "a window of the counters ended meanwhile", later.exchange)
+    units = moved(before, later).get(seen.metric, 0)
+    message = f"{A_WHILE:g} s later the call has moved {seen.metric} by {units}"
+    judge.check(requirement, units <= 1, message, seen.call, later.exchange)
+
+
 @judges("CHAT-11", shares=["stream"], requests=3)
 def test_a_streamed_chat_costs_one_unit_as_well(judge: Judge) -> None:
     _costs_one(judge, "CHAT-11", stream_observed(judge))
@@ -118,14 +141,14 @@ def test_a_caller_with_units_left_is_not_429(judge: Judge, operation: str) -> No
     seen = operation_observed(judge, operation)
     metric = METRIC_OF[operation]
     try:
-        before = parse_usage(judge.served("RATE-4", seen.before))
+        before = parse_usage(judge.served("RATE-4", seen.before, owner=False))
     except Unreadable as problem:
         raise judge.undecided("RATE-4", str(problem), seen.before) from None
     limit = before.limit[metric]
     if seen.call.status == 429 and (limit is None or before.used[metric] < limit):
         message = f"{seen.call.title} with {before.used[metric]} of {limit} {metric} used"
         raise judge.violation("RATE-4", message, seen.before, seen.call)
-    judge.witness("RATE-4", judge.served("RATE-4", seen.call))
+    judge.witness("RATE-4", judge.served("RATE-4", seen.call, owner=False))
 
 
 @judges("CHAT-11", units={"cloudChatDaily": 2}, requests=4)
@@ -133,7 +156,7 @@ def test_the_same_prompt_twice_costs_two_units(judge: Judge) -> None:
     caller = judge.caller()
     before = read_usage(judge, "CHAT-11", caller)
     for _ in range(2):
-        exchange = judge.served("CHAT-11", judge.post(CHAT, say("Say hello."), caller))
+        exchange = judge.served("CHAT-11", judge.post(CHAT, say("Say hello."), caller), owner=False)
     after = settled(judge, "CHAT-11", caller, "cloudChatDaily", before.used["cloudChatDaily"] + 2)
     change = moved(before, after)
     judge.check(
@@ -150,7 +173,7 @@ def test_the_same_prompt_twice_costs_two_units(judge: Judge) -> None:
 )
 def test_what_one_caller_spends_is_not_counted_for_another(judge: Judge, operation: str) -> None:
     spent = operation_observed(judge, operation)
-    judge.served("RATE-1", spent.call)
+    judge.served("RATE-1", spent.call, owner=False)
     other = read_usage(judge, "RATE-1", judge.caller())
     counted = {metric: used for metric, used in other.used.items() if used}
     judge.check("RATE-1", not counted, f"a new caller already has {counted}", spent.call, other.exchange)
@@ -173,7 +196,7 @@ def test_what_is_counted_stays_counted(judge: Judge, operation: str) -> None:
         if moment == "after a while":
             judge.once("a while", lambda: time.sleep(A_WHILE))
         later = read_usage(judge, "RATE-7", spent.caller)
-        if later.window != parse_usage(spent.after).window:
+        if rolled_over(parse_usage(spent.after), later):
             raise judge.undecided(
                 "RATE-7", "a window of the counters ended during the measurement", later.exchange
             )
@@ -185,9 +208,18 @@ def test_what_is_counted_stays_counted(judge: Judge, operation: str) -> None:
 # --- what costs nothing ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("operation", [name for name in PRICED if CALLS[name].method == "POST"])
-@judges("RATE-2", requests=6)
-def test_a_refused_call_costs_nothing(judge: Judge, operation: str) -> None:
+# Wrong in one optional field, of a kind that no host can take for a right one.
+WRONG_OPTION: dict[str, dict[str, Any]] = {
+    "createChatCompletion": {"tools": "a hammer"},
+    "createImage": {"image_urls": {"first": 1}},
+    "createVideo": {"duration": "long"},
+    "createAirforceVideo": {"image_urls": {"first": 1}},
+}
+Refusals = tuple[Caller, Snapshot, list[Exchange]]
+
+
+def _refusals(judge: Judge, operation: str) -> Refusals:
+    """A fresh caller, its counters, and its calls that were refused. Raises Undecided when one was not."""
     caller, call = judge.caller(), CALLS[operation]
     before = read_usage(judge, "RATE-2", caller)
     bad_bearer = judge.forged("garbled", "not-a-token-at-all").also(**dict(caller.headers))
@@ -198,17 +230,38 @@ def test_a_refused_call_costs_nothing(judge: Judge, operation: str) -> None:
         judge.post(call.path, call.body, bad_bearer, lane="free"),
         judge.post(call.path, oversized(operation, OVERSIZED[0]), caller, lane="free"),
     ]
+    if operation in WRONG_OPTION:
+        body = {**(call.body or {}), **WRONG_OPTION[operation]}
+        refusals.append(judge.post(call.path, body, caller, lane="free"))
     if any(exchange.status is None or exchange.served for exchange in refusals):
         raise judge.undecided(
             "RATE-2", "a request that should be refused was not (see FAIL-1, FAIL-2 and AUTH-4)", *refusals
         )
+    return caller, before, refusals
+
+
+@pytest.mark.parametrize("operation", [name for name in PRICED if CALLS[name].method == "POST"])
+@judges("RATE-2", requests=7)
+def test_a_refused_call_costs_nothing(judge: Judge, operation: str) -> None:
+    caller, before, refusals = judge.once(f"refusals of {operation}", lambda: _refusals(judge, operation))
     _stands_still(judge, caller, before, refusals)
 
 
+@pytest.mark.parametrize("operation", [name for name in PRICED if CALLS[name].method == "POST"])
+@judges("RATE-2", requests=8)
+def test_a_refused_call_costs_nothing_a_moment_later_either(judge: Judge, operation: str) -> None:
+    caller, before, refusals = judge.once(f"refusals of {operation}", lambda: _refusals(judge, operation))
+    # One wait for all: whatever is counted in the background has been counted by then.
+    judge.once("refusals have settled", lambda: time.sleep(max(A_WHILE, _lag(judge))))
+    _stands_still(judge, caller, before, refusals)
+
+
+def _lag(judge: Judge) -> float:
+    """Seconds that the counters of this host may need, going by what it needed before."""
+    return min(judge.settle, float(judge.shared.get("lag", 0.0)) * 1.5)
+
+
 def _stands_still(judge: Judge, caller: Caller, before: Snapshot, calls: list[Exchange]) -> None:
-    """The counters of `caller` have not moved, and will not once they have settled."""
-    # A host whose counters lag gets the time that it took before.
-    time.sleep(min(judge.settle, judge.shared.get("lag", 0.0) * 1.5))
     after = read_usage(judge, "RATE-2", caller)
     if rolled_over(before, after):
         raise judge.undecided(
@@ -216,6 +269,23 @@ def _stands_still(judge: Judge, caller: Caller, before: Snapshot, calls: list[Ex
         )
     change = moved(before, after)
     judge.check("RATE-2", not change, f"refused calls moved {change}", *calls[-1:], after.exchange)
+
+
+@judges("RATE-2", requests=24)
+@pytest.mark.parametrize(
+    "credential", [pytest.param(name, marks=needs(name)) for name in (FREE_JWT, API_KEY)]
+)
+def test_a_refused_call_costs_an_account_nothing(judge: Judge, credential: str) -> None:
+    account = judge.credential(credential)
+
+    def be_refused() -> None:
+        for operation in ("createChatCompletion", "createImage", "createVideo", "createSfx"):
+            exchange = judge.post(CALLS[operation].path, {"nothing": "asked"}, account, lane="free")
+            if exchange.status is None or exchange.served:
+                raise judge.undecided("RATE-2", f"{exchange.title}: it was not refused", exchange)
+        time.sleep(_lag(judge))
+
+    _leaves_alone(judge, "RATE-2", account, be_refused, "refused calls")
 
 
 @judges("RATE-3", requests=16)
@@ -250,16 +320,67 @@ def test_reading_an_account_costs_nothing(judge: Judge) -> None:
 
     def read() -> None:
         for path in ("/subscription", "/usage", "/tier-config", "/tiers", "/models", "/status"):
-            judge.served("RATE-3", judge.get(path, account))
+            judge.served("RATE-3", judge.get(path, account), owner=False)
 
     _leaves_alone(judge, "RATE-3", account, read, "reading")
+
+
+@pytest.mark.parametrize(
+    ("requirement", "operation", "credential"),
+    [
+        pytest.param(
+            requirement,
+            operation,
+            credential,
+            id=f"{operation}-{credential}",
+            marks=[
+                needs(credential),
+                judges(requirement, units={METRIC_OF[operation]: 1}, requests=12, spend=spend),
+            ],
+        )
+        for requirement, operation, credential, spend in (
+            ("CHAT-11", "createChatCompletion", API_KEY, None),
+            ("IMG-6", "createImage", JWT, None),
+            ("VID-7", "getVideo", API_KEY, None),
+            ("SFX-3", "createSfx", JWT, None),
+            # Few units are in a free account, and somebody may need them.
+            ("VID-7", "createVideo", FREE_JWT, Spend.EXHAUST),
+            ("CHAT-11", "createChatCompletion", FREE_JWT, None),
+        )
+    ],
+)
+def test_an_account_pays_for_what_it_asks(
+    judge: Judge, requirement: str, operation: str, credential: str
+) -> None:
+    account, guest, call = judge.credential(credential), judge.caller(), CALLS[operation]
+    # A client id beside the bearer, as the desktop application sends it, does not pay in its place.
+    both = account.also(X_Client_ID=guest.headers["X-Client-ID"])
+    seen = observe(
+        judge,
+        account,
+        METRIC_OF[operation],
+        lambda: judge.client.send(call.method, call.path, both, json_body=call.body),
+    )
+    change = seen.consumed(judge, requirement).get(METRIC_OF[operation], 0)
+    message = f"{call.path} asked for by {account.label} did not move its {METRIC_OF[operation]}"
+    judge.check(requirement, change >= 1, message, seen.before, seen.call, seen.after)
+
+
+@judges("RATE-1", units={"cloudChatDaily": 3}, requests=9)
+@needs(FREE_JWT, JWT)
+def test_what_one_account_spends_is_not_counted_for_another(judge: Judge) -> None:
+    def spend() -> None:
+        exchange = judge.post(CHAT, say("Say hello."), judge.credential(JWT))
+        judge.served("RATE-1", exchange, owner=False)
+
+    _leaves_alone(judge, "RATE-1", judge.credential(FREE_JWT), spend, "the chat of another account")
 
 
 @judges("RATE-1", units={"cloudChatDaily": 3}, requests=9)
 @needs(FREE_JWT)
 def test_what_a_guest_spends_is_not_counted_for_an_account(judge: Judge) -> None:
     def spend() -> None:
-        judge.served("RATE-1", judge.post(CHAT, say("Say hello."), judge.caller()))
+        judge.served("RATE-1", judge.post(CHAT, say("Say hello."), judge.caller()), owner=False)
 
     _leaves_alone(judge, "RATE-1", judge.credential(FREE_JWT), spend, "a guest's chat")
 
