@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tests.conformance_lab.lab import Lab
-from tests.conformance_lab.variants import account, catalogue, media, refusals, requests, streams, wire
+from tests.conformance_lab.variants import (
+    account,
+    catalogue,
+    hosting,
+    media,
+    refusals,
+    requests,
+    streams,
+    wire,
+)
 from tests.conformance_lab.variants.variant import Variant
 
 SHELVES = (
     account.SHELF,
     catalogue.SHELF,
+    hosting.SHELF,
     media.SHELF,
     refusals.SHELF,
     requests.SHELF,
