@@ -10,13 +10,14 @@ from tests.conformance_lab.faults import seams
 from tests.conformance_lab.faults.common import (
     EASY,
     SEEN,
+    WEATHER,
     Run,
     before_checks,
     listed,
 )
 from tests.conformance_lab.faults.fault import Book
 from tests.conformance_lab.faults.seams import at, edit, put
-from tests.conformance_lab.lab import Call, Json, Lab, Reply, Stream
+from tests.conformance_lab.lab import Call, Json, Lab, Refusal, Reply, Stream
 from tests.conformance_lab.proofs import (
     TOOL,
     charged,
@@ -41,6 +42,54 @@ BOOK.add(
     "a chat with prompt in place of messages is served",
     lambda lab: before_checks(lab, "createChatCompletion", "messages", lambda v: v or EASY),
     post("/gen/chat/completions", {"prompt": "hello"}),
+)
+
+
+def _refuse_in_stream(lab: Lab, check: str) -> None:
+    """A host that sends its headers before it looks at the request."""
+    fails = lab.checks["createChatCompletion"]
+
+    async def step(inner: Lab, called: Call, run: Run) -> None:
+        if called.operation.id == "createChatCompletion" and called.arguments.get("stream") is True:
+            try:
+                fails[check](inner, called)
+            except Refusal as refusal:
+                called.arguments = {"refused": refusal.detail}
+                return
+        await run()
+
+    seams.around("validate", step)(lab)
+    seams.around("size", _unless_refused)(lab)
+    seams.around("charge", _unless_refused)(lab)
+    plain = lab.handlers["createChatCompletion"]
+
+    async def handler(inner: Lab, called: Call) -> Reply:
+        if detail := called.arguments.get("refused"):
+            return Stream([{"error": {"message": detail, "type": "invalid_request_error"}}, "[DONE]"])
+        return await plain(inner, called)
+
+    lab.handlers["createChatCompletion"] = handler
+
+
+async def _unless_refused(_: Lab, called: Call, run: Run) -> None:
+    if "refused" not in called.arguments:
+        await run()
+
+
+BOOK.add(
+    "messages-refused-in-stream",
+    "CHAT-1",
+    "a streamed chat whose messages are no array is 200 with an error event",
+    lambda lab: _refuse_in_stream(lab, "messages"),
+    streamed(messages={"role": "user", "content": "hello"}),
+)
+
+BOOK.add(
+    "tools-refused-in-stream",
+    "CHAT-8",
+    "a streamed chat whose tools are no list is 200 with an error event",
+    lambda lab: _refuse_in_stream(lab, "tools"),
+    streamed(tools="get_weather"),
 )
 
 BOOK.add(
@@ -213,6 +262,73 @@ BOOK.add(
     chat(tools=[TOOL], tool_choice={"type": "function", "function": {"name": "get_weather"}}),
     "sample",
 )
+
+
+def _fields(operation: Callable[[dict[str, Any]], Any]) -> seams.Apply:
+    """Change what a streamed chat with tools is asked for, before it is answered."""
+
+    def check(_: Lab, called: Call) -> None:
+        if called.arguments.get("stream") is True and called.arguments.get("tools"):
+            operation(called.arguments)
+
+    return seams.check("createChatCompletion", check, "fault")
+
+
+BOOK.add(
+    "tool-choice-ignored-when-streaming",
+    "CHAT-9",
+    "a streamed chat calls no tool, whatever tool_choice says",
+    _fields(lambda fields: fields.pop("tool_choice", None)),
+    streamed(**WEATHER),
+    "sample",
+)
+
+BOOK.add(
+    "tool-result-400",
+    "CHAT-8",
+    "a conversation with a message of the role tool is 400",
+    seams.refuse_when(
+        "createChatCompletion", lambda c: any(m.get("role") == "tool" for m in c.arguments["messages"])
+    ),
+    chat(messages=[*EASY, {"role": "tool", "tool_call_id": "call_1", "content": "clear"}]),
+    "sample",
+)
+
+BOOK.add(
+    "tool-calls-in-messages-400",
+    "CHAT-8",
+    "a message that has tool calls in place of content is 400",
+    seams.refuse_when(
+        "createChatCompletion", lambda c: any(m.get("content") is None for m in c.arguments["messages"])
+    ),
+    chat(messages=[*EASY, {"role": "assistant", "content": None, "tool_calls": []}, *EASY]),
+    "sample",
+)
+
+
+def _when_calling(function: Callable[[list[Any]], list[Any]]) -> seams.Apply:
+    """Change the events of streams that call a tool."""
+
+    def change(items: list[Any]) -> list[Any]:
+        return function(items) if "tool_calls" in str(items) else items
+
+    return seams.events(change)
+
+
+for _name, _requirement, _does, _function in (
+    ("done", "CHAT-7", "has no [DONE]", lambda items: items[:-1]),
+    ("finish", "CHAT-7", "has no finish reason", lambda items: [*items[:-2], items[-1]]),
+    ("metadata", "CHAT-5", "has no metadata", lambda items: items[1:]),
+    ("role", "CHAT-6", "has no role", lambda items: [items[0], *items[2:]]),
+):
+    BOOK.add(
+        f"tool-stream-without-{_name}",
+        _requirement,
+        f"a stream that calls a tool {_does}",
+        _when_calling(_function),
+        streamed(**WEATHER),
+        "sample",
+    )
 
 BOOK.add(
     "image-parts-400",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from tests.conformance_lab import media
+from tests.conformance_lab.client import Client
 from tests.conformance_lab.faults import seams
 from tests.conformance_lab.faults.common import (
     PAID,
     Run,
     anonymous,
+    crash_when,
     nobody_because,
     on,
 )
@@ -26,6 +30,18 @@ from tests.conformance_lab.proofs import (
 
 BOOK = Book("handwritten")
 
+
+def _refuse_value(operation: str, field: str, value: Any) -> seams.Apply:
+    def apply(lab: Lab) -> None:
+        def first(_: Lab, called: Call) -> None:
+            if called.arguments.get(field) == value:
+                raise Refusal("invalid", f"{field} is not supported here")
+
+        lab.checks[operation] = {"fault": first, **lab.checks[operation]}
+
+    return apply
+
+
 for _requirement, _kind, _operations in (
     ("IMG-2", "image", "createImage getImage"),
     ("VID-2", "video", "createVideo getVideo"),
@@ -36,8 +52,8 @@ for _requirement, _kind, _operations in (
     BOOK.add(
         f"{_kind}-as-json",
         _requirement,
-        f"{_kind} comes as JSON with an address",
-        seams.instead(_operations, lambda c: Json({"url": "https://example.com/made.bin"})),
+        f"{_kind} comes as JSON that names a job, and where to read of jobs",
+        seams.instead(_operations, lambda c: Json({"id": "job-1", "see": "https://example.com"})),
         generated(_operations.split()[0]),
         "sample",
     )
@@ -96,6 +112,54 @@ BOOK.add(
     "sample",
 )
 
+for _kind, _requirement in (("Image", "IMG-4"), ("Video", "VID-6")):
+    BOOK.add(
+        f"{_kind.lower()}-urls-empty-refused",
+        _requirement,
+        f"an empty list of images is 400 on create{_kind}",
+        seams.refuse_when(f"create{_kind}", lambda c: c.arguments.get("image_urls") == []),
+        generated(f"create{_kind}", image_urls=[]),
+        "sample",
+    )
+    BOOK.add(
+        f"{_kind.lower()}-base64-500",
+        _requirement,
+        f"base64 images are 500 on create{_kind}",
+        crash_when(
+            f"create{_kind}",
+            lambda c: any(not text.startswith("http") for text in c.arguments.get("image_urls") or []),
+        ),
+        generated(f"create{_kind}", image_urls=[picture()]),
+        "sample",
+    )
+
+BOOK.add(
+    "video-long-500",
+    "VID-5",
+    "a duration beyond ten seconds is 500",
+    crash_when("createVideo", lambda c: c.arguments.get("duration", 0) > 10),
+    generated("createVideo", duration=11),
+    "sample",
+)
+
+# The GET form is often a second handler, written for one of the values.
+for _name, _requirement, _operation, _field, _value in (
+    ("image-get-realistic-refused", "IMG-3", "getImage", "mode", "realistic"),
+    ("video-get-normal-refused", "VID-4", "getVideo", "mode", "normal"),
+    ("video-get-fun-refused", "VID-4", "getVideo", "mode", "fun"),
+    ("video-get-wide-refused", "VID-3", "getVideo", "ratio", "3:2"),
+    ("video-get-square-refused", "VID-3", "getVideo", "ratio", "1:1"),
+    ("video-get-duration-refused", "VID-5", "getVideo", "duration", 99),
+):
+    BOOK.add(
+        _name,
+        _requirement,
+        f"{_field} {_value} is 400 on {_operation}",
+        _refuse_value(_operation, _field, _value),
+        generated(_operation, None, **{_field: _value}),
+        "sample",
+    )
+
 BOOK.add(
     "image-mode-required",
     "IMG-3",
@@ -142,6 +206,81 @@ BOOK.add(
     "every asset is the first one that was stored",
     lambda lab: setattr(lab, "assets", _First()),
     lambda c: [asset(c, colour=x).body for x in ("red", "blue")],
+    "sample",
+)
+
+
+def _assets_of(c: Client, kind: str) -> list[tuple[int, str, bytes]]:
+    """Status, type and first bytes of both stored inputs of one generation."""
+    made = c.make(kind, image_urls=[picture("red"), picture("blue")])
+    paths = ["/" + v.split("/", 3)[3] for name, v in made.headers if name.lower() == "x-asset-url"]
+    return [(found.status, found.type, found.body[:4]) for found in map(c.get, paths)]
+
+
+def _lose_second(lab: Lab, kind: str) -> None:
+    def change(inner: Lab, called: Call, reply: Reply) -> Reply:
+        told = [value for name, value in reply.headers if name == "X-Asset-Url"]
+        if called.operation.id == f"create{kind}" and len(told) > 1:
+            inner.assets.pop(told[1].rsplit("/", 1)[1], None)
+        return reply
+
+    lab.changes.append(change)
+
+
+BOOK.add(
+    "asset-second-not-kept",
+    "IMG-5",
+    "of two base64 images only the first is kept",
+    lambda lab: _lose_second(lab, "Image"),
+    lambda c: _assets_of(c, "image"),
+    "sample",
+)
+
+
+def _lose_all(lab: Lab) -> None:
+    def change(inner: Lab, called: Call, reply: Reply) -> Reply:
+        if called.operation.id == "createVideo":
+            for name, value in reply.headers:
+                if name == "X-Asset-Url":
+                    inner.assets.pop(value.rsplit("/", 1)[1], None)
+        return reply
+
+    lab.changes.append(change)
+
+
+BOOK.add(
+    "video-assets-not-kept",
+    "CDN-1",
+    "the base64 images of a video are announced but not kept",
+    _lose_all,
+    lambda c: _assets_of(c, "video"),
+    "sample",
+)
+
+
+def _passed_on(lab: Lab) -> None:
+    """Keep what was sent instead of its PNG form."""
+    for operation in ("createImage", "createVideo"):
+
+        def store(_: Lab, called: Call) -> None:
+            sent = [text.partition(",")[2] or text for text in called.arguments.get("image_urls") or []]
+            called.images = [base64.b64decode(text) for text in sent if not text.startswith("http")]
+
+        lab.checks[operation] = {**lab.checks[operation], "fault": store}
+
+
+def _stored_jpeg(c: Client) -> Any:
+    jpeg = base64.b64encode(media.image("sent")).decode()
+    made = c.make("image", image_urls=[jpeg])
+    return c.get("/" + str(made.header("x-asset-url")).split("/", 3)[3]).body[:4]
+
+
+BOOK.add(
+    "asset-as-it-was-sent",
+    "CDN-1",
+    "an asset is what was sent, under the name of PNG, JPEG or not",
+    _passed_on,
+    _stored_jpeg,
     "sample",
 )
 

@@ -44,8 +44,8 @@ def _renamed(item: Any) -> Any:
     return item
 
 
-def _swap_first(items: list[Any]) -> list[Any]:
-    return [items[1], items[0], *items[2:]]
+def _after_words(items: list[Any]) -> list[Any]:
+    return [*items[1:3], items[0], *items[3:]]
 
 
 def _without_first(items: list[Any]) -> list[Any]:
@@ -54,7 +54,7 @@ def _without_first(items: list[Any]) -> list[Any]:
 
 for _name, _requirement, _does, _function in (
     ("metadata-dropped", "CHAT-5", "the metadata chunk is missing", _without_first),
-    ("metadata-second", "CHAT-5", "the metadata chunk comes second", _swap_first),
+    ("metadata-late", "CHAT-5", "the metadata chunk comes after the first words", _after_words),
     (
         "metadata-last",
         "CHAT-5",
