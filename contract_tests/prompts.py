@@ -53,6 +53,18 @@ COMPLEX = [
         + "Summarize and critically evaluate all of this."
     ),
 ]
+# Between the two: where a signal that weighs half tips the scales.
+MEDIUM = [
+    user(
+        "Please explain to somebody who is new to the sea how a sailing boat can go against the wind, what "
+        "the keel does for it, and when it is better to take in a sail than to go on."
+    ),
+    user(
+        "Compare two ways of learning a language as an adult, a class in the evening and a year abroad, and "
+        "say which of them you would choose with little money, little time and a family at home. Name what "
+        "speaks for each and what speaks against it, and end with one piece of advice for the first month."
+    ),
+]
 CODE = [
     user("```python\ndef add(a, b):\n    return a + b\n```\nWhat does this do?"),
     user("Write a Python function that reverses a string."),
@@ -71,13 +83,30 @@ IMAGE = [
     ),
 ]
 
+_SNIPPET = "\n```python\ndef add(a, b):\n    return a + b\n```"
+
+
+def with_code(messages: Messages) -> Messages:
+    """The same question with a piece of code below."""
+    return user(messages[0]["content"] + _SNIPPET)
+
+
+def with_image(messages: Messages) -> Messages:
+    """The same question with a picture beside."""
+    picture = {"type": "image_url", "image_url": {"url": picture_data_uri()}}
+    return user([{"type": "text", "text": messages[0]["content"]}, picture])
+
+
+LONGEST_NAME = 200
 _NAME_FIELDS = ("model_name", "display_model", "display_name", "model", "name")
 
 
 def model_name(document: Any) -> str | None:
     """The model that an analysis names: a string, a list of one, or an object with it; else None."""
     if isinstance(document, str):
-        return document.strip() or None
+        text = document.strip()
+        # A name is short and on one line; what is not is a text about something else.
+        return text if 0 < len(text) <= LONGEST_NAME and text.isprintable() else None
     if isinstance(document, list):
         return next((name for item in document if (name := model_name(item))), None)
     if isinstance(document, dict):

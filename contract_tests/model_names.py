@@ -1,0 +1,64 @@
+"""Whether two names are of one model: the one on display, and the one that a chat reports.
+
+The document lets a host show `Llama 3.3 70B` for `meta-llama/llama-3.3-70b-instruct:free`, and as well a
+name of its own that has nothing in common with the model's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+# Words that tell how a model was trained or is sold, and not which one it is.
+_IDLE = {"instruct", "chat", "free", "it", "latest", "model"}
+_ALIKE = 0.75
+
+
+def _words(text: str) -> list[str]:
+    words = re.findall(r"[a-z]+|\d+", text.lower())
+    return [word for word in words if word not in _IDLE] or words
+
+
+def _bare(name: str) -> str:
+    """A name without its maker's path, its tag and its remarks in brackets."""
+    path = re.sub(r"[(\[].*?[)\]]", " ", name).rstrip("/ ")
+    return re.sub(r":[\w.-]+$", "", path.rpartition("/")[2])
+
+
+def same(shown: str, reported: str) -> bool:
+    """Whether `shown` can be the display name of the model `reported`: shorter, or with its maker."""
+    display, model = _words(_bare(shown)), _words(_bare(reported))
+    known = Counter(_words(reported)) | Counter(model)
+    if Counter(display) <= known:
+        return True
+    one_maker = len(display) > 2 and Counter(display[1:]) <= known
+    return one_maker or (len(model) > 1 and display[-len(model) :] == model)
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two names are of one vocabulary: of the same model, or so near that they must be of it."""
+    first, second = Counter(_words(_bare(one))), Counter(_words(_bare(other)))
+    return same(one, other) or (first & second).total() >= _ALIKE * (first | second).total()
+
+
+def disagreements(pairs: dict[str, tuple[str, str]]) -> tuple[dict[str, str], list[str]]:
+    """What is wrong with (shown, reported) names by prompt: which prompts break the agreement and how, and
+    which cannot be told.
+
+    Where both sides speak of models by the same names, each pair has to match. Where the display names are
+    the host's own, there has to be one for each model.
+    """
+    shown, reported = ({pair[side] for pair in pairs.values()} for side in (0, 1))
+    one_vocabulary = any(alike(one, other) for one in shown for other in reported)
+    broken, unclear = dict[str, str](), list[str]()
+    for prompt, (told, chosen) in pairs.items():
+        words = f"for the prompt {prompt} the chat reports {chosen!r}, the analysis {told!r}"
+        others = [pair for pair in pairs.values() if (pair[0] == told) != (pair[1] == chosen)]
+        if same(told, chosen) and (told == chosen or told not in reported):
+            continue
+        known = any(alike(told, name) for name in reported) or any(alike(name, chosen) for name in shown)
+        if others or known:
+            broken[prompt] = words
+        elif one_vocabulary:
+            unclear.append(prompt)
+    return broken, unclear
