@@ -12,6 +12,7 @@ from tests.conformance_lab.variants import (
     media,
     refusals,
     requests,
+    routing,
     streams,
     wire,
 )
@@ -24,6 +25,7 @@ SHELVES = (
     media.SHELF,
     refusals.SHELF,
     requests.SHELF,
+    routing.SHELF,
     streams.SHELF,
     wire.SHELF,
 )

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta, timezone
+from email.utils import format_datetime
 from typing import Any
 
 from tests.conformance_lab import facts
@@ -43,6 +44,21 @@ def _words(name: str, row: dict[str, Any]) -> None:
 SHELF.add(
     "window-in-words", "window", "window is daily or weekly, period is day or week", _rows(_words), _USAGE
 )
+
+
+def _spelt_out(name: str, row: dict[str, Any]) -> None:
+    weekly = name.endswith("Weekly")
+    row["window"], row["period"] = ("since Monday", "7-day") if weekly else ("rolling_24_hours", "24-hour")
+
+
+SHELF.add("period-spelt-out", "window", "a period counts its hours or days", _rows(_spelt_out), _USAGE)
+
+
+def _iso(name: str, row: dict[str, Any]) -> None:
+    row["window"], row["period"] = "resets in 5 hours", "P7D" if name.endswith("Weekly") else "P1D"
+
+
+SHELF.add("period-in-iso", "window", "period is P1D or P7D, window says when it ends", _rows(_iso), _USAGE)
 
 
 def _range(name: str, row: dict[str, Any]) -> None:
@@ -167,6 +183,23 @@ SHELF.add(
 )
 
 
+SHELF.add(
+    "generated-at-as-in-mail",
+    "generated-at",
+    "generated_at has the form of a Date header",
+    lambda lab: _generated(lab, lambda now: format_datetime(now, usegmt=True)),
+    lambda c: c.get("/usage").json["generated_at"].endswith("GMT"),
+)
+
+SHELF.add(
+    "generated-at-by-the-minute",
+    "generated-at",
+    "generated_at has no seconds",
+    lambda lab: _generated(lab, lambda now: now.strftime("%Y-%m-%dT%H:%MZ")),
+    lambda c: len(c.get("/usage").json["generated_at"]),
+)
+
+
 def lagging(seconds: float) -> seams.Apply:
     """/usage shows the counters of some time ago; enforcement is prompt."""
 
@@ -279,9 +312,17 @@ SHELF.add(
 
 SHELF.add(
     "account-without-email",
-    "",
+    "email",
     "email is null, as for accounts of another provider",
     edit("getSubscription", at("email", put(None))),
+    _ACCOUNT,
+)
+
+SHELF.add(
+    "email-empty",
+    "email",
+    "email is an empty text where there is none",
+    edit("getSubscription", at("email", put(""))),
     _ACCOUNT,
 )
 
@@ -329,6 +370,25 @@ SHELF.add(
     "price",
     "prices have a currency",
     lambda lab: _prices(lab, lambda p: f"${p}"),
+    _CATALOGUE,
+)
+
+SHELF.add(
+    "price-objects",
+    "price",
+    "prices have an amount and a currency",
+    lambda lab: _prices(lab, lambda p: {"amount": float(p), "currency": "USD"}),
+    _CATALOGUE,
+)
+
+SHELF.add(
+    "limit-objects",
+    "",
+    "each limit of the catalogue is an object",
+    seams.both(
+        edit("getTierConfig", at("plans.*.limits.*", put(lambda limit: {"limit": limit}))),
+        edit("listTiers", at("*.limits.*", put(lambda limit: {"limit": limit}))),
+    ),
     _CATALOGUE,
 )
 
@@ -393,3 +453,42 @@ def _starter(lab: Lab) -> None:
 
 
 SHELF.add("default-plan-starter", "default", "the free plan is called starter", _starter, _CATALOGUE)
+
+
+SHELF.add(
+    "default-plan-preselected",
+    "default",
+    "defaultPlanKey is the plan that a dialog begins with, which costs something",
+    edit("getTierConfig", at("defaultPlanKey", put("core"))),
+    _CATALOGUE,
+)
+
+
+def _free_only(lab: Lab) -> None:
+    lab.plans = {lab.default_plan: lab.plans[lab.default_plan]}
+    seams.resolve(lambda inner, _, who: replace(who, plan=inner.default_plan))(lab)
+
+
+SHELF.add(
+    "free-plan-only", "default", "there is no paid plan, and everybody is on the free one", _free_only, _TIERS
+)
+
+
+def _no_longer_on_offer(lab: Lab) -> None:
+    lab.plans["pioneer"] = replace(lab.plans["core"], key="pioneer", name="Pioneer")
+    seams.resolve(lambda _, __, who: replace(who, plan="pioneer") if who.plan == "light" else who)(lab)
+    edit("getTierConfig", at("plans", put(_on_offer)))(lab)
+    edit("listTiers", _on_offer)(lab)
+
+
+def _on_offer(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row for row in rows if row["key"] != "pioneer"]
+
+
+SHELF.add(
+    "plan-no-longer-on-offer",
+    "default",
+    "the paid account is on a plan that the catalogue no longer has",
+    _no_longer_on_offer,
+    _ACCOUNT,
+)

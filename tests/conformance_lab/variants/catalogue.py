@@ -130,6 +130,22 @@ SHELF.add(
     lambda c: len(c.get("/models").json),
 )
 
+SHELF.add(
+    "models-by-slug",
+    "models",
+    "models have a slug for a name",
+    edit("listModels", lambda rows: [{"slug": m["name"], "tags": m["tags"]} for m in rows]),
+    _MODELS,
+)
+
+SHELF.add(
+    "models-beside-families",
+    "models",
+    "models stand in an object, beside their families",
+    edit("listModels", lambda rows: {"families": ["llama", "qwen"], "models": rows}),
+    _MODELS,
+)
+
 _HEAD: Any = lambda c: [c.get(f"/status/{n}", method="HEAD").type for n in ("image", "video", "sfx", "text")]  # noqa: E731
 
 
@@ -163,4 +179,13 @@ SHELF.add(
         "headStatusImage headStatusVideo headStatusSfx headStatusText", lambda _, r: replace(r, status=204)
     ),
     read("/status/image", method="HEAD"),
+)
+
+
+SHELF.add(
+    "head-503",
+    "head",
+    "the capability check of video says that video is down",
+    seams.data("headStatusVideo", lambda _, r: replace(r, status=503, content_type="text/plain")),
+    read("/status/video", method="HEAD"),
 )
