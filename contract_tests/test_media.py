@@ -55,7 +55,7 @@ def _patiently(send: Callable[[], Exchange]) -> Exchange:
 
 
 def _is_beyond(judge: Judge, requirement: str, exchange: Exchange, plain: Callable[[], Exchange]) -> None:
-    """Accuse a host that failed at a valid variation each time, and serves the plain request right afterwards:
+    """Accuse a host that fails at a valid variation each time, and serves the plain request right after that:
     one failure is bad luck, and some are an outage."""
     if (exchange.status or 0) < 500:
         return

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.conformance_lab import media
 from tests.conformance_lab.faults import seams
-from tests.conformance_lab.lab import Call, Data, Lab, Reply
+from tests.conformance_lab.lab import Call, Data, Json, Lab, Refusal, Reply
 from tests.conformance_lab.proofs import asset, generated, picture
 from tests.conformance_lab.variants.variant import Shelf
 
@@ -101,6 +104,30 @@ for _name, _container, _codec, _type in (
     )
 
 SHELF.add(
+    "audio-au",
+    "audio",
+    "sound is AU",
+    _content(SOUNDS, _sound("au", "pcm_s16be"), "audio/basic"),
+    generated("createTts"),
+)
+
+SHELF.add(
+    "audio-samples",
+    "audio",
+    "sound is samples without a header",
+    _content(SOUNDS, lambda _: media.audio("wav", "pcm_s16le")[44:], "audio/L16; rate=16000"),
+    generated("createTts"),
+)
+
+SHELF.add(
+    "video-as-application",
+    "video",
+    "a video has the type of its container",
+    _content(VIDEOS, lambda call: media.video(*_shape(call)), "application/mp4"),
+    lambda c: c.make("video", duration=1).type,
+)
+
+SHELF.add(
     "downloads",
     "",
     "media come with a file name",
@@ -111,6 +138,111 @@ SHELF.add(
         ),
     ),
     lambda c: c.make("image").header("content-disposition"),
+)
+
+
+# --- Ways to deliver ----------------------------------------------------------------------------------------
+MEDIA = f"{IMAGES} {VIDEOS} {SOUNDS}"
+
+
+def _in_json(form: Callable[[Data], dict[str, Any]]) -> seams.Apply:
+    return seams.data(MEDIA, lambda _, reply: Json(form(reply), headers=reply.headers))
+
+
+def _base64(reply: Data) -> str:
+    return base64.b64encode(reply.content).decode()
+
+
+SHELF.add(
+    "media-in-json",
+    "delivery",
+    "media come as base64 in JSON",
+    _in_json(lambda reply: {"created": 1, "b64_json": _base64(reply)}),
+    lambda c: c.make("image").type,
+)
+
+SHELF.add(
+    "media-as-data-uri",
+    "delivery",
+    "media come as a data URI in JSON",
+    _in_json(lambda reply: {"media": f"data:{reply.content_type.partition(';')[0]};base64,{_base64(reply)}"}),
+    lambda c: c.make("image").type,
+)
+
+
+def _at_an_address(lab: Lab) -> None:
+    kept: dict[str, Data] = {}
+
+    def keep(call: Call, reply: Data) -> Reply:
+        name = secrets.token_urlsafe(8)
+        kept[name] = reply
+        return Json({"url": f"{call.request.base_url}made/{name}"}, headers=reply.headers)
+
+    seams.data(MEDIA, keep)(lab)
+    lab.middleware.append(_store("/made/", kept.get))
+
+
+def _store(prefix: str, find: Callable[[str], Data | None]) -> Callable[[ASGIApp], ASGIApp]:
+    """Serve under `prefix` what is found by the rest of the path."""
+
+    def wrap(app: ASGIApp) -> ASGIApp:
+        async def store(scope: Scope, receive: Receive, send: Send) -> None:
+            path = scope["path"] if scope["type"] == "http" else ""
+            found = find(path.removeprefix(prefix)) if path.startswith(prefix) else None
+            if found is None:
+                await app(scope, receive, send)
+                return
+            await Response(found.content, media_type=found.content_type)(scope, receive, send)
+
+        return store
+
+    return wrap
+
+
+SHELF.add(
+    "media-at-an-address",
+    "delivery",
+    "media are told by their address",
+    _at_an_address,
+    lambda c: c.make("image").type,
+)
+
+
+# --- Inputs -------------------------------------------------------------------------------------------------
+SHELF.add(
+    "addresses-refused",
+    "",
+    "an address where no picture is found is 400",
+    seams.refuse_when(
+        "createImage createVideo",
+        lambda call: any(text.startswith("http") for text in call.arguments.get("image_urls") or []),
+    ),
+    lambda c: c.make("image", image_urls=["https://example.com/a.png"]).status,
+)
+
+
+def _hiccups(lab: Lab) -> None:
+    """Fail at the first of each kind of call that needs more than the plain one."""
+    lab.status_of["hiccup"] = 500
+    seen: set[str] = set()
+
+    def fail_once(_: Lab, call: Call) -> None:
+        inputs, duration = call.arguments.get("image_urls"), call.arguments.get("duration")
+        kind = "inputs" if inputs else f"duration {duration}"
+        if (inputs or duration != 5) and kind not in seen:
+            seen.add(kind)
+            raise Refusal("hiccup", "The provider is busy")
+
+    # After the checks: what is refused never reaches the provider.
+    lab.checks["createVideo"]["hiccup"] = fail_once
+
+
+SHELF.add(
+    "videos-hiccup",
+    "",
+    "the first video of each length, and the first with images, is 500",
+    _hiccups,
+    lambda c: [c.make("video", duration=3).status for _ in range(2)],
 )
 
 
@@ -162,25 +294,12 @@ def _elsewhere(lab: Lab) -> None:
     def redirect(call: Call, reply: Data) -> Reply:
         return Data(b"", "text/plain", 302, [("Location", f"/asset-store/{call.arguments['image_id']}.png")])
 
-    def wrap(app: ASGIApp) -> ASGIApp:
-        async def store(scope: Scope, receive: Receive, send: Send) -> None:
-            path = scope["path"] if scope["type"] == "http" else ""
-            found = lab.assets.get(path.removeprefix("/asset-store/").removesuffix(".png"))
-            if not path.startswith("/asset-store/") or found is None:
-                await app(scope, receive, send)
-                return
-            start = {
-                "type": "http.response.start",
-                "status": 200,
-                "headers": [(b"content-type", b"image/png")],
-            }
-            await send(start)
-            await send({"type": "http.response.body", "body": found[0]})
-
-        return store
+    def find(name: str) -> Data | None:
+        found = lab.assets.get(name.removesuffix(".png"))
+        return Data(found[0], "image/png") if found else None
 
     seams.data("getAsset", redirect)(lab)
-    lab.middleware.append(wrap)
+    lab.middleware.append(_store("/asset-store/", find))
 
 
 SHELF.add(
@@ -189,4 +308,45 @@ SHELF.add(
     "the asset route redirects to a store on the same host",
     _elsewhere,
     lambda c: asset(c).status,
+)
+
+
+def _signed(lab: Lab) -> None:
+    lab.checks.setdefault("getAsset", {})
+    _announce(lambda path: ("X-Asset-Url", f"{path}?sig=5e1f&expires=2000000000"))(lab)
+    seams.refuse_when("getAsset", lambda call: call.request.query_params.get("sig") != "5e1f", "missing")(lab)
+
+
+SHELF.add(
+    "asset-signed",
+    "announce",
+    "the address of an asset has a signature in its query",
+    _signed,
+    lambda c: (c.make("image", image_urls=[picture()]).header("x-asset-url") or "").partition("?")[2],
+)
+
+
+def _suffix_optional(lab: Lab) -> None:
+    _announce(lambda path: ("X-Asset-Url", path + ".png"))(lab)
+
+    def bare(_: Lab, call: Call) -> None:
+        call.arguments["image_id"] = call.arguments["image_id"].removesuffix(".png")
+
+    lab.checks["getAsset"] = {"suffix": bare, **lab.checks.get("getAsset", {})}
+
+
+SHELF.add(
+    "asset-suffix-optional",
+    "announce",
+    "an asset is announced with its suffix, and found without it as well",
+    _suffix_optional,
+    lambda c: (c.make("image", image_urls=[picture()]).header("x-asset-url") or "")[-4:],
+)
+
+SHELF.add(
+    "asset-store-named",
+    "announce",
+    "a header says what kind of store assets are kept in, and none where",
+    _announce(lambda _: ("X-Asset-Store", "memory")),
+    _announced("x-asset-store"),
 )

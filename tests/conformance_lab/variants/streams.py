@@ -296,6 +296,118 @@ SHELF.add(
     streamed(**WEATHER),
 )
 
+
+def _on_fragments(function: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
+    def change(choice: dict[str, Any]) -> None:
+        for fragment in choice["delta"].get("tool_calls") or []:
+            function(fragment)
+
+    return change
+
+
+SHELF.add(
+    "tool-index-null",
+    "",
+    "the fragments of a tool call have a null index",
+    _choices(_on_fragments(lambda fragment: fragment.update(index=None))),
+    streamed(**WEATHER),
+)
+
+SHELF.add(
+    "role-in-every-delta",
+    "",
+    "every delta has the role",
+    _choices(lambda choice: choice["delta"].update(role="assistant")),
+    _STREAM,
+)
+
+
+def _thought(follow: dict[str, Any]) -> dict[str, Any]:
+    delta = {"role": "assistant", "content": None, "reasoning": "Hm. ", "reasoning_content": "Hm. "}
+    return {**follow, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
+
+
+SHELF.add("reasoning-first", "", "reasoning comes before the words", _insert(_thought, 1), _STREAM)
+
+
+def _repeated_finish(items: list[Any]) -> list[Any]:
+    """The usage in a chunk that has the role and the finish reason once more, as some gateways send it."""
+    reasons = [choice["finish_reason"] for item in items[1:-1] for choice in item.get("choices", [])]
+    choice = {
+        "index": 0,
+        "delta": {"role": "assistant", "content": ""},
+        "finish_reason": next(r for r in reasons if r),
+    }
+    return [*items[:-1], {**_usage_chunk(items[1]), "choices": [choice]}, items[-1]]
+
+
+SHELF.add(
+    "usage-repeats-finish",
+    "",
+    "the usage chunk repeats the finish reason",
+    seams.events(_repeated_finish),
+    _STREAM,
+)
+
+SHELF.add(
+    "metadata-with-a-name",
+    "metadata",
+    "the metadata chunk is an object of its own kind with no choices",
+    _first(lambda head, _: {"object": "router.metadata", "choices": [], **head}),
+    _STREAM,
+)
+
+
+def _filtered(items: list[Any]) -> list[Any]:
+    """What a content filter says, before the message and in it."""
+    labels = {"id": "", "object": "", "created": 0, "model": ""}
+    before = {**labels, "choices": [], "prompt_filter_results": [{"prompt_index": 0}]}
+    found = {"index": 0, "finish_reason": None, "content_filter_results": {"hate": {"filtered": False}}}
+    within = {**labels, "choices": [found]}
+    return [before, *items[:3], within, *items[3:]]
+
+
+def _role_first(items: list[Any]) -> list[Any]:
+    return [items[1], items[0], *items[2:]]
+
+
+SHELF.add(
+    "metadata-after-role",
+    "metadata",
+    "the chunk with the role comes before the metadata",
+    seams.events(_role_first),
+    _STREAM,
+)
+
+SHELF.add(
+    "content-filter",
+    "",
+    "chunks of a content filter come first and in between",
+    seams.events(_filtered),
+    _STREAM,
+)
+
+
+def _whim(lab: Lab) -> None:
+    """A model that calls a tool unasked, once."""
+    seen: list[bool] = []
+
+    def check(_: Lab, call: Call) -> None:
+        if call.arguments.get("tool_choice") == "none" and call.arguments.get("tools") and not seen:
+            seen.append(True)
+            call.arguments["tool_choice"] = "required"
+
+    seams.check("createChatCompletion", check, "whim")(lab)
+
+
+SHELF.add(
+    "tool-whim",
+    "",
+    "a tool that was not to be called is called once, and never again",
+    _whim,
+    lambda c: [c.chat(tools=[TOOL], tool_choice="none").json["choices"][0]["finish_reason"] for _ in "ab"],
+)
+
 # --- Plain completions --------------------------------------------------------------------------------------
 _MESSAGE = at(
     "choices.0.message", put(lambda m: {**m, "refusal": None, "annotations": [], "reasoning": None})
