@@ -1,0 +1,74 @@
+"""Prices, periods and points in time are read in any form that says what they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from contract_tests.plans import costs, free_plan_keys, listed, paid_plans
+from contract_tests.test_account import _days, _moment
+
+
+@pytest.mark.parametrize("price", [0, "0.00", "$0", "0,00 €", "Free", {"amount": 0, "decimals": 2}])
+def test_what_costs_nothing(price: Any) -> None:
+    assert costs(price) is False
+
+
+@pytest.mark.parametrize("price", [9.99, "9,99 €", "1,299.00 USD / month", {"monthly": 9, "yearly": 90}])
+def test_what_costs_something(price: Any) -> None:
+    assert costs(price) is True
+
+
+@pytest.mark.parametrize("price", [None, "on request", "price_1", True, {}, {"currency": "USD"}, [9]])
+def test_what_does_not_tell_its_cost(price: Any) -> None:
+    assert costs(price) is None
+
+
+def test_a_known_price_wins_over_the_default() -> None:
+    plans = [{"key": "starter", "price": 0}, {"key": "core", "price": "9.99"}, {"key": "team", "price": None}]
+    document = {"defaultPlanKey": "core", "plans": plans}
+    assert free_plan_keys(document) == {"starter", "free"}
+    assert paid_plans(document) == [plans[1]]
+
+
+def test_the_list_that_was_asked_for_is_preferred() -> None:
+    assert listed({"families": [], "models": [1]}, "models") == [1]
+    assert listed({"families": [], "data": [1]}, "models") == [1]
+    assert listed({"families": [], "groups": [1]}, "models") is None
+    assert listed({"rows": [1]}) == [1]
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        *((text, 1) for text in ("daily", "24-hour", "24h", "rolling_24_hours", "P1D", "PT24H", "per day")),
+        *((text, 7) for text in ("weekly", "7-day", "P7D", "P1W", "calendar week", "1 week")),
+        *(
+            (text, None)
+            for text in ("resets in 5 hours", "since Monday", "2026-11-23", "2026-W48", "5 hours")
+        ),
+        ("monthly", 30),
+        ("hourly", 0),
+    ],
+)
+def test_a_period_is_read_only_where_nothing_else_is_said(text: str, days: int | None) -> None:
+    assert _days(text) == days
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("2026-11-25T23:29:53Z", "2026-11-25T23:29:53.000+00:00", "2026-11-26T04:59:53+05:30"),
+        *("Wed, 25 Nov 2026 23:29:53 GMT", 1795649393, 1795649393000, "1795649393"),
+    ],
+)
+def test_a_point_in_time_has_many_forms(value: Any) -> None:
+    moment = _moment(value)
+    assert moment is not None
+    assert int(moment.timestamp()) == 1795649393
+
+
+@pytest.mark.parametrize("value", ["just now", "", None, True, {}, []])
+def test_other_things_are_no_point_in_time(value: Any) -> None:
+    assert _moment(value) is None

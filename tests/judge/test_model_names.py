@@ -1,0 +1,58 @@
+"""Two names of one model are known for that, and those of two models are not."""
+
+from __future__ import annotations
+
+import pytest
+
+from contract_tests.model_names import disagreements, same
+
+
+@pytest.mark.parametrize(
+    ("shown", "reported"),
+    [
+        ("Lab Swift 8B", "Lab Swift 8B"),
+        ("Llama 3.3 70B", "meta-llama/llama-3.3-70b-instruct:free"),
+        ("Meta: Llama 3.3 70B Instruct (free)", "llama-3.3-70b-versatile"),
+        ("OpenAI: gpt-oss-120b", "openai/gpt-oss-120b"),
+        ("Claude Sonnet 3.5", "anthropic/claude-3-5-sonnet-20241022"),
+        ("DeepSeek V3", "deepseek/deepseek-chat-v3-0324:free"),
+        ("llama3.2:latest", "llama3.2"),
+    ],
+)
+def test_names_of_one_model_are_the_same(shown: str, reported: str) -> None:
+    assert same(shown, reported)
+
+
+@pytest.mark.parametrize(
+    ("shown", "reported"),
+    [
+        ("Lab Swift 8B", "Lab Coder 32B"),
+        ("Lab Swift 8B Preview", "Lab Swift 8B"),
+        ("Llama 3.3 70B", "meta-llama/llama-3.1-8b-instruct"),
+        ("Lightning Code", "qwen/qwen-2.5-coder-32b-instruct"),
+    ],
+)
+def test_names_of_two_models_are_not(shown: str, reported: str) -> None:
+    assert not same(shown, reported)
+
+
+def test_a_vocabulary_of_its_own_has_one_name_for_each_model() -> None:
+    good = {"a": ("Lightning", "x-7b"), "b": ("Lightning Code", "y-7b"), "c": ("Lightning", "x-7b")}
+    assert disagreements(good) == ({}, [])
+    for pair in (("Lightning", "y-7b"), ("Lightning Code", "x-7b")):
+        assert disagreements({**good, "b": pair})[0]
+
+
+def test_in_one_vocabulary_each_pair_has_to_match() -> None:
+    pairs = {"a": ("Llama 70B", "meta/llama-70b"), "b": ("Llama 70B", "qwen/qwen-32b")}
+    assert list(disagreements(pairs)[0]) == ["b"]
+
+
+def test_one_strange_name_among_known_ones_cannot_be_told() -> None:
+    pairs = {"a": ("Llama 70B", "meta/llama-70b"), "b": ("Vision", "qwen/qwen-vl")}
+    assert disagreements(pairs) == ({}, ["b"])
+
+
+def test_a_name_that_fits_better_elsewhere_does_not_match() -> None:
+    pairs = {"a": ("Swift 8B", "Swift 8B"), "b": ("Swift 8B", "Swift 8B Turbo")}
+    assert list(disagreements(pairs)[0]) == ["b"]

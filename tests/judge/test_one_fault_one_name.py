@@ -1,0 +1,67 @@
+"""What is missing or refused is told once, by the requirement it belongs to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conformance_lab.faults import seams
+from tests.conformance_lab.lab import Call, Data, Json, Reply
+from tests.conformance_lab.running import running
+from tests.judge.commands import command
+
+pytestmark = pytest.mark.slow
+
+
+def _missing(operations: str) -> seams.Apply:
+    return seams.instead(operations, lambda _: Json({"detail": "Not Found"}, 404))
+
+
+def _page(operations: str) -> seams.Apply:
+    return seams.instead(operations, lambda _: Data(b"<html>busy</html>", "text/html"))
+
+
+def _refused(field: str) -> seams.Apply:
+    """Answer chats with this field with 400."""
+
+    def reply(call: Call, answered: Reply) -> Reply:
+        return (
+            Json({"detail": "Not like this"}, 400, refused="invalid")
+            if call.arguments.get(field)
+            else answered
+        )
+
+    return seams.success("createChatCompletion", reply)
+
+
+ACCOUNT = ("account", "catalogue", "identity", "failures")
+ROUTER = ("ANA-1", "ANA-2", "ANA-3", "ROUTE-1", "ROUTE-2", "ROUTE-3", "ROUTE-4")
+PLANS = {"TIER-1", "TIER-2", "TIER-3"}
+
+
+@pytest.mark.parametrize(
+    ("apply", "only", "owners"),
+    [
+        pytest.param(_missing("getTierConfig"), ACCOUNT, PLANS, id="no catalogue"),
+        pytest.param(_page("getTierConfig"), ACCOUNT, PLANS, id="catalogue as page"),
+        pytest.param(_missing("getUsage"), ("account", "catalogue"), {"USE-1", "USE-2"}, id="no usage"),
+        pytest.param(_page("getUsage"), ("account", "catalogue"), {"USE-1", "USE-2"}, id="usage as page"),
+        pytest.param(_missing("getSubscription"), ("account", "catalogue"), {"SUB-1"}, id="no subscription"),
+        pytest.param(_missing("analyzePrompt"), ROUTER, {"ANA-1"}, id="no analysis"),
+        pytest.param(_refused("stream"), ROUTER, set(), id="no streams"),
+        pytest.param(_refused("tools"), ROUTER, set(), id="no tools"),
+    ],
+)
+def test_only_its_owner_tells(
+    apply: seams.Apply, only: tuple[str, ...], owners: set[str], tmp_path: Path
+) -> None:
+    with running(prepare=apply) as server:
+        finished = command(
+            *(f"--base-url={server.base_url}", "--spend=sample", "--report-dir=reports"),
+            *(f"--only={name}" for name in only),
+            directory=tmp_path,
+            credentials=server.credentials,
+        )
+    # A page is of the wrong type as well.
+    assert finished.documented("fail") - {"HDR-1"} == owners
