@@ -35,8 +35,29 @@ NO_UPSTREAM = {
     "headStatusSfx",
     "headStatusText",
 }
+# The requirement that tells when an operation has no good answer at all.
+OWNERS = {
+    "getUsage": "USE-1",
+    "getSubscription": "SUB-1",
+    "getTierConfig": "TIER-1",
+    "listTiers": "TIERS-1",
+    "listModels": "STAT-2",
+    "getStatus": "STAT-3",
+    "createChatCompletion": "CHAT-2",
+    "analyzePrompt": "ANA-1",
+    "getAsset": "CDN-1",
+    **dict.fromkeys(("createImage", "getImage"), "IMG-2"),
+    **dict.fromkeys(("createVideo", "getVideo"), "VID-2"),
+    **dict.fromkeys(("createAirforceVideo", "getAirforceVideo"), "AIR-1"),
+    **dict.fromkeys(("createSfx", "getSfx"), "SFX-1"),
+    **dict.fromkeys(("createTts", "getTts"), "TTS-1"),
+}
 # What a host says when it is not refusing this request, but any.
 _UNWELL = {502, 503, 504}
+
+
+def _owner(exchange: Exchange) -> str:
+    return OWNERS.get(exchange.operation.id, "others") if exchange.operation is not None else "others"
 
 
 class Violation(AssertionError):
@@ -178,9 +199,7 @@ class Judge:
         """
         status = exchange.status or 0
         if not owner and 400 <= status < 500 and status != 429:
-            raise self.undecided(
-                requirement, f"{exchange.title}: refused, which other requirements judge", exchange
-            )
+            raise self.undecided(requirement, f"{exchange.title} (see {_owner(exchange)})", exchange)
         if owner and status >= 500 and self._is_broken(exchange):
             raise self.violation(requirement, f"{exchange.title}: the route always fails", exchange)
         self.answered(requirement, exchange)
@@ -260,8 +279,10 @@ class Judge:
         try:
             return exchange.json()
         except NotJson as problem:
-            told = self.violation if owner else self.undecided
-            raise told(requirement, f"{exchange.title}: {problem}", exchange) from None
+            if owner:
+                raise self.violation(requirement, f"{exchange.title}: {problem}", exchange) from None
+            message = f"{exchange.title}: {problem} (see {_owner(exchange)})"
+            raise self.undecided(requirement, message, exchange) from None
 
     # --- closing --------------------------------------------------------------------------------------
 

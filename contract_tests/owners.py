@@ -7,29 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from contract_tests.exchange import Exchange, NotJson
+from contract_tests.exchange import Exchange
 from contract_tests.judge import Judge
 
 
 def served_by(judge: Judge, requirement: str, exchange: Exchange, owner: str) -> Exchange:
-    """As `Judge.served`, but raises Undecided for whatever is not served, since `owner` judges that."""
-    if requirement == owner:
-        return judge.served(requirement, exchange)
-    judge.answered(requirement, exchange)
-    if not exchange.served:
-        raise judge.undecided(requirement, f"{exchange.title} (see {owner})", exchange)
-    return exchange
+    """As `Judge.served`; when `owner` is another requirement, a refusal is for that one to tell."""
+    return judge.served(requirement, exchange, owner=requirement == owner)
 
 
 def document_by(judge: Judge, requirement: str, exchange: Exchange, owner: str) -> Any:
-    """As `Judge.document`, but raises Undecided for whatever is no JSON, since `owner` judges that."""
-    if requirement == owner:
-        return judge.document(requirement, exchange)
-    served_by(judge, requirement, exchange, owner)
-    try:
-        return exchange.json()
-    except NotJson as problem:
-        raise judge.undecided(requirement, f"{exchange.title}: {problem} (see {owner})", exchange) from None
+    """As `Judge.document`; when `owner` is another requirement, that one tells what is no JSON."""
+    return judge.document(requirement, exchange, owner=requirement == owner)
 
 
 def object_by(judge: Judge, requirement: str, exchange: Exchange, owner: str) -> dict[str, Any]:

@@ -112,5 +112,6 @@ def model_name(document: Any) -> str | None:
     if isinstance(document, dict):
         candidates = [document[field] for field in _NAME_FIELDS if field in document]
         candidates += [value for field, value in document.items() if "model" in field.lower()]
+        candidates += [value for value in document.values() if isinstance(value, dict)]
         return next((name for item in candidates if (name := model_name(item))), None)
     return None
