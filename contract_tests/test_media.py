@@ -402,12 +402,15 @@ def _may_answer(judge: Judge, requirement: str, exchange: Exchange) -> None:
         raise judge.undecided(requirement, f"{exchange.title}: the host was not able to answer", exchange)
 
 
-@judges("IMG-5", units={"imagesDaily": TRIES}, requests=TRIES + 4)
+@judges("IMG-5", units={"imagesDaily": TRIES}, requests=TRIES + 8)
 def test_a_base64_input_can_be_fetched_again(judge: Judge) -> None:
     for told in ("not served", "served only once"):
         found = _assets(judge, "IMG-5", IMAGE)
-        for _, asset in found:
-            _may_answer(judge, "IMG-5", asset)
+        for revealed, fetched in found:
+            # Nothing is generated here: a host that fails twice at what it keeps does not keep it.
+            asset = judge.get(revealed.path) if fetched.status == 500 else fetched
+            if asset.status != 500:
+                _may_answer(judge, "IMG-5", asset)
             judge.check("IMG-5", asset.served, f"{asset.title}: the stored input is {told}", asset)
     if len(found) > 1:
         one, other = (asset for _, asset in found)

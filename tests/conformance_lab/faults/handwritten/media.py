@@ -185,6 +185,15 @@ BOOK.add(
 )
 
 BOOK.add(
+    "asset-500",
+    "IMG-5",
+    "an asset is announced, and 500 when it is fetched",
+    seams.instead("getAsset", lambda c: Json({"detail": "Internal Server Error"}, 500)),
+    lambda c: asset(c).status,
+    "sample",
+)
+
+BOOK.add(
     "asset-for-its-owner-only",
     "IMG-5",
     "an asset is 401 without a bearer",
