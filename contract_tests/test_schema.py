@@ -77,7 +77,8 @@ def _served(
 @judges("ANA-1", requests=CASES)
 def test_generated_prompts_are_analysed(judge: Judge) -> None:
     for _, exchange, _ in _served(judge, "ANA-1", "analyzePrompt"):
-        named = model_name(judge.document("ANA-1", exchange)) is not None
+        is_text = exchange.media_type == "text/plain"
+        named = model_name(exchange.text if is_text else judge.document("ANA-1", exchange)) is not None
         judge.check("ANA-1", named, f"{exchange.title}: names no model", exchange)
 
 

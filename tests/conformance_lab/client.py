@@ -45,6 +45,9 @@ class Answer:
         return [line[5:].strip() for line in text.split("\n") if line.startswith("data:")]
 
 
+PATIENCE = 3
+
+
 class Client:
     """Calls one server, as one fresh client id unless told otherwise."""
 
@@ -63,7 +66,16 @@ class Client:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Exactly this request."""
+        """Exactly this request; again, when the answer is to come back in a second."""
+        answer = self._once(method, path, body, headers)
+        for _ in range(PATIENCE):
+            if answer.status != 429 or answer.header("retry-after") != "1":
+                break
+            time.sleep(1.0)
+            answer = self._once(method, path, body, headers)
+        return answer
+
+    def _once(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str] | None) -> Answer:
         connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
         started = time.monotonic()
         try:
@@ -82,7 +94,7 @@ class Client:
         return answer
 
     def headers(self, auth: str | None, client: str | None, agent: str | None) -> dict[str, str]:
-        found = {"User-Agent": agent or self.agent, "Accept": "application/json"}
+        found = {"User-Agent": agent or self.agent, "Accept": "*/*"}
         if client != "":
             found["X-Client-ID"] = client or self.client_id
         if auth is not None:
