@@ -157,7 +157,7 @@ SHELF.add(
     "media-in-json",
     "delivery",
     "media come as base64 in JSON",
-    _in_json(lambda reply: {"created": 1, "b64_json": _base64(reply)}),
+    _in_json(lambda reply: {"media_type": reply.content_type, "b64_json": _base64(reply)}),
     lambda c: c.make("image").type,
 )
 
