@@ -10,7 +10,7 @@ import pytest
 from contract_tests.target import Target
 from mockserver.background import running
 
-pytest_plugins = ["contract_tests.plugin"]
+pytest_plugins = ["contract_tests.run.plugin"]
 
 TESTS = Path(__file__).parent / "tests"
 

@@ -13,7 +13,7 @@ except ModuleNotFoundError:
     sys.exit("lightning-verify needs more than the mock does: pip install 'lightning-contract[verify]'")
 
 from contract_tests.target import LIVE, Spend
-from contract_tests.verdicts import EXIT_USAGE
+from contract_tests.weighing.verdicts import EXIT_USAGE
 
 HERE = Path(__file__).parent
 
@@ -130,7 +130,7 @@ def pytest_arguments(options: argparse.Namespace) -> list[str]:
         "-p",
         "pytest_base_url.plugin",
         "-p",
-        "contract_tests.plugin",
+        "contract_tests.run.plugin",
         # A configuration of our own: none of the directory the command happens to be started in.
         "-c",
         str(HERE / "verify.toml"),

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from contract_tests.credentials import API_KEY, FREE_JWT, JWT
-from contract_tests.exchange import Exchange
-from contract_tests.judge import Judge, NotRun
-from contract_tests.marks import judges, needs
-from contract_tests.observations import operation_observed
-from contract_tests.owners import object_by
-from contract_tests.plans import catalogue, free_plan_keys, limit_of, plans_of
-from contract_tests.usage import METRICS, is_amount, number, read_usage, says_unlimited
+from contract_tests.asking.credentials import API_KEY, FREE_JWT, JWT
+from contract_tests.run.marks import judges, needs
+from contract_tests.transport.exchange import Exchange
+from contract_tests.weighing.judge import Judge, NotRun
+from contract_tests.weighing.observations import operation_observed
+from contract_tests.weighing.owners import object_by
+from contract_tests.weighing.plans import catalogue, free_plan_keys, limit_of, plans_of
+from contract_tests.weighing.usage import METRICS, is_amount, number, read_usage, says_unlimited
 
 SUBSCRIPTION_FIELDS = ("email", "signed_up", "plan_key", "plan_name", "subscription", "auth_type")
 USAGE_FIELDS = ("plan_key", "plan_name", "generated_at", "usage")

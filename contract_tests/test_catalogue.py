@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from contract_tests.exchange import Exchange
-from contract_tests.judge import Judge, NotRun
-from contract_tests.marks import judges
-from contract_tests.plans import (
+from contract_tests.run.marks import judges
+from contract_tests.transport.exchange import Exchange
+from contract_tests.weighing.judge import Judge, NotRun
+from contract_tests.weighing.plans import (
     AMOUNTS,
     catalogue,
     costs,
@@ -19,7 +19,7 @@ from contract_tests.plans import (
     paid_plans,
     plans_of,
 )
-from contract_tests.usage import METRICS, is_amount, number, says_unlimited
+from contract_tests.weighing.usage import METRICS, is_amount, number, says_unlimited
 
 PLAN_FIELDS = ("key", "name", "url", "price", "limits", "order")
 PUBLISHED = {

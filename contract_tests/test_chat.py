@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from contract_tests.completion import completion
-from contract_tests.exchange import Exchange
-from contract_tests.judge import Judge
-from contract_tests.marks import judges
-from contract_tests.observations import CHAT, operation_observed, stream_observed
-from contract_tests.prompts import TOOLS
-from contract_tests.requests import picture_data_uri, say
-from contract_tests.sse import Transcript, transcribe
-from contract_tests.strategies import sample, wrong_messages, wrong_stream, wrong_tools
+from contract_tests.asking.prompts import TOOLS
+from contract_tests.asking.requests import picture_data_uri, say
+from contract_tests.asking.strategies import sample, wrong_messages, wrong_stream, wrong_tools
+from contract_tests.run.marks import judges
+from contract_tests.transport.exchange import Exchange
+from contract_tests.weighing.completion import completion
+from contract_tests.weighing.judge import Judge
+from contract_tests.weighing.observations import CHAT, operation_observed, stream_observed
+from contract_tests.weighing.sse import Transcript, transcribe
 
 ONE_CHAT = {"cloudChatDaily": 1}
 

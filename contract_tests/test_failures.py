@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from contract_tests.credentials import JWT
-from contract_tests.exchange import Exchange, NotJson
-from contract_tests.judge import Judge
-from contract_tests.marks import judges, needs
-from contract_tests.observations import CHAT, METRIC_OF, operation_observed
-from contract_tests.requests import CALLS, OVERSIZED, oversized, say
-from contract_tests.strategies import broken_json, sample
+from contract_tests.asking.credentials import JWT
+from contract_tests.asking.requests import CALLS, OVERSIZED, oversized, say
+from contract_tests.asking.strategies import broken_json, sample
+from contract_tests.run.marks import judges, needs
+from contract_tests.transport.exchange import Exchange, NotJson
+from contract_tests.weighing.judge import Judge
+from contract_tests.weighing.observations import CHAT, METRIC_OF, operation_observed
 
 POSTS = [name for name, call in CALLS.items() if call.method == "POST"]
 

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from contract_tests import callers
-from contract_tests.callers import Caller
-from contract_tests.credentials import (
+from contract_tests.asking import callers
+from contract_tests.asking.callers import Caller
+from contract_tests.asking.credentials import (
     API_KEY,
     EXPIRED_API_KEY,
     EXPIRED_JWT,
@@ -18,13 +18,13 @@ from contract_tests.credentials import (
     invalid_bearers,
     lifetime_over,
 )
-from contract_tests.exchange import Exchange
-from contract_tests.judge import Judge, NotRun
-from contract_tests.marks import judges, needs
-from contract_tests.observations import CHAT, METRIC_OF, STREAM, operation_observed
-from contract_tests.plans import catalogue, free_plan_keys
-from contract_tests.requests import CALLS, say
-from contract_tests.usage import METRICS, moved, observe, read_usage
+from contract_tests.asking.requests import CALLS, say
+from contract_tests.run.marks import judges, needs
+from contract_tests.transport.exchange import Exchange
+from contract_tests.weighing.judge import Judge, NotRun
+from contract_tests.weighing.observations import CHAT, METRIC_OF, STREAM, operation_observed
+from contract_tests.weighing.plans import catalogue, free_plan_keys
+from contract_tests.weighing.usage import METRICS, moved, observe, read_usage
 
 RESOLVING = list(CALLS)
 PAID_POSTS = [name for name, call in CALLS.items() if call.method == "POST"]

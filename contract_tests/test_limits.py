@@ -7,16 +7,16 @@ from collections.abc import Callable
 
 import pytest
 
-from contract_tests import callers
-from contract_tests.callers import Caller
-from contract_tests.credentials import FREE_JWT
-from contract_tests.exchange import Exchange
-from contract_tests.judge import Judge, NotRun
-from contract_tests.marks import judges, needs
-from contract_tests.observations import METRIC_OF, PUBLISHED_LIMITS, STREAM
-from contract_tests.requests import CALLS, Call
+from contract_tests.asking import callers
+from contract_tests.asking.callers import Caller
+from contract_tests.asking.credentials import FREE_JWT
+from contract_tests.asking.requests import CALLS, Call
+from contract_tests.run.marks import judges, needs
 from contract_tests.target import Spend
-from contract_tests.usage import METRICS, moved, number, read_usage, settled
+from contract_tests.transport.exchange import Exchange
+from contract_tests.weighing.judge import Judge, NotRun
+from contract_tests.weighing.observations import METRIC_OF, PUBLISHED_LIMITS, STREAM
+from contract_tests.weighing.usage import METRICS, moved, number, read_usage, settled
 
 # Seconds to wait before a call that was refused within the limit is tried again.
 PAUSES = (1.0, 4.0, 11.0)

@@ -11,14 +11,14 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from contract_tests.exchange import Exchange
-from contract_tests.judge import Judge, NotRun
-from contract_tests.marks import judges
-from contract_tests.media import Measure, delivered, flaw, measure, unknown
-from contract_tests.observations import METRIC_OF, operation_observed
-from contract_tests.requests import CALLS, PROMPT, picture_base64, picture_data_uri
-from contract_tests.strategies import sample, wrong_duration, wrong_image_urls, wrong_prompt
+from contract_tests.asking.requests import CALLS, PROMPT, picture_base64, picture_data_uri
+from contract_tests.asking.strategies import sample, wrong_duration, wrong_image_urls, wrong_prompt
+from contract_tests.run.marks import judges
 from contract_tests.target import LIVE
+from contract_tests.transport.exchange import Exchange
+from contract_tests.weighing.judge import Judge, NotRun
+from contract_tests.weighing.media import Measure, delivered, flaw, measure, unknown
+from contract_tests.weighing.observations import METRIC_OF, operation_observed
 
 IMAGE, VIDEO, AIRFORCE, SFX, TTS = (
     CALLS[name].path

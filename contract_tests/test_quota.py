@@ -8,21 +8,21 @@ from typing import Any
 
 import pytest
 
-from contract_tests.callers import Caller
-from contract_tests.credentials import API_KEY, FREE_JWT, JWT
-from contract_tests.exchange import Exchange
-from contract_tests.judge import Judge
-from contract_tests.marks import judges, needs
-from contract_tests.observations import (
+from contract_tests.asking.callers import Caller
+from contract_tests.asking.credentials import API_KEY, FREE_JWT, JWT
+from contract_tests.asking.prompts import IMAGE, TOOLS
+from contract_tests.asking.requests import CALLS, OVERSIZED, oversized, picture_base64, picture_data_uri, say
+from contract_tests.run.marks import judges, needs
+from contract_tests.target import Spend
+from contract_tests.transport.exchange import Exchange
+from contract_tests.weighing.judge import Judge
+from contract_tests.weighing.observations import (
     CHAT,
     METRIC_OF,
     operation_observed,
     stream_observed,
 )
-from contract_tests.prompts import IMAGE, TOOLS
-from contract_tests.requests import CALLS, OVERSIZED, oversized, picture_base64, picture_data_uri, say
-from contract_tests.target import Spend
-from contract_tests.usage import (
+from contract_tests.weighing.usage import (
     Observation,
     Snapshot,
     Unreadable,

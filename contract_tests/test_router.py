@@ -8,13 +8,7 @@ from typing import Any
 
 import pytest
 
-from contract_tests.exchange import Exchange, NotJson
-from contract_tests.judge import Judge, NotRun, Undecided
-from contract_tests.marks import judges
-from contract_tests.model_names import disagreements
-from contract_tests.observations import CHAT
-from contract_tests.owners import served_by
-from contract_tests.prompts import (
+from contract_tests.asking.prompts import (
     CODE,
     COMPLEX,
     IMAGE,
@@ -26,7 +20,13 @@ from contract_tests.prompts import (
     with_code,
     with_image,
 )
-from contract_tests.sse import transcribe
+from contract_tests.run.marks import judges
+from contract_tests.transport.exchange import Exchange, NotJson
+from contract_tests.weighing.judge import Judge, NotRun, Undecided
+from contract_tests.weighing.model_names import disagreements
+from contract_tests.weighing.observations import CHAT
+from contract_tests.weighing.owners import served_by
+from contract_tests.weighing.sse import transcribe
 
 ANALYZE = "/gen/prompt_analyze"
 

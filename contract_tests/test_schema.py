@@ -16,18 +16,18 @@ from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.failures import Failure, FailureGroup
 
-from contract_tests import callers
-from contract_tests.client import Lane
-from contract_tests.completion import completion
-from contract_tests.exchange import Exchange
-from contract_tests.generated import cases
-from contract_tests.judge import Judge, NotRun
-from contract_tests.marks import judges
-from contract_tests.observations import METRIC_OF
-from contract_tests.prompts import model_name
-from contract_tests.requests import CALLS
-from contract_tests.schemathesis_transport import ClientAdapter, session
+from contract_tests.asking import callers
+from contract_tests.asking.generated import cases
+from contract_tests.asking.prompts import model_name
+from contract_tests.asking.requests import CALLS
+from contract_tests.run.marks import judges
 from contract_tests.target import Spend
+from contract_tests.transport.client import Lane
+from contract_tests.transport.exchange import Exchange
+from contract_tests.transport.schemathesis_transport import ClientAdapter, session
+from contract_tests.weighing.completion import completion
+from contract_tests.weighing.judge import Judge, NotRun
+from contract_tests.weighing.observations import METRIC_OF
 
 load_all_checks()
 SHAPE = CHECKS.get_one("response_schema_conformance")
@@ -86,7 +86,7 @@ def test_generated_prompts_are_analysed(judge: Judge) -> None:
 def test_generated_chats_are_answered_in_shape(judge: Judge) -> None:
     for _, exchange, _ in _served(judge, "CHAT-2", "createChatCompletion"):
         if exchange.media_type != "text/event-stream":
-            completion(judge, "CHAT-2", exchange)
+            completion(judge, "CHAT-2", exchange, spoken=False)
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from contract_tests.exchange import Exchange
-from contract_tests.judge import Judge, NotRun
-from contract_tests.marks import judges
-from contract_tests.owners import object_by, served_by
-from contract_tests.plans import listed
+from contract_tests.run.marks import judges
+from contract_tests.transport.exchange import Exchange
+from contract_tests.weighing.judge import Judge, NotRun
+from contract_tests.weighing.owners import object_by, served_by
+from contract_tests.weighing.plans import listed
 
 STATUS_FIELDS = ("state", "services", "notifications", "latest")
 CAPABILITIES = ("image", "video", "sfx", "text")

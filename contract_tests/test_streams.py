@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contract_tests.exchange import Exchange
-from contract_tests.judge import Judge
-from contract_tests.marks import judges
-from contract_tests.observations import CHAT, operation_observed, stream_observed
-from contract_tests.requests import say
-from contract_tests.sse import Transcript, transcribe
+from contract_tests.asking.requests import say
+from contract_tests.run.marks import judges
+from contract_tests.transport.exchange import Exchange
+from contract_tests.weighing.judge import Judge
+from contract_tests.weighing.observations import CHAT, operation_observed, stream_observed
+from contract_tests.weighing.sse import Transcript, transcribe
 
 ONE_CHAT = {"cloudChatDaily": 1}
 

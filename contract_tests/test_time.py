@@ -10,17 +10,17 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from contract_tests.callers import Caller
-from contract_tests.control import Control
-from contract_tests.exchange import Exchange
-from contract_tests.judge import Judge
-from contract_tests.marks import judges, needs_control
-from contract_tests.model import QuotaModel
-from contract_tests.observations import METRIC_OF
-from contract_tests.plans import catalogue, plans_of
-from contract_tests.requests import CALLS
+from contract_tests.asking.callers import Caller
+from contract_tests.asking.requests import CALLS
+from contract_tests.run.marks import judges, needs_control
 from contract_tests.target import Spend
-from contract_tests.usage import Snapshot, parse_usage, read_usage
+from contract_tests.transport.control import Control
+from contract_tests.transport.exchange import Exchange
+from contract_tests.weighing.judge import Judge
+from contract_tests.weighing.model import QuotaModel
+from contract_tests.weighing.observations import METRIC_OF
+from contract_tests.weighing.plans import catalogue, plans_of
+from contract_tests.weighing.usage import Snapshot, parse_usage, read_usage
 
 
 def _control(judge: Judge) -> Control:

@@ -34,6 +34,17 @@ MOCK_LAYERS = (
     {"background", "cli"},
     {"__main__", "pytest_plugin"},
 )
+JUDGE_LAYERS = (
+    {"target", "asking"},
+    {"transport"},
+    {"weighing"},
+    {"report"},
+    {"run"},
+    {"cli"},
+    {"__main__"},
+)
+# The checks themselves: they stand on everything and nothing stands on them.
+CHECKS = "test_"
 # pytest loads the plugin in every project of an environment: only there an import may wait for its use.
 LOADED_EVERYWHERE = "mockserver.pytest_plugin"
 # pytest loads it in every project of an environment: it must not bring the server along.
@@ -70,8 +81,12 @@ def imports_of(path: Path) -> set[str]:
 
 
 def unit_of(name: str) -> str:
-    """The module or sub-package of the mock that a module belongs to."""
+    """The module or sub-package of its package that a module belongs to."""
     return name.split(".")[1]
+
+
+LAYERS = {"mockserver": MOCK_LAYERS, "contract_tests": JUDGE_LAYERS}
+LAYERED = [name for name in MODULES if "." in name and name.partition(".")[0] in LAYERS]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -83,21 +98,24 @@ def test_a_package_imports_only_what_stands_before_it(name):
     assert not foreign
 
 
-def test_every_part_of_the_mock_has_its_layer_and_no_layer_has_a_ghost():
-    parts = {unit_of(name) for name in MODULES if name.startswith("mockserver.")}
-    assert parts == set().union(*MOCK_LAYERS)
-    assert sum(map(len, MOCK_LAYERS)) == len(parts)
+@pytest.mark.parametrize("package", LAYERS)
+def test_every_part_has_its_layer_and_no_layer_has_a_ghost(package):
+    parts = {unit_of(name) for name in LAYERED if name.partition(".")[0] == package}
+    parts = {part for part in parts if not part.startswith(CHECKS)}
+    assert parts == set().union(*LAYERS[package])
+    assert sum(map(len, LAYERS[package])) == len(parts)
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("mockserver.")])
-def test_a_part_of_the_mock_imports_only_from_layers_below(name):
-    own = unit_of(name)
-    layer = next(index for index, units in enumerate(MOCK_LAYERS) if own in units)
-    below = set().union(*MOCK_LAYERS[:layer])
+@pytest.mark.parametrize("name", LAYERED)
+def test_a_part_imports_only_from_layers_below(name):
+    package, own = name.partition(".")[0], unit_of(name)
+    layers = LAYERS[package]
+    layer = next((index for index, units in enumerate(layers) if own in units), len(layers))
+    below = set().union(*layers[:layer])
     wrong = {
         target
         for target in imports_of(MODULES[name])
-        if target.startswith("mockserver.") and unit_of(target) != own and unit_of(target) not in below
+        if target.startswith(f"{package}.") and unit_of(target) != own and unit_of(target) not in below
     }
     assert not wrong
 

@@ -24,11 +24,11 @@ from benchmarks.matrix import meter
 from benchmarks.matrix.forks import PATIENCE, Lost, in_forks
 from benchmarks.matrix.meter import Meter, Step
 from benchmarks.matrix.shadow import Shadow
+from contract_tests.asking.credentials import MEANING
+from contract_tests.asking.generated import cases
+from contract_tests.asking.requests import CALLS
+from contract_tests.asking.strategies import SEED_VARIABLE
 from contract_tests.cli import main as verify
-from contract_tests.credentials import MEANING
-from contract_tests.generated import cases
-from contract_tests.requests import CALLS
-from contract_tests.strategies import SEED_VARIABLE
 from contract_tests.test_schema import CASES, FREE, NONSENSE
 from spec.loader import load_requirements
 from tests.conformance_lab.credentials import DEFAULTS

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from contract_tests.bill import total
-from contract_tests.budget import Budget
-from contract_tests.verdicts import Ruling, exit_code, headline
+from contract_tests.transport.budget import Budget
+from contract_tests.weighing.verdicts import Ruling, exit_code, headline
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Outcome:
         aborted = facts.get("aborted")
         bill = Budget(books / "budget.json", {}).bill()
         now = time.time()
-        observed = total([units for name, units in facts.items() if name.startswith("observed ")])
+        observed = _total([units for name, units in facts.items() if name.startswith("observed ")])
         run = {
             "target": facts["target"],
             "verdict": headline(rulings, strict=strict, aborted=aborted),
@@ -125,3 +125,14 @@ def _unexplained(served: Mapping[str, int], observed: Mapping[str, int] | None) 
 
 def _timestamp(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def _total(parts: Sequence[Mapping[str, int] | None]) -> dict[str, int] | None:
+    """The sum over the workers of a run; None when none of them could see anything."""
+    seen = [part for part in parts if part is not None]
+    if not seen:
+        return None
+    units: Counter[str] = Counter()
+    for part in seen:
+        units.update(part)
+    return dict(units)

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from contract_tests.credentials import MEANING
+from contract_tests.asking.credentials import MEANING
 from contract_tests.report.outcome import Outcome
-from contract_tests.verdicts import EXIT_BROKEN, EXIT_KEPT, Ruling
+from contract_tests.weighing.verdicts import EXIT_BROKEN, EXIT_KEPT, Ruling
 
 # A verdict as a reader meets it. "advice" is a failure that does not fail the run.
 Tone = Literal["pass", "fail", "advice", "inconclusive", "not_run", "known_difference"]

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from contract_tests.marks import charge_of
+from contract_tests.run.marks import charge_of
 
 VARIABLE = "LIGHTNING_COLLECTED"
 

@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
+from contract_tests.asking.credentials import MEANING
 from contract_tests.cli import main
-from contract_tests.credentials import MEANING
 
 PATIENCE = 110.0
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from contract_tests.credentials import MEANING
-from contract_tests.observations import COST
+from contract_tests.asking.credentials import MEANING
 from contract_tests.target import Spend
+from contract_tests.weighing.observations import COST
 from spec.loader import load_requirements, load_spec
 from tests.conformance_lab.running import running
 from tests.judge import collector, recorder

@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 import pytest
 
 from contract_tests import cli
+from contract_tests.asking.credentials import MEANING
 from contract_tests.cli import main, parser
-from contract_tests.credentials import MEANING
 from contract_tests.target import LIVE
 from tests.conformance_lab.credentials import DEFAULTS
 from tests.conformance_lab.lab import Call, Json, Lab, Reply

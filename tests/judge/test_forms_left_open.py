@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from contract_tests.plans import costs, free_plan_keys, listed, paid_plans
 from contract_tests.test_account import _days, _moment
+from contract_tests.weighing.plans import costs, free_plan_keys, listed, paid_plans
 
 
 @pytest.mark.parametrize("price", [0, "0.00", "$0", "0,00 €", "Free", {"amount": 0, "decimals": 2}])

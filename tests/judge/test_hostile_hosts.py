@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from contract_tests.budget import SURPRISES_ALLOWED
-from contract_tests.observations import METRIC_OF
+from contract_tests.transport.budget import SURPRISES_ALLOWED
+from contract_tests.weighing.observations import METRIC_OF
 from tests.conformance_lab.credentials import DEFAULTS
 from tests.conformance_lab.hostile import HOSTS
 from tests.conformance_lab.running import running

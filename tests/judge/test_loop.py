@@ -13,9 +13,9 @@ import jsonschema_rs
 import pytest
 
 import mockserver
-from contract_tests.operations import OperationFinder
-from contract_tests.sse import read_events, transcribe
 from contract_tests.test_failures import ODD
+from contract_tests.transport.operations import OperationFinder
+from contract_tests.weighing.sse import read_events, transcribe
 from spec.loader import Operation, Parameter, load_spec
 from tests.judge.commands import command
 from tests.judge.recorder import VARIABLE, Recorded, recorded

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from contract_tests.media import delivered, flaw, unknown
+from contract_tests.weighing.media import delivered, flaw, unknown
 from tests.judge.media_samples import sample
 
 # Neither text nor the beginning of anything.

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from contract_tests.media import flaw, measure, recognise
+from contract_tests.weighing.media import flaw, measure, recognise
 from tests.judge.media_samples import FILMS, PICTURES, TYPES, sample
 
 thorough = settings(max_examples=150, deadline=None, derandomize=True, database=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from contract_tests.model_names import disagreements, same
+from contract_tests.weighing.model_names import disagreements, same
 
 
 @pytest.mark.parametrize(

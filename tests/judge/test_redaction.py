@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contract_tests.callers import anonymous, bearer
-from contract_tests.credentials import invalid_bearers
-from contract_tests.evidence import Recorder
-from contract_tests.exchange import Exchange
-from contract_tests.redaction import Redactor
+from contract_tests.asking.callers import anonymous, bearer
+from contract_tests.asking.credentials import invalid_bearers
+from contract_tests.transport.exchange import Exchange
+from contract_tests.weighing.evidence import Recorder
+from contract_tests.weighing.redaction import Redactor
 from tests.judge.canaries import CANARIES, leaks
 
 thorough = settings(max_examples=150, deadline=None, derandomize=True, database=None)

@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from contract_tests.evidence import Recorder
-from contract_tests.exchange import Exchange
-from contract_tests.redaction import Redactor
 from contract_tests.report.legible import one_line, shortened, visible
 from contract_tests.report.markdown import MAX_BYTES, render_markdown
 from contract_tests.report.outcome import Outcome
 from contract_tests.report.sections import sections
 from contract_tests.report.writers import write_reports
-from contract_tests.verdicts import Finding, Verdict, exit_code, headline, rule
+from contract_tests.transport.exchange import Exchange
+from contract_tests.weighing.evidence import Recorder
+from contract_tests.weighing.redaction import Redactor
+from contract_tests.weighing.verdicts import Finding, Verdict, exit_code, headline, rule
 from spec.loader import load_requirements
 
 CANARY = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmF0dXJlLW9mLWEtY2FuYXJ5"

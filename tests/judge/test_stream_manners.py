@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contract_tests.sse import transcribe
+from contract_tests.weighing.sse import transcribe
 from tests.judge.chat_streams import DONE, Script, chunk, plainly
 
 METADATA = {"router_metadata": {"model_name": "m"}}

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contract_tests.callers import anonymous
-from contract_tests.exchange import Exchange
-from contract_tests.judge import Judge, Undecided, Violation
-from contract_tests.verdicts import Finding, Ruling, Verdict, accept, exit_code, headline, rule
+from contract_tests.asking.callers import anonymous
+from contract_tests.transport.exchange import Exchange
+from contract_tests.weighing.judge import Judge, Undecided, Violation
+from contract_tests.weighing.verdicts import Finding, Ruling, Verdict, accept, exit_code, headline, rule
 from spec.loader import Requirement, load_requirements
 from tests.judge.tools import judge_of
 

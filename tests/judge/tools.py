@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from contract_tests.budget import Budget
-from contract_tests.client import Client, Timeouts
-from contract_tests.evidence import Recorder
-from contract_tests.judge import Judge
-from contract_tests.redaction import Redactor
 from contract_tests.target import Spend, Target
+from contract_tests.transport.budget import Budget
+from contract_tests.transport.client import Client, Timeouts
+from contract_tests.weighing.evidence import Recorder
+from contract_tests.weighing.judge import Judge
+from contract_tests.weighing.redaction import Redactor
 from spec.loader import load_spec
 
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 
 import pytest
 
-from contract_tests.bill import REFUSED_CALLERS
-from contract_tests.marks import charge_of
-from contract_tests.observations import COST
-from contract_tests.preflight import DOORS
+from contract_tests.run.bill import REFUSED_CALLERS
+from contract_tests.run.marks import charge_of
+from contract_tests.run.preflight import DOORS
 from contract_tests.target import Spend, Target
+from contract_tests.weighing.observations import COST
 
 SECOND_LOOKS = 4
 

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contract_tests.callers import Caller
-from contract_tests.exchange import Exchange, NotJson
-from contract_tests.judge import Judge
+from contract_tests.asking.callers import Caller
+from contract_tests.transport.exchange import Exchange, NotJson
+from contract_tests.weighing.judge import Judge
 
 METRICS = ("cloudChatDaily", "imagesDaily", "videosDaily", "audioWeekly")
 

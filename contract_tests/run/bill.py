@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 
-from contract_tests.client import Client, HostGone
-from contract_tests.usage import Unreadable, parse_usage
+from contract_tests.transport.client import Client, HostGone
+from contract_tests.weighing.usage import Unreadable, parse_usage
 
 # Of callers that were refused, so many are looked at in the end.
 REFUSED_CALLERS = 20
@@ -26,14 +25,3 @@ def observed_units(client: Client) -> dict[str, int] | None:
     except (Unreadable, HostGone):
         return None
     return dict(counted)
-
-
-def total(parts: Sequence[Mapping[str, int] | None]) -> dict[str, int] | None:
-    """The sum over the workers of a run; None when none of them could see anything."""
-    seen = [part for part in parts if part is not None]
-    if not seen:
-        return None
-    units: Counter[str] = Counter()
-    for part in seen:
-        units.update(part)
-    return dict(units)

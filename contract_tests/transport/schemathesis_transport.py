@@ -14,9 +14,9 @@ from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
-from contract_tests.callers import Caller
-from contract_tests.client import Client, Lane
-from contract_tests.exchange import Exchange
+from contract_tests.asking.callers import Caller
+from contract_tests.transport.client import Client, Lane
+from contract_tests.transport.exchange import Exchange
 
 
 class ClientAdapter(BaseAdapter):

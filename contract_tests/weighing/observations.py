@@ -6,10 +6,10 @@ form, what it consumed, and whom.
 
 from __future__ import annotations
 
-from contract_tests import callers
-from contract_tests.judge import Judge
-from contract_tests.requests import CALLS, Call, say
-from contract_tests.usage import Observation, observe
+from contract_tests.asking import callers
+from contract_tests.asking.requests import CALLS, Call, say
+from contract_tests.weighing.judge import Judge
+from contract_tests.weighing.usage import Observation, observe
 
 CHAT = "/gen/chat/completions"
 METRIC_OF = {

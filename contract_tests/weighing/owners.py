@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from contract_tests.exchange import Exchange
-from contract_tests.judge import Judge
+from contract_tests.transport.exchange import Exchange
+from contract_tests.weighing.judge import Judge
 
 
 def served_by(judge: Judge, requirement: str, exchange: Exchange, owner: str) -> Exchange:

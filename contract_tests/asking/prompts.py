@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from contract_tests.requests import picture_data_uri
+from contract_tests.asking.requests import picture_data_uri
 
 Messages = list[dict[str, Any]]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from contract_tests.judge import Judge
-from contract_tests.owners import object_by
-from contract_tests.usage import number
+from contract_tests.weighing.judge import Judge
+from contract_tests.weighing.owners import object_by
+from contract_tests.weighing.usage import number
 
 # Where the list stands that was asked for, when there are others beside it.
 _USUAL = ("data", "items", "results")

@@ -22,7 +22,7 @@ import av
 import av.error
 from PIL import Image
 
-from contract_tests.containers import INSPECTORS
+from contract_tests.weighing.containers import INSPECTORS
 
 
 @dataclass(frozen=True, slots=True)

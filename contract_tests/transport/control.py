@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from contract_tests.callers import Caller
-from contract_tests.client import Client
+from contract_tests.asking.callers import Caller
+from contract_tests.transport.client import Client
 
 
 class ControlFailed(RuntimeError):

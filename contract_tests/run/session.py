@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from contract_tests.budget import Budget
-from contract_tests.client import Client, Timeouts
-from contract_tests.evidence import Recorder
-from contract_tests.redaction import Redactor
 from contract_tests.target import Spend, Target
-from contract_tests.verdicts import Finding, Ruling, rule
+from contract_tests.transport.budget import Budget
+from contract_tests.transport.client import Client, Timeouts
+from contract_tests.weighing.evidence import Recorder
+from contract_tests.weighing.redaction import Redactor
+from contract_tests.weighing.verdicts import Finding, Ruling, rule
 from spec.loader import RequirementSet, Spec, load_requirements, load_spec
 
 

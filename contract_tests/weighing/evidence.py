@@ -8,8 +8,8 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from contract_tests.exchange import Exchange
-from contract_tests.redaction import Redactor
+from contract_tests.transport.exchange import Exchange
+from contract_tests.weighing.redaction import Redactor
 
 # Characters shown of an answer and of a request, which can be sent again by hand; bytes looked at.
 _EXCERPT = 600

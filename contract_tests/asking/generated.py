@@ -9,7 +9,7 @@ from typing import Any
 import schemathesis
 from schemathesis import GenerationMode
 
-from contract_tests.strategies import chosen_seed, sample
+from contract_tests.asking.strategies import chosen_seed, sample
 from spec.loader import load_spec
 
 

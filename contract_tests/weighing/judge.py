@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import unquote, urljoin, urlsplit
 
-from contract_tests import callers
-from contract_tests.callers import Caller
-from contract_tests.client import Client
-from contract_tests.evidence import Recorder
-from contract_tests.exchange import Exchange, NotJson
+from contract_tests.asking import callers
+from contract_tests.asking.callers import Caller
 from contract_tests.target import Spend, Target
-from contract_tests.verdicts import Finding, Verdict
+from contract_tests.transport.client import Client
+from contract_tests.transport.exchange import Exchange, NotJson
+from contract_tests.weighing.evidence import Recorder
+from contract_tests.weighing.verdicts import Finding, Verdict
 from spec.loader import Spec
 
 T = TypeVar("T")

@@ -9,18 +9,18 @@ from typing import Any
 
 import pytest
 
-from contract_tests import hooks, options
-from contract_tests.bill import observed_units
-from contract_tests.client import BudgetExhausted, HostGone
-from contract_tests.judge import Judge, NotRun, Undecided, Violation
-from contract_tests.marks import charge_of
-from contract_tests.plan import describe, estimate, obstacle
-from contract_tests.preflight import preflight
 from contract_tests.report.outcome import Outcome
 from contract_tests.report.writers import write_reports
-from contract_tests.run import Run, read_facts, read_findings, rulings
+from contract_tests.run import hooks, options
+from contract_tests.run.bill import observed_units
+from contract_tests.run.marks import charge_of
+from contract_tests.run.plan import describe, estimate, obstacle
+from contract_tests.run.preflight import preflight
+from contract_tests.run.session import Run, read_facts, read_findings, rulings
 from contract_tests.target import Spend, Target
-from contract_tests.verdicts import EXIT_BROKEN, EXIT_INCONCLUSIVE, EXIT_KEPT, Verdict, accept
+from contract_tests.transport.client import BudgetExhausted, HostGone
+from contract_tests.weighing.judge import Judge, NotRun, Undecided, Violation
+from contract_tests.weighing.verdicts import EXIT_BROKEN, EXIT_INCONCLUSIVE, EXIT_KEPT, Verdict, accept
 from spec.loader import load_requirements
 
 _run_key = pytest.StashKey[Run]()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from contract_tests.callers import anonymous
-from contract_tests.client import Client, HostGone
-from contract_tests.exchange import Exchange
+from contract_tests.asking.callers import anonymous
+from contract_tests.transport.client import Client, HostGone
+from contract_tests.transport.exchange import Exchange
 
 DOORS = ("/status", "/tier-config", "/usage", "/models")
 

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from contract_tests.credentials import MEANING
+from contract_tests.asking.credentials import MEANING
 
 # One name for the whole run, so that an operator finds us in a log.
 USER_AGENT = "lightning-verify/0.1"

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from contract_tests.credentials import CredentialsError, gather
-from contract_tests.run import Settings
+from contract_tests.asking.credentials import CredentialsError, gather
+from contract_tests.run.session import Settings
 from contract_tests.target import LIVE, Spend, Target
 from spec.loader import load_requirements, load_spec
 

@@ -1,0 +1,1 @@
+"""The one way out: requests within budget and bounds, and what came back."""
