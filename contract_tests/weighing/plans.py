@@ -80,8 +80,8 @@ def paid_plans(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def listed(document: Any, *names: str) -> list[Any] | None:
-    """The list that a document is, or that it wraps: under one of `names`, or as its only list; None when
-    there is none."""
+    """The list that a document is, or that it wraps: under one of `names`, or as its only list; or the entries
+    of a map by name. None when there is none."""
     if isinstance(document, list):
         return document
     if isinstance(document, dict):
@@ -91,4 +91,7 @@ def listed(document: Any, *names: str) -> list[Any] | None:
                 return lists[name]
         if len(lists) == 1:
             return next(iter(lists.values()))
+        # One entry would be an error rather than a map of one.
+        if len(document) > 1 and all(isinstance(value, dict) for value in document.values()):
+            return [{"name": name, **value} for name, value in document.items()]
     return None
