@@ -80,8 +80,8 @@ def paid_plans(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def listed(document: Any, *names: str) -> list[Any] | None:
-    """The list that a document is, or that it wraps: under one of `names`, or as its only list; or the entries
-    of a map by name. None when there is none."""
+    """The list that a document is, or that it wraps: under one of `names`, or as its only list; else the
+    entries of a map by name. None when there is none."""
     if isinstance(document, list):
         return document
     if isinstance(document, dict):
