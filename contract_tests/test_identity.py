@@ -70,7 +70,8 @@ def _opens_the_account(judge: Judge, requirement: str, caller: Caller) -> None:
         plans.append(document.get("plan_key") if isinstance(document, dict) else None)
         judge.witness(requirement, exchange)
     message = f"/usage is of the plan {plans[0]!r}, /subscription of {plans[1]!r}"
-    judge.check(requirement, plans[0] == plans[1], message, exchange)
+    # Where one of them tells no plan, USE-1 or SUB-1 says so.
+    judge.check(requirement, plans[0] == plans[1] or None in plans, message, exchange)
 
 
 def _not_for_this_bearer_only(judge: Judge, requirement: str, path: str, caller: Caller) -> None:

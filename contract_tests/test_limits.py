@@ -10,12 +10,13 @@ import pytest
 from contract_tests.asking import callers
 from contract_tests.asking.callers import Caller
 from contract_tests.asking.credentials import FREE_JWT
-from contract_tests.asking.requests import CALLS, Call
+from contract_tests.asking.prompts import IMAGE, TOOLS
+from contract_tests.asking.requests import CALLS, PROMPT, Call, picture_base64, say
 from contract_tests.run.marks import judges, needs
 from contract_tests.target import Spend
 from contract_tests.transport.exchange import Exchange
 from contract_tests.weighing.judge import Judge, NotRun
-from contract_tests.weighing.observations import METRIC_OF, PUBLISHED_LIMITS, STREAM
+from contract_tests.weighing.observations import CHAT, METRIC_OF, PUBLISHED_LIMITS, STREAM
 from contract_tests.weighing.usage import METRICS, moved, number, read_usage, settled
 
 # Seconds to wait before a call that was refused within the limit is tried again.
@@ -39,6 +40,26 @@ def _ask(judge: Judge, call: Call, caller: Caller, *, served: bool) -> Exchange:
 def _calls_on(metric: str) -> list[Call]:
     calls = [CALLS[name] for name, its_metric in METRIC_OF.items() if its_metric == metric]
     return [*calls, STREAM] if metric == "cloudChatDaily" else calls
+
+
+# Calls that ask for more than the plain ones, and are refused beyond the limit like them.
+OTHERWISE: dict[str, tuple[Call, ...]] = {
+    "cloudChatDaily": (
+        Call("createChatCompletion", "POST", CHAT, say("What is the weather in Paris?", tools=TOOLS)),
+        Call("createChatCompletion", "POST", CHAT, {"messages": IMAGE[1]}),
+    ),
+    "imagesDaily": (
+        Call(
+            "createImage",
+            "POST",
+            "/gen/image",
+            {"prompt": PROMPT, "mode": "realistic", "image_urls": [picture_base64()]},
+        ),
+    ),
+    "videosDaily": (
+        Call("createVideo", "POST", "/gen/video", {"prompt": PROMPT, "ratio": "1:1", "duration": 1}),
+    ),
+}
 
 
 def _drive_to_limit(judge: Judge, metric: str) -> tuple[Caller, int]:
@@ -86,7 +107,7 @@ def _patiently(judge: Judge, call: Call, caller: Caller) -> Exchange:
 def _limit_holds(judge: Judge, metric: str) -> Caller:
     """Every call beyond the limit is 429, on every route of the metric, and stays so."""
     caller, limit = _drive_to_limit(judge, metric)
-    for call in [*_calls_on(metric), _calls_on(metric)[0]]:
+    for call in [*_calls_on(metric), *OTHERWISE.get(metric, ()), _calls_on(metric)[0]]:
         exchange = _ask(judge, call, caller, served=False)
         if exchange.served:
             raise judge.violation(
@@ -147,7 +168,7 @@ def _every_metric(requirement: str, *, beside: bool = False) -> pytest.MarkDecor
                     requirement,
                     units=cost(metric),
                     shares=[f"limit of {metric}"],
-                    requests=PUBLISHED_LIMITS[metric] + 8,
+                    requests=PUBLISHED_LIMITS[metric] + 10,
                     spend=SPEND_FOR[metric],
                 ),
             )
@@ -212,7 +233,7 @@ def test_refusals_at_the_limit_do_not_empty_the_counter(judge: Judge, metric: st
                 "RATE-1",
                 units={metric: 1},
                 shares=[f"limit of {metric}"],
-                requests=PUBLISHED_LIMITS[metric] + 8,
+                requests=PUBLISHED_LIMITS[metric] + 10,
                 spend=SPEND_FOR[metric],
             ),
         )

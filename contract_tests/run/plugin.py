@@ -23,6 +23,9 @@ from contract_tests.weighing.judge import Judge, NotRun, Undecided, Violation
 from contract_tests.weighing.verdicts import EXIT_BROKEN, EXIT_INCONCLUSIVE, EXIT_KEPT, Verdict, accept
 from spec.loader import load_requirements
 
+# The requirements that say which payloads are invalid.
+PAYLOADS = {"CHAT-1", "IMG-1", "VID-1", "SFX-2", "TTS-2", "ANA-2", "FAIL-1", "FAIL-2"}
+
 _run_key = pytest.StashKey[Run]()
 _books_key = pytest.StashKey[Path]()
 _judge_key = pytest.StashKey[Judge]()
@@ -105,12 +108,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=dropped)
         items[:] = [item for item in items if selected(item)]
 
-    def price(item: pytest.Item) -> tuple[bool, int]:
+    def price(item: pytest.Item) -> tuple[bool, int, bool]:
         charge = charge_of(item)
-        # A moved clock and changed limits stay with the target, so those tests come last.
+        # A moved clock and changed limits stay with the target, so those tests come last. A host that serves
+        # what it should refuse is soon asked no more, so those who judge just that come first.
         return (
             item.get_closest_marker("needs_control") is not None,
             0 if charge is None else int(charge.spend),
+            charge is None or not PAYLOADS.intersection(charge.requirements),
         )
 
     items.sort(key=price)

@@ -242,6 +242,14 @@ class Judge:
                 )
         return self.served(requirement, exchange)
 
+    def _is_missing(self, exchange: Exchange) -> bool:
+        """Whether a POST route answers 404 or 405 to anybody and anything, so that it is not there at all."""
+        if exchange.method != "POST" or exchange.operation is None:
+            return False
+        path = exchange.path
+        plain = self.once(f"is there {path}", lambda: self.post(path, {"nothing": "asked"}, lane="free"))
+        return plain.status in {404, 405}
+
     def _is_broken(self, exchange: Exchange) -> bool:
         """Whether a route that needs no upstream fails time and again, on a host that is well otherwise."""
         operation = exchange.operation
@@ -267,6 +275,8 @@ class Judge:
             raise self.undecided(requirement, f"{exchange.title}: {exchange.caller} was not let in", exchange)
         if 300 <= got < 400:
             raise self.undecided(requirement, f"{exchange.title}: redirected, not followed", exchange)
+        if got in {404, 405} and requirement != _owner(exchange) and self._is_missing(exchange):
+            raise self.undecided(requirement, f"{exchange.title} (see {_owner(exchange)})", exchange)
         did = "served" if exchange.served else f"answered with {got}"
         raise self.violation(
             requirement, f"{exchange.title}: {what} must be {status}, but was {did}", exchange
