@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from contract_tests.asking.prompts import TOOLS
-from contract_tests.asking.requests import picture_data_uri, say
+from contract_tests.asking.requests import CONVERSATION, picture_data_uri, say
 from contract_tests.asking.strategies import sample, wrong_messages, wrong_stream, wrong_tools
 from contract_tests.run.marks import judges
 from contract_tests.transport.exchange import Exchange
@@ -61,6 +61,14 @@ def test_tools_that_are_no_list_are_400(judge: Judge, more: dict[str, bool]) -> 
 @judges("CHAT-2", shares=["createChatCompletion"], requests=3)
 def test_a_plain_completion_has_the_shape_of_openai(judge: Judge) -> None:
     completion(judge, "CHAT-2", operation_observed(judge, "createChatCompletion").call)
+
+
+@judges("CHAT-2", units={"cloudChatDaily": 2}, shares=["createChatCompletion"], requests=5)
+def test_a_conversation_is_answered(judge: Judge) -> None:
+    body = {"messages": CONVERSATION}
+    plain = operation_observed(judge, "createChatCompletion").call
+    exchange = judge.served_as_well("CHAT-2", judge.post(CHAT, body), plain, lambda: judge.post(CHAT, body))
+    completion(judge, "CHAT-2", exchange)
 
 
 @judges("CHAT-3", units=ONE_CHAT, shares=["createChatCompletion"], requests=4)

@@ -13,7 +13,7 @@ from contract_tests.asking.requests import CALLS, OVERSIZED, oversized, say
 from contract_tests.asking.strategies import broken_json, sample
 from contract_tests.run.marks import judges, needs
 from contract_tests.transport.exchange import Exchange, NotJson
-from contract_tests.weighing.judge import Judge
+from contract_tests.weighing.judge import OWNERS, Judge
 from contract_tests.weighing.observations import CHAT, METRIC_OF, operation_observed
 
 POSTS = [name for name, call in CALLS.items() if call.method == "POST"]
@@ -129,6 +129,26 @@ def _breaks(judge: Judge, operation: str, body: dict[str, Any]) -> bool:
     return True
 
 
+@pytest.mark.parametrize(
+    "operation",
+    [
+        pytest.param(operation, marks=judges(OWNERS[operation], requests=1))
+        for operation in [*METRIC_OF, "analyzePrompt"]
+    ],
+)
+def test_a_documented_route_is_there(judge: Judge, operation: str) -> None:
+    # Asked for in a way that has to be refused, so that it costs nothing to know.
+    call, requirement = CALLS[operation], OWNERS[operation]
+    if call.method == "POST":
+        exchange = judge.post(call.path, {"nothing": "asked"}, lane="free")
+    else:
+        bad = judge.forged("garbled", "not-a-token-for-this")
+        exchange = judge.client.send("GET", call.path, bad, lane="free")
+    judge.answered(requirement, exchange)
+    missing = exchange.status in {404, 405}
+    judge.check(requirement, not missing, f"{exchange.title}: documented but not offered", exchange)
+
+
 # --- JSON in, JSON out ----------------------------------------------------------------------------------
 
 
@@ -154,6 +174,8 @@ def test_a_plain_completion_says_that_it_is_json(judge: Judge) -> None:
 
 
 def _says_json(judge: Judge, exchange: Exchange) -> None:
+    if exchange.status == 406:
+        raise judge.violation("HDR-1", f"{exchange.title} to a client that accepts JSON", exchange)
     judge.served("HDR-1", exchange, owner=False)
     kind = exchange.media_type
     is_json = kind == "application/json" or kind.endswith("+json")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contract_tests.asking.requests import say
+from contract_tests.asking.requests import CONVERSATION, say
 from contract_tests.run.marks import judges
 from contract_tests.transport.exchange import Exchange
 from contract_tests.weighing.judge import Judge
@@ -47,13 +47,7 @@ def _complete(exchange: Exchange) -> bool:
 
 def _both(judge: Judge) -> list[Exchange]:
     """Two streams of different kinds: a short one and a longer one with a conversation before it."""
-    conversation = [
-        {"role": "system", "content": "You answer in full sentences."},
-        {"role": "user", "content": "Who are you?"},
-        {"role": "assistant", "content": "A helpful assistant."},
-        {"role": "user", "content": "Tell me three facts about lighthouses, with an é and a 灯."},
-    ]
-    longer = judge.once("long stream", lambda: judge.post(CHAT, {"messages": conversation, "stream": True}))
+    longer = judge.once("long stream", lambda: judge.post(CHAT, {"messages": CONVERSATION, "stream": True}))
     return [stream_observed(judge).call, longer]
 
 

@@ -32,6 +32,15 @@ def say(text: str, **more: Any) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": text}], **more}
 
 
+# Every role that a conversation may have without tools, and text beyond ASCII.
+CONVERSATION: list[dict[str, Any]] = [
+    {"role": "system", "content": "You answer in full sentences."},
+    {"role": "user", "content": "Who are you?"},
+    {"role": "assistant", "content": "A helpful assistant."},
+    {"role": "user", "content": "Tell me three facts about lighthouses, with an é and a 灯."},
+]
+
+
 def _media(create: str, get: str, path: str) -> list[Call]:
     return [
         Call(create, "POST", path, {"prompt": PROMPT}),

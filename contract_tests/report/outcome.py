@@ -128,11 +128,10 @@ def _timestamp(seconds: float) -> str:
 
 
 def _total(parts: Sequence[Mapping[str, int] | None]) -> dict[str, int] | None:
-    """The sum over the workers of a run; None when none of them could see anything."""
-    seen = [part for part in parts if part is not None]
-    if not seen:
-        return None
+    """The sum over the workers of a run; None when there is none, or one of them could not see its part."""
     units: Counter[str] = Counter()
-    for part in seen:
+    for part in parts:
+        if part is None:
+            return None
         units.update(part)
-    return dict(units)
+    return dict(units) if parts else None

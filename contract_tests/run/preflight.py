@@ -39,12 +39,13 @@ def _sense(answers: list[Exchange]) -> str | None:
     statuses = {answer.status for answer in answers}
     if len(statuses) == 1:
         status = answers[0].status or 0
-        if status >= 400:
+        # One that takes no JSON is awake, and HDR-1 has something to say to it.
+        if status >= 400 and status != 406:
             return f"the host answers every request with {status}"
         if 300 <= status < 400:
             return "the host redirects every request"
     if all(answer.media_type == "text/html" for answer in answers):
         return "the host answers every request with an HTML page, as a portal or proxy does"
-    if len({answer.body for answer in answers}) == 1:
+    if statuses != {406} and len({answer.body for answer in answers}) == 1:
         return "the host answers every request alike, so it is not the API that answers"
     return None

@@ -205,6 +205,8 @@ class Judge:
         self.answered(requirement, exchange)
         if exchange.served:
             return exchange
+        if status == 406:
+            raise self.undecided(requirement, f"{exchange.title} (see HDR-1)", exchange)
         if status == 429:
             raise self.undecided(
                 requirement, f"{exchange.title}: out of quota, so nothing could be seen", exchange
@@ -243,9 +245,12 @@ class Judge:
         return self.served(requirement, exchange)
 
     def _is_missing(self, exchange: Exchange) -> bool:
-        """Whether a POST route answers 404 or 405 to anybody and anything, so that it is not there at all."""
-        if exchange.method != "POST" or exchange.operation is None:
+        """Whether a route answers 404 or 405 to anybody and anything, so that it is not there at all. A GET
+        that generates is taken for missing at once: asking for it in earnest would cost a unit."""
+        if exchange.operation is None:
             return False
+        if exchange.method == "GET":
+            return exchange.operation.metric is not None
         path = exchange.path
         plain = self.once(f"is there {path}", lambda: self.post(path, {"nothing": "asked"}, lane="free"))
         return plain.status in {404, 405}
@@ -275,6 +280,8 @@ class Judge:
             raise self.undecided(requirement, f"{exchange.title}: {exchange.caller} was not let in", exchange)
         if 300 <= got < 400:
             raise self.undecided(requirement, f"{exchange.title}: redirected, not followed", exchange)
+        if got == 406:
+            raise self.undecided(requirement, f"{exchange.title} (see HDR-1)", exchange)
         if got in {404, 405} and requirement != _owner(exchange) and self._is_missing(exchange):
             raise self.undecided(requirement, f"{exchange.title} (see {_owner(exchange)})", exchange)
         did = "served" if exchange.served else f"answered with {got}"

@@ -9,10 +9,19 @@ from typing import Any
 
 from tests.conformance_lab.client import Client
 from tests.conformance_lab.faults import seams
-from tests.conformance_lab.faults.common import FREE, KEY, MEDIA_GET, PAID, REVOKED, Run
+from tests.conformance_lab.faults.common import (
+    FREE,
+    KEY,
+    MEDIA_GET,
+    PAID,
+    REVOKED,
+    Run,
+    before_checks,
+    crash_when,
+)
 from tests.conformance_lab.faults.fault import Book
 from tests.conformance_lab.lab import Call, Identity, Json, Lab, Refusal, Reply, Stream
-from tests.conformance_lab.proofs import Proof, all_of, at_once, charged, exhaust, read, spent
+from tests.conformance_lab.proofs import TOOL, Proof, all_of, at_once, charged, decoded, exhaust, read, spent
 
 BOOK = Book("handwritten")
 LATE = 0.3
@@ -413,4 +422,145 @@ BOOK.add(
     seams.success("getSubscription", _plain_text),
     read("/subscription", PAID),
     credentials=PAID,
+)
+
+
+# --- bearers and what stands beside them ----------------------------------------------------------------
+
+
+async def _signature_only(lab: Lab, called: Call, run: Run) -> None:
+    token = called.request.headers.get("authorization", "").removeprefix("Bearer ")
+    signature = token.rpartition(".")[2]
+    if token.count(".") == 2 and called.operation.auth != "none":
+        for known, who in lab.accounts.items():
+            if known.count(".") == 2 and known.rpartition(".")[2] == signature:
+                called.identity = who
+                return
+    await run()
+
+
+def _with_other_claims(c: Client) -> int:
+    header, _, signature = c.credentials[PAID].split(".")
+    return c.get("/usage", f"{header}.e30.{signature}").status
+
+
+BOOK.add(
+    "claims-not-signed",
+    "AUTH-4",
+    "a token with other claims and the signature of a good one is accepted",
+    seams.around("identify", _signature_only),
+    _with_other_claims,
+    credentials=PAID,
+)
+
+
+async def _one_or_the_other(lab: Lab, called: Call, run: Run) -> None:
+    headers = called.request.headers
+    if called.operation.auth != "none" and "authorization" in headers and "x-client-id" in headers:
+        raise Refusal("invalid", "Send a bearer or a client id")
+    await run()
+
+
+BOOK.add(
+    "bearer-beside-client-id-400",
+    "ID-5 AUTH-4",
+    "a bearer and a client id in one request are refused as invalid",
+    seams.around("identify", _one_or_the_other),
+    lambda c: c.get("/usage", PAID).status,
+    credentials=PAID,
+)
+
+
+def _no_json(_: Lab, called: Call, reply: Reply) -> Reply:
+    wanted = called.request.headers.get("accept", "")
+    if isinstance(reply, Json) and reply.status == 200 and wanted.startswith("application/json"):
+        return Json({"detail": "Not acceptable"}, 406, refused="accept")
+    return reply
+
+
+BOOK.add(
+    "json-not-acceptable",
+    "HDR-1",
+    "a client that accepts JSON is answered with 406",
+    seams.change(_no_json),
+    lambda c: c.send("GET", "/tiers", None, {"Accept": "application/json"}).status,
+)
+
+# --- prompts, durations, addresses, options -------------------------------------------------------------
+
+
+def _beyond_latin(called: Call) -> bool:
+    return any(ord(letter) > 0x2000 for letter in str(called.arguments.get("prompt")))
+
+
+BOOK.add(
+    "speech-in-ascii-only",
+    "TTS-1",
+    "text beyond Latin breaks speech",
+    crash_when("createTts", _beyond_latin),
+    lambda c: c.make("tts", prompt="灯台").status,
+    "sample",
+)
+
+BOOK.add(
+    "negative-duration-turned-round",
+    "VID-5",
+    "a negative duration counts without its sign",
+    lambda lab: before_checks(
+        lab, "createVideo", "duration", lambda value: abs(value) if isinstance(value, int) else value
+    ),
+    lambda c: decoded(c.make("video", duration=-5).body),
+    "sample",
+)
+
+BOOK.add(
+    "addresses-of-images-refused",
+    "IMG-4 VID-6",
+    "an address as image input is refused as invalid, whatever is found there",
+    seams.refuse_when(
+        "createImage createVideo",
+        lambda called: any(str(item).startswith("http") for item in called.arguments.get("image_urls") or []),
+    ),
+    lambda c: c.make("image", image_urls=["https://example.com/a.png"]).status,
+    "sample",
+)
+
+
+BOOK.add(
+    "no-system-role",
+    "CHAT-2",
+    "a system message is refused",
+    seams.refuse_when(
+        "createChatCompletion",
+        lambda called: any(
+            isinstance(item, dict) and item.get("role") == "system"
+            for item in called.arguments.get("messages") or []
+        ),
+    ),
+    lambda c: c.chat(messages=[{"role": "system", "content": "Be brief."}]).status,
+    "sample",
+)
+
+
+async def _tools_uncapped(lab: Lab, called: Call, run: Run) -> None:
+    if called.arguments.get("tools"):
+        called.charged += 1
+        _charge(lab, called, called.identity.key)
+    else:
+        await run()
+
+
+def _at_the_limit(c: Client) -> int:
+    for _ in range(50):
+        c.chat()
+    return c.chat(tools=[TOOL]).status
+
+
+BOOK.add(
+    "no-limit-with-tools",
+    "RATE-4",
+    "a chat with tools is served beyond the limit",
+    seams.around("charge", _tools_uncapped),
+    _at_the_limit,
+    "exhaust",
 )
