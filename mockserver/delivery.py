@@ -56,8 +56,8 @@ class _Sent(web.StreamResponse):
 _SENT = _Sent()
 
 
-async def whole(request: web.BaseRequest, reply: Body, exchange: Exchange) -> web.StreamResponse:
-    """Send a whole reply, and note it. Never raises but for cancellation.
+def whole(request: web.BaseRequest, reply: Body, exchange: Exchange) -> web.StreamResponse:
+    """Send a whole reply, or leave it to aiohttp to send, and note it.
 
     The plain success on a connection that stays open goes out in one write: building its headers one by one
     would cost as much as all that the server knows of quotas. Everything else is left to the library.
@@ -65,6 +65,7 @@ async def whole(request: web.BaseRequest, reply: Body, exchange: Exchange) -> we
     content = reply.content
     exchange.status, exchange.content_type = reply.status, reply.content_type
     exchange.sent, exchange.head = len(content), content[:MOST_EXCERPT]
+    transport = request.transport
     if (
         reply.status != 200
         or reply.headers
@@ -72,16 +73,14 @@ async def whole(request: web.BaseRequest, reply: Body, exchange: Exchange) -> we
         or not request.keep_alive
         or request.version != HttpVersion11
         or request.method == "HEAD"
+        or transport is None
+        or transport.is_closing()
     ):
         return response(reply)
     head = _head(reply.content_type)
     if head is None:
         return response(reply)
-    try:
-        await request.writer.write(b"%b%d\r\nDate: %b\r\n\r\n%b" % (head, len(content), http_date(), content))
-    except ConnectionError:
-        # The library finds out for itself that the client has left, and ends the connection.
-        return response(reply)
+    transport.write(b"%b%d\r\nDate: %b\r\n\r\n%b" % (head, len(content), http_date(), content))
     return _SENT
 
 

@@ -7,6 +7,7 @@ length. `prompt_analyze` has no tools to show, so for the same messages it and c
 """
 
 from collections.abc import Mapping, Sequence, Set
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 from mockserver.conversation import Conversation, Message, read_conversation
@@ -48,10 +49,10 @@ _CODE_SIGNS = ("```", "=>", "();", "){", ") {", "};", "==", "!=", "#include", "<
 _NO_SIGN_CHARACTERS = bytes(set(range(256)) - set(b"`=;{}#<+\n"))
 _CODE_STARTS = ("def ", "class ", "import ", "from ", "const ", "let ", "var ", "fn ", "func ", "public ")
 
-# Words are cut on bytes, several times as fast as on text: at punctuation, and at the four separators that
-# are spaces to text only.
+# Words are cut and put into lower case on bytes, several times as fast as on text: at punctuation, and at the
+# four separators that are spaces to text only.
 _ENDS = b"?!.,:;()[]'\"`*\x1c\x1d\x1e\x1f"
-_TO_SPACES = bytes.maketrans(_ENDS, b" " * len(_ENDS))
+_TO_WORDS = bytes.maketrans(_ENDS + ascii_uppercase.encode(), b" " * len(_ENDS) + ascii_lowercase.encode())
 _SPACES = dict.fromkeys(map(ord, "“”„‘’«»‹›…–—¿¡\xa0\u2002\u2003\u2009\u200b\u202f\u3000"), " ")
 
 
@@ -66,18 +67,18 @@ def choose_for(conversation: Conversation, has_tools: bool) -> str:
         return VISION
     if has_tools:
         return TOOLS
-    said = conversation.spoken.lower()
-    raw = (said if said.isascii() else said.translate(_SPACES)).encode("utf-8", "replace")
-    words = raw.translate(_TO_SPACES).split()
+    said = conversation.spoken
+    raw = (said if said.isascii() else said.lower().translate(_SPACES)).encode("utf-8", "replace")
+    words = raw.translate(_TO_WORDS).split()
     # Most prompts hold no sign at all, and are done with after one look at each.
     telling = None if _TELLING_WORDS.isdisjoint(words) else _TELLING_WORDS.intersection(words)
-    if telling and _speaks_of_code(said, telling):
+    if telling and _speaks_of_code(said.lower(), telling):
         return CODE
-    if raw.translate(None, _NO_SIGN_CHARACTERS) and _looks_like_code(said):
+    if raw.translate(None, _NO_SIGN_CHARACTERS) and _looks_like_code(said.lower()):
         return CODE
     if len(said) > LONG_PROMPT_CHARACTERS or conversation.turns > LONG_CONVERSATION_TURNS:
         return COMPLEX
-    return COMPLEX if telling and _is_hard(said, telling) else SIMPLE
+    return COMPLEX if telling and _is_hard(said.lower(), telling) else SIMPLE
 
 
 def _speaks_of_code(said: str, telling: Set[bytes]) -> bool:

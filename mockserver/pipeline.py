@@ -115,7 +115,7 @@ async def answer(
     if failed and charge is not None:
         await state.ledger.refund(charge)
         exchange.refunded = charge.granted
-    return await delivery.whole(request, reply, exchange)
+    return delivery.whole(request, reply, exchange)
 
 
 def body_reader(validator: BodyValidator, limit: int, text_limit: TextLimit | None) -> ReadArguments:

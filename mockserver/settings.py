@@ -45,8 +45,9 @@ class Settings:
     """What a caller of the control plane must show. Without one it is served on loopback addresses only."""
     scenario: tuple[str, ...] = ()
     """The scenarios to start in, one after another."""
-    journal: int = 1000
-    """How many exchanges are remembered; 0 remembers none."""
+    journal: int = 500
+    """How many exchanges are remembered; 0 remembers none. The usual number stays within a processor's cache:
+    each one more costs a little with every call."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:

@@ -42,13 +42,7 @@ class Choice(NamedTuple):
     text: str
     calls: tuple[ToolCall, ...]
     finish: FinishReason
-
-    @property
-    def tokens(self) -> int:
-        tokens = count_tokens(len(self.text))
-        for call in self.calls:
-            tokens += count_tokens(len(call.name)) + count_tokens(len(call.arguments))
-        return tokens
+    tokens: int
 
 
 class Completion(NamedTuple):
@@ -142,7 +136,8 @@ def _choose(plan: Plan, position: int, seed: int, digest: bytes) -> Choice:
     calls = choose_calls(plan.tools, plan.conversation, random)
     if calls:
         # A cut call would not be JSON any more, so `max_tokens` leaves calls whole.
-        return Choice(position, "", calls, "tool_calls")
+        tokens = sum(count_tokens(len(call.name)) + count_tokens(len(call.arguments)) for call in calls)
+        return Choice(position, "", calls, "tool_calls", tokens)
     if plan.format.kind == "json_schema":
         text = json_schema_text(plan.format.schema, plan.conversation, random.getrandbits(32))
         return _cut(plan, position, text)
@@ -160,6 +155,7 @@ def _plain(plan: Plan, position: int, seed: int) -> Choice:
 def _cut(plan: Plan, position: int, text: str) -> Choice:
     for stop in plan.stops:
         text = text.partition(stop)[0]
-    if plan.limit is not None and count_tokens(len(text)) > plan.limit:
-        return Choice(position, text[: plan.limit * TOKEN_CHARACTERS], (), "length")
-    return Choice(position, text, (), "stop")
+    tokens = count_tokens(len(text))
+    if plan.limit is not None and tokens > plan.limit:
+        return Choice(position, text[: plan.limit * TOKEN_CHARACTERS], (), "length", plan.limit)
+    return Choice(position, text, (), "stop", tokens)
