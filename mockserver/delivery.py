@@ -75,6 +75,8 @@ def whole(request: web.BaseRequest, reply: Body, exchange: Exchange) -> web.Stre
         or request.method == "HEAD"
         or transport is None
         or transport.is_closing()
+        # Somebody who asks faster than he reads waits, and the library knows how.
+        or transport.get_write_buffer_size()
     ):
         return response(reply)
     head = _head(reply.content_type)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from mockserver import delivery
-from mockserver.background import RunningMock
+from mockserver.background import RunningMock, running
 from tests.mock.conftest import CHAT
 
 TIMEOUT = 10.0
@@ -99,3 +99,21 @@ def test_a_type_that_is_no_header_is_left_to_the_library() -> None:
     """A fault may name any content type; one with a line break must not become two headers."""
     assert delivery._head("application/json\r\nX-Evil: 1") is None
     assert delivery._head("text/plain; charset=utf-8") is not None
+
+
+def test_a_client_that_does_not_read_is_not_answered_without_end() -> None:
+    """Answers that nobody takes would pile up in memory."""
+    asked = 12_000
+    with running() as mock:
+        where = urlsplit(mock.base_url)
+        with socket.socket() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.connect((where.hostname, where.port))
+            connection.settimeout(2 * TIMEOUT)
+            connection.sendall(b"GET /tier-config HTTP/1.1\r\nHost: mock\r\n\r\n" * asked)
+            seen, answered = -1, 0
+            while answered != seen:
+                time.sleep(0.3)
+                _, body = ask(mock, "GET", "/__mock__/journal")
+                seen, answered = answered, max(entry["id"] for entry in json.loads(body)["entries"])
+    assert 0 < answered < asked / 2
