@@ -15,7 +15,7 @@ from contract_tests.asking.requests import CALLS, OVERSIZED, oversized, picture_
 from contract_tests.run.marks import judges, needs
 from contract_tests.target import Spend
 from contract_tests.transport.exchange import Exchange
-from contract_tests.weighing.judge import Judge
+from contract_tests.weighing.judge import Judge, NotRun
 from contract_tests.weighing.observations import (
     CHAT,
     METRIC_OF,
@@ -51,6 +51,8 @@ PRICED = {
 
 # Seconds in which a counter that forgets would have forgotten.
 A_WHILE = 1.2
+# As many looks as an action has requests, and some more.
+IDLE_LOOKS = 10
 
 
 def _costs_one(judge: Judge, requirement: str, observation: Observation) -> None:
@@ -271,7 +273,7 @@ def _stands_still(judge: Judge, caller: Caller, before: Snapshot, calls: list[Ex
     judge.check("RATE-2", not change, f"refused calls moved {change}", *calls[-1:], after.exchange)
 
 
-@judges("RATE-2", requests=24)
+@judges("RATE-2", requests=24 + IDLE_LOOKS)
 @pytest.mark.parametrize(
     "credential", [pytest.param(name, marks=needs(name)) for name in (FREE_JWT, API_KEY)]
 )
@@ -313,7 +315,7 @@ def test_reading_costs_nothing(judge: Judge) -> None:
     judge.check("RATE-3", not change, f"reading moved {change}", before.exchange, after.exchange)
 
 
-@judges("RATE-3", requests=8)
+@judges("RATE-3", requests=8 + IDLE_LOOKS)
 @needs(FREE_JWT)
 def test_reading_an_account_costs_nothing(judge: Judge) -> None:
     account = judge.credential(FREE_JWT)
@@ -389,7 +391,7 @@ def _leaves_alone(
     judge: Judge, requirement: str, account: Caller, action: Callable[[], None], what: str
 ) -> None:
     """`action` does not move the counters of an account. Others may spend there at the same moment, so only
-    a movement that comes with every one of three actions is held against the host."""
+    a movement that comes with every one of three actions, and not without them, is held against the host."""
     for _ in range(3):
         before = read_usage(judge, requirement, account)
         action()
@@ -400,6 +402,10 @@ def _leaves_alone(
         if not change:
             judge.witness(requirement, after.exchange)
             return
+    for _ in range(IDLE_LOOKS):
+        later = read_usage(judge, requirement, account)
+    if moved(after, later):
+        raise NotRun("needs an account where nobody else spends meanwhile")
     raise judge.violation(requirement, f"{what} moved {change} of an account, three times", after.exchange)
 
 
