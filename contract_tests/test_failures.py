@@ -223,7 +223,13 @@ def test_a_refusal_can_be_read_by_clients(judge: Judge) -> None:
 def test_a_refusal_leaks_nothing(judge: Judge) -> None:
     for exchange in _refusals(judge):
         judge.answered("ASM-12", exchange)
-        for leak in ("Traceback (most recent call last)", 'File "/', "not-a-token-whatsoever"):
+        # A path as a traceback has it, bare and as it stands in JSON.
+        for leak in (
+            "Traceback (most recent call last)",
+            'File "/',
+            r"File \"/",
+            "not-a-token-whatsoever",
+        ):
             judge.check(
                 "ASM-12", leak not in exchange.text, f"{exchange.title}: the answer shows {leak!r}", exchange
             )
