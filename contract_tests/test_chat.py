@@ -113,6 +113,10 @@ def _plain_calls(judge: Judge, requirement: str, exchange: Exchange) -> list[tup
                 raise judge.violation(
                     requirement, f"a tool call has no function name: {str(call)[:100]}", exchange
                 )
+            if not isinstance(call.get("id"), str) or not call["id"]:
+                raise judge.violation(
+                    requirement, f"a tool call has no id to answer to: {str(call)[:100]}", exchange
+                )
             if not isinstance(function.get("arguments"), str):
                 raise judge.violation(
                     requirement, f"arguments are {function.get('arguments')!r}, not text", exchange
@@ -202,6 +206,8 @@ def test_tool_calls_of_a_stream_add_up_to_json(judge: Judge, choice: str) -> Non
     transcript = _transcript(judge, "CHAT-8", exchange)
     for problem in transcript.problems.get("tools", []):
         raise judge.violation("CHAT-8", problem, exchange)
+    for call in transcript.tool_calls.values():
+        judge.check("CHAT-8", bool(call.id), f"the call of {call.name!r} has no id to answer to", exchange)
     calls = [(call.name, call.arguments) for call in transcript.tool_calls.values()]
     _good_calls(judge, "CHAT-8", calls, exchange)
     judge.witness("CHAT-8", exchange)

@@ -15,13 +15,26 @@ from tests.conformance_lab.faults.common import (
     MEDIA_GET,
     PAID,
     REVOKED,
+    WEATHER,
     Run,
     before_checks,
     crash_when,
 )
 from tests.conformance_lab.faults.fault import Book
 from tests.conformance_lab.lab import Call, Identity, Json, Lab, Refusal, Reply, Stream
-from tests.conformance_lab.proofs import TOOL, Proof, all_of, at_once, charged, decoded, exhaust, read, spent
+from tests.conformance_lab.proofs import (
+    TOOL,
+    Proof,
+    all_of,
+    at_once,
+    charged,
+    chat,
+    decoded,
+    exhaust,
+    read,
+    spent,
+    streamed,
+)
 
 BOOK = Book("handwritten")
 LATE = 0.3
@@ -563,4 +576,39 @@ BOOK.add(
     seams.around("charge", _tools_uncapped),
     _at_the_limit,
     "exhaust",
+)
+
+
+def _without_ids(payload: Any) -> Any:
+    for choice in payload["choices"]:
+        for tool_call in choice["message"].get("tool_calls") or []:
+            del tool_call["id"]
+    return payload
+
+
+BOOK.add(
+    "tool-calls-without-id",
+    "CHAT-8",
+    "a tool call has no id",
+    seams.edit("createChatCompletion", _without_ids),
+    chat(**WEATHER),
+    "sample",
+)
+
+
+def _streamed_without_ids(events: list[Any]) -> list[Any]:
+    for event in events:
+        for choice in event.get("choices", []) if isinstance(event, dict) else []:
+            for fragment in choice["delta"].get("tool_calls") or []:
+                fragment.pop("id", None)
+    return events
+
+
+BOOK.add(
+    "streamed-tool-calls-without-id",
+    "CHAT-8",
+    "a tool call in a stream has no id",
+    seams.events(_streamed_without_ids),
+    streamed(**WEATHER),
+    "sample",
 )
