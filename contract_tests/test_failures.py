@@ -13,7 +13,7 @@ from contract_tests.asking.requests import CALLS, OVERSIZED, oversized, say
 from contract_tests.asking.strategies import broken_json, sample
 from contract_tests.run.marks import judges, needs
 from contract_tests.transport.exchange import Exchange, NotJson
-from contract_tests.weighing.judge import OWNERS, Judge
+from contract_tests.weighing.judge import OWNERS, Judge, NotRun
 from contract_tests.weighing.observations import CHAT, METRIC_OF, operation_observed
 
 POSTS = [name for name, call in CALLS.items() if call.method == "POST"]
@@ -145,8 +145,10 @@ def test_a_documented_route_is_there(judge: Judge, operation: str) -> None:
         bad = judge.forged("garbled", "not-a-token-for-this")
         exchange = judge.client.send("GET", call.path, bad, lane="free")
     judge.answered(requirement, exchange)
-    missing = exchange.status in {404, 405}
-    judge.check(requirement, not missing, f"{exchange.title}: documented but not offered", exchange)
+    if exchange.status in {404, 405}:
+        raise judge.violation(requirement, f"{exchange.title}: documented but not offered", exchange)
+    # That it is there is no witness for what it gives.
+    raise NotRun("needs --spend sample: this shows only that the route is there")
 
 
 # --- JSON in, JSON out ----------------------------------------------------------------------------------

@@ -347,9 +347,13 @@ def test_an_image_without_a_client_id_is_counted_as_well(judge: Judge) -> None:
     judge.check("ID-3", change >= 1, message, seen.call, seen.after)
 
 
-@judges("ID-3", requests=2)
+@judges("ID-3", requests=3)
 def test_a_fresh_user_agent_has_spent_nothing(judge: Judge) -> None:
-    fresh = read_usage(judge, "ID-3", callers.by_user_agent())
+    caller = callers.by_user_agent()
+    look = judge.get("/usage", caller)
+    if (look.status or 0) in {400, 403, 422} and judge.get("/usage").served:
+        raise judge.violation("ID-3", f"{look.title} without a client id only", look)
+    fresh = read_usage(judge, "ID-3", caller)
     spent = {metric: used for metric, used in fresh.used.items() if used}
     judge.check("ID-3", not spent, f"a user agent never seen before has spent {spent}", fresh.exchange)
 
