@@ -6,6 +6,7 @@ A kill is a failure (operation and kind) that no run on the clean server shows.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -67,6 +68,8 @@ def run(task: BaselineTask) -> Baseline:
                 *("--report-json-path", str(report)),
             ],
             cwd=ROOT,
+            # What one run remembers would be told again by all that come after it.
+            env={**os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": directory},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             check=False,

@@ -58,6 +58,8 @@ class ClientAdapter(BaseAdapter):
         # What schemathesis reads headers from, and a body that was read already.
         response.raw = HTTPResponse(headers=HTTPHeaderDict(exchange.headers), status=exchange.status)
         response._content = exchange.body
+        # Whoever reads it as a stream gets what has been read, and does not look for more behind it.
+        response._content_consumed = True
         response.url = request.url or ""
         response.request = request
         self.response = response
