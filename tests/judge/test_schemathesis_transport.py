@@ -20,5 +20,5 @@ def test_a_stream_can_be_read_in_pieces_and_again(tmp_path: Path) -> None:
         adapter = ClientAdapter(client, anonymous(), "paid")
         response: requests.Response = session(adapter).get(f"{host.base_url}/status", stream=True)
         assert b"".join(response.iter_content(7)) == b"".join(STREAM)
-        assert list(response.iter_lines())[0] == STREAM[0].strip()
+        assert next(iter(response.iter_lines())) == STREAM[0].strip()
         assert response.content == b"".join(STREAM)
