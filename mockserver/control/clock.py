@@ -38,7 +38,8 @@ async def move_clock(asked: Asked, state: State) -> Body:
         clock.freeze()
     try:
         if moment is not None:
-            clock.set(moment, force=body.get("force", False))
+            # The clock has run on since it was read: what was not in the past then is not a step back.
+            clock.set(moment, force=body.get("force", False) or moment >= before)
     except ClockError as error:
         clock.put(*as_it_was)
         hint = "" if body.get("force") else "; `force: true` allows moves into the past"

@@ -118,3 +118,9 @@ def test_tokens_keys_and_assets_expire_with_the_clock(frozen):
     assert user.call("GET", "/subscription").status_code == 200
     frozen.advance(days=30)
     assert user.call("GET", asset).status_code == 404
+
+
+def test_the_present_moment_is_not_in_the_past(own):
+    """A running clock is a little further by the time it is moved."""
+    for _ in range(200):
+        own.advance(seconds=0)
