@@ -6,6 +6,7 @@ So the budget, the pace and the bounds hold for generated cases as for everythin
 from __future__ import annotations
 
 from collections.abc import Mapping
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -55,11 +56,12 @@ class ClientAdapter(BaseAdapter):
         response = requests.Response()
         response.status_code = exchange.status
         response.headers = CaseInsensitiveDict(exchange.headers)
-        # What schemathesis reads headers from, and a body that was read already.
-        response.raw = HTTPResponse(headers=HTTPHeaderDict(exchange.headers), status=exchange.status)
+        # Where schemathesis reads headers, and the events of a stream; the body is no longer compressed.
+        plain = [(name, value) for name, value in exchange.headers if name.lower() != "content-encoding"]
+        response.raw = HTTPResponse(
+            BytesIO(exchange.body), HTTPHeaderDict(plain), exchange.status, preload_content=False
+        )
         response._content = exchange.body
-        # Whoever reads it as a stream gets what has been read, and does not look for more behind it.
-        response._content_consumed = True
         response.url = request.url or ""
         response.request = request
         self.response = response
