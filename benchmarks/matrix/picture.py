@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from math import log10
 
-WIDTH, HEIGHT = 760, 440
-LEFT, RIGHT, TOP, BOTTOM = 64, 24, 56, 64
+WIDTH, HEIGHT = 760, 472
+LEFT, RIGHT, TOP, BOTTOM = 64, 24, 88, 64
 _STYLE = """
   svg { --page: #ffffff; --ink: #1f2328; --soft: #59636e; --grid: #d1d9e0;
     --judge: #0969da; --other: #bc4c00 }
