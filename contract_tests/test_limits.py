@@ -75,14 +75,8 @@ def _drive_to_limit(judge: Judge, metric: str) -> tuple[Caller, int]:
         )
     if limit > FARTHEST[metric]:
         raise NotRun(f"needs a lower limit: {limit} units of {metric} are more than a test should use")
-    _spend(judge, caller, metric, limit, limit)
-    return caller, limit
-
-
-def _spend(judge: Judge, caller: Caller, metric: str, units: int, limit: int) -> None:
-    """Use `units` of `limit`, by all routes of the metric in turn. Each call must be served."""
     calls = _calls_on(metric)
-    for turn in range(units):
+    for turn in range(limit):
         exchange = _patiently(judge, calls[turn % len(calls)], caller)
         if exchange.status == 429:
             raise judge.violation(
@@ -90,6 +84,7 @@ def _spend(judge: Judge, caller: Caller, metric: str, units: int, limit: int) ->
             )
         # A route that refuses its first call is others' matter; one that was served is refused for the limit.
         judge.witness("RATE-4", judge.served("RATE-4", exchange, owner=turn >= len(calls)))
+    return caller, limit
 
 
 def _patiently(judge: Judge, call: Call, caller: Caller) -> Exchange:

@@ -337,31 +337,6 @@ def revealed_assets(exchange: Exchange) -> list[Revealed]:
     return list(first.values())
 
 
-@pytest.mark.parametrize(
-    ("requirement", "path", "family"),
-    [
-        pytest.param(
-            "IMG-4",
-            IMAGE,
-            "image",
-            marks=judges("IMG-4", units={"imagesDaily": TRIES + 1}, requests=TRIES + 1),
-            id="image",
-        ),
-        pytest.param(
-            "VID-6",
-            VIDEO,
-            "video",
-            marks=judges("VID-6", units={"videosDaily": TRIES + 1}, requests=TRIES + 1),
-            id="video",
-        ),
-    ],
-)
-def test_base64_images_are_accepted(judge: Judge, requirement: str, path: str, family: str) -> None:
-    pictures = _with_pictures(judge, path)
-    _is_beyond(judge, requirement, pictures, lambda: judge.post(path, {"prompt": PROMPT}))
-    _is_whole(judge, requirement, pictures, family)
-
-
 INPUTS = pytest.mark.parametrize(
     ("requirement", "path", "family"),
     [
@@ -381,6 +356,13 @@ INPUTS = pytest.mark.parametrize(
         ),
     ],
 )
+
+
+@INPUTS
+def test_base64_images_are_accepted(judge: Judge, requirement: str, path: str, family: str) -> None:
+    pictures = _with_pictures(judge, path)
+    _is_beyond(judge, requirement, pictures, lambda: judge.post(path, {"prompt": PROMPT}))
+    _is_whole(judge, requirement, pictures, family)
 
 
 @INPUTS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -232,27 +233,24 @@ BOOK.add(
 )
 
 
-def _endless(name: str) -> seams.Apply:
-    """No limits for callers whose ledger key begins like this."""
+def _endless(wanted: Callable[[Call], bool]) -> seams.Apply:
+    """No limits for these calls, which are counted all the same."""
 
-    def apply(lab: Lab) -> None:
-        async def uncapped(inner: Lab, called: Call, run: Run) -> None:
-            if called.identity.key.startswith(name) and called.operation.metric:
-                called.charged += 1
-                _charge(inner, called, called.identity.key)
-            else:
-                await run()
+    async def uncapped(lab: Lab, called: Call, run: Run) -> None:
+        if wanted(called) and called.operation.metric:
+            called.charged += 1
+            _charge(lab, called, called.identity.key)
+        else:
+            await run()
 
-        seams.around("charge", uncapped)(lab)
-
-    return apply
+    return seams.around("charge", uncapped)
 
 
 BOOK.add(
     "no-limits-without-client-id",
     "RATE-4",
     "callers without a client id are served beyond their limits",
-    _endless("address:"),
+    _endless(_by_address),
     lambda c: [_nameless(c, "sfx") for _ in range(2)],
     "exhaust",
 )
@@ -260,7 +258,7 @@ BOOK.add(
     "no-limits-for-users",
     "RATE-4",
     "signed-in users are served beyond their limits",
-    _endless("user:"),
+    _endless(lambda called: called.identity.key.startswith("user:")),
     exhaust("createSfx", 2, auth=FREE),
     "exhaust",
     FREE,
@@ -555,14 +553,6 @@ BOOK.add(
 )
 
 
-async def _tools_uncapped(lab: Lab, called: Call, run: Run) -> None:
-    if called.arguments.get("tools"):
-        called.charged += 1
-        _charge(lab, called, called.identity.key)
-    else:
-        await run()
-
-
 def _at_the_limit(c: Client) -> int:
     for _ in range(50):
         c.chat()
@@ -573,7 +563,7 @@ BOOK.add(
     "no-limit-with-tools",
     "RATE-4",
     "a chat with tools is served beyond the limit",
-    seams.around("charge", _tools_uncapped),
+    _endless(lambda called: bool(called.arguments.get("tools"))),
     _at_the_limit,
     "exhaust",
 )
