@@ -6,11 +6,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from lightning_mock.background import running
+from lightning_verify.target import Target
 
-from contract_tests.target import Target
-from mockserver.background import running
-
-pytest_plugins = ["contract_tests.run.plugin"]
+pytest_plugins = ["lightning_verify.run.plugin"]
 
 TESTS = Path(__file__).parent / "tests"
 

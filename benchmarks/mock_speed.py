@@ -25,12 +25,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from lightning_spec.loader import load_spec
+
 from benchmarks.floor import save
 from benchmarks.load import Job
 from benchmarks.processes import ROOT, cores, load, server
 from benchmarks.scenarios import CHAT, NUMBER, SCENARIOS, Scenario, record
 from benchmarks.turns import Pair, Servers, cpu_ratios
-from spec.loader import load_spec
 
 REPORT = Path(__file__).with_suffix(".md")
 PLENTY = 1_000_000_000
@@ -71,7 +72,7 @@ def floor_arguments(folder: Path) -> tuple[str, ...]:
 
 
 def mock_arguments(*more: str) -> tuple[str, ...]:
-    return ("mockserver", "--port", "0", *more)
+    return ("lightning_mock", "--port", "0", *more)
 
 
 def _generous_plans() -> dict[str, Any]:

@@ -13,8 +13,8 @@ from contextlib import ExitStack
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from mockserver import running
-from mockserver.client import Lightning
+from lightning_mock import running
+from lightning_mock.client import Lightning
 
 
 def draw(base_url: str, headers: dict[str, str], prompt: str) -> str:

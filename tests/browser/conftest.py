@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 import requests
+from lightning_mock.background import RunningMock, running
 from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect, sync_playwright
-
-from mockserver.background import RunningMock, running
 
 CHROMIUM = Path(os.environ.get("LIGHTNING_CHROMIUM", "/usr/bin/chromium"))
 SIZE: ViewportSize = {"width": 1360, "height": 1000}

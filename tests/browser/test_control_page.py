@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 import requests
+from lightning_mock.background import RunningMock, running
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
-
-from mockserver.background import RunningMock, running
 
 pytestmark = pytest.mark.browser
 

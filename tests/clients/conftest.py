@@ -4,8 +4,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-
-from mockserver.background import RunningMock, running
+from lightning_mock.background import RunningMock, running
 
 
 @pytest.fixture(scope="session")

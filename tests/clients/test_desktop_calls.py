@@ -6,9 +6,8 @@ from io import BytesIO
 
 import httpx2
 import pytest
+from lightning_mock.background import RunningMock
 from PIL import Image
-
-from mockserver.background import RunningMock
 
 
 def data_uri() -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from lightning_mock.background import RunningMock, running
 
-from mockserver.background import RunningMock, running
 from tests.support import node
 
 SOURCES = Path(__file__).parent / "node"

@@ -7,11 +7,10 @@ from io import BytesIO
 
 import openai
 import pytest
+from lightning_mock.background import RunningMock, running
 from openai import AsyncOpenAI, OpenAI
 from PIL import Image
 from pydantic import BaseModel
-
-from mockserver.background import RunningMock, running
 
 QUESTION = [{"role": "user", "content": "Name three rivers, please."}]
 WEATHER = {

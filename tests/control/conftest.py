@@ -13,9 +13,8 @@ from urllib.parse import urlsplit
 import httpx2
 import jsonschema_rs
 import pytest
-
-from mockserver.background import RunningMock, running
-from mockserver.control.contract import Contract
+from lightning_mock.background import RunningMock, running
+from lightning_mock.control.contract import Contract
 
 CONTRACT = Contract()
 VALIDATORS = jsonschema_rs.validator_map_for(CONTRACT.document)

@@ -6,8 +6,7 @@ import socket
 
 import httpx2
 import pytest
-
-from mockserver.control.guard import is_loopback
+from lightning_mock.control.guard import is_loopback
 
 TOKEN = "let-me-in-please"
 

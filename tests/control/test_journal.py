@@ -9,8 +9,7 @@ import uuid
 
 import httpx2
 import pytest
-
-from mockserver.recording import Recording
+from lightning_mock.journal.recording import Recording
 
 CANARY = "ipa_live_CANARYcanaryCANARYcanary0001"
 JWT_CANARY = "eyJjYW5hcnkiOiJjYW5hcnkifQ.eyJzdWIiOiJDQU5BUlkifQ.CANARYsignatureCANARY"

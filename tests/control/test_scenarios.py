@@ -7,13 +7,12 @@ import sys
 
 import httpx2
 import pytest
-
-from mockserver.background import running
-from mockserver.cli import parse
-from mockserver.control.asked import ControlError
-from mockserver.control.contract import Contract
-from mockserver.control.plane import ANSWERS
-from mockserver.settings import Settings, SettingsError
+from lightning_mock.background import running
+from lightning_mock.command import parse
+from lightning_mock.control.contract import Contract
+from lightning_mock.control.plane import ANSWERS
+from lightning_mock.control.request import ControlError
+from lightning_mock.settings import Settings, SettingsError
 
 NAMES = {
     "limit-reached", "key-revoked", "token-expired", "upstream-down", "flaky-upstream", "slow-network",
@@ -174,7 +173,7 @@ def test_an_unknown_scenario_stops_the_start():
     with pytest.raises(SettingsError, match="limit-reached"), running(scenario=("world-peace",)):
         pass
     result = subprocess.run(
-        [sys.executable, "-m", "mockserver", "--port", "0", "--scenario", "world-peace"],
+        [sys.executable, "-m", "lightning_mock", "--port", "0", "--scenario", "world-peace"],
         capture_output=True,
         text=True,
         timeout=60,

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from lightning_mock.background import RunningMock, running
 
-from mockserver.background import RunningMock, running
 from tests.support import node
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from contract_tests.run.marks import charge_of
+from lightning_verify.run.marks import charge_of
 
 VARIABLE = "LIGHTNING_COLLECTED"
 

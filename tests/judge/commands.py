@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from contract_tests.asking.credentials import MEANING
-from contract_tests.cli import main
+from lightning_verify.command import main
+from lightning_verify.requests.credentials import MEANING
 
 PATIENCE = 110.0
 
@@ -54,7 +53,7 @@ def command(
     *arguments: str,
     directory: Path,
     credentials: Mapping[str, str] | None = None,
-    program: str = "contract_tests",
+    program: str = "lightning_verify",
     fresh: bool = False,
 ) -> Finished:
     """Run the command, or `pytest` as `program`, to its end in `directory`, with these credentials in the
@@ -126,7 +125,7 @@ def _work(sender: Any, job: _Job, printed: list[Path]) -> None:
     os.chdir(job.directory)
     arguments = list(job.arguments)
     try:
-        code = main(arguments) if job.program == "contract_tests" else int(pytest.main(arguments))
+        code = main(arguments) if job.program == "lightning_verify" else int(pytest.main(arguments))
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 1
     sys.stdout.flush()

@@ -5,6 +5,6 @@ The processes in which the tests run the judge are forked from one that has impo
 
 from __future__ import annotations
 
-from benchmarks.matrix.trial import warm_up
+from lab.matrix.trial import warm_up
 
 warm_up()

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contract_tests.transport.client import Client, Lane
-from contract_tests.transport.exchange import Exchange
+from lightning_verify.transport.client import Client, Lane
+from lightning_verify.transport.exchange import Exchange
 
 VARIABLE = "LIGHTNING_RECORD"
 _note = Client._note

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import requests
+from lightning_verify.requests.callers import anonymous, by_user_agent
+from lightning_verify.requests.valid import CALLS
+from lightning_verify.run.session import Run, Settings
+from lightning_verify.target import Spend, Target
+from lightning_verify.transport.budget import SURPRISES_ALLOWED, Budget, BudgetExhausted
+from lightning_verify.transport.schemathesis_transport import ClientAdapter, session
 
-from contract_tests.asking.callers import anonymous, by_user_agent
-from contract_tests.asking.requests import CALLS
-from contract_tests.run.session import Run, Settings
-from contract_tests.target import Spend, Target
-from contract_tests.transport.budget import SURPRISES_ALLOWED, Budget, BudgetExhausted
-from contract_tests.transport.schemathesis_transport import ClientAdapter, session
 from tests.judge.tiny_server import Answer, Asked, tiny
 from tests.judge.tools import client_of, judge_of
 

@@ -6,12 +6,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from lightning_spec.loader import load_requirements, load_spec
+from lightning_verify.judging.observations import COST
+from lightning_verify.requests.credentials import MEANING
+from lightning_verify.target import Spend
 
-from contract_tests.asking.credentials import MEANING
-from contract_tests.target import Spend
-from contract_tests.weighing.observations import COST
-from spec.loader import load_requirements, load_spec
-from tests.conformance_lab.running import running
+from lab.running import running
 from tests.judge import collector, recorder
 from tests.judge.collector import Check, collected
 from tests.judge.commands import Finished, command

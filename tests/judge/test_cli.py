@@ -8,14 +8,14 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from lightning_verify import command as cli
+from lightning_verify.command import main, parser
+from lightning_verify.requests.credentials import MEANING
+from lightning_verify.target import LIVE
 
-from contract_tests import cli
-from contract_tests.asking.credentials import MEANING
-from contract_tests.cli import main, parser
-from contract_tests.target import LIVE
-from tests.conformance_lab.credentials import DEFAULTS
-from tests.conformance_lab.lab import Call, Json, Lab, Reply
-from tests.conformance_lab.running import running
+from lab.running import running
+from lab.server.credentials import DEFAULTS
+from lab.server.lab import Call, Json, Lab, Reply
 from tests.judge.commands import Finished, command
 from tests.judge.tiny_server import Answer, Asked, tiny
 

@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 
 import pytest
+from lightning_verify.requests.callers import USER_AGENT, anonymous, bearer, by_user_agent
+from lightning_verify.requests.valid import CALLS
+from lightning_verify.transport import client as client_module
+from lightning_verify.transport.client import EXCERPT, PATIENCE, Client, HostGone, Timeouts
 
-from contract_tests.asking.callers import USER_AGENT, anonymous, bearer, by_user_agent
-from contract_tests.asking.requests import CALLS
-from contract_tests.transport import client as client_module
-from contract_tests.transport.client import EXCERPT, PATIENCE, Client, HostGone, Timeouts
 from tests.judge.tiny_server import Answer, Asked, tiny
 from tests.judge.tools import client_of
 
@@ -222,7 +222,7 @@ def test_asking_again_stops_at_the_cap(tmp_path: Path) -> None:
 
 
 def test_patience_that_leads_to_nothing_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("contract_tests.transport.client.FRUITLESS_WAIT", 0.5)
+    monkeypatch.setattr("lightning_verify.transport.client.FRUITLESS_WAIT", 0.5)
     with (
         tiny(lambda _: Answer(429, {"Retry-After": "1"})) as host,
         client_of(host.base_url, tmp_path) as (client, _),

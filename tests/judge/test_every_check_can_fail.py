@@ -14,19 +14,19 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import lightning_verify
 import pytest
+from lightning_mock.background import running as running_mock
+from lightning_mock.quota.ledger import Charge, Ledger
+from lightning_spec.loader import load_requirements
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-import contract_tests
-from mockserver.background import running as running_mock
-from mockserver.quota.ledger import Charge, Ledger
-from spec.loader import load_requirements
-from tests.conformance_lab.credentials import DEFAULTS
-from tests.conformance_lab.faults import seams
-from tests.conformance_lab.faults.common import before_checks
-from tests.conformance_lab.lab import Call, Data, Identity, Json, Lab, Refusal, Reply, Stream, encode_event
-from tests.conformance_lab.running import running
+from lab.faults import seams
+from lab.faults.inputs import before_checks
+from lab.running import running
+from lab.server.credentials import DEFAULTS
+from lab.server.lab import Call, Data, Identity, Json, Lab, Refusal, Reply, Stream, encode_event
 from tests.judge.commands import command
 
 pytestmark = pytest.mark.slow
@@ -257,7 +257,7 @@ def test_a_check_fails_where_it_is_broken(check: str, tmp_path: Path) -> None:
 def test_every_check_of_what_only_advises_is_here() -> None:
     levels = {name: entry.level for name, entry in load_requirements().requirements.items()}
     advising = set()
-    for file in Path(contract_tests.__file__).parent.glob("test_*.py"):
+    for file in (Path(lightning_verify.__file__).parent / "checks").glob("test_*.py"):
         for marks, name in re.findall(
             r"((?:^@.*\n|^[ )\]].*\n)+)^def (test_\w+)", file.read_text(), re.MULTILINE
         ):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
-from contract_tests.test_account import _days, _moment
-from contract_tests.weighing.plans import costs, free_plan_keys, listed, paid_plans
+from lightning_verify.checks.test_account import _days, _moment
+from lightning_verify.judging.plans import costs, free_plan_keys, listed, paid_plans
 
 
 @pytest.mark.parametrize("price", [0, "0.00", "$0", "0,00 €", "Free", {"amount": 0, "decimals": 2}])

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from lightning_verify.judging.observations import METRIC_OF
+from lightning_verify.transport.budget import SURPRISES_ALLOWED
 
-from contract_tests.transport.budget import SURPRISES_ALLOWED
-from contract_tests.weighing.observations import METRIC_OF
-from tests.conformance_lab.credentials import DEFAULTS
-from tests.conformance_lab.hostile import HOSTS
-from tests.conformance_lab.running import running
+from lab.hostile import HOSTS
+from lab.running import running
+from lab.server.credentials import DEFAULTS
 from tests.judge.commands import Finished, command
 
 pytestmark = pytest.mark.slow

@@ -10,13 +10,13 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import jsonschema_rs
+import lightning_mock
 import pytest
+from lightning_spec.loader import Operation, Parameter, load_spec
+from lightning_verify.checks.test_failures import ODD
+from lightning_verify.judging.sse import read_events, transcribe
+from lightning_verify.transport.operations import OperationFinder
 
-import mockserver
-from contract_tests.test_failures import ODD
-from contract_tests.transport.operations import OperationFinder
-from contract_tests.weighing.sse import read_events, transcribe
-from spec.loader import Operation, Parameter, load_spec
 from tests.judge.commands import command
 from tests.judge.recorder import VARIABLE, Recorded, recorded
 
@@ -32,7 +32,7 @@ def exchanges(tmp_path_factory: pytest.TempPathFactory) -> list[Recorded]:
     """Every exchange of a whole run against the mock, with its control plane."""
     directory = tmp_path_factory.mktemp("run")
     file = tmp_path_factory.mktemp("record") / "exchanges.jsonl"
-    with mockserver.running() as mock:
+    with lightning_mock.running() as mock:
         run = command(
             *("--spend=exhaust", f"--base-url={mock.base_url}", f"--control={mock.base_url}/__mock__"),
             directory=directory,

@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 import pytest
+from lightning_verify.judging.media import delivered, flaw, unknown
 
-from contract_tests.weighing.media import delivered, flaw, unknown
 from tests.judge.media_samples import sample
 
 # Neither text nor the beginning of anything.

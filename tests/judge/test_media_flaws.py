@@ -8,9 +8,9 @@ import av
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lightning_verify.judging.media import flaw, measure, recognise
 from PIL import Image
 
-from contract_tests.weighing.media import flaw, measure, recognise
 from tests.judge.media_samples import FILMS, PICTURES, TYPES, sample
 
 thorough = settings(max_examples=150, deadline=None, derandomize=True, database=None)

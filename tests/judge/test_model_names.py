@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from contract_tests.weighing.model_names import disagreements, same
+from lightning_verify.judging.model_names import disagreements, same
 
 
 @pytest.mark.parametrize(

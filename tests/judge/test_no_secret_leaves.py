@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance_lab.lab import Call, Json, Lab, Reply
-from tests.conformance_lab.running import running
+from lab.running import running
+from lab.server.lab import Call, Json, Lab, Reply
 from tests.judge.canaries import CANARIES, leaks, texts
 from tests.judge.commands import command
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance_lab.faults import seams
-from tests.conformance_lab.lab import Call, Data, Json, Reply
-from tests.conformance_lab.running import running
+from lab.faults import seams
+from lab.running import running
+from lab.server.lab import Call, Data, Json, Reply
 from tests.judge.commands import command
 
 pytestmark = pytest.mark.slow

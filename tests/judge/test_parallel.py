@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance_lab.running import running
+from lab.running import running
 from tests.judge.commands import Finished, command
 
 pytestmark = pytest.mark.slow

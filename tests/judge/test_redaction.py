@@ -9,12 +9,12 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lightning_verify.judging.evidence import Recorder
+from lightning_verify.judging.redaction import Redactor
+from lightning_verify.requests.callers import anonymous, bearer
+from lightning_verify.requests.credentials import invalid_bearers
+from lightning_verify.transport.exchange import Exchange
 
-from contract_tests.asking.callers import anonymous, bearer
-from contract_tests.asking.credentials import invalid_bearers
-from contract_tests.transport.exchange import Exchange
-from contract_tests.weighing.evidence import Recorder
-from contract_tests.weighing.redaction import Redactor
 from tests.judge.canaries import CANARIES, leaks
 
 thorough = settings(max_examples=150, deadline=None, derandomize=True, database=None)

@@ -12,17 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from contract_tests.report.legible import one_line, shortened, visible
-from contract_tests.report.markdown import MAX_BYTES, render_markdown
-from contract_tests.report.outcome import Outcome
-from contract_tests.report.sections import sections
-from contract_tests.report.writers import write_reports
-from contract_tests.transport.exchange import Exchange
-from contract_tests.weighing.evidence import Recorder
-from contract_tests.weighing.redaction import Redactor
-from contract_tests.weighing.verdicts import Finding, Verdict, exit_code, headline, rule
-from spec.loader import load_requirements
+from lightning_spec.loader import load_requirements
+from lightning_verify.judging.evidence import Recorder
+from lightning_verify.judging.redaction import Redactor
+from lightning_verify.judging.verdicts import Finding, Verdict, exit_code, headline, rule
+from lightning_verify.report.legible import one_line, shortened, visible
+from lightning_verify.report.markdown import MAX_BYTES, render_markdown
+from lightning_verify.report.outcome import Outcome
+from lightning_verify.report.sections import sections
+from lightning_verify.report.writers import write_reports
+from lightning_verify.transport.exchange import Exchange
 
 CANARY = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmF0dXJlLW9mLWEtY2FuYXJ5"
 HOSTILE = (

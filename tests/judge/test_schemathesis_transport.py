@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import schemathesis
+from lightning_spec.loader import load_spec
+from lightning_verify.requests.callers import anonymous
+from lightning_verify.transport.schemathesis_transport import ClientAdapter, session
 
-from contract_tests.asking.callers import anonymous
-from contract_tests.transport.schemathesis_transport import ClientAdapter, session
-from spec.loader import load_spec
 from tests.judge.tiny_server import Answer, tiny
 from tests.judge.tools import client_of
 

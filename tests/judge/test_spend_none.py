@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import lightning_mock
 import pytest
 
-import mockserver
-from tests.conformance_lab.running import running
+from lab.running import running
 from tests.judge.commands import Finished, command
 
 pytestmark = pytest.mark.slow
@@ -25,7 +25,7 @@ def nothing_was_spent(run: Finished) -> None:
 
 
 def test_the_mocks_ledger_stays_empty(tmp_path: Path) -> None:
-    with mockserver.running() as mock:
+    with lightning_mock.running() as mock:
         run = command(
             f"--base-url={mock.base_url}",
             "--report-dir=reports",

@@ -7,8 +7,8 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lightning_verify.judging.sse import Event, read_events, transcribe
 
-from contract_tests.weighing.sse import Event, read_events, transcribe
 from tests.judge.chat_streams import MUTATIONS, Said, broken, dressed, plainly, scripts
 
 thorough = settings(max_examples=60, deadline=None, derandomize=True, database=None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from lightning_verify.judging.sse import transcribe
 
-from contract_tests.weighing.sse import transcribe
 from tests.judge.chat_streams import DONE, Script, chunk, plainly
 
 METADATA = {"router_metadata": {"model_name": "m"}}

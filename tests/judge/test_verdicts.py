@@ -9,12 +9,12 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lightning_spec.loader import Requirement, load_requirements
+from lightning_verify.judging.judge import Judge, Undecided, Violation
+from lightning_verify.judging.verdicts import Finding, Ruling, Verdict, accept, exit_code, headline, rule
+from lightning_verify.requests.callers import anonymous
+from lightning_verify.transport.exchange import Exchange
 
-from contract_tests.asking.callers import anonymous
-from contract_tests.transport.exchange import Exchange
-from contract_tests.weighing.judge import Judge, Undecided, Violation
-from contract_tests.weighing.verdicts import Finding, Ruling, Verdict, accept, exit_code, headline, rule
-from spec.loader import Requirement, load_requirements
 from tests.judge.tools import judge_of
 
 REQUIREMENTS = load_requirements().requirements

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from contract_tests.target import Spend, Target
-from contract_tests.transport.budget import Budget
-from contract_tests.transport.client import Client, Timeouts
-from contract_tests.weighing.evidence import Recorder
-from contract_tests.weighing.judge import Judge
-from contract_tests.weighing.redaction import Redactor
-from spec.loader import load_spec
+from lightning_spec.loader import load_spec
+from lightning_verify.judging.evidence import Recorder
+from lightning_verify.judging.judge import Judge
+from lightning_verify.judging.redaction import Redactor
+from lightning_verify.target import Spend, Target
+from lightning_verify.transport.budget import Budget
+from lightning_verify.transport.client import Client, Timeouts
 
 
 @contextmanager

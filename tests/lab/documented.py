@@ -8,8 +8,8 @@ import re
 import time
 from typing import Any
 
-from tests.conformance_lab.client import Answer, Client
-from tests.conformance_lab.proofs import KINDS, TOOL, decoded, picture
+from lab.client import Answer, Client
+from lab.proofs import KINDS, TOOL, decoded, picture
 
 PAID, KEY, FREE = "LIGHTNING_JWT", "LIGHTNING_API_KEY", "LIGHTNING_FREE_JWT"
 METRICS = ("cloudChatDaily", "imagesDaily", "videosDaily", "audioWeekly")

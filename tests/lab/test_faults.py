@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from lightning_spec.loader import load_requirements
 
-from spec.loader import load_requirements
-from tests.conformance_lab.client import Client
-from tests.conformance_lab.faults import FAULTS
-from tests.conformance_lab.faults.fault import Fault
-from tests.conformance_lab.running import running
+from lab.client import Client
+from lab.faults import FAULTS
+from lab.faults.fault import Fault
+from lab.running import running
 
 DOCUMENTED = {
     name

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.conformance_lab.client import Client
-from tests.conformance_lab.hostile import HOSTS, HUGE, LIFE
-from tests.conformance_lab.running import Handle, running
+from lab.client import Client
+from lab.hostile import HOSTS, HUGE, LIFE
+from lab.running import Handle, running
 
 
 def client_of(lab: Handle, timeout: float = 0.5) -> Client:

@@ -9,19 +9,19 @@ import time
 import urllib.request
 from pathlib import Path
 
-from benchmarks.kill_matrix import main, write
-from benchmarks.matrix.baseline import failures_of
-from benchmarks.matrix.cache import Cache
-from benchmarks.matrix.forks import Lost, in_forks
-from benchmarks.matrix.meter import Step
-from benchmarks.matrix.picture import curve
-from benchmarks.matrix.plan import combinations, faults, sampled, stability
-from benchmarks.matrix.results import FaultResult, Results, passed_cap
-from benchmarks.matrix.shadow import Shadow
-from benchmarks.matrix.trial import DIED, Task, Trial
-from tests.conformance_lab.credentials import DEFAULTS
-from tests.conformance_lab.running import running
-from tests.conformance_lab.variants import VARIANTS
+from lab.matrix.__main__ import main, write
+from lab.matrix.baseline import failures_of
+from lab.matrix.cache import Cache
+from lab.matrix.forks import Lost, in_forks
+from lab.matrix.meter import Step
+from lab.matrix.picture import curve
+from lab.matrix.plan import combinations, faults, sampled, stability
+from lab.matrix.results import FaultResult, Results, passed_cap
+from lab.matrix.shadow import Shadow
+from lab.matrix.trial import DIED, Task, Trial
+from lab.running import running
+from lab.server.credentials import DEFAULTS
+from lab.variants import VARIANTS
 
 
 def trial(code: int = 1, **verdicts: str) -> Trial:

@@ -4,12 +4,12 @@ kill matrix that fits into every run of the tests."""
 from __future__ import annotations
 
 import pytest
+from lightning_spec.loader import load_requirements
 
-from benchmarks.matrix.trial import Task, Trial, run_all
-from spec.loader import load_requirements
-from tests.conformance_lab.faults import FAULTS
-from tests.conformance_lab.faults.fault import SPEND, Fault
-from tests.lab.mock_faults import MOCK_FAULTS
+from lab.faults import FAULTS
+from lab.faults.fault import SPEND, Fault
+from lab.matrix.mock_faults import MOCK_FAULTS
+from lab.matrix.trial import Task, Trial, run_all
 
 # Without a control plane no upstream can be made to fail; faults of the mock stand for this one.
 ON_THE_MOCK = {"FAIL-3"}

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conformance_lab.client import Client
-from tests.conformance_lab.proofs import asset, at_once, decoded
-from tests.conformance_lab.running import Handle, running
+from lab.client import Client
+from lab.proofs import asset, at_once, decoded
+from lab.running import Handle, running
 from tests.lab.documented import keeps_the_document
 
 
@@ -90,7 +90,7 @@ def test_only_the_given_credentials_are_known() -> None:
 
 def test_the_command_prints_where_it_listens_and_reads_credentials_from_the_environment() -> None:
     environment = {**os.environ, "LIGHTNING_API_KEY": "key-of-the-environment"}
-    command = [sys.executable, "-m", "tests.conformance_lab", "--port", "0"]
+    command = [sys.executable, "-m", "lab", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
             assert process.stdout is not None

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from tests.conformance_lab.client import Client
-from tests.conformance_lab.running import running
-from tests.conformance_lab.variants import VARIANTS
+from lab.client import Client
+from lab.running import running
+from lab.variants import VARIANTS
 from tests.lab.documented import keeps_the_document
 
 # Somebody else's spending moves the numbers that the plain check compares, and slowness only costs time.

@@ -13,9 +13,8 @@ from typing import Any
 import jsonschema_rs
 import pytest
 import requests
-
-from mockserver.background import RunningMock, running
-from spec.loader import Operation, load_spec
+from lightning_mock.background import RunningMock, running
+from lightning_spec.loader import Operation, load_spec
 
 SPEC = load_spec()
 VALIDATORS = jsonschema_rs.validator_map_for(SPEC.document)
@@ -149,7 +148,7 @@ def caller(make_client: Callable[..., Client]) -> Client:
 @pytest.fixture
 def new_user(mock: RunningMock) -> Callable[..., Any]:
     """Sign up a fresh user; gives its credentials."""
-    from mockserver.accounts import Account
+    from lightning_mock.callers.accounts import Account
 
     def make(plan: str = "free") -> dict[str, str]:
         state, user_id = mock.state, str(uuid.uuid4())

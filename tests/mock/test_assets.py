@@ -10,14 +10,13 @@ from io import BytesIO
 
 import httpx2
 import pytest
+from lightning_mock.background import running
+from lightning_mock.callers.credentials import random_bytes, seeded_bytes
+from lightning_mock.clock import Clock
+from lightning_mock.errors import InvalidRequest
+from lightning_mock.generation.assets import AssetStore
+from lightning_mock.generation.image_inputs import MOST_PIXELS, decode_image
 from PIL import Image
-
-from mockserver.assets import AssetStore
-from mockserver.background import running
-from mockserver.clock import Clock
-from mockserver.credentials import random_bytes, seeded_bytes
-from mockserver.errors import InvalidRequest
-from mockserver.image_inputs import MOST_PIXELS, decode_image
 
 
 def encoded(form="PNG", size=(40, 20), mode="RGB", color="red"):

@@ -13,11 +13,10 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from mockserver.background import running
-from mockserver.decoding import MAX_DEPTH, decode_json
-from mockserver.errors import InvalidRequest
-from mockserver.validation import BodyValidator, compile_schemas
+from lightning_mock.background import running
+from lightning_mock.errors import InvalidRequest
+from lightning_mock.http.decoding import MAX_DEPTH, decode_json
+from lightning_mock.http.validation import BodyValidator, compile_schemas
 
 USER = '{"role": "user", "content": "hello"}'
 ONE = b'{"messages": [' + USER.encode() + b"], "

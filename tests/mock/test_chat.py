@@ -5,8 +5,7 @@ import uuid
 
 import httpx2
 import pytest
-
-from mockserver.background import running
+from lightning_mock.background import running
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,8 @@ from dataclasses import fields
 
 import pytest
 import requests
-
-from mockserver.cli import parse
-from mockserver.settings import Settings, SettingsError
+from lightning_mock.command import parse
+from lightning_mock.settings import Settings, SettingsError
 
 CHAT = {"messages": [{"role": "user", "content": "hello"}], "stream": True}
 
@@ -27,7 +26,7 @@ CHAT = {"messages": [{"role": "user", "content": "hello"}], "stream": True}
 @contextmanager
 def command(*arguments, **environment):
     process = subprocess.Popen(
-        [sys.executable, "-m", "mockserver", "--port", "0", *arguments],
+        [sys.executable, "-m", "lightning_mock", "--port", "0", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -103,7 +102,7 @@ def test_a_taken_port_is_one_clear_line_and_exit_code_2():
 
 def run(*arguments, **environment):
     return subprocess.run(
-        [sys.executable, "-m", "mockserver", *arguments],
+        [sys.executable, "-m", "lightning_mock", *arguments],
         capture_output=True,
         text=True,
         timeout=20,

@@ -8,13 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from mockserver.background import running
-from mockserver.clock import Clock, ClockError, iso
-from mockserver.quota.ledger import Ledger
-from mockserver.quota.store import MemoryStore
-from mockserver.quota.windows import CurrentWindows, window_at
-from spec.loader import Metric
+from lightning_mock.background import running
+from lightning_mock.clock import Clock, ClockError, iso
+from lightning_mock.quota.ledger import Ledger
+from lightning_mock.quota.store import MemoryStore
+from lightning_mock.quota.windows import CurrentWindows, window_at
+from lightning_spec.loader import Metric
 
 moments = st.floats(min_value=0, max_value=4_102_444_800, allow_nan=False)
 kinds = st.sampled_from(["day", "week"])

@@ -2,11 +2,10 @@
 
 import orjson
 import pytest
-
-from mockserver.completions.completion import complete, plan_completion
-from mockserver.completions.tokens import count_tokens, split_tokens
-from mockserver.completions.wire import completion_body, completion_events
-from mockserver.conversation import read_conversation
+from lightning_mock.generation.completions.completion import complete, plan_completion
+from lightning_mock.generation.completions.tokens import count_tokens, split_tokens
+from lightning_mock.generation.completions.wire import completion_body, completion_events
+from lightning_mock.generation.conversation import read_conversation
 
 
 def asked(prompt="Name three rivers.", **fields):

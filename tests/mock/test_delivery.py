@@ -11,9 +11,9 @@ import time
 from urllib.parse import urlsplit
 
 import pytest
+from lightning_mock.background import RunningMock, running
+from lightning_mock.http import delivery
 
-from mockserver import delivery
-from mockserver.background import RunningMock, running
 from tests.mock.conftest import CHAT
 
 TIMEOUT = 10.0

@@ -12,9 +12,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
-from mockserver import identity
-from mockserver.background import running
+from lightning_mock.background import running
+from lightning_mock.callers import identity
 
 CHAT = {"messages": [{"role": "user", "content": "hello"}]}
 SIGNED_OUT = "signed out"

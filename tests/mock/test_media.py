@@ -13,15 +13,14 @@ import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lightning_mock.background import running
+from lightning_mock.generation.rendering.audio import Sound
+from lightning_mock.generation.rendering.image import Picture
+from lightning_mock.generation.rendering.lettering import SIZES, Face
+from lightning_mock.generation.rendering.renderer import Renderer
+from lightning_mock.generation.rendering.thumbnails import make_thumbnail
+from lightning_mock.generation.rendering.video import Film
 from PIL import Image, ImageChops
-
-from mockserver.background import running
-from mockserver.rendering.audio import Sound
-from mockserver.rendering.image import Picture
-from mockserver.rendering.lettering import SIZES, Face
-from mockserver.rendering.renderer import Renderer
-from mockserver.rendering.thumbnails import make_thumbnail
-from mockserver.rendering.video import Film
 
 
 def opened(content):

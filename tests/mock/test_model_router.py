@@ -1,8 +1,7 @@
 """The router's choice depends on messages and tools alone, and all that the document names weighs in it."""
 
 import pytest
-
-from mockserver.model_router import CODE, COMPLEX, SIMPLE, TOOLS, VISION, choose_model
+from lightning_mock.generation.model_router import CODE, COMPLEX, SIMPLE, TOOLS, VISION, choose_model
 
 TOOL = {"type": "function", "function": {"name": "get_weather"}}
 

@@ -9,16 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-
-from mockserver import app
-from mockserver.background import running
-from mockserver.clock import Clock
-from mockserver.errors import UpstreamFailure
-from mockserver.handlers import HANDLERS
-from mockserver.quota.ledger import Ledger
-from mockserver.quota.store import MemoryStore
-from mockserver.replies import EventStream
-from spec.loader import load_spec
+from lightning_mock import app
+from lightning_mock.background import running
+from lightning_mock.clock import Clock
+from lightning_mock.errors import UpstreamFailure
+from lightning_mock.handlers import HANDLERS
+from lightning_mock.http.replies import EventStream
+from lightning_mock.quota.ledger import Ledger
+from lightning_mock.quota.store import MemoryStore
+from lightning_spec.loader import load_spec
 
 CHAT = {"messages": [{"role": "user", "content": "hello"}]}
 GENERATIONS = [

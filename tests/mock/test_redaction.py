@@ -1,8 +1,7 @@
 """What the journal hides of a request, wherever somebody has put it."""
 
 import pytest
-
-from mockserver.redaction import clean
+from lightning_mock.journal.redaction import clean
 
 KEY = "ipa_live_" + "k" * 32
 SECRETS = (

@@ -13,15 +13,14 @@ import json
 import urllib.request
 
 import pytest
+from lightning_mock import app
+from lightning_mock.app import endpoints
+from lightning_mock.background import running
+from lightning_mock.errors import UpstreamFailure
+from lightning_mock.handlers import HANDLERS
+from lightning_mock.settings import SettingsError
+from lightning_spec.loader import load_spec
 from PIL import Image
-
-from mockserver import app
-from mockserver.app import endpoints
-from mockserver.background import running
-from mockserver.errors import UpstreamFailure
-from mockserver.handlers import HANDLERS
-from mockserver.settings import SettingsError
-from spec.loader import load_spec
 
 SPEC = load_spec()
 CHAT = {"messages": [{"role": "user", "content": "hello"}]}

@@ -7,16 +7,15 @@ import threading
 import time
 from urllib.parse import urlsplit
 
+import lightning_mock
 import pytest
 import requests
-
-import mockserver
-from mockserver.background import running
-from mockserver.settings import SettingsError
+from lightning_mock.background import running
+from lightning_mock.settings import SettingsError
 
 
 def test_the_package_itself_offers_to_run_a_mock() -> None:
-    with mockserver.running(seed=7) as mock:
+    with lightning_mock.running(seed=7) as mock:
         assert mock.base_url.startswith("http://127.0.0.1:")
 
 

@@ -6,9 +6,14 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from mockserver.pattern_sampler import UnknownPatternError, sample_pattern
-from mockserver.schema_sampler import Hints, UnusableSchemaError, compile_schema, hints_from, sample
+from lightning_mock.generation.sampling.pattern_sampler import UnknownPatternError, sample_pattern
+from lightning_mock.generation.sampling.schema_sampler import (
+    Hints,
+    UnusableSchemaError,
+    compile_schema,
+    hints_from,
+    sample,
+)
 
 NOTHING = Hints()
 

@@ -9,9 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from mockserver.background import running
-from spec.loader import load_spec
+from lightning_mock.background import running
+from lightning_spec.loader import load_spec
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = ROOT / "schemathesis.toml"

@@ -8,9 +8,8 @@ import uuid
 
 import httpx2
 import pytest
-
-from mockserver.background import running
-from mockserver.replies import Ready
+from lightning_mock.background import running
+from lightning_mock.http.replies import Ready
 
 TOOL = {
     "type": "function",

@@ -5,9 +5,8 @@ import uuid
 
 import httpx2
 import pytest
-
-from mockserver.background import running
-from mockserver.schema_sampler import compile_schema
+from lightning_mock.background import running
+from lightning_mock.generation.sampling.schema_sampler import compile_schema
 
 
 def tool(name, description="", **properties):

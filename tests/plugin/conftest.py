@@ -13,9 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-
-from mockserver.background import RunningMock, running
-from mockserver.client import Lightning
+from lightning_mock.background import RunningMock, running
+from lightning_mock.client import Lightning
 
 
 @pytest.fixture(scope="module")

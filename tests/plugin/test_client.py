@@ -8,9 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
-
-from mockserver.background import running
-from mockserver.client import Guest, Lightning, LightningError, NothingSeenError, User
+from lightning_mock.background import running
+from lightning_mock.client import Guest, Lightning, LightningError, NothingSeenError, User
 
 PICTURE = "/gen/image/a%20quiet%20harbour"
 

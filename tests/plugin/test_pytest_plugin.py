@@ -9,11 +9,10 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 
 import pytest
+from lightning_mock import pytest_plugin
 
-from mockserver import pytest_plugin
-
-OURS = "mockserver.pytest_plugin"
-HEAVY = ("aiohttp", "mockserver.background", "mockserver.client", "jsonschema_rs", "av", "PIL")
+OURS = "lightning_mock.pytest_plugin"
+HEAVY = ("aiohttp", "lightning_mock.background", "lightning_mock.client", "jsonschema_rs", "av", "PIL")
 
 
 def test_it_is_found_by_its_entry_point():
@@ -166,7 +165,7 @@ UNUSED = f"""
     import sys
 
     def test_it():
-        assert "mockserver.pytest_plugin" in sys.modules
+        assert "lightning_mock.pytest_plugin" in sys.modules
         assert not [name for name in {HEAVY} if name in sys.modules]
 """
 

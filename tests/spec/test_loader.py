@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-
-from spec.loader import (
+from lightning_spec.loader import (
     OPENAPI_FILE,
     Clamp,
     Metric,

@@ -11,9 +11,8 @@ from typing import Any
 import jsonschema_rs
 import pytest
 import yaml
+from lightning_spec.loader import OPENAPI_FILE, REQUIREMENTS_FILE, Operation, load_spec
 from openapi_spec_validator import OpenAPIV32SpecValidator
-
-from spec.loader import OPENAPI_FILE, REQUIREMENTS_FILE, Operation, load_spec
 
 SPEC = load_spec()
 OPERATIONS = list(SPEC.operations.values())

@@ -9,9 +9,14 @@ from typing import Any
 
 import pytest
 import yaml
-
-from spec.loader import REQUIREMENTS_FILE, SpecError, load_requirements, load_spec, parse_requirements
-from spec.strict import read_yaml
+from lightning_spec.loader import (
+    REQUIREMENTS_FILE,
+    SpecError,
+    load_requirements,
+    load_spec,
+    parse_requirements,
+)
+from lightning_spec.strict import read_yaml
 
 Change = Callable[[dict[str, Any]], object]
 SPEC = load_spec()

@@ -12,12 +12,11 @@ import pytest
 import requests
 import schemathesis
 import urllib3
+from lightning_spec.loader import load_spec
 from requests.adapters import HTTPAdapter
 from schemathesis.core.failures import FailureGroup
 from schemathesis.core.result import Ok
 from schemathesis.openapi.checks import JsonSchemaError
-
-from spec.loader import load_spec
 
 DOCUMENT = load_spec().document
 # With settings of its own it leaves schemathesis.toml, which is for runs of the command line, alone.

@@ -1,0 +1,497 @@
+"""The account: its plan, its subscription and its counters, as they are shown."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import UTC, date, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import pytest
+
+from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.observations import operation_observed
+from lightning_verify.judging.owners import object_by
+from lightning_verify.judging.plans import catalogue, free_plan_keys, limit_of, plans_of
+from lightning_verify.judging.usage import METRICS, is_amount, number, read_usage, says_unlimited
+from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
+from lightning_verify.run.marks import judges, needs
+from lightning_verify.transport.exchange import Exchange
+
+SUBSCRIPTION_FIELDS = ("email", "signed_up", "plan_key", "plan_name", "subscription", "auth_type")
+USAGE_FIELDS = ("plan_key", "plan_name", "generated_at", "usage")
+METRIC_FIELDS = ("limit", "used", "remaining", "window", "period")
+# Clocks of hosts differ, and an answer may take a while.
+CLOCK_TOLERANCE = 120.0
+# A clock that moves shows it within this time. One that moves by the minute, or is cached for some
+# seconds, still tells the current state, and is asked again until a minute is over.
+FRESHNESS, PATIENCE, AGAIN = 3.2, 65.0, 4.0
+
+every_credential = pytest.mark.parametrize(
+    "credential", [pytest.param(name, marks=needs(name)) for name in (JWT, API_KEY, FREE_JWT)]
+)
+every_caller = pytest.mark.parametrize(
+    "credential", [None, *(pytest.param(name, marks=needs(name)) for name in (JWT, API_KEY, FREE_JWT))]
+)
+
+
+def _subscription(judge: Judge, requirement: str, credential: str) -> tuple[dict[str, Any], Exchange]:
+    exchange = judge.once(
+        f"subscription of {credential}", lambda: judge.get("/subscription", judge.credential(credential))
+    )
+    return object_by(judge, requirement, exchange, "SUB-1"), exchange
+
+
+def _usage(judge: Judge, requirement: str, credential: str | None) -> tuple[dict[str, Any], Exchange]:
+    caller = judge.credential(credential) if credential else judge.caller()
+    exchange = judge.once(f"usage of {credential}", lambda: judge.get("/usage", caller))
+    return _snapshot(judge, requirement, exchange), exchange
+
+
+def _snapshot(judge: Judge, requirement: str, exchange: Exchange) -> dict[str, Any]:
+    return object_by(judge, requirement, exchange, "USE-2" if requirement == "USE-2" else "USE-1")
+
+
+def _told(judge: Judge, requirement: str, document: dict[str, Any], field: str, exchange: Exchange) -> Any:
+    """A field of an account's document. Raises Undecided when it is missing, which is judged elsewhere."""
+    if field not in document:
+        raise judge.undecided(requirement, f"{exchange.title}: no {field} (see SUB-1, USE-1)", exchange)
+    return document[field]
+
+
+def _filled(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+# --- GET /subscription ----------------------------------------------------------------------------------
+
+
+@judges("SUB-1", requests=1)
+@every_credential
+def test_the_subscription_view_has_its_fields(judge: Judge, credential: str) -> None:
+    view, exchange = _subscription(judge, "SUB-1", credential)
+    missing = [field for field in SUBSCRIPTION_FIELDS if field not in view]
+    judge.check("SUB-1", not missing, f"missing: {', '.join(missing)}", exchange)
+    for field in ("plan_key", "plan_name", "auth_type"):
+        judge.check("SUB-1", _filled(view[field]), f"{field} is {view[field]!r}, not a text", exchange)
+    # An account of another provider may have no address; what signed_up says is left open.
+    email = view["email"]
+    judge.check("SUB-1", email is None or isinstance(email, str), f"email is {email!r}, not a text", exchange)
+    rows = view["subscription"]
+    judge.check(
+        "SUB-1", rows is None or isinstance(rows, list), f"subscription is a {type(rows).__name__}", exchange
+    )
+
+
+def _others_are_served(judge: Judge) -> bool:
+    """Whether another user is shown a subscription, so that the route is there."""
+    if JWT not in judge.target.credentials:
+        return False
+    return judge.once(
+        f"subscription of {JWT}", lambda: judge.get("/subscription", judge.credential(JWT))
+    ).served
+
+
+@judges("SUB-2", requests=3)
+@needs(FREE_JWT)
+def test_a_free_user_has_no_subscription(judge: Judge) -> None:
+    exchange = judge.once(
+        f"subscription of {FREE_JWT}", lambda: judge.get("/subscription", judge.credential(FREE_JWT))
+    )
+    if exchange.status == 404 and _others_are_served(judge):
+        raise judge.violation(
+            "SUB-2", f"{exchange.title}: refused to a free user, served to another", exchange
+        )
+    view, exchange = _subscription(judge, "SUB-2", FREE_JWT)
+    if view.get("plan_key") not in free_plan_keys(catalogue(judge, "SUB-2")):
+        raise NotRun(f"needs a {FREE_JWT} of a user on the free plan")
+    judge.check("SUB-2", "subscription" in view, "subscription is missing", exchange)
+    judge.check(
+        "SUB-2", view["subscription"] is None, f"subscription is {view['subscription']!r}, not null", exchange
+    )
+
+
+@judges("SUB-3", requests=2)
+@pytest.mark.parametrize("credential", [pytest.param(name, marks=needs(name)) for name in (JWT, API_KEY)])
+def test_a_paying_user_has_a_list_of_subscriptions(judge: Judge, credential: str) -> None:
+    view, exchange = _subscription(judge, "SUB-3", credential)
+    document = catalogue(judge, "SUB-3")
+    key = view.get("plan_key")
+    # A plan that is no longer on offer may have been free.
+    if key in free_plan_keys(document) or key not in [plan.get("key") for plan in plans_of(document)]:
+        raise NotRun(f"needs a {credential} of an account on a paid plan of the catalogue")
+    rows = view.get("subscription")
+    judge.check("SUB-3", isinstance(rows, list), f"subscription is {rows!r}, not a list", exchange)
+    assert isinstance(rows, list)
+    judge.check("SUB-3", all(isinstance(row, dict) for row in rows), "a row is not an object", exchange)
+
+
+@judges("SUB-4", requests=1)
+@every_credential
+def test_auth_type_names_the_kind_of_credential(judge: Judge, credential: str) -> None:
+    view, exchange = _subscription(judge, "SUB-4", credential)
+    expected = "api_key" if credential == API_KEY else "jwt"
+    got = view.get("auth_type")
+    judge.check(
+        "SUB-4", got == expected, f"auth_type is {got!r} for {exchange.caller}, not {expected!r}", exchange
+    )
+
+
+@judges("SUB-5", requests=3)
+@every_credential
+def test_the_plan_is_the_resolved_one(judge: Judge, credential: str) -> None:
+    view, exchange = _subscription(judge, "SUB-5", credential)
+    usage, other = _usage(judge, "SUB-5", credential)
+    for field in ("plan_key", "plan_name"):
+        here = _told(judge, "SUB-5", view, field, exchange)
+        there = _told(judge, "SUB-5", usage, field, other)
+        judge.check(
+            "SUB-5", here == there, f"{field} is {here!r} here and {there!r} in /usage", exchange, other
+        )
+    _in_catalogue(judge, "SUB-5", view["plan_key"], exchange, credential)
+
+
+def _in_catalogue(
+    judge: Judge, requirement: str, key: object, exchange: Exchange, credential: str | None
+) -> dict[str, Any]:
+    """The plan of the catalogue with this key. Only an account can be on a plan that is no longer on offer:
+    what everybody gets without signing in has to be there."""
+    plans = plans_of(catalogue(judge, requirement))
+    plan = next((plan for plan in plans if plan.get("key") == key), None)
+    if plan is not None:
+        return plan
+    if not all("key" in plan for plan in plans):
+        raise judge.undecided(requirement, "a plan of the catalogue has no key (see TIER-2)", exchange)
+    if credential is not None:
+        raise NotRun(f"needs a {credential} of an account on a plan of the catalogue, not on {key!r}")
+    raise judge.violation(requirement, f"no plan has the key {key!r}", exchange)
+
+
+@judges("OBS-12", requests=2)
+@needs(JWT)
+def test_a_subscription_row_can_be_shown(judge: Judge) -> None:
+    view, exchange = _subscription(judge, "OBS-12", JWT)
+    for row in view.get("subscription") or []:
+        named = any(_filled(row.get(field)) for field in ("product_name", "plan_key", "plan_id"))
+        judge.check(
+            "OBS-12", _filled(row.get("status")) and named, "a row has no status or no name", exchange
+        )
+
+
+# --- GET /usage -----------------------------------------------------------------------------------------
+
+
+@judges("USE-1", requests=1)
+@every_caller
+def test_the_usage_snapshot_has_its_fields(judge: Judge, credential: str | None) -> None:
+    snapshot, exchange = _usage(judge, "USE-1", credential)
+    missing = [field for field in USAGE_FIELDS if field not in snapshot]
+    judge.check("USE-1", not missing, f"missing: {', '.join(missing)}", exchange)
+    for field in ("plan_key", "plan_name"):
+        judge.check(
+            "USE-1", _filled(snapshot[field]), f"{field} is {snapshot[field]!r}, not a text", exchange
+        )
+    stamp = snapshot["generated_at"]
+    judge.check(
+        "USE-1", _moment(stamp) is not None, f"generated_at is {stamp!r}, not a point in time", exchange
+    )
+    judge.check("USE-1", isinstance(snapshot["usage"], dict), "usage is not an object", exchange)
+
+
+def _metrics(
+    judge: Judge, requirement: str, credential: str | None
+) -> tuple[dict[str, dict[str, Any]], Exchange]:
+    """The metrics that are there in a usable form. Raises Undecided when there is none."""
+    snapshot, exchange = _usage(judge, requirement, credential)
+    usage = snapshot.get("usage")
+    found = (
+        {m: usage[m] for m in METRICS if isinstance(usage.get(m), dict)} if isinstance(usage, dict) else {}
+    )
+    if not found:
+        raise judge.undecided(requirement, "/usage shows no metric", exchange)
+    return found, exchange
+
+
+@judges("USE-2", requests=1)
+@every_caller
+def test_the_four_metrics_are_reported(judge: Judge, credential: str | None) -> None:
+    snapshot, exchange = _usage(judge, "USE-2", credential)
+    usage = snapshot.get("usage")
+    if not isinstance(usage, dict):
+        raise judge.violation("USE-2", f"usage is {usage!r}, not an object", exchange)
+    for metric in METRICS:
+        judge.check(
+            "USE-2", isinstance(usage.get(metric), dict), f"{metric} is {usage.get(metric)!r}", exchange
+        )
+
+
+@judges("USE-3", requests=1)
+@every_caller
+def test_each_metric_has_its_five_fields(judge: Judge, credential: str | None) -> None:
+    snapshot, exchange = _usage(judge, "USE-3", credential)
+    usage = snapshot.get("usage")
+    for name, entry in usage.items() if isinstance(usage, dict) else ():
+        if name not in METRICS:
+            continue
+        judge.check("USE-3", isinstance(entry, dict), f"{name} is {entry!r}, without any field", exchange)
+    metrics, exchange = _metrics(judge, "USE-3", credential)
+    for name, metric in metrics.items():
+        missing = [field for field in METRIC_FIELDS if field not in metric]
+        judge.check("USE-3", not missing, f"{name} lacks {', '.join(missing)}", exchange)
+        for field in ("window", "period"):
+            judge.check("USE-3", metric[field] not in (None, ""), f"{name}.{field} is empty", exchange)
+        for field in ("limit", "used", "remaining"):
+            value = metric[field]
+            fine = is_amount(value) or (field != "used" and (value is None or says_unlimited(value)))
+            judge.check("USE-3", fine, f"{name}.{field} is {value!r}, not an amount", exchange)
+
+
+@judges("USE-4", requests=1)
+@every_caller
+def test_remaining_is_what_the_limit_leaves(judge: Judge, credential: str | None) -> None:
+    _adds_up(judge, *_metrics(judge, "USE-4", credential))
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        pytest.param(operation, marks=judges("USE-4", shares=[operation], requests=3))
+        for operation in ("createChatCompletion", "createImage", "createVideo", "createSfx")
+    ],
+)
+def test_remaining_goes_down_with_what_is_used(judge: Judge, operation: str) -> None:
+    exchange = operation_observed(judge, operation).after
+    usage = _snapshot(judge, "USE-4", exchange).get("usage")
+    metrics = (
+        {m: usage[m] for m in METRICS if isinstance(usage.get(m), dict)} if isinstance(usage, dict) else {}
+    )
+    _adds_up(judge, metrics, exchange)
+
+
+def _adds_up(judge: Judge, metrics: dict[str, dict[str, Any]], exchange: Exchange) -> None:
+    for name, metric in metrics.items():
+        limit, used, remaining = (number(metric.get(field)) for field in ("limit", "used", "remaining"))
+        if used is not None:
+            judge.check("USE-4", used >= 0, f"{name}.used is {used:g}", exchange)
+        if limit is None or limit < 0 or used is None:
+            continue
+        if remaining is None:
+            raise judge.violation("USE-4", f"{name} is limited to {limit:g} but tells no remaining", exchange)
+        judge.check("USE-4", remaining >= 0, f"{name}.remaining is {remaining:g}", exchange)
+        left = max(0, limit - used)
+        message = f"{name}: limit {limit:g} and used {used:g} leave {left:g}, not {remaining:g}"
+        judge.check("USE-4", remaining == left, message, exchange)
+
+
+@judges("USE-5", requests=2)
+@every_caller
+def test_the_limits_are_those_of_the_plan(judge: Judge, credential: str | None) -> None:
+    snapshot, exchange = _usage(judge, "USE-5", credential)
+    metrics, _ = _metrics(judge, "USE-5", credential)
+    key = _told(judge, "USE-5", snapshot, "plan_key", exchange)
+    if credential is None and key not in [plan.get("key") for plan in plans_of(catalogue(judge, "USE-5"))]:
+        raise judge.undecided("USE-5", f"no plan has the key {key!r} (see USE-7)", exchange)
+    plan = _in_catalogue(judge, "USE-5", key, exchange, credential)
+    if not isinstance(plan.get("limits"), dict):
+        raise judge.undecided("USE-5", f"the plan {plan['key']!r} has no limits (see TIER-3)", exchange)
+    for name, metric in metrics.items():
+        if name not in plan["limits"] or "limit" not in metric:
+            continue
+        shown, promised = metric["limit"], limit_of(plan["limits"][name])
+        judge.check(
+            "USE-5",
+            _amount(shown) == _amount(promised),
+            f"{name}: limit {shown!r}, but the plan gives {promised!r}",
+            exchange,
+        )
+
+
+def _amount(value: object) -> float | None:
+    """An amount, with None for any way to say unlimited."""
+    amount = number(value)
+    return None if amount is None or amount < 0 else amount
+
+
+@judges("USE-6", requests=1)
+@every_caller
+def test_the_snapshot_is_of_this_moment(judge: Judge, credential: str | None) -> None:
+    snapshot, exchange = _usage(judge, "USE-6", credential)
+    if "generated_at" not in snapshot:
+        raise judge.undecided("USE-6", "there is no generated_at (see USE-1)", exchange)
+    stamp = _moment(snapshot["generated_at"])
+    if stamp is None:
+        told = snapshot["generated_at"]
+        raise judge.violation("USE-6", f"generated_at is {told!r}, not a point in time", exchange)
+    # The host's own clock, where it tells it; ours may be off.
+    now = _clock_of(exchange)
+    distance = abs((now - stamp).total_seconds())
+    judge.check(
+        "USE-6",
+        distance <= CLOCK_TOLERANCE + exchange.seconds,
+        f"generated_at is {distance:.0f} s off",
+        exchange,
+    )
+
+
+@judges("USE-6", requests=18)
+def test_a_later_snapshot_is_a_later_one(judge: Judge) -> None:
+    caller = judge.caller()
+    first = judge.once("first look", lambda: (time.monotonic(), judge.get("/usage", caller)))
+    wait = FRESHNESS - (time.monotonic() - first[0])
+    if wait > 0:
+        time.sleep(wait)
+    before, later = first[1], judge.get("/usage", caller)
+    stamp = _stamp(judge, before)
+    # A clock that is wrong will not become right by waiting.
+    hopeful = abs((_clock_of(before) - stamp).total_seconds()) <= CLOCK_TOLERANCE
+    while hopeful and _stamp(judge, later) <= stamp and time.monotonic() - first[0] < PATIENCE:
+        time.sleep(AGAIN)
+        later = judge.get("/usage", caller)
+    seconds = time.monotonic() - first[0]
+    message = f"generated_at stood still for {seconds:.0f} s"
+    judge.check("USE-6", _stamp(judge, later) > stamp, message, before, later)
+
+
+def _stamp(judge: Judge, exchange: Exchange) -> datetime:
+    stamp = _moment(_snapshot(judge, "USE-6", exchange).get("generated_at"))
+    if stamp is None:
+        raise judge.undecided("USE-6", "generated_at is not a point in time (see USE-1)", exchange)
+    return stamp
+
+
+def _clock_of(exchange: Exchange) -> datetime:
+    """The time by the answer's Date header, or by our own clock when there is none that can be read."""
+    try:
+        told = parsedate_to_datetime(exchange.header("date") or "")
+        return told if told.tzinfo else told.replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.now(UTC)
+
+
+def _moment(value: object) -> datetime | None:
+    """A point in time from a text as in ISO 8601 or in mails, or from seconds or milliseconds since 1970;
+    None if it is none of these."""
+    amount = number(value)
+    try:
+        if amount is not None:
+            return datetime.fromtimestamp(amount / 1000 if amount > 1e11 else amount, UTC)
+        if isinstance(value, str):
+            moment = _dated(value.strip())
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return None
+
+
+def _dated(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return parsedate_to_datetime(text)
+
+
+@judges("USE-7", requests=2)
+@every_caller
+def test_the_plan_of_the_snapshot_is_in_the_catalogue(judge: Judge, credential: str | None) -> None:
+    snapshot, exchange = _usage(judge, "USE-7", credential)
+    key, name = (_told(judge, "USE-7", snapshot, field, exchange) for field in ("plan_key", "plan_name"))
+    plan = _in_catalogue(judge, "USE-7", key, exchange, credential)
+    if "name" not in plan:
+        raise judge.undecided("USE-7", f"the plan {key!r} has no name (see TIER-2)", exchange)
+    there = plan["name"]
+    judge.check(
+        "USE-7", name == there, f"the plan {key!r} is called {name!r} here and {there!r} there", exchange
+    )
+
+
+# Words for a period, by their length in days. Hours are left open: five of them may be what is left.
+_DAYS = (
+    dict.fromkeys(("d", "day", "days", "daily", "today"), 1)
+    | dict.fromkeys(("w", "wk", "week", "weeks", "weekly"), 7)
+    | dict.fromkeys(("mo", "month", "months", "monthly"), 30)
+    | dict.fromkeys(("y", "yr", "year", "years", "yearly", "annual", "annually"), 365)
+    | dict.fromkeys(("minute", "minutely", "hour", "hourly"), 0)
+)
+_LENGTHS = {("24", "h"): 1, ("24", "hour"): 1, ("24", "hours"): 1, ("168", "h"): 7, ("168", "hours"): 7}
+_RHYTHMS = {word for word in _DAYS if word.endswith("ly")}
+# What may stand around such a word without changing it; the letters are those of ISO 8601.
+_AROUND = {"p", "pt", "a", "an", "the", "per", "each", "every", "one", "this", "current", "last", "past"}
+_AROUND |= {"utc", "calendar", "rolling", "sliding", "fixed", "window", "period"}
+_WEEK_KEY = re.compile(r"^\d{4}-?W\d{2}$", re.IGNORECASE)
+_DAY_KEY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
+
+
+@judges("USE-8", requests=1)
+@every_caller
+def test_window_and_period_suit_the_name_of_the_metric(judge: Judge, credential: str | None) -> None:
+    metrics, exchange = _metrics(judge, "USE-8", credential)
+    for name, metric in metrics.items():
+        weekly = name.endswith("Weekly")
+        for field in ("period", "window"):
+            text = str(metric.get(field, ""))
+            days = _days(text)
+            fine = days in (None, 7 if weekly else 1)
+            if field == "period" and days is None:
+                # In a sentence, only what names a rhythm is one.
+                rhythms = _RHYTHMS.intersection(_words(text))
+                fine = not rhythms or ("weekly" if weekly else "daily") in rhythms
+            judge.check("USE-8", fine, f"{name}.{field} is {text!r}", exchange)
+        window = str(metric.get("window", ""))
+        if not weekly:
+            judge.check(
+                "USE-8", not _WEEK_KEY.match(window), f"{name}.window is the week {window!r}", exchange
+            )
+            judge.check(
+                "USE-8", not _stale(window), f"{name}.window is {window!r}, which is not today", exchange
+            )
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z]+|\d+", text.lower())
+
+
+def _days(text: str) -> int | None:
+    """How many days a text means that is a period and nothing else, such as `weekly`, `24-hour` or `P7D`."""
+    words = tuple(word for word in _words(text) if word not in _AROUND)
+    if len(words) == 1:
+        return _DAYS.get(words[0])
+    if len(words) == 2 and words[0].isdecimal() and (days := _DAYS.get(words[1])):
+        return int(words[0]) * days
+    return _LENGTHS.get(words) if len(words) == 2 else None
+
+
+def _stale(window: str) -> bool:
+    """Whether a window names a day that is today nowhere on earth."""
+    if not _DAY_KEY.match(window):
+        return False
+    try:
+        named = date.fromisoformat(window)
+    except ValueError:
+        return True
+    return abs(named - datetime.now(UTC).date()) > timedelta(days=1)
+
+
+@judges("OBS-14", requests=1)
+def test_windows_have_the_keys_that_clients_show(judge: Judge) -> None:
+    metrics, exchange = _metrics(judge, "OBS-14", None)
+    for name, metric in metrics.items():
+        weekly = name.endswith("Weekly")
+        pattern = _WEEK_KEY if weekly else _DAY_KEY
+        good = bool(pattern.match(str(metric.get("window")))) and metric.get("period") == (
+            "weekly" if weekly else "daily"
+        )
+        judge.check("OBS-14", good, f"{name}: {metric.get('window')!r}, {metric.get('period')!r}", exchange)
+
+
+@judges("ASM-7", requests=1)
+def test_days_and_weeks_are_those_of_utc(judge: Judge) -> None:
+    snapshot = read_usage(judge, "ASM-7", judge.caller())
+    now = datetime.now(UTC)
+    year, week, _ = now.isocalendar()
+    days = {(now + timedelta(minutes=shift)).date().isoformat() for shift in (-2, 0, 2)}
+    judge.check(
+        "ASM-7", snapshot.window["imagesDaily"] in days, "the day is not the one of UTC", snapshot.exchange
+    )
+    good = snapshot.window["audioWeekly"] == f"{year}-W{week:02}"
+    judge.check("ASM-7", good, "the week is not the ISO week of UTC", snapshot.exchange)

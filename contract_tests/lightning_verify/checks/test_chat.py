@@ -1,0 +1,326 @@
+"""Chat, plain: what must be in a request, and the shape of a completion."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lightning_verify.judging.completion import completion
+from lightning_verify.judging.judge import Judge
+from lightning_verify.judging.observations import CHAT, operation_observed, stream_observed
+from lightning_verify.judging.sse import Transcript, transcribe
+from lightning_verify.requests.invalid import sample, wrong_messages, wrong_stream, wrong_tools
+from lightning_verify.requests.prompts import TOOLS
+from lightning_verify.requests.valid import CONVERSATION, picture_data_uri, say
+from lightning_verify.run.marks import judges
+from lightning_verify.transport.exchange import Exchange
+
+ONE_CHAT = {"cloudChatDaily": 1}
+
+
+def _refuse(judge: Judge, requirement: str, body: Any, what: str) -> None:
+    exchange = judge.post(CHAT, body, lane="free")
+    judge.refused(requirement, exchange, 400, what)
+
+
+STREAMING = pytest.mark.parametrize("more", [{}, {"stream": True}], ids=["plain", "streamed"])
+
+
+@STREAMING
+@judges("CHAT-1", requests=16)
+def test_a_chat_without_an_array_of_messages_is_400(judge: Judge, more: dict[str, bool]) -> None:
+    # A host that begins to stream before it has looked can only refuse inside a 200.
+    told = "a chat without messages" + (", streamed" if more else "")
+    _refuse(judge, "CHAT-1", more or {"stream": False}, told)
+    for wrong in [
+        None,
+        "hello",
+        {"role": "user", "content": "hello"},
+        *sample(wrong_messages(), judge.examples),
+    ]:
+        _refuse(judge, "CHAT-1", {"messages": wrong, **more}, f"{json.dumps({'messages': wrong, **more})}")
+
+
+@judges("CHAT-3", requests=8)
+def test_a_stream_flag_that_is_no_boolean_is_400(judge: Judge) -> None:
+    for wrong in sample(wrong_stream(), judge.examples // 2, 1):
+        _refuse(judge, "CHAT-3", say("Say hello.", stream=wrong), f"stream={json.dumps(wrong)}")
+
+
+@STREAMING
+@judges("CHAT-8", requests=8)
+def test_tools_that_are_no_list_are_400(judge: Judge, more: dict[str, bool]) -> None:
+    for wrong in sample(wrong_tools(), judge.examples // 2, 2):
+        told = json.dumps({"tools": wrong, **more})
+        _refuse(judge, "CHAT-8", say("Say hello.", tools=wrong, **more), told)
+
+
+@judges("CHAT-2", shares=["createChatCompletion"], requests=3)
+def test_a_plain_completion_has_the_shape_of_openai(judge: Judge) -> None:
+    completion(judge, "CHAT-2", operation_observed(judge, "createChatCompletion").call)
+
+
+@judges("CHAT-2", units={"cloudChatDaily": 2}, shares=["createChatCompletion"], requests=5)
+def test_a_conversation_is_answered(judge: Judge) -> None:
+    body = {"messages": CONVERSATION}
+    plain = operation_observed(judge, "createChatCompletion").call
+    exchange = judge.served_as_well("CHAT-2", judge.post(CHAT, body), plain, lambda: judge.post(CHAT, body))
+    completion(judge, "CHAT-2", exchange)
+
+
+@judges("CHAT-3", units=ONE_CHAT, shares=["createChatCompletion"], requests=4)
+def test_without_streaming_there_is_one_json_answer(judge: Judge) -> None:
+    absent = operation_observed(judge, "createChatCompletion").call
+    explicit = judge.post(CHAT, say("Say hello.", stream=False))
+    for exchange in (absent, explicit):
+        judge.served("CHAT-3", exchange)
+        judge.check(
+            "CHAT-3",
+            exchange.media_type != "text/event-stream",
+            "a stream came without being asked for",
+            exchange,
+        )
+        judge.document("CHAT-3", exchange)
+
+
+@judges("CHAT-10", units=ONE_CHAT, shares=["createChatCompletion"], requests=5)
+def test_an_image_part_is_accepted(judge: Judge) -> None:
+    parts = [
+        {"type": "text", "text": "What is in this picture?"},
+        {"type": "image_url", "image_url": {"url": picture_data_uri()}},
+    ]
+    body = {"messages": [{"role": "user", "content": parts}]}
+    exchange = judge.once("chat with an image", lambda: judge.post(CHAT, body))
+    plain = operation_observed(judge, "createChatCompletion").call
+    judge.served_as_well("CHAT-10", exchange, plain, lambda: judge.post(CHAT, body))
+    completion(judge, "CHAT-10", exchange)
+
+
+# --- tools ----------------------------------------------------------------------------------------------
+
+
+def _plain_calls(judge: Judge, requirement: str, exchange: Exchange) -> list[tuple[str, str]]:
+    """(name, arguments) of each tool call of a plain completion."""
+    judge.served(requirement, exchange)
+    calls = []
+    for choice in completion(judge, requirement, exchange):
+        for call in choice["message"].get("tool_calls") or []:
+            function = call.get("function") if isinstance(call, dict) else None
+            if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+                raise judge.violation(
+                    requirement, f"a tool call has no function name: {str(call)[:100]}", exchange
+                )
+            if not isinstance(call.get("id"), str) or not call["id"]:
+                raise judge.violation(
+                    requirement, f"a tool call has no id to answer to: {str(call)[:100]}", exchange
+                )
+            if not isinstance(function.get("arguments"), str):
+                raise judge.violation(
+                    requirement, f"arguments are {function.get('arguments')!r}, not text", exchange
+                )
+            calls.append((function["name"], function["arguments"]))
+    return calls
+
+
+def _good_calls(judge: Judge, requirement: str, calls: list[tuple[str, str]], exchange: Exchange) -> None:
+    """Each call names a tool that was given and carries a JSON object."""
+    for name, arguments in calls:
+        known = name in {"get_weather", "get_time"}
+        judge.check(requirement, known, f"a tool was called that nobody gave: {name!r}", exchange)
+        try:
+            decoded = json.loads(arguments)
+        except ValueError:
+            raise judge.violation(
+                requirement, f"arguments are not JSON: {arguments[:80]!r}", exchange
+            ) from None
+        judge.check(
+            requirement,
+            isinstance(decoded, dict),
+            f"arguments are {arguments[:80]!r}, not an object",
+            exchange,
+        )
+
+
+NAMED = {"type": "function", "function": {"name": "get_time"}}
+
+
+def _tool_chat(judge: Judge, choice: Any, *, stream: bool = False) -> Exchange:
+    """The answer to a chat with tools, asked for once in a run."""
+    return judge.once(f"tools {choice} {stream}", lambda: _ask_with_tools(judge, choice, stream=stream))
+
+
+def _ask_with_tools(judge: Judge, choice: Any, *, stream: bool = False) -> Exchange:
+    return judge.post(
+        CHAT, say("What is the weather in Paris?", tools=TOOLS, tool_choice=choice, stream=stream)
+    )
+
+
+def _accepted(judge: Judge, requirement: str, choice: Any, *, stream: bool = False) -> Exchange:
+    """The served answer to a chat with tools. `auto`, which chooses nothing, shows whether tools are accepted
+    at all, and that is CHAT-8; what is made of another choice is CHAT-9."""
+    exchange = _tool_chat(judge, choice, stream=stream)
+    if choice != "auto":
+        if requirement == "CHAT-8":
+            return judge.served(requirement, exchange, owner=False)
+        plain = _tool_chat(judge, "auto", stream=stream)
+    elif stream:
+        plain = stream_observed(judge).call
+    else:
+        plain = operation_observed(judge, "createChatCompletion").call
+    return _beside(judge, requirement, exchange, plain, lambda: _ask_with_tools(judge, choice, stream=stream))
+
+
+def _beside(
+    judge: Judge, requirement: str, exchange: Exchange, plain: Exchange, again: Callable[[], Exchange]
+) -> Exchange:
+    """A served variation of `plain`; where that is refused as well, others judge it."""
+    if not exchange.served and not plain.served:
+        return judge.served(requirement, exchange, owner=False)
+    return judge.served_as_well(requirement, exchange, plain, again)
+
+
+def _transcript(judge: Judge, requirement: str, exchange: Exchange) -> Transcript:
+    transcript = transcribe(exchange.body)
+    if transcript.upstream_error:
+        raise judge.undecided(
+            requirement, f"the host failed in mid-stream: {transcript.upstream_error}", exchange
+        )
+    return transcript
+
+
+@pytest.mark.parametrize("choice", ["auto", "required"])
+@judges("CHAT-8", units={"cloudChatDaily": 2}, shares=["createChatCompletion"], requests=5)
+def test_tool_calls_of_a_plain_completion_are_well_formed(judge: Judge, choice: str) -> None:
+    exchange = _accepted(judge, "CHAT-8", choice)
+    _good_calls(judge, "CHAT-8", _plain_calls(judge, "CHAT-8", exchange), exchange)
+    judge.witness("CHAT-8", exchange)
+
+
+@pytest.mark.parametrize("choice", ["auto", "required"])
+@judges("CHAT-8", units={"cloudChatDaily": 2}, shares=["stream"], requests=5)
+def test_tool_calls_of_a_stream_add_up_to_json(judge: Judge, choice: str) -> None:
+    exchange = _accepted(judge, "CHAT-8", choice, stream=True)
+    transcript = _transcript(judge, "CHAT-8", exchange)
+    for problem in transcript.problems.get("tools", []):
+        raise judge.violation("CHAT-8", problem, exchange)
+    for call in transcript.tool_calls.values():
+        judge.check("CHAT-8", bool(call.id), f"the call of {call.name!r} has no id to answer to", exchange)
+    calls = [(call.name, call.arguments) for call in transcript.tool_calls.values()]
+    _good_calls(judge, "CHAT-8", calls, exchange)
+    judge.witness("CHAT-8", exchange)
+
+
+@judges("CHAT-8", units={"cloudChatDaily": 3}, requests=3)
+def test_the_result_of_a_tool_may_be_told(judge: Judge) -> None:
+    call = {
+        "id": "call_1a2b3c4d5e6f",
+        "type": "function",
+        "function": {"name": "get_weather", "arguments": '{"city": "Paris"}'},
+    }
+    messages = [
+        {"role": "user", "content": "What is the weather in Paris?"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": call["id"], "content": '{"sky": "clear", "celsius": 21}'},
+    ]
+    body = {"messages": messages, "tools": TOOLS}
+    exchange, plain = judge.post(CHAT, body), _tool_chat(judge, "auto")
+    _beside(judge, "CHAT-8", exchange, plain, lambda: judge.post(CHAT, body))
+    _good_calls(judge, "CHAT-8", _plain_calls(judge, "CHAT-8", exchange), exchange)
+    judge.witness("CHAT-8", exchange)
+
+
+def _names_called(judge: Judge, exchange: Exchange, *, stream: bool) -> list[str]:
+    """What an answer calls, whatever else is to be said of its form."""
+    if stream:
+        return [call.name for call in _transcript(judge, "CHAT-9", exchange).tool_calls.values()]
+    document = judge.document("CHAT-9", exchange, owner=False)
+    choices = document.get("choices") if isinstance(document, dict) else None
+    messages = [choice.get("message") for choice in choices or [] if isinstance(choice, dict)]
+    found = [
+        call for message in messages if isinstance(message, dict) for call in message.get("tool_calls") or []
+    ]
+    functions = [call.get("function") for call in found if isinstance(call, dict)]
+    return [str(function.get("name")) for function in functions if isinstance(function, dict)]
+
+
+def _chooses(judge: Judge, choice: Any, obeys: Callable[[list[str]], bool], *, stream: bool = False) -> None:
+    """Models are free in what they say: one answer may differ, but whoever looks at a choice gets it right in
+    one of two."""
+    exchange = _accepted(judge, "CHAT-9", choice, stream=stream)
+    names = _names_called(judge, exchange, stream=stream)
+    if not obeys(names):
+        again = judge.served("CHAT-9", _ask_with_tools(judge, choice, stream=stream), owner=False)
+        names = _names_called(judge, again, stream=stream)
+        told = f"tool_choice {json.dumps(choice)} called {names or 'no tool'}, twice"
+        judge.check("CHAT-9", obeys(names), told + (", streamed" if stream else ""), exchange, again)
+    judge.witness("CHAT-9", exchange)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
+@judges("CHAT-9", units={"cloudChatDaily": 3}, requests=3)
+def test_a_required_tool_is_called(judge: Judge, stream: bool) -> None:
+    _chooses(judge, "required", bool, stream=stream)
+
+
+@judges("CHAT-9", units={"cloudChatDaily": 3}, requests=3)
+def test_a_named_tool_is_called(judge: Judge) -> None:
+    _chooses(judge, NAMED, lambda names: set(names) == {"get_time"})
+
+
+@judges("CHAT-9", units={"cloudChatDaily": 3}, requests=3)
+def test_no_tool_is_called_when_none_is_chosen(judge: Judge) -> None:
+    _chooses(judge, "none", lambda names: not names)
+
+
+_GRAMMAR = (("CHAT-5", "metadata"), ("CHAT-6", "chunk"), ("CHAT-7", "end"))
+
+
+@pytest.mark.parametrize(
+    ("requirement", "rule"),
+    [
+        pytest.param(requirement, rule, marks=judges(requirement, units={"cloudChatDaily": 2}, requests=2))
+        for requirement, rule in _GRAMMAR
+    ],
+)
+def test_a_stream_with_tools_keeps_the_grammar(judge: Judge, requirement: str, rule: str) -> None:
+    for choice in ("auto", "required"):
+        exchange = _tool_chat(judge, choice, stream=True)
+        judge.served(requirement, exchange, owner=False)
+        if exchange.media_type == "application/json":
+            raise judge.undecided(requirement, "plain JSON came instead of a stream (see CHAT-4)", exchange)
+        problems = _transcript(judge, requirement, exchange).problems.get(rule, [])
+        judge.check(requirement, not problems, "; ".join(problems[:3]), exchange)
+
+
+# --- what clients rely on -------------------------------------------------------------------------------
+
+
+@judges("OBS-5", units={"cloudChatDaily": 2}, requests=2)
+def test_unknown_fields_and_no_tools_are_harmless(judge: Judge) -> None:
+    bodies: list[dict[str, Any]] = [
+        {"model": "lightning", "max_tokens": 20, "x_unknown": {"a": [1]}},
+        {"tools": []},
+    ]
+    for more in bodies:
+        judge.witness("OBS-5", judge.served("OBS-5", judge.post(CHAT, say("Say hello.", **more))))
+
+
+@judges("OBS-6", shares=["createChatCompletion"], requests=3)
+def test_a_completion_is_labelled(judge: Judge) -> None:
+    exchange = operation_observed(judge, "createChatCompletion").call
+    document = judge.document("OBS-6", exchange, owner=False)
+    for field, kind in (("id", str), ("object", str), ("created", int), ("model", str)):
+        judge.check(
+            "OBS-6", isinstance(document.get(field), kind), f"{field} is {document.get(field)!r}", exchange
+        )
+
+
+@judges("ASM-15", shares=["createChatCompletion"], requests=3)
+def test_a_plain_completion_tells_its_model_as_well(judge: Judge) -> None:
+    exchange = operation_observed(judge, "createChatCompletion").call
+    metadata = judge.document("ASM-15", exchange, owner=False).get("router_metadata")
+    told = isinstance(metadata, dict) and bool(metadata.get("model_name"))
+    judge.check("ASM-15", told, f"router_metadata is {metadata!r}", exchange)

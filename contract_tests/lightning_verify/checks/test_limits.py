@@ -1,0 +1,351 @@
+"""At the limit: what is served up to it, refused beyond it, and left alone by it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.observations import CHAT, METRIC_OF, PUBLISHED_LIMITS, STREAM
+from lightning_verify.judging.usage import METRICS, moved, number, read_usage, settled
+from lightning_verify.requests import callers
+from lightning_verify.requests.callers import Caller
+from lightning_verify.requests.credentials import FREE_JWT
+from lightning_verify.requests.prompts import IMAGE, TOOLS
+from lightning_verify.requests.valid import CALLS, PROMPT, Call, picture_base64, say
+from lightning_verify.run.marks import judges, needs
+from lightning_verify.target import Spend
+from lightning_verify.transport.exchange import Exchange
+
+# Seconds to wait before a call that was refused within the limit is tried again.
+PAUSES = (1.0, 5.0)
+# How far a free-tier caller is driven at most; a host with higher limits is not emptied for a test.
+FARTHEST = {"cloudChatDaily": 60, "imagesDaily": 30, "videosDaily": 12, "audioWeekly": 6}
+
+
+def _ask(judge: Judge, call: Call, caller: Caller, *, served: bool) -> Exchange:
+    # Beyond the limit 429 is the answer, and not a reason to ask again.
+    return judge.client.send(
+        call.method,
+        call.path,
+        caller,
+        json_body=call.body,
+        lane="paid" if served else "free",
+        patient=served,
+    )
+
+
+def _calls_on(metric: str) -> list[Call]:
+    calls = [CALLS[name] for name, its_metric in METRIC_OF.items() if its_metric == metric]
+    return [*calls, STREAM] if metric == "cloudChatDaily" else calls
+
+
+# Calls that ask for more than the plain ones, and are refused beyond the limit like them.
+OTHERWISE: dict[str, tuple[Call, ...]] = {
+    "cloudChatDaily": (
+        Call("createChatCompletion", "POST", CHAT, say("What is the weather in Paris?", tools=TOOLS)),
+        Call("createChatCompletion", "POST", CHAT, {"messages": IMAGE[1]}),
+    ),
+    "imagesDaily": (
+        Call(
+            "createImage",
+            "POST",
+            "/gen/image",
+            {"prompt": PROMPT, "mode": "realistic", "image_urls": [picture_base64()]},
+        ),
+    ),
+    "videosDaily": (
+        Call("createVideo", "POST", "/gen/video", {"prompt": PROMPT, "ratio": "1:1", "duration": 1}),
+    ),
+}
+
+
+def _drive_to_limit(judge: Judge, metric: str) -> tuple[Caller, int]:
+    """A caller that has just used up `metric`, and its limit. Each call up to the limit must be served."""
+    caller = judge.caller()
+    before = read_usage(judge, "RATE-4", caller)
+    limit = before.limit[metric]
+    if limit is None or limit < 0:
+        raise NotRun(f"needs a limit: {metric} is unlimited on the free tier")
+    if limit == 0:
+        raise judge.undecided(
+            "RATE-4", f"the limit of {metric} is zero, so nothing is ever served", before.exchange
+        )
+    if limit > FARTHEST[metric]:
+        raise NotRun(f"needs a lower limit: {limit} units of {metric} are more than a test should use")
+    calls = _calls_on(metric)
+    for turn in range(limit):
+        exchange = _patiently(judge, calls[turn % len(calls)], caller)
+        if exchange.status == 429:
+            raise judge.violation(
+                "RATE-4", f"{exchange.title}: refused at call {turn + 1} of {limit}", exchange
+            )
+        # A route that refuses its first call is others' matter; one that was served is refused for the limit.
+        judge.witness("RATE-4", judge.served("RATE-4", exchange, owner=turn >= len(calls)))
+    return caller, limit
+
+
+def _patiently(judge: Judge, call: Call, caller: Caller) -> Exchange:
+    """The answer to a call within the limit. A host that limits bursts, and does not say for how long, is
+    given some time before it is taken at its word."""
+    exchange = _ask(judge, call, caller, served=True)
+    for pause in PAUSES:
+        if exchange.status != 429:
+            break
+        time.sleep(pause)
+        exchange = _ask(judge, call, caller, served=True)
+    return exchange
+
+
+def _limit_holds(judge: Judge, metric: str) -> Caller:
+    """Every call beyond the limit is 429, on every route of the metric, and stays so."""
+    caller, limit = _drive_to_limit(judge, metric)
+    for call in [*_calls_on(metric), *OTHERWISE.get(metric, ()), _calls_on(metric)[0]]:
+        exchange = _ask(judge, call, caller, served=False)
+        if exchange.status == 400 and call in OTHERWISE.get(metric, ()):
+            continue  # The option is refused, with a unit or without.
+        if exchange.served:
+            raise judge.violation(
+                "RATE-4", f"{exchange.title}: served beyond the limit of {limit} {metric}", exchange
+            )
+        if (exchange.status or 0) >= 500:
+            exchange = _once_more(judge, call, caller, exchange)
+        else:
+            judge.answered("RATE-4", exchange)
+        if exchange.status in {401, 404, 405}:
+            raise judge.undecided("RATE-4", f"{exchange.title}: refused for another reason", exchange)
+        judge.check(
+            "RATE-4", exchange.status == 429, f"{exchange.title}: expected 429 beyond the limit", exchange
+        )
+    return caller
+
+
+def _once_more(judge: Judge, call: Call, caller: Caller, failed: Exchange) -> Exchange:
+    """The answer to the same call again. A failure that stays, right where the limit is and while another
+    caller is served, is how this host refuses; any other failure shows nothing."""
+    again = _ask(judge, call, caller, served=False)
+    other = _ask(judge, call, judge.caller(), served=True)
+    if again.status != failed.status or not other.served:
+        raise judge.undecided("RATE-4", f"{failed.title}: the host says that it failed", failed, other)
+    return again
+
+
+def _at_limit(judge: Judge, metric: str) -> Caller:
+    """The caller at its limit, shared by the tests that look at it."""
+    made = judge.once(f"caller without {metric}", lambda: _attempt(lambda: _limit_holds(judge, metric)))
+    if isinstance(made, Exception):
+        raise made
+    return made
+
+
+def _attempt(work: Callable[[], Caller]) -> Caller | Exception:
+    try:
+        return work()
+    except Exception as problem:
+        return problem
+
+
+SPEND_FOR = {metric: Spend.SAMPLE if metric == "audioWeekly" else Spend.EXHAUST for metric in METRICS}
+
+
+def _every_metric(requirement: str, *, beside: bool = False) -> pytest.MarkDecorator:
+    """One test for each metric. `beside` tells that it costs a unit of every other metric, too."""
+
+    def cost(metric: str) -> dict[str, int]:
+        return {other: 1 for other in METRICS if other != metric} if beside else {}
+
+    return pytest.mark.parametrize(
+        "metric",
+        [
+            pytest.param(
+                metric,
+                marks=judges(
+                    requirement,
+                    units=cost(metric),
+                    shares=[f"limit of {metric}"],
+                    requests=PUBLISHED_LIMITS[metric] + 10,
+                    spend=SPEND_FOR[metric],
+                ),
+            )
+            for metric in METRICS
+        ],
+    )
+
+
+@_every_metric("RATE-4")
+def test_beyond_the_limit_the_answer_is_429_and_stays_so(judge: Judge, metric: str) -> None:
+    _at_limit(judge, metric)
+    if not judge.witnesses["RATE-4"]:  # Another test has driven the caller there.
+        caller = _at_limit(judge, metric)
+        judge.refused(
+            "RATE-4", _ask(judge, _calls_on(metric)[0], caller, served=False), 429, "a call beyond the limit"
+        )
+
+
+@_every_metric("RATE-2")
+def test_a_call_beyond_the_limit_costs_nothing(judge: Judge, metric: str) -> None:
+    caller = _stop_for(judge, "RATE-2", metric)
+    snapshot = read_usage(judge, "RATE-2", caller)
+    limit = snapshot.limit[metric]
+    assert limit is not None
+    after = settled(judge, "RATE-2", caller, metric, limit)
+    exact = after.used[metric] == limit
+    judge.check(
+        "RATE-2", exact, f"{metric}: used is {after.used[metric]} at a limit of {limit}", after.exchange
+    )
+
+
+@_every_metric("USE-4")
+def test_nothing_remains_at_the_limit_and_nothing_less(judge: Judge, metric: str) -> None:
+    caller = _stop_for(judge, "USE-4", metric)
+    limit = read_usage(judge, "USE-4", caller).limit[metric] or 0
+    exchange = settled(judge, "USE-4", caller, metric, limit).exchange
+    entry = exchange.json()["usage"][metric]
+    used, remaining = number(entry.get("used")), number(entry.get("remaining"))
+    if used is None or remaining is None:
+        raise judge.undecided("USE-4", f"/usage does not tell what remains of {metric}", exchange)
+    left = max(0, limit - used)
+    message = f"{metric}: limit {limit} and used {used:g} leave {left:g}, not {remaining:g}"
+    judge.check("USE-4", remaining == left, message, exchange)
+
+
+@_every_metric("RATE-7")
+def test_refusals_at_the_limit_do_not_empty_the_counter(judge: Judge, metric: str) -> None:
+    caller = _stop_for(judge, "RATE-7", metric)
+    snapshot = read_usage(judge, "RATE-7", caller)
+    limit = snapshot.limit[metric] or 0
+    after = settled(judge, "RATE-7", caller, metric, limit)
+    kept = after.used[metric] >= limit
+    judge.check("RATE-7", kept, f"{metric} fell to {after.used[metric]} of {limit}", after.exchange)
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        pytest.param(
+            metric,
+            marks=judges(
+                "RATE-1",
+                units={metric: 1},
+                shares=[f"limit of {metric}"],
+                requests=PUBLISHED_LIMITS[metric] + 10,
+                spend=SPEND_FOR[metric],
+            ),
+        )
+        for metric in METRICS
+    ],
+)
+def test_one_caller_at_its_limit_does_not_stop_another(judge: Judge, metric: str) -> None:
+    _stop_for(judge, "RATE-1", metric)
+    exchange = _ask(judge, _calls_on(metric)[0], judge.caller(), served=True)
+    refused = exchange.status == 429
+    judge.check("RATE-1", not refused, f"{exchange.title} for a caller that has spent nothing", exchange)
+    judge.served("RATE-1", exchange, owner=False)
+
+
+@_every_metric("RATE-5", beside=True)
+def test_a_metric_that_is_used_up_does_not_stop_another(judge: Judge, metric: str) -> None:
+    caller = _stop_for(judge, "RATE-5", metric)
+    snapshot = read_usage(judge, "RATE-5", caller)
+    # Of a metric that has no units to begin with nothing can be seen.
+    left = {m: snapshot.limit[m] is None or snapshot.used[m] < (snapshot.limit[m] or 0) for m in METRICS}
+    for other in METRICS:
+        if other == metric or not left[other]:
+            continue
+        exchange = _ask(judge, _calls_on(other)[0], caller, served=True)
+        refused = exchange.status == 429
+        judge.check("RATE-5", not refused, f"{exchange.title}, although only {metric} is used up", exchange)
+        judge.served("RATE-5", exchange, owner=False)
+
+
+def _stop_for(judge: Judge, requirement: str, metric: str) -> Caller:
+    """The caller at its limit for a test of something else: trouble with the limit itself is RATE-4's."""
+    made = judge.once(f"caller without {metric}", lambda: _attempt(lambda: _limit_holds(judge, metric)))
+    if isinstance(made, NotRun):
+        raise made
+    if isinstance(made, Exception):
+        raise judge.undecided(requirement, f"no caller could be brought to its limit: {made}")
+    return made
+
+
+AT_ONCE = 6
+# Two callers race for each metric with few units, by all of its routes; and one for each with many.
+RACES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "videos": ("videosDaily", ("createVideo", "getVideo")),
+    "alternate videos": ("videosDaily", ("createAirforceVideo", "getAirforceVideo")),
+    "sounds": ("audioWeekly", ("createSfx", "getSfx")),
+    "speech": ("audioWeekly", ("createTts", "getTts")),
+    "images": ("imagesDaily", ("createImage", "getImage")),
+    "chats": ("cloudChatDaily", ("createChatCompletion",)),
+}
+
+
+@pytest.mark.parametrize(
+    "race",
+    [
+        pytest.param(
+            race,
+            marks=judges(
+                "RATE-6",
+                units={metric: PUBLISHED_LIMITS[metric] + AT_ONCE},
+                requests=PUBLISHED_LIMITS[metric] + AT_ONCE + 3,
+                spend=Spend.EXHAUST,
+            ),
+        )
+        for race, (metric, _) in RACES.items()
+    ],
+)
+def test_calls_at_the_same_time_do_not_pass_the_limit(judge: Judge, race: str) -> None:
+    metric, operations = RACES[race]
+    caller = judge.caller()
+    limit = read_usage(judge, "RATE-6", caller).limit[metric]
+    if limit is None or not 0 < limit <= FARTHEST[metric]:
+        raise NotRun(f"needs a limit of 1 to {FARTHEST[metric]} units of {metric}, not {limit}")
+    left = min(limit, AT_ONCE // 2)
+    calls = [CALLS[name] for name in operations]
+    for turn in range(limit - left):
+        judge.served("RATE-6", _patiently(judge, calls[turn % len(calls)], caller), owner=False)
+    before = settled(judge, "RATE-6", caller, metric, limit - left)
+    racing = [calls[turn % len(calls)] for turn in range(AT_ONCE)]
+    answers = judge.client.send_together([(c.method, c.path, caller, c.body) for c in racing])
+    served = [exchange for exchange in answers if exchange.served]
+    if not served:
+        raise judge.undecided("RATE-6", f"none of {AT_ONCE} calls at the same time was served", answers[0])
+    message = f"{len(served)} of {AT_ONCE} calls were served with {left} units left"
+    judge.check("RATE-6", len(served) <= left, message, *served)
+    after = settled(judge, "RATE-6", caller, metric, before.used[metric] + len(served))
+    counted = moved(before, after).get(metric, 0)
+    # What an upstream has failed at may be counted or not.
+    failed = sum(exchange.status is None or exchange.status >= 500 for exchange in answers)
+    judge.check(
+        "RATE-6",
+        len(served) <= counted <= len(served) + failed,
+        f"{len(served)} calls were served, {counted} counted",
+        after.exchange,
+    )
+
+
+@judges("RATE-4", units={"audioWeekly": 2}, requests=8, spend=Spend.EXHAUST)
+def test_a_caller_without_a_client_id_has_limits_as_well(judge: Judge) -> None:
+    _one_sound_and_no_more(judge, callers.by_user_agent())
+
+
+@judges("RATE-4", units={"audioWeekly": 2}, requests=8, spend=Spend.EXHAUST)
+@needs(FREE_JWT)
+def test_a_signed_in_user_has_limits_as_well(judge: Judge) -> None:
+    _one_sound_and_no_more(judge, judge.credential(FREE_JWT))
+
+
+def _one_sound_and_no_more(judge: Judge, caller: Caller) -> None:
+    snapshot = read_usage(judge, "RATE-4", caller)
+    limit, used = snapshot.limit["audioWeekly"], snapshot.used["audioWeekly"]
+    if limit is None or limit - used > 1:
+        raise NotRun("needs a caller with one unit of audioWeekly left, or none")
+    call = CALLS["createSfx"]
+    if used < limit:
+        exchange = judge.served("RATE-4", _patiently(judge, call, caller), owner=False)
+        settled(judge, "RATE-4", caller, "audioWeekly", limit)
+    exchange = _ask(judge, call, caller, served=False)
+    judge.refused("RATE-4", exchange, 429, f"a call beyond the limit of {limit} audioWeekly")

@@ -1,0 +1,531 @@
+"""Images, videos and sounds: what must be in a request, and that what comes back is what it claims to be."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+
+from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.media import Measure, delivered, flaw, measure, unknown
+from lightning_verify.judging.observations import METRIC_OF, operation_observed
+from lightning_verify.requests.invalid import sample, wrong_duration, wrong_image_urls, wrong_prompt
+from lightning_verify.requests.valid import CALLS, PROMPT, picture_base64, picture_data_uri
+from lightning_verify.run.marks import judges
+from lightning_verify.target import LIVE
+from lightning_verify.transport.exchange import Exchange
+
+IMAGE, VIDEO, AIRFORCE, SFX, TTS = (
+    CALLS[name].path
+    for name in ("createImage", "createVideo", "createAirforceVideo", "createSfx", "createTts")
+)
+ADDRESSES = [f"{LIVE}/asset-cdn/assets/one.png", f"{LIVE}/asset-cdn/assets/two.png"]
+
+
+def _is_whole(judge: Judge, requirement: str, exchange: Exchange, family: str) -> None:
+    judge.served(requirement, exchange)
+    content = delivered(exchange.body, family, exchange.media_type)
+    if content.elsewhere is not None:
+        raise NotRun(f"needs a host that sends {family}s; this one tells an address, as it may")
+    if doubt := unknown(content.data, family, content.media_type):
+        raise NotRun(f"needs {family}s of a format that we know: {doubt}")
+    problem = flaw(content.data, family, content.media_type)
+    judge.check(requirement, problem is None, f"{exchange.title}: {problem}", exchange)
+
+
+def _measured(exchange: Exchange) -> Measure | None:
+    return measure(delivered(exchange.body, "video", exchange.media_type).data)
+
+
+TRIES = 3
+# Words of several scripts, an emoji of two characters, quotation marks and a line break.
+ANY_SCRIPT = "A lighthouse – „灯台“, маяк, منارة 🏝️\nat dusk, 50 % naïve"
+
+
+def _patiently(send: Callable[[], Exchange]) -> Exchange:
+    """The answer to a request that is sent again, a few times, while it fails."""
+    for _ in range(TRIES - 1):
+        exchange = send()
+        if (exchange.status or 0) < 500:
+            return exchange
+    return send()
+
+
+def _is_beyond(judge: Judge, requirement: str, exchange: Exchange, plain: Callable[[], Exchange]) -> None:
+    """Accuse a host that fails at a valid variation each time, and serves the plain request right after that:
+    one failure is bad luck, and some are an outage."""
+    if (exchange.status or 0) < 500:
+        return
+    well = plain()
+    if well.served:
+        message = f"{exchange.title}, {TRIES} times, while {well.title}"
+        raise judge.violation(requirement, message, exchange, well)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "operation", "family"),
+    [
+        pytest.param(
+            requirement,
+            operation,
+            family,
+            id=operation,
+            # The unit is for a second look at a form that fails.
+            marks=judges(requirement, units={METRIC_OF[operation]: 1}, shares=operations, requests=4),
+        )
+        for requirement, family, operations in (
+            ("IMG-2", "image", ("createImage", "getImage")),
+            ("VID-2", "video", ("createVideo", "getVideo")),
+            ("AIR-1", "video", ("createAirforceVideo", "getAirforceVideo")),
+            ("SFX-1", "audio", ("createSfx", "getSfx")),
+            ("TTS-1", "audio", ("createTts", "getTts")),
+        )
+        for operation in operations
+    ],
+)
+def test_what_is_generated_is_what_was_asked_for(
+    judge: Judge, requirement: str, operation: str, family: str
+) -> None:
+    exchange = operation_observed(judge, operation).call
+    if (exchange.status or 0) >= 500 and _other_form_works(judge, operation):
+        raise judge.violation(
+            requirement, f"{exchange.title}: only the other form of the route works", exchange
+        )
+    _is_whole(judge, requirement, exchange, family)
+
+
+def _other_form_works(judge: Judge, operation: str) -> bool:
+    """Whether the same generation is served by the other method, and this one fails again."""
+    other = (
+        operation.replace("get", "create")
+        if operation.startswith("get")
+        else operation.replace("create", "get")
+    )
+    call = CALLS[operation]
+    again = judge.client.send(call.method, call.path, judge.caller(), json_body=call.body)
+    return (again.status or 0) >= 500 and operation_observed(judge, other).call.served
+
+
+@pytest.mark.parametrize(
+    ("requirement", "path", "family"),
+    [
+        pytest.param(
+            requirement, path, family, id=path, marks=judges(requirement, units=units, requests=TRIES + 1)
+        )
+        for requirement, path, family, units in (
+            ("IMG-2", IMAGE, "image", {"imagesDaily": TRIES + 1}),
+            ("VID-2", VIDEO, "video", {"videosDaily": TRIES + 1}),
+            ("AIR-1", AIRFORCE, "video", {"videosDaily": TRIES + 1}),
+            ("SFX-1", SFX, "audio", {"audioWeekly": TRIES + 1}),
+            ("TTS-1", TTS, "audio", {"audioWeekly": TRIES + 1}),
+        )
+    ],
+)
+def test_a_prompt_may_be_in_any_script(judge: Judge, requirement: str, path: str, family: str) -> None:
+    exchange = _patiently(lambda: judge.post(path, {"prompt": ANY_SCRIPT}))
+    _is_beyond(judge, requirement, exchange, lambda: judge.post(path, {"prompt": PROMPT}))
+    _is_whole(judge, requirement, exchange, family)
+
+
+# --- what a request must have ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("requirement", "path"),
+    [
+        pytest.param(requirement, path, marks=judges(requirement, requests=10), id=path)
+        for requirement, path in (
+            ("IMG-1", IMAGE),
+            ("VID-1", VIDEO),
+            ("SFX-2", SFX),
+            ("TTS-2", TTS),
+            ("FAIL-1", AIRFORCE),
+        )
+    ],
+)
+def test_without_a_prompt_nothing_is_generated(judge: Judge, requirement: str, path: str) -> None:
+    for body in (
+        {},
+        {"mode": "normal"},
+        *({"prompt": wrong} for wrong in sample(wrong_prompt(), judge.examples // 2, 3)),
+    ):
+        judge.refused(requirement, judge.post(path, body, lane="free"), 400, f"{json.dumps(body)}")
+
+
+@pytest.mark.parametrize(
+    ("requirement", "path"),
+    [
+        pytest.param("IMG-4", IMAGE, marks=judges("IMG-4", requests=8), id="image"),
+        pytest.param("VID-6", VIDEO, marks=judges("VID-6", requests=8), id="video"),
+    ],
+)
+def test_image_urls_that_are_no_list_are_400(judge: Judge, requirement: str, path: str) -> None:
+    for wrong in [*sample(wrong_image_urls(), judge.examples // 3, 4), [5], [{"url": 1}]]:
+        exchange = judge.post(path, {"prompt": PROMPT, "image_urls": wrong}, lane="free")
+        judge.refused(requirement, exchange, 400, f"image_urls={json.dumps(wrong)}")
+
+
+@judges("VID-5", requests=8)
+def test_a_duration_that_is_no_integer_is_400(judge: Judge) -> None:
+    for wrong in sample(wrong_duration(), judge.examples // 2, 5):
+        exchange = judge.post(VIDEO, {"prompt": PROMPT, "duration": wrong}, lane="free")
+        judge.refused("VID-5", exchange, 400, f"duration={json.dumps(wrong)}")
+
+
+# --- options --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["fantasy", "realistic"])
+@judges("IMG-3", units={"imagesDaily": 1}, requests=1)
+def test_an_image_has_two_modes(judge: Judge, mode: str) -> None:
+    _is_whole(judge, "IMG-3", judge.post(IMAGE, {"prompt": PROMPT, "mode": mode}), "image")
+
+
+@pytest.mark.parametrize("mode", ["fantasy", "realistic"])
+@judges("IMG-3", units={"imagesDaily": 1}, requests=1)
+def test_a_mode_may_stand_in_the_query(judge: Judge, mode: str) -> None:
+    exchange = judge.client.send("GET", f"{IMAGE}/{quote(PROMPT)}?mode={mode}", judge.caller())
+    _is_whole(judge, "IMG-3", exchange, "image")
+
+
+@pytest.mark.parametrize(
+    ("requirement", "operation"),
+    [
+        pytest.param(
+            requirement, operation, id=requirement, marks=judges(requirement, shares=[operation], requests=3)
+        )
+        for requirement, operation in (
+            ("IMG-3", "createImage"),
+            ("IMG-4", "createImage"),
+            ("VID-3", "createVideo"),
+            ("VID-4", "createVideo"),
+            ("VID-5", "createVideo"),
+            ("VID-6", "createVideo"),
+        )
+    ],
+)
+def test_options_may_be_left_out(judge: Judge, requirement: str, operation: str) -> None:
+    judge.witness(requirement, judge.served(requirement, operation_observed(judge, operation).call))
+
+
+def _videos(judge: Judge, requirement: str, field: str, values: list[Any]) -> None:
+    for value in values:
+        _is_whole(judge, requirement, judge.post(VIDEO, {"prompt": PROMPT, field: value}), "video")
+
+
+@pytest.mark.parametrize("ratio", ["3:2", "2:3", "1:1"])
+@judges("VID-3", units={"videosDaily": 1}, requests=1)
+def test_a_video_has_three_ratios(judge: Judge, ratio: str) -> None:
+    _videos(judge, "VID-3", "ratio", [ratio])
+
+
+@pytest.mark.parametrize("mode", ["normal", "fun"])
+@judges("VID-4", units={"videosDaily": 1}, requests=1)
+def test_a_video_has_two_modes(judge: Judge, mode: str) -> None:
+    _videos(judge, "VID-4", "mode", [mode])
+
+
+def _of_duration(judge: Judge, duration: int) -> Exchange:
+    body = {"prompt": PROMPT, "duration": duration}
+    return judge.once(f"video of {duration}", lambda: _patiently(lambda: judge.post(VIDEO, body)))
+
+
+@pytest.mark.parametrize("duration", [1, 10, 0, -5, 11, 10**6])
+@judges("VID-5", units={"videosDaily": TRIES + 1}, requests=TRIES + 1)
+def test_any_whole_duration_is_served(judge: Judge, duration: int) -> None:
+    exchange = _of_duration(judge, duration)
+    # A host that makes videos but fails at these does not clamp them.
+    _is_beyond(judge, "VID-5", exchange, lambda: judge.post(VIDEO, {"prompt": PROMPT}))
+    _is_whole(judge, "VID-5", exchange, "video")
+
+
+@judges("VID-5", units={"videosDaily": 6 * TRIES}, requests=6 * TRIES)
+def test_a_duration_outside_the_range_gives_the_nearest_inside(judge: Judge) -> None:
+    lengths = {}
+    for duration in (1, 10, 0, -5, 11, 10**6):
+        exchange = judge.served("VID-5", _of_duration(judge, duration), owner=False)
+        measured = _measured(exchange)
+        if measured is None:
+            raise NotRun("needs a video that our library decodes, to measure its length")
+        lengths[duration] = measured.seconds
+        over = measured.seconds > 10.6
+        judge.check(
+            "VID-5", not over, f"duration {duration} gave {measured.seconds:.1f} s, more than 10", exchange
+        )
+    shortest, longest = lengths[1], lengths[10]
+    if longest - shortest < 4:
+        return  # This host does not make videos by the clock; that they are served is all there is to see.
+    for outside, inside in ((0, 1), (-5, 1), (11, 10), (10**6, 10)):
+        same = abs(lengths[outside] - lengths[inside]) < 1
+        message = f"{outside} gave {lengths[outside]:.1f} s, {inside} gave {lengths[inside]:.1f} s"
+        judge.check("VID-5", same, message, _of_duration(judge, outside), _of_duration(judge, inside))
+
+
+# Few calls that have every value between them.
+QUERIES: list[dict[str, Any]] = [
+    {"ratio": "2:3", "mode": "fun", "duration": 99},
+    {"ratio": "3:2", "mode": "normal"},
+    {"ratio": "1:1"},
+]
+
+
+def _queried(judge: Judge, query: Mapping[str, Any]) -> Exchange:
+    path = f"{VIDEO}/{quote(PROMPT)}?{urlencode(query)}"
+    return judge.once(path, lambda: judge.client.send("GET", path, judge.caller()))
+
+
+@pytest.mark.parametrize(
+    ("requirement", "option"),
+    [
+        # Each value is looked at alone where a call that has it with others is refused.
+        pytest.param("VID-3", "ratio", marks=judges("VID-3", units={"videosDaily": 5}, requests=5)),
+        pytest.param("VID-4", "mode", marks=judges("VID-4", units={"videosDaily": 4}, requests=4)),
+        pytest.param("VID-5", "duration", marks=judges("VID-5", units={"videosDaily": 2}, requests=2)),
+    ],
+)
+def test_options_may_stand_in_the_query_of_a_video(judge: Judge, requirement: str, option: str) -> None:
+    for query in QUERIES:
+        if option not in query:
+            continue
+        exchange = _queried(judge, query)
+        if 400 <= (exchange.status or 0) < 500 and len(query) > 1:
+            exchange = _queried(judge, {option: query[option]})
+        _is_whole(judge, requirement, exchange, "video")
+
+
+# --- images as input, and the asset CDN -----------------------------------------------------------------
+
+_BARE_ID = re.compile(r"[A-Za-z0-9._-]{6,}")
+_ASSET = re.compile(r"/asset-cdn/assets/[^\s\"'<>;,\\]+")
+
+
+def _with_pictures(judge: Judge, path: str) -> Exchange:
+    body = {"prompt": PROMPT, "image_urls": [picture_base64(), picture_data_uri()]}
+    return judge.once(f"base64 inputs to {path}", lambda: _patiently(lambda: judge.post(path, body)))
+
+
+@dataclass(frozen=True, slots=True)
+class Revealed:
+    """The path of an asset that an answer mentions, with its query. `guessed` when only something that may be
+    an id was there."""
+
+    path: str
+    guessed: bool = False
+
+
+def revealed_assets(exchange: Exchange) -> list[Revealed]:
+    """The assets that an answer mentions in its headers or, when it is text, in its body."""
+    texts = [value for _, value in exchange.headers]
+    if exchange.media_type.startswith(("application/json", "text/")):
+        # JSON may escape slashes, and the ampersands of a query.
+        texts.append(exchange.text.replace("\\/", "/").replace("\\u0026", "&"))
+    found = [Revealed(path) for text in texts for path in _ASSET.findall(text)]
+    if not found:
+        found = [
+            Revealed(f"/asset-cdn/assets/{value}", guessed=True)
+            for name, value in exchange.headers
+            if ("asset" in name.lower() or "image-id" in name.lower()) and _BARE_ID.fullmatch(value)
+        ]
+    first = dict[str, Revealed]()
+    for asset in found:  # One asset may be told with its query and without.
+        first.setdefault(asset.path.partition("?")[0], asset)
+    return list(first.values())
+
+
+INPUTS = pytest.mark.parametrize(
+    ("requirement", "path", "family"),
+    [
+        pytest.param(
+            "IMG-4",
+            IMAGE,
+            "image",
+            marks=judges("IMG-4", units={"imagesDaily": TRIES + 1}, requests=TRIES + 1),
+            id="image",
+        ),
+        pytest.param(
+            "VID-6",
+            VIDEO,
+            "video",
+            marks=judges("VID-6", units={"videosDaily": TRIES + 1}, requests=TRIES + 1),
+            id="video",
+        ),
+    ],
+)
+
+
+@INPUTS
+def test_base64_images_are_accepted(judge: Judge, requirement: str, path: str, family: str) -> None:
+    pictures = _with_pictures(judge, path)
+    _is_beyond(judge, requirement, pictures, lambda: judge.post(path, {"prompt": PROMPT}))
+    _is_whole(judge, requirement, pictures, family)
+
+
+@INPUTS
+def test_addresses_of_images_are_accepted(judge: Judge, requirement: str, path: str, family: str) -> None:
+    # Where the host shows them, its own assets are addresses of real pictures.
+    told = [asset for asset in revealed_assets(_with_pictures(judge, path)) if not asset.guessed]
+    addresses = [judge.target.base_url + asset.path for asset in told] or ADDRESSES
+    exchange = judge.post(path, {"prompt": PROMPT, "image_urls": addresses[:2]})
+    if 400 <= (exchange.status or 0) < 500 and exchange.status != 429 and not told:
+        # It may have looked there and found nothing; a picture of its own it finds.
+        raise NotRun("needs a host that takes the addresses we know; one that fetches them may refuse these")
+    _is_whole(judge, requirement, exchange, family)
+
+
+@INPUTS
+def test_an_empty_list_of_images_is_accepted(judge: Judge, requirement: str, path: str, family: str) -> None:
+    _is_whole(judge, requirement, judge.post(path, {"prompt": PROMPT, "image_urls": []}), family)
+
+
+def _assets(judge: Judge, requirement: str, path: str) -> list[tuple[Revealed, Exchange]]:
+    """The two stored inputs of a generation, or the one that its answer mentions, as they are served."""
+    exchange = judge.served(requirement, _with_pictures(judge, path), owner=False)
+    revealed = revealed_assets(exchange)
+    if not revealed:
+        raise NotRun(
+            "needs a host that tells the address of a stored input; the document names no place for it"
+        )
+    if len(revealed) > 2:
+        raise NotRun("needs a host that tells the addresses of the two stored inputs, and no others")
+    found = [(asset, judge.get(asset.path)) for asset in revealed]
+    if any(300 <= (fetched.status or 0) < 400 for _, fetched in found):
+        raise NotRun("needs a host that keeps its assets itself; this one redirects to another")
+    if any(asset.guessed and fetched.status in {400, 404} for asset, fetched in found):
+        raise NotRun("needs a host that tells the address of a stored input; what looked like ids are none")
+    return found
+
+
+def _may_answer(judge: Judge, requirement: str, exchange: Exchange) -> None:
+    """Raises Undecided for what says nothing about a stored input."""
+    judge.answered(requirement, exchange)
+    if exchange.status == 429 or (exchange.status or 0) >= 500:
+        raise judge.undecided(requirement, f"{exchange.title}: the host was not able to answer", exchange)
+
+
+@judges("IMG-5", units={"imagesDaily": TRIES}, requests=TRIES + 8)
+def test_a_base64_input_can_be_fetched_again(judge: Judge) -> None:
+    for told in ("not served", "served only once"):
+        found = _assets(judge, "IMG-5", IMAGE)
+        for revealed, fetched in found:
+            # Nothing is generated here: a host that fails twice at what it keeps does not keep it.
+            asset = judge.get(revealed.path) if fetched.status == 500 else fetched
+            if asset.status != 500:
+                _may_answer(judge, "IMG-5", asset)
+            judge.check("IMG-5", asset.served, f"{asset.title}: the stored input is {told}", asset)
+    if len(found) > 1:
+        one, other = (asset for _, asset in found)
+        distinct = one.body != other.body
+        judge.check("IMG-5", distinct, "two different inputs are served as the same file", one, other)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(
+            IMAGE, marks=judges("CDN-1", units={"imagesDaily": TRIES}, requests=TRIES + 2), id="image"
+        ),
+        pytest.param(
+            VIDEO, marks=judges("CDN-1", units={"videosDaily": TRIES}, requests=TRIES + 2), id="video"
+        ),
+    ],
+)
+def test_an_asset_is_a_png(judge: Judge, path: str) -> None:
+    for _, asset in _assets(judge, "CDN-1", path):
+        # That the inputs of an image are kept is IMG-5.
+        _may_answer(judge, "CDN-1", asset)
+        judge.served("CDN-1", asset, owner=path != IMAGE)
+        problem = flaw(asset.body, "image", asset.media_type)
+        is_png = asset.body.startswith(b"\x89PNG\r\n\x1a\n")
+        named = asset.media_type in {"image/png", "image/x-png"}
+        told = f"{asset.title}: {problem or asset.media_type}"
+        judge.check("CDN-1", problem is None and is_png and named, told, asset)
+
+
+@judges("CDN-2", requests=2)
+def test_an_id_that_nobody_made_is_no_file(judge: Judge) -> None:
+    for name in ("00000000-0000-4000-8000-000000000000", "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz.png"):
+        exchange = judge.get(f"/asset-cdn/assets/{name}")
+        _may_answer(judge, "CDN-2", exchange)
+        judge.check("CDN-2", not exchange.served, f"{exchange.title}: a file came", exchange)
+
+
+CUT = 4
+
+
+@judges("CDN-2", units={"imagesDaily": TRIES}, requests=TRIES + 3)
+def test_a_part_of_an_id_is_no_id(judge: Judge) -> None:
+    asset, fetched = _assets(judge, "CDN-2", IMAGE)[0]
+    judge.served("CDN-2", fetched, owner=False)
+    path, mark, query = asset.path.partition("?")
+    # A file may be found without its `.png`, which is no part of what tells it from others.
+    parts = re.fullmatch(r"(.*/)([^/.]+)(\.[^/]*)?", path)
+    if parts is None or len(parts[2]) < 3 * CUT or parts[2].isdigit():
+        raise NotRun("needs ids that a part of cannot be the id of another asset")
+    exchange = judge.get(f"{parts[1]}{parts[2][:-CUT]}{parts[3] or ''}{mark}{query}")
+    _may_answer(judge, "CDN-2", exchange)
+    judge.check("CDN-2", not exchange.served, f"{exchange.title}: a file came for a part of its id", exchange)
+
+
+# --- what clients rely on, and what we assume -----------------------------------------------------------
+
+
+@judges("OBS-4", units={"imagesDaily": 1}, requests=1)
+def test_the_mode_auto_counts_as_left_out(judge: Judge) -> None:
+    _is_whole(judge, "OBS-4", judge.post(IMAGE, {"prompt": PROMPT, "mode": "auto"}), "image")
+
+
+@judges("OBS-15", shares=["createImage", "createVideo", "createSfx"], requests=9)
+def test_media_are_raw_jpeg_mp4_and_mp3_that_decode(judge: Judge) -> None:
+    expected = {"createImage": "image/jpeg", "createVideo": "video/mp4", "createSfx": "audio/mpeg"}
+    for operation, media_type in expected.items():
+        exchange = judge.served("OBS-15", operation_observed(judge, operation).call, owner=False)
+        judge.check(
+            "OBS-15", exchange.media_type == media_type, f"{exchange.title}: {exchange.media_type}", exchange
+        )
+        decodes = operation == "createImage" or measure(exchange.body) is not None
+        judge.check("OBS-15", decodes, f"{exchange.title}: the bytes do not decode", exchange)
+
+
+@judges("ASM-8", requests=3)
+def test_unknown_options_are_400(judge: Judge) -> None:
+    for path, more in (
+        (IMAGE, {"mode": "cubist"}),
+        (VIDEO, {"ratio": "16:9"}),
+        (IMAGE, {"image_urls": ADDRESSES + ADDRESSES}),
+    ):
+        exchange = judge.post(path, {"prompt": PROMPT, **more}, lane="free")
+        judge.refused("ASM-8", exchange, 400, f"{json.dumps(more)}")
+
+
+@judges("ASM-9", units={"videosDaily": 3}, requests=3)
+def test_a_video_shows_what_was_asked_for(judge: Judge) -> None:
+    for ratio, shape in (("3:2", 1.5), ("2:3", 2 / 3), ("1:1", 1.0)):
+        exchange = judge.served("ASM-9", judge.post(VIDEO, {"prompt": PROMPT, "ratio": ratio}), owner=False)
+        seen = _measured(exchange)
+        if seen is None or not seen.height:
+            raise judge.undecided("ASM-9", "the video cannot be measured", exchange)
+        fits = abs(seen.width / seen.height - shape) < 0.1
+        judge.check("ASM-9", fits, f"{ratio} gave {seen.width} x {seen.height}", exchange)
+        judge.check("ASM-9", abs(seen.seconds - 5) < 1, f"without a duration {seen.seconds:.1f} s", exchange)
+
+
+@judges("ASM-10", units={"imagesDaily": 2}, requests=2)
+def test_the_same_request_gives_the_same_bytes(judge: Judge) -> None:
+    one, other = (
+        judge.served("ASM-10", judge.post(IMAGE, {"prompt": PROMPT}), owner=False) for _ in range(2)
+    )
+    judge.check("ASM-10", one.body == other.body, "the bytes differ", one, other)
+
+
+@judges("ASM-11", units={"imagesDaily": TRIES}, requests=TRIES + 1)
+def test_unknown_assets_are_404_and_known_ones_are_linked(judge: Judge) -> None:
+    exchange = judge.get("/asset-cdn/assets/never-made")
+    judge.check("ASM-11", exchange.status == 404, exchange.title, exchange)
+    generation = judge.served("ASM-11", _with_pictures(judge, IMAGE), owner=False)
+    linked = "/asset-cdn/assets/" in (generation.header("link") or "")
+    judge.check("ASM-11", linked, "the generation has no Link to its assets", generation)

@@ -1,0 +1,415 @@
+"""What a call costs, and whom: relations between an answer and the counters before and after it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.observations import CHAT, METRIC_OF, operation_observed, stream_observed
+from lightning_verify.judging.usage import (
+    Observation,
+    Snapshot,
+    Unreadable,
+    moved,
+    observe,
+    parse_usage,
+    read_usage,
+    rolled_over,
+    settled,
+)
+from lightning_verify.requests.callers import Caller
+from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
+from lightning_verify.requests.prompts import IMAGE, TOOLS
+from lightning_verify.requests.valid import CALLS, OVERSIZED, oversized, picture_base64, picture_data_uri, say
+from lightning_verify.run.marks import judges, needs
+from lightning_verify.target import Spend
+from lightning_verify.transport.exchange import Exchange
+
+# The requirement behind the price of each metered operation.
+PRICED = {
+    "createChatCompletion": "CHAT-11",
+    "createImage": "IMG-6",
+    "getImage": "IMG-6",
+    "createVideo": "VID-7",
+    "getVideo": "VID-7",
+    "createAirforceVideo": "AIR-3",
+    "getAirforceVideo": "AIR-3",
+    "createSfx": "SFX-3",
+    "getSfx": "SFX-3",
+    "createTts": "TTS-3",
+    "getTts": "TTS-3",
+}
+
+# Seconds in which a counter that forgets would have forgotten.
+A_WHILE = 1.2
+# As many looks as an action has requests, and some more.
+IDLE_LOOKS = 10
+
+
+def _costs_one(judge: Judge, requirement: str, observation: Observation) -> None:
+    change = observation.consumed(judge, requirement)
+    metric = observation.metric
+    shown = (observation.before, observation.call, observation.after)
+    units = change.pop(metric, 0)
+    judge.check(requirement, units == 1, f"the call moved {metric} by {units}, not by 1", *shown)
+    judge.check(requirement, not change, f"the call also moved {change}", *shown)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "operation"),
+    [
+        pytest.param(
+            requirement, operation, id=operation, marks=judges(requirement, shares=[operation], requests=3)
+        )
+        for operation, requirement in PRICED.items()
+    ],
+)
+def test_an_answered_call_costs_one_unit_of_its_metric(
+    judge: Judge, requirement: str, operation: str
+) -> None:
+    _costs_one(judge, requirement, operation_observed(judge, operation))
+
+
+@pytest.mark.parametrize(
+    ("requirement", "operation"),
+    [
+        pytest.param(
+            requirement, operation, id=operation, marks=judges(requirement, shares=[operation], requests=4)
+        )
+        for operation, requirement in PRICED.items()
+    ],
+)
+def test_the_price_is_still_one_unit_a_moment_later(judge: Judge, requirement: str, operation: str) -> None:
+    seen = operation_observed(judge, operation)
+    if not seen.consumed(judge, requirement):
+        raise judge.undecided(requirement, "nothing was counted at all", seen.after)
+    judge.once("a while", lambda: time.sleep(A_WHILE))
+    before, later = parse_usage(seen.before), read_usage(judge, requirement, seen.caller)
+    if rolled_over(before, later):
+        raise judge.undecided(requirement, "a window of the counters ended meanwhile", later.exchange)
+    units = moved(before, later).get(seen.metric, 0)
+    message = f"{A_WHILE:g} s later the call has moved {seen.metric} by {units}"
+    judge.check(requirement, units <= 1, message, seen.call, later.exchange)
+
+
+@judges("CHAT-11", shares=["stream"], requests=3)
+def test_a_streamed_chat_costs_one_unit_as_well(judge: Judge) -> None:
+    _costs_one(judge, "CHAT-11", stream_observed(judge))
+
+
+@pytest.mark.parametrize(
+    ("requirement", "operation", "more"),
+    [
+        pytest.param(
+            requirement,
+            operation,
+            more,
+            id=f"{operation}-{next(iter(more))}",
+            marks=judges(requirement, units={METRIC_OF[operation]: 1}, requests=3),
+        )
+        for requirement, operation, more in (
+            ("CHAT-11", "createChatCompletion", {"tools": TOOLS, "tool_choice": "required"}),
+            ("CHAT-11", "createChatCompletion", {"messages": IMAGE[1]}),
+            ("IMG-6", "createImage", {"mode": "realistic", "image_urls": [picture_data_uri()]}),
+            ("VID-7", "createVideo", {"duration": 10, "ratio": "1:1", "mode": "fun"}),
+            ("VID-7", "createVideo", {"image_urls": [picture_base64()]}),
+        )
+    ],
+)
+def test_options_do_not_change_the_price(
+    judge: Judge, requirement: str, operation: str, more: dict[str, Any]
+) -> None:
+    caller, call, metric = judge.caller(), CALLS[operation], METRIC_OF[operation]
+    body = {**(call.body or {}), **more}
+    _costs_one(
+        judge, requirement, observe(judge, caller, metric, lambda: judge.post(call.path, body, caller))
+    )
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [pytest.param(operation, marks=judges("RATE-4", shares=[operation], requests=3)) for operation in PRICED],
+)
+def test_a_caller_with_units_left_is_not_429(judge: Judge, operation: str) -> None:
+    seen = operation_observed(judge, operation)
+    metric = METRIC_OF[operation]
+    try:
+        before = parse_usage(judge.served("RATE-4", seen.before, owner=False))
+    except Unreadable as problem:
+        raise judge.undecided("RATE-4", str(problem), seen.before) from None
+    limit = before.limit[metric]
+    if seen.call.status == 429 and (limit is None or before.used[metric] < limit):
+        message = f"{seen.call.title} with {before.used[metric]} of {limit} {metric} used"
+        raise judge.violation("RATE-4", message, seen.before, seen.call)
+    judge.witness("RATE-4", judge.served("RATE-4", seen.call, owner=False))
+
+
+@judges("CHAT-11", units={"cloudChatDaily": 2}, requests=4)
+def test_the_same_prompt_twice_costs_two_units(judge: Judge) -> None:
+    caller = judge.caller()
+    before = read_usage(judge, "CHAT-11", caller)
+    for _ in range(2):
+        exchange = judge.served("CHAT-11", judge.post(CHAT, say("Say hello."), caller), owner=False)
+    after = settled(judge, "CHAT-11", caller, "cloudChatDaily", before.used["cloudChatDaily"] + 2)
+    change = moved(before, after)
+    judge.check(
+        "CHAT-11", change == {"cloudChatDaily": 2}, f"two chats moved {change}", exchange, after.exchange
+    )
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        pytest.param(operation, marks=judges("RATE-1", shares=[operation], requests=4))
+        for operation in ("createChatCompletion", "createImage", "createVideo", "createSfx")
+    ],
+)
+def test_what_one_caller_spends_is_not_counted_for_another(judge: Judge, operation: str) -> None:
+    spent = operation_observed(judge, operation)
+    judge.served("RATE-1", spent.call, owner=False)
+    other = read_usage(judge, "RATE-1", judge.caller())
+    counted = {metric: used for metric, used in other.used.items() if used}
+    judge.check("RATE-1", not counted, f"a new caller already has {counted}", spent.call, other.exchange)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        pytest.param(operation, marks=judges("RATE-7", shares=[operation], requests=6))
+        for operation in ("createChatCompletion", "createImage", "createVideo", "createSfx")
+    ],
+)
+def test_what_is_counted_stays_counted(judge: Judge, operation: str) -> None:
+    spent = operation_observed(judge, operation)
+    change = spent.consumed(judge, "RATE-7")
+    if not change:
+        raise judge.undecided("RATE-7", "nothing was counted that could be forgotten", spent.after)
+    read_usage(judge, "RATE-7", judge.caller())  # Another caller, as there are on any host.
+    for moment in ("at once", "after a while"):
+        if moment == "after a while":
+            judge.once("a while", lambda: time.sleep(A_WHILE))
+        later = read_usage(judge, "RATE-7", spent.caller)
+        if rolled_over(parse_usage(spent.after), later):
+            raise judge.undecided(
+                "RATE-7", "a window of the counters ended during the measurement", later.exchange
+            )
+        kept = later.used[spent.metric] >= change.get(spent.metric, 0)
+        message = f"{spent.metric} fell to {later.used[spent.metric]} within its window"
+        judge.check("RATE-7", kept, message, spent.after, later.exchange)
+
+
+# --- what costs nothing ---------------------------------------------------------------------------------
+
+
+# Wrong in one optional field, of a kind that no host can take for a right one.
+WRONG_OPTION: dict[str, dict[str, Any]] = {
+    "createChatCompletion": {"tools": "a hammer"},
+    "createImage": {"image_urls": {"first": 1}},
+    "createVideo": {"duration": "long"},
+    "createAirforceVideo": {"image_urls": {"first": 1}},
+}
+Refusals = tuple[Caller, Snapshot, list[Exchange]]
+
+
+def _refusals(judge: Judge, operation: str) -> Refusals:
+    """A fresh caller, its counters, and its calls that were refused. Raises Undecided when one was not."""
+    caller, call = judge.caller(), CALLS[operation]
+    before = read_usage(judge, "RATE-2", caller)
+    bad_bearer = judge.forged("garbled", "not-a-token-at-all").also(**dict(caller.headers))
+    bad_bearer = bad_bearer.also(Authorization="Bearer not-a-token-at-all")
+    refusals = [
+        judge.post(call.path, {"nothing": "asked"}, caller, lane="free"),
+        judge.client.send("POST", call.path, caller, body=b"{broken", lane="free"),
+        judge.post(call.path, call.body, bad_bearer, lane="free"),
+        judge.post(call.path, oversized(operation, OVERSIZED[0]), caller, lane="free"),
+    ]
+    if operation in WRONG_OPTION:
+        body = {**(call.body or {}), **WRONG_OPTION[operation]}
+        refusals.append(judge.post(call.path, body, caller, lane="free"))
+    if any(exchange.status is None or exchange.served for exchange in refusals):
+        raise judge.undecided(
+            "RATE-2", "a request that should be refused was not (see FAIL-1, FAIL-2 and AUTH-4)", *refusals
+        )
+    return caller, before, refusals
+
+
+@pytest.mark.parametrize("operation", [name for name in PRICED if CALLS[name].method == "POST"])
+@judges("RATE-2", requests=7)
+def test_a_refused_call_costs_nothing(judge: Judge, operation: str) -> None:
+    caller, before, refusals = judge.once(f"refusals of {operation}", lambda: _refusals(judge, operation))
+    _stands_still(judge, caller, before, refusals)
+
+
+@pytest.mark.parametrize("operation", [name for name in PRICED if CALLS[name].method == "POST"])
+@judges("RATE-2", requests=8)
+def test_a_refused_call_costs_nothing_a_moment_later_either(judge: Judge, operation: str) -> None:
+    caller, before, refusals = judge.once(f"refusals of {operation}", lambda: _refusals(judge, operation))
+    # One wait for all: whatever is counted in the background has been counted by then.
+    judge.once("refusals have settled", lambda: time.sleep(max(A_WHILE, _lag(judge))))
+    _stands_still(judge, caller, before, refusals)
+
+
+def _lag(judge: Judge) -> float:
+    """Seconds that the counters of this host may need, going by what it needed before."""
+    return min(judge.settle, float(judge.shared.get("lag", 0.0)) * 1.5)
+
+
+def _stands_still(judge: Judge, caller: Caller, before: Snapshot, calls: list[Exchange]) -> None:
+    after = read_usage(judge, "RATE-2", caller)
+    if rolled_over(before, after):
+        raise judge.undecided(
+            "RATE-2", "a window of the counters ended during the measurement", after.exchange
+        )
+    change = moved(before, after)
+    judge.check("RATE-2", not change, f"refused calls moved {change}", *calls[-1:], after.exchange)
+
+
+@judges("RATE-2", requests=24 + IDLE_LOOKS)
+@pytest.mark.parametrize(
+    "credential", [pytest.param(name, marks=needs(name)) for name in (FREE_JWT, API_KEY)]
+)
+def test_a_refused_call_costs_an_account_nothing(judge: Judge, credential: str) -> None:
+    account = judge.credential(credential)
+
+    def be_refused() -> None:
+        for operation in ("createChatCompletion", "createImage", "createVideo", "createSfx"):
+            exchange = judge.post(CALLS[operation].path, {"nothing": "asked"}, account, lane="free")
+            if exchange.status is None or exchange.served:
+                raise judge.undecided("RATE-2", f"{exchange.title}: it was not refused", exchange)
+        time.sleep(_lag(judge))
+
+    _leaves_alone(judge, "RATE-2", account, be_refused, "refused calls")
+
+
+@judges("RATE-3", requests=16)
+def test_reading_costs_nothing(judge: Judge) -> None:
+    caller = judge.caller()
+    before = read_usage(judge, "RATE-3", caller)
+    for path in (
+        "/usage",
+        "/tier-config",
+        "/tiers",
+        "/models",
+        "/status",
+        "/subscription",
+        "/asset-cdn/assets/none",
+    ):
+        judge.get(path, caller)
+    for capability in ("image", "video", "sfx", "text"):
+        judge.client.send("HEAD", f"/status/{capability}", caller)
+    after = read_usage(judge, "RATE-3", caller)
+    if rolled_over(before, after):
+        raise judge.undecided(
+            "RATE-3", "a window of the counters ended during the measurement", after.exchange
+        )
+    change = moved(before, after)
+    judge.check("RATE-3", not change, f"reading moved {change}", before.exchange, after.exchange)
+
+
+@judges("RATE-3", requests=8 + IDLE_LOOKS)
+@needs(FREE_JWT)
+def test_reading_an_account_costs_nothing(judge: Judge) -> None:
+    account = judge.credential(FREE_JWT)
+
+    def read() -> None:
+        for path in ("/subscription", "/usage", "/tier-config", "/tiers", "/models", "/status"):
+            judge.served("RATE-3", judge.get(path, account), owner=False)
+
+    _leaves_alone(judge, "RATE-3", account, read, "reading")
+
+
+@pytest.mark.parametrize(
+    ("requirement", "operation", "credential"),
+    [
+        pytest.param(
+            requirement,
+            operation,
+            credential,
+            id=f"{operation}-{credential}",
+            marks=[
+                needs(credential),
+                judges(requirement, units={METRIC_OF[operation]: 1}, requests=12, spend=spend),
+            ],
+        )
+        for requirement, operation, credential, spend in (
+            ("CHAT-11", "createChatCompletion", API_KEY, None),
+            ("IMG-6", "createImage", JWT, None),
+            ("VID-7", "getVideo", API_KEY, None),
+            ("SFX-3", "createSfx", JWT, None),
+            # Few units are in a free account, and somebody may need them.
+            ("VID-7", "createVideo", FREE_JWT, Spend.EXHAUST),
+            ("CHAT-11", "createChatCompletion", FREE_JWT, None),
+        )
+    ],
+)
+def test_an_account_pays_for_what_it_asks(
+    judge: Judge, requirement: str, operation: str, credential: str
+) -> None:
+    account, guest, call = judge.credential(credential), judge.caller(), CALLS[operation]
+    # A client id beside the bearer, as the desktop application sends it, does not pay in its place.
+    both = account.also(X_Client_ID=guest.headers["X-Client-ID"])
+    seen = observe(
+        judge,
+        account,
+        METRIC_OF[operation],
+        lambda: judge.client.send(call.method, call.path, both, json_body=call.body),
+    )
+    change = seen.consumed(judge, requirement).get(METRIC_OF[operation], 0)
+    message = f"{call.path} asked for by {account.label} did not move its {METRIC_OF[operation]}"
+    judge.check(requirement, change >= 1, message, seen.before, seen.call, seen.after)
+
+
+@judges("RATE-1", units={"cloudChatDaily": 3}, requests=9)
+@needs(FREE_JWT, JWT)
+def test_what_one_account_spends_is_not_counted_for_another(judge: Judge) -> None:
+    def spend() -> None:
+        exchange = judge.post(CHAT, say("Say hello."), judge.credential(JWT))
+        judge.served("RATE-1", exchange, owner=False)
+
+    _leaves_alone(judge, "RATE-1", judge.credential(FREE_JWT), spend, "the chat of another account")
+
+
+@judges("RATE-1", units={"cloudChatDaily": 3}, requests=9)
+@needs(FREE_JWT)
+def test_what_a_guest_spends_is_not_counted_for_an_account(judge: Judge) -> None:
+    def spend() -> None:
+        judge.served("RATE-1", judge.post(CHAT, say("Say hello."), judge.caller()), owner=False)
+
+    _leaves_alone(judge, "RATE-1", judge.credential(FREE_JWT), spend, "a guest's chat")
+
+
+def _leaves_alone(
+    judge: Judge, requirement: str, account: Caller, action: Callable[[], None], what: str
+) -> None:
+    """`action` does not move the counters of an account. Others may spend there at the same moment, so only
+    a movement that comes with every one of three actions, and not without them, is held against the host."""
+    for _ in range(3):
+        before = read_usage(judge, requirement, account)
+        action()
+        after = read_usage(judge, requirement, account)
+        if rolled_over(before, after):
+            raise judge.undecided(requirement, "a window of the counters ended meanwhile", after.exchange)
+        change = moved(before, after)
+        if not change:
+            judge.witness(requirement, after.exchange)
+            return
+    for _ in range(IDLE_LOOKS):
+        later = read_usage(judge, requirement, account)
+    if moved(after, later):
+        raise NotRun("needs an account where nobody else spends meanwhile")
+    raise judge.violation(requirement, f"{what} moved {change} of an account, three times", after.exchange)
+
+
+@judges("ASM-5", requests=3)
+def test_prompt_analysis_costs_nothing(judge: Judge) -> None:
+    caller = judge.caller()
+    before = read_usage(judge, "ASM-5", caller)
+    call = CALLS["analyzePrompt"]
+    exchange = judge.served("ASM-5", judge.post(call.path, call.body, caller))
+    after = read_usage(judge, "ASM-5", caller)
+    change = moved(before, after)
+    judge.check("ASM-5", not change, f"an analysis moved {change}", exchange, after.exchange)

@@ -1,0 +1,219 @@
+"""The router: which model it chooses, and that prompt analysis tells the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Set
+from typing import Any
+
+import pytest
+
+from lightning_verify.judging.judge import Judge, NotRun, Undecided
+from lightning_verify.judging.model_names import disagreements
+from lightning_verify.judging.observations import CHAT
+from lightning_verify.judging.owners import served_by
+from lightning_verify.judging.sse import transcribe
+from lightning_verify.requests.prompts import (
+    CODE,
+    COMPLEX,
+    IMAGE,
+    MEDIUM,
+    SIMPLE,
+    TOOLS,
+    Messages,
+    model_name,
+    with_code,
+    with_image,
+)
+from lightning_verify.run.marks import judges
+from lightning_verify.transport.exchange import Exchange, NotJson
+
+ANALYZE = "/gen/prompt_analyze"
+
+
+def _analysed(judge: Judge, messages: Messages) -> Exchange:
+    key = f"analysis of {json.dumps(messages)}"
+    return judge.once(key, lambda: judge.post(ANALYZE, {"prompt": messages}))
+
+
+def _name_in(exchange: Exchange) -> str | None:
+    """The model that an answer names, in JSON or in plain text: the content type is for HDR-1 to judge."""
+    if not exchange.served or exchange.problem is not None or exchange.truncated:
+        return None
+    try:
+        return model_name(exchange.json())
+    except NotJson:
+        return model_name(exchange.text) if exchange.media_type == "text/plain" else None
+
+
+def _analysis(judge: Judge, requirement: str, messages: Messages) -> tuple[str, Exchange]:
+    exchange = _analysed(judge, messages)
+    served_by(judge, requirement, exchange, "ANA-1")
+    name = _name_in(exchange)
+    if name is not None:
+        return name, exchange
+    if requirement == "ANA-1":
+        raise judge.violation(requirement, f"{exchange.title}: names no model", exchange)
+    raise judge.undecided(requirement, f"{exchange.title}: names no model (see ANA-1)", exchange)
+
+
+@judges("ANA-1", requests=4)
+@pytest.mark.parametrize(
+    "messages", [SIMPLE[1], COMPLEX[0], CODE[0], IMAGE[1]], ids=["simple", "complex", "code", "image"]
+)
+def test_an_analysis_names_a_model(judge: Judge, messages: Messages) -> None:
+    _, exchange = _analysis(judge, "ANA-1", messages)
+    judge.witness("ANA-1", exchange)
+
+
+@judges("ANA-2", requests=12)
+def test_an_analysis_without_an_array_of_messages_is_400(judge: Judge) -> None:
+    for body in (
+        {},
+        {"prompt": None},
+        {"prompt": "hello"},
+        {"prompt": 5},
+        {"prompt": {"role": "user", "content": "hi"}},
+        {"prompt": [1]},
+        {"prompt": ["hello"]},
+    ):
+        exchange = judge.post(ANALYZE, body, lane="free")
+        judge.refused("ANA-2", exchange, 400, f"{json.dumps(body)}")
+
+
+Add = Callable[[Messages], Messages]
+
+
+@pytest.mark.parametrize(
+    ("requirement", "signal", "prompts", "add"),
+    [
+        pytest.param(
+            "ROUTE-1", "complexity", COMPLEX, None, marks=judges("ROUTE-1", requests=6), id="complexity"
+        ),
+        pytest.param("ROUTE-2", "code", CODE, with_code, marks=judges("ROUTE-2", requests=10), id="code"),
+        pytest.param(
+            "ROUTE-4", "an image", IMAGE, with_image, marks=judges("ROUTE-4", requests=8), id="image"
+        ),
+    ],
+)
+def test_a_signal_in_the_prompt_changes_the_model(
+    judge: Judge, requirement: str, signal: str, prompts: list[Messages], add: Add | None
+) -> None:
+    plain = {_analysis(judge, requirement, messages)[0] for messages in SIMPLE}
+    seen, unread = list[Exchange](), list[Exchange]()
+    for without, messages in _comparisons(judge, plain, prompts, add):
+        exchange = _analysed(judge, messages)
+        name = _name_in(exchange)
+        if name is None or None in without:
+            unread.append(exchange)
+        elif name not in without:
+            judge.witness(requirement, exchange)
+            return
+        else:
+            seen.append(exchange)
+    names = ", ".join(sorted(plain))
+    message = f"{signal} in {len(seen)} prompts left the choice at {names}"
+    if unread:
+        # It may have shown in the one that was not answered, which was too long perhaps.
+        raise judge.undecided(requirement, f"{message}; {unread[0].title} (see ANA-1)", *unread)
+    raise judge.violation(requirement, message, *seen)
+
+
+def _comparisons(
+    judge: Judge, plain: set[str], prompts: list[Messages], add: Add | None
+) -> Iterator[tuple[Set[str | None], Messages]]:
+    """Prompts with the signal, each with the names that are given without it."""
+    for messages in prompts:
+        yield plain, messages
+    # A signal that weighs half shows only in a prompt that is not quite simple.
+    for messages in MEDIUM if add is not None else ():
+        assert add is not None
+        yield {_name_in(_analysed(judge, messages))}, add(messages)
+
+
+def _streamed_name(judge: Judge, requirement: str, messages: Messages, **more: Any) -> tuple[str, Exchange]:
+    body = {"messages": messages, "stream": True, **more}
+    exchange = judge.once(f"streamed {json.dumps(body)}", lambda: judge.post(CHAT, body))
+    owner = (
+        "CHAT-8" if "tools" in more else "CHAT-4" if isinstance(messages[0]["content"], str) else "CHAT-10"
+    )
+    served_by(judge, requirement, exchange, owner)
+    name = transcribe(exchange.body).model_name
+    if not name:
+        raise judge.undecided(requirement, "the stream names no model (see CHAT-5)", exchange)
+    return name, exchange
+
+
+@judges("ROUTE-3", units={"cloudChatDaily": 8}, requests=8)
+def test_tools_change_the_model(judge: Judge) -> None:
+    seen = []
+    # Tools may weigh too little to show beside a prompt that is simple, and too little beside a complex one.
+    for messages in (SIMPLE[1], COMPLEX[0], *MEDIUM):
+        without, _ = _streamed_name(judge, "ROUTE-3", messages)
+        beside, exchange = _streamed_name(judge, "ROUTE-3", messages, tools=TOOLS)
+        if without != beside:
+            judge.witness("ROUTE-3", exchange)
+            return
+        seen.append(exchange)
+    message = f"with and without tools the same model was chosen for {len(seen)} prompts"
+    raise judge.violation("ROUTE-3", message, *seen)
+
+
+@judges("ANA-3", units={"cloudChatDaily": 4}, requests=8)
+def test_analysis_and_chat_agree(judge: Judge) -> None:
+    prompts = {"simple": SIMPLE[1], "code": CODE[0], "complex": COMPLEX[0], "image": IMAGE[1]}
+    pairs, seen = dict[str, tuple[str, str]](), dict[str, tuple[Exchange, Exchange]]()
+    for prompt, messages in prompts.items():
+        try:
+            chosen, chat = _streamed_name(judge, "ANA-3", messages)
+            told, analysis = _analysis(judge, "ANA-3", messages)
+        except Undecided:
+            continue  # Noted; the others can still disagree.
+        pairs[prompt], seen[prompt] = (told, chosen), (analysis, chat)
+    broken, unclear = disagreements(pairs)
+    for prompt, words in broken.items():
+        raise judge.violation("ANA-3", words, *seen[prompt])
+    for prompt in unclear:
+        told, chosen = pairs[prompt]
+        words = f"whether {told!r} is shown for the model {chosen!r} cannot be told"
+        raise judge.undecided("ANA-3", words, *seen[prompt])
+    for exchanges in seen.values():
+        judge.witness("ANA-3", *exchanges)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "messages"),
+    [
+        pytest.param(
+            "ROUTE-1",
+            COMPLEX[0],
+            id="complexity",
+            marks=judges("ROUTE-1", units={"cloudChatDaily": 2}, requests=4),
+        ),
+        pytest.param(
+            "ROUTE-2", CODE[0], id="code", marks=judges("ROUTE-2", units={"cloudChatDaily": 2}, requests=4)
+        ),
+        pytest.param(
+            "ROUTE-4", IMAGE[1], id="image", marks=judges("ROUTE-4", units={"cloudChatDaily": 2}, requests=4)
+        ),
+    ],
+)
+def test_a_chat_reacts_where_the_analysis_does(judge: Judge, requirement: str, messages: Messages) -> None:
+    told = [_analysis(judge, requirement, each)[0] for each in (SIMPLE[1], messages)]
+    if told[0] == told[1]:
+        raise NotRun("needs a router that reacts to this prompt in its analysis")
+    plain, _ = _streamed_name(judge, requirement, SIMPLE[1])
+    chosen, exchange = _streamed_name(judge, requirement, messages)
+    message = f"the analysis turns from {told[0]} to {told[1]}, the chat stays with {plain}"
+    judge.check(requirement, plain != chosen, message, exchange)
+
+
+@judges("OBS-10", requests=1)
+def test_an_analysis_is_an_array_of_one_name(judge: Judge) -> None:
+    _, exchange = _analysis(judge, "OBS-10", SIMPLE[1])
+    try:
+        document = exchange.json()
+    except NotJson:
+        document = None
+    shaped = isinstance(document, list) and len(document) == 1 and isinstance(document[0], str)
+    judge.check("OBS-10", shaped, "the answer is not an array of one name", exchange)

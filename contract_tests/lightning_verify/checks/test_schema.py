@@ -1,0 +1,156 @@
+"""Everything at once: generated requests for the whole spec, by schemathesis.
+
+A valid request of any shape must be answered in the documented shape; no generated nonsense may break the
+server. Whether a lenient host serves a value that the spec does not list is not judged here, and the schemas
+of the spec are stricter than the document's words, so that what only they say is advice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from schemathesis import GenerationMode
+from schemathesis.checks import CHECKS, load_all_checks
+from schemathesis.core.failures import Failure, FailureGroup
+
+from lightning_verify.judging.completion import completion
+from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.observations import METRIC_OF
+from lightning_verify.requests import callers
+from lightning_verify.requests.generated import cases
+from lightning_verify.requests.prompts import model_name
+from lightning_verify.requests.valid import CALLS
+from lightning_verify.run.marks import judges
+from lightning_verify.target import Spend
+from lightning_verify.transport.client import Lane
+from lightning_verify.transport.exchange import Exchange
+from lightning_verify.transport.schemathesis_transport import ClientAdapter, session
+
+load_all_checks()
+SHAPE = CHECKS.get_one("response_schema_conformance")
+# Operations that cost nothing and answer with JSON.
+FREE = ("getUsage", "getTierConfig", "listTiers", "listModels", "getStatus", "analyzePrompt")
+CASES, NONSENSE = 3, 5
+Answers = list[tuple[Any, Exchange, requests.Response | None]]
+
+
+def _send(judge: Judge, case: Any, lane: Lane) -> tuple[Exchange, requests.Response | None]:
+    adapter = ClientAdapter(judge.client, callers.anonymous(), lane)
+    response = None
+    try:
+        case.call(base_url=judge.target.base_url, session=session(adapter), allow_redirects=False)
+        response = adapter.response
+    except requests.RequestException:
+        pass  # No answer, or a request that cannot be sent as HTTP; the exchange tells which.
+    assert adapter.exchange is not None, "schemathesis sent nothing"
+    return adapter.exchange, response
+
+
+def _answers(judge: Judge, operation: str) -> Answers:
+    """Generated valid requests and their answers, shared by the tests that look at them."""
+
+    def make() -> Answers:
+        return [
+            (case, *_send(judge, case, "paid")) for case in cases(operation, GenerationMode.POSITIVE, CASES)
+        ]
+
+    return judge.once(f"generated {operation}", make)
+
+
+def _served(
+    judge: Judge, requirement: str, operation: str
+) -> Iterator[tuple[Any, Exchange, requests.Response]]:
+    """The answers that are served: odd but valid requests may be refused."""
+    seen = False
+    for case, exchange, response in _answers(judge, operation):
+        judge.answered(requirement, exchange)
+        if response is not None and exchange.served:
+            seen = True
+            yield case, exchange, response
+    if not seen:
+        raise NotRun("needs a host that serves one of the generated requests")
+
+
+@judges("ANA-1", requests=CASES)
+def test_generated_prompts_are_analysed(judge: Judge) -> None:
+    for _, exchange, _ in _served(judge, "ANA-1", "analyzePrompt"):
+        is_text = exchange.media_type == "text/plain"
+        named = model_name(exchange.text if is_text else judge.document("ANA-1", exchange)) is not None
+        judge.check("ANA-1", named, f"{exchange.title}: names no model", exchange)
+
+
+@judges("CHAT-2", units={"cloudChatDaily": CASES}, requests=CASES)
+def test_generated_chats_are_answered_in_shape(judge: Judge) -> None:
+    for _, exchange, _ in _served(judge, "CHAT-2", "createChatCompletion"):
+        if exchange.media_type != "text/event-stream":
+            completion(judge, "CHAT-2", exchange, spoken=False)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        *(pytest.param(operation, marks=judges("OBS-18", requests=CASES)) for operation in FREE),
+        pytest.param(
+            "createChatCompletion", marks=judges("OBS-18", units={"cloudChatDaily": CASES}, requests=CASES)
+        ),
+    ],
+)
+def test_answers_fit_the_schemas_of_the_spec(judge: Judge, operation: str) -> None:
+    for case, exchange, response in _served(judge, "OBS-18", operation):
+        try:
+            case.validate_response(response, checks=[SHAPE])
+        except (Failure, FailureGroup) as failure:
+            problem = _words(failure)
+            raise judge.violation("OBS-18", f"{exchange.title}: {problem}", exchange) from None
+        judge.witness("OBS-18", exchange)
+
+
+def _words(failure: Failure | FailureGroup) -> str:
+    first = failure.exceptions[0] if isinstance(failure, FailureGroup) else failure
+    return " ".join(str(first).split())[:300]
+
+
+def _survives(judge: Judge, operation: str, lane: Lane) -> None:
+    for case in cases(operation, GenerationMode.NEGATIVE, NONSENSE):
+        exchange, _ = _send(judge, case, lane)
+        judge.answered("FAIL-1", exchange)
+        # Once may be an upstream that failed at what a lenient host has sent it.
+        broken = (
+            exchange.status == 500
+            and not _always_fails(judge, operation)
+            and all(_send(judge, case, lane)[0].status == 500 for _ in range(2))
+        )
+        judge.check("FAIL-1", not broken, f"{exchange.title}: an invalid request broke the server", exchange)
+
+
+def _always_fails(judge: Judge, operation: str) -> bool:
+    """Whether the host answers 500 to the simplest refusal as well: then it is ill, and shows nothing."""
+    call = CALLS[operation]
+    plain = judge.once(f"ill {operation}", lambda: judge.post(call.path, {"nothing": "asked"}, lane="free"))
+    return plain.status == 500
+
+
+@judges("FAIL-1", requests=NONSENSE + 1)
+def test_generated_nonsense_does_not_break_prompt_analysis(judge: Judge) -> None:
+    _survives(judge, "analyzePrompt", "paid")
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        # A lenient host may serve some of it, so the units are booked.
+        pytest.param(
+            name,
+            marks=judges(
+                "FAIL-1", units={METRIC_OF[name]: NONSENSE}, requests=NONSENSE + 1, spend=Spend.EXHAUST
+            ),
+        )
+        for name, call in CALLS.items()
+        if name in METRIC_OF and call.method == "POST"
+    ],
+)
+def test_generated_nonsense_does_not_break_generation(judge: Judge, operation: str) -> None:
+    _survives(judge, operation, "paid")

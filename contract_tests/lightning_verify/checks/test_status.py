@@ -1,0 +1,140 @@
+"""Status and discovery: the redirect, the models, the health of the service and its capability checks."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.owners import object_by, served_by
+from lightning_verify.judging.plans import listed
+from lightning_verify.run.marks import judges
+from lightning_verify.transport.exchange import Exchange
+
+STATUS_FIELDS = ("state", "services", "notifications", "latest")
+CAPABILITIES = ("image", "video", "sfx", "text")
+
+
+@judges("STAT-1", requests=1)
+def test_the_root_redirects_for_good(judge: Judge) -> None:
+    exchange = judge.client.send("GET", "/", judge.caller())
+    judge.answered("STAT-1", exchange)
+    if exchange.status == 429 or (exchange.status or 0) >= 500:
+        raise judge.undecided("STAT-1", f"{exchange.title}: the host was not able to answer", exchange)
+    judge.check("STAT-1", exchange.status in {301, 308}, f"{exchange.title}: expected 301 or 308", exchange)
+    location = urlsplit(exchange.header("location") or "")
+    elsewhere = (
+        location.scheme in {"http", "https"} and location.netloc != urlsplit(judge.target.base_url).netloc
+    )
+    judge.check(
+        "STAT-1", elsewhere, f"Location is {exchange.header('location')!r}, not another site", exchange
+    )
+
+
+@judges("STAT-2", requests=1)
+def test_models_have_names(judge: Judge) -> None:
+    exchange = judge.once("models", lambda: judge.get("/models"))
+    models = listed(judge.document("STAT-2", exchange), "models")
+    if models is None:
+        raise judge.violation("STAT-2", f"{exchange.title}: expected a list of models", exchange)
+    judge.check("STAT-2", bool(models), "no model is listed", exchange)
+    for model in models:
+        names = (
+            [model.get(field) for field in ("name", "id", "model", "title", "slug")]
+            if isinstance(model, dict)
+            else []
+        )
+        named = any(isinstance(name, str) and name.strip() for name in names)
+        judge.check("STAT-2", named, f"a model has no name: {str(model)[:80]}", exchange)
+
+
+def _status(judge: Judge, requirement: str) -> tuple[dict[str, Any], Any]:
+    exchange = judge.once("status", lambda: judge.get("/status"))
+    return object_by(judge, requirement, exchange, "STAT-3"), exchange
+
+
+@judges("STAT-3", requests=2)
+def test_the_status_has_its_fields(judge: Judge) -> None:
+    document, exchange = _status(judge, "STAT-3")
+    missing = [field for field in STATUS_FIELDS if field not in document]
+    judge.check("STAT-3", not missing, f"missing: {', '.join(missing)}", exchange)
+    state, services = document["state"], document["services"]
+    judge.check("STAT-3", isinstance(state, str) and bool(state.strip()), f"state is {state!r}", exchange)
+    judge.check("STAT-3", isinstance(services, dict | list), f"services is {services!r}", exchange)
+    for field in ("notifications", "latest"):
+        fine = not isinstance(document[field], bool | int | float)
+        judge.check("STAT-3", fine, f"{field} is {document[field]!r}", exchange)
+
+
+def _check(judge: Judge, capability: str) -> Exchange:
+    return judge.once(
+        f"check {capability}", lambda: judge.client.send("HEAD", f"/status/{capability}", judge.caller())
+    )
+
+
+def _is_down(judge: Judge, exchange: Exchange) -> bool:
+    """Whether a check says with 503 that its capability is down, on a host that is well otherwise."""
+    if exchange.status != 503:
+        return False
+    checks = (_check(judge, capability) for capability in CAPABILITIES)
+    return any(check.served for check in checks) or judge.once("status", lambda: judge.get("/status")).served
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES)
+@judges("STAT-4", requests=5)
+def test_a_capability_check_tells_a_content_type(judge: Judge, capability: str) -> None:
+    exchange = _check(judge, capability)
+    told = "/" in exchange.media_type
+    if not (_is_down(judge, exchange) and told):
+        # When no check at all is served, that is no outage of one capability.
+        if exchange.status == 503 and any(_check(judge, other).served for other in CAPABILITIES):
+            raise judge.undecided("STAT-4", f"{exchange.title}: the capability is down", exchange)
+        judge.served("STAT-4", exchange)
+    judge.check("STAT-4", told, f"{exchange.title}: no content type", exchange)
+
+
+# Media that a capability's content type may not name, since they belong to another capability.
+_FOREIGN = {
+    "image": ("video/", "audio/", "text/"),
+    "video": ("image/", "audio/", "text/"),
+    "sfx": ("image/", "video/", "text/"),
+    "text": ("image/", "video/", "audio/"),
+}
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES)
+@judges("STAT-5", requests=5)
+def test_a_capability_check_does_not_name_another_medium(judge: Judge, capability: str) -> None:
+    exchange = _check(judge, capability)
+    if _is_down(judge, exchange):
+        raise NotRun(f"needs a host that says that it can do {capability}")
+    served_by(judge, "STAT-5", exchange, "STAT-4")
+    if not exchange.media_type:
+        raise judge.undecided("STAT-5", f"{exchange.title}: no content type (see STAT-4)", exchange)
+    foreign = exchange.media_type.startswith(_FOREIGN[capability])
+    judge.check(
+        "STAT-5", not foreign, f"{exchange.title}: the content type is {exchange.media_type}", exchange
+    )
+
+
+@judges("OBS-7", requests=2)
+def test_the_status_has_the_form_that_clients_read(judge: Judge) -> None:
+    document, exchange = _status(judge, "OBS-7")
+    slashed = judge.client.send("GET", "/status/", judge.caller())
+    judge.check("OBS-7", slashed.status == 200, f"{slashed.title}", slashed)
+    services = document.get("services")
+    shaped = isinstance(services, dict) and all(
+        isinstance(entry, dict) and {"state", "message"} <= set(entry) for entry in services.values()
+    )
+    judge.check("OBS-7", shaped, "services is not an object of {state, message}", exchange)
+    for field in ("notifications", "latest"):
+        judge.check("OBS-7", isinstance(document.get(field), str), f"{field} is not a string", exchange)
+
+
+@judges("OBS-16", requests=1)
+def test_the_root_leads_to_the_public_site(judge: Judge) -> None:
+    exchange = judge.client.send("GET", "/", judge.caller())
+    location = (exchange.header("location") or "").rstrip("/")
+    judge.check("OBS-16", location == "https://inference.js.org", f"Location is {location!r}", exchange)

@@ -1,0 +1,98 @@
+"""Chat, streamed: the content type, the grammar of the events, and their arrival."""
+
+from __future__ import annotations
+
+from lightning_verify.judging.judge import Judge
+from lightning_verify.judging.observations import CHAT, operation_observed, stream_observed
+from lightning_verify.judging.sse import Transcript, transcribe
+from lightning_verify.requests.valid import CONVERSATION, say
+from lightning_verify.run.marks import judges
+from lightning_verify.transport.exchange import Exchange
+
+ONE_CHAT = {"cloudChatDaily": 1}
+
+
+def _stream(judge: Judge, requirement: str, exchange: Exchange) -> Transcript:
+    """The transcript of a served stream. Raises Undecided when it is not one or the host failed in it."""
+    if exchange.truncated:
+        raise judge.undecided(
+            requirement, "the stream did not end within the bound the judge reads to", exchange
+        )
+    if exchange.problem and exchange.served:
+        raise _broken_off(judge, requirement, exchange, f"the stream broke off: {exchange.problem}")
+    # That streams are served at all is CHAT-4.
+    judge.served(requirement, exchange, owner=requirement == "CHAT-4")
+    if requirement != "CHAT-4" and exchange.media_type == "application/json":
+        raise judge.undecided(
+            requirement, "the answer is plain JSON instead of a stream (see CHAT-4)", exchange
+        )
+    transcript = transcribe(exchange.body)
+    if transcript.upstream_error:
+        failure = f"the host failed in mid-stream: {transcript.upstream_error}"
+        raise _broken_off(judge, requirement, exchange, failure)
+    return transcript
+
+
+def _broken_off(judge: Judge, requirement: str, exchange: Exchange, failure: str) -> Exception:
+    """One stream that breaks off is bad luck; that none comes to its end while plain chats do is not."""
+    plain = operation_observed(judge, "createChatCompletion").call
+    if requirement == "CHAT-7" and plain.served and not any(_complete(each) for each in _both(judge)):
+        return judge.violation(requirement, f"no stream comes to its end: {failure}", exchange, plain)
+    return judge.undecided(requirement, failure, exchange)
+
+
+def _complete(exchange: Exchange) -> bool:
+    return exchange.problem is None and transcribe(exchange.body).upstream_error is None
+
+
+def _both(judge: Judge) -> list[Exchange]:
+    """Two streams of different kinds: a short one and a longer one with a conversation before it."""
+    longer = judge.once("long stream", lambda: judge.post(CHAT, {"messages": CONVERSATION, "stream": True}))
+    return [stream_observed(judge).call, longer]
+
+
+@judges("CHAT-4", shares=["stream"], requests=3)
+def test_a_stream_is_an_event_stream(judge: Judge) -> None:
+    exchange = stream_observed(judge).call
+    judge.served("CHAT-4", exchange)
+    is_stream = exchange.media_type == "text/event-stream"
+    judge.check("CHAT-4", is_stream, f"the content type is {exchange.header('content-type')!r}", exchange)
+
+
+def _holds(judge: Judge, requirement: str, rule: str) -> None:
+    for exchange in _both(judge):
+        transcript = _stream(judge, requirement, exchange)
+        problems = transcript.problems.get(rule, [])
+        judge.check(requirement, not problems, "; ".join(problems[:3]), exchange)
+
+
+@judges("CHAT-5", shares=["stream", "long stream"], requests=4)
+def test_the_metadata_chunk_comes_first_and_names_the_model(judge: Judge) -> None:
+    _holds(judge, "CHAT-5", "metadata")
+
+
+@judges("CHAT-6", shares=["stream", "long stream"], requests=4)
+def test_the_chunks_add_up_to_a_message(judge: Judge) -> None:
+    _holds(judge, "CHAT-6", "chunk")
+
+
+@judges("CHAT-7", shares=["stream", "long stream", "createChatCompletion"], requests=7)
+def test_the_stream_ends_with_a_reason_and_done(judge: Judge) -> None:
+    _holds(judge, "CHAT-7", "end")
+
+
+@judges("OBS-13", shares=["stream"], requests=3)
+def test_the_metadata_chunk_has_no_choices(judge: Judge) -> None:
+    exchange = stream_observed(judge).call
+    transcript = _stream(judge, "OBS-13", exchange)
+    judge.check("OBS-13", not transcript.metadata_has_choices, "the metadata chunk has choices", exchange)
+
+
+@judges("ASM-14", units=ONE_CHAT, requests=2)
+def test_events_arrive_as_they_are_made(judge: Judge) -> None:
+    exchange = judge.post(CHAT, say("Count from one to forty, in words.", stream=True))
+    _stream(judge, "ASM-14", exchange)
+    whole = exchange.header("content-length") is not None
+    judge.check(
+        "ASM-14", not whole, "the stream has a Content-Length: it was made before it was sent", exchange
+    )

@@ -1,0 +1,333 @@
+"""The judge of one test: sends requests, weighs answers, and keeps what was seen.
+
+Weighing an answer has three outcomes. It is a *witness* when it could have shown a violation and did not;
+a `Violation` when it shows one; `Undecided` when it shows neither, because the host was unwell, exhausted
+or out of reach. Only witnesses make a pass.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from urllib.parse import unquote, urljoin, urlsplit
+
+from lightning_spec.loader import Spec
+
+from lightning_verify.judging.evidence import Recorder
+from lightning_verify.judging.verdicts import Finding, Verdict
+from lightning_verify.requests import callers
+from lightning_verify.requests.callers import Caller
+from lightning_verify.target import Spend, Target
+from lightning_verify.transport.client import Client
+from lightning_verify.transport.exchange import Exchange, NotJson
+
+T = TypeVar("T")
+
+REDIRECTS = 3
+# Routes that answer from what the host itself knows: an upstream is no excuse for them.
+NO_UPSTREAM = {
+    "getTierConfig",
+    "listTiers",
+    "getStatus",
+    "headStatusImage",
+    "headStatusVideo",
+    "headStatusSfx",
+    "headStatusText",
+}
+# The requirement that tells when an operation has no good answer at all.
+OWNERS = {
+    "getUsage": "USE-1",
+    "getSubscription": "SUB-1",
+    "getTierConfig": "TIER-1",
+    "listTiers": "TIERS-1",
+    "listModels": "STAT-2",
+    "getStatus": "STAT-3",
+    "createChatCompletion": "CHAT-2",
+    "analyzePrompt": "ANA-1",
+    "getAsset": "CDN-1",
+    **dict.fromkeys(("createImage", "getImage"), "IMG-2"),
+    **dict.fromkeys(("createVideo", "getVideo"), "VID-2"),
+    **dict.fromkeys(("createAirforceVideo", "getAirforceVideo"), "AIR-1"),
+    **dict.fromkeys(("createSfx", "getSfx"), "SFX-1"),
+    **dict.fromkeys(("createTts", "getTts"), "TTS-1"),
+}
+# What a host says when it is not refusing this request, but any.
+_UNWELL = {502, 503, 504}
+
+
+def _owner(exchange: Exchange) -> str:
+    return OWNERS.get(exchange.operation.id, "others") if exchange.operation is not None else "others"
+
+
+class Violation(AssertionError):
+    """An answer that a requirement does not allow."""
+
+    def __init__(self, requirement: str, message: str) -> None:
+        super().__init__(f"{requirement}: {message}")
+        self.requirement = requirement
+        self.message = message
+
+
+class Undecided(Exception):
+    """An answer that shows nothing about the requirement."""
+
+
+class NotRun(Exception):
+    """The test cannot be tried with what the run was given."""
+
+
+@dataclass(slots=True)
+class Judge:
+    """The tools of one test, and its findings."""
+
+    test: str
+    target: Target
+    spec: Spec
+    client: Client
+    recorder: Recorder
+    spend: Spend
+    # Seconds that the counters of /usage may lag behind.
+    settle: float
+    # What tests of this run share, by name: observations that need not be paid for twice.
+    shared: dict[str, Any]
+    findings: list[Finding] = field(default_factory=list)
+    witnesses: Counter[str] = field(default_factory=Counter)
+    seen: dict[str, list[Exchange]] = field(default_factory=dict)
+
+    # --- asking ---------------------------------------------------------------------------------------
+
+    def caller(self) -> Caller:
+        """A fresh free-tier caller with its own client id."""
+        return callers.anonymous()
+
+    def credential(self, name: str) -> Caller:
+        """The caller behind a credential. Raises NotRun when the run was not given it."""
+        token = self.target.credentials.get(name)
+        if token is None:
+            raise NotRun(f"needs {name}")
+        return callers.bearer(name, token)
+
+    def forged(self, kind: str, token: str) -> Caller:
+        """A caller with a bearer made by the judge; its secret is never recorded."""
+        self.recorder.redactor.learn(kind, token)
+        return callers.bearer(kind, token)
+
+    def get(self, path: str, caller: Caller | None = None, **options: Any) -> Exchange:
+        """GET `path`, by default as a fresh caller. Redirects of free routes are followed on this host."""
+        caller = caller or self.caller()
+        exchange = self.client.send("GET", path, caller, **options)
+        for _ in range(REDIRECTS):
+            onwards = self._redirect(exchange)
+            if onwards is None:
+                break
+            exchange = self.client.send("GET", onwards, caller, **options)
+        return exchange
+
+    def _redirect(self, exchange: Exchange) -> str | None:
+        """Where a free route sends us, if that is on this host and free as well."""
+        location = exchange.header("location")
+        if exchange.status not in {301, 302, 303, 307, 308} or not location:
+            return None
+        if exchange.operation is not None and exchange.operation.metric is not None:
+            return None
+        here = urlsplit(self.target.base_url)
+        there = urlsplit(urljoin(self.target.base_url + exchange.path, location))
+        # Whatever lies under /gen may cost a unit, spelt as we know it or not.
+        if there.netloc != here.netloc or "/gen/" in unquote(there.path).lower():
+            return None
+        return there.path + (f"?{there.query}" if there.query else "")
+
+    def post(self, path: str, json_body: Any, caller: Caller | None = None, **options: Any) -> Exchange:
+        """POST `json_body` to `path`, as a fresh caller and in the paid lane unless told otherwise."""
+        return self.client.send("POST", path, caller or self.caller(), json_body=json_body, **options)
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """The result of `make`, made once in a run and shared between tests under `name`."""
+        if name not in self.shared:
+            self.shared[name] = make()
+        result: T = self.shared[name]
+        return result
+
+    @property
+    def examples(self) -> int:
+        """How many generated examples a property is worth on this host."""
+        return 12 if self.target.is_loopback else 4
+
+    # --- weighing -------------------------------------------------------------------------------------
+
+    def witness(self, requirement: str, *exchanges: Exchange) -> None:
+        """Note that these answers could have broken `requirement` and did not."""
+        self.witnesses[requirement] += max(1, len(exchanges))
+        self.seen.setdefault(requirement, []).extend(exchanges)
+
+    def violation(self, requirement: str, message: str, *exchanges: Exchange) -> Violation:
+        """Record a violation and return the exception that ends the test."""
+        self._find(requirement, "fail", message, exchanges)
+        return Violation(requirement, message)
+
+    def undecided(self, requirement: str, message: str, *exchanges: Exchange) -> Undecided:
+        """Record that nothing was shown and return the exception that ends the test."""
+        self._find(requirement, "inconclusive", message, exchanges)
+        return Undecided(f"{requirement}: {message}")
+
+    def check(self, requirement: str, holds: bool, message: str, *exchanges: Exchange) -> None:
+        """A witness when `holds`, else a violation."""
+        if not holds:
+            raise self.violation(requirement, message, *exchanges)
+        self.witness(requirement, *exchanges)
+
+    def answered(self, requirement: str, exchange: Exchange) -> None:
+        """The host gave a whole answer of its own to this request. Raises Undecided when it did not."""
+        status = exchange.status
+        if exchange.problem is not None:
+            raise self.undecided(requirement, f"{exchange.title}: {exchange.problem}", exchange)
+        if exchange.truncated:
+            raise self.undecided(
+                requirement, f"{exchange.title}: the body did not end within bounds", exchange
+            )
+        if status in _UNWELL:
+            raise self.undecided(requirement, f"{exchange.title}: the host was not able to answer", exchange)
+
+    def served(self, requirement: str, exchange: Exchange, *, owner: bool = True) -> Exchange:
+        """A valid request, which must be answered with success. Returns the exchange for closer looks.
+
+        Raises Undecided for what says nothing (429, 5xx, a redirect, a credential that is refused) and
+        Violation when a valid request is refused as invalid or the route does not exist. `owner` False says
+        that `requirement` is about something else, and only needs an answer to look at: that there is none
+        is then for others to judge, and undecided here.
+        """
+        status = exchange.status or 0
+        if not owner and 400 <= status < 500 and status != 429:
+            raise self.undecided(requirement, f"{exchange.title} (see {_owner(exchange)})", exchange)
+        if owner and status >= 500 and self._is_broken(exchange):
+            raise self.violation(requirement, f"{exchange.title}: the route always fails", exchange)
+        self.answered(requirement, exchange)
+        if exchange.served:
+            return exchange
+        if status == 406:
+            raise self.undecided(requirement, f"{exchange.title} (see HDR-1)", exchange)
+        if status == 429:
+            raise self.undecided(
+                requirement, f"{exchange.title}: out of quota, so nothing could be seen", exchange
+            )
+        if status >= 500:
+            raise self.undecided(requirement, f"{exchange.title}: the host says that it failed", exchange)
+        if status in {401, 403}:
+            if exchange.operation is not None and exchange.operation.auth == "none":
+                raise self.violation(
+                    requirement, f"{exchange.title}: a public route asks for a bearer", exchange
+                )
+            raise self.undecided(requirement, f"{exchange.title}: {exchange.caller} was not let in", exchange)
+        if 300 <= status < 400:
+            raise self.undecided(
+                requirement,
+                f"{exchange.title}: redirected to {exchange.header('location')!r}, not followed",
+                exchange,
+            )
+        if status in {404, 405}:
+            raise self.violation(
+                requirement, f"{exchange.title}: the route is documented but not offered", exchange
+            )
+        raise self.violation(requirement, f"{exchange.title}: a valid request was refused", exchange)
+
+    def served_as_well(
+        self, requirement: str, exchange: Exchange, plain: Exchange, again: Callable[[], Exchange]
+    ) -> Exchange:
+        """A valid variation of a request, `plain`, that this host serves. When the variation fails, and
+        fails `again`, it is the variation that the host cannot do; one failure alone shows nothing."""
+        if (exchange.status or 0) >= 500 and plain.served:
+            second = again()
+            if (second.status or 0) >= 500:
+                raise self.violation(
+                    requirement, f"{exchange.title}, twice, while {plain.title}", exchange, second
+                )
+        return self.served(requirement, exchange)
+
+    def _is_missing(self, exchange: Exchange) -> bool:
+        """Whether a route answers 404 or 405 to anybody and anything, so that it is not there at all. A GET
+        that generates is taken for missing at once: asking for it in earnest would cost a unit."""
+        if exchange.operation is None:
+            return False
+        if exchange.method == "GET":
+            return exchange.operation.metric is not None
+        path = exchange.path
+        plain = self.once(f"is there {path}", lambda: self.post(path, {"nothing": "asked"}, lane="free"))
+        return plain.status in {404, 405}
+
+    def _is_broken(self, exchange: Exchange) -> bool:
+        """Whether a route that needs no upstream fails time and again, on a host that is well otherwise."""
+        operation = exchange.operation
+        if operation is None or operation.id not in NO_UPSTREAM:
+            return False
+        caller = Caller(exchange.caller, exchange.request_headers)
+        again = [self.client.send(exchange.method, exchange.path, caller) for _ in range(2)]
+        well = self.client.send("GET", "/usage", self.caller()).served
+        return well and all(answer.status == exchange.status for answer in again)
+
+    def refused(self, requirement: str, exchange: Exchange, status: int, what: str) -> None:
+        """A request that must be refused with `status`; `what` says what is wrong with it."""
+        self.answered(requirement, exchange)
+        got = exchange.status or 0
+        if got == status:
+            self.witness(requirement, exchange)
+            return
+        if got == 429:
+            raise self.undecided(
+                requirement, f"{exchange.title}: out of quota before {what} was looked at", exchange
+            )
+        if got in {401, 403} and status != 401:
+            raise self.undecided(requirement, f"{exchange.title}: {exchange.caller} was not let in", exchange)
+        if 300 <= got < 400:
+            raise self.undecided(requirement, f"{exchange.title}: redirected, not followed", exchange)
+        if got == 406:
+            raise self.undecided(requirement, f"{exchange.title} (see HDR-1)", exchange)
+        if got in {404, 405} and requirement != _owner(exchange) and self._is_missing(exchange):
+            raise self.undecided(requirement, f"{exchange.title} (see {_owner(exchange)})", exchange)
+        did = "served" if exchange.served else f"answered with {got}"
+        raise self.violation(
+            requirement, f"{exchange.title}: {what} must be {status}, but was {did}", exchange
+        )
+
+    def document(self, requirement: str, exchange: Exchange, *, owner: bool = True) -> Any:
+        """The JSON of a served answer. Raises Violation when it is something else, or Undecided when that is
+        for others to judge (`owner` False)."""
+        self.served(requirement, exchange, owner=owner)
+        try:
+            return exchange.json()
+        except NotJson as problem:
+            if owner:
+                raise self.violation(requirement, f"{exchange.title}: {problem}", exchange) from None
+            message = f"{exchange.title}: {problem} (see {_owner(exchange)})"
+            raise self.undecided(requirement, message, exchange) from None
+
+    # --- closing --------------------------------------------------------------------------------------
+
+    def _find(self, requirement: str, verdict: Verdict, reason: str, exchanges: tuple[Exchange, ...]) -> None:
+        self.findings.append(
+            Finding(
+                requirement,
+                verdict,
+                self.test,
+                self.recorder.redactor.text(reason),
+                self.witnesses[requirement],
+                tuple(self.recorder.record(exchange) for exchange in exchanges[-3:]),
+            )
+        )
+
+    def close(self, requirements: tuple[str, ...], outcome: Verdict | None, reason: str) -> list[Finding]:
+        """The findings of the test. `outcome` None means that it ran to its end; else it is what stopped it,
+        and holds for every requirement that has no finding of its own."""
+        decided = {finding.requirement for finding in self.findings}
+        for requirement in requirements:
+            if requirement in decided:
+                continue
+            shown = tuple(self.seen.get(requirement, ())[:1])
+            if outcome is not None:
+                self._find(requirement, outcome, reason, ())
+            elif self.witnesses[requirement]:
+                self._find(requirement, "pass", "", shown)
+            else:
+                self._find(requirement, "inconclusive", "no answer could have shown a violation", ())
+        return self.findings

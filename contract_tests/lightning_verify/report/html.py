@@ -1,0 +1,56 @@
+"""report.html: one file that asks nobody for anything and believes nothing it shows."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib import resources
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from lightning_verify.report.legible import one_line, shortened
+from lightning_verify.report.outcome import Outcome
+from lightning_verify.report.sections import SYMBOLS, UNIT_COLUMNS, WORDS, sections
+
+# Response headers that often explain a verdict; the others are folded away.
+_TELLING = frozenset(
+    {"content-type", "location", "allow", "retry-after", "www-authenticate", "link", "transfer-encoding"}
+)
+
+
+def render_html(outcome: Outcome) -> str:
+    """The report as a page."""
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(shortened=shortened, one_line=one_line)
+    environment.tests["telling"] = _is_telling
+    script = _own_file("copy.js")
+    word, _, rest = outcome.headline.partition(": ")
+    page = environment.from_string(_own_file("template.html")).render(
+        # Our own files, and nothing else, go in as they are.
+        style=Markup(_own_file("report.css")),  # noqa: S704
+        script=Markup(script),  # noqa: S704
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        headline_word=word,
+        headline_rest=rest,
+        run=outcome.run,
+        strict=outcome.strict,
+        parts=sections(outcome),
+        words=WORDS,
+        symbols=SYMBOLS,
+        unit_columns=UNIT_COLUMNS,
+    )
+    return page.lstrip()
+
+
+def _own_file(name: str) -> str:
+    return resources.files("lightning_verify.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _is_telling(header: str) -> bool:
+    return header.lower() in _TELLING

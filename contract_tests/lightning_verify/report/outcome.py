@@ -1,0 +1,137 @@
+"""A finished run as plain data: the one source of every report."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from lightning_verify.judging.verdicts import Ruling, exit_code, headline
+from lightning_verify.transport.budget import Budget
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The rulings of a run and its facts."""
+
+    rulings: list[Ruling]
+    run: Mapping[str, Any]
+    exit_code: int
+    headline: str
+    strict: bool
+
+    @classmethod
+    def of(cls, rulings: list[Ruling], facts: Mapping[str, Any], books: Path, *, strict: bool) -> Outcome:
+        """Rule the run. `facts` are those of `Run.note`; `books` is the run's directory."""
+        aborted = facts.get("aborted")
+        bill = Budget(books / "budget.json", {}).bill()
+        now = time.time()
+        observed = _total([units for name, units in facts.items() if name.startswith("observed ")])
+        run = {
+            "target": facts["target"],
+            "verdict": headline(rulings, strict=strict, aborted=aborted),
+            "exit_code": exit_code(rulings, strict=strict, aborted=aborted),
+            "spend": facts["spend"],
+            "credentials": facts["credentials"],
+            "strict": strict,
+            "aborted": aborted,
+            "started": _timestamp(facts["started"]),
+            "finished": _timestamp(now),
+            "seconds": round(now - facts["started"], 2),
+            "requests": {"planned": facts["planned"]["requests"], "sent": bill["requests"]},
+            "units": {
+                "planned": facts["planned"]["units"],
+                "booked": bill["booked"],
+                "served": bill["served"],
+                "observed": observed,
+                "unexplained": _unexplained(bill["served privately"], observed),
+            },
+            "versions": {
+                "lightning-contract": version("lightning-contract"),
+                "schemathesis": version("schemathesis"),
+                "hypothesis": version("hypothesis"),
+                "pytest": version("pytest"),
+                "python": platform.python_version(),
+            },
+        }
+        return cls(rulings, run, run["exit_code"], run["verdict"], strict)
+
+    def as_json(self) -> dict[str, Any]:
+        """`{run: {...}, requirements: [{id, level, verdict, reason, witnesses, evidence, ...}]}`."""
+        return {
+            "run": dict(self.run),
+            "requirements": [
+                {
+                    "id": ruling.requirement.id,
+                    "area": ruling.requirement.area,
+                    "level": ruling.requirement.level,
+                    "verdict": ruling.verdict,
+                    "reason": ruling.reason,
+                    "witnesses": ruling.witnesses,
+                    "statement": ruling.requirement.statement,
+                    "section": ruling.requirement.section,
+                    "lines": [list(span) for span in ruling.requirement.lines],
+                    "operations": list(ruling.requirement.operations),
+                    "tests": sorted({finding.test for finding in ruling.findings}),
+                    "evidence": list(ruling.evidence),
+                }
+                for ruling in self.rulings
+            ],
+        }
+
+    def summary(self) -> list[str]:
+        """Lines for a terminal: what is broken, what could not be decided, what was not run, the bill."""
+        counting = [r for r in self.rulings if self.strict or r.requirement.level == "documented"]
+        lines: list[str] = []
+        for verdict, title in (("fail", "broken"), ("inconclusive", "not decided")):
+            for ruling in counting:
+                if ruling.verdict == verdict:
+                    lines.append(f"{title:12} {ruling.requirement.id:8} {ruling.requirement.statement}")
+                    lines.append(f"{'':21} {ruling.reason}")
+        missing: dict[str, list[str]] = {}
+        for ruling in counting:
+            if ruling.verdict == "not_run":
+                missing.setdefault(ruling.reason, []).append(ruling.requirement.id)
+        lines += [f"{'not run':12} {reason}: {', '.join(names)}" for reason, names in missing.items()]
+        lines += [
+            f"{'advice':12} {ruling.requirement.id:8} {ruling.reason}"
+            for ruling in self.rulings
+            if ruling.verdict == "fail" and not self.strict and ruling.requirement.level != "documented"
+        ]
+        units = self.run["units"]
+        columns = ("planned", "booked", "observed", "unexplained")
+        bill = ", ".join(f"{name} {_amounts(units[name])}" for name in columns)
+        lines.append(f"bill: {bill}; {self.run['requests']['sent']} requests in {self.run['seconds']:g} s")
+        return lines
+
+
+def _amounts(units: Mapping[str, int] | None) -> str:
+    if units is None:
+        return "unknown"
+    return " + ".join(f"{count} {metric}" for metric, count in sorted(units.items()) if count) or "0"
+
+
+def _unexplained(served: Mapping[str, int], observed: Mapping[str, int] | None) -> dict[str, int] | None:
+    """Units that the host counted for our own callers beyond what it served them."""
+    if observed is None:
+        return None
+    return {metric: counted - served.get(metric, 0) for metric, counted in sorted(observed.items())}
+
+
+def _timestamp(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def _total(parts: Sequence[Mapping[str, int] | None]) -> dict[str, int] | None:
+    """The sum over the workers of a run; None when there is none, or one of them could not see its part."""
+    units: Counter[str] = Counter()
+    for part in parts:
+        if part is None:
+            return None
+        units.update(part)
+    return dict(units) if parts else None

@@ -1,0 +1,186 @@
+"""What a reader is told, and in which order: the parts that report.md and report.html share."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_KEPT, Ruling
+from lightning_verify.report.outcome import Outcome
+from lightning_verify.requests.credentials import MEANING
+
+# A verdict as a reader meets it. "advice" is a failure that does not fail the run.
+Tone = Literal["pass", "fail", "advice", "inconclusive", "not_run", "known_difference"]
+
+# Never colour alone: each tone has a word and a symbol.
+WORDS: dict[Tone, str] = {
+    "pass": "pass",
+    "fail": "fail",
+    "advice": "advice",
+    "inconclusive": "inconclusive",
+    "not_run": "not run",
+    "known_difference": "known difference",
+}
+SYMBOLS: dict[Tone, str] = {
+    "pass": "✓",
+    "fail": "✕",
+    "advice": "!",
+    "inconclusive": "?",
+    "not_run": "–",
+    "known_difference": "≠",
+}
+
+UNIT_COLUMNS = ("planned", "booked", "served", "observed", "unexplained")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One reason for a verdict, the tests that gave it and the exchanges that show it."""
+
+    reason: str
+    tests: tuple[str, ...]
+    evidence: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One requirement with its verdict; `cases` are those that decided."""
+
+    ruling: Ruling
+    tone: Tone
+    cases: tuple[Case, ...]
+
+    @property
+    def place(self) -> str:
+        """Where the document says it: `section Failure modes, lines 241 to 247`."""
+        requirement = self.ruling.requirement
+        spans = [str(first) if first == last else f"{first} to {last}" for first, last in requirement.lines]
+        if not spans:
+            return f"section {requirement.section}"
+        word = "line" if len(spans) == 1 and " " not in spans[0] else "lines"
+        return f"section {requirement.section}, {word} {', '.join(spans)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Requirements that share a reason; `missing` explains the credentials it names."""
+
+    reason: str
+    missing: tuple[tuple[str, str], ...]
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """All requirements of an area, in the order of the document."""
+
+    name: str
+    entries: tuple[Entry, ...]
+    counts: Mapping[Tone, int]
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRow:
+    """A metric's units by the names in `UNIT_COLUMNS`; None where nobody could look."""
+
+    metric: str
+    amounts: Mapping[str, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """The whole report in reading order."""
+
+    tone: Tone
+    counts: Mapping[Tone, int]
+    units: tuple[UnitRow, ...]
+    broken: tuple[Entry, ...]
+    undecided: tuple[Group, ...]
+    not_run: tuple[Group, ...]
+    advice: tuple[Entry, ...]
+    differences: tuple[Entry, ...]
+    areas: tuple[Area, ...]
+
+
+def sections(outcome: Outcome) -> Sections:
+    """Sort the rulings of `outcome` into the parts of a report."""
+    entries = [_entry(ruling, strict=outcome.strict) for ruling in outcome.rulings]
+
+    def of(tone: Tone) -> tuple[Entry, ...]:
+        return tuple(entry for entry in entries if entry.tone == tone)
+
+    return Sections(
+        tone=_tone_of_run(outcome.exit_code),
+        counts=_counts(entries),
+        units=_units(outcome.run["units"]),
+        broken=of("fail"),
+        undecided=_grouped(of("inconclusive")),
+        not_run=_grouped(of("not_run")),
+        advice=of("advice"),
+        differences=of("known_difference"),
+        areas=_areas(entries),
+    )
+
+
+def _tone_of_run(exit_code: int) -> Tone:
+    if exit_code == EXIT_KEPT:
+        return "pass"
+    return "fail" if exit_code == EXIT_BROKEN else "inconclusive"
+
+
+def _entry(ruling: Ruling, *, strict: bool) -> Entry:
+    advises = ruling.verdict == "fail" and not strict and ruling.requirement.level != "documented"
+    return Entry(ruling, "advice" if advises else ruling.verdict, _cases(ruling))
+
+
+def _cases(ruling: Ruling) -> tuple[Case, ...]:
+    """The findings that decided, those with the same reason merged."""
+    merged: dict[str, tuple[list[str], list[Mapping[str, Any]]]] = {}
+    for finding in ruling.findings:
+        if finding.verdict == ruling.verdict:
+            tests, evidence = merged.setdefault(finding.reason, ([], []))
+            if finding.test not in tests:
+                tests.append(finding.test)
+            evidence.extend(finding.evidence)
+    return tuple(Case(reason, tuple(tests), tuple(shown)) for reason, (tests, shown) in merged.items())
+
+
+def _grouped(entries: Iterable[Entry]) -> tuple[Group, ...]:
+    """By reason, the largest group first."""
+    by_reason: dict[str, list[Entry]] = {}
+    for entry in entries:
+        by_reason.setdefault(entry.ruling.reason or "no reason was given", []).append(entry)
+    groups = [Group(reason, _missing(reason), tuple(members)) for reason, members in by_reason.items()]
+    return tuple(sorted(groups, key=lambda group: -len(group.entries)))
+
+
+def _missing(reason: str) -> tuple[tuple[str, str], ...]:
+    names = dict.fromkeys(re.findall(r"\bLIGHTNING_[A-Z_]+\b", reason))
+    return tuple((name, MEANING[name]) for name in names if name in MEANING)
+
+
+def _areas(entries: Iterable[Entry]) -> tuple[Area, ...]:
+    by_name: dict[str, list[Entry]] = {}
+    for entry in entries:
+        by_name.setdefault(entry.ruling.requirement.area, []).append(entry)
+    return tuple(Area(name, tuple(members), _counts(members)) for name, members in by_name.items())
+
+
+def _counts(entries: Iterable[Entry]) -> dict[Tone, int]:
+    found = Counter(entry.tone for entry in entries)
+    return {tone: found[tone] for tone in WORDS}
+
+
+def _units(units: Mapping[str, Mapping[str, int] | None]) -> tuple[UnitRow, ...]:
+    metrics = sorted({metric for column in UNIT_COLUMNS for metric in units.get(column) or {}})
+    rows = []
+    for metric in metrics:
+        amounts: dict[str, int | None] = {}
+        for column in UNIT_COLUMNS:
+            by_metric = units.get(column)
+            amounts[column] = None if by_metric is None else by_metric.get(metric, 0)
+        rows.append(UnitRow(metric, amounts))
+    return tuple(rows)

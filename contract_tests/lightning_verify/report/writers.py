@@ -1,0 +1,20 @@
+"""Writing a finished run down: once for machines, twice for people. pytest itself writes the JUnit file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from lightning_verify.report.html import render_html
+from lightning_verify.report.markdown import render_markdown
+from lightning_verify.report.outcome import Outcome
+
+
+def write_reports(outcome: Outcome, directory: Path) -> None:
+    """Write report.json, report.md and report.html into `directory`, which is made when it is not there."""
+    directory.mkdir(parents=True, exist_ok=True)
+    # Plain ASCII, since a host may send what has no encoding (lone surrogates).
+    as_json = json.dumps(outcome.as_json(), indent=2, ensure_ascii=True) + "\n"
+    (directory / "report.json").write_text(as_json, encoding="utf-8")
+    (directory / "report.md").write_text(render_markdown(outcome), encoding="utf-8")
+    (directory / "report.html").write_text(render_html(outcome), encoding="utf-8")

@@ -1,0 +1,51 @@
+"""Who asks: a fresh identity for each example, so that no test depends on what another spent."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from lightning_verify.requests.credentials import MEANING
+
+# One name for the whole run, so that an operator finds us in a log.
+USER_AGENT = "lightning-verify/0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A named set of identity headers. `private` tells that nobody else can spend as this caller."""
+
+    label: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    private: bool = False
+
+    @property
+    def key(self) -> tuple[tuple[str, str], ...]:
+        """What tells this caller from others."""
+        return tuple(sorted(self.headers.items()))
+
+    def also(self, **headers: str) -> Caller:
+        """The same caller with more headers; underscores stand for hyphens."""
+        more = {name.replace("_", "-"): value for name, value in headers.items()}
+        return replace(self, headers={**self.headers, **more})
+
+
+def client_id() -> str:
+    """A client id of the form the desktop application makes."""
+    return f"ipc-{uuid.uuid4()}"
+
+
+def anonymous() -> Caller:
+    """A fresh caller without a bearer, bound to its own X-Client-ID."""
+    return Caller("fresh client id", {"User-Agent": USER_AGENT, "X-Client-ID": client_id()}, private=True)
+
+
+def by_user_agent() -> Caller:
+    """A fresh caller with neither bearer nor client id: IP address and this user agent."""
+    return Caller("fresh user agent", {"User-Agent": f"{USER_AGENT} ({uuid.uuid4().hex})"}, private=True)
+
+
+def bearer(label: str, token: str) -> Caller:
+    """A caller with a bearer. The label is what evidence shows."""
+    return Caller(MEANING.get(label, label), {"User-Agent": USER_AGENT, "Authorization": f"Bearer {token}"})

@@ -1,0 +1,32 @@
+"""Cases that schemathesis generates from the spec: drawn before anything is sent, the same in every run
+with the same seed."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import schemathesis
+from lightning_spec.loader import load_spec
+from schemathesis import GenerationMode
+
+from lightning_verify.requests.invalid import chosen_seed, sample
+
+
+@cache
+def _schema() -> Any:
+    # Streams are cut at twenty events by default, before the end that the schema asks for.
+    config = {"max-stream-events": 5000, "generation": {"database": "none"}}
+    return schemathesis.openapi.from_dict(load_spec().document, config=schemathesis.Config.from_dict(config))
+
+
+def cases(operation_id: str, mode: GenerationMode, count: int) -> tuple[Any, ...]:
+    """`count` cases of an operation: valid ones, or ones that break the request's schema somewhere."""
+    return _cases(operation_id, mode, count, chosen_seed())
+
+
+@cache
+def _cases(operation_id: str, mode: GenerationMode, count: int, _seed: int) -> tuple[Any, ...]:
+    operation = load_spec().operations[operation_id]
+    endpoint = _schema()[operation.path][operation.method]
+    return tuple(sample(endpoint.as_strategy(generation_mode=mode), count, len(operation_id)))

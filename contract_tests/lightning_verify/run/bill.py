@@ -1,0 +1,27 @@
+"""The host's side of the bill: what it says that our own callers have used."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from lightning_verify.judging.usage import Unreadable, parse_usage
+from lightning_verify.transport.client import Client, HostGone
+
+# Of callers that were refused, so many are looked at in the end.
+REFUSED_CALLERS = 20
+
+
+def observed_units(client: Client) -> dict[str, int] | None:
+    """Units used, by metric, of the callers that only we can spend as; None when the host does not tell.
+
+    All that were served are asked for, and some that were not. Shared accounts are left out: others may
+    spend there, and what they spend is not ours to explain.
+    """
+    counted: Counter[str] = Counter()
+    callers = dict(list(client.refused.items())[:REFUSED_CALLERS]) | client.spenders
+    try:
+        for caller in callers.values():
+            counted.update(parse_usage(client.send("GET", "/usage", caller)).used)
+    except (Unreadable, HostGone):
+        return None
+    return dict(counted)

@@ -1,0 +1,55 @@
+"""How a test says what it judges, what it may cost and what it needs.
+
+@judges("IMG-3", units={"imagesDaily": 1}, requests=3)
+@needs(JWT)
+def test_an_image_is_an_image(judge): ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from lightning_verify.target import Spend
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What a test judges and costs: requirement ids, worst-case units by metric of its own, names of the
+    observations it shares with other tests (`observations.COST`), requests, and the least spending mode
+    that allows it."""
+
+    requirements: tuple[str, ...]
+    units: Mapping[str, int] = field(default_factory=dict)
+    shares: tuple[str, ...] = ()
+    requests: int = 1
+    spend: Spend = Spend.NONE
+
+
+def judges(
+    *requirements: str,
+    units: Mapping[str, int] | None = None,
+    shares: Sequence[str] = (),
+    requests: int = 1,
+    spend: Spend | None = None,
+) -> pytest.MarkDecorator:
+    """Mark a test with the requirements it judges; one that costs units needs `--spend sample` at least."""
+    mode = spend if spend is not None else (Spend.SAMPLE if units or shares else Spend.NONE)
+    return pytest.mark.judges(Charge(requirements, units or {}, tuple(shares), requests, mode))
+
+
+def needs(*credentials: str) -> pytest.MarkDecorator:
+    """Mark a test that cannot run without these credentials."""
+    return pytest.mark.needs(*credentials)
+
+
+# A test that needs the target's control plane: moving time, failing upstreams.
+needs_control = pytest.mark.needs_control
+
+
+def charge_of(item: pytest.Item) -> Charge | None:
+    """The charge of a collected test; None for a test that judges nothing."""
+    marker = item.get_closest_marker("judges")
+    return marker.args[0] if marker else None

@@ -1,0 +1,241 @@
+"""The options of a run: how they are declared, and what they mean together."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+from lightning_spec.loader import load_requirements, load_spec
+
+from lightning_verify.requests.credentials import CredentialsError, gather
+from lightning_verify.run.session import Settings
+from lightning_verify.target import LIVE, Spend, Target
+
+POLITE_RATE = 2.0
+
+
+def declare(parser: pytest.Parser) -> None:
+    """The judge's options; each also has a name with the prefix `--lightning-`, free of clashes."""
+    group = parser.getgroup("lightning", "Lightning contract: what is judged and what it may cost")
+    add = group.addoption
+    add(
+        "--lightning-live",
+        "--live",
+        dest="lightning_live",
+        action="store_true",
+        help=f"judge the live deployment, {LIVE}",
+    )
+    add(
+        "--lightning-spend",
+        "--spend",
+        dest="lightning_spend",
+        choices=[s.name.lower() for s in Spend],
+        help="none: nothing a conforming host charges; sample: each metered route a few times; exhaust: also "
+        "drive throwaway free-tier callers to their limits (default: none, exhaust for our own mock)",
+    )
+    add(
+        "--lightning-max-units",
+        "--max-units",
+        dest="lightning_max_units",
+        action="append",
+        default=[],
+        metavar="METRIC=N",
+        help="cap the units of a metric, for example imagesDaily=4; may be repeated",
+    )
+    add(
+        "--lightning-credentials",
+        "--credentials",
+        dest="lightning_credentials",
+        type=Path,
+        metavar="FILE",
+        help="JSON file with LIGHTNING_JWT, LIGHTNING_API_KEY...; they may also come from the environment",
+    )
+    add(
+        "--lightning-report-dir",
+        "--report-dir",
+        dest="lightning_report_dir",
+        type=Path,
+        metavar="DIR",
+        help="write report.json, report.md, report.html and junit.xml there",
+    )
+    add(
+        "--lightning-strict",
+        dest="lightning_strict",
+        action="store_true",
+        help="let requirements of level observed and assumed fail the run as well",
+    )
+    add(
+        "--lightning-known",
+        "--known",
+        dest="lightning_known",
+        type=Path,
+        metavar="FILE",
+        help="YAML file of differences that are known, a reason for each requirement id: they do not fail "
+        "the run, and one that holds again does",
+    )
+    add(
+        "--lightning-only",
+        "--only",
+        dest="lightning_only",
+        action="append",
+        default=[],
+        metavar="AREA|ID",
+        help="judge only this area (identity, quota, chat...) or requirement (CHAT-5); may be repeated",
+    )
+    add(
+        "--lightning-rate",
+        "--rate",
+        dest="lightning_rate",
+        type=float,
+        metavar="N",
+        help=f"requests a second (default: {POLITE_RATE:g} on a remote host, no limit on this machine)",
+    )
+    add(
+        "--lightning-control",
+        "--control",
+        dest="lightning_control",
+        metavar="URL",
+        help="the target is our mock, with its control plane at URL (for example http://127.0.0.1:8787/__mock__)",
+    )
+    add(
+        "--lightning-wake",
+        "--wake",
+        dest="lightning_wake",
+        type=float,
+        default=120.0,
+        metavar="SECONDS",
+        help="how long a host may answer 503 while it wakes up (default: 120)",
+    )
+    add(
+        "--lightning-settle",
+        "--settle",
+        dest="lightning_settle",
+        type=float,
+        default=10.0,
+        metavar="SECONDS",
+        help="how long the counters of /usage may lag behind (default: 10)",
+    )
+    add(
+        "--lightning-patience",
+        "--patience",
+        dest="lightning_patience",
+        type=float,
+        default=120.0,
+        metavar="SECONDS",
+        help="how long a generation may take (default: 120); reading a document never gets more than 15",
+    )
+
+
+def base_url(config: pytest.Config) -> str | None:
+    """The address to judge, or None when none was given."""
+    if config.option.lightning_live:
+        return LIVE
+    # pytest-base-url owns the option; it also reads PYTEST_BASE_URL and its ini value.
+    given: str | None = getattr(config.option, "base_url", None) or config.getini("base_url") or None
+    return given
+
+
+def settings_of(config: pytest.Config, target: Target, *, own_mock: bool) -> Settings:
+    """What the options ask for. Raises UsageError when they make no sense."""
+    option = config.option
+    caps: dict[str, int] = {}
+    metrics = load_spec().metrics
+    for text in option.lightning_max_units:
+        metric, _, number = text.partition("=")
+        if metric not in metrics or not (number.isascii() and number.isdigit()):
+            raise pytest.UsageError(
+                f"--max-units {text}: expected METRIC=N with METRIC one of {', '.join(metrics)}"
+            )
+        caps[metric] = int(number)
+    if option.lightning_spend:
+        spend = Spend[option.lightning_spend.upper()]
+    else:
+        spend = Spend.EXHAUST if own_mock else Spend.NONE
+    for name in ("rate", "wake", "settle", "patience"):
+        seconds: float | None = getattr(option, f"lightning_{name}")
+        least = 0.0 if name in {"wake", "settle"} else 0.001
+        if seconds is not None and not least <= seconds < math.inf:
+            raise pytest.UsageError(f"--{name} {seconds:g}: expected a number above 0")
+    rate = option.lightning_rate or (None if target.is_loopback else POLITE_RATE)
+    return Settings(
+        spend=spend,
+        max_units=caps,
+        rate=rate,
+        report_dir=option.lightning_report_dir,
+        strict=option.lightning_strict,
+        only=selection(config),
+        wake=option.lightning_wake,
+        settle=option.lightning_settle,
+        patience=option.lightning_patience,
+    )
+
+
+def selection(config: pytest.Config) -> tuple[str, ...]:
+    """The areas and requirements that `--only` names. Raises UsageError for unknown ones."""
+    wanted = tuple(config.option.lightning_only)
+    known = load_requirements().requirements
+    areas = {requirement.area for requirement in known.values()}
+    for name in wanted:
+        if name not in known and name not in areas:
+            known_areas = ", ".join(sorted(areas))
+            raise pytest.UsageError(
+                f"--only {name}: neither an area ({known_areas}) nor a requirement such as CHAT-5"
+            )
+    return wanted
+
+
+def known_differences(config: pytest.Config) -> dict[str, str]:
+    """Reasons by requirement id from the file of `--known`. Raises UsageError when it cannot be used."""
+    file: Path | None = config.option.lightning_known
+    if file is None:
+        return {}
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as problem:
+        raise pytest.UsageError(f"--known {file}: {problem}") from problem
+    requirements = load_requirements().requirements
+    if not isinstance(content, dict) or not all(
+        name in requirements and isinstance(reason, str) and reason for name, reason in content.items()
+    ):
+        raise pytest.UsageError(f"--known {file}: expected lines such as `CHAT-7: why this is accepted`")
+    return content
+
+
+def given_target(config: pytest.Config) -> Target | None:
+    """The host that the options name, with its credentials; None when they name none."""
+    url = base_url(config)
+    if url is None:
+        return None
+    if "@" in url.partition("://")[2].partition("/")[0]:
+        raise pytest.UsageError(
+            "--base-url must not carry a user name or password: it is shown in every report"
+        )
+    if not _is_address(url):
+        raise pytest.UsageError(
+            f"--base-url {url}: expected an address such as https://host or http://127.0.0.1:8787"
+        )
+    try:
+        credentials = gather(os.environ, config.option.lightning_credentials)
+    except CredentialsError as problem:
+        raise pytest.UsageError(str(problem)) from problem
+    return Target(url.rstrip("/"), credentials, config.option.lightning_control)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        bare = not parts.query and not parts.fragment
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0 and bare
+    except ValueError:  # A port that is no port.
+        return False
+
+
+def check(config: pytest.Config) -> None:
+    """Raises UsageError for options that make no sense, before anything is collected or sent."""
+    target = given_target(config) or Target("http://127.0.0.1")
+    settings_of(config, target, own_mock=False)
+    known_differences(config)

@@ -1,0 +1,310 @@
+"""The pytest plugin: the life of a run, and from test outcomes to findings, reports and the exit code."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lightning_spec.loader import load_requirements
+
+from lightning_verify.judging.judge import Judge, NotRun, Undecided, Violation
+from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_INCONCLUSIVE, EXIT_KEPT, Verdict, accept
+from lightning_verify.report.outcome import Outcome
+from lightning_verify.report.writers import write_reports
+from lightning_verify.run import hooks, options
+from lightning_verify.run.bill import observed_units
+from lightning_verify.run.marks import charge_of
+from lightning_verify.run.plan import describe, estimate, obstacle
+from lightning_verify.run.preflight import preflight
+from lightning_verify.run.session import Run, read_facts, read_findings, rulings
+from lightning_verify.target import Spend, Target
+from lightning_verify.transport.client import BudgetExhausted, HostGone
+
+# The requirements that say which payloads are invalid.
+PAYLOADS = {"CHAT-1", "IMG-1", "VID-1", "SFX-2", "TTS-2", "ANA-2", "FAIL-1", "FAIL-2"}
+
+_run_key = pytest.StashKey[Run]()
+_books_key = pytest.StashKey[Path]()
+_judge_key = pytest.StashKey[Judge]()
+_outcome_key = pytest.StashKey[Outcome]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the judge's options."""
+    options.declare(parser)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Offer `pytest_lightning_target`."""
+    pluginmanager.add_hookspecs(hooks)
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def _is_controller(config: pytest.Config) -> bool:
+    return not _is_worker(config) and bool(getattr(config.option, "numprocesses", None))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Know the marks, check the options and lay out the run's directory."""
+    config.addinivalue_line(
+        "markers", "judges(charge): the requirements a contract test judges, and its cost"
+    )
+    config.addinivalue_line(
+        "markers", "needs(*credentials): the credentials a contract test cannot do without"
+    )
+    config.addinivalue_line("markers", "needs_control: a contract test that moves time or fails upstreams")
+    if _is_worker(config):
+        config.stash[_books_key] = Path(config.workerinput["lightning_books"])  # type: ignore[attr-defined]
+        return
+    options.check(config)
+    books = tempfile.TemporaryDirectory(prefix="lightning-run-")
+    config.add_cleanup(books.cleanup)
+    config.stash[_books_key] = Path(books.name)
+    report_dir: Path | None = config.option.lightning_report_dir
+    if report_dir is not None:
+        report_dir.mkdir(parents=True, exist_ok=True)
+        if not getattr(config.option, "xmlpath", None):
+            config.option.xmlpath = str(report_dir / "junit.xml")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Give each xdist worker the run's directory: the budget is one for all of them."""
+    node.workerinput["lightning_books"] = str(node.config.stash[_books_key])
+
+
+def _open_run(config: pytest.Config) -> Run:
+    given = options.given_target(config)
+    target: Target | None = given or config.hook.pytest_lightning_target(config=config)
+    if target is None:
+        raise pytest.UsageError("nothing to judge: give --base-url URL, or --live for the documented host")
+    settings = options.settings_of(config, target, own_mock=given is None)
+    worker = getattr(config, "workerinput", {}).get("workerid", "main")
+    run = Run.open(settings, target, config.stash[_books_key], worker)
+    config.add_cleanup(run.client.close)
+    return run
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep what `--only` selects; run what costs nothing first, and what costs most last."""
+    only = options.selection(config)
+    if only:
+        known = load_requirements().requirements
+
+        def selected(item: pytest.Item) -> bool:
+            charge = charge_of(item)
+            return charge is not None and any(
+                name in only or known[name].area in only for name in charge.requirements
+            )
+
+        dropped = [item for item in items if not selected(item)]
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = [item for item in items if selected(item)]
+
+    def price(item: pytest.Item) -> tuple[bool, int, bool]:
+        charge = charge_of(item)
+        # A moved clock and changed limits stay with the target, so those tests come last. A host that serves
+        # what it should refuse is soon asked no more, so those who judge just that come first.
+        return (
+            item.get_closest_marker("needs_control") is not None,
+            0 if charge is None else int(charge.spend),
+            charge is None or not PAYLOADS.intersection(charge.requirements),
+        )
+
+    items.sort(key=price)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Tell the plan and look whether anybody is there, before the first test."""
+    config = session.config
+    if config.option.collectonly or _is_controller(config):
+        return
+    if not any(charge_of(item) for item in session.items):
+        return
+    run = _open_run(config)
+    config.stash[_run_key] = run
+    requests, units = estimate(session.items, run.settings.spend, run.target)
+    spend = run.settings.spend.name.lower()
+    _say(
+        config,
+        f"target {run.target.base_url}, spend {spend}, credentials: "
+        f"{', '.join(sorted(run.target.credentials)) or 'none'}",
+    )
+    _say(config, f"plan: {describe(requests, units)}")
+    if run.settings.max_units:
+        _say(config, "caps: " + ", ".join(f"{m}={n}" for m, n in run.settings.max_units.items()))
+    if run.settings.spend is not Spend.NONE:
+        # Without a cap of the user's the plan itself is the cap: a host cannot make us spend more.
+        for metric in run.spec.metrics:
+            run.budget.caps.setdefault(metric, units.get(metric, 0))
+    run.aborted = preflight(run.client, run.settings.wake)
+    if run.aborted:
+        _say(config, f"not judged: {run.aborted}")
+    run.note(
+        target=run.target.base_url,
+        spend=spend,
+        credentials=sorted(run.target.credentials),
+        planned={"requests": requests, "units": dict(units)},
+        started=run.started,
+        aborted=run.aborted,
+    )
+
+
+def _say(config: pytest.Config, line: str) -> None:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def lightning_run(request: pytest.FixtureRequest) -> Run:
+    """The run that a contract test belongs to."""
+    return request.config.stash[_run_key]
+
+
+@pytest.fixture
+def judge(request: pytest.FixtureRequest, lightning_run: Run) -> Judge:
+    """The judge of this test."""
+    run = lightning_run
+    judge = Judge(
+        test=request.node.name,
+        target=run.target,
+        spec=run.spec,
+        client=run.client,
+        recorder=run.recorder,
+        spend=run.settings.spend,
+        settle=run.settings.settle,
+        shared=run.learned,
+    )
+    request.node.stash[_judge_key] = judge
+    return judge
+
+
+_STOPPED: tuple[tuple[type[BaseException], Verdict], ...] = (
+    (Undecided, "inconclusive"),
+    (HostGone, "inconclusive"),
+    (NotRun, "not_run"),
+    (BudgetExhausted, "not_run"),
+)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Do not begin a test that cannot show anything, and end one in words.
+
+    pytest would look up the source of every frame of an exception; a run of many stops cannot wait for that.
+    """
+    run = item.config.stash.get(_run_key, None)
+    if run is None or charge_of(item) is None:
+        return (yield)
+    redact = run.recorder.redactor.text
+    try:
+        if run.aborted:
+            raise Undecided(run.aborted)
+        reason = obstacle(item, run.settings.spend, run.target)
+        if reason:
+            raise NotRun(reason)
+        return (yield)
+    except tuple(kind for kind, _ in _STOPPED) as stop:
+        raise pytest.skip.Exception(redact(str(stop))) from stop
+    except Violation as violation:
+        raise pytest.fail.Exception(redact(str(violation)), pytrace=False) from violation
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn the outcome of a contract test into findings and a report that says it in words."""
+    report = yield
+    charge = charge_of(item)
+    judge = item.stash.get(_judge_key, None)
+    if charge is None or judge is None or call.when != "call":
+        return report
+    run = item.config.stash[_run_key]
+    problem: BaseException | None = call.excinfo.value if call.excinfo else None
+    if isinstance(problem, pytest.skip.Exception | pytest.fail.Exception):
+        problem = problem.__cause__ or problem
+    redact = run.recorder.redactor.text
+    outcome: Verdict | None = None
+    reason = ""
+    for kind, verdict in _STOPPED:
+        if isinstance(problem, kind):
+            outcome, reason = verdict, redact(str(problem))
+            report.longrepr = (str(item.path), item.location[1] or 0, f"{verdict}: {reason}")
+            break
+    else:
+        if isinstance(problem, Violation):
+            outcome, reason = "inconclusive", f"not reached, since {problem.requirement} was broken first"
+            level = run.requirements.requirements[problem.requirement].level
+            if level == "documented" or run.settings.strict:
+                report.longrepr = redact(f"{problem.requirement} is broken: {problem.message}")
+            else:
+                report.outcome = "skipped"
+                report.wasxfail = redact(f"advice, {level}: {problem}")
+        elif problem is not None:
+            outcome, reason = "inconclusive", f"the check itself failed: {redact(repr(problem)[:300])}"
+            report.longrepr = redact(str(report.longrepr))
+    run.keep(judge.close(charge.requirements, outcome, reason))
+    return report
+
+
+# Inside the terminal reporter's own wrapper, so that its summary finds the outcome.
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
+    """Rule, write the reports, and set the exit code."""
+    yield
+    config = session.config
+    run = config.stash.get(_run_key, None)
+    # On a host of others, asking every caller again would be as much traffic as the run itself.
+    if run is not None and not run.aborted and run.target.is_loopback:
+        # Once the target's clock has been moved, its counters are those of another day.
+        seen = None if run.learned.get("time moved") else observed_units(run.client)
+        run.note(**{f"observed {run.worker}": seen})
+    if _is_worker(config):
+        return
+    books = config.stash[_books_key]
+    facts = read_facts(books)
+    if "target" not in facts:
+        return
+    only = options.selection(config)
+    ruled = rulings(load_requirements(), read_findings(books), only)
+    outcome = Outcome.of(
+        accept(ruled, options.known_differences(config)),
+        facts,
+        books,
+        strict=config.option.lightning_strict,
+    )
+    config.stash[_outcome_key] = outcome
+    if config.option.lightning_report_dir is not None:
+        write_reports(outcome, config.option.lightning_report_dir)
+    judged_alone = all(charge_of(item) for item in session.items) and not _is_controller(config)
+    if exitstatus == EXIT_KEPT or (exitstatus == EXIT_BROKEN and judged_alone):
+        session.exitstatus = outcome.exit_code
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """The verdict, what led to it, and the bill."""
+    outcome = config.stash.get(_outcome_key, None)
+    if outcome is None:
+        return
+    write = terminalreporter.write_line
+    terminalreporter.section("Lightning contract")
+    colour: dict[str, bool] = {
+        "red": outcome.exit_code == EXIT_BROKEN,
+        "yellow": outcome.exit_code == EXIT_INCONCLUSIVE,
+        "green": outcome.exit_code == EXIT_KEPT,
+    }
+    for line in outcome.summary():
+        write(line)
+    terminalreporter.write_line(outcome.headline, bold=True, **colour)
+    if config.option.lightning_report_dir is not None:
+        write(f"reports: {config.option.lightning_report_dir}")

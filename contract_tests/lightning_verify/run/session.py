@@ -1,0 +1,109 @@
+"""One run of the judge: its target, its tools, its books, and the findings on disk.
+
+Findings go to files in a directory that all workers of a run share, one file each, so that parallel runs
+and runs that die half-way still have a report.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lightning_spec.loader import RequirementSet, Spec, load_requirements, load_spec
+
+from lightning_verify.judging.evidence import Recorder
+from lightning_verify.judging.redaction import Redactor
+from lightning_verify.judging.verdicts import Finding, Ruling, rule
+from lightning_verify.target import Spend, Target
+from lightning_verify.transport.budget import Budget
+from lightning_verify.transport.client import Client, Timeouts
+
+
+@dataclass(slots=True)
+class Settings:
+    """What the run was asked for. `rate` is requests a second, None for no pacing; `only` ids or areas."""
+
+    spend: Spend
+    max_units: dict[str, int]
+    rate: float | None
+    report_dir: Path | None
+    strict: bool
+    only: tuple[str, ...]
+    wake: float
+    settle: float
+    patience: float
+
+
+@dataclass(slots=True)
+class Run:
+    """The state of a run in one process."""
+
+    settings: Settings
+    spec: Spec
+    requirements: RequirementSet
+    target: Target
+    books: Path
+    worker: str
+    budget: Budget
+    client: Client
+    recorder: Recorder
+    started: float = field(default_factory=time.time)
+    aborted: str | None = None
+    # What single tests learned about the host that others need, by name (for example the counter's lag).
+    learned: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, settings: Settings, target: Target, books: Path, worker: str) -> Run:
+        """Connect the parts for `target`; nothing is sent yet."""
+        spec = load_spec()
+        caps = dict(settings.max_units)
+        if settings.spend is Spend.NONE:
+            caps = dict.fromkeys(spec.metrics, 0)
+        budget = Budget(books / "budget.json", caps)
+        client = Client(
+            target.base_url, spec, budget, rate=settings.rate, timeouts=Timeouts.within(settings.patience)
+        )
+        recorder = Recorder(target.base_url, Redactor(target.credentials))
+        return cls(settings, spec, load_requirements(), target, books, worker, budget, client, recorder)
+
+    def keep(self, findings: Iterable[Finding]) -> None:
+        """Write findings down at once."""
+        with (self.books / f"findings-{self.worker}.jsonl").open("a", encoding="utf-8") as file:
+            for finding in findings:
+                file.write(json.dumps(finding.as_json()) + "\n")
+
+    def note(self, **facts: Any) -> None:
+        """Write facts about the run for the report: they are merged over all workers, the last one wins."""
+        with (self.books / f"facts-{self.worker}.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(facts) + "\n")
+
+
+def read_facts(books: Path) -> dict[str, Any]:
+    """The facts that `Run.note` wrote."""
+    facts: dict[str, Any] = {}
+    for file in sorted(books.glob("facts-*.jsonl")):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            facts.update(json.loads(line))
+    return facts
+
+
+def read_findings(books: Path) -> list[Finding]:
+    """All findings that the workers of a run kept."""
+    return [
+        Finding.from_json(json.loads(line))
+        for file in sorted(books.glob("findings-*.jsonl"))
+        for line in file.read_text(encoding="utf-8").splitlines()
+    ]
+
+
+def rulings(requirements: RequirementSet, findings: list[Finding], only: tuple[str, ...]) -> list[Ruling]:
+    """The verdict on each requirement that `only` selects, in the order of the document."""
+    return [
+        rule(requirement, [finding for finding in findings if finding.requirement == requirement.id])
+        for requirement in requirements.requirements.values()
+        if not only or requirement.id in only or requirement.area in only
+    ]

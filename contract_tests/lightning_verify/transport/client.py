@@ -1,0 +1,353 @@
+"""The one way out: every request of the judge, schemathesis' included, is sent here.
+
+The budget is booked inside the HTTP library, below its retries, so that nothing above can go round it. No
+redirect is followed, no cookie is kept, no proxy of the environment is used; every answer is read within
+bounds of time and size.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import json
+import threading
+import time
+from collections.abc import Coroutine, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import aiohttp
+from lightning_spec.loader import Operation, Spec
+from multidict import CIMultiDict
+from yarl import URL
+
+from lightning_verify.requests.callers import Caller, anonymous
+from lightning_verify.transport.budget import Budget, BudgetExhausted
+from lightning_verify.transport.exchange import Exchange
+from lightning_verify.transport.operations import OperationFinder
+from lightning_verify.transport.pacing import Pace
+
+Lane = Literal["paid", "free"]
+T = TypeVar("T")
+
+MEDIA_BOUND = 48 * 1024 * 1024
+TEXT_BOUND = 4 * 1024 * 1024
+# What is kept of a body that went beyond its bound: enough to show, since nothing else is done with it.
+EXCERPT = 64 * 1024
+# After this many unanswered requests in a row the host counts as gone: a hanging one would cost hours.
+PATIENCE = 3
+# The same for requests that are not in a row, in multiples of the longest deadline.
+LOSSES = 3
+LARGE_BODY = 200_000
+# A host that limits bursts asks for a little patience. It gets it this often for a request, and for so many
+# seconds in a run as long as waiting leads to nothing.
+RESENDS = 3
+FRUITLESS_WAIT = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds for a whole exchange (reading documents, generating media or text), and between two pieces of
+    a body."""
+
+    reading: float = 15.0
+    generating: float = 120.0
+    idle: float = 30.0
+
+    @classmethod
+    def within(cls, seconds: float) -> Timeouts:
+        """The usual ones, but none longer than `seconds`, which a generation may take."""
+        usual = cls()
+        return cls(min(usual.reading, seconds), seconds, min(usual.idle, seconds))
+
+
+class _Dropped(aiohttp.ClientError):
+    """The connection broke. The library would send some of its own errors once more, and what is sent twice
+    is charged twice."""
+
+
+class _Stalled(Exception):
+    """A body stopped before its end."""
+
+
+class HostGone(Exception):
+    """The host stopped answering; nothing more is asked of it."""
+
+
+_lane: contextvars.ContextVar[Lane] = contextvars.ContextVar("lane", default="paid")
+_operation: contextvars.ContextVar[Operation | None] = contextvars.ContextVar("operation", default=None)
+
+
+class Client:
+    """A synchronous client over one asyncio loop in a thread of its own."""
+
+    def __init__(
+        self,
+        base_url: str,
+        spec: Spec,
+        budget: Budget,
+        *,
+        rate: float | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._operations = OperationFinder(spec)
+        self._budget = budget
+        self._pace = Pace(rate)
+        self._timeouts = timeouts or Timeouts()
+        self._silent = 0
+        self._lost = 0.0
+        self._gone: str | None = None
+        self._fruitless = 0.0
+        # Callers that were served something metered, by what identifies them, and those that were refused it.
+        self.spenders: dict[tuple[tuple[str, str], ...], Caller] = {}
+        self.refused: dict[tuple[tuple[str, str], ...], Caller] = {}
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="judge-client", daemon=True)
+        self._thread.start()
+        self._session: aiohttp.ClientSession = self._run(self._open())
+
+    async def _open(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            # A connection of its own for each request: a stale one tells nothing about the host.
+            connector=aiohttp.TCPConnector(force_close=True, limit=0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            middlewares=(self._breaker,),
+            skip_auto_headers=("User-Agent", "Content-Type"),
+            trust_env=False,
+            max_line_size=65536,
+            max_field_size=65536,
+        )
+
+    def close(self) -> None:
+        """End the session and its thread."""
+        self._run(self._session.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=5)
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        future: Future[T] = asyncio.run_coroutine_threadsafe(work, self._loop)
+        return future.result()
+
+    async def _breaker(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        operation = _operation.get()
+        if operation is None or operation.metric is None:
+            self._budget.count()
+        elif _lane.get() == "paid":
+            self._budget.book(operation.metric)
+        else:
+            self._budget.enter_free_lane(operation.id)
+        try:
+            return await handler(request)
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as problem:
+            raise _Dropped(f"{type(problem).__name__}: {problem}") from problem
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        caller: Caller,
+        *,
+        json_body: Any = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        lane: Lane = "paid",
+        patient: bool = True,
+        deadline: float | None = None,
+        bound: int | None = None,
+    ) -> Exchange:
+        """Send one request and read its answer.
+
+        `path` goes out exactly as given (already percent-encoded), after the base URL unless it is a whole
+        address. `lane` is "free" for a request that a conforming host refuses. With `patient` an answer that
+        asks to come back in a moment is not yet the answer. `deadline` is in seconds, `bound` in bytes.
+
+        Raises BudgetExhausted before sending, and HostGone once the host has been silent too often; every
+        other trouble is told by the exchange.
+        """
+        return self._run(
+            self._send(
+                method,
+                path,
+                caller,
+                json_body=json_body,
+                body=body,
+                headers=headers,
+                lane=lane,
+                patient=patient,
+                deadline=deadline,
+                bound=bound,
+            )
+        )
+
+    def send_together(self, requests: Sequence[tuple[str, str, Caller, Any]]) -> list[Exchange]:
+        """Send (method, path, caller, json body) requests at the same time, once each, in the paid lane."""
+
+        async def together() -> list[Exchange]:
+            return list(
+                await asyncio.gather(
+                    *(
+                        self._send(method, path, caller, json_body=body, patient=False)
+                        for method, path, caller, body in requests
+                    )
+                )
+            )
+
+        return self._run(together())
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        caller: Caller,
+        *,
+        json_body: Any = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        lane: Lane = "paid",
+        patient: bool = True,
+        deadline: float | None = None,
+        bound: int | None = None,
+    ) -> Exchange:
+        if self._gone is None and self._silent >= PATIENCE and not await self._still_there():
+            self._gone = f"the host left {PATIENCE} requests in a row unanswered; no more were sent"
+        if self._lost > LOSSES * self._timeouts.generating:
+            self._gone = f"the host left requests unanswered for {self._lost:.0f} s; no more were sent"
+        if self._gone is not None:
+            raise HostGone(self._gone)
+        operation = self._operations.find(method, path)
+        if json_body is not None:
+            body = json.dumps(json_body).encode()
+        sent_headers = CIMultiDict({"Accept": _acceptable(operation, json_body), **caller.headers})
+        if body is not None:
+            sent_headers["Content-Type"] = "application/json"
+        sent_headers.update(headers or {})
+        _lane.set(lane)
+        _operation.set(operation)
+        generating = operation is not None and operation.metric is not None and lane == "paid"
+        total = deadline or (self._timeouts.generating if generating else self._timeouts.reading)
+        waited = 0.0
+        refused: Exchange | None = None
+        for _ in range(1 + RESENDS):
+            exchange = Exchange(method, path, dict(sent_headers), body, operation, caller.label)
+            await self._pace.turn()
+            try:
+                await self._converse(exchange, sent_headers, total, bound)
+            except BudgetExhausted:
+                if refused is None:
+                    raise
+                exchange = refused  # There is no unit left to ask again with.
+                break
+            self._note(exchange, lane, private=caller.private)
+            if not patient or exchange.status not in {429, 503} or self._fruitless > FRUITLESS_WAIT:
+                break
+            wait = self._pace.hold(exchange.header("retry-after"))
+            if wait is None:
+                break
+            refused, waited = exchange, waited + wait
+            self._fruitless += wait
+        if waited and exchange.status not in {429, 503}:
+            self._fruitless -= waited
+        if operation is not None and operation.metric is not None and caller.private:
+            (self.spenders if exchange.served else self.refused)[caller.key] = caller
+        return exchange
+
+    async def _still_there(self) -> bool:
+        """Whether a host that left the last requests unanswered answers a plain one: then it was something
+        about those requests that it, or a firewall before it, does not like."""
+        caller = anonymous()
+        exchange = Exchange("GET", "/status", caller.headers, None, None, caller.label)
+        _operation.set(None)
+        await self._converse(exchange, CIMultiDict(caller.headers), self._timeouts.reading, None)
+        if exchange.problem is None:
+            self._silent = 0
+        return exchange.problem is None
+
+    async def _converse(
+        self, exchange: Exchange, headers: CIMultiDict[str], total: float, bound: int | None
+    ) -> None:
+        started = time.monotonic()
+        try:
+            async with self._session.request(
+                exchange.method,
+                URL(
+                    exchange.path if "://" in exchange.path[:8] else self.base_url + exchange.path,
+                    encoded=True,
+                ),
+                headers=headers,
+                data=exchange.request_body,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=total),
+            ) as response:
+                exchange.status = response.status
+                exchange.headers = list(response.headers.items())
+                if bound is None:
+                    textual = exchange.media_type.startswith(("text/", "application/json"))
+                    # Media may come as base64 in JSON.
+                    bound = TEXT_BOUND if textual and not _makes_media(exchange.operation) else MEDIA_BOUND
+                await self._read(exchange, response.content, started, bound)
+        except _Stalled as stalled:
+            exchange.problem = str(stalled)
+        except TimeoutError:
+            exchange.problem = f"no complete answer within {total:g} s"
+        except _Dropped as dropped:
+            exchange.problem = str(dropped)
+        except (aiohttp.ClientError, OSError, ValueError) as problem:
+            exchange.problem = f"{type(problem).__name__}: {problem}"
+        if exchange.problem and exchange.arrivals:
+            exchange.problem += " (after a part of the body)"
+        exchange.seconds = time.monotonic() - started
+
+    async def _read(
+        self, exchange: Exchange, content: aiohttp.StreamReader, started: float, bound: int
+    ) -> None:
+        pieces, size, idle = list[bytes](), 0, self._timeouts.idle
+        try:
+            # From the first piece on: a host may say 200 long before it has anything to say.
+            async with asyncio.timeout(None) as watch:
+                async for piece in content.iter_any():
+                    pieces.append(piece)
+                    size += len(piece)
+                    exchange.arrivals.append((time.monotonic() - started, len(piece)))
+                    if size > bound:
+                        exchange.truncated = True
+                        pieces = [b"".join(pieces)[:EXCERPT]]
+                        break
+                    watch.reschedule(self._loop.time() + idle)
+        except TimeoutError:
+            if watch.expired():
+                raise _Stalled(f"nothing more came for {idle:g} s") from None
+            raise
+        finally:
+            exchange.body = b"".join(pieces)
+
+    def _note(self, exchange: Exchange, lane: Lane, *, private: bool) -> None:
+        if exchange.problem:
+            self._lost += exchange.seconds
+        # A host may hang up on an oversized body; that is an answer of a kind.
+        if exchange.problem and len(exchange.request_body or b"") < LARGE_BODY:
+            self._silent += 1
+        elif exchange.problem is None:
+            self._silent = 0
+        operation = exchange.operation
+        if operation is not None and operation.metric is not None and exchange.served:
+            self._budget.served(operation.id, operation.metric, paid=lane == "paid", private=private)
+
+
+def _acceptable(operation: Operation | None, json_body: Any) -> str:
+    """The document asks for JSON on JSON endpoints, and says nothing for the others."""
+    if operation is None or "application/json" not in operation.responses.get("200", {}):
+        return "*/*"
+    if isinstance(json_body, dict) and json_body.get("stream") is True:
+        return "text/event-stream, application/json"
+    return "application/json"
+
+
+def _makes_media(operation: Operation | None) -> bool:
+    return operation is not None and operation.metric is not None and operation.media_type is not None
+
+
+__all__ = ["BudgetExhausted", "Client", "HostGone", "Lane", "Timeouts"]

@@ -1,0 +1,52 @@
+"""The control plane of a target that has one: moving its time, failing its upstreams, setting its limits.
+
+Only our mock offers it. It is reached over HTTP like everything else, and no verdict on another host rests
+on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lightning_verify.requests.callers import Caller
+from lightning_verify.transport.client import Client
+
+
+class ControlFailed(RuntimeError):
+    """The control plane did not do what it was asked."""
+
+
+class Control:
+    """The levers under `url`."""
+
+    def __init__(self, client: Client, url: str) -> None:
+        self._client = client
+        self._url = url.rstrip("/")
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        exchange = self._client.send(method, self._url + path, Caller("operator"), json_body=body)
+        if not exchange.served:
+            raise ControlFailed(f"{exchange.title}: {exchange.problem or exchange.text[:200]}")
+        return exchange.json() if exchange.body else None
+
+    def move_to(self, moment: str) -> str:
+        """Move to "next_day" or "next_week"; returns the new time (ISO 8601, UTC)."""
+        return str(self._ask("POST", "/clock", {"to": moment})["now"])
+
+    def now(self) -> str:
+        """The target's time (ISO 8601, UTC)."""
+        return str(self._ask("GET", "/clock")["now"])
+
+    def fail_upstream(self, operation: str, caller: Caller) -> None:
+        """Let the next call of `operation` by `caller` fail behind the API, after it has been accepted."""
+        match = {"operation": operation, "header": {"X-Client-ID": caller.headers["X-Client-ID"]}}
+        self._ask(
+            "POST",
+            "/faults",
+            {"kind": "status", "status": 500, "when": "after_charge", "times": 1, "match": match},
+        )
+
+    def set_limits(self, plan: str, limits: Mapping[str, int | None]) -> None:
+        """Give a plan other limits."""
+        self._ask("PUT", f"/plans/{plan}/limits", dict(limits))

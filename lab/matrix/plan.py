@@ -1,0 +1,117 @@
+"""What is tried in each step of the matrix, as tasks."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from fnmatch import fnmatch
+
+from lab.faults import FAULTS
+from lab.faults.fault import Fault
+from lab.hostile import HOSTS
+from lab.matrix.mock_faults import MOCK_FAULTS
+from lab.matrix.trial import Task
+from lab.variants import VARIANTS
+
+SEED = 20260515
+COMBINATIONS = 50
+SEEDS = range(1, 11)
+SPENDS = ("none", "sample", "exhaust")
+CAPS = {"cloudChatDaily": 20, "imagesDaily": 8, "videosDaily": 8, "audioWeekly": 6}
+"""Below what the judge would spend, so that a cap that does not hold is seen."""
+
+Selected = Callable[[str], bool]
+
+
+def selected_by(patterns: Sequence[str]) -> Selected:
+    """Whether a name fits one of these patterns; all do when there are none."""
+    return lambda name: not patterns or any(fnmatch(name, pattern) for pattern in patterns)
+
+
+def plain() -> list[Task]:
+    """The whole judge on the plain server, once for each way to spend."""
+    return [Task(f"plain {spend}", spend=spend) for spend in SPENDS]
+
+
+def narrowed(fault: Fault) -> Task:
+    """The judge narrowed to what this fault breaks."""
+    return Task(fault.name, faults=(fault.name,), only=fault.requirements)
+
+
+def whole(fault: Fault) -> Task:
+    """The whole judge on this fault."""
+    return Task(fault.name, faults=(fault.name,))
+
+
+def unpaid(fault: Fault) -> Task:
+    """The judge narrowed to what this fault breaks, and not allowed to spend."""
+    return Task(fault.name, faults=(fault.name,), only=fault.requirements, spend="none", shadowed=True)
+
+
+def on_mock(name: str) -> Task:
+    """The judge narrowed to what this fault of our mock breaks."""
+    return Task(name, mock_fault=name, only=(MOCK_FAULTS[name].requirement,), spend="sample")
+
+
+def faults() -> list[Fault]:
+    """All faults of the lab."""
+    return list(FAULTS.values())
+
+
+def mock_faults() -> list[Task]:
+    """All faults of the mock."""
+    return [on_mock(name) for name in MOCK_FAULTS]
+
+
+def variants() -> list[Task]:
+    """Each variant alone under the whole judge."""
+    return [Task(name, variants=(name,)) for name in VARIANTS]
+
+
+def combinations() -> list[Task]:
+    """Two to five variants together that do not exclude each other, the same combinations each time."""
+    dice, found = random.Random(SEED), list[Task]()
+    while len(found) < COMBINATIONS:
+        names = dice.sample(sorted(VARIANTS), dice.randint(2, 5))
+        by_group = {VARIANTS[name].group: name for name in names}
+        if len(by_group) == len(names):
+            found.append(Task(" + ".join(sorted(names)), variants=tuple(sorted(names))))
+    return found
+
+
+def hostile() -> list[Task]:
+    """Each hostile host, without spending and with a little, under caps."""
+    caps = tuple(f"{metric}={units}" for metric, units in CAPS.items())
+    return [
+        Task(
+            f"{name} {spend}", hostile=name, spend=spend, caps=caps if spend != "none" else (), shadowed=True
+        )
+        for name in HOSTS
+        for spend in ("none", "sample")
+    ]
+
+
+def stability() -> list[Task]:
+    """The plain server, five variants and five faults, each with ten seeds of the generated examples."""
+    dice = random.Random(SEED)
+    kinds: list[tuple[tuple[str, ...], tuple[str, ...]]] = [((), ())]
+    kinds += [((), (name,)) for name in dice.sample(sorted(VARIANTS), 5)]
+    kinds += [((name,), ()) for name in dice.sample(sorted(FAULTS), 5)]
+    return [
+        Task(" ".join(broken + differing) or "plain", faults=broken, variants=differing, seed=seed)
+        for seed in SEEDS
+        for broken, differing in kinds
+    ]
+
+
+def sampled(population: Iterable[Fault], count: int) -> list[Fault]:
+    """`count` faults, each origin with its share, the same ones each time."""
+    by_origin: dict[str, list[Fault]] = {}
+    for fault in population:
+        by_origin.setdefault(fault.origin, []).append(fault)
+    total = sum(map(len, by_origin.values()))
+    chosen: list[Fault] = []
+    for origin, members in by_origin.items():
+        random.Random(f"{SEED} {origin}").shuffle(members)
+        chosen += members[: round(min(count, total) * len(members) / total)]
+    return chosen

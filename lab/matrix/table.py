@@ -1,0 +1,406 @@
+"""The matrix as Markdown for people and as compact JSON for machines."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import date
+from importlib.metadata import version
+from math import floor
+from statistics import mean
+from typing import Any
+
+from lightning_spec.loader import load_requirements
+
+from lab.faults import FAULTS
+from lab.matrix import plan, proofs
+from lab.matrix.picture import Mark, curve, picture
+from lab.matrix.reasons import WHY
+from lab.matrix.results import MOCK_ORIGIN, Alarm, FaultResult, Flips, Hosted, Results
+from lab.matrix.trial import Trial
+
+PACKAGES = ("lightning-contract", "schemathesis", "hypothesis", "pytest", "aiohttp", "starlette", "uvicorn")
+_NUMBER = re.compile(r"\d|–$|not tried$")
+TITLE = "Faults killed by the contract tests, against units spent"
+
+
+def percent(part: int, whole: int) -> str:
+    """A share that is never rounded up."""
+    return f"{floor(1000 * part / whole) / 10:g} %" if whole else "–"
+
+
+def share(part: int, whole: int) -> str:
+    return f"{part} of {whole} ({percent(part, whole)})" if whole else "not tried"
+
+
+def versions() -> dict[str, str]:
+    """What the matrix was made with."""
+    found = {name: version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), **found}
+
+
+def machine() -> str:
+    """The machine in words that name nobody's."""
+    return f"{os.cpu_count()} cores, {platform.system()} on {platform.machine()}"
+
+
+def markdown(results: Results) -> str:
+    """The whole report."""
+    lines = [
+        "# Kill matrix: who judges the judge",
+        "",
+        "Every fault, variant and hostile host of `lab/` in front of the contract tests. "
+        "Made by one command; see the end.",
+        "",
+        f"- Date: {date.today().isoformat()}",
+        f"- Machine: {machine()}",
+        f"- Versions: {', '.join(f'{name} {number}' for name, number in versions().items())}",
+    ]
+    if results.cache.stale:
+        lines.append(f"- {results.cache.stale} of the results were made with earlier versions of this code.")
+    sections = (
+        summary(results),
+        _origins(results),
+        _prices(results),
+        _survivors(results.faults),
+        _elsewhere(results.faults),
+        _only_spending(results.faults),
+        _conforming(results),
+        _flips(results.flips),
+        _hosts(results.hosts),
+        _again(),
+    )
+    for section in sections:
+        lines += ["", *section]
+    return "\n".join(lines) + "\n"
+
+
+def _rows(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    texts = [[str(cell).replace("|", "/") for cell in row] for row in rows]
+    numeric = [all(_NUMBER.match(row[column]) for row in texts) for column in range(len(head))]
+    lines = [f"| {' | '.join(row)} |" for row in (head, *texts)]
+    lines.insert(1, "".join("| --: " if right else "| :-- " for right in numeric) + "|")
+    return lines
+
+
+def _tried(faults: Iterable[FaultResult]) -> list[FaultResult]:
+    return [fault for fault in faults if fault.narrowed is not None]
+
+
+def summary(results: Results) -> list[str]:
+    """The figures that matter, beside what they should be."""
+    tried = _tried(results.faults)
+    known = [proof for switch in proofs.switches() if (proof := results.cache.proof(switch))]
+    unpaid = [fault for fault in results.faults if fault.unpaid]
+    # By the word of whoever wrote the fault; the rest shows only in what is generated or counted.
+    visible = [fault for fault in unpaid if FAULTS[fault.name].spend == "none"]
+    alone, alarms = results.alarms(plan.variants())
+    together, more_alarms = results.alarms(plan.combinations())
+    hosts = results.hosts
+    passed = sum(hosted.cap_passed for hosted in hosts) + len(results.unpaid_leaks)
+    spent = [f for f in tried if f.origin != MOCK_ORIGIN]
+    rows = [
+        ("switches proven to take effect", share(sum(p.proven for p in known), len(known)), "all"),
+        ("faults killed", share(sum(f.killed for f in tried), len(tried)), "98 %"),
+        (
+            "killed by the requirement that was broken",
+            share(sum(f.verdict == "attributed" for f in tried), len(tried)),
+            "95 %",
+        ),
+        (
+            "killed with `--spend none`, for 0 units",
+            share(sum(f.killed_unpaid for f in unpaid), len(unpaid)),
+            "60 %",
+        ),
+        (
+            "the same, of the faults that can be seen for 0 units at all",
+            share(sum(f.killed_unpaid for f in visible), len(visible)),
+            "98 %",
+        ),
+        ("false alarms, variants alone", _count(len(alarms), len(alone), "servers"), "0"),
+        ("false alarms, random combinations", _count(len(more_alarms), len(together), "servers"), "0"),
+        ("hollow passes on starved hosts", _count(sum(len(h.hollow) for h in hosts), len(hosts)), "0"),
+        ("hostile hosts taken for conforming", _count(sum(h.fooled for h in hosts), len(hosts)), "0"),
+        ("runs past a cap", _count(passed, len(hosts) + len(unpaid)), "0"),
+        (
+            "verdicts that depend on the seed",
+            _count(sum(len(f.flipped) for f in results.flips), len(results.flips), "servers"),
+            "0",
+        ),
+    ]
+    return [
+        "## Summary",
+        "",
+        *_rows(("What", "Found", "Goal"), rows),
+        "",
+        "![Share of faults killed against units spent](kill_matrix.svg)",
+        "",
+        f"A fault costs {_mean(f.narrowed.charged for f in spent if f.narrowed)} units, "
+        f"{_mean(f.narrowed.requests for f in spent if f.narrowed)} requests and "
+        f"{_mean(f.narrowed.seconds for f in spent if f.narrowed)} seconds on average, the judge narrowed to "
+        "the requirements that the fault breaks.",
+    ]
+
+
+def _count(bad: int, tried: int, what: str = "runs") -> str:
+    return f"{bad} in {tried} {what}" if tried else "not tried"
+
+
+def _mean(values: Iterable[float]) -> str:
+    numbers = list(values)
+    if not numbers:
+        return "–"
+    return f"{mean(numbers):.{1 if mean(numbers) < 100 else 0}f}"
+
+
+def _origins(results: Results) -> list[str]:
+    origins = list(dict.fromkeys(fault.origin for fault in results.faults))
+    groups = {origin: [f for f in results.faults if f.origin == origin] for origin in origins}
+    head = (
+        *("Origin", "faults", "proven", "killed", "right requirement", "by `--spend none`"),
+        *("units each", "requests each", "seconds each", "schemathesis kills"),
+    )
+    sampled = [fault for fault in results.faults if fault.baseline_killed is not None]
+    lines = ["## By origin of the fault", "", *_rows(head, [_origin(*item) for item in groups.items()])]
+    if len(groups) > 1:
+        lines.append(_rows(head, [_origin("**all**", results.faults)])[-1])
+    if not sampled:
+        return [*lines, "", "Schemathesis has not been run as a baseline."]
+    runs = [fault.baseline for fault in sampled if fault.baseline]
+    clean = results.clean_baseline
+    ours = sum(fault.killed for fault in sampled)
+    theirs = sum(bool(fault.baseline_killed) for fault in sampled)
+    return [
+        *lines,
+        "",
+        "The last column is the baseline: `schemathesis run spec/openapi.yaml` with its default settings and "
+        "the hooks of this repository, as the owner of an account without limits, on a sample of "
+        f"{len(sampled)} faults that keeps the proportions of the origins. It kills a fault when it reports "
+        f"a failure (operation and kind) that none of {len(clean)} runs on the clean server reports. There "
+        f"it reports {len(results.clean_failures)}, which are no faults: the spec is stricter than the "
+        f"document. On the same sample the contract tests kill {share(ours, len(sampled))}, schemathesis "
+        f"{share(theirs, len(sampled))}; one run of it takes {_mean(run.charged for run in runs)} units, "
+        f"{_mean(run.requests for run in runs)} requests and {_mean(run.seconds for run in runs)} seconds.",
+    ]
+
+
+def _origin(origin: str, faults: list[FaultResult]) -> tuple[object, ...]:
+    tried, unpaid = _tried(faults), [fault for fault in faults if fault.unpaid]
+    trials = [fault.narrowed for fault in tried if fault.narrowed and fault.origin != MOCK_ORIGIN]
+    sampled = [fault for fault in faults if fault.baseline_killed is not None]
+    known = [fault for fault in faults if fault.proven is not None]
+    return (
+        origin,
+        len(faults),
+        sum(bool(fault.proven) for fault in known) if known else "–",
+        _short(sum(fault.killed for fault in tried), len(tried)),
+        _short(sum(fault.verdict == "attributed" for fault in tried), len(tried)),
+        _short(sum(fault.killed_unpaid for fault in unpaid), len(unpaid)),
+        _mean(trial.charged for trial in trials),
+        _mean(trial.requests for trial in trials),
+        _mean(trial.seconds for trial in trials),
+        f"{sum(bool(f.baseline_killed) for f in sampled)} of {len(sampled)}" if sampled else "–",
+    )
+
+
+def _short(part: int, whole: int) -> str:
+    return f"{part} ({percent(part, whole)})" if whole else "–"
+
+
+def _prices(results: Results) -> list[str]:
+    documented = sum(r.level == "documented" for r in load_requirements().requirements.values())
+    rows = [
+        (
+            f"`--spend {spend}`",
+            f"{len(trial.documented('pass'))} of {documented}",
+            trial.requests,
+            trial.charged,
+            f"{trial.seconds:.0f}",
+        )
+        for spend, trial in results.plain.items()
+    ]
+    head = ("The whole judge on the plain server", "requirements judged", "requests", "units", "seconds")
+    return ["## What a run costs", "", *_rows(head, rows)]
+
+
+def _survivors(faults: Iterable[FaultResult]) -> list[str]:
+    rows = [
+        (f"`{fault.name}`", fault.requirements[0], fault.does, _ending(fault), WHY.get(fault.name, ""))
+        for fault in faults
+        if fault.verdict in {"survived", "lost"}
+    ]
+    head = ("Fault", "breaks", "what it does", "the whole judge says", "why it survives")
+    return ["## Survivors", "", *(_rows(head, rows) if rows else ["None."])]
+
+
+def _ending(fault: FaultResult) -> str:
+    trial = fault.whole or fault.narrowed
+    return {0: "kept", 3: "inconclusive"}.get(trial.exit_code, trial.headline) if trial else ""
+
+
+def _elsewhere(faults: Iterable[FaultResult]) -> list[str]:
+    rows = [
+        (f"`{fault.name}`", " ".join(fault.requirements), " ".join(fault.broken), fault.verdict)
+        for fault in faults
+        if fault.verdict in {"secondary", "unattributed"}
+    ]
+    head = ("Fault", "breaks", "what failed", "kind")
+    words = (
+        "Secondary: another requirement that the fault is known to break as well. Unattributed: any other."
+    )
+    return ["## Killed by another requirement", "", *([words, "", *_rows(head, rows)] if rows else ["None."])]
+
+
+def _only_spending(faults: Iterable[FaultResult]) -> list[str]:
+    hidden = [fault for fault in faults if fault.killed and fault.unpaid and not fault.killed_unpaid]
+    count = Counter(fault.requirements[0] for fault in hidden)
+    told = ", ".join(f"{name} {number}" for name, number in sorted(count.items()))
+    return [
+        "## What only spending shows",
+        "",
+        f"{len(hidden)} faults are killed by a run that spends and not by `--spend none`. By requirement: "
+        f"{told or 'none'}.",
+    ]
+
+
+def _conforming(results: Results) -> list[str]:
+    lines = ["## False alarms", ""]
+    found: list[Alarm] = []
+    tried = 0
+    for tasks in (plan.variants(), plan.combinations()):
+        trials, alarms = results.alarms(tasks)
+        tried += len(trials)
+        found += alarms
+    if not found:
+        return [*lines, "None." if tried else "Not tried."]
+    for alarm in found:
+        lines.append(f"- `{alarm.name}`: {alarm.headline}")
+        lines += [f"  - {name}: {reason}" for name, reason in alarm.reasons.items()]
+    return lines
+
+
+def _flips(flips: Iterable[Flips]) -> list[str]:
+    rows = [
+        (
+            f"`{flip.name}`",
+            flip.seeds,
+            ", ".join(f"{name} {'/'.join(seen)}" for name, seen in flip.flipped.items()) or "none",
+        )
+        for flip in flips
+    ]
+    head = ("Server", "seeds", "verdicts that change")
+    return ["## Stability", "", *(_rows(head, rows) if rows else ["Not tried."])]
+
+
+def _hosts(hosts: Iterable[Hosted]) -> list[str]:
+    rows = [
+        (
+            f"`{hosted.host}`",
+            hosted.spend,
+            hosted.trial.exit_code,
+            ", ".join(hosted.hollow) or "none",
+            f"{_units(hosted.trial.due)} / {_units(hosted.trial.booked)}",
+            hosted.trial.requests,
+            f"{hosted.trial.seconds:.0f}",
+            hosted.trial.memory,
+        )
+        for hosted in hosts
+    ]
+    head = ("Host", "spend", "exit", "hollow passes", "units due / booked", "requests", "seconds", "MB more")
+    words = (
+        "Units due are what a conforming server would have charged for the same requests; memory is the "
+        "growth of the judge and the host together. Exit 0 is right only where nothing wrong can be seen "
+        "from outside."
+    )
+    return ["## Hostile hosts", "", *([words, "", *_rows(head, rows)] if rows else ["Not tried."])]
+
+
+def _units(units: Any) -> int:
+    return sum((units or {}).values())
+
+
+def _again() -> list[str]:
+    return [
+        "## How to make this again",
+        "",
+        "`python -m lab.matrix --write` runs whatever has not been run yet with the present code "
+        "and writes this file, the picture and `kill_matrix.json`. It can be interrupted and started again; "
+        "`--help` tells how to run one step, or some faults only.",
+    ]
+
+
+def figure(results: Results) -> str:
+    """The picture."""
+    tried = _tried(results.faults)
+    prices = [fault.price for fault in tried if fault.killed and fault.price is not None]
+    points = curve(prices, len(tried)) if tried else []
+    marks = []
+    for spend, trial in results.plain.items():
+        reached = [up for units, up in points if units <= trial.charged]
+        if reached:
+            words = f"{floor(1000 * reached[-1]) / 10:g} %, {trial.charged} units"
+            marks.append(
+                Mark(trial.charged, reached[-1], (f"--spend {spend}", words), last=spend == "exhaust")
+            )
+    sampled = [fault for fault in results.faults if fault.baseline_killed is not None]
+    if sampled:
+        killed = sum(bool(fault.baseline_killed) for fault in sampled) / len(sampled)
+        units = mean(run.charged for run in results.clean_baseline)
+        words = f"{100 * killed:.0f} %, {units:.0f} units"
+        marks.append(Mark(units, killed, ("default schemathesis", words), ours=False))
+    return picture(points, marks, TITLE)
+
+
+def data(results: Results) -> dict[str, Any]:
+    """The matrix itself, compact: one row for each fault."""
+    columns = (
+        *("name", "origin", "breaks", "verdict", "failed", "killed_unpaid", "price", "units", "requests"),
+        *("seconds", "proven", "schemathesis_kills"),
+    )
+    return {
+        "made": date.today().isoformat(),
+        "machine": machine(),
+        "versions": versions(),
+        "fault_columns": columns,
+        "faults": [_row(fault) for fault in results.faults],
+        "plain": {spend: _cost(trial) for spend, trial in results.plain.items()},
+        "conforming": {
+            trial.task.name: trial.exit_code
+            for tasks in (plan.variants(), plan.combinations())
+            for trial in results.alarms(tasks)[0]
+        },
+        "hosts": [
+            [h.host, h.spend, h.trial.exit_code, list(h.hollow), h.cap_passed, *_cost(h.trial).values()]
+            for h in results.hosts
+        ],
+        "flips": {flip.name: dict(flip.flipped) for flip in results.flips},
+        "schemathesis_on_the_clean_server": sorted(results.clean_failures),
+    }
+
+
+def _row(fault: FaultResult) -> list[object]:
+    trial = fault.narrowed
+    return [
+        fault.name,
+        fault.origin,
+        " ".join(fault.requirements),
+        fault.verdict,
+        " ".join(fault.broken),
+        fault.killed_unpaid,
+        fault.price,
+        *((trial.charged, trial.requests, trial.seconds) if trial else (None, None, None)),
+        fault.proven,
+        fault.baseline_killed,
+    ]
+
+
+def _cost(trial: Trial) -> dict[str, float]:
+    return {
+        "units": trial.charged,
+        "requests": trial.requests,
+        "seconds": trial.seconds,
+        "memory": trial.memory,
+    }

@@ -1,0 +1,195 @@
+"""One trial: the judge, whole or in part, against one server of the conformance lab.
+
+Each trial runs in a process of its own, forked from one that has everything imported, so that a trial
+costs what the judge costs and no import.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import resource
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from lightning_spec.loader import load_requirements
+from lightning_verify.checks.test_schema import CASES, FREE, NONSENSE
+from lightning_verify.command import main as verify
+from lightning_verify.requests.credentials import MEANING
+from lightning_verify.requests.generated import cases
+from lightning_verify.requests.invalid import SEED_VARIABLE
+from lightning_verify.requests.valid import CALLS
+from schemathesis import GenerationMode
+
+from lab.matrix import meter
+from lab.matrix.forks import PATIENCE, Lost, in_forks
+from lab.matrix.meter import Meter, Step
+from lab.matrix.mock_faults import running_mock
+from lab.matrix.shadow import Shadow
+from lab.running import running
+from lab.server.credentials import DEFAULTS
+
+WAITING = ("--wake=5", "--settle=4")
+DIED = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be tried: the lab's switches, the spending mode, and what the run is narrowed to.
+
+    `mock_fault` stands for our mock with that fault and its control plane in place of the lab. `shadowed`
+    asks for what a conforming server would have charged as well.
+    """
+
+    name: str
+    faults: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+    hostile: str | None = None
+    mock_fault: str | None = None
+    spend: str = "exhaust"
+    only: tuple[str, ...] = ()
+    caps: tuple[str, ...] = ()
+    seed: int | None = None
+    shadowed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of a task: the exit code, verdicts by requirement, and the price.
+
+    `charged` is what the server's own ledger counted, `due` by metric what a conforming one would have, and
+    `booked` what the judge booked; `steps` are the tests in order, `memory` the growth in megabytes. An exit
+    code of -1 says that there is no verdict, and `headline` why.
+    """
+
+    task: Task
+    exit_code: int
+    verdicts: Mapping[str, str] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    booked: Mapping[str, int] = field(default_factory=dict)
+    charged: int = 0
+    requests: int = 0
+    seconds: float = 0.0
+    memory: int = 0
+    headline: str = ""
+    due: Mapping[str, int] | None = None
+    steps: tuple[Step, ...] = ()
+
+    def documented(self, verdict: str) -> set[str]:
+        """Documented requirements with this verdict."""
+        known = load_requirements().requirements
+        return {
+            name for name, v in self.verdicts.items() if v == verdict and known[name].level == "documented"
+        }
+
+    @property
+    def failed(self) -> set[str]:
+        """Requirements whose verdict is fail, of the level that counts."""
+        return self.documented("fail")
+
+    @property
+    def failed_tests(self) -> set[str]:
+        """The tests that failed."""
+        return {step.test for step in self.steps if step.outcome == "failed"}
+
+
+def run(task: Task) -> Trial:
+    """Run one task in this process."""
+    _set_environment(task)
+    before, started = _memory(), time.monotonic()
+    trial = _on_mock(task) if task.mock_fault is not None else _on_lab(task)
+    return replace(trial, seconds=round(time.monotonic() - started, 2), memory=_memory() - before)
+
+
+def _set_environment(task: Task) -> None:
+    # A surrounding pytest says how it runs in variables that the judge's own pytest would believe.
+    for name in [*MEANING, *(name for name in os.environ if name.startswith("PYTEST_")), SEED_VARIABLE]:
+        os.environ.pop(name, None)
+    if task.seed is not None:
+        os.environ[SEED_VARIABLE] = str(task.seed)
+
+
+def _memory() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def _on_lab(task: Task) -> Trial:
+    os.environ.update(DEFAULTS)
+    shadow = Shadow(DEFAULTS) if task.shadowed else None
+    with running(
+        fault=task.faults,
+        variants=task.variants,
+        hostile=task.hostile,
+        prepare=shadow.follow if shadow else None,
+    ) as server:
+        reader = Meter(server.charged, lambda: len(server.requests))
+        trial = _judged(task, reader, f"--base-url={server.base_url}")
+        due = shadow.due() if shadow else None
+        return replace(trial, charged=server.charged(), requests=len(server.requests), due=due)
+
+
+def _on_mock(task: Task) -> Trial:
+    assert task.mock_fault is not None
+    with running_mock(task.mock_fault) as mock:
+        os.environ.update(mock.credentials)
+        reader = Meter(lambda: 0, lambda: 0)
+        return _judged(task, reader, f"--base-url={mock.base_url}", f"--control={mock.base_url}/__mock__")
+
+
+def _judged(task: Task, reader: Meter, *target: str) -> Trial:
+    os.environ["PYTEST_ADDOPTS"] = f"-p {meter.install(reader)}"
+    with tempfile.TemporaryDirectory() as directory:
+        code = verify(
+            [
+                *target,
+                f"--report-dir={directory}",
+                f"--spend={task.spend}",
+                *WAITING,
+                *(f"--only={name}" for name in task.only),
+                *(f"--max-units={cap}" for cap in task.caps),
+            ]
+        )
+        report: dict[str, Any] = json.loads((Path(directory) / "report.json").read_text(encoding="utf-8"))
+    entries = report["requirements"]
+    units = report["run"]["units"]
+    return Trial(
+        task=task,
+        exit_code=code,
+        verdicts={entry["id"]: entry["verdict"] for entry in entries},
+        reasons={entry["id"]: entry["reason"][:300] for entry in entries if entry["verdict"] != "pass"},
+        booked=units["booked"],
+        charged=sum(units["served"].values()),
+        requests=report["run"]["requests"]["sent"],
+        headline=report["run"]["verdict"],
+        steps=tuple(reader.steps),
+    )
+
+
+def warm_up(seed: int | None = None) -> None:
+    """Draw the generated cases once, in the process that all trials are forked from."""
+    os.environ.pop(SEED_VARIABLE, None)
+    if seed is not None:
+        os.environ[SEED_VARIABLE] = str(seed)
+    for operation in (*FREE, "createChatCompletion"):
+        cases(operation, GenerationMode.POSITIVE, CASES)
+    for operation, call in CALLS.items():
+        if call.method == "POST":
+            cases(operation, GenerationMode.NEGATIVE, NONSENSE)
+    os.environ.pop(SEED_VARIABLE, None)
+    # pytest collects garbage at its end: what is here already need not be looked through in every fork.
+    gc.collect()
+    gc.freeze()
+
+
+def run_all(tasks: Sequence[Task], workers: int = 2, patience: float = PATIENCE) -> Iterator[Trial]:
+    """Run tasks side by side, each in a fresh fork; trials come as they are done."""
+    for seed, group in groupby(sorted(tasks, key=lambda task: task.seed or 0), key=lambda task: task.seed):
+        warm_up(seed)
+        for task, result in in_forks(run, group, workers, patience):
+            yield Trial(task, DIED, headline=result.why) if isinstance(result, Lost) else result

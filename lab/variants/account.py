@@ -1,0 +1,494 @@
+"""Account, usage and plans in other values and with other fields."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta, timezone
+from email.utils import format_datetime
+from typing import Any
+
+from lab.faults import seams
+from lab.faults.seams import at, edit, put
+from lab.proofs import read
+from lab.server import facts
+from lab.server.lab import Call, Identity, Json, Lab, Reply
+from lab.variants.variant import Shelf
+
+SHELF = Shelf()
+
+PAID = "LIGHTNING_JWT"
+
+_USAGE, _CATALOGUE, _TIERS = read("/usage"), read("/tier-config"), read("/tiers")
+
+_ACCOUNT = read("/subscription", PAID)
+
+
+# --- Usage --------------------------------------------------------------------------------------------------
+def _rows(function: Callable[[str, dict[str, Any]], None]) -> seams.Apply:
+    def change(value: Any) -> Any:
+        for name, row in value["usage"].items():
+            function(name, row)
+        return value
+
+    return edit("getUsage", change)
+
+
+def _words(name: str, row: dict[str, Any]) -> None:
+    weekly = name.endswith("Weekly")
+    row["window"], row["period"] = ("weekly", "week") if weekly else ("daily", "day")
+
+
+SHELF.add(
+    "window-in-words", "window", "window is daily or weekly, period is day or week", _rows(_words), _USAGE
+)
+
+
+def _spelt_out(name: str, row: dict[str, Any]) -> None:
+    weekly = name.endswith("Weekly")
+    row["window"], row["period"] = ("since Monday", "7-day") if weekly else ("rolling_24_hours", "24-hour")
+
+
+SHELF.add("period-spelt-out", "window", "a period counts its hours or days", _rows(_spelt_out), _USAGE)
+
+
+def _iso(name: str, row: dict[str, Any]) -> None:
+    row["window"], row["period"] = "resets in 5 hours", "P7D" if name.endswith("Weekly") else "P1D"
+
+
+SHELF.add("period-in-iso", "window", "period is P1D or P7D, window says when it ends", _rows(_iso), _USAGE)
+
+
+def _range(name: str, row: dict[str, Any]) -> None:
+    row["window"] = f"{row['window']}..+{'7d' if name.endswith('Weekly') else '1d'}"
+
+
+SHELF.add("window-as-range", "window", "window is a range", _rows(_range), _USAGE)
+
+
+def _instants(lab: Lab) -> None:
+    def window(metric: str, now: Any) -> str:
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        start = midnight - timedelta(days=now.weekday() if metric in facts.WEEKLY else 0)
+        return str(start.isoformat())
+
+    lab.window_of = window
+
+
+SHELF.add(
+    "window-as-instant",
+    "window",
+    "window is the instant at which it began",
+    _instants,
+    lambda c: [len(row["window"]) for row in c.usage().values()],
+)
+
+
+def _zone(lab: Lab) -> None:
+    plain = lab.window_of
+    # Far enough that the day differs from the UTC day whatever the hour.
+    lab.window_of = lambda metric, now: plain(metric, now + timedelta(hours=14 if now.hour >= 10 else -12))
+
+
+SHELF.add(
+    "another-time-zone",
+    "zone",
+    "the day begins at another hour than in UTC",
+    _zone,
+    lambda c: c.usage()["imagesDaily"]["window"],
+)
+
+
+def _extra_metrics(value: Any) -> Any:
+    for name in ("aiShieldDaily", "verifyTokenWithEmailDaily"):
+        value["usage"][name] = {"limit": 2, "used": 0, "remaining": 2, "window": "today", "period": "daily"}
+    return value
+
+
+def plans(function: Callable[[facts.Plan], facts.Plan]) -> seams.Apply:
+    """Change every plan of the catalogue, for all routes alike."""
+
+    def apply(lab: Lab) -> None:
+        lab.plans = {key: function(plan) for key, plan in lab.plans.items()}
+
+    return apply
+
+
+SHELF.add(
+    "extra-metrics",
+    "",
+    "usage and limits have metrics that the document does not name",
+    seams.both(
+        edit("getUsage", _extra_metrics),
+        plans(lambda plan: replace(plan, limits={**plan.limits, "aiShieldDaily": 2})),
+    ),
+    _USAGE,
+)
+
+SHELF.add(
+    "remaining-when-unlimited",
+    "",
+    "remaining is a number where the limit is null",
+    _rows(lambda _, row: row.update(remaining=10**9) if row["limit"] is None else None),
+    read("/usage", PAID),
+)
+
+SHELF.add(
+    "unlimited-is-large",
+    "",
+    "unlimited is a million, in the catalogue and in usage",
+    plans(lambda p: replace(p, limits={k: 10**6 if v is None else v for k, v in p.limits.items()})),
+    _CATALOGUE,
+)
+
+
+def _generated(lab: Lab, function: Callable[[Any], str]) -> None:
+    def change(inner: Lab, call: Call, reply: Reply) -> Reply:
+        if isinstance(reply, Json) and call.operation.id == "getUsage" and reply.refused is None:
+            reply.payload["generated_at"] = function(inner.clock())
+        return reply
+
+    lab.changes.append(change)
+
+
+SHELF.add(
+    "generated-at-with-offset",
+    "generated-at",
+    "generated_at ends with +00:00 and has whole seconds",
+    lambda lab: _generated(lab, lambda now: now.replace(microsecond=0).isoformat()),
+    lambda c: len(c.get("/usage").json["generated_at"]),
+)
+
+
+def _in_zone(now: Any) -> str:
+    return str(now.astimezone(timezone(timedelta(hours=5, minutes=30))).isoformat())
+
+
+SHELF.add(
+    "generated-at-in-a-zone",
+    "generated-at",
+    "generated_at has the offset of another zone",
+    lambda lab: _generated(lab, _in_zone),
+    lambda c: c.get("/usage").json["generated_at"].endswith("+05:30"),
+)
+
+SHELF.add(
+    "clock-ahead",
+    "generated-at",
+    "the host's clock is twenty seconds ahead",
+    lambda lab: _generated(lab, lambda now: (now + timedelta(seconds=20)).isoformat()),
+    lambda c: len(c.get("/usage").json["generated_at"]),
+)
+
+
+SHELF.add(
+    "generated-at-as-in-mail",
+    "generated-at",
+    "generated_at has the form of a Date header",
+    lambda lab: _generated(lab, lambda now: format_datetime(now, usegmt=True)),
+    lambda c: c.get("/usage").json["generated_at"].endswith("GMT"),
+)
+
+SHELF.add(
+    "generated-at-by-the-minute",
+    "generated-at",
+    "generated_at has no seconds",
+    lambda lab: _generated(lab, lambda now: now.strftime("%Y-%m-%dT%H:%MZ")),
+    lambda c: len(c.get("/usage").json["generated_at"]),
+)
+
+
+def lagging(seconds: float) -> seams.Apply:
+    """/usage shows the counters of some time ago; enforcement is prompt."""
+
+    def apply(lab: Lab) -> None:
+        plain = lab.used_of
+        seen: dict[tuple[str, str], list[tuple[float, int]]] = {}
+
+        async def step(inner: Lab, call: Call, run: Callable[[], Any]) -> None:
+            await run()
+            if metric := inner.metric_of[call.operation.id]:
+                row = seen.setdefault((call.identity.key, metric), [])
+                row.append((time.monotonic(), plain(call.identity, metric)))
+
+        def shown(inner: Lab, call: Call, reply: Reply) -> Reply:
+            if isinstance(reply, Json) and call.operation.id == "getUsage" and reply.refused is None:
+                old = time.monotonic() - seconds
+                for metric in facts.METRICS:
+                    history = seen.get((call.identity.key, metric), [])
+                    used = max((count for at_, count in history if at_ <= old), default=0)
+                    row = reply.payload["usage"][metric]
+                    row["used"] = used
+                    if row["limit"] is not None:
+                        row["remaining"] = max(0, row["limit"] - used)
+            return reply
+
+        seams.around("charge", step)(lab)
+        lab.changes.insert(0, shown)
+
+    return apply
+
+
+SHELF.add(
+    "lagging-usage",
+    "usage-values",
+    "/usage shows a unit two seconds after it was taken",
+    lagging(2.0),
+    lambda c: (c.make("image").status, c.used()),
+)
+
+
+def _busy_account(lab: Lab) -> None:
+    dice = random.Random(5)
+
+    async def step(inner: Lab, call: Call, run: Callable[[], Any]) -> None:
+        await run()
+        if call.identity.key == "user:paid" and call.operation.auth != "none" and dice.random() < 0.4:
+            for metric in ("cloudChatDaily", "imagesDaily"):
+                inner.ledger.add(call.identity.key, metric, inner.window_of(metric, inner.clock()))
+
+    seams.around("identify", step)(lab)
+
+
+SHELF.add(
+    "busy-account",
+    "usage-values",
+    "somebody else spends chats and images on the paid account",
+    _busy_account,
+    lambda c: [c.used(PAID) for _ in range(12)][-1],
+)
+
+# --- Subscription -------------------------------------------------------------------------------------------
+SHELF.add(
+    "subscription-row-of-console",
+    "row",
+    "a subscription row has status, plan_id and the period only",
+    edit(
+        "getSubscription",
+        at(
+            "subscription",
+            put(
+                lambda rows: (
+                    rows
+                    and [{"id": "sub_1", "status": "active", "plan_id": "light", "current_period_end": 0}]
+                )
+            ),
+        ),
+    ),
+    _ACCOUNT,
+)
+
+SHELF.add(
+    "subscription-with-history",
+    "row",
+    "there are two rows, one of them canceled",
+    edit(
+        "getSubscription",
+        at("subscription", put(lambda rows: rows and [{**rows[0], "status": "canceled"}, *rows])),
+    ),
+    _ACCOUNT,
+)
+
+SHELF.add(
+    "periods-in-epoch",
+    "row",
+    "the period of a row is in seconds",
+    edit(
+        "getSubscription",
+        at("subscription", put(lambda rows: rows and [{**rows[0], "current_period_end": 1.8e9}])),
+    ),
+    _ACCOUNT,
+)
+
+SHELF.add(
+    "signed-up-boolean",
+    "signed-up",
+    "signed_up is true",
+    edit("getSubscription", at("signed_up", put(True))),
+    _ACCOUNT,
+)
+
+SHELF.add(
+    "account-without-email",
+    "email",
+    "email is null, as for accounts of another provider",
+    edit("getSubscription", at("email", put(None))),
+    _ACCOUNT,
+)
+
+SHELF.add(
+    "email-empty",
+    "email",
+    "email is an empty text where there is none",
+    edit("getSubscription", at("email", put(""))),
+    _ACCOUNT,
+)
+
+# --- Plans --------------------------------------------------------------------------------------------------
+SHELF.add(
+    "other-plan-names",
+    "",
+    "plans have the names of the desktop client",
+    plans(lambda p: replace(p, name="Free Tier" if p.key == "free" else f"InferencePort {p.name}")),
+    _CATALOGUE,
+)
+
+SHELF.add(
+    "other-limits",
+    "limits",
+    "the limits are others than the pricing page's",
+    plans(lambda p: replace(p, limits={k: v if v is None else v * 2 + 1 for k, v in p.limits.items()})),
+    _USAGE,
+)
+
+SHELF.add(
+    "chat-limited-for-all",
+    "",
+    "chats are limited on every plan",
+    plans(lambda p: replace(p, limits={**p.limits, "cloudChatDaily": p.limits["cloudChatDaily"] or 500})),
+    _CATALOGUE,
+)
+
+
+def _prices(lab: Lab, function: Callable[[str], Any]) -> None:
+    edit("getTierConfig", at("plans.*.price", put(function)))(lab)
+    edit("listTiers", at("*.price", put(function)))(lab)
+
+
+SHELF.add(
+    "price-numbers",
+    "price",
+    "prices are numbers",
+    lambda lab: _prices(lab, float),
+    _CATALOGUE,
+)
+
+SHELF.add(
+    "price-with-currency",
+    "price",
+    "prices have a currency",
+    lambda lab: _prices(lab, lambda p: f"${p}"),
+    _CATALOGUE,
+)
+
+SHELF.add(
+    "price-objects",
+    "price",
+    "prices have an amount and a currency",
+    lambda lab: _prices(lab, lambda p: {"amount": float(p), "currency": "USD"}),
+    _CATALOGUE,
+)
+
+SHELF.add(
+    "limit-objects",
+    "",
+    "each limit of the catalogue is an object",
+    seams.both(
+        edit("getTierConfig", at("plans.*.limits.*", put(lambda limit: {"limit": limit}))),
+        edit("listTiers", at("*.limits.*", put(lambda limit: {"limit": limit}))),
+    ),
+    _CATALOGUE,
+)
+
+SHELF.add(
+    "orders-from-ten",
+    "",
+    "order counts in tens",
+    seams.both(
+        edit("getTierConfig", at("plans.*.order", put(lambda n: 10 * n + 10))),
+        edit("listTiers", at("*.order", put(lambda n: 10 * n + 10))),
+    ),
+    _CATALOGUE,
+)
+
+SHELF.add(
+    "plans-in-reverse",
+    "",
+    "plans and tiers stand in reverse order",
+    seams.both(
+        edit("getTierConfig", at("plans", put(lambda rows: rows[::-1]))),
+        edit("listTiers", lambda rows: rows[::-1]),
+    ),
+    _CATALOGUE,
+)
+
+SHELF.add(
+    "free-url-null",
+    "",
+    "the free plan has a null url",
+    edit("getTierConfig", at("plans", put(lambda rows: [{**r, "url": r["url"] or None} for r in rows]))),
+    _CATALOGUE,
+)
+
+SHELF.add(
+    "another-plan",
+    "",
+    "there is one more plan, in the catalogue and among the tiers",
+    lambda lab: lab.plans.update(
+        team=replace(lab.plans["creator"], key="team", name="AI Team", price="199.99"),
+    ),
+    _CATALOGUE,
+)
+
+SHELF.add(
+    "tiers-short",
+    "tiers",
+    "/tiers has key, name, url and price only",
+    edit("listTiers", lambda rows: [{k: r[k] for k in ("key", "name", "url", "price")} for r in rows]),
+    _TIERS,
+)
+
+
+def _starter(lab: Lab) -> None:
+    lab.plans = {("starter" if key == "free" else key): plan for key, plan in lab.plans.items()}
+    lab.plans["starter"] = replace(lab.plans["starter"], key="starter", name="Starter")
+    lab.default_plan = "starter"
+
+    def moved(_: Lab, __: Call, who: Identity) -> Identity:
+        return replace(who, plan="starter") if who.plan == "free" else who
+
+    seams.resolve(moved)(lab)
+
+
+SHELF.add("default-plan-starter", "default", "the free plan is called starter", _starter, _CATALOGUE)
+
+
+SHELF.add(
+    "default-plan-preselected",
+    "default",
+    "defaultPlanKey is the plan that a dialog begins with, which costs something",
+    edit("getTierConfig", at("defaultPlanKey", put("core"))),
+    _CATALOGUE,
+)
+
+
+def _free_only(lab: Lab) -> None:
+    lab.plans = {lab.default_plan: lab.plans[lab.default_plan]}
+    seams.resolve(lambda inner, _, who: replace(who, plan=inner.default_plan))(lab)
+
+
+SHELF.add(
+    "free-plan-only", "default", "there is no paid plan, and everybody is on the free one", _free_only, _TIERS
+)
+
+
+def _no_longer_on_offer(lab: Lab) -> None:
+    lab.plans["pioneer"] = replace(lab.plans["core"], key="pioneer", name="Pioneer")
+    seams.resolve(lambda _, __, who: replace(who, plan="pioneer") if who.plan == "light" else who)(lab)
+    edit("getTierConfig", at("plans", put(_on_offer)))(lab)
+    edit("listTiers", _on_offer)(lab)
+
+
+def _on_offer(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row for row in rows if row["key"] != "pioneer"]
+
+
+SHELF.add(
+    "plan-no-longer-on-offer",
+    "default",
+    "the paid account is on a plan that the catalogue no longer has",
+    _no_longer_on_offer,
+    _ACCOUNT,
+)

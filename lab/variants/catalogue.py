@@ -1,0 +1,191 @@
+"""The site, the status, the models and the capability checks in other forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from lab.faults import seams
+from lab.faults.seams import at, edit, put
+from lab.proofs import read
+from lab.server.lab import Call, Data, Lab, Reply
+from lab.variants.variant import Shelf
+
+SHELF = Shelf()
+
+_SITE, _STATUS, _MODELS = read("/"), read("/status"), read("/models")
+
+
+def _site(status: int, target: str, body: bytes = b"") -> seams.Apply:
+    return seams.instead("getSite", lambda _: Data(body, "text/html", status, [("Location", target)]))
+
+
+SHELF.add("site-301", "site", "the root redirects with 301", _site(301, "https://inference.js.org"), _SITE)
+
+SHELF.add(
+    "site-elsewhere",
+    "site",
+    "the root redirects to another site",
+    _site(308, "https://www.example.com/welcome"),
+    lambda c: c.get("/").header("location"),
+)
+
+SHELF.add(
+    "site-with-page",
+    "site",
+    "the redirect has a page as its body",
+    _site(301, "https://inference.js.org/", b"<a href='https://inference.js.org/'>moved</a>"),
+    _SITE,
+)
+
+
+def _slash(status: int) -> seams.Apply:
+    def answer(call: Call) -> Reply:
+        return Data(b"", "text/plain", status, [("Location", "/status/")])
+
+    def apply(lab: Lab) -> None:
+        plain = lab.handlers["getStatus"]
+
+        async def handler(inner: Lab, call: Call) -> Reply:
+            return await plain(inner, call) if call.request.url.path.endswith("/") else answer(call)
+
+        lab.handlers["getStatus"] = handler
+
+    return apply
+
+
+SHELF.add("status-redirects", "", "/status redirects to /status/", _slash(307), _STATUS)
+
+SHELF.add(
+    "notifications-list",
+    "notifications",
+    "notifications is a list",
+    edit("getStatus", at("notifications", put([{"level": "info", "text": "Hello"}]))),
+    _STATUS,
+)
+
+SHELF.add(
+    "notifications-null",
+    "notifications",
+    "notifications is null",
+    edit("getStatus", at("notifications", put(None))),
+    _STATUS,
+)
+
+SHELF.add(
+    "latest-object",
+    "",
+    "latest is an object",
+    edit("getStatus", at("latest", put({"version": "2.12.2", "url": "https://example.com"}))),
+    _STATUS,
+)
+
+SHELF.add(
+    "services-list",
+    "services",
+    "services is a list",
+    edit("getStatus", at("services", put(lambda s: [{"name": k, **v} for k, v in s.items()]))),
+    _STATUS,
+)
+
+SHELF.add(
+    "degraded",
+    "services",
+    "one service is offline and the state says so",
+    seams.both(
+        edit("getStatus", at("services", put({"video": {"state": "offline", "message": "Back soon"}}))),
+        edit("getStatus", at("state", put("degraded"))),
+    ),
+    _STATUS,
+)
+
+SHELF.add(
+    "models-short",
+    "models",
+    "models have nothing but a name",
+    edit("listModels", lambda r: [{"name": m["name"]} for m in r]),
+    _MODELS,
+)
+
+SHELF.add(
+    "models-long",
+    "models",
+    "models have more fields and absolute links",
+    edit(
+        "listModels",
+        lambda rows: [
+            {**m, "link": f"https://ollama.com{m['link']}", "capabilities": {"vision": False}, "rank": n}
+            for n, m in enumerate(rows)
+        ],
+    ),
+    _MODELS,
+)
+
+SHELF.add(
+    "models-many",
+    "models",
+    "there are four hundred models",
+    edit("listModels", lambda rows: [{**rows[n % 3], "name": f"model-{n}"} for n in range(400)]),
+    lambda c: len(c.get("/models").json),
+)
+
+SHELF.add(
+    "models-by-slug",
+    "models",
+    "models have a slug for a name",
+    edit("listModels", lambda rows: [{"slug": m["name"], "tags": m["tags"]} for m in rows]),
+    _MODELS,
+)
+
+SHELF.add(
+    "models-beside-families",
+    "models",
+    "models stand in an object, beside their families",
+    edit("listModels", lambda rows: {"families": ["llama", "qwen"], "models": rows}),
+    _MODELS,
+)
+
+_HEAD: Any = lambda c: [c.get(f"/status/{n}", method="HEAD").type for n in ("image", "video", "sfx", "text")]  # noqa: E731
+
+
+def _heads(**types: str) -> Callable[[Lab], None]:
+    return lambda lab: lab.head_types.update(
+        {f"headStatus{name.capitalize()}": kind for name, kind in types.items()}
+    )
+
+
+SHELF.add(
+    "other-head-types",
+    "head",
+    "the capability checks name png, webm, wav and an event stream",
+    _heads(image="image/png", video="video/webm", sfx="audio/wav", text="text/event-stream"),
+    _HEAD,
+)
+
+SHELF.add(
+    "head-text-json",
+    "head",
+    "the capability check of text says application/json",
+    _heads(text="application/json; charset=utf-8"),
+    _HEAD,
+)
+
+SHELF.add(
+    "head-204",
+    "",
+    "the capability checks answer 204",
+    seams.data(
+        "headStatusImage headStatusVideo headStatusSfx headStatusText", lambda _, r: replace(r, status=204)
+    ),
+    read("/status/image", method="HEAD"),
+)
+
+
+SHELF.add(
+    "head-503",
+    "head",
+    "the capability check of video says that video is down",
+    seams.data("headStatusVideo", lambda _, r: replace(r, status=503, content_type="text/plain")),
+    read("/status/video", method="HEAD"),
+)

@@ -1,0 +1,117 @@
+"""What stands before and behind a conforming server: negotiation, limits of bursts, upstreams."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from lab.client import Client
+from lab.faults import seams
+from lab.server.lab import Call, Data, Json, Lab, Refusal, Reply, Stream
+from lab.variants.variant import Shelf
+
+SHELF = Shelf()
+
+BURST, SECONDS = 40, 1.0
+
+
+def _negotiate(_: Lab, call: Call, reply: Reply) -> Reply:
+    """Nothing is sent of a type that the caller did not ask for, as some frameworks have it."""
+    wanted = call.request.headers.get("accept", "*/*")
+    kind = reply.content_type.partition(";")[0]
+    fits = "*/*" in wanted or kind in wanted or f"{kind.partition('/')[0]}/*" in wanted
+    if not fits and isinstance(reply, Data | Stream) and reply.status == 200:
+        return Json({"detail": "Not acceptable"}, 406)
+    return reply
+
+
+SHELF.add(
+    "negotiates",
+    "",
+    "what is not of a type that the caller accepts is answered with 406",
+    seams.change(_negotiate),
+    lambda c: c.send("GET", "/gen/image/a%20fox", None, {"Accept": "application/json"}).status,
+)
+
+
+def _bursts(retry_after: str) -> seams.Apply:
+    """So many requests in so many seconds for everybody together; above, 429 with a moment to wait."""
+
+    def wrap(app: ASGIApp) -> ASGIApp:
+        recent: deque[float] = deque(maxlen=BURST)
+
+        async def limited(scope: Scope, receive: Receive, send: Send) -> None:
+            now = time.monotonic()
+            if len(recent) == BURST and now - recent[0] < SECONDS:
+                headers = [(b"content-type", b"application/json"), (b"retry-after", retry_after.encode())]
+                await send({"type": "http.response.start", "status": 429, "headers": headers})
+                await send({"type": "http.response.body", "body": b'{"detail":"Slow down"}'})
+                return
+            recent.append(now)
+            await app(scope, receive, send)
+
+        return limited
+
+    return lambda lab: lab.middleware.append(wrap)
+
+
+def _hurried(c: Client) -> bool:
+    """Whether so many requests are slowed down."""
+    started = time.monotonic()
+    for _ in range(2 * BURST):
+        c.get("/status")
+    return time.monotonic() - started > SECONDS
+
+
+SHELF.add(
+    "burst-limit",
+    "",
+    "more than forty requests a second are answered with 429 and Retry-After: 1",
+    _bursts("1"),
+    _hurried,
+)
+
+
+def _strict_upstream(lab: Lab) -> None:
+    """What is an array of messages is sent on; the upstream takes no empty one."""
+
+    def empty(_: Lab, call: Call) -> None:
+        messages = call.arguments.get("messages")
+        if messages == [] or (
+            isinstance(messages, list)
+            and any(isinstance(m, dict) and m.get("content") == "" for m in messages)
+        ):
+            lab.status_of["upstream"] = 500
+            raise Refusal("upstream", "The provider refused the messages")
+
+    lab.checks["createChatCompletion"] = {"empty": empty, **lab.checks["createChatCompletion"]}
+
+
+SHELF.add(
+    "empty-messages-fail-upstream",
+    "empty-messages-served",
+    "an empty array of messages, or an empty one in it, is sent to an upstream that fails at it",
+    _strict_upstream,
+    lambda c: c.post("/gen/chat/completions", {"messages": []}).status,
+)
+
+
+def _counting_down(lab: Lab) -> None:
+    def change(payload: dict[str, dict[str, dict[str, object]]]) -> object:
+        left = 86_400 - time.time() % 86_400
+        for entry in payload["usage"].values():
+            entry["window"] = f"resets in {left:.3f} s"
+        return payload
+
+    seams.edit("getUsage", change)(lab)
+
+
+SHELF.add(
+    "window-counts-down",
+    "window",
+    "a window tells how many seconds are left of it",
+    _counting_down,
+    lambda c: "resets in" in str(c.usage()),
+)

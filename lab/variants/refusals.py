@@ -1,0 +1,216 @@
+"""Refusals in other words, other shapes and another order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lab.faults import seams
+from lab.proofs import all_of, bad_bearer, exhaust, generated, post, read
+from lab.server import payloads
+from lab.server.identity import bearer
+from lab.server.lab import Call, Json, Lab, Refusal, Reply
+from lab.variants.variant import Shelf
+
+SHELF = Shelf()
+
+KINDS = "invalid credential missing oversize exhausted upstream"
+
+_REFUSED = all_of(post("/gen/image", {}), read("/usage", "bad"))
+
+_NOWHERE = read("/asset-cdn/assets/nothing-stored-here")
+
+
+def _body(function: Callable[[Json], Any]) -> seams.Apply:
+    def change(_: Call, reply: Json) -> Reply:
+        reply.payload = function(reply)
+        return reply
+
+    return seams.refusal(KINDS, change)
+
+
+SHELF.add("error-as-text", "error", "errors are {error: text}", _body(lambda r: {"error": "No."}), _REFUSED)
+
+SHELF.add(
+    "error-as-object",
+    "error",
+    "errors are {error: {message, type, param, code}}",
+    _body(lambda r: {"error": {"message": "No.", "type": "refused", "param": None, "code": r.status}}),
+    _REFUSED,
+)
+
+SHELF.add(
+    "error-both",
+    "error",
+    "errors have detail and error",
+    _body(lambda r: {"detail": "No.", "error": {"message": "No.", "type": "refused", "code": r.refused}}),
+    _REFUSED,
+)
+
+SHELF.add(
+    "error-as-list",
+    "error",
+    "detail is the framework's list of places and messages",
+    _body(lambda r: {"detail": [{"loc": ["body"], "msg": "No.", "type": "value_error"}]}),
+    _REFUSED,
+)
+
+
+def _as_problem(reply: Json) -> Reply:
+    reply.content_type = "application/problem+json"
+    return reply
+
+
+SHELF.add(
+    "problem-json",
+    "error",
+    "errors are problem documents with title and status",
+    seams.both(
+        _body(lambda r: {"type": "about:blank", "title": "No.", "status": r.status, "detail": "No."}),
+        seams.refusal(KINDS, lambda _, reply: _as_problem(reply)),
+    ),
+    _REFUSED,
+)
+
+
+def _order(text: str) -> seams.Apply:
+    return lambda lab: setattr(lab, "order", text.split())
+
+
+SHELF.add(
+    "payload-before-credential",
+    "order",
+    "400 and 413 come before 401",
+    _order("read validate size identify charge"),
+    post("/gen/image", {}, "bad"),
+)
+
+SHELF.add(
+    "size-before-payload",
+    "order",
+    "413 comes before 400",
+    _order("identify read size validate charge"),
+    generated("createVideo", prompt="x" * 9_000, ratio="9:9"),
+)
+
+
+async def _peek(lab: Lab, call: Call) -> None:
+    metric = lab.metric_of[call.operation.id]
+    limit = lab.limit_of(call.identity, metric) if metric else None
+    if metric and limit is not None and lab.used_of(call.identity, metric) >= limit:
+        raise Refusal("exhausted", "Nothing left")
+
+
+def _exhausted_first(lab: Lab) -> None:
+    lab.steps["peek"] = _peek
+    lab.order = ["identify", "peek", "read", "validate", "size", "charge"]
+
+
+SHELF.add(
+    "exhausted-before-payload",
+    "order",
+    "429 comes before 400 and 413",
+    _exhausted_first,
+    exhaust("createSfx", 1, lambda c: c.post("/gen/sfx", {}).status),
+)
+
+
+def _headers(kinds: str, *headers: tuple[str, str]) -> seams.Apply:
+    def change(_: Call, reply: Json) -> Reply:
+        reply.headers += headers
+        return reply
+
+    return seams.refusal(kinds, change)
+
+
+SHELF.add(
+    "retry-after",
+    "",
+    "429 says when to come back",
+    _headers("exhausted", ("Retry-After", "3600"), ("X-RateLimit-Remaining", "0")),
+    exhaust("createSfx", 1, lambda c: c.make("sfx").header("retry-after")),
+)
+
+SHELF.add(
+    "www-authenticate",
+    "",
+    "401 names the scheme",
+    _headers("credential", ("WWW-Authenticate", 'Bearer error="invalid_token"')),
+    lambda c: c.get("/usage", "bad").header("www-authenticate"),
+)
+
+SHELF.add("gone-assets", "missing", "an unknown asset is 410", seams.refused_with("missing", 410), _NOWHERE)
+
+SHELF.add(
+    "forbidden-assets", "missing", "an unknown asset is 403", seams.refused_with("missing", 403), _NOWHERE
+)
+
+
+def _signed_out_403(lab: Lab) -> None:
+    def change(_: Lab, call: Call, reply: Reply) -> Reply:
+        if call.operation.id == "getSubscription" and reply.status == 401 and bearer(call.request) is None:
+            reply.status = 403
+        return reply
+
+    lab.changes.append(change)
+
+
+SHELF.add(
+    "signed-out-403", "", "/subscription without a bearer is 403", _signed_out_403, read("/subscription")
+)
+
+
+def _strict_scheme(lab: Lab) -> None:
+    async def step(_: Lab, call: Call, run: Callable[[], Any]) -> None:
+        if (
+            call.operation.auth != "none"
+            and "authorization" in call.request.headers
+            and bearer(call.request) is None
+        ):
+            raise Refusal("credential", "This is no bearer")
+        await run()
+
+    seams.around("identify", step)(lab)
+
+
+SHELF.add(
+    "public-bearer-401",
+    "",
+    "the bearer `public`, an empty bearer and other schemes are 401",
+    _strict_scheme,
+    bad_bearer("getUsage", "public"),
+)
+
+SHELF.add(
+    "larger-sizes",
+    "sizes",
+    "413 begins at 100,000 characters of chat and 20,000 of a media prompt",
+    lambda lab: lab.text_limits.update(chat=100_000, media=20_000),
+    generated("createTts", prompt="x" * 3_000),
+)
+
+SHELF.add(
+    "smaller-sizes",
+    "sizes",
+    "413 begins at 20,000 characters of chat and 1,000 of a media prompt",
+    lambda lab: lab.text_limits.update(chat=20_000, media=1_000),
+    generated("createTts", prompt="x" * 1_500),
+)
+
+
+async def _bytes_too(lab: Lab, call: Call, run: Callable[[], Any]) -> None:
+    kind = call.operation.text
+    text = call.arguments.get("messages", call.arguments.get("prompt"))
+    size = len((text if isinstance(text, str) else payloads.text_of(text)).encode(errors="replace"))
+    if kind and size > 2 * lab.text_limits[kind]:
+        raise Refusal("oversize", "Too many bytes")
+    await run()
+
+
+SHELF.add(
+    "sizes-in-bytes",
+    "",
+    "413 counts bytes as well",
+    seams.around("size", _bytes_too),
+    generated("createTts", prompt="雪" * 1_900),
+)

@@ -1,0 +1,140 @@
+"""Requests that the document neither allows nor forbids: served or refused as the host likes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from lab.faults import seams
+from lab.proofs import generated, post
+from lab.server.lab import Call, Identity, Lab
+from lab.server.payloads import image_urls
+from lab.variants.variant import Shelf
+
+SHELF = Shelf()
+
+IMAGES = "createImage getImage createVideo getVideo createAirforceVideo getAirforceVideo"
+
+VIDEOS = "createVideo getVideo createAirforceVideo getAirforceVideo"
+
+
+def _forget_unknown(lab: Lab) -> None:
+    """Unknown enum values count as left out."""
+
+    def lenient(_: Lab, call: Call) -> None:
+        if call.arguments.get("ratio") not in {None, "3:2", "2:3", "1:1"}:
+            call.arguments["ratio"] = None
+
+    seams.without("mode", IMAGES)(lab)
+    seams.check(VIDEOS, lenient, "ratio")(lab)
+
+
+SHELF.add(
+    "lenient-enums",
+    "",
+    "an unknown mode or ratio counts as left out",
+    _forget_unknown,
+    generated("createImage", mode="noir"),
+)
+
+
+def _first_two(lab: Lab, call: Call) -> None:
+    value = call.arguments.get("image_urls")
+    if isinstance(value, list):
+        call.arguments["image_urls"] = value[:2]
+    image_urls(lab, call)
+
+
+SHELF.add(
+    "image-urls-cut",
+    "",
+    "image_urls above two are left out instead of refused",
+    seams.check(IMAGES, _first_two, "image_urls"),
+    generated("createImage", image_urls=["https://example.com/a.png"] * 3),
+)
+
+
+def _blank(lab: Lab) -> None:
+    def blank(_: Lab, call: Call) -> None:
+        if isinstance(call.arguments.get("prompt"), str) and not call.arguments["prompt"].strip():
+            call.arguments["prompt"] = "anything"
+
+    for name, checks in lab.checks.items():
+        if "prompt" in checks:
+            lab.checks[name] = {"blank": blank, **checks}
+
+
+SHELF.add("blank-prompt-served", "", "a blank prompt is served", _blank, generated("createImage", prompt=" "))
+
+
+def _any_role(lab: Lab) -> None:
+    def known(_: Lab, call: Call) -> None:
+        for item in call.arguments.get("messages") or call.arguments.get("prompt") or []:
+            if (
+                isinstance(item, dict)
+                and isinstance(item.get("role"), str)
+                and item.get("content") is not None
+            ):
+                item["role"] = "user"
+
+    for name in ("createChatCompletion", "analyzePrompt"):
+        field = "messages" if name == "createChatCompletion" else "prompt"
+
+        def listed(inner: Lab, call: Call, field: str = field) -> None:
+            if isinstance(call.arguments.get(field), list):
+                known(inner, call)
+
+        lab.checks[name] = {"roles": listed, **lab.checks[name]}
+
+
+SHELF.add(
+    "roles-open",
+    "",
+    "a message may have any role",
+    _any_role,
+    post("/gen/chat/completions", {"messages": [{"role": "narrator", "content": "Once"}]}),
+)
+
+
+def _empty_messages(lab: Lab) -> None:
+    def filled(_: Lab, call: Call) -> None:
+        if call.arguments.get("messages") == []:
+            call.arguments["messages"] = [{"role": "user", "content": ""}]
+
+    lab.checks["createChatCompletion"] = {"empty": filled, **lab.checks["createChatCompletion"]}
+
+
+SHELF.add(
+    "empty-messages-served",
+    "",
+    "an empty array of messages is served",
+    _empty_messages,
+    post("/gen/chat/completions", {"messages": []}),
+)
+
+_RULE = re.compile(r"[A-Za-z0-9._:-]{16,128}")
+
+
+def _client_rule(lab: Lab) -> None:
+    def known(inner: Lab, call: Call, who: Identity) -> Identity:
+        client = call.request.headers.get("x-client-id", "").strip()
+        if who.auth_type or not client or _RULE.fullmatch(client):
+            return who
+        return replace(who, key=f"address:{call.request.headers.get('user-agent', '')}")
+
+    seams.resolve(known)(lab)
+
+
+def _odd_clients(c: Any) -> Any:
+    first = c.post("/gen/image", {"prompt": "x"}, client="odd one")
+    return first.status, c.used(client="another odd one")
+
+
+SHELF.add(
+    "client-id-rule",
+    "",
+    "a client id that is not 16 to 128 plain characters is ignored",
+    _client_rule,
+    _odd_clients,
+)

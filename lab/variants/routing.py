@@ -1,0 +1,75 @@
+"""Models under other names, and another way to choose among them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.faults.seams import edit
+from lab.proofs import TOOL, all_of, chat, post
+from lab.server import router
+from lab.server.lab import Lab
+from lab.server.payloads import text_of
+from lab.variants.variant import Shelf
+
+SHELF = Shelf()
+
+_HELLO = [{"role": "user", "content": "Say hello."}]
+_ANALYSIS = post("/gen/prompt_analyze", {"prompt": _HELLO})
+
+_SHOWN = {
+    router.VISION: "Lightning Eye",
+    router.TOOLS: "Lightning Hand",
+    router.CODE: "Lightning Code",
+    router.COMPLEX: "Lightning Mind",
+    router.SWIFT: "Lightning Swift",
+}
+SHELF.add(
+    "display-names-of-its-own",
+    "analysis",
+    "the analysis shows names of the host's own for the models of others",
+    edit("analyzePrompt", lambda names: [_SHOWN.get(name, f"Lightning {name}") for name in names]),
+    _ANALYSIS,
+)
+
+
+def _upstream_ids(lab: Lab) -> None:
+    plain = lab.choose
+    lab.choose = lambda messages, tools: (
+        f"lab-ai/{plain(messages, tools).lower().replace(' ', '-')}-instruct:free"
+    )
+    edit("analyzePrompt", lambda ids: [_short(name) for name in ids])(lab)
+
+
+def _short(name: str) -> str:
+    words = name.removeprefix("lab-ai/").removesuffix("-instruct:free").split("-")
+    return " ".join(word.capitalize() for word in words)
+
+
+SHELF.add(
+    "display-names-short",
+    "analysis",
+    "a chat reports the upstream's id of the model that the analysis shows by its name",
+    _upstream_ids,
+    chat(),
+)
+
+SMALL, LARGE = "Lab Small 8B", "Lab Large 70B"
+
+
+def _adds_up(messages: Any, tools: Any) -> str:
+    plain = router.choose(messages, None)
+    weight = len(text_of(messages)) / 300 + (0.5 if tools else 0)
+    return LARGE if plain != router.SWIFT or weight >= 1 else SMALL
+
+
+def _weighing(lab: Lab) -> None:
+    lab.choose = _adds_up
+
+
+SHELF.add(
+    "router-weighs",
+    "",
+    "there are two models, and tools are half a reason for the larger one",
+    _weighing,
+    all_of(_ANALYSIS, chat(tools=[TOOL])),
+)

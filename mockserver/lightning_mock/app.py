@@ -1,0 +1,163 @@
+"""The server: one handler that routes by the spec, and nothing between it and the pipeline.
+
+Law: every operation of the spec has a handler and every handler an operation, or the start stops. The
+low-level server of aiohttp is used because its router would reject braces and line breaks in a prompt and
+answer 404 and 405 in plain text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import perf_counter
+
+from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
+from lightning_spec.loader import Spec
+
+from lightning_mock.control.plane import CONTROL_PREFIX, ControlPlane
+from lightning_mock.control.scenarios import ScenarioError, play
+from lightning_mock.errors import ApiError, InvalidRequest, TooLarge
+from lightning_mock.handlers import HANDLERS, PREPARATIONS
+from lightning_mock.http import delivery
+from lightning_mock.http.routing import Router
+from lightning_mock.http.validation import BodyValidator, ParameterValidator, compile_schemas
+from lightning_mock.journal.exchange import Exchange
+from lightning_mock.pipeline import Endpoint, answer, body_reader, parameter_reader
+from lightning_mock.settings import Settings, SettingsError
+from lightning_mock.state import State, make_state
+
+logger = logging.getLogger(__name__)
+
+# Prompts travel in paths, percent-encoded, and tokens in headers: the usual 8 KiB would refuse honest ones.
+MAX_REQUEST_LINE = 256 * 1024
+MAX_HEADER = 64 * 1024
+ALIASES = {"/status": ("/status/",)}
+_GRACE = 0.2
+
+
+class _Protocol(web.RequestHandler):
+    """Answers what is not even HTTP in the API's own form, without repeating any of it."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if request.writer.output_size > 0:
+            raise ConnectionError("the response has begun already")
+        error: ApiError
+        if isinstance(exc, LineTooLong):
+            error = TooLarge("The request line or a header is too long.")
+        else:
+            error = InvalidRequest("This is not a well-formed HTTP request.")
+        response = delivery.response(delivery.refusal(error, {"invalid_request": 400, "too_large": 413}))
+        response.force_close()
+        return response
+
+
+class _Server(web.Server):
+    def __call__(self) -> web.RequestHandler:
+        return _Protocol(self, loop=self._loop, **self._kwargs)
+
+
+def endpoints(spec: Spec) -> dict[str, Endpoint]:
+    """Every operation with its handler, by operation id. Raises SettingsError when they do not match."""
+    missing = sorted(set(spec.operations) - set(HANDLERS))
+    surplus = sorted((set(HANDLERS) | set(PREPARATIONS)) - set(spec.operations))
+    if missing or surplus:
+        complaints = [f"no handler for {name}" for name in missing]
+        complaints += [f"a handler for {name}, which the spec does not have" for name in surplus]
+        raise SettingsError("the handlers do not fit the spec: " + "; ".join(complaints))
+    validators = compile_schemas(spec)
+    found = {}
+    for name, operation in spec.operations.items():
+        read = None
+        if operation.body_pointer is not None:
+            validator = BodyValidator(spec, validators, operation.body_pointer)
+            read = body_reader(validator, spec.body_limit_bytes, operation.text_limit)
+        elif any(parameter.location in ("path", "query") for parameter in operation.parameters):
+            read = parameter_reader(ParameterValidator(spec, validators, operation), operation.text_limit)
+        found[name] = Endpoint(operation, HANDLERS[name], PREPARATIONS.get(name), read)
+    return found
+
+
+def make_server(state: State) -> web.Server:
+    """The server of one mock, to be given to a runner inside a running event loop."""
+    spec = state.spec
+    router: Router[Endpoint] = Router()
+    for endpoint in endpoints(spec).values():
+        operation = endpoint.operation
+        for path in (operation.path, *ALIASES.get(operation.path, ())):
+            router.add(operation.method.upper(), path, endpoint)
+    control = ControlPlane(state)
+    journal = state.journal
+    loop = asyncio.get_running_loop()
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        path = request.rel_url.raw_path
+        if path.startswith(CONTROL_PREFIX):
+            return await control.answer(request, path)
+        exchange = Exchange(perf_counter())
+        method = request.method
+        response: web.StreamResponse
+        if method == "OPTIONS" and _is_preflight(request):
+            response = delivery.preflight(request, exchange)
+        else:
+            try:
+                match = router.find(method, path)
+            except ApiError as error:
+                exchange.refusal = error
+                response = delivery.whole(request, delivery.refusal(error, spec.errors), exchange)
+            else:
+                response = await answer(request, match, state, exchange)
+        if journal.on:
+            journal.record(exchange, request)
+        return response
+
+    def make_request(message, payload, protocol, writer, task) -> web.BaseRequest:  # type: ignore[no-untyped-def]
+        return web.BaseRequest(
+            message, payload, protocol, writer, task, loop, client_max_size=spec.body_limit_bytes
+        )
+
+    return _Server(
+        handle,
+        request_factory=make_request,
+        access_log=None,
+        max_line_size=MAX_REQUEST_LINE,
+        max_field_size=MAX_HEADER,
+    )
+
+
+def _is_preflight(request: web.BaseRequest) -> bool:
+    return "Origin" in request.headers and "Access-Control-Request-Method" in request.headers
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[tuple[str, State]]:
+    """Serve until the block ends. Gives the base URL and the state. Raises SettingsError."""
+    state = make_state(settings)
+    for name in settings.scenario:
+        try:
+            await play(name, state)
+        except ScenarioError as error:
+            raise SettingsError(str(error)) from error
+    runner = web.ServerRunner(make_server(state), shutdown_timeout=_GRACE)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
+        try:
+            await site.start()
+        except OSError as error:
+            where = f"{settings.host}:{settings.port}"
+            raise SettingsError(f"cannot listen on {where}: {error.strerror or error}") from error
+        host, port = runner.addresses[0][:2]
+        shown = f"[{host}]" if ":" in host else host
+        yield f"http://{shown}:{port}", state
+    finally:
+        await runner.cleanup()
+        state.renderer.close()

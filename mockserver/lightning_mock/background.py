@@ -1,0 +1,70 @@
+"""The mock inside somebody else's program: a context manager, on a free port, in a background thread.
+
+Law: leaving the block ends the thread and frees the port, with streams open or not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from lightning_mock.app import serving
+from lightning_mock.callers.seed import PlanCredentials
+from lightning_mock.settings import Settings
+from lightning_mock.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class RunningMock:
+    """A mock that answers at `base_url`.
+
+    `credentials` has the names of the credentials file (`LIGHTNING_JWT`, …); `plans` has a user's access
+    token and key for each plan. `state` is the mock's own, for tests that move its clock or read its
+    ledger.
+    """
+
+    base_url: str
+    credentials: Mapping[str, str]
+    plans: Mapping[str, PlanCredentials]
+    state: State
+
+
+@contextmanager
+def running(**settings: Any) -> Iterator[RunningMock]:
+    """Start a mock and stop it again. Keywords are the fields of `Settings`; the port is a free one unless
+    given. Raises SettingsError when a setting cannot be used."""
+    chosen = Settings(**{"port": 0, **settings})
+    started: Future[tuple[RunningMock, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+    thread = threading.Thread(target=_run, args=(chosen, started), name="lightning-mock", daemon=True)
+    thread.start()
+    mock, loop, stop = started.result()
+    try:
+        yield mock
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+
+
+def _run(
+    settings: Settings, started: Future[tuple[RunningMock, asyncio.AbstractEventLoop, asyncio.Event]]
+) -> None:
+    async def serve() -> None:
+        stop = asyncio.Event()
+        async with serving(settings) as (base_url, state):
+            credentials = state.credentials
+            mock = RunningMock(base_url, credentials.named, credentials.by_plan, state)
+            started.set_result((mock, asyncio.get_running_loop(), stop))
+            await stop.wait()
+
+    try:
+        asyncio.run(serve())
+    except BaseException as error:
+        # Before the start the caller waits for this; afterwards the thread's own report is all there is.
+        if started.done():
+            raise
+        started.set_exception(error)

@@ -1,0 +1,155 @@
+"""Who is calling.
+
+Law: a bearer decides, and a bad bearer is refused; it never falls through to the free tier. Without one
+a client id counts when it is well formed, and otherwise the address together with the user agent. The
+tokens and keys of one user are one identity.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Literal
+
+from aiohttp.hdrs import AUTHORIZATION, USER_AGENT
+from aiohttp.web import BaseRequest
+from multidict import istr
+
+from lightning_mock.callers.accounts import Account, Accounts
+from lightning_mock.callers.credentials import (
+    KEY_PREFIX,
+    ApiKey,
+    InvalidTokenError,
+    KeyRing,
+    TokenAuthority,
+    digest,
+)
+from lightning_mock.clock import Clock
+from lightning_mock.errors import Unauthorized
+
+Kind = Literal["jwt", "api_key", "client_id", "address", "nobody"]
+
+_SIGNED_OUT_BEARER = "public"
+_CHALLENGE = {"WWW-Authenticate": "Bearer"}
+_CLIENT_ID = istr("X-Client-ID")
+_REMEMBERED_TOKENS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A caller: the ledger key, how it was found, and the user behind it, if any.
+
+    `why` is one clause for the journal that says which part of the request decided.
+    """
+
+    key: str
+    kind: Kind
+    account: Account | None
+    why: str
+
+
+class IdentityResolver:
+    """Turns the headers of a request into an identity."""
+
+    def __init__(
+        self, accounts: Accounts, keys: KeyRing, tokens: TokenAuthority, clock: Clock, client_id_pattern: str
+    ) -> None:
+        self._accounts = accounts
+        self._keys = keys
+        self._tokens = tokens
+        self._clock = clock
+        self._is_client_id = re.compile(client_id_pattern).fullmatch
+        self._verified: dict[bytes, tuple[float, Identity]] = {}
+        self._key_identities: dict[str, Identity] = {}
+
+    def resolve(self, request: BaseRequest) -> Identity:
+        """The identity of a request. Raises Unauthorized for a bearer that is not good."""
+        authorization = request.headers.get(AUTHORIZATION)
+        if authorization is None:
+            return self._signed_out(request, "no bearer")
+        scheme, _, token = authorization.strip().partition(" ")
+        if scheme.lower() != "bearer":
+            return self._signed_out(request, "another scheme than Bearer")
+        token = token.strip()
+        if not token:
+            return self._signed_out(request, "an empty bearer")
+        if token == _SIGNED_OUT_BEARER:
+            return self._signed_out(request, "the bearer `public`")
+        return self._bearer(token)
+
+    def forget_tokens(self) -> None:
+        """Verify every token again, for example after an account has been added or changed."""
+        self._verified.clear()
+        self._key_identities.clear()
+
+    def _bearer(self, token: str) -> Identity:
+        looked_up = digest(token)
+        key = self._keys.find(looked_up)
+        now = self._clock.now()
+        if key is not None:
+            return self._by_key(key, now)
+        remembered = self._verified.get(looked_up)
+        if remembered is not None and now < remembered[0]:
+            return remembered[1]
+        return self._by_token(token, looked_up, now)
+
+    def _by_key(self, key: ApiKey, now: float) -> Identity:
+        if key.revoked_at is not None:
+            raise Unauthorized("The API key has been revoked.", code="revoked_api_key", headers=_CHALLENGE)
+        if key.expires_at is not None and key.expires_at <= now:
+            raise Unauthorized("The API key has expired.", code="expired_api_key", headers=_CHALLENGE)
+        key.last_used_at = now
+        identity = self._key_identities.get(key.id)
+        if identity is None:
+            account = self._accounts.get(key.account_id)
+            if account is None:
+                raise Unauthorized("The API key is not known.", code="invalid_api_key", headers=_CHALLENGE)
+            identity = Identity(f"user:{account.id}", "api_key", account, "a valid API key")
+            self._key_identities[key.id] = identity
+        return identity
+
+    def _by_token(self, token: str, looked_up: bytes, now: float) -> Identity:
+        self._verified.pop(looked_up, None)
+        if token.startswith(KEY_PREFIX):
+            raise Unauthorized("The API key is not known.", code="invalid_api_key", headers=_CHALLENGE)
+        try:
+            claims = self._tokens.verify(token, now)
+        except InvalidTokenError as error:
+            raise Unauthorized(
+                f"The bearer token is not valid: {error}.", code="invalid_token", headers=_CHALLENGE
+            ) from None
+        account = self._accounts.get(claims.subject)
+        if account is None and claims.subject in self._accounts.removed:
+            raise Unauthorized("The user of the token is gone.", code="invalid_token", headers=_CHALLENGE)
+        if account is not None and claims.generation < account.token_generation:
+            raise Unauthorized(
+                "The bearer token is not valid: it has expired.", code="invalid_token", headers=_CHALLENGE
+            )
+        if account is None:
+            # A token of the right issuer for somebody we have not met: signed up, on the default plan.
+            account = Account(
+                id=claims.subject,
+                email=claims.email,
+                signed_up=now if claims.issued_at is None else claims.issued_at,
+                plan_key=self._accounts.catalogue.default_key,
+            )
+        identity = Identity(f"user:{account.id}", "jwt", account, "a valid access token")
+        while len(self._verified) >= _REMEMBERED_TOKENS:
+            del self._verified[next(iter(self._verified))]
+        self._verified[looked_up] = (claims.expires_at, identity)
+        return identity
+
+    def _signed_out(self, request: BaseRequest, why: str) -> Identity:
+        headers = request.headers
+        client_id = headers.get(_CLIENT_ID)
+        if client_id is not None and self._is_client_id(client_id):
+            return Identity(f"client:{client_id}", "client_id", None, f"{why}; a well-formed X-Client-ID")
+        because = "no X-Client-ID" if client_id is None else "an X-Client-ID outside the rule"
+        agent = blake2b(headers.get(USER_AGENT, "").encode("utf-8", "surrogateescape"), digest_size=8)
+        return Identity(
+            f"address:{request.remote}:{agent.hexdigest()}",
+            "address",
+            None,
+            f"{why}; {because}; address and user agent",
+        )

@@ -1,0 +1,22 @@
+"""The control client: drives a mock, in this process or another, from any test-suite.
+
+Law: the standard library alone, so that importing it costs a test-suite nothing.
+"""
+
+from lightning_mock.client.callers import Guest, User
+from lightning_mock.client.lightning import Lightning
+from lightning_mock.client.transport import LightningError, NothingSeenError
+from lightning_mock.client.views import Clock, Exchange, Fault, Key, Metric
+
+__all__ = [
+    "Clock",
+    "Exchange",
+    "Fault",
+    "Guest",
+    "Key",
+    "Lightning",
+    "LightningError",
+    "Metric",
+    "NothingSeenError",
+    "User",
+]

@@ -1,0 +1,142 @@
+"""Who calls the API, with the levers that act on that caller alone.
+
+Law: nothing here touches another caller, so tests that keep to their own callers can run in parallel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+from uuid import uuid4
+
+from lightning_mock.client.transport import Transport, segment
+from lightning_mock.client.views import Exchange, Key, Metric, moment
+
+Broken = Literal[
+    "expired", "not_yet_valid", "wrong_signature", "wrong_audience", "no_subject", "no_expiry", "unsigned"
+]
+
+
+class Caller:
+    """An identity with its quota and its part of the journal."""
+
+    def __init__(self, transport: Transport, identity: str) -> None:
+        self._transport = transport
+        self._path = f"/identities/{segment(identity)}"
+        self.identity = identity
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.identity}>"
+
+    def usage(self) -> dict[str, Metric]:
+        """The metrics by name, as the mock's ledger has them now."""
+        return _usage(self._transport.call("GET", self._path))
+
+    def exhaust(self, metric: str) -> dict[str, Metric]:
+        """Use up all that is left of a metric. Raises LightningError when the plan does not limit it."""
+        return _usage(self._transport.call("POST", f"{self._path}/exhaust", {"metric": metric}))
+
+    def set_used(self, metric: str, used: int) -> dict[str, Metric]:
+        """Say how many units of a metric have been used in the current window."""
+        return _usage(self._transport.call("PUT", f"{self._path}/usage/{segment(metric)}", {"used": used}))
+
+    def journal(
+        self, *, operation: str | None = None, status: int | None = None, limit: int = 100
+    ) -> list[Exchange]:
+        """This caller's latest exchanges, the newest last."""
+        query = {"identity": self.identity, "operation": operation, "status": status, "limit": limit}
+        return exchanges(self._transport.call("GET", "/journal", query=query))
+
+    def wait_for(
+        self, *, operation: str | None = None, status: int | None = None, count: int = 1, timeout: float = 5.0
+    ) -> list[Exchange]:
+        """Wait until this caller has made `count` such calls. Raises NothingSeenError after `timeout`
+        seconds."""
+        query: dict[str, object] = {"identity": self.identity, "operation": operation, "status": status}
+        query |= {"count": count, "timeout": timeout}
+        return exchanges(self._transport.call("GET", "/journal/wait", query=query, wait=timeout))
+
+
+class Guest(Caller):
+    """A caller that is signed out and known by its X-Client-ID: the free plan."""
+
+    def __init__(self, transport: Transport, client_id: str | None = None) -> None:
+        self.client_id = client_id or f"guest-{uuid4()}"
+        super().__init__(transport, f"client:{self.client_id}")
+
+    def headers(self) -> dict[str, str]:
+        """The header that makes a request this guest's."""
+        return {"X-Client-ID": self.client_id}
+
+
+class User(Caller):
+    """A signed-up user with an access token (`jwt`) and an API key (`api_key`), ready to be sent.
+
+    The token runs out after an hour of the mock's clock, as real ones do; the key does not run out.
+    """
+
+    def __init__(self, transport: Transport, document: Mapping[str, Any]) -> None:
+        super().__init__(transport, f"user:{document['id']}")
+        self.id: str = document["id"]
+        self.email: str = document["email"]
+        self.jwt: str = document["jwt"]
+        self.api_key: str = document["api_key"]["secret"]
+        self._key_id: str = document["api_key"]["id"]
+        self._user = f"/users/{segment(self.id)}"
+
+    def headers(self, bearer: str | None = None) -> dict[str, str]:
+        """The header that makes a request this user's: by the API key, or another `bearer` such as `jwt`."""
+        return {"Authorization": f"Bearer {bearer or self.api_key}"}
+
+    def set_plan(self, plan: str) -> None:
+        """Change the plan in mid-window; what has been used stays used."""
+        self._transport.call("PATCH", self._user, {"plan": plan})
+
+    def token(
+        self,
+        *,
+        broken: Broken | None = None,
+        lifetime_seconds: float | None = None,
+        claims: Mapping[str, Any] | None = None,
+    ) -> str:
+        """One more access token: for an hour unless said, with further `claims`, or `broken` on purpose."""
+        wishes = {"broken": broken, "lifetime_seconds": lifetime_seconds, "claims": claims}
+        given = {name: value for name, value in wishes.items() if value is not None}
+        answer: dict[str, str] = self._transport.call("POST", f"{self._user}/tokens", given)
+        return answer["token"]
+
+    def new_key(self, *, label: str | None = None, expires_at: datetime | str | None = None) -> Key:
+        """One more API key, with its secret. Without `expires_at` it does not expire."""
+        order: dict[str, str] = {}
+        if label is not None:
+            order["label"] = label
+        if expires_at is not None:
+            order["expires_at"] = moment(expires_at)
+        return Key.of(self._transport.call("POST", f"{self._user}/keys", order))
+
+    def list_keys(self) -> list[Key]:
+        """This user's keys, without their secrets."""
+        return [Key.of(key) for key in self._transport.call("GET", self._user)["keys"]]
+
+    def revoke(self, key: Key | str | None = None) -> Key:
+        """Revoke a key, given itself or its id; without one, the key that is in `api_key`."""
+        key_id = key.id if isinstance(key, Key) else key or self._key_id
+        return Key.of(self._transport.call("DELETE", f"{self._user}/keys/{segment(key_id)}"))
+
+    def reset(self) -> None:
+        """Take this user back to an unused quota."""
+        self._transport.call("POST", "/reset", {"user": self.id})
+
+    def delete(self) -> None:
+        """Remove the user: credentials no longer work. Deleting twice is no error."""
+        self._transport.call("DELETE", self._user, absent_ok=True)
+
+
+def exchanges(answer: Mapping[str, Any]) -> list[Exchange]:
+    """The entries of a journal's answer."""
+    return [Exchange.of(entry) for entry in answer["entries"]]
+
+
+def _usage(identity: Mapping[str, Any]) -> dict[str, Metric]:
+    return {name: Metric.of(metric) for name, metric in identity["usage"].items()}

@@ -1,0 +1,305 @@
+"""The whole mock from outside: callers, time, failures, journal, state.
+
+Law: leaving a `with` block takes back what was done through this client: its users are deleted, its faults
+removed, plans get their limits back and the clock goes back to where it was. `reset` and `restore` are
+not taken back.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from lightning_mock.client.callers import Guest, User, exchanges
+from lightning_mock.client.transport import Transport, segment
+from lightning_mock.client.views import Clock, Exchange, Fault, moment
+
+
+class Lightning:
+    """A client for the control API of the mock at `base_url`, which may run anywhere.
+
+    `token` is the mock's control token, when it was started with one. Every method raises LightningError
+    with the mock's own words when the mock refuses.
+    """
+
+    def __init__(self, base_url: str, token: str | None = None) -> None:
+        self._transport = Transport(base_url, token)
+        self._undo = ExitStack()
+        self._clock_remembered = False
+
+    def fresh(self) -> Self:
+        """Another client of the same mock, which takes back only what is done through it."""
+        return type(self)(self._transport.base_url, self._transport.token)
+
+    @property
+    def base_url(self) -> str:
+        """Where the API is, without a slash at the end. The OpenAI SDKs want `base_url + "/gen"`."""
+        return self._transport.base_url
+
+    def __repr__(self) -> str:
+        return f"<Lightning {self.base_url}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._undo.close()
+        self._clock_remembered = False
+
+    # Callers
+
+    def user(self, plan: str = "light", *, email: str | None = None, id: str | None = None) -> User:
+        """Sign up a user on a plan, with an access token and an API key."""
+        wishes = {"plan": plan, "email": email, "id": id}
+        given = {name: value for name, value in wishes.items() if value is not None}
+        user = User(self._transport, self._transport.call("POST", "/users", given))
+        self._undo.callback(user.delete)
+        return user
+
+    def guest(self, client_id: str | None = None) -> Guest:
+        """A signed-out caller; a new one unless its client id is given."""
+        return Guest(self._transport, client_id)
+
+    # Time
+
+    def clock(self) -> Clock:
+        """Where the mock's clock stands."""
+        return Clock.of(self._transport.call("GET", "/clock"))
+
+    def advance(self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> Clock:
+        """Move the clock forward. Quota windows, tokens, keys and assets all live by it."""
+        step = {"days": days, "hours": hours, "minutes": minutes, "seconds": seconds}
+        return self._move({"advance": {unit: amount for unit, amount in step.items() if amount}})
+
+    def next_day(self) -> Clock:
+        """Move to the start of the next day, UTC."""
+        return self._move({"to": "next_day"})
+
+    def next_week(self) -> Clock:
+        """Move to the start of the next ISO week: Monday, UTC."""
+        return self._move({"to": "next_week"})
+
+    def set_clock(self, to: datetime | str, *, force: bool = False) -> Clock:
+        """Move to a moment; into the past only with `force`."""
+        return self._move({"set": moment(to), "force": force})
+
+    def freeze(self) -> Clock:
+        """Let the clock stand still."""
+        return self._move({"frozen": True})
+
+    def resume(self) -> Clock:
+        """Let the clock run again from where it stands."""
+        return self._move({"frozen": False})
+
+    def _move(self, order: Mapping[str, Any]) -> Clock:
+        self._remember_clock()
+        return Clock.of(self._transport.call("POST", "/clock", order))
+
+    def _remember_clock(self) -> None:
+        if self._clock_remembered:
+            return
+        self._clock_remembered = True
+        then, clock = time.monotonic(), self.clock()
+
+        def put_back() -> None:
+            passed = 0.0 if clock.frozen else time.monotonic() - then
+            was = datetime.fromtimestamp(clock.epoch + passed, UTC)
+            order = {"set": moment(was), "frozen": clock.frozen, "force": True}
+            self._transport.call("POST", "/clock", order)
+
+        self._undo.callback(put_back)
+
+    # Failures
+
+    def fail_next(
+        self,
+        operation: str | None = None,
+        *,
+        status: int = 500,
+        times: int | None = 1,
+        user: User | str | None = None,
+        when: Literal["before_charge", "after_charge"] = "before_charge",
+        message: str | None = None,
+    ) -> Fault:
+        """Let the next calls fail with a status. `operation` is an operation id or like `POST /gen/image`,
+        every operation without one; `user` keeps it to that user's calls; `times=None` lets all fail.
+        A failure `after_charge` keeps the unit that the call has cost."""
+        wishes: dict[str, Any] = {"status": status, "when": when}
+        if message is not None:
+            wishes["message"] = message
+        return self.fault("status", operation, times=times, user=user, **wishes)
+
+    def fault(
+        self,
+        kind: str,
+        operation: str | None = None,
+        *,
+        times: int | None = None,
+        user: User | str | None = None,
+        header: Mapping[str, str] | None = None,
+        probability: float = 1.0,
+        seed: int | None = None,
+        **parameters: Any,
+    ) -> Fault:
+        """Order a failure: status, latency, reset, truncate, reorder, duplicate, malform, stall,
+        refragment, content_type or cold_start, with the `parameters` of that kind (`seconds=2`).
+
+        It happens to calls that match all that is given of `operation`, `user` and `header` (such as
+        a guest's `headers()`): `times` times or, without a number, to all of them; with a `probability`
+        below one only to some, the same ones for the same `seed`.
+        """
+        match: dict[str, Any] = {
+            "operation": operation,
+            "user": _id(user),
+            "header": dict(header) if header else None,
+        }
+        order: dict[str, Any] = {
+            "kind": kind,
+            "match": {name: value for name, value in match.items() if value is not None},
+            "times": times,
+            "probability": probability,
+            **parameters,
+        }
+        if seed is not None:
+            order["seed"] = seed
+        fault = Fault.of(self._transport.call("POST", "/faults", order))
+        self._undo.callback(self.remove, fault)
+        return fault
+
+    def faults(self) -> list[Fault]:
+        """The faults on order; `fired` says how often each one happened."""
+        return [Fault.of(fault) for fault in _listed(self._transport.call("GET", "/faults"), "faults")]
+
+    def remove(self, fault: Fault) -> None:
+        """Take back one fault. Doing so twice is no error."""
+        self._transport.call("DELETE", f"/faults/{segment(str(fault.id))}", absent_ok=True)
+
+    def clear_faults(self) -> None:
+        """Take back all faults, other clients' too."""
+        self._transport.call("DELETE", "/faults")
+
+    def scenario(self, name: str, *, user: User | str | None = None) -> list[str]:
+        """Bring about a named state, such as `limit-reached`, `upstream-down` or `new-week`, for everybody
+        or one user. Gives the sentences that say what was done."""
+        self._remember_clock()
+        wishes = {"user": _id(user)} if user is not None else {}
+        answer = self._transport.call("POST", f"/scenarios/{segment(name)}", wishes)
+        self._undo.callback(self.end_scenarios)
+        return list(answer["did"])
+
+    def end_scenarios(self) -> None:
+        """End all scenarios: their faults go."""
+        self._transport.call("DELETE", "/scenarios")
+
+    # Plans
+
+    def set_limits(self, plan: str, **limits: int | None) -> None:
+        """Change a plan's limits for everybody on it: `set_limits("light", imagesDaily=3)`; None lifts
+        one."""
+        before: Mapping[str, int | None] = next(
+            (entry["limits"] for entry in self.plans() if entry["key"] == plan), {}
+        )
+        path = f"/plans/{segment(plan)}/limits"
+        self._transport.call("PUT", path, limits)
+        self._undo.callback(self._transport.call, "PUT", path, {name: before[name] for name in limits})
+
+    def plans(self) -> list[dict[str, Any]]:
+        """The plan catalogue: key, name, price and limits of each."""
+        return list(_listed(self._transport.call("GET", "/plans"), "plans"))
+
+    # Journal
+
+    def journal(
+        self,
+        *,
+        operation: str | None = None,
+        identity: str | None = None,
+        user: User | str | None = None,
+        status: int | None = None,
+        since: int | None = None,
+        limit: int = 100,
+    ) -> list[Exchange]:
+        """The latest exchanges that match, the newest last; `since` is the id of the last one known."""
+        query = _query(operation, identity, user, status, since) | {"limit": limit}
+        return exchanges(self._transport.call("GET", "/journal", query=query))
+
+    def count(
+        self,
+        *,
+        operation: str | None = None,
+        identity: str | None = None,
+        user: User | str | None = None,
+        status: int | None = None,
+        since: int | None = None,
+    ) -> int:
+        """How many exchanges match."""
+        query = _query(operation, identity, user, status, since)
+        return int(self._transport.call("GET", "/journal/count", query=query)["count"])
+
+    def wait_for(
+        self,
+        *,
+        operation: str | None = None,
+        identity: str | None = None,
+        user: User | str | None = None,
+        status: int | None = None,
+        since: int | None = None,
+        count: int = 1,
+        timeout: float = 5.0,
+    ) -> list[Exchange]:
+        """Wait until `count` exchanges match. Raises NothingSeenError after `timeout` seconds."""
+        query = _query(operation, identity, user, status, since) | {"count": count, "timeout": timeout}
+        return exchanges(self._transport.call("GET", "/journal/wait", query=query, wait=timeout))
+
+    def clear_journal(self) -> None:
+        """Forget all exchanges, other clients' too."""
+        self._transport.call("DELETE", "/journal")
+
+    # State
+
+    def state(self) -> dict[str, Any]:
+        """All that the page shows: clock, plans, users, identities, faults, scenarios."""
+        return dict(self._transport.call("GET", "/state"))
+
+    def reset(self) -> None:
+        """Take the mock back to how it started."""
+        self._transport.call("POST", "/reset", {})
+
+    def snapshot(self) -> dict[str, Any]:
+        """The mock's state as a JSON document, to be kept or sent with a bug report."""
+        return dict(self._transport.call("GET", "/snapshot"))
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Put the mock into the state of a snapshot."""
+        self._transport.call("POST", "/restore", snapshot)
+
+
+def _id(user: User | str | None) -> str | None:
+    return user.id if isinstance(user, User) else user
+
+
+def _query(
+    operation: str | None,
+    identity: str | None,
+    user: User | str | None,
+    status: int | None,
+    since: int | None,
+) -> dict[str, object]:
+    return {
+        "operation": operation,
+        "identity": identity,
+        "user": _id(user),
+        "status": status,
+        "since": since,
+    }
+
+
+def _listed(answer: Any, name: str) -> Any:
+    """A listing, bare or under its name."""
+    return answer[name] if isinstance(answer, dict) else answer

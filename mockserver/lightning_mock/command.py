@@ -1,0 +1,238 @@
+"""The command: read the choices, start, say what a developer needs to begin, stop when asked.
+
+Law: every option is also an environment variable, and an option wins over its variable.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from lightning_mock.app import serving
+from lightning_mock.control.api_page import DOCS_PATH
+from lightning_mock.control.control_page import PAGE_PATH
+from lightning_mock.control.scenarios import SCENARIOS
+from lightning_mock.settings import MetadataForm, Settings, SettingsError
+from lightning_mock.state import State
+
+_PREFIX = "LIGHTNING_MOCK_"
+_WRONG_USAGE = 2
+_LISTS = {"scenario"}
+"""Options that can be given more than once; their variables separate by commas."""
+
+_DESCRIPTION = """\
+Runs a Lightning API on this machine: every documented route, real identities, real quotas, made-up content.
+At start it prints credentials for every plan, and lines to paste into a shell."""
+
+_EPILOG = """\
+Each option can be given as an environment variable too; the option wins over the variable.
+Exit codes: 0 after Ctrl-C or a termination signal, 2 when the mock cannot start as asked."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and give its exit code."""
+    try:
+        settings, credentials_file = parse(arguments, os.environ)
+        asyncio.run(_serve(settings, credentials_file))
+    except SettingsError as error:
+        print(f"lightning-mock: {error}", file=sys.stderr)
+        return _WRONG_USAGE
+    except KeyboardInterrupt:
+        # A second Ctrl-C, or one before the start: no traceback for that either.
+        return 0
+    return 0
+
+
+def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> tuple[Settings, Path | None]:
+    """The settings and, if asked for, where to write the credentials. Raises SettingsError; leaves the
+    program for `--help` and for options that do not parse."""
+    parser = _parser()
+    given = vars(parser.parse_args(arguments))
+    chosen: dict[str, Any] = {}
+    for action in parser._actions:
+        name = action.dest
+        if name == "help":
+            continue
+        variable = _variable(name)
+        if given[name] is not None:
+            chosen[name] = given[name]
+        elif environment.get(variable):
+            text = environment[variable]
+            if name in _LISTS:
+                chosen[name] = [_convert(action, variable, part.strip()) for part in text.split(",")]
+            else:
+                chosen[name] = _convert(action, variable, text)
+    for name in _LISTS & chosen.keys():
+        chosen[name] = tuple(chosen[name])
+    credentials_file = chosen.pop("credentials", None)
+    return Settings(**chosen), credentials_file
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="lightning-mock",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+    def option(name: str, help: str, **more: Any) -> None:
+        variable = _variable(name.replace("-", "_"))
+        parser.add_argument(f"--{name}", help=f"{help} [{variable}]", **more)
+
+    usual = Settings()
+    option(
+        "host", f"the address to listen on; {usual.host} keeps the mock on this machine", metavar="ADDRESS"
+    )
+    option(
+        "port", f"the port to listen on, {usual.port} unless said; 0 takes a free one", type=int, metavar="N"
+    )
+    option(
+        "credentials",
+        "write the main credentials to FILE as JSON, readable by you alone; their names are the environment "
+        "variables that the contract tests read",
+        type=Path,
+        metavar="FILE",
+    )
+    option("plans", "a YAML or JSON file that replaces the plans and their limits", type=Path, metavar="FILE")
+    option("seed", "print the same credentials at every start with the same number", type=int, metavar="N")
+    option(
+        "first-token-delay",
+        "how long a streamed reply thinks before its first words, in seconds; 0 unless said",
+        type=float,
+        metavar="SECONDS",
+    )
+    option(
+        "token-rate",
+        "how many pieces of a streamed reply are sent in a second; 0, the usual, sends them as fast as they "
+        "are read",
+        type=float,
+        metavar="N",
+    )
+    option(
+        "metadata-form",
+        "what the first event of a stream looks like: `bare` has nothing but router_metadata, as the live "
+        "host was seen to send it; `choices` adds an empty choice, for clients that insist on one",
+        choices=get_args(MetadataForm),
+    )
+    option(
+        "jwt-secret",
+        "the HS256 secret of access tokens, at least 32 bytes, to accept tokens that you sign yourself",
+        metavar="SECRET",
+    )
+    option(
+        "jwks",
+        "also accept ES256 and RS256 tokens signed by a key of this JWKS file",
+        type=Path,
+        metavar="FILE",
+    )
+    option(
+        "scenario",
+        f"start in a situation; may be given more than once: {', '.join(SCENARIOS)}",
+        action="append",
+        metavar="NAME",
+    )
+    option(
+        "control-token",
+        "what callers of the control plane must show; without one it is served on this machine only",
+        metavar="TOKEN",
+    )
+    option(
+        "journal",
+        f"how many exchanges to remember, {usual.journal} unless said; 0 remembers none",
+        type=int,
+        metavar="N",
+    )
+    return parser
+
+
+def _variable(name: str) -> str:
+    return _PREFIX + name.upper()
+
+
+def _convert(action: argparse.Action, variable: str, text: str) -> Any:
+    convert: Any = action.type or str
+    try:
+        value = convert(text)
+    except ValueError:
+        raise SettingsError(
+            f"{variable}: expected {_KINDS.get(convert, 'another value')}, got {text!r}"
+        ) from None
+    if action.choices is not None and value not in action.choices:
+        raise SettingsError(f"{variable}: expected {' or '.join(action.choices)}, got {text!r}")
+    return value
+
+
+_KINDS = {int: "a whole number", float: "a number"}
+
+
+async def _serve(settings: Settings, credentials_file: Path | None) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, stop.set)
+        except NotImplementedError:
+            # Windows: Ctrl-C arrives as KeyboardInterrupt there.
+            break
+    async with serving(settings) as (base_url, state):
+        if credentials_file is not None:
+            _write_credentials(credentials_file, state.credentials.named)
+        print(greeting(base_url, state), flush=True)
+        # Modules and spec stay as long as the process does: the collector need not walk them again and again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 20)
+        await stop.wait()
+
+
+def _write_credentials(path: Path, named: Mapping[str, str]) -> None:
+    try:
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(named, file, indent=2)
+            file.write("\n")
+    except OSError as error:
+        raise SettingsError(f"credentials file {path}: {error.strerror}") from error
+
+
+def greeting(base_url: str, state: State) -> str:
+    """What is printed at start."""
+    named = state.credentials.named
+    lines = [
+        f"Lightning mock at {base_url}",
+        f"  control page {base_url}{PAGE_PATH}",
+        f"  API page     {base_url}{DOCS_PATH}",
+        *(f"Scenario: {name}" for name in state.settings.scenario),
+        "",
+        "Credentials",
+    ]
+    for key, credentials in state.credentials.by_plan.items():
+        lines += [f"  {key:<13} key  {credentials.api_key}", f"  {'':<13} jwt  {credentials.jwt}"]
+    lines += [
+        f"  {'expired':<13} key  {named['LIGHTNING_EXPIRED_API_KEY']}",
+        f"  {'':<13} jwt  {named['LIGHTNING_EXPIRED_JWT']}",
+        f"  {'revoked':<13} key  {named['LIGHTNING_REVOKED_API_KEY']}",
+    ]
+    bearer = f'-H "Authorization: Bearer {named["LIGHTNING_API_KEY"]}"'
+    json_type = "-H 'Content-Type: application/json'"
+    message = '{"messages": [{"role": "user", "content": "Hello!"}], "stream": true}'
+    lines += [
+        "",
+        "Try",
+        f"  curl {base_url}/usage {bearer}",
+        f"  curl -N {base_url}/gen/chat/completions {bearer} {json_type} -d '{message}'",
+        f"  curl {base_url}/gen/image/a%20quiet%20harbour -o harbour.jpg",
+        "",
+        "Ctrl-C ends it.",
+    ]
+    return "\n".join(lines)

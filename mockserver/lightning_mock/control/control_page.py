@@ -1,0 +1,42 @@
+"""The files of the control page, as they lie in the folder `page`.
+
+Law: the page loads nothing from anywhere else, and runs no script that is not one of its files.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lightning_mock.http.replies import Body
+
+PAGE_PATH = "/__mock__/"
+SPEC_PATH = "/__mock__/control.json"
+_FOLDER = Path(__file__).parent / "page"
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".ico": "image/x-icon",
+    ".woff2": "font/woff2",
+}
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; "
+    "img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+}
+
+
+def page_file(path: str) -> Body | None:
+    """The file at a path of the page, read afresh so that it can be worked on; None when there is none."""
+    name = path.removeprefix(PAGE_PATH) or "index.html"
+    file = _FOLDER / name
+    content_type = _TYPES.get(file.suffix)
+    # Nothing of a path but the bare name of a file in this folder is ever opened.
+    if content_type is None or file.name != name or not file.is_file():
+        return None
+    return Body(file.read_bytes(), content_type, headers=_HEADERS)

@@ -1,0 +1,56 @@
+"""An exchange as the control plane shows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lightning_mock.clock import iso
+from lightning_mock.journal.explanation import explain, refused_by
+from lightning_mock.journal.recording import Recording
+from lightning_mock.journal.redaction import clean
+
+
+def entry(kept: Recording) -> dict[str, Any]:
+    """The entry of the journal."""
+    exchange = kept.exchange
+    charge, operation = exchange.charge, exchange.operation
+    faults = [{"id": fault_id, "kind": kind} for fault_id, kind in exchange.faults]
+    return {
+        "id": kept.id,
+        "at": iso(kept.at),
+        "method": kept.method,
+        "path": kept.target,
+        "operation": operation.id if operation is not None else None,
+        "status": kept.status,
+        "milliseconds": round(kept.milliseconds, 3),
+        "caller": _caller(kept),
+        "plan_key": kept.plan_key,
+        "metric": charge.metric if charge is not None else None,
+        "units": None
+        if charge is None
+        else {
+            "before": charge.before,
+            "after": charge.before if exchange.refunded else charge.after,
+            "limit": charge.limit,
+        },
+        "refused_by": refused_by(exchange),
+        "fault": faults[-1] if faults else None,
+        "faults": faults,
+        "explanation": clean(explain(kept)),
+        "request": {"headers": kept.headers, "body": kept.body},
+        "response": {"content_type": kept.content_type, "bytes": kept.size, "excerpt": kept.excerpt},
+    }
+
+
+def _caller(kept: Recording) -> dict[str, str | None]:
+    identity = kept.exchange.identity
+    if identity is None:
+        refused = refused_by(kept.exchange) == "identity"
+        why = "its bearer was refused" if refused else "nobody asked who it is"
+        return {"identity": None, "kind": "refused" if refused else "nobody", "why": why, "user": None}
+    return {
+        "identity": identity.key or None,
+        "kind": identity.kind,
+        "why": identity.why,
+        "user": identity.account.id if identity.account is not None else None,
+    }

@@ -1,0 +1,163 @@
+"""The door of the control plane: may this caller ask, what is asked, does it fit, and who answers.
+
+Law: no answer from here carries CORS headers, and every call that changes something wakes the listeners.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import cached_property
+
+import orjson
+from aiohttp import web
+
+from lightning_mock.control import snapshot
+from lightning_mock.control.api_page import Pages
+from lightning_mock.control.contract import PREFIX, Contract, Route
+from lightning_mock.control.control_page import PAGE_PATH, SPEC_PATH, page_file
+from lightning_mock.control.guard import Guard
+from lightning_mock.control.request import Answer, Asked, ControlError
+from lightning_mock.control.routes import (
+    clock,
+    events,
+    faults,
+    identities,
+    journal,
+    keys,
+    plans,
+    scenarios,
+    users,
+)
+from lightning_mock.control.routes import (
+    state as whole,
+)
+from lightning_mock.errors import InvalidRequest, MethodNotAllowed
+from lightning_mock.http import delivery
+from lightning_mock.http.decoding import decode_json
+from lightning_mock.http.replies import Body, json_body
+from lightning_mock.journal.event_hub import STATE_CHANGED
+from lightning_mock.state import State
+
+logger = logging.getLogger(__name__)
+
+CONTROL_PREFIX = PREFIX
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_TOKEN_IN_QUERY = (PAGE_PATH, f"{PREFIX}/events")
+
+ANSWERS: Mapping[str, Answer] = {
+    "getState": whole.get_state,
+    "reset": whole.reset,
+    "getSnapshot": whole.get_snapshot,
+    "restore": whole.restore,
+    "getClock": clock.get_clock,
+    "moveClock": clock.move_clock,
+    "listUsers": users.list_users,
+    "createUser": users.create_user,
+    "getUser": users.get_user,
+    "changeUser": users.change_user,
+    "deleteUser": users.delete_user,
+    "mintToken": users.mint_token,
+    "listKeys": keys.list_keys,
+    "createKey": keys.create_key,
+    "revokeKey": keys.revoke_key,
+    "listIdentities": identities.list_identities,
+    "getIdentity": identities.get_identity,
+    "setUsage": identities.set_usage,
+    "exhaust": identities.exhaust,
+    "listPlans": plans.list_plans,
+    "setLimits": plans.set_limits,
+    "listFaults": faults.list_faults,
+    "createFault": faults.create_fault,
+    "deleteFaults": faults.delete_faults,
+    "deleteFault": faults.delete_fault,
+    "listScenarios": scenarios.list_scenarios,
+    "startScenario": scenarios.start_scenario,
+    "endScenarios": scenarios.end_scenarios,
+    "readJournal": journal.read_journal,
+    "countJournal": journal.count_journal,
+    "waitForJournal": journal.wait_for_journal,
+    "clearJournal": journal.clear_journal,
+    "streamEvents": events.stream_events,
+}
+
+
+class ControlPlane:
+    """Answers everything below the prefix."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._guard = Guard(state.settings)
+        self._pages = Pages(state.spec)
+        state.start.update(snapshot.take(state))
+
+    @cached_property
+    def _contract(self) -> Contract:
+        return Contract()
+
+    async def answer(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
+        """Never raises but for cancellation."""
+        try:
+            return await self._answer(request, path)
+        except ControlError as error:
+            return _response(json_body({"detail": error.detail}, error.status, error.headers))
+        except Exception:
+            logger.exception("the control call failed")
+            return _response(json_body({"detail": "The control call failed in the mock."}, 500))
+
+    async def _answer(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
+        method = request.method
+        if path in self._pages.paths:
+            return self._public(method, path)
+        file = page_file(path) if method == "GET" else None
+        self._guard.check(
+            request,
+            needs_token=path != PREFIX and (file is None or path == PAGE_PATH),
+            token_in_query=method == "GET" and path in _TOKEN_IN_QUERY,
+        )
+        if file is not None:
+            return _response(file)
+        if path == PREFIX:
+            return _response(Body(b"", "text/plain", 308, {"Location": PAGE_PATH}))
+        if method == "GET" and path == SPEC_PATH:
+            return _response(Body(orjson.dumps(self._contract.document)))
+        route, parameters = self._contract.find(method, path)
+        asked = Asked(
+            request=request,
+            path=parameters,
+            query=self._contract.read_query(route, request.rel_url.raw_query_string),
+            body=await self._body(request, route),
+        )
+        answered = await ANSWERS[route.id](asked, self._state)
+        if method != "GET":
+            self._state.watch.tell(STATE_CHANGED)
+        return _response(answered) if isinstance(answered, Body) else answered
+
+    async def _body(self, request: web.BaseRequest, route: Route) -> Mapping[str, object]:
+        try:
+            content = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            raise ControlError(413, "The body is too large.") from None
+        if not content and not route.body_required:
+            return {}
+        try:
+            body = decode_json(content)
+        except InvalidRequest as error:
+            raise ControlError(400, error.message) from None
+        self._contract.check_body(route, body)
+        checked: Mapping[str, object] = body
+        return checked
+
+    def _public(self, method: str, path: str) -> web.Response:
+        """The API's own documentation: nothing in it is worth guarding."""
+        if method != "GET":
+            error = MethodNotAllowed(
+                "This path does not serve that method; expected GET.", headers={"Allow": "GET"}
+            )
+            return delivery.response(delivery.refusal(error, self._state.spec.errors))
+        return delivery.response(self._pages.get(path))
+
+
+def _response(body: Body) -> web.Response:
+    headers = {**_HEADERS, "Content-Type": body.content_type, **(body.headers or {})}
+    return web.Response(body=body.content, status=body.status, headers=headers)

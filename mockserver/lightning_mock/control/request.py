@@ -1,0 +1,48 @@
+"""What a control call asks for, and how it is refused.
+
+Law: when an `Asked` exists, the caller may ask and the input fits the control plane's own OpenAPI file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp.web import BaseRequest, StreamResponse
+
+from lightning_mock.http.replies import Body
+from lightning_mock.state import State
+
+
+class ControlError(Exception):
+    """A refusal. The detail says what is allowed."""
+
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = headers
+
+
+def method_not_served(served: Iterable[str]) -> ControlError:
+    """The refusal of a method, with those that are served."""
+    allowed = sorted(served)
+    return ControlError(
+        405,
+        f"This path does not serve that method; expected {' or '.join(allowed)}.",
+        {"Allow": ", ".join(allowed)},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One control call: decoded path segments, coerced query, validated body (`{}` when there is none)."""
+
+    request: BaseRequest
+    path: Mapping[str, str]
+    query: Mapping[str, Any]
+    body: Mapping[str, Any]
+
+
+Answer = Callable[[Asked, State], Awaitable[Body | StreamResponse]]

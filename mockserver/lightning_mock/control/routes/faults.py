@@ -1,0 +1,35 @@
+"""Arming and removing faults."""
+
+from __future__ import annotations
+
+from lightning_mock.control.request import Asked, ControlError
+from lightning_mock.faults.parse import FaultError, make_fault
+from lightning_mock.http.replies import Body, json_body
+from lightning_mock.state import State
+
+
+async def list_faults(asked: Asked, state: State) -> Body:
+    return json_body({"faults": [fault.view() for fault in state.faults.all()]})
+
+
+async def create_fault(asked: Asked, state: State) -> Body:
+    try:
+        fault = make_fault(state.faults.new_id(), asked.body, state.spec, state.clock.now())
+    except FaultError as error:
+        raise ControlError(400, f"match.{error}") from None
+    user = fault.match.user
+    if user is not None and state.accounts.get(user) is None:
+        raise ControlError(400, "match.user: expected the id of a user; GET /__mock__/users lists them.")
+    return json_body(state.faults.add(fault).view(), 201)
+
+
+async def delete_faults(asked: Asked, state: State) -> Body:
+    removed = state.faults.remove(lambda fault: True)
+    return json_body({"faults": [fault.view() for fault in removed]})
+
+
+async def delete_fault(asked: Asked, state: State) -> Body:
+    removed = state.faults.remove(lambda fault: fault.id == asked.path["id"])
+    if not removed:
+        raise ControlError(404, "id: there is no such fault; GET /__mock__/faults lists them.")
+    return json_body(removed[0].view())

@@ -1,0 +1,76 @@
+"""The state as a whole: seen, put back to its beginning, kept and restored."""
+
+from __future__ import annotations
+
+from aiohttp.hdrs import HOST
+
+from lightning_mock.control import snapshot
+from lightning_mock.control.request import Asked, ControlError
+from lightning_mock.control.routes.identities import met
+from lightning_mock.control.routes.scenarios import scenario_views
+from lightning_mock.control.snapshot import SnapshotError
+from lightning_mock.control.views import clock_view, identity_view, plan_view, user_view
+from lightning_mock.http.replies import Body, json_body
+from lightning_mock.state import State
+
+
+async def get_state(asked: Asked, state: State) -> Body:
+    """All that the page shows, but for the journal."""
+    return json_body(
+        {
+            "base_url": f"http://{asked.request.headers.get(HOST, '')}",
+            "clock": clock_view(state.clock),
+            "plans": [plan_view(plan) for plan in state.catalogue.all],
+            "users": [user_view(account, state) for account in state.accounts.all()],
+            "identities": [await identity_view(key, state) for key in met(state)],
+            "faults": [fault.view() for fault in state.faults.all()],
+            "scenarios": scenario_views(state),
+            "journal": {"entries": len(state.journal)},
+            "metrics": list(state.spec.metrics),
+        }
+    )
+
+
+async def reset(asked: Asked, state: State) -> Body:
+    """Everything as it was at the start, or one user."""
+    user_id = asked.body.get("user")
+    if user_id is not None:
+        return json_body({"did": await _reset_user(user_id, state)})
+    did = await snapshot.restore(state.start, state)
+    state.journal.forget()
+    state.assets.clear()
+    return json_body({"did": [*did, "The journal and the asset files are empty."]})
+
+
+async def get_snapshot(asked: Asked, state: State) -> Body:
+    """A file to keep or to send with a report."""
+    return json_body(
+        snapshot.take(state),
+        headers={"Content-Disposition": 'attachment; filename="lightning-mock-snapshot.json"'},
+    )
+
+
+async def restore(asked: Asked, state: State) -> Body:
+    try:
+        did = await snapshot.restore(asked.body, state)
+    except SnapshotError as error:
+        raise ControlError(400, str(error)) from None
+    return json_body({"did": did})
+
+
+async def _reset_user(user_id: str, state: State) -> list[str]:
+    account = state.accounts.get(user_id)
+    if account is None:
+        raise ControlError(404, "user: there is no such user; GET /__mock__/users lists them.")
+    identity = f"user:{user_id}"
+    await state.ledger.store.clear(identity)
+    state.faults.remove(lambda fault: fault.match.caller == identity)
+    state.journal.forget(user_id)
+    did = [f"{account.email} has used nothing, meets no faults of their own and has no journal."]
+    if snapshot.restore_user(state.start, user_id, state):
+        did.append("Plan, email and keys are those of the start.")
+    else:
+        account.token_generation = 0
+        did.append("The user was made later: plan and keys stay as they are.")
+    state.identities.forget_tokens()
+    return did

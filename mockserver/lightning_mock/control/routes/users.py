@@ -1,0 +1,91 @@
+"""Users and their access tokens."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from lightning_mock.callers.accounts import Account
+from lightning_mock.clock import iso
+from lightning_mock.control.request import Asked, ControlError
+from lightning_mock.control.routes.keys import made_key
+from lightning_mock.control.tokens import token_for
+from lightning_mock.control.views import user_view
+from lightning_mock.http.replies import Body, json_body
+from lightning_mock.state import State
+
+_LIFETIME = 3600.0
+
+
+async def list_users(asked: Asked, state: State) -> Body:
+    return json_body({"users": [user_view(account, state) for account in state.accounts.all()]})
+
+
+async def create_user(asked: Asked, state: State) -> Body:
+    """A user with a token and a key, ready to be used."""
+    now = state.clock.now()
+    user_id = asked.body.get("id") or str(uuid4())
+    if state.accounts.get(user_id) is not None:
+        raise ControlError(409, "id: there is a user with this id; expected another one, or none.")
+    plan_key = asked.body.get("plan", state.catalogue.default_key)
+    account = Account(
+        id=user_id,
+        email=asked.body.get("email") or f"{user_id}@example.com",
+        signed_up=now,
+        plan_key=known_plan(plan_key, state),
+    )
+    state.accounts.add(account)
+    state.identities.forget_tokens()
+    token, _ = token_for(account, state, _LIFETIME)
+    key = made_key(account, state, "default", None)
+    return json_body({**user_view(account, state), "jwt": token, "api_key": key}, 201)
+
+
+async def get_user(asked: Asked, state: State) -> Body:
+    return json_body(user_view(known_user(asked, state), state))
+
+
+async def change_user(asked: Asked, state: State) -> Body:
+    """Another plan takes effect with the next call; what has been used stays used."""
+    account = known_user(asked, state)
+    if "plan" in asked.body:
+        account.plan_key = known_plan(asked.body["plan"], state)
+    if "email" in asked.body:
+        account.email = asked.body["email"]
+    return json_body(user_view(account, state))
+
+
+async def delete_user(asked: Asked, state: State) -> Body:
+    """The user, the keys and the counters go; tokens of the user are refused from now on."""
+    account = known_user(asked, state)
+    view = user_view(account, state)
+    state.accounts.remove(account.id)
+    state.keys.remove(account.id)
+    await state.ledger.store.clear(f"user:{account.id}")
+    state.identities.forget_tokens()
+    return json_body(view)
+
+
+async def mint_token(asked: Asked, state: State) -> Body:
+    """An access token of a user, as asked for, or broken in one particular way."""
+    account = known_user(asked, state)
+    lifetime = asked.body.get("lifetime_seconds", _LIFETIME)
+    token, expires_at = token_for(
+        account, state, lifetime, asked.body.get("claims", {}), asked.body.get("broken")
+    )
+    return json_body({"token": token, "expires_at": iso(expires_at)}, 201)
+
+
+def known_user(asked: Asked, state: State) -> Account:
+    """The user that the path names. Raises ControlError 404."""
+    account = state.accounts.get(asked.path["id"])
+    if account is None:
+        raise ControlError(404, "id: there is no such user; GET /__mock__/users lists them.")
+    return account
+
+
+def known_plan(key: str, state: State) -> str:
+    """A plan's key. Raises ControlError 400."""
+    if key not in state.catalogue:
+        allowed = ", ".join(plan.key for plan in state.catalogue.all)
+        raise ControlError(400, f"plan: there is no such plan; expected one of {allowed}.")
+    return key

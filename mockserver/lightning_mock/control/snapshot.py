@@ -1,0 +1,148 @@
+"""A mock's state as one JSON document, and back.
+
+Law: restoring is exact for what the document holds: users, keys (as hashes of their secrets), limits, ledger,
+clock and faults. It holds no secret, no journal and no file of the asset CDN; access tokens are not kept
+anywhere, so those of another mock are honoured only where its signing secret is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Final
+
+from lightning_mock.callers.accounts import Account
+from lightning_mock.callers.credentials import ApiKey
+from lightning_mock.clock import iso
+from lightning_mock.faults.fault import Fault
+from lightning_mock.faults.parse import FaultError, make_match
+from lightning_mock.state import State
+
+FORMAT: Final = "lightning-mock-snapshot"
+VERSION: Final = 1
+_NOT_HELD = "asset files, the journal, the secrets of keys and of token signing"
+
+
+class SnapshotError(ValueError):
+    """A document that does not fit this mock. The message says what would."""
+
+
+def take(state: State) -> dict[str, Any]:
+    """The document."""
+    offset, frozen_at = state.clock.shift()
+    newcomers = state.ledger.newcomers
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "taken_at": iso(state.clock.now()),
+        "not_held": _NOT_HELD,
+        "clock": {"offset": offset, "frozen_at": frozen_at},
+        "limits": {plan.key: dict(plan.limits) for plan in state.catalogue.all},
+        "users": [asdict(account) for account in state.accounts.all()],
+        "removed_users": sorted(state.accounts.removed),
+        "keys": [{"hash": kept_as.hex(), **asdict(key)} for kept_as, key in state.keys.rows()],
+        "keys_issued": state.keys.issued,
+        "ledger": [
+            {"identity": identity, "metric": metric, "window": window, "used": used}
+            for identity, metric, window, used in state.ledger.store.rows()
+        ],
+        "newcomers": {
+            "used": [
+                {"metric": metric, "window": window, "used": used}
+                for metric, (window, used) in newcomers.used.items()
+            ],
+            "met": sorted(newcomers.met),
+        },
+        "faults": [_fault(fault) for fault in state.faults.live()],
+        "faults_made": state.faults.made,
+    }
+
+
+async def restore(document: Mapping[str, Any], state: State) -> list[str]:
+    """Make the state what a document says; tells in sentences what was done. Raises SnapshotError, with
+    nothing changed."""
+    faults = _checked(document, state)
+    clock = document["clock"]
+    state.clock.put(clock["offset"], clock["frozen_at"])
+    for key, limits in document["limits"].items():
+        for metric, limit in limits.items():
+            state.catalogue.set_limit(key, metric, limit)
+    restore_users(document, state)
+    await state.ledger.store.clear()
+    newcomers = document["newcomers"]
+    state.ledger.newcomers.start_with(
+        {row["metric"]: (row["window"], row["used"]) for row in newcomers["used"]}
+    )
+    state.ledger.newcomers.met = set(newcomers["met"])
+    for row in document["ledger"]:
+        await state.ledger.store.put(row["identity"], row["metric"], row["window"], row["used"])
+    state.faults.restore(faults, document["faults_made"])
+    state.identities.forget_tokens()
+    return [
+        f"The clock stands at {iso(state.clock.now())}.",
+        f"There are {len(document['users'])} users with {len(document['keys'])} keys.",
+        f"The ledger has {len(document['ledger'])} counts, and {len(faults)} faults are armed.",
+        f"Not part of it: {_NOT_HELD}.",
+    ]
+
+
+def restore_users(document: Mapping[str, Any], state: State) -> None:
+    """Have exactly the users and keys of a document."""
+    for account in state.accounts.all():
+        state.keys.remove(account.id)
+    state.accounts.clear()
+    for row in document["users"]:
+        state.accounts.add(Account(**row))
+    state.accounts.removed.update(document["removed_users"])
+    for row in document["keys"]:
+        state.keys.put(*_key(row))
+    state.keys.issued = document["keys_issued"]
+
+
+def restore_user(document: Mapping[str, Any], user_id: str, state: State) -> bool:
+    """Make one user's plan, email and keys what they are in a document; False when it has no such user."""
+    row = next((row for row in document["users"] if row["id"] == user_id), None)
+    if row is None:
+        return False
+    state.keys.remove(user_id)
+    state.accounts.add(Account(**row))
+    for key in document["keys"]:
+        if key["account_id"] == user_id:
+            state.keys.put(*_key(key))
+    return True
+
+
+def _key(row: Mapping[str, Any]) -> tuple[bytes, ApiKey]:
+    fields = {name: value for name, value in row.items() if name != "hash"}
+    return bytes.fromhex(row["hash"]), ApiKey(**fields)
+
+
+def _fault(fault: Fault) -> dict[str, Any]:
+    row = asdict(fault)
+    del row["removed"]
+    return {**row, "match": fault.match.view(), "parameters": dict(fault.parameters)}
+
+
+def _checked(document: Mapping[str, Any], state: State) -> list[Fault]:
+    """Everything that could go wrong, before anything is changed. Gives the faults."""
+    metrics = set(state.spec.metrics)
+    plans = {plan.key for plan in state.catalogue.all}
+    _only(document["limits"], plans, "limits", "a plan of this mock")
+    for limits in document["limits"].values():
+        _only(limits, metrics, "limits", "a metric")
+    _only((user["plan_key"] for user in document["users"]), plans, "users", "a plan of this mock")
+    users = {user["id"] for user in document["users"]}
+    _only((key["account_id"] for key in document["keys"]), users, "keys", "a user of the document")
+    _only((row["metric"] for row in document["ledger"]), metrics, "ledger", "a metric")
+    _only((row["metric"] for row in document["newcomers"]["used"]), metrics, "newcomers", "a metric")
+    try:
+        return [Fault(**{**row, "match": make_match(row["match"], state.spec)}) for row in document["faults"]]
+    except FaultError as error:
+        raise SnapshotError(f"faults: {error}") from error
+
+
+def _only(names: Any, allowed: set[str], place: str, what: str) -> None:
+    for name in names:
+        if name not in allowed:
+            shown = ", ".join(sorted(allowed)[:20])
+            raise SnapshotError(f"{place}: expected {what} ({shown}), got something else.")

@@ -1,0 +1,57 @@
+"""Access tokens on request: honest ones, and ones that are broken in one particular way.
+
+Law: nothing but the named defect is wrong with a broken token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import jwt
+
+from lightning_mock.callers.accounts import Account
+from lightning_mock.callers.credentials import GENERATION, TokenAuthority, token_payload
+from lightning_mock.state import State
+
+Broken = Literal[
+    "expired",
+    "not_yet_valid",
+    "wrong_signature",
+    "wrong_audience",
+    "no_subject",
+    "no_expiry",
+    "unsigned",
+]
+_STRANGER = TokenAuthority("the secret of some other server, which nobody here trusts")
+_LATE = 60.0
+
+
+def token_for(
+    account: Account,
+    state: State,
+    lifetime: float,
+    claims: Mapping[str, Any] | None = None,
+    broken: Broken | None = None,
+) -> tuple[str, float]:
+    """A token and the moment at which it expires. Claims of the caller win over the usual ones."""
+    now = state.clock.now()
+    if broken == "expired":
+        now -= lifetime + _LATE
+    expires_at = now + lifetime
+    payload = token_payload(account.id, account.email, now, expires_at)
+    if account.token_generation:
+        payload[GENERATION] = account.token_generation
+    payload.update(claims or {})
+    if broken == "not_yet_valid":
+        payload["nbf"] = int(now + lifetime / 2) + 1
+    elif broken == "wrong_audience":
+        payload["aud"] = "somebody-else"
+    elif broken == "no_subject":
+        payload.pop("sub", None)
+    elif broken == "no_expiry":
+        payload.pop("exp", None)
+    if broken == "unsigned":
+        return jwt.encode(payload, "", algorithm="none"), expires_at
+    authority = _STRANGER if broken == "wrong_signature" else state.tokens
+    return authority.sign(payload), expires_at

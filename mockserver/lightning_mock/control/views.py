@@ -1,0 +1,90 @@
+"""The things of the mock as the control plane shows them.
+
+Law: views only; a secret has no view.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lightning_spec.loader import Plan
+
+from lightning_mock.callers.accounts import Account
+from lightning_mock.callers.credentials import ApiKey
+from lightning_mock.clock import Clock, iso
+from lightning_mock.state import State
+
+
+def clock_view(clock: Clock) -> dict[str, Any]:
+    now = clock.now()
+    return {"now": iso(now), "epoch": now, "frozen": clock.frozen}
+
+
+def key_view(key: ApiKey) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "label": key.label,
+        "prefix": key.prefix,
+        "created_at": iso(key.created_at),
+        "expires_at": _iso_or_none(key.expires_at),
+        "last_used_at": _iso_or_none(key.last_used_at),
+        "revoked_at": _iso_or_none(key.revoked_at),
+    }
+
+
+def user_view(account: Account, state: State) -> dict[str, Any]:
+    return {
+        "id": account.id,
+        "email": account.email,
+        "plan_key": account.plan_key,
+        "signed_up": iso(account.signed_up),
+        "keys": [key_view(key) for key in state.keys.of(account.id)],
+    }
+
+
+def plan_view(plan: Plan) -> dict[str, Any]:
+    return {
+        "key": plan.key,
+        "name": plan.name,
+        "url": plan.url,
+        "price": plan.price,
+        "order": plan.order,
+        "limits": dict(plan.limits),
+    }
+
+
+async def identity_view(identity: str, state: State) -> dict[str, Any]:
+    """An identity with its counters, whether it has ever called or not."""
+    kind, _, name = identity.partition(":")
+    account = state.accounts.get(name) if kind == "user" else None
+    plan, metrics = state.accounts.plan_of(account), state.spec.metrics
+    usage = {}
+    for metric, (window, used) in (await state.ledger.usage(identity)).items():
+        limit = plan.limits[metric]
+        usage[metric] = {
+            "limit": limit,
+            "used": used,
+            "remaining": None if limit is None else max(0, limit - used),
+            "window": window.key,
+            "period": metrics[metric].period,
+            "resets_at": iso(window.end),
+        }
+    return {
+        "identity": identity,
+        "kind": kind,
+        "label": (account.email or account.id) if account is not None else _label(kind, name),
+        "user": account.id if account is not None else None,
+        "plan_key": plan.key,
+        "usage": usage,
+    }
+
+
+def _label(kind: str, name: str) -> str:
+    if kind == "address":
+        address, _, agent = name.rpartition(":")
+        return f"{address}, user agent {agent}"
+    return name
+
+
+def _iso_or_none(moment: float | None) -> str | None:
+    return None if moment is None else iso(moment)

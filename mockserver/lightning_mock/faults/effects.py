@@ -1,0 +1,127 @@
+"""What can be done to a sequence of bytes.
+
+Law: pure transformations of what would have been sent, piece by piece, so that a damaged stream still
+arrives as it is made. Nothing here knows why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from time import perf_counter
+from typing import Literal
+
+from lightning_mock.http.replies import ConnectionResetOnPurpose, Split
+
+Held = Callable[[], bool]
+"""Whether a stalled stream must go on waiting."""
+
+_DONE = b"data: [DONE]\n\n"
+_LOOK = 0.02
+
+
+async def halves(content: bytes) -> AsyncIterator[bytes]:
+    """A whole reply in two pieces, so that something can happen between them."""
+    middle = (len(content) + 1) // 2
+    yield content[:middle]
+    yield content[middle:]
+
+
+async def reordered(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Every two events change places, but for the first one and the end."""
+    first = await anext(events, None)
+    if first is not None:
+        yield first
+    held: bytes | None = None
+    async for event in events:
+        if event == _DONE:
+            break
+        if held is None:
+            held = event
+        else:
+            yield event
+            yield held
+            held = None
+    if held is not None:
+        yield held
+    yield _DONE
+
+
+async def duplicated(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Every event twice, but for the first one and the end."""
+    position = 0
+    async for event in events:
+        yield event
+        if position and event != _DONE:
+            yield event
+        position += 1
+
+
+async def malformed(events: AsyncIterator[bytes], after: int) -> AsyncIterator[bytes]:
+    """After some events comes one whose JSON stops in the middle."""
+    position = 0
+    async for event in events:
+        if position == after:
+            content = event.rstrip(b"\n")
+            yield content[: max(len(b"data: {"), len(content) // 2)] + b"\n\n"
+        else:
+            yield event
+        position += 1
+
+
+async def truncated(events: AsyncIterator[bytes], after: int) -> AsyncIterator[bytes]:
+    """Nothing more after some events, and no word that it is the end."""
+    position = 0
+    async for event in events:
+        if position == after:
+            return
+        yield event
+        position += 1
+
+
+async def stalled(
+    events: AsyncIterator[bytes], after: int, seconds: float | None, held: Held
+) -> AsyncIterator[bytes]:
+    """After some events a silence of so many seconds, or until it is not held any more."""
+    position = 0
+    async for event in events:
+        if position == after:
+            end = None if seconds is None else perf_counter() + seconds
+            # Whoever lets go may be the client, the clock or a control call: looking is the simplest.
+            while held() and (end is None or perf_counter() < end):  # noqa: ASYNC110
+                await asyncio.sleep(_LOOK)
+        yield event
+        position += 1
+
+
+async def reset_after(events: AsyncIterator[bytes], after_bytes: int) -> AsyncIterator[bytes]:
+    """The connection is reset after so many bytes of the body; with 0 before the first of the response."""
+    left = after_bytes
+    async for event in events:
+        if left <= 0:
+            break
+        yield event[:left]
+        left -= len(event)
+    raise ConnectionResetOnPurpose
+
+
+def splitter(split: Literal["byte", "utf8"] | int) -> Split:
+    """How to cut what is written: into single bytes, inside every character of more than one byte, or into
+    pieces of so many bytes."""
+    if split == "utf8":
+        return _inside_characters
+    size = 1 if split == "byte" else int(split)
+
+    def pieces(content: bytes) -> Iterable[bytes]:
+        return (content[start : start + size] for start in range(0, len(content), size))
+
+    return pieces
+
+
+def _inside_characters(content: bytes) -> Iterable[bytes]:
+    start = 0
+    for position in range(1, len(content)):
+        if content[position] & 0xC0 == 0x80:
+            yield content[start:position]
+            start = position
+    yield content[start:]

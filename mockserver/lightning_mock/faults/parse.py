@@ -1,0 +1,90 @@
+"""From a description, as the control plane and the scenarios write it, to a fault.
+
+Law: the fields of a description have been checked already; what is decided here is what they mean: the
+operations behind a pattern and the defaults of a kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from secrets import randbits
+from typing import Any
+
+from lightning_spec.loader import Operation, Spec
+
+from lightning_mock.faults.fault import Fault, Match
+
+_ANY = "*"
+_COMMON = ("kind", "match", "times", "probability", "seed")
+_COLD_SECONDS = 60.0
+
+
+class FaultError(ValueError):
+    """A description that means nothing here. The message says what is allowed."""
+
+
+def make_fault(
+    fault_id: str,
+    description: Mapping[str, Any],
+    spec: Spec,
+    now: float,
+    scenario: str | None = None,
+) -> Fault:
+    """A fault from its description. Raises FaultError when it names an operation that does not exist."""
+    kind = description["kind"]
+    parameters = {name: value for name, value in description.items() if name not in _COMMON}
+    until = None
+    if kind == "status":
+        parameters.setdefault("when", "before_charge")
+    elif kind == "cold_start":
+        parameters.setdefault("seconds", _COLD_SECONDS)
+        until = now + parameters["seconds"]
+    seed = description.get("seed")
+    return Fault(
+        id=fault_id,
+        kind=kind,
+        match=make_match(description.get("match", {}), spec),
+        parameters=parameters,
+        seed=randbits(31) if seed is None else seed,
+        times=description.get("times"),
+        probability=description.get("probability", 1.0),
+        until=until,
+        scenario=scenario,
+    )
+
+
+def make_match(description: Mapping[str, Any], spec: Spec) -> Match:
+    """Which calls are meant. Raises FaultError."""
+    operation, header = description.get("operation"), description.get("header")
+    return Match(
+        operation=operation,
+        operations=None if operation is None else operations_named(operation, spec),
+        identity=description.get("identity"),
+        user=description.get("user"),
+        header=None if header is None else {name.lower(): value for name, value in header.items()},
+    )
+
+
+def operations_named(name: str, spec: Spec) -> frozenset[str]:
+    """The ids behind an operation id, `POST /gen/image`, a path alone, or either with `*` at its end."""
+    method, _, path = name.rpartition(" ")
+    found = frozenset(
+        operation.id for operation in spec.operations.values() if _is_named(operation, name, method, path)
+    )
+    if not found:
+        ids = ", ".join(sorted(spec.operations))
+        raise FaultError(
+            "operation: expected a method and path such as `POST /gen/image`, a path with `*` at its end "
+            f"such as `/gen/*`, or one of {ids}."
+        )
+    return found
+
+
+def _is_named(operation: Operation, name: str, method: str, path: str) -> bool:
+    if operation.id == name:
+        return True
+    if method and method.upper() != operation.method.upper():
+        return False
+    if path.endswith(_ANY):
+        return path.startswith("/") and operation.path.startswith(path[:-1])
+    return operation.path == path

@@ -1,0 +1,1 @@
+"""What a generation route answers with, made without a model."""

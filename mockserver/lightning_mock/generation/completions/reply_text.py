@@ -1,0 +1,52 @@
+"""The words of an answer: the developer's own words come back, so that a test can see what reached the
+server.
+
+Deterministic: the same conversation, seed and choice give the same text.
+"""
+
+from zlib import crc32
+
+from lightning_mock.generation.conversation import Conversation
+
+QUOTED_CHARACTERS = 600
+
+_OPENINGS = ("You wrote: ", "Here is what reached me: ", "I read your message, ", "Your prompt was ")
+_CLOSINGS = (
+    "This answer comes from the Lightning mock; no language model was asked.",
+    "The Lightning mock made this answer up without a language model.",
+    "No model ran for this: it is the Lightning mock speaking.",
+)
+
+
+def reply_text(conversation: Conversation, seed: int, choice: int = 0) -> str:
+    """One answer. `choice` is the index within `n` choices, which all differ."""
+    quote = quoted(conversation.prompt)
+    variant = crc32(conversation.text.encode("utf-8", "replace"), (seed + choice) & 0xFFFFFFFF)
+    sentences = []
+    if choice:
+        sentences.append(f"Alternative {choice + 1}.")
+    if conversation.results:
+        sentences.extend(
+            f"The tool {result.name or 'you called'} returned: {quoted(result.content)}"
+            for result in conversation.results
+        )
+        sentences.append(f"That answers “{quote}”.")
+    elif quote:
+        sentences.append(f"{_OPENINGS[variant % len(_OPENINGS)]}“{quote}”.")
+    else:
+        sentences.append("Your message holds no text.")
+    if conversation.images:
+        counted = "one image" if conversation.images == 1 else f"{conversation.images} images"
+        sentences.append(f"I also received {counted}.")
+    sentences.append(_CLOSINGS[variant % len(_CLOSINGS)])
+    return " ".join(sentences)
+
+
+def quoted(text: str) -> str:
+    """The text, shortened to what fits in an answer and safe to encode as UTF-8."""
+    text = text.strip()
+    if len(text) > QUOTED_CHARACTERS:
+        text = text[:QUOTED_CHARACTERS].rstrip() + "…"
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,113 @@
+"""A completion as bytes: the JSON body, or the events of a stream.
+
+The order of a stream: the router's metadata; per choice the role, the content or the calls, the finish; the
+usage when asked for; `[DONE]`. Both forms are written from fixed byte strings around the parts that differ:
+building objects and encoding them would be most of what a completion costs.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, Literal
+
+import orjson
+
+from lightning_mock.generation.completions.completion import Choice, Completion
+from lightning_mock.generation.completions.tokens import split_tokens
+from lightning_mock.generation.completions.tools import ToolCall
+
+MetadataForm = Literal["bare", "choices"]
+
+DONE = b"data: [DONE]\n\n"
+
+_BODY = (
+    b'{"id":"%b","object":"chat.completion","created":%d,"model":%b,"choices":[%b],"usage":%b,'
+    b'"router_metadata":{"model_name":%b}}'
+)
+_CHOICE = b'{"index":%d,"message":{"role":"assistant","content":%b},"logprobs":null,"finish_reason":"%b"}'
+_CALLS = b'null,"refusal":null,"tool_calls":%b'
+_USAGE = b'{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}'
+_CHUNK = b'data: {"id":"%b","object":"chat.completion.chunk","created":%d,"model":%b'
+_METADATA = b',"router_metadata":{"model_name":%b}}\n\n'
+
+# Never escaped in JSON and one byte long: what stands between pieces that are encoded together.
+_BETWEEN = "\x7f"
+
+
+def completion_body(completion: Completion) -> bytes:
+    """The `chat.completion` object of a reply that is not streamed."""
+    model = _encoded(completion.model)
+    choices = b",".join([_choice_of_body(choice) for choice in completion.choices])
+    return _BODY % (completion.id.encode(), completion.created, model, choices, _usage(completion), model)
+
+
+def _choice_of_body(choice: Choice) -> bytes:
+    if choice.calls:
+        message = _CALLS % orjson.dumps([_call_object(call) for call in choice.calls])
+    else:
+        message = orjson.dumps(choice.text) + b',"refusal":null'
+    return _CHOICE % (choice.position, message, choice.finish.encode())
+
+
+@cache
+def _encoded(model: str) -> bytes:
+    return orjson.dumps(model)
+
+
+def _usage(completion: Completion) -> bytes:
+    prompt, answer = completion.prompt_tokens, completion.completion_tokens
+    return _USAGE % (prompt, answer, prompt + answer)
+
+
+def _call_object(call: ToolCall) -> dict[str, Any]:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def completion_events(completion: Completion, form: MetadataForm, with_usage: bool) -> list[bytes]:
+    """All events in their order; each item is one complete server-sent event."""
+    model = _encoded(completion.model)
+    head = _CHUNK % (completion.id.encode(), completion.created, model)
+    if form == "bare":
+        events = [b"data: {" + _METADATA[1:] % model]
+    else:
+        events = [head + b',"choices":[{"index":0,"delta":{},"finish_reason":null}]' + _METADATA % model]
+    for choice in completion.choices:
+        events += _chunks(head, choice, b',"usage":null' if with_usage else b"")
+    if with_usage:
+        events.append(head + b',"choices":[],"usage":' + _usage(completion) + b"}\n\n")
+    events.append(DONE)
+    return events
+
+
+def _chunks(head: bytes, choice: Choice, usage_field: bytes) -> list[bytes]:
+    before = head + b',"choices":[{"index":%d,"delta":{' % choice.position
+    after = b'},"logprobs":null,"finish_reason":null}]' + usage_field + b"}\n\n"
+    content = b"null" if choice.calls else b'""'
+    chunks = [before + b'"role":"assistant","content":' + content + after]
+    opened, closed = before + b'"content":"', b'"' + after
+    chunks += [opened + piece + closed for piece in _encoded_pieces(choice.text)]
+    for index, call in enumerate(choice.calls):
+        for delta in _call_deltas(index, call):
+            chunks.append(before + b'"tool_calls":[' + orjson.dumps(delta) + b"]" + after)
+    finish = b'},"logprobs":null,"finish_reason":"%b"}]%b}\n\n' % (choice.finish.encode(), usage_field)
+    chunks.append(before + finish)
+    return chunks
+
+
+def _encoded_pieces(text: str) -> list[bytes]:
+    """The tokens of a text as JSON strings without their quotes."""
+    pieces = split_tokens(text)
+    if not pieces or _BETWEEN in text:
+        return [orjson.dumps(piece)[1:-1] for piece in pieces]
+    return orjson.dumps(_BETWEEN.join(pieces))[1:-1].split(_BETWEEN.encode())
+
+
+def _call_deltas(index: int, call: ToolCall) -> Iterator[dict[str, Any]]:
+    """The id and the name once, then the arguments in fragments."""
+    yield {
+        "index": index,
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": ""},
+    }
+    for fragment in split_tokens(call.arguments):
+        yield {"index": index, "function": {"arguments": fragment}}

@@ -1,0 +1,73 @@
+"""The picture of a prompt: a JPEG with its words, in the look of its mode, with its input images."""
+
+from dataclasses import dataclass
+from io import BytesIO
+
+from PIL import Image, ImageDraw, ImageOps
+
+from lightning_mock.generation.rendering import thumbnails
+from lightning_mock.generation.rendering.lettering import Area, draw_text
+from lightning_mock.generation.rendering.palette import color, dice
+
+SIZE = 512
+MARGIN = 28
+QUALITY = 80
+_WHITE = (255, 255, 255)
+_FOOTER = 26
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What is to be seen.
+
+    `inputs` are thumbnails (PNG bytes); an empty one stands for an image that was named by its URL.
+    """
+
+    prompt: str
+    mode: str | None = None
+    inputs: tuple[bytes, ...] = ()
+    seed: int = 0
+
+    def render(self) -> bytes:
+        """A JPEG of SIZE by SIZE pixels."""
+        canvas = _background(self)
+        draw = ImageDraw.Draw(canvas)
+        bottom = SIZE - MARGIN - _FOOTER
+        if self.inputs:
+            bottom -= thumbnails.SIZE + 8
+            thumbnails.paste_inputs(canvas, self.inputs, (MARGIN, bottom + 4), thumbnails.SIZE)
+        draw_text(draw, Area(MARGIN, MARGIN, SIZE - 2 * MARGIN, bottom - MARGIN), self.prompt, _WHITE)
+        label = f"Lightning mock · {self.mode or 'auto'}"
+        draw_text(draw, Area(MARGIN, SIZE - _FOOTER - 4, SIZE - 2 * MARGIN, 17), label, _WHITE)
+        out = BytesIO()
+        canvas.save(out, "JPEG", quality=QUALITY)
+        return out.getvalue()
+
+
+def _background(picture: Picture) -> Image.Image:
+    chance = dice("image", picture.prompt, picture.mode, picture.seed)
+    hue = chance[0] / 256
+    match picture.mode:
+        case "fantasy":
+            dark, light = color(0.75 + hue / 6, 0.9, 0.25), color(0.85 + hue / 6, 0.8, 0.7)
+        case "realistic":
+            dark, light = color(0.08 + hue / 12, 0.35, 0.22), color(0.5 + hue / 8, 0.3, 0.5)
+        case _:
+            dark, light = color(hue, 0.6, 0.3), color(hue + 0.12, 0.6, 0.55)
+    canvas = ImageOps.colorize(_gradient(picture.mode), dark, light)
+    if picture.mode == "fantasy":
+        _draw_stars(ImageDraw.Draw(canvas), chance)
+    return canvas
+
+
+def _gradient(mode: str | None) -> Image.Image:
+    shape = Image.radial_gradient("L") if mode == "fantasy" else Image.linear_gradient("L")
+    if mode == "realistic":
+        shape = ImageOps.flip(shape)
+    return shape.resize((SIZE, SIZE))
+
+
+def _draw_stars(draw: ImageDraw.ImageDraw, chance: bytes) -> None:
+    for index in range(0, len(chance) - 2, 2):
+        x, y, radius = chance[index] * 2, chance[index + 1] * 2, 1 + chance[index + 2] % 3
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=(255, 236, 160))

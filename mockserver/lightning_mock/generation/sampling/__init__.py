@@ -1,0 +1,1 @@
+"""Values for a schema or a pattern that a caller sent."""

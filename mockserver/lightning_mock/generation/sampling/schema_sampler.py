@@ -1,0 +1,630 @@
+"""A value for a JSON Schema: deterministic, taken from the prompt where it fits, and checked before it is
+given out.
+
+The sampler proposes, the validator decides. A proposal that does not validate is followed by others (fewer
+properties, other branches); when none does, the first proposal is returned, as a model would also answer
+something. No reference leaves the schema: nothing is ever fetched.
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from random import Random
+from typing import Any, Protocol
+
+import jsonschema_rs
+import orjson
+
+from lightning_mock.generation.sampling.pattern_sampler import UnknownPatternError, sample_pattern
+
+ATTEMPTS = 24
+_DEPTH_OF_MINIMUM = 4
+_DEPTH_OF_NOTHING = 40
+_MOST_NODES = 3000
+_MOST_ITEMS = 200
+_LONGEST_TEXT = 20_000
+_LONGEST_KEPT_SCHEMA = 64 * 1024
+_SAFE_INTEGER = 2**53 - 1
+_SPREAD = 100
+
+_QUOTED = re.compile(r"“([^”]{1,200})”|\"([^\"]{1,200})\"|`([^`]{1,200})`|(?<!\w)'([^']{1,200})'(?!\w)")
+_NUMBER = re.compile(r"(?<![\w.])-?\d{1,15}(?:\.\d{1,10})?(?![\w]|\.\d)")
+_NAME = re.compile(r"(?<=[a-z0-9,;:] )[A-Z][\w'’-]*(?: [A-Z][\w'’-]*)*")
+_WORD = re.compile(r"\w+")
+_PROMPT_KEYS = "query q prompt text question input message content search description request task"
+_WHOLE_PROMPT_KEYS = frozenset(_PROMPT_KEYS.split())
+_FORMATS: Mapping[str, tuple[str, ...]] = {
+    "date": ("2026-01-15", "2027-06-30"),
+    "date-time": ("2026-01-15T09:30:00Z", "2027-06-30T18:00:00Z"),
+    "time": ("09:30:00Z", "18:00:00Z"),
+    "duration": ("P1D", "PT2H"),
+    "email": ("ada@example.com", "alan@example.com"),
+    "idn-email": ("ada@example.com", "alan@example.com"),
+    "hostname": ("example.com", "api.example.com"),
+    "idn-hostname": ("example.com", "api.example.com"),
+    "ipv4": ("192.0.2.1", "192.0.2.2"),
+    "ipv6": ("2001:db8::1", "2001:db8::2"),
+    "uri": ("https://example.com/a", "https://example.com/b"),
+    "uri-reference": ("/a", "/b"),
+    "iri": ("https://example.com/a", "https://example.com/b"),
+    "iri-reference": ("/a", "/b"),
+    "uri-template": ("https://example.com/{id}", "/a/{b}"),
+    "uuid": ("7f1d9d2e-3a5b-4c6d-8e9f-0a1b2c3d4e5f", "0b9a1c2d-4e5f-4a6b-9c8d-7e6f5a4b3c2d"),
+    "json-pointer": ("/a", "/b/0"),
+    "relative-json-pointer": ("0", "1/a"),
+    "regex": ("^a+$", "b*"),
+}
+_OBJECT_KEYWORDS = """
+properties required additionalProperties patternProperties minProperties maxProperties propertyNames
+dependentRequired dependentSchemas
+"""
+_TYPE_KEYWORDS: Mapping[str, frozenset[str]] = {
+    "object": frozenset(_OBJECT_KEYWORDS.split()),
+    "array": frozenset(("items", "prefixItems", "minItems", "maxItems", "uniqueItems", "contains")),
+    "string": frozenset(("minLength", "maxLength", "pattern", "format")),
+    "number": frozenset(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")),
+}
+_ROOT_DECIDERS = frozenset(("type", "$ref", "anyOf", "oneOf", "allOf", "const", "enum"))
+
+
+class UnusableSchemaError(ValueError):
+    """Not a valid JSON Schema, or one that points outside itself. The message names the fault, never a
+    value.
+    """
+
+
+class Validator(Protocol):
+    def is_valid(self, instance: Any) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What the prompt offers for arguments: its numbers, its quoted and capitalised words, and itself."""
+
+    text: str = ""
+    numbers: tuple[float, ...] = ()
+    phrases: tuple[str, ...] = ()
+
+    def mentions(self, phrase: str) -> bool:
+        words = " ".join(_WORD.findall(phrase.casefold()))
+        return bool(words) and f" {words} " in f" {' '.join(_WORD.findall(self.text.casefold()))} "
+
+
+def hints_from(text: str) -> Hints:
+    quoted = [next(filter(None, found.groups())) for found in _QUOTED.finditer(text)]
+    named = [name for name in _NAME.findall(text) if not any(name in said for said in quoted)]
+    numbers = [float(number) if "." in number else int(number) for number in _NUMBER.findall(text)]
+    return Hints(text.strip(), tuple(numbers), tuple(quoted + named))
+
+
+def compile_schema(schema: Any) -> Validator:
+    """The validator of a JSON Schema (an object or a boolean); UnusableSchemaError when it is none.
+
+    Compiled once per schema and kept, because a client sends the same tools with every turn.
+    """
+    if not isinstance(schema, dict | bool):
+        raise UnusableSchemaError("a JSON Schema is an object or a boolean")
+    text = orjson.dumps(schema)
+    return _compile(text) if len(text) > _LONGEST_KEPT_SCHEMA else _compile_once(text)
+
+
+@lru_cache(maxsize=256)
+def _compile_once(schema: bytes) -> Validator:
+    return _compile(schema)
+
+
+def _compile(schema: bytes) -> Validator:
+    try:
+        validator: Validator = jsonschema_rs.validator_for(
+            orjson.loads(schema), validate_formats=True, retriever=_refuse_to_fetch
+        )
+    except jsonschema_rs.ValidationError as error:
+        place = "".join(f"/{step}" for step in error.instance_path)
+        reason = _first_line(error.message)
+        raise UnusableSchemaError(f"{reason} (at {place})" if place else reason) from error
+    except ValueError as error:
+        raise UnusableSchemaError(_first_line(str(error))) from error
+    return validator
+
+
+def _first_line(text: str) -> str:
+    line = text.partition("\n")[0]
+    return line if len(line) <= 200 else line[:199] + "…"
+
+
+def _refuse_to_fetch(_uri: str) -> Any:
+    raise ValueError("references outside the schema are not followed")
+
+
+def sample(schema: Any, hints: Hints, seed: int, root_type: str | None = None) -> Any:
+    """A value that satisfies `schema` where one can be found.
+
+    `root_type` is the type to take when the schema leaves the root's type open. Raises UnusableSchemaError.
+    """
+    if root_type is not None:
+        schema = _with_root_type(schema, root_type)
+    validator = compile_schema(schema)
+    first: Any = None
+    spent = 0
+    for attempt in range(ATTEMPTS):
+        random = Random(seed * ATTEMPTS + attempt)  # noqa: S311 - sample data, not secrets
+        sampler = _Sampler(schema, hints, random, attempt)
+        value = sampler.value(schema, "", 0)
+        if validator.is_valid(value):
+            return value
+        if attempt == 0:
+            first = value
+        spent += sampler.nodes
+        if spent > _MOST_NODES:
+            break
+    return first
+
+
+def _with_root_type(schema: Any, root_type: str) -> Any:
+    if schema is True:
+        return {"type": root_type}
+    if isinstance(schema, Mapping) and not schema.keys() & _ROOT_DECIDERS:
+        return {**schema, "type": root_type}
+    return schema
+
+
+class _Sampler:
+    """One proposal. Attempt 0 is the natural one, 1 the smallest, the later ones choose at random."""
+
+    def __init__(self, root: Any, hints: Hints, random: Random, attempt: int) -> None:
+        self.root = root
+        self.hints = hints
+        self.random = random
+        self.attempt = attempt
+        self.numbers = list(hints.numbers)
+        self.phrases = list(hints.phrases)
+        self.nodes = 0
+
+    def value(self, schema: Any, name: str, depth: int) -> Any:
+        self.nodes += 1
+        if depth > _DEPTH_OF_NOTHING or self.nodes > _MOST_NODES:
+            return None
+        schema = self.flat(schema, depth)
+        if not schema:
+            return self.text({}, name)
+        if "const" in schema:
+            return schema["const"]
+        options = schema.get("enum")
+        if isinstance(options, list) and options:
+            return self.choice(options)
+        kind = self.kind(schema)
+        if self.attempt == 0 and "default" in schema and not self.has_hint(kind):
+            return schema["default"]
+        match kind:
+            case "object":
+                return self.object(schema, depth)
+            case "array":
+                return self.array(schema, name, depth)
+            case "string":
+                return self.text(schema, name)
+            case "integer" | "number":
+                return self.number(schema, whole=kind == "integer")
+            case "boolean":
+                return True if self.attempt == 0 else self.random.random() < 0.5
+            case _:
+                return None
+
+    def has_hint(self, kind: str) -> bool:
+        """Whether the prompt may have something better than the schema's default."""
+        if kind in ("object", "array"):
+            return True
+        return bool(self.phrases) if kind == "string" else bool(self.numbers)
+
+    # The schema in one piece
+
+    def flat(self, schema: Any, depth: int) -> Mapping[str, Any]:
+        """The schema with its references, conjunctions and one branch of its choices folded in."""
+        for _ in range(_DEPTH_OF_NOTHING):
+            if not isinstance(schema, Mapping):
+                return {} if schema is not False else {"type": "null"}
+            folded = self.fold(schema, depth)
+            if folded is None:
+                return schema
+            schema = folded
+        return {key: value for key, value in schema.items() if key not in _COMBINERS}
+
+    def fold(self, schema: Mapping[str, Any], depth: int) -> Mapping[str, Any] | None:
+        rest = {key: value for key, value in schema.items() if key not in _COMBINERS}
+        if len(rest) == len(schema):
+            return None
+        for key in ("$ref", "$dynamicRef"):
+            if isinstance(schema.get(key), str):
+                rest = merge(rest, self.resolve(schema[key]))
+        for part in _list(schema.get("allOf")):
+            rest = merge(rest, part)
+        for key in ("anyOf", "oneOf"):
+            branches = _list(schema.get(key))
+            if branches:
+                rest = merge(rest, self.branch(branches, depth))
+        if "if" in schema:
+            if self.attempt % 2 == 0 and "then" in schema:
+                rest = merge(merge(rest, schema["if"]), schema["then"])
+            elif "else" in schema:
+                rest = merge(rest, schema["else"])
+        return rest
+
+    def branch(self, branches: list[Any], depth: int) -> Any:
+        real = [b for b in branches if not (isinstance(b, Mapping) and b.get("type") == "null")] or branches
+        if depth > _DEPTH_OF_MINIMUM:
+            return min(branches, key=lambda b: len(orjson.dumps(b)))
+        return real[0] if self.attempt < 2 else self.random.choice(branches)
+
+    def resolve(self, reference: str) -> Any:
+        node = self.root
+        if not reference.startswith("#"):
+            return {}
+        pointer = reference[1:]
+        if pointer and not pointer.startswith("/"):
+            return _anchored(self.root, pointer)
+        for step in pointer.split("/")[1:]:
+            key = _unescape(step)
+            if isinstance(node, Mapping):
+                node = node.get(key)
+            elif isinstance(node, list) and key.isdecimal() and int(key) < len(node):
+                node = node[int(key)]
+            else:
+                return {}
+        return node
+
+    def kind(self, schema: Mapping[str, Any]) -> str:
+        declared = schema.get("type")
+        if isinstance(declared, str):
+            return declared
+        if isinstance(declared, list) and declared:
+            real = [kind for kind in declared if kind != "null"] or declared
+            return str(real[0] if self.attempt < 2 else self.random.choice(declared))
+        for kind, keywords in _TYPE_KEYWORDS.items():
+            if schema.keys() & keywords:
+                return kind
+        return "string"
+
+    def choice(self, options: list[Any]) -> Any:
+        if self.attempt == 0:
+            for option in options:
+                if isinstance(option, str) and self.hints.mentions(option):
+                    return option
+                if (
+                    isinstance(option, int | float)
+                    and not isinstance(option, bool)
+                    and option in self.numbers
+                ):
+                    return option
+            return options[0]
+        return self.random.choice(options)
+
+    # Objects and arrays
+
+    def object(self, schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
+        properties = _mapping(schema.get("properties"))
+        required = [key for key in _list(schema.get("required")) if isinstance(key, str)]
+        most = _bound(schema.get("maxProperties"), _MOST_ITEMS)
+        wanted = list(dict.fromkeys(required))
+        for key in properties:
+            if key not in wanted and len(wanted) < most and self.includes_optional(depth):
+                wanted.append(key)
+        dependent_names = _mapping(schema.get("dependentRequired"))
+        for key in list(wanted):
+            wanted.extend(more for more in _list(dependent_names.get(key)) if more not in wanted)
+        least = min(_bound(schema.get("minProperties"), 0), _MOST_ITEMS)
+        for key in properties:
+            if len(wanted) >= least:
+                break
+            if key not in wanted:
+                wanted.append(key)
+        for number in range(4 * _MOST_ITEMS):
+            if len(wanted) >= least:
+                break
+            key = self.extra_name(schema, number)
+            if key not in wanted:
+                wanted.append(key)
+        result = {key: self.value(self.property(schema, key), key, depth + 1) for key in wanted}
+        for key, dependent in _mapping(schema.get("dependentSchemas")).items():
+            if key in result:
+                more = self.value(merge({"type": "object"}, dependent), "", depth + 1)
+                if isinstance(more, dict):
+                    result = {**more, **result} if self.attempt == 0 else {**result, **more}
+        return result
+
+    def includes_optional(self, depth: int) -> bool:
+        if depth > _DEPTH_OF_MINIMUM or self.attempt == 1:
+            return False
+        return self.attempt == 0 or self.random.random() < 0.5
+
+    def extra_name(self, schema: Mapping[str, Any], number: int) -> str:
+        patterns = _mapping(schema.get("patternProperties"))
+        names = schema.get("propertyNames")
+        if isinstance(names, Mapping):
+            name = self.value(merge({"type": "string"}, names), "", _DEPTH_OF_MINIMUM)
+            return str(name)
+        if patterns:
+            try:
+                return sample_pattern(next(iter(patterns)), self.random)
+            except UnknownPatternError:
+                pass
+        return f"extra_{number + 1}"
+
+    def property(self, schema: Mapping[str, Any], key: str) -> Any:
+        properties = _mapping(schema.get("properties"))
+        found: Any = properties.get(key)
+        for pattern, described in _mapping(schema.get("patternProperties")).items():
+            if _matches(pattern, key):
+                found = described if found is None else merge(found, described)
+        if found is None:
+            additional = schema.get("additionalProperties", schema.get("unevaluatedProperties"))
+            found = additional if isinstance(additional, Mapping) else {}
+        return found
+
+    def array(self, schema: Mapping[str, Any], name: str, depth: int) -> list[Any]:
+        prefix = _list(schema.get("prefixItems"))
+        items = schema.get("items", {})
+        if isinstance(items, list):
+            prefix, items = items, schema.get("additionalItems", {})
+        least = min(_bound(schema.get("minItems"), 0), _MOST_ITEMS)
+        most = _bound(schema.get("maxItems"), _MOST_ITEMS)
+        deep = depth > _DEPTH_OF_MINIMUM or self.attempt == 1
+        natural = 0 if deep else max(1, len(prefix))
+        if items is False:
+            natural = min(natural, len(prefix))
+        length = max(least, min(natural, most))
+        unique = schema.get("uniqueItems") is True
+        member = _singular(name)
+        result: list[Any] = []
+        for index in range(length):
+            described = prefix[index] if index < len(prefix) else items
+            result.append(self.member(described, member, depth, result if unique else []))
+        contains = schema.get("contains")
+        if contains is not None:
+            asked = min(_bound(schema.get("minContains"), 1), _MOST_ITEMS)
+            witness = [self.member(contains, member, depth, result if unique else []) for _ in range(asked)]
+            free = max(len(prefix), len(result) - asked) if len(result) + asked > most else len(result)
+            result = result[:free] + witness
+        return result
+
+    def member(self, described: Any, name: str, depth: int, others: list[Any]) -> Any:
+        value = self.value(described, name, depth + 1)
+        if not others:
+            return value
+        flat = self.flat(described, depth)
+        options = _list(flat.get("enum"))
+        for number in range(2 * _MOST_ITEMS):
+            if value not in others:
+                break
+            if options:
+                value = options[number % len(options)]
+            elif isinstance(value, bool):
+                value = not value
+            elif isinstance(value, int | float):
+                step = flat.get("multipleOf", 1)
+                low, high = _range(flat, step)
+                value = value + step
+                if high is not None and value > high:
+                    value = low if low is not None else value - 2 * step * (number + 1)
+            elif isinstance(value, str) and "pattern" not in flat and "format" not in flat:
+                value = _fit_length(f"{value} {number + 2}", flat, keep_end=True)
+            else:
+                held, self.attempt = self.attempt, max(2, self.attempt)
+                value = self.value(described, name, depth + 1)
+                self.attempt = held
+        return value
+
+    # Text and numbers
+
+    def text(self, schema: Mapping[str, Any], name: str) -> str:
+        pattern, form = schema.get("pattern"), schema.get("format")
+        if isinstance(pattern, str):
+            return self.patterned(pattern, schema)
+        if isinstance(form, str) and form in _FORMATS:
+            options = _FORMATS[form]
+            return options[0] if self.attempt == 0 else self.random.choice(options)
+        examples = schema.get("examples")
+        if self.phrases:
+            said = self.phrases.pop(0)
+        elif isinstance(examples, list) and examples and isinstance(examples[0], str):
+            said = examples[0]
+        elif self.hints.text and name.casefold() in _WHOLE_PROMPT_KEYS:
+            said = self.hints.text[:1000]
+        else:
+            said = f"sample {name}".strip()
+            if self.attempt > 1:
+                said = f"{said} {self.random.randrange(_SPREAD)}"
+        return _fit_length(said, schema)
+
+    def patterned(self, pattern: str, schema: Mapping[str, Any]) -> str:
+        for phrase in self.phrases:
+            if _matches(pattern, phrase) and _fit_length(phrase, schema) == phrase:
+                self.phrases.remove(phrase)
+                return phrase
+        sampled = ""
+        for _ in range(8):
+            try:
+                sampled = sample_pattern(pattern, self.random)
+            except UnknownPatternError:
+                return _fit_length("sample", schema)
+            if _fit_length(sampled, schema) == sampled:
+                return sampled
+        return sampled if _is_anchored(pattern) else _fit_length(sampled, schema)
+
+    def number(self, schema: Mapping[str, Any], whole: bool) -> float:
+        step = schema.get("multipleOf")
+        step = step if isinstance(step, int | float) and step > 0 else None
+        low, high = _range(schema, step if step is not None else (1 if whole else None))
+        for said in self.numbers:
+            if _fits(said, low, high, step, whole):
+                self.numbers.remove(said)
+                return int(said) if whole else said
+        start: float
+        if low is not None and low > 0:
+            start = low
+        elif high is not None and high < 1:
+            start = high
+        else:
+            start = 1
+        if self.attempt > 1:
+            least = low if low is not None else start - _SPREAD
+            most = high if high is not None else max(start, least) + _SPREAD
+            if most - least < _SAFE_INTEGER:
+                start = least + (most - least) * self.random.random()
+        if step is not None:
+            start = _next_multiple(start, step, high)
+        elif whole:
+            start = math.ceil(start) if math.isfinite(start) else 0
+        if whole and float(start).is_integer():
+            return int(start)
+        return start
+
+
+_COMBINERS = frozenset(("$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "if", "then", "else"))
+
+
+def merge(first: Any, second: Any) -> dict[str, Any]:
+    """Both schemas at once, as one: bounds tighten, properties join, choices narrow."""
+    if not isinstance(second, Mapping):
+        second = {} if second is not False else {"enum": []}
+    if not isinstance(first, Mapping):
+        return dict(second)
+    result = dict(first)
+    for key, value in second.items():
+        if key not in result:
+            result[key] = value
+            continue
+        result[key] = _merged(key, result[key], value)
+    return result
+
+
+def _merged(key: str, mine: Any, theirs: Any) -> Any:
+    match key:
+        case "properties" | "patternProperties" | "dependentSchemas":
+            mine, theirs = _mapping(mine), _mapping(theirs)
+            both = {k: merge(mine[k], theirs[k]) for k in mine.keys() & theirs.keys()}
+            return {**mine, **theirs, **both}
+        case "required":
+            return list(dict.fromkeys([*_list(mine), *_list(theirs)]))
+        case "enum":
+            return [option for option in _list(mine) if option in _list(theirs)]
+        case "type":
+            return _common_types(mine, theirs)
+        case "minimum" | "exclusiveMinimum" | "minLength" | "minItems" | "minProperties":
+            return max(mine, theirs)
+        case "maximum" | "exclusiveMaximum" | "maxLength" | "maxItems" | "maxProperties":
+            return min(mine, theirs)
+        case "items" | "contains" | "propertyNames" if isinstance(mine, Mapping):
+            return merge(mine, theirs) if isinstance(theirs, Mapping) else mine
+        case "allOf":
+            return [*_list(mine), *_list(theirs)]
+        case _:
+            return theirs
+
+
+def _common_types(mine: Any, theirs: Any) -> Any:
+    first = [mine] if isinstance(mine, str) else _list(mine)
+    second = [theirs] if isinstance(theirs, str) else _list(theirs)
+    common = [kind for kind in first if kind in second]
+    if not common and {"integer", "number"} <= {*first, *second}:
+        common = ["integer"]
+    return common or first
+
+
+def _anchored(node: Any, name: str) -> Any:
+    stack = [node]
+    while stack:
+        here = stack.pop()
+        if isinstance(here, Mapping):
+            if name in (here.get("$anchor"), here.get("$dynamicAnchor")):
+                return here
+            stack.extend(here.values())
+        elif isinstance(here, list):
+            stack.extend(here)
+    return {}
+
+
+def _unescape(step: str) -> str:
+    plain = re.sub(r"%([0-9A-Fa-f]{2})", lambda found: chr(int(found[1], 16)), step)
+    return plain.replace("~1", "/").replace("~0", "~")
+
+
+def _range(schema: Mapping[str, Any], step: float | None) -> tuple[float | None, float | None]:
+    """Inclusive bounds. An exclusive bound moves by one step, or by a little where there is none."""
+    low = _number(schema.get("minimum"))
+    high = _number(schema.get("maximum"))
+    above = _number(schema.get("exclusiveMinimum"))
+    below = _number(schema.get("exclusiveMaximum"))
+    if step is None and above is not None and below is not None:
+        gap: float = (below - above) / 1000
+    else:
+        gap = step if step is not None else 0.001
+    if above is not None:
+        moved = above + gap if above + gap > above else math.nextafter(above, math.inf)
+        low = moved if low is None else max(low, moved)
+    if below is not None:
+        moved = below - gap if below - gap < below else math.nextafter(below, -math.inf)
+        high = moved if high is None else min(high, moved)
+    return low, high
+
+
+def _next_multiple(start: float, step: float, high: float | None) -> float:
+    count = start / step
+    times = math.ceil(count - 1e-9) if math.isfinite(count) else 0
+    value = times * step
+    if high is not None and value > high:
+        value = math.floor(high / step) * step
+    return round(value, 12) if isinstance(value, float) else value
+
+
+def _fits(said: float, low: float | None, high: float | None, step: float | None, whole: bool) -> bool:
+    if whole and not float(said).is_integer():
+        return False
+    if (low is not None and said < low) or (high is not None and said > high):
+        return False
+    return step is None or abs(said / step - round(said / step)) < 1e-9
+
+
+def _fit_length(text: str, schema: Mapping[str, Any], keep_end: bool = False) -> str:
+    least = min(_bound(schema.get("minLength"), 0), _LONGEST_TEXT)
+    most = _bound(schema.get("maxLength"), _LONGEST_TEXT)
+    if len(text) > most:
+        text = text[len(text) - most :] if keep_end else text[:most]
+    if len(text) < least:
+        text = "x" * (least - len(text)) + text if keep_end else text + "x" * (least - len(text))
+    return text
+
+
+def _matches(pattern: str, text: str) -> bool:
+    # Both come from the caller: a short text bounds what a hostile pattern can cost.
+    if len(text) > 64 or len(pattern) > 200:
+        return False
+    try:
+        return compile_schema({"pattern": pattern}).is_valid(text)
+    except UnusableSchemaError:
+        return False
+
+
+def _is_anchored(pattern: str) -> bool:
+    return pattern.startswith("^") and pattern.endswith("$")
+
+
+def _singular(name: str) -> str:
+    return name[:-1] if name.endswith("s") and not name.endswith("ss") else name
+
+
+def _bound(value: Any, otherwise: int) -> int:
+    number = _number(value)
+    return int(number) if number is not None and number >= 0 else otherwise
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else []
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

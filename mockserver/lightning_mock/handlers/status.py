@@ -1,0 +1,42 @@
+"""Health, capabilities, model metadata and the way to the public site (document: status and discovery).
+
+Law: what is not computed is the example of the spec.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lightning_mock.http.call import Call
+from lightning_mock.http.replies import Body, json_body
+from lightning_mock.state import State
+
+PUBLIC_SITE = "https://inference.js.org"
+
+
+async def get_site(call: Call, state: State) -> Body:
+    """Sends the caller to the public site for good."""
+    return Body(b"", "text/plain", 301, {"Location": PUBLIC_SITE})
+
+
+async def list_models(call: Call, state: State) -> Body:
+    """The marketplace's models."""
+    return json_body(_example(call, state))
+
+
+async def get_status(call: Call, state: State) -> Body:
+    """Everything works."""
+    return json_body(_example(call, state))
+
+
+async def head_status(call: Call, state: State) -> Body:
+    """The capability is there: its content type, and nothing else."""
+    return Body(b"", call.operation.media_type or "application/json")
+
+
+def _example(call: Call, state: State) -> Any:
+    """The first example of what the operation answers."""
+    operation = call.operation
+    responses = state.spec.document["paths"][operation.path][operation.method.lower()]["responses"]
+    examples = responses["200"]["content"]["application/json"]["examples"]
+    return next(iter(examples.values()))["value"]

@@ -1,0 +1,1 @@
+"""From bytes to a call, and from a reply to bytes."""

@@ -1,0 +1,250 @@
+"""From a reply to bytes on the wire.
+
+Law: nothing else in this package writes to a socket. Every response carries the CORS headers; a stream is
+paced here, and a client that leaves ends it quietly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import struct
+from collections.abc import AsyncIterator, Mapping
+from itertools import islice
+
+from aiohttp import HttpVersion11, web
+from aiohttp.http import SERVER_SOFTWARE
+from multidict import CIMultiDict
+
+from lightning_mock.clock import http_date
+from lightning_mock.errors import ApiError
+from lightning_mock.http.replies import Body, ConnectionResetOnPurpose, EventStream, Ready, Split, json_body
+from lightning_mock.journal.exchange import Exchange
+from lightning_mock.journal.redaction import MOST_EXCERPT
+from lightning_mock.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+EVENTS_BETWEEN_YIELDS = 32
+"""An unpaced stream lets others run this often: without it one stream's writes hold up everybody."""
+
+_CORS = {
+    # `*` also suits the origin `null` of pages that were opened from a file.
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Link, Retry-After",
+}
+_STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_MOST_AT_ONCE = 64 * 1024
+_headers_by_type: dict[str, CIMultiDict[str]] = {}
+_heads_by_type: dict[str, bytes | None] = {}
+
+
+class _Sent(web.StreamResponse):
+    """What aiohttp is given for an answer that is on the wire already."""
+
+    keep_alive = True
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        return None
+
+
+_SENT = _Sent()
+
+
+def whole(request: web.BaseRequest, reply: Body, exchange: Exchange) -> web.StreamResponse:
+    """Send a whole reply, or leave it to aiohttp to send, and note it.
+
+    The plain success on a connection that stays open goes out in one write: building its headers one by one
+    would cost as much as all that the server knows of quotas. Everything else is left to the library.
+    """
+    content = reply.content
+    exchange.status, exchange.content_type = reply.status, reply.content_type
+    exchange.sent, exchange.head = len(content), content[:MOST_EXCERPT]
+    transport = request.transport
+    if (
+        reply.status != 200
+        or reply.headers
+        or len(content) > _MOST_AT_ONCE
+        or not request.keep_alive
+        or request.version != HttpVersion11
+        or request.method == "HEAD"
+        or transport is None
+        or transport.is_closing()
+        # Somebody who asks faster than he reads waits, and the library knows how.
+        or transport.get_write_buffer_size()
+    ):
+        return response(reply)
+    head = _head(reply.content_type)
+    if head is None:
+        return response(reply)
+    transport.write(b"%b%d\r\nDate: %b\r\n\r\n%b" % (head, len(content), http_date(), content))
+    return _SENT
+
+
+def response(reply: Body) -> web.Response:
+    """A whole reply as a response that is still to be sent."""
+    return web.Response(
+        body=reply.content, status=reply.status, headers=_headers(reply.content_type, reply.headers)
+    )
+
+
+def refusal(error: ApiError, statuses: Mapping[str, int]) -> Body:
+    """A refusal as a reply, with the status that the spec gives its kind."""
+    return json_body(error.body(), statuses[error.kind], error.headers)
+
+
+def preflight(request: web.BaseRequest, exchange: Exchange) -> web.Response:
+    """The answer to a browser that asks what it may send: anything, from anywhere."""
+    asked = request.headers
+    headers = {
+        **_CORS,
+        "Access-Control-Allow-Methods": asked["Access-Control-Request-Method"],
+        "Access-Control-Max-Age": "600",
+        "Vary": "Access-Control-Request-Method, Access-Control-Request-Headers",
+    }
+    if wanted := asked.get("Access-Control-Request-Headers"):
+        headers["Access-Control-Allow-Headers"] = wanted
+    if asked.get("Access-Control-Request-Private-Network") == "true":
+        # A public page may talk to a mock on this machine.
+        headers["Access-Control-Allow-Private-Network"] = "true"
+    exchange.preflight, exchange.status = True, 204
+    return web.Response(status=204, headers=headers)
+
+
+async def streamed(
+    request: web.BaseRequest, reply: EventStream, settings: Settings, exchange: Exchange
+) -> web.StreamResponse:
+    """Write a stream event by event. An error before its first event is the caller's to answer."""
+    events = reply.events
+    response = web.StreamResponse(status=reply.status, headers=_stream_headers(reply))
+    exchange.status, exchange.content_type = reply.status, reply.content_type
+    try:
+        first = await anext(events, None)
+    except ConnectionResetOnPurpose:
+        await _reset(request)
+        return response
+    if reply.length is not None:
+        # The promise may not be kept, and the next response must not be read as the rest of this one.
+        response.force_close()
+    try:
+        await response.prepare(request)
+        if first is not None:
+            exchange.sent, exchange.head = len(first), first[:MOST_EXCERPT]
+            await _write(response, first, reply.split)
+            await _write_rest(response, reply, settings, exchange)
+        await response.write_eof()
+    except ConnectionResetOnPurpose:
+        await _reset(request)
+    except ConnectionError:
+        logger.debug("the client left in mid-stream")
+    except Exception:
+        # The status is on the wire already: all that is left is to break off, so that the client can tell.
+        logger.exception("a stream broke off")
+        _hang_up(request)
+    finally:
+        await _close(events)
+    return response
+
+
+async def _write_rest(
+    response: web.StreamResponse, reply: EventStream, settings: Settings, exchange: Exchange
+) -> None:
+    events, split = reply.events, reply.split
+    pause = 1.0 / settings.token_rate if settings.token_rate else 0.0
+    if isinstance(events, Ready) and not split and not pause and not settings.first_token_delay:
+        await _write_ready(response, events, exchange)
+        return
+    count = 0
+    async for event in events:
+        count += 1
+        exchange.sent += len(event)
+        exchange.head = (exchange.head + event)[:MOST_EXCERPT]
+        if count == 1 and settings.first_token_delay:
+            await asyncio.sleep(settings.first_token_delay)
+        elif pause:
+            await asyncio.sleep(pause)
+        elif count % EVENTS_BETWEEN_YIELDS == 0:
+            await asyncio.sleep(0)
+        await _write(response, event, split)
+
+
+async def _write_ready(response: web.StreamResponse, ready: Ready, exchange: Exchange) -> None:
+    """As fast as the client reads. Most streams are like this, and every step of it is taken often."""
+    write = response.write
+    while batch := list(islice(ready.events, EVENTS_BETWEEN_YIELDS)):
+        await asyncio.sleep(0)
+        for event in batch:
+            await write(event)
+        exchange.sent += sum(map(len, batch))
+        if len(exchange.head) < MOST_EXCERPT:
+            exchange.head = (exchange.head + b"".join(batch))[:MOST_EXCERPT]
+
+
+async def _write(response: web.StreamResponse, event: bytes, split: Split | None) -> None:
+    if split is None:
+        await response.write(event)
+        return
+    for piece in split(event):
+        await response.write(piece)
+        # One turn of the loop for each piece, or the kernel would be handed them together.
+        await asyncio.sleep(0)
+
+
+async def _reset(request: web.BaseRequest) -> None:
+    """Drop the connection so that the client sees a reset, not an end."""
+    transport = request.transport
+    if transport is None:
+        return
+    # The transport tells nobody when it is empty, only when it is no longer full.
+    while transport.get_write_buffer_size() and not transport.is_closing():  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    connection = transport.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    transport.abort()
+
+
+def _hang_up(request: web.BaseRequest) -> None:
+    if request.transport is not None:
+        request.transport.close()
+
+
+async def _close(events: AsyncIterator[bytes]) -> None:
+    close = getattr(events, "aclose", None)
+    if close is not None:
+        await close()
+
+
+def _stream_headers(reply: EventStream) -> CIMultiDict[str]:
+    headers = _headers(reply.content_type, reply.headers).copy()
+    headers.update(_STREAM_HEADERS)
+    if reply.length is not None:
+        headers["Content-Length"] = str(reply.length)
+    return headers
+
+
+def _headers(content_type: str, extra: Mapping[str, str] | None) -> CIMultiDict[str]:
+    headers = _headers_by_type.get(content_type)
+    if headers is None:
+        headers = _headers_by_type[content_type] = CIMultiDict({**_CORS, "Content-Type": content_type})
+    if extra:
+        headers = headers.copy()
+        headers.update(extra)
+    return headers
+
+
+def _head(content_type: str) -> bytes | None:
+    """The head of a success up to its length; None for a type that the library has to look at first."""
+    if content_type not in _heads_by_type:
+        lines = {"Server": SERVER_SOFTWARE, **_headers(content_type, None)}
+        fields = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        fine = content_type.isascii() and content_type.isprintable()
+        _heads_by_type[content_type] = (
+            f"HTTP/1.1 200 OK\r\n{fields}Content-Length: ".encode() if fine else None
+        )
+    return _heads_by_type[content_type]

@@ -1,0 +1,272 @@
+"""Do the arguments of a call fit its schema?
+
+Law: every rule comes from the spec, compiled once. A refusal names the field and what was expected, and
+never repeats the value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qsl
+
+import jsonschema_rs
+from lightning_spec.loader import Operation, Spec, TextLimit
+
+from lightning_mock.errors import InvalidRequest, TooLarge
+
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_LONGEST_INTEGER = 18
+_MAX_QUERY_FIELDS = 1000
+_MOST_UTF8 = 4
+"""Bytes that one character can need."""
+
+Validate = Callable[[Any], bool]
+
+
+class BodyValidator:
+    """Checks the JSON body of one operation."""
+
+    def __init__(self, spec: Spec, validators: jsonschema_rs.ValidatorMap, pointer: str) -> None:
+        self._validator = validators[pointer]
+        self.is_valid: Validate = self._validator.is_valid
+        self._clamps = _clamps(spec, resolve(spec, pointer).get("properties", {}))
+
+    def check(self, body: Any) -> dict[str, Any]:
+        """The body as arguments. Raises InvalidRequest."""
+        if not self.is_valid(body):
+            raise refusal(self._validator.iter_errors(body))
+        arguments: dict[str, Any] = body
+        for name, clamp in self._clamps:
+            arguments[name] = clamp(arguments.get(name))
+        return arguments
+
+
+class ParameterValidator:
+    """Reads the path and query of one operation: strings become what the schema says."""
+
+    def __init__(self, spec: Spec, validators: jsonschema_rs.ValidatorMap, operation: Operation) -> None:
+        self._readers = [
+            (
+                parameter.name,
+                parameter.location,
+                parameter.required,
+                _coercion(spec, _resolved(spec, parameter.schema)),
+                validators[parameter.pointer],
+            )
+            for parameter in operation.parameters
+            if parameter.location in ("path", "query")
+        ]
+        self._reads_query = any(location == "query" for _, location, *_ in self._readers)
+        schemas = {parameter.name: parameter.schema for parameter in operation.parameters}
+        self._clamps = _clamps(spec, schemas)
+
+    def read(self, segment: Mapping[str, str], query: str) -> dict[str, Any]:
+        """The arguments of a call without a body. Raises InvalidRequest."""
+        fields = _query_fields(query) if query and self._reads_query else {}
+        arguments: dict[str, Any] = {}
+        for name, location, required, coerce, validator in self._readers:
+            raw = [segment[name]] if location == "path" else fields.get(name, [])
+            if not raw:
+                if required:
+                    raise InvalidRequest(f"{name}: this query parameter is required.", name)
+                continue
+            value = coerce(raw)
+            if not validator.is_valid(value):
+                raise refusal(validator.iter_errors(value), name)
+            arguments[name] = value
+        for name, clamp in self._clamps:
+            arguments[name] = clamp(arguments.get(name))
+        return arguments
+
+
+def compile_schemas(spec: Spec) -> jsonschema_rs.ValidatorMap:
+    """Validators of every schema of the spec, by JSON pointer."""
+    return jsonschema_rs.validator_map_for(dict(spec.document), mask="the value")
+
+
+def check_text_size(arguments: Mapping[str, Any], limit: TextLimit) -> None:
+    """Raise TooLarge when the prompt has more text than the limit. Images do not count as text."""
+    field = "messages" if "messages" in arguments else "prompt"
+    texts = _texts(arguments.get(field))
+    characters = sum(map(len, texts))
+    if characters <= limit.characters and characters * _MOST_UTF8 <= limit.bytes:
+        return
+    size = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+    if characters > limit.characters or size > limit.bytes:
+        raise TooLarge(
+            f"{field}: the prompt is too long: expected at most {limit.characters} characters and "
+            f"{limit.bytes} bytes of text, got {characters} characters and {size} bytes.",
+            field,
+        )
+
+
+def _texts(prompt: Any) -> list[str]:
+    if isinstance(prompt, str):
+        return [prompt]
+    texts = []
+    for message in prompt if isinstance(prompt, list) else ():
+        content = message.get("content") if isinstance(message, dict) else message
+        if isinstance(content, str):
+            texts.append(content)
+        elif isinstance(content, list):
+            for part in content:
+                text = part.get("text") if isinstance(part, dict) else part
+                if isinstance(text, str):
+                    texts.append(text)
+    return texts
+
+
+def _query_fields(query: str) -> dict[str, list[str]]:
+    try:
+        pairs = parse_qsl(
+            query.encode("utf-8", "surrogateescape").decode(),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=_MAX_QUERY_FIELDS,
+        )
+    except UnicodeDecodeError:
+        raise InvalidRequest("The query string is not percent-encoded UTF-8.") from None
+    except ValueError:
+        raise InvalidRequest(f"The query string has more than {_MAX_QUERY_FIELDS} fields.") from None
+    fields: dict[str, list[str]] = {}
+    for name, value in pairs:
+        fields.setdefault(name, []).append(value)
+    return fields
+
+
+def resolve(spec: Spec, pointer: str) -> Mapping[str, Any]:
+    """The schema at a JSON pointer of the spec, references followed."""
+    node: Any = spec.document
+    for part in pointer.removeprefix("#/").split("/"):
+        key = part.replace("~1", "/").replace("~0", "~")
+        node = node[int(key)] if isinstance(node, list) else node[key]
+    return _resolved(spec, node)
+
+
+def _resolved(spec: Spec, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    while "$ref" in schema:
+        schema = {**resolve(spec, schema["$ref"]), **{k: v for k, v in schema.items() if k != "$ref"}}
+    return schema
+
+
+def _clamps(spec: Spec, schemas: Mapping[str, Any]) -> list[tuple[str, Callable[[Any], Any]]]:
+    """For each field with `x-lightning-clamp`, a function from what came to what counts."""
+    clamps = []
+    for name, raw in schemas.items():
+        schema = _resolved(spec, raw)
+        if "x-lightning-clamp" in schema:
+            bounds = schema["x-lightning-clamp"]
+            clamps.append((name, _clamp(bounds["minimum"], bounds["maximum"], schema.get("default"))))
+    return clamps
+
+
+def _clamp(minimum: int, maximum: int, default: int | None) -> Callable[[Any], Any]:
+    def clamp(value: Any) -> Any:
+        # 5.0 and 1e30 are integers to JSON Schema and floats to Python.
+        return default if value is None else int(max(minimum, min(maximum, value)))
+
+    return clamp
+
+
+def _coercion(spec: Spec, schema: Mapping[str, Any]) -> Callable[[list[str]], Any]:
+    """How the strings of a parameter become a value of its schema. What cannot be turned stays a string,
+    for the validator to refuse."""
+    types = schema.get("type")
+    kinds = types if isinstance(types, list) else [types]
+    if "array" in kinds:
+        item = _coercion(spec, _resolved(spec, schema.get("items", {})))
+        return lambda raw: [item([text]) for text in raw]
+    if "integer" in kinds:
+        return lambda raw: _integer(raw[-1])
+    return lambda raw: raw[-1]
+
+
+def _integer(text: str) -> int | str:
+    if not _INTEGER.fullmatch(text):
+        return text
+    if len(text) <= _LONGEST_INTEGER:
+        return int(text)
+    return int(text[0] + "1" + "0" * _LONGEST_INTEGER) if text[0] == "-" else 10**_LONGEST_INTEGER
+
+
+def refusal(errors: Iterable[jsonschema_rs.ValidationError], field: str = "") -> InvalidRequest:
+    """One schema violation in words: the field, then what was expected."""
+    error, expected = _deepest(next(iter(errors)))
+    path = _path(field, error.instance_path)
+    if error.kind.name == "required":
+        path = _path(path, [error.kind.as_dict()["property"]])
+    return InvalidRequest(f"{path or 'body'}: {expected}.", path or None)
+
+
+def _path(start: str, parts: Sequence[str | int]) -> str:
+    path = start
+    for part in parts:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        else:
+            # A field name comes from the caller: show it, but not a page of it.
+            name = part if len(part) <= 64 else part[:61] + "..."
+            path += f".{name}" if path else name
+    return path
+
+
+def _deepest(error: jsonschema_rs.ValidationError) -> tuple[jsonschema_rs.ValidationError, str]:
+    """The most telling violation below an alternative, and its words."""
+    if error.kind.name not in ("anyOf", "oneOf"):
+        return error, _expected(error)
+    branches: list[list[jsonschema_rs.ValidationError]] = error.kind.as_dict()["context"]
+    candidates = [_deepest(branch[0]) for branch in branches if branch]
+    depth = max((len(found.instance_path) for found, _ in candidates), default=0)
+    if depth > len(error.instance_path):
+        return next(c for c in candidates if len(c[0].instance_path) == depth)
+    for found, words in candidates:
+        if found.kind.name == "required":
+            return found, words
+    # None of the alternatives got further than this value: name all that it could have been.
+    wants = [words.removeprefix("expected ") for _, words in candidates if words.startswith("expected ")]
+    return error, "expected " + (" or ".join(dict.fromkeys(wants)) or "another kind of value")
+
+
+def _expected(error: jsonschema_rs.ValidationError) -> str:
+    kind = error.kind.as_dict()
+    name = error.kind.name
+    if name == "type":
+        return "expected " + " or ".join(
+            _ARTICLES.get(kind_name, kind_name) for kind_name in sorted(kind["types"])
+        )
+    if name == "required":
+        return "this field is required"
+    if name in ("enum", "const"):
+        options = kind["options"] if name == "enum" else [kind["expected_value"]]
+        return "expected " + ", ".join("null" if option is None else str(option) for option in options)
+    if name == "pattern":
+        return _PATTERNS.get(kind["pattern"], f"expected text that matches {kind['pattern']}")
+    limit = kind.get("limit")
+    if name in _LIMITS:
+        return _LIMITS[name].format(limit)
+    return error.message.replace('"', "'")[:200]
+
+
+_ARTICLES = {
+    "array": "a list",
+    "boolean": "true or false",
+    "integer": "an integer",
+    "null": "null",
+    "number": "a number",
+    "object": "an object",
+    "string": "a string",
+}
+_PATTERNS = {r"\S": "expected text that is more than white space"}
+_LIMITS = {
+    "minItems": "expected at least {} item(s)",
+    "maxItems": "expected at most {} item(s)",
+    "minLength": "expected at least {} character(s)",
+    "maxLength": "expected at most {} character(s)",
+    "minimum": "expected at least {}",
+    "exclusiveMinimum": "expected more than {}",
+    "maximum": "expected at most {}",
+    "minProperties": "expected at least {} field(s)",
+    "maxProperties": "expected at most {} field(s)",
+}

@@ -1,0 +1,41 @@
+"""What one call leaves behind: noted while it is answered, read by the journal.
+
+Law: whoever decides something notes it here and nowhere else. Noting is an assignment; words are made when
+somebody reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lightning_spec.loader import Operation
+
+from lightning_mock.callers.identity import Identity
+from lightning_mock.errors import ApiError
+from lightning_mock.quota.ledger import Charge
+
+
+class Exchange:
+    """One call and what was decided about it. The defaults stand for what did not happen, so that making one
+    and noting nothing costs next to nothing.
+
+    `arrived` is a reading of the process' stopwatch in seconds. `faults` has (id, kind) of every fault that
+    fired. `body` is the beginning of the request's; `status`, `content_type`, `sent` (bytes of its body) and
+    `head` (their beginning) tell of the answer.
+    """
+
+    operation: Operation | None = None
+    identity: Identity | None = None
+    charge: Charge | None = None
+    refunded: bool = False
+    refusal: ApiError | None = None
+    faults: Sequence[tuple[str, str]] = ()
+    preflight: bool = False
+    body: bytes = b""
+    status: int = 0
+    content_type: str = ""
+    sent: int = 0
+    head: bytes = b""
+
+    def __init__(self, arrived: float) -> None:
+        self.arrived = arrived

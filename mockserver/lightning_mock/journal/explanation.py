@@ -1,0 +1,81 @@
+"""Why a call was answered as it was, in one sentence.
+
+Law: only what was noted is told; nothing is worked out again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from lightning_mock.clock import iso
+from lightning_mock.journal.exchange import Exchange
+from lightning_mock.journal.recording import Recording
+
+REFUSERS: Final[Mapping[str, str]] = {
+    "unauthorized": "identity",
+    "invalid_request": "validation",
+    "too_large": "size",
+    "quota_exhausted": "quota",
+    "upstream_failure": "upstream",
+    "not_found": "routing",
+    "method_not_allowed": "routing",
+}
+"""The rule behind each kind of refusal."""
+
+
+def refused_by(exchange: Exchange) -> str | None:
+    """The rule that refused a call, if one did."""
+    return REFUSERS[exchange.refusal.kind] if exchange.refusal is not None else None
+
+
+def explain(kept: Recording) -> str:
+    """One English sentence."""
+    exchange = kept.exchange
+    if exchange.preflight:
+        return "A browser asked what it may send here, and may."
+    parts = [_outcome(kept), *_caller(kept), *_units(exchange), *_faults(exchange)]
+    return "; ".join(parts) + "."
+
+
+def _outcome(kept: Recording) -> str:
+    refusal = kept.exchange.refusal
+    if refusal is None:
+        return "Answered" if kept.status < 400 else f"Failed with {kept.status} on purpose"
+    if refusal.kind == "not_found" and kept.exchange.operation is not None:
+        return "Not found: what was asked for does not exist or is no longer there"
+    return f"{_REFUSALS[refusal.kind]}: {refusal.message.rstrip('.')}"
+
+
+_REFUSALS: Final[Mapping[str, str]] = {
+    "unauthorized": "Refused for its credential",
+    "invalid_request": "Refused as invalid",
+    "too_large": "Refused for its size",
+    "quota_exhausted": "Refused by the quota",
+    "upstream_failure": "Failed in the server",
+    "not_found": "No such route",
+    "method_not_allowed": "The route does not serve this method",
+}
+
+
+def _caller(kept: Recording) -> list[str]:
+    identity = kept.exchange.identity
+    if identity is None or identity.kind == "nobody":
+        return []
+    who = identity.account.email or identity.account.id if identity.account else "a signed-out caller"
+    return [f"the caller is {who} on the plan {kept.plan_key}, by {identity.why}"]
+
+
+def _units(exchange: Exchange) -> list[str]:
+    charge = exchange.charge
+    if charge is None or not charge.granted:
+        return []
+    until = f"until {iso(charge.window.end)}"
+    of = "without a limit" if charge.limit is None else f"of {charge.limit} {until}"
+    if exchange.refunded:
+        return [f"the unit of {charge.metric} was given back, {charge.before} used {of}"]
+    return [f"it cost one unit of {charge.metric}: {charge.after} used {of}"]
+
+
+def _faults(exchange: Exchange) -> list[str]:
+    return [f"the fault {kind} ({fault_id}) fired" for fault_id, kind in exchange.faults]

@@ -1,0 +1,104 @@
+"""The last exchanges, for whoever wants to know why.
+
+Law: recording is a tuple and an append, and nothing unbounded is kept. Whatever a caller wrote is cleaned of
+credentials, and the bearer cut to its last characters, before anybody can read it and within a second even
+if nobody does. Cleaning each call at once would cost a good part of answering it, and most of a busy second
+is overwritten unread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from time import perf_counter
+
+from aiohttp.web import BaseRequest
+
+from lightning_mock.clock import Clock
+from lightning_mock.journal.event_hub import Watch
+from lightning_mock.journal.exchange import Exchange
+from lightning_mock.journal.recording import Raw, Recording, head_of, recording
+
+_SWEEP = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which exchanges are meant; None means all. `since` is the id after which they come."""
+
+    operations: frozenset[str] | None = None
+    identity: str | None = None
+    user: str | None = None
+    status: int | None = None
+    since: int = 0
+
+    def __contains__(self, kept: object) -> bool:
+        if not isinstance(kept, Recording) or kept.id <= self.since:
+            return False
+        identity, operation = kept.exchange.identity, kept.exchange.operation
+        if self.status is not None and kept.status != self.status:
+            return False
+        if self.operations is not None and (operation is None or operation.id not in self.operations):
+            return False
+        if self.identity is not None and (identity is None or identity.key != self.identity):
+            return False
+        return self.user is None or (identity is not None and identity.key == f"user:{self.user}")
+
+
+class Journal:
+    """A ring of exchanges, the oldest dropped first. With a size of 0 nothing is recorded."""
+
+    def __init__(self, clock: Clock, watch: Watch, default_plan: str, size: int) -> None:
+        self._clock = clock
+        self._watch = watch
+        self._default_plan = default_plan
+        self._ring: deque[Raw | Recording] = deque(maxlen=size)
+        self._count = 0
+        self._sweep: asyncio.TimerHandle | None = None
+        self.on = size > 0
+
+    def __len__(self) -> int:
+        return len(self._ring)
+
+    def record(self, exchange: Exchange, request: BaseRequest) -> None:
+        """Keep what is worth knowing of a call that has been answered."""
+        self._count = number = self._count + 1
+        self._ring.append((number, self._clock.now(), perf_counter(), exchange, head_of(request)))
+        if self._sweep is None:
+            self._sweep = asyncio.get_running_loop().call_later(_SWEEP, self._clean)
+        if self._watch.listeners:
+            self._watch.tell(self._clean()[-1])
+
+    def find(self, wanted: Filter) -> list[Recording]:
+        """The exchanges that are meant, the newest last."""
+        return [kept for kept in self._clean() if kept in wanted]
+
+    def identities(self) -> Iterator[str]:
+        """The ledger keys of all callers that are in the journal."""
+        for kept in self._clean():
+            identity = kept.exchange.identity
+            if identity is not None and identity.key:
+                yield identity.key
+
+    def forget(self, user: str | None = None) -> None:
+        """Drop everything, or everything of one user. Ids go on from where they are."""
+        ring = self._clean()
+        kept = [] if user is None else [entry for entry in ring if entry not in Filter(user=user)]
+        self._ring.clear()
+        self._ring.extend(kept)
+
+    def _clean(self) -> deque[Recording]:
+        """The ring, once everything in it is clean."""
+        ring = self._ring
+        for position in range(len(ring) - 1, -1, -1):
+            kept = ring[position]
+            if isinstance(kept, Recording):
+                break
+            ring[position] = recording(kept, self._default_plan)
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+        clean: deque[Recording] = ring  # type: ignore[assignment]
+        return clean

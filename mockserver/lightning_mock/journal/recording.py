@@ -1,0 +1,108 @@
+"""From what is at hand when a call has been answered to what the journal keeps of it.
+
+Law: a `Recording` is bounded and has no credential in it. Until one is made, a call is kept as the tuple
+`Raw`, which is cheap, bounded as well, and read by nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from aiohttp.hdrs import ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN, USER_AGENT
+from aiohttp.web import BaseRequest
+from multidict import istr
+
+from lightning_mock.journal.exchange import Exchange
+from lightning_mock.journal.redaction import MOST_EXCERPT, MOST_TARGET, clean, last_of
+
+Head = tuple[str, str, str | None, str | None, str | None, str | None, str | None, str | None, str | None]
+"""Method, target, the last characters of the bearer, and the headers of `_SHOWN`, each absent or as sent."""
+
+Raw = tuple[int, float, float, Exchange, Head]
+"""id, moment, stopwatch, exchange and request head."""
+
+_CLIENT_ID = istr("X-Client-ID")
+_SHOWN = (USER_AGENT, CONTENT_TYPE, CONTENT_LENGTH, ACCEPT, ORIGIN, _CLIENT_ID)
+"""The request headers whose values are kept. Any other might carry a secret that we do not know."""
+_MOST_HEADER = 256
+_TEXTUAL = ("application/json", "text/")
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One exchange as it is kept. `at` is the mock's clock, in seconds since the epoch."""
+
+    id: int
+    at: float
+    milliseconds: float
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: str
+    exchange: Exchange
+    plan_key: str | None
+    status: int
+    content_type: str
+    size: int
+    excerpt: str
+
+
+def head_of(request: BaseRequest) -> Head:
+    """What is kept of a request's head. The request itself would hold ten times as much, and memory that is
+    given back at once is the quickest to use again.
+    """
+    get = request.headers.get
+    authorization = get(AUTHORIZATION)
+    return (
+        request.method,
+        request.raw_path[: MOST_TARGET + 1],
+        None if authorization is None else last_of(authorization),
+        get(USER_AGENT),
+        get(CONTENT_TYPE),
+        get(CONTENT_LENGTH),
+        get(ACCEPT),
+        get(ORIGIN),
+        get(_CLIENT_ID),
+    )
+
+
+def recording(raw: Raw, default_plan: str) -> Recording:
+    """The recording of a call. A signed-out caller is on the default plan."""
+    number, at, ended, exchange, head = raw
+    identity = exchange.identity
+    account = identity.account if identity is not None else None
+    plan_key = account.plan_key if account is not None else default_plan
+    method, target, bearer, *headers = head
+    return Recording(
+        id=number,
+        at=at,
+        milliseconds=(ended - exchange.arrived) * 1000,
+        method=method,
+        target=clean(target if len(target) <= MOST_TARGET else target[:MOST_TARGET] + "…"),
+        headers=_headers(headers, bearer, exchange),
+        body=_text(exchange.body),
+        exchange=exchange,
+        plan_key=None if identity is None else plan_key,
+        status=exchange.status,
+        content_type=exchange.content_type,
+        size=exchange.sent,
+        # Of a picture or a film there is nothing to read.
+        excerpt=_text(exchange.head) if exchange.content_type.startswith(_TEXTUAL) else "",
+    )
+
+
+def _headers(values: Sequence[str | None], bearer: str | None, exchange: Exchange) -> dict[str, str]:
+    shown = {
+        str(name): clean(value[:_MOST_HEADER])
+        for name, value in zip(_SHOWN, values, strict=True)
+        if value is not None
+    }
+    if bearer is not None:
+        kind = exchange.identity.kind if exchange.identity is not None else "refused"
+        shown["Authorization"] = f"{kind} …{bearer}"
+    return shown
+
+
+def _text(content: bytes) -> str:
+    return clean(content[:MOST_EXCERPT].decode("utf-8", "replace")) if content else ""

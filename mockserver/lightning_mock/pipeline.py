@@ -1,0 +1,189 @@
+"""The life of one call, top to bottom.
+
+Law: the order of 401, 400, 413, 429 and 500 is the order of the lines of `answer`. A unit is spent after
+everything that could refuse the call, and given back when what comes after fails.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+from aiohttp.hdrs import CONTENT_TYPE
+from aiohttp.http_exceptions import HttpProcessingError
+from lightning_spec.loader import Operation, TextLimit
+
+from lightning_mock.callers.identity import Identity
+from lightning_mock.errors import (
+    ApiError,
+    InvalidRequest,
+    QuotaExhausted,
+    TooLarge,
+    Unauthorized,
+    UpstreamFailure,
+)
+from lightning_mock.faults.injector import Interrupted, Struck, strike
+from lightning_mock.handlers import Handler, Preparation
+from lightning_mock.http import delivery
+from lightning_mock.http.call import Call
+from lightning_mock.http.decoding import decode_json
+from lightning_mock.http.replies import JSON, EventStream, Reply
+from lightning_mock.http.routing import Match, decode_segment
+from lightning_mock.http.validation import BodyValidator, ParameterValidator, check_text_size
+from lightning_mock.journal.exchange import Exchange
+from lightning_mock.journal.redaction import MOST_EXCERPT
+from lightning_mock.quota.ledger import Charge
+from lightning_mock.state import State
+
+logger = logging.getLogger(__name__)
+
+NOBODY = Identity(key="", kind="nobody", account=None, why="the route is public")
+
+ReadArguments = Callable[[web.BaseRequest, "Match[Endpoint]", Exchange], Awaitable[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One operation with all that is needed to answer it."""
+
+    operation: Operation
+    handler: Handler
+    prepare: Preparation | None
+    read: ReadArguments | None
+
+
+async def answer(
+    request: web.BaseRequest, match: Match[Endpoint], state: State, exchange: Exchange
+) -> web.StreamResponse:
+    """Identify, validate, measure, charge, handle, deliver; note it all in the exchange. Never raises but for
+    cancellation."""
+    endpoint = match.target
+    operation = exchange.operation = endpoint.operation
+    charge: Charge | None = None
+    struck: Struck | None = None
+    reply: Reply
+    failed = False
+    try:
+        if state.faults.armed:
+            struck = strike(state.faults, request, operation, state.identities.resolve, state.clock)
+        if struck is not None:
+            exchange.faults = struck.fired
+            await struck.on_arrival()
+
+        identity = NOBODY
+        if operation.auth != "none":
+            identity = state.identities.resolve(request)
+            if operation.auth == "required" and identity.account is None:
+                raise Unauthorized("This route needs the bearer of a signed-in user.")
+        exchange.identity = identity
+
+        arguments = await endpoint.read(request, match, exchange) if endpoint.read is not None else {}
+        call = Call(operation, request, identity, arguments)
+        if endpoint.prepare is not None:
+            await endpoint.prepare(call, state)
+
+        if struck is not None:
+            struck.before_charge()
+        if operation.metric is not None:
+            plan = state.accounts.plan_of(identity.account)
+            charge = await state.ledger.spend(identity.key, operation.metric, plan.limits[operation.metric])
+            exchange.charge = charge
+            if not charge.granted:
+                raise _exhausted(charge, plan.name, state)
+
+        if struck is not None:
+            struck.after_charge()
+
+        reply = await endpoint.handler(call, state)
+        if struck is not None:
+            reply = struck.bend(reply)
+        if isinstance(reply, EventStream):
+            return await delivery.streamed(request, reply, state.settings, exchange)
+    except Interrupted as interruption:
+        reply, failed = interruption.reply, True
+    except ApiError as error:
+        exchange.refusal = error
+        reply, failed = delivery.refusal(error, state.spec.errors), True
+    except Exception:
+        if request.transport is not None:  # otherwise the caller has left, and nobody is left to answer
+            logger.exception("%s failed", operation.id)
+        exchange.refusal = UpstreamFailure("The server failed while it worked on this call.")
+        reply, failed = delivery.refusal(exchange.refusal, state.spec.errors), True
+    if failed and charge is not None:
+        await state.ledger.refund(charge)
+        exchange.refunded = charge.granted
+    return delivery.whole(request, reply, exchange)
+
+
+def body_reader(validator: BodyValidator, limit: int, text_limit: TextLimit | None) -> ReadArguments:
+    """Arguments from a JSON body of at most `limit` bytes, in which a prompt has its own limit."""
+    # JSON never spends less than a byte on a byte of text: most bodies are too short to hold too much.
+    harmless = limit if text_limit is None else min(text_limit.characters, text_limit.bytes)
+
+    async def read(request: web.BaseRequest, match: Match[Endpoint], exchange: Exchange) -> dict[str, Any]:
+        content_type = request.headers.get(CONTENT_TYPE)
+        if content_type != JSON and content_type is not None and not _is_json(content_type):
+            raise InvalidRequest("Content-Type: expected application/json.", "Content-Type")
+        body = await _body(request, limit)
+        exchange.body = body[:MOST_EXCERPT]
+        arguments = validator.check(decode_json(body))
+        if text_limit is not None and len(body) > harmless:
+            check_text_size(arguments, text_limit)
+        return arguments
+
+    return read
+
+
+async def _body(request: web.BaseRequest, limit: int) -> bytes:
+    try:
+        # Most bodies are small, and have come with the head.
+        if request.content.is_eof():
+            body = request.content.read_nowait()
+            if len(body) > limit:
+                raise _body_too_large(limit)
+            return body
+        length = request.content_length
+        if length is not None and length > limit:
+            raise _body_too_large(limit)
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise _body_too_large(limit) from None
+    except (web.RequestPayloadError, HttpProcessingError):
+        raise InvalidRequest("The body does not arrive as its headers announce it.") from None
+
+
+def parameter_reader(validator: ParameterValidator, text_limit: TextLimit | None) -> ReadArguments:
+    """Arguments from path and query, in which a prompt has a limit."""
+
+    async def read(request: web.BaseRequest, match: Match[Endpoint], exchange: Exchange) -> dict[str, Any]:
+        name = match.parameter
+        segment = {} if name is None else {name: decode_segment(match.raw, name)}
+        arguments = validator.read(segment, request.rel_url.raw_query_string)
+        if text_limit is not None:
+            check_text_size(arguments, text_limit)
+        return arguments
+
+    return read
+
+
+def _is_json(content_type: str) -> bool:
+    media_type = content_type.partition(";")[0].strip().lower()
+    return media_type == "application/json" or (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    )
+
+
+def _body_too_large(limit: int) -> TooLarge:
+    return TooLarge(f"The body is too large; expected at most {limit} bytes.")
+
+
+def _exhausted(charge: Charge, plan_name: str, state: State) -> QuotaExhausted:
+    units = "unit" if charge.limit == 1 else "units"
+    return QuotaExhausted(
+        f"The limit of the plan {plan_name} is reached: {charge.limit} {charge.metric} {units} until the "
+        f"window {charge.window.key} ends.",
+        headers={"Retry-After": str(state.ledger.seconds_left(charge.window))},
+    )

@@ -1,0 +1,90 @@
+"""The one ledger that refuses, charges and reports.
+
+Law: enforcement and `/usage` read the same counts, kept by (identity, metric, window).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil
+
+from lightning_spec.loader import Metric
+
+from lightning_mock.clock import Clock
+from lightning_mock.quota.prior_use import Newcomers
+from lightning_mock.quota.store import MemoryStore
+from lightning_mock.quota.windows import CurrentWindows, Window
+
+
+@dataclass(slots=True)
+class Charge:
+    """The outcome of one attempt to spend a unit. `before` and `after` are units used in the window."""
+
+    identity: str
+    metric: str
+    window: Window
+    granted: bool
+    limit: int | None
+    before: int
+
+    @property
+    def after(self) -> int:
+        return self.before + self.granted
+
+
+class Ledger:
+    """Spends, gives back and reports units in the windows of the clock."""
+
+    def __init__(self, clock: Clock, metrics: Mapping[str, Metric], store: MemoryStore) -> None:
+        self._clock = clock
+        self._windows = CurrentWindows(clock, {name: metric.window for name, metric in metrics.items()})
+        self.store = store
+        self.newcomers = Newcomers()
+
+    def window(self, metric: str) -> Window:
+        """The window in which a metric counts now."""
+        return self._windows.now()[metric]
+
+    async def spend(self, identity: str, metric: str, limit: int | None) -> Charge:
+        """Charge one unit, or say that the limit (None: unlimited) is reached; one atomic step."""
+        if self.newcomers.used:
+            await self._meet(identity)
+        window = self.window(metric)
+        granted, before = await self.store.spend(identity, metric, window.key, limit)
+        return Charge(identity, metric, window, granted, limit, before)
+
+    async def refund(self, charge: Charge) -> None:
+        """Undo a granted charge, for a call that failed through no fault of the caller."""
+        if charge.granted:
+            await self.store.give_back(charge.identity, charge.metric, charge.window.key)
+
+    async def usage(self, identity: str) -> dict[str, tuple[Window, int]]:
+        """Every metric's present window and the units used in it, in the order of the spec."""
+        if self.newcomers.used:
+            await self._meet(identity)
+        return await self.store.used(identity, self._windows.now())
+
+    async def set_used(self, identity: str, metric: str, used: int) -> None:
+        """Set what an identity has used of a metric in the present window."""
+        if self.newcomers.used:
+            await self._meet(identity)
+        await self.store.put(identity, metric, self.window(metric).key, used)
+
+    def exhaust_newcomers(self, limits: Mapping[str, int | None]) -> None:
+        """Let signed-out callers that have not been met find every limit reached, in the present windows."""
+        self.newcomers.start_with(
+            {
+                metric: (self.window(metric).key, limit)
+                for metric, limit in limits.items()
+                if limit is not None
+            }
+        )
+
+    async def _meet(self, identity: str) -> None:
+        for metric, window, used in self.newcomers.meet(identity, self._windows.now()):
+            await self.store.put(identity, metric, window, used)
+
+    def seconds_left(self, window: Window) -> int:
+        """Whole seconds until a window is over, at least 1."""
+        return max(1, ceil(window.end - self._clock.now()))

@@ -1,0 +1,79 @@
+"""Where the units are counted.
+
+Law: `spend` decides and counts in one step; nobody can come between. Per metric there is one shelf with
+one window's counts, so a window that is over costs neither memory nor time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from lightning_mock.quota.windows import Window
+
+
+class MemoryStore:
+    """Counts in this process: for each metric the current window and a plain number for each identity.
+
+    The methods are coroutines that never wait, so that one event loop sees each as one step.
+    """
+
+    def __init__(self) -> None:
+        self._shelves: dict[str, tuple[str, dict[str, int]]] = {}
+
+    async def spend(self, identity: str, metric: str, window: str, limit: int | None) -> tuple[bool, int]:
+        """Count one unit unless the limit is reached. Gives (counted, units used before)."""
+        counts = self._counts(metric, window)
+        used = counts.get(identity, 0)
+        if limit is not None and used >= limit:
+            return False, used
+        counts[identity] = used + 1
+        return True, used
+
+    async def used(self, identity: str, windows: Mapping[str, Window]) -> dict[str, tuple[Window, int]]:
+        """The units used of several metrics, each in its window."""
+        found = {}
+        for metric, window in windows.items():
+            shelf = self._shelves.get(metric)
+            counted = shelf is not None and shelf[0] == window.key
+            found[metric] = (window, shelf[1].get(identity, 0) if shelf and counted else 0)
+        return found
+
+    async def give_back(self, identity: str, metric: str, window: str) -> None:
+        """Take one unit off again, if its window is still the current one."""
+        counts = self._peek(metric, window)
+        used = counts.get(identity, 0)
+        if used > 1:
+            counts[identity] = used - 1
+        elif used == 1:
+            del counts[identity]
+
+    async def put(self, identity: str, metric: str, window: str, used: int) -> None:
+        """Set what has been used."""
+        counts = self._counts(metric, window)
+        if used:
+            counts[identity] = used
+        else:
+            counts.pop(identity, None)
+
+    async def clear(self, identity: str | None = None) -> None:
+        """Forget everything, or everything of one identity."""
+        if identity is None:
+            self._shelves.clear()
+        for _, counts in self._shelves.values():
+            counts.pop(identity or "", None)
+
+    def rows(self) -> Iterator[tuple[str, str, str, int]]:
+        """Every count as (identity, metric, window key, used)."""
+        for metric, (window, counts) in self._shelves.items():
+            for identity, used in counts.items():
+                yield identity, metric, window, used
+
+    def _counts(self, metric: str, window: str) -> dict[str, int]:
+        shelf = self._shelves.get(metric)
+        if shelf is None or shelf[0] != window:
+            shelf = self._shelves[metric] = (window, {})
+        return shelf[1]
+
+    def _peek(self, metric: str, window: str) -> dict[str, int]:
+        shelf = self._shelves.get(metric)
+        return shelf[1] if shelf is not None and shelf[0] == window else {}

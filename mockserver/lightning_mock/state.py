@@ -1,0 +1,82 @@
+"""Everything that one running mock knows.
+
+Law: made once, in one place, and handed to whoever needs it; there are no module-level stores, so two
+mocks in one process share nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from lightning_spec.loader import Spec, load_spec
+
+from lightning_mock.callers.accounts import Accounts, Catalogue, load_catalogue
+from lightning_mock.callers.credentials import KeyRing, TokenAuthority, load_jwks, random_bytes, seeded_bytes
+from lightning_mock.callers.identity import IdentityResolver
+from lightning_mock.callers.seed import Credentials, welcome
+from lightning_mock.clock import Clock
+from lightning_mock.faults.book import FaultBook
+from lightning_mock.generation.assets import AssetStore
+from lightning_mock.generation.rendering.renderer import Renderer
+from lightning_mock.journal.event_hub import Watch
+from lightning_mock.journal.journal import Journal
+from lightning_mock.quota.ledger import Ledger
+from lightning_mock.quota.store import MemoryStore
+from lightning_mock.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The parts of one mock."""
+
+    settings: Settings
+    spec: Spec
+    clock: Clock
+    catalogue: Catalogue
+    accounts: Accounts
+    keys: KeyRing
+    tokens: TokenAuthority
+    identities: IdentityResolver
+    ledger: Ledger
+    credentials: Credentials
+    assets: AssetStore
+    renderer: Renderer
+    faults: FaultBook
+    journal: Journal
+    watch: Watch
+    start: dict[str, Any]
+    """A snapshot of the beginning, to which a reset goes back."""
+
+
+def make_state(settings: Settings, clock: Clock | None = None) -> State:
+    """Build all parts. Raises SettingsError when a file named by the settings cannot be used."""
+    spec = load_spec()
+    clock = clock or Clock()
+    random = random_bytes if settings.seed is None else seeded_bytes(settings.seed)
+    catalogue = load_catalogue(spec, settings.plans)
+    accounts = Accounts(catalogue)
+    keys = KeyRing(random)
+    tokens = TokenAuthority(
+        settings.jwt_secret or random("jwt-secret", 32).hex(),
+        load_jwks(settings.jwks) if settings.jwks else None,
+    )
+    watch = Watch()
+    return State(
+        settings=settings,
+        spec=spec,
+        clock=clock,
+        catalogue=catalogue,
+        accounts=accounts,
+        keys=keys,
+        tokens=tokens,
+        identities=IdentityResolver(accounts, keys, tokens, clock, spec.client_id_pattern),
+        ledger=Ledger(clock, spec.metrics, MemoryStore()),
+        credentials=welcome(accounts, keys, tokens, clock, random, seeded=settings.seed is not None),
+        assets=AssetStore(clock, spec.asset_lifetime_seconds, random),
+        renderer=Renderer(),
+        faults=FaultBook(clock),
+        journal=Journal(clock, watch, catalogue.default_key, settings.journal),
+        watch=watch,
+        start={},
+    )

@@ -1,0 +1,89 @@
+"""The one door to the specification: reads its files once and hands out frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from lightning_spec.model import (
+    Auth,
+    Clamp,
+    Exclusion,
+    Level,
+    Metric,
+    Operation,
+    Parameter,
+    Plan,
+    PlanCatalogue,
+    Requirement,
+    RequirementSet,
+    SourceDocument,
+    Spec,
+    SpecError,
+    TextLimit,
+    Window,
+)
+from lightning_spec.openapi_reader import parse_plans, parse_spec
+from lightning_spec.requirements_reader import parse_requirements
+from lightning_spec.strict import read_yaml
+
+__all__ = [
+    "OPENAPI_FILE",
+    "REQUIREMENTS_FILE",
+    "Auth",
+    "Clamp",
+    "Exclusion",
+    "Level",
+    "Metric",
+    "Operation",
+    "Parameter",
+    "Plan",
+    "PlanCatalogue",
+    "Requirement",
+    "RequirementSet",
+    "SourceDocument",
+    "Spec",
+    "SpecError",
+    "TextLimit",
+    "Window",
+    "load_plans",
+    "load_requirements",
+    "load_spec",
+    "parse_plans",
+    "parse_requirements",
+    "parse_spec",
+]
+
+# In the repository the documents stand one folder higher, where a reader looks first; a wheel has them here.
+_HERE = Path(__file__).parent
+_FOLDER = _HERE if (_HERE / "openapi.yaml").exists() else _HERE.parent
+OPENAPI_FILE = _FOLDER / "openapi.yaml"
+REQUIREMENTS_FILE = _FOLDER / "requirements.yaml"
+
+
+def load_spec(path: Path | str | None = None) -> Spec:
+    """The specification in `path`, by default the project's own; read once a path. Raises SpecError."""
+    return _spec_of(Path(path) if path is not None else OPENAPI_FILE)
+
+
+def load_requirements(path: Path | str | None = None, spec: Spec | None = None) -> RequirementSet:
+    """The requirements in `path`, by default the project's own, held against the operations of `spec`."""
+    source = Path(path) if path is not None else REQUIREMENTS_FILE
+    return parse_requirements(read_yaml(source), spec) if spec is not None else _requirements_of(source)
+
+
+def load_plans(path: Path | str, metrics: Mapping[str, Metric]) -> PlanCatalogue:
+    """A file in the form of x-lightning-plans (`default`, `plans`), to use instead of the built-in one."""
+    source = Path(path)
+    return parse_plans(read_yaml(source), metrics, source.name)
+
+
+@cache
+def _spec_of(path: Path) -> Spec:
+    return parse_spec(read_yaml(path))
+
+
+@cache
+def _requirements_of(path: Path) -> RequirementSet:
+    return parse_requirements(read_yaml(path), load_spec())

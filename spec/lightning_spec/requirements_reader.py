@@ -1,0 +1,108 @@
+"""Turns the requirements file into a `RequirementSet`, refusing what does not fit operations and sections."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, cast
+
+from lightning_spec.model import (
+    Exclusion,
+    Level,
+    Lines,
+    Requirement,
+    RequirementSet,
+    SourceDocument,
+    Spec,
+    SpecError,
+)
+from lightning_spec.strict import keys, mapping, one_of, sequence, text, whole
+
+_LEVELS = ("documented", "observed", "assumed")
+_REQUIREMENT = ("id", "area", "section", "lines", "level", "statement", "operations")
+
+
+def parse_requirements(data: Mapping[str, Any], spec: Spec) -> RequirementSet:
+    """The requirements of a raw mapping. SpecError for anything unknown, double or missing."""
+    raw = keys(
+        mapping(data, "requirements"), "requirements", required=("document", "requirements", "exclusions")
+    )
+    source = _source(raw["document"])
+    requirements: dict[str, Requirement] = {}
+    for index, entry in enumerate(sequence(raw["requirements"], "requirements")):
+        requirement = _requirement(entry, f"requirements[{index}]", source, spec)
+        if requirement.id in requirements:
+            raise SpecError(requirement.id, "this id stands here twice")
+        requirements[requirement.id] = requirement
+    exclusions = tuple(
+        _exclusion(entry, f"exclusions[{index}]", source)
+        for index, entry in enumerate(sequence(raw["exclusions"], "exclusions"))
+    )
+    return RequirementSet(source, MappingProxyType(requirements), exclusions)
+
+
+def _source(value: Any) -> SourceDocument:
+    data = keys(mapping(value, "document"), "document", required=("title", "sha256", "lines"))
+    digest = text(data["sha256"], "document.sha256")
+    if not re.fullmatch(r"[0-9a-f]{64}", digest):
+        raise SpecError("document.sha256", "expected 64 hexadecimal digits")
+    return SourceDocument(
+        text(data["title"], "document.title"), digest, whole(data["lines"], "document.lines", least=1)
+    )
+
+
+def _requirement(value: Any, place: str, source: SourceDocument, spec: Spec) -> Requirement:
+    data = mapping(value, place)
+    # An id says more than a number in a list, as soon as there is one.
+    place = data["id"] if isinstance(data.get("id"), str) else place
+    keys(data, place, required=_REQUIREMENT)
+    identifier = text(data["id"], place)
+    if not re.fullmatch(r"[A-Z]+-[1-9][0-9]*", identifier):
+        raise SpecError(place, "expected an id of capitals, a hyphen and a number")
+    level = cast(Level, one_of(data["level"], _LEVELS, f"{place}.level"))
+    lines = _lines(data["lines"], f"{place}.lines", source)
+    if level == "documented" and not lines:
+        raise SpecError(f"{place}.lines", "a documented requirement cites at least one line")
+    return Requirement(
+        id=identifier,
+        area=text(data["area"], f"{place}.area"),
+        section=one_of(data["section"], spec.sections, f"{place}.section"),
+        lines=lines,
+        statement=text(data["statement"], f"{place}.statement"),
+        level=level,
+        operations=_operations(data["operations"], f"{place}.operations", spec),
+    )
+
+
+def _operations(value: Any, place: str, spec: Spec) -> tuple[str, ...]:
+    names = tuple(text(entry, place) for entry in sequence(value, place))
+    for name in names:
+        if name not in spec.operations:
+            raise SpecError(place, f"unknown operation {name!r}")
+        if names.count(name) > 1:
+            raise SpecError(place, f"the operation {name!r} stands here twice")
+    if not names:
+        raise SpecError(place, "a requirement binds at least one operation")
+    return names
+
+
+def _exclusion(value: Any, place: str, source: SourceDocument) -> Exclusion:
+    data = keys(mapping(value, place), place, required=("lines", "reason"))
+    lines = _lines(data["lines"], f"{place}.lines", source)
+    if not lines:
+        raise SpecError(f"{place}.lines", "an exclusion names at least one line")
+    return Exclusion(lines, text(data["reason"], f"{place}.reason"))
+
+
+def _lines(value: Any, place: str, source: SourceDocument) -> Lines:
+    ranges: list[tuple[int, int]] = []
+    for entry in sequence(value, place):
+        pair = sequence(entry, place)
+        if len(pair) != 2:
+            raise SpecError(place, f"expected pairs of a first and a last line, found {pair!r}")
+        first, last = (whole(number, place, least=1) for number in pair)
+        if first > last or last > source.lines:
+            raise SpecError(place, f"lines {first} to {last} are not in a document of {source.lines} lines")
+        ranges.append((first, last))
+    return tuple(ranges)
