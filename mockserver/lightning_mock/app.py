@@ -112,7 +112,7 @@ def make_server(state: State) -> web.Server:
                 match = router.find(method, path)
             except ApiError as error:
                 exchange.refusal = error
-                response = delivery.whole(request, delivery.refusal(error, spec.errors), exchange)
+                response = delivery.respond(request, delivery.refusal(error, spec.errors), exchange)
             else:
                 response = await answer(request, match, state, exchange)
         if journal.on:

@@ -25,7 +25,7 @@ from lightning_mock.errors import (
     Unauthorized,
     UpstreamFailure,
 )
-from lightning_mock.faults.injector import Interrupted, Struck, strike
+from lightning_mock.faults.injector import FaultInjector, Interrupted, injector_for
 from lightning_mock.handlers import Handler, Preparation
 from lightning_mock.http import delivery
 from lightning_mock.http.call import Call
@@ -63,15 +63,15 @@ async def answer(
     endpoint = match.target
     operation = exchange.operation = endpoint.operation
     charge: Charge | None = None
-    struck: Struck | None = None
+    injector: FaultInjector | None = None
     reply: Reply
     failed = False
     try:
         if state.faults.armed:
-            struck = strike(state.faults, request, operation, state.identities.resolve, state.clock)
-        if struck is not None:
-            exchange.faults = struck.fired
-            await struck.on_arrival()
+            injector = injector_for(state.faults, request, operation, state.identities.resolve, state.clock)
+        if injector is not None:
+            exchange.faults = injector.fired
+            await injector.on_arrival()
 
         identity = NOBODY
         if operation.auth != "none":
@@ -85,8 +85,8 @@ async def answer(
         if endpoint.prepare is not None:
             await endpoint.prepare(call, state)
 
-        if struck is not None:
-            struck.before_charge()
+        if injector is not None:
+            injector.before_charge()
         if operation.metric is not None:
             plan = state.accounts.plan_of(identity.account)
             charge = await state.ledger.spend(identity.key, operation.metric, plan.limits[operation.metric])
@@ -94,12 +94,12 @@ async def answer(
             if not charge.granted:
                 raise _exhausted(charge, plan.name, state)
 
-        if struck is not None:
-            struck.after_charge()
+        if injector is not None:
+            injector.after_charge()
 
         reply = await endpoint.handler(call, state)
-        if struck is not None:
-            reply = struck.bend(reply)
+        if injector is not None:
+            reply = injector.alter(reply)
         if isinstance(reply, EventStream):
             return await delivery.streamed(request, reply, state.settings, exchange)
     except Interrupted as interruption:
@@ -115,7 +115,7 @@ async def answer(
     if failed and charge is not None:
         await state.ledger.refund(charge)
         exchange.refunded = charge.granted
-    return delivery.whole(request, reply, exchange)
+    return delivery.respond(request, reply, exchange)
 
 
 def body_reader(validator: BodyValidator, limit: int, text_limit: TextLimit | None) -> ReadArguments:

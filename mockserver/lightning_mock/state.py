@@ -14,12 +14,12 @@ from lightning_spec.loader import Spec, load_spec
 from lightning_mock.callers.accounts import Accounts, Catalogue, load_catalogue
 from lightning_mock.callers.credentials import KeyRing, TokenAuthority, load_jwks, random_bytes, seeded_bytes
 from lightning_mock.callers.identity import IdentityResolver
-from lightning_mock.callers.seed import Credentials, welcome
+from lightning_mock.callers.seed import Credentials, seed_users
 from lightning_mock.clock import Clock
 from lightning_mock.faults.book import FaultBook
 from lightning_mock.generation.assets import AssetStore
 from lightning_mock.generation.rendering.renderer import Renderer
-from lightning_mock.journal.event_hub import Watch
+from lightning_mock.journal.event_hub import EventHub
 from lightning_mock.journal.journal import Journal
 from lightning_mock.quota.ledger import Ledger
 from lightning_mock.quota.store import MemoryStore
@@ -44,7 +44,7 @@ class State:
     renderer: Renderer
     faults: FaultBook
     journal: Journal
-    watch: Watch
+    event_hub: EventHub
     start: dict[str, Any]
     """A snapshot of the beginning, to which a reset goes back."""
 
@@ -61,7 +61,7 @@ def make_state(settings: Settings, clock: Clock | None = None) -> State:
         settings.jwt_secret or random("jwt-secret", 32).hex(),
         load_jwks(settings.jwks) if settings.jwks else None,
     )
-    watch = Watch()
+    event_hub = EventHub()
     return State(
         settings=settings,
         spec=spec,
@@ -72,11 +72,11 @@ def make_state(settings: Settings, clock: Clock | None = None) -> State:
         tokens=tokens,
         identities=IdentityResolver(accounts, keys, tokens, clock, spec.client_id_pattern),
         ledger=Ledger(clock, spec.metrics, MemoryStore()),
-        credentials=welcome(accounts, keys, tokens, clock, random, seeded=settings.seed is not None),
+        credentials=seed_users(accounts, keys, tokens, clock, random, seeded=settings.seed is not None),
         assets=AssetStore(clock, spec.asset_lifetime_seconds, random),
         renderer=Renderer(),
         faults=FaultBook(clock),
-        journal=Journal(clock, watch, catalogue.default_key, settings.journal),
-        watch=watch,
+        journal=Journal(clock, event_hub, catalogue.default_key, settings.journal),
+        event_hub=event_hub,
         start={},
     )

@@ -89,12 +89,12 @@ def test_a_refused_change_is_not_told(own):
 def test_a_listener_that_leaves_is_forgotten(start):
     with start() as (mock, control):
         with listening(control):
-            assert len(mock.state.watch.listeners) == 1
+            assert len(mock.state.event_hub.listeners) == 1
         user = control.user()
         done = threading.Event()
         for _ in range(50):
             user.call("GET", "/usage")
-            if not mock.state.watch.listeners:
+            if not mock.state.event_hub.listeners:
                 done.set()
                 break
         assert done.is_set()

@@ -40,7 +40,7 @@ class Credentials:
     named: Mapping[str, str]
 
 
-def welcome(
+def seed_users(
     accounts: Accounts,
     keys: KeyRing,
     tokens: TokenAuthority,

@@ -101,8 +101,8 @@ class User(Caller):
         claims: Mapping[str, Any] | None = None,
     ) -> str:
         """One more access token: for an hour unless said, with further `claims`, or `broken` on purpose."""
-        wishes = {"broken": broken, "lifetime_seconds": lifetime_seconds, "claims": claims}
-        given = {name: value for name, value in wishes.items() if value is not None}
+        body = {"broken": broken, "lifetime_seconds": lifetime_seconds, "claims": claims}
+        given = {name: value for name, value in body.items() if value is not None}
         answer: dict[str, str] = self._transport.call("POST", f"{self._user}/tokens", given)
         return answer["token"]
 

@@ -56,8 +56,8 @@ class Lightning:
 
     def user(self, plan: str = "light", *, email: str | None = None, id: str | None = None) -> User:
         """Sign up a user on a plan, with an access token and an API key."""
-        wishes = {"plan": plan, "email": email, "id": id}
-        given = {name: value for name, value in wishes.items() if value is not None}
+        body = {"plan": plan, "email": email, "id": id}
+        given = {name: value for name, value in body.items() if value is not None}
         user = User(self._transport, self._transport.call("POST", "/users", given))
         self._undo.callback(user.delete)
         return user
@@ -130,10 +130,10 @@ class Lightning:
         """Let the next calls fail with a status. `operation` is an operation id or like `POST /gen/image`,
         every operation without one; `user` keeps it to that user's calls; `times=None` lets all fail.
         A failure `after_charge` keeps the unit that the call has cost."""
-        wishes: dict[str, Any] = {"status": status, "when": when}
+        body: dict[str, Any] = {"status": status, "when": when}
         if message is not None:
-            wishes["message"] = message
-        return self.fault("status", operation, times=times, user=user, **wishes)
+            body["message"] = message
+        return self.fault("status", operation, times=times, user=user, **body)
 
     def fault(
         self,
@@ -188,8 +188,8 @@ class Lightning:
         """Bring about a named state, such as `limit-reached`, `upstream-down` or `new-week`, for everybody
         or one user. Gives the sentences that say what was done."""
         self._remember_clock()
-        wishes = {"user": _id(user)} if user is not None else {}
-        answer = self._transport.call("POST", f"/scenarios/{segment(name)}", wishes)
+        body = {"user": _id(user)} if user is not None else {}
+        answer = self._transport.call("POST", f"/scenarios/{segment(name)}", body)
         self._undo.callback(self.end_scenarios)
         return list(answer["did"])
 

@@ -1,4 +1,4 @@
-"""The door of the control plane: may this caller ask, what is asked, does it fit, and who answers.
+"""The door of the control plane: may this caller ask, what is request, does it fit, and who answers.
 
 Law: no answer from here carries CORS headers, and every call that changes something wakes the listeners.
 """
@@ -17,7 +17,7 @@ from lightning_mock.control.api_page import Pages
 from lightning_mock.control.contract import PREFIX, Contract, Route
 from lightning_mock.control.control_page import PAGE_PATH, SPEC_PATH, page_file
 from lightning_mock.control.guard import Guard
-from lightning_mock.control.request import Answer, Asked, ControlError
+from lightning_mock.control.request import Answer, ControlError, ControlRequest
 from lightning_mock.control.routes import (
     clock,
     events,
@@ -122,15 +122,15 @@ class ControlPlane:
         if method == "GET" and path == SPEC_PATH:
             return _response(Body(orjson.dumps(self._contract.document)))
         route, parameters = self._contract.find(method, path)
-        asked = Asked(
-            request=request,
+        control_request = ControlRequest(
+            http=request,
             path=parameters,
             query=self._contract.read_query(route, request.rel_url.raw_query_string),
             body=await self._body(request, route),
         )
-        answered = await ANSWERS[route.id](asked, self._state)
+        answered = await ANSWERS[route.id](control_request, self._state)
         if method != "GET":
-            self._state.watch.tell(STATE_CHANGED)
+            self._state.event_hub.publish(STATE_CHANGED)
         return _response(answered) if isinstance(answered, Body) else answered
 
     async def _body(self, request: web.BaseRequest, route: Route) -> Mapping[str, object]:

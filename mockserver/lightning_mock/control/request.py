@@ -1,6 +1,6 @@
 """What a control call asks for, and how it is refused.
 
-Law: when an `Asked` exists, the caller may ask and the input fits the control plane's own OpenAPI file.
+Law: when a `ControlRequest` exists, the caller may ask and the input fits the control API's own OpenAPI file.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ def method_not_served(served: Iterable[str]) -> ControlError:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ControlRequest:
     """One control call: decoded path segments, coerced query, validated body (`{}` when there is none)."""
 
-    request: BaseRequest
+    http: BaseRequest
     path: Mapping[str, str]
     query: Mapping[str, Any]
     body: Mapping[str, Any]
 
 
-Answer = Callable[[Asked, State], Awaitable[Body | StreamResponse]]
+Answer = Callable[[ControlRequest, State], Awaitable[Body | StreamResponse]]

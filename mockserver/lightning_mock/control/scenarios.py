@@ -11,7 +11,7 @@ from typing import Any
 
 from lightning_mock.callers.accounts import Account
 from lightning_mock.clock import iso
-from lightning_mock.faults.parse import make_fault
+from lightning_mock.faults.parse import parse_fault
 from lightning_mock.quota.windows import WindowKind, window_at
 from lightning_mock.state import State
 
@@ -104,7 +104,7 @@ def _faults(name: str, sentence: str, *descriptions: Mapping[str, Any]) -> Calla
             if user is not None:
                 match["user"] = user.id
             state.faults.add(
-                make_fault(
+                parse_fault(
                     state.faults.new_id(),
                     {**description, "match": match},
                     state.spec,

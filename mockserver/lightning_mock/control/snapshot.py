@@ -15,7 +15,7 @@ from lightning_mock.callers.accounts import Account
 from lightning_mock.callers.credentials import ApiKey
 from lightning_mock.clock import iso
 from lightning_mock.faults.fault import Fault
-from lightning_mock.faults.parse import FaultError, make_match
+from lightning_mock.faults.parse import FaultError, parse_match
 from lightning_mock.state import State
 
 FORMAT: Final = "lightning-mock-snapshot"
@@ -30,7 +30,7 @@ class SnapshotError(ValueError):
 def take(state: State) -> dict[str, Any]:
     """The document."""
     offset, frozen_at = state.clock.shift()
-    newcomers = state.ledger.newcomers
+    prior_use = state.ledger.prior_use
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -49,9 +49,9 @@ def take(state: State) -> dict[str, Any]:
         "newcomers": {
             "used": [
                 {"metric": metric, "window": window, "used": used}
-                for metric, (window, used) in newcomers.used.items()
+                for metric, (window, used) in prior_use.used.items()
             ],
-            "met": sorted(newcomers.met),
+            "met": sorted(prior_use.seen),
         },
         "faults": [_fault(fault) for fault in state.faults.live()],
         "faults_made": state.faults.made,
@@ -69,11 +69,11 @@ async def restore(document: Mapping[str, Any], state: State) -> list[str]:
             state.catalogue.set_limit(key, metric, limit)
     restore_users(document, state)
     await state.ledger.store.clear()
-    newcomers = document["newcomers"]
-    state.ledger.newcomers.start_with(
-        {row["metric"]: (row["window"], row["used"]) for row in newcomers["used"]}
+    prior_use = document["newcomers"]
+    state.ledger.prior_use.start_with(
+        {row["metric"]: (row["window"], row["used"]) for row in prior_use["used"]}
     )
-    state.ledger.newcomers.met = set(newcomers["met"])
+    state.ledger.prior_use.seen = set(prior_use["met"])
     for row in document["ledger"]:
         await state.ledger.store.put(row["identity"], row["metric"], row["window"], row["used"])
     state.faults.restore(faults, document["faults_made"])
@@ -136,7 +136,9 @@ def _checked(document: Mapping[str, Any], state: State) -> list[Fault]:
     _only((row["metric"] for row in document["ledger"]), metrics, "ledger", "a metric")
     _only((row["metric"] for row in document["newcomers"]["used"]), metrics, "newcomers", "a metric")
     try:
-        return [Fault(**{**row, "match": make_match(row["match"], state.spec)}) for row in document["faults"]]
+        return [
+            Fault(**{**row, "match": parse_match(row["match"], state.spec)}) for row in document["faults"]
+        ]
     except FaultError as error:
         raise SnapshotError(f"faults: {error}") from error
 

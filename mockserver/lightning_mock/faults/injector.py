@@ -51,19 +51,19 @@ class Interrupted(Exception):
         self.reply = reply
 
 
-def strike(
+def injector_for(
     book: FaultBook,
     request: BaseRequest,
     operation: Operation,
     identify: Callable[[BaseRequest], Identity],
     clock: Clock,
-) -> Struck | None:
+) -> FaultInjector | None:
     """What a call has met, if anything."""
     faults = book.matching(request, operation, identify)
-    return Struck(faults, book, request, clock) if faults else None
+    return FaultInjector(faults, book, request, clock) if faults else None
 
 
-class Struck:
+class FaultInjector:
     """The faults that one call has met. `fired` names those that did something, as (id, kind)."""
 
     def __init__(self, faults: list[Fault], book: FaultBook, request: BaseRequest, clock: Clock) -> None:
@@ -89,14 +89,14 @@ class Struck:
         """The unit has been taken; it is given back."""
         self._fail("after_charge")
 
-    def bend(self, reply: Reply) -> Reply:
+    def alter(self, reply: Reply) -> Reply:
         """The reply as the caller will get it."""
         if kind := self._take("content_type"):
             reply = replace(reply, content_type=kind.parameters["content_type"])
         if isinstance(reply, Body):
             if not reply.content or self._request.method == "HEAD":
                 return reply
-            return self._bend_body(reply)
+            return self._alter_body(reply)
         events = reply.events
         if self._take("reorder"):
             events = effects.reordered(events)
@@ -104,19 +104,19 @@ class Struck:
             events = effects.duplicated(events)
         if fault := self._take("malform"):
             events = effects.malformed(events, fault.parameters.get("after_events", 2))
-        return self._bend_stream(replace(reply, events=events))
+        return self._alter_stream(replace(reply, events=events))
 
-    def _bend_body(self, body: Body) -> Reply:
+    def _alter_body(self, body: Body) -> Reply:
         content = body.content
         if self._take("malform"):
             content = content[: len(content) // 2]
         stream = EventStream(
             effects.halves(content), body.content_type, body.status, body.headers, len(content)
         )
-        bent = self._bend_stream(stream)
-        return replace(body, content=content) if bent is stream else bent
+        altered = self._alter_stream(stream)
+        return replace(body, content=content) if altered is stream else altered
 
-    def _bend_stream(self, stream: EventStream) -> EventStream:
+    def _alter_stream(self, stream: EventStream) -> EventStream:
         """What can happen to any sequence of bytes. Gives the stream itself when nothing does."""
         if fault := self._take("truncate"):
             stream = replace(

@@ -23,7 +23,7 @@ class FaultError(ValueError):
     """A description that means nothing here. The message says what is allowed."""
 
 
-def make_fault(
+def parse_fault(
     fault_id: str,
     description: Mapping[str, Any],
     spec: Spec,
@@ -43,7 +43,7 @@ def make_fault(
     return Fault(
         id=fault_id,
         kind=kind,
-        match=make_match(description.get("match", {}), spec),
+        match=parse_match(description.get("match", {}), spec),
         parameters=parameters,
         seed=randbits(31) if seed is None else seed,
         times=description.get("times"),
@@ -53,7 +53,7 @@ def make_fault(
     )
 
 
-def make_match(description: Mapping[str, Any], spec: Spec) -> Match:
+def parse_match(description: Mapping[str, Any], spec: Spec) -> Match:
     """Which calls are meant. Raises FaultError."""
     operation, header = description.get("operation"), description.get("header")
     return Match(

@@ -56,7 +56,7 @@ class _Sent(web.StreamResponse):
 _SENT = _Sent()
 
 
-def whole(request: web.BaseRequest, reply: Body, exchange: Exchange) -> web.StreamResponse:
+def respond(request: web.BaseRequest, reply: Body, exchange: Exchange) -> web.StreamResponse:
     """Send a whole reply, or leave it to aiohttp to send, and note it.
 
     The plain success on a connection that stays open goes out in one write: building its headers one by one

@@ -18,26 +18,26 @@ class StateChanged:
 
 
 STATE_CHANGED: Final = StateChanged()
-News = Recording | StateChanged
+Event = Recording | StateChanged
 _BACKLOG = 1000
 
 
-class Watch:
+class EventHub:
     """The listeners of one mock."""
 
     def __init__(self) -> None:
-        self.listeners: set[asyncio.Queue[News]] = set()
+        self.listeners: set[asyncio.Queue[Event]] = set()
 
-    def tell(self, news: News) -> None:
-        """Give news to every listener that has room."""
+    def publish(self, event: Event) -> None:
+        """Give event to every listener that has room."""
         for queue in self.listeners:
             if not queue.full():
-                queue.put_nowait(news)
+                queue.put_nowait(event)
 
     @contextmanager
-    def listening(self) -> Iterator[asyncio.Queue[News]]:
+    def listening(self) -> Iterator[asyncio.Queue[Event]]:
         """Hear everything that is told until the block ends."""
-        queue: asyncio.Queue[News] = asyncio.Queue(_BACKLOG)
+        queue: asyncio.Queue[Event] = asyncio.Queue(_BACKLOG)
         self.listeners.add(queue)
         try:
             yield queue

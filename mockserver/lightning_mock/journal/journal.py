@@ -17,7 +17,7 @@ from time import perf_counter
 from aiohttp.web import BaseRequest
 
 from lightning_mock.clock import Clock
-from lightning_mock.journal.event_hub import Watch
+from lightning_mock.journal.event_hub import EventHub
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.journal.recording import Raw, Recording, head_of, recording
 
@@ -50,9 +50,9 @@ class Filter:
 class Journal:
     """A ring of exchanges, the oldest dropped first. With a size of 0 nothing is recorded."""
 
-    def __init__(self, clock: Clock, watch: Watch, default_plan: str, size: int) -> None:
+    def __init__(self, clock: Clock, event_hub: EventHub, default_plan: str, size: int) -> None:
         self._clock = clock
-        self._watch = watch
+        self._event_hub = event_hub
         self._default_plan = default_plan
         self._ring: deque[Raw | Recording] = deque(maxlen=size)
         self._count = 0
@@ -68,8 +68,8 @@ class Journal:
         self._ring.append((number, self._clock.now(), perf_counter(), exchange, head_of(request)))
         if self._sweep is None:
             self._sweep = asyncio.get_running_loop().call_later(_SWEEP, self._clean)
-        if self._watch.listeners:
-            self._watch.tell(self._clean()[-1])
+        if self._event_hub.listeners:
+            self._event_hub.publish(self._clean()[-1])
 
     def find(self, wanted: Filter) -> list[Recording]:
         """The exchanges that are meant, the newest last."""

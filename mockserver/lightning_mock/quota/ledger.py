@@ -12,7 +12,7 @@ from math import ceil
 from lightning_spec.loader import Metric
 
 from lightning_mock.clock import Clock
-from lightning_mock.quota.prior_use import Newcomers
+from lightning_mock.quota.prior_use import PriorUse
 from lightning_mock.quota.store import MemoryStore
 from lightning_mock.quota.windows import CurrentWindows, Window
 
@@ -40,7 +40,7 @@ class Ledger:
         self._clock = clock
         self._windows = CurrentWindows(clock, {name: metric.window for name, metric in metrics.items()})
         self.store = store
-        self.newcomers = Newcomers()
+        self.prior_use = PriorUse()
 
     def window(self, metric: str) -> Window:
         """The window in which a metric counts now."""
@@ -48,7 +48,7 @@ class Ledger:
 
     async def spend(self, identity: str, metric: str, limit: int | None) -> Charge:
         """Charge one unit, or say that the limit (None: unlimited) is reached; one atomic step."""
-        if self.newcomers.used:
+        if self.prior_use.used:
             await self._meet(identity)
         window = self.window(metric)
         granted, before = await self.store.spend(identity, metric, window.key, limit)
@@ -61,19 +61,19 @@ class Ledger:
 
     async def usage(self, identity: str) -> dict[str, tuple[Window, int]]:
         """Every metric's present window and the units used in it, in the order of the spec."""
-        if self.newcomers.used:
+        if self.prior_use.used:
             await self._meet(identity)
         return await self.store.used(identity, self._windows.now())
 
     async def set_used(self, identity: str, metric: str, used: int) -> None:
         """Set what an identity has used of a metric in the present window."""
-        if self.newcomers.used:
+        if self.prior_use.used:
             await self._meet(identity)
         await self.store.put(identity, metric, self.window(metric).key, used)
 
     def exhaust_newcomers(self, limits: Mapping[str, int | None]) -> None:
-        """Let signed-out callers that have not been met find every limit reached, in the present windows."""
-        self.newcomers.start_with(
+        """Let signed-out callers that have not been seen find every limit reached, in the present windows."""
+        self.prior_use.start_with(
             {
                 metric: (self.window(metric).key, limit)
                 for metric, limit in limits.items()
@@ -82,7 +82,7 @@ class Ledger:
         )
 
     async def _meet(self, identity: str) -> None:
-        for metric, window, used in self.newcomers.meet(identity, self._windows.now()):
+        for metric, window, used in self.prior_use.first_use(identity, self._windows.now()):
             await self.store.put(identity, metric, window, used)
 
     def seconds_left(self, window: Window) -> int:

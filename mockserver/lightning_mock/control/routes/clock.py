@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lightning_mock.clock import ClockError
-from lightning_mock.control.request import Asked, ControlError
+from lightning_mock.control.request import ControlError, ControlRequest
 from lightning_mock.control.times import moment_of
 from lightning_mock.control.views import clock_view
 from lightning_mock.http.replies import Body, json_body
@@ -14,13 +14,13 @@ _SECONDS = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
 _WINDOWS: dict[str, WindowKind] = {"next_day": "day", "next_week": "week"}
 
 
-async def get_clock(asked: Asked, state: State) -> Body:
+async def get_clock(request: ControlRequest, state: State) -> Body:
     return json_body(clock_view(state.clock))
 
 
-async def move_clock(asked: Asked, state: State) -> Body:
+async def move_clock(request: ControlRequest, state: State) -> Body:
     """Move, and freeze or resume. At most one kind of move; a refused call changes nothing."""
-    body, clock = asked.body, state.clock
+    body, clock = request.body, state.clock
     moves = [name for name in ("advance", "set", "to") if name in body]
     if len(moves) > 1:
         raise ControlError(400, f"expected one of advance, set, to; got {' and '.join(moves)}.")

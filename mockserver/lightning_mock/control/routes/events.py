@@ -12,8 +12,8 @@ import orjson
 from aiohttp import web
 
 from lightning_mock.control.entries import entry
-from lightning_mock.control.request import Asked
-from lightning_mock.journal.event_hub import News, StateChanged
+from lightning_mock.control.request import ControlRequest
+from lightning_mock.journal.event_hub import Event, StateChanged
 from lightning_mock.state import State
 
 _HEADERS = {
@@ -26,32 +26,32 @@ _HEARTBEAT = 10.0
 _STATE = b"event: state\ndata: {}\n\n"
 
 
-async def stream_events(asked: Asked, state: State) -> web.StreamResponse:
+async def stream_events(request: ControlRequest, state: State) -> web.StreamResponse:
     """Until the listener leaves."""
     response = web.StreamResponse(headers=_HEADERS)
-    with state.watch.listening() as news:
+    with state.event_hub.listening() as events:
         try:
-            await response.prepare(asked.request)
+            await response.prepare(request.http)
             await response.write(b": listening\n\n")
             while True:
                 try:
                     async with asyncio.timeout(_HEARTBEAT):
-                        first = await news.get()
+                        first = await events.get()
                 except TimeoutError:
                     await response.write(b": still here\n\n")
                 else:
-                    await response.write(b"".join(_written(_together(first, news))))
+                    await response.write(b"".join(_written(_together(first, events))))
         except ConnectionError:
             return response
 
 
-def _together(first: News, news: asyncio.Queue[News]) -> Iterator[News]:
+def _together(first: Event, events: asyncio.Queue[Event]) -> Iterator[Event]:
     yield first
-    while not news.empty():
-        yield news.get_nowait()
+    while not events.empty():
+        yield events.get_nowait()
 
 
-def _written(all_news: Iterator[News]) -> Iterator[bytes]:
+def _written(all_news: Iterator[Event]) -> Iterator[bytes]:
     state_changed = False
     for item in all_news:
         if isinstance(item, StateChanged):

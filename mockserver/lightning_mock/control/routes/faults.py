@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from lightning_mock.control.request import Asked, ControlError
-from lightning_mock.faults.parse import FaultError, make_fault
+from lightning_mock.control.request import ControlError, ControlRequest
+from lightning_mock.faults.parse import FaultError, parse_fault
 from lightning_mock.http.replies import Body, json_body
 from lightning_mock.state import State
 
 
-async def list_faults(asked: Asked, state: State) -> Body:
+async def list_faults(request: ControlRequest, state: State) -> Body:
     return json_body({"faults": [fault.view() for fault in state.faults.all()]})
 
 
-async def create_fault(asked: Asked, state: State) -> Body:
+async def create_fault(request: ControlRequest, state: State) -> Body:
     try:
-        fault = make_fault(state.faults.new_id(), asked.body, state.spec, state.clock.now())
+        fault = parse_fault(state.faults.new_id(), request.body, state.spec, state.clock.now())
     except FaultError as error:
         raise ControlError(400, f"match.{error}") from None
     user = fault.match.user
@@ -23,13 +23,13 @@ async def create_fault(asked: Asked, state: State) -> Body:
     return json_body(state.faults.add(fault).view(), 201)
 
 
-async def delete_faults(asked: Asked, state: State) -> Body:
+async def delete_faults(request: ControlRequest, state: State) -> Body:
     removed = state.faults.remove(lambda fault: True)
     return json_body({"faults": [fault.view() for fault in removed]})
 
 
-async def delete_fault(asked: Asked, state: State) -> Body:
-    removed = state.faults.remove(lambda fault: fault.id == asked.path["id"])
+async def delete_fault(request: ControlRequest, state: State) -> Body:
+    removed = state.faults.remove(lambda fault: fault.id == request.path["id"])
     if not removed:
         raise ControlError(404, "id: there is no such fault; GET /__mock__/faults lists them.")
     return json_body(removed[0].view())

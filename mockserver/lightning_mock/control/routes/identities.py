@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from lightning_mock.control.request import Asked, ControlError
+from lightning_mock.control.request import ControlError, ControlRequest
 from lightning_mock.control.views import identity_view
 from lightning_mock.http.replies import Body, json_body
 from lightning_mock.state import State
@@ -12,26 +12,26 @@ from lightning_mock.state import State
 _ADDRESS = re.compile(r"address:\S{1,64}:[0-9a-f]{16}")
 
 
-async def list_identities(asked: Asked, state: State) -> Body:
-    user = asked.query.get("user")
-    wanted = [key for key in met(state) if user is None or key == f"user:{user}"]
+async def list_identities(request: ControlRequest, state: State) -> Body:
+    user = request.query.get("user")
+    wanted = [key for key in seen_identities(state) if user is None or key == f"user:{user}"]
     return json_body({"identities": [await identity_view(key, state) for key in wanted]})
 
 
-async def get_identity(asked: Asked, state: State) -> Body:
-    return json_body(await identity_view(_identity(asked, state), state))
+async def get_identity(request: ControlRequest, state: State) -> Body:
+    return json_body(await identity_view(_identity(request, state), state))
 
 
-async def set_usage(asked: Asked, state: State) -> Body:
+async def set_usage(request: ControlRequest, state: State) -> Body:
     """Set the units used of one metric in its present window."""
-    identity, metric = _identity(asked, state), known_metric(asked.path["metric"], state)
-    await state.ledger.set_used(identity, metric, asked.body["used"])
+    identity, metric = _identity(request, state), known_metric(request.path["metric"], state)
+    await state.ledger.set_used(identity, metric, request.body["used"])
     return json_body(await identity_view(identity, state))
 
 
-async def exhaust(asked: Asked, state: State) -> Body:
+async def exhaust(request: ControlRequest, state: State) -> Body:
     """Use up one metric in its present window."""
-    identity, metric = _identity(asked, state), known_metric(asked.body["metric"], state)
+    identity, metric = _identity(request, state), known_metric(request.body["metric"], state)
     kind, _, name = identity.partition(":")
     plan = state.accounts.plan_of(state.accounts.get(name) if kind == "user" else None)
     limit = plan.limits[metric]
@@ -46,7 +46,7 @@ async def exhaust(asked: Asked, state: State) -> Body:
     return json_body(await identity_view(identity, state))
 
 
-def met(state: State) -> list[str]:
+def seen_identities(state: State) -> list[str]:
     """Every user, and every other caller with a counter or an entry in the journal."""
     found = dict.fromkeys(f"user:{account.id}" for account in state.accounts.all())
     for identity, metric, window, _ in state.ledger.store.rows():
@@ -64,12 +64,12 @@ def known_metric(name: str, state: State) -> str:
     return name
 
 
-def _identity(asked: Asked, state: State) -> str:
+def _identity(request: ControlRequest, state: State) -> str:
     """An identity that exists or could call. Raises ControlError 404 or 400."""
-    identity = asked.path["identity"]
+    identity = request.path["identity"]
     kind, _, name = identity.partition(":")
     if kind == "user":
-        if identity not in met(state):
+        if identity not in seen_identities(state):
             raise ControlError(404, "identity: there is no such user; GET /__mock__/users lists them.")
     elif not (_ADDRESS.fullmatch(identity) or (kind == "client" and _is_client_id(name, state))):
         raise ControlError(

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from lightning_mock.control.request import Asked, ControlError
+from lightning_mock.control.request import ControlError, ControlRequest
 from lightning_mock.control.routes.identities import known_metric
 from lightning_mock.control.views import plan_view
 from lightning_mock.http.replies import Body, json_body
 from lightning_mock.state import State
 
 
-async def list_plans(asked: Asked, state: State) -> Body:
+async def list_plans(request: ControlRequest, state: State) -> Body:
     return json_body({"plans": [plan_view(plan) for plan in state.catalogue.all]})
 
 
-async def set_limits(asked: Asked, state: State) -> Body:
+async def set_limits(request: ControlRequest, state: State) -> Body:
     """Other limits for some metrics of a plan, from the next call on."""
-    key = asked.path["key"]
+    key = request.path["key"]
     if key not in state.catalogue:
         allowed = ", ".join(plan.key for plan in state.catalogue.all)
         raise ControlError(404, f"key: there is no such plan; expected one of {allowed}.")
-    for metric in asked.body:
+    for metric in request.body:
         known_metric(metric, state)
-    for metric, limit in asked.body.items():
+    for metric, limit in request.body.items():
         state.catalogue.set_limit(key, metric, limit)
     return json_body(plan_view(state.catalogue[key]))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from aiohttp.hdrs import HOST
 
 from lightning_mock.control import snapshot
-from lightning_mock.control.request import Asked, ControlError
-from lightning_mock.control.routes.identities import met
+from lightning_mock.control.request import ControlError, ControlRequest
+from lightning_mock.control.routes.identities import seen_identities
 from lightning_mock.control.routes.scenarios import scenario_views
 from lightning_mock.control.snapshot import SnapshotError
 from lightning_mock.control.views import clock_view, identity_view, plan_view, user_view
@@ -14,15 +14,15 @@ from lightning_mock.http.replies import Body, json_body
 from lightning_mock.state import State
 
 
-async def get_state(asked: Asked, state: State) -> Body:
+async def get_state(request: ControlRequest, state: State) -> Body:
     """All that the page shows, but for the journal."""
     return json_body(
         {
-            "base_url": f"http://{asked.request.headers.get(HOST, '')}",
+            "base_url": f"http://{request.http.headers.get(HOST, '')}",
             "clock": clock_view(state.clock),
             "plans": [plan_view(plan) for plan in state.catalogue.all],
             "users": [user_view(account, state) for account in state.accounts.all()],
-            "identities": [await identity_view(key, state) for key in met(state)],
+            "identities": [await identity_view(key, state) for key in seen_identities(state)],
             "faults": [fault.view() for fault in state.faults.all()],
             "scenarios": scenario_views(state),
             "journal": {"entries": len(state.journal)},
@@ -31,9 +31,9 @@ async def get_state(asked: Asked, state: State) -> Body:
     )
 
 
-async def reset(asked: Asked, state: State) -> Body:
+async def reset(request: ControlRequest, state: State) -> Body:
     """Everything as it was at the start, or one user."""
-    user_id = asked.body.get("user")
+    user_id = request.body.get("user")
     if user_id is not None:
         return json_body({"did": await _reset_user(user_id, state)})
     did = await snapshot.restore(state.start, state)
@@ -42,7 +42,7 @@ async def reset(asked: Asked, state: State) -> Body:
     return json_body({"did": [*did, "The journal and the asset files are empty."]})
 
 
-async def get_snapshot(asked: Asked, state: State) -> Body:
+async def get_snapshot(request: ControlRequest, state: State) -> Body:
     """A file to keep or to send with a report."""
     return json_body(
         snapshot.take(state),
@@ -50,9 +50,9 @@ async def get_snapshot(asked: Asked, state: State) -> Body:
     )
 
 
-async def restore(asked: Asked, state: State) -> Body:
+async def restore(request: ControlRequest, state: State) -> Body:
     try:
-        did = await snapshot.restore(asked.body, state)
+        did = await snapshot.restore(request.body, state)
     except SnapshotError as error:
         raise ControlError(400, str(error)) from None
     return json_body({"did": did})

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from lightning_mock.callers.accounts import Account
 from lightning_mock.clock import iso
-from lightning_mock.control.request import Asked, ControlError
+from lightning_mock.control.request import ControlError, ControlRequest
 from lightning_mock.control.routes.keys import made_key
 from lightning_mock.control.tokens import token_for
 from lightning_mock.control.views import user_view
@@ -16,20 +16,20 @@ from lightning_mock.state import State
 _LIFETIME = 3600.0
 
 
-async def list_users(asked: Asked, state: State) -> Body:
+async def list_users(request: ControlRequest, state: State) -> Body:
     return json_body({"users": [user_view(account, state) for account in state.accounts.all()]})
 
 
-async def create_user(asked: Asked, state: State) -> Body:
+async def create_user(request: ControlRequest, state: State) -> Body:
     """A user with a token and a key, ready to be used."""
     now = state.clock.now()
-    user_id = asked.body.get("id") or str(uuid4())
+    user_id = request.body.get("id") or str(uuid4())
     if state.accounts.get(user_id) is not None:
         raise ControlError(409, "id: there is a user with this id; expected another one, or none.")
-    plan_key = asked.body.get("plan", state.catalogue.default_key)
+    plan_key = request.body.get("plan", state.catalogue.default_key)
     account = Account(
         id=user_id,
-        email=asked.body.get("email") or f"{user_id}@example.com",
+        email=request.body.get("email") or f"{user_id}@example.com",
         signed_up=now,
         plan_key=known_plan(plan_key, state),
     )
@@ -40,23 +40,23 @@ async def create_user(asked: Asked, state: State) -> Body:
     return json_body({**user_view(account, state), "jwt": token, "api_key": key}, 201)
 
 
-async def get_user(asked: Asked, state: State) -> Body:
-    return json_body(user_view(known_user(asked, state), state))
+async def get_user(request: ControlRequest, state: State) -> Body:
+    return json_body(user_view(known_user(request, state), state))
 
 
-async def change_user(asked: Asked, state: State) -> Body:
+async def change_user(request: ControlRequest, state: State) -> Body:
     """Another plan takes effect with the next call; what has been used stays used."""
-    account = known_user(asked, state)
-    if "plan" in asked.body:
-        account.plan_key = known_plan(asked.body["plan"], state)
-    if "email" in asked.body:
-        account.email = asked.body["email"]
+    account = known_user(request, state)
+    if "plan" in request.body:
+        account.plan_key = known_plan(request.body["plan"], state)
+    if "email" in request.body:
+        account.email = request.body["email"]
     return json_body(user_view(account, state))
 
 
-async def delete_user(asked: Asked, state: State) -> Body:
+async def delete_user(request: ControlRequest, state: State) -> Body:
     """The user, the keys and the counters go; tokens of the user are refused from now on."""
-    account = known_user(asked, state)
+    account = known_user(request, state)
     view = user_view(account, state)
     state.accounts.remove(account.id)
     state.keys.remove(account.id)
@@ -65,19 +65,19 @@ async def delete_user(asked: Asked, state: State) -> Body:
     return json_body(view)
 
 
-async def mint_token(asked: Asked, state: State) -> Body:
+async def mint_token(request: ControlRequest, state: State) -> Body:
     """An access token of a user, as asked for, or broken in one particular way."""
-    account = known_user(asked, state)
-    lifetime = asked.body.get("lifetime_seconds", _LIFETIME)
+    account = known_user(request, state)
+    lifetime = request.body.get("lifetime_seconds", _LIFETIME)
     token, expires_at = token_for(
-        account, state, lifetime, asked.body.get("claims", {}), asked.body.get("broken")
+        account, state, lifetime, request.body.get("claims", {}), request.body.get("broken")
     )
     return json_body({"token": token, "expires_at": iso(expires_at)}, 201)
 
 
-def known_user(asked: Asked, state: State) -> Account:
+def known_user(request: ControlRequest, state: State) -> Account:
     """The user that the path names. Raises ControlError 404."""
-    account = state.accounts.get(asked.path["id"])
+    account = state.accounts.get(request.path["id"])
     if account is None:
         raise ControlError(404, "id: there is no such user; GET /__mock__/users lists them.")
     return account
