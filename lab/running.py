@@ -128,9 +128,7 @@ class Handle:
 
 
 def make_lab(
-    faults: Sequence[str] = (),
-    variants: Sequence[str] = (),
-    credentials: Mapping[str, str] | None = None,
+    faults: Sequence[str] = (), variants: Sequence[str] = (), credentials: Mapping[str, str] | None = None
 ) -> Lab:
     """A lab with these faults and variants switched on, variants last."""
     lab = plain_lab(DEFAULTS if credentials is None else credentials)

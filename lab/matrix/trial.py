@@ -28,7 +28,7 @@ from lightning_verify.requests.valid import CALLS
 from schemathesis import GenerationMode
 
 from lab.matrix import meter
-from lab.matrix.forks import PATIENCE, Lost, in_forks
+from lab.matrix.process_pool import PATIENCE, Lost, in_processes
 from lab.matrix.meter import Meter, Step
 from lab.matrix.mock_faults import running_mock
 from lab.matrix.shadow import Shadow
@@ -191,5 +191,5 @@ def run_all(tasks: Sequence[Task], workers: int = 2, patience: float = PATIENCE)
     """Run tasks side by side, each in a fresh fork; trials come as they are done."""
     for seed, group in groupby(sorted(tasks, key=lambda task: task.seed or 0), key=lambda task: task.seed):
         warm_up(seed)
-        for task, result in in_forks(run, group, workers, patience):
+        for task, result in in_processes(run, group, workers, patience):
             yield Trial(task, DIED, headline=result.why) if isinstance(result, Lost) else result

@@ -357,13 +357,7 @@ def _prices(lab: Lab, function: Callable[[str], Any]) -> None:
     edit("listTiers", at("*.price", put(function)))(lab)
 
 
-SHELF.add(
-    "price-numbers",
-    "price",
-    "prices are numbers",
-    lambda lab: _prices(lab, float),
-    _CATALOGUE,
-)
+SHELF.add("price-numbers", "price", "prices are numbers", lambda lab: _prices(lab, float), _CATALOGUE)
 
 SHELF.add(
     "price-with-currency",
@@ -427,7 +421,7 @@ SHELF.add(
     "",
     "there is one more plan, in the catalogue and among the tiers",
     lambda lab: lab.plans.update(
-        team=replace(lab.plans["creator"], key="team", name="AI Team", price="199.99"),
+        team=replace(lab.plans["creator"], key="team", name="AI Team", price="199.99")
     ),
     _CATALOGUE,
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lab.faults import seams
-from lab.faults.inputs import WEATHER
+from lab.faults.prompts import WEATHER
 from lab.faults.seams import at, edit, put
 from lab.proofs import TOOL, chat, post, streamed
 from lab.server.lab import Call, Lab, Reply, Stream
@@ -130,11 +130,7 @@ def _slow(c: Any) -> Any:
 
 
 SHELF.add(
-    "stream-slowly",
-    "pace",
-    "thirty milliseconds lie between the events",
-    lambda lab: _pace(lab, 0.03),
-    _slow,
+    "stream-slowly", "pace", "thirty milliseconds lie between the events", lambda lab: _pace(lab, 0.03), _slow
 )
 
 
@@ -142,13 +138,7 @@ def _fast(c: Any) -> Any:
     return min(c.chat(stream=True).seconds for _ in range(3)) < 0.02
 
 
-SHELF.add(
-    "stream-at-once",
-    "pace",
-    "nothing lies between the events",
-    lambda lab: _pace(lab, 0.0),
-    _fast,
-)
+SHELF.add("stream-at-once", "pace", "nothing lies between the events", lambda lab: _pace(lab, 0.0), _fast)
 
 
 def _first(function: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]) -> seams.Apply:

@@ -12,7 +12,7 @@ from pathlib import Path
 from lab.matrix.__main__ import main, write
 from lab.matrix.baseline import failures_of
 from lab.matrix.cache import Cache
-from lab.matrix.forks import Lost, in_forks
+from lab.matrix.process_pool import Lost, in_processes
 from lab.matrix.meter import Step
 from lab.matrix.picture import curve
 from lab.matrix.plan import combinations, faults, sampled, stability
@@ -58,7 +58,7 @@ def test_a_piece_of_work_that_dies_or_hangs_costs_only_its_own_result() -> None:
         return item.upper()
 
     started = time.monotonic()
-    found = dict(in_forks(work, ["dies", "hangs", "fails", "works"], workers=4, patience=1.5))
+    found = dict(in_processes(work, ["dies", "hangs", "fails", "works"], workers=4, patience=1.5))
     assert time.monotonic() - started < 20
     assert found["works"] == "WORKS"
     assert found["fails"] == Lost("ValueError: fails")
@@ -137,8 +137,8 @@ def test_a_sample_keeps_the_proportions_and_grows_by_adding() -> None:
     everything = faults()
     small, large = sampled(everything, 30), sampled(everything, 60)
     assert {fault.name for fault in small} <= {fault.name for fault in large}
-    share = sum(fault.origin == "trackers" for fault in large) / len(large)
-    assert abs(share - sum(fault.origin == "trackers" for fault in everything) / len(everything)) < 0.03
+    share = sum(fault.origin == "reported" for fault in large) / len(large)
+    assert abs(share - sum(fault.origin == "reported" for fault in everything) / len(everything)) < 0.03
 
 
 def test_failures_of_schemathesis_are_told_by_operation_and_kind() -> None:
