@@ -21,7 +21,7 @@ from lightning_spec.model import (
     TextLimit,
     Window,
 )
-from lightning_spec.strict import describe, keys, mapping, one_of, sequence, text, whole
+from lightning_spec.strict import describe, integer, keys, mapping, one_of, sequence, text
 
 _METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace", "query")
 _TOP = ("openapi", "info", "paths", "components", "tags", "servers")
@@ -72,8 +72,10 @@ def parse_spec(document: Mapping[str, Any]) -> Spec:
         plans=catalogue.plans,
         default_plan=catalogue.default,
         errors=MappingProxyType(_errors(raw["x-lightning-errors"])),
-        body_limit_bytes=whole(raw["x-lightning-body-limit-bytes"], "x-lightning-body-limit-bytes", least=1),
-        asset_lifetime_seconds=whole(
+        body_limit_bytes=integer(
+            raw["x-lightning-body-limit-bytes"], "x-lightning-body-limit-bytes", least=1
+        ),
+        asset_lifetime_seconds=integer(
             raw["x-lightning-asset-lifetime-seconds"], "x-lightning-asset-lifetime-seconds", least=1
         ),
         client_id_pattern=_pattern(raw["x-lightning-client-id-pattern"], "x-lightning-client-id-pattern"),
@@ -106,11 +108,13 @@ def _plan(value: Any, metrics: Mapping[str, Metric], place: str) -> Plan:
         price=_price(data["price"], f"{place}.price"),
         limits=MappingProxyType(
             {
-                metric: None if limits[metric] is None else whole(limits[metric], f"{place}.limits.{metric}")
+                metric: None
+                if limits[metric] is None
+                else integer(limits[metric], f"{place}.limits.{metric}")
                 for metric in metrics
             }
         ),
-        order=whole(data["order"], f"{place}.order"),
+        order=integer(data["order"], f"{place}.order"),
     )
 
 
@@ -142,7 +146,7 @@ def _metrics(value: Any) -> dict[str, Metric]:
 def _errors(value: Any) -> dict[str, int]:
     place = "x-lightning-errors"
     return {
-        name: whole(status, f"{place}.{name}", least=400) for name, status in mapping(value, place).items()
+        name: integer(status, f"{place}.{name}", least=400) for name, status in mapping(value, place).items()
     }
 
 
@@ -230,8 +234,8 @@ def _text_limit(value: Any, place: str) -> TextLimit | None:
         return None
     data = keys(mapping(value, place), place, required=("characters", "bytes"))
     return TextLimit(
-        whole(data["characters"], f"{place}.characters", least=1),
-        whole(data["bytes"], f"{place}.bytes", least=1),
+        integer(data["characters"], f"{place}.characters", least=1),
+        integer(data["bytes"], f"{place}.bytes", least=1),
     )
 
 
@@ -317,9 +321,9 @@ def _clamp(schema: dict[str, Any], place: str) -> Clamp:
     here = f"{place}.{_CLAMP}"
     data = keys(mapping(schema[_CLAMP], here), here, required=("minimum", "maximum"))
     clamp = Clamp(
-        minimum=whole(data["minimum"], f"{here}.minimum"),
-        maximum=whole(data["maximum"], f"{here}.maximum"),
-        default=whole(schema.get("default"), f"{place}.default"),
+        minimum=integer(data["minimum"], f"{here}.minimum"),
+        maximum=integer(data["maximum"], f"{here}.maximum"),
+        default=integer(schema.get("default"), f"{place}.default"),
     )
     if not clamp.minimum <= clamp.default <= clamp.maximum:
         raise SpecError(here, "the default lies outside the range")

@@ -20,7 +20,7 @@ class RoutingError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Match(Generic[T]):
+class RouteMatch(Generic[T]):
     """What answers a request, and the undecoded last segment when that is a parameter."""
 
     target: T
@@ -32,20 +32,20 @@ class Router(Generic[T]):
     """Finds what answers a method on a raw path: one dictionary look-up, a second one for a template."""
 
     def __init__(self) -> None:
-        self._fixed: dict[str, dict[str, Match[T]]] = {}
+        self._fixed: dict[str, dict[str, RouteMatch[T]]] = {}
         self._templates: dict[str, dict[str, tuple[str, T]]] = {}
 
     def add(self, method: str, path: str, target: T) -> None:
         """Serve a path; a parameter may stand for the whole last segment."""
         prefix, _, last = path.rpartition("/")
         if "{" not in path:
-            self._fixed.setdefault(path, {})[method] = Match(target)
+            self._fixed.setdefault(path, {})[method] = RouteMatch(target)
         elif last.startswith("{") and last.endswith("}") and "{" not in prefix:
             self._templates.setdefault(prefix, {})[method] = (last[1:-1], target)
         else:
             raise RoutingError(f"{path}: expected one parameter, standing for the last segment")
 
-    def find(self, method: str, raw_path: str) -> Match[T]:
+    def find(self, method: str, raw_path: str) -> RouteMatch[T]:
         """Raises NotFound, or MethodNotAllowed with the methods that are served.
 
         A template also answers the methods that a concrete path does not have: a GET of the alternate
@@ -60,7 +60,7 @@ class Router(Generic[T]):
         template = self._templates.get(prefix) if last else None
         if template is not None and method in template:
             name, target = template[method]
-            return Match(target, name, last)
+            return RouteMatch(target, name, last)
         # As the spec does, `Allow` speaks of the concrete path alone where there is one.
         allowed = sorted(fixed or template or ())
         if not allowed:
