@@ -163,9 +163,8 @@ def parameter_reader(validator: ParameterValidator, text_limit: TextLimit | None
     async def read(
         request: web.BaseRequest, match: RouteMatch[Endpoint], exchange: Exchange
     ) -> dict[str, Any]:
-        name = match.parameter
-        segment = {} if name is None else {name: decode_segment(match.raw, name)}
-        arguments = validator.read(segment, request.rel_url.raw_query_string)
+        segments = {name: decode_segment(raw, name) for name, raw in match.segments.items()}
+        arguments = validator.read(segments, request.rel_url.raw_query_string)
         if text_limit is not None:
             check_text_size(arguments, text_limit)
         return arguments

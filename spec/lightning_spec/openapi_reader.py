@@ -21,6 +21,7 @@ from lightning_spec.model import (
     TextLimit,
     Window,
 )
+from lightning_spec.references import escape, resolve
 from lightning_spec.strict import describe, integer, keys, mapping, one_of, sequence, text
 
 _METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace", "query")
@@ -186,7 +187,7 @@ def _operation(around: _Surroundings, path: str, method: str, value: Any) -> Ope
     document = around.document
     place = f"{method.upper()} {path}"
     node = keys(mapping(value, place), place, required=_OPERATION, optional=_OPERATION_OPTIONAL)
-    pointer = f"#/paths/{_escape(path)}/{method}"
+    pointer = f"#/paths/{escape(path)}/{method}"
     own_tags = sequence(node["tags"], f"{place} tags")
     if len(own_tags) != 1:
         raise SpecError(f"{place} tags", f"expected one tag, found {len(own_tags)}")
@@ -242,9 +243,9 @@ def _text_limit(value: Any, place: str) -> TextLimit | None:
 def _parameters(document: dict[str, Any], value: Any, pointer: str, place: str) -> tuple[Parameter, ...]:
     found: dict[tuple[str, str], Parameter] = {}
     for index, entry in enumerate(sequence(value, f"{place} parameters")):
-        node, here = _resolve(document, entry, f"{pointer}/{index}")
+        node, here = resolve(document, entry, f"{pointer}/{index}")
         keys(mapping(node, here), here, required=_PARAMETER, optional=_PARAMETER_OPTIONAL)
-        schema, schema_pointer = _resolve(document, node["schema"], f"{here}/schema")
+        schema, schema_pointer = resolve(document, node["schema"], f"{here}/schema")
         location = one_of(node["in"], ("path", "query", "header"), f"{here}/in")
         name = text(node["name"], f"{here}/name")
         if (location, name) in found:
@@ -262,10 +263,10 @@ def _parameters(document: dict[str, Any], value: Any, pointer: str, place: str) 
 def _body_pointer(document: dict[str, Any], value: Any, pointer: str, place: str) -> str | None:
     if value is None:
         return None
-    node, here = _resolve(document, value, pointer)
+    node, here = resolve(document, value, pointer)
     keys(mapping(node, here), here, required=("required", "content"), optional=("description",))
     content = keys(mapping(node["content"], f"{here}/content"), f"{place} requestBody", required=(_JSON,))
-    media_pointer = f"{here}/content/{_escape(_JSON)}"
+    media_pointer = f"{here}/content/{escape(_JSON)}"
     keys(mapping(content[_JSON], media_pointer), media_pointer, required=("schema",), optional=_MEDIA_TYPE)
     return f"{media_pointer}/schema"
 
@@ -278,11 +279,11 @@ def _responses(
     for status, entry in mapping(value, f"{place} responses").items():
         if not re.fullmatch(r"[1-5][0-9]{2}", status):
             raise SpecError(f"{place} responses", f"{status!r} is not a status")
-        node, here = _resolve(document, entry, f"{pointer}/{status}")
+        node, here = resolve(document, entry, f"{pointer}/{status}")
         keys(mapping(node, here), here, required=("description",), optional=("headers", "content"))
         schemas: dict[str, str | None] = {}
         for media_type, media in mapping(node.get("content", {}), f"{here}/content").items():
-            media_pointer = f"{here}/content/{_escape(media_type)}"
+            media_pointer = f"{here}/content/{escape(media_type)}"
             keys(mapping(media, media_pointer), media_pointer, optional=_MEDIA_TYPE)
             schemas[media_type] = f"{media_pointer}/schema" if "schema" in media else None
             if media_type == _EVENTS:
@@ -328,25 +329,3 @@ def _clamp(schema: dict[str, Any], place: str) -> Clamp:
     if not clamp.minimum <= clamp.default <= clamp.maximum:
         raise SpecError(here, "the default lies outside the range")
     return clamp
-
-
-def _resolve(document: dict[str, Any], node: Any, pointer: str) -> tuple[Any, str]:
-    """The node that `node` stands for and its pointer, local references followed."""
-    seen: set[str] = set()
-    while isinstance(node, dict) and "$ref" in node:
-        target = text(node["$ref"], pointer)
-        if target in seen or not target.startswith("#/"):
-            raise SpecError(pointer, f"the reference {target!r} leads in a circle or out of the file")
-        seen.add(target)
-        found: Any = document
-        for part in target[2:].split("/"):
-            key = part.replace("~1", "/").replace("~0", "~")
-            if not isinstance(found, dict) or key not in found:
-                raise SpecError(pointer, f"the reference {target!r} leads nowhere")
-            found = found[key]
-        node, pointer = found, target
-    return node, pointer
-
-
-def _escape(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")
