@@ -77,7 +77,7 @@ async def answer(
         if operation.auth != "none":
             identity = state.identities.resolve(request)
             if operation.auth == "required" and identity.account is None:
-                raise Unauthorized("This route needs the bearer of a signed-in user.")
+                raise Unauthorized
         exchange.identity = identity
 
         arguments = await endpoint.read(request, match, exchange) if endpoint.read is not None else {}
@@ -106,12 +106,12 @@ async def answer(
         reply, failed = interruption.reply, True
     except ApiError as error:
         exchange.refusal = error
-        reply, failed = delivery.refusal(error, state.spec.errors), True
+        reply, failed = delivery.refusal(error), True
     except Exception:
         if request.transport is not None:  # otherwise the caller has left, and nobody is left to answer
             logger.exception("%s failed", operation.id)
-        exchange.refusal = UpstreamFailure("The server failed while it worked on this call.")
-        reply, failed = delivery.refusal(exchange.refusal, state.spec.errors), True
+        exchange.refusal = UpstreamFailure()
+        reply, failed = delivery.refusal(exchange.refusal), True
     if failed and charge is not None:
         await state.ledger.refund(charge)
         exchange.refunded = charge.granted

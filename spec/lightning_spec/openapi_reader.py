@@ -11,6 +11,7 @@ from typing import Any, cast
 from lightning_spec.model import (
     Auth,
     Clamp,
+    ErrorKind,
     Metric,
     Operation,
     Parameter,
@@ -31,6 +32,7 @@ _TOP_DATA = (
     "x-lightning-metrics",
     "x-lightning-plans",
     "x-lightning-errors",
+    "x-lightning-public-site",
     "x-lightning-body-limit-bytes",
     "x-lightning-asset-lifetime-seconds",
     "x-lightning-client-id-pattern",
@@ -42,11 +44,12 @@ _OPERATION_OPTIONAL = (
     "x-lightning-metric",
     "x-lightning-text-limit",
     "x-lightning-media-type",
+    "x-lightning-aliases",
 )
 _PARAMETER = ("name", "in", "required", "description", "schema")
 _PARAMETER_OPTIONAL = ("style", "explode", "example", "examples")
 _MEDIA_TYPE = ("schema", "itemSchema", "example", "examples")
-_CLAMP = "x-lightning-clamp"
+CLAMP = "x-lightning-clamp"
 # Whatever stands under these keys is somebody's data, in which a key may be called anything.
 _DATA_KEYS = frozenset({"example", "examples", "default", "enum", "const"})
 _JSON = "application/json"
@@ -65,7 +68,7 @@ def parse_spec(document: Mapping[str, Any]) -> Spec:
     operations = _operations(_Surroundings(raw, metrics, sections, tags))
     clamps = _clamps(raw)
     if len(clamps) != 1:
-        raise SpecError("components.schemas", f"expected one {_CLAMP}, found {len(clamps)}")
+        raise SpecError("components.schemas", f"expected one {CLAMP}, found {len(clamps)}")
     return Spec(
         document=raw,
         operations=MappingProxyType(operations),
@@ -73,6 +76,7 @@ def parse_spec(document: Mapping[str, Any]) -> Spec:
         plans=catalogue.plans,
         default_plan=catalogue.default,
         errors=MappingProxyType(_errors(raw["x-lightning-errors"])),
+        public_site=text(raw["x-lightning-public-site"], "x-lightning-public-site"),
         body_limit_bytes=integer(
             raw["x-lightning-body-limit-bytes"], "x-lightning-body-limit-bytes", least=1
         ),
@@ -144,11 +148,31 @@ def _metrics(value: Any) -> dict[str, Metric]:
     return metrics
 
 
-def _errors(value: Any) -> dict[str, int]:
-    place = "x-lightning-errors"
-    return {
-        name: integer(status, f"{place}.{name}", least=400) for name, status in mapping(value, place).items()
-    }
+def _errors(value: Any) -> dict[str, ErrorKind]:
+    errors: dict[str, ErrorKind] = {}
+    for name, entry in mapping(value, "x-lightning-errors").items():
+        place = f"x-lightning-errors.{name}"
+        data = keys(
+            mapping(entry, place),
+            place,
+            required=("status", "type", "message"),
+            optional=("headers", "codes"),
+        )
+        errors[name] = ErrorKind(
+            name=name,
+            status=integer(data["status"], f"{place}.status", least=400),
+            type=text(data["type"], f"{place}.type"),
+            message=text(data["message"], f"{place}.message"),
+            headers=_texts(data.get("headers", {}), f"{place}.headers"),
+            codes=_texts(data.get("codes", {}), f"{place}.codes"),
+        )
+    return errors
+
+
+def _texts(value: Any, place: str) -> Mapping[str, str]:
+    return MappingProxyType(
+        {name: text(entry, f"{place}.{name}") for name, entry in mapping(value, place).items()}
+    )
 
 
 def _pattern(value: Any, place: str) -> str:
@@ -203,6 +227,10 @@ def _operation(around: _Surroundings, path: str, method: str, value: Any) -> Ope
         id=text(node["operationId"], f"{place} operationId"),
         method=method.upper(),
         path=path,
+        aliases=tuple(
+            text(alias, f"{place} x-lightning-aliases")
+            for alias in sequence(node.get("x-lightning-aliases", []), f"{place} x-lightning-aliases")
+        ),
         area=one_of(own_tags[0], around.tags, f"{place} tags"),
         section=one_of(node["x-lightning-section"], around.sections, f"{place} x-lightning-section"),
         summary=text(node["summary"], f"{place} summary"),
@@ -307,7 +335,7 @@ def _clamps(document: dict[str, Any]) -> list[Clamp]:
         if not isinstance(node, dict):
             continue
         for key, value in node.items():
-            if key == _CLAMP:
+            if key == CLAMP:
                 clamps.append(_clamp(node, place))
             elif key.startswith("x-") and not (
                 "operationId" in node and key in _OPERATION + _OPERATION_OPTIONAL
@@ -319,8 +347,8 @@ def _clamps(document: dict[str, Any]) -> list[Clamp]:
 
 
 def _clamp(schema: dict[str, Any], place: str) -> Clamp:
-    here = f"{place}.{_CLAMP}"
-    data = keys(mapping(schema[_CLAMP], here), here, required=("minimum", "maximum"))
+    here = f"{place}.{CLAMP}"
+    data = keys(mapping(schema[CLAMP], here), here, required=("minimum", "maximum"))
     clamp = Clamp(
         minimum=integer(data["minimum"], f"{here}.minimum"),
         maximum=integer(data["maximum"], f"{here}.maximum"),

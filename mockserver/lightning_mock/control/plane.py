@@ -154,7 +154,7 @@ class ControlPlane:
             error = MethodNotAllowed(
                 "This path does not serve that method; expected GET.", headers={"Allow": "GET"}
             )
-            return delivery.response(delivery.refusal(error, self._state.spec.errors))
+            return delivery.response(delivery.refusal(error))
         return delivery.response(self._pages.get(path))
 
 

@@ -81,7 +81,7 @@ class Router(Generic[T]):
             # As the spec does, `Allow` speaks of the concrete path alone where there is one.
             served = served or set(template.targets)
         if not served:
-            raise NotFound("There is nothing at this path.")
+            raise NotFound
         allowed = sorted(served)
         raise MethodNotAllowed(
             f"This path does not serve that method; expected {' or '.join(allowed)}.",

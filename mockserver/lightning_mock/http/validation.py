@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 import jsonschema_rs
 from lightning_spec.loader import Operation, Spec, TextLimit
+from lightning_spec.openapi_reader import CLAMP
 from lightning_spec.references import look_up, resolve
 
 from lightning_mock.errors import InvalidRequest, TooLarge
@@ -32,15 +33,16 @@ class BodyValidator:
     def __init__(self, spec: Spec, validators: jsonschema_rs.ValidatorMap, pointer: str) -> None:
         self._validator = validators[pointer]
         self.is_valid: Validate = self._validator.is_valid
-        self._clamps = _clamps(spec, _schema_at(spec, pointer).get("properties", {}))
+        self._clamp = spec.duration.apply
+        self._clamped = _clamped(spec, _schema_at(spec, pointer).get("properties", {}))
 
     def check(self, body: Any) -> dict[str, Any]:
         """The body as arguments. Raises InvalidRequest."""
         if not self.is_valid(body):
             raise refusal(self._validator.iter_errors(body))
         arguments: dict[str, Any] = body
-        for name, clamp in self._clamps:
-            arguments[name] = clamp(arguments.get(name))
+        for name in self._clamped:
+            arguments[name] = self._clamp(arguments.get(name))
         return arguments
 
 
@@ -61,7 +63,8 @@ class ParameterValidator:
         ]
         self._reads_query = any(location == "query" for _, location, *_ in self._readers)
         schemas = {parameter.name: parameter.schema for parameter in operation.parameters}
-        self._clamps = _clamps(spec, schemas)
+        self._clamp = spec.duration.apply
+        self._clamped = _clamped(spec, schemas)
 
     def read(self, segments: Mapping[str, str], query: str) -> dict[str, Any]:
         """The arguments of a call without a body. Raises InvalidRequest."""
@@ -77,8 +80,8 @@ class ParameterValidator:
             if not validator.is_valid(value):
                 raise refusal(validator.iter_errors(value), name)
             arguments[name] = value
-        for name, clamp in self._clamps:
-            arguments[name] = clamp(arguments.get(name))
+        for name in self._clamped:
+            arguments[name] = self._clamp(arguments.get(name))
         return arguments
 
 
@@ -141,23 +144,9 @@ def _schema_at(spec: Spec, pointer: str) -> Any:
     return resolve(spec.document, look_up(spec.document, pointer), pointer)[0]
 
 
-def _clamps(spec: Spec, schemas: Mapping[str, Any]) -> list[tuple[str, Callable[[Any], Any]]]:
-    """For each field with `x-lightning-clamp`, a function from what came to what counts."""
-    clamps = []
-    for name, raw in schemas.items():
-        schema, _ = resolve(spec.document, raw, name)
-        if "x-lightning-clamp" in schema:
-            bounds = schema["x-lightning-clamp"]
-            clamps.append((name, _clamp(bounds["minimum"], bounds["maximum"], schema.get("default"))))
-    return clamps
-
-
-def _clamp(minimum: int, maximum: int, default: int | None) -> Callable[[Any], Any]:
-    def clamp(value: Any) -> Any:
-        # 5.0 and 1e30 are integers to JSON Schema and floats to Python.
-        return default if value is None else int(max(minimum, min(maximum, value)))
-
-    return clamp
+def _clamped(spec: Spec, schemas: Mapping[str, Any]) -> list[str]:
+    """The fields whose value is moved into the range of the spec's one clamp."""
+    return [name for name, raw in schemas.items() if CLAMP in resolve(spec.document, raw, name)[0]]
 
 
 def _coercion(spec: Spec, schema: Mapping[str, Any]) -> Callable[[list[str]], Any]:
