@@ -17,7 +17,7 @@ from lightning_spec.model import (
     Spec,
     SpecError,
 )
-from lightning_spec.strict import keys, mapping, one_of, sequence, text, whole
+from lightning_spec.strict import integer, keys, mapping, one_of, sequence, text
 
 _LEVELS = ("documented", "observed", "assumed")
 _REQUIREMENT = ("id", "area", "section", "lines", "level", "statement", "operations")
@@ -48,7 +48,7 @@ def _source(value: Any) -> SourceDocument:
     if not re.fullmatch(r"[0-9a-f]{64}", digest):
         raise SpecError("document.sha256", "expected 64 hexadecimal digits")
     return SourceDocument(
-        text(data["title"], "document.title"), digest, whole(data["lines"], "document.lines", least=1)
+        text(data["title"], "document.title"), digest, integer(data["lines"], "document.lines", least=1)
     )
 
 
@@ -101,7 +101,7 @@ def _lines(value: Any, place: str, source: SourceDocument) -> Lines:
         pair = sequence(entry, place)
         if len(pair) != 2:
             raise SpecError(place, f"expected pairs of a first and a last line, found {pair!r}")
-        first, last = (whole(number, place, least=1) for number in pair)
+        first, last = (integer(number, place, least=1) for number in pair)
         if first > last or last > source.lines:
             raise SpecError(place, f"lines {first} to {last} are not in a document of {source.lines} lines")
         ranges.append((first, last))

@@ -77,7 +77,7 @@ def text(value: Any, place: str, *, empty: bool = False) -> str:
     return value
 
 
-def whole(value: Any, place: str, *, least: int = 0) -> int:
+def integer(value: Any, place: str, *, least: int = 0) -> int:
     """`value` if it is an integer (not a boolean) of at least `least`."""
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise SpecError(place, f"expected a whole number of at least {least}, found {describe(value)}")

@@ -2,7 +2,7 @@
 
 import orjson
 import pytest
-from lightning_mock.generation.completions.completion import complete, plan_completion
+from lightning_mock.generation.completions.completion import complete, parse_completion
 from lightning_mock.generation.completions.tokens import count_tokens, split_tokens
 from lightning_mock.generation.completions.wire import completion_body, completion_events
 from lightning_mock.generation.conversation import read_conversation
@@ -13,7 +13,7 @@ def asked(prompt="Name three rivers.", **fields):
 
 
 def answered(arguments, seed=0):
-    return complete(plan_completion(arguments), seed, "chatcmpl-1", 1_000)
+    return complete(parse_completion(arguments), seed, "chatcmpl-1", 1_000)
 
 
 def plain(completion):

@@ -16,27 +16,13 @@ from lightning_spec.loader import Operation
 
 from lightning_mock.callers.identity import Identity
 from lightning_mock.clock import Clock
-from lightning_mock.errors import (
-    ApiError,
-    InvalidRequest,
-    QuotaExhausted,
-    TooLarge,
-    Unauthorized,
-    UpstreamFailure,
-)
+from lightning_mock.errors import refusal_with
 from lightning_mock.faults import effects
 from lightning_mock.faults.book import FaultBook
 from lightning_mock.faults.fault import Fault, Kind
 from lightning_mock.http.replies import Body, EventStream, Reply, json_body
 from lightning_mock.quota.windows import window_at
 
-_REFUSALS: dict[int, type[ApiError]] = {
-    400: InvalidRequest,
-    401: Unauthorized,
-    413: TooLarge,
-    429: QuotaExhausted,
-    500: UpstreamFailure,
-}
 _COLD_START = b"""<!doctype html>
 <html><head><title>Starting</title></head>
 <body><h1>503</h1><p>This application is starting. Try again in a moment.</p></body></html>
@@ -158,10 +144,8 @@ class FaultInjector:
     def _failure(self, fault: Fault) -> Body:
         status = fault.parameters["status"]
         message = fault.parameters.get("message") or f"The fault {fault.id} answers with {status}."
-        refusal = _REFUSALS.get(status, UpstreamFailure)(message)
-        headers = {}
-        if status == 401:
-            headers["WWW-Authenticate"] = "Bearer"
+        refusal = refusal_with(status)(message)
+        headers = dict(refusal.headers)
         if status == 429:
             now = self._clock.now()
             headers["Retry-After"] = str(max(1, int(window_at("day", now).end - now)))

@@ -5,28 +5,14 @@ Law: only what was noted is told; nothing is worked out again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
-
 from lightning_mock.clock import iso
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.journal.recording import Recording
 
-REFUSERS: Final[Mapping[str, str]] = {
-    "unauthorized": "identity",
-    "invalid_request": "validation",
-    "too_large": "size",
-    "quota_exhausted": "quota",
-    "upstream_failure": "upstream",
-    "not_found": "routing",
-    "method_not_allowed": "routing",
-}
-"""The rule behind each kind of refusal."""
-
 
 def refused_by(exchange: Exchange) -> str | None:
     """The rule that refused a call, if one did."""
-    return REFUSERS[exchange.refusal.kind] if exchange.refusal is not None else None
+    return exchange.refusal.rule if exchange.refusal is not None else None
 
 
 def explain(kept: Recording) -> str:
@@ -44,18 +30,7 @@ def _outcome(kept: Recording) -> str:
         return "Answered" if kept.status < 400 else f"Failed with {kept.status} on purpose"
     if refusal.kind == "not_found" and kept.exchange.operation is not None:
         return "Not found: what was asked for does not exist or is no longer there"
-    return f"{_REFUSALS[refusal.kind]}: {refusal.message.rstrip('.')}"
-
-
-_REFUSALS: Final[Mapping[str, str]] = {
-    "unauthorized": "Refused for its credential",
-    "invalid_request": "Refused as invalid",
-    "too_large": "Refused for its size",
-    "quota_exhausted": "Refused by the quota",
-    "upstream_failure": "Failed in the server",
-    "not_found": "No such route",
-    "method_not_allowed": "The route does not serve this method",
-}
+    return f"{refusal.outcome}: {refusal.message.rstrip('.')}"
 
 
 def _caller(kept: Recording) -> list[str]:
