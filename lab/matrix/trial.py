@@ -28,9 +28,9 @@ from lightning_verify.requests.valid import CALLS
 from schemathesis import GenerationMode
 
 from lab.matrix import meter
-from lab.matrix.process_pool import PATIENCE, Lost, in_processes
 from lab.matrix.meter import Meter, Step
 from lab.matrix.mock_faults import running_mock
+from lab.matrix.process_pool import PATIENCE, Lost, in_processes
 from lab.matrix.shadow import Shadow
 from lab.running import running
 from lab.server.credentials import DEFAULTS

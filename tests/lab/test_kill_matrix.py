@@ -12,10 +12,10 @@ from pathlib import Path
 from lab.matrix.__main__ import main, write
 from lab.matrix.baseline import failures_of
 from lab.matrix.cache import Cache
-from lab.matrix.process_pool import Lost, in_processes
 from lab.matrix.meter import Step
 from lab.matrix.picture import curve
 from lab.matrix.plan import combinations, faults, sampled, stability
+from lab.matrix.process_pool import Lost, in_processes
 from lab.matrix.results import FaultResult, Results, passed_cap
 from lab.matrix.shadow import Shadow
 from lab.matrix.trial import DIED, Task, Trial
