@@ -40,7 +40,8 @@ class _Running(Generic[I]):
 def in_processes(
     function: Callable[[I], R], items: Iterable[I], workers: int = 2, patience: float = PATIENCE
 ) -> Iterator[tuple[I, R | Lost]]:
-    """`function` of each item in a forked process, `workers` at a time, in the order of completion.
+    """`function` of each item in a process forked from this one, `workers` at a time; results come as they
+    are done.
 
     A piece that takes more than `patience` seconds is ended. This process must have no threads that hold
     locks.
