@@ -10,6 +10,7 @@ import time
 import httpx2
 import openai
 import pytest
+from lightning_mock.faults.kinds import KINDS
 
 from .conftest import HELLO, chunks_of
 
@@ -402,20 +403,20 @@ def test_removed_faults_do_nothing(own):
     assert own("GET", "/faults") == {"faults": []}
 
 
-KINDS = "status, latency, reset, truncate, reorder, duplicate, malform, stall, refragment, "
+NAMES = ", ".join(KINDS)
 
 
 @pytest.mark.parametrize(
     ("body", "allowed"),
     [
-        ({}, KINDS),
-        ({"kind": "fire"}, KINDS),
-        ({"kind": ["status"]}, KINDS),
+        ({}, NAMES),
+        ({"kind": "fire"}, NAMES),
+        ({"kind": ["status"]}, NAMES),
         ([], "an object"),
         ({"kind": "status"}, "status: this field is required"),
         ({"kind": "status", "status": 418}, "400, 401, 413, 429, 500, 502, 503, 504"),
         ({"kind": "status", "status": 500, "when": "later"}, "before_charge, after_charge"),
-        ({"kind": "status", "status": 500, "seconds": 1}, "status, message, when"),
+        ({"kind": "status", "status": 500, "seconds": 1}, "status, when, message"),
         ({"kind": "latency", "seconds": -1}, "at least 0"),
         ({"kind": "latency", "seconds": 1, "times": 0}, "at least 1"),
         ({"kind": "latency", "seconds": 1, "probability": 1.5}, "at most 1"),

@@ -195,6 +195,15 @@ def test_a_snapshot_moves_to_another_mock_with_its_keys(own, start):
         assert answer.json()["usage"]["imagesDaily"]["used"] == 1
 
 
+def test_a_fault_that_could_not_be_made_cannot_be_restored(own):
+    own.fault("stall", seconds=1)
+    before = own("GET", "/snapshot")
+    for parameters, allowed in (({"seconds": "long"}, "a number"), ({"after": 1}, "after")):
+        wrong = change(before, "faults", 0, "parameters", to=parameters)
+        assert allowed in own.refuse("POST", "/restore", wrong)
+    assert own("GET", "/snapshot")["faults"] == before["faults"]
+
+
 def change(document: Any, *path: Any, to: Any) -> Any:
     changed = copy.deepcopy(document)
     node = changed
