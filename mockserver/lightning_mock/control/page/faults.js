@@ -39,7 +39,7 @@ export function showFaults() {
     faults.length + off.length > 0
       ? h("ul", { key: "list", class: "switches" }, faults.map(faultRow), off.map(offRow))
       : h("p", { key: "none", class: "empty" }, "No fault is set: every call gets an honest answer."),
-    newFault(),
+    store.control && newFault(),
   );
   const badge = document.getElementById("faults-active");
   const live = faults.filter((fault) => fault.left !== 0).length;
