@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
@@ -11,13 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from .conftest import Control
 
-def calm(control):
+
+def calm(control: Any) -> None:
     """Let no second pass, so that two views can be compared."""
     control("POST", "/clock", {"frozen": True})
 
 
-def test_the_state_shows_everything_at_a_glance(own):
+def test_the_state_shows_everything_at_a_glance(own: Control) -> None:
     user = own.user("core")
     user.chat()
     own.fault("latency", seconds=0)
@@ -31,13 +34,13 @@ def test_the_state_shows_everything_at_a_glance(own):
     assert state["metrics"] == ["cloudChatDaily", "imagesDaily", "videosDaily", "audioWeekly"]
 
 
-def test_a_reset_brings_back_the_start_and_the_printed_credentials(start):
+def test_a_reset_brings_back_the_start_and_the_printed_credentials(start: Callable[..., Any]) -> None:
     with start() as (mock, control):
         bearers = [mock.credentials["LIGHTNING_JWT"], mock.credentials["LIGHTNING_API_KEY"]]
         before = control("GET", "/snapshot")
         users = control("GET", "/users")["users"]
 
-        def statuses():
+        def statuses() -> Any:
             return [
                 httpx2.get(
                     f"{mock.base_url}/usage", headers={"Authorization": f"Bearer {bearer}"}
@@ -64,7 +67,7 @@ def test_a_reset_brings_back_the_start_and_the_printed_credentials(start):
         assert {entry["status"] for entry in control("GET", "/journal")["entries"]} == {200, 401}
 
 
-def test_a_reset_of_one_user_leaves_the_others_alone(own):
+def test_a_reset_of_one_user_leaves_the_others_alone(own: Control) -> None:
     first, second = own.user("light"), own.user("light")
     for user in (first, second):
         user.call("GET", "/gen/image/x")
@@ -76,7 +79,7 @@ def test_a_reset_of_one_user_leaves_the_others_alone(own):
     assert own("GET", f"/identities/{second.identity}")["usage"]["imagesDaily"]["used"] == 1
 
 
-def test_a_reset_of_a_user_of_the_start_brings_back_plan_and_keys(start):
+def test_a_reset_of_a_user_of_the_start_brings_back_plan_and_keys(start: Callable[..., Any]) -> None:
     with start() as (mock, control):
         bearer = {"Authorization": f"Bearer {mock.credentials['LIGHTNING_API_KEY']}"}
         user_id = next(u["id"] for u in control("GET", "/users")["users"] if u["plan_key"] == "light")
@@ -90,7 +93,7 @@ def test_a_reset_of_a_user_of_the_start_brings_back_plan_and_keys(start):
         assert httpx2.get(f"{mock.base_url}/subscription", headers=bearer).status_code == 200
 
 
-def test_a_reset_of_nobody_is_refused(shared):
+def test_a_reset_of_nobody_is_refused(shared: Control) -> None:
     assert "GET /__mock__/users" in shared.refuse("POST", "/reset", {"user": "nobody"}, status=404)
     assert "expected user" in shared.refuse("POST", "/reset", {"users": []})
 
@@ -153,7 +156,7 @@ def walk(control: Any, users: list[Any], path: list[tuple[str, Any]]) -> None:
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=steps, after=steps)
-def test_a_restored_snapshot_is_exactly_what_was_there(own, before, after):
+def test_a_restored_snapshot_is_exactly_what_was_there(own: Control, before: Any, after: Any) -> None:
     own("POST", "/reset", {})
     users: list[Any] = []
     walk(own, users, before)
@@ -168,7 +171,7 @@ def test_a_restored_snapshot_is_exactly_what_was_there(own, before, after):
         assert back[name] == shown[name]
 
 
-def test_what_was_restored_behaves_as_before(own):
+def test_what_was_restored_behaves_as_before(own: Control) -> None:
     user = own.user("free")
     own("POST", f"/identities/{user.identity}/exhaust", {"metric": "imagesDaily"})
     own.fault("status", status=503, match={"user": user.id, "operation": "getUsage"}, times=2)
@@ -183,7 +186,7 @@ def test_what_was_restored_behaves_as_before(own):
     assert [user.call("GET", "/usage").status_code for _ in range(3)] == [503, 503, 200]
 
 
-def test_a_snapshot_moves_to_another_mock_with_its_keys(own, start):
+def test_a_snapshot_moves_to_another_mock_with_its_keys(own: Control, start: Callable[..., Any]) -> None:
     user = own.user("core")
     user.call("GET", "/gen/image/x")
     kept = own("GET", "/snapshot")
@@ -195,7 +198,7 @@ def test_a_snapshot_moves_to_another_mock_with_its_keys(own, start):
         assert answer.json()["usage"]["imagesDaily"]["used"] == 1
 
 
-def test_a_fault_that_could_not_be_made_cannot_be_restored(own):
+def test_a_fault_that_could_not_be_made_cannot_be_restored(own: Control) -> None:
     own.fault("stall", seconds=1)
     before = own("GET", "/snapshot")
     for parameters, allowed in (({"seconds": "long"}, "a number"), ({"after": 1}, "after")):
@@ -230,7 +233,9 @@ def change(document: Any, *path: Any, to: Any) -> Any:
         (["ledger"], {}, "a list"),
     ],
 )
-def test_a_document_that_does_not_fit_is_refused_and_changes_nothing(own, path, to, allowed):
+def test_a_document_that_does_not_fit_is_refused_and_changes_nothing(
+    own: Control, path: Any, to: Any, allowed: Any
+) -> None:
     calm(own)
     before = own("GET", "/snapshot")
     assert allowed in own.refuse("POST", "/restore", change(before, *path, to=to))
