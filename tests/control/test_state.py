@@ -11,6 +11,7 @@ import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lightning_spec.loader import load_spec
 
 from .conftest import Control
 
@@ -31,7 +32,7 @@ def test_the_state_shows_everything_at_a_glance(own: Control) -> None:
     assert {row["identity"] for row in state["identities"]} >= {user.identity}
     assert state["journal"] == {"entries": 1}
     assert [fault["kind"] for fault in state["faults"]] == ["latency"]
-    assert state["metrics"] == ["cloudChatDaily", "imagesDaily", "videosDaily", "audioWeekly"]
+    assert state["metrics"] == list(load_spec().metrics)
 
 
 def test_a_reset_brings_back_the_start_and_the_printed_credentials(start: Callable[..., Any]) -> None:

@@ -41,7 +41,7 @@ GENERATIONS: list[tuple[str, str, dict[str, Any] | None, str]] = [
 ]
 IDS = [f"{method} {path.partition('?')[0]}{' streamed' if body and 'stream' in body else ''}"
        for method, path, body, _ in GENERATIONS]  # fmt: skip
-FREE_LIMITS = {"cloudChatDaily": 50, "imagesDaily": 10, "videosDaily": 3, "audioWeekly": 1}
+FREE_LIMITS: dict[str, int] = {metric: limit or 0 for metric, limit in load_spec().plans[0].limits.items()}
 
 
 def identity_of(client: Any) -> Any:

@@ -88,7 +88,7 @@ def test_a_metered_operation_refuses_an_exhausted_caller_as_described(
     metric = SPEC.operations[name].metric
     assert metric
     identity = f"client:{caller.session.headers['X-Client-ID']}"
-    asyncio.run(mock.state.ledger.set_used(identity, metric, 50))
+    asyncio.run(mock.state.ledger.set_used(identity, metric, SPEC.plans[0].limits[metric] or 0))
     assert call(caller, name).status_code == 429
 
 
