@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
+import tomllib
+from collections.abc import Iterable
 from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -191,6 +195,41 @@ def test_there_is_no_drawer_for_leftovers():
     assert not [
         name for name in MODULES if name.rpartition(".")[2] in ("utils", "util", "helpers", "common", "misc")
     ]
+
+
+def declared(*names: str) -> set[str]:
+    """The distributions that an install with these extras is asked for, in one spelling."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = list(project["dependencies"])
+    for name in names:
+        lines += project["optional-dependencies"][name]
+    return {canonical(re.match(r"[\w.-]+", line)[0]) for line in lines}
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def imported(files: Iterable[Path]) -> set[str]:
+    """The distributions of others that files import at their top."""
+    tops = set()
+    for path in files:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Import):
+                tops |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                tops.add(node.module.partition(".")[0])
+    known = packages_distributions()
+    return {canonical(known[top][0]) for top in tops - OURS if top in known} - {"lightning-contract"}
+
+
+def test_every_dependency_that_is_imported_is_declared():
+    parts = ("lightning_spec", "lightning_mock")
+    sources = [path for path, package in SOURCES.items() if package in parts]
+    # Where the plugin runs, pytest is there.
+    assert imported(sources) - {"pytest"} <= declared()
+    tests = (ROOT / "tests").rglob("*.py")
+    assert imported(tests) <= declared("verify", "test")
 
 
 def test_the_mock_starts_without_the_judges_dependencies():

@@ -71,7 +71,7 @@ async def answer(
             injector = injector_for(state.faults, request, operation, state.identities.resolve, state.clock)
         if injector is not None:
             exchange.faults = injector.fired
-            await injector.on_arrival()
+            await injector.interrupt("arrival")
 
         identity = NOBODY
         if operation.auth != "none":
@@ -86,7 +86,7 @@ async def answer(
             await endpoint.prepare(call, state)
 
         if injector is not None:
-            injector.before_charge()
+            await injector.interrupt("before_charge")
         if operation.metric is not None:
             plan = state.accounts.plan_of(identity.account)
             charge = await state.ledger.spend(identity.key, operation.metric, plan.limits[operation.metric])
@@ -95,7 +95,7 @@ async def answer(
                 raise _exhausted(charge, plan.name, state)
 
         if injector is not None:
-            injector.after_charge()
+            await injector.interrupt("after_charge")
 
         reply = await endpoint.handler(call, state)
         if injector is not None:

@@ -18,7 +18,7 @@ from lightning_spec.loader import Operation, load_spec
 
 SPEC = load_spec()
 VALIDATORS = jsonschema_rs.validator_map_for(SPEC.document)
-CHAT = {"messages": [{"role": "user", "content": "Name three rivers."}]}
+CHAT: dict[str, Any] = {"messages": [{"role": "user", "content": "Name three rivers."}]}
 
 
 class Client:

@@ -147,8 +147,8 @@ class Lightning:
         seed: int | None = None,
         **parameters: Any,
     ) -> Fault:
-        """Set a fault: status, latency, reset, truncate, reorder, duplicate, malform, stall,
-        refragment, content_type or cold_start, with the `parameters` of that kind (`seconds=2`).
+        """Set a fault of a `kind` of the control API, such as latency, status or truncate, with the
+        `parameters` of that kind (`seconds=2`). The control page lists the kinds, as does control.json.
 
         It happens to calls that match all that is given of `operation`, `user` and `header` (such as
         a guest's `headers()`): `times` times or, without a number, to all of them; with a `probability`

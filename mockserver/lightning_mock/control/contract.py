@@ -1,7 +1,8 @@
 """The control plane's own OpenAPI file: its routes, and what fits them.
 
-Law: every control operation and every field of its input stands in `openapi.yaml`; what does not fit is a
-400 that says what does. The file is read when somebody first uses the control plane.
+Law: every control operation and every field of its input stands in `openapi.yaml`, but for the kinds of
+fault, which are put into it from their table; what does not fit is a 400 that says what does. The file is
+read when somebody first uses the control plane.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from lightning_spec.references import escape, look_up, resolve
 
 from lightning_mock.control.request import ControlError
 from lightning_mock.errors import InvalidRequest, MethodNotAllowed, NotFound
+from lightning_mock.faults.kinds import KINDS
 from lightning_mock.http.routing import Router, decode_segment
 from lightning_mock.http.validation import refusal
 
@@ -50,6 +52,8 @@ class Contract:
             _FILE.read_text(encoding="utf-8"),
             getattr(yaml, "CSafeLoader", yaml.SafeLoader),  # noqa: S506
         )
+        schemas = self.document["components"]["schemas"]
+        schemas.update(_fault_schemas(schemas["NewFault"]))
         self._validators = jsonschema_rs.validator_map_for(self.document, mask="the value")
         self._router: Router[Route] = Router()
         for path, item in self.document["paths"].items():
@@ -124,7 +128,8 @@ class Contract:
             pointer = f"#/paths/{escape(path)}/{method}/requestBody/content/application~1json/schema"
             schema = body["content"]["application/json"]["schema"]
             pointer = schema.get("$ref", pointer)
-            variants = dict(schema.get("discriminator", {}).get("mapping", {}))
+            described, _ = resolve(self.document, schema, pointer)
+            variants = dict(described.get("discriminator", {}).get("mapping", {}))
         parameters = [
             resolve(self.document, parameter, path)[0] for parameter in operation.get("parameters", ())
         ]
@@ -135,6 +140,27 @@ class Contract:
             body_required=bool(body and body.get("required")),
             variants=variants,
         )
+
+
+def _fault_schemas(common: Mapping[str, Any]) -> dict[str, Any]:
+    """The schemas of a fault's description: one for each kind, and their choice by `kind`."""
+    schemas: dict[str, Any] = {}
+    for kind in KINDS.values():
+        schemas[f"NewFault.{kind.name}"] = {
+            **kind.schema,
+            "title": kind.title,
+            "description": kind.description,
+            "required": [*common["required"], *kind.required],
+            "properties": {"kind": {"const": kind.name}, **common["properties"], **kind.fields},
+        }
+    pointers = {kind: f"#/components/schemas/NewFault.{kind}" for kind in KINDS}
+    return schemas | {
+        "NewFault": {
+            "oneOf": [{"$ref": pointer} for pointer in pointers.values()],
+            "discriminator": {"propertyName": "kind", "mapping": pointers},
+        },
+        "Kind": {"enum": list(KINDS)},
+    }
 
 
 def _coerced(text: str, kind: object) -> Any:

@@ -11,11 +11,15 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
+import jsonschema_rs
+
 from lightning_mock.callers.accounts import Account
 from lightning_mock.callers.credentials import ApiKey
 from lightning_mock.clock import iso
 from lightning_mock.faults.fault import Fault
+from lightning_mock.faults.kinds import KINDS
 from lightning_mock.faults.parse import FaultError, parse_match
+from lightning_mock.http.validation import refusal
 from lightning_mock.state import State
 
 FORMAT: Final = "lightning-mock-snapshot"
@@ -137,10 +141,18 @@ def _checked(document: Mapping[str, Any], state: State) -> list[Fault]:
     _only((row["metric"] for row in document["prior_use"]["used"]), metrics, "prior_use", "a metric")
     try:
         return [
-            Fault(**{**row, "match": parse_match(row["match"], state.spec)}) for row in document["faults"]
+            Fault(**{**row, "match": parse_match(row["match"], state.spec), "parameters": _parameters(row)})
+            for row in document["faults"]
         ]
     except FaultError as error:
         raise SnapshotError(f"faults: {error}") from error
+
+
+def _parameters(row: Mapping[str, Any]) -> dict[str, Any]:
+    kind = KINDS[row["kind"]]
+    for error in jsonschema_rs.validator_for(kind.schema).iter_errors(row["parameters"]):
+        raise SnapshotError(f"faults: {row['id']}: {refusal([error], 'parameters').message}")
+    return kind.with_defaults(row["parameters"])
 
 
 def _only(names: Any, allowed: set[str], place: str, what: str) -> None:
