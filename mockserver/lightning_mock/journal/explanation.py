@@ -19,7 +19,7 @@ def explain(kept: Recording) -> str:
     """One English sentence."""
     exchange = kept.exchange
     if exchange.preflight:
-        return "A browser asked what it may send here, and may."
+        return "A browser asked for permission to call this route (CORS preflight) and got it."
     parts = [_outcome(kept), *_caller(kept), *_units(exchange), *_faults(exchange)]
     return "; ".join(parts) + "."
 
@@ -29,7 +29,7 @@ def _outcome(kept: Recording) -> str:
     if refusal is None:
         return "Answered" if kept.status < 400 else f"Failed with {kept.status} on purpose"
     if refusal.kind == "not_found" and kept.exchange.operation is not None:
-        return "Not found: what was asked for does not exist or is no longer there"
+        return "Not found: it does not exist or has expired"
     return f"{refusal.outcome}: {refusal.message.rstrip('.')}"
 
 
@@ -48,7 +48,7 @@ def _units(exchange: Exchange) -> list[str]:
     until = f"until {iso(charge.window.end)}"
     of = "without a limit" if charge.limit is None else f"of {charge.limit} {until}"
     if exchange.refunded:
-        return [f"the unit of {charge.metric} was given back, {charge.before} used {of}"]
+        return [f"the unit of {charge.metric} was given back: {charge.before} used {of}"]
     return [f"it cost one unit of {charge.metric}: {charge.after} used {of}"]
 
 
