@@ -14,6 +14,7 @@ from lab.faults.callers import FREE, PAID, by_address, nameless
 from lab.faults.fault import Book
 from lab.faults.seams import MEDIA_GET, Run, refused_with
 from lab.proofs import TOOL, Proof, and_later, at_once, call, charged, exhaust, spent
+from lab.server import facts
 from lab.server.lab import Call, Identity, Json, Lab, Refusal, Reply
 
 BOOK = Book()
@@ -518,7 +519,7 @@ BOOK.handwritten("RATE-7", _later(1.1), spend="sample").add(
 def _reset_on_read(lab: Lab) -> None:
     def change(inner: Lab, called: Call, reply: Reply) -> Reply:
         if called.operation.id == "getUsage" and reply.status == 200:
-            for metric in ("cloudChatDaily", "imagesDaily", "videosDaily", "audioWeekly"):
+            for metric in facts.METRICS:
                 window = inner.window_of(metric, inner.clock())
                 inner.ledger.add(
                     called.identity.key,

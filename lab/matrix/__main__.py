@@ -17,7 +17,7 @@ from lab.matrix.cache import Cache, Result
 from lab.matrix.origin import Origin, origin
 from lab.matrix.plan import Selected
 from lab.matrix.proofs import Proof
-from lab.matrix.results import Results
+from lab.matrix.results import STARVED, Results
 from lab.matrix.trial import Task, run_all
 
 HERE = Path(__file__).parents[1]
@@ -42,7 +42,7 @@ steps, in this order unless some are named, and their work on one quiet core:
   none          each fault with --spend none, and what a conforming server would
                 have charged                                                             6 min
   variants      each conforming variant under all of the judge                          18 min
-  combinations  30 random combinations of two to five variants                           3 min
+  combinations  50 random combinations of two to five variants                           5 min
   hostile       each hostile host, with --spend none and sample                          3 min
   seeds         five servers, ten seeds of the generated examples each                   6 min
   baseline      default schemathesis on a sample of the faults                          12 min
@@ -115,7 +115,10 @@ class Bench:
 
     def hostile(self) -> None:
         """Hollow passes and caps."""
-        self._try("hostile", plan.hostile(), max(self._workers, WAITERS))
+        talking = [task for task in plan.hostile() if task.hostile not in STARVED]
+        silent = [task for task in plan.hostile() if task.hostile in STARVED]
+        self._try("hostile", talking)
+        self._try("hostile, silent", silent, max(self._workers, WAITERS))
 
     def seeds(self) -> None:
         """Verdicts that depend on the seed."""
@@ -191,10 +194,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "steps",
-        nargs="*",
-        metavar="STEP",
-        help="what to run (default: all); `table` runs nothing",
+        "steps", nargs="*", metavar="STEP", help="what to run (default: all); `table` runs nothing"
     )
     parser.add_argument(
         "--write",
@@ -225,11 +225,7 @@ def parser() -> argparse.ArgumentParser:
         help="only faults, variants and hosts whose name fits, for example 'stream-*'; may be repeated",
     )
     parser.add_argument(
-        "--workers",
-        type=int,
-        default=WORKERS,
-        metavar="N",
-        help=f"trials that run side by side ({WORKERS})",
+        "--workers", type=int, default=WORKERS, metavar="N", help=f"trials that run side by side ({WORKERS})"
     )
     parser.add_argument(
         "--baseline-faults",

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -91,10 +90,7 @@ class Sources:
 
     def fingerprint(self, modules: Iterable[str], facts: Iterable[str] = (), *more: str) -> str:
         """One hash of all these modules with what they import, and of the facts."""
-        marks = [
-            f"{module} {code.mark}"
-            for module, code in sorted(self.closure(modules).items(), key=itemgetter(0))
-        ]
+        marks = sorted(f"{module} {code.mark}" for module, code in self.closure(modules).items())
         told = [f"{file} {self.facts(file)}" for file in facts]
         return sha256("\n".join([*marks, *told, *more]).encode()).hexdigest()[:12]
 

@@ -14,7 +14,7 @@ from lab.matrix.trial import Task
 from lab.variants import VARIANTS
 
 SEED = 20260515
-COMBINATIONS = 30
+COMBINATIONS = 50
 SEEDS = range(1, 11)
 SPENDS = ("none", "sample", "exhaust")
 CAPS = {"cloudChatDaily": 20, "imagesDaily": 8, "videosDaily": 8, "audioWeekly": 6}
