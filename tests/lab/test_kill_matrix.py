@@ -121,9 +121,9 @@ def test_the_curve_counts_each_fault_at_its_price() -> None:
     assert curve([0, 0, 3, 7, 3], 10) == [(0, 0.2), (3, 0.4), (7, 0.5)]
 
 
-def test_combinations_are_thirty_and_compatible() -> None:
+def test_combinations_are_fifty_and_compatible() -> None:
     tasks = combinations()
-    assert len({task.variants for task in tasks}) == len(tasks) == 30
+    assert len({task.variants for task in tasks}) == len(tasks) == 50
     assert all(2 <= len(task.variants) <= 5 for task in tasks)
     assert all(len({VARIANTS[n].group for n in task.variants}) == len(task.variants) for task in tasks)
 
