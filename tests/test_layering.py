@@ -47,6 +47,7 @@ LAYERS = {
     "lightning_verify": (
         {"target", "requests"},
         {"transport"},
+        {"reading"},
         {"judging"},
         {"report"},
         {"run"},

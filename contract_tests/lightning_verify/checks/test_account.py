@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from lightning_verify.judging.catalogue import catalogue
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import operation_observed
 from lightning_verify.judging.owners import object_by
-from lightning_verify.judging.plans import catalogue, free_plan_keys, limit_of, plans_of
-from lightning_verify.judging.usage import METRICS, is_amount, number, read_usage, says_unlimited
+from lightning_verify.judging.usage import read_usage
+from lightning_verify.reading.plans import free_plan_keys, limit_of, plans_of
+from lightning_verify.reading.usage import METRICS, is_amount, number, says_unlimited
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
 from lightning_verify.run.marks import judges, needs
 from lightning_verify.transport.exchange import Exchange

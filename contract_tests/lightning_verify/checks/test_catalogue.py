@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from lightning_verify.judging.catalogue import catalogue
 from lightning_verify.judging.judge import Judge, NotRun
-from lightning_verify.judging.plans import (
+from lightning_verify.reading.plans import (
     AMOUNTS,
-    catalogue,
     costs,
     free_plan_keys,
     is_free,
@@ -17,7 +17,7 @@ from lightning_verify.judging.plans import (
     paid_plans,
     plans_of,
 )
-from lightning_verify.judging.usage import METRICS, is_amount, number, says_unlimited
+from lightning_verify.reading.usage import METRICS, is_amount, number, says_unlimited
 from lightning_verify.run.marks import judges
 from lightning_verify.transport.exchange import Exchange
 

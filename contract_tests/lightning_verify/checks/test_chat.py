@@ -11,7 +11,7 @@ import pytest
 from lightning_verify.judging.completion import completion
 from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.observations import CHAT, operation_observed, stream_observed
-from lightning_verify.judging.sse import Transcript, transcribe
+from lightning_verify.reading.sse import Transcript, transcribe
 from lightning_verify.requests.invalid import sample, wrong_messages, wrong_stream, wrong_tools
 from lightning_verify.requests.prompts import TOOLS
 from lightning_verify.requests.valid import CONVERSATION, picture_data_uri, say

@@ -10,17 +10,8 @@ import pytest
 
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import CHAT, METRIC_OF, operation_observed, stream_observed
-from lightning_verify.judging.usage import (
-    Observation,
-    Snapshot,
-    Unreadable,
-    moved,
-    observe,
-    parse_usage,
-    read_usage,
-    rolled_over,
-    settled,
-)
+from lightning_verify.judging.usage import Observation, observe, read_usage, settled
+from lightning_verify.reading.usage import Snapshot, Unreadable, moved, parse_usage, rolled_over
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
 from lightning_verify.requests.prompts import IMAGE, TOOLS

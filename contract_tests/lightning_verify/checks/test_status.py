@@ -9,7 +9,7 @@ import pytest
 
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.owners import object_by, served_by
-from lightning_verify.judging.plans import listed
+from lightning_verify.reading.plans import listed
 from lightning_verify.run.marks import judges
 from lightning_verify.transport.exchange import Exchange
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.observations import CHAT, operation_observed, stream_observed
-from lightning_verify.judging.sse import Transcript, transcribe
+from lightning_verify.reading.sse import Transcript, transcribe
 from lightning_verify.requests.valid import CONVERSATION, say
 from lightning_verify.run.marks import judges
 from lightning_verify.transport.exchange import Exchange

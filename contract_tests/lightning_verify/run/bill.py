@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from lightning_verify.judging.usage import Unreadable, parse_usage
+from lightning_verify.reading.usage import Unreadable, parse_usage
 from lightning_verify.transport.client import Client, HostGone
 
 # Of callers that were refused, so many are looked at in the end.
