@@ -48,6 +48,7 @@ LAYERS = {
         {"target", "requests"},
         {"transport"},
         {"reading"},
+        {"laws"},
         {"judging"},
         {"report"},
         {"run"},

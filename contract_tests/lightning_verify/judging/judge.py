@@ -17,6 +17,7 @@ from lightning_spec.loader import Spec
 
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.verdicts import Finding, Verdict
+from lightning_verify.laws.table import LAWS
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.target import Spend, Target
@@ -177,6 +178,15 @@ class Judge:
         if not holds:
             raise self.violation(requirement, message, *exchanges)
         self.witness(requirement, *exchanges)
+
+    def keeps(self, requirement: str, exchange: Exchange, *, law: str | None = None) -> None:
+        """Hold a served answer against the law of `requirement`, or another one's that it is about. Raises
+        Undecided when the answer cannot show it."""
+        wrong = LAWS[law or requirement].wrong(exchange)
+        if wrong is None:
+            raise self.undecided(requirement, f"{exchange.title}: nothing to see there", exchange)
+        message = f"{exchange.title}: {'; '.join(wrong[:3])}"
+        self.check(requirement, not wrong, message, exchange)
 
     def answered(self, requirement: str, exchange: Exchange) -> None:
         """The host gave a whole answer of its own to this request. Raises Undecided when it did not."""

@@ -269,6 +269,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
         # Once the target's clock has been moved, its counters are those of another day.
         seen = None if run.learned.get("time moved") else observed_units(run.client)
         run.note(**{f"observed {run.worker}": seen})
+    if run is not None and not run.aborted:
+        run.keep(run.watch.findings())
     if _is_worker(config):
         return
     books = config.stash[_books_key]

@@ -18,6 +18,7 @@ from lightning_spec.loader import RequirementSet, Spec, load_requirements, load_
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.redaction import Redactor
 from lightning_verify.judging.verdicts import Finding, Ruling, rule
+from lightning_verify.judging.watch import Watch
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.budget import Budget
 from lightning_verify.transport.client import Client, Timeouts
@@ -51,6 +52,7 @@ class Run:
     budget: Budget
     client: Client
     recorder: Recorder
+    watch: Watch
     started: float = field(default_factory=time.time)
     aborted: str | None = None
     # What single tests learned about the host that others need, by name (for example the counter's lag).
@@ -68,7 +70,10 @@ class Run:
             target.base_url, spec, budget, rate=settings.rate, timeouts=Timeouts.within(settings.patience)
         )
         recorder = Recorder(target.base_url, Redactor(target.credentials))
-        return cls(settings, spec, load_requirements(), target, books, worker, budget, client, recorder)
+        watch = Watch(recorder)
+        client.observers.append(watch.see)
+        requirements = load_requirements()
+        return cls(settings, spec, requirements, target, books, worker, budget, client, recorder, watch)
 
     def keep(self, findings: Iterable[Finding]) -> None:
         """Write findings down at once."""
