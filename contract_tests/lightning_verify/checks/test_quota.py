@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.ledger import PRICED
 from lightning_verify.judging.observations import CHAT, METRIC_OF, operation_observed, stream_observed
 from lightning_verify.judging.usage import Observation, observe, read_usage, settled
 from lightning_verify.reading.usage import Snapshot, Unreadable, moved, parse_usage, rolled_over
@@ -19,21 +20,6 @@ from lightning_verify.requests.valid import CALLS, OVERSIZED, oversized, picture
 from lightning_verify.run.marks import judges, needs
 from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange
-
-# The requirement behind the price of each metered operation.
-PRICED = {
-    "createChatCompletion": "CHAT-11",
-    "createImage": "IMG-6",
-    "getImage": "IMG-6",
-    "createVideo": "VID-7",
-    "getVideo": "VID-7",
-    "createAirforceVideo": "AIR-3",
-    "getAirforceVideo": "AIR-3",
-    "createSfx": "SFX-3",
-    "getSfx": "SFX-3",
-    "createTts": "TTS-3",
-    "getTts": "TTS-3",
-}
 
 # Seconds in which a counter that forgets would have forgotten.
 A_WHILE = 1.2

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.verdicts import Finding
-from lightning_verify.laws.law import told
 from lightning_verify.laws.table import LAWS
+from lightning_verify.reading.failing import says_it_failed
 from lightning_verify.transport.exchange import Exchange
 
 # What a finding of the watch gives in place of a test's name.
@@ -62,7 +62,7 @@ class Watch:
             return
         for requirement, law in LAWS.items():
             wrong = law.wrong(exchange)
-            if wrong is None or (wrong and _failed(exchange)):
+            if wrong is None or (wrong and says_it_failed(exchange)):
                 continue
             self._tallies.setdefault(requirement, Tally()).add(exchange, wrong)
 
@@ -79,14 +79,3 @@ class Watch:
             )
             for requirement, tally in self._tallies.items()
         ]
-
-
-def _failed(exchange: Exchange) -> bool:
-    """Whether an answer only says, under a good status, that something failed on its way: an error in place
-    of what was asked for, or a page of whatever stands before the host."""
-    if exchange.media_type == "text/html":
-        return exchange.body.lstrip()[:1] == b"<"
-    if "json" not in exchange.media_type:
-        return False
-    value = told(exchange)
-    return isinstance(value, dict) and bool(value.get("error"))

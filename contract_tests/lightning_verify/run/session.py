@@ -16,6 +16,7 @@ from typing import Any
 from lightning_spec.loader import RequirementSet, Spec, load_requirements, load_spec
 
 from lightning_verify.judging.evidence import Recorder
+from lightning_verify.judging.ledger import Ledger
 from lightning_verify.judging.redaction import Redactor
 from lightning_verify.judging.verdicts import Finding, Ruling, rule
 from lightning_verify.judging.watch import Watch
@@ -53,6 +54,7 @@ class Run:
     client: Client
     recorder: Recorder
     watch: Watch
+    ledger: Ledger
     started: float = field(default_factory=time.time)
     aborted: str | None = None
     # What single tests learned about the host that others need, by name (for example the counter's lag).
@@ -71,9 +73,12 @@ class Run:
         )
         recorder = Recorder(target.base_url, Redactor(target.credentials))
         watch = Watch(recorder)
-        client.observers.append(watch.see)
+        ledger = Ledger(recorder, settings.settle)
+        client.observers += [watch.see, ledger.see]
         requirements = load_requirements()
-        return cls(settings, spec, requirements, target, books, worker, budget, client, recorder, watch)
+        return cls(
+            settings, spec, requirements, target, books, worker, budget, client, recorder, watch, ledger
+        )
 
     def keep(self, findings: Iterable[Finding]) -> None:
         """Write findings down at once."""
