@@ -63,6 +63,7 @@ LAYERS = {
         {"hostile"},
         {"running"},
         {"matrix"},
+        {"triggers"},
         {"__main__"},
     ),
 }

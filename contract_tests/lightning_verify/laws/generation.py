@@ -128,7 +128,7 @@ def _tool_calls(exchange: Exchange) -> Wrong:
         return None
     if exchange.media_type == "text/event-stream":
         transcript = _transcript(exchange.body)
-        if transcript.upstream_error:
+        if transcript.upstream_error or not transcript.done:
             return None
         streamed = [(call.id, call.name, call.arguments) for call in transcript.tool_calls.values()]
         return [*transcript.problems.get("tools", []), *_well_formed(streamed, given)]
