@@ -134,6 +134,13 @@ BROKEN = [
     ("SFX-1", exchange("getSfx", b"", media_type="audio/mpeg")),
     ("TTS-1", exchange("createTts", b"\x89PNG\r\n\x1a\n", media_type="image/png")),
     ("CDN-1", exchange("getAsset", b"\xff\xd8\xff", media_type="image/png")),
+    ("CHAT-1", chat(COMPLETION, asked={"stream": False})),
+    ("IMG-1", exchange("createImage", {"detail": "No"}, status=422, asked={"mode": "fantasy"})),
+    ("VID-1", exchange("createVideo", {"detail": "No"}, status=422, asked={"mode": "fun"})),
+    ("FAIL-1", exchange("createAirforceVideo", {"detail": "No"}, status=409, asked={"mode": "fun"})),
+    ("SFX-2", exchange("createSfx", {"detail": "No"}, status=422, asked={"text": "x"})),
+    ("TTS-2", exchange("createTts", {"detail": "No"}, status=422, asked={"text": "x"})),
+    ("ANA-2", exchange("analyzePrompt", "Some model", asked={"messages": []})),
     ("HDR-1", exchange("getUsage", USAGE, media_type="text/plain")),
     ("OBS-2", exchange("getUsage", {"message": "No"}, status=401)),
     (

@@ -313,10 +313,6 @@ def test_reading_an_account_costs_nothing(judge: Judge) -> None:
             ],
         )
         for requirement, operation, credential, spend in (
-            ("CHAT-11", "createChatCompletion", API_KEY, None),
-            ("IMG-6", "createImage", JWT, None),
-            ("VID-7", "getVideo", API_KEY, None),
-            ("SFX-3", "createSfx", JWT, None),
             # Few units are in a free account, and somebody may need them.
             ("VID-7", "createVideo", FREE_JWT, Spend.EXHAUST),
             ("CHAT-11", "createChatCompletion", FREE_JWT, None),

@@ -53,7 +53,39 @@ def _leaks(exchange: Exchange) -> Wrong:
     return wrong
 
 
+# What each operation cannot do without.
+_REQUIRED = {
+    "createChatCompletion": "messages",
+    "analyzePrompt": "prompt",
+    **dict.fromkeys(
+        ("createImage", "createVideo", "createAirforceVideo", "createSfx", "createTts"), "prompt"
+    ),
+}
+# Refusals that have other reasons than the payload; what is 500 may be any failure.
+_OTHER_REASONS = {401, 403, 404, 405, 406, 408, 413, 415, 429}
+
+
+def _incomplete(exchange: Exchange) -> Wrong:
+    """A payload without its required field is 400."""
+    status = exchange.status or 500
+    if exchange.operation is None or status >= 500 or 300 <= status < 400 or status in _OTHER_REASONS:
+        return None
+    if exchange.problem or exchange.truncated:
+        return None
+    payload, required = asked(exchange), _REQUIRED[exchange.operation.id]
+    if not payload or required in payload:
+        return None
+    return [] if status == 400 else [f"without {required} it must be 400, not {status}"]
+
+
 MANNERS: tuple[Law, ...] = (
+    law("CHAT-1", "createChatCompletion", _incomplete),
+    law("IMG-1", "createImage", _incomplete),
+    law("VID-1", "createVideo", _incomplete),
+    law("FAIL-1", "createAirforceVideo", _incomplete),
+    law("SFX-2", "createSfx", _incomplete),
+    law("TTS-2", "createTts", _incomplete),
+    law("ANA-2", "analyzePrompt", _incomplete),
     law("HDR-1", _JSON_ENDPOINTS, _says_json),
     law("OBS-2", _RESOLVING, _readable),
     law("ASM-12", _RESOLVING, _leaks),
