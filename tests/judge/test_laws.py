@@ -192,6 +192,25 @@ def test_a_breach_in_one_answer_of_many_is_told_with_its_rate() -> None:
     assert found["USE-3"].witnesses == 10
 
 
+def test_a_request_that_is_refused_now_and_then_is_told_by_its_owner() -> None:
+    watch = _watch()
+    for turn in range(10):
+        refused = turn == 6
+        picture = exchange("createImage", {"url": "https://a/b"}, asked={"prompt": "a"})
+        watch.see(
+            exchange("createImage", {"detail": "No"}, status=400, asked={"prompt": "a"})
+            if refused
+            else picture
+        )
+        watch.see(exchange("createImage", {"detail": "No"}, status=400, asked={"prompt": 5}))
+        watch.see(exchange("getUsage", {"detail": "No"}, status=429 if refused else 401))
+    failed = {
+        finding.requirement: finding.reason for finding in watch.findings() if finding.verdict == "fail"
+    }
+    assert set(failed) == {"IMG-2"}
+    assert "(in 1 of 10 answers)" in failed["IMG-2"]
+
+
 @pytest.mark.parametrize(
     "failure",
     [

@@ -11,8 +11,9 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from lightning_verify.judging.judge import OWNERS, Judge, NotRun
+from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import METRIC_OF, operation_observed
+from lightning_verify.laws.table import OWNERS
 from lightning_verify.reading.media import Measure, delivered, flaw, measure, unknown
 from lightning_verify.requests.invalid import sample, wrong_duration, wrong_image_urls, wrong_prompt
 from lightning_verify.requests.valid import CALLS, PROMPT, picture_base64, picture_data_uri
