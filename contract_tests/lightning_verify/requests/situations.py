@@ -13,14 +13,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 from lightning_verify.requests.prompts import IMAGE, TOOLS
-from lightning_verify.requests.valid import CALLS, CONVERSATION, Call, picture_data_uri, say
+from lightning_verify.requests.valid import CALLS, CONVERSATION, Call, picture_base64, picture_data_uri, say
 
 KINDS = ("access token", "API key", "address")
 # Longer than a sentence, and shorter than any limit that is known of.
 _LONG = "A lighthouse at dusk, with waves that break on the rocks below, seen from a boat far out. " * 8
 _QUESTION = "What is the weather in Paris?"
 _WITH_TOOLS = say(_QUESTION, tools=TOOLS, tool_choice="required")
-_PICTURE = {"image_urls": [picture_data_uri()]}
+_PICTURE = {"image_urls": [picture_base64(), picture_data_uri()]}
 
 # What makes each form, by operation: fields of a body, or of a query for GET.
 _FORMS: dict[str, dict[str, Mapping[str, Any]]] = {
