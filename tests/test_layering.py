@@ -63,6 +63,8 @@ LAYERS = {
     "lightning_verify": (
         {"target", "requests"},
         {"transport"},
+        {"reading"},
+        {"laws"},
         {"judging"},
         {"report"},
         {"run"},
@@ -77,6 +79,7 @@ LAYERS = {
         {"hostile"},
         {"running"},
         {"matrix"},
+        {"triggers"},
         {"__main__"},
     ),
 }

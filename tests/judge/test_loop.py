@@ -14,7 +14,7 @@ import lightning_mock
 import pytest
 from lightning_spec.loader import Operation, Parameter, load_spec
 from lightning_verify.checks.test_failures import ODD
-from lightning_verify.judging.sse import read_events, transcribe
+from lightning_verify.reading.sse import read_events, transcribe
 from lightning_verify.transport.operations import OperationFinder
 
 from tests.judge.commands import command

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from lightning_verify.judging.judge import OWNERS, Judge, NotRun
+from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import CHAT, METRIC_OF, operation_observed
+from lightning_verify.laws.table import OWNERS
 from lightning_verify.requests.credentials import JWT
 from lightning_verify.requests.invalid import broken_json, sample
 from lightning_verify.requests.valid import CALLS, OVERSIZED, oversized, say

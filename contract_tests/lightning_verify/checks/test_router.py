@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from lightning_verify.judging.judge import Judge, NotRun, Undecided
-from lightning_verify.judging.model_names import disagreements
 from lightning_verify.judging.observations import CHAT
 from lightning_verify.judging.owners import served_by
-from lightning_verify.judging.sse import transcribe
+from lightning_verify.reading.model_names import disagreements
+from lightning_verify.reading.sse import transcribe
 from lightning_verify.requests.prompts import (
     CODE,
     COMPLEX,

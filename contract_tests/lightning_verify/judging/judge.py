@@ -17,6 +17,7 @@ from lightning_spec.loader import Spec
 
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.verdicts import Finding, Verdict
+from lightning_verify.laws.table import LAWS, OWNERS
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.target import Spend, Target
@@ -35,23 +36,6 @@ NO_UPSTREAM = {
     "headStatusVideo",
     "headStatusSfx",
     "headStatusText",
-}
-# The requirement that tells when an operation has no good answer at all.
-OWNERS = {
-    "getUsage": "USE-1",
-    "getSubscription": "SUB-1",
-    "getTierConfig": "TIER-1",
-    "listTiers": "TIERS-1",
-    "listModels": "STAT-2",
-    "getStatus": "STAT-3",
-    "createChatCompletion": "CHAT-2",
-    "analyzePrompt": "ANA-1",
-    "getAsset": "CDN-1",
-    **dict.fromkeys(("createImage", "getImage"), "IMG-2"),
-    **dict.fromkeys(("createVideo", "getVideo"), "VID-2"),
-    **dict.fromkeys(("createAirforceVideo", "getAirforceVideo"), "AIR-1"),
-    **dict.fromkeys(("createSfx", "getSfx"), "SFX-1"),
-    **dict.fromkeys(("createTts", "getTts"), "TTS-1"),
 }
 # What a host says when it is not refusing this request, but any.
 _UNWELL = {502, 503, 504}
@@ -177,6 +161,15 @@ class Judge:
         if not holds:
             raise self.violation(requirement, message, *exchanges)
         self.witness(requirement, *exchanges)
+
+    def keeps(self, requirement: str, exchange: Exchange, *, law: str | None = None) -> None:
+        """Hold a served answer against the law of `requirement`, or another one's that it is about. Raises
+        Undecided when the answer cannot show it."""
+        wrong = LAWS[law or requirement].wrong(exchange)
+        if wrong is None:
+            raise self.undecided(requirement, f"{exchange.title}: nothing to see there", exchange)
+        message = f"{exchange.title}: {'; '.join(wrong[:3])}"
+        self.check(requirement, not wrong, message, exchange)
 
     def answered(self, requirement: str, exchange: Exchange) -> None:
         """The host gave a whole answer of its own to this request. Raises Undecided when it did not."""

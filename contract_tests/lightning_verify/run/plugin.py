@@ -15,7 +15,7 @@ from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_INCONCLUSIVE, EX
 from lightning_verify.report.outcome import Outcome
 from lightning_verify.report.writers import write_reports
 from lightning_verify.run import hooks, options
-from lightning_verify.run.bill import observed_units
+from lightning_verify.run.bill import ask_again, observed_units
 from lightning_verify.run.marks import charge_of
 from lightning_verify.run.plan import describe, estimate, obstacle
 from lightning_verify.run.preflight import preflight
@@ -269,6 +269,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
         # Once the target's clock has been moved, its counters are those of another day.
         seen = None if run.learned.get("time moved") else observed_units(run.client)
         run.note(**{f"observed {run.worker}": seen})
+    if run is not None and not run.aborted:
+        ask_again(run.client, run.ledger)
+        run.keep([*run.watch.findings(), *run.ledger.findings()])
     if _is_worker(config):
         return
     books = config.stash[_books_key]

@@ -1,28 +1,16 @@
-"""Reading the plan catalogue leniently: what other checks compare with, whatever its exact form."""
+"""Reading plans leniently, whatever the exact form of the catalogue that lists them."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from lightning_verify.judging.judge import Judge
-from lightning_verify.judging.owners import object_by
-from lightning_verify.judging.usage import number
+from lightning_verify.reading.usage import number
 
 # Where the list stands that was asked for, when there are others beside it.
 _USUAL = ("data", "items", "results")
 AMOUNTS = ("amount", "value", "price", "unit_amount")
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
-
-
-def catalogue(judge: Judge, requirement: str) -> dict[str, Any]:
-    """The document of /tier-config. Raises Undecided when it is not an object with plans; TIER-1 and
-    TIER-2 judge its form."""
-    exchange = judge.once("catalogue", lambda: judge.get("/tier-config"))
-    document = object_by(judge, requirement, exchange, "TIER-1")
-    if not isinstance(document.get("plans"), list):
-        raise judge.undecided(requirement, "/tier-config lists no plans to compare with", exchange)
-    return document
 
 
 def plans_of(document: dict[str, Any]) -> list[dict[str, Any]]:

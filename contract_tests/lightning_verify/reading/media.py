@@ -22,7 +22,7 @@ import av
 import av.error
 from PIL import Image
 
-from lightning_verify.judging.containers import INSPECTORS
+from lightning_verify.reading.containers import INSPECTORS
 
 
 @dataclass(frozen=True, slots=True)
