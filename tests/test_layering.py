@@ -45,7 +45,7 @@ LAYERS = {
         {"__main__", "pytest_plugin"},
     ),
     "lightning_verify": (
-        {"target", "requests"},
+        {"facts", "target", "requests"},
         {"transport"},
         {"judging"},
         {"report"},

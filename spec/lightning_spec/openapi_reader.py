@@ -21,7 +21,7 @@ from lightning_spec.model import (
     TextLimit,
     Window,
 )
-from lightning_spec.strict import describe, keys, mapping, one_of, sequence, text, whole
+from lightning_spec.strict import describe, keys, mapping, one_of, sequence, text, truth, whole
 
 _METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace", "query")
 _TOP = ("openapi", "info", "paths", "components", "tags", "servers")
@@ -41,6 +41,7 @@ _OPERATION_OPTIONAL = (
     "x-lightning-metric",
     "x-lightning-text-limit",
     "x-lightning-media-type",
+    "x-lightning-upstream",
 )
 _PARAMETER = ("name", "in", "required", "description", "schema")
 _PARAMETER_OPTIONAL = ("style", "explode", "example", "examples")
@@ -206,6 +207,7 @@ def _operation(around: _Surroundings, path: str, method: str, value: Any) -> Ope
         text_limit=_text_limit(node.get("x-lightning-text-limit"), f"{place} x-lightning-text-limit"),
         media_type=node.get("x-lightning-media-type")
         and text(node["x-lightning-media-type"], f"{place} x-lightning-media-type"),
+        upstream=truth(node.get("x-lightning-upstream", True), f"{place} x-lightning-upstream"),
         parameters=parameters,
         body_pointer=_body_pointer(document, node.get("requestBody"), f"{pointer}/requestBody", place),
         responses=responses,

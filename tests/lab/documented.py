@@ -12,6 +12,7 @@ from lab.client import Answer, Client
 from lab.proofs import KINDS, TOOL, decoded, picture
 
 PAID, KEY, FREE = "LIGHTNING_JWT", "LIGHTNING_API_KEY", "LIGHTNING_FREE_JWT"
+# A second reading of the document, independent of spec/.
 METRICS = ("cloudChatDaily", "imagesDaily", "videosDaily", "audioWeekly")
 ACCOUNT = {"email", "signed_up", "plan_key", "plan_name", "subscription", "auth_type"}
 PLAN = {"key", "name", "url", "price", "limits", "order"}

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from lightning_verify.facts import METRICS
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import operation_observed
-from lightning_verify.judging.owners import object_by
 from lightning_verify.judging.plans import catalogue, free_plan_keys, limit_of, plans_of
-from lightning_verify.judging.usage import METRICS, is_amount, number, read_usage, says_unlimited
+from lightning_verify.judging.usage import is_amount, number, read_usage, says_unlimited
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
 from lightning_verify.run.marks import judges, needs
 from lightning_verify.transport.exchange import Exchange
@@ -40,7 +40,7 @@ def _subscription(judge: Judge, requirement: str, credential: str) -> tuple[dict
     exchange = judge.once(
         f"subscription of {credential}", lambda: judge.get("/subscription", judge.credential(credential))
     )
-    return object_by(judge, requirement, exchange, "SUB-1"), exchange
+    return judge.object(requirement, exchange, "SUB-1"), exchange
 
 
 def _usage(judge: Judge, requirement: str, credential: str | None) -> tuple[dict[str, Any], Exchange]:
@@ -50,7 +50,7 @@ def _usage(judge: Judge, requirement: str, credential: str | None) -> tuple[dict
 
 
 def _snapshot(judge: Judge, requirement: str, exchange: Exchange) -> dict[str, Any]:
-    return object_by(judge, requirement, exchange, "USE-2" if requirement == "USE-2" else "USE-1")
+    return judge.object(requirement, exchange, "USE-2" if requirement == "USE-2" else "USE-1")
 
 
 def _told(judge: Judge, requirement: str, document: dict[str, Any], field: str, exchange: Exchange) -> Any:

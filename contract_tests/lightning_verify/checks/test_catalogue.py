@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from lightning_verify.facts import METRICS
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.plans import (
     AMOUNTS,
@@ -17,7 +18,7 @@ from lightning_verify.judging.plans import (
     paid_plans,
     plans_of,
 )
-from lightning_verify.judging.usage import METRICS, is_amount, number, says_unlimited
+from lightning_verify.judging.usage import is_amount, number, says_unlimited
 from lightning_verify.run.marks import judges
 from lightning_verify.transport.exchange import Exchange
 

@@ -11,9 +11,10 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
+from lightning_verify.facts import METRIC_OF
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.media import Measure, delivered, flaw, measure, unknown
-from lightning_verify.judging.observations import METRIC_OF, operation_observed
+from lightning_verify.judging.observations import operation_observed
 from lightning_verify.requests.invalid import sample, wrong_duration, wrong_image_urls, wrong_prompt
 from lightning_verify.requests.valid import CALLS, PROMPT, picture_base64, picture_data_uri
 from lightning_verify.run.marks import judges

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from lightning_verify.facts import METRIC_OF
 from lightning_verify.judging.judge import Judge, NotRun
-from lightning_verify.judging.observations import CHAT, METRIC_OF, operation_observed, stream_observed
+from lightning_verify.judging.observations import CHAT, operation_observed, stream_observed
 from lightning_verify.judging.usage import (
     Observation,
     Snapshot,

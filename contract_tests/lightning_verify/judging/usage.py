@@ -13,11 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lightning_verify.facts import METRICS
 from lightning_verify.judging.judge import Judge
 from lightning_verify.requests.callers import Caller
 from lightning_verify.transport.exchange import Exchange, NotJson
-
-METRICS = ("cloudChatDaily", "imagesDaily", "videosDaily", "audioWeekly")
 
 
 def number(value: Any) -> float | None:
