@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 try:
     import pytest
+    from hypothesis.configuration import set_hypothesis_home_dir
 except ModuleNotFoundError:
     # The mock's own install is light; the judge's tools come with an extra.
     sys.exit("lightning-verify needs more than the mock does: pip install 'lightning-contract[verify]'")
 
 from lightning_verify.judging.verdicts import EXIT_USAGE
-from lightning_verify.target import LIVE, Spend
+from lightning_verify.run.option_table import as_pytest, declare_to_command
 
 HERE = Path(__file__).parent
+# What the variables are called by which a project tells its own tests how to run.
+_OF_OTHERS = ("PYTEST_", "HYPOTHESIS_", "SCHEMATHESIS_")
 
 DESCRIPTION = """\
 Hold a Lightning API against what its document promises, over HTTP only.
@@ -48,76 +55,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    target = parser.add_argument_group("target")
-    target.add_argument(
-        "--base-url", metavar="URL", help="the host to judge, for example http://127.0.0.1:8787"
-    )
-    target.add_argument("--live", action="store_true", help=f"the documented host, {LIVE}")
-    target.add_argument(
-        "--credentials", type=Path, metavar="FILE", help="JSON file with the credentials named above"
-    )
-    target.add_argument(
-        "--control",
-        metavar="URL",
-        help="the target is our mock: its control plane may move time and fail upstreams, for "
-        "example http://127.0.0.1:8787/__mock__",
-    )
-    cost = parser.add_argument_group("cost")
-    cost.add_argument(
-        "--spend",
-        choices=[mode.name.lower() for mode in Spend],
-        help="none (default): nothing that a conforming host charges; sample: each metered route a few "
-        "times, mostly by throwaway free-tier callers; exhaust: also drive such callers to their limits",
-    )
-    cost.add_argument(
-        "--max-units",
-        action="append",
-        default=[],
-        metavar="METRIC=N",
-        help="never cause more units of a metric, for example imagesDaily=4; may be repeated",
-    )
-    cost.add_argument(
-        "--rate", type=float, metavar="N", help="requests a second (default: 2; no limit on this machine)"
-    )
-    choice = parser.add_argument_group("what is judged")
-    choice.add_argument(
-        "--only",
-        action="append",
-        default=[],
-        metavar="AREA|ID",
-        help="an area (account, assets, catalogue, chat, failures, identity, media, quota, status) or a "
-        "requirement such as CHAT-5; may be repeated",
-    )
-    choice.add_argument(
-        "--strict",
-        action="store_true",
-        help="let what is only observed or assumed fail the run; it is advice otherwise",
-    )
-    choice.add_argument(
-        "--known",
-        type=Path,
-        metavar="FILE",
-        help="YAML file of known differences (CHAT-7: reason): they do not fail the run; one that holds "
-        "again does",
-    )
-    choice.add_argument("--fail-fast", action="store_true", help="stop at the first broken requirement")
-    report = parser.add_argument_group("report and patience")
-    report.add_argument(
-        "--report-dir",
-        type=Path,
-        metavar="DIR",
-        help="write report.html, report.md, report.json and junit.xml",
-    )
-    report.add_argument(
-        "--wake", type=float, metavar="SECONDS", help="how long a sleeping host may take to wake (120)"
-    )
-    report.add_argument(
-        "--settle", type=float, metavar="SECONDS", help="how long counters may lag behind (10)"
-    )
-    report.add_argument(
-        "--patience", type=float, metavar="SECONDS", help="how long a generation may take (120)"
-    )
-    report.add_argument("-v", "--verbose", action="store_true", help="name each test as it runs")
+    declare_to_command(parser)
     return parser
 
 
@@ -142,36 +80,34 @@ def pytest_arguments(options: argparse.Namespace) -> list[str]:
         "no:cacheprovider",
         "-W",
         "ignore::pytest.PytestAssertRewriteWarning",
-        "-v" if options.verbose else "-q",
+        *["-q"] * (not options.verbose),
         "--no-header",
         "--tb=short",
         "-r",
         "fE",
     ]
-    for name in (
-        "base_url",
-        "spend",
-        "rate",
-        "control",
-        "credentials",
-        "report_dir",
-        "known",
-        "wake",
-        "settle",
-        "patience",
-    ):
-        value = getattr(options, name)
-        if value is not None:
-            prefix = "--" if name == "base_url" else "--lightning-"
-            arguments.append(f"{prefix}{name.replace('_', '-')}={value}")
-    for name in ("max_units", "only"):
-        arguments += [f"--lightning-{name.replace('_', '-')}={value}" for value in getattr(options, name)]
-    arguments += ["--lightning-live"] * options.live + ["--lightning-strict"] * options.strict
-    return arguments + ["-x"] * options.fail_fast
+    return arguments + as_pytest(options)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Judge; returns the exit code described in `--help`."""
+@contextmanager
+def own_surroundings() -> Iterator[None]:
+    """No variable that tells the user's own tests how to run, and none of our files where the user works."""
+    before = dict(os.environ)
+    for name in before:
+        if name.startswith(_OF_OTHERS):
+            del os.environ[name]
+    with tempfile.TemporaryDirectory(prefix="lightning-verify-") as folder:
+        set_hypothesis_home_dir(folder)
+        try:
+            yield
+        finally:
+            set_hypothesis_home_dir(None)
+            os.environ.clear()
+            os.environ.update(before)
+
+
+def main(arguments: list[str] | None = None, plugins: Sequence[str] = ()) -> int:
+    """Judge; returns the exit code described in `--help`. `plugins` names pytest plugins that watch."""
     options = parser().parse_args(arguments)
     if not options.live and not options.base_url:
         print(
@@ -179,7 +115,9 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return EXIT_USAGE
-    code = int(pytest.main(pytest_arguments(options)))
+    watching = [argument for name in plugins for argument in ("-p", name)]
+    with own_surroundings():
+        code = int(pytest.main([*pytest_arguments(options), *watching]))
     # pytest's own codes for interruption, usage and an empty selection mean the same to our users.
     return code if code in {0, 1, 3} else EXIT_USAGE
 

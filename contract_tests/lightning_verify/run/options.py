@@ -1,4 +1,4 @@
-"""The options of a run: how they are declared, and what they mean together."""
+"""What the options of a run mean together."""
 
 from __future__ import annotations
 
@@ -12,122 +12,9 @@ import yaml
 from lightning_spec.loader import load_requirements, load_spec
 
 from lightning_verify.requests.credentials import CredentialsError, gather
+from lightning_verify.run.option_table import POLITE_RATE
 from lightning_verify.run.session import Settings
 from lightning_verify.target import LIVE, Spend, Target
-
-POLITE_RATE = 2.0
-
-
-def declare(parser: pytest.Parser) -> None:
-    """The judge's options; each also has a name with the prefix `--lightning-`, free of clashes."""
-    group = parser.getgroup("lightning", "Lightning contract: what is judged and what it may cost")
-    add = group.addoption
-    add(
-        "--lightning-live",
-        "--live",
-        dest="lightning_live",
-        action="store_true",
-        help=f"judge the live deployment, {LIVE}",
-    )
-    add(
-        "--lightning-spend",
-        "--spend",
-        dest="lightning_spend",
-        choices=[s.name.lower() for s in Spend],
-        help="none: nothing a conforming host charges; sample: each metered route a few times; exhaust: also "
-        "drive throwaway free-tier callers to their limits (default: none, exhaust for our own mock)",
-    )
-    add(
-        "--lightning-max-units",
-        "--max-units",
-        dest="lightning_max_units",
-        action="append",
-        default=[],
-        metavar="METRIC=N",
-        help="cap the units of a metric, for example imagesDaily=4; may be repeated",
-    )
-    add(
-        "--lightning-credentials",
-        "--credentials",
-        dest="lightning_credentials",
-        type=Path,
-        metavar="FILE",
-        help="JSON file with LIGHTNING_JWT, LIGHTNING_API_KEY...; they may also come from the environment",
-    )
-    add(
-        "--lightning-report-dir",
-        "--report-dir",
-        dest="lightning_report_dir",
-        type=Path,
-        metavar="DIR",
-        help="write report.json, report.md, report.html and junit.xml there",
-    )
-    add(
-        "--lightning-strict",
-        dest="lightning_strict",
-        action="store_true",
-        help="let requirements of level observed and assumed fail the run as well",
-    )
-    add(
-        "--lightning-known",
-        "--known",
-        dest="lightning_known",
-        type=Path,
-        metavar="FILE",
-        help="YAML file of differences that are known, a reason for each requirement id: they do not fail "
-        "the run, and one that holds again does",
-    )
-    add(
-        "--lightning-only",
-        "--only",
-        dest="lightning_only",
-        action="append",
-        default=[],
-        metavar="AREA|ID",
-        help="judge only this area (identity, quota, chat...) or requirement (CHAT-5); may be repeated",
-    )
-    add(
-        "--lightning-rate",
-        "--rate",
-        dest="lightning_rate",
-        type=float,
-        metavar="N",
-        help=f"requests a second (default: {POLITE_RATE:g} on a remote host, no limit on this machine)",
-    )
-    add(
-        "--lightning-control",
-        "--control",
-        dest="lightning_control",
-        metavar="URL",
-        help="the target is our mock, with its control plane at URL (for example http://127.0.0.1:8787/__mock__)",
-    )
-    add(
-        "--lightning-wake",
-        "--wake",
-        dest="lightning_wake",
-        type=float,
-        default=120.0,
-        metavar="SECONDS",
-        help="how long a host may answer 503 while it wakes up (default: 120)",
-    )
-    add(
-        "--lightning-settle",
-        "--settle",
-        dest="lightning_settle",
-        type=float,
-        default=10.0,
-        metavar="SECONDS",
-        help="how long the counters of /usage may lag behind (default: 10)",
-    )
-    add(
-        "--lightning-patience",
-        "--patience",
-        dest="lightning_patience",
-        type=float,
-        default=120.0,
-        metavar="SECONDS",
-        help="how long a generation may take (default: 120); reading a document never gets more than 15",
-    )
 
 
 def base_url(config: pytest.Config) -> str | None:

@@ -17,6 +17,7 @@ from lightning_verify.report.writers import write_reports
 from lightning_verify.run import hooks, options
 from lightning_verify.run.bill import observed_units
 from lightning_verify.run.marks import charge_of
+from lightning_verify.run.option_table import declare_to_pytest
 from lightning_verify.run.plan import describe, estimate, obstacle
 from lightning_verify.run.preflight import preflight
 from lightning_verify.run.session import Run, read_facts, read_findings, rulings
@@ -34,7 +35,7 @@ _outcome_key = pytest.StashKey[Outcome]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the judge's options."""
-    options.declare(parser)
+    declare_to_pytest(parser)
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
