@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 try:
@@ -47,6 +48,18 @@ examples:
 """
 
 
+class _OfPytest(argparse.Action):
+    """An option that only pytest has."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: object, values: object, name: str | None = None
+    ) -> None:
+        """Say where it works."""
+        parser.error(
+            f"{name} is an option of pytest: try `pytest contract_tests {name} {values}` in a checkout"
+        )
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -55,6 +68,9 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('lightning-contract')}")
+    # Options that users of pytest expect: many runs side by side and choice by name are for plain pytest.
+    parser.add_argument("-n", "-k", action=_OfPytest, help=argparse.SUPPRESS)
     declare_to_command(parser)
     return parser
 
@@ -109,9 +125,10 @@ def own_surroundings() -> Iterator[None]:
 def main(arguments: list[str] | None = None, plugins: Sequence[str] = ()) -> int:
     """Judge; returns the exit code described in `--help`. `plugins` names pytest plugins that watch."""
     options = parser().parse_args(arguments)
-    if not options.live and not options.base_url:
+    if bool(options.live) is bool(options.base_url):
+        wrong = "two hosts to judge" if options.live else "nothing to judge"
         print(
-            "lightning-verify: nothing to judge: give --base-url URL, or --live for the documented host",
+            f"lightning-verify: {wrong}: give --base-url URL, or --live for the documented host",
             file=sys.stderr,
         )
         return EXIT_USAGE

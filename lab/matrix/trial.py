@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from lightning_spec.loader import load_requirements
-from lightning_verify.checks.test_schema import CASES, FREE, NONSENSE
+from lightning_verify.checks.test_schema import CASES, NONSENSE
 from lightning_verify.command import main as verify
+from lightning_verify.facts import FREE
 from lightning_verify.requests.credentials import MEANING
 from lightning_verify.requests.generated import cases
 from lightning_verify.requests.invalid import SEED_VARIABLE

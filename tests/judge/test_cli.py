@@ -36,6 +36,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ("arguments", "says"),
     [
         ([], "nothing to judge: give --base-url URL, or --live"),
+        ([HOST, "--live"], "two hosts to judge: give --base-url URL, or --live"),
         (["--base-url=ftp://host"], "--base-url ftp://host: expected an address"),
         (["--base-url=127.0.0.1:8787"], "expected an address such as"),
         (["--base-url=http://"], "expected an address"),
@@ -80,6 +81,24 @@ def test_an_option_that_does_not_exist_is_exit_2(
         main([HOST, *arguments])
     assert stop.value.code == 2
     assert "lightning-verify: error:" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("option", [["-n", "4"], ["-n4"], ["-k", "chat"]])
+def test_an_option_of_pytest_points_to_pytest(option: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([HOST, *option])
+    assert stop.value.code == 2
+    assert f"try `pytest contract_tests {option[0][:2]}" in capfd.readouterr().err
+
+
+def test_plain_pytest_refuses_two_hosts_too(tmp_path: Path) -> None:
+    run = command(
+        *(str(Path(__file__).parents[2] / "contract_tests"), "-p", "no:cacheprovider", HOST, "--live"),
+        directory=tmp_path,
+        program="pytest",
+    )
+    assert run.code == 4
+    assert "two hosts to judge" in run.out + run.error
 
 
 def test_a_wrong_use_leaves_no_directory_behind(tmp_path: Path) -> None:

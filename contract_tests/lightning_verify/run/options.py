@@ -19,11 +19,11 @@ from lightning_verify.target import LIVE, Spend, Target
 
 def base_url(config: pytest.Config) -> str | None:
     """The address to judge, or None when none was given."""
-    if config.option.lightning_live:
-        return LIVE
     # pytest-base-url owns the option; it also reads PYTEST_BASE_URL and its ini value.
     given: str | None = getattr(config.option, "base_url", None) or config.getini("base_url") or None
-    return given
+    if config.option.lightning_live and given:
+        raise pytest.UsageError("two hosts to judge: give --base-url URL, or --live for the documented host")
+    return LIVE if config.option.lightning_live else given
 
 
 def settings_of(config: pytest.Config, target: Target, *, own_mock: bool) -> Settings:
