@@ -57,12 +57,16 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ([HOST, "--credentials=broken.json"], "cannot read the credentials file broken.json"),
         ([HOST, "--known=no-such-file.yaml"], "--known no-such-file.yaml"),
         ([HOST, "--known=list.json"], "expected lines such as `CHAT-7: why this is accepted`"),
+        ([HOST, "--known=other.yaml"], "no requirement is called CHAT-999, GHOST-1"),
+        ([HOST, "--known=never.yaml"], "CHAT-7: expires must be a date such as 2030-01-31"),
     ],
 )
 def test_a_wrong_use_is_exit_2_and_one_line(
     arguments: list[str], says: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     Path("list.json").write_text('["LIGHTNING_JWT"]')
+    Path("other.yaml").write_text("CHAT-999: because\nCHAT-7: because\nGHOST-1: because\n")
+    Path("never.yaml").write_text("CHAT-7: {reason: because, expires: never}\n")
     Path("broken.json").write_text('{"LIGHTNING_JWT": "secret-word')
     code = main(arguments)
     printed = capfd.readouterr()
@@ -256,6 +260,42 @@ def test_a_known_difference_keeps_the_run_and_one_that_is_gone_breaks_it(tmp_pat
         gone = command(f"--base-url={server.base_url}", *options, directory=tmp_path)
     assert (known.code, known.verdicts["TIERS-1"]) == (0, "known_difference")
     assert (gone.code, gone.verdicts["TIERS-1"]) == (1, "fail")
+
+
+def test_a_file_of_known_differences_is_written_turns_the_run_green_and_leaves_no_failure(
+    tmp_path: Path,
+) -> None:
+    options = ["--only=TIERS-1", "--report-dir=reports"]
+    with running(prepare=_list_the_free_plan) as server:
+        host = f"--base-url={server.base_url}"
+        first = command(host, *options, "--write-known=known.yaml", directory=tmp_path)
+        again = command(host, *options, "--known=known.yaml", directory=tmp_path)
+    assert (first.code, again.code) == (1, 0), again.out
+    assert "1 known not to" in again.out
+    assert " failed" not in again.out
+    [entry] = again.report["requirements"]
+    assert entry["verdict"] == "known_difference"
+    assert entry["known"]["reason"] in first.report["requirements"][0]["reason"]
+    assert entry["evidence"]
+    assert entry["known"]["reason"][:40] in (tmp_path / "reports" / "report.html").read_text()
+    suite = next(ElementTree.parse(tmp_path / "reports" / "junit.xml").iter("testsuite"))
+    assert suite.get("failures") == suite.get("errors") == "0"
+
+
+def test_a_known_difference_that_has_expired_is_a_failure_everywhere(tmp_path: Path) -> None:
+    (tmp_path / "known.yaml").write_text("TIERS-1: {reason: for now, owner: shop, expires: 2020-01-31}\n")
+    with running(prepare=_list_the_free_plan) as server:
+        run = command(
+            *(f"--base-url={server.base_url}", "--only=TIERS-1", "--known=known.yaml"),
+            *("--write-known=again.yaml", "--report-dir=reports"),
+            directory=tmp_path,
+        )
+    assert run.code == 1
+    assert "(for now, owner shop, until 2020-01-31), which has expired" in run.out
+    suite = next(ElementTree.parse(tmp_path / "reports" / "junit.xml").iter("testsuite"))
+    assert int(suite.get("failures") or 0) > 0
+    # Writing the list anew does not prolong what has expired.
+    assert "expires: 2020-01-31" in (tmp_path / "again.yaml").read_text()
 
 
 def _list_the_free_plan(lab: Lab) -> None:

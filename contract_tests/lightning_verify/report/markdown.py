@@ -139,6 +139,8 @@ def _entry(entry: Entry) -> str:
         f"<details><summary>{title}</summary>",
         f"The document, {entry.place}; level {requirement.level}.",
     ]
+    if entry.tone == "known_difference":
+        blocks.append(_prose(entry.ruling.reason, 600))
     for case in entry.cases[:3]:
         blocks += _case(case)
     if len(entry.cases) > 3:

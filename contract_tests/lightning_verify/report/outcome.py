@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from lightning_verify.judging.verdicts import Ruling, exit_code, headline
+from lightning_verify.judging.verdicts import Known, Ruling, exit_code, headline
 from lightning_verify.transport.budget import Budget
 
 
@@ -72,6 +72,7 @@ class Outcome:
                     "level": ruling.requirement.level,
                     "verdict": ruling.verdict,
                     "reason": ruling.reason,
+                    "known": None if ruling.known is None else _known(ruling.known),
                     "witnesses": ruling.witnesses,
                     "statement": ruling.requirement.statement,
                     "section": ruling.requirement.section,
@@ -93,6 +94,11 @@ class Outcome:
                 if ruling.verdict == verdict:
                     lines.append(f"{title:12} {ruling.requirement.id:8} {ruling.requirement.statement}")
                     lines.append(f"{'':21} {ruling.reason}")
+        lines += [
+            f"{'known':12} {ruling.requirement.id:8} {ruling.requirement.statement}\n{'':21} {ruling.reason}"
+            for ruling in self.rulings
+            if ruling.verdict == "known_difference"
+        ]
         missing: dict[str, list[str]] = {}
         for ruling in counting:
             if ruling.verdict == "not_run":
@@ -108,6 +114,11 @@ class Outcome:
         bill = ", ".join(f"{name} {_amounts(units[name])}" for name in columns)
         lines.append(f"bill: {bill}; {self.run['requests']['sent']} requests in {self.run['seconds']:g} s")
         return lines
+
+
+def _known(known: Known) -> dict[str, str | None]:
+    expires = known.expires.isoformat() if known.expires else None
+    return {"reason": known.reason, "owner": known.owner, "expires": expires}
 
 
 def _amounts(units: Mapping[str, int] | None) -> str:

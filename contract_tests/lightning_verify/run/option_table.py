@@ -114,8 +114,14 @@ OPTIONS = (
     Option(
         "known",
         CHOICE,
-        "YAML file of known differences (CHAT-7: reason): they do not fail the run; one that holds again "
-        "does",
+        "YAML file of known differences (CHAT-7: reason): they do not fail the run; one that holds again or "
+        "has expired does",
+        {"type": Path, "metavar": "FILE"},
+    ),
+    Option(
+        "write-known",
+        CHOICE,
+        "write what is broken now into a file for --known",
         {"type": Path, "metavar": "FILE"},
     ),
     Option("fail-fast", CHOICE, "stop at the first broken requirement", _FLAG, owned="--exitfirst"),

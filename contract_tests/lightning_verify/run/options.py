@@ -8,10 +8,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-import yaml
 from lightning_spec.loader import load_requirements, load_spec
 
+from lightning_verify.judging.verdicts import Known
 from lightning_verify.requests.credentials import CredentialsError, gather
+from lightning_verify.run.known import KnownError, read_known
 from lightning_verify.run.option_table import POLITE_RATE
 from lightning_verify.run.session import Settings
 from lightning_verify.target import LIVE, Spend, Target
@@ -54,6 +55,7 @@ def settings_of(config: pytest.Config, target: Target, *, own_mock: bool) -> Set
         rate=rate,
         report_dir=option.lightning_report_dir,
         strict=option.lightning_strict,
+        known=known_differences(config),
         only=selection(config),
         wake=option.lightning_wake,
         settle=option.lightning_settle,
@@ -75,21 +77,15 @@ def selection(config: pytest.Config) -> tuple[str, ...]:
     return wanted
 
 
-def known_differences(config: pytest.Config) -> dict[str, str]:
-    """Reasons by requirement id from the file of `--known`. Raises UsageError when it cannot be used."""
+def known_differences(config: pytest.Config) -> dict[str, Known]:
+    """The entries of the file of `--known`. Raises UsageError when it cannot be used."""
     file: Path | None = config.option.lightning_known
     if file is None:
         return {}
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as problem:
+        return read_known(file, load_requirements())
+    except KnownError as problem:
         raise pytest.UsageError(f"--known {file}: {problem}") from problem
-    requirements = load_requirements().requirements
-    if not isinstance(content, dict) or not all(
-        name in requirements and isinstance(reason, str) and reason for name, reason in content.items()
-    ):
-        raise pytest.UsageError(f"--known {file}: expected lines such as `CHAT-7: why this is accepted`")
-    return content
 
 
 def given_target(config: pytest.Config) -> Target | None:

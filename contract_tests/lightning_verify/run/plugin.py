@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -16,6 +17,7 @@ from lightning_verify.report.outcome import Outcome
 from lightning_verify.report.writers import write_reports
 from lightning_verify.run import hooks, options
 from lightning_verify.run.bill import observed_units
+from lightning_verify.run.known import known_file
 from lightning_verify.run.marks import charge_of
 from lightning_verify.run.option_table import declare_to_pytest
 from lightning_verify.run.plan import describe, estimate, obstacle
@@ -41,6 +43,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Offer `pytest_lightning_target`."""
     pluginmanager.add_hookspecs(hooks)
+
+
+def _today() -> datetime.date:
+    return datetime.datetime.now(datetime.UTC).date()
 
 
 def _is_worker(config: pytest.Config) -> bool:
@@ -246,7 +252,11 @@ def pytest_runtest_makereport(
         if isinstance(problem, Violation):
             outcome, reason = "inconclusive", f"not reached, since {problem.requirement} was broken first"
             level = run.requirements.requirements[problem.requirement].level
-            if level == "documented" or run.settings.strict:
+            known = run.settings.known.get(problem.requirement)
+            if known is not None and not known.expired(_today()):
+                report.outcome = "skipped"
+                report.wasxfail = redact(f"known difference, {known}: {problem}")
+            elif level == "documented" or run.settings.strict:
                 report.longrepr = redact(f"{problem.requirement} is broken: {problem.message}")
             else:
                 report.outcome = "skipped"
@@ -278,13 +288,18 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
         return
     only = options.selection(config)
     ruled = rulings(load_requirements(), read_findings(books), only)
+    known = options.known_differences(config)
     outcome = Outcome.of(
-        accept(ruled, options.known_differences(config)),
+        accept(ruled, known, _today()),
         facts,
         books,
         strict=config.option.lightning_strict,
     )
     config.stash[_outcome_key] = outcome
+    write_known: Path | None = config.option.lightning_write_known
+    if write_known is not None and not outcome.run["aborted"]:
+        listed = known_file(outcome.rulings, known, strict=outcome.strict)
+        write_known.write_text(listed, encoding="utf-8")
     if config.option.lightning_report_dir is not None:
         write_reports(outcome, config.option.lightning_report_dir)
     judged_alone = all(charge_of(item) for item in session.items) and not _is_controller(config)
