@@ -20,6 +20,7 @@ except ModuleNotFoundError:
 
 from lightning_verify.judging.verdicts import EXIT_USAGE
 from lightning_verify.run.option_table import as_pytest, declare_to_command
+from lightning_verify.run.signals import INTERRUPTION
 
 HERE = Path(__file__).parent
 # What the variables are called by which a project tells its own tests how to run.
@@ -39,7 +40,8 @@ exit codes:
   0  every documented requirement that could be judged is kept
   1  a documented requirement is broken
   2  the command was used wrongly
-  3  inconclusive: the host could not be reached, or too little could be seen
+  3  inconclusive: the host could not be reached, too little could be seen, or it could not be written down
+  130, 143  interrupted by SIGINT or SIGTERM; what was seen until then is in the reports
 
 examples:
   lightning-verify --live                                   the deployment, free of charge
@@ -133,9 +135,17 @@ def main(arguments: list[str] | None = None, plugins: Sequence[str] = ()) -> int
         )
         return EXIT_USAGE
     watching = [argument for name in plugins for argument in ("-p", name)]
-    with own_surroundings():
-        code = int(pytest.main([*pytest_arguments(options), *watching]))
-    # pytest's own codes for interruption, usage and an empty selection mean the same to our users.
+    INTERRUPTION.watch()
+    try:
+        with own_surroundings():
+            code = int(pytest.main([*pytest_arguments(options), *watching]))
+    except KeyboardInterrupt:  # Before pytest listens, or after it is done.
+        pass
+    finally:
+        INTERRUPTION.release()
+    if INTERRUPTION.exit_code is not None:
+        return INTERRUPTION.exit_code
+    # pytest's own codes for usage and an empty selection mean the same to our users.
     return code if code in {0, 1, 3} else EXIT_USAGE
 
 

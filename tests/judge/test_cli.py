@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import html
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -139,6 +147,103 @@ def test_a_host_that_is_not_there_is_exit_3(tmp_path: Path) -> None:
     assert run.code == 3
     assert "INCONCLUSIVE" in run.out
     assert "Traceback" not in run.out + run.error
+
+
+@pytest.mark.parametrize(
+    ("answer", "scheme", "says"),
+    [
+        (None, "http", "connection refused by 127.0.0.1"),
+        (b"220 mail.example ESMTP\r\n", "http", "does not speak HTTP"),
+        (b"", "http", "closed the connection without an answer"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "https", "does not speak TLS"),
+    ],
+)
+def test_a_host_that_cannot_be_talked_to_is_said_once_with_the_cause(
+    answer: bytes | None, scheme: str, says: str, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        if answer is None:
+            server.close()
+        else:
+            threading.Thread(target=_answer_all, args=(server, answer), daemon=True).start()
+        run = command(f"--base-url={scheme}://127.0.0.1:{port}", directory=tmp_path)
+    assert run.code == 3
+    assert (run.out + run.error).count(says) == 1, run.out
+
+
+def test_a_name_that_is_not_known_is_said_once(tmp_path: Path) -> None:
+    run = command("--base-url=http://nobody.invalid", "--only=TIER-1", directory=tmp_path)
+    assert run.code == 3
+    assert run.out.count("the name nobody.invalid cannot be resolved") == 1
+
+
+def _answer_all(server: socket.socket, answer: bytes) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _ = server.accept()
+            connection.sendall(answer)
+            connection.close()
+
+
+# --- unable to write, interrupted -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("folder", ["file", "file/below", "/proc/reports"])
+def test_a_folder_that_cannot_be_written_is_refused_before_the_first_request(
+    folder: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    with running() as server:
+        run = command(f"--base-url={server.base_url}", f"--report-dir={folder}", directory=tmp_path)
+        assert server.requests == []
+    assert run.code == 2
+    assert f"--report-dir {folder}: cannot be written" in run.out + run.error
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["report.json", "report.html", "junit.xml"])
+def test_a_disk_that_is_full_later_is_said_and_is_no_broken_host(name: str, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / name).symlink_to("/dev/full")
+    with running() as server:
+        run = command(
+            f"--base-url={server.base_url}", "--only=TIER-1", "--report-dir=full", directory=tmp_path
+        )
+    assert run.code == 3
+    assert "not everything could be written down: No space left on device" in run.out
+    assert "Traceback" not in run.out + run.error
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_says_so_and_is_never_green(number: signal.Signals, tmp_path: Path) -> None:
+    def slow(asked: Asked) -> Answer:
+        if len(host.asked) > 6:
+            time.sleep(30)
+        return Answer(pieces=(json.dumps({"path": asked.path}).encode(),))
+
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with tiny(slow) as host:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lightning_verify", f"--base-url={host.base_url}", "--report-dir=reports"],
+            cwd=tmp_path, env={**os.environ, "TMPDIR": str(temporary)},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        deadline = time.monotonic() + 60
+        while len(host.asked) <= 6 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=15)
+    assert process.returncode == 128 + number, out
+    assert "KEPT" not in out
+    assert f"INTERRUPTED by {number.name}" in out
+    report = json.loads((tmp_path / "reports" / "report.json").read_text())
+    assert report["run"]["interrupted"] == number.name
+    assert report["run"]["exit_code"] == 128 + number
+    for name in ("report.md", "report.html"):
+        assert "INTERRUPTED" in (tmp_path / "reports" / name).read_text()
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.fixture(scope="module")
@@ -277,7 +382,8 @@ def test_a_file_of_known_differences_is_written_turns_the_run_green_and_leaves_n
     assert entry["verdict"] == "known_difference"
     assert entry["known"]["reason"] in first.report["requirements"][0]["reason"]
     assert entry["evidence"]
-    assert entry["known"]["reason"][:40] in (tmp_path / "reports" / "report.html").read_text()
+    page = html.unescape((tmp_path / "reports" / "report.html").read_text())
+    assert entry["known"]["reason"] in page
     suite = next(ElementTree.parse(tmp_path / "reports" / "junit.xml").iter("testsuite"))
     assert suite.get("failures") == suite.get("errors") == "0"
 

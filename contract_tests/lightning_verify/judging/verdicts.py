@@ -156,13 +156,20 @@ def exit_code(rulings: Iterable[Ruling], *, strict: bool, aborted: str | None = 
     return EXIT_KEPT
 
 
-def headline(rulings: Iterable[Ruling], *, strict: bool, aborted: str | None = None) -> str:
-    """The verdict of a run in one line."""
+def headline(
+    rulings: Iterable[Ruling], *, strict: bool, aborted: str | None = None, interrupted: str | None = None
+) -> str:
+    """The verdict of a run in one line; `interrupted` names the signal that ended it."""
     rulings = list(rulings)
     judged = [r for r in rulings if strict or r.requirement.level == "documented"]
     counts = {verdict: sum(r.verdict == verdict for r in judged) for verdict in _WEIGHT}
     code = exit_code(rulings, strict=strict, aborted=aborted)
     what = "requirements" if strict else "documented requirements"
+    if interrupted:
+        broken = [r.requirement.id for r in judged if r.verdict == "fail"]
+        more = f", broken so far: {', '.join(broken)}" if broken else ""
+        decided = counts["pass"] + counts["fail"] + counts["known_difference"]
+        return f"INTERRUPTED by {interrupted}: {decided} of {len(judged)} {what} were judged{more}"
     if code == EXIT_BROKEN:
         broken = [r.requirement.id for r in judged if r.verdict == "fail"]
         return f"BROKEN: {len(broken)} of {len(judged)} {what} ({', '.join(broken)})"

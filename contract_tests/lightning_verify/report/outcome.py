@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import signal
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,15 @@ class Outcome:
     strict: bool
 
     @classmethod
-    def of(cls, rulings: list[Ruling], facts: Mapping[str, Any], books: Path, *, strict: bool) -> Outcome:
+    def of(
+        cls,
+        rulings: list[Ruling],
+        facts: Mapping[str, Any],
+        books: Path,
+        *,
+        strict: bool,
+        interrupted: signal.Signals | None = None,
+    ) -> Outcome:
         """Rule the run. `facts` are those of `Run.note`; `books` is the run's directory."""
         aborted = facts.get("aborted")
         bill = Budget(books / "budget.json", {}).bill()
@@ -34,8 +43,16 @@ class Outcome:
         observed = _total([units for name, units in facts.items() if name.startswith("observed ")])
         run = {
             "target": facts["target"],
-            "verdict": headline(rulings, strict=strict, aborted=aborted),
-            "exit_code": exit_code(rulings, strict=strict, aborted=aborted),
+            "verdict": headline(
+                rulings,
+                strict=strict,
+                aborted=aborted,
+                interrupted=interrupted.name if interrupted else None,
+            ),
+            "exit_code": 128 + interrupted
+            if interrupted
+            else exit_code(rulings, strict=strict, aborted=aborted),
+            "interrupted": interrupted.name if interrupted else None,
             "spend": facts["spend"],
             "credentials": facts["credentials"],
             "strict": strict,
@@ -89,11 +106,17 @@ class Outcome:
         """Lines for a terminal: what is broken, what could not be decided, what was not run, the bill."""
         counting = [r for r in self.rulings if self.strict or r.requirement.level == "documented"]
         lines: list[str] = []
-        for verdict, title in (("fail", "broken"), ("inconclusive", "not decided")):
-            for ruling in counting:
-                if ruling.verdict == verdict:
-                    lines.append(f"{title:12} {ruling.requirement.id:8} {ruling.requirement.statement}")
-                    lines.append(f"{'':21} {ruling.reason}")
+        for ruling in counting:
+            if ruling.verdict == "fail":
+                lines.append(f"{'broken':12} {ruling.requirement.id:8} {ruling.requirement.statement}")
+                lines.append(f"{'':21} {ruling.reason}")
+        undecided: dict[str, list[str]] = {}
+        for ruling in counting:
+            if ruling.verdict == "inconclusive":
+                undecided.setdefault(ruling.reason, []).append(ruling.requirement.id)
+        # What keeps the whole run from deciding is in its headline already.
+        undecided.pop(self.run["aborted"] or "", None)
+        lines += [f"{'not decided':12} {', '.join(names)}: {reason}" for reason, names in undecided.items()]
         lines += [
             f"{'known':12} {ruling.requirement.id:8} {ruling.requirement.statement}\n{'':21} {ruling.reason}"
             for ruling in self.rulings

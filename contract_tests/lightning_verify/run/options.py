@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -115,6 +116,16 @@ def _is_address(url: str) -> bool:
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0 and bare
     except ValueError:  # A port that is no port.
         return False
+
+
+def check_writable(folder: Path) -> None:
+    """Raises UsageError when no report can be written there: to learn that after the run would be late."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"x" * 4096)
+    except OSError as problem:
+        raise pytest.UsageError(f"--report-dir {folder}: cannot be written: {problem.strerror}") from problem
 
 
 def check(config: pytest.Config) -> None:

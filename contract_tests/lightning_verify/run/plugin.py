@@ -23,6 +23,7 @@ from lightning_verify.run.option_table import declare_to_pytest
 from lightning_verify.run.plan import describe, estimate, obstacle
 from lightning_verify.run.preflight import preflight
 from lightning_verify.run.session import Run, read_facts, read_findings, rulings
+from lightning_verify.run.signals import INTERRUPTION
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.client import BudgetExhausted, HostGone
 
@@ -33,6 +34,7 @@ _run_key = pytest.StashKey[Run]()
 _books_key = pytest.StashKey[Path]()
 _judge_key = pytest.StashKey[Judge]()
 _outcome_key = pytest.StashKey[Outcome]()
+_trouble_key = pytest.StashKey[OSError]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -74,9 +76,11 @@ def pytest_configure(config: pytest.Config) -> None:
     books = tempfile.TemporaryDirectory(prefix="lightning-run-")
     config.add_cleanup(books.cleanup)
     config.stash[_books_key] = Path(books.name)
+    INTERRUPTION.watch()
+    config.add_cleanup(INTERRUPTION.release)
     report_dir: Path | None = config.option.lightning_report_dir
     if report_dir is not None:
-        report_dir.mkdir(parents=True, exist_ok=True)
+        options.check_writable(report_dir)
         if not getattr(config.option, "xmlpath", None):
             config.option.xmlpath = str(report_dir / "junit.xml")
 
@@ -152,17 +156,15 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         # Without a cap of the user's the plan itself is the cap: a host cannot make us spend more.
         for metric in run.spec.metrics:
             run.budget.caps.setdefault(metric, units.get(metric, 0))
-    run.aborted = preflight(run.client, run.settings.wake)
-    if run.aborted:
-        _say(config, f"not judged: {run.aborted}")
     run.note(
         target=run.target.base_url,
         spend=spend,
         credentials=sorted(run.target.credentials),
         planned={"requests": requests, "units": dict(units)},
         started=run.started,
-        aborted=run.aborted,
     )
+    run.aborted = preflight(run.client, run.settings.wake)
+    run.note(aborted=run.aborted)
 
 
 def _say(config: pytest.Config, line: str) -> None:
@@ -272,11 +274,15 @@ def pytest_runtest_makereport(
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
     """Rule, write the reports, and set the exit code."""
-    yield
+    trouble: OSError | None = None
+    try:
+        yield
+    except OSError as problem:  # pytest's own JUnit file.
+        trouble = problem
     config = session.config
     run = config.stash.get(_run_key, None)
     # On a host of others, asking every caller again would be as much traffic as the run itself.
-    if run is not None and not run.aborted and run.target.is_loopback:
+    if run is not None and not run.aborted and run.target.is_loopback and INTERRUPTION.by is None:
         # Once the target's clock has been moved, its counters are those of another day.
         seen = None if run.learned.get("time moved") else observed_units(run.client)
         run.note(**{f"observed {run.worker}": seen})
@@ -294,14 +300,25 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
         facts,
         books,
         strict=config.option.lightning_strict,
+        interrupted=INTERRUPTION.by,
     )
     config.stash[_outcome_key] = outcome
     write_known: Path | None = config.option.lightning_write_known
-    if write_known is not None and not outcome.run["aborted"]:
-        listed = known_file(outcome.rulings, known, strict=outcome.strict)
-        write_known.write_text(listed, encoding="utf-8")
-    if config.option.lightning_report_dir is not None:
-        write_reports(outcome, config.option.lightning_report_dir)
+    try:
+        if write_known is not None and not outcome.run["aborted"] and INTERRUPTION.by is None:
+            listed = known_file(outcome.rulings, known, strict=outcome.strict)
+            write_known.write_text(listed, encoding="utf-8")
+        if config.option.lightning_report_dir is not None:
+            write_reports(outcome, config.option.lightning_report_dir)
+    except OSError as problem:
+        trouble = problem
+    if trouble is not None:
+        config.stash[_trouble_key] = trouble
+        session.exitstatus = EXIT_INCONCLUSIVE
+        return
+    if INTERRUPTION.by is not None:
+        session.exitstatus = outcome.exit_code
+        return
     judged_alone = all(charge_of(item) for item in session.items) and not _is_controller(config)
     if exitstatus == EXIT_KEPT or (exitstatus == EXIT_BROKEN and judged_alone):
         session.exitstatus = outcome.exit_code
@@ -322,5 +339,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for line in outcome.summary():
         write(line)
     terminalreporter.write_line(outcome.headline, bold=True, **colour)
-    if config.option.lightning_report_dir is not None:
+    trouble = config.stash.get(_trouble_key, None)
+    if trouble is not None:
+        write(f"not everything could be written down: {trouble.strerror}: {trouble.filename}", red=True)
+    elif config.option.lightning_report_dir is not None:
         write(f"reports: {config.option.lightning_report_dir}")
