@@ -17,6 +17,7 @@ from lightning_spec.loader import Spec
 
 from lightning_verify.facts import OWNER_OF
 from lightning_verify.judging.evidence import Recorder
+from lightning_verify.judging.harmless import one_line
 from lightning_verify.judging.verdicts import Finding, Verdict
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
@@ -27,6 +28,7 @@ from lightning_verify.transport.exchange import Exchange, NotJson
 T = TypeVar("T")
 
 REDIRECTS = 3
+LONGEST_REASON = 2000
 # What a host says when it is not refusing this request, but any.
 _UNWELL = {502, 503, 504}
 
@@ -294,7 +296,7 @@ class Judge:
                 requirement,
                 verdict,
                 self.test,
-                self.recorder.redactor.text(reason),
+                one_line(self.recorder.redactor.text(reason), LONGEST_REASON),
                 self.witnesses[requirement],
                 tuple(self.recorder.record(exchange) for exchange in exchanges[-3:]),
             )

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lightning_verify.report.legible import one_line, shortened
+from lightning_verify.judging.harmless import one_line, shortened
 from lightning_verify.report.outcome import Outcome
 from lightning_verify.report.sections import (
     UNIT_COLUMNS,

@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 from lightning_spec.loader import RequirementSet
 
+from lightning_verify.judging.harmless import one_line
 from lightning_verify.judging.verdicts import Known, Ruling
-from lightning_verify.report.legible import one_line
 
 EXPECTED = "expected lines such as `CHAT-7: why this is accepted`, or reason, owner and expires below the id"
 _HEAD = """\

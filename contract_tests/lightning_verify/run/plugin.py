@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime
 import tempfile
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lightning_spec.loader import load_requirements
 
-from lightning_verify.judging.judge import Judge, NotRun, Undecided, Violation
+from lightning_verify.judging.harmless import one_line
+from lightning_verify.judging.judge import LONGEST_REASON, Judge, NotRun, Undecided, Violation
 from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_INCONCLUSIVE, EXIT_KEPT, Verdict, accept
 from lightning_verify.report.outcome import Outcome
 from lightning_verify.report.writers import write_reports
@@ -163,8 +165,14 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         planned={"requests": requests, "units": dict(units)},
         started=run.started,
     )
-    run.aborted = preflight(run.client, run.settings.wake)
+    aborted = preflight(run.client, run.settings.wake)
+    run.aborted = aborted and _told(run, aborted)
     run.note(aborted=run.aborted)
+
+
+def _told(run: Run, text: str) -> str:
+    """Text that may come from the host as one line that shows no secret and is no command to anybody."""
+    return one_line(run.recorder.redactor.text(text), LONGEST_REASON)
 
 
 def _say(config: pytest.Config, line: str) -> None:
@@ -214,7 +222,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     run = item.config.stash.get(_run_key, None)
     if run is None or charge_of(item) is None:
         return (yield)
-    redact = run.recorder.redactor.text
+    redact = partial(_told, run)
     try:
         if run.aborted:
             raise Undecided(run.aborted)
@@ -242,7 +250,7 @@ def pytest_runtest_makereport(
     problem: BaseException | None = call.excinfo.value if call.excinfo else None
     if isinstance(problem, pytest.skip.Exception | pytest.fail.Exception):
         problem = problem.__cause__ or problem
-    redact = run.recorder.redactor.text
+    redact = partial(_told, run)
     outcome: Verdict | None = None
     reason = ""
     for kind, verdict in _STOPPED:
@@ -265,7 +273,7 @@ def pytest_runtest_makereport(
                 report.wasxfail = redact(f"advice, {level}: {problem}")
         elif problem is not None:
             outcome, reason = "inconclusive", f"the check itself failed: {redact(repr(problem)[:300])}"
-            report.longrepr = redact(str(report.longrepr))
+            report.longrepr = "\n".join(redact(line) for line in str(report.longrepr).splitlines())
     run.keep(judge.close(charge.requirements, outcome, reason))
     return report
 
