@@ -40,6 +40,7 @@ def render_html(outcome: Outcome) -> str:
         headline_rest=rest,
         run=outcome.run,
         strict=outcome.strict,
+        changes=outcome.comparison.lines() if outcome.comparison else [],
         parts=sections(outcome),
         words=WORDS,
         symbols=SYMBOLS,

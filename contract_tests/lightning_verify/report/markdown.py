@@ -76,6 +76,9 @@ def render_markdown(outcome: Outcome) -> str:
     page.add(_areas(parts))
     if parts.units:
         page.add(_units(parts.units))
+    if outcome.comparison is not None:
+        changes = [f"- {_prose(line, 900)}" for line in outcome.comparison.lines()]
+        page.add("\n".join(["### Since the earlier report", "", *changes]))
     _add_entries(page, "What is broken", parts.broken, _BYTES_FOR_FAILURES)
     _add_groups(page, "What could not be decided", parts.undecided)
     _add_groups(page, "What was not run", parts.not_run)

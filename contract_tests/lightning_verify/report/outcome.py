@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning_verify.judging.verdicts import Known, Ruling, exit_code, headline
+from lightning_verify.report.comparison import SCHEMA_VERSION, Comparison, compare, tolerating
 from lightning_verify.transport.budget import Budget
 
 
@@ -25,6 +26,7 @@ class Outcome:
     exit_code: int
     headline: str
     strict: bool
+    comparison: Comparison | None = None
 
     @classmethod
     def of(
@@ -35,8 +37,13 @@ class Outcome:
         *,
         strict: bool,
         interrupted: signal.Signals | None = None,
+        earlier: Mapping[str, str] | None = None,
+        fail_on_new: bool = False,
     ) -> Outcome:
-        """Rule the run. `facts` are those of `Run.note`; `books` is the run's directory."""
+        """Rule the run. `facts` are those of `Run.note`; `books` is the run's directory; `earlier` has the
+        verdicts of the report to compare with."""
+        comparison = None if earlier is None else compare(earlier, rulings, strict=strict)
+        counted = tolerating(rulings, comparison) if comparison is not None and fail_on_new else rulings
         aborted = facts.get("aborted")
         bill = Budget(books / "budget.json", {}).bill()
         now = time.time()
@@ -44,14 +51,14 @@ class Outcome:
         run = {
             "target": facts["target"],
             "verdict": headline(
-                rulings,
+                counted,
                 strict=strict,
                 aborted=aborted,
                 interrupted=interrupted.name if interrupted else None,
             ),
             "exit_code": 128 + interrupted
             if interrupted
-            else exit_code(rulings, strict=strict, aborted=aborted),
+            else exit_code(counted, strict=strict, aborted=aborted),
             "interrupted": interrupted.name if interrupted else None,
             "spend": facts["spend"],
             "credentials": facts["credentials"],
@@ -76,12 +83,14 @@ class Outcome:
                 "python": platform.python_version(),
             },
         }
-        return cls(rulings, run, run["exit_code"], run["verdict"], strict)
+        return cls(rulings, run, run["exit_code"], run["verdict"], strict, comparison)
 
     def as_json(self) -> dict[str, Any]:
-        """`{run: {...}, requirements: [{id, level, verdict, reason, witnesses, evidence, ...}]}`."""
+        """The content of report.json, which report.schema.json describes."""
         return {
+            "schema_version": SCHEMA_VERSION,
             "run": dict(self.run),
+            "comparison": self.comparison and self.comparison.as_json(),
             "requirements": [
                 {
                     "id": ruling.requirement.id,
@@ -132,6 +141,8 @@ class Outcome:
             for ruling in self.rulings
             if ruling.verdict == "fail" and not self.strict and ruling.requirement.level != "documented"
         ]
+        if self.comparison is not None:
+            lines += [f"{'compared':12} {line}" for line in self.comparison.lines()]
         units = self.run["units"]
         columns = ("planned", "booked", "observed", "unexplained")
         bill = ", ".join(f"{name} {_amounts(units[name])}" for name in columns)

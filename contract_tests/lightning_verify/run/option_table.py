@@ -124,6 +124,19 @@ OPTIONS = (
         "write what is broken now into a file for --known",
         {"type": Path, "metavar": "FILE"},
     ),
+    Option(
+        "compare",
+        CHOICE,
+        "an earlier report.json: say what broke since, what was mended and what is no longer seen",
+        {"type": Path, "metavar": "FILE"},
+    ),
+    Option(
+        "fail-on",
+        CHOICE,
+        "any (default): every broken requirement fails the run; new: only those that --compare shows to be "
+        "new",
+        {"choices": ["any", "new"], "default": "any"},
+    ),
     Option("fail-fast", CHOICE, "stop at the first broken requirement", _FLAG, owned="--exitfirst"),
     Option(
         "report-dir",

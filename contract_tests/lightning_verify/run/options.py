@@ -12,6 +12,7 @@ import pytest
 from lightning_spec.loader import load_requirements, load_spec
 
 from lightning_verify.judging.verdicts import Known
+from lightning_verify.report.comparison import ComparisonError, read_report
 from lightning_verify.requests.credentials import CredentialsError, gather
 from lightning_verify.run.known import KnownError, read_known
 from lightning_verify.run.option_table import POLITE_RATE
@@ -89,6 +90,19 @@ def known_differences(config: pytest.Config) -> dict[str, Known]:
         raise pytest.UsageError(f"--known {file}: {problem}") from problem
 
 
+def earlier_verdicts(config: pytest.Config) -> dict[str, str] | None:
+    """Verdicts of the report that `--compare` names, None without one. Raises UsageError."""
+    file: Path | None = config.option.lightning_compare
+    if file is None:
+        if config.option.lightning_fail_on == "new":
+            raise pytest.UsageError("--fail-on new needs --compare with an earlier report.json")
+        return None
+    try:
+        return read_report(file)
+    except ComparisonError as problem:
+        raise pytest.UsageError(f"--compare {file}: {problem}") from problem
+
+
 def given_target(config: pytest.Config) -> Target | None:
     """The host that the options name, with its credentials; None when they name none."""
     url = base_url(config)
@@ -133,3 +147,4 @@ def check(config: pytest.Config) -> None:
     target = given_target(config) or Target("http://127.0.0.1")
     settings_of(config, target, own_mock=False)
     known_differences(config)
+    earlier_verdicts(config)

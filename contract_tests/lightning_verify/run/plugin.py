@@ -309,6 +309,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
         books,
         strict=config.option.lightning_strict,
         interrupted=INTERRUPTION.by,
+        earlier=options.earlier_verdicts(config),
+        fail_on_new=config.option.lightning_fail_on == "new",
     )
     config.stash[_outcome_key] = outcome
     write_known: Path | None = config.option.lightning_write_known
