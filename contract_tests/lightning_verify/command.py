@@ -100,9 +100,8 @@ def pytest_arguments(options: argparse.Namespace) -> list[str]:
         "ignore::pytest.PytestAssertRewriteWarning",
         *["-q"] * (not options.verbose),
         "--no-header",
-        "--tb=short",
-        "-r",
-        "fE",
+        # What is broken is told once, in our own words.
+        *(["--tb=short", "-r", "fE"] if options.verbose else ["--tb=no", "-r", "N"]),
     ]
     return arguments + as_pytest(options)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from lightning_spec.loader import load_requirements
 from lightning_verify import command as cli
 from lightning_verify.command import main, parser
 from lightning_verify.requests.credentials import MEANING
@@ -27,6 +28,7 @@ from lab.server.lab import Call, Json, Lab, Reply
 from tests.judge.commands import Finished, command
 from tests.judge.tiny_server import Answer, Asked, tiny
 
+STATEMENT = load_requirements().requirements["TIERS-1"].statement
 HOST = "--base-url=http://127.0.0.1:9"
 
 
@@ -278,7 +280,8 @@ def test_a_run_writes_four_reports(free_run: Finished) -> None:
 
 def test_a_run_tells_its_plan_before_and_its_bill_after(free_run: Finished) -> None:
     plan, bill = free_run.out.index("plan: about"), free_run.out.index("bill: planned")
-    assert plan < free_run.out.index("[100%]") < bill < free_run.out.index("KEPT: ")
+    # The verdict comes first, since it is what a reader looks for.
+    assert plan < free_run.out.index("[100%]") < free_run.out.index("KEPT: ") < bill
 
 
 def test_nothing_is_written_but_what_was_asked_for(free_run: Finished) -> None:
@@ -365,6 +368,38 @@ def test_a_known_difference_keeps_the_run_and_one_that_is_gone_breaks_it(tmp_pat
         gone = command(f"--base-url={server.base_url}", *options, directory=tmp_path)
     assert (known.code, known.verdicts["TIERS-1"]) == (0, "known_difference")
     assert (gone.code, gone.verdicts["TIERS-1"]) == (1, "fail")
+
+
+def test_what_is_broken_is_told_in_three_lines_and_no_paths(tmp_path: Path) -> None:
+    with running(prepare=_list_the_free_plan) as server:
+        run = command(f"--base-url={server.base_url}", "--only=catalogue", directory=tmp_path)
+    lines = run.out.splitlines()
+    [first] = [n for n, line in enumerate(lines) if line.startswith("broken")]
+    assert lines[first].split() == ["broken", "TIERS-1", *STATEMENT.split()]
+    assert lines[first + 1].strip().startswith("GET /tiers as ")
+    assert "costs nothing" in lines[first + 2]
+    assert run.out.count("costs nothing") == 1
+    assert run.out.index("BROKEN: 1 of") < run.out.index("TIERS-1  ")
+    assert "FAILED" not in run.out
+    assert ".py" not in run.out
+
+
+@pytest.mark.parametrize("options", [[], ["--no-annotations"]])
+def test_github_gets_its_summary_and_annotations_by_itself(options: list[str], tmp_path: Path) -> None:
+    summary = tmp_path / "summary"
+    with running(prepare=_list_the_free_plan) as server:
+        run = command(
+            *(f"--base-url={server.base_url}", "--only=TIERS-1", *options),
+            directory=tmp_path,
+            credentials={"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)},
+        )
+    assert run.code == 1
+    annotated = [line for line in run.out.splitlines() if line.startswith("::")]
+    assert summary.exists() is (not options)
+    assert len(annotated) == (not options)
+    if not options:
+        assert annotated[0].startswith(f"::error title=Lightning contract TIERS-1::{STATEMENT}")
+        assert "TIERS-1" in summary.read_text()
 
 
 def test_a_file_of_known_differences_is_written_turns_the_run_green_and_leaves_no_failure(

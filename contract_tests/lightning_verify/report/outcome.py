@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
+from lightning_verify.judging.harmless import one_line
 from lightning_verify.judging.verdicts import Known, Ruling, exit_code, headline
 from lightning_verify.report.comparison import SCHEMA_VERSION, Comparison, compare, tolerating
 from lightning_verify.transport.budget import Budget
@@ -111,14 +113,18 @@ class Outcome:
             ],
         }
 
+    def counts(self, ruling: Ruling) -> bool:
+        """Whether a failure of this requirement is one of the run, and not advice."""
+        return self.strict or ruling.requirement.level == "documented"
+
     def summary(self) -> list[str]:
         """Lines for a terminal: what is broken, what could not be decided, what was not run, the bill."""
-        counting = [r for r in self.rulings if self.strict or r.requirement.level == "documented"]
+        counting = [ruling for ruling in self.rulings if self.counts(ruling)]
         lines: list[str] = []
         for ruling in counting:
             if ruling.verdict == "fail":
                 lines.append(f"{'broken':12} {ruling.requirement.id:8} {ruling.requirement.statement}")
-                lines.append(f"{'':21} {ruling.reason}")
+                lines += [f"{'':21} {line}" for line in (*_request(ruling), one_line(ruling.reason, 300))]
         undecided: dict[str, list[str]] = {}
         for ruling in counting:
             if ruling.verdict == "inconclusive":
@@ -137,9 +143,9 @@ class Outcome:
                 missing.setdefault(ruling.reason, []).append(ruling.requirement.id)
         lines += [f"{'not run':12} {reason}: {', '.join(names)}" for reason, names in missing.items()]
         lines += [
-            f"{'advice':12} {ruling.requirement.id:8} {ruling.reason}"
+            f"{'advice':12} {ruling.requirement.id:8} {ruling.requirement.statement}"
             for ruling in self.rulings
-            if ruling.verdict == "fail" and not self.strict and ruling.requirement.level != "documented"
+            if ruling.verdict == "fail" and not self.counts(ruling)
         ]
         if self.comparison is not None:
             lines += [f"{'compared':12} {line}" for line in self.comparison.lines()]
@@ -148,6 +154,14 @@ class Outcome:
         bill = ", ".join(f"{name} {_amounts(units[name])}" for name in columns)
         lines.append(f"bill: {bill}; {self.run['requests']['sent']} requests in {self.run['seconds']:g} s")
         return lines
+
+
+def _request(ruling: Ruling) -> list[str]:
+    """The request that showed it, as a person would write it; nothing when none was recorded."""
+    for item in ruling.evidence[:1]:
+        request = item["request"]
+        return [one_line(f"{request['method']} {unquote(request['path'])} as {item['caller']}", 160)]
+    return []
 
 
 def _known(known: Known) -> dict[str, str | None]:

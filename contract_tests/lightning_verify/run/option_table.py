@@ -144,6 +144,12 @@ OPTIONS = (
         "write report.html, report.md, report.json and junit.xml",
         {"type": Path, "metavar": "DIR"},
     ),
+    Option(
+        "no-annotations",
+        REPORT,
+        "in GitHub Actions, write neither the summary of the job nor annotations",
+        _FLAG,
+    ),
     Option("wake", REPORT, "how long a sleeping host may take to wake (default: 120)", _seconds(120.0)),
     Option("settle", REPORT, "how long the counters of /usage may lag behind (default: 10)", _seconds(10.0)),
     Option(

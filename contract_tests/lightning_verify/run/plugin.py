@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import tempfile
 from collections.abc import Generator
 from functools import partial
@@ -15,6 +16,7 @@ from lightning_spec.loader import load_requirements
 from lightning_verify.judging.harmless import one_line
 from lightning_verify.judging.judge import LONGEST_REASON, Judge, NotRun, Undecided, Violation
 from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_INCONCLUSIVE, EXIT_KEPT, Verdict, accept
+from lightning_verify.report.github import workflow_commands, write_summary
 from lightning_verify.report.outcome import Outcome
 from lightning_verify.report.writers import write_reports
 from lightning_verify.run import hooks, options
@@ -170,6 +172,10 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     run.note(aborted=run.aborted)
 
 
+def _on_github(config: pytest.Config) -> bool:
+    return os.environ.get("GITHUB_ACTIONS") == "true" and not config.option.lightning_no_annotations
+
+
 def _told(run: Run, text: str) -> str:
     """Text that may come from the host as one line that shows no secret and is no command to anybody."""
     return one_line(run.recorder.redactor.text(text), LONGEST_REASON)
@@ -320,6 +326,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
             write_known.write_text(listed, encoding="utf-8")
         if config.option.lightning_report_dir is not None:
             write_reports(outcome, config.option.lightning_report_dir)
+        if _on_github(config):
+            write_summary(outcome, os.environ)
     except OSError as problem:
         trouble = problem
     if trouble is not None:
@@ -346,9 +354,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         "yellow": outcome.exit_code == EXIT_INCONCLUSIVE,
         "green": outcome.exit_code == EXIT_KEPT,
     }
+    terminalreporter.write_line(outcome.headline, bold=True, **colour)
     for line in outcome.summary():
         write(line)
-    terminalreporter.write_line(outcome.headline, bold=True, **colour)
+    if _on_github(config):
+        for line in workflow_commands(outcome):
+            write(line)
     trouble = config.stash.get(_trouble_key, None)
     if trouble is not None:
         write(f"not everything could be written down: {trouble.strerror}: {trouble.filename}", red=True)
