@@ -21,18 +21,17 @@ from pathlib import Path
 from typing import Any
 
 from lightning_verify.command import main as verify
-from lightning_verify.requests.credentials import MEANING
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lab.client import HELLO, Answer, Client
 from lab.faults import FAULTS
 from lab.faults.fault import Fault
-from lab.matrix.forks import Lost, in_forks
+from lab.matrix.process_pool import Lost, in_processes
 from lab.matrix.trial import warm_up
 from lab.proofs import TOOL, picture
 from lab.running import Handle, running
 from lab.server.app import build, plain_lab
-from lab.server.credentials import DEFAULTS
+from lab.server.credentials import DEFAULTS, NAMES
 from lab.server.lab import Lab
 
 
@@ -265,7 +264,7 @@ def judge(pair: Pair) -> Caught:
     """Prove the pair, and run the whole judge against it."""
     if not takes_effect(pair):
         return Caught(pair, effective=False)
-    for name in [*MEANING, *(name for name in os.environ if name.startswith("PYTEST_"))]:
+    for name in [*NAMES, *(name for name in os.environ if name.startswith("PYTEST_"))]:
         os.environ.pop(name, None)
     os.environ.update(DEFAULTS)
     with serving(pair) as server, tempfile.TemporaryDirectory() as directory:
@@ -316,7 +315,7 @@ def main() -> None:
     options = parser.parse_args()
     warm_up()
     found = []
-    for pair, result in in_forks(judge, pairs(options.pairs, options.seed), options.workers):
+    for pair, result in in_processes(judge, pairs(options.pairs, options.seed), options.workers):
         if isinstance(result, Lost):
             print(f"lost: {pair.fault} {pair.trigger}: {result.why}", flush=True)
             continue

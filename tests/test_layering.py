@@ -33,6 +33,7 @@ MAY_IMPORT = {
 EXCEPTIONS = {
     # The lab runs the judge as a user does, by its command.
     "lab.matrix.trial": {"lightning_verify.command"},
+    "lab.triggers": {"lightning_verify.command"},
     # Some faults show only through a control plane, which the mock has and the lab has not.
     "lab.matrix.mock_faults": {
         "lightning_mock.background",
@@ -61,7 +62,7 @@ LAYERS = {
         {"__main__", "pytest_plugin"},
     ),
     "lightning_verify": (
-        {"target", "requests"},
+        {"facts", "target", "requests"},
         {"transport"},
         {"reading"},
         {"laws"},

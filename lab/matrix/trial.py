@@ -141,7 +141,7 @@ def _on_mock(task: Task) -> Trial:
 
 
 def _judged(task: Task, reader: Meter, *target: str) -> Trial:
-    os.environ["PYTEST_ADDOPTS"] = f"-p {meter.install(reader)}"
+    watching = [meter.install(reader)]
     with tempfile.TemporaryDirectory() as directory:
         code = verify(
             [
@@ -151,7 +151,8 @@ def _judged(task: Task, reader: Meter, *target: str) -> Trial:
                 *WAITING,
                 *(f"--only={name}" for name in task.only),
                 *(f"--max-units={cap}" for cap in task.caps),
-            ]
+            ],
+            plugins=watching,
         )
         report: dict[str, Any] = json.loads((Path(directory) / "report.json").read_text(encoding="utf-8"))
     entries = report["requirements"]

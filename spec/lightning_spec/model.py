@@ -92,10 +92,10 @@ class Operation:
     """One method of one path.
 
     `method` is upper case, `path` the template; `aliases` are paths that answer alike. `metric` is what a
-    served call is charged on, None for nothing. `media_type` is the exact type our mock answers with where
-    the promise is only a family such as image/*. `responses` maps status ("200") to media type to the pointer
-    of its schema (None: just bytes); `event_pointer` is the schema of each single event where a response is
-    an event stream.
+    served call is charged on, None for nothing. `upstream` is False where the host answers from what it knows
+    itself. `media_type` is the exact type our mock answers with where the promise is only a family such as
+    image/*. `responses` maps status ("200") to media type to the pointer of its schema (None: just bytes);
+    `event_pointer` is the schema of each single event where a response is an event stream.
     """
 
     id: str
@@ -109,6 +109,7 @@ class Operation:
     metric: str | None
     text_limit: TextLimit | None
     media_type: str | None
+    upstream: bool
     parameters: tuple[Parameter, ...]
     body_pointer: str | None
     responses: Mapping[str, Mapping[str, str | None]]
@@ -152,7 +153,10 @@ class SourceDocument:
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One testable statement; `lines` are first and last lines it cites, `operations` the ids it binds."""
+    """One testable statement; `lines` are first and last lines it cites, `operations` the ids it binds.
+
+    `owner` tells that this is the requirement that is broken when one of them has no good answer at all.
+    """
 
     id: str
     area: str
@@ -161,6 +165,7 @@ class Requirement:
     statement: str
     level: Level
     operations: tuple[str, ...]
+    owner: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from lightning_spec.model import (
     Window,
 )
 from lightning_spec.references import escape, resolve
-from lightning_spec.strict import describe, integer, keys, mapping, one_of, sequence, text
+from lightning_spec.strict import describe, integer, keys, mapping, one_of, sequence, text, truth
 
 _METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace", "query")
 _TOP = ("openapi", "info", "paths", "components", "tags", "servers")
@@ -45,6 +45,7 @@ _OPERATION_OPTIONAL = (
     "x-lightning-text-limit",
     "x-lightning-media-type",
     "x-lightning-aliases",
+    "x-lightning-upstream",
 )
 _PARAMETER = ("name", "in", "required", "description", "schema")
 _PARAMETER_OPTIONAL = ("style", "explode", "example", "examples")
@@ -239,6 +240,7 @@ def _operation(around: _Surroundings, path: str, method: str, value: Any) -> Ope
         text_limit=_text_limit(node.get("x-lightning-text-limit"), f"{place} x-lightning-text-limit"),
         media_type=node.get("x-lightning-media-type")
         and text(node["x-lightning-media-type"], f"{place} x-lightning-media-type"),
+        upstream=truth(node.get("x-lightning-upstream", True), f"{place} x-lightning-upstream"),
         parameters=parameters,
         body_pointer=_body_pointer(document, node.get("requestBody"), f"{pointer}/requestBody", place),
         responses=responses,

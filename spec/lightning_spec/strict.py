@@ -84,6 +84,13 @@ def integer(value: Any, place: str, *, least: int = 0) -> int:
     return value
 
 
+def truth(value: Any, place: str) -> bool:
+    """`value` if it is true or false."""
+    if not isinstance(value, bool):
+        raise SpecError(place, f"expected true or false, found {describe(value)}")
+    return value
+
+
 def one_of(value: Any, allowed: Iterable[str], place: str) -> str:
     """`value` if it is one of the `allowed` words."""
     words = list(allowed)

@@ -36,11 +36,8 @@ def exchanges(tmp_path_factory: pytest.TempPathFactory) -> list[Recorded]:
         run = command(
             *("--spend=exhaust", f"--base-url={mock.base_url}", f"--control={mock.base_url}/__mock__"),
             directory=directory,
-            credentials={
-                **mock.credentials,
-                "PYTEST_ADDOPTS": "-p tests.judge.recorder",
-                VARIABLE: str(file),
-            },
+            credentials={**mock.credentials, VARIABLE: str(file)},
+            plugins=("tests.judge.recorder",),
         )
     assert run.code == 0, run.out[-2000:] + run.error
     return recorded(file)

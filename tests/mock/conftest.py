@@ -114,7 +114,7 @@ def broken_laws(response: requests.Response) -> dict[str, list[str]]:
     exchange = Exchange(
         request.method,
         path,
-        dict(request.headers),
+        {name: str(value) for name, value in request.headers.items()},
         body if isinstance(body, bytes) else None,
         operation_of(request.method, path.partition("?")[0]),
         "a test",

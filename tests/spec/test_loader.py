@@ -83,6 +83,7 @@ def test_a_changed_fact_changes_what_is_handed_out() -> None:
         document["x-lightning-errors"]["too_large"]["status"] = 414
         document["x-lightning-public-site"] = "https://example.org"
         document["paths"]["/tiers"]["get"]["x-lightning-aliases"] = ["/tiers/"]
+        document["paths"]["/usage"]["get"]["x-lightning-upstream"] = False
         document["x-lightning-body-limit-bytes"] = 99
         document["x-lightning-asset-lifetime-seconds"] = 98
         document["x-lightning-client-id-pattern"] = "^x$"
@@ -101,6 +102,8 @@ def test_a_changed_fact_changes_what_is_handed_out() -> None:
     assert spec.errors["too_large"].status == 414
     assert spec.public_site == "https://example.org"
     assert spec.operations["listTiers"].aliases == ("/tiers/",)
+    assert not spec.operations["getUsage"].upstream
+    assert spec.operations["listModels"].upstream
     assert (spec.body_limit_bytes, spec.asset_lifetime_seconds, spec.client_id_pattern) == (99, 98, "^x$")
     assert spec.duration == Clamp(minimum=2, maximum=8, default=7)
     sfx = spec.operations["createSfx"]
@@ -199,6 +202,10 @@ REFUSED: list[tuple[Change, str]] = [
     (
         lambda d: d["x-lightning-errors"]["too_large"].update({"status": "413"}),
         "x-lightning-errors.too_large.status: expected a whole number of at least 400, found '413'",
+    ),
+    (
+        lambda d: d["paths"]["/usage"]["get"].update({"x-lightning-upstream": "no"}),
+        "GET /usage x-lightning-upstream: expected true or false, found 'no'",
     ),
     (
         lambda d: d.update({"x-lightning-client-id-pattern": "["}),

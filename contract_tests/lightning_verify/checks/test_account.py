@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
+from lightning_verify.facts import METRICS
 from lightning_verify.judging.catalogue import catalogue
 from lightning_verify.judging.judge import Judge, NotRun
-from lightning_verify.judging.owners import object_by
 from lightning_verify.judging.usage import read_usage
 from lightning_verify.reading.moments import moment
 from lightning_verify.reading.periods import is_day, is_week
 from lightning_verify.reading.plans import free_plan_keys, limit_of, plans_of
-from lightning_verify.reading.usage import METRICS, number
+from lightning_verify.reading.usage import number
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
 from lightning_verify.run.marks import judges, needs
 from lightning_verify.transport.exchange import Exchange
@@ -39,7 +39,7 @@ def _subscription(judge: Judge, requirement: str, credential: str) -> tuple[dict
     exchange = judge.once(
         f"subscription of {credential}", lambda: judge.get("/subscription", judge.credential(credential))
     )
-    return object_by(judge, requirement, exchange, "SUB-1"), exchange
+    return judge.object(requirement, exchange, "SUB-1"), exchange
 
 
 def _usage(judge: Judge, requirement: str, credential: str | None) -> tuple[dict[str, Any], Exchange]:
@@ -49,7 +49,7 @@ def _usage(judge: Judge, requirement: str, credential: str | None) -> tuple[dict
 
 
 def _snapshot(judge: Judge, requirement: str, exchange: Exchange) -> dict[str, Any]:
-    return object_by(judge, requirement, exchange, "USE-2" if requirement == "USE-2" else "USE-1")
+    return judge.object(requirement, exchange, "USE-2" if requirement == "USE-2" else "USE-1")
 
 
 def _told(judge: Judge, requirement: str, document: dict[str, Any], field: str, exchange: Exchange) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lightning_verify.facts import METRICS
 from lightning_verify.judging.catalogue import catalogue
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.reading.plans import (
@@ -15,7 +16,7 @@ from lightning_verify.reading.plans import (
     paid_plans,
     plans_of,
 )
-from lightning_verify.reading.usage import METRICS, number
+from lightning_verify.reading.usage import number
 from lightning_verify.run.marks import judges
 from lightning_verify.transport.exchange import Exchange
 

@@ -11,9 +11,9 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
+from lightning_verify.facts import METRIC_OF, OWNER_OF
 from lightning_verify.judging.judge import Judge, NotRun
-from lightning_verify.judging.observations import METRIC_OF, operation_observed
-from lightning_verify.laws.table import OWNERS
+from lightning_verify.judging.observations import operation_observed
 from lightning_verify.reading.media import Measure, delivered, flaw, measure, unknown
 from lightning_verify.requests.invalid import sample, wrong_duration, wrong_image_urls, wrong_prompt
 from lightning_verify.requests.valid import CALLS, PROMPT, picture_base64, picture_data_uri
@@ -36,7 +36,7 @@ def _is_whole(judge: Judge, requirement: str, exchange: Exchange, family: str) -
     if doubt := unknown(content.data, family, content.media_type):
         raise NotRun(f"needs {family}s of a format that we know: {doubt}")
     assert exchange.operation is not None
-    judge.keeps(requirement, exchange, law=OWNERS[exchange.operation.id])
+    judge.keeps(requirement, exchange, law=OWNER_OF[exchange.operation.id])
 
 
 def _measured(exchange: Exchange) -> Measure | None:

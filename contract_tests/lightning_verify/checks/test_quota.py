@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from lightning_verify.facts import METRIC_OF
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.ledger import PRICED
-from lightning_verify.judging.observations import CHAT, METRIC_OF, operation_observed, stream_observed
+from lightning_verify.judging.observations import CHAT, operation_observed, stream_observed
 from lightning_verify.judging.usage import Observation, observe, read_usage, settled
 from lightning_verify.reading.usage import Snapshot, Unreadable, moved, parse_usage, rolled_over
 from lightning_verify.requests.callers import Caller

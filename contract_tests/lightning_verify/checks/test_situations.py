@@ -10,11 +10,10 @@ from collections import Counter
 
 import pytest
 
+from lightning_verify.facts import METRIC_OF, OWNER_OF
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.ledger import PRICED
-from lightning_verify.judging.observations import METRIC_OF
 from lightning_verify.judging.usage import observe
-from lightning_verify.laws.table import OWNERS
 from lightning_verify.reading.usage import Snapshot, Unreadable, parse_usage
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
@@ -148,7 +147,7 @@ def test_what_anybody_may_read_is_shown_to_every_kind_of_caller(
     judge: Judge, operation: str, kind: str
 ) -> None:
     exchange = judge.get(READS[operation], _caller(judge, kind))
-    judge.served(OWNERS[operation], exchange)
+    judge.served(OWNER_OF[operation], exchange)
     judge.keeps("HDR-1", exchange)
 
 

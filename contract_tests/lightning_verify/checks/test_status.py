@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 import pytest
 
 from lightning_verify.judging.judge import Judge, NotRun
-from lightning_verify.judging.owners import object_by, served_by
 from lightning_verify.run.marks import judges
 from lightning_verify.transport.exchange import Exchange
 
@@ -40,7 +39,7 @@ def test_models_have_names(judge: Judge) -> None:
 
 def _status(judge: Judge, requirement: str) -> tuple[dict[str, Any], Any]:
     exchange = judge.once("status", lambda: judge.get("/status"))
-    return object_by(judge, requirement, exchange, "STAT-3"), exchange
+    return judge.object(requirement, exchange, "STAT-3"), exchange
 
 
 @judges("STAT-3", requests=2)
@@ -82,7 +81,7 @@ def test_a_capability_check_does_not_name_another_medium(judge: Judge, capabilit
     exchange = _check(judge, capability)
     if _is_down(judge, exchange):
         raise NotRun(f"needs a host that says that it can do {capability}")
-    served_by(judge, "STAT-5", exchange, "STAT-4")
+    judge.served("STAT-5", exchange, owner=False)
     if not exchange.media_type:
         raise judge.undecided("STAT-5", f"{exchange.title}: no content type (see STAT-4)", exchange)
     judge.keeps("STAT-5", exchange)

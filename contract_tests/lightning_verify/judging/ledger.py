@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from lightning_verify.facts import METRICS
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.verdicts import Finding
 from lightning_verify.reading.failing import says_it_failed
-from lightning_verify.reading.usage import METRICS, Snapshot, Unreadable, parse_usage, rolled_over
+from lightning_verify.reading.usage import Snapshot, Unreadable, parse_usage, rolled_over
 from lightning_verify.requests.callers import Caller
 from lightning_verify.transport.exchange import Exchange
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from lightning_verify.facts import OWNER_OF
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.verdicts import Finding, Verdict
-from lightning_verify.laws.table import LAWS, OWNERS
+from lightning_verify.laws.table import LAWS
 from lightning_verify.reading.failing import says_it_failed
 from lightning_verify.transport.exchange import Exchange
 
@@ -80,7 +81,7 @@ class Watch:
     def _compare(self, exchange: Exchange) -> None:
         """Count what became of one and the same request. Files at addresses come and go."""
         body = exchange.request_body
-        if exchange.operation is None or exchange.operation.id not in OWNERS or b"://" in (body or b""):
+        if exchange.operation is None or exchange.operation.id not in OWNER_OF or b"://" in (body or b""):
             return
         if exchange.operation.id == "getAsset" or len(body or b"") > _COMPARED:
             return
@@ -98,7 +99,7 @@ class Watch:
         for tally in self._fates.values():
             operation = tally.shown[0].operation if tally.shown else None
             if operation is not None and tally.broken < tally.seen:
-                found.append(self._finding(OWNERS[operation.id], "fail", tally))
+                found.append(self._finding(OWNER_OF[operation.id], "fail", tally))
         return found
 
     def _finding(self, requirement: str, verdict: Verdict, tally: Tally) -> Finding:

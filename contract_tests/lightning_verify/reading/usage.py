@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lightning_verify.facts import METRICS
 from lightning_verify.transport.exchange import Exchange, NotJson
-
-METRICS = ("cloudChatDaily", "imagesDaily", "videosDaily", "audioWeekly")
 
 
 def number(value: Any) -> float | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from lightning_spec.loader import RequirementSet, Spec, load_requirements, load_
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.ledger import Ledger
 from lightning_verify.judging.redaction import Redactor
-from lightning_verify.judging.verdicts import Finding, Ruling, rule
+from lightning_verify.judging.verdicts import Finding, Known, Ruling, rule
 from lightning_verify.judging.watch import Watch
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.budget import Budget
@@ -34,6 +34,7 @@ class Settings:
     rate: float | None
     report_dir: Path | None
     strict: bool
+    known: Mapping[str, Known]
     only: tuple[str, ...]
     wake: float
     settle: float

@@ -24,6 +24,7 @@ from yarl import URL
 
 from lightning_verify.requests.callers import Caller, anonymous
 from lightning_verify.transport.budget import Budget, BudgetExhausted
+from lightning_verify.transport.causes import cause
 from lightning_verify.transport.exchange import Exchange
 from lightning_verify.transport.operations import OperationFinder
 from lightning_verify.transport.pacing import Pace
@@ -145,7 +146,7 @@ class Client:
         try:
             return await handler(request)
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as problem:
-            raise _Dropped(f"{type(problem).__name__}: {problem}") from problem
+            raise _Dropped(cause(problem)) from problem
 
     def send(
         self,
@@ -298,7 +299,7 @@ class Client:
         except _Dropped as dropped:
             exchange.problem = str(dropped)
         except (aiohttp.ClientError, OSError, ValueError) as problem:
-            exchange.problem = f"{type(problem).__name__}: {problem}"
+            exchange.problem = cause(problem)
         if exchange.problem and exchange.arrivals:
             exchange.problem += " (after a part of the body)"
         exchange.seconds = time.monotonic() - started

@@ -1,4 +1,6 @@
-"""Text from a hostile host, made fit for reading: nothing invisible, nothing without end.
+"""Text from a hostile host, made fit for reading: nothing invisible, nothing without end, no command.
+
+`one_line` is the way of everything from outside into the terminal, a log, JUnit and annotations.
 
 Escaping for HTML or Markdown is the business of whoever writes those.
 """
@@ -13,6 +15,9 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u115f\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\u3164\ufeff"
     "\ud800-\udfff]"
 )
+
+# GitHub reads `::error::` at the start of a line; it reads `##[error]`, and Azure `##vso[`, anywhere in one.
+_COMMAND = re.compile(r"(?:(?<=\s)|^)::(?=[a-z])|##(?=\w*\[)")
 
 
 def visible(text: object) -> str:
@@ -29,5 +34,6 @@ def shortened(text: object, limit: int) -> str:
 
 
 def one_line(text: object, limit: int) -> str:
-    """`text`, visible, cut, and without line breaks."""
-    return " ".join(shortened(text, limit).split())
+    """`text`, visible, cut, without line breaks, and nothing that a CI system would obey."""
+    line = " ".join(shortened(text, limit).split())
+    return _COMMAND.sub(lambda found: " ".join(found[0]), line)
