@@ -111,7 +111,7 @@ def make_server(state: State) -> web.Server:
             try:
                 match = router.find(method, path)
             except ApiError as error:
-                exchange.refusal = error
+                exchange.refusal = error.refusal
                 response = delivery.respond(request, delivery.refusal(error, spec.errors), exchange)
             else:
                 response = await answer(request, match, state, exchange)
@@ -128,6 +128,7 @@ def make_server(state: State) -> web.Server:
         handle,
         request_factory=make_request,
         access_log=None,
+        auto_decompress=False,
         max_line_size=MAX_REQUEST_LINE,
         max_field_size=MAX_HEADER,
     )

@@ -7,7 +7,16 @@ spec (`x-lightning-errors`), and the reply that carries it is made in `delivery.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
+
+
+class Refusal(NamedTuple):
+    """What is remembered of a refusal. The exception itself would keep alive all that led to it, the body of
+    the request included.
+    """
+
+    kind: str
+    message: str
 
 
 class ApiError(Exception):
@@ -34,6 +43,11 @@ class ApiError(Exception):
         self.param = param
         self.code = code or self.kind
         self.headers = headers
+
+    @property
+    def refusal(self) -> Refusal:
+        """The refusal as a value."""
+        return Refusal(self.kind, self.message)
 
     def body(self) -> dict[str, object]:
         """The JSON that both FastAPI-shaped (`detail`) and OpenAI-shaped (`error`) clients read."""

@@ -7,8 +7,8 @@ never repeats the value.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 import jsonschema_rs
@@ -25,6 +25,14 @@ _MOST_UTF8 = 4
 Validate = Callable[[Any], bool]
 
 
+class Validator(Protocol):
+    """A compiled schema."""
+
+    def is_valid(self, instance: Any) -> bool: ...
+
+    def validate(self, instance: Any) -> None: ...
+
+
 class BodyValidator:
     """Checks the JSON body of one operation."""
 
@@ -36,7 +44,7 @@ class BodyValidator:
     def check(self, body: Any) -> dict[str, Any]:
         """The body as arguments. Raises InvalidRequest."""
         if not self.is_valid(body):
-            raise refusal(self._validator.iter_errors(body))
+            raise refusal(first_violation(self._validator, body))
         arguments: dict[str, Any] = body
         for name, clamp in self._clamps:
             arguments[name] = clamp(arguments.get(name))
@@ -74,7 +82,7 @@ class ParameterValidator:
                 continue
             value = coerce(raw)
             if not validator.is_valid(value):
-                raise refusal(validator.iter_errors(value), name)
+                raise refusal(first_violation(validator, value), name)
             arguments[name] = value
         for name, clamp in self._clamps:
             arguments[name] = clamp(arguments.get(name))
@@ -191,9 +199,20 @@ def _integer(text: str) -> int | str:
     return int(text[0] + "1" + "0" * _LONGEST_INTEGER) if text[0] == "-" else 10**_LONGEST_INTEGER
 
 
-def refusal(errors: Iterable[jsonschema_rs.ValidationError], field: str = "") -> InvalidRequest:
+def first_violation(validator: Validator, value: Any) -> jsonschema_rs.ValidationError:
+    """The first way in which a value breaks its schema. To list them all could take as long as the value is
+    large.
+    """
+    try:
+        validator.validate(value)
+    except jsonschema_rs.ValidationError as error:
+        return error
+    raise ValueError("the value fits its schema")
+
+
+def refusal(violation: jsonschema_rs.ValidationError, field: str = "") -> InvalidRequest:
     """One schema violation in words: the field, then what was expected."""
-    error, expected = _deepest(next(iter(errors)))
+    error, expected = _deepest(violation)
     path = _path(field, error.instance_path)
     if error.kind.name == "required":
         path = _path(path, [error.kind.as_dict()["property"]])
