@@ -25,6 +25,7 @@ from lightning_mock.http import delivery
 from lightning_mock.http.routing import Router
 from lightning_mock.http.validation import BodyValidator, ParameterValidator, compile_schemas
 from lightning_mock.journal.exchange import Exchange
+from lightning_mock.memory import return_large_blocks
 from lightning_mock.pipeline import Endpoint, answer, body_reader, parameter_reader
 from lightning_mock.settings import Settings, SettingsError
 from lightning_mock.state import State, make_state
@@ -141,6 +142,7 @@ def _is_preflight(request: web.BaseRequest) -> bool:
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[tuple[str, State]]:
     """Serve until the block ends. Gives the base URL and the state. Raises SettingsError."""
+    return_large_blocks()
     state = make_state(settings)
     for name in settings.scenario:
         try:

@@ -121,6 +121,9 @@ class ControlPlane:
             return _response(file)
         if path == PREFIX:
             return _response(Body(b"", "text/plain", 308, {"Location": PAGE_PATH}))
+        if "_contract" not in vars(self):
+            # To read the file takes longer than anybody should wait for.
+            await asyncio.to_thread(getattr, self, "_contract")
         if method == "GET" and path == SPEC_PATH:
             return _response(Body(orjson.dumps(self._contract.document)))
         route, parameters = self._contract.find(method, path)

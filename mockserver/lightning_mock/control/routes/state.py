@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp.hdrs import HOST
 
 from lightning_mock.control import snapshot
@@ -11,6 +13,7 @@ from lightning_mock.control.routes.scenarios import scenario_views
 from lightning_mock.control.snapshot import SnapshotError
 from lightning_mock.control.views import clock_view, identity_view, plan_view, user_view
 from lightning_mock.http.replies import Body, json_body
+from lightning_mock.memory import give_back
 from lightning_mock.state import State
 
 
@@ -39,6 +42,7 @@ async def reset(request: ControlRequest, state: State) -> Body:
     did = await snapshot.restore(state.start, state)
     state.journal.forget()
     state.assets.clear()
+    await asyncio.to_thread(give_back)
     return json_body({"did": [*did, "The journal and the asset files are empty."]})
 
 
