@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from lightning_mock.background import running
 from lightning_mock.callers import identity
+from lightning_mock.callers.credentials import load_jwks
+from lightning_mock.settings import SettingsError
 
 CHAT = {"messages": [{"role": "user", "content": "hello"}]}
 SIGNED_OUT = "signed out"
@@ -317,6 +319,33 @@ def test_a_trusted_public_key_verifies_tokens_and_is_no_hmac_secret(connect, tmp
         assert status(jwt.encode(claims, private, algorithm=algorithm, headers={"kid": "two"})) == 401
         assert status(forged) == 401
         assert status(mock.credentials["LIGHTNING_JWT"]) == 200
+
+
+def test_keys_that_cannot_be_used_are_passed_over(tmp_path):
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    good = {**json.loads(jwt.algorithms.ECAlgorithm.to_jwk(public)), "kid": "good"}
+    x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+    unusable = [
+        {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": "ed"},
+        {"kty": "OKP", "crv": "X25519", "x": x},
+        {"kty": "AKP", "alg": "ML-DSA-44", "pub": x},
+        {"kty": "oct", "k": "AAAA"},
+        {"kty": "RSA", "kid": "broken"},
+        {"kty": "EC", "crv": "P-256", "x": "!", "y": "!"},
+        {"kty": ["EC"]},
+        {**good, "kid": "encrypting", "use": "enc"},
+        {**good, "kid": "wrapping", "key_ops": ["wrapKey"]},
+        {**good, "kid": 5},
+        {},
+        None,
+        "key",
+    ]
+    file = tmp_path / "jwks.json"
+    file.write_text(json.dumps({"keys": [*unusable, good, good, *unusable]}))
+    assert list(load_jwks(file)) == ["good"]
+    file.write_text(json.dumps({"keys": unusable}))
+    with pytest.raises(SettingsError, match="usable"):
+        load_jwks(file)
 
 
 def test_the_memory_for_verified_tokens_is_bounded(mock, monkeypatch):

@@ -1,7 +1,7 @@
 """What the journal hides of a request, wherever somebody has put it."""
 
 import pytest
-from lightning_mock.journal.redaction import clean
+from lightning_mock.callers.credential_forms import without_credentials as clean
 
 KEY = "ipa_live_" + "k" * 32
 SECRETS = (

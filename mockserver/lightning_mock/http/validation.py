@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
 import jsonschema_rs
@@ -18,6 +18,8 @@ from lightning_mock.errors import InvalidRequest, TooLarge
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _LONGEST_INTEGER = 18
+_NULL = "null"
+"""What clients make of an absent value when they build a query."""
 _MAX_QUERY_FIELDS = 1000
 _MOST_UTF8 = 4
 """Bytes that one character can need."""
@@ -40,15 +42,71 @@ class BodyValidator:
         self._validator = validators[pointer]
         self.is_valid: Validate = self._validator.is_valid
         self._clamps = _clamps(spec, resolve(spec, pointer).get("properties", {}))
+        self._without_nulls = NullRemover(spec, resolve(spec, pointer))
 
     def check(self, body: Any) -> dict[str, Any]:
         """The body as arguments. Raises InvalidRequest."""
         if not self.is_valid(body):
-            raise refusal(first_violation(self._validator, body))
+            body = self._without_nulls(body)
+            if not self.is_valid(body):
+                raise refusal(first_violation(self._validator, body))
         arguments: dict[str, Any] = body
         for name, clamp in self._clamps:
             arguments[name] = clamp(arguments.get(name))
         return arguments
+
+
+class NullRemover:
+    """Leaves out what is explicitly null and need not be there, wherever the spec describes it.
+
+    What a caller makes up himself, the schema of a tool for example, stays as it is.
+    """
+
+    def __init__(self, spec: Spec, schema: Mapping[str, Any]) -> None:
+        self._spec = spec
+        self._schema = schema
+        self._described: dict[int, _Described] = {}
+
+    def __call__(self, value: Any) -> Any:
+        return self._removed(value, self._schema)
+
+    def _removed(self, value: Any, schema: Mapping[str, Any] | None) -> Any:
+        if schema is None or not isinstance(value, dict | list):
+            return value
+        described = self._described.get(id(schema))
+        if described is None:
+            described = self._described[id(schema)] = self._describe(schema)
+        if isinstance(value, list):
+            return [self._removed(item, described.items) for item in value]
+        return {
+            name: self._removed(member, described.properties.get(name))
+            for name, member in value.items()
+            if member is not None or name not in described.optional
+        }
+
+    def _describe(self, schema: Mapping[str, Any]) -> _Described:
+        always = self._always(schema)
+        parts = list(always)
+        for part in always:
+            for branch in (*part.get("anyOf", ()), *part.get("oneOf", ())):
+                parts.extend(self._always(branch))
+        required = {name for part in always for name in part.get("required", ())}
+        properties = {name: below for part in parts for name, below in part.get("properties", {}).items()}
+        items = next((part["items"] for part in parts if "items" in part), None)
+        return _Described(properties, frozenset(properties.keys() - required), items)
+
+    def _always(self, schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """A schema and what it demands of every value."""
+        whole = _resolved(self._spec, schema)
+        return [whole, *(_resolved(self._spec, part) for part in whole.get("allOf", ()))]
+
+
+class _Described(NamedTuple):
+    """What a schema says of the parts of a value."""
+
+    properties: Mapping[str, Any]
+    optional: frozenset[str]
+    items: Mapping[str, Any] | None
 
 
 class ParameterValidator:
@@ -76,6 +134,8 @@ class ParameterValidator:
         arguments: dict[str, Any] = {}
         for name, location, required, coerce, validator in self._readers:
             raw = [segment[name]] if location == "path" else fields.get(name, [])
+            if location == "query" and not required and raw == [_NULL]:
+                continue
             if not raw:
                 if required:
                     raise InvalidRequest(f"{name}: this query parameter is required.", name)
