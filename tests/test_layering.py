@@ -49,7 +49,7 @@ OURS = {*FOLDERS, "tests", "conftest"}
 # imports only have to be free of circles.
 LAYERS = {
     "lightning_mock": (
-        {"clock", "errors", "settings", "client"},
+        {"clock", "memory", "errors", "settings", "client"},
         {"callers", "quota", "generation"},
         {"journal"},
         {"http"},

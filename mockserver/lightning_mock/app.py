@@ -25,6 +25,7 @@ from lightning_mock.http import delivery
 from lightning_mock.http.routing import Router
 from lightning_mock.http.validation import BodyValidator, ParameterValidator, compile_schemas
 from lightning_mock.journal.exchange import Exchange
+from lightning_mock.memory import return_large_blocks
 from lightning_mock.pipeline import Endpoint, answer, body_reader, parameter_reader
 from lightning_mock.settings import Settings, SettingsError
 from lightning_mock.state import State, make_state
@@ -110,7 +111,7 @@ def make_server(state: State) -> web.Server:
             try:
                 match = router.find(method, path)
             except ApiError as error:
-                exchange.refusal = error
+                exchange.refusal = error.refusal
                 response = delivery.respond(request, delivery.refusal(error), exchange)
             else:
                 response = await answer(request, match, state, exchange)
@@ -127,6 +128,7 @@ def make_server(state: State) -> web.Server:
         handle,
         request_factory=make_request,
         access_log=None,
+        auto_decompress=False,
         max_line_size=MAX_REQUEST_LINE,
         max_field_size=MAX_HEADER,
     )
@@ -139,6 +141,7 @@ def _is_preflight(request: web.BaseRequest) -> bool:
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[tuple[str, State]]:
     """Serve until the block ends. Gives the base URL and the state. Raises SettingsError."""
+    return_large_blocks()
     state = make_state(settings)
     for name in settings.scenario:
         try:

@@ -11,10 +11,12 @@ import gc
 import json
 import os
 import signal
+import stat
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import mkstemp
 from typing import Any, get_args
 
 from lightning_mock.app import serving
@@ -197,14 +199,30 @@ async def _serve(settings: Settings, credentials_file: Path | None) -> None:
 
 
 def _write_credentials(path: Path, named: Mapping[str, str]) -> None:
+    """Write them beside the file and put them in its place, so that they are never readable by others."""
+    content = json.dumps(named, indent=2) + "\n"
     try:
-        path.unlink(missing_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(named, file, indent=2)
-            file.write("\n")
-    except OSError as error:
-        raise SettingsError(f"credentials file {path}: {error.strerror}") from error
+        target = path.resolve(strict=path.is_symlink())
+        if target.exists() and not _is_file_of_ours(target.stat()):
+            raise SettingsError(f"credentials file {path}: expected a new file, or a regular one of yours")
+        # Nobody else can open a file of `mkstemp`.
+        descriptor, written = mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(content)
+            os.replace(written, target)
+        except BaseException:
+            os.unlink(written)
+            raise
+    except (OSError, ValueError) as error:
+        if isinstance(error, SettingsError):
+            raise
+        reason = error.strerror if isinstance(error, OSError) else "not a usable name"
+        raise SettingsError(f"credentials file {path}: {reason}") from error
+
+
+def _is_file_of_ours(found: os.stat_result) -> bool:
+    return stat.S_ISREG(found.st_mode) and (not hasattr(os, "geteuid") or found.st_uid == os.geteuid())
 
 
 def greeting(base_url: str, state: State) -> str:

@@ -7,9 +7,20 @@ are a row of the spec (`x-lightning-errors`); the rest of what the mock knows of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from lightning_spec.loader import ErrorKind, load_spec
+
+
+class Refusal(NamedTuple):
+    """What is remembered of a refusal. The exception itself would keep alive all that led to it, the body of
+    the request included.
+    """
+
+    kind: str
+    rule: str
+    outcome: str
+    message: str
 
 
 class ApiError(Exception):
@@ -42,6 +53,11 @@ class ApiError(Exception):
         self.param = param
         self.headers = {**self.row.headers, **(headers or {})}
         super().__init__(self.message)
+
+    @property
+    def refusal(self) -> Refusal:
+        """The refusal as a value."""
+        return Refusal(self.kind, self.rule, self.outcome, self.message)
 
     def body(self) -> dict[str, object]:
         """The JSON that both FastAPI-shaped (`detail`) and OpenAI-shaped (`error`) clients read."""

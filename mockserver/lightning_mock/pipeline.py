@@ -6,6 +6,7 @@ everything that could refuse the call, and given back when what comes after fail
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.hdrs import CONTENT_TYPE
-from aiohttp.http_exceptions import HttpProcessingError
 from lightning_spec.loader import Operation, TextLimit
 
 from lightning_mock.callers.identity import Identity
@@ -21,7 +21,6 @@ from lightning_mock.errors import (
     ApiError,
     InvalidRequest,
     QuotaExhausted,
-    TooLarge,
     Unauthorized,
     UpstreamFailure,
 )
@@ -30,6 +29,7 @@ from lightning_mock.handlers import Handler, Preparation
 from lightning_mock.http import delivery
 from lightning_mock.http.call import Call
 from lightning_mock.http.decoding import decode_json
+from lightning_mock.http.reading import LARGE, read_body
 from lightning_mock.http.replies import JSON, EventStream, Reply
 from lightning_mock.http.routing import RouteMatch, decode_segment
 from lightning_mock.http.validation import BodyValidator, ParameterValidator, check_text_size
@@ -81,7 +81,7 @@ async def answer(
         exchange.identity = identity
 
         arguments = await endpoint.read(request, match, exchange) if endpoint.read is not None else {}
-        call = Call(operation, request, identity, arguments)
+        call = Call(operation, request, identity, arguments, exchange.received)
         if endpoint.prepare is not None:
             await endpoint.prepare(call, state)
 
@@ -105,13 +105,14 @@ async def answer(
     except Interrupted as interruption:
         reply, failed = interruption.reply, True
     except ApiError as error:
-        exchange.refusal = error
+        exchange.refusal = error.refusal
         reply, failed = delivery.refusal(error), True
     except Exception:
         if request.transport is not None:  # otherwise the caller has left, and nobody is left to answer
             logger.exception("%s failed", operation.id)
-        exchange.refusal = UpstreamFailure()
-        reply, failed = delivery.refusal(exchange.refusal), True
+        failure = UpstreamFailure()
+        exchange.refusal = failure.refusal
+        reply, failed = delivery.refusal(failure), True
     if failed and charge is not None:
         await state.ledger.refund(charge)
         exchange.refunded = charge.granted
@@ -129,32 +130,17 @@ def body_reader(validator: BodyValidator, limit: int, text_limit: TextLimit | No
         content_type = request.headers.get(CONTENT_TYPE)
         if content_type != JSON and content_type is not None and not _is_json(content_type):
             raise InvalidRequest("Content-Type: expected application/json.", "Content-Type")
-        body = await _body(request, limit)
-        exchange.body = body[:MOST_EXCERPT]
+        body = await read_body(request, limit)
+        exchange.body, exchange.received = body[:MOST_EXCERPT], len(body)
+        return check(body) if len(body) <= LARGE else await asyncio.to_thread(check, body)
+
+    def check(body: bytes) -> dict[str, Any]:
         arguments = validator.check(decode_json(body))
         if text_limit is not None and len(body) > harmless:
             check_text_size(arguments, text_limit)
         return arguments
 
     return read
-
-
-async def _body(request: web.BaseRequest, limit: int) -> bytes:
-    try:
-        # Most bodies are small, and have come with the head.
-        if request.content.is_eof():
-            body = request.content.read_nowait()
-            if len(body) > limit:
-                raise _body_too_large(limit)
-            return body
-        length = request.content_length
-        if length is not None and length > limit:
-            raise _body_too_large(limit)
-        return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise _body_too_large(limit) from None
-    except (web.RequestPayloadError, HttpProcessingError):
-        raise InvalidRequest("The body does not arrive as its headers announce it.") from None
 
 
 def parameter_reader(validator: ParameterValidator, text_limit: TextLimit | None) -> ReadArguments:
@@ -177,10 +163,6 @@ def _is_json(content_type: str) -> bool:
     return media_type == "application/json" or (
         media_type.startswith("application/") and media_type.endswith("+json")
     )
-
-
-def _body_too_large(limit: int) -> TooLarge:
-    return TooLarge(f"The body is too large; expected at most {limit} bytes.")
 
 
 def _exhausted(charge: Charge, plan_name: str, state: State) -> QuotaExhausted:

@@ -11,6 +11,8 @@ import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lightning_mock.background import running
+from lightning_mock.client import Lightning
 from lightning_spec.loader import load_spec
 
 from .conftest import Control
@@ -242,3 +244,31 @@ def test_a_document_that_does_not_fit_is_refused_and_changes_nothing(
     assert allowed in own.refuse("POST", "/restore", change(before, *path, to=to))
     assert own("GET", "/snapshot") == before
     own.refuse("POST", "/restore", {})
+
+
+def test_a_million_callers_are_listed_page_by_page() -> None:
+    with running() as mock:
+        control = Control(mock.base_url)
+        ledger = mock.state.ledger
+        for metric in ("imagesDaily", "videosDaily"):
+            shelf = ledger.store._counts(metric, ledger.window(metric).key)
+            shelf.update({f"client:client-number-{number:07}": 1 for number in range(1_000_000)})
+        first = control("GET", "/state")
+        assert len(first["identities"]) == 1000
+        assert len(control("GET", "/identities?limit=7")["identities"]) == 7
+        last = control("GET", f"/identities?cursor={len(first['users']) + 999_998}")
+        assert [row["identity"] for row in last["identities"]] == [
+            "client:client-number-0999998",
+            "client:client-number-0999999",
+        ]
+        assert last["next_cursor"] is None
+
+
+def test_the_client_lists_every_caller_once() -> None:
+    with running() as mock:
+        ledger = mock.state.ledger
+        for metric in ("imagesDaily", "videosDaily"):
+            shelf = ledger.store._counts(metric, ledger.window(metric).key)
+            shelf.update({f"client:client-number-{number:07}": 1 for number in range(2500)})
+        listed = [row["identity"] for row in Lightning(mock.base_url).identities()]
+        assert len(listed) == len(set(listed)) == 2500 + len(mock.plans)

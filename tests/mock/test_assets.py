@@ -290,3 +290,67 @@ def test_a_large_photograph_is_welcome(client: Any) -> None:
     content = base64.b64encode(out.getvalue()).decode()
     assert len(content) > 8_000_000
     assert image(client, content).status_code == 200
+
+
+# The same picture
+
+
+def served(image: Any, form: Any = "PNG", **more: Any) -> Any:
+    out = BytesIO()
+    image.save(out, form, **more)
+    png = decode_image(base64.b64encode(out.getvalue()).decode(), "image_urls[0]").png
+    assert png is not None
+    return Image.open(BytesIO(png))
+
+
+def left_red() -> Any:
+    image = Image.new("RGB", (64, 32), "blue")
+    image.paste("red", (0, 0, 32, 32))
+    return image
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize(
+    ("orientation", "size", "red"),
+    [
+        (1, (64, 32), (5, 5)),
+        (2, (64, 32), (60, 5)),
+        (3, (64, 32), (60, 5)),
+        (6, (32, 64), (5, 5)),
+        (8, (32, 64), (5, 60)),
+    ],
+)
+def test_an_orientation_tag_is_followed(form: Any, orientation: Any, size: Any, red: Any) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = served(left_red(), form, exif=exif)
+    assert image.size == size
+    assert image.convert("RGB").getpixel(red)[0] > 200
+    assert not image.getexif()
+
+
+def test_sixteen_bits_of_grey_stay_grey() -> None:
+    image = Image.new("I;16", (4, 4), 0x8000)
+    assert served(image).convert("RGB").getpixel((0, 0)) == (128, 128, 128)
+
+
+@pytest.mark.parametrize(
+    ("mode", "form"),
+    [("CMYK", "JPEG"), ("1", "PNG"), ("LA", "PNG"), ("P", "GIF"), ("RGBA", "WEBP"), ("L", "BMP")],
+)
+def test_every_mode_is_read(mode: Any, form: Any) -> None:
+    assert served(left_red().convert(mode), form).size == (64, 32)
+
+
+def test_a_palette_keeps_what_is_transparent_and_of_a_film_the_first_picture_counts() -> None:
+    frame = left_red().convert("P")
+    image = served(frame, "GIF", transparency=frame.getpixel((0, 0)), save_all=True, append_images=[frame])
+    assert image.convert("RGBA").getpixel((0, 0))[3] == 0
+
+
+@pytest.mark.parametrize("blanks", [" ", "\n", "\r\n ", "\t"])
+@pytest.mark.parametrize("head", ["", "data:image/png;base64,"])
+def test_blanks_around_base64_do_no_harm(blanks: Any, head: Any) -> None:
+    wrapped = "\n ".join(PNG[start : start + 76] for start in range(0, len(PNG), 76))
+    for text in (PNG, wrapped):
+        assert decode_image(f"{blanks}{head}{blanks}{text}{blanks}", "image_urls[0]").png

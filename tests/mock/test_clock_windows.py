@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lightning_mock.background import running
-from lightning_mock.clock import Clock, ClockError, iso
+from lightning_mock.clock import Clock, ClockError, RealTime, iso
 from lightning_mock.quota.ledger import Ledger
 from lightning_mock.quota.store import MemoryStore
 from lightning_mock.quota.windows import CurrentWindows, window_at
@@ -213,3 +214,27 @@ def test_midnight_gives_the_daily_units_back_and_monday_the_weekly_ones(
         assert usage["generated_at"] == iso(clock.now())
         assert usage["usage"]["audioWeekly"]["window"] == window_at("week", clock.now()).key
         assert usage["usage"]["videosDaily"]["window"] == window_at("day", clock.now()).key
+
+
+def test_real_time_never_goes_back_and_catches_up_after_a_sleep() -> None:
+    wall, stopwatch = [1000.0], [0.0]
+    real_time = RealTime(lambda: wall[0], lambda: stopwatch[0])
+    assert real_time.now() == 1000
+    wall[0], stopwatch[0] = 400.0, 5.0
+    assert real_time.now() == 1005
+    wall[0], stopwatch[0] = 9000.0, 7.0
+    assert real_time.now() == 9000
+
+
+def test_a_fake_of_the_time_for_one_call_moves_no_clock(monkeypatch: Any) -> None:
+    clock = Clock()
+    before = time.time()
+    with monkeypatch.context() as faked:
+        for name in ("time", "time_ns", "clock_gettime", "monotonic", "perf_counter"):
+            faked.setattr(time, name, lambda *_: 0.0)
+        clock.advance(60)
+        assert abs(clock.now() - before - 60) < 5
+        assert abs(Clock().now() - before) < 5
+        time.sleep(1.1)  # the wall clock is read again
+        assert abs(clock.now() - before - 60) < 10
+    assert abs(clock.now() - before - 60) < 10

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from lightning_mock.background import RunningMock, running
 from lightning_mock.callers import identity
+from lightning_mock.callers.credentials import load_jwks
+from lightning_mock.settings import SettingsError
 
 from .conftest import Client
 
@@ -343,6 +345,33 @@ def test_a_trusted_public_key_verifies_tokens_and_is_no_hmac_secret(
         assert status(jwt.encode(claims, private, algorithm=algorithm, headers={"kid": "two"})) == 401
         assert status(forged) == 401
         assert status(mock.credentials["LIGHTNING_JWT"]) == 200
+
+
+def test_keys_that_cannot_be_used_are_passed_over(tmp_path: Path) -> None:
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    good = {**json.loads(jwt.algorithms.ECAlgorithm.to_jwk(public)), "kid": "good"}
+    x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+    unusable = [
+        {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": "ed"},
+        {"kty": "OKP", "crv": "X25519", "x": x},
+        {"kty": "AKP", "alg": "ML-DSA-44", "pub": x},
+        {"kty": "oct", "k": "AAAA"},
+        {"kty": "RSA", "kid": "broken"},
+        {"kty": "EC", "crv": "P-256", "x": "!", "y": "!"},
+        {"kty": ["EC"]},
+        {**good, "kid": "encrypting", "use": "enc"},
+        {**good, "kid": "wrapping", "key_ops": ["wrapKey"]},
+        {**good, "kid": 5},
+        {},
+        None,
+        "key",
+    ]
+    file = tmp_path / "jwks.json"
+    file.write_text(json.dumps({"keys": [*unusable, good, good, *unusable]}))
+    assert list(load_jwks(file)) == ["good"]
+    file.write_text(json.dumps({"keys": unusable}))
+    with pytest.raises(SettingsError, match="usable"):
+        load_jwks(file)
 
 
 def test_the_memory_for_verified_tokens_is_bounded(

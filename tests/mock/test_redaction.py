@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from lightning_mock.journal.redaction import clean
+from lightning_mock.callers.credential_forms import without_credentials as clean
 
 KEY = "ipa_live_" + "k" * 32
 SECRETS = (

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lightning_mock.generation.sampling.pattern_sampler import UnknownPatternError, sample_pattern
+from lightning_mock.generation.sampling.schema_cost import UnusableSchemaError
 from lightning_mock.generation.sampling.schema_sampler import (
     Hints,
-    UnusableSchemaError,
     compile_schema,
     hints_from,
     sample,

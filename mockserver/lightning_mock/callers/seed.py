@@ -7,7 +7,7 @@ credentials are the same at every start, so their dates cannot depend on the tim
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lightning_mock.callers.accounts import Account, Accounts
 from lightning_mock.callers.credentials import (
@@ -28,8 +28,8 @@ class PlanCredentials:
     """A user's email, access token and API key."""
 
     email: str
-    jwt: str
-    api_key: str
+    jwt: str = field(repr=False)
+    api_key: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Credentials:
     """
 
     by_plan: Mapping[str, PlanCredentials]
-    named: Mapping[str, str]
+    named: Mapping[str, str] = field(repr=False)
 
 
 def seed_users(

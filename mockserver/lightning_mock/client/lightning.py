@@ -8,7 +8,7 @@ not taken back.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from types import TracebackType
@@ -264,8 +264,16 @@ class Lightning:
     # State
 
     def state(self) -> dict[str, Any]:
-        """All that the page shows: clock, plans, users, identities, faults, scenarios."""
+        """All that the page shows: clock, plans, users, faults, scenarios and the first 1000 identities."""
         return dict(self._transport.call("GET", "/state"))
+
+    def identities(self) -> Iterator[dict[str, Any]]:
+        """Every caller with the counters, fetched page by page."""
+        cursor: int | None = 0
+        while cursor is not None:
+            page = self._transport.call("GET", "/identities", query={"cursor": cursor})
+            yield from page["identities"]
+            cursor = page["next_cursor"]
 
     def reset(self) -> None:
         """Take the mock back to how it started."""

@@ -22,7 +22,7 @@ from lightning_mock.control.request import ControlError
 from lightning_mock.errors import InvalidRequest, MethodNotAllowed, NotFound
 from lightning_mock.faults.kinds import KINDS
 from lightning_mock.http.routing import Router, decode_segment
-from lightning_mock.http.validation import refusal
+from lightning_mock.http.validation import first_violation, refusal
 
 PREFIX = "/__mock__"
 _FILE = Path(__file__).parent / "openapi.yaml"
@@ -87,7 +87,7 @@ class Contract:
                 raise ControlError(400, f"{name[:64]}: no such query parameter; expected {allowed}.")
             value = _coerced(text, schema.get("type"))
             for error in jsonschema_rs.iter_errors(dict(schema), value):
-                raise ControlError(400, refusal([error], name).message)
+                raise ControlError(400, refusal(error, name).message)
             found[name] = value
         return found
 
@@ -104,12 +104,13 @@ class Contract:
             if variant is None:
                 raise ControlError(400, f"kind: expected one of {', '.join(route.variants)}.")
             pointer = variant
-        for error in self._validators[pointer].iter_errors(body):
-            raise ControlError(400, self._words(error, pointer))
+        validator = self._validators[pointer]
+        if not validator.is_valid(body):
+            raise ControlError(400, self._words(first_violation(validator, body), pointer))
 
     def _words(self, error: jsonschema_rs.ValidationError, pointer: str) -> str:
         if error.kind.name != "additionalProperties":
-            return refusal([error]).message
+            return refusal(error).message
         unexpected = error.kind.as_dict()["unexpected"]
         path = [escape(str(part)) for part in error.schema_path[:-1]]
         if "components" in path:

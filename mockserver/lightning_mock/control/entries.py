@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from lightning_mock.callers.credential_forms import without_credentials
 from lightning_mock.clock import iso
 from lightning_mock.journal.explanation import explain, refused_by
 from lightning_mock.journal.recording import Recording
-from lightning_mock.journal.redaction import clean
 
 
 def entry(kept: Recording) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def entry(kept: Recording) -> dict[str, Any]:
         "refused_by": refused_by(exchange),
         "fault": faults[-1] if faults else None,
         "faults": faults,
-        "explanation": clean(explain(kept)),
+        "explanation": without_credentials(explain(kept)),
         "request": {"headers": kept.headers, "body": kept.body},
         "response": {"content_type": kept.content_type, "bytes": kept.size, "excerpt": kept.excerpt},
     }

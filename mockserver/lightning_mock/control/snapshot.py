@@ -151,7 +151,7 @@ def _checked(document: Mapping[str, Any], state: State) -> list[Fault]:
 def _parameters(row: Mapping[str, Any]) -> dict[str, Any]:
     kind = KINDS[row["kind"]]
     for error in jsonschema_rs.validator_for(kind.schema).iter_errors(row["parameters"]):
-        raise SnapshotError(f"faults: {row['id']}: {refusal([error], 'parameters').message}")
+        raise SnapshotError(f"faults: {row['id']}: {refusal(error, 'parameters').message}")
     return kind.with_defaults(row["parameters"])
 
 

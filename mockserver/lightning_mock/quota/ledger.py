@@ -65,6 +65,10 @@ class Ledger:
             await self._count_prior_use(identity)
         return await self.store.used(identity, self._windows.now())
 
+    def identities(self) -> list[Mapping[str, int]]:
+        """Who has a count in the present windows, for each metric that has any."""
+        return self.store.identities(self._windows.now())
+
     async def set_used(self, identity: str, metric: str, used: int) -> None:
         """Set what an identity has used of a metric in the present window."""
         if self.prior_use.used:

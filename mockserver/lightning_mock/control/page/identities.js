@@ -96,6 +96,8 @@ function list(chosen) {
       shown.slice(0, LISTED).map((view) => h("li", { key: view.identity }, callerButton(view, view === chosen))),
     ),
     shown.length > LISTED && h("p", { class: "muted small-text" }, `And ${plural(shown.length - LISTED, "caller")} more.`),
+    store.state.next_cursor !== null &&
+      h("p", { class: "muted small-text" }, `Only the first ${plural(views.length, "caller")} are searched; there are more.`),
     views.length > 0 && shown.length === 0 && h("p", { class: "empty" }, "No caller has that in its name."),
   );
 }

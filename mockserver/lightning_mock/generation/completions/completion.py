@@ -1,7 +1,7 @@
 """One chat completion, decided as a whole before anything of it is sent.
 
-Pure: the same request, seed, id and time give the same completion. `parse_completion` does what may be
-refused (InvalidRequest) and is run before the charge.
+Pure: the same request, seed, id and time give the same completion. Both steps may refuse (InvalidRequest) and
+are taken before the charge.
 """
 
 from collections.abc import Mapping
@@ -30,9 +30,14 @@ from lightning_mock.generation.completions.tools import (
 )
 from lightning_mock.generation.conversation import Conversation, read_conversation
 from lightning_mock.generation.model_router import choose_for
+from lightning_mock.generation.sampling.schema_cost import Budget
 
 MOST_CHOICES = 8
+MOST_STOPS = 64
+MOST_CHARACTERS = 128 * 1024
+"""Of all choices together. A stream cuts them into pieces of a few characters, each an event."""
 _BYTES_OF_SCHEMA_PER_TOKEN = 4
+_NOTHING_TO_SPEND = Budget(0)
 _SHAPING = frozenset(
     ("tools", "tool_choice", "response_format", "n", "stop", "max_tokens", "max_completion_tokens")
 )
@@ -69,7 +74,7 @@ class Completion(NamedTuple):
 
 
 class CompletionRequest(NamedTuple):
-    """A chat request understood: nothing in it can be refused any more."""
+    """A chat request understood, and what may still be spent on it."""
 
     arguments: Mapping[str, Any]
     conversation: Conversation
@@ -78,24 +83,32 @@ class CompletionRequest(NamedTuple):
     choices: int
     limit: int | None
     stops: tuple[str, ...]
+    budget: Budget
+
+
+def is_plain(arguments: Mapping[str, Any]) -> bool:
+    """Whether a request asks for one whole text and nothing else, which costs next to nothing."""
+    return _SHAPING.isdisjoint(arguments)
 
 
 def parse_completion(arguments: Mapping[str, Any]) -> CompletionRequest:
     """Reads a chat request. InvalidRequest when a tool, a choice, a format or a number cannot be met."""
     conversation = read_conversation(arguments["messages"])
-    if _SHAPING.isdisjoint(arguments):
-        return CompletionRequest(arguments, conversation, NO_TOOLS, TEXT, 1, None, ())
+    if is_plain(arguments):
+        return CompletionRequest(arguments, conversation, NO_TOOLS, TEXT, 1, None, (), _NOTHING_TO_SPEND)
+    budget = Budget()
     limit = arguments.get("max_completion_tokens")
     if limit is None:
         limit = arguments.get("max_tokens")
     return CompletionRequest(
         arguments=arguments,
         conversation=conversation,
-        tools=read_tools(arguments),
-        format=read_format(arguments.get("response_format")),
+        tools=read_tools(arguments, budget),
+        format=read_format(arguments.get("response_format"), budget),
         choices=_read_choices(arguments.get("n")),
         limit=limit if isinstance(limit, int) and limit > 0 else None,
         stops=_read_stops(arguments.get("stop")),
+        budget=budget,
     )
 
 
@@ -112,16 +125,26 @@ def _read_stops(stop: Any) -> tuple[str, ...]:
         stop = [stop]
     if not isinstance(stop, list):
         return ()
+    if len(stop) > MOST_STOPS:
+        raise InvalidRequest(f"stop: expected at most {MOST_STOPS} texts, got {len(stop)}", "stop")
     return tuple(text for text in stop if isinstance(text, str) and text)
 
 
 def complete(request: CompletionRequest, seed: int, completion_id: str, created: int) -> Completion:
-    """The answer to a planned request."""
+    """The answer to a parsed request. InvalidRequest when it would be too long or cost too much."""
     # Plain answers are the hot path: the random source is only built where something is drawn from it.
     drawing = request.tools is not NO_TOOLS or request.format.kind == "json_schema"
     if drawing:
         digest = request_digest(request.arguments, seed)
         choices = [_choose(request, position, seed, digest) for position in range(request.choices)]
+        length = sum(
+            len(choice.text) + sum(len(call.arguments) for call in choice.calls) for choice in choices
+        )
+        if length > MOST_CHARACTERS:
+            place = "tools" if request.tools.tools else "response_format"
+            raise InvalidRequest(
+                f"{place}: expected schemas whose values have at most {MOST_CHARACTERS} characters", place
+            )
     else:
         choices = [_plain(request, position, seed) for position in range(request.choices)]
     prompt_tokens = count_prompt_tokens(request.conversation)
@@ -139,14 +162,14 @@ def request_digest(arguments: Mapping[str, Any], seed: int) -> bytes:
 
 def _choose(request: CompletionRequest, position: int, seed: int, digest: bytes) -> Choice:
     random = Random(digest + bytes([position]))  # noqa: S311 - sample data, not secrets
-    calls = choose_calls(request.tools, request.conversation, random)
+    calls = choose_calls(request.tools, request.conversation, random, request.budget)
     if calls:
         # A cut call would not be JSON any more, so `max_tokens` leaves calls whole.
         tokens = sum(count_tokens(len(call.name)) + count_tokens(len(call.arguments)) for call in calls)
         return Choice(position, "", calls, "tool_calls", tokens)
     if request.format.kind == "json_schema":
-        text = json_schema_text(request.format.schema, request.conversation, random.getrandbits(32))
-        return _cut(request, position, text)
+        schema, drawn = request.format.schema, random.getrandbits(32)
+        return _cut(request, position, json_schema_text(schema, request.conversation, drawn, request.budget))
     return _plain(request, position, seed)
 
 

@@ -8,9 +8,10 @@ import orjson
 
 from lightning_mock.errors import InvalidRequest
 from lightning_mock.generation.completions.reply_text import quoted, reply_text
+from lightning_mock.generation.completions.tools import unusable
 from lightning_mock.generation.conversation import Conversation
+from lightning_mock.generation.sampling.schema_cost import Budget, UnusableSchemaError
 from lightning_mock.generation.sampling.schema_sampler import (
-    UnusableSchemaError,
     compile_schema,
     hints_from,
     sample,
@@ -31,7 +32,7 @@ TEXT = ResponseFormat()
 _SCHEMA_PLACE = "response_format.json_schema.schema"
 
 
-def read_format(asked: Any) -> ResponseFormat:
+def read_format(asked: Any, budget: Budget) -> ResponseFormat:
     """The format of a chat request. InvalidRequest for an unknown kind or a schema that is none."""
     match asked:
         case None | {"type": "text"}:
@@ -41,11 +42,9 @@ def read_format(asked: Any) -> ResponseFormat:
         case {"type": "json_schema", "json_schema": Mapping() as described}:
             schema = described.get("schema", True)
             try:
-                compile_schema(schema)
+                compile_schema(schema, budget)
             except UnusableSchemaError as error:
-                raise InvalidRequest(
-                    f"{_SCHEMA_PLACE}: expected a valid JSON Schema; {error}", _SCHEMA_PLACE
-                ) from error
+                raise unusable(_SCHEMA_PLACE, error) from error
             return ResponseFormat("json_schema", schema)
         case _:
             raise InvalidRequest(
@@ -60,7 +59,12 @@ def json_object_text(conversation: Conversation, seed: int, choice: int) -> str:
     return orjson.dumps({"prompt": quoted(conversation.prompt), "answer": answer}).decode()
 
 
-def json_schema_text(schema: Any, conversation: Conversation, seed: int) -> str:
-    """A value of the schema as JSON text, with the developer's words where they fit."""
-    value = sample(schema, hints_from(conversation.prompt), seed, root_type="object")
+def json_schema_text(schema: Any, conversation: Conversation, seed: int, budget: Budget) -> str:
+    """A value of the schema as JSON text, with the developer's words where they fit. InvalidRequest when it
+    costs too much.
+    """
+    try:
+        value = sample(schema, hints_from(conversation.prompt), seed, root_type="object", budget=budget)
+    except UnusableSchemaError as error:
+        raise unusable(_SCHEMA_PLACE, error) from error
     return orjson.dumps(value).decode()
