@@ -58,7 +58,6 @@ _SHAPES: tuple[tuple[str, Severity, Severity, str], ...] = (
     ("property-refused", BREAKING, BREAKING, "a property that was announced is refused"),
     ("object-closed", BREAKING, SAFE, "properties that are not named are refused or restricted"),
     ("object-opened", SAFE, BREAKING, "properties that are not named are admitted"),
-    ("tuple-changed", BREAKING, BREAKING, "the list of positions in an array changed"),
     ("items-restricted", BREAKING, SAFE, "further items are refused or restricted"),
     ("items-freed", SAFE, BREAKING, "further items are admitted"),
     ("variant-removed", BREAKING, SAFE, "a variant went from the choice"),

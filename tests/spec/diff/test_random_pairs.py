@@ -171,6 +171,14 @@ def test_a_value_that_only_one_side_admits_is_never_safe(
     assert comparison.worst > 0, (witnesses, [change.rule for change in comparison.changes])
 
 
+def test_a_list_of_values_that_the_type_leaves_none_of_admits_nothing() -> None:
+    old = described({"allOf": [{"type": "integer"}, {"enum": ["a"]}]}, "response")
+    new = described({"type": "object", "properties": {}}, "response")
+    worst = compared(old, new).worst
+    assert worst is not None
+    assert worst > 0
+
+
 @CALM
 @given(schemas, st.sampled_from(["request", "response"]))
 def test_a_schema_does_not_differ_from_itself_reordered_or_referenced(schema: Any, side: str) -> None:
