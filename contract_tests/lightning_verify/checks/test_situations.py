@@ -13,7 +13,7 @@ import pytest
 from lightning_verify.facts import METRIC_OF, OWNER_OF
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.ledger import PRICED
-from lightning_verify.judging.usage import observe
+from lightning_verify.judging.usage import Observation, observe
 from lightning_verify.reading.usage import Snapshot, Unreadable, parse_usage
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
@@ -69,10 +69,16 @@ def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: S
     def ask(who: Caller) -> Exchange:
         return judge.client.send(call.method, call.path, who, json_body=call.body)
 
-    seen = observe(judge, caller, metric, lambda: ask(caller))
+    if situation.kind == "address":
+        # Nobody else spends here: the books need no look that waits.
+        seen = Observation(caller, metric, before.exchange, ask(caller), judge.get("/usage", caller))
+    else:
+        seen = observe(judge, caller, metric, lambda: ask(caller))
     exchange = seen.call
     if exchange.served:
         judge.witness(requirement, exchange)
+        if situation.kind == "address":
+            return
         # Others may spend from an account, and so may we by its other credential: the books would not see it.
         owed = not seen.consumed(judge, PRICED[situation.operation]).get(metric)
         if owed:
