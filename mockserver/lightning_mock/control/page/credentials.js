@@ -42,6 +42,7 @@ export function showOnce(entry) {
   requestAnimationFrame(() => document.getElementById(`made-${made.length - 1}`)?.focus());
 }
 
+/** @param {import("./store.js").User} user */
 export function showCredentials(user) {
   return h(
     "div",
@@ -89,6 +90,10 @@ function once(entry, index) {
   );
 }
 
+/**
+ * @param {import("./store.js").User} user
+ * @param {import("./store.js").Key} key
+ */
 function keyRow(user, key) {
   const at = now();
   const expired = key.expires_at !== null && Date.parse(key.expires_at) / 1000 <= at;

@@ -17,7 +17,10 @@ const MOMENTARY = new Set(["limit-reached", "key-revoked", "token-expired", "new
 
 let kind = "status";
 let scenarioUser = "";
-/** Faults switched off on this page, as they were when they ran. */
+/**
+ * Faults switched off on this page, as they were when they ran.
+ * @type {{id: string, fault: import("./store.js").Fault}[]}
+ */
 let off = [];
 
 export function showFaults() {
@@ -56,11 +59,13 @@ function toggle(on, label, onclick) {
   );
 }
 
+/** @param {import("./store.js").Fault} fault */
 function removeButton(fault, onclick) {
   const label = `Remove: ${fault.says}`;
   return h("button", { type: "button", class: "quiet square", "aria-label": label, title: "Remove", onclick }, icon(CROSS));
 }
 
+/** @param {import("./store.js").Scenario} scenario */
 function scenarioRow({ name, description, active, lasting = !MOMENTARY.has(name) }) {
   const start = () => act((result) => result.did.join(" "), () => api.startScenario(name, scenarioUser));
   const end = () => act(`${title(name)} has ended.`, () => endScenario(name));
@@ -79,6 +84,7 @@ async function endScenario(name) {
   for (const fault of own) await api.removeFault(fault.id);
 }
 
+/** @param {import("./store.js").Fault} fault */
 function faultRow(fault) {
   const remove = () => act("The fault is off.", () => api.removeFault(fault.id));
   const switchOff = async () => {
@@ -127,7 +133,10 @@ function offRow(entry) {
   );
 }
 
-// What the mock adds itself is not part of the wish.
+/**
+ * What the mock adds itself is not part of the wish.
+ * @param {import("./store.js").Fault} fault
+ */
 function wishOf(fault) {
   const { id, says, left, fired, scenario, ...wish } = fault;
   return wish;
@@ -146,6 +155,7 @@ function fieldsOfKind(wanted) {
   return Object.entries(found?.[1].properties ?? {}).filter(([name]) => !COMMON.has(name));
 }
 
+/** @param {import("./store.js").Fault} fault */
 function whom({ match }) {
   const parts = [];
   if (match?.operation) parts.push(operationName(match.operation));
@@ -155,6 +165,7 @@ function whom({ match }) {
   return parts.join(" ") || "any call";
 }
 
+/** @param {import("./store.js").Fault} fault */
 function often({ times, left, probability }) {
   const chance = probability === undefined || probability === 1 ? "" : `, ${Math.round(probability * 100)} % of them`;
   return (times === null ? "every time" : `${left} of ${times} left`) + chance;
@@ -233,6 +244,6 @@ async function add(event) {
     wish[name] = chosen ?? (isNumeric(schema) ? Number(given) : given);
   }
   if (await act((fault) => `${fault.says}: ${whom(fault)}.`, () => api.addFault(wish))) {
-    document.getElementById("new-fault").open = false;
+    document.getElementById("new-fault").removeAttribute("open");
   }
 }

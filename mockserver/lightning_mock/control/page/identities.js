@@ -47,7 +47,7 @@ async function create(event) {
   const { plan, email } = fieldsOf(form);
   if (await createUser(email ? { plan, email } : { plan })) {
     form.reset();
-    document.getElementById("new-user").open = false;
+    document.getElementById("new-user").removeAttribute("open");
   }
 }
 
@@ -100,6 +100,7 @@ function list(chosen) {
   );
 }
 
+/** @param {import("./store.js").Identity} view */
 function callerButton(view, chosen) {
   const full = Object.entries(view.usage).filter(([, metric]) => share(metric) >= 1);
   return h(
@@ -118,14 +119,20 @@ function callerButton(view, chosen) {
   );
 }
 
+/** @param {import("./store.js").Usage} metric */
 const share = ({ limit, used }) => (limit === null ? 0 : limit === 0 ? 1 : used / limit);
 
+/** @param {import("./store.js").Usage} metric */
 function level(metric) {
   if (metric.limit === null) return "unlimited";
   if (share(metric) >= 1) return "full";
   return share(metric) >= NEARLY_FULL ? "high" : "fine";
 }
 
+/**
+ * @param {import("./store.js").Usage} metric
+ * @param {string} extra
+ */
 function bar(metric, extra) {
   return h(
     "span",
@@ -134,6 +141,7 @@ function bar(metric, extra) {
   );
 }
 
+/** @param {import("./store.js").Identity} view */
 function detail(view) {
   const user = userOf(view);
   return [
@@ -166,9 +174,15 @@ function detail(view) {
   ];
 }
 
+/** @param {import("./store.js").Identity} view */
 const callerOf = (view) =>
   view.user ? { kind: "user", user: view.user } : { kind: "client", client: view.identity.replace(/^client:/, "") };
 
+/**
+ * @param {import("./store.js").Identity} view
+ * @param {string} name
+ * @param {import("./store.js").Usage} metric
+ */
 function counter(view, name, metric) {
   const { limit, used, remaining, resets_at: end, window } = metric;
   const state = level(metric);
@@ -267,6 +281,7 @@ function counter(view, name, metric) {
   );
 }
 
+/** @param {import("./store.js").User} user */
 function userActions(user) {
   const resetUser = () => act(`${userName(user)} is as new.`, () => api.reset(user.id));
   const remove = async () => {

@@ -56,6 +56,7 @@ function clear() {
   });
 }
 
+/** @param {import("./store.js").Entry} entry */
 function wanted(entry) {
   if (filter.answer === "refused" && entry.status < 400 && entry.status !== 0 && entry.status !== null) return false;
   if (filter.answer === "served" && !(entry.status >= 200 && entry.status < 400)) return false;
@@ -66,6 +67,7 @@ function wanted(entry) {
   return text.join(" ").toLowerCase().includes(filter.text.toLowerCase());
 }
 
+/** @param {import("./store.js").Entry} entry */
 function callerName({ caller }) {
   if (caller?.identity) return nameOf(caller.identity);
   return caller?.kind === "refused" ? "refused bearer" : "caller not asked for";
@@ -76,6 +78,7 @@ export function statusPill(status) {
   return h("span", { class: `status status-${tone(status ?? 0)}` }, h("b", null, status || "cut"), word && ` ${word}`);
 }
 
+/** @param {import("./store.js").Entry} entry */
 function entryView(entry) {
   const seconds = Date.parse(entry.at) / 1000;
   const anotherDay = day(seconds) !== day(now());
@@ -111,7 +114,9 @@ function toggled(isOpen, id) {
   changed();
 }
 
+/** @param {import("./store.js").Entry} entry */
 function entryDetail(entry) {
+  const { request, response } = entry;
   const facts = [
     ["Operation", entry.operation ?? "none: no route has this path"],
     ["Caller", entry.caller ? [h("code", { class: "break" }, entry.caller.identity ?? "none"), entry.caller.why ? ` — ${entry.caller.why}` : ""] : "not looked at"],
@@ -120,9 +125,8 @@ function entryDetail(entry) {
     ["Refused by", entry.refused_by],
     ["Fault", entry.fault && `${entry.fault.kind} (${entry.fault.id})`],
     ["Took", typeof entry.milliseconds === "number" && milliseconds(entry.milliseconds)],
-    ["Answer", entry.response && answerOf(entry.response)],
+    ["Answer", answerOf(response)],
   ];
-  const request = entry.request ?? {};
   return h(
     "div",
     { class: "entry-detail" },
@@ -134,11 +138,12 @@ function entryDetail(entry) {
         .map(([name, value]) => h("div", { key: name }, h("dt", null, name), h("dd", null, value))),
     ),
     excerpt("Request headers", headerLines(request.headers)),
-    excerpt("Request body", request.body ?? request.body_excerpt ?? request.excerpt),
-    excerpt("Response", entry.response?.excerpt),
+    excerpt("Request body", request.body),
+    excerpt("Response", response.excerpt),
   );
 }
 
+/** @param {import("./store.js").Entry["response"]} response */
 function answerOf({ content_type: type, bytes: size }) {
   return [type, typeof size === "number" && bytes(size)].filter(Boolean).join(", ");
 }

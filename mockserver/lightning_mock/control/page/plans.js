@@ -8,6 +8,7 @@ import { metricName } from "./words.js";
 
 export const planChoices = () => store.state.plans.map((plan) => [plan.key, plan.name]);
 
+/** @param {import("./store.js").User} user */
 export function planForm(user) {
   const change = (event) => {
     event.preventDefault();

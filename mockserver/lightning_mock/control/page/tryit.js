@@ -28,7 +28,9 @@ let operation = "createChatCompletion";
 let clientId = "page-visitor-0001";
 let bearer = "";
 let prompt = null;
+/** @type {import("./calling.js").Result | null} */
 let result = null;
+/** @type {AbortController | null} */
 let running = null;
 let calls = 0;
 
@@ -109,12 +111,14 @@ function callerChoices() {
     const owner = store.state.users.find((known) => known.id === user);
     return [`made ${secret}`, `${name}${owner ? ` of ${userName(owner)}` : ""}`];
   });
-  return [
+  /** @type {[string, string[][]][]} */
+  const choices = [
     ["A user, with a fresh token", users],
     ["Made on this page", secrets],
     ["Signed out", [["client", "With a client id"], ["nobody", "Without one (address)"]]],
     ["Anything else", [["bearer", "Another bearer…"]]],
-  ].filter(([, pairs]) => pairs.length > 0);
+  ];
+  return choices.filter(([, pairs]) => pairs.length > 0);
 }
 
 // What a browser can call here: without holes in the path, and without leaving the mock.
