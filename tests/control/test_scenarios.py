@@ -38,6 +38,12 @@ def test_every_scenario_has_a_name_and_a_description(shared: Control) -> None:
     assert all(row["description"].endswith(".") for row in rows)
 
 
+def test_a_scenario_is_active_after_its_start_if_it_is_lasting(own: Control) -> None:
+    for row in own("GET", "/scenarios")["scenarios"]:
+        play(own, row["name"])
+        assert (row["name"] in active(own)) == row["lasting"], row["name"]
+
+
 def test_one_users_limit_is_reached_and_nobody_elses(shared: Control, user: User) -> None:
     [sentence] = play(shared, "limit-reached", user)
     assert user.made["email"] in sentence

@@ -12,9 +12,6 @@ import { plural, title } from "./words.js";
 const COMMON = new Set(["kind", "match", "times", "probability", "seed"]);
 const TIMES = [["1", "the next call"], ["3", "the next 3 calls"], ["", "every call"]];
 
-// Scenarios that do one thing and are over, for a mock that does not say so itself.
-const MOMENTARY = new Set(["limit-reached", "key-revoked", "token-expired", "new-day", "new-week"]);
-
 let kind = "status";
 let scenarioUser = "";
 /**
@@ -66,7 +63,7 @@ function removeButton(fault, onclick) {
 }
 
 /** @param {import("./store.js").Scenario} scenario */
-function scenarioRow({ name, description, active, lasting = !MOMENTARY.has(name) }) {
+function scenarioRow({ name, description, lasting, active }) {
   const start = () => act((result) => result.did.join(" "), () => api.startScenario(name, scenarioUser));
   const end = () => act(`${title(name)} has ended.`, () => endScenario(name));
   return h(

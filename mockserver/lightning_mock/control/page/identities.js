@@ -186,7 +186,7 @@ const callerOf = (view) =>
 function counter(view, name, metric) {
   const { limit, used, remaining, resets_at: end, window } = metric;
   const state = level(metric);
-  const said = { full: "Full", high: "Nearly full", unlimited: "No limit", fine: "" }[state];
+  const said = { full: "Full", high: "Nearly full", unlimited: "Unlimited", fine: "" }[state];
   const label = metricName(name);
   const amount = limit === null ? `${used.toLocaleString("en")} used` : `${used.toLocaleString("en")} of ${limit.toLocaleString("en")}`;
   const run = (text, action) => act(text, () => action);
@@ -237,7 +237,7 @@ function counter(view, name, metric) {
           type: "button",
           class: "small",
           disabled: limit === null || state === "full",
-          title: limit === null ? "There is no limit to reach" : null,
+          title: limit === null ? "Unlimited: there is no limit to reach" : null,
           "aria-label": `Exhaust ${label}`,
           onclick: () => run(`${label} ${of} is used up.`, api.exhaust(view.identity, name)),
         },

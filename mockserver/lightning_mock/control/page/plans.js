@@ -25,7 +25,7 @@ export function planForm(user) {
   );
 }
 
-/** The limits of a plan, for everybody on it; an empty field means none. */
+/** The limits of a plan, for everybody on it; an empty field means unlimited. */
 export function limitsForm(key) {
   const plan = store.state.plans.find((known) => known.key === key);
   if (!plan) return null;
@@ -54,7 +54,7 @@ export function limitsForm(key) {
             min: "0",
             step: "1",
             value: limit === null ? "" : String(limit),
-            placeholder: "no limit",
+            placeholder: "unlimited",
           }),
         ),
       ),
