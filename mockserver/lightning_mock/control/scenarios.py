@@ -24,7 +24,7 @@ class ScenarioError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`play` does it for one user, or for everybody, and tells what it did; a `lasting` one stays active until
+    """`play` does it for one user, or for everybody, and tells what it did; a `lasting` one is active until
     it is ended."""
 
     name: str

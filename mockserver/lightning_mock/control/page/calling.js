@@ -33,7 +33,7 @@ export async function call(request, result, tell) {
     });
   } catch (error) {
     took();
-    finish(result, stopped(error) ? "You stopped the call." : "The connection was cut before there was an answer.");
+    finish(result, stopped(error) ? "You stopped the call." : "The connection was closed before there was an answer.");
     return tell();
   }
   took();
@@ -51,7 +51,7 @@ export async function call(request, result, tell) {
     }
     finish(result, result.broken);
   } catch (error) {
-    finish(result, stopped(error) ? "You stopped the call." : "The connection was cut in the middle of the answer.");
+    finish(result, stopped(error) ? "You stopped the call." : "The connection was closed in the middle of the answer.");
   }
   took();
   tell();
@@ -88,7 +88,7 @@ async function readWhole(response, result) {
   try {
     result.text = new TextDecoder("utf-8", { fatal: true }).decode(await blob.arrayBuffer());
   } catch {
-    result.broken = `These bytes are no text, whatever the content type ${result.type} says.`;
+    result.broken = `The body is not text, although its content type is ${result.type}.`;
     return;
   }
   try {

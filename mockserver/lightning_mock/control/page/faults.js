@@ -25,11 +25,11 @@ export function showFaults() {
   render(
     document.getElementById("scenarios-body"),
     field(
-      "They befall",
+      "Apply to",
       h(
         "select",
         { onchange: (event) => (scenarioUser = event.currentTarget.value) },
-        options([["", "everybody"], ...store.state.users.map((user) => [user.id, userName(user)])], ""),
+        options([["", "everyone"], ...store.state.users.map((user) => [user.id, userName(user)])], ""),
       ),
     ),
     h("ul", { class: "switches" }, scenarios.map(scenarioRow)),
@@ -38,7 +38,7 @@ export function showFaults() {
     document.getElementById("faults-body"),
     faults.length + off.length > 0
       ? h("ul", { key: "list", class: "switches" }, faults.map(faultRow), off.map(offRow))
-      : h("p", { key: "none", class: "empty" }, "No fault is set: every call gets an honest answer."),
+      : h("p", { key: "none", class: "empty" }, "No faults: every call is answered normally."),
     store.control && newFault(),
   );
   const badge = document.getElementById("faults-active");
@@ -156,15 +156,15 @@ function fieldsOfKind(wanted) {
 function whom({ match }) {
   const parts = [];
   if (match?.operation) parts.push(operationName(match.operation));
-  if (match?.identity) parts.push(`of ${nameOf(match.identity)}`);
-  if (match?.user) parts.push(`of ${nameOf(`user:${match.user}`)}`);
+  if (match?.identity) parts.push(`from ${nameOf(match.identity)}`);
+  if (match?.user) parts.push(`from ${nameOf(`user:${match.user}`)}`);
   for (const [name, value] of Object.entries(match?.header ?? {})) parts.push(`with ${name}: ${value}`);
   return parts.join(" ") || "any call";
 }
 
 /** @param {import("./store.js").Fault} fault */
 function often({ times, left, probability }) {
-  const chance = probability === undefined || probability === 1 ? "" : `, ${Math.round(probability * 100)} % of them`;
+  const chance = probability === undefined || probability === 1 ? "" : `, ${Math.round(probability * 100)} % of the time`;
   return (times === null ? "every time" : `${left} of ${times} left`) + chance;
 }
 
@@ -200,10 +200,10 @@ function newFault() {
         "wide",
       ),
       fieldsOfKind(kind).map(([name, schema]) => field(schema.title, parameter(name, schema), `of-${kind}-${name}`)),
-      field("To which operation", h("select", { name: "operation" }, options([["", "any"], ...operations()], "")), "wide"),
+      field("Affected operation", h("select", { name: "operation" }, options([["", "any"], ...operations()], "")), "wide"),
       field(
-        "Of whom",
-        h("select", { name: "identity" }, options([["", "anybody"], ...identities.map((view) => [view.identity, labelOf(view)])], "")),
+        "Affected caller",
+        h("select", { name: "identity" }, options([["", "anyone"], ...identities.map((view) => [view.identity, labelOf(view)])], "")),
       ),
       field("How often", h("select", { name: "times" }, options(TIMES, "1"))),
       field("Probability", h("input", { type: "number", name: "probability", min: "0", max: "1", step: "any", value: "1" })),

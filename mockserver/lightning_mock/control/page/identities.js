@@ -23,7 +23,7 @@ export function showIdentities() {
 }
 
 function nobodyYet() {
-  return h("p", { class: "empty" }, "Nobody has called yet. Create a user, or call without credentials.");
+  return h("p", { class: "empty" }, "No callers yet. Create a user, or make a call without credentials.");
 }
 
 function newUser() {
@@ -35,7 +35,7 @@ function newUser() {
       "form",
       { class: "row tight bottom", onsubmit: create },
       field("Plan", h("select", { name: "plan" }, options(planChoices(), "free"))),
-      field("E-mail (optional)", h("input", { type: "email", name: "email", autocomplete: "off" }), "grow"),
+      field("Email (optional)", h("input", { type: "email", name: "email", autocomplete: "off" }), "grow"),
       h("button", { class: "primary" }, "Create user"),
     ),
   );
@@ -54,7 +54,7 @@ async function create(event) {
 /** Creates a user, shows the credentials once and selects the user. */
 export async function createUser(wish) {
   const user = await act(
-    (made) => `Created ${userName(made)} on the plan ${planName(made.plan_key)}.`,
+    (made) => `Created ${userName(made)} on the ${planName(made.plan_key)} plan.`,
     () => api.createUser(wish),
   );
   if (!user) return null;
@@ -96,7 +96,7 @@ function list(chosen) {
       shown.slice(0, LISTED).map((view) => h("li", { key: view.identity }, callerButton(view, view === chosen))),
     ),
     shown.length > LISTED && h("p", { class: "muted small-text" }, `And ${plural(shown.length - LISTED, "caller")} more.`),
-    views.length > 0 && shown.length === 0 && h("p", { class: "empty" }, "No caller has that in its name."),
+    views.length > 0 && shown.length === 0 && h("p", { class: "empty" }, "No caller matches."),
   );
 }
 
@@ -160,8 +160,8 @@ function detail(view) {
         { class: "row tight bottom" },
         user
           ? planForm(user)
-          : h("p", { class: "muted" }, `Not signed in: counts on the plan ${planName(view.plan_key)}.`),
-        view.kind !== "address" && h("button", { type: "button", onclick: () => callAs(callerOf(view)) }, "Call as this"),
+          : h("p", { class: "muted" }, `Not signed in: uses the ${planName(view.plan_key)} plan.`),
+        view.kind !== "address" && h("button", { type: "button", onclick: () => callAs(callerOf(view)) }, "Call as this caller"),
       ),
       limitsForm(view.plan_key),
     ),
@@ -224,7 +224,7 @@ function counter(view, name, metric) {
     h(
       "p",
       { class: "muted small-text", title: `Window ${window}` },
-      `Starts again ${relative(end, now())}`,
+      `Resets ${relative(end, now())}`,
       h("br"),
       moment(end),
     ),
@@ -250,7 +250,7 @@ function counter(view, name, metric) {
           class: "small",
           disabled: used === 0,
           "aria-label": `Reset ${label}`,
-          onclick: () => run(`${label} ${of} starts from zero.`, api.setUsed(view.identity, name, 0)),
+          onclick: () => run(`${label} ${of} is back to zero.`, api.setUsed(view.identity, name, 0)),
         },
         "Reset",
       ),
@@ -283,9 +283,9 @@ function counter(view, name, metric) {
 
 /** @param {import("./store.js").User} user */
 function userActions(user) {
-  const resetUser = () => act(`${userName(user)} is as new.`, () => api.reset(user.id));
+  const resetUser = () => act(`${userName(user)} is back to its initial state.`, () => api.reset(user.id));
   const remove = async () => {
-    if (!(await confirmed(`Delete ${userName(user)}?`, "Its keys and tokens stop working.", "Delete user"))) return;
+    if (!(await confirmed(`Delete ${userName(user)}?`, "Its keys and tokens will stop working.", "Delete user"))) return;
     if (await act(`Deleted ${userName(user)}.`, () => api.deleteUser(user.id))) await refresh();
   };
   return h(

@@ -28,7 +28,7 @@ export function showJournal() {
       { key: "filters", class: "row tight bottom filters" },
       field("Find", h("input", { type: "search", placeholder: "path, caller, words…", oninput: set("text") }), "grow"),
       field("Answers", h("select", { onchange: set("answer") }, options(KINDS_OF_ANSWER, ""))),
-      field("Caller", h("select", { onchange: set("identity") }, options([["", "Everybody"], ...callers.map((key) => [key, nameOf(key)])], ""))),
+      field("Caller", h("select", { onchange: set("identity") }, options([["", "Everyone"], ...callers.map((key) => [key, nameOf(key)])], ""))),
       h("button", { type: "button", disabled: store.journal.length === 0, onclick: clear }, "Clear"),
     ),
     entries.length > 0
@@ -36,7 +36,7 @@ export function showJournal() {
       : h(
           "p",
           { key: "none", class: "empty" },
-          store.journal.length ? "No call fits the filter." : "No call yet. Every call to the mock appears here as it happens.",
+          store.journal.length ? "No call matches the filter." : "No calls yet. Calls to the mock appear here as they happen.",
         ),
     entries.length > SHOWN &&
       h("p", { key: "more", class: "muted small-text" }, `The newest ${SHOWN} of ${plural(entries.length, "call")}; narrow the filter to find older ones.`),
@@ -70,7 +70,7 @@ function wanted(entry) {
 /** @param {import("./store.js").Entry} entry */
 function callerName({ caller }) {
   if (caller?.identity) return nameOf(caller.identity);
-  return caller?.kind === "refused" ? "refused bearer" : "caller not asked for";
+  return caller?.kind === "refused" ? "refused bearer" : "caller not identified";
 }
 
 export function statusPill(status) {
@@ -119,7 +119,7 @@ function entryDetail(entry) {
   const { request, response } = entry;
   const facts = [
     ["Operation", entry.operation ?? "none: no route has this path"],
-    ["Caller", entry.caller ? [h("code", { class: "break" }, entry.caller.identity ?? "none"), entry.caller.why ? ` — ${entry.caller.why}` : ""] : "not looked at"],
+    ["Caller", entry.caller ? [h("code", { class: "break" }, entry.caller.identity ?? "none"), entry.caller.why ? ` — ${entry.caller.why}` : ""] : "not identified"],
     ["Plan", entry.plan_key],
     ["Counter", entry.metric && `${metricName(entry.metric)}${entry.units ? `: ${entry.units.before ?? "?"} → ${entry.units.after ?? "?"} used` : ""}`],
     ["Refused by", entry.refused_by],

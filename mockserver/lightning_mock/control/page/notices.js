@@ -85,7 +85,7 @@ async function copy(text, what) {
     const copied = document.execCommand("copy");
     area.remove();
     focused?.focus();
-    if (!copied) return tell("bad", `The browser does not let the page copy ${what}.`);
+    if (!copied) return tell("bad", `The browser does not allow the page to copy ${what}.`);
   }
   tell("good", `Copied ${what}.`);
 }

@@ -13,7 +13,7 @@ export function planForm(user) {
   const change = (event) => {
     event.preventDefault();
     const { plan } = fieldsOf(event.currentTarget);
-    act(`${userName(user)} is on the plan ${planName(plan)} now; what was used stays used.`, () =>
+    act(`${userName(user)} is now on the ${planName(plan)} plan; its usage is kept.`, () =>
       api.changeUser(user.id, { plan }),
     );
   };
@@ -35,12 +35,12 @@ export function limitsForm(key) {
     for (const [metric, given] of Object.entries(fieldsOf(event.currentTarget))) {
       limits[metric] = given === "" ? null : Number(given);
     }
-    act(`The plan ${plan.name} has other limits now.`, () => api.setLimits(key, limits));
+    act(`The limits of the ${plan.name} plan have changed.`, () => api.setLimits(key, limits));
   };
   return h(
     "details",
     { key: `limits ${key}`, class: "folded" },
-    h("summary", null, `Limits of the plan ${plan.name}`),
+    h("summary", null, `Limits of the ${plan.name} plan`),
     h(
       "form",
       { class: "limits", onsubmit: change },

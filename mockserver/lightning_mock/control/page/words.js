@@ -71,7 +71,7 @@ const REASONS = {
   401: "Not authorised",
   403: "Forbidden",
   404: "Not found",
-  405: "Wrong method",
+  405: "Method not allowed",
   413: "Too large",
   429: "Limit reached",
   500: "Failed",
