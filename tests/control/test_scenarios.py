@@ -63,7 +63,7 @@ def test_everybodys_limit_is_reached(own: Control) -> None:
     assert httpx2.get(f"{own.base_url}/gen/image/x", headers=headers).status_code == 429
     newcomer = {"X-Client-ID": "somebody-never-seen-before"}
     usage = httpx2.get(f"{own.base_url}/usage", headers=newcomer).json()["usage"]
-    assert [row["remaining"] for row in usage.values()] == [0, 0, 0, 0]
+    assert {row["remaining"] for row in usage.values()} == {0}
     assert httpx2.get(f"{own.base_url}/gen/image/x", headers=newcomer).status_code == 429
     assert own.user().call("GET", "/gen/image/x").status_code == 200
     own("PUT", "/identities/client:somebody-never-seen-before/usage/imagesDaily", {"used": 0})
