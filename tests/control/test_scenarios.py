@@ -71,7 +71,7 @@ def test_everybodys_limit_is_reached(own: Control) -> None:
     own("POST", "/clock", {"to": "next_week"})
     for name in ("somebody-never-seen-before", "yet-another-newcomer"):
         usage = httpx2.get(f"{own.base_url}/usage", headers={"X-Client-ID": name}).json()["usage"]
-        assert [row["used"] for row in usage.values()] == [0, 0, 0, 0]
+        assert {row["used"] for row in usage.values()} == {0}
 
 
 def test_revoked_keys_are_refused_and_tokens_still_work(shared: Control, user: User) -> None:
