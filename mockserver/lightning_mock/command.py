@@ -32,11 +32,11 @@ _LISTS = {"scenario"}
 """Options that can be given more than once; their variables separate by commas."""
 
 _DESCRIPTION = """\
-Runs a Lightning API on this machine: every documented route, real identities, real quotas, made-up content.
-At start it prints credentials for every plan, and lines to paste into a shell."""
+Runs the Lightning API on this machine: every documented route, real identities and quotas, made-up content.
+At the start it prints credentials for every plan, and commands to paste into a shell."""
 
 _EPILOG = """\
-Each option can be given as an environment variable too; the option wins over the variable.
+Each option can also be set by its environment variable; the option takes precedence.
 Exit codes: 0 after Ctrl-C or a termination signal, 2 when the mock cannot start as asked."""
 
 
@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
         "host", f"the address to listen on; {usual.host} keeps the mock on this machine", metavar="ADDRESS"
     )
     option(
-        "port", f"the port to listen on, {usual.port} unless said; 0 takes a free one", type=int, metavar="N"
+        "port", f"the port to listen on, {usual.port} by default; 0 picks a free one", type=int, metavar="N"
     )
     option(
         "credentials",
@@ -107,24 +107,25 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
     )
     option("plans", "a YAML or JSON file that replaces the plans and their limits", type=Path, metavar="FILE")
-    option("seed", "print the same credentials at every start with the same number", type=int, metavar="N")
+    option("seed", "print the same credentials at each start with this number", type=int, metavar="N")
     option(
         "first-token-delay",
-        "how long a streamed reply thinks before its first words, in seconds; 0 unless said",
+        "how long a streamed reply waits before its first words, in seconds; 0 by default",
         type=float,
         metavar="SECONDS",
     )
     option(
         "token-rate",
-        "how many pieces of a streamed reply are sent in a second; 0, the usual, sends them as fast as they "
+        "how many pieces of a streamed reply are sent per second; 0, the default, sends them as fast as they "
         "are read",
         type=float,
         metavar="N",
     )
     option(
         "metadata-form",
-        "what the first event of a stream looks like: `bare` has nothing but router_metadata, as the live "
-        "host was seen to send it; `choices` adds an empty choice, for clients that insist on one",
+        "what the first event of a stream looks like: `bare`, the usual, has nothing but router_metadata, as "
+        "later documented; `choices` adds a choice with the role and no words, for clients that insist on "
+        "one; neither was seen on the live host",
         choices=get_args(MetadataForm),
     )
     option(
@@ -146,12 +147,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     option(
         "control-token",
-        "what callers of the control plane must show; without one it is served on this machine only",
+        "the token that control plane callers must send; without one, it is served to this machine only",
         metavar="TOKEN",
     )
     option(
         "journal",
-        f"how many exchanges to remember, {usual.journal} unless said; 0 remembers none",
+        f"how many calls to remember, {usual.journal} by default; 0 remembers none",
         type=int,
         metavar="N",
     )

@@ -119,12 +119,6 @@ def check(method: str, path: str, response: httpx2.Response) -> None:
 
 
 @pytest.fixture(scope="session")
-def mock() -> Iterator[RunningMock]:
-    with running() as started:
-        yield started
-
-
-@pytest.fixture(scope="session")
 def shared(mock: RunningMock) -> Iterator[Control]:
     """The control plane of a mock that many tests use at once: touch your own users only."""
     control = Control(mock.base_url)

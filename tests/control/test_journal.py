@@ -35,7 +35,7 @@ def test_an_answered_call_is_explained(user: User, shared: Control) -> None:
     assert answer.text.startswith(entry["response"]["excerpt"])
     assert "Name three rivers" in entry["request"]["body"]
     assert 0 < entry["milliseconds"] < 5000
-    for word in (user.made["email"], "plan free", "one unit of cloudChatDaily", "1 used of 50"):
+    for word in (user.made["email"], "free plan", "one unit of cloudChatDaily", "1 used of 50"):
         assert word in entry["explanation"]
 
 
@@ -89,7 +89,7 @@ def test_a_unit_that_was_given_back_is_not_counted(user: User, shared: Control) 
     entry = user.entry()
     assert entry["units"] == {"before": 0, "after": 0, "limit": 50}
     assert entry["fault"]["kind"] == "status"
-    assert "given back" in entry["explanation"]
+    assert "refunded" in entry["explanation"]
     assert "fault" in entry["explanation"]
 
 
@@ -99,8 +99,8 @@ def test_a_unit_that_was_given_back_is_not_counted(user: User, shared: Control) 
         ({"X-Client-ID": "a-client-in-the-journal"}, "client_id", "X-Client-ID"),
         ({}, "address", "no X-Client-ID"),
         ({"Authorization": "Bearer public"}, "address", "`public`"),
-        ({"Authorization": "Basic abc"}, "address", "another scheme"),
-        ({"X-Client-ID": "short"}, "address", "outside the rule"),
+        ({"Authorization": "Basic abc"}, "address", "a scheme other than Bearer"),
+        ({"X-Client-ID": "short"}, "address", "malformed X-Client-ID"),
     ],
 )
 def test_a_signed_out_caller_is_explained(own: Control, headers: Any, kind: Any, why: Any) -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jsonschema_rs
 import pytest
 import requests
-from lightning_mock.background import RunningMock, running
+from lightning_mock.background import RunningMock
 from lightning_spec.loader import Operation, load_spec
 from lightning_verify.laws.table import held
 from lightning_verify.transport.exchange import Exchange
@@ -137,12 +137,6 @@ def chunks_of(text: str) -> list[dict[str, Any]]:
 
 def _covers(described: str, media_type: str) -> bool:
     return described in (media_type, "*/*", media_type.partition("/")[0] + "/*")
-
-
-@pytest.fixture(scope="session")
-def mock() -> Iterator[RunningMock]:
-    with running() as running_mock:
-        yield running_mock
 
 
 @pytest.fixture(scope="session")

@@ -284,11 +284,11 @@ def guest(mock: Any) -> Iterator[Any]:
 
 
 ROUTES = [
-    ("/gen/image", "image/jpeg", "imagesDaily"),
-    ("/gen/video", "video/mp4", "videosDaily"),
-    ("/gen/video/airforce", "video/mp4", "videosDaily"),
-    ("/gen/sfx", "audio/mpeg", "audioWeekly"),
-    ("/gen/tts", "audio/mpeg", "audioWeekly"),
+    ("/gen/image", "image/jpeg"),
+    ("/gen/video", "video/mp4"),
+    ("/gen/video/airforce", "video/mp4"),
+    ("/gen/sfx", "audio/mpeg"),
+    ("/gen/tts", "audio/mpeg"),
 ]
 
 
@@ -296,18 +296,13 @@ def usage(client: Any) -> Any:
     return {name: metric["used"] for name, metric in client.get("/usage").json()["usage"].items()}
 
 
-@pytest.mark.parametrize(("route", "media_type", "metric"), ROUTES)
-def test_post_and_get_are_the_same_generation(client: Any, route: Any, media_type: Any, metric: Any) -> None:
-    before = usage(client)
+@pytest.mark.parametrize(("route", "media_type"), ROUTES)
+def test_post_and_get_are_the_same_generation(client: Any, route: Any, media_type: Any) -> None:
     posted = client.post(route, json={"prompt": "a red fox"})
     got = client.get(f"{route}/a%20red%20fox")
     assert posted.status_code == got.status_code == 200
     assert posted.headers["content-type"] == got.headers["content-type"] == media_type
     assert posted.content == got.content
-    after = usage(client)
-    assert {name: after[name] - before[name] for name in after} == {
-        name: 2 if name == metric else 0 for name in after
-    }
 
 
 def test_defaults_are_those_of_the_spec(client: Any) -> None:

@@ -25,23 +25,27 @@ from lightning_spec.loader import load_spec
 from .conftest import Client
 
 CHAT = {"messages": [{"role": "user", "content": "hello"}]}
-GENERATIONS: list[tuple[str, str, dict[str, Any] | None, str]] = [
-    ("POST", "/gen/chat/completions", CHAT, "cloudChatDaily"),
-    ("POST", "/gen/chat/completions", {**CHAT, "stream": True}, "cloudChatDaily"),
-    ("POST", "/gen/image", {"prompt": "harbour"}, "imagesDaily"),
-    ("GET", "/gen/image/harbour", None, "imagesDaily"),
-    ("POST", "/gen/video", {"prompt": "waves", "duration": 1}, "videosDaily"),
-    ("GET", "/gen/video/waves?duration=1", None, "videosDaily"),
-    ("POST", "/gen/video/airforce", {"prompt": "waves", "duration": 1}, "videosDaily"),
-    ("GET", "/gen/video/airforce/waves?duration=1", None, "videosDaily"),
-    ("POST", "/gen/sfx", {"prompt": "rain"}, "audioWeekly"),
-    ("GET", "/gen/sfx/rain", None, "audioWeekly"),
-    ("POST", "/gen/tts", {"prompt": "hello"}, "audioWeekly"),
-    ("GET", "/gen/tts/hello", None, "audioWeekly"),
+SPEC = load_spec()
+CALLS: list[tuple[str, str, dict[str, Any] | None, str]] = [
+    ("POST", "/gen/chat/completions", CHAT, "createChatCompletion"),
+    ("POST", "/gen/chat/completions", {**CHAT, "stream": True}, "createChatCompletion"),
+    ("POST", "/gen/image", {"prompt": "harbour"}, "createImage"),
+    ("GET", "/gen/image/harbour", None, "getImage"),
+    ("POST", "/gen/video", {"prompt": "waves", "duration": 1}, "createVideo"),
+    ("GET", "/gen/video/waves?duration=1", None, "getVideo"),
+    ("POST", "/gen/video/airforce", {"prompt": "waves", "duration": 1}, "createAirforceVideo"),
+    ("GET", "/gen/video/airforce/waves?duration=1", None, "getAirforceVideo"),
+    ("POST", "/gen/sfx", {"prompt": "rain"}, "createSfx"),
+    ("GET", "/gen/sfx/rain", None, "getSfx"),
+    ("POST", "/gen/tts", {"prompt": "hello"}, "createTts"),
+    ("GET", "/gen/tts/hello", None, "getTts"),
+]
+GENERATIONS = [
+    (method, path, body, SPEC.operations[operation].metric) for method, path, body, operation in CALLS
 ]
 IDS = [f"{method} {path.partition('?')[0]}{' streamed' if body and 'stream' in body else ''}"
        for method, path, body, _ in GENERATIONS]  # fmt: skip
-FREE_LIMITS: dict[str, int] = {metric: limit or 0 for metric, limit in load_spec().plans[0].limits.items()}
+FREE_LIMITS: dict[str, int] = {metric: limit or 0 for metric, limit in SPEC.plans[0].limits.items()}
 
 
 def identity_of(client: Any) -> Any:
@@ -270,7 +274,7 @@ def test_a_plans_file_replaces_the_catalogue(tmp_path: Path, connect: Callable[.
 
 def test_an_identity_and_metric_cost_less_than_400_bytes() -> None:
     async def fill() -> Any:
-        ledger = Ledger(Clock(), load_spec().metrics, MemoryStore())
+        ledger = Ledger(Clock(), SPEC.metrics, MemoryStore())
         tracemalloc.start()
         before, _ = tracemalloc.get_traced_memory()
         for number in range(20_000):

@@ -70,7 +70,7 @@ class IdentityResolver:
             return self._signed_out(request, "no bearer")
         scheme, _, token = authorization.strip().partition(" ")
         if scheme.lower() != "bearer":
-            return self._signed_out(request, "another scheme than Bearer")
+            return self._signed_out(request, "a scheme other than Bearer")
         token = token.strip()
         if not token:
             return self._signed_out(request, "an empty bearer")
@@ -143,12 +143,12 @@ class IdentityResolver:
             if is_credential(client_id):
                 # It counts all the same, under a name that gives nothing away.
                 client_id = f"redacted-{digest(client_id).hex()[:32]}"
-            return Identity(f"client:{client_id}", "client_id", None, f"{why}; a well-formed X-Client-ID")
-        because = "no X-Client-ID" if client_id is None else "an X-Client-ID outside the rule"
+            return Identity(f"client:{client_id}", "client_id", None, f"a well-formed X-Client-ID ({why})")
+        because = "no X-Client-ID" if client_id is None else "a malformed X-Client-ID"
         agent = blake2b(headers.get(USER_AGENT, "").encode("utf-8", "surrogateescape"), digest_size=8)
         return Identity(
             f"address:{request.remote}:{agent.hexdigest()}",
             "address",
             None,
-            f"{why}; {because}; address and user agent",
+            f"address and user agent ({why}, {because})",
         )

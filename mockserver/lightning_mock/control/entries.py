@@ -46,7 +46,9 @@ def _caller(kept: Recording) -> dict[str, str | None]:
     identity = kept.exchange.identity
     if identity is None:
         refused = refused_by(kept.exchange) == "identity"
-        why = "its bearer was refused" if refused else "nobody asked who it is"
+        why = (
+            "its bearer was refused" if refused else "the call was answered before its caller was identified"
+        )
         return {"identity": None, "kind": "refused" if refused else "nobody", "why": why, "user": None}
     return {
         "identity": identity.key or None,

@@ -19,7 +19,7 @@ def explain(kept: Recording) -> str:
     """One English sentence."""
     exchange = kept.exchange
     if exchange.preflight:
-        return "A browser asked for permission to call this route (CORS preflight) and got it."
+        return "This was a browser's CORS preflight, and it was granted."
     parts = [_outcome(kept), *_caller(kept), *_units(exchange), *_faults(exchange)]
     return "; ".join(parts) + "."
 
@@ -29,7 +29,7 @@ def _outcome(kept: Recording) -> str:
     if refusal is None:
         return "Answered" if kept.status < 400 else f"Failed with {kept.status} on purpose"
     if refusal.kind == "not_found" and kept.exchange.operation is not None:
-        return "Not found: it does not exist or has expired"
+        return "Not found: the resource does not exist or has expired"
     return f"{refusal.outcome}: {refusal.message.rstrip('.')}"
 
 
@@ -38,7 +38,7 @@ def _caller(kept: Recording) -> list[str]:
     if identity is None or identity.kind == "nobody":
         return []
     who = identity.account.email or identity.account.id if identity.account else "a signed-out caller"
-    return [f"the caller is {who} on the plan {kept.plan_key}, by {identity.why}"]
+    return [f"the caller is {who} on the {kept.plan_key} plan, identified by {identity.why}"]
 
 
 def _units(exchange: Exchange) -> list[str]:
@@ -46,10 +46,10 @@ def _units(exchange: Exchange) -> list[str]:
     if charge is None or not charge.granted:
         return []
     until = f"until {iso(charge.window.end)}"
-    of = "without a limit" if charge.limit is None else f"of {charge.limit} {until}"
+    of = "of an unlimited number" if charge.limit is None else f"of {charge.limit} {until}"
     if exchange.refunded:
-        return [f"the unit of {charge.metric} was given back: {charge.before} used {of}"]
-    return [f"it cost one unit of {charge.metric}: {charge.after} used {of}"]
+        return [f"the unit of {charge.metric} was refunded: {charge.before} used {of}"]
+    return [f"the call cost one unit of {charge.metric}: {charge.after} used {of}"]
 
 
 def _faults(exchange: Exchange) -> list[str]:

@@ -38,14 +38,14 @@ export async function control(method, path, body) {
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch {
-    throw new Refusal(0, "The mock does not answer. Is it still running?");
+    throw new Refusal(0, "The mock is not responding. Is it still running?");
   }
   const text = await response.text();
   let reply = null;
   try {
     reply = text ? JSON.parse(text) : null;
   } catch {
-    throw new Refusal(response.status, `The mock answered ${response.status} with something unreadable.`);
+    throw new Refusal(response.status, `The mock answered ${response.status} with a body that cannot be read.`);
   }
   if (!response.ok) throw new Refusal(response.status, reply?.detail ?? `The mock answered ${response.status}.`);
   return reply;

@@ -12,12 +12,12 @@ import { plural, title } from "./words.js";
 const COMMON = new Set(["kind", "match", "times", "probability", "seed"]);
 const TIMES = [["1", "the next call"], ["3", "the next 3 calls"], ["", "every call"]];
 
-// Scenarios that do one thing and are over, for a mock that does not say so itself.
-const MOMENTARY = new Set(["limit-reached", "key-revoked", "token-expired", "new-day", "new-week"]);
-
 let kind = "status";
 let scenarioUser = "";
-/** Faults switched off on this page, as they were when they ran. */
+/**
+ * Faults switched off on this page, as they were when they ran.
+ * @type {{id: string, fault: import("./store.js").Fault}[]}
+ */
 let off = [];
 
 export function showFaults() {
@@ -25,11 +25,11 @@ export function showFaults() {
   render(
     document.getElementById("scenarios-body"),
     field(
-      "They befall",
+      "Apply to",
       h(
         "select",
         { onchange: (event) => (scenarioUser = event.currentTarget.value) },
-        options([["", "everybody"], ...store.state.users.map((user) => [user.id, userName(user)])], ""),
+        options([["", "everyone"], ...store.state.users.map((user) => [user.id, userName(user)])], ""),
       ),
     ),
     h("ul", { class: "switches" }, scenarios.map(scenarioRow)),
@@ -38,7 +38,7 @@ export function showFaults() {
     document.getElementById("faults-body"),
     faults.length + off.length > 0
       ? h("ul", { key: "list", class: "switches" }, faults.map(faultRow), off.map(offRow))
-      : h("p", { key: "none", class: "empty" }, "No fault is set: every call gets an honest answer."),
+      : h("p", { key: "none", class: "empty" }, "No faults: every call is answered normally."),
     store.control && newFault(),
   );
   const badge = document.getElementById("faults-active");
@@ -56,12 +56,14 @@ function toggle(on, label, onclick) {
   );
 }
 
+/** @param {import("./store.js").Fault} fault */
 function removeButton(fault, onclick) {
   const label = `Remove: ${fault.says}`;
   return h("button", { type: "button", class: "quiet square", "aria-label": label, title: "Remove", onclick }, icon(CROSS));
 }
 
-function scenarioRow({ name, description, active, lasting = !MOMENTARY.has(name) }) {
+/** @param {import("./store.js").Scenario} scenario */
+function scenarioRow({ name, description, lasting, active }) {
   const start = () => act((result) => result.did.join(" "), () => api.startScenario(name, scenarioUser));
   const end = () => act(`${title(name)} has ended.`, () => endScenario(name));
   return h(
@@ -79,6 +81,7 @@ async function endScenario(name) {
   for (const fault of own) await api.removeFault(fault.id);
 }
 
+/** @param {import("./store.js").Fault} fault */
 function faultRow(fault) {
   const remove = () => act("The fault is off.", () => api.removeFault(fault.id));
   const switchOff = async () => {
@@ -127,7 +130,10 @@ function offRow(entry) {
   );
 }
 
-// What the mock adds itself is not part of the wish.
+/**
+ * What the mock adds itself is not part of the wish.
+ * @param {import("./store.js").Fault} fault
+ */
 function wishOf(fault) {
   const { id, says, left, fired, scenario, ...wish } = fault;
   return wish;
@@ -146,17 +152,19 @@ function fieldsOfKind(wanted) {
   return Object.entries(found?.[1].properties ?? {}).filter(([name]) => !COMMON.has(name));
 }
 
+/** @param {import("./store.js").Fault} fault */
 function whom({ match }) {
   const parts = [];
   if (match?.operation) parts.push(operationName(match.operation));
-  if (match?.identity) parts.push(`of ${nameOf(match.identity)}`);
-  if (match?.user) parts.push(`of ${nameOf(`user:${match.user}`)}`);
+  if (match?.identity) parts.push(`from ${nameOf(match.identity)}`);
+  if (match?.user) parts.push(`from ${nameOf(`user:${match.user}`)}`);
   for (const [name, value] of Object.entries(match?.header ?? {})) parts.push(`with ${name}: ${value}`);
   return parts.join(" ") || "any call";
 }
 
+/** @param {import("./store.js").Fault} fault */
 function often({ times, left, probability }) {
-  const chance = probability === undefined || probability === 1 ? "" : `, ${Math.round(probability * 100)} % of them`;
+  const chance = probability === undefined || probability === 1 ? "" : `, ${Math.round(probability * 100)} % of the time`;
   return (times === null ? "every time" : `${left} of ${times} left`) + chance;
 }
 
@@ -192,10 +200,10 @@ function newFault() {
         "wide",
       ),
       fieldsOfKind(kind).map(([name, schema]) => field(schema.title, parameter(name, schema), `of-${kind}-${name}`)),
-      field("To which operation", h("select", { name: "operation" }, options([["", "any"], ...operations()], "")), "wide"),
+      field("Affected operation", h("select", { name: "operation" }, options([["", "any"], ...operations()], "")), "wide"),
       field(
-        "Of whom",
-        h("select", { name: "identity" }, options([["", "anybody"], ...identities.map((view) => [view.identity, labelOf(view)])], "")),
+        "Affected caller",
+        h("select", { name: "identity" }, options([["", "anyone"], ...identities.map((view) => [view.identity, labelOf(view)])], "")),
       ),
       field("How often", h("select", { name: "times" }, options(TIMES, "1"))),
       field("Probability", h("input", { type: "number", name: "probability", min: "0", max: "1", step: "any", value: "1" })),
@@ -233,6 +241,6 @@ async function add(event) {
     wish[name] = chosen ?? (isNumeric(schema) ? Number(given) : given);
   }
   if (await act((fault) => `${fault.says}: ${whom(fault)}.`, () => api.addFault(wish))) {
-    document.getElementById("new-fault").open = false;
+    document.getElementById("new-fault").removeAttribute("open");
   }
 }
