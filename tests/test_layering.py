@@ -45,6 +45,7 @@ LAYERS = {
         {"__main__", "pytest_plugin"},
     ),
     "lightning_verify": (
+        {"readers"},
         {"target", "requests"},
         {"transport"},
         {"judging"},

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import UTC, date, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +13,9 @@ from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import operation_observed
 from lightning_verify.judging.owners import object_by
 from lightning_verify.judging.plans import catalogue, free_plan_keys, limit_of, plans_of
-from lightning_verify.judging.usage import METRICS, is_amount, number, read_usage, says_unlimited
+from lightning_verify.judging.usage import METRICS, read_usage
+from lightning_verify.readers.numbers import is_amount, number, says_unlimited, whole
+from lightning_verify.readers.times import moment
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
 from lightning_verify.run.marks import judges, needs
 from lightning_verify.transport.exchange import Exchange
@@ -194,7 +195,7 @@ def test_the_usage_snapshot_has_its_fields(judge: Judge, credential: str | None)
         )
     stamp = snapshot["generated_at"]
     judge.check(
-        "USE-1", _moment(stamp) is not None, f"generated_at is {stamp!r}, not a point in time", exchange
+        "USE-1", moment(stamp) is not None, f"generated_at is {stamp!r}, not a point in time", exchange
     )
     judge.check("USE-1", isinstance(snapshot["usage"], dict), "usage is not an object", exchange)
 
@@ -315,16 +316,16 @@ def _amount(value: object) -> float | None:
 
 @judges("USE-6", requests=1)
 @every_caller
-def test_the_snapshot_is_of_this_moment(judge: Judge, credential: str | None) -> None:
+def test_the_snapshot_is_of_thismoment(judge: Judge, credential: str | None) -> None:
     snapshot, exchange = _usage(judge, "USE-6", credential)
     if "generated_at" not in snapshot:
         raise judge.undecided("USE-6", "there is no generated_at (see USE-1)", exchange)
-    stamp = _moment(snapshot["generated_at"])
+    stamp = moment(snapshot["generated_at"])
     if stamp is None:
         told = snapshot["generated_at"]
         raise judge.violation("USE-6", f"generated_at is {told!r}, not a point in time", exchange)
     # The host's own clock, where it tells it; ours may be off.
-    now = _clock_of(exchange)
+    now = exchange.clock
     distance = abs((now - stamp).total_seconds())
     judge.check(
         "USE-6",
@@ -344,7 +345,7 @@ def test_a_later_snapshot_is_a_later_one(judge: Judge) -> None:
     before, later = first[1], judge.get("/usage", caller)
     stamp = _stamp(judge, before)
     # A clock that is wrong will not become right by waiting.
-    hopeful = abs((_clock_of(before) - stamp).total_seconds()) <= CLOCK_TOLERANCE
+    hopeful = abs((before.clock - stamp).total_seconds()) <= CLOCK_TOLERANCE
     while hopeful and _stamp(judge, later) <= stamp and time.monotonic() - first[0] < PATIENCE:
         time.sleep(AGAIN)
         later = judge.get("/usage", caller)
@@ -354,41 +355,10 @@ def test_a_later_snapshot_is_a_later_one(judge: Judge) -> None:
 
 
 def _stamp(judge: Judge, exchange: Exchange) -> datetime:
-    stamp = _moment(_snapshot(judge, "USE-6", exchange).get("generated_at"))
+    stamp = moment(_snapshot(judge, "USE-6", exchange).get("generated_at"))
     if stamp is None:
         raise judge.undecided("USE-6", "generated_at is not a point in time (see USE-1)", exchange)
     return stamp
-
-
-def _clock_of(exchange: Exchange) -> datetime:
-    """The time by the answer's Date header, or by our own clock when there is none that can be read."""
-    try:
-        told = parsedate_to_datetime(exchange.header("date") or "")
-        return told if told.tzinfo else told.replace(tzinfo=UTC)
-    except ValueError:
-        return datetime.now(UTC)
-
-
-def _moment(value: object) -> datetime | None:
-    """A point in time from a text as in ISO 8601 or in mails, or from seconds or milliseconds since 1970;
-    None if it is none of these."""
-    amount = number(value)
-    try:
-        if amount is not None:
-            return datetime.fromtimestamp(amount / 1000 if amount > 1e11 else amount, UTC)
-        if isinstance(value, str):
-            moment = _dated(value.strip())
-            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-    return None
-
-
-def _dated(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return parsedate_to_datetime(text)
 
 
 @judges("USE-7", requests=2)
@@ -426,6 +396,9 @@ _DAY_KEY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 @every_caller
 def test_window_and_period_suit_the_name_of_the_metric(judge: Judge, credential: str | None) -> None:
     metrics, exchange = _metrics(judge, "USE-8", credential)
+    # By the host's own time: whether that is right is USE-6.
+    snapshot, _ = _usage(judge, "USE-8", credential)
+    today = (moment(snapshot.get("generated_at")) or exchange.clock).date()
     for name, metric in metrics.items():
         weekly = name.endswith("Weekly")
         for field in ("period", "window"):
@@ -443,7 +416,10 @@ def test_window_and_period_suit_the_name_of_the_metric(judge: Judge, credential:
                 "USE-8", not _WEEK_KEY.match(window), f"{name}.window is the week {window!r}", exchange
             )
             judge.check(
-                "USE-8", not _stale(window), f"{name}.window is {window!r}, which is not today", exchange
+                "USE-8",
+                not _stale(window, today),
+                f"{name}.window is {window!r}, which is not today",
+                exchange,
             )
 
 
@@ -456,12 +432,12 @@ def _days(text: str) -> int | None:
     words = tuple(word for word in _words(text) if word not in _AROUND)
     if len(words) == 1:
         return _DAYS.get(words[0])
-    if len(words) == 2 and words[0].isdecimal() and (days := _DAYS.get(words[1])):
-        return int(words[0]) * days
+    if len(words) == 2 and (days := _DAYS.get(words[1])) and (count := whole(words[0])) is not None:
+        return count * days
     return _LENGTHS.get(words) if len(words) == 2 else None
 
 
-def _stale(window: str) -> bool:
+def _stale(window: str, today: date) -> bool:
     """Whether a window names a day that is today nowhere on earth."""
     if not _DAY_KEY.match(window):
         return False
@@ -469,7 +445,7 @@ def _stale(window: str) -> bool:
         named = date.fromisoformat(window)
     except ValueError:
         return True
-    return abs(named - datetime.now(UTC).date()) > timedelta(days=1)
+    return abs(named - today) > timedelta(days=1)
 
 
 @judges("OBS-14", requests=1)
@@ -487,11 +463,11 @@ def test_windows_have_the_keys_that_clients_show(judge: Judge) -> None:
 @judges("ASM-7", requests=1)
 def test_days_and_weeks_are_those_of_utc(judge: Judge) -> None:
     snapshot = read_usage(judge, "ASM-7", judge.caller())
-    now = datetime.now(UTC)
-    year, week, _ = now.isocalendar()
-    days = {(now + timedelta(minutes=shift)).date().isoformat() for shift in (-2, 0, 2)}
+    around = [snapshot.exchange.received + timedelta(minutes=shift) for shift in (-2, 0, 2)]
+    days = {each.date().isoformat() for each in around}
     judge.check(
         "ASM-7", snapshot.window["imagesDaily"] in days, "the day is not the one of UTC", snapshot.exchange
     )
-    good = snapshot.window["audioWeekly"] == f"{year}-W{week:02}"
+    weeks = {"{}-W{:02}".format(*each.isocalendar()) for each in around}
+    good = snapshot.window["audioWeekly"] in weeks
     judge.check("ASM-7", good, "the week is not the ISO week of UTC", snapshot.exchange)

@@ -17,7 +17,8 @@ from lightning_verify.judging.plans import (
     paid_plans,
     plans_of,
 )
-from lightning_verify.judging.usage import METRICS, is_amount, number, says_unlimited
+from lightning_verify.judging.usage import METRICS
+from lightning_verify.readers.numbers import is_amount, number, says_unlimited
 from lightning_verify.run.marks import judges
 from lightning_verify.transport.exchange import Exchange
 

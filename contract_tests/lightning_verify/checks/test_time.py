@@ -98,6 +98,7 @@ def _machine(judge: Judge, control: Control, plan: str) -> type[RuleBasedStateMa
         @initialize()
         def begin(self) -> None:
             control.set_limits(plan, LIMITS)
+            control.move_to("next_day")  # As far as can be from the midnight that comes by itself.
             self.model = QuotaModel(datetime.fromisoformat(control.now()).date(), dict(LIMITS))
             self.callers = {name: judge.caller() for name in ("Ada", "Ben")}
 

@@ -53,8 +53,6 @@ OWNERS = {
     **dict.fromkeys(("createSfx", "getSfx"), "SFX-1"),
     **dict.fromkeys(("createTts", "getTts"), "TTS-1"),
 }
-# What a host says when it is not refusing this request, but any.
-_UNWELL = {502, 503, 504}
 
 
 def _owner(exchange: Exchange) -> str:
@@ -180,15 +178,31 @@ class Judge:
 
     def answered(self, requirement: str, exchange: Exchange) -> None:
         """The host gave a whole answer of its own to this request. Raises Undecided when it did not."""
-        status = exchange.status
         if exchange.problem is not None:
             raise self.undecided(requirement, f"{exchange.title}: {exchange.problem}", exchange)
         if exchange.truncated:
             raise self.undecided(
                 requirement, f"{exchange.title}: the body did not end within bounds", exchange
             )
-        if status in _UNWELL:
+        if exchange.stand_in is not None:
+            raise self.undecided(requirement, f"{exchange.title}: {exchange.stand_in}", exchange)
+        if exchange.is_page and not exchange.repeatable and not self._again(exchange).is_page:
+            message = f"{exchange.title}: a page stood in its place once, as a proxy shows it"
+            raise self.undecided(requirement, message, exchange)
+
+    def able(self, requirement: str, exchange: Exchange) -> None:
+        """The host gave a whole answer of its own, and was neither busy nor ill. Raises Undecided otherwise."""
+        self.answered(requirement, exchange)
+        if exchange.status == 429 or (exchange.status or 0) >= 500:
             raise self.undecided(requirement, f"{exchange.title}: the host was not able to answer", exchange)
+
+    def _again(self, exchange: Exchange) -> Exchange:
+        """The same request once more, asked once in a run: one that costs a unit, as a caller of its own."""
+        caller = Caller(exchange.caller, exchange.request_headers) if exchange.repeatable else self.caller()
+        return self.once(
+            f"{exchange.method} {exchange.path} {exchange.request_body!r} again, as {exchange.caller}",
+            lambda: self.client.send(exchange.method, exchange.path, caller, body=exchange.request_body),
+        )
 
     def served(self, requirement: str, exchange: Exchange, *, owner: bool = True) -> Exchange:
         """A valid request, which must be answered with success. Returns the exchange for closer looks.
@@ -204,6 +218,11 @@ class Judge:
         if owner and status >= 500 and self._is_broken(exchange):
             raise self.violation(requirement, f"{exchange.title}: the route always fails", exchange)
         self.answered(requirement, exchange)
+        # Once is an upstream's bad moment. A document that always says so is never shown.
+        always = owner and exchange.repeatable and exchange.failure and self._again(exchange).failure
+        if exchange.failure is not None and not always:
+            told = f"{exchange.title}: the host says inside it that it failed: {exchange.failure}"
+            raise self.undecided(requirement, told, exchange)
         if exchange.served:
             return exchange
         if status == 406:

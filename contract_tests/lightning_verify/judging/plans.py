@@ -7,7 +7,7 @@ from typing import Any
 
 from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.owners import object_by
-from lightning_verify.judging.usage import number
+from lightning_verify.readers.numbers import number
 
 # Where the list stands that was asked for, when there are others beside it.
 _USUAL = ("data", "items", "results")

@@ -14,34 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from lightning_verify.judging.judge import Judge
+from lightning_verify.readers.numbers import whole
+from lightning_verify.readers.times import moment
 from lightning_verify.requests.callers import Caller
 from lightning_verify.transport.exchange import Exchange, NotJson
 
+# Of what names a window.
+_LONGEST_NAME = 200
 METRICS = ("cloudChatDaily", "imagesDaily", "videosDaily", "audioWeekly")
-
-
-def number(value: Any) -> float | None:
-    """`value` as a number if it is one, or a string that spells one; None otherwise."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
-        return value
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return None
-    return None
-
-
-def is_amount(value: Any) -> bool:
-    """Whether `value` is a JSON number."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def says_unlimited(value: Any) -> bool:
-    """Whether `value` is another way than null to say that there is no limit."""
-    return value == -1 or (isinstance(value, str) and number(value) is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +32,8 @@ class Snapshot:
     limit: Mapping[str, int | None]
     window: Mapping[str, str]
     exchange: Exchange
+    # Which day it was: by the answer's own clock, and by `generated_at` in UTC and as it is written.
+    days: tuple[str, ...] = ()
 
 
 class Unreadable(ValueError):
@@ -68,14 +50,19 @@ def parse_usage(exchange: Exchange) -> Snapshot:
     used, limit, window = dict[str, int](), dict[str, int | None](), dict[str, str]()
     for metric in METRICS:
         entry = usage.get(metric) if isinstance(usage, dict) else None
-        spent = number(entry.get("used")) if isinstance(entry, dict) else None
+        spent = whole(entry.get("used")) if isinstance(entry, dict) else None
         if not isinstance(entry, dict) or spent is None:
             raise Unreadable(f"/usage does not tell how much of {metric} is used")
-        most = number(entry.get("limit"))
-        used[metric] = int(spent)
-        limit[metric] = None if most is None else int(most)
-        window[metric] = str(entry.get("window"))
-    return Snapshot(used, limit, window, exchange)
+        used[metric] = spent
+        limit[metric] = whole(entry.get("limit"))
+        window[metric] = str(entry.get("window"))[:_LONGEST_NAME]
+    return Snapshot(used, limit, window, exchange, _days(exchange, document.get("generated_at")))
+
+
+def _days(exchange: Exchange, generated_at: Any) -> tuple[str, ...]:
+    generated = moment(generated_at)
+    told = str(generated_at)[:10] if generated is not None and isinstance(generated_at, str) else ""
+    return str(exchange.clock.date()), str(generated.date() if generated else ""), told
 
 
 def read_usage(judge: Judge, requirement: str, caller: Caller) -> Snapshot:
@@ -87,23 +74,44 @@ def read_usage(judge: Judge, requirement: str, caller: Caller) -> Snapshot:
         raise judge.undecided(requirement, str(problem), exchange) from None
 
 
-def moved(before: Snapshot, after: Snapshot) -> dict[str, int]:
-    """By how much each counter changed; counters that did not are left out."""
-    return {m: after.used[m] - before.used[m] for m in METRICS if after.used[m] != before.used[m]}
-
-
 _CALENDAR = re.compile(r"\d{4}-(?:W\d\d|\d\d-\d\d)")
 
 
 def rolled_over(before: Snapshot, after: Snapshot) -> bool:
-    """Whether a window ended between the two: another day or week is named. A window that counts down, or is
-    named by the moment at which a rolling one ends, is another text at every look and tells nothing."""
-    return any(_date(before.window[metric]) != _date(after.window[metric]) for metric in METRICS)
+    """Whether a window may have ended between the two: another day or week is named, or it was midnight, by
+    what the host says of the time. A window that counts down, or is named by the moment at which a rolling
+    one ends, is another text at every look and tells nothing by its name."""
+    renamed = any(_date(before.window[metric]) != _date(after.window[metric]) for metric in METRICS)
+    return renamed or before.days != after.days
 
 
 def _date(window: str) -> str:
     named = _CALENDAR.match(window)
     return named[0] if named else ""
+
+
+def moved(judge: Judge, requirement: str, before: Snapshot, after: Snapshot) -> dict[str, int]:
+    """By how much each counter changed between two readings; counters that did not are left out.
+
+    Every comparison of two readings goes through here. Raises Undecided when a window may have ended between
+    them: then what was used is of one day and what is used of another.
+    """
+    if rolled_over(before, after):
+        message = "a window of the counters ended during the measurement"
+        raise judge.undecided(requirement, message, before.exchange, after.exchange)
+    return _difference(before, after)
+
+
+def not_exhausted(judge: Judge, requirement: str, fresh: Snapshot) -> None:
+    """Raises Undecided when a caller that nobody has seen before has nothing left of anything: then the whole
+    host is at its limits, and nothing can be told of one caller."""
+    limited = {m: limit for m, limit in fresh.limit.items() if limit is not None and limit > 0}
+    if limited and all(fresh.used[metric] >= limit for metric, limit in limited.items()):
+        raise judge.undecided(requirement, "every caller is at its limits on this host", fresh.exchange)
+
+
+def _difference(before: Snapshot, after: Snapshot) -> dict[str, int]:
+    return {m: after.used[m] - before.used[m] for m in METRICS if after.used[m] != before.used[m]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +135,7 @@ class Observation:
             )
         except Unreadable as problem:
             raise judge.undecided(requirement, str(problem), self.after) from None
-        if rolled_over(before, after):
-            raise judge.undecided(
-                requirement, "a window of the counters ended during the measurement", self.after
-            )
-        return moved(before, after)
+        return moved(judge, requirement, before, after)
 
 
 def observe(judge: Judge, caller: Caller, metric: str, call: Callable[[], Exchange]) -> Observation:
@@ -154,7 +158,7 @@ def observe(judge: Judge, caller: Caller, metric: str, call: Callable[[], Exchan
 
 def _moved(before: Exchange, after: Exchange, metric: str) -> bool:
     try:
-        return metric in moved(parse_usage(before), parse_usage(after))
+        return metric in _difference(parse_usage(before), parse_usage(after))
     except Unreadable:
         # Nothing to wait for: it will not become readable.
         return True
