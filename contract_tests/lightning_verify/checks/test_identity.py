@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import CHAT, METRIC_OF, STREAM, operation_observed
+from lightning_verify.judging.owners import object_by
 from lightning_verify.judging.plans import catalogue, free_plan_keys
 from lightning_verify.judging.usage import METRICS, moved, not_exhausted, observe, parse_usage, read_usage
 from lightning_verify.requests import callers
@@ -20,7 +22,6 @@ from lightning_verify.requests.credentials import (
     JWT,
     REVOKED_API_KEY,
     invalid_bearers,
-    lifetime_over,
 )
 from lightning_verify.requests.valid import CALLS, say
 from lightning_verify.run.marks import judges, needs
@@ -37,19 +38,12 @@ def _let_in(judge: Judge, requirement: str, exchange: Exchange) -> None:
         raise judge.violation(requirement, f"{exchange.title}: {exchange.caller} was refused", exchange)
 
 
-def _good(judge: Judge, name: str) -> Caller:
-    token = judge.target.credentials.get(name, "")
-    if lifetime_over(token, time.time()):
-        raise NotRun(f"{name} has expired; give a fresh one")
-    return judge.credential(name)
-
-
 @judges("AUTH-1", requests=2)
 @pytest.mark.parametrize(
     "credential", [pytest.param(JWT, marks=needs(JWT)), pytest.param(FREE_JWT, marks=needs(FREE_JWT))]
 )
 def test_an_access_token_opens_the_account(judge: Judge, credential: str) -> None:
-    _opens_the_account(judge, "AUTH-1", _good(judge, credential))
+    _opens_the_account(judge, "AUTH-1", judge.credential(credential))
 
 
 @judges("AUTH-2", requests=2)
@@ -90,7 +84,7 @@ def _not_for_this_bearer_only(judge: Judge, requirement: str, path: str, caller:
 )
 def test_a_generation_by_get_takes_a_good_bearer(judge: Judge, requirement: str, credential: str) -> None:
     call = CALLS["getImage"]
-    exchange = judge.client.send(call.method, call.path, _good(judge, credential))
+    exchange = judge.client.send(call.method, call.path, judge.credential(credential))
     _let_in(judge, requirement, exchange)
     judge.witness(requirement, judge.served(requirement, exchange, owner=False))
 
@@ -109,7 +103,7 @@ def test_a_generation_route_does_not_refuse_a_good_bearer(
     # The payload is invalid, so nothing is generated; what counts is that the bearer is not refused.
     requirement = "AUTH-1" if credential == JWT else "AUTH-2"
     call = CALLS[operation]
-    exchange = judge.post(call.path, {"nothing": "asked"}, _good(judge, credential), lane="free")
+    exchange = judge.post(call.path, {"nothing": "asked"}, judge.credential(credential), lane="free")
     _let_in(judge, requirement, exchange)
     judge.witness(requirement, exchange)
 
@@ -117,14 +111,27 @@ def test_a_generation_route_does_not_refuse_a_good_bearer(
 @judges("AUTH-3", requests=6)
 @needs(JWT, API_KEY)
 def test_a_token_and_a_key_of_one_account_show_the_same_account(judge: Judge) -> None:
-    by_token, by_key = _good(judge, JWT), judge.credential(API_KEY)
+    by_token, by_key = judge.credential(JWT), judge.credential(API_KEY)
+    if _two_addresses(judge):
+        # The host's mistake or ours; where something may be spent, the counters tell.
+        raise judge.undecided("AUTH-3", f"needs {JWT} and {API_KEY} of one account: their emails differ")
     one, other = (judge.get("/subscription", caller) for caller in (by_token, by_key))
+    views = [object_by(judge, "AUTH-3", exchange, "SUB-1") for exchange in (one, other)]
     for field in ("email", "plan_key", "plan_name"):
-        values = [judge.document("AUTH-3", exchange, owner=False).get(field) for exchange in (one, other)]
-        judge.check(
-            "AUTH-3", values[0] == values[1], f"{field} differs between the token and the key", one, other
-        )
+        same = views[0].get(field) == views[1].get(field)
+        judge.check("AUTH-3", same, f"{field} differs between the token and the key", one, other)
     _same_counters(judge, by_token, by_key)
+
+
+def _two_addresses(judge: Judge) -> bool:
+    """Whether the token's account and the key's tell different emails."""
+    emails = [_email(judge, name) for name in (JWT, API_KEY)]
+    return emails[0] != emails[1] and None not in emails
+
+
+def _email(judge: Judge, name: str) -> Any:
+    view = judge.once(f"subscription of {name}", lambda: judge.get("/subscription", judge.credential(name)))
+    return object_by(judge, "AUTH-3", view, "SUB-1").get("email")
 
 
 def _same_counters(judge: Judge, by_token: Caller, by_key: Caller) -> None:
@@ -146,9 +153,12 @@ def _same_counters(judge: Judge, by_token: Caller, by_key: Caller) -> None:
 @judges("AUTH-3", units={"cloudChatDaily": 1}, requests=12)
 @needs(JWT, API_KEY)
 def test_a_chat_by_token_is_seen_by_the_key(judge: Judge) -> None:
-    by_token, by_key = _good(judge, JWT), judge.credential(API_KEY)
+    by_token, by_key = judge.credential(JWT), judge.credential(API_KEY)
     seen = observe(judge, by_key, "cloudChatDaily", lambda: judge.post(CHAT, say("Say hello."), by_token))
     change = seen.consumed(judge, "AUTH-3").get("cloudChatDaily", 0)
+    differ = _two_addresses(judge)
+    if change < 1 and differ:
+        raise judge.undecided("AUTH-3", f"needs {JWT} and {API_KEY} of one account: their emails differ")
     judge.check(
         "AUTH-3",
         change >= 1,
@@ -156,6 +166,7 @@ def test_a_chat_by_token_is_seen_by_the_key(judge: Judge) -> None:
         seen.call,
         seen.after,
     )
+    judge.check("AUTH-3", not differ, "one account has another email for its key", seen.call)
     _same_counters(judge, by_token, by_key)
 
 
@@ -222,7 +233,8 @@ def test_the_alternate_video_route_refuses_bad_bearers_as_well(judge: Judge) -> 
 
 @judges("AIR-2", requests=3)
 def test_the_alternate_video_route_lets_good_callers_in(judge: Judge) -> None:
-    good = [judge.credential(name) for name in (JWT, API_KEY) if name in judge.target.credentials]
+    usable = judge.target.credentials.keys() - judge.unusable.keys()
+    good = [judge.credential(name) for name in (JWT, API_KEY) if name in usable]
     for caller in [judge.caller(), *good]:
         exchange = judge.post(CALLS["createAirforceVideo"].path, {"nothing": "asked"}, caller, lane="free")
         _let_in(judge, "AIR-2", exchange)
@@ -244,7 +256,7 @@ def test_a_caller_without_a_bearer_is_on_the_free_tier(judge: Judge, way: str) -
     caller = judge.caller() if way == "client id" else callers.by_user_agent()
     exchange = judge.get("/usage", caller)
     _let_in(judge, "ID-4", exchange)
-    key = judge.document("ID-4", exchange, owner=False).get("plan_key")
+    key = str(object_by(judge, "ID-4", exchange, "USE-1").get("plan_key"))
     free = free_plan_keys(catalogue(judge, "ID-4"))
     judge.check(
         "ID-4", key in free, f"the plan is {key!r}, not the free one ({', '.join(sorted(free))})", exchange
@@ -367,14 +379,14 @@ def test_a_fresh_user_agent_has_spent_nothing(judge: Judge) -> None:
     "credential", [pytest.param(JWT, marks=needs(JWT)), pytest.param(API_KEY, marks=needs(API_KEY))]
 )
 def test_a_client_id_beside_a_bearer_does_not_change_the_plan(judge: Judge, credential: str) -> None:
-    account = _good(judge, credential)
+    account = judge.credential(credential)
     alone = judge.get("/usage", account)
     beside = judge.get("/usage", account.also(X_Client_ID=callers.client_id()))
     for exchange in (alone, beside):
         _let_in(judge, "ID-5", exchange)
     if alone.served and (beside.status or 0) in {400, 403, 422}:
         raise judge.violation("ID-5", f"{beside.title} with a client id beside the bearer", alone, beside)
-    plans = [judge.document("ID-5", exchange, owner=False).get("plan_key") for exchange in (alone, beside)]
+    plans = [str(object_by(judge, "ID-5", each, "USE-1").get("plan_key")) for each in (alone, beside)]
     if plans[0] in free_plan_keys(catalogue(judge, "ID-5")):
         raise NotRun(f"needs a {credential} of an account on a paid plan")
     judge.check(
@@ -385,7 +397,7 @@ def test_a_client_id_beside_a_bearer_does_not_change_the_plan(judge: Judge, cred
 @judges("ID-5", units={"cloudChatDaily": 1}, requests=8)
 @needs(JWT)
 def test_a_client_id_beside_a_bearer_is_not_charged(judge: Judge) -> None:
-    account, guest = _good(judge, JWT), judge.caller()
+    account, guest = judge.credential(JWT), judge.caller()
     both = account.also(X_Client_ID=guest.headers["X-Client-ID"])
     before = read_usage(judge, "ID-5", guest)
     seen = observe(judge, account, "cloudChatDaily", lambda: judge.post(CHAT, say("Say hello."), both))
@@ -448,5 +460,5 @@ def test_an_unsigned_token_is_never_accepted(judge: Judge) -> None:
 @judges("ASM-4", requests=1)
 def test_there_is_no_subscription_without_a_bearer(judge: Judge) -> None:
     exchange = judge.get("/subscription")
-    judge.answered("ASM-4", exchange)
+    judge.able("ASM-4", exchange)
     judge.check("ASM-4", exchange.status == 401, f"{exchange.title}: expected 401", exchange)

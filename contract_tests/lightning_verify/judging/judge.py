@@ -8,7 +8,7 @@ or out of reach. Only witnesses make a pass.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import unquote, urljoin, urlsplit
@@ -17,8 +17,10 @@ from lightning_spec.loader import Spec
 
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.verdicts import Finding, Verdict
+from lightning_verify.readers.tokens import has_expired
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
+from lightning_verify.requests.credentials import GOOD
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.client import Client
 from lightning_verify.transport.exchange import Exchange, NotJson
@@ -105,6 +107,10 @@ class Judge:
         token = self.target.credentials.get(name)
         if token is None:
             raise NotRun(f"needs {name}")
+        if name in GOOD and has_expired(token):
+            raise NotRun(f"{name} has expired; give a fresh one")
+        if name in self.unusable:
+            raise Undecided(self.unusable[name])
         return callers.bearer(name, token)
 
     def forged(self, kind: str, token: str) -> Caller:
@@ -149,6 +155,12 @@ class Judge:
         return result
 
     @property
+    def unusable(self) -> Mapping[str, str]:
+        """Why a credential shows nothing about this host, by its name: for example, it is let in nowhere."""
+        found: Mapping[str, str] = self.shared.get("unusable credentials", {})
+        return found
+
+    @property
     def examples(self) -> int:
         """How many generated examples a property is worth on this host."""
         return 12 if self.target.is_loopback else 4
@@ -191,7 +203,7 @@ class Judge:
             raise self.undecided(requirement, message, exchange)
 
     def able(self, requirement: str, exchange: Exchange) -> None:
-        """The host gave a whole answer of its own, and was neither busy nor ill. Raises Undecided otherwise."""
+        """The host gave a whole answer of its own, neither busy nor ill. Raises Undecided when it did not."""
         self.answered(requirement, exchange)
         if exchange.status == 429 or (exchange.status or 0) >= 500:
             raise self.undecided(requirement, f"{exchange.title}: the host was not able to answer", exchange)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -112,7 +114,7 @@ def transcribe(body: bytes) -> Transcript:
 
 
 def _bare_failure(body: bytes) -> str | None:
-    """A failure told in a line that is no event: frameworks write their error body where the stream breaks."""
+    """A failure told in a line that is no event: frameworks write an error body where the stream breaks."""
     lines = _LINE_END.split(body.decode("utf-8", "replace"))
     return next((told for line in lines if (told := failure_in_text(line)) is not None), None)
 
@@ -254,7 +256,10 @@ def _tool_calls(transcript: Transcript, calls: Any) -> None:
         call = transcript.tool_calls.setdefault(index, ToolCall())
         function = fragment.get("function")
         function = function if isinstance(function, dict) else {}
-        call.id = call.id or str(fragment.get("id") or "")
+        named = str(fragment.get("id") or "")
+        if call.id and named and named != call.id:
+            transcript.breaks("tools", f"the call {call.id[:40]!r} goes on under the id {named[:40]!r}")
+        call.id = call.id or named
         call.name = call.name or str(function.get("name") or "")
         arguments = function.get("arguments")
         if arguments is not None and not isinstance(arguments, str):
@@ -263,7 +268,14 @@ def _tool_calls(transcript: Transcript, calls: Any) -> None:
             call.arguments += arguments or ""
 
 
+def repeated(ids: Iterable[str]) -> list[str]:
+    """The ids that more than one tool call has: a client runs each call, and answers to each id once."""
+    return [name for name, count in Counter(ids).items() if name and count > 1]
+
+
 def _ending(transcript: Transcript, begun: dict[int, bool]) -> None:
+    for name in repeated(call.id for call in transcript.tool_calls.values()):
+        transcript.breaks("tools", f"several tool calls have the id {name[:80]!r}")
     if transcript.model_name is None:
         transcript.breaks("metadata", "no chunk carries router_metadata.model_name")
     if not begun:

@@ -18,7 +18,7 @@ from lightning_verify.run import hooks, options
 from lightning_verify.run.bill import observed_units
 from lightning_verify.run.marks import charge_of
 from lightning_verify.run.plan import describe, estimate, obstacle
-from lightning_verify.run.preflight import preflight
+from lightning_verify.run.preflight import preflight, refused_everywhere
 from lightning_verify.run.session import Run, read_facts, read_findings, rulings
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.client import BudgetExhausted, HostGone
@@ -148,6 +148,10 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     run.aborted = preflight(run.client, run.settings.wake)
     if run.aborted:
         _say(config, f"not judged: {run.aborted}")
+    else:
+        run.learned["unusable credentials"] = refused_everywhere(run.client, run.target.credentials)
+        for reason in run.learned["unusable credentials"].values():
+            _say(config, f"not used: {reason}")
     run.note(
         target=run.target.base_url,
         spend=spend,
