@@ -89,6 +89,7 @@ class Spent:
     def served_too_much(self, judge: Judge, exchange: Exchange) -> Exception:
         """What it means that a call beyond the limit was served. Where the counter has not come to the limit
         either, it is the price of a call that is wrong, and the limit may hold."""
+        judge.answered("RATE-4", exchange)
         used = self.counters(judge, "RATE-4").used[self.metric]
         message = f"{exchange.title}: served beyond the limit of {self.limit} {self.metric}"
         if used < self.limit:

@@ -196,11 +196,8 @@ class Judge:
             raise self.undecided(
                 requirement, f"{exchange.title}: the body did not end within bounds", exchange
             )
-        if exchange.stand_in is not None:
-            raise self.undecided(requirement, f"{exchange.title}: {exchange.stand_in}", exchange)
-        if exchange.is_page and not exchange.repeatable and not self._again(exchange).is_page:
-            message = f"{exchange.title}: a page stood in its place once, as a proxy shows it"
-            raise self.undecided(requirement, message, exchange)
+        if exchange.stand_in is not None or (exchange.astray and not exchange.insists):
+            raise self.undecided(requirement, f"{exchange.title}: {exchange.astray}", exchange)
 
     def able(self, requirement: str, exchange: Exchange) -> None:
         """The host gave a whole answer of its own, neither busy nor ill. Raises Undecided when it did not."""
@@ -208,13 +205,15 @@ class Judge:
         if exchange.status == 429 or (exchange.status or 0) >= 500:
             raise self.undecided(requirement, f"{exchange.title}: the host was not able to answer", exchange)
 
-    def _again(self, exchange: Exchange) -> Exchange:
-        """The same request once more, asked once in a run: one that costs a unit, as a caller of its own."""
-        caller = Caller(exchange.caller, exchange.request_headers) if exchange.repeatable else self.caller()
-        return self.once(
-            f"{exchange.method} {exchange.path} {exchange.request_body!r} again, as {exchange.caller}",
-            lambda: self.client.send(exchange.method, exchange.path, caller, body=exchange.request_body),
-        )
+    def _shows_a_page(self, exchange: Exchange) -> bool:
+        """Whether a page comes for a call that costs a unit each time: also when other callers ask."""
+
+        def again() -> bool:
+            body = exchange.request_body
+            looks = (self.client.send(exchange.method, exchange.path, self.caller(), body=body) for _ in "12")
+            return all(look.is_page for look in looks)
+
+        return self.once(f"a page for {exchange.method} {exchange.path} {exchange.request_body!r}", again)
 
     def served(self, requirement: str, exchange: Exchange, *, owner: bool = True) -> Exchange:
         """A valid request, which must be answered with success. Returns the exchange for closer looks.
@@ -229,12 +228,9 @@ class Judge:
             raise self.undecided(requirement, f"{exchange.title} (see {_owner(exchange)})", exchange)
         if owner and status >= 500 and self._is_broken(exchange):
             raise self.violation(requirement, f"{exchange.title}: the route always fails", exchange)
+        if owner and exchange.is_page and not exchange.repeatable and exchange.stand_in is None:
+            exchange.insists = self._shows_a_page(exchange)
         self.answered(requirement, exchange)
-        # Once is an upstream's bad moment. A document that always says so is never shown.
-        always = owner and exchange.repeatable and exchange.failure and self._again(exchange).failure
-        if exchange.failure is not None and not always:
-            told = f"{exchange.title}: the host says inside it that it failed: {exchange.failure}"
-            raise self.undecided(requirement, told, exchange)
         if exchange.served:
             return exchange
         if status == 406:

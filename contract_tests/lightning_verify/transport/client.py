@@ -48,7 +48,7 @@ LARGE_BODY = 200_000
 RESENDS = 3
 FRUITLESS_WAIT = 90.0
 # Seconds before a free request is sent again that a gateway has answered in the host's place.
-SECOND_THOUGHTS = 0.25
+SECOND_THOUGHTS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +245,7 @@ class Client:
         total = deadline or (self._timeouts.generating if generating else self._timeouts.reading)
         waited = 0.0
         refused: Exchange | None = None
-        for _ in range(1 + RESENDS):
+        for tries in range(1 + RESENDS):
             exchange = Exchange(method, path, dict(sent_headers), body, operation, caller.label)
             exchange.repeatable = not generating
             await self._pace.turn()
@@ -255,8 +255,11 @@ class Client:
                 if refused is None:
                     raise
                 exchange = refused  # There is no unit left to ask again with.
+                exchange.insists = tries > 1
                 break
             self._note(exchange, lane, private=caller.private)
+            if exchange.astray is None:
+                self._hopeless.discard(_kind(exchange))
             if not patient or self._fruitless > FRUITLESS_WAIT:
                 break
             wait = self._patience_for(exchange)
@@ -266,7 +269,9 @@ class Client:
             self._fruitless += wait
         else:
             self._hopeless.add(_kind(exchange))
-        if waited and exchange.status not in {429, 503} and not _out_of_place(exchange):
+        if exchange.repeatable and (_kind(exchange) in self._hopeless or self._fruitless > FRUITLESS_WAIT):
+            exchange.insists = True
+        if waited and exchange.status not in {429, 503} and exchange.astray is None:
             self._fruitless -= waited
         if operation is not None and operation.metric is not None and caller.private:
             (self.spenders if exchange.served else self.refused)[caller.key] = caller
@@ -278,7 +283,7 @@ class Client:
             asked = self._pace.hold(wait_asked(exchange.header("retry-after"), exchange.clock))
             if asked is not None:
                 return asked
-        if exchange.repeatable and _out_of_place(exchange) and _kind(exchange) not in self._hopeless:
+        if exchange.repeatable and exchange.astray and _kind(exchange) not in self._hopeless:
             return self._pace.hold(SECOND_THOUGHTS)
         return None
 
@@ -361,7 +366,9 @@ class Client:
         elif exchange.problem is None:
             self._silent = 0
         operation = exchange.operation
-        if operation is not None and operation.metric is not None and exchange.served:
+        # A page or an error is no generation; that it may have been charged is among the doubts.
+        made = exchange.served and (lane == "paid" or exchange.astray is None)
+        if operation is not None and operation.metric is not None and made:
             self._budget.served(operation.id, operation.metric, paid=lane == "paid", private=private)
 
 
@@ -377,12 +384,6 @@ def _acceptable(operation: Operation | None, json_body: Any) -> str:
 def _refuses(status: int) -> bool:
     """Whether a status says that nothing was generated, so that nothing can have been charged."""
     return 300 <= status < 500 and status not in gateways.STATUSES
-
-
-def _out_of_place(exchange: Exchange) -> bool:
-    """Whether somebody else seems to have answered: a gateway, or a page where no page can be."""
-    astray = exchange.is_page and (exchange.served or exchange.status in {403, 404, 405, 500})
-    return exchange.stand_in is not None or astray
 
 
 def _kind(exchange: Exchange) -> tuple[str, str | None]:

@@ -43,6 +43,8 @@ class Exchange:
     truncated: bool = False
     # Whether sending it again costs nothing; the client has done so where a gateway may have answered.
     repeatable: bool = True
+    # Whether an answer that seems to be somebody else's came each time, so that it is the host's own.
+    insists: bool = False
     # When the answer had come, by our own clock.
     received: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -85,8 +87,8 @@ class Exchange:
 
     @property
     def is_page(self) -> bool:
-        """Whether the body is an HTML page: no route of the API has one."""
-        return gateways.is_page(self.body)
+        """Whether the body is an HTML page, or would be where there is none: no route of the API has one."""
+        return gateways.is_page(self.body) or (self.method == "HEAD" and self.media_type == "text/html")
 
     @property
     def failure(self) -> str | None:
@@ -95,6 +97,16 @@ class Exchange:
         if not self.served or self.media_type.startswith(("image/", "video/", "audio/")):
             return None
         return failure_in_text(self.text) if self.body[:64].lstrip().startswith(b"{") else None
+
+    @property
+    def astray(self) -> str | None:
+        """Why this may be no answer of the host's own: a gateway has spoken, a page stands where none can be,
+        or a success says that it failed. A refusal may have the form of a page."""
+        if self.stand_in is not None:
+            return self.stand_in
+        if self.is_page and (self.served or self.status in {403, 404, 405, 500}):
+            return "a page stands in its place, as a proxy shows it"
+        return f"the host says inside it that it failed: {self.failure}" if self.failure else None
 
     @property
     def title(self) -> str:
