@@ -66,15 +66,16 @@ def parser() -> argparse.ArgumentParser:
     cost.add_argument(
         "--spend",
         choices=[mode.name.lower() for mode in Spend],
-        help="none (default): nothing that a conforming host charges; sample: each metered route a few "
-        "times, mostly by throwaway free-tier callers; exhaust: also drive such callers to their limits",
+        help="none (default): nothing that a conforming host charges, and no more of what another host serves "
+        "or fails at instead of refusing it; sample: each metered route a few times, mostly by throwaway free-tier callers; exhaust: also drive such callers to their limits",
     )
     cost.add_argument(
         "--max-units",
         action="append",
         default=[],
         metavar="METRIC=N",
-        help="never cause more units of a metric, for example imagesDaily=4; may be repeated",
+        help="never cause more than N units of a metric, for example imagesDaily=4; may be repeated. Each "
+        "request to its routes counts, resends included, unless it is refused",
     )
     cost.add_argument(
         "--rate", type=float, metavar="N", help="requests a second (default: 2; no limit on this machine)"
