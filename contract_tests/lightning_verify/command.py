@@ -66,8 +66,9 @@ def parser() -> argparse.ArgumentParser:
     cost.add_argument(
         "--spend",
         choices=[mode.name.lower() for mode in Spend],
-        help="none (default): nothing that a conforming host charges, and no more of what another host serves "
-        "or fails at instead of refusing it; sample: each metered route a few times, mostly by throwaway free-tier callers; exhaust: also drive such callers to their limits",
+        help="none (default): nothing that a conforming host charges, and no more of what another host "
+        "serves or fails at instead of refusing it; sample: each metered route a few times, mostly by "
+        "throwaway free-tier callers; exhaust: also drive such callers to their limits",
     )
     cost.add_argument(
         "--max-units",
