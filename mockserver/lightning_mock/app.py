@@ -34,7 +34,6 @@ logger = logging.getLogger(__name__)
 # Prompts travel in paths, percent-encoded, and tokens in headers: the usual 8 KiB would refuse honest ones.
 MAX_REQUEST_LINE = 256 * 1024
 MAX_HEADER = 64 * 1024
-ALIASES = {"/status": ("/status/",)}
 _GRACE = 0.2
 
 
@@ -55,7 +54,7 @@ class _Protocol(web.RequestHandler):
             error = TooLarge("The request line or a header is too long.")
         else:
             error = InvalidRequest("This is not a well-formed HTTP request.")
-        response = delivery.response(delivery.refusal(error, {"invalid_request": 400, "too_large": 413}))
+        response = delivery.response(delivery.refusal(error))
         response.force_close()
         return response
 
@@ -92,7 +91,7 @@ def make_server(state: State) -> web.Server:
     router: Router[Endpoint] = Router()
     for endpoint in endpoints(spec).values():
         operation = endpoint.operation
-        for path in (operation.path, *ALIASES.get(operation.path, ())):
+        for path in (operation.path, *operation.aliases):
             router.add(operation.method.upper(), path, endpoint)
     control = ControlPlane(state)
     journal = state.journal
@@ -112,7 +111,7 @@ def make_server(state: State) -> web.Server:
                 match = router.find(method, path)
             except ApiError as error:
                 exchange.refusal = error
-                response = delivery.respond(request, delivery.refusal(error, spec.errors), exchange)
+                response = delivery.respond(request, delivery.refusal(error), exchange)
             else:
                 response = await answer(request, match, state, exchange)
         if journal.on:

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_args
 
@@ -59,7 +60,7 @@ def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> tu
     chosen: dict[str, Any] = {}
     for action in parser._actions:
         name = action.dest
-        if name == "help":
+        if name in {"help", "version"}:
             continue
         variable = _variable(name)
         if given[name] is not None:
@@ -88,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         variable = _variable(name.replace("-", "_"))
         parser.add_argument(f"--{name}", help=f"{help} [{variable}]", **more)
 
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('lightning-contract')}")
     usual = Settings()
     option(
         "host", f"the address to listen on; {usual.host} keeps the mock on this machine", metavar="ADDRESS"

@@ -31,7 +31,7 @@ from lightning_mock.http import delivery
 from lightning_mock.http.call import Call
 from lightning_mock.http.decoding import decode_json
 from lightning_mock.http.replies import JSON, EventStream, Reply
-from lightning_mock.http.routing import Match, decode_segment
+from lightning_mock.http.routing import RouteMatch, decode_segment
 from lightning_mock.http.validation import BodyValidator, ParameterValidator, check_text_size
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.journal.redaction import MOST_EXCERPT
@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 
 NOBODY = Identity(key="", kind="nobody", account=None, why="the route is public")
 
-ReadArguments = Callable[[web.BaseRequest, "Match[Endpoint]", Exchange], Awaitable[dict[str, Any]]]
+ReadArguments = Callable[[web.BaseRequest, "RouteMatch[Endpoint]", Exchange], Awaitable[dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Endpoint:
 
 
 async def answer(
-    request: web.BaseRequest, match: Match[Endpoint], state: State, exchange: Exchange
+    request: web.BaseRequest, match: RouteMatch[Endpoint], state: State, exchange: Exchange
 ) -> web.StreamResponse:
     """Identify, validate, measure, charge, handle, deliver; note it all in the exchange. Never raises but for
     cancellation."""
@@ -71,13 +71,13 @@ async def answer(
             injector = injector_for(state.faults, request, operation, state.identities.resolve, state.clock)
         if injector is not None:
             exchange.faults = injector.fired
-            await injector.on_arrival()
+            await injector.interrupt("arrival")
 
         identity = NOBODY
         if operation.auth != "none":
             identity = state.identities.resolve(request)
             if operation.auth == "required" and identity.account is None:
-                raise Unauthorized("This route needs the bearer of a signed-in user.")
+                raise Unauthorized
         exchange.identity = identity
 
         arguments = await endpoint.read(request, match, exchange) if endpoint.read is not None else {}
@@ -86,7 +86,7 @@ async def answer(
             await endpoint.prepare(call, state)
 
         if injector is not None:
-            injector.before_charge()
+            await injector.interrupt("before_charge")
         if operation.metric is not None:
             plan = state.accounts.plan_of(identity.account)
             charge = await state.ledger.spend(identity.key, operation.metric, plan.limits[operation.metric])
@@ -95,7 +95,7 @@ async def answer(
                 raise _exhausted(charge, plan.name, state)
 
         if injector is not None:
-            injector.after_charge()
+            await injector.interrupt("after_charge")
 
         reply = await endpoint.handler(call, state)
         if injector is not None:
@@ -106,12 +106,12 @@ async def answer(
         reply, failed = interruption.reply, True
     except ApiError as error:
         exchange.refusal = error
-        reply, failed = delivery.refusal(error, state.spec.errors), True
+        reply, failed = delivery.refusal(error), True
     except Exception:
         if request.transport is not None:  # otherwise the caller has left, and nobody is left to answer
             logger.exception("%s failed", operation.id)
-        exchange.refusal = UpstreamFailure("The server failed while it worked on this call.")
-        reply, failed = delivery.refusal(exchange.refusal, state.spec.errors), True
+        exchange.refusal = UpstreamFailure()
+        reply, failed = delivery.refusal(exchange.refusal), True
     if failed and charge is not None:
         await state.ledger.refund(charge)
         exchange.refunded = charge.granted
@@ -123,7 +123,9 @@ def body_reader(validator: BodyValidator, limit: int, text_limit: TextLimit | No
     # JSON never spends less than a byte on a byte of text: most bodies are too short to hold too much.
     harmless = limit if text_limit is None else min(text_limit.characters, text_limit.bytes)
 
-    async def read(request: web.BaseRequest, match: Match[Endpoint], exchange: Exchange) -> dict[str, Any]:
+    async def read(
+        request: web.BaseRequest, match: RouteMatch[Endpoint], exchange: Exchange
+    ) -> dict[str, Any]:
         content_type = request.headers.get(CONTENT_TYPE)
         if content_type != JSON and content_type is not None and not _is_json(content_type):
             raise InvalidRequest("Content-Type: expected application/json.", "Content-Type")
@@ -158,10 +160,11 @@ async def _body(request: web.BaseRequest, limit: int) -> bytes:
 def parameter_reader(validator: ParameterValidator, text_limit: TextLimit | None) -> ReadArguments:
     """Arguments from path and query, in which a prompt has a limit."""
 
-    async def read(request: web.BaseRequest, match: Match[Endpoint], exchange: Exchange) -> dict[str, Any]:
-        name = match.parameter
-        segment = {} if name is None else {name: decode_segment(match.raw, name)}
-        arguments = validator.read(segment, request.rel_url.raw_query_string)
+    async def read(
+        request: web.BaseRequest, match: RouteMatch[Endpoint], exchange: Exchange
+    ) -> dict[str, Any]:
+        segments = {name: decode_segment(raw, name) for name, raw in match.segments.items()}
+        arguments = validator.read(segments, request.rel_url.raw_query_string)
         if text_limit is not None:
             check_text_size(arguments, text_limit)
         return arguments

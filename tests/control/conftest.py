@@ -55,7 +55,8 @@ class Control:
         return User(self, self("POST", "/users", {"plan": plan, **fields}))
 
     def fault(self, kind: str, **fields: Any) -> dict[str, Any]:
-        return self("POST", "/faults", {"kind": kind, **fields})
+        made: dict[str, Any] = self("POST", "/faults", {"kind": kind, **fields})
+        return made
 
     def advance(self, **amounts: float) -> Any:
         return self("POST", "/clock", {"advance": amounts})
@@ -200,7 +201,7 @@ class Wire:
 def chunks_of(response: bytes) -> tuple[list[bytes], bool]:
     """The chunks of a chunked body, and whether it ended as it should."""
     body = response.partition(b"\r\n\r\n")[2]
-    found = []
+    found: list[bytes] = []
     while match := re.match(rb"([0-9a-fA-F]+)\r\n", body):
         size = int(match[1], 16)
         if size == 0:

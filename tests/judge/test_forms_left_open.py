@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from lightning_verify.checks.test_account import _days
-from lightning_verify.judging.plans import costs, free_plan_keys, listed, paid_plans
-from lightning_verify.readers.times import moment
+from lightning_verify.reading.periods import _days
+from lightning_verify.reading.plans import costs, free_plan_keys, listed, paid_plans
+from lightning_verify.reading.times import moment
 
 
 @pytest.mark.parametrize("price", [0, "0.00", "$0", "0,00 €", "Free", {"amount": 0, "decimals": 2}])

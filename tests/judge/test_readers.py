@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lightning_verify.judging.usage import Unreadable, parse_usage
-from lightning_verify.readers.failures import failure_in, failure_in_event, failure_in_text
-from lightning_verify.readers.gateways import stand_in
-from lightning_verify.readers.numbers import is_amount, number, says_unlimited, whole
-from lightning_verify.readers.times import http_date, moment, wait_asked
-from lightning_verify.readers.tokens import claims_of, has_expired
+from lightning_verify.judging.snapshot import Unreadable, parse_usage
+from lightning_verify.reading.failures import failure_in, failure_in_event, failure_in_text
+from lightning_verify.reading.gateways import stand_in
+from lightning_verify.reading.numbers import is_amount, number, says_unlimited, whole
+from lightning_verify.reading.times import http_date, moment, wait_asked
+from lightning_verify.reading.tokens import claims_of, has_expired
 from lightning_verify.transport.exchange import Exchange
 
 NOW = datetime(2026, 5, 15, 12, 0, tzinfo=UTC)

@@ -1,6 +1,7 @@
 """What the tests of the mock share: one mock for all, fresh callers, and a client that checks what it gets.
 
-Law: every response that passes `Client` is held against the spec, whatever the test is about.
+Law: every response that passes `Client` is held against the spec and against the judge's laws, whatever the
+test is about.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import pytest
 import requests
 from lightning_mock.background import RunningMock, running
 from lightning_spec.loader import Operation, load_spec
+from lightning_verify.laws.table import held
+from lightning_verify.transport.exchange import Exchange
 
 SPEC = load_spec()
 VALIDATORS = jsonschema_rs.validator_map_for(SPEC.document)
-CHAT = {"messages": [{"role": "user", "content": "Name three rivers."}]}
+CHAT: dict[str, Any] = {"messages": [{"role": "user", "content": "Name three rivers."}]}
 
 
 class Client:
@@ -35,6 +38,8 @@ class Client:
             method, self.base_url + path, allow_redirects=False, timeout=30, **more
         )
         check_response(response, streamed=more.get("stream", False))
+        if not more.get("stream", False):
+            assert broken_laws(response) == {}
         return response
 
     def get(self, path: str, **more: Any) -> requests.Response:
@@ -97,6 +102,27 @@ def check_response(response: requests.Response, streamed: bool = False) -> None:
         assert operation.event_pointer is not None
         for event in events_of(response.text):
             VALIDATORS[operation.event_pointer].validate(event)
+
+
+def broken_laws(response: requests.Response) -> dict[str, list[str]]:
+    """What is wrong with a whole response by the laws that the judge holds every host to."""
+    request = response.request
+    assert request.method
+    assert request.url
+    path = "/" + request.url.split("/", 3)[3]
+    body = request.body.encode() if isinstance(request.body, str) else request.body
+    exchange = Exchange(
+        request.method,
+        path,
+        {name: str(value) for name, value in request.headers.items()},
+        body if isinstance(body, bytes) else None,
+        operation_of(request.method, path.partition("?")[0]),
+        "a test",
+        response.status_code,
+        list(response.headers.items()),
+        response.content,
+    )
+    return {requirement: wrong for requirement, wrong in held(exchange).items() if wrong}
 
 
 def events_of(text: str) -> list[dict[str, str]]:

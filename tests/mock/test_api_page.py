@@ -6,6 +6,7 @@ import os
 import shutil
 
 import pytest
+from lightning_mock.background import RunningMock
 from playwright.sync_api import sync_playwright
 
 CHROMIUM = os.environ.get("LIGHTNING_CHROMIUM") or shutil.which("chromium")
@@ -13,7 +14,7 @@ CHROMIUM = os.environ.get("LIGHTNING_CHROMIUM") or shutil.which("chromium")
 
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium; set LIGHTNING_CHROMIUM")
-def test_the_page_shows_every_operation_and_tries_one_without_asking_another_host(mock):
+def test_the_page_shows_every_operation_and_tries_one_without_asking_another_host(mock: RunningMock) -> None:
     asked, complaints = [], []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from lightning_verify.facts import METRIC_OF, METRICS
+from lightning_verify.judging.catalogue import catalogue
 from lightning_verify.judging.judge import Judge, NotRun
-from lightning_verify.judging.observations import CHAT, METRIC_OF, STREAM, operation_observed
-from lightning_verify.judging.owners import object_by
-from lightning_verify.judging.plans import catalogue, free_plan_keys
-from lightning_verify.judging.usage import METRICS, moved, not_exhausted, observe, parse_usage, read_usage
+from lightning_verify.judging.observations import CHAT, STREAM, operation_observed
+from lightning_verify.judging.snapshot import parse_usage
+from lightning_verify.judging.usage import moved, not_exhausted, observe, read_usage
+from lightning_verify.reading.plans import free_plan_keys
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import (
@@ -116,7 +118,7 @@ def test_a_token_and_a_key_of_one_account_show_the_same_account(judge: Judge) ->
         # The host's mistake or ours; where something may be spent, the counters tell.
         raise judge.undecided("AUTH-3", f"needs {JWT} and {API_KEY} of one account: their emails differ")
     one, other = (judge.get("/subscription", caller) for caller in (by_token, by_key))
-    views = [object_by(judge, "AUTH-3", exchange, "SUB-1") for exchange in (one, other)]
+    views = [judge.object("AUTH-3", exchange, "SUB-1") for exchange in (one, other)]
     for field in ("email", "plan_key", "plan_name"):
         same = views[0].get(field) == views[1].get(field)
         judge.check("AUTH-3", same, f"{field} differs between the token and the key", one, other)
@@ -131,7 +133,7 @@ def _two_addresses(judge: Judge) -> bool:
 
 def _email(judge: Judge, name: str) -> Any:
     view = judge.once(f"subscription of {name}", lambda: judge.get("/subscription", judge.credential(name)))
-    return object_by(judge, "AUTH-3", view, "SUB-1").get("email")
+    return judge.object("AUTH-3", view, "SUB-1").get("email")
 
 
 def _same_counters(judge: Judge, by_token: Caller, by_key: Caller) -> None:
@@ -256,7 +258,7 @@ def test_a_caller_without_a_bearer_is_on_the_free_tier(judge: Judge, way: str) -
     caller = judge.caller() if way == "client id" else callers.by_user_agent()
     exchange = judge.get("/usage", caller)
     _let_in(judge, "ID-4", exchange)
-    key = str(object_by(judge, "ID-4", exchange, "USE-1").get("plan_key"))
+    key = str(judge.object("ID-4", exchange, "USE-1").get("plan_key"))
     free = free_plan_keys(catalogue(judge, "ID-4"))
     judge.check(
         "ID-4", key in free, f"the plan is {key!r}, not the free one ({', '.join(sorted(free))})", exchange
@@ -386,7 +388,7 @@ def test_a_client_id_beside_a_bearer_does_not_change_the_plan(judge: Judge, cred
         _let_in(judge, "ID-5", exchange)
     if alone.served and (beside.status or 0) in {400, 403, 422}:
         raise judge.violation("ID-5", f"{beside.title} with a client id beside the bearer", alone, beside)
-    plans = [str(object_by(judge, "ID-5", each, "USE-1").get("plan_key")) for each in (alone, beside)]
+    plans = [str(judge.object("ID-5", each, "USE-1").get("plan_key")) for each in (alone, beside)]
     if plans[0] in free_plan_keys(catalogue(judge, "ID-5")):
         raise NotRun(f"needs a {credential} of an account on a paid plan")
     judge.check(

@@ -8,16 +8,12 @@ from dataclasses import dataclass
 
 import pytest
 
+from lightning_verify.facts import METRIC_OF, METRICS, PUBLISHED_LIMITS
 from lightning_verify.judging.judge import Judge, NotRun
-from lightning_verify.judging.observations import (
-    CHAT,
-    METRIC_OF,
-    PUBLISHED_LIMITS,
-    STREAM,
-    operation_observed,
-)
-from lightning_verify.judging.usage import METRICS, Snapshot, moved, not_exhausted, read_usage, settled
-from lightning_verify.readers.numbers import number
+from lightning_verify.judging.observations import CHAT, STREAM, operation_observed
+from lightning_verify.judging.snapshot import Snapshot
+from lightning_verify.judging.usage import moved, not_exhausted, read_usage, settled
+from lightning_verify.reading.numbers import number
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import FREE_JWT

@@ -1,4 +1,4 @@
-"""Reading /usage, and measuring what a call consumes.
+"""Asking for /usage, and measuring what a call consumes.
 
 A fresh caller is ours alone, so that every movement of its counters is ours. Counters may lag, windows may
 roll over while we look, and a shared account may be used by others: each of these makes a measurement
@@ -7,62 +7,14 @@ undecided, none of them makes an accusation.
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from lightning_verify.judging.judge import Judge
-from lightning_verify.readers.numbers import whole
-from lightning_verify.readers.times import moment
+from lightning_verify.judging.snapshot import Snapshot, Unreadable, difference, parse_usage, rolled_over
 from lightning_verify.requests.callers import Caller
-from lightning_verify.transport.exchange import Exchange, NotJson
-
-# Of what names a window.
-_LONGEST_NAME = 200
-METRICS = ("cloudChatDaily", "imagesDaily", "videosDaily", "audioWeekly")
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The counters of one identity: used, limit (None: unlimited) and window by metric."""
-
-    used: Mapping[str, int]
-    limit: Mapping[str, int | None]
-    window: Mapping[str, str]
-    exchange: Exchange
-    # Which day it was: by the answer's own clock, and by `generated_at` in UTC and as it is written.
-    days: tuple[str, ...] = ()
-
-
-class Unreadable(ValueError):
-    """An answer of /usage that tells no counters; USE-1 to USE-4 judge its form."""
-
-
-def parse_usage(exchange: Exchange) -> Snapshot:
-    """The snapshot in a served answer. Raises Unreadable."""
-    try:
-        document = exchange.json()
-    except NotJson as problem:
-        raise Unreadable(str(problem)) from None
-    usage = document.get("usage") if isinstance(document, dict) else None
-    used, limit, window = dict[str, int](), dict[str, int | None](), dict[str, str]()
-    for metric in METRICS:
-        entry = usage.get(metric) if isinstance(usage, dict) else None
-        spent = whole(entry.get("used")) if isinstance(entry, dict) else None
-        if not isinstance(entry, dict) or spent is None:
-            raise Unreadable(f"/usage does not tell how much of {metric} is used")
-        used[metric] = spent
-        limit[metric] = whole(entry.get("limit"))
-        window[metric] = str(entry.get("window"))[:_LONGEST_NAME]
-    return Snapshot(used, limit, window, exchange, _days(exchange, document.get("generated_at")))
-
-
-def _days(exchange: Exchange, generated_at: Any) -> tuple[str, ...]:
-    generated = moment(generated_at)
-    told = str(generated_at)[:10] if generated is not None and isinstance(generated_at, str) else ""
-    return str(exchange.clock.date()), str(generated.date() if generated else ""), told
+from lightning_verify.transport.exchange import Exchange
 
 
 def read_usage(judge: Judge, requirement: str, caller: Caller) -> Snapshot:
@@ -74,22 +26,6 @@ def read_usage(judge: Judge, requirement: str, caller: Caller) -> Snapshot:
         raise judge.undecided(requirement, str(problem), exchange) from None
 
 
-_CALENDAR = re.compile(r"\d{4}-(?:W\d\d|\d\d-\d\d)")
-
-
-def rolled_over(before: Snapshot, after: Snapshot) -> bool:
-    """Whether a window may have ended between the two: another day or week is named, or it was midnight, by
-    what the host says of the time. A window that counts down, or is named by the moment at which a rolling
-    one ends, is another text at every look and tells nothing by its name."""
-    renamed = any(_date(before.window[metric]) != _date(after.window[metric]) for metric in METRICS)
-    return renamed or before.days != after.days
-
-
-def _date(window: str) -> str:
-    named = _CALENDAR.match(window)
-    return named[0] if named else ""
-
-
 def moved(judge: Judge, requirement: str, before: Snapshot, after: Snapshot) -> dict[str, int]:
     """By how much each counter changed between two readings; counters that did not are left out.
 
@@ -99,7 +35,7 @@ def moved(judge: Judge, requirement: str, before: Snapshot, after: Snapshot) -> 
     if rolled_over(before, after):
         message = "a window of the counters ended during the measurement"
         raise judge.undecided(requirement, message, before.exchange, after.exchange)
-    return _difference(before, after)
+    return difference(before, after)
 
 
 def not_exhausted(judge: Judge, requirement: str, fresh: Snapshot) -> None:
@@ -108,10 +44,6 @@ def not_exhausted(judge: Judge, requirement: str, fresh: Snapshot) -> None:
     limited = {m: limit for m, limit in fresh.limit.items() if limit is not None and limit > 0}
     if limited and all(fresh.used[metric] >= limit for metric, limit in limited.items()):
         raise judge.undecided(requirement, "every caller is at its limits on this host", fresh.exchange)
-
-
-def _difference(before: Snapshot, after: Snapshot) -> dict[str, int]:
-    return {m: after.used[m] - before.used[m] for m in METRICS if after.used[m] != before.used[m]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +90,7 @@ def observe(judge: Judge, caller: Caller, metric: str, call: Callable[[], Exchan
 
 def _moved(before: Exchange, after: Exchange, metric: str) -> bool:
     try:
-        return metric in _difference(parse_usage(before), parse_usage(after))
+        return metric in difference(parse_usage(before), parse_usage(after))
     except Unreadable:
         # Nothing to wait for: it will not become readable.
         return True

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
-from lightning_verify.readers.tokens import claims_of, expiry_of, has_expired
+from lightning_verify.reading.tokens import claims_of, expiry_of, has_expired
 
 JWT = "LIGHTNING_JWT"
 API_KEY = "LIGHTNING_API_KEY"

@@ -12,7 +12,7 @@ import contextvars
 import json
 import threading
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,10 +23,11 @@ from lightning_spec.loader import Operation, Spec
 from multidict import CIMultiDict
 from yarl import URL
 
-from lightning_verify.readers import gateways
-from lightning_verify.readers.times import wait_asked
+from lightning_verify.reading import gateways
+from lightning_verify.reading.times import wait_asked
 from lightning_verify.requests.callers import Caller, anonymous
 from lightning_verify.transport.budget import Budget, BudgetExhausted
+from lightning_verify.transport.causes import cause
 from lightning_verify.transport.exchange import Exchange
 from lightning_verify.transport.operations import OperationFinder
 from lightning_verify.transport.pacing import Pace
@@ -111,6 +112,8 @@ class Client:
         # Callers that were served something metered, by what identifies them, and those that were refused it.
         self.spenders: dict[tuple[tuple[str, str], ...], Caller] = {}
         self.refused: dict[tuple[tuple[str, str], ...], Caller] = {}
+        # Who looks at every exchange once it is over, whoever asked for it.
+        self.observers: list[Callable[[Exchange], None]] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="judge-client", daemon=True)
         self._thread.start()
@@ -151,7 +154,7 @@ class Client:
         try:
             response = await handler(request)
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as problem:
-            raise _Dropped(f"{type(problem).__name__}: {problem}") from problem
+            raise _Dropped(cause(problem)) from problem
         if charge is not None and lane == "free" and _refuses(response.status):
             self._budget.refused(*charge)
         return response
@@ -301,7 +304,7 @@ class Client:
     async def _converse(
         self, exchange: Exchange, headers: CIMultiDict[str], total: float, bound: int | None
     ) -> None:
-        started = time.monotonic()
+        started = exchange.sent = time.monotonic()
         try:
             async with self._session.request(
                 exchange.method,
@@ -328,7 +331,7 @@ class Client:
         except _Dropped as dropped:
             exchange.problem = str(dropped)
         except (aiohttp.ClientError, OSError, ValueError) as problem:
-            exchange.problem = f"{type(problem).__name__}: {problem}"
+            exchange.problem = cause(problem)
         if exchange.problem and exchange.arrivals:
             exchange.problem += " (after a part of the body)"
         exchange.seconds = time.monotonic() - started
@@ -370,6 +373,8 @@ class Client:
         made = exchange.served and (lane == "paid" or exchange.astray is None)
         if operation is not None and operation.metric is not None and made:
             self._budget.served(operation.id, operation.metric, paid=lane == "paid", private=private)
+        for look in self.observers:
+            look(exchange)
 
 
 def _acceptable(operation: Operation | None, json_body: Any) -> str:

@@ -22,6 +22,9 @@ from lightning_mock.settings import SettingsError
 
 KEY_PREFIX = "ipa_live_"
 AUDIENCE = "authenticated"
+# Ten years: a test that moves the clock by days must not find its users signed out. Whoever wants to see a
+# token end asks for a lifetime.
+TOKEN_LIFETIME_SECONDS = 315_360_000.0
 GENERATION = "lightning_generation"
 """A claim of tokens minted after all earlier ones of their user had been ended."""
 _SECRET_BYTES = 24

@@ -31,7 +31,6 @@ from lightning_mock.errors import Unauthorized
 Kind = Literal["jwt", "api_key", "client_id", "address", "nobody"]
 
 _SIGNED_OUT_BEARER = "public"
-_CHALLENGE = {"WWW-Authenticate": "Bearer"}
 _CLIENT_ID = istr("X-Client-ID")
 _REMEMBERED_TOKENS = 10_000
 
@@ -96,15 +95,15 @@ class IdentityResolver:
 
     def _by_key(self, key: ApiKey, now: float) -> Identity:
         if key.revoked_at is not None:
-            raise Unauthorized("The API key has been revoked.", code="revoked_api_key", headers=_CHALLENGE)
+            raise Unauthorized(code="revoked_api_key")
         if key.expires_at is not None and key.expires_at <= now:
-            raise Unauthorized("The API key has expired.", code="expired_api_key", headers=_CHALLENGE)
+            raise Unauthorized(code="expired_api_key")
         key.last_used_at = now
         identity = self._key_identities.get(key.id)
         if identity is None:
             account = self._accounts.get(key.account_id)
             if account is None:
-                raise Unauthorized("The API key is not known.", code="invalid_api_key", headers=_CHALLENGE)
+                raise Unauthorized(code="invalid_api_key")
             identity = Identity(f"user:{account.id}", "api_key", account, "a valid API key")
             self._key_identities[key.id] = identity
         return identity
@@ -112,20 +111,16 @@ class IdentityResolver:
     def _by_token(self, token: str, looked_up: bytes, now: float) -> Identity:
         self._verified.pop(looked_up, None)
         if token.startswith(KEY_PREFIX):
-            raise Unauthorized("The API key is not known.", code="invalid_api_key", headers=_CHALLENGE)
+            raise Unauthorized(code="invalid_api_key")
         try:
             claims = self._tokens.verify(token, now)
         except InvalidTokenError as error:
-            raise Unauthorized(
-                f"The bearer token is not valid: {error}.", code="invalid_token", headers=_CHALLENGE
-            ) from None
+            raise Unauthorized(f"The bearer token is not valid: {error}.", code="invalid_token") from None
         account = self._accounts.get(claims.subject)
         if account is None and claims.subject in self._accounts.removed:
-            raise Unauthorized("The user of the token is gone.", code="invalid_token", headers=_CHALLENGE)
+            raise Unauthorized("The user of the token is gone.", code="invalid_token")
         if account is not None and claims.generation < account.token_generation:
-            raise Unauthorized(
-                "The bearer token is not valid: it has expired.", code="invalid_token", headers=_CHALLENGE
-            )
+            raise Unauthorized("The bearer token is not valid: it has expired.", code="invalid_token")
         if account is None:
             # A token of the right issuer for somebody we have not met: signed up, on the default plan.
             account = Account(

@@ -10,11 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lightning_mock.callers.accounts import Account, Accounts
-from lightning_mock.callers.credentials import KeyRing, RandomBytes, TokenAuthority
+from lightning_mock.callers.credentials import (
+    TOKEN_LIFETIME_SECONDS,
+    KeyRing,
+    RandomBytes,
+    TokenAuthority,
+)
 from lightning_mock.clock import Clock
 
 DAY = 86_400.0
-_TOKEN_LIFETIME = 30 * DAY
 _SEEDED_START = 1_767_225_600.0  # 2026-01-01
 _SEEDED_END = 4_102_444_800.0  # 2100-01-01
 
@@ -51,7 +55,7 @@ def seed_users(
 ) -> Credentials:
     """Sign up one user for each plan and make their credentials, and some that are no longer good."""
     now = _SEEDED_START if seeded else clock.now()
-    end = _SEEDED_END if seeded else now + _TOKEN_LIFETIME
+    end = _SEEDED_END if seeded else now + TOKEN_LIFETIME_SECONDS
     catalogue = accounts.catalogue
     users: dict[str, Account] = {}
     by_plan: dict[str, PlanCredentials] = {}

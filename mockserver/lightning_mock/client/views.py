@@ -61,7 +61,7 @@ class Key(View):
 
 @dataclass(frozen=True, slots=True)
 class Fault(View):
-    """A failure on order. `times` is for how many calls, `left` for how many more (None: for all);
+    """A fault that is set. `times` is for how many calls, `left` for how many more (None: for all);
     `fired` is how often it happened."""
 
     id: str
@@ -73,7 +73,7 @@ class Fault(View):
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange(View):
+class JournalEntry(View):
     """One call to the mock and why it was answered as it was.
 
     `explanation` is a sentence. `refused_by` names the rule that said no: identity, validation, size,

@@ -30,7 +30,7 @@ from lightning_mock.control.routes import (
     users,
 )
 from lightning_mock.control.routes import (
-    state as whole,
+    state as state_routes,
 )
 from lightning_mock.errors import InvalidRequest, MethodNotAllowed
 from lightning_mock.http import delivery
@@ -46,10 +46,10 @@ _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _TOKEN_IN_QUERY = (PAGE_PATH, f"{PREFIX}/events")
 
 ANSWERS: Mapping[str, Answer] = {
-    "getState": whole.get_state,
-    "reset": whole.reset,
-    "getSnapshot": whole.get_snapshot,
-    "restore": whole.restore,
+    "getState": state_routes.get_state,
+    "reset": state_routes.reset,
+    "getSnapshot": state_routes.get_snapshot,
+    "restore": state_routes.restore,
     "getClock": clock.get_clock,
     "moveClock": clock.move_clock,
     "listUsers": users.list_users,
@@ -154,7 +154,7 @@ class ControlPlane:
             error = MethodNotAllowed(
                 "This path does not serve that method; expected GET.", headers={"Allow": "GET"}
             )
-            return delivery.response(delivery.refusal(error, self._state.spec.errors))
+            return delivery.response(delivery.refusal(error))
         return delivery.response(self._pages.get(path))
 
 

@@ -68,7 +68,7 @@ async def _limit_reached(state: State, user: Account | None) -> list[str]:
         who = account.email if account is not None else identity
         did.append(f"{who} has used up {', '.join(limited) or 'nothing, having no limits'}.")
     if user is None:
-        state.ledger.exhaust_newcomers(state.catalogue.default.limits)
+        state.ledger.exhaust_unseen(state.catalogue.default.limits)
         did.append("Signed-out callers that have not called yet will find it used up, too.")
     return did
 

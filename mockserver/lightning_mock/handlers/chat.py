@@ -2,7 +2,12 @@
 
 from random import Random
 
-from lightning_mock.generation.completions.completion import Plan, complete, plan_completion, request_digest
+from lightning_mock.generation.completions.completion import (
+    CompletionRequest,
+    complete,
+    parse_completion,
+    request_digest,
+)
 from lightning_mock.generation.completions.wire import completion_body, completion_events
 from lightning_mock.generation.model_router import choose_model
 from lightning_mock.http.call import Call
@@ -14,15 +19,15 @@ _tokens = Random()  # noqa: S311 - an id is no secret
 
 async def prepare_completion(call: Call, state: State) -> None:
     """Understands tools and formats. InvalidRequest when one of them cannot be met."""
-    call.prepared = plan_completion(call.arguments)
+    call.prepared = parse_completion(call.arguments)
 
 
 async def create_completion(call: Call, state: State) -> Reply:
     """A `chat.completion` object, or its chunks as an event stream."""
     seed = state.settings.seed
     token = _tokens.randbytes(12) if seed is None else request_digest(call.arguments, seed)[:12]
-    plan: Plan = call.prepared
-    completion = complete(plan, seed or 0, f"chatcmpl-{token.hex()}", int(state.clock.now()))
+    request: CompletionRequest = call.prepared
+    completion = complete(request, seed or 0, f"chatcmpl-{token.hex()}", int(state.clock.now()))
     if call.arguments.get("stream"):
         options = call.arguments.get("stream_options") or {}
         with_usage = bool(options.get("include_usage"))

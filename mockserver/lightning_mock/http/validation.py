@@ -13,6 +13,8 @@ from urllib.parse import parse_qsl
 
 import jsonschema_rs
 from lightning_spec.loader import Operation, Spec, TextLimit
+from lightning_spec.openapi_reader import CLAMP
+from lightning_spec.references import look_up, resolve
 
 from lightning_mock.errors import InvalidRequest, TooLarge
 
@@ -31,15 +33,16 @@ class BodyValidator:
     def __init__(self, spec: Spec, validators: jsonschema_rs.ValidatorMap, pointer: str) -> None:
         self._validator = validators[pointer]
         self.is_valid: Validate = self._validator.is_valid
-        self._clamps = _clamps(spec, resolve(spec, pointer).get("properties", {}))
+        self._clamp = spec.duration.apply
+        self._clamped = _clamped(spec, _schema_at(spec, pointer).get("properties", {}))
 
     def check(self, body: Any) -> dict[str, Any]:
         """The body as arguments. Raises InvalidRequest."""
         if not self.is_valid(body):
             raise refusal(self._validator.iter_errors(body))
         arguments: dict[str, Any] = body
-        for name, clamp in self._clamps:
-            arguments[name] = clamp(arguments.get(name))
+        for name in self._clamped:
+            arguments[name] = self._clamp(arguments.get(name))
         return arguments
 
 
@@ -52,7 +55,7 @@ class ParameterValidator:
                 parameter.name,
                 parameter.location,
                 parameter.required,
-                _coercion(spec, _resolved(spec, parameter.schema)),
+                _coercion(spec, parameter.schema),
                 validators[parameter.pointer],
             )
             for parameter in operation.parameters
@@ -60,14 +63,15 @@ class ParameterValidator:
         ]
         self._reads_query = any(location == "query" for _, location, *_ in self._readers)
         schemas = {parameter.name: parameter.schema for parameter in operation.parameters}
-        self._clamps = _clamps(spec, schemas)
+        self._clamp = spec.duration.apply
+        self._clamped = _clamped(spec, schemas)
 
-    def read(self, segment: Mapping[str, str], query: str) -> dict[str, Any]:
+    def read(self, segments: Mapping[str, str], query: str) -> dict[str, Any]:
         """The arguments of a call without a body. Raises InvalidRequest."""
         fields = _query_fields(query) if query and self._reads_query else {}
         arguments: dict[str, Any] = {}
         for name, location, required, coerce, validator in self._readers:
-            raw = [segment[name]] if location == "path" else fields.get(name, [])
+            raw = [segments[name]] if location == "path" else fields.get(name, [])
             if not raw:
                 if required:
                     raise InvalidRequest(f"{name}: this query parameter is required.", name)
@@ -76,8 +80,8 @@ class ParameterValidator:
             if not validator.is_valid(value):
                 raise refusal(validator.iter_errors(value), name)
             arguments[name] = value
-        for name, clamp in self._clamps:
-            arguments[name] = clamp(arguments.get(name))
+        for name in self._clamped:
+            arguments[name] = self._clamp(arguments.get(name))
         return arguments
 
 
@@ -136,38 +140,13 @@ def _query_fields(query: str) -> dict[str, list[str]]:
     return fields
 
 
-def resolve(spec: Spec, pointer: str) -> Mapping[str, Any]:
-    """The schema at a JSON pointer of the spec, references followed."""
-    node: Any = spec.document
-    for part in pointer.removeprefix("#/").split("/"):
-        key = part.replace("~1", "/").replace("~0", "~")
-        node = node[int(key)] if isinstance(node, list) else node[key]
-    return _resolved(spec, node)
+def _schema_at(spec: Spec, pointer: str) -> Any:
+    return resolve(spec.document, look_up(spec.document, pointer), pointer)[0]
 
 
-def _resolved(spec: Spec, schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    while "$ref" in schema:
-        schema = {**resolve(spec, schema["$ref"]), **{k: v for k, v in schema.items() if k != "$ref"}}
-    return schema
-
-
-def _clamps(spec: Spec, schemas: Mapping[str, Any]) -> list[tuple[str, Callable[[Any], Any]]]:
-    """For each field with `x-lightning-clamp`, a function from what came to what counts."""
-    clamps = []
-    for name, raw in schemas.items():
-        schema = _resolved(spec, raw)
-        if "x-lightning-clamp" in schema:
-            bounds = schema["x-lightning-clamp"]
-            clamps.append((name, _clamp(bounds["minimum"], bounds["maximum"], schema.get("default"))))
-    return clamps
-
-
-def _clamp(minimum: int, maximum: int, default: int | None) -> Callable[[Any], Any]:
-    def clamp(value: Any) -> Any:
-        # 5.0 and 1e30 are integers to JSON Schema and floats to Python.
-        return default if value is None else int(max(minimum, min(maximum, value)))
-
-    return clamp
+def _clamped(spec: Spec, schemas: Mapping[str, Any]) -> list[str]:
+    """The fields whose value is moved into the range of the spec's one clamp."""
+    return [name for name, raw in schemas.items() if CLAMP in resolve(spec.document, raw, name)[0]]
 
 
 def _coercion(spec: Spec, schema: Mapping[str, Any]) -> Callable[[list[str]], Any]:
@@ -176,7 +155,7 @@ def _coercion(spec: Spec, schema: Mapping[str, Any]) -> Callable[[list[str]], An
     types = schema.get("type")
     kinds = types if isinstance(types, list) else [types]
     if "array" in kinds:
-        item = _coercion(spec, _resolved(spec, schema.get("items", {})))
+        item = _coercion(spec, resolve(spec.document, schema.get("items", {}), "items")[0])
         return lambda raw: [item([text]) for text in raw]
     if "integer" in kinds:
         return lambda raw: _integer(raw[-1])

@@ -55,6 +55,7 @@ const part = encodeURIComponent;
 
 export const getState = () => control("GET", "state");
 export const getSpec = () => control("GET", "openapi.json");
+export const getControlSpec = () => control("GET", "control.json");
 export const getJournal = (query = {}) => control("GET", `journal?${new URLSearchParams(query)}`);
 export const clearJournal = () => control("DELETE", "journal");
 export const moveClock = (move) => control("POST", "clock", move);

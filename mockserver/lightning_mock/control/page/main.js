@@ -58,6 +58,7 @@ async function start() {
   if (!store.state || store.problem) return;
   try {
     store.spec ??= await api.getSpec();
+    store.control ??= await api.getControlSpec();
   } catch (error) {
     tell("bad", error.message);
   }

@@ -13,6 +13,7 @@ const SHARE_OF_TIME = 4;
 export const store = {
   state: null,
   spec: null,
+  control: null,
   journal: [],
   problem: null,
   connection: "connecting",

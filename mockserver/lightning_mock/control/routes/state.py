@@ -9,7 +9,7 @@ from lightning_mock.control.request import ControlError, ControlRequest
 from lightning_mock.control.routes.identities import seen_identities
 from lightning_mock.control.routes.scenarios import scenario_views
 from lightning_mock.control.snapshot import SnapshotError
-from lightning_mock.control.views import clock_view, identity_view, plan_view, user_view
+from lightning_mock.control.views import clock_view, fault_view, identity_view, plan_view, user_view
 from lightning_mock.http.replies import Body, json_body
 from lightning_mock.state import State
 
@@ -23,7 +23,7 @@ async def get_state(request: ControlRequest, state: State) -> Body:
             "plans": [plan_view(plan) for plan in state.catalogue.all],
             "users": [user_view(account, state) for account in state.accounts.all()],
             "identities": [await identity_view(key, state) for key in seen_identities(state)],
-            "faults": [fault.view() for fault in state.faults.all()],
+            "faults": [fault_view(fault) for fault in state.faults.all()],
             "scenarios": scenario_views(state),
             "journal": {"entries": len(state.journal)},
             "metrics": list(state.spec.metrics),

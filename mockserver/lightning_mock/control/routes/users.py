@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 from lightning_mock.callers.accounts import Account
+from lightning_mock.callers.credentials import TOKEN_LIFETIME_SECONDS
 from lightning_mock.clock import iso
 from lightning_mock.control.request import ControlError, ControlRequest
 from lightning_mock.control.routes.keys import made_key
@@ -12,8 +13,6 @@ from lightning_mock.control.tokens import token_for
 from lightning_mock.control.views import user_view
 from lightning_mock.http.replies import Body, json_body
 from lightning_mock.state import State
-
-_LIFETIME = 3600.0
 
 
 async def list_users(request: ControlRequest, state: State) -> Body:
@@ -35,7 +34,7 @@ async def create_user(request: ControlRequest, state: State) -> Body:
     )
     state.accounts.add(account)
     state.identities.forget_tokens()
-    token, _ = token_for(account, state, _LIFETIME)
+    token, _ = token_for(account, state, TOKEN_LIFETIME_SECONDS)
     key = made_key(account, state, "default", None)
     return json_body({**user_view(account, state), "jwt": token, "api_key": key}, 201)
 
@@ -68,7 +67,7 @@ async def delete_user(request: ControlRequest, state: State) -> Body:
 async def mint_token(request: ControlRequest, state: State) -> Body:
     """An access token of a user, as asked for, or broken in one particular way."""
     account = known_user(request, state)
-    lifetime = request.body.get("lifetime_seconds", _LIFETIME)
+    lifetime = request.body.get("lifetime_seconds", TOKEN_LIFETIME_SECONDS)
     token, expires_at = token_for(
         account, state, lifetime, request.body.get("claims", {}), request.body.get("broken")
     )

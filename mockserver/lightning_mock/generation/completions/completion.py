@@ -1,7 +1,7 @@
 """One chat completion, decided as a whole before anything of it is sent.
 
-Pure: the same request, seed, id and time give the same completion. `plan_completion` does what may be refused
-(InvalidRequest) and is run before the charge.
+Pure: the same request, seed, id and time give the same completion. `parse_completion` does what may be
+refused (InvalidRequest) and is run before the charge.
 """
 
 from collections.abc import Mapping
@@ -68,7 +68,7 @@ class Completion(NamedTuple):
         return tokens
 
 
-class Plan(NamedTuple):
+class CompletionRequest(NamedTuple):
     """A chat request understood: nothing in it can be refused any more."""
 
     arguments: Mapping[str, Any]
@@ -80,15 +80,15 @@ class Plan(NamedTuple):
     stops: tuple[str, ...]
 
 
-def plan_completion(arguments: Mapping[str, Any]) -> Plan:
+def parse_completion(arguments: Mapping[str, Any]) -> CompletionRequest:
     """Reads a chat request. InvalidRequest when a tool, a choice, a format or a number cannot be met."""
     conversation = read_conversation(arguments["messages"])
     if _SHAPING.isdisjoint(arguments):
-        return Plan(arguments, conversation, NO_TOOLS, TEXT, 1, None, ())
+        return CompletionRequest(arguments, conversation, NO_TOOLS, TEXT, 1, None, ())
     limit = arguments.get("max_completion_tokens")
     if limit is None:
         limit = arguments.get("max_tokens")
-    return Plan(
+    return CompletionRequest(
         arguments=arguments,
         conversation=conversation,
         tools=read_tools(arguments),
@@ -115,19 +115,19 @@ def _read_stops(stop: Any) -> tuple[str, ...]:
     return tuple(text for text in stop if isinstance(text, str) and text)
 
 
-def complete(plan: Plan, seed: int, completion_id: str, created: int) -> Completion:
+def complete(request: CompletionRequest, seed: int, completion_id: str, created: int) -> Completion:
     """The answer to a planned request."""
     # Plain answers are the hot path: the random source is only built where something is drawn from it.
-    drawing = plan.tools is not NO_TOOLS or plan.format.kind == "json_schema"
+    drawing = request.tools is not NO_TOOLS or request.format.kind == "json_schema"
     if drawing:
-        digest = request_digest(plan.arguments, seed)
-        choices = [_choose(plan, position, seed, digest) for position in range(plan.choices)]
+        digest = request_digest(request.arguments, seed)
+        choices = [_choose(request, position, seed, digest) for position in range(request.choices)]
     else:
-        choices = [_plain(plan, position, seed) for position in range(plan.choices)]
-    prompt_tokens = count_prompt_tokens(plan.conversation)
-    if plan.tools.tools:
-        prompt_tokens += len(orjson.dumps(plan.arguments["tools"])) // _BYTES_OF_SCHEMA_PER_TOKEN
-    model = choose_for(plan.conversation, bool(plan.tools.tools))
+        choices = [_plain(request, position, seed) for position in range(request.choices)]
+    prompt_tokens = count_prompt_tokens(request.conversation)
+    if request.tools.tools:
+        prompt_tokens += len(orjson.dumps(request.arguments["tools"])) // _BYTES_OF_SCHEMA_PER_TOKEN
+    model = choose_for(request.conversation, bool(request.tools.tools))
     return Completion(completion_id, created, model, tuple(choices), prompt_tokens)
 
 
@@ -137,31 +137,31 @@ def request_digest(arguments: Mapping[str, Any], seed: int) -> bytes:
     return blake2b(body, digest_size=16, salt=(seed & 0xFFFFFFFF).to_bytes(4, "big")).digest()
 
 
-def _choose(plan: Plan, position: int, seed: int, digest: bytes) -> Choice:
+def _choose(request: CompletionRequest, position: int, seed: int, digest: bytes) -> Choice:
     random = Random(digest + bytes([position]))  # noqa: S311 - sample data, not secrets
-    calls = choose_calls(plan.tools, plan.conversation, random)
+    calls = choose_calls(request.tools, request.conversation, random)
     if calls:
         # A cut call would not be JSON any more, so `max_tokens` leaves calls whole.
         tokens = sum(count_tokens(len(call.name)) + count_tokens(len(call.arguments)) for call in calls)
         return Choice(position, "", calls, "tool_calls", tokens)
-    if plan.format.kind == "json_schema":
-        text = json_schema_text(plan.format.schema, plan.conversation, random.getrandbits(32))
-        return _cut(plan, position, text)
-    return _plain(plan, position, seed)
+    if request.format.kind == "json_schema":
+        text = json_schema_text(request.format.schema, request.conversation, random.getrandbits(32))
+        return _cut(request, position, text)
+    return _plain(request, position, seed)
 
 
-def _plain(plan: Plan, position: int, seed: int) -> Choice:
-    if plan.format.kind == "json_object":
-        text = json_object_text(plan.conversation, seed, position)
+def _plain(request: CompletionRequest, position: int, seed: int) -> Choice:
+    if request.format.kind == "json_object":
+        text = json_object_text(request.conversation, seed, position)
     else:
-        text = reply_text(plan.conversation, seed, position)
-    return _cut(plan, position, text)
+        text = reply_text(request.conversation, seed, position)
+    return _cut(request, position, text)
 
 
-def _cut(plan: Plan, position: int, text: str) -> Choice:
-    for stop in plan.stops:
+def _cut(request: CompletionRequest, position: int, text: str) -> Choice:
+    for stop in request.stops:
         text = text.partition(stop)[0]
     tokens = count_tokens(len(text))
-    if plan.limit is not None and tokens > plan.limit:
-        return Choice(position, text[: plan.limit * TOKEN_CHARACTERS], (), "length", plan.limit)
+    if request.limit is not None and tokens > request.limit:
+        return Choice(position, text[: request.limit * TOKEN_CHARACTERS], (), "length", request.limit)
     return Choice(position, text, (), "stop", tokens)

@@ -205,7 +205,7 @@ class _Sampler:
             case "string":
                 return self.text(schema, name)
             case "integer" | "number":
-                return self.number(schema, whole=kind == "integer")
+                return self.number(schema, integer=kind == "integer")
             case "boolean":
                 return True if self.attempt == 0 else self.random.random() < 0.5
             case _:
@@ -451,14 +451,14 @@ class _Sampler:
                 return sampled
         return sampled if _is_anchored(pattern) else _fit_length(sampled, schema)
 
-    def number(self, schema: Mapping[str, Any], whole: bool) -> float:
+    def number(self, schema: Mapping[str, Any], integer: bool) -> float:
         step = schema.get("multipleOf")
         step = step if isinstance(step, int | float) and step > 0 else None
-        low, high = _range(schema, step if step is not None else (1 if whole else None))
+        low, high = _range(schema, step if step is not None else (1 if integer else None))
         for said in self.numbers:
-            if _fits(said, low, high, step, whole):
+            if _fits(said, low, high, step, integer):
                 self.numbers.remove(said)
-                return int(said) if whole else said
+                return int(said) if integer else said
         start: float
         if low is not None and low > 0:
             start = low
@@ -473,9 +473,9 @@ class _Sampler:
                 start = least + (most - least) * self.random.random()
         if step is not None:
             start = _next_multiple(start, step, high)
-        elif whole:
+        elif integer:
             start = math.ceil(start) if math.isfinite(start) else 0
-        if whole and float(start).is_integer():
+        if integer and float(start).is_integer():
             return int(start)
         return start
 
@@ -577,8 +577,8 @@ def _next_multiple(start: float, step: float, high: float | None) -> float:
     return round(value, 12) if isinstance(value, float) else value
 
 
-def _fits(said: float, low: float | None, high: float | None, step: float | None, whole: bool) -> bool:
-    if whole and not float(said).is_integer():
+def _fits(said: float, low: float | None, high: float | None, step: float | None, integer: bool) -> bool:
+    if integer and not float(said).is_integer():
         return False
     if (low is not None and said < low) or (high is not None and said > high):
         return False
