@@ -62,9 +62,9 @@ LAYERS = {
         {"__main__", "pytest_plugin"},
     ),
     "lightning_verify": (
-        {"facts", "target", "requests"},
+        {"facts", "reading"},
+        {"target", "requests"},
         {"transport"},
-        {"reading"},
         {"laws"},
         {"judging"},
         {"report"},

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from lightning_spec.loader import load_spec
 from lightning_verify.requests.callers import anonymous, by_user_agent
 from lightning_verify.requests.valid import CALLS
 from lightning_verify.run.session import Run, Settings
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.budget import SURPRISES_ALLOWED, Budget, BudgetExhausted
+from lightning_verify.transport.client import Client, HostGone
 from lightning_verify.transport.schemathesis_transport import ClientAdapter, session
 
 from tests.judge.tiny_server import Answer, Asked, tiny
@@ -133,7 +136,7 @@ def test_the_workers_of_a_run_share_one_cap(tmp_path: Path) -> None:
 
 
 def test_a_run_that_may_spend_nothing_sends_nothing_that_costs(tmp_path: Path) -> None:
-    settings = Settings(Spend.NONE, {"imagesDaily": 5}, None, None, False, (), 1.0, 1.0, 5.0)
+    settings = Settings(Spend.NONE, {"imagesDaily": 5}, None, None, False, {}, (), 1.0, 1.0, 5.0)
     with tiny(served) as host:
         run = Run.open(settings, Target(host.base_url), tmp_path, "main")
         try:
@@ -286,3 +289,39 @@ def test_generated_requests_go_out_as_the_caller_they_are_made_for(tmp_path: Pat
         connection.get(host.base_url + "/usage", headers=others)
     assert host.asked[0].headers["User-Agent"] == caller.headers["User-Agent"]
     assert host.asked[0].headers["X-Client-ID"] == caller.headers["X-Client-ID"]
+
+
+# --- what the user named as the most -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", [Answer(), Answer(503, {"Retry-After": "0"}), Answer(drop=True)])
+@pytest.mark.parametrize("most", [0, 1, 3])
+def test_no_road_leads_past_the_most_units_of_a_metric(answer: Answer, most: int, tmp_path: Path) -> None:
+    budget = Budget(tmp_path / "books", {}, ceilings={"videosDaily": most})
+    with tiny(lambda _: answer) as host:
+        client = Client(host.base_url, load_spec(), budget)
+        try:
+            for _ in range(3):
+                for method, path, lane in (
+                    ("POST", "/gen/video", "free"),
+                    ("POST", "/gen/video/airforce", "free"),
+                    ("OPTIONS", "/gen/video", "paid"),
+                    ("GET", "/gen/video/fox", "paid"),
+                ):
+                    with suppress(BudgetExhausted, HostGone):
+                        client.send(method, path, anonymous(), lane=lane)
+        finally:
+            client.close()
+    assert sum("/gen/video" in path for path in host.paths) <= most
+
+
+def test_refusals_give_back_what_they_held(tmp_path: Path) -> None:
+    budget = Budget(tmp_path / "books", {}, ceilings={"imagesDaily": 1})
+    with tiny(refused) as host:
+        client = Client(host.base_url, load_spec(), budget)
+        try:
+            for _ in range(5):
+                client.send("POST", IMAGE.path, anonymous(), json_body={}, lane="free")
+        finally:
+            client.close()
+    assert len(host.asked) == 5

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from lightning_verify.checks.test_account import _days, _moment
+from lightning_verify.reading.periods import _days
 from lightning_verify.reading.plans import costs, free_plan_keys, listed, paid_plans
+from lightning_verify.reading.times import moment
 
 
 @pytest.mark.parametrize("price", [0, "0.00", "$0", "0,00 €", "Free", {"amount": 0, "decimals": 2}])
@@ -63,11 +64,11 @@ def test_a_period_is_read_only_where_nothing_else_is_said(text: str, days: int |
     ],
 )
 def test_a_point_in_time_has_many_forms(value: Any) -> None:
-    moment = _moment(value)
-    assert moment is not None
-    assert int(moment.timestamp()) == 1795649393
+    told = moment(value)
+    assert told is not None
+    assert int(told.timestamp()) == 1795649393
 
 
 @pytest.mark.parametrize("value", ["just now", "", None, True, {}, []])
 def test_other_things_are_no_point_in_time(value: Any) -> None:
-    assert _moment(value) is None
+    assert moment(value) is None

@@ -217,9 +217,31 @@ def test_a_request_that_is_refused_now_and_then_is_told_by_its_owner() -> None:
         exchange("getImage", {"error": {"message": "timed out"}}),
         exchange("getImage", b"<html>Bad gateway</html>", media_type="text/html"),
         exchange("getImage", {"detail": "No"}, status=502),
+        exchange("getUsage", {"detail": "The database is away", "code": 500}),
+        exchange("getUsage", b"<!doctype html><title>Just a moment...</title>"),
+        exchange("getSite", b"<html>error code: 1020</html>", status=403, media_type="text/html"),
+        exchange("createImage", {"message": "slow"}, status=408, asked={"mode": "fun"}),
+        stream(METADATA, ROLE, {"object": "error", "message": "out of memory"}),
+        stream("[ERROR] out of memory"),
     ],
 )
-def test_a_failure_on_the_way_is_no_breach(failure: Exchange) -> None:
+def test_a_failure_on_the_way_is_neither_breach_nor_witness(failure: Exchange) -> None:
     watch = _watch()
     watch.see(failure)
+    assert watch.findings() == []
+    assert held(failure) == {}
+
+
+def test_a_host_that_insists_on_its_page_is_held_against_the_laws() -> None:
+    page = exchange("getUsage", b"<!doctype html><title>Welcome</title>", media_type="text/html")
+    page.insists = True
+    assert held(page)["USE-1"]
+
+
+def test_a_page_that_comes_once_is_no_refusal_of_a_request_that_is_served() -> None:
+    watch = _watch()
+    for turn in range(5):
+        page = exchange("createImage", b"<html>Not here</html>", status=404, asked={"prompt": "a"})
+        picture = exchange("createImage", {"url": "https://a/b"}, asked={"prompt": "a"})
+        watch.see(page if turn == 3 else picture)
     assert "fail" not in {finding.verdict for finding in watch.findings()}

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from lightning_spec.loader import load_spec
+from lightning_verify.facts import METRICS
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.ledger import Ledger
 from lightning_verify.judging.redaction import Redactor
-from lightning_verify.reading.usage import METRICS
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.transport.exchange import Exchange
@@ -44,12 +44,14 @@ class Play:
     def call(self, caller: Caller, operation: str = "createImage", status: int | None = 200) -> None:
         self.see(operation, caller, status, b"\xff\xd8\xff")
 
-    def look(self, caller: Caller, window: str = "2026-05-15", **used: int) -> None:
+    def look(
+        self, caller: Caller, window: str = "2026-05-15", generated_at: str | None = None, **used: int
+    ) -> None:
         entries = {
             metric: {"limit": 10, "used": used.get(metric, 0), "remaining": 0, "window": window}
             for metric in METRICS
         }
-        body = json.dumps({"usage": entries}).encode()
+        body = json.dumps({"usage": entries, "generated_at": generated_at}).encode()
         self.see("getUsage", caller, 200, body, headers=[("Content-Type", "application/json")])
 
     def wait(self) -> None:
@@ -160,10 +162,20 @@ def test_others_may_spend_from_an_account(play: Play) -> None:
 
 
 @pytest.mark.parametrize("used", [0, 1])
-@pytest.mark.parametrize("status", [500, None, 302])
+@pytest.mark.parametrize("status", [500, None, 302, 408, 499])
 def test_what_failed_may_cost_or_not(play: Play, status: int | None, used: int) -> None:
     caller = callers.anonymous()
     play.call(caller, status=status)
+    play.wait()
+    play.look(caller, imagesDaily=used)
+    assert play.broken == set()
+
+
+@pytest.mark.parametrize("used", [0, 1])
+@pytest.mark.parametrize("body", [b'{"detail": "no model is free"}', b"<html>Bad gateway</html>"])
+def test_a_success_that_tells_its_failure_may_cost_or_not(play: Play, body: bytes, used: int) -> None:
+    caller = callers.anonymous()
+    play.see("createImage", caller, 200, body, headers=[("Content-Type", "application/json")])
     play.wait()
     play.look(caller, imagesDaily=used)
     assert play.broken == set()
@@ -178,19 +190,21 @@ def test_a_bearer_that_counts_as_none_leaves_the_price_open(play: Play, used: in
     assert play.broken == set()
 
 
-@pytest.mark.parametrize("sign", ["day", "window"])
+@pytest.mark.parametrize("sign", ["day", "window", "generated_at"])
 def test_a_window_that_ends_begins_the_books_anew(play: Play, sign: str) -> None:
     first, second = callers.anonymous(), callers.anonymous()
     for caller in (first, second):
         play.call(caller)
-    play.look(first, imagesDaily=1)
+    unnamed = "2026-05-15" if sign == "window" else "daily"
+    play.look(first, unnamed, "2026-05-15T23:59:59Z", imagesDaily=1)
     play.wait()
     play.day = "Sat, 16 May 2026" if sign == "day" else play.day
     window = "2026-05-16" if sign == "window" else "daily"
+    now = "2026-05-16T00:00:01Z" if sign == "generated_at" else "2026-05-15T23:59:59Z"
     for caller in (first, second):
-        play.look(caller, window)
+        play.look(caller, window, now)
     play.call(second)
-    play.look(second, window, imagesDaily=1)
+    play.look(second, window, now, imagesDaily=1)
     assert play.broken == set()
 
 
@@ -218,4 +232,11 @@ def test_a_counter_may_stop_at_its_limit(play: Play) -> None:
         play.call(caller)
     play.wait()
     play.look(caller, imagesDaily=10)
+    assert play.broken == set()
+
+
+def test_a_counter_that_falls_beyond_its_limit_owes_nothing(play: Play) -> None:
+    play.look(account(), imagesDaily=12)
+    play.look(account(), imagesDaily=11)
+    assert play.books.owing() == []
     assert play.broken == set()

@@ -62,3 +62,21 @@ def test_nothing_is_spent_on_a_host_that_only_we_call_free(tmp_path: Path) -> No
         )
         assert server.charged() == 0
     assert run.report["run"]["units"]["booked"] == {}
+
+
+LENIENT = (
+    *("lenient-enums", "image-urls-cut", "blank-prompt-served", "roles-open"),
+    *("empty-messages-served", "larger-sizes"),
+)
+
+
+def test_nothing_is_spent_on_a_host_that_serves_what_it_may(tmp_path: Path) -> None:
+    with running(variants=LENIENT) as server:
+        run = command(
+            f"--base-url={server.base_url}",
+            "--report-dir=reports",
+            directory=tmp_path,
+            credentials=server.credentials,
+        )
+        assert server.charged() == 0
+    nothing_was_spent(run)

@@ -73,3 +73,37 @@ def test_fragments_without_an_index_count_by_their_place() -> None:
     other = {**CALL, "id": "d", "function": {"name": "g", "arguments": "[]"}}
     calls = transcribe(plainly(stream(within=[chunk({"tool_calls": [CALL, other]})]))).tool_calls
     assert {at: (call.name, call.arguments) for at, call in calls.items()} == {0: ("f", "{}"), 1: ("g", "[]")}
+
+
+FAILED = {"index": 0, "delta": {}, "finish_reason": "error", "error": {"message": "the provider hung up"}}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"choices": [FAILED]},
+        {"object": "error", "message": "gone", "code": 504},
+        {"detail": "gone"},
+        {"error": "gone"},
+        b"event: error\ndata: gone\n\n",
+        b'{"error": {"message": "gone"}}\n\n',
+    ],
+)
+def test_a_failure_inside_a_stream_is_the_upstreams(event: Any) -> None:
+    events = plainly([METADATA, ROLE, WORDS])
+    told = event if isinstance(event, bytes) else plainly([event])
+    transcript = transcribe(events + told)
+    assert transcript.upstream_error
+    assert "chunk" not in transcript.problems
+
+
+def test_a_choice_without_a_delta_is_told_once() -> None:
+    silent = {"choices": [{"index": 0, "delta": None, "finish_reason": "stop"}]}
+    script = [METADATA, ROLE, WORDS, silent, DONE]
+    assert list(transcribe(plainly(script)).problems) == ["chunk"]
+
+
+def test_two_tool_calls_under_one_id_are_none() -> None:
+    calls = [{**CALL, "index": 0}, {**CALL, "index": 1}]
+    script = stream(within=[chunk({"tool_calls": calls})])
+    assert transcribe(plainly(script)).problems["tools"] == ["several tool calls have the id 'c'"]

@@ -102,7 +102,7 @@ def test_a_conforming_server_passes_the_gate(runner: Runner) -> None:
 
 
 def test_a_server_that_breaks_a_statement_fails_the_gate_by_name(runner: Runner) -> None:
-    done = judge(runner, "--fault", "tiers-with-free-plan-last")
+    done = judge(runner, "--fault", "tiers-filter-off")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "TIERS-1" in done.stdout
     assert runner.output.read_text(encoding="utf-8") == "exit-code=1\n"

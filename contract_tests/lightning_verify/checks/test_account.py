@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, date, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,10 +12,10 @@ from lightning_verify.facts import METRICS
 from lightning_verify.judging.catalogue import catalogue
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.usage import read_usage
-from lightning_verify.reading.moments import moment
+from lightning_verify.reading.numbers import number
 from lightning_verify.reading.periods import is_day, is_week
 from lightning_verify.reading.plans import free_plan_keys, limit_of, plans_of
-from lightning_verify.reading.usage import number
+from lightning_verify.reading.times import moment
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
 from lightning_verify.run.marks import judges, needs
 from lightning_verify.transport.exchange import Exchange
@@ -244,7 +243,7 @@ def _amount(value: object) -> float | None:
 
 @judges("USE-6", requests=1)
 @every_caller
-def test_the_snapshot_is_of_thismoment(judge: Judge, credential: str | None) -> None:
+def test_the_snapshot_is_of_this_moment(judge: Judge, credential: str | None) -> None:
     snapshot, exchange = _usage(judge, "USE-6", credential)
     if "generated_at" not in snapshot:
         raise judge.undecided("USE-6", "there is no generated_at (see USE-1)", exchange)
@@ -253,7 +252,7 @@ def test_the_snapshot_is_of_thismoment(judge: Judge, credential: str | None) -> 
         told = snapshot["generated_at"]
         raise judge.violation("USE-6", f"generated_at is {told!r}, not a point in time", exchange)
     # The host's own clock, where it tells it; ours may be off.
-    now = _clock_of(exchange)
+    now = exchange.clock
     distance = abs((now - stamp).total_seconds())
     judge.check(
         "USE-6",
@@ -273,7 +272,7 @@ def test_a_later_snapshot_is_a_later_one(judge: Judge) -> None:
     before, later = first[1], judge.get("/usage", caller)
     stamp = _stamp(judge, before)
     # A clock that is wrong will not become right by waiting.
-    hopeful = abs((_clock_of(before) - stamp).total_seconds()) <= CLOCK_TOLERANCE
+    hopeful = abs((before.clock - stamp).total_seconds()) <= CLOCK_TOLERANCE
     while hopeful and _stamp(judge, later) <= stamp and time.monotonic() - first[0] < PATIENCE:
         time.sleep(AGAIN)
         later = judge.get("/usage", caller)
@@ -287,15 +286,6 @@ def _stamp(judge: Judge, exchange: Exchange) -> datetime:
     if stamp is None:
         raise judge.undecided("USE-6", "generated_at is not a point in time (see USE-1)", exchange)
     return stamp
-
-
-def _clock_of(exchange: Exchange) -> datetime:
-    """The time by the answer's Date header, or by our own clock when there is none that can be read."""
-    try:
-        told = parsedate_to_datetime(exchange.header("date") or "")
-        return told if told.tzinfo else told.replace(tzinfo=UTC)
-    except ValueError:
-        return datetime.now(UTC)
 
 
 @judges("USE-7", requests=2)
@@ -316,14 +306,17 @@ def test_the_plan_of_the_snapshot_is_in_the_catalogue(judge: Judge, credential: 
 @every_caller
 def test_window_and_period_suit_the_name_of_the_metric(judge: Judge, credential: str | None) -> None:
     metrics, exchange = _metrics(judge, "USE-8", credential)
+    # By the host's own time: whether that is right is USE-6.
+    snapshot, _ = _usage(judge, "USE-8", credential)
+    today = (moment(snapshot.get("generated_at")) or exchange.clock).date()
     judge.keeps("USE-8", exchange)
     for name, metric in metrics.items():
         window = str(metric.get("window", ""))
-        stale = not name.endswith("Weekly") and _stale(window)
+        stale = not name.endswith("Weekly") and _stale(window, today)
         judge.check("USE-8", not stale, f"{name}.window is {window!r}, which is not today", exchange)
 
 
-def _stale(window: str) -> bool:
+def _stale(window: str, today: date) -> bool:
     """Whether a window names a day that is today nowhere on earth."""
     if not is_day(window):
         return False
@@ -331,7 +324,7 @@ def _stale(window: str) -> bool:
         named = date.fromisoformat(window)
     except ValueError:
         return True
-    return abs(named - datetime.now(UTC).date()) > timedelta(days=1)
+    return abs(named - today) > timedelta(days=1)
 
 
 @judges("OBS-14", requests=1)
@@ -348,11 +341,11 @@ def test_windows_have_the_keys_that_clients_show(judge: Judge) -> None:
 @judges("ASM-7", requests=1)
 def test_days_and_weeks_are_those_of_utc(judge: Judge) -> None:
     snapshot = read_usage(judge, "ASM-7", judge.caller())
-    now = datetime.now(UTC)
-    year, week, _ = now.isocalendar()
-    days = {(now + timedelta(minutes=shift)).date().isoformat() for shift in (-2, 0, 2)}
+    around = [snapshot.exchange.received + timedelta(minutes=shift) for shift in (-2, 0, 2)]
+    days = {each.date().isoformat() for each in around}
     judge.check(
         "ASM-7", snapshot.window["imagesDaily"] in days, "the day is not the one of UTC", snapshot.exchange
     )
-    good = snapshot.window["audioWeekly"] == f"{year}-W{week:02}"
+    weeks = {"{}-W{:02}".format(*each.isocalendar()) for each in around}
+    good = snapshot.window["audioWeekly"] in weeks
     judge.check("ASM-7", good, "the week is not the ISO week of UTC", snapshot.exchange)

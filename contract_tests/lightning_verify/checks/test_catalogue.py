@@ -7,6 +7,7 @@ from typing import Any
 from lightning_verify.facts import METRICS
 from lightning_verify.judging.catalogue import catalogue
 from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.reading.numbers import number
 from lightning_verify.reading.plans import (
     AMOUNTS,
     costs,
@@ -16,7 +17,6 @@ from lightning_verify.reading.plans import (
     paid_plans,
     plans_of,
 )
-from lightning_verify.reading.usage import number
 from lightning_verify.run.marks import judges
 from lightning_verify.transport.exchange import Exchange
 

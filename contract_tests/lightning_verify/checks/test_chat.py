@@ -10,7 +10,8 @@ import pytest
 
 from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.observations import CHAT, operation_observed, stream_observed
-from lightning_verify.reading.sse import Transcript, transcribe
+from lightning_verify.reading.failures import parsed
+from lightning_verify.reading.sse import Transcript, repeated, transcribe
 from lightning_verify.requests.invalid import sample, wrong_messages, wrong_stream, wrong_tools
 from lightning_verify.requests.prompts import TOOLS
 from lightning_verify.requests.valid import CONVERSATION, picture_data_uri, say
@@ -187,17 +188,37 @@ def test_the_result_of_a_tool_may_be_told(judge: Judge) -> None:
 
 
 def _names_called(judge: Judge, exchange: Exchange, *, stream: bool) -> list[str]:
-    """What an answer calls, whatever else is to be said of its form."""
+    """What an answer calls. Raises Undecided when a call is told twice or cannot be carried out: then it is
+    CHAT-8 that is broken, and nobody can say what was chosen."""
     if stream:
-        return [call.name for call in _transcript(judge, "CHAT-9", exchange).tool_calls.values()]
-    document = judge.document("CHAT-9", exchange, owner=False)
-    choices = document.get("choices") if isinstance(document, dict) else None
-    messages = [choice.get("message") for choice in choices or [] if isinstance(choice, dict)]
-    found = [
-        call for message in messages if isinstance(message, dict) for call in message.get("tool_calls") or []
-    ]
-    functions = [call.get("function") for call in found if isinstance(call, dict)]
-    return [str(function.get("name")) for function in functions if isinstance(function, dict)]
+        calls = [
+            (call.id, call.name, call.arguments)
+            for call in _transcript(judge, "CHAT-9", exchange).tool_calls.values()
+        ]
+    else:
+        calls = _told_calls(judge.document("CHAT-9", exchange, owner=False))
+    unusable = [name for _, name, arguments in calls if not isinstance(parsed(arguments), dict)]
+    if unusable or repeated(str(each) for each, _, _ in calls):
+        raise judge.undecided("CHAT-9", f"{exchange.title}: a call that is none (see CHAT-8)", exchange)
+    return [name for _, name, _ in calls]
+
+
+def _list_in(document: Any, name: str) -> list[Any]:
+    value = document.get(name) if isinstance(document, dict) else None
+    return value if isinstance(value, list) else []
+
+
+def _told_calls(document: Any) -> list[tuple[str, str, str]]:
+    """(id, name, arguments) of what a plain completion calls, whatever else is to be said of its form."""
+    found = []
+    for choice in _list_in(document, "choices"):
+        message = choice.get("message") if isinstance(choice, dict) else None
+        for call in _list_in(message, "tool_calls"):
+            function = call.get("function") if isinstance(call, dict) else None
+            if isinstance(function, dict):
+                texts = (call.get("id") or "", function.get("name"), function.get("arguments"))
+                found.append((str(texts[0]), str(texts[1]), str(texts[2])))
+    return found
 
 
 def _chooses(judge: Judge, choice: Any, obeys: Callable[[list[str]], bool], *, stream: bool = False) -> None:

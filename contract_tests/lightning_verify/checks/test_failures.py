@@ -15,6 +15,7 @@ from lightning_verify.requests.credentials import JWT
 from lightning_verify.requests.invalid import broken_json, sample
 from lightning_verify.requests.valid import CALLS, OVERSIZED, oversized, say
 from lightning_verify.run.marks import judges, needs
+from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange, NotJson
 
 POSTS = [name for name, call in CALLS.items() if call.method == "POST"]
@@ -39,12 +40,13 @@ def test_an_oversized_prompt_is_413(judge: Judge, operation: str) -> None:
 
 def _oversized(judge: Judge, path: str, body: Callable[[int], dict[str, Any]]) -> tuple[int, Exchange]:
     """The answer to a prompt that is too large. A host may be configured to take the first size, and its
-    upstream fail at it; nobody takes the second."""
+    upstream fail at it; nobody takes the second, and where nothing may be spent only that one is tried."""
     size, again = OVERSIZED
-    exchange = judge.post(path, body(size), lane="free")
-    if exchange.served or (exchange.status or 0) >= 500:
-        size, exchange = again, judge.post(path, body(again), lane="free")
-    return size, exchange
+    if judge.spend is not Spend.NONE:
+        exchange = judge.post(path, body(size), lane="free")
+        if not exchange.served and (exchange.status or 0) < 500:
+            return size, exchange
+    return again, judge.post(path, body(again), lane="free")
 
 
 def _in_messages(size: int) -> dict[str, Any]:
@@ -70,11 +72,19 @@ def test_an_oversized_chat_is_413_however_it_is_said(
     judge.refused("FAIL-2", exchange, 413, f"{size:,} characters{body.__name__.replace('_', ' ')}")
 
 
-@judges("OBS-3", requests=8)
-@pytest.mark.parametrize("operation", POSTS)
+@pytest.mark.parametrize(
+    "operation",
+    [
+        pytest.param(
+            name, marks=judges("OBS-3", units={METRIC_OF[name]: 1} if name in METRIC_OF else {}, requests=1)
+        )
+        for name in POSTS
+    ],
+)
 def test_the_published_sizes_are_the_limits(judge: Judge, operation: str) -> None:
+    # The document leaves the sizes to configuration: a host with other ones serves this, and charges for it.
     size = 32_769 if operation in {"createChatCompletion", "analyzePrompt"} else 2_049
-    exchange = judge.post(CALLS[operation].path, oversized(operation, size), lane="free")
+    exchange = judge.post(CALLS[operation].path, oversized(operation, size))
     judge.refused("OBS-3", exchange, 413, f"a prompt of {size:,} characters")
 
 
@@ -199,7 +209,7 @@ def _refusals(judge: Judge) -> list[Exchange]:
             judge.post(CHAT, say("Say hello."), bad, lane="free"),
             judge.get("/usage", bad),
             judge.post(CALLS["createImage"].path, {}, lane="free"),
-            judge.post(CALLS["createImage"].path, oversized("createImage", OVERSIZED[0]), lane="free"),
+            judge.post(CALLS["createImage"].path, oversized("createImage", OVERSIZED[1]), lane="free"),
         ]
 
     return judge.once("refusals", make)
@@ -208,7 +218,7 @@ def _refusals(judge: Judge) -> list[Exchange]:
 @judges("OBS-2", requests=5)
 def test_a_refusal_can_be_read_by_clients(judge: Judge) -> None:
     for exchange in _refusals(judge):
-        judge.answered("OBS-2", exchange)
+        judge.able("OBS-2", exchange)
         try:
             body = exchange.json()
         except NotJson as problem:
@@ -241,10 +251,12 @@ def test_a_refusal_leaks_nothing(judge: Judge) -> None:
 @judges("ASM-13", requests=2)
 def test_unknown_paths_and_methods_are_refused_in_json(judge: Judge) -> None:
     missing = judge.client.send("GET", "/no-such-path", judge.caller())
+    judge.able("ASM-13", missing)
     judge.check(
         "ASM-13", missing.status == 404 and missing.media_type == "application/json", missing.title, missing
     )
     wrong = judge.client.send("DELETE", "/usage", judge.caller())
+    judge.able("ASM-13", wrong)
     good = wrong.status == 405 and wrong.media_type == "application/json" and bool(wrong.header("allow"))
     judge.check("ASM-13", good, wrong.title, wrong)
 
@@ -257,10 +269,12 @@ def test_browsers_of_any_origin_may_call(judge: Judge) -> None:
         "Access-Control-Request-Headers": "authorization,content-type,x-client-id",
     }
     preflight = judge.client.send("OPTIONS", CHAT, judge.caller(), headers=asked)
+    judge.able("OBS-11", preflight)
     allowed = (preflight.header("access-control-allow-headers") or "").lower()
     fine = preflight.served and (allowed == "*" or "x-client-id" in allowed)
     judge.check("OBS-11", fine, f"{preflight.title}: allows {allowed!r}", preflight)
     answer = judge.get("/usage", headers={"Origin": "null"})
+    judge.able("OBS-11", answer)
     judge.check(
         "OBS-11", bool(answer.header("access-control-allow-origin")), f"{answer.title}: no CORS", answer
     )

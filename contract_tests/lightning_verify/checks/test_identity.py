@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
@@ -10,9 +11,9 @@ from lightning_verify.facts import METRIC_OF, METRICS
 from lightning_verify.judging.catalogue import catalogue
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import CHAT, STREAM, operation_observed
-from lightning_verify.judging.usage import observe, read_usage
+from lightning_verify.judging.snapshot import parse_usage
+from lightning_verify.judging.usage import moved, not_exhausted, observe, read_usage
 from lightning_verify.reading.plans import free_plan_keys
-from lightning_verify.reading.usage import moved
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import (
@@ -23,7 +24,6 @@ from lightning_verify.requests.credentials import (
     JWT,
     REVOKED_API_KEY,
     invalid_bearers,
-    lifetime_over,
 )
 from lightning_verify.requests.valid import CALLS, say
 from lightning_verify.run.marks import judges, needs
@@ -40,19 +40,12 @@ def _let_in(judge: Judge, requirement: str, exchange: Exchange) -> None:
         raise judge.violation(requirement, f"{exchange.title}: {exchange.caller} was refused", exchange)
 
 
-def _good(judge: Judge, name: str) -> Caller:
-    token = judge.target.credentials.get(name, "")
-    if lifetime_over(token, time.time()):
-        raise NotRun(f"{name} has expired; give a fresh one")
-    return judge.credential(name)
-
-
 @judges("AUTH-1", requests=2)
 @pytest.mark.parametrize(
     "credential", [pytest.param(JWT, marks=needs(JWT)), pytest.param(FREE_JWT, marks=needs(FREE_JWT))]
 )
 def test_an_access_token_opens_the_account(judge: Judge, credential: str) -> None:
-    _opens_the_account(judge, "AUTH-1", _good(judge, credential))
+    _opens_the_account(judge, "AUTH-1", judge.credential(credential))
 
 
 @judges("AUTH-2", requests=2)
@@ -93,7 +86,7 @@ def _not_for_this_bearer_only(judge: Judge, requirement: str, path: str, caller:
 )
 def test_a_generation_by_get_takes_a_good_bearer(judge: Judge, requirement: str, credential: str) -> None:
     call = CALLS["getImage"]
-    exchange = judge.client.send(call.method, call.path, _good(judge, credential))
+    exchange = judge.client.send(call.method, call.path, judge.credential(credential))
     _let_in(judge, requirement, exchange)
     judge.witness(requirement, judge.served(requirement, exchange, owner=False))
 
@@ -112,7 +105,7 @@ def test_a_generation_route_does_not_refuse_a_good_bearer(
     # The payload is invalid, so nothing is generated; what counts is that the bearer is not refused.
     requirement = "AUTH-1" if credential == JWT else "AUTH-2"
     call = CALLS[operation]
-    exchange = judge.post(call.path, {"nothing": "asked"}, _good(judge, credential), lane="free")
+    exchange = judge.post(call.path, {"nothing": "asked"}, judge.credential(credential), lane="free")
     _let_in(judge, requirement, exchange)
     judge.witness(requirement, exchange)
 
@@ -120,14 +113,27 @@ def test_a_generation_route_does_not_refuse_a_good_bearer(
 @judges("AUTH-3", requests=6)
 @needs(JWT, API_KEY)
 def test_a_token_and_a_key_of_one_account_show_the_same_account(judge: Judge) -> None:
-    by_token, by_key = _good(judge, JWT), judge.credential(API_KEY)
+    by_token, by_key = judge.credential(JWT), judge.credential(API_KEY)
+    if _two_addresses(judge):
+        # The host's mistake or ours; where something may be spent, the counters tell.
+        raise judge.undecided("AUTH-3", f"needs {JWT} and {API_KEY} of one account: their emails differ")
     one, other = (judge.get("/subscription", caller) for caller in (by_token, by_key))
+    views = [judge.object("AUTH-3", exchange, "SUB-1") for exchange in (one, other)]
     for field in ("email", "plan_key", "plan_name"):
-        values = [judge.document("AUTH-3", exchange, owner=False).get(field) for exchange in (one, other)]
-        judge.check(
-            "AUTH-3", values[0] == values[1], f"{field} differs between the token and the key", one, other
-        )
+        same = views[0].get(field) == views[1].get(field)
+        judge.check("AUTH-3", same, f"{field} differs between the token and the key", one, other)
     _same_counters(judge, by_token, by_key)
+
+
+def _two_addresses(judge: Judge) -> bool:
+    """Whether the token's account and the key's tell different emails."""
+    emails = [_email(judge, name) for name in (JWT, API_KEY)]
+    return emails[0] != emails[1] and None not in emails
+
+
+def _email(judge: Judge, name: str) -> Any:
+    view = judge.once(f"subscription of {name}", lambda: judge.get("/subscription", judge.credential(name)))
+    return judge.object("AUTH-3", view, "SUB-1").get("email")
 
 
 def _same_counters(judge: Judge, by_token: Caller, by_key: Caller) -> None:
@@ -140,6 +146,7 @@ def _same_counters(judge: Judge, by_token: Caller, by_key: Caller) -> None:
             judge.witness("AUTH-3", between.exchange)
             return
         time.sleep(0.2 * attempt)
+    moved(judge, "AUTH-3", before, after)  # Unless they are of two days.
     raise judge.violation(
         "AUTH-3", "the token and the key see different counters", before.exchange, between.exchange
     )
@@ -148,9 +155,12 @@ def _same_counters(judge: Judge, by_token: Caller, by_key: Caller) -> None:
 @judges("AUTH-3", units={"cloudChatDaily": 1}, requests=12)
 @needs(JWT, API_KEY)
 def test_a_chat_by_token_is_seen_by_the_key(judge: Judge) -> None:
-    by_token, by_key = _good(judge, JWT), judge.credential(API_KEY)
+    by_token, by_key = judge.credential(JWT), judge.credential(API_KEY)
     seen = observe(judge, by_key, "cloudChatDaily", lambda: judge.post(CHAT, say("Say hello."), by_token))
     change = seen.consumed(judge, "AUTH-3").get("cloudChatDaily", 0)
+    differ = _two_addresses(judge)
+    if change < 1 and differ:
+        raise judge.undecided("AUTH-3", f"needs {JWT} and {API_KEY} of one account: their emails differ")
     judge.check(
         "AUTH-3",
         change >= 1,
@@ -158,6 +168,7 @@ def test_a_chat_by_token_is_seen_by_the_key(judge: Judge) -> None:
         seen.call,
         seen.after,
     )
+    judge.check("AUTH-3", not differ, "one account has another email for its key", seen.call)
     _same_counters(judge, by_token, by_key)
 
 
@@ -224,7 +235,8 @@ def test_the_alternate_video_route_refuses_bad_bearers_as_well(judge: Judge) -> 
 
 @judges("AIR-2", requests=3)
 def test_the_alternate_video_route_lets_good_callers_in(judge: Judge) -> None:
-    good = [judge.credential(name) for name in (JWT, API_KEY) if name in judge.target.credentials]
+    usable = judge.target.credentials.keys() - judge.unusable.keys()
+    good = [judge.credential(name) for name in (JWT, API_KEY) if name in usable]
     for caller in [judge.caller(), *good]:
         exchange = judge.post(CALLS["createAirforceVideo"].path, {"nothing": "asked"}, caller, lane="free")
         _let_in(judge, "AIR-2", exchange)
@@ -246,7 +258,7 @@ def test_a_caller_without_a_bearer_is_on_the_free_tier(judge: Judge, way: str) -
     caller = judge.caller() if way == "client id" else callers.by_user_agent()
     exchange = judge.get("/usage", caller)
     _let_in(judge, "ID-4", exchange)
-    key = judge.document("ID-4", exchange, owner=False).get("plan_key")
+    key = str(judge.object("ID-4", exchange, "USE-1").get("plan_key"))
     free = free_plan_keys(catalogue(judge, "ID-4"))
     judge.check(
         "ID-4", key in free, f"the plan is {key!r}, not the free one ({', '.join(sorted(free))})", exchange
@@ -284,11 +296,12 @@ def test_a_generation_without_a_bearer_is_served(judge: Judge, operation: str) -
 def test_a_client_id_keeps_its_counters_under_another_user_agent(judge: Judge, operation: str) -> None:
     seen = operation_observed(judge, operation)
     change = seen.consumed(judge, "ID-1").get(seen.metric, 0)
-    judge.check(
-        "ID-1", change >= 1, "a call did not move the counters of its client id", seen.call, seen.after
-    )
+    if change < 1:
+        message = "a call did not move the counters of its client id (see CHAT-11, IMG-6, VID-7, SFX-3)"
+        raise judge.undecided("ID-1", message, seen.call, seen.after)
     there = read_usage(judge, "ID-1", seen.caller.also(User_Agent=f"{callers.USER_AGENT} (another window)"))
-    kept = there.used[seen.metric] >= change
+    since = moved(judge, "ID-1", parse_usage(seen.before), there).get(seen.metric, 0)
+    kept = since >= change
     message = "the same client id under another user agent has other counters"
     judge.check("ID-1", kept, message, seen.after, there.exchange)
 
@@ -305,7 +318,7 @@ def test_another_client_id_has_its_own_counters(judge: Judge) -> None:
     after = read_usage(judge, "ID-2", other)
     judge.check(
         "ID-2",
-        not moved(before, after),
+        not moved(judge, "ID-2", before, after),
         "what one client id spent moved the counters of another",
         seen.call,
         after.exchange,
@@ -316,6 +329,7 @@ def test_another_client_id_has_its_own_counters(judge: Judge) -> None:
 def test_a_fresh_client_id_has_spent_nothing(judge: Judge) -> None:
     for _ in range(2):
         fresh = read_usage(judge, "ID-2", judge.caller())
+        not_exhausted(judge, "ID-2", fresh)
         spent = {metric: used for metric, used in fresh.used.items() if used}
         judge.check("ID-2", not spent, f"a client id never seen before has spent {spent}", fresh.exchange)
 
@@ -332,7 +346,7 @@ def test_without_a_client_id_the_user_agent_tells_callers_apart(judge: Judge) ->
     after = read_usage(judge, "ID-3", other)
     judge.check(
         "ID-3",
-        not moved(before, after),
+        not moved(judge, "ID-3", before, after),
         "another user agent at this address shares the counters",
         after.exchange,
     )
@@ -357,6 +371,7 @@ def test_a_fresh_user_agent_has_spent_nothing(judge: Judge) -> None:
     if (look.status or 0) in {400, 403, 422} and judge.get("/usage").served:
         raise judge.violation("ID-3", f"{look.title} without a client id only", look)
     fresh = read_usage(judge, "ID-3", caller)
+    not_exhausted(judge, "ID-3", fresh)
     spent = {metric: used for metric, used in fresh.used.items() if used}
     judge.check("ID-3", not spent, f"a user agent never seen before has spent {spent}", fresh.exchange)
 
@@ -366,14 +381,14 @@ def test_a_fresh_user_agent_has_spent_nothing(judge: Judge) -> None:
     "credential", [pytest.param(JWT, marks=needs(JWT)), pytest.param(API_KEY, marks=needs(API_KEY))]
 )
 def test_a_client_id_beside_a_bearer_does_not_change_the_plan(judge: Judge, credential: str) -> None:
-    account = _good(judge, credential)
+    account = judge.credential(credential)
     alone = judge.get("/usage", account)
     beside = judge.get("/usage", account.also(X_Client_ID=callers.client_id()))
     for exchange in (alone, beside):
         _let_in(judge, "ID-5", exchange)
     if alone.served and (beside.status or 0) in {400, 403, 422}:
         raise judge.violation("ID-5", f"{beside.title} with a client id beside the bearer", alone, beside)
-    plans = [judge.document("ID-5", exchange, owner=False).get("plan_key") for exchange in (alone, beside)]
+    plans = [str(judge.object("ID-5", each, "USE-1").get("plan_key")) for each in (alone, beside)]
     if plans[0] in free_plan_keys(catalogue(judge, "ID-5")):
         raise NotRun(f"needs a {credential} of an account on a paid plan")
     judge.check(
@@ -384,14 +399,15 @@ def test_a_client_id_beside_a_bearer_does_not_change_the_plan(judge: Judge, cred
 @judges("ID-5", units={"cloudChatDaily": 1}, requests=8)
 @needs(JWT)
 def test_a_client_id_beside_a_bearer_is_not_charged(judge: Judge) -> None:
-    account, guest = _good(judge, JWT), judge.caller()
+    account, guest = judge.credential(JWT), judge.caller()
     both = account.also(X_Client_ID=guest.headers["X-Client-ID"])
     before = read_usage(judge, "ID-5", guest)
     seen = observe(judge, account, "cloudChatDaily", lambda: judge.post(CHAT, say("Say hello."), both))
     change = seen.consumed(judge, "ID-5").get("cloudChatDaily", 0)
     judge.check("ID-5", change >= 1, "the account was not charged for its chat", seen.call, seen.after)
     after = read_usage(judge, "ID-5", guest)
-    judge.check("ID-5", not moved(before, after), "the client id was charged beside a bearer", after.exchange)
+    charged = moved(judge, "ID-5", before, after)
+    judge.check("ID-5", not charged, "the client id was charged beside a bearer", after.exchange)
 
 
 # --- what clients rely on -------------------------------------------------------------------------------
@@ -420,6 +436,7 @@ def test_a_malformed_client_id_is_ignored(judge: Judge) -> None:
     seen = observe(judge, short, "cloudChatDaily", lambda: judge.post(CHAT, say("Say hello."), short))
     change = seen.consumed(judge, "ASM-2").get("cloudChatDaily", 0)
     same = read_usage(judge, "ASM-2", agent)
+    moved(judge, "ASM-2", parse_usage(seen.before), same)
     ignored = change == same.used["cloudChatDaily"] == 1
     judge.check(
         "ASM-2", ignored, "a malformed client id was an identity of its own", seen.call, same.exchange
@@ -445,5 +462,5 @@ def test_an_unsigned_token_is_never_accepted(judge: Judge) -> None:
 @judges("ASM-4", requests=1)
 def test_there_is_no_subscription_without_a_bearer(judge: Judge) -> None:
     exchange = judge.get("/subscription")
-    judge.answered("ASM-4", exchange)
+    judge.able("ASM-4", exchange)
     judge.check("ASM-4", exchange.status == 401, f"{exchange.title}: expected 401", exchange)

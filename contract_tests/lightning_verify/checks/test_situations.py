@@ -13,8 +13,8 @@ import pytest
 from lightning_verify.facts import METRIC_OF, OWNER_OF
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.ledger import PRICED
+from lightning_verify.judging.snapshot import Snapshot, Unreadable, parse_usage
 from lightning_verify.judging.usage import Observation, observe
-from lightning_verify.reading.usage import Snapshot, Unreadable, parse_usage
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import API_KEY, JWT

@@ -14,9 +14,9 @@ from lightning_verify.facts import METRIC_OF
 from lightning_verify.judging.catalogue import catalogue
 from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.model import QuotaModel
+from lightning_verify.judging.snapshot import Snapshot, parse_usage
 from lightning_verify.judging.usage import read_usage
 from lightning_verify.reading.plans import plans_of
-from lightning_verify.reading.usage import Snapshot, parse_usage
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.valid import CALLS
 from lightning_verify.run.marks import judges, needs_control
@@ -100,6 +100,7 @@ def _machine(judge: Judge, control: Control, plan: str) -> type[RuleBasedStateMa
         @initialize()
         def begin(self) -> None:
             control.set_limits(plan, LIMITS)
+            control.move_to("next_day")  # As far as can be from the midnight that comes by itself.
             self.model = QuotaModel(datetime.fromisoformat(control.now()).date(), dict(LIMITS))
             self.callers = {name: judge.caller() for name in ("Ada", "Ben")}
 

@@ -8,7 +8,7 @@ or out of reach. Only witnesses make a pass.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import unquote, urljoin, urlsplit
@@ -20,8 +20,10 @@ from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.harmless import one_line
 from lightning_verify.judging.verdicts import Finding, Verdict
 from lightning_verify.laws.table import LAWS
+from lightning_verify.reading.tokens import has_expired
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
+from lightning_verify.requests.credentials import GOOD
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.client import Client
 from lightning_verify.transport.exchange import Exchange, NotJson
@@ -30,8 +32,6 @@ T = TypeVar("T")
 
 REDIRECTS = 3
 LONGEST_REASON = 2000
-# What a host says when it is not refusing this request, but any.
-_UNWELL = {502, 503, 504}
 
 
 def _owner(exchange: Exchange) -> str:
@@ -84,6 +84,10 @@ class Judge:
         token = self.target.credentials.get(name)
         if token is None:
             raise NotRun(f"needs {name}")
+        if name in GOOD and has_expired(token):
+            raise NotRun(f"{name} has expired; give a fresh one")
+        if name in self.unusable:
+            raise Undecided(self.unusable[name])
         return callers.bearer(name, token)
 
     def forged(self, kind: str, token: str) -> Caller:
@@ -128,6 +132,12 @@ class Judge:
         return result
 
     @property
+    def unusable(self) -> Mapping[str, str]:
+        """Why a credential shows nothing about this host, by its name: for example, it is let in nowhere."""
+        found: Mapping[str, str] = self.shared.get("unusable credentials", {})
+        return found
+
+    @property
     def examples(self) -> int:
         """How many generated examples a property is worth on this host."""
         return 12 if self.target.is_loopback else 4
@@ -166,15 +176,30 @@ class Judge:
 
     def answered(self, requirement: str, exchange: Exchange) -> None:
         """The host gave a whole answer of its own to this request. Raises Undecided when it did not."""
-        status = exchange.status
         if exchange.problem is not None:
             raise self.undecided(requirement, f"{exchange.title}: {exchange.problem}", exchange)
         if exchange.truncated:
             raise self.undecided(
                 requirement, f"{exchange.title}: the body did not end within bounds", exchange
             )
-        if status in _UNWELL:
+        if exchange.stand_in is not None or (exchange.astray and not exchange.insists):
+            raise self.undecided(requirement, f"{exchange.title}: {exchange.astray}", exchange)
+
+    def able(self, requirement: str, exchange: Exchange) -> None:
+        """The host gave a whole answer of its own, neither busy nor ill. Raises Undecided when it did not."""
+        self.answered(requirement, exchange)
+        if exchange.status == 429 or (exchange.status or 0) >= 500:
             raise self.undecided(requirement, f"{exchange.title}: the host was not able to answer", exchange)
+
+    def _shows_a_page(self, exchange: Exchange) -> bool:
+        """Whether a page comes for a call that costs a unit each time: also when other callers ask."""
+
+        def again() -> bool:
+            body = exchange.request_body
+            looks = (self.client.send(exchange.method, exchange.path, self.caller(), body=body) for _ in "12")
+            return all(look.is_page for look in looks)
+
+        return self.once(f"a page for {exchange.method} {exchange.path} {exchange.request_body!r}", again)
 
     def served(self, requirement: str, exchange: Exchange, *, owner: bool = True) -> Exchange:
         """A valid request, which must be answered with success. Returns the exchange for closer looks.
@@ -189,6 +214,8 @@ class Judge:
             raise self.undecided(requirement, f"{exchange.title} (see {_owner(exchange)})", exchange)
         if owner and status >= 500 and self._is_broken(exchange):
             raise self.violation(requirement, f"{exchange.title}: the route always fails", exchange)
+        if owner and exchange.is_page and not exchange.repeatable and exchange.stand_in is None:
+            exchange.insists = self._shows_a_page(exchange)
         self.answered(requirement, exchange)
         if exchange.served:
             return exchange

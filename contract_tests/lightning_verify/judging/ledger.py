@@ -11,14 +11,13 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import date
 
 from lightning_verify.facts import METRICS
 from lightning_verify.judging.evidence import Recorder
+from lightning_verify.judging.snapshot import Snapshot, Unreadable, parse_usage, rolled_over
 from lightning_verify.judging.verdicts import Finding
-from lightning_verify.reading.failing import says_it_failed
-from lightning_verify.reading.usage import Snapshot, Unreadable, parse_usage, rolled_over
+from lightning_verify.laws.witnesses import shows_something
 from lightning_verify.requests.callers import Caller
 from lightning_verify.transport.exchange import Exchange
 
@@ -95,7 +94,7 @@ class Ledger:
         self._settle = settle
         self._accounts: dict[str, _Account] = {}
         self._from_nothing = True
-        self._day: str | None = None
+        self._day: date | None = None
         self._window: Snapshot | None = None
         self._seen: Counter[str] = Counter()
         self._breaches: list[tuple[frozenset[str], str, tuple[Exchange, ...]]] = []
@@ -114,7 +113,7 @@ class Ledger:
         named = identities(exchange.request_headers)
         if operation.metric:
             self._enter(named, exchange)
-        elif exchange.served and named and named[0] != "?":
+        elif exchange.served and shows_something(exchange) and named and named[0] != "?":
             self._look(self._account(named[0], exchange), exchange)
 
     def _account(self, name: str, exchange: Exchange) -> _Account:
@@ -130,14 +129,15 @@ class Ledger:
         assert operation is not None
         assert operation.metric is not None
         whole = exchange.served and exchange.problem is None and not exchange.truncated
-        sure = whole and not says_it_failed(exchange)
+        sure = whole and shows_something(exchange)
         ended = exchange.sent + exchange.seconds
         # Whoever else is named may have paid, on a host that is wrong about who does.
         for name in [*named[:1], *filter(_is_ours, named[1:])]:
             if name == "?":
                 continue
             account = self._account(name, exchange)
-            if 400 <= (exchange.status or 0) < 500:
+            # What a gateway says in the host's place, the host may have charged for.
+            if 400 <= (exchange.status or 0) < 500 and shows_something(exchange):
                 account.refused = exchange
                 continue
             first = name == named[0]
@@ -158,7 +158,7 @@ class Ledger:
             now = parse_usage(exchange)
         except Unreadable:
             return
-        day = _day_of(exchange)
+        day = exchange.clock.date()
         if self._day not in {None, day}:
             self._begin_anew()
         self._day = day
@@ -228,9 +228,9 @@ class Ledger:
                 if seen.used[metric] - account.used_before(metric)
                 < account.bounds(metric, seen.exchange, 0.0)[0]
             ]
-            if behind:
-                last = max(call.ended for call in account.calls if call.metric in behind)
-                found.append((Caller(account.label, account.headers), last + self._settle))
+            # A counter beyond its limit may fall without any call of ours, and then nobody owes anything.
+            if ended := [call.ended for call in account.calls if call.metric in behind]:
+                found.append((Caller(account.label, account.headers), max(ended) + self._settle))
         return found
 
     def findings(self) -> list[Finding]:
@@ -259,12 +259,3 @@ def _is_ours(name: str) -> bool:
 
 
 _IDENTITY = {"authorization", "x-client-id", "user-agent"}
-
-
-def _day_of(exchange: Exchange) -> str:
-    """The day in UTC by the host's own clock, where it tells it."""
-    try:
-        now = parsedate_to_datetime(exchange.header("date") or "").astimezone(UTC)
-    except (ValueError, OverflowError):
-        now = datetime.now(UTC)
-    return now.date().isoformat()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lightning_verify.judging.judge import Judge
-from lightning_verify.reading.usage import Snapshot, Unreadable, moved, parse_usage, rolled_over
+from lightning_verify.judging.snapshot import Snapshot, Unreadable, difference, parse_usage, rolled_over
 from lightning_verify.requests.callers import Caller
 from lightning_verify.transport.exchange import Exchange
 
@@ -24,6 +24,26 @@ def read_usage(judge: Judge, requirement: str, caller: Caller) -> Snapshot:
         return parse_usage(exchange)
     except Unreadable as problem:
         raise judge.undecided(requirement, str(problem), exchange) from None
+
+
+def moved(judge: Judge, requirement: str, before: Snapshot, after: Snapshot) -> dict[str, int]:
+    """By how much each counter changed between two readings; counters that did not are left out.
+
+    Every comparison of two readings goes through here. Raises Undecided when a window may have ended between
+    them: then what was used is of one day and what is used of another.
+    """
+    if rolled_over(before, after):
+        message = "a window of the counters ended during the measurement"
+        raise judge.undecided(requirement, message, before.exchange, after.exchange)
+    return difference(before, after)
+
+
+def not_exhausted(judge: Judge, requirement: str, fresh: Snapshot) -> None:
+    """Raises Undecided when a caller that nobody has seen before has nothing left of anything: then the whole
+    host is at its limits, and nothing can be told of one caller."""
+    limited = {m: limit for m, limit in fresh.limit.items() if limit is not None and limit > 0}
+    if limited and all(fresh.used[metric] >= limit for metric, limit in limited.items()):
+        raise judge.undecided(requirement, "every caller is at its limits on this host", fresh.exchange)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +67,7 @@ class Observation:
             )
         except Unreadable as problem:
             raise judge.undecided(requirement, str(problem), self.after) from None
-        if rolled_over(before, after):
-            raise judge.undecided(
-                requirement, "a window of the counters ended during the measurement", self.after
-            )
-        return moved(before, after)
+        return moved(judge, requirement, before, after)
 
 
 def observe(judge: Judge, caller: Caller, metric: str, call: Callable[[], Exchange]) -> Observation:
@@ -74,7 +90,7 @@ def observe(judge: Judge, caller: Caller, metric: str, call: Callable[[], Exchan
 
 def _moved(before: Exchange, after: Exchange, metric: str) -> bool:
     try:
-        return metric in moved(parse_usage(before), parse_usage(after))
+        return metric in difference(parse_usage(before), parse_usage(after))
     except Unreadable:
         # Nothing to wait for: it will not become readable.
         return True

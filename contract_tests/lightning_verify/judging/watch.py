@@ -12,7 +12,7 @@ from lightning_verify.facts import OWNER_OF
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.verdicts import Finding, Verdict
 from lightning_verify.laws.table import LAWS
-from lightning_verify.reading.failing import says_it_failed
+from lightning_verify.laws.witnesses import shows_something
 from lightning_verify.transport.exchange import Exchange
 
 # What a finding of the watch gives in place of a test's name.
@@ -68,15 +68,14 @@ class Watch:
 
     def see(self, exchange: Exchange) -> None:
         """Hold one exchange against the laws."""
-        if exchange.operation is None:
+        if exchange.operation is None or not shows_something(exchange):
             return
         if exchange.served or exchange.status in _INVALID:
             self._compare(exchange)
         for requirement, law in LAWS.items():
             wrong = law.wrong(exchange)
-            if wrong is None or (wrong and says_it_failed(exchange)):
-                continue
-            self._tallies.setdefault(requirement, Tally()).add(exchange, wrong)
+            if wrong is not None:
+                self._tallies.setdefault(requirement, Tally()).add(exchange, wrong)
 
     def _compare(self, exchange: Exchange) -> None:
         """Count what became of one and the same request. Files at addresses come and go."""

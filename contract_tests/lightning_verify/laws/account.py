@@ -7,9 +7,9 @@ from typing import Any
 
 from lightning_verify.facts import METRICS
 from lightning_verify.laws.law import Law, Wrong, document, filled, law, told, whole
-from lightning_verify.reading.moments import moment
+from lightning_verify.reading.numbers import is_amount, number, says_unlimited
 from lightning_verify.reading.periods import is_week, suits
-from lightning_verify.reading.usage import is_amount, number, says_unlimited
+from lightning_verify.reading.times import moment
 from lightning_verify.transport.exchange import Exchange
 
 SUBSCRIPTION_FIELDS = ("email", "signed_up", "plan_key", "plan_name", "subscription", "auth_type")

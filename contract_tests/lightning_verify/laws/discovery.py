@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from lightning_verify.facts import METRICS
 from lightning_verify.laws.law import Law, Wrong, document, filled, law, told, whole
+from lightning_verify.reading.numbers import is_amount, number, says_unlimited
 from lightning_verify.reading.plans import costs, limit_of, listed
-from lightning_verify.reading.usage import is_amount, number, says_unlimited
 from lightning_verify.transport.exchange import Exchange
 
 PLAN_FIELDS = ("key", "name", "url", "price", "limits", "order")

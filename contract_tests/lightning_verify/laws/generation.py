@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from typing import Any
 
 from lightning_verify.laws.law import Law, Wrong, asked, filled, law, told, whole
+from lightning_verify.laws.witnesses import transcript
 from lightning_verify.reading.media import delivered, flaw, unknown
-from lightning_verify.reading.sse import Transcript, transcribe
 from lightning_verify.requests.prompts import model_name
 from lightning_verify.transport.exchange import Exchange
 
@@ -96,19 +95,13 @@ def _event_stream(exchange: Exchange) -> Wrong:
     return [] if exchange.media_type == "text/event-stream" else [f"the content type is {kind!r}"]
 
 
-_transcript: Callable[[bytes], Transcript] = lru_cache(maxsize=4)(transcribe)
-
-
 def _grammar(rule: str) -> Callable[[Exchange], Wrong]:
-    """A rule of the stream's grammar. A stream that says that it failed breaks none."""
+    """A rule of the stream's grammar."""
 
     def look(exchange: Exchange) -> Wrong:
         if not _is_streamed(exchange) or exchange.media_type in {"application/json", "text/html"}:
             return None
-        transcript = _transcript(exchange.body)
-        if transcript.upstream_error:
-            return None
-        problems = transcript.problems.get(rule, [])
+        problems = transcript(exchange.body).problems.get(rule, [])
         return problems if asks_for_words(exchange) else [p for p in problems if p not in _SILENT]
 
     return look
@@ -127,11 +120,11 @@ def _tool_calls(exchange: Exchange) -> Wrong:
     if None in given:
         return None
     if exchange.media_type == "text/event-stream":
-        transcript = _transcript(exchange.body)
-        if transcript.upstream_error or not transcript.done:
+        told_stream = transcript(exchange.body)
+        if not told_stream.done:
             return None
-        streamed = [(call.id, call.name, call.arguments) for call in transcript.tool_calls.values()]
-        return [*transcript.problems.get("tools", []), *_well_formed(streamed, given)]
+        streamed = [(call.id, call.name, call.arguments) for call in told_stream.tool_calls.values()]
+        return [*told_stream.problems.get("tools", []), *_well_formed(streamed, given)]
     value = told(exchange)
     choices = value.get("choices") if isinstance(value, dict) else None
     messages = [choice.get("message") for choice in choices or [] if isinstance(choice, dict)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from lightning_verify.laws.witnesses import shows_something
 from lightning_verify.transport.exchange import Exchange, NotJson
 
 # What is wrong with an answer, in words; nothing when the law is kept, None when it says nothing of it.
@@ -27,7 +28,7 @@ class Law:
         operation = exchange.operation
         if self.operations and (operation is None or operation.id not in self.operations):
             return None
-        found = self.look(exchange)
+        found = self.look(exchange) if shows_something(exchange) else None
         return None if found is None else list(found)
 
 

@@ -1,1 +1,1 @@
-"""What answers say, read without judging: pure functions of bytes, texts and JSON."""
+"""What comes from outside, read in one place each: pure functions of bytes, texts and JSON."""

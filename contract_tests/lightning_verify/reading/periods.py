@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from lightning_verify.reading.numbers import whole
+
 # Words for a period, by their length in days. Hours are left open: five of them may be what is left.
 _DAYS = (
     dict.fromkeys(("d", "day", "days", "daily", "today"), 1)
@@ -51,6 +53,6 @@ def _days(text: str) -> int | None:
     words = tuple(word for word in _words(text) if word not in _AROUND)
     if len(words) == 1:
         return _DAYS.get(words[0])
-    if len(words) == 2 and words[0].isdecimal() and (days := _DAYS.get(words[1])):
-        return int(words[0]) * days
+    if len(words) == 2 and (days := _DAYS.get(words[1])) and (count := whole(words[0])) is not None:
+        return count * days
     return _LENGTHS.get(words) if len(words) == 2 else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from lightning_verify.reading.usage import number
+from lightning_verify.reading.numbers import number
 
 # Where the list stands that was asked for, when there are others beside it.
 _USUAL = ("data", "items", "results")

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
+
+from lightning_verify.reading.failures import failure_in_event, failure_in_text
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
@@ -86,10 +90,14 @@ def transcribe(body: bytes) -> Transcript:
     except UnicodeDecodeError as problem:
         transcript.breaks("chunk", f"the stream is not UTF-8: {problem.reason} at byte {problem.start}")
     for event in read_events(body):
-        if event.name != "message" and not _speaks(event.data):
+        failure = failure_in_event(event.name, event.data)
+        if event.name != "message" and failure is None and not _speaks(event.data):
             continue  # A ping or a notice of the host's own.
         if transcript.done:
             transcript.breaks("end", f"an event follows [DONE]: {event.data[:80]!r}")
+            continue
+        if failure is not None:
+            transcript.upstream_error = failure
             continue
         if event.data.strip() == "[DONE]":
             transcript.done = True
@@ -99,8 +107,16 @@ def transcribe(body: bytes) -> Transcript:
             transcript.chunks.append(chunk)
             _metadata(transcript, chunk, spoken)
             _choices(transcript, chunk, begun, spoken)
+    if not transcript.done:
+        transcript.upstream_error = transcript.upstream_error or _bare_failure(body)
     _ending(transcript, begun)
     return transcript
+
+
+def _bare_failure(body: bytes) -> str | None:
+    """A failure told in a line that is no event: frameworks write an error body where the stream breaks."""
+    lines = _LINE_END.split(body.decode("utf-8", "replace"))
+    return next((told for line in lines if (told := failure_in_text(line)) is not None), None)
 
 
 def _speaks(data: str) -> bool:
@@ -120,9 +136,6 @@ def _chunk(transcript: Transcript, data: str) -> dict[str, Any] | None:
         return None
     if not isinstance(chunk, dict):
         transcript.breaks("chunk", f"an event is not a JSON object: {data[:80]!r}")
-        return None
-    if chunk.get("error"):
-        transcript.upstream_error = str(chunk["error"])[:200]
         return None
     return chunk
 
@@ -157,14 +170,18 @@ def _choices(transcript: Transcript, chunk: dict[str, Any], begun: dict[int, boo
     if choices and kind is not None and kind != "chat.completion.chunk":
         transcript.breaks("chunk", f"a chunk calls itself {kind!r}")
     for choice in choices:
-        if not isinstance(choice, dict) or not isinstance(choice.get("delta"), dict):
-            transcript.breaks("chunk", f"a choice has no delta object: {str(choice)[:80]!r}")
+        if not isinstance(choice, dict):
+            transcript.breaks("chunk", f"a choice is no object: {str(choice)[:80]!r}")
             continue
-        index = choice.get("index", 0)
+        # What is wrong with a part of a choice is told once; the rest of it counts all the same.
+        index, delta = choice.get("index", 0), choice.get("delta")
         if not isinstance(index, int):
-            transcript.breaks("chunk", f"a choice has the index {index!r}")
-            continue
-        _delta(transcript, index, choice["delta"], begun, spoken)
+            transcript.breaks("chunk", f"a choice has the index {str(index)[:80]!r}")
+            index = 0
+        if not isinstance(delta, dict):
+            transcript.breaks("chunk", f"a choice has no delta object: {str(choice)[:80]!r}")
+            delta = {}
+        _delta(transcript, index, delta, begun, spoken)
         reason = choice.get("finish_reason")
         if reason is None:
             continue
@@ -172,7 +189,7 @@ def _choices(transcript: Transcript, chunk: dict[str, Any], begun: dict[int, boo
             transcript.breaks("end", f"finish_reason is {reason!r}")
         elif index not in transcript.finish_reasons:
             transcript.finish_reasons[index] = reason
-        elif not _repeats(transcript, index, reason, chunk, choice["delta"]):
+        elif not _repeats(transcript, index, reason, chunk, delta):
             transcript.breaks("end", f"choice {index} finishes twice")
 
 
@@ -239,7 +256,10 @@ def _tool_calls(transcript: Transcript, calls: Any) -> None:
         call = transcript.tool_calls.setdefault(index, ToolCall())
         function = fragment.get("function")
         function = function if isinstance(function, dict) else {}
-        call.id = call.id or str(fragment.get("id") or "")
+        named = str(fragment.get("id") or "")
+        if call.id and named and named != call.id:
+            transcript.breaks("tools", f"the call {call.id[:40]!r} goes on under the id {named[:40]!r}")
+        call.id = call.id or named
         call.name = call.name or str(function.get("name") or "")
         arguments = function.get("arguments")
         if arguments is not None and not isinstance(arguments, str):
@@ -248,7 +268,14 @@ def _tool_calls(transcript: Transcript, calls: Any) -> None:
             call.arguments += arguments or ""
 
 
+def repeated(ids: Iterable[str]) -> list[str]:
+    """The ids that more than one tool call has: a client runs each call, and answers to each id once."""
+    return [name for name, count in Counter(ids).items() if name and count > 1]
+
+
 def _ending(transcript: Transcript, begun: dict[int, bool]) -> None:
+    for name in repeated(call.id for call in transcript.tool_calls.values()):
+        transcript.breaks("tools", f"several tool calls have the id {name[:80]!r}")
     if transcript.model_name is None:
         transcript.breaks("metadata", "no chunk carries router_metadata.model_name")
     if not begun:

@@ -9,9 +9,13 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
+
+from lightning_verify.reading.tokens import claims_of, expiry_of, has_expired
 
 JWT = "LIGHTNING_JWT"
 API_KEY = "LIGHTNING_API_KEY"
@@ -30,28 +34,95 @@ MEANING: dict[str, str] = {
 }
 
 
+TOKENS = (JWT, FREE_JWT, EXPIRED_JWT)
+GOOD = (JWT, API_KEY, FREE_JWT)
+KEY_PREFIX = "ipa_live_"
+# What comes with a value that was copied from a header, a shell or a settings page.
+_HEADER = re.compile(r"^(?:authorization\s*:\s*)?bearer\s+", re.IGNORECASE)
+_AROUND = " \t\r\n\v\f\u00a0\u200b\ufeff\"'`\u201c\u201d\u2018\u2019"
+
+
 class CredentialsError(ValueError):
-    """A credentials file that cannot be used; the message says what to do."""
+    """Credentials that cannot be used; the message says which and what to do, and shows none of them."""
+
+
+def cleaned(value: str) -> str:
+    """A credential without what was copied along with it: quotes, white space, line breaks, `Bearer`."""
+    before = None
+    while value != before:
+        before = value
+        value = _HEADER.sub("", value.strip(_AROUND).removesuffix("\\n"))
+    return value
 
 
 def gather(environment: Mapping[str, str], file: Path | None = None) -> dict[str, str]:
     """The credentials at hand: those of the JSON `file` first, then those of the environment.
 
-    Raises CredentialsError when the file is not a JSON object of strings.
+    Raises CredentialsError for a file that is not a JSON object of strings under these names, and for
+    credentials that can be seen to be of another kind than they should.
     """
-    found = {name: environment[name].strip() for name in MEANING if environment.get(name, "").strip()}
-    if file is None:
-        return found
+    found = {name: environment[name] for name in MEANING if environment.get(name)}
+    if file is not None:
+        found |= _written_in(file)
+    found = {name: value for name, text in found.items() if (value := cleaned(text))}
+    for slip in _slips(found):
+        raise CredentialsError(slip)
+    return found
+
+
+def _written_in(file: Path) -> dict[str, str]:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
+        content = json.loads(file.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as problem:
         raise CredentialsError(f"cannot read the credentials file {file}: {problem}") from problem
     if not isinstance(content, dict):
         raise CredentialsError(f"{file} must hold a JSON object with names such as {JWT}")
-    for name in MEANING:
-        if isinstance(content.get(name), str) and content[name].strip():
-            found[name] = content[name].strip()
-    return found
+    for name in content.keys() - MEANING.keys():
+        # A note of one's own is harmless; a name that is spelt wrongly leaves a credential out.
+        meant = get_close_matches(name.upper().replace("-", "_"), MEANING, 1, 0.8)
+        if meant or name.upper().startswith("LIGHTNING") or not content.keys() & MEANING.keys():
+            hint = f"; is {meant[0]} meant?" if meant else f": expected some of {', '.join(MEANING)}"
+            raise CredentialsError(f"{file} has the name {name[:60]!r}, which is none of ours{hint}")
+    for name in MEANING.keys() & content.keys():
+        if not isinstance(content[name], str | None):
+            raise CredentialsError(f"{file}: {name} must be a text")
+    return {name: content[name] for name in MEANING if content.get(name)}
+
+
+def _slips(credentials: Mapping[str, str]) -> Iterator[str]:
+    """What is wrong with credentials, as far as it can be seen without asking anybody."""
+    for name, value in credentials.items():
+        if not value.isascii() or not value.isprintable() or " " in value:
+            yield f"{name} holds white space or signs that no credential has; was it copied whole and alone?"
+        elif value.startswith(("$", "<", "YOUR_")):
+            yield f"{name} holds a placeholder instead of a credential"
+        elif name in TOKENS and value.startswith(KEY_PREFIX):
+            yield f"{name} holds an API key; it is for an access token"
+        elif name not in TOKENS and claims_of(value) is not None:
+            yield f"{name} holds an access token; it is for an API key"
+        elif name in TOKENS:
+            yield from _slips_of_a_token(name, value)
+    names = list(credentials)
+    for position, name in enumerate(names):
+        for other in names[position + 1 :]:
+            if credentials[name] == credentials[other]:
+                each = f"{MEANING[name]} and {MEANING[other]}"
+                yield f"{name} and {other} hold the same credential; they are for {each}"
+    users = [(claims_of(credentials.get(name, "")) or {}).get("sub") for name in (JWT, FREE_JWT)]
+    if users[0] is not None and users[0] == users[1]:
+        yield f"{JWT} and {FREE_JWT} are of the same user; they are for a paid account and a free one"
+
+
+def _slips_of_a_token(name: str, token: str) -> Iterator[str]:
+    claims, end = claims_of(token) or {}, expiry_of(token)
+    if name == EXPIRED_JWT:
+        if end is not None and not has_expired(token):
+            yield f"{name} is good until {end:%Y-%m-%d %H:%M} UTC; it is for a token that has expired"
+        return
+    if end is not None and has_expired(token):
+        yield f"{name} has expired ({end:%Y-%m-%d %H:%M} UTC); give a fresh one"
+    if claims.get("role") in ("anon", "service_role"):
+        yield f"{name} holds a key of the project and not the access token of a user"
 
 
 def _segment(data: bytes) -> str:
@@ -96,19 +167,16 @@ def tampered(token: str) -> str:
 
 def altered_claims(token: str) -> str | None:
     """The token `token` with another user in it and the signature it had; None when it cannot be read."""
-    header, payload, signature = token.split(".")
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except ValueError:
+    claims = claims_of(token)
+    if claims is None:
         return None
-    if not isinstance(claims, dict):
-        return None
+    header, _, signature = token.split(".")
     return f"{header}.{_segment(json.dumps({**claims, 'sub': secrets.token_hex(16)}).encode())}.{signature}"
 
 
 def unknown_key() -> str:
     """An API key of the right form that nobody was given."""
-    return "ipa_live_" + _segment(secrets.token_bytes(24))
+    return KEY_PREFIX + _segment(secrets.token_bytes(24))
 
 
 def invalid_bearers(credentials: Mapping[str, str]) -> dict[str, str]:
@@ -133,13 +201,3 @@ def invalid_bearers(credentials: Mapping[str, str]) -> dict[str, str]:
         # The letters of a key are random in both cases, so exchanging them makes another key.
         kinds["API key in the other case"] = key[:12] + key[12:].swapcase()
     return kinds
-
-
-def lifetime_over(token: str, now: float) -> bool:
-    """Whether an access token's own claim says that it has expired; False when it cannot be read."""
-    try:
-        payload = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return bool(claims["exp"] <= now)
-    except (IndexError, KeyError, ValueError, TypeError):
-        return False

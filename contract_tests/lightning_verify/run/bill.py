@@ -7,7 +7,7 @@ from collections import Counter
 from itertools import islice
 
 from lightning_verify.judging.ledger import Ledger
-from lightning_verify.reading.usage import Unreadable, parse_usage
+from lightning_verify.judging.snapshot import Unreadable, parse_usage
 from lightning_verify.transport.client import Client, HostGone
 
 # Of callers that were refused, so many are looked at in the end.

@@ -80,15 +80,16 @@ OPTIONS = (
     Option(
         "spend",
         COST,
-        "none (default for every host but our own mock): nothing that a conforming host charges; sample: "
-        "each metered route a few times, mostly by throwaway free-tier callers; exhaust: also drive such "
-        "callers to their limits",
+        "none (default for every host but our own mock): nothing that a conforming host charges, and no more "
+        "of what another host serves or fails at instead of refusing it; sample: each metered route a few "
+        "times, mostly by throwaway free-tier callers; exhaust: also drive such callers to their limits",
         {"choices": [mode.name.lower() for mode in Spend]},
     ),
     Option(
         "max-units",
         COST,
-        "never cause more units of a metric, for example imagesDaily=4; may be repeated",
+        "never cause more than N units of a metric, for example imagesDaily=4; may be repeated. Each request "
+        "to its routes counts, resends included, unless it is refused",
         {**_LIST, "metavar": "METRIC=N"},
     ),
     Option(

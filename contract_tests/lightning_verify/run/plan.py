@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from lightning_verify.judging.observations import COST
+from lightning_verify.requests.credentials import GOOD
 from lightning_verify.run.bill import REFUSED_CALLERS
 from lightning_verify.run.marks import charge_of
 from lightning_verify.run.preflight import DOORS
@@ -45,7 +46,7 @@ def estimate(items: Iterable[pytest.Item], spend: Spend, target: Target) -> tupl
         units.update(COST[name])
     # Whatever fails is looked at once more before it is held against a host.
     units.update(dict.fromkeys(units, SECOND_LOOKS))
-    requests += len(DOORS)
+    requests += len(DOORS) + sum(name in target.credentials for name in GOOD)
     if target.is_loopback:  # Only there is every caller asked for its bill.
         requests += REFUSED_CALLERS + units.total()
     return requests, units

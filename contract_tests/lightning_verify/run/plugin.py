@@ -25,7 +25,7 @@ from lightning_verify.run.known import known_file
 from lightning_verify.run.marks import charge_of
 from lightning_verify.run.option_table import declare_to_pytest
 from lightning_verify.run.plan import describe, estimate, obstacle
-from lightning_verify.run.preflight import preflight
+from lightning_verify.run.preflight import preflight, refused_everywhere
 from lightning_verify.run.session import Run, read_facts, read_findings, rulings
 from lightning_verify.run.signals import INTERRUPTION
 from lightning_verify.target import Spend, Target
@@ -170,6 +170,10 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     aborted = preflight(run.client, run.settings.wake)
     run.aborted = aborted and _told(run, aborted)
     run.note(aborted=run.aborted)
+    if not run.aborted:
+        run.learned["unusable credentials"] = refused_everywhere(run.client, run.target.credentials)
+        for reason in run.learned["unusable credentials"].values():
+            _say(config, f"not used: {reason}")
 
 
 def _on_github(config: pytest.Config) -> bool:

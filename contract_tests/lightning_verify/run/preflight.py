@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
-from lightning_verify.requests.callers import anonymous
-from lightning_verify.transport.client import Client, HostGone
+from lightning_verify.requests.callers import Caller, anonymous, bearer
+from lightning_verify.requests.credentials import GOOD
+from lightning_verify.transport.client import BudgetExhausted, Client, HostGone
 from lightning_verify.transport.exchange import Exchange
 
 DOORS = ("/status", "/tier-config", "/usage", "/models")
@@ -51,3 +53,40 @@ def _sense(answers: list[Exchange]) -> str | None:
     if statuses != {406} and len({answer.body for answer in answers}) == 1:
         return "the host answers every request alike, so it is not the API that answers"
     return None
+
+
+# Where a good bearer is let in: what it may read, and a generation that is asked for nothing, for nothing.
+_ROOMS = ("/usage", "/subscription")
+_CHAT = "/gen/chat/completions"
+
+
+def refused_everywhere(client: Client, credentials: Mapping[str, str]) -> dict[str, str]:
+    """Why good credentials cannot be used, by their names: those that are let in nowhere. They may be of
+    another host, or revoked, and then it is not the host that is to blame."""
+    refused = dict[str, str]()
+    for name in GOOD:
+        try:
+            shut_out = name in credentials and not _is_let_in(client, bearer(name, credentials[name]))
+        except HostGone:
+            break
+        if shut_out:
+            refused[name] = f"{name} is refused everywhere: is it a good one, and of this host?"
+    return refused
+
+
+def _is_let_in(client: Client, caller: Caller) -> bool:
+    if any(not _locked_out(client.send("GET", room, caller)) for room in _ROOMS):
+        return True
+    try:
+        answers = [
+            client.send("POST", _CHAT, each, json_body={"nothing": "asked"}, lane="free")
+            for each in (caller, bearer("garbled", "not-a-token-at-the-door"))
+        ]
+    except BudgetExhausted:
+        return False
+    # Where a garbled bearer gets as far, it was the payload that was looked at.
+    return not _locked_out(answers[0]) and _locked_out(answers[1])
+
+
+def _locked_out(answer: Exchange) -> bool:
+    return answer.status in {401, 403}

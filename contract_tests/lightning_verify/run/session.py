@@ -68,7 +68,7 @@ class Run:
         caps = dict(settings.max_units)
         if settings.spend is Spend.NONE:
             caps = dict.fromkeys(spec.metrics, 0)
-        budget = Budget(books / "budget.json", caps)
+        budget = Budget(books / "budget.json", caps, ceilings=settings.max_units)
         client = Client(
             target.base_url, spec, budget, rate=settings.rate, timeouts=Timeouts.within(settings.patience)
         )

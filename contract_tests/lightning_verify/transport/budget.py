@@ -1,9 +1,13 @@
 """The breaker: the most units a run may cause, by metric, booked before a request leaves.
 
-The books are kept in a file under a lock, since the workers of one run share one budget. Two bounds:
-a *paid* request is booked in full against the metric's cap, whatever comes of it; a request in the *free
-lane* (one that a conforming host refuses) books nothing, but a host that serves it anyway has surprised us,
-and after a few surprises on an operation the lane is closed.
+The books are kept in a file under a lock, since the workers of one run share one budget. A *paid* request
+is booked in full against the metric's cap, whatever comes of it. A request in the *free lane* (one that a
+conforming host refuses) costs nothing when it is refused. A host that serves it has surprised us, and one
+that fails at it may have charged for it; after a few of either on an operation its lane is closed.
+
+Where the user has named the most units of a metric, all of it counts against that number: paid requests,
+surprises and doubts together. A request of the free lane holds a unit until it is refused, so that no host,
+whatever it serves, can make the run pass the number.
 """
 
 from __future__ import annotations
@@ -17,6 +21,13 @@ from typing import Any
 
 # Enough to witness the fault and to look at it once more, too little to hurt an account.
 SURPRISES_ALLOWED = 2
+# Failures and silence in the free lane of an operation: enough to see a host through a bad moment.
+DOUBTS_ALLOWED = 12
+
+
+# By metric: units booked, held in the free lane, served, and served to callers of our own; by operation:
+# surprises and doubts.
+_PAGES = ("booked", "held", "served", "served privately", "surprises", "doubts")
 
 
 class BudgetExhausted(Exception):
@@ -24,11 +35,15 @@ class BudgetExhausted(Exception):
 
 
 class Budget:
-    """Caps and books of a run. `caps` maps a metric to its cap; a metric without one is not capped."""
+    """Caps and books of a run. `caps` maps a metric to the most paid requests, `ceilings` to the most units
+    that may come to be charged by whatever road; a metric without one is not capped."""
 
-    def __init__(self, books: Path, caps: Mapping[str, int]) -> None:
+    def __init__(
+        self, books: Path, caps: Mapping[str, int], ceilings: Mapping[str, int] | None = None
+    ) -> None:
         self._books = books
         self.caps = dict(caps)
+        self.ceilings = dict(ceilings or {})
 
     @contextmanager
     def _open(self) -> Iterator[dict[str, Any]]:
@@ -36,11 +51,8 @@ class Budget:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
             content = file.read()
-            books: dict[str, Any] = (
-                json.loads(content)
-                if content
-                else {"booked": {}, "served": {}, "served privately": {}, "surprises": {}, "requests": 0}
-            )
+            books: dict[str, Any] = json.loads(content) if content else {name: {} for name in _PAGES}
+            books.setdefault("requests", 0)
             yield books
             file.seek(0)
             file.truncate()
@@ -53,18 +65,41 @@ class Budget:
             cap = self.caps.get(metric)
             if cap is not None and booked >= cap:
                 raise BudgetExhausted(f"the run may cause {cap} units of {metric} and has booked them all")
+            self._keep_below_the_ceiling(books, metric)
             books["booked"][metric] = booked + 1
             books["requests"] += 1
 
-    def enter_free_lane(self, operation: str) -> None:
-        """Allow a request that should be refused. Raises BudgetExhausted when the lane is closed."""
+    def _keep_below_the_ceiling(self, books: dict[str, Any], metric: str) -> None:
+        ceiling = self.ceilings.get(metric)
+        if ceiling is not None and books["booked"].get(metric, 0) + books["held"].get(metric, 0) >= ceiling:
+            raise BudgetExhausted(
+                f"the run may cause {ceiling} units of {metric}, and one more request might pass that"
+            )
+
+    def enter_free_lane(self, operation: str, metric: str) -> None:
+        """Allow a request that should be refused, and hold a unit until it is. Raises BudgetExhausted when
+        the lane is closed."""
         with self._open() as books:
             if books["surprises"].get(operation, 0) >= SURPRISES_ALLOWED:
                 raise BudgetExhausted(
                     f"{operation} served {SURPRISES_ALLOWED} requests that it should have refused; "
                     "no more are sent, since each may cost a unit"
                 )
+            if books["doubts"].get(operation, 0) >= DOUBTS_ALLOWED:
+                raise BudgetExhausted(
+                    f"{operation} failed {DOUBTS_ALLOWED} times at requests that it should have refused; "
+                    "no more are sent, since each may cost a unit"
+                )
+            self._keep_below_the_ceiling(books, metric)
+            books["held"][metric] = books["held"].get(metric, 0) + 1
+            books["doubts"][operation] = books["doubts"].get(operation, 0) + 1
             books["requests"] += 1
+
+    def refused(self, operation: str, metric: str) -> None:
+        """Give back what a request of the free lane held, since the host has refused it."""
+        with self._open() as books:
+            books["held"][metric] -= 1
+            books["doubts"][operation] -= 1
 
     def count(self) -> None:
         """Count a request that no metric is concerned with."""

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
 import aiohttp
@@ -22,6 +23,8 @@ from lightning_spec.loader import Operation, Spec
 from multidict import CIMultiDict
 from yarl import URL
 
+from lightning_verify.reading import gateways
+from lightning_verify.reading.times import wait_asked
 from lightning_verify.requests.callers import Caller, anonymous
 from lightning_verify.transport.budget import Budget, BudgetExhausted
 from lightning_verify.transport.causes import cause
@@ -45,6 +48,8 @@ LARGE_BODY = 200_000
 # seconds in a run as long as waiting leads to nothing.
 RESENDS = 3
 FRUITLESS_WAIT = 90.0
+# Seconds before a free request is sent again that a gateway has answered in the host's place.
+SECOND_THOUGHTS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,8 @@ class HostGone(Exception):
 
 
 _lane: contextvars.ContextVar[Lane] = contextvars.ContextVar("lane", default="paid")
-_operation: contextvars.ContextVar[Operation | None] = contextvars.ContextVar("operation", default=None)
+# What a request may be counted as: the name of its operation, and the metric; None when it is free.
+_charge: contextvars.ContextVar[tuple[str, str] | None] = contextvars.ContextVar("charge", default=None)
 
 
 class Client:
@@ -101,6 +107,8 @@ class Client:
         self._lost = 0.0
         self._gone: str | None = None
         self._fruitless = 0.0
+        # Operations that were answered by a gateway each time they were tried again.
+        self._hopeless: set[tuple[str, str | None]] = set()
         # Callers that were served something metered, by what identifies them, and those that were refused it.
         self.spenders: dict[tuple[tuple[str, str], ...], Caller] = {}
         self.refused: dict[tuple[tuple[str, str], ...], Caller] = {}
@@ -136,17 +144,20 @@ class Client:
     async def _breaker(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        operation = _operation.get()
-        if operation is None or operation.metric is None:
+        charge, lane = _charge.get(), _lane.get()
+        if charge is None:
             self._budget.count()
-        elif _lane.get() == "paid":
-            self._budget.book(operation.metric)
+        elif lane == "paid":
+            self._budget.book(charge[1])
         else:
-            self._budget.enter_free_lane(operation.id)
+            self._budget.enter_free_lane(*charge)
         try:
-            return await handler(request)
+            response = await handler(request)
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as problem:
             raise _Dropped(cause(problem)) from problem
+        if charge is not None and lane == "free" and _refuses(response.status):
+            self._budget.refused(*charge)
+        return response
 
     def send(
         self,
@@ -228,14 +239,18 @@ class Client:
         if body is not None:
             sent_headers["Content-Type"] = "application/json"
         sent_headers.update(headers or {})
+        metric = operation.metric if operation is not None else self._operations.metric_at(path)
+        if operation is None:
+            lane = "free"  # No method but the documented one is meant to generate anything.
         _lane.set(lane)
-        _operation.set(operation)
-        generating = operation is not None and operation.metric is not None and lane == "paid"
+        _charge.set(None if metric is None else (operation.id if operation else f"{method} {path}", metric))
+        generating = metric is not None and lane == "paid"
         total = deadline or (self._timeouts.generating if generating else self._timeouts.reading)
         waited = 0.0
         refused: Exchange | None = None
-        for _ in range(1 + RESENDS):
+        for tries in range(1 + RESENDS):
             exchange = Exchange(method, path, dict(sent_headers), body, operation, caller.label)
+            exchange.repeatable = not generating
             await self._pace.turn()
             try:
                 await self._converse(exchange, sent_headers, total, bound)
@@ -243,27 +258,44 @@ class Client:
                 if refused is None:
                     raise
                 exchange = refused  # There is no unit left to ask again with.
+                exchange.insists = tries > 1
                 break
             self._note(exchange, lane, private=caller.private)
-            if not patient or exchange.status not in {429, 503} or self._fruitless > FRUITLESS_WAIT:
+            if exchange.astray is None:
+                self._hopeless.discard(_kind(exchange))
+            if not patient or self._fruitless > FRUITLESS_WAIT:
                 break
-            wait = self._pace.hold(exchange.header("retry-after"))
+            wait = self._patience_for(exchange)
             if wait is None:
                 break
             refused, waited = exchange, waited + wait
             self._fruitless += wait
-        if waited and exchange.status not in {429, 503}:
+        else:
+            self._hopeless.add(_kind(exchange))
+        if exchange.repeatable and (_kind(exchange) in self._hopeless or self._fruitless > FRUITLESS_WAIT):
+            exchange.insists = True
+        if waited and exchange.status not in {429, 503} and exchange.astray is None:
             self._fruitless -= waited
         if operation is not None and operation.metric is not None and caller.private:
             (self.spenders if exchange.served else self.refused)[caller.key] = caller
         return exchange
+
+    def _patience_for(self, exchange: Exchange) -> float | None:
+        """For how long to wait before the same request is sent again; None when its answer is the answer."""
+        if exchange.status in {429, 503}:
+            asked = self._pace.hold(wait_asked(exchange.header("retry-after"), exchange.clock))
+            if asked is not None:
+                return asked
+        if exchange.repeatable and exchange.astray and _kind(exchange) not in self._hopeless:
+            return self._pace.hold(SECOND_THOUGHTS)
+        return None
 
     async def _still_there(self) -> bool:
         """Whether a host that left the last requests unanswered answers a plain one: then it was something
         about those requests that it, or a firewall before it, does not like."""
         caller = anonymous()
         exchange = Exchange("GET", "/status", caller.headers, None, None, caller.label)
-        _operation.set(None)
+        _charge.set(None)
         await self._converse(exchange, CIMultiDict(caller.headers), self._timeouts.reading, None)
         if exchange.problem is None:
             self._silent = 0
@@ -303,6 +335,7 @@ class Client:
         if exchange.problem and exchange.arrivals:
             exchange.problem += " (after a part of the body)"
         exchange.seconds = time.monotonic() - started
+        exchange.received = datetime.now(UTC)
 
     async def _read(
         self, exchange: Exchange, content: aiohttp.StreamReader, started: float, bound: int
@@ -336,7 +369,9 @@ class Client:
         elif exchange.problem is None:
             self._silent = 0
         operation = exchange.operation
-        if operation is not None and operation.metric is not None and exchange.served:
+        # A page or an error is no generation; that it may have been charged is among the doubts.
+        made = exchange.served and (lane == "paid" or exchange.astray is None)
+        if operation is not None and operation.metric is not None and made:
             self._budget.served(operation.id, operation.metric, paid=lane == "paid", private=private)
         for look in self.observers:
             look(exchange)
@@ -349,6 +384,15 @@ def _acceptable(operation: Operation | None, json_body: Any) -> str:
     if isinstance(json_body, dict) and json_body.get("stream") is True:
         return "text/event-stream, application/json"
     return "application/json"
+
+
+def _refuses(status: int) -> bool:
+    """Whether a status says that nothing was generated, so that nothing can have been charged."""
+    return 300 <= status < 500 and status not in gateways.STATUSES
+
+
+def _kind(exchange: Exchange) -> tuple[str, str | None]:
+    return exchange.method, exchange.operation.id if exchange.operation else exchange.path
 
 
 def _makes_media(operation: Operation | None) -> bool:

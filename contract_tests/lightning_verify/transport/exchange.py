@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from lightning_spec.loader import Operation
+
+from lightning_verify.reading import gateways
+from lightning_verify.reading.failures import failure_in_text
+from lightning_verify.reading.times import http_date
 
 
 class NotJson(ValueError):
@@ -37,6 +42,12 @@ class Exchange:
     seconds: float = 0.0
     problem: str | None = None
     truncated: bool = False
+    # Whether sending it again costs nothing; the client has done so where a gateway may have answered.
+    repeatable: bool = True
+    # Whether an answer that seems to be somebody else's came each time, so that it is the host's own.
+    insists: bool = False
+    # When the answer had come, by our own clock.
+    received: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def served(self) -> bool:
@@ -64,6 +75,39 @@ class Exchange:
             return json.loads(self.body)
         except (ValueError, RecursionError) as problem:
             raise NotJson(f"the body is not JSON ({problem}): {self.text[:120]!r}") from problem
+
+    @property
+    def clock(self) -> datetime:
+        """The time by the answer's Date header, or by our own clock when there is none that can be read."""
+        return http_date(self.header("date")) or self.received
+
+    @property
+    def stand_in(self) -> str | None:
+        """Who answered in the host's place, in words; None when it was the host as far as can be seen."""
+        return gateways.stand_in(self.status, self.headers, self.body)
+
+    @property
+    def is_page(self) -> bool:
+        """Whether the body is an HTML page, or would be where there is none: no route of the API has one."""
+        return gateways.is_page(self.body) or (self.method == "HEAD" and self.media_type == "text/html")
+
+    @property
+    def failure(self) -> str | None:
+        """What a success says of its own failure, in JSON; None when it says nothing of the kind. What calls
+        itself a picture, a film or a sound is taken at its word, and is none."""
+        if not self.served or self.media_type.startswith(("image/", "video/", "audio/")):
+            return None
+        return failure_in_text(self.text) if self.body[:64].lstrip().startswith(b"{") else None
+
+    @property
+    def astray(self) -> str | None:
+        """Why this may be no answer of the host's own: a gateway has spoken, a page stands where none can be,
+        or a success says that it failed. A refusal may have the form of a page."""
+        if self.stand_in is not None:
+            return self.stand_in
+        if self.is_page and (self.served or self.status in {403, 404, 405, 500}):
+            return "a page stands in its place, as a proxy shows it"
+        return f"the host says inside it that it failed: {self.failure}" if self.failure else None
 
     @property
     def title(self) -> str:

@@ -29,3 +29,15 @@ class OperationFinder:
             if its_method == method and pattern.match(bare):
                 return operation
         return None
+
+    def metric_at(self, path: str) -> str | None:
+        """The metric that a request to `path` may be counted on, whatever its method."""
+        bare = path.split("?", 1)[0]
+        return next(
+            (
+                operation.metric
+                for _, pattern, operation in self._patterns
+                if operation.metric and pattern.match(bare)
+            ),
+            None,
+        )

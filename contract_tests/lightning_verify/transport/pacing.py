@@ -24,13 +24,10 @@ class Pace:
         if slot > now:
             await asyncio.sleep(slot - now)
 
-    def hold(self, retry_after: str | None) -> float | None:
-        """Send nothing for as long as a Retry-After header in seconds asks, within a bound. Gives the
-        seconds, or None when there is nothing to wait for."""
-        if retry_after is None or not retry_after.strip().isdigit():
-            return None
-        seconds = float(retry_after)
-        if seconds > LONGEST_WAIT:
+    def hold(self, seconds: float | None) -> float | None:
+        """Send nothing for as long as a host asks, within a bound. Gives the seconds, or None when there is
+        nothing to wait for."""
+        if seconds is None or seconds > LONGEST_WAIT:
             return None
         self._next = max(self._next, time.monotonic() + seconds)
         return seconds

@@ -1,0 +1,78 @@
+"""Snapshots of the counters in /usage, and how two of them differ."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lightning_verify.facts import METRICS
+from lightning_verify.reading.numbers import whole
+from lightning_verify.reading.times import moment
+from lightning_verify.transport.exchange import Exchange, NotJson
+
+# Of what names a window.
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The counters of one identity: used, limit (None: unlimited) and window by metric."""
+
+    used: Mapping[str, int]
+    limit: Mapping[str, int | None]
+    window: Mapping[str, str]
+    exchange: Exchange
+    # Which day it was: by the answer's own clock, and by `generated_at` in UTC and as it is written.
+    days: tuple[str, ...] = ()
+
+
+class Unreadable(ValueError):
+    """An answer of /usage that tells no counters; USE-1 to USE-4 judge its form."""
+
+
+def parse_usage(exchange: Exchange) -> Snapshot:
+    """The snapshot in a served answer. Raises Unreadable."""
+    try:
+        document = exchange.json()
+    except NotJson as problem:
+        raise Unreadable(str(problem)) from None
+    usage = document.get("usage") if isinstance(document, dict) else None
+    used, limit, window = dict[str, int](), dict[str, int | None](), dict[str, str]()
+    for metric in METRICS:
+        entry = usage.get(metric) if isinstance(usage, dict) else None
+        spent = whole(entry.get("used")) if isinstance(entry, dict) else None
+        if not isinstance(entry, dict) or spent is None:
+            raise Unreadable(f"/usage does not tell how much of {metric} is used")
+        used[metric] = spent
+        limit[metric] = whole(entry.get("limit"))
+        window[metric] = str(entry.get("window"))[:_LONGEST_NAME]
+    return Snapshot(used, limit, window, exchange, _days(exchange, document.get("generated_at")))
+
+
+def _days(exchange: Exchange, generated_at: Any) -> tuple[str, ...]:
+    generated = moment(generated_at)
+    told = str(generated_at)[:10] if generated is not None and isinstance(generated_at, str) else ""
+    return str(exchange.clock.date()), str(generated.date() if generated else ""), told
+
+
+def difference(before: Snapshot, after: Snapshot) -> dict[str, int]:
+    """By how much each counter changed, whatever the reason; counters that did not are left out."""
+    return {m: after.used[m] - before.used[m] for m in METRICS if after.used[m] != before.used[m]}
+
+
+_CALENDAR = re.compile(r"\d{4}-(?:W\d\d|\d\d-\d\d)")
+
+
+def rolled_over(before: Snapshot, after: Snapshot) -> bool:
+    """Whether a window may have ended between the two: another day or week is named, or it was midnight, by
+    what the host says of the time. A window that counts down, or is named by the moment at which a rolling
+    one ends, is another text at every look and tells nothing by its name."""
+    renamed = any(_date(before.window[metric]) != _date(after.window[metric]) for metric in METRICS)
+    return renamed or before.days != after.days
+
+
+def _date(window: str) -> str:
+    named = _CALENDAR.match(window)
+    return named[0] if named else ""

@@ -1,0 +1,19 @@
+"""Which answers show anything: those of the host itself that do not tell their own failure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+from lightning_verify.reading.sse import Transcript, transcribe
+from lightning_verify.transport.exchange import Exchange
+
+transcript: Callable[[bytes], Transcript] = lru_cache(maxsize=4)(transcribe)
+
+
+def shows_something(exchange: Exchange) -> bool:
+    """Whether an answer can speak for the host or against it: no gateway has answered in its place, and
+    neither a document nor a stream tells its own failure. A host that insists on such an answer means it."""
+    if exchange.stand_in is not None or (exchange.astray is not None and not exchange.insists):
+        return False
+    return exchange.media_type != "text/event-stream" or transcript(exchange.body).upstream_error is None

@@ -1,0 +1,43 @@
+"""Numbers as hosts write them: JSON numbers, texts that spell one, and what only looks like one."""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Any
+
+# Longer texts spell no amount that anybody means, and Python refuses to read them as integers.
+_LONGEST = 400
+
+
+def number(value: Any) -> float | None:
+    """`value` as a finite number if it is one, or a text that spells one; None otherwise."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return value if abs(value) <= sys.float_info.max else None
+    if isinstance(value, str) and len(value) <= _LONGEST:
+        try:
+            spelt = float(value)
+        except ValueError:
+            return None
+        return spelt if math.isfinite(spelt) else None
+    return None
+
+
+def whole(value: Any) -> int | None:
+    """`value` as an integer, what stands behind the point cut off; None when it is no number."""
+    amount = number(value)
+    return None if amount is None else int(amount)
+
+
+def is_amount(value: Any) -> bool:
+    """Whether `value` is a finite JSON number."""
+    return not isinstance(value, str) and number(value) is not None
+
+
+def says_unlimited(value: Any) -> bool:
+    """Whether `value` is another way than null to say that there is no limit."""
+    if isinstance(value, str):
+        return number(value) is None
+    return isinstance(value, int | float) and value in {-1, math.inf}

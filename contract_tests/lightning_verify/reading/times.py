@@ -1,0 +1,60 @@
+"""Points in time and waits as hosts write them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from lightning_verify.reading.numbers import number
+
+# Above this, seconds since 1970 are milliseconds.
+_MILLISECONDS = 1e11
+_SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,9})?", re.ASCII)
+
+
+def moment(value: Any) -> datetime | None:
+    """A point in time from a text as in ISO 8601 or in mails, or from seconds or milliseconds since 1970;
+    None if it is none of these. Without a zone it counts as UTC."""
+    amount = number(value)
+    try:
+        if amount is not None:
+            return datetime.fromtimestamp(amount / 1000 if amount > _MILLISECONDS else amount, UTC)
+        if isinstance(value, str):
+            told = _dated(value.strip())
+            return told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
+    except (ValueError, OverflowError, OSError):
+        pass
+    return None
+
+
+def _dated(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return http_date(text) or datetime.fromisoformat("")
+
+
+def http_date(text: str | None) -> datetime | None:
+    """The point in time of a header such as Date, in any of its three forms; None when there is none."""
+    try:
+        told = parsedate_to_datetime(text or "")
+        return told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+
+
+def wait_asked(retry_after: str | None, now: datetime) -> float | None:
+    """For how many seconds a Retry-After header asks, in seconds or as the date at which to come back, with
+    `now` by the host's own clock; None when it asks for nothing that can be read."""
+    text = (retry_after or "").strip()
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    # No number is a date: -5 and 2026 would be read as one by the generous reader of mails.
+    until = http_date(text) if any(letter.isalpha() for letter in text) else None
+    if until is None:
+        return None
+    # Dates have no fractions: the second that both have lost is waited for as well.
+    seconds = (until - now).total_seconds()
+    return seconds + 1 if seconds >= 0 else 0.0

@@ -1,0 +1,37 @@
+"""What an access token says of itself, without asking whether it is true."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from lightning_verify.reading.times import moment
+
+
+def claims_of(token: str) -> dict[str, Any] | None:
+    """The claims of a JSON Web Token; None when the text is none."""
+    parts = token.split(".")
+    if len(parts) != 3 or _object(parts[0]) is None:
+        return None
+    return _object(parts[1])
+
+
+def _object(segment: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def expiry_of(token: str) -> datetime | None:
+    """When a token says that it ends; None when it does not say."""
+    return moment((claims_of(token) or {}).get("exp"))
+
+
+def has_expired(token: str) -> bool:
+    """Whether a token says that its time is over."""
+    end = expiry_of(token)
+    return end is not None and end <= datetime.now(UTC)

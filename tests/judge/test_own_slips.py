@@ -1,0 +1,65 @@
+"""Slips of our own side are mended or named before anything is sent; they are not held against a host."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from lightning_verify.requests.credentials import CredentialsError, cleaned, gather
+
+from lab.server.credentials import DEFAULTS
+
+KEY, TOKEN = DEFAULTS["LIGHTNING_API_KEY"], DEFAULTS["LIGHTNING_JWT"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "Bearer {}",
+        "bearer  {}",
+        '"{}"',
+        "'{}'\n",
+        " {}\r\n",
+        '"Bearer {}"',
+        "Authorization: Bearer {}",
+        "\ufeff{}",
+    ],
+)
+def test_what_was_copied_along_is_taken_off(written: str) -> None:
+    assert cleaned(written.format(TOKEN)) == TOKEN
+
+
+def test_good_credentials_stay_as_they_are() -> None:
+    assert gather(DEFAULTS) == DEFAULTS
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("LIGHTNING_JWT", DEFAULTS["LIGHTNING_EXPIRED_JWT"] + "x", "has expired"),
+        ("LIGHTNING_JWT", KEY + "x", "holds an API key"),
+        ("LIGHTNING_API_KEY", TOKEN + "x", "holds an access token"),
+        ("LIGHTNING_EXPIRED_JWT", TOKEN + "x", "is good until"),
+        ("LIGHTNING_FREE_JWT", TOKEN, "the same credential"),
+        ("LIGHTNING_FREE_JWT", TOKEN + "x", "the same user"),
+        ("LIGHTNING_REVOKED_API_KEY", KEY, "the same credential"),
+        ("LIGHTNING_API_KEY", "two words", "white space"),
+        ("LIGHTNING_API_KEY", "$KEY", "placeholder"),
+    ],
+)
+def test_a_slip_is_named_and_no_secret_shown(name: str, value: str, told: str) -> None:
+    with pytest.raises(CredentialsError, match=told) as slip:
+        gather({**DEFAULTS, name: value})
+    assert name in str(slip.value)
+    assert value not in str(slip.value)
+
+
+@pytest.mark.parametrize(
+    "content", [{"LIGHTNING_JTW": TOKEN}, {"jwt": TOKEN}, {"LIGHTNING_SECRET": "x"}, {"LIGHTNING_JWT": 5}]
+)
+def test_a_file_with_names_of_its_own_is_refused(content: object, tmp_path: Path) -> None:
+    file = tmp_path / "credentials.json"
+    file.write_text(json.dumps(content))
+    with pytest.raises(CredentialsError):
+        gather({}, file)
