@@ -114,7 +114,7 @@ BOOK.handwritten(
     ),
 )
 
-BOOK.handwritten("AUTH-3", read("/subscription", KEY), credentials=f"{PAID} {KEY}").add(
+BOOK.handwritten("AUTH-3", read("/subscription", KEY), spend="sample", credentials=f"{PAID} {KEY}").add(
     "key-has-own-account: the API key's account has another email",
     seams.resolve(
         lambda _l, _c, who: replace(who, email="key@example.com") if who.auth_type == "api_key" else who

@@ -308,7 +308,9 @@ def test_fail_fast_stops_at_the_first_broken_requirement(tmp_path: Path) -> None
         asked = len(host.asked)
         slow = command(base, only, "--report-dir=reports", directory=tmp_path)
     assert (fast.code, slow.code) == (1, 1)
-    assert len(fast.documented("fail")) == 1 < len(slow.documented("fail"))
+    # One answer may break more than one requirement.
+    assert fast.documented("fail")
+    assert fast.documented("fail") < slow.documented("fail")
     assert asked < len(host.asked) - asked
 
 

@@ -9,6 +9,7 @@ from lightning_spec.loader import load_requirements
 from lab.faults import FAULTS
 from lab.faults.fault import SPEND, Fault
 from lab.matrix.mock_faults import MOCK_FAULTS
+from lab.matrix.reasons import WHY
 from lab.matrix.trial import Task, Trial, run_all
 
 # Without a control plane no upstream can be made to fail; faults of the mock stand for this one.
@@ -29,7 +30,8 @@ def plainest_fault(requirement: str) -> Fault:
     def rank(fault: Fault) -> tuple[int, bool, int]:
         return len(fault.requirements), fault.origin != "handwritten", SPEND.index(fault.spend)
 
-    return min((fault for fault in FAULTS.values() if fault.requirements[0] == requirement), key=rank)
+    candidates = (fault for fault in FAULTS.values() if fault.name not in WHY)
+    return min((fault for fault in candidates if fault.requirements[0] == requirement), key=rank)
 
 
 def tasks() -> list[Task]:

@@ -44,6 +44,12 @@ def _needs(kind: str) -> list[pytest.MarkDecorator]:
     return [needs(CREDENTIAL[kind])] if kind in CREDENTIAL else []
 
 
+def _judged(situation: Situation) -> tuple[str, ...]:
+    """That this kind is served; and that it pays, where only this look at the counters can show it."""
+    served = SERVES[situation.kind]
+    return (served, PRICED[situation.operation]) if situation.kind in CREDENTIAL else (served,)
+
+
 @pytest.mark.parametrize(
     "situation",
     [
@@ -53,7 +59,7 @@ def _needs(kind: str) -> list[pytest.MarkDecorator]:
             marks=[
                 *_needs(situation.kind),
                 # Two more, where it is refused: once more, and by somebody else.
-                judges(SERVES[situation.kind], units={METRIC_OF[situation.operation]: 3}, requests=5),
+                judges(*_judged(situation), units={METRIC_OF[situation.operation]: 3}, requests=5),
             ],
         )
         for situation in cover()
@@ -85,6 +91,7 @@ def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: S
             message = f"{exchange.title} for {caller.label} did not move its {metric}"
             shown = (seen.before, exchange, seen.after)
             raise judge.violation(PRICED[situation.operation], message, *shown)
+        judge.witness(PRICED[situation.operation], seen.before, exchange, seen.after)
         return
     if exchange.status == 429:
         if _has_units(judge, metric, before, seen.after):

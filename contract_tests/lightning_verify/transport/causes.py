@@ -21,7 +21,9 @@ def cause(problem: Exception) -> str:
         if problem.os_error.errno == errno.ECONNREFUSED:
             return f"connection refused by {where}; is a server listening there?"
         return f"{where} cannot be reached: {problem.os_error.strerror or problem.os_error}"
-    if isinstance(problem, aiohttp.ServerDisconnectedError):
+    # Whether it ends politely or with a reset depends on what it had not read yet.
+    reset = isinstance(problem, OSError) and problem.errno == errno.ECONNRESET
+    if reset or isinstance(problem, aiohttp.ServerDisconnectedError):
         return "the host closed the connection without an answer"
     # What is no HTTP, or not in the form of it, has a made-up status.
     if isinstance(problem, aiohttp.ClientResponseError) and problem.status == 400:
