@@ -33,7 +33,7 @@ OURS = {*FOLDERS, "tests", "conftest"}
 LAYERS = {
     "lightning_mock": (
         {"clock", "errors", "settings", "client"},
-        {"callers", "quota", "generation"},
+        {"callers", "quota", "generation", "preferences"},
         {"journal"},
         {"http"},
         {"faults"},

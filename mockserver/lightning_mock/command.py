@@ -20,7 +20,7 @@ from lightning_mock.app import serving
 from lightning_mock.control.api_page import DOCS_PATH
 from lightning_mock.control.control_page import PAGE_PATH
 from lightning_mock.control.scenarios import SCENARIOS
-from lightning_mock.settings import MetadataForm, Settings, SettingsError
+from lightning_mock.settings import MetadataForm, RetryAdvice, Settings, SettingsError
 from lightning_mock.state import State
 
 _PREFIX = "LIGHTNING_MOCK_"
@@ -119,9 +119,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     option(
         "metadata-form",
-        "what the first event of a stream looks like: `bare` has nothing but router_metadata, as the live "
-        "host was seen to send it; `choices` adds an empty choice, for clients that insist on one",
+        "what the first event of a stream looks like: `bare`, the usual, has nothing but router_metadata, as "
+        "later documented; `choices` adds a choice with the role and no words, for clients that insist on "
+        "one; neither was seen on the live host",
         choices=get_args(MetadataForm),
+    )
+    option(
+        "retry-advice",
+        "what a refusal at the limit says of coming back: `none`, the usual, says nothing, as the document "
+        "does; `seconds` and `date` send Retry-After, which some clients obey until midnight; the others "
+        "send X-Should-Retry",
+        choices=get_args(RetryAdvice),
     )
     option(
         "jwt-secret",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiohttp import web
@@ -30,11 +30,12 @@ from lightning_mock.handlers import Handler, Preparation
 from lightning_mock.http import delivery
 from lightning_mock.http.call import Call
 from lightning_mock.http.decoding import decode_json
-from lightning_mock.http.replies import JSON, EventStream, Reply
+from lightning_mock.http.replies import JSON, Body, EventStream, Reply
 from lightning_mock.http.routing import Match, decode_segment
 from lightning_mock.http.validation import BodyValidator, ParameterValidator, check_text_size
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.journal.redaction import MOST_EXCERPT
+from lightning_mock.preferences import retry_headers
 from lightning_mock.quota.ledger import Charge
 from lightning_mock.state import State
 
@@ -64,6 +65,7 @@ async def answer(
     operation = exchange.operation = endpoint.operation
     charge: Charge | None = None
     injector: FaultInjector | None = None
+    identity = NOBODY
     reply: Reply
     failed = False
     try:
@@ -73,7 +75,6 @@ async def answer(
             exchange.faults = injector.fired
             await injector.on_arrival()
 
-        identity = NOBODY
         if operation.auth != "none":
             identity = state.identities.resolve(request)
             if operation.auth == "required" and identity.account is None:
@@ -103,7 +104,7 @@ async def answer(
         if isinstance(reply, EventStream):
             return await delivery.streamed(request, reply, state.settings, exchange)
     except Interrupted as interruption:
-        reply, failed = interruption.reply, True
+        reply, failed = _advised(interruption, operation, identity, state), True
     except ApiError as error:
         exchange.refusal = error
         reply, failed = delivery.refusal(error, state.spec.errors), True
@@ -180,10 +181,26 @@ def _body_too_large(limit: int) -> TooLarge:
     return TooLarge(f"The body is too large; expected at most {limit} bytes.")
 
 
+def _advised(interruption: Interrupted, operation: Operation, identity: Identity, state: State) -> Body:
+    """What a fault answers, with what it says of coming back. A 429 says what an honest one would; a cold
+    start lasts as long as somebody ordered, and says so unless another form is preferred."""
+    reply, advice = interruption.reply, state.preferences.of(identity.key).retry_advice
+    if interruption.wait is not None:
+        return replace(
+            reply, headers=retry_headers("seconds" if advice == "none" else advice, interruption.wait)
+        )
+    if reply.status == state.spec.errors[QuotaExhausted.kind]:
+        window = state.ledger.window(operation.metric or next(iter(state.spec.metrics)))
+        return replace(reply, headers=retry_headers(advice, state.ledger.seconds_left(window)))
+    return reply
+
+
 def _exhausted(charge: Charge, plan_name: str, state: State) -> QuotaExhausted:
     units = "unit" if charge.limit == 1 else "units"
     return QuotaExhausted(
         f"The limit of the plan {plan_name} is reached: {charge.limit} {charge.metric} {units} until the "
         f"window {charge.window.key} ends.",
-        headers={"Retry-After": str(state.ledger.seconds_left(charge.window))},
+        headers=retry_headers(
+            state.preferences.of(charge.identity).retry_advice, state.ledger.seconds_left(charge.window)
+        ),
     )

@@ -325,3 +325,19 @@ def test_a_control_token_is_sent():
             Lightning(mock.base_url).clock()
         assert caught.value.status in (401, 403)
         assert Lightning(mock.base_url, token="open sesame").clock().epoch > 0
+
+
+def test_preferences_hold_for_one_caller_or_for_everybody_until_the_block_ends(mock):
+    def refused(client: Lightning, user: User) -> requests.Response:
+        user.exhaust("imagesDaily")
+        return get(client, PICTURE, user.headers())
+
+    with Lightning(mock.base_url) as client:
+        one, other = client.user(), client.user()
+        one.prefer(retry_advice="seconds")
+        assert int(refused(client, one).headers["Retry-After"]) > 0
+        assert "Retry-After" not in refused(client, other).headers
+        client.prefer(retry_advice="x-should-retry-false")
+        assert refused(client, other).headers["X-Should-Retry"] == "false"
+    with Lightning(mock.base_url) as client:
+        assert "X-Should-Retry" not in refused(client, client.user()).headers

@@ -17,6 +17,9 @@ Broken = Literal[
     "expired", "not_yet_valid", "wrong_signature", "wrong_audience", "no_subject", "no_expiry", "unsigned"
 ]
 
+MetadataForm = Literal["bare", "choices"]
+RetryAdvice = Literal["none", "seconds", "date", "x-should-retry-true", "x-should-retry-false"]
+
 
 class Caller:
     """An identity with its quota and its part of the journal."""
@@ -40,6 +43,13 @@ class Caller:
     def set_used(self, metric: str, used: int) -> dict[str, Metric]:
         """Say how many units of a metric have been used in the current window."""
         return _usage(self._transport.call("PUT", f"{self._path}/usage/{segment(metric)}", {"used": used}))
+
+    def prefer(
+        self, *, metadata_form: MetadataForm | None = None, retry_advice: RetryAdvice | None = None
+    ) -> None:
+        """Answer this caller in another form than everybody; `Lightning.prefer` says which there are."""
+        order = chosen(metadata_form, retry_advice)
+        self._transport.call("PATCH", f"{self._path}/preferences", order)
 
     def journal(
         self, *, operation: str | None = None, status: int | None = None, limit: int = 100
@@ -136,6 +146,12 @@ class User(Caller):
 def exchanges(answer: Mapping[str, Any]) -> list[Exchange]:
     """The entries of a journal's answer."""
     return [Exchange.of(entry) for entry in answer["entries"]]
+
+
+def chosen(metadata_form: MetadataForm | None, retry_advice: RetryAdvice | None) -> dict[str, str]:
+    """The preferences that were given."""
+    order = {"metadata_form": metadata_form, "retry_advice": retry_advice}
+    return {name: value for name, value in order.items() if value is not None}
 
 
 def _usage(identity: Mapping[str, Any]) -> dict[str, Metric]:

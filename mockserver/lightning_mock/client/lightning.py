@@ -1,8 +1,8 @@
 """The whole mock from outside: callers, time, failures, journal, state.
 
 Law: leaving a `with` block takes back what was done through this client: its users are deleted, its faults
-removed, plans get their limits back and the clock goes back to where it was. `reset` and `restore` are
-not taken back.
+removed, plans get their limits back, preferences are what they were and the clock goes back to where it
+was. `reset` and `restore` are not taken back.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from lightning_mock.client.callers import Guest, User, exchanges
+from lightning_mock.client.callers import Guest, MetadataForm, RetryAdvice, User, chosen, exchanges
 from lightning_mock.client.transport import Transport, segment
 from lightning_mock.client.views import Clock, Exchange, Fault, moment
 
@@ -196,6 +196,21 @@ class Lightning:
     def end_scenarios(self) -> None:
         """End all scenarios: their faults go."""
         self._transport.call("DELETE", "/scenarios")
+
+    # Preferences
+
+    def prefer(
+        self, *, metadata_form: MetadataForm | None = None, retry_advice: RetryAdvice | None = None
+    ) -> None:
+        """Answer everybody in another form: a stream's first event `bare` or with `choices`; a 429 with
+        `none`, a `Retry-After` in `seconds` or as a `date`, or `x-should-retry-true` or `-false`. The
+        callers' own `prefer` does it for one of them."""
+        order = chosen(metadata_form, retry_advice)
+        before = self._transport.call("GET", "/preferences")
+        self._transport.call("PATCH", "/preferences", order)
+        self._undo.callback(
+            self._transport.call, "PATCH", "/preferences", {name: before[name] for name in order}
+        )
 
     # Plans
 

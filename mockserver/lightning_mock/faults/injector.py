@@ -28,7 +28,6 @@ from lightning_mock.faults import effects
 from lightning_mock.faults.book import FaultBook
 from lightning_mock.faults.fault import Fault, Kind
 from lightning_mock.http.replies import Body, EventStream, Reply, json_body
-from lightning_mock.quota.windows import window_at
 
 _REFUSALS: dict[int, type[ApiError]] = {
     400: InvalidRequest,
@@ -44,11 +43,12 @@ _COLD_START = b"""<!doctype html>
 
 
 class Interrupted(Exception):
-    """A fault answers in place of the server."""
+    """A fault answers in place of the server. `wait` is how many seconds it lasts, where that is known."""
 
-    def __init__(self, reply: Body) -> None:
+    def __init__(self, reply: Body, wait: float | None = None) -> None:
         super().__init__(reply.status)
         self.reply = reply
+        self.wait = wait
 
 
 def injector_for(
@@ -78,8 +78,7 @@ class FaultInjector:
         if latency := self._take("latency"):
             await asyncio.sleep(latency.parameters["seconds"])
         if cold := self._take("cold_start"):
-            wait = max(1, int((cold.until or 0) - self._clock.now()))
-            raise Interrupted(Body(_COLD_START, "text/html", 503, {"Retry-After": str(wait)}))
+            raise Interrupted(Body(_COLD_START, "text/html", 503), (cold.until or 0) - self._clock.now())
 
     def before_charge(self) -> None:
         """The call is good, and nothing has been counted."""
@@ -159,13 +158,7 @@ class FaultInjector:
         status = fault.parameters["status"]
         message = fault.parameters.get("message") or f"The fault {fault.id} answers with {status}."
         refusal = _REFUSALS.get(status, UpstreamFailure)(message)
-        headers = {}
-        if status == 401:
-            headers["WWW-Authenticate"] = "Bearer"
-        if status == 429:
-            now = self._clock.now()
-            headers["Retry-After"] = str(max(1, int(window_at("day", now).end - now)))
-        return json_body(refusal.body(), status, headers)
+        return json_body(refusal.body(), status, {"WWW-Authenticate": "Bearer"} if status == 401 else None)
 
     def _still_held_by(self, fault: Fault) -> effects.Held:
         request = self._request

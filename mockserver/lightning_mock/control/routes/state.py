@@ -25,6 +25,7 @@ async def get_state(request: ControlRequest, state: State) -> Body:
             "identities": [await identity_view(key, state) for key in seen_identities(state)],
             "faults": [fault.view() for fault in state.faults.all()],
             "scenarios": scenario_views(state),
+            "preferences": state.preferences.document(),
             "journal": {"entries": len(state.journal)},
             "metrics": list(state.spec.metrics),
         }
@@ -66,6 +67,7 @@ async def _reset_user(user_id: str, state: State) -> list[str]:
     await state.ledger.store.clear(identity)
     state.faults.remove(lambda fault: fault.match.caller == identity)
     state.journal.forget(user_id)
+    state.preferences.forget(identity)
     did = [f"{account.email} has used nothing, meets no faults of their own and has no journal."]
     if snapshot.restore_user(state.start, user_id, state):
         did.append("Plan, email and keys are those of the start.")
