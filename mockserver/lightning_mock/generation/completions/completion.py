@@ -13,7 +13,6 @@ import orjson
 
 from lightning_mock.errors import InvalidRequest
 from lightning_mock.generation.completions.formats import (
-    TEXT,
     ResponseFormat,
     json_object_text,
     json_schema_text,
@@ -84,7 +83,7 @@ def plan_completion(arguments: Mapping[str, Any]) -> Plan:
     """Reads a chat request. InvalidRequest when a tool, a choice, a format or a number cannot be met."""
     conversation = read_conversation(arguments["messages"])
     if _SHAPING.isdisjoint(arguments):
-        return Plan(arguments, conversation, NO_TOOLS, TEXT, 1, None, ())
+        return Plan(arguments, conversation, NO_TOOLS, read_format(None, conversation), 1, None, ())
     limit = arguments.get("max_completion_tokens")
     if limit is None:
         limit = arguments.get("max_tokens")
@@ -92,7 +91,7 @@ def plan_completion(arguments: Mapping[str, Any]) -> Plan:
         arguments=arguments,
         conversation=conversation,
         tools=read_tools(arguments),
-        format=read_format(arguments.get("response_format")),
+        format=read_format(arguments.get("response_format"), conversation),
         choices=_read_choices(arguments.get("n")),
         limit=limit if isinstance(limit, int) and limit > 0 else None,
         stops=_read_stops(arguments.get("stop")),
@@ -145,7 +144,7 @@ def _choose(plan: Plan, position: int, seed: int, digest: bytes) -> Choice:
         tokens = sum(count_tokens(len(call.name)) + count_tokens(len(call.arguments)) for call in calls)
         return Choice(position, "", calls, "tool_calls", tokens)
     if plan.format.kind == "json_schema":
-        text = json_schema_text(plan.format.schema, plan.conversation, random.getrandbits(32))
+        text = json_schema_text(plan.format, plan.conversation, random.getrandbits(32))
         return _cut(plan, position, text)
     return _plain(plan, position, seed)
 

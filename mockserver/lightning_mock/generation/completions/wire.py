@@ -66,8 +66,8 @@ def completion_events(completion: Completion, form: MetadataForm, with_usage: bo
     """All events in their order; each item is one complete server-sent event."""
     model = _encoded(completion.model)
     head = _CHUNK % (completion.id.encode(), completion.created, model)
-    opening = b"data: {" + _METADATA[1:] if form == "bare" else head + _OPENING + _METADATA
-    events = [opening % model]
+    metadata = _METADATA % model
+    events = [b"data: {" + metadata[1:] if form == "bare" else head + _OPENING + metadata]
     for choice in completion.choices:
         events += _chunks(head, choice, b',"usage":null' if with_usage else b"")
     if with_usage:
