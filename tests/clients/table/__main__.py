@@ -94,7 +94,8 @@ def rows(outcomes: dict[MetadataForm, Outcomes]) -> list[str]:
         "# Real clients against the mock",
         "",
         f"Unmodified, {date.today()}; made by `python -m tests.clients.table --write`.",
-        "`ok`: with either form of a stream's first event; `with choices`: with that form only; a dash: not tried.",
+        "`ok`: with either form of a stream's first event; `with choices`: with that form only; "
+        "a dash: not tried.",
         "",
         f"| client | {' | '.join(FEATURES)} |",
         f"| --- |{' --- |' * len(FEATURES)}",

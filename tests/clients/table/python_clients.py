@@ -1,7 +1,7 @@
 """What the Python clients do, feature by feature; prints one JSON object.
 
-Run by `python -m tests.clients.table` in the clients' environment. Its arguments are the mock's address, a key,
-and a client id that has nothing left.
+Run by `python -m tests.clients.table` in the clients' environment. Its arguments are the mock's address,
+a key, and a client id that has nothing left.
 """
 
 import asyncio
