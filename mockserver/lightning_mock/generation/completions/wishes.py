@@ -3,8 +3,8 @@ image.
 
 The same reading of a tool's name and description says which wishes it fulfils, so neither side has to use the
 other's words. A wish is an action word with a thing at most four words behind it and nothing like "of"
-between them: "make a list of image formats" wishes for no image. Questions how to do it, and "don't", wish for
-nothing.
+between them: "make a list of image formats" wishes for no image. Questions how to do it, and "don't", wish
+for nothing.
 """
 
 import re
