@@ -37,6 +37,7 @@ LAYERS = {
         {"journal"},
         {"http"},
         {"faults"},
+        {"scripting"},
         {"state"},
         {"handlers", "control"},
         {"pipeline"},

@@ -143,6 +143,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
     )
     option(
+        "replies",
+        "a YAML or JSON file with a list of scripted replies, each as POST /__mock__/replies takes it",
+        type=Path,
+        metavar="FILE",
+    )
+    option(
         "scenario",
         f"start in a situation; may be given more than once: {', '.join(SCENARIOS)}",
         action="append",

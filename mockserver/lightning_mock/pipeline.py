@@ -7,7 +7,7 @@ everything that could refuse the call, and given back when what comes after fail
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,6 +37,7 @@ from lightning_mock.journal.exchange import Exchange
 from lightning_mock.journal.redaction import MOST_EXCERPT
 from lightning_mock.preferences import retry_headers
 from lightning_mock.quota.ledger import Charge
+from lightning_mock.scripting.calls import reply_from
 from lightning_mock.state import State
 
 logger = logging.getLogger(__name__)
@@ -69,6 +70,11 @@ async def answer(
     reply: Reply
     failed = False
     try:
+        if state.scripts.armed:
+            caller = _caller(request, operation, state)
+            unchecked = await _scripted(request, exchange, state, caller, operation=operation)
+            if unchecked is not None:
+                return await _deliver(request, unchecked, exchange, state)
         if state.faults.armed:
             injector = injector_for(state.faults, request, operation, state.identities.resolve, state.clock)
         if injector is not None:
@@ -98,10 +104,20 @@ async def answer(
         if injector is not None:
             injector.after_charge()
 
-        reply = await endpoint.handler(call, state)
+        scripted = None
+        if state.scripts.armed:
+            scripted = await _scripted(
+                request, exchange, state, identity.key, operation=operation, arguments=arguments
+            )
+        reply = scripted or await endpoint.handler(call, state)
+        # Whatever a script fails with costs nothing, as an honest failure does.
+        failed = reply.status >= 400
         if injector is not None:
             reply = injector.alter(reply)
         if isinstance(reply, EventStream):
+            if failed and charge is not None:
+                await state.ledger.refund(charge)
+                exchange.refunded = charge.granted
             return await delivery.streamed(request, reply, state.settings, exchange)
     except Interrupted as interruption:
         reply, failed = _advised(interruption, operation, identity, state), True
@@ -116,6 +132,77 @@ async def answer(
     if failed and charge is not None:
         await state.ledger.refund(charge)
         exchange.refunded = charge.granted
+    return delivery.respond(request, reply, exchange)
+
+
+async def answer_unknown(
+    request: web.BaseRequest, state: State, exchange: Exchange, error: ApiError
+) -> web.StreamResponse:
+    """A path or method that the spec does not have: a script may know it; otherwise it is refused. The bearer
+    must be good all the same, unless the script wants nothing checked."""
+    reply: Reply | None = None
+    if state.scripts.armed:
+        try:
+            reply = await _scripted(request, exchange, state, _caller(request, None, state))
+            if reply is None:
+                exchange.identity = state.identities.resolve(request)
+                arguments = await _arguments_of_any(request)
+                reply = await _scripted(request, exchange, state, exchange.identity.key, arguments=arguments)
+        except ApiError as refused:
+            error = refused
+    if reply is None:
+        exchange.refusal = error
+        reply = delivery.refusal(error, state.spec.errors)
+    return await _deliver(request, reply, exchange, state)
+
+
+async def _arguments_of_any(request: web.BaseRequest) -> dict[str, Any]:
+    """The fields of a JSON object, if the body is one."""
+    try:
+        body = decode_json(await request.read())
+    except web.HTTPRequestEntityTooLarge:
+        raise TooLarge("The body is too large.") from None
+    except InvalidRequest:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+async def _scripted(
+    request: web.BaseRequest,
+    exchange: Exchange,
+    state: State,
+    caller: str,
+    *,
+    operation: Operation | None = None,
+    arguments: Mapping[str, Any] | None = None,
+) -> Reply | None:
+    return await reply_from(
+        state.scripts,
+        request,
+        exchange,
+        caller,
+        now=state.clock.now(),
+        form=state.preferences.of(caller).metadata_form,
+        operation=operation,
+        arguments=arguments,
+    )
+
+
+def _caller(request: web.BaseRequest, operation: Operation | None, state: State) -> str:
+    """Who calls, before anybody has been refused."""
+    if operation is not None and operation.auth == "none":
+        return NOBODY.key
+    try:
+        return state.identities.resolve(request).key
+    except Unauthorized:
+        return "refused"
+
+
+async def _deliver(
+    request: web.BaseRequest, reply: Reply, exchange: Exchange, state: State
+) -> web.StreamResponse:
+    if isinstance(reply, EventStream):
+        return await delivery.streamed(request, reply, state.settings, exchange)
     return delivery.respond(request, reply, exchange)
 
 

@@ -48,6 +48,8 @@ class Settings:
 
     control_token: str | None = None
     """What a caller of the control plane must show. Without one it is served on loopback addresses only."""
+    replies: Path | None = None
+    """A YAML or JSON file with a list of scripted replies."""
     scenario: tuple[str, ...] = ()
     """The scenarios to start in, one after another."""
     journal: int = 500

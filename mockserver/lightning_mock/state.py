@@ -24,6 +24,7 @@ from lightning_mock.journal.journal import Journal
 from lightning_mock.preferences import PreferenceBook
 from lightning_mock.quota.ledger import Ledger
 from lightning_mock.quota.store import MemoryStore
+from lightning_mock.scripting.book import ScriptBook
 from lightning_mock.settings import Settings
 
 
@@ -45,6 +46,7 @@ class State:
     renderer: Renderer
     faults: FaultBook
     preferences: PreferenceBook
+    scripts: ScriptBook
     journal: Journal
     event_hub: EventHub
     start: dict[str, Any]
@@ -79,6 +81,7 @@ def make_state(settings: Settings, clock: Clock | None = None) -> State:
         renderer=Renderer(),
         faults=FaultBook(clock),
         preferences=PreferenceBook(settings),
+        scripts=ScriptBook(),
         journal=Journal(clock, event_hub, catalogue.default_key, settings.journal),
         event_hub=event_hub,
         start={},

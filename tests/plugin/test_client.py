@@ -341,3 +341,25 @@ def test_preferences_hold_for_one_caller_or_for_everybody_until_the_block_ends(m
         assert refused(client, other).headers["X-Should-Retry"] == "false"
     with Lightning(mock.base_url) as client:
         assert "X-Should-Retry" not in refused(client, client.user()).headers
+
+
+def chat(client: Lightning, user: User, words: str = "Hello") -> str:
+    body = {"messages": [{"role": "user", "content": words}]}
+    url = f"{client.base_url}/gen/chat/completions"
+    answer = requests.post(url, json=body, headers=user.headers(), timeout=10).json()
+    return str(answer["choices"][0]["message"]["content"])
+
+
+def test_replies_are_scripted_in_turn_and_end_with_the_block(mock):
+    with Lightning(mock.base_url) as client:
+        user = client.user()
+        made = client.reply("One.", {"text": "Two."}, user=user, prompt="count", times=2)
+        client.reply(route="/gen/image/*", user=user, content=b"GIF8", content_type="image/gif")
+        assert [chat(client, user, "Count!") for _ in range(2)] == ["One.", "Two."]
+        assert get(client, PICTURE, user.headers()).content == b"GIF8"
+        chat(client, user, "Count!")
+        assert "used up" in str(client.near_misses()[-1])
+        [shown] = [reply for reply in client.replies() if reply.id == made.id]
+        assert (shown.used, shown.left) == (2, 0)
+    with Lightning(mock.base_url) as client:
+        assert client.replies() == []

@@ -27,6 +27,7 @@ from lightning_mock.control.routes import (
     keys,
     plans,
     preferences,
+    replies,
     scenarios,
     users,
 )
@@ -77,6 +78,10 @@ ANSWERS: Mapping[str, Answer] = {
     "createFault": faults.create_fault,
     "deleteFaults": faults.delete_faults,
     "deleteFault": faults.delete_fault,
+    "listReplies": replies.list_replies,
+    "createReply": replies.create_reply,
+    "deleteReplies": replies.delete_replies,
+    "deleteReply": replies.delete_reply,
     "listScenarios": scenarios.list_scenarios,
     "startScenario": scenarios.start_scenario,
     "endScenarios": scenarios.end_scenarios,

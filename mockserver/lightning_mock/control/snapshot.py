@@ -20,7 +20,7 @@ from lightning_mock.state import State
 
 FORMAT: Final = "lightning-mock-snapshot"
 VERSION: Final = 1
-_NOT_HELD = "asset files, the journal, the secrets of keys and of token signing"
+_NOT_HELD = "asset files, the journal, scripted replies, the secrets of keys and of token signing"
 
 
 class SnapshotError(ValueError):

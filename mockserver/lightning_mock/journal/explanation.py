@@ -34,7 +34,7 @@ def explain(kept: Recording) -> str:
     exchange = kept.exchange
     if exchange.preflight:
         return "A browser asked what it may send here, and may."
-    parts = [_outcome(kept), *_caller(kept), *_units(exchange), *_faults(exchange)]
+    parts = [_outcome(kept), *_caller(kept), *_units(exchange), *_script(exchange), *_faults(exchange)]
     return "; ".join(parts) + "."
 
 
@@ -75,6 +75,10 @@ def _units(exchange: Exchange) -> list[str]:
     if exchange.refunded:
         return [f"the unit of {charge.metric} was given back, {charge.before} used {of}"]
     return [f"it cost one unit of {charge.metric}: {charge.after} used {of}"]
+
+
+def _script(exchange: Exchange) -> list[str]:
+    return [f"the scripted reply {exchange.script} answered"] if exchange.script is not None else []
 
 
 def _faults(exchange: Exchange) -> list[str]:

@@ -38,6 +38,7 @@ async def reset(request: ControlRequest, state: State) -> Body:
     if user_id is not None:
         return json_body({"did": await _reset_user(user_id, state)})
     did = await snapshot.restore(state.start, state)
+    state.scripts.reset()
     state.journal.forget()
     state.assets.clear()
     return json_body({"did": [*did, "The journal and the asset files are empty."]})
@@ -66,6 +67,7 @@ async def _reset_user(user_id: str, state: State) -> list[str]:
     identity = f"user:{user_id}"
     await state.ledger.store.clear(identity)
     state.faults.remove(lambda fault: fault.match.caller == identity)
+    state.scripts.remove(lambda script: script.condition.caller == identity)
     state.journal.forget(user_id)
     state.preferences.forget(identity)
     did = [f"{account.email} has used nothing, meets no faults of their own and has no journal."]
