@@ -41,7 +41,6 @@ def main() -> None:
         # Leaving the block takes back what is done here: the user, and where the clock stands.
         lightning = stack.enter_context(Lightning(base_url))
         user = lightning.user(plan="light")
-        # By the API key: an access token would have run out by tomorrow.
         headers = user.headers()
 
         print("Today   ", draw(base_url, headers, "a quiet harbour"))

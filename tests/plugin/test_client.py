@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import requests
@@ -363,3 +365,25 @@ def test_replies_are_scripted_in_turn_and_end_with_the_block(mock):
         assert (shown.used, shown.left) == (2, 0)
     with Lightning(mock.base_url) as client:
         assert client.replies() == []
+
+
+def block_of_the_readme(language: str, beginning: str) -> str:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    [block] = re.findall(rf"```{language}\n({re.escape(beginning)}.*?)```", readme, re.DOTALL)
+    return str(block)
+
+
+def test_the_scripted_replies_of_the_readme_answer_as_printed(client):
+    user = client.user()
+    exec(block_of_the_readme("python", "lightning.reply("), {"lightning": client, "user": user})
+    assert chat(client, user, "How is the weather?") == "It will rain."
+    assert get(client, "/v1/me", user.headers()).json() == {"credits": 12}
+
+
+def test_the_file_of_replies_of_the_readme_answers_as_printed(tmp_path):
+    file = tmp_path / "replies.yaml"
+    file.write_text(block_of_the_readme("yaml", "- match:"), encoding="utf-8")
+    with running(replies=file) as mock, Lightning(mock.base_url) as client:
+        user = client.user()
+        assert chat(client, user, "How is the weather?") == "It will rain."
+        assert get(client, "/v1/me", user.headers()).json() == {"credits": 12}

@@ -6,7 +6,9 @@ a stranger's would; the others name it, to leave out all the other plugins of th
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import pytest
 from lightning_mock import pytest_plugin
@@ -185,3 +187,33 @@ def test_a_project_that_does_not_use_it_has_no_new_option_or_marker(project, que
 
 def test_it_hooks_into_nothing():
     assert not [name for name in vars(pytest_plugin) if name.startswith("pytest_")]
+
+
+def test_the_example_of_the_readme_works_as_printed(project):
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    [example] = [
+        block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "my_app" in block
+    ]
+    conftest = """
+        import builtins, json
+        from urllib.error import HTTPError
+        from urllib.request import Request, urlopen
+
+        class App:
+            def __init__(self, base_url, bearer):
+                self.base_url, self.bearer = base_url, bearer
+
+            def make_picture(self):
+                headers = {"Authorization": f"Bearer {self.bearer}", "Content-Type": "application/json"}
+                body = json.dumps({"prompt": "a quiet harbour"}).encode()
+                try:
+                    with urlopen(Request(self.base_url + "/gen/image", body, headers)) as response:
+                        return response.headers["Content-Type"]
+                except HTTPError as refusal:
+                    assert refusal.code == 429
+                    return "Come back tomorrow"
+
+        builtins.my_app = App
+        """
+    result = project.play(example, OURS, conftest=conftest)
+    assert result.outcomes == {"passed": 1}, result.output

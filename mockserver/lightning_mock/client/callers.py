@@ -83,7 +83,7 @@ class Guest(Caller):
 class User(Caller):
     """A signed-up user with an access token (`jwt`) and an API key (`api_key`), ready to be sent.
 
-    The token runs out after an hour of the mock's clock, as real ones do; the key does not run out.
+    Neither runs out, wherever the mock's clock is moved; `token(lifetime_seconds=...)` makes one that does.
     """
 
     def __init__(self, transport: Transport, document: Mapping[str, Any]) -> None:
@@ -110,7 +110,8 @@ class User(Caller):
         lifetime_seconds: float | None = None,
         claims: Mapping[str, Any] | None = None,
     ) -> str:
-        """One more access token: for an hour unless said, with further `claims`, or `broken` on purpose."""
+        """One more access token: one that the clock ends after `lifetime_seconds`, or never without them;
+        with further `claims`, or `broken` on purpose."""
         body = {"broken": broken, "lifetime_seconds": lifetime_seconds, "claims": claims}
         given = {name: value for name, value in body.items() if value is not None}
         answer: dict[str, str] = self._transport.call("POST", f"{self._user}/tokens", given)

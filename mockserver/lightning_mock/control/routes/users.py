@@ -13,8 +13,6 @@ from lightning_mock.control.views import user_view
 from lightning_mock.http.replies import Body, json_body
 from lightning_mock.state import State
 
-_LIFETIME = 3600.0
-
 
 async def list_users(request: ControlRequest, state: State) -> Body:
     return json_body({"users": [user_view(account, state) for account in state.accounts.all()]})
@@ -35,7 +33,7 @@ async def create_user(request: ControlRequest, state: State) -> Body:
     )
     state.accounts.add(account)
     state.identities.forget_tokens()
-    token, _ = token_for(account, state, _LIFETIME)
+    token, _ = token_for(account, state)
     key = made_key(account, state, "default", None)
     return json_body({**user_view(account, state), "jwt": token, "api_key": key}, 201)
 
@@ -68,9 +66,9 @@ async def delete_user(request: ControlRequest, state: State) -> Body:
 async def mint_token(request: ControlRequest, state: State) -> Body:
     """An access token of a user, as asked for, or broken in one particular way."""
     account = known_user(request, state)
-    lifetime = request.body.get("lifetime_seconds", _LIFETIME)
+    body = request.body
     token, expires_at = token_for(
-        account, state, lifetime, request.body.get("claims", {}), request.body.get("broken")
+        account, state, body.get("lifetime_seconds"), body.get("claims", {}), body.get("broken")
     )
     return json_body({"token": token, "expires_at": iso(expires_at)}, 201)
 
