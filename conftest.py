@@ -12,6 +12,15 @@ from lightning_verify.target import Target
 pytest_plugins = ["lightning_verify.run.plugin"]
 
 TESTS = Path(__file__).parent / "tests"
+LONGEST_TEST = 120
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Stop a test that hangs where pytest-timeout is installed; judging does without it, so it is not in the
+    configuration file, which pytest would refuse then."""
+    if getattr(config.option, "timeout", 0) is None:
+        config.option.timeout = LONGEST_TEST
 
 
 def pytest_lightning_target(config: pytest.Config) -> Target:

@@ -60,11 +60,7 @@ class Client:
         self.timeout = timeout
 
     def send(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Exactly this request; again, when the answer is to come back in a second."""
         answer = self._once(method, path, body, headers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,6 +16,9 @@ from PIL import Image
 from lab.client import Answer, Client
 
 Proof = Callable[[Client], Any]
+
+LATE = 0.3
+"""Seconds after an answer at which a faulty background task charges."""
 
 KINDS = {
     "createImage": "image",
@@ -215,3 +219,14 @@ def asset(c: Client, kind: str = "image", colour: str = "red") -> Answer:
 
 def all_of(*proofs: Proof) -> Proof:
     return lambda c: [proof(c) for proof in proofs]
+
+
+def and_later(proof: Proof) -> Proof:
+    """What is seen, and what /usage says once the background has done its work."""
+
+    def prove(c: Client) -> Any:
+        first = proof(c)
+        time.sleep(2 * LATE)
+        return first, c.used()
+
+    return prove

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
@@ -18,7 +18,7 @@ from lab.hostile import HOSTS, Talk
 from lab.server.app import build, plain_lab
 from lab.server.credentials import DEFAULTS
 from lab.server.lab import Lab
-from lab.variants import switch_on
+from lab.variants import VARIANTS
 
 # A fault that crashes does so on purpose; its traceback would only hide the ones that matter.
 logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
@@ -127,10 +127,21 @@ class Handle:
         return self.lab.requests
 
 
+def switch_on(lab: Lab, names: Iterable[str]) -> None:
+    """Apply these variants in the order of the table: what touches bytes comes after what touches fields."""
+    chosen = set(names)
+    if unknown := chosen - VARIANTS.keys():
+        raise ValueError(f"no variant is called {', '.join(sorted(unknown))}")
+    groups = [VARIANTS[name].group for name in chosen]
+    if twice := {group for group in groups if groups.count(group) > 1}:
+        raise ValueError(f"these variants exclude each other: {', '.join(sorted(twice))}")
+    for name, variant in VARIANTS.items():
+        if name in chosen:
+            variant.apply(lab)
+
+
 def make_lab(
-    faults: Sequence[str] = (),
-    variants: Sequence[str] = (),
-    credentials: Mapping[str, str] | None = None,
+    faults: Sequence[str] = (), variants: Sequence[str] = (), credentials: Mapping[str, str] | None = None
 ) -> Lab:
     """A lab with these faults and variants switched on, variants last."""
     lab = plain_lab(DEFAULTS if credentials is None else credentials)

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 try:
     import pytest
+    from hypothesis.configuration import set_hypothesis_home_dir
 except ModuleNotFoundError:
     # The mock's own install is light; the judge's tools come with an extra.
     sys.exit("lightning-verify needs more than the mock does: pip install 'lightning-contract[verify]'")
 
 from lightning_verify.judging.verdicts import EXIT_USAGE
-from lightning_verify.target import LIVE, Spend
+from lightning_verify.run.option_table import as_pytest, declare_to_command
+from lightning_verify.run.signals import INTERRUPTION
 
 HERE = Path(__file__).parent
+# What the variables are called by which a project tells its own tests how to run.
+_OF_OTHERS = ("PYTEST_", "HYPOTHESIS_", "SCHEMATHESIS_")
 
 DESCRIPTION = """\
 Hold a Lightning API against what its document promises, over HTTP only.
@@ -31,13 +40,26 @@ exit codes:
   0  every documented requirement that could be judged is kept
   1  a documented requirement is broken
   2  the command was used wrongly
-  3  inconclusive: the host could not be reached, or too little could be seen
+  3  inconclusive: the host could not be reached, too little could be seen, or it could not be written down
+  130, 143  interrupted by SIGINT or SIGTERM; what was seen until then is in the reports
 
 examples:
   lightning-verify --live                                   the deployment, free of charge
   lightning-verify --base-url http://127.0.0.1:8000 --spend sample --report-dir reports
   lightning-verify --base-url $URL --only quota --spend exhaust --max-units imagesDaily=12
 """
+
+
+class _OfPytest(argparse.Action):
+    """An option that only pytest has."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: object, values: object, name: str | None = None
+    ) -> None:
+        """Say where it works."""
+        parser.error(
+            f"{name} is an option of pytest: try `pytest contract_tests {name} {values}` in a checkout"
+        )
 
 
 def parser() -> argparse.ArgumentParser:
@@ -48,76 +70,10 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    target = parser.add_argument_group("target")
-    target.add_argument(
-        "--base-url", metavar="URL", help="the host to judge, for example http://127.0.0.1:8787"
-    )
-    target.add_argument("--live", action="store_true", help=f"the documented host, {LIVE}")
-    target.add_argument(
-        "--credentials", type=Path, metavar="FILE", help="JSON file with the credentials named above"
-    )
-    target.add_argument(
-        "--control",
-        metavar="URL",
-        help="the target is our mock: its control plane may move time and fail upstreams, for "
-        "example http://127.0.0.1:8787/__mock__",
-    )
-    cost = parser.add_argument_group("cost")
-    cost.add_argument(
-        "--spend",
-        choices=[mode.name.lower() for mode in Spend],
-        help="none (default): nothing that a conforming host charges; sample: each metered route a few "
-        "times, mostly by throwaway free-tier callers; exhaust: also drive such callers to their limits",
-    )
-    cost.add_argument(
-        "--max-units",
-        action="append",
-        default=[],
-        metavar="METRIC=N",
-        help="never cause more units of a metric, for example imagesDaily=4; may be repeated",
-    )
-    cost.add_argument(
-        "--rate", type=float, metavar="N", help="requests a second (default: 2; no limit on this machine)"
-    )
-    choice = parser.add_argument_group("what is judged")
-    choice.add_argument(
-        "--only",
-        action="append",
-        default=[],
-        metavar="AREA|ID",
-        help="an area (account, assets, catalogue, chat, failures, identity, media, quota, status) or a "
-        "requirement such as CHAT-5; may be repeated",
-    )
-    choice.add_argument(
-        "--strict",
-        action="store_true",
-        help="let what is only observed or assumed fail the run; it is advice otherwise",
-    )
-    choice.add_argument(
-        "--known",
-        type=Path,
-        metavar="FILE",
-        help="YAML file of known differences (CHAT-7: reason): they do not fail the run; one that holds "
-        "again does",
-    )
-    choice.add_argument("--fail-fast", action="store_true", help="stop at the first broken requirement")
-    report = parser.add_argument_group("report and patience")
-    report.add_argument(
-        "--report-dir",
-        type=Path,
-        metavar="DIR",
-        help="write report.html, report.md, report.json and junit.xml",
-    )
-    report.add_argument(
-        "--wake", type=float, metavar="SECONDS", help="how long a sleeping host may take to wake (120)"
-    )
-    report.add_argument(
-        "--settle", type=float, metavar="SECONDS", help="how long counters may lag behind (10)"
-    )
-    report.add_argument(
-        "--patience", type=float, metavar="SECONDS", help="how long a generation may take (120)"
-    )
-    report.add_argument("-v", "--verbose", action="store_true", help="name each test as it runs")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('lightning-contract')}")
+    # Options that users of pytest expect: many runs side by side and choice by name are for plain pytest.
+    parser.add_argument("-n", "-k", action=_OfPytest, help=argparse.SUPPRESS)
+    declare_to_command(parser)
     return parser
 
 
@@ -142,45 +98,53 @@ def pytest_arguments(options: argparse.Namespace) -> list[str]:
         "no:cacheprovider",
         "-W",
         "ignore::pytest.PytestAssertRewriteWarning",
-        "-v" if options.verbose else "-q",
+        *["-q"] * (not options.verbose),
         "--no-header",
-        "--tb=short",
-        "-r",
-        "fE",
+        # What is broken is told once, in our own words.
+        *(["--tb=short", "-r", "fE"] if options.verbose else ["--tb=no", "-r", "N"]),
     ]
-    for name in (
-        "base_url",
-        "spend",
-        "rate",
-        "control",
-        "credentials",
-        "report_dir",
-        "known",
-        "wake",
-        "settle",
-        "patience",
-    ):
-        value = getattr(options, name)
-        if value is not None:
-            prefix = "--" if name == "base_url" else "--lightning-"
-            arguments.append(f"{prefix}{name.replace('_', '-')}={value}")
-    for name in ("max_units", "only"):
-        arguments += [f"--lightning-{name.replace('_', '-')}={value}" for value in getattr(options, name)]
-    arguments += ["--lightning-live"] * options.live + ["--lightning-strict"] * options.strict
-    return arguments + ["-x"] * options.fail_fast
+    return arguments + as_pytest(options)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Judge; returns the exit code described in `--help`."""
+@contextmanager
+def own_surroundings() -> Iterator[None]:
+    """No variable that tells the user's own tests how to run, and none of our files where the user works."""
+    before = dict(os.environ)
+    for name in before:
+        if name.startswith(_OF_OTHERS):
+            del os.environ[name]
+    with tempfile.TemporaryDirectory(prefix="lightning-verify-") as folder:
+        set_hypothesis_home_dir(folder)
+        try:
+            yield
+        finally:
+            set_hypothesis_home_dir(None)
+            os.environ.clear()
+            os.environ.update(before)
+
+
+def main(arguments: list[str] | None = None, plugins: Sequence[str] = ()) -> int:
+    """Judge; returns the exit code described in `--help`. `plugins` names pytest plugins that watch."""
     options = parser().parse_args(arguments)
-    if not options.live and not options.base_url:
+    if bool(options.live) is bool(options.base_url):
+        wrong = "two hosts to judge" if options.live else "nothing to judge"
         print(
-            "lightning-verify: nothing to judge: give --base-url URL, or --live for the documented host",
+            f"lightning-verify: {wrong}: give --base-url URL, or --live for the documented host",
             file=sys.stderr,
         )
         return EXIT_USAGE
-    code = int(pytest.main(pytest_arguments(options)))
-    # pytest's own codes for interruption, usage and an empty selection mean the same to our users.
+    watching = [argument for name in plugins for argument in ("-p", name)]
+    INTERRUPTION.watch()
+    try:
+        with own_surroundings():
+            code = int(pytest.main([*pytest_arguments(options), *watching]))
+    except KeyboardInterrupt:  # Before pytest listens, or after it is done.
+        pass
+    finally:
+        INTERRUPTION.release()
+    if INTERRUPTION.exit_code is not None:
+        return INTERRUPTION.exit_code
+    # pytest's own codes for usage and an empty selection mean the same to our users.
     return code if code in {0, 1, 3} else EXIT_USAGE
 
 

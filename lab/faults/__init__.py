@@ -2,17 +2,48 @@
 
 from __future__ import annotations
 
-from lab.faults import handwritten, mechanical, trackers
+from lab.faults import (
+    account,
+    assets,
+    catalogue,
+    charging,
+    chat,
+    failures,
+    identity,
+    media,
+    options,
+    quota,
+    routing,
+    streams,
+    tools,
+    usage,
+)
 from lab.faults.fault import Fault
+
+SUBJECTS = (
+    identity,
+    account,
+    usage,
+    catalogue,
+    chat,
+    streams,
+    tools,
+    routing,
+    options,
+    media,
+    assets,
+    charging,
+    quota,
+    failures,
+)
 
 
 def _collect() -> dict[str, Fault]:
     found: dict[str, Fault] = {}
-    for book in (*handwritten.BOOKS, *mechanical.BOOKS, *trackers.BOOKS):
-        for fault in book.faults:
-            if fault.name in found:
-                raise ValueError(f"two faults are called {fault.name}")
-            found[fault.name] = fault
+    for fault in (fault for subject in SUBJECTS for fault in subject.BOOK.faults):
+        if fault.name in found:
+            raise ValueError(f"two faults are called {fault.name}")
+        found[fault.name] = fault
     return found
 
 

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
 from lab.proofs import Proof
 from lab.server.lab import Lab
 
 SPEND = ("none", "sample", "exhaust")
+Origin = Literal["handwritten", "mechanical", "reported"]
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """`requirements` has the one it was made to break first, then others that it breaks as well.
 
-    `spend` is the least spending that can show it, `credentials` what a run needs to see it at all, and
-    `prove` an observation that differs from the clean server's.
+    `origin` says whether it was written by hand from the document, made by an operator (dropped, retyped,
+    swapped, skipped, off by one), or built after a bug that somebody reported of another server. `spend` is
+    the least spending that can show it, `credentials` what a run needs to see it at all, and `prove` an
+    observation that differs from the clean server's.
     """
 
     name: str
-    origin: str
+    origin: Origin
     requirements: tuple[str, ...]
     does: str
     apply: Callable[[Lab], None]
@@ -29,34 +34,37 @@ class Fault:
     credentials: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Faults of one origin that break the same requirements and show in the same observation."""
+
+    origin: Origin
+    requirements: str
+    prove: Proof
+    spend: str
+    credentials: str
+    faults: list[Fault]
+
+    def add(self, label: str, apply: Callable[[Lab], None]) -> Shelf:
+        """One more fault: `name: what it does`, and the change of the server that does it."""
+        name, _, does = label.partition(": ")
+        broken, needed = tuple(self.requirements.split()), tuple(self.credentials.split())
+        self.faults.append(Fault(name, self.origin, broken, does, apply, self.prove, self.spend, needed))
+        return self
+
+
 class Book:
-    """The faults of one origin, in the order they were written."""
+    """The faults of one subject, in the order they were written."""
 
-    def __init__(self, origin: str) -> None:
-        self.origin = origin
+    def __init__(self) -> None:
         self.faults: list[Fault] = []
+        self.handwritten = partial(self._shelf, "handwritten")
+        self.mechanical = partial(self._shelf, "mechanical")
+        self.reported = partial(self._shelf, "reported")
 
-    def add(  # noqa: PLR0917 a table row reads better without keywords
-        self,
-        name: str,
-        requirements: str,
-        does: str,
-        apply: Callable[[Lab], None],
-        prove: Proof,
-        spend: str = "none",
-        credentials: str = "",
-    ) -> None:
-        """Write one down; `requirements` and `credentials` are separated by spaces."""
-        assert spend in SPEND, name
-        self.faults.append(
-            Fault(
-                name,
-                self.origin,
-                tuple(requirements.split()),
-                does,
-                apply,
-                prove,
-                spend,
-                tuple(credentials.split()),
-            )
-        )
+    def _shelf(
+        self, origin: Origin, requirements: str, prove: Proof, spend: str = "none", credentials: str = ""
+    ) -> Shelf:
+        """Room for faults of this origin; requirements and credentials are separated by spaces."""
+        assert spend in SPEND, spend
+        return Shelf(origin, requirements, prove, spend, credentials, self.faults)

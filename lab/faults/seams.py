@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
+from lab.proofs import LATE
 from lab.server import facts
-from lab.server.lab import Call, Data, Identity, Json, Lab, Refusal, Reply
+from lab.server.lab import Call, Data, Identity, Json, Lab, Refusal, Reply, Stream
 
 Apply = Callable[[Lab], None]
+Run = Callable[[], Awaitable[None]]
 JSON_OPERATIONS = frozenset(
     {
         "getSubscription",
@@ -23,6 +26,7 @@ JSON_OPERATIONS = frozenset(
     }
 )
 GENERATIONS = tuple(op.id for op in facts.OPERATIONS if op.metric)
+MEDIA_GET = "getImage getVideo getAirforceVideo getSfx getTts"
 RESOLVING = tuple(op.id for op in facts.OPERATIONS if op.auth != "none")
 
 
@@ -121,9 +125,7 @@ def instead(operations: str, make: Callable[[Call], Reply]) -> Apply:
     return apply
 
 
-def around(
-    step: str, function: Callable[[Lab, Call, Callable[[], Awaitable[None]]], Awaitable[None]]
-) -> Apply:
+def around(step: str, function: Callable[[Lab, Call, Run], Awaitable[None]]) -> Apply:
     """Wrap a step of the pipeline; the function decides when and whether the step runs."""
 
     def apply(lab: Lab) -> None:
@@ -141,7 +143,7 @@ def skip(step: str, operations: str = "") -> Apply:
     """Leave a step out, for all operations unless some are named."""
     chosen = ids(operations)
 
-    async def maybe(_: Lab, call: Call, run: Callable[[], Awaitable[None]]) -> None:
+    async def maybe(_: Lab, call: Call, run: Run) -> None:
         if chosen and call.operation.id not in chosen:
             await run()
 
@@ -181,7 +183,7 @@ def refuse_when(operations: str, condition: Callable[[Call], bool], kind: str = 
 def resolve(function: Callable[[Lab, Call, Identity], Identity]) -> Apply:
     """Change who a resolved caller is."""
 
-    async def other(lab: Lab, call: Call, run: Callable[[], Awaitable[None]]) -> None:
+    async def other(lab: Lab, call: Call, run: Run) -> None:
         await run()
         if call.operation.auth != "none":
             call.identity = function(lab, call, call.identity)
@@ -192,7 +194,7 @@ def resolve(function: Callable[[Lab, Call, Identity], Identity]) -> Apply:
 def charge_more(function: Callable[[Lab, Call], Iterable[tuple[str, str]]]) -> Apply:
     """After a successful charge, add one unit to each (identity key, metric) that the function names."""
 
-    async def more(lab: Lab, call: Call, run: Callable[[], Awaitable[None]]) -> None:
+    async def more(lab: Lab, call: Call, run: Run) -> None:
         await run()
         for key, metric in function(lab, call):
             lab.ledger.add(key, metric, lab.window_of(metric, lab.clock()))
@@ -254,3 +256,84 @@ def plain_refusal(status: int) -> Callable[[Call], Reply]:
 def html(status: int = 200) -> Data:
     page = b"<!doctype html><html><head><title>Oops</title></head><body><h1>Something else</h1></body></html>"
     return Data(page, "text/html; charset=utf-8", status)
+
+
+def listed(value: Any) -> Any:
+    return value if isinstance(value, list) else [{"role": "user", "content": str(value)}]
+
+
+def before_checks(lab: Lab, operation: str, field: str, function: Callable[[Any], Any]) -> None:
+    plain = lab.checks[operation]
+
+    def first(_: Lab, called: Call) -> None:
+        called.arguments[field] = function(called.arguments.get(field))
+
+    lab.checks[operation] = {"fault": first, **plain}
+
+
+def crash(status: int = 500) -> Callable[[Lab, Call], None]:
+    """Fail as an unhandled exception would."""
+
+    def function(lab: Lab, _: Call) -> None:
+        lab.status_of["crash"] = status
+        raise Refusal("crash", "Internal Server Error")
+
+    return function
+
+
+def crash_when(operations: str, condition: Callable[[Call], bool]) -> Apply:
+    """Crash before any check, as an attribute access on the wrong type does."""
+
+    def apply(lab: Lab) -> None:
+        for operation in ids(operations):
+
+            def first(inner: Lab, called: Call) -> None:
+                if condition(called):
+                    crash()(inner, called)
+
+            lab.checks[operation] = {"fault": first, **lab.checks[operation]}
+
+    return apply
+
+
+def any_messages(field: str) -> Callable[[Lab, Call], None]:
+    """For `check`: whatever the field holds becomes messages."""
+
+    def function(_: Lab, called: Call) -> None:
+        if not isinstance(called.arguments.get(field), list):
+            called.arguments[field] = [{"role": "user", "content": "hi"}]
+
+    return function
+
+
+def told_in_stream(kinds: str) -> Apply:
+    """A refusal of a streamed chat is a stream of one error event, with status 200."""
+
+    def streamed(called: Call, reply: Json) -> Reply:
+        if b'"stream": true' not in called.raw and b'"stream":true' not in called.raw:
+            return reply
+        return Stream([{"error": {"message": "No"}}, "[DONE]"])
+
+    return refusal(kinds, streamed, "createChatCompletion")
+
+
+def reading_first(apply: Apply) -> Apply:
+    """With the body read before the caller is known, so that it can be looked at."""
+
+    def first(lab: Lab) -> None:
+        lab.order = ["read", *(step for step in lab.order if step != "read")]
+        apply(lab)
+
+    return first
+
+
+def charge(lab: Lab, called: Call, key: str) -> None:
+    """Take one more unit of this caller."""
+    if metric := called.operation.metric:
+        lab.ledger.add(key, metric, lab.window_of(metric, lab.clock()))
+
+
+def charge_later(lab: Lab, called: Call, key: str = "") -> None:
+    """Take one more unit a moment after the answer."""
+    key = key or called.identity.key
+    asyncio.get_running_loop().call_later(LATE, charge, lab, called, key)

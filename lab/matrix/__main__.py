@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,41 +14,54 @@ from lab.faults import FAULTS
 from lab.matrix import baseline, plan, proofs, table
 from lab.matrix.baseline import Baseline, BaselineTask
 from lab.matrix.cache import Cache, Result
+from lab.matrix.origin import Origin, origin
 from lab.matrix.plan import Selected
 from lab.matrix.proofs import Proof
-from lab.matrix.results import Results
+from lab.matrix.results import STARVED, Results
 from lab.matrix.trial import Task, run_all
 
 HERE = Path(__file__).parents[1]
-CACHE = HERE / ".cache" / "kill_matrix.jsonl"
+KEPT = HERE / ".cache"
 PATIENCE = 900.0
+BASELINE = 20
+WORKERS = 2 * (os.cpu_count() or 1)
+"""Trials wait for a third to half of their time: for counters, races and clients that may be late."""
+WAITERS = 8
+"""How many trials run side by side that do little but wait."""
 
 DESCRIPTION = """\
-Puts the contract tests in front of every fault, conforming variant and hostile host of the conformance lab,
-and says what they catch, what they accuse wrongly and what they cost.
+Puts the contract tests in front of every fault, conforming variant and hostile host of the lab, and says what
+they catch, what they accuse wrongly and what they cost.
 
-steps, in this order unless some are named:
-  prove         each switch once, to see that it takes effect
-  plain         the whole judge on the plain server, once for each way to spend
-  faults        each fault, the judge narrowed to what it breaks; survivors once more with the whole judge
-  mock          faults that only a control plane shows, on the mock
-  none          each fault with --spend none, and what a conforming server would have charged
-  variants      each conforming variant under the whole judge
-  combinations  50 random combinations of two to five variants
-  hostile       each hostile host, with --spend none and sample
-  seeds         eleven servers, ten seeds of the generated examples each
-  baseline      default schemathesis on a sample of the faults
+steps, in this order unless some are named, and their work on one quiet core:
+  prove         each switch once, to see that it takes effect                            1 min
+  plain         all of the judge on the plain server, once for each way to spend         20 s
+  faults        each fault, the judge narrowed to what it breaks; survivors once more
+                with all of it                                                           6 min
+  mock          faults that only a control plane shows, on the mock                      20 s
+  none          each fault with --spend none, and what a conforming server would
+                have charged                                                             6 min
+  variants      each conforming variant under all of the judge                          18 min
+  combinations  50 random combinations of two to five variants                           5 min
+  hostile       each hostile host, with --spend none and sample                          3 min
+  seeds         five servers, ten seeds of the generated examples each                   6 min
+  baseline      default schemathesis on a sample of the faults                          12 min
 """
 
 EPILOG = """\
 Each result is kept at once in the cache, so a run that was interrupted goes on where it was, and steps can be
-run one by one. Results of other versions of the code do not count unless --trust-cache says so.
+run one by one. A result counts as long as the code, faults and facts that it used are the same, comments and
+formatting aside; --trust-cache lets others count as well, and the report says how many they are.
+
+What is published names the commit: --write refuses to begin while files differ from it, or to write when
+results of other code are among those that count. --output writes anything and says so.
 
 examples:
-  python -m lab.matrix --write              all that is missing, then the table and the picture
+  python -m lab.matrix --write              all that is missing, then the table and the picture in lab/
+  python -m lab.matrix --output reports     the same for CI: table, picture and every row in this folder
   python -m lab.matrix faults none          two steps
   python -m lab.matrix faults --select 'stream-*' --again
-                                                        these faults once more
+                                            these faults once more
   python -m lab.matrix table --write        nothing is run, the cache is summed up
 """
 
@@ -73,14 +87,14 @@ class Bench:
         self._try("plain", plan.plain())
 
     def faults(self) -> None:
-        """Narrowed first, the survivors with the whole judge."""
+        """Narrowed first, the survivors with all of the judge."""
         chosen = [fault for fault in plan.faults() if self._selected(fault.name)]
         self._try("faults", map(plan.narrowed, chosen))
         survivors = []
         for fault in chosen:
             trial = self._cache.trial(plan.narrowed(fault))
             if trial and not trial.failed:
-                survivors.append(plan.whole(fault))
+                survivors.append(plan.unnarrowed(fault))
         self._try("faults, survivors", survivors)
 
     def mock(self) -> None:
@@ -101,7 +115,10 @@ class Bench:
 
     def hostile(self) -> None:
         """Hollow passes and caps."""
-        self._try("hostile", plan.hostile())
+        talking = [task for task in plan.hostile() if task.hostile not in STARVED]
+        silent = [task for task in plan.hostile() if task.hostile in STARVED]
+        self._try("hostile", talking)
+        self._try("hostile, silent", silent, max(self._workers, WAITERS))
 
     def seeds(self) -> None:
         """Verdicts that depend on the seed."""
@@ -117,10 +134,10 @@ class Bench:
         wanted = [task for task in tasks if self._again or not self._cache.baseline(task)]
         self._keep("baseline", len(wanted), baseline.run_all(wanted, self._workers))
 
-    def _try(self, step: str, tasks: Iterable[Task]) -> None:
+    def _try(self, step: str, tasks: Iterable[Task], workers: int = 0) -> None:
         chosen = [task for task in tasks if self._selected(task.name)]
         wanted = [task for task in chosen if self._again or not self._cache.trial(task)]
-        self._keep(step, len(wanted), run_all(wanted, self._workers, PATIENCE))
+        self._keep(step, len(wanted), run_all(wanted, workers or self._workers, PATIENCE))
 
     def _keep(self, step: str, count: int, results: Iterator[Result]) -> None:
         if not count:
@@ -177,16 +194,22 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "steps",
-        nargs="*",
-        metavar="STEP",
-        help="what to run (default: all); `table` runs nothing",
+        "steps", nargs="*", metavar="STEP", help="what to run (default: all); `table` runs nothing"
     )
     parser.add_argument(
-        "--write", action="store_true", help="write kill_matrix.md, .svg and .json beside this program"
+        "--write",
+        action="store_true",
+        help="publish: kill_matrix.md and .svg in lab/, all rows in lab/.cache",
     )
     parser.add_argument(
-        "--cache", type=Path, default=CACHE, metavar="FILE", help="where results are kept (benchmarks/.cache)"
+        "--output", type=Path, metavar="DIR", help="write kill_matrix.md, .svg and .json into this folder"
+    )
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=KEPT / "kill_matrix.jsonl",
+        metavar="FILE",
+        help="where results are kept (lab/.cache/kill_matrix.jsonl)",
     )
     parser.add_argument(
         "--trust-cache", action="store_true", help="let results of other versions of the code count"
@@ -202,33 +225,47 @@ def parser() -> argparse.ArgumentParser:
         help="only faults, variants and hosts whose name fits, for example 'stream-*'; may be repeated",
     )
     parser.add_argument(
-        "--workers", type=int, default=2, metavar="N", help="how many trials run side by side (2)"
+        "--workers", type=int, default=WORKERS, metavar="N", help=f"trials that run side by side ({WORKERS})"
     )
     parser.add_argument(
         "--baseline-faults",
         type=int,
-        default=60,
+        default=BASELINE,
         metavar="N",
-        help=f"size of the sample of the baseline, at most {len(FAULTS)} (60); each takes about a minute",
+        help=f"size of the sample of the baseline, at most {len(FAULTS)} ({BASELINE}); each takes 45 seconds",
     )
     return parser
 
 
-def write(results: Results, folder: Path) -> None:
-    """Write the report, the picture and the data."""
-    (folder / "kill_matrix.md").write_text(table.markdown(results), encoding="utf-8")
-    (folder / "kill_matrix.svg").write_text(table.figure(results), encoding="utf-8")
-    rows = json.dumps(table.data(results), separators=(",", ":")).replace("],[", "],\n[")
-    (folder / "kill_matrix.json").write_text(rows + "\n", encoding="utf-8")
+def write(results: Results, made_from: Origin, report: Path, rows: Path) -> None:
+    """Write the report and the picture into one folder, all rows into another."""
+    report.mkdir(parents=True, exist_ok=True)
+    rows.mkdir(parents=True, exist_ok=True)
+    (report / "kill_matrix.md").write_text(table.markdown(results, made_from), encoding="utf-8")
+    (report / "kill_matrix.svg").write_text(table.figure(results), encoding="utf-8")
+    told = json.dumps(table.data(results, made_from), separators=(",", ":")).replace("],[", "],\n[")
+    (rows / "kill_matrix.json").write_text(told + "\n", encoding="utf-8")
+
+
+def objection(made_from: Origin, stale: int) -> str:
+    """Why this may not be published, or nothing."""
+    if not made_from.clean:
+        return f"--write publishes what one commit does; this is {made_from}. Commit first, or use --output."
+    if stale:
+        return f"--write publishes results of one commit; {stale} are of other code. Leave --trust-cache out."
+    return ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the steps; 130 after an interruption, else 0."""
+    """Run the steps; 2 when nothing may be published, 130 after an interruption, else 0."""
     command = parser()
     options = command.parse_args(arguments)
     if unknown := [step for step in options.steps if step not in STEPS and step != SUM_UP]:
         command.error(f"no step is called {unknown[0]}; there are {', '.join(STEPS)} and {SUM_UP}")
-    cache = Cache(options.cache, trusting=options.trust_cache)
+    cache, made_from = Cache(options.cache, trusting=options.trust_cache), origin()
+    # Known before the work begins, rather than after half an hour of it.
+    if options.write and (told := objection(made_from, 0)):
+        command.error(told)
     bench = Bench(cache, options)
     try:
         for step in options.steps or STEPS:
@@ -239,8 +276,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     results = Results(cache)
     print("\n".join(table.summary(results)))
+    if options.output:
+        write(results, origin(), options.output, options.output)
     if options.write:
-        write(results, HERE)
+        if (now := origin()) != made_from:
+            command.error(f"the code was {made_from} and is {now}: nothing is published")
+        if told := objection(made_from, cache.stale):
+            command.error(told)
+        write(results, made_from, HERE, KEPT)
     return 0
 
 

@@ -1,40 +1,57 @@
 """What has been found out, one JSON line for each finished piece of work, so that nothing is done twice.
 
-Law: a line counts only for the code that it was made with, unless the caller trusts older ones.
+Law: a line counts only for the code, faults and facts that it was made with, unless the caller trusts
+older ones.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from lab.faults import SUBJECTS
 from lab.matrix.baseline import Baseline, BaselineTask
+from lab.matrix.fingerprint import Sources, generators
 from lab.matrix.meter import Step
 from lab.matrix.proofs import Proof, Switch
-from lab.matrix.trial import Task, Trial
+from lab.matrix.trial import WAITING, Task, Trial
+from lab.variants import SHELVES
 
-ROOT = Path(__file__).parents[2]
-_LAB = ("lab/*.py", "lab/server/*.py", "lab/faults/**/*.py", "lab/variants/*.py")
-_JUDGED = (*_LAB, "contract_tests/**/*.py", "spec/*.*", "spec/**/*.py", "lab/matrix/mock_faults.py")
-_SOURCES: Mapping[str, tuple[str, ...]] = {
-    "trial": _JUDGED,
-    "proof": _LAB,
-    "baseline": (*_LAB, "spec/openapi.yaml", "schemathesis*"),
-}
 Result = Trial | Proof | Baseline
+_BOOKS = {fault.name: subject.__name__ for subject in SUBJECTS for fault in subject.BOOK.faults}
+_SHELVES = {variant.name: shelf.__name__ for shelf in SHELVES for variant in shelf.SHELF.variants}
+_FACTS = ("openapi.yaml", "requirements.yaml")
 
 
-def fingerprint(kind: str) -> str:
-    """A short hash of the code that results of this kind depend on."""
-    digest = sha256()
-    for pattern in _SOURCES[kind]:
-        for path in sorted(ROOT.glob(pattern)):
-            digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:12]
+def modules_of(result: Result) -> set[str]:
+    """The modules that made a result, without what they import."""
+    if isinstance(result, Proof):
+        return {"lab.matrix.proofs", "lab.running", *_switches([result.switch.name])}
+    if isinstance(result, Baseline):
+        return {"lab.matrix.baseline", "lab.running", *_switches([result.task.fault or ""])}
+    task = result.task
+    # The mock is started in place of the lab.
+    server = {"lab.matrix.mock_faults"} if task.mock_fault else {"lab.running"}
+    shadow = {"lab.matrix.shadow"} if task.shadowed else set[str]()
+    return {"lab.matrix.meter", *server, *shadow, *_switches([*task.faults, *task.variants])}
+
+
+def _switches(names: Iterable[str]) -> set[str]:
+    return {table[name] for name in names for table in (_BOOKS, _SHELVES) if name in table}
+
+
+def fingerprint(result: Result, sources: Sources) -> str:
+    """A short hash of the code, faults and facts that a result depends on."""
+    modules = modules_of(result)
+    if isinstance(result, Trial):
+        modules |= sources.judge(result.task.only)
+        return sources.fingerprint(modules, _FACTS, generators(), " ".join(WAITING))
+    if isinstance(result, Baseline):
+        return sources.fingerprint(modules, _FACTS[:1], generators())
+    return sources.fingerprint(modules)
 
 
 class Cache:
@@ -42,7 +59,7 @@ class Cache:
 
     def __init__(self, path: Path, *, trusting: bool = False) -> None:
         self._path = path
-        self._marks = {kind: fingerprint(kind) for kind in _SOURCES}
+        self._sources = Sources()
         self._results: dict[str, Result] = {}
         self._stale: set[str] = set()
         if path.exists():
@@ -54,10 +71,10 @@ class Cache:
             entry = json.loads(line)
         except ValueError:
             return  # The run was interrupted in the middle of it.
-        fresh = entry["code"] == self._marks[entry["kind"]]
+        result: Result = _READ[entry["kind"]](entry["result"])
+        fresh = entry["code"] == fingerprint(result, self._sources)
         if not fresh and not trusting:
             return
-        result: Trial | Proof | Baseline = _READ[entry["kind"]](entry["result"])
         key = key_of(result)
         self._results[key] = result
         (self._stale.discard if fresh else self._stale.add)(key)
@@ -69,7 +86,7 @@ class Cache:
     def keep(self, result: Result) -> None:
         """Write a result down at once."""
         kind = type(result).__name__.lower()
-        entry = {"kind": kind, "code": self._marks[kind], "result": asdict(result)}
+        entry = {"kind": kind, "code": fingerprint(result, self._sources), "result": asdict(result)}
         self._make_folder()
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry, separators=(",", ":")) + "\n")
@@ -122,7 +139,7 @@ def _baseline(data: dict[str, Any]) -> Baseline:
     return Baseline(**{**data, "task": BaselineTask(**data["task"]), "failures": failures})
 
 
-_READ: dict[str, Callable[[dict[str, Any]], Trial | Proof | Baseline]] = {
+_READ: dict[str, Callable[[dict[str, Any]], Result]] = {
     "trial": _trial,
     "proof": _proof,
     "baseline": _baseline,

@@ -30,7 +30,7 @@ def _upstream_failure(status: int) -> Patch:
     def answered(value: object, _: int = 200, headers: dict[str, str] | None = None) -> Body:
         return json_body(value, status, headers or {})
 
-    return partial(patch, "lightning_mock.faults.injector.json_body", answered)
+    return partial(patch, "lightning_mock.faults.kinds.json_body", answered)
 
 
 def _windows(change: Callable[[WindowKind, float], Window]) -> Patch:

@@ -93,10 +93,7 @@ def _stairs(points: Sequence[tuple[float, float]], ground: float) -> list[str]:
     if not points:
         return []
     path = f"M{points[0][0]},{points[0][1]}" + "".join(f"H{across}V{up}" for across, up in points[1:])
-    return [
-        f'<path class="area" d="{path}V{ground}H{points[0][0]}Z"/>',
-        f'<path class="curve" d="{path}"/>',
-    ]
+    return [f'<path class="area" d="{path}V{ground}H{points[0][0]}Z"/>', f'<path class="curve" d="{path}"/>']
 
 
 def _mark(mark: Mark, across: float, up: float) -> str:

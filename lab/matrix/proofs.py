@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from lab.client import Client
 from lab.faults import FAULTS
 from lab.hostile import HOSTS, LIFE
-from lab.matrix.forks import Lost, in_forks
+from lab.matrix.process_pool import Lost, in_processes
 from lab.running import Handle, running
 from lab.variants import VARIANTS
 
@@ -69,7 +69,7 @@ def prove(switch: Switch) -> Proof:
 def prove_all(wanted: Iterable[Switch], workers: int) -> Iterator[Proof]:
     """Prove these side by side."""
     _seen_on_plain_host()
-    for switch, result in in_forks(prove, wanted, workers, PATIENCE):
+    for switch, result in in_processes(prove, wanted, workers, PATIENCE):
         yield Proof(switch, False, why=result.why) if isinstance(result, Lost) else result
 
 

@@ -63,7 +63,7 @@ UNSEEN: Mapping[str, frozenset[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class FaultResult:
-    """One fault and all that was tried on it. `price` is units of the whole judge until it is killed."""
+    """One fault and all that was tried on it. `price` is units of all of the judge until it is killed."""
 
     name: str
     origin: str
@@ -71,7 +71,7 @@ class FaultResult:
     does: str
     proven: bool | None
     narrowed: Trial | None
-    whole: Trial | None = None
+    unnarrowed: Trial | None = None
     unpaid: Trial | None = None
     baseline_killed: bool | None = None
     baseline: Baseline | None = None
@@ -82,14 +82,14 @@ class FaultResult:
         """Killed by the requirement it was made to break, by another that it names, by any, or not."""
         if self.narrowed is None:
             return "untried"
-        for trial in filter(None, (self.narrowed, self.whole)):
+        for trial in filter(None, (self.narrowed, self.unnarrowed)):
             if self.requirements[0] in trial.failed:
                 return "attributed"
         if self.narrowed.failed & set(self.requirements[1:]):
             return "secondary"
-        if self.whole is not None and self.whole.failed:
+        if self.unnarrowed is not None and self.unnarrowed.failed:
             return "unattributed"
-        return "lost" if DIED in {t.exit_code for t in (self.narrowed, self.whole) if t} else "survived"
+        return "lost" if DIED in {t.exit_code for t in (self.narrowed, self.unnarrowed) if t} else "survived"
 
     @property
     def killed(self) -> bool:
@@ -103,7 +103,7 @@ class FaultResult:
     @property
     def broken(self) -> list[str]:
         """The documented requirements that failed."""
-        return sorted(set().union(*(trial.failed for trial in (self.narrowed, self.whole) if trial)))
+        return sorted(set().union(*(trial.failed for trial in (self.narrowed, self.unnarrowed) if trial)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +144,12 @@ class Results:
 
     @cached_property
     def plain(self) -> dict[str, Trial]:
-        """The whole judge on the plain server, by way to spend."""
+        """All of the judge on the plain server, by way to spend."""
         return {task.spend: trial for task in plan.plain() if (trial := self.cache.trial(task))}
 
     @cached_property
     def prices(self) -> dict[str, int]:
-        """Units spent by the whole judge on the plain server up to the end of each test."""
+        """Units spent by all of the judge on the plain server up to the end of each test."""
         trial = self.plain.get("exhaust")
         return {step.test: step.units for step in trial.steps} if trial else {}
 
@@ -174,7 +174,7 @@ class Results:
         found = []
         for fault in plan.faults():
             narrowed = self.cache.trial(plan.narrowed(fault))
-            whole = self.cache.trial(plan.whole(fault))
+            unnarrowed = self.cache.trial(plan.unnarrowed(fault))
             proof = self.cache.proof(proofs.Switch("fault", fault.name))
             run = self.cache.baseline(BaselineTask(fault.name))
             found.append(
@@ -185,11 +185,11 @@ class Results:
                     fault.does,
                     proof.proven if proof else None,
                     narrowed,
-                    whole,
+                    unnarrowed,
                     self.cache.trial(plan.unpaid(fault)),
                     bool(set(run.failures) - self.clean_failures) if run and self.clean_baseline else None,
                     run,
-                    self._price(narrowed, whole),
+                    self._price(narrowed, unnarrowed),
                 )
             )
         for fault_of_mock in MOCK_FAULTS.values():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date
 from importlib.metadata import version
@@ -17,9 +16,10 @@ from lightning_spec.loader import load_requirements
 
 from lab.faults import FAULTS
 from lab.matrix import plan, proofs
+from lab.matrix.origin import Origin
 from lab.matrix.picture import Mark, curve, picture
 from lab.matrix.reasons import WHY
-from lab.matrix.results import MOCK_ORIGIN, Alarm, FaultResult, Flips, Hosted, Results
+from lab.matrix.results import MOCK_ORIGIN, Alarm, FaultResult, Results
 from lab.matrix.trial import Trial
 
 PACKAGES = ("lightning-contract", "schemathesis", "hypothesis", "pytest", "aiohttp", "starlette", "uvicorn")
@@ -27,13 +27,13 @@ _NUMBER = re.compile(r"\d|–$|not tried$")
 TITLE = "Faults killed by the contract tests, against units spent"
 
 
-def percent(part: int, whole: int) -> str:
+def percent(part: int, total: int) -> str:
     """A share that is never rounded up."""
-    return f"{floor(1000 * part / whole) / 10:g} %" if whole else "–"
+    return f"{floor(1000 * part / total) / 10:g} %" if total else "–"
 
 
-def share(part: int, whole: int) -> str:
-    return f"{part} of {whole} ({percent(part, whole)})" if whole else "not tried"
+def share(part: int, total: int) -> str:
+    return f"{part} of {total} ({percent(part, total)})" if total else "not tried"
 
 
 def versions() -> dict[str, str]:
@@ -47,30 +47,27 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, {platform.system()} on {platform.machine()}"
 
 
-def markdown(results: Results) -> str:
-    """The whole report."""
+def markdown(results: Results, made_from: Origin) -> str:
+    """The short report that is published."""
     lines = [
         "# Kill matrix: who judges the judge",
         "",
         "Every fault, variant and hostile host of `lab/` in front of the contract tests. "
         "Made by one command; see the end.",
         "",
+        f"- Commit: {made_from}",
         f"- Date: {date.today().isoformat()}",
         f"- Machine: {machine()}",
         f"- Versions: {', '.join(f'{name} {number}' for name, number in versions().items())}",
     ]
     if results.cache.stale:
-        lines.append(f"- {results.cache.stale} of the results were made with earlier versions of this code.")
+        lines.append(f"- {results.cache.stale} of the results were made with other code than this.")
     sections = (
         summary(results),
         _origins(results),
         _prices(results),
         _survivors(results.faults),
-        _elsewhere(results.faults),
-        _only_spending(results.faults),
         _conforming(results),
-        _flips(results.flips),
-        _hosts(results.hosts),
         _again(),
     )
     for section in sections:
@@ -206,8 +203,8 @@ def _origin(origin: str, faults: list[FaultResult]) -> tuple[object, ...]:
     )
 
 
-def _short(part: int, whole: int) -> str:
-    return f"{part} ({percent(part, whole)})" if whole else "–"
+def _short(part: int, total: int) -> str:
+    return f"{part} ({percent(part, total)})" if total else "–"
 
 
 def _prices(results: Results) -> list[str]:
@@ -222,7 +219,7 @@ def _prices(results: Results) -> list[str]:
         )
         for spend, trial in results.plain.items()
     ]
-    head = ("The whole judge on the plain server", "requirements judged", "requests", "units", "seconds")
+    head = ("All of the judge on the plain server", "requirements judged", "requests", "units", "seconds")
     return ["## What a run costs", "", *_rows(head, rows)]
 
 
@@ -232,38 +229,13 @@ def _survivors(faults: Iterable[FaultResult]) -> list[str]:
         for fault in faults
         if fault.verdict in {"survived", "lost"}
     ]
-    head = ("Fault", "breaks", "what it does", "the whole judge says", "why it survives")
+    head = ("Fault", "breaks", "what it does", "all of the judge says", "why it survives")
     return ["## Survivors", "", *(_rows(head, rows) if rows else ["None."])]
 
 
 def _ending(fault: FaultResult) -> str:
-    trial = fault.whole or fault.narrowed
+    trial = fault.unnarrowed or fault.narrowed
     return {0: "kept", 3: "inconclusive"}.get(trial.exit_code, trial.headline) if trial else ""
-
-
-def _elsewhere(faults: Iterable[FaultResult]) -> list[str]:
-    rows = [
-        (f"`{fault.name}`", " ".join(fault.requirements), " ".join(fault.broken), fault.verdict)
-        for fault in faults
-        if fault.verdict in {"secondary", "unattributed"}
-    ]
-    head = ("Fault", "breaks", "what failed", "kind")
-    words = (
-        "Secondary: another requirement that the fault is known to break as well. Unattributed: any other."
-    )
-    return ["## Killed by another requirement", "", *([words, "", *_rows(head, rows)] if rows else ["None."])]
-
-
-def _only_spending(faults: Iterable[FaultResult]) -> list[str]:
-    hidden = [fault for fault in faults if fault.killed and fault.unpaid and not fault.killed_unpaid]
-    count = Counter(fault.requirements[0] for fault in hidden)
-    told = ", ".join(f"{name} {number}" for name, number in sorted(count.items()))
-    return [
-        "## What only spending shows",
-        "",
-        f"{len(hidden)} faults are killed by a run that spends and not by `--spend none`. By requirement: "
-        f"{told or 'none'}.",
-    ]
 
 
 def _conforming(results: Results) -> list[str]:
@@ -282,53 +254,13 @@ def _conforming(results: Results) -> list[str]:
     return lines
 
 
-def _flips(flips: Iterable[Flips]) -> list[str]:
-    rows = [
-        (
-            f"`{flip.name}`",
-            flip.seeds,
-            ", ".join(f"{name} {'/'.join(seen)}" for name, seen in flip.flipped.items()) or "none",
-        )
-        for flip in flips
-    ]
-    head = ("Server", "seeds", "verdicts that change")
-    return ["## Stability", "", *(_rows(head, rows) if rows else ["Not tried."])]
-
-
-def _hosts(hosts: Iterable[Hosted]) -> list[str]:
-    rows = [
-        (
-            f"`{hosted.host}`",
-            hosted.spend,
-            hosted.trial.exit_code,
-            ", ".join(hosted.hollow) or "none",
-            f"{_units(hosted.trial.due)} / {_units(hosted.trial.booked)}",
-            hosted.trial.requests,
-            f"{hosted.trial.seconds:.0f}",
-            hosted.trial.memory,
-        )
-        for hosted in hosts
-    ]
-    head = ("Host", "spend", "exit", "hollow passes", "units due / booked", "requests", "seconds", "MB more")
-    words = (
-        "Units due are what a conforming server would have charged for the same requests; memory is the "
-        "growth of the judge and the host together. Exit 0 is right only where nothing wrong can be seen "
-        "from outside."
-    )
-    return ["## Hostile hosts", "", *([words, "", *_rows(head, rows)] if rows else ["Not tried."])]
-
-
-def _units(units: Any) -> int:
-    return sum((units or {}).values())
-
-
 def _again() -> list[str]:
     return [
         "## How to make this again",
         "",
-        "`python -m lab.matrix --write` runs whatever has not been run yet with the present code "
-        "and writes this file, the picture and `kill_matrix.json`. It can be interrupted and started again; "
-        "`--help` tells how to run one step, or some faults only.",
+        "`python -m lab.matrix --write` runs what has not been run with the present code, and writes this "
+        "file and the picture. Each fault, variant and host has its row in `kill_matrix.json`, written to "
+        "`lab/.cache/` or where `--output` says.",
     ]
 
 
@@ -354,14 +286,16 @@ def figure(results: Results) -> str:
     return picture(points, marks, TITLE)
 
 
-def data(results: Results) -> dict[str, Any]:
-    """The matrix itself, compact: one row for each fault."""
+def data(results: Results, made_from: Origin) -> dict[str, Any]:
+    """All that was found: one row for each fault, variant and host."""
     columns = (
         *("name", "origin", "breaks", "verdict", "failed", "killed_unpaid", "price", "units", "requests"),
         *("seconds", "proven", "schemathesis_kills"),
     )
     return {
         "made": date.today().isoformat(),
+        "commit": str(made_from),
+        "results_of_other_code": results.cache.stale,
         "machine": machine(),
         "versions": versions(),
         "fault_columns": columns,

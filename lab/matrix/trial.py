@@ -1,4 +1,4 @@
-"""One trial: the judge, whole or in part, against one server of the conformance lab.
+"""One trial: the judge, with all checks or some, against one server of the lab.
 
 Each trial runs in a process of its own, forked from one that has everything imported, so that a trial
 costs what the judge costs and no import.
@@ -7,6 +7,7 @@ costs what the judge costs and no import.
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import resource
@@ -19,22 +20,19 @@ from pathlib import Path
 from typing import Any
 
 from lightning_spec.loader import load_requirements
-from lightning_verify.checks.test_schema import CASES, FREE, NONSENSE
 from lightning_verify.command import main as verify
-from lightning_verify.requests.credentials import MEANING
-from lightning_verify.requests.generated import cases
-from lightning_verify.requests.invalid import SEED_VARIABLE
-from lightning_verify.requests.valid import CALLS
 from schemathesis import GenerationMode
 
 from lab.matrix import meter
-from lab.matrix.forks import PATIENCE, Lost, in_forks
 from lab.matrix.meter import Meter, Step
 from lab.matrix.mock_faults import running_mock
+from lab.matrix.process_pool import PATIENCE, Lost, in_processes
 from lab.matrix.shadow import Shadow
 from lab.running import running
-from lab.server.credentials import DEFAULTS
+from lab.server.credentials import DEFAULTS, NAMES
 
+SEED_VARIABLE = "LIGHTNING_VERIFY_SEED"
+"""As the help of the command says."""
 WAITING = ("--wake=5", "--settle=4")
 DIED = -1
 
@@ -109,7 +107,7 @@ def run(task: Task) -> Trial:
 
 def _set_environment(task: Task) -> None:
     # A surrounding pytest says how it runs in variables that the judge's own pytest would believe.
-    for name in [*MEANING, *(name for name in os.environ if name.startswith("PYTEST_")), SEED_VARIABLE]:
+    for name in [*NAMES, *(name for name in os.environ if name.startswith("PYTEST_")), SEED_VARIABLE]:
         os.environ.pop(name, None)
     if task.seed is not None:
         os.environ[SEED_VARIABLE] = str(task.seed)
@@ -143,7 +141,7 @@ def _on_mock(task: Task) -> Trial:
 
 
 def _judged(task: Task, reader: Meter, *target: str) -> Trial:
-    os.environ["PYTEST_ADDOPTS"] = f"-p {meter.install(reader)}"
+    watching = [meter.install(reader)]
     with tempfile.TemporaryDirectory() as directory:
         code = verify(
             [
@@ -153,7 +151,8 @@ def _judged(task: Task, reader: Meter, *target: str) -> Trial:
                 *WAITING,
                 *(f"--only={name}" for name in task.only),
                 *(f"--max-units={cap}" for cap in task.caps),
-            ]
+            ],
+            plugins=watching,
         )
         report: dict[str, Any] = json.loads((Path(directory) / "report.json").read_text(encoding="utf-8"))
     entries = report["requirements"]
@@ -176,20 +175,26 @@ def warm_up(seed: int | None = None) -> None:
     os.environ.pop(SEED_VARIABLE, None)
     if seed is not None:
         os.environ[SEED_VARIABLE] = str(seed)
-    for operation in (*FREE, "createChatCompletion"):
-        cases(operation, GenerationMode.POSITIVE, CASES)
-    for operation, call in CALLS.items():
+    # The lab runs the judge by its command and imports nothing else of it. Only here it reaches inside, by
+    # name: what one process has drawn, all that are forked from it need not draw again.
+    checks, generated, valid = (
+        importlib.import_module(f"lightning_verify.{name}")
+        for name in ("checks.test_schema", "requests.generated", "requests.valid")
+    )
+    for operation in (*checks.FREE, "createChatCompletion"):
+        generated.cases(operation, GenerationMode.POSITIVE, checks.CASES)
+    for operation, call in valid.CALLS.items():
         if call.method == "POST":
-            cases(operation, GenerationMode.NEGATIVE, NONSENSE)
+            generated.cases(operation, GenerationMode.NEGATIVE, checks.NONSENSE)
     os.environ.pop(SEED_VARIABLE, None)
-    # pytest collects garbage at its end: what is here already need not be looked through in every fork.
+    # pytest collects garbage at its end: what is here already need not be looked through by each.
     gc.collect()
     gc.freeze()
 
 
 def run_all(tasks: Sequence[Task], workers: int = 2, patience: float = PATIENCE) -> Iterator[Trial]:
-    """Run tasks side by side, each in a fresh fork; trials come as they are done."""
+    """Run tasks side by side, each in a process of its own; trials come as they are done."""
     for seed, group in groupby(sorted(tasks, key=lambda task: task.seed or 0), key=lambda task: task.seed):
         warm_up(seed)
-        for task, result in in_forks(run, group, workers, patience):
+        for task, result in in_processes(run, group, workers, patience):
             yield Trial(task, DIED, headline=result.why) if isinstance(result, Lost) else result

@@ -1,4 +1,8 @@
-"""What the API documents, as plain data. Nothing here reads a request or a clock."""
+"""What the API documents, as plain data. Nothing here reads a request or a clock.
+
+A second reading of the document, on purpose not taken from `spec/`: a fact that was read wrongly there would
+otherwise be wrong here too, and no run of the judge on this server could show it.
+"""
 
 from __future__ import annotations
 

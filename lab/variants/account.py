@@ -41,8 +41,8 @@ def _words(name: str, row: dict[str, Any]) -> None:
     row["window"], row["period"] = ("weekly", "week") if weekly else ("daily", "day")
 
 
-SHELF.add(
-    "window-in-words", "window", "window is daily or weekly, period is day or week", _rows(_words), _USAGE
+SHELF.group("window", _USAGE).add(
+    "window-in-words: window is daily or weekly, period is day or week", _rows(_words)
 )
 
 
@@ -51,21 +51,23 @@ def _spelt_out(name: str, row: dict[str, Any]) -> None:
     row["window"], row["period"] = ("since Monday", "7-day") if weekly else ("rolling_24_hours", "24-hour")
 
 
-SHELF.add("period-spelt-out", "window", "a period counts its hours or days", _rows(_spelt_out), _USAGE)
+SHELF.group("window", _USAGE).add("period-spelt-out: a period counts its hours or days", _rows(_spelt_out))
 
 
 def _iso(name: str, row: dict[str, Any]) -> None:
     row["window"], row["period"] = "resets in 5 hours", "P7D" if name.endswith("Weekly") else "P1D"
 
 
-SHELF.add("period-in-iso", "window", "period is P1D or P7D, window says when it ends", _rows(_iso), _USAGE)
+SHELF.group("window", _USAGE).add(
+    "period-in-iso: period is P1D or P7D, window says when it ends", _rows(_iso)
+)
 
 
 def _range(name: str, row: dict[str, Any]) -> None:
     row["window"] = f"{row['window']}..+{'7d' if name.endswith('Weekly') else '1d'}"
 
 
-SHELF.add("window-as-range", "window", "window is a range", _rows(_range), _USAGE)
+SHELF.group("window", _USAGE).add("window-as-range: window is a range", _rows(_range))
 
 
 def _instants(lab: Lab) -> None:
@@ -77,12 +79,8 @@ def _instants(lab: Lab) -> None:
     lab.window_of = window
 
 
-SHELF.add(
-    "window-as-instant",
-    "window",
-    "window is the instant at which it began",
-    _instants,
-    lambda c: [len(row["window"]) for row in c.usage().values()],
+SHELF.group("window", lambda c: [len(row["window"]) for row in c.usage().values()]).add(
+    "window-as-instant: window is the instant at which it began", _instants
 )
 
 
@@ -92,12 +90,8 @@ def _zone(lab: Lab) -> None:
     lab.window_of = lambda metric, now: plain(metric, now + timedelta(hours=14 if now.hour >= 10 else -12))
 
 
-SHELF.add(
-    "another-time-zone",
-    "zone",
-    "the day begins at another hour than in UTC",
-    _zone,
-    lambda c: c.usage()["imagesDaily"]["window"],
+SHELF.group("zone", lambda c: c.usage()["imagesDaily"]["window"]).add(
+    "another-time-zone: the day begins at another hour than in UTC", _zone
 )
 
 
@@ -116,31 +110,22 @@ def plans(function: Callable[[facts.Plan], facts.Plan]) -> seams.Apply:
     return apply
 
 
-SHELF.add(
-    "extra-metrics",
-    "",
-    "usage and limits have metrics that the document does not name",
+SHELF.group("", _USAGE).add(
+    "extra-metrics: usage and limits have metrics that the document does not name",
     seams.both(
         edit("getUsage", _extra_metrics),
         plans(lambda plan: replace(plan, limits={**plan.limits, "aiShieldDaily": 2})),
     ),
-    _USAGE,
 )
 
-SHELF.add(
-    "remaining-when-unlimited",
-    "",
-    "remaining is a number where the limit is null",
+SHELF.group("", read("/usage", PAID)).add(
+    "remaining-when-unlimited: remaining is a number where the limit is null",
     _rows(lambda _, row: row.update(remaining=10**9) if row["limit"] is None else None),
-    read("/usage", PAID),
 )
 
-SHELF.add(
-    "unlimited-is-large",
-    "",
-    "unlimited is a million, in the catalogue and in usage",
+SHELF.group("", _CATALOGUE).add(
+    "unlimited-is-large: unlimited is a million, in the catalogue and in usage",
     plans(lambda p: replace(p, limits={k: 10**6 if v is None else v for k, v in p.limits.items()})),
-    _CATALOGUE,
 )
 
 
@@ -153,12 +138,9 @@ def _generated(lab: Lab, function: Callable[[Any], str]) -> None:
     lab.changes.append(change)
 
 
-SHELF.add(
-    "generated-at-with-offset",
-    "generated-at",
-    "generated_at ends with +00:00 and has whole seconds",
+SHELF.group("generated-at", lambda c: len(c.get("/usage").json["generated_at"])).add(
+    "generated-at-with-offset: generated_at ends with +00:00 and has whole seconds",
     lambda lab: _generated(lab, lambda now: now.replace(microsecond=0).isoformat()),
-    lambda c: len(c.get("/usage").json["generated_at"]),
 )
 
 
@@ -166,37 +148,25 @@ def _in_zone(now: Any) -> str:
     return str(now.astimezone(timezone(timedelta(hours=5, minutes=30))).isoformat())
 
 
-SHELF.add(
-    "generated-at-in-a-zone",
-    "generated-at",
-    "generated_at has the offset of another zone",
+SHELF.group("generated-at", lambda c: c.get("/usage").json["generated_at"].endswith("+05:30")).add(
+    "generated-at-in-a-zone: generated_at has the offset of another zone",
     lambda lab: _generated(lab, _in_zone),
-    lambda c: c.get("/usage").json["generated_at"].endswith("+05:30"),
 )
 
-SHELF.add(
-    "clock-ahead",
-    "generated-at",
-    "the host's clock is twenty seconds ahead",
+SHELF.group("generated-at", lambda c: len(c.get("/usage").json["generated_at"])).add(
+    "clock-ahead: the host's clock is twenty seconds ahead",
     lambda lab: _generated(lab, lambda now: (now + timedelta(seconds=20)).isoformat()),
-    lambda c: len(c.get("/usage").json["generated_at"]),
 )
 
 
-SHELF.add(
-    "generated-at-as-in-mail",
-    "generated-at",
-    "generated_at has the form of a Date header",
+SHELF.group("generated-at", lambda c: c.get("/usage").json["generated_at"].endswith("GMT")).add(
+    "generated-at-as-in-mail: generated_at has the form of a Date header",
     lambda lab: _generated(lab, lambda now: format_datetime(now, usegmt=True)),
-    lambda c: c.get("/usage").json["generated_at"].endswith("GMT"),
 )
 
-SHELF.add(
-    "generated-at-by-the-minute",
-    "generated-at",
-    "generated_at has no seconds",
+SHELF.group("generated-at", lambda c: len(c.get("/usage").json["generated_at"])).add(
+    "generated-at-by-the-minute: generated_at has no seconds",
     lambda lab: _generated(lab, lambda now: now.strftime("%Y-%m-%dT%H:%MZ")),
-    lambda c: len(c.get("/usage").json["generated_at"]),
 )
 
 
@@ -231,12 +201,8 @@ def lagging(seconds: float) -> seams.Apply:
     return apply
 
 
-SHELF.add(
-    "lagging-usage",
-    "usage-values",
-    "/usage shows a unit two seconds after it was taken",
-    lagging(2.0),
-    lambda c: (c.make("image").status, c.used()),
+SHELF.group("usage-values", lambda c: (c.make("image").status, c.used())).add(
+    "lagging-usage: /usage shows a unit two seconds after it was taken", lagging(2.0)
 )
 
 
@@ -252,19 +218,13 @@ def _busy_account(lab: Lab) -> None:
     seams.around("identify", step)(lab)
 
 
-SHELF.add(
-    "busy-account",
-    "usage-values",
-    "somebody else spends chats and images on the paid account",
-    _busy_account,
-    lambda c: [c.used(PAID) for _ in range(12)][-1],
+SHELF.group("usage-values", lambda c: [c.used(PAID) for _ in range(12)][-1]).add(
+    "busy-account: somebody else spends chats and images on the paid account", _busy_account
 )
 
 # --- Subscription -------------------------------------------------------------------------------------------
-SHELF.add(
-    "subscription-row-of-console",
-    "row",
-    "a subscription row has status, plan_id and the period only",
+SHELF.group("row", _ACCOUNT).add(
+    "subscription-row-of-console: a subscription row has status, plan_id and the period only",
     edit(
         "getSubscription",
         at(
@@ -277,78 +237,45 @@ SHELF.add(
             ),
         ),
     ),
-    _ACCOUNT,
-)
-
-SHELF.add(
-    "subscription-with-history",
-    "row",
-    "there are two rows, one of them canceled",
+).add(
+    "subscription-with-history: there are two rows, one of them canceled",
     edit(
         "getSubscription",
         at("subscription", put(lambda rows: rows and [{**rows[0], "status": "canceled"}, *rows])),
     ),
-    _ACCOUNT,
-)
-
-SHELF.add(
-    "periods-in-epoch",
-    "row",
-    "the period of a row is in seconds",
+).add(
+    "periods-in-epoch: the period of a row is in seconds",
     edit(
         "getSubscription",
         at("subscription", put(lambda rows: rows and [{**rows[0], "current_period_end": 1.8e9}])),
     ),
-    _ACCOUNT,
 )
 
-SHELF.add(
-    "signed-up-boolean",
-    "signed-up",
-    "signed_up is true",
-    edit("getSubscription", at("signed_up", put(True))),
-    _ACCOUNT,
+SHELF.group("signed-up", _ACCOUNT).add(
+    "signed-up-boolean: signed_up is true", edit("getSubscription", at("signed_up", put(True)))
 )
 
-SHELF.add(
-    "account-without-email",
-    "email",
-    "email is null, as for accounts of another provider",
+SHELF.group("email", _ACCOUNT).add(
+    "account-without-email: email is null, as for accounts of another provider",
     edit("getSubscription", at("email", put(None))),
-    _ACCOUNT,
-)
-
-SHELF.add(
-    "email-empty",
-    "email",
-    "email is an empty text where there is none",
-    edit("getSubscription", at("email", put(""))),
-    _ACCOUNT,
+).add(
+    "email-empty: email is an empty text where there is none", edit("getSubscription", at("email", put("")))
 )
 
 # --- Plans --------------------------------------------------------------------------------------------------
-SHELF.add(
-    "other-plan-names",
-    "",
-    "plans have the names of the desktop client",
+SHELF.group("", _CATALOGUE).add(
+    "other-plan-names: plans have the names of the desktop client",
     plans(lambda p: replace(p, name="Free Tier" if p.key == "free" else f"InferencePort {p.name}")),
-    _CATALOGUE,
 )
 
-SHELF.add(
-    "other-limits",
-    "limits",
-    "the limits are others than the pricing page's",
+SHELF.group("limits", _USAGE).add(
+    "other-limits: the limits are others than the pricing page's",
     plans(lambda p: replace(p, limits={k: v if v is None else v * 2 + 1 for k, v in p.limits.items()})),
-    _USAGE,
 )
 
-SHELF.add(
-    "chat-limited-for-all",
-    "",
-    "chats are limited on every plan",
+SHELF.group("", _CATALOGUE).add(
+    "chat-limited-for-all: chats are limited on every plan",
     plans(lambda p: replace(p, limits={**p.limits, "cloudChatDaily": p.limits["cloudChatDaily"] or 500})),
-    _CATALOGUE,
 )
 
 
@@ -357,87 +284,44 @@ def _prices(lab: Lab, function: Callable[[str], Any]) -> None:
     edit("listTiers", at("*.price", put(function)))(lab)
 
 
-SHELF.add(
-    "price-numbers",
-    "price",
-    "prices are numbers",
-    lambda lab: _prices(lab, float),
-    _CATALOGUE,
-)
-
-SHELF.add(
-    "price-with-currency",
-    "price",
-    "prices have a currency",
-    lambda lab: _prices(lab, lambda p: f"${p}"),
-    _CATALOGUE,
-)
-
-SHELF.add(
-    "price-objects",
-    "price",
-    "prices have an amount and a currency",
+SHELF.group("price", _CATALOGUE).add(
+    "price-numbers: prices are numbers", lambda lab: _prices(lab, float)
+).add("price-with-currency: prices have a currency", lambda lab: _prices(lab, lambda p: f"${p}")).add(
+    "price-objects: prices have an amount and a currency",
     lambda lab: _prices(lab, lambda p: {"amount": float(p), "currency": "USD"}),
-    _CATALOGUE,
 )
 
-SHELF.add(
-    "limit-objects",
-    "",
-    "each limit of the catalogue is an object",
+SHELF.group("", _CATALOGUE).add(
+    "limit-objects: each limit of the catalogue is an object",
     seams.both(
         edit("getTierConfig", at("plans.*.limits.*", put(lambda limit: {"limit": limit}))),
         edit("listTiers", at("*.limits.*", put(lambda limit: {"limit": limit}))),
     ),
-    _CATALOGUE,
-)
-
-SHELF.add(
-    "orders-from-ten",
-    "",
-    "order counts in tens",
+).add(
+    "orders-from-ten: order counts in tens",
     seams.both(
         edit("getTierConfig", at("plans.*.order", put(lambda n: 10 * n + 10))),
         edit("listTiers", at("*.order", put(lambda n: 10 * n + 10))),
     ),
-    _CATALOGUE,
-)
-
-SHELF.add(
-    "plans-in-reverse",
-    "",
-    "plans and tiers stand in reverse order",
+).add(
+    "plans-in-reverse: plans and tiers stand in reverse order",
     seams.both(
         edit("getTierConfig", at("plans", put(lambda rows: rows[::-1]))),
         edit("listTiers", lambda rows: rows[::-1]),
     ),
-    _CATALOGUE,
-)
-
-SHELF.add(
-    "free-url-null",
-    "",
-    "the free plan has a null url",
+).add(
+    "free-url-null: the free plan has a null url",
     edit("getTierConfig", at("plans", put(lambda rows: [{**r, "url": r["url"] or None} for r in rows]))),
-    _CATALOGUE,
-)
-
-SHELF.add(
-    "another-plan",
-    "",
-    "there is one more plan, in the catalogue and among the tiers",
+).add(
+    "another-plan: there is one more plan, in the catalogue and among the tiers",
     lambda lab: lab.plans.update(
-        team=replace(lab.plans["creator"], key="team", name="AI Team", price="199.99"),
+        team=replace(lab.plans["creator"], key="team", name="AI Team", price="199.99")
     ),
-    _CATALOGUE,
 )
 
-SHELF.add(
-    "tiers-short",
-    "tiers",
-    "/tiers has key, name, url and price only",
+SHELF.group("tiers", _TIERS).add(
+    "tiers-short: /tiers has key, name, url and price only",
     edit("listTiers", lambda rows: [{k: r[k] for k in ("key", "name", "url", "price")} for r in rows]),
-    _TIERS,
 )
 
 
@@ -452,15 +336,9 @@ def _starter(lab: Lab) -> None:
     seams.resolve(moved)(lab)
 
 
-SHELF.add("default-plan-starter", "default", "the free plan is called starter", _starter, _CATALOGUE)
-
-
-SHELF.add(
-    "default-plan-preselected",
-    "default",
-    "defaultPlanKey is the plan that a dialog begins with, which costs something",
+SHELF.group("default", _CATALOGUE).add("default-plan-starter: the free plan is called starter", _starter).add(
+    "default-plan-preselected: defaultPlanKey is the plan that a dialog begins with, which costs something",
     edit("getTierConfig", at("defaultPlanKey", put("core"))),
-    _CATALOGUE,
 )
 
 
@@ -469,8 +347,8 @@ def _free_only(lab: Lab) -> None:
     seams.resolve(lambda inner, _, who: replace(who, plan=inner.default_plan))(lab)
 
 
-SHELF.add(
-    "free-plan-only", "default", "there is no paid plan, and everybody is on the free one", _free_only, _TIERS
+SHELF.group("default", _TIERS).add(
+    "free-plan-only: there is no paid plan, and everybody is on the free one", _free_only
 )
 
 
@@ -485,10 +363,7 @@ def _on_offer(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [row for row in rows if row["key"] != "pioneer"]
 
 
-SHELF.add(
-    "plan-no-longer-on-offer",
-    "default",
-    "the paid account is on a plan that the catalogue no longer has",
+SHELF.group("default", _ACCOUNT).add(
+    "plan-no-longer-on-offer: the paid account is on a plan that the catalogue no longer has",
     _no_longer_on_offer,
-    _ACCOUNT,
 )

@@ -21,22 +21,17 @@ def _site(status: int, target: str, body: bytes = b"") -> seams.Apply:
     return seams.instead("getSite", lambda _: Data(body, "text/html", status, [("Location", target)]))
 
 
-SHELF.add("site-301", "site", "the root redirects with 301", _site(301, "https://inference.js.org"), _SITE)
-
-SHELF.add(
-    "site-elsewhere",
-    "site",
-    "the root redirects to another site",
-    _site(308, "https://www.example.com/welcome"),
-    lambda c: c.get("/").header("location"),
+SHELF.group("site", _SITE).add(
+    "site-301: the root redirects with 301", _site(301, "https://inference.js.org")
 )
 
-SHELF.add(
-    "site-with-page",
-    "site",
-    "the redirect has a page as its body",
+SHELF.group("site", lambda c: c.get("/").header("location")).add(
+    "site-elsewhere: the root redirects to another site", _site(308, "https://www.example.com/welcome")
+)
+
+SHELF.group("site", _SITE).add(
+    "site-with-page: the redirect has a page as its body",
     _site(301, "https://inference.js.org/", b"<a href='https://inference.js.org/'>moved</a>"),
-    _SITE,
 )
 
 
@@ -55,63 +50,34 @@ def _slash(status: int) -> seams.Apply:
     return apply
 
 
-SHELF.add("status-redirects", "", "/status redirects to /status/", _slash(307), _STATUS)
+SHELF.group("", _STATUS).add("status-redirects: /status redirects to /status/", _slash(307))
 
-SHELF.add(
-    "notifications-list",
-    "notifications",
-    "notifications is a list",
+SHELF.group("notifications", _STATUS).add(
+    "notifications-list: notifications is a list",
     edit("getStatus", at("notifications", put([{"level": "info", "text": "Hello"}]))),
-    _STATUS,
-)
+).add("notifications-null: notifications is null", edit("getStatus", at("notifications", put(None))))
 
-SHELF.add(
-    "notifications-null",
-    "notifications",
-    "notifications is null",
-    edit("getStatus", at("notifications", put(None))),
-    _STATUS,
-)
-
-SHELF.add(
-    "latest-object",
-    "",
-    "latest is an object",
+SHELF.group("", _STATUS).add(
+    "latest-object: latest is an object",
     edit("getStatus", at("latest", put({"version": "2.12.2", "url": "https://example.com"}))),
-    _STATUS,
 )
 
-SHELF.add(
-    "services-list",
-    "services",
-    "services is a list",
+SHELF.group("services", _STATUS).add(
+    "services-list: services is a list",
     edit("getStatus", at("services", put(lambda s: [{"name": k, **v} for k, v in s.items()]))),
-    _STATUS,
-)
-
-SHELF.add(
-    "degraded",
-    "services",
-    "one service is offline and the state says so",
+).add(
+    "degraded: one service is offline and the state says so",
     seams.both(
         edit("getStatus", at("services", put({"video": {"state": "offline", "message": "Back soon"}}))),
         edit("getStatus", at("state", put("degraded"))),
     ),
-    _STATUS,
 )
 
-SHELF.add(
-    "models-short",
-    "models",
-    "models have nothing but a name",
+SHELF.group("models", _MODELS).add(
+    "models-short: models have nothing but a name",
     edit("listModels", lambda r: [{"name": m["name"]} for m in r]),
-    _MODELS,
-)
-
-SHELF.add(
-    "models-long",
-    "models",
-    "models have more fields and absolute links",
+).add(
+    "models-long: models have more fields and absolute links",
     edit(
         "listModels",
         lambda rows: [
@@ -119,31 +85,19 @@ SHELF.add(
             for n, m in enumerate(rows)
         ],
     ),
-    _MODELS,
 )
 
-SHELF.add(
-    "models-many",
-    "models",
-    "there are four hundred models",
+SHELF.group("models", lambda c: len(c.get("/models").json)).add(
+    "models-many: there are four hundred models",
     edit("listModels", lambda rows: [{**rows[n % 3], "name": f"model-{n}"} for n in range(400)]),
-    lambda c: len(c.get("/models").json),
 )
 
-SHELF.add(
-    "models-by-slug",
-    "models",
-    "models have a slug for a name",
+SHELF.group("models", _MODELS).add(
+    "models-by-slug: models have a slug for a name",
     edit("listModels", lambda rows: [{"slug": m["name"], "tags": m["tags"]} for m in rows]),
-    _MODELS,
-)
-
-SHELF.add(
-    "models-beside-families",
-    "models",
-    "models stand in an object, beside their families",
+).add(
+    "models-beside-families: models stand in an object, beside their families",
     edit("listModels", lambda rows: {"families": ["llama", "qwen"], "models": rows}),
-    _MODELS,
 )
 
 _HEAD: Any = lambda c: [c.get(f"/status/{n}", method="HEAD").type for n in ("image", "video", "sfx", "text")]  # noqa: E731
@@ -155,37 +109,23 @@ def _heads(**types: str) -> Callable[[Lab], None]:
     )
 
 
-SHELF.add(
-    "other-head-types",
-    "head",
-    "the capability checks name png, webm, wav and an event stream",
+SHELF.group("head", _HEAD).add(
+    "other-head-types: the capability checks name png, webm, wav and an event stream",
     _heads(image="image/png", video="video/webm", sfx="audio/wav", text="text/event-stream"),
-    _HEAD,
-)
-
-SHELF.add(
-    "head-text-json",
-    "head",
-    "the capability check of text says application/json",
+).add(
+    "head-text-json: the capability check of text says application/json",
     _heads(text="application/json; charset=utf-8"),
-    _HEAD,
 )
 
-SHELF.add(
-    "head-204",
-    "",
-    "the capability checks answer 204",
+SHELF.group("", read("/status/image", method="HEAD")).add(
+    "head-204: the capability checks answer 204",
     seams.data(
         "headStatusImage headStatusVideo headStatusSfx headStatusText", lambda _, r: replace(r, status=204)
     ),
-    read("/status/image", method="HEAD"),
 )
 
 
-SHELF.add(
-    "head-503",
-    "head",
-    "the capability check of video says that video is down",
+SHELF.group("head", read("/status/video", method="HEAD")).add(
+    "head-503: the capability check of video says that video is down",
     seams.data("headStatusVideo", lambda _, r: replace(r, status=503, content_type="text/plain")),
-    read("/status/video", method="HEAD"),
 )

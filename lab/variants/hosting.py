@@ -27,12 +27,10 @@ def _negotiate(_: Lab, call: Call, reply: Reply) -> Reply:
     return reply
 
 
-SHELF.add(
-    "negotiates",
-    "",
-    "what is not of a type that the caller accepts is answered with 406",
-    seams.change(_negotiate),
-    lambda c: c.send("GET", "/gen/image/a%20fox", None, {"Accept": "application/json"}).status,
+SHELF.group(
+    "", lambda c: c.send("GET", "/gen/image/a%20fox", None, {"Accept": "application/json"}).status
+).add(
+    "negotiates: what is not of a type that the caller accepts is answered with 406", seams.change(_negotiate)
 )
 
 
@@ -65,12 +63,8 @@ def _hurried(c: Client) -> bool:
     return time.monotonic() - started > SECONDS
 
 
-SHELF.add(
-    "burst-limit",
-    "",
-    "more than forty requests a second are answered with 429 and Retry-After: 1",
-    _bursts("1"),
-    _hurried,
+SHELF.group("", _hurried).add(
+    "burst-limit: more than forty requests a second are answered with 429 and Retry-After: 1", _bursts("1")
 )
 
 
@@ -89,12 +83,10 @@ def _strict_upstream(lab: Lab) -> None:
     lab.checks["createChatCompletion"] = {"empty": empty, **lab.checks["createChatCompletion"]}
 
 
-SHELF.add(
-    "empty-messages-fail-upstream",
-    "empty-messages-served",
-    "an empty array of messages, or an empty one in it, is sent to an upstream that fails at it",
+SHELF.group("empty-messages-served", lambda c: c.post("/gen/chat/completions", {"messages": []}).status).add(
+    "empty-messages-fail-upstream: an empty array of messages, or an empty one in it, is sent to an upstream "
+    "that fails at it",
     _strict_upstream,
-    lambda c: c.post("/gen/chat/completions", {"messages": []}).status,
 )
 
 
@@ -108,10 +100,6 @@ def _counting_down(lab: Lab) -> None:
     seams.edit("getUsage", change)(lab)
 
 
-SHELF.add(
-    "window-counts-down",
-    "window",
-    "a window tells how many seconds are left of it",
-    _counting_down,
-    lambda c: "resets in" in str(c.usage()),
+SHELF.group("window", lambda c: "resets in" in str(c.usage())).add(
+    "window-counts-down: a window tells how many seconds are left of it", _counting_down
 )

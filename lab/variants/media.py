@@ -45,20 +45,13 @@ def _sound(container: str, codec: str) -> Callable[[Call], bytes]:
 
 
 for _format, _type in (("PNG", "image/png"), ("WEBP", "image/webp"), ("GIF", "image/gif")):
-    SHELF.add(
-        f"images-{_format.lower()}",
-        "image",
-        f"images are {_format}",
-        _content(IMAGES, _image(_format), _type),
-        generated("createImage"),
+    SHELF.group("image", generated("createImage")).add(
+        f"images-{_format.lower()}: images are {_format}", _content(IMAGES, _image(_format), _type)
     )
 
-SHELF.add(
-    "images-differ",
-    "image",
-    "the same request gives another image each time",
+SHELF.group("image", lambda c: len({c.make("image").body for _ in range(3)})).add(
+    "images-differ: the same request gives another image each time",
     _content(IMAGES, lambda call: media.image(secrets.token_hex(4)), "image/jpeg"),
-    lambda c: len({c.make("image").body for _ in range(3)}),
 )
 
 
@@ -66,28 +59,17 @@ def _shape(call: Call) -> tuple[str, int]:
     return call.arguments.get("ratio") or "3:2", call.arguments["duration"]
 
 
-SHELF.add(
-    "videos-webm",
-    "video",
-    "videos are WebM",
+SHELF.group("video", generated("createVideo", duration=1)).add(
+    "videos-webm: videos are WebM",
     _content(VIDEOS, lambda call: media.video(*_shape(call), "webm", "libvpx"), "video/webm"),
-    generated("createVideo", duration=1),
-)
-
-SHELF.add(
-    "videos-quicktime",
-    "video",
-    "videos are QuickTime files",
+).add(
+    "videos-quicktime: videos are QuickTime files",
     _content(VIDEOS, lambda call: media.video(*_shape(call), "mov"), "video/quicktime"),
-    generated("createVideo", duration=1),
 )
 
-SHELF.add(
-    "video-type-with-codecs",
-    "video",
-    "the type of a video names its codecs",
+SHELF.group("video", lambda c: c.make("video", duration=1).header("content-type")).add(
+    "video-type-with-codecs: the type of a video names its codecs",
     _content(VIDEOS, lambda call: media.video(*_shape(call)), 'video/mp4; codecs="avc1.42E01E"'),
-    lambda c: c.make("video", duration=1).header("content-type"),
 )
 
 for _name, _container, _codec, _type in (
@@ -95,49 +77,30 @@ for _name, _container, _codec, _type in (
     ("ogg", "ogg", "libopus", "audio/ogg"),
     ("flac", "flac", "flac", "audio/flac"),
 ):
-    SHELF.add(
-        f"audio-{_name}",
-        "audio",
-        f"sound is {_name}",
-        _content(SOUNDS, _sound(_container, _codec), _type),
-        generated("createTts"),
+    SHELF.group("audio", generated("createTts")).add(
+        f"audio-{_name}: sound is {_name}", _content(SOUNDS, _sound(_container, _codec), _type)
     )
 
-SHELF.add(
-    "audio-au",
-    "audio",
-    "sound is AU",
-    _content(SOUNDS, _sound("au", "pcm_s16be"), "audio/basic"),
-    generated("createTts"),
-)
-
-SHELF.add(
-    "audio-samples",
-    "audio",
-    "sound is samples without a header",
+SHELF.group("audio", generated("createTts")).add(
+    "audio-au: sound is AU", _content(SOUNDS, _sound("au", "pcm_s16be"), "audio/basic")
+).add(
+    "audio-samples: sound is samples without a header",
     _content(SOUNDS, lambda _: media.audio("wav", "pcm_s16le")[44:], "audio/L16; rate=16000"),
-    generated("createTts"),
 )
 
-SHELF.add(
-    "video-as-application",
-    "video",
-    "a video has the type of its container",
+SHELF.group("video", lambda c: c.make("video", duration=1).type).add(
+    "video-as-application: a video has the type of its container",
     _content(VIDEOS, lambda call: media.video(*_shape(call)), "application/mp4"),
-    lambda c: c.make("video", duration=1).type,
 )
 
-SHELF.add(
-    "downloads",
-    "",
-    "media come with a file name",
+SHELF.group("", lambda c: c.make("image").header("content-disposition")).add(
+    "downloads: media come with a file name",
     seams.success(
         f"{IMAGES} {VIDEOS} {SOUNDS}",
         lambda _, r: replace(
             r, headers=[*r.headers, ("Content-Disposition", 'attachment; filename="made.bin"')]
         ),
     ),
-    lambda c: c.make("image").header("content-disposition"),
 )
 
 
@@ -153,20 +116,12 @@ def _base64(reply: Data) -> str:
     return base64.b64encode(reply.content).decode()
 
 
-SHELF.add(
-    "media-in-json",
-    "delivery",
-    "media come as base64 in JSON",
+SHELF.group("delivery", lambda c: c.make("image").type).add(
+    "media-in-json: media come as base64 in JSON",
     _in_json(lambda reply: {"media_type": reply.content_type, "b64_json": _base64(reply)}),
-    lambda c: c.make("image").type,
-)
-
-SHELF.add(
-    "media-as-data-uri",
-    "delivery",
-    "media come as a data URI in JSON",
+).add(
+    "media-as-data-uri: media come as a data URI in JSON",
     _in_json(lambda reply: {"media": f"data:{reply.content_type.partition(';')[0]};base64,{_base64(reply)}"}),
-    lambda c: c.make("image").type,
 )
 
 
@@ -199,20 +154,14 @@ def _store(prefix: str, find: Callable[[str], Data | None]) -> Callable[[ASGIApp
     return wrap
 
 
-SHELF.add(
-    "media-at-an-address",
-    "delivery",
-    "media are told by their address",
-    _at_an_address,
-    lambda c: c.make("image").type,
+SHELF.group("delivery", lambda c: c.make("image").type).add(
+    "media-at-an-address: media are told by their address", _at_an_address
 )
 
 
 # --- Inputs -------------------------------------------------------------------------------------------------
-SHELF.add(
-    "addresses-refused",
-    "",
-    "an address where no picture is found is 400; at its own there is one",
+SHELF.group("", lambda c: c.make("image", image_urls=["https://example.com/a.png"]).status).add(
+    "addresses-refused: an address where no picture is found is 400; at its own there is one",
     seams.refuse_when(
         "createImage createVideo",
         lambda call: any(
@@ -220,7 +169,6 @@ SHELF.add(
             for text in call.arguments.get("image_urls") or []
         ),
     ),
-    lambda c: c.make("image", image_urls=["https://example.com/a.png"]).status,
 )
 
 
@@ -240,12 +188,8 @@ def _hiccups(lab: Lab) -> None:
     lab.checks["createVideo"]["hiccup"] = fail_once
 
 
-SHELF.add(
-    "videos-hiccup",
-    "",
-    "the first video of each length, and the first with images, is 500",
-    _hiccups,
-    lambda c: [c.make("video", duration=3).status for _ in range(2)],
+SHELF.group("", lambda c: [c.make("video", duration=3).status for _ in range(2)]).add(
+    "videos-hiccup: the first video of each length, and the first with images, is 500", _hiccups
 )
 
 
@@ -268,28 +212,18 @@ def _announced(name: str) -> Callable[..., str | None]:
     return lambda c: (c.make("image", image_urls=[picture()]).header(name) or "")[:11]
 
 
-SHELF.add(
-    "asset-path-relative",
-    "announce",
-    "the stored asset is announced by its path",
+SHELF.group("announce", _announced("x-asset-url")).add(
+    "asset-path-relative: the stored asset is announced by its path",
     _announce(lambda path: ("X-Asset-Url", path)),
-    _announced("x-asset-url"),
 )
 
-SHELF.add(
-    "asset-in-link",
-    "announce",
-    "the stored asset is announced in a Link header",
+SHELF.group("announce", _announced("link")).add(
+    "asset-in-link: the stored asset is announced in a Link header",
     _announce(lambda path: ("Link", f'<{path}>; rel="related"; type="image/png"')),
-    _announced("link"),
 )
 
-SHELF.add(
-    "asset-not-announced",
-    "announce",
-    "no header says where the asset is",
-    _announce(lambda _: None),
-    _announced("x-asset-url"),
+SHELF.group("announce", _announced("x-asset-url")).add(
+    "asset-not-announced: no header says where the asset is", _announce(lambda _: None)
 )
 
 
@@ -305,12 +239,8 @@ def _elsewhere(lab: Lab) -> None:
     lab.middleware.append(_store("/asset-store/", find))
 
 
-SHELF.add(
-    "asset-redirects",
-    "",
-    "the asset route redirects to a store on the same host",
-    _elsewhere,
-    lambda c: asset(c).status,
+SHELF.group("", lambda c: asset(c).status).add(
+    "asset-redirects: the asset route redirects to a store on the same host", _elsewhere
 )
 
 
@@ -320,13 +250,10 @@ def _signed(lab: Lab) -> None:
     seams.refuse_when("getAsset", lambda call: call.request.query_params.get("sig") != "5e1f", "missing")(lab)
 
 
-SHELF.add(
-    "asset-signed",
+SHELF.group(
     "announce",
-    "the address of an asset has a signature in its query",
-    _signed,
     lambda c: (c.make("image", image_urls=[picture()]).header("x-asset-url") or "").partition("?")[2],
-)
+).add("asset-signed: the address of an asset has a signature in its query", _signed)
 
 
 def _suffix_optional(lab: Lab) -> None:
@@ -338,18 +265,14 @@ def _suffix_optional(lab: Lab) -> None:
     lab.checks["getAsset"] = {"suffix": bare, **lab.checks.get("getAsset", {})}
 
 
-SHELF.add(
-    "asset-suffix-optional",
-    "announce",
-    "an asset is announced with its suffix, and found without it as well",
+SHELF.group(
+    "announce", lambda c: (c.make("image", image_urls=[picture()]).header("x-asset-url") or "")[-4:]
+).add(
+    "asset-suffix-optional: an asset is announced with its suffix, and found without it as well",
     _suffix_optional,
-    lambda c: (c.make("image", image_urls=[picture()]).header("x-asset-url") or "")[-4:],
 )
 
-SHELF.add(
-    "asset-store-named",
-    "announce",
-    "a header says what kind of store assets are kept in, and none where",
+SHELF.group("announce", _announced("x-asset-store")).add(
+    "asset-store-named: a header says what kind of store assets are kept in, and none where",
     _announce(lambda _: ("X-Asset-Store", "memory")),
-    _announced("x-asset-store"),
 )

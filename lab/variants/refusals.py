@@ -29,30 +29,17 @@ def _body(function: Callable[[Json], Any]) -> seams.Apply:
     return seams.refusal(KINDS, change)
 
 
-SHELF.add("error-as-text", "error", "errors are {error: text}", _body(lambda r: {"error": "No."}), _REFUSED)
-
-SHELF.add(
-    "error-as-object",
-    "error",
-    "errors are {error: {message, type, param, code}}",
+SHELF.group("error", _REFUSED).add(
+    "error-as-text: errors are {error: text}", _body(lambda r: {"error": "No."})
+).add(
+    "error-as-object: errors are {error: {message, type, param, code}}",
     _body(lambda r: {"error": {"message": "No.", "type": "refused", "param": None, "code": r.status}}),
-    _REFUSED,
-)
-
-SHELF.add(
-    "error-both",
-    "error",
-    "errors have detail and error",
+).add(
+    "error-both: errors have detail and error",
     _body(lambda r: {"detail": "No.", "error": {"message": "No.", "type": "refused", "code": r.refused}}),
-    _REFUSED,
-)
-
-SHELF.add(
-    "error-as-list",
-    "error",
-    "detail is the framework's list of places and messages",
+).add(
+    "error-as-list: detail is the framework's list of places and messages",
     _body(lambda r: {"detail": [{"loc": ["body"], "msg": "No.", "type": "value_error"}]}),
-    _REFUSED,
 )
 
 
@@ -61,15 +48,12 @@ def _as_problem(reply: Json) -> Reply:
     return reply
 
 
-SHELF.add(
-    "problem-json",
-    "error",
-    "errors are problem documents with title and status",
+SHELF.group("error", _REFUSED).add(
+    "problem-json: errors are problem documents with title and status",
     seams.both(
         _body(lambda r: {"type": "about:blank", "title": "No.", "status": r.status, "detail": "No."}),
         seams.refusal(KINDS, lambda _, reply: _as_problem(reply)),
     ),
-    _REFUSED,
 )
 
 
@@ -77,20 +61,12 @@ def _order(text: str) -> seams.Apply:
     return lambda lab: setattr(lab, "order", text.split())
 
 
-SHELF.add(
-    "payload-before-credential",
-    "order",
-    "400 and 413 come before 401",
-    _order("read validate size identify charge"),
-    post("/gen/image", {}, "bad"),
+SHELF.group("order", post("/gen/image", {}, "bad")).add(
+    "payload-before-credential: 400 and 413 come before 401", _order("read validate size identify charge")
 )
 
-SHELF.add(
-    "size-before-payload",
-    "order",
-    "413 comes before 400",
-    _order("identify read size validate charge"),
-    generated("createVideo", prompt="x" * 9_000, ratio="9:9"),
+SHELF.group("order", generated("createVideo", prompt="x" * 9_000, ratio="9:9")).add(
+    "size-before-payload: 413 comes before 400", _order("identify read size validate charge")
 )
 
 
@@ -106,12 +82,8 @@ def _exhausted_first(lab: Lab) -> None:
     lab.order = ["identify", "peek", "read", "validate", "size", "charge"]
 
 
-SHELF.add(
-    "exhausted-before-payload",
-    "order",
-    "429 comes before 400 and 413",
-    _exhausted_first,
-    exhaust("createSfx", 1, lambda c: c.post("/gen/sfx", {}).status),
+SHELF.group("order", exhaust("createSfx", 1, lambda c: c.post("/gen/sfx", {}).status)).add(
+    "exhausted-before-payload: 429 comes before 400 and 413", _exhausted_first
 )
 
 
@@ -123,27 +95,19 @@ def _headers(kinds: str, *headers: tuple[str, str]) -> seams.Apply:
     return seams.refusal(kinds, change)
 
 
-SHELF.add(
-    "retry-after",
-    "",
-    "429 says when to come back",
+SHELF.group("", exhaust("createSfx", 1, lambda c: c.make("sfx").header("retry-after"))).add(
+    "retry-after: 429 says when to come back",
     _headers("exhausted", ("Retry-After", "3600"), ("X-RateLimit-Remaining", "0")),
-    exhaust("createSfx", 1, lambda c: c.make("sfx").header("retry-after")),
 )
 
-SHELF.add(
-    "www-authenticate",
-    "",
-    "401 names the scheme",
+SHELF.group("", lambda c: c.get("/usage", "bad").header("www-authenticate")).add(
+    "www-authenticate: 401 names the scheme",
     _headers("credential", ("WWW-Authenticate", 'Bearer error="invalid_token"')),
-    lambda c: c.get("/usage", "bad").header("www-authenticate"),
 )
 
-SHELF.add("gone-assets", "missing", "an unknown asset is 410", seams.refused_with("missing", 410), _NOWHERE)
-
-SHELF.add(
-    "forbidden-assets", "missing", "an unknown asset is 403", seams.refused_with("missing", 403), _NOWHERE
-)
+SHELF.group("missing", _NOWHERE).add(
+    "gone-assets: an unknown asset is 410", seams.refused_with("missing", 410)
+).add("forbidden-assets: an unknown asset is 403", seams.refused_with("missing", 403))
 
 
 def _signed_out_403(lab: Lab) -> None:
@@ -155,8 +119,8 @@ def _signed_out_403(lab: Lab) -> None:
     lab.changes.append(change)
 
 
-SHELF.add(
-    "signed-out-403", "", "/subscription without a bearer is 403", _signed_out_403, read("/subscription")
+SHELF.group("", read("/subscription")).add(
+    "signed-out-403: /subscription without a bearer is 403", _signed_out_403
 )
 
 
@@ -173,28 +137,18 @@ def _strict_scheme(lab: Lab) -> None:
     seams.around("identify", step)(lab)
 
 
-SHELF.add(
-    "public-bearer-401",
-    "",
-    "the bearer `public`, an empty bearer and other schemes are 401",
-    _strict_scheme,
-    bad_bearer("getUsage", "public"),
+SHELF.group("", bad_bearer("getUsage", "public")).add(
+    "public-bearer-401: the bearer `public`, an empty bearer and other schemes are 401", _strict_scheme
 )
 
-SHELF.add(
-    "larger-sizes",
-    "sizes",
-    "413 begins at 100,000 characters of chat and 20,000 of a media prompt",
+SHELF.group("sizes", generated("createTts", prompt="x" * 3_000)).add(
+    "larger-sizes: 413 begins at 100,000 characters of chat and 20,000 of a media prompt",
     lambda lab: lab.text_limits.update(chat=100_000, media=20_000),
-    generated("createTts", prompt="x" * 3_000),
 )
 
-SHELF.add(
-    "smaller-sizes",
-    "sizes",
-    "413 begins at 20,000 characters of chat and 1,000 of a media prompt",
+SHELF.group("sizes", generated("createTts", prompt="x" * 1_500)).add(
+    "smaller-sizes: 413 begins at 20,000 characters of chat and 1,000 of a media prompt",
     lambda lab: lab.text_limits.update(chat=20_000, media=1_000),
-    generated("createTts", prompt="x" * 1_500),
 )
 
 
@@ -207,10 +161,6 @@ async def _bytes_too(lab: Lab, call: Call, run: Callable[[], Any]) -> None:
     await run()
 
 
-SHELF.add(
-    "sizes-in-bytes",
-    "",
-    "413 counts bytes as well",
-    seams.around("size", _bytes_too),
-    generated("createTts", prompt="雪" * 1_900),
+SHELF.group("", generated("createTts", prompt="雪" * 1_900)).add(
+    "sizes-in-bytes: 413 counts bytes as well", seams.around("size", _bytes_too)
 )

@@ -30,12 +30,8 @@ def _forget_unknown(lab: Lab) -> None:
     seams.check(VIDEOS, lenient, "ratio")(lab)
 
 
-SHELF.add(
-    "lenient-enums",
-    "",
-    "an unknown mode or ratio counts as left out",
-    _forget_unknown,
-    generated("createImage", mode="noir"),
+SHELF.group("", generated("createImage", mode="noir")).add(
+    "lenient-enums: an unknown mode or ratio counts as left out", _forget_unknown
 )
 
 
@@ -46,12 +42,9 @@ def _first_two(lab: Lab, call: Call) -> None:
     image_urls(lab, call)
 
 
-SHELF.add(
-    "image-urls-cut",
-    "",
-    "image_urls above two are left out instead of refused",
+SHELF.group("", generated("createImage", image_urls=["https://example.com/a.png"] * 3)).add(
+    "image-urls-cut: image_urls above two are left out instead of refused",
     seams.check(IMAGES, _first_two, "image_urls"),
-    generated("createImage", image_urls=["https://example.com/a.png"] * 3),
 )
 
 
@@ -65,7 +58,9 @@ def _blank(lab: Lab) -> None:
             lab.checks[name] = {"blank": blank, **checks}
 
 
-SHELF.add("blank-prompt-served", "", "a blank prompt is served", _blank, generated("createImage", prompt=" "))
+SHELF.group("", generated("createImage", prompt=" ")).add(
+    "blank-prompt-served: a blank prompt is served", _blank
+)
 
 
 def _any_role(lab: Lab) -> None:
@@ -88,12 +83,8 @@ def _any_role(lab: Lab) -> None:
         lab.checks[name] = {"roles": listed, **lab.checks[name]}
 
 
-SHELF.add(
-    "roles-open",
-    "",
-    "a message may have any role",
-    _any_role,
-    post("/gen/chat/completions", {"messages": [{"role": "narrator", "content": "Once"}]}),
+SHELF.group("", post("/gen/chat/completions", {"messages": [{"role": "narrator", "content": "Once"}]})).add(
+    "roles-open: a message may have any role", _any_role
 )
 
 
@@ -105,12 +96,8 @@ def _empty_messages(lab: Lab) -> None:
     lab.checks["createChatCompletion"] = {"empty": filled, **lab.checks["createChatCompletion"]}
 
 
-SHELF.add(
-    "empty-messages-served",
-    "",
-    "an empty array of messages is served",
-    _empty_messages,
-    post("/gen/chat/completions", {"messages": []}),
+SHELF.group("", post("/gen/chat/completions", {"messages": []})).add(
+    "empty-messages-served: an empty array of messages is served", _empty_messages
 )
 
 _RULE = re.compile(r"[A-Za-z0-9._:-]{16,128}")
@@ -131,10 +118,6 @@ def _odd_clients(c: Any) -> Any:
     return first.status, c.used(client="another odd one")
 
 
-SHELF.add(
-    "client-id-rule",
-    "",
-    "a client id that is not 16 to 128 plain characters is ignored",
-    _client_rule,
-    _odd_clients,
+SHELF.group("", _odd_clients).add(
+    "client-id-rule: a client id that is not 16 to 128 plain characters is ignored", _client_rule
 )

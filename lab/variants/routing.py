@@ -23,12 +23,9 @@ _SHOWN = {
     router.COMPLEX: "Lightning Mind",
     router.SWIFT: "Lightning Swift",
 }
-SHELF.add(
-    "display-names-of-its-own",
-    "analysis",
-    "the analysis shows names of the host's own for the models of others",
+SHELF.group("analysis", _ANALYSIS).add(
+    "display-names-of-its-own: the analysis shows names of the host's own for the models of others",
     edit("analyzePrompt", lambda names: [_SHOWN.get(name, f"Lightning {name}") for name in names]),
-    _ANALYSIS,
 )
 
 
@@ -45,12 +42,9 @@ def _short(name: str) -> str:
     return " ".join(word.capitalize() for word in words)
 
 
-SHELF.add(
-    "display-names-short",
-    "analysis",
-    "a chat reports the upstream's id of the model that the analysis shows by its name",
+SHELF.group("analysis", chat()).add(
+    "display-names-short: a chat reports the upstream's id of the model that the analysis shows by its name",
     _upstream_ids,
-    chat(),
 )
 
 SMALL, LARGE = "Lab Small 8B", "Lab Large 70B"
@@ -66,10 +60,6 @@ def _weighing(lab: Lab) -> None:
     lab.choose = _adds_up
 
 
-SHELF.add(
-    "router-weighs",
-    "",
-    "there are two models, and tools are half a reason for the larger one",
-    _weighing,
-    all_of(_ANALYSIS, chat(tools=[TOOL])),
+SHELF.group("", all_of(_ANALYSIS, chat(tools=[TOOL]))).add(
+    "router-weighs: there are two models, and tools are half a reason for the larger one", _weighing
 )

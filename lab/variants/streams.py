@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lab.faults import seams
-from lab.faults.inputs import WEATHER
+from lab.faults.prompts import WEATHER
 from lab.faults.seams import at, edit, put
 from lab.proofs import TOOL, chat, post, streamed
 from lab.server.lab import Call, Lab, Reply, Stream
@@ -44,17 +44,13 @@ def _raw(c: Any) -> Any:
     )
 
 
-SHELF.add("sse-crlf", "line-ends", "lines end with CRLF", _blocks(lambda b: b.replace(b"\n", b"\r\n")), _raw)
-
-SHELF.add(
-    "sse-comments",
-    "",
-    "comments stand between the events",
-    _blocks(lambda b: b": keep-alive\n\n" + b + b":\n\n"),
-    _raw,
+SHELF.group("line-ends", _raw).add(
+    "sse-crlf: lines end with CRLF", _blocks(lambda b: b.replace(b"\n", b"\r\n"))
 )
 
-SHELF.add("sse-event-names", "", "every event has a name", _blocks(lambda b: b"event: chunk\n" + b), _raw)
+SHELF.group("", _raw).add(
+    "sse-comments: comments stand between the events", _blocks(lambda b: b": keep-alive\n\n" + b + b":\n\n")
+).add("sse-event-names: every event has a name", _blocks(lambda b: b"event: chunk\n" + b))
 
 
 def _numbered(lab: Lab) -> None:
@@ -67,14 +63,10 @@ def _numbered(lab: Lab) -> None:
     lab.encode_event = encode
 
 
-SHELF.add("sse-ids", "", "events have ids and a retry time", _numbered, _raw)
+SHELF.group("", _raw).add("sse-ids: events have ids and a retry time", _numbered)
 
-SHELF.add(
-    "sse-no-space",
-    "data",
-    "no space follows `data:`",
-    _blocks(lambda b: b.replace(b"data: ", b"data:")),
-    _raw,
+SHELF.group("data", _raw).add(
+    "sse-no-space: no space follows `data:`", _blocks(lambda b: b.replace(b"data: ", b"data:"))
 )
 
 
@@ -89,7 +81,7 @@ def _many_lines(block: bytes) -> bytes:
     return head + b"".join(b"data: " + line + b"\n" for line in lines) + b"\n"
 
 
-SHELF.add("sse-many-lines", "data", "one event goes over several data lines", _blocks(_many_lines), _raw)
+SHELF.group("data", _raw).add("sse-many-lines: one event goes over several data lines", _blocks(_many_lines))
 
 
 def _pieces(c: Any) -> Any:
@@ -107,12 +99,9 @@ def _pieces(c: Any) -> Any:
     return sizes.count(1) > 50, len(sizes) > 1
 
 
-SHELF.add(
-    "sse-single-bytes",
-    "writes",
-    "every byte is written on its own",
+SHELF.group("writes", _pieces).add(
+    "sse-single-bytes: every byte is written on its own",
     lambda lab: setattr(lab, "split", lambda block: [block[i : i + 1] for i in range(len(block))]),
-    _pieces,
 )
 
 
@@ -129,12 +118,8 @@ def _slow(c: Any) -> Any:
     return c.chat(stream=True).seconds > 0.25
 
 
-SHELF.add(
-    "stream-slowly",
-    "pace",
-    "thirty milliseconds lie between the events",
-    lambda lab: _pace(lab, 0.03),
-    _slow,
+SHELF.group("pace", _slow).add(
+    "stream-slowly: thirty milliseconds lie between the events", lambda lab: _pace(lab, 0.03)
 )
 
 
@@ -142,13 +127,7 @@ def _fast(c: Any) -> Any:
     return min(c.chat(stream=True).seconds for _ in range(3)) < 0.02
 
 
-SHELF.add(
-    "stream-at-once",
-    "pace",
-    "nothing lies between the events",
-    lambda lab: _pace(lab, 0.0),
-    _fast,
-)
+SHELF.group("pace", _fast).add("stream-at-once: nothing lies between the events", lambda lab: _pace(lab, 0.0))
 
 
 def _first(function: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]) -> seams.Apply:
@@ -161,36 +140,17 @@ def _with_choices(head: dict[str, Any], follow: dict[str, Any]) -> dict[str, Any
     return {**{k: v for k, v in follow.items() if k != "choices"}, "choices": [choice], **head}
 
 
-SHELF.add(
-    "metadata-with-choices",
-    "metadata",
-    "the metadata chunk has an empty delta",
-    _first(_with_choices),
-    _STREAM,
-)
-
-SHELF.add(
-    "metadata-with-no-choices",
-    "metadata",
-    "the metadata chunk has an empty list of choices and the fields of a chunk",
+SHELF.group("metadata", _STREAM).add(
+    "metadata-with-choices: the metadata chunk has an empty delta", _first(_with_choices)
+).add(
+    "metadata-with-no-choices: the metadata chunk has an empty list of choices and the fields of a chunk",
     _first(lambda head, follow: {**follow, "choices": [], **head}),
-    _STREAM,
-)
-
-SHELF.add(
-    "metadata-says-more",
-    "metadata",
-    "router_metadata has more fields",
+).add(
+    "metadata-says-more: router_metadata has more fields",
     _first(lambda head, _: {"router_metadata": {**head["router_metadata"], "reason": "short", "score": 0.2}}),
-    _STREAM,
-)
-
-SHELF.add(
-    "metadata-with-role",
-    "metadata",
-    "the metadata chunk is also the first chunk of the message",
+).add(
+    "metadata-with-role: the metadata chunk is also the first chunk of the message",
     seams.events(lambda items: [{**items[1], **items[0]}, *items[2:]]),
-    _STREAM,
 )
 
 
@@ -202,8 +162,8 @@ def _insert(make: Callable[[dict[str, Any]], dict[str, Any]], place: int) -> sea
     return seams.events(lambda items: [*items[:place], make(items[1]), *items[place:]])
 
 
-SHELF.add(
-    "empty-deltas", "", "chunks with nothing in them stand in between", _insert(_empty_chunk, 3), _STREAM
+SHELF.group("", _STREAM).add(
+    "empty-deltas: chunks with nothing in them stand in between", _insert(_empty_chunk, 3)
 )
 
 
@@ -212,7 +172,7 @@ def _usage_chunk(follow: dict[str, Any]) -> dict[str, Any]:
     return {**{k: v for k, v in follow.items() if k != "router_metadata"}, "choices": [], "usage": counts}
 
 
-SHELF.add("usage-always", "", "a usage chunk ends every stream", _insert(_usage_chunk, -1), _STREAM)
+SHELF.group("", _STREAM).add("usage-always: a usage chunk ends every stream", _insert(_usage_chunk, -1))
 
 
 def _merge_finish(items: list[Any]) -> list[Any]:
@@ -227,8 +187,8 @@ def _merge_finish(items: list[Any]) -> list[Any]:
     return items
 
 
-SHELF.add(
-    "finish-with-content", "", "the last content has the finish reason", seams.events(_merge_finish), _STREAM
+SHELF.group("", _STREAM).add(
+    "finish-with-content: the last content has the finish reason", seams.events(_merge_finish)
 )
 
 
@@ -242,10 +202,8 @@ def _choices(function: Callable[[dict[str, Any]], None]) -> seams.Apply:
     return seams.events(change)
 
 
-SHELF.add(
-    "openai-extras",
-    "",
-    "chunks have logprobs, a fingerprint and padding",
+SHELF.group("", _STREAM).add(
+    "openai-extras: chunks have logprobs, a fingerprint and padding",
     seams.both(
         _choices(lambda choice: choice.update(logprobs=None)),
         seams.events(
@@ -255,17 +213,11 @@ SHELF.add(
             ]
         ),
     ),
-    _STREAM,
-)
-
-SHELF.add(
-    "content-null-with-role",
-    "",
-    "the delta with the role has null content",
+).add(
+    "content-null-with-role: the delta with the role has null content",
     _choices(
         lambda choice: choice["delta"].update(content=None) if choice["delta"].get("content") == "" else None
     ),
-    _STREAM,
 )
 
 
@@ -288,12 +240,8 @@ def _whole_call(items: list[Any]) -> list[Any]:
     return kept
 
 
-SHELF.add(
-    "tool-call-in-one-piece",
-    "",
-    "a streamed tool call comes in one chunk",
-    seams.events(_whole_call),
-    streamed(**WEATHER),
+SHELF.group("", streamed(**WEATHER)).add(
+    "tool-call-in-one-piece: a streamed tool call comes in one chunk", seams.events(_whole_call)
 )
 
 
@@ -305,20 +253,14 @@ def _on_fragments(function: Callable[[dict[str, Any]], None]) -> Callable[[dict[
     return change
 
 
-SHELF.add(
-    "tool-index-null",
-    "",
-    "the fragments of a tool call have a null index",
+SHELF.group("", streamed(**WEATHER)).add(
+    "tool-index-null: the fragments of a tool call have a null index",
     _choices(_on_fragments(lambda fragment: fragment.update(index=None))),
-    streamed(**WEATHER),
 )
 
-SHELF.add(
-    "role-in-every-delta",
-    "",
-    "every delta has the role",
+SHELF.group("", _STREAM).add(
+    "role-in-every-delta: every delta has the role",
     _choices(lambda choice: choice["delta"].update(role="assistant")),
-    _STREAM,
 )
 
 
@@ -327,7 +269,7 @@ def _thought(follow: dict[str, Any]) -> dict[str, Any]:
     return {**follow, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
 
 
-SHELF.add("reasoning-first", "", "reasoning comes before the words", _insert(_thought, 1), _STREAM)
+SHELF.group("", _STREAM).add("reasoning-first: reasoning comes before the words", _insert(_thought, 1))
 
 
 def _repeated_finish(items: list[Any]) -> list[Any]:
@@ -341,20 +283,13 @@ def _repeated_finish(items: list[Any]) -> list[Any]:
     return [*items[:-1], {**_usage_chunk(items[1]), "choices": [choice]}, items[-1]]
 
 
-SHELF.add(
-    "usage-repeats-finish",
-    "",
-    "the usage chunk repeats the finish reason",
-    seams.events(_repeated_finish),
-    _STREAM,
+SHELF.group("", _STREAM).add(
+    "usage-repeats-finish: the usage chunk repeats the finish reason", seams.events(_repeated_finish)
 )
 
-SHELF.add(
-    "metadata-with-a-name",
-    "metadata",
-    "the metadata chunk is an object of its own kind with no choices",
+SHELF.group("metadata", _STREAM).add(
+    "metadata-with-a-name: the metadata chunk is an object of its own kind with no choices",
     _first(lambda head, _: {"object": "router.metadata", "choices": [], **head}),
-    _STREAM,
 )
 
 
@@ -371,20 +306,12 @@ def _role_first(items: list[Any]) -> list[Any]:
     return [items[1], items[0], *items[2:]]
 
 
-SHELF.add(
-    "metadata-after-role",
-    "metadata",
-    "the chunk with the role comes before the metadata",
-    seams.events(_role_first),
-    _STREAM,
+SHELF.group("metadata", _STREAM).add(
+    "metadata-after-role: the chunk with the role comes before the metadata", seams.events(_role_first)
 )
 
-SHELF.add(
-    "content-filter",
-    "",
-    "chunks of a content filter come first and in between",
-    seams.events(_filtered),
-    _STREAM,
+SHELF.group("", _STREAM).add(
+    "content-filter: chunks of a content filter come first and in between", seams.events(_filtered)
 )
 
 
@@ -400,67 +327,39 @@ def _whim(lab: Lab) -> None:
     seams.check("createChatCompletion", check, "whim")(lab)
 
 
-SHELF.add(
-    "tool-whim",
-    "",
-    "a tool that was not to be called is called once, and never again",
-    _whim,
-    lambda c: [c.chat(tools=[TOOL], tool_choice="none").json["choices"][0]["finish_reason"] for _ in "ab"],
-)
+SHELF.group(
+    "", lambda c: [c.chat(tools=[TOOL], tool_choice="none").json["choices"][0]["finish_reason"] for _ in "ab"]
+).add("tool-whim: a tool that was not to be called is called once, and never again", _whim)
 
 # --- Plain completions --------------------------------------------------------------------------------------
 _MESSAGE = at(
     "choices.0.message", put(lambda m: {**m, "refusal": None, "annotations": [], "reasoning": None})
 )
 
-SHELF.add(
-    "message-says-more",
-    "",
-    "the message has refusal, annotations and reasoning",
+SHELF.group("", chat()).add(
+    "message-says-more: the message has refusal, annotations and reasoning",
     edit("createChatCompletion", _MESSAGE),
-    chat(),
-)
-
-SHELF.add(
-    "plain-with-metadata",
-    "",
-    "a plain completion has router_metadata as well",
+).add(
+    "plain-with-metadata: a plain completion has router_metadata as well",
     edit("createChatCompletion", lambda v: {**v, "router_metadata": {"model_name": v["model"]}}),
-    chat(),
-)
-
-SHELF.add(
-    "no-token-counts",
-    "",
-    "a plain completion has no usage",
+).add(
+    "no-token-counts: a plain completion has no usage",
     edit("createChatCompletion", lambda v: {k: x for k, x in v.items() if k != "usage"}),
-    chat(),
-)
-
-SHELF.add(
-    "finish-length",
-    "",
-    "the answer ends because it is long enough",
+).add(
+    "finish-length: the answer ends because it is long enough",
     edit(
         "createChatCompletion", at("choices.0.finish_reason", put(lambda r: "length" if r == "stop" else r))
     ),
-    chat(),
 )
 
-SHELF.add(
-    "named-tool-stops",
-    "",
-    "a named tool call has the finish reason stop, as OpenAI's has",
+SHELF.group("", chat(**NAMED)).add(
+    "named-tool-stops: a named tool call has the finish reason stop, as OpenAI's has",
     edit("createChatCompletion", at("choices.0.finish_reason", put("stop"))),
-    chat(**NAMED),
 )
 
-SHELF.add(
-    "content-empty-beside-calls",
-    "",
-    "content is an empty text beside tool calls",
+SHELF.group("", chat(**WEATHER)).add(
+    "content-empty-beside-calls: content is an empty text beside tool calls",
     edit("createChatCompletion", at("choices.0.message.content", put(lambda text: text or ""))),
-    chat(**WEATHER),
 )
 
 
@@ -469,12 +368,8 @@ def _names(lab: Lab) -> None:
     lab.choose = lambda messages, tools: plain(messages, tools).lower().replace(" ", "/") + ":latest"
 
 
-SHELF.add(
-    "other-upstream-names",
-    "",
-    "the router's models have other names",
-    _names,
-    post("/gen/prompt_analyze", {"prompt": [{"role": "user", "content": "Hi"}]}),
+SHELF.group("", post("/gen/prompt_analyze", {"prompt": [{"role": "user", "content": "Hi"}]})).add(
+    "other-upstream-names: the router's models have other names", _names
 )
 
 # --- Prompt analysis ----------------------------------------------------------------------------------------
@@ -492,10 +387,6 @@ for _name, _does, _form in (
         lambda v: {"router_metadata": {"model_name": v[0]}, "signals": ["length"]},
     ),
 ):
-    SHELF.add(
-        f"analysis-{_name}",
-        "analysis",
-        _does,
-        edit("analyzePrompt", _form),
-        post("/gen/prompt_analyze", {"prompt": [{"role": "user", "content": "Hi"}]}),
+    SHELF.group("analysis", post("/gen/prompt_analyze", {"prompt": [{"role": "user", "content": "Hi"}]})).add(
+        f"analysis-{_name}: {_does}", edit("analyzePrompt", _form)
     )

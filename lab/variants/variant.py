@@ -26,5 +26,21 @@ class Shelf:
     def __init__(self) -> None:
         self.variants: list[Variant] = []
 
-    def add(self, name: str, group: str, does: str, apply: Callable[[Lab], None], prove: Proof) -> None:
-        self.variants.append(Variant(name, group or name, does, apply, prove))
+    def group(self, group: str, prove: Proof) -> Group:
+        """Room for variants that exclude each other and show in the same observation."""
+        return Group(group, prove, self.variants)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Variants that exclude each other; without a name each is a group of its own."""
+
+    name: str
+    prove: Proof
+    variants: list[Variant]
+
+    def add(self, label: str, apply: Callable[[Lab], None]) -> Group:
+        """One more variant: `name: what it does`, and the change of the server that does it."""
+        name, _, does = label.partition(": ")
+        self.variants.append(Variant(name, self.name or name, does, apply, self.prove))
+        return self

@@ -32,38 +32,25 @@ def _typed(suffix: str, kind: str) -> seams.Apply:
     return seams.change(change)
 
 
-SHELF.add(
-    "json-charset",
-    "json-type",
-    "the type of JSON names its charset",
-    _typed("; charset=utf-8", "application/json"),
-    lambda c: c.get("/usage").header("content-type"),
-)
-
-SHELF.add(
-    "json-charset-upper-case",
-    "json-type",
-    "the type of JSON is written in another way",
+SHELF.group("json-type", lambda c: c.get("/usage").header("content-type")).add(
+    "json-charset: the type of JSON names its charset", _typed("; charset=utf-8", "application/json")
+).add(
+    "json-charset-upper-case: the type of JSON is written in another way",
     _typed(";charset=UTF-8", "application/json"),
-    lambda c: c.get("/usage").header("content-type"),
 )
 
-SHELF.add(
-    "stream-charset",
-    "",
-    "the type of a stream names its charset",
-    _typed("; charset=utf-8", "text/event-stream"),
-    lambda c: c.chat(stream=True).header("content-type"),
+SHELF.group("", lambda c: c.chat(stream=True).header("content-type")).add(
+    "stream-charset: the type of a stream names its charset", _typed("; charset=utf-8", "text/event-stream")
 )
 
-SHELF.add(
-    "gzip",
+SHELF.group(
     "",
-    "answers are compressed for clients that take it",
-    lambda lab: lab.middleware.append(lambda app: GZipMiddleware(app, minimum_size=1)),
     lambda c: dict(c.send("GET", "/tiers", None, {"Accept-Encoding": "gzip"}).headers).get(
         "content-encoding"
     ),
+).add(
+    "gzip: answers are compressed for clients that take it",
+    lambda lab: lab.middleware.append(lambda app: GZipMiddleware(app, minimum_size=1)),
 )
 
 
@@ -90,57 +77,36 @@ def _headers(**headers: str) -> Callable[[Lab], None]:
     return _start(lambda message: message["headers"].extend(pairs))
 
 
-SHELF.add(
-    "cookies",
-    "",
-    "a cookie is set with every answer",
-    _headers(set_cookie="session=abc; Path=/; HttpOnly"),
-    lambda c: c.get("/usage").header("set-cookie"),
+SHELF.group("", lambda c: c.get("/usage").header("set-cookie")).add(
+    "cookies: a cookie is set with every answer", _headers(set_cookie="session=abc; Path=/; HttpOnly")
 )
 
-SHELF.add(
-    "cors",
-    "",
-    "any origin may read",
-    _headers(access_control_allow_origin="*", access_control_expose_headers="*"),
-    lambda c: c.get("/usage").header("access-control-allow-origin"),
+SHELF.group("", lambda c: c.get("/usage").header("access-control-allow-origin")).add(
+    "cors: any origin may read", _headers(access_control_allow_origin="*", access_control_expose_headers="*")
 )
 
-SHELF.add(
-    "cache-headers",
-    "",
-    "answers have an ETag and cache headers",
+SHELF.group("", lambda c: c.get("/usage").header("etag")).add(
+    "cache-headers: answers have an ETag and cache headers",
     _headers(etag='W/"1"', cache_control="no-store", vary="Authorization, X-Client-ID, Accept-Encoding"),
-    lambda c: c.get("/usage").header("etag"),
 )
 
-SHELF.add(
-    "limit-headers",
-    "",
-    "answers count the rate in headers of their own",
+SHELF.group("", lambda c: c.get("/usage").header("x-ratelimit-limit")).add(
+    "limit-headers: answers count the rate in headers of their own",
     _headers(x_ratelimit_limit="120", x_ratelimit_remaining="119", ratelimit_policy='"burst";q=120;w=60'),
-    lambda c: c.get("/usage").header("x-ratelimit-limit"),
 )
 
-SHELF.add(
-    "security-headers",
-    "",
-    "answers have the headers of a proxy",
+SHELF.group("", lambda c: c.get("/usage").header("via")).add(
+    "security-headers: answers have the headers of a proxy",
     _headers(
         strict_transport_security="max-age=1",
         x_content_type_options="nosniff",
         via="1.1 edge",
         x_request_id="r-1",
     ),
-    lambda c: c.get("/usage").header("via"),
 )
 
-SHELF.add(
-    "connection-close",
-    "",
-    "every answer closes its connection",
-    _headers(connection="close"),
-    lambda c: c.get("/usage").header("connection"),
+SHELF.group("", lambda c: c.get("/usage").header("connection")).add(
+    "connection-close: every answer closes its connection", _headers(connection="close")
 )
 
 
@@ -148,12 +114,8 @@ def _unsized(message: Message) -> None:
     message["headers"] = [pair for pair in message["headers"] if pair[0] != b"content-length"]
 
 
-SHELF.add(
-    "chunked",
-    "",
-    "no answer says its length",
-    _start(_unsized),
-    lambda c: c.get("/usage").header("content-length"),
+SHELF.group("", lambda c: c.get("/usage").header("content-length")).add(
+    "chunked: no answer says its length", _start(_unsized)
 )
 
 
@@ -179,12 +141,8 @@ def _payloads(function: Callable[[Any], Any]) -> Callable[[Lab], None]:
     return apply
 
 
-SHELF.add(
-    "fields-in-reverse",
-    "",
-    "fields stand in reverse order",
-    _payloads(_ordered),
-    lambda c: list(c.get("/usage").json),
+SHELF.group("", lambda c: list(c.get("/usage").json)).add(
+    "fields-in-reverse: fields stand in reverse order", _payloads(_ordered)
 )
 
 
@@ -199,7 +157,9 @@ def _more(value: Any, parent: str = "") -> Any:
     return {"x_revision": 7, **found, "_links": {"self": None}} if named else found
 
 
-SHELF.add("extra-fields", "", "every object has fields that nobody asked for", _payloads(_more), _CATALOGUE)
+SHELF.group("", _CATALOGUE).add(
+    "extra-fields: every object has fields that nobody asked for", _payloads(_more)
+)
 
 
 def _printed(lab: Lab) -> None:
@@ -211,12 +171,8 @@ def _printed(lab: Lab) -> None:
     lab.changes.append(change)
 
 
-SHELF.add(
-    "json-printed",
-    "",
-    "JSON is indented and ends with a newline",
-    _printed,
-    lambda c: c.get("/usage").body[:3],
+SHELF.group("", lambda c: c.get("/usage").body[:3]).add(
+    "json-printed: JSON is indented and ends with a newline", _printed
 )
 
 
@@ -231,8 +187,8 @@ def _slow(seconds: float) -> Callable[[Lab], None]:
     return lambda lab: lab.middleware.append(wrap)
 
 
-SHELF.add(
-    "slow-answers", "", "every answer takes 300 ms", _slow(0.3), lambda c: c.get("/usage").seconds > 0.3
+SHELF.group("", lambda c: c.get("/usage").seconds > 0.3).add(
+    "slow-answers: every answer takes 300 ms", _slow(0.3)
 )
 
 
@@ -256,7 +212,7 @@ def _cold(seconds: float) -> Callable[[Lab], None]:
     return lambda lab: lab.middleware.append(wrap)
 
 
-SHELF.add("cold-start", "", "the first three seconds are 503 pages", _cold(3.0), read("/usage"))
+SHELF.group("", read("/usage")).add("cold-start: the first three seconds are 503 pages", _cold(3.0))
 
 
 def _pages(message: Message) -> None:
@@ -266,6 +222,6 @@ def _pages(message: Message) -> None:
         ]
 
 
-SHELF.add(
-    "html-404", "", "paths that do not exist are answered with a page", _start(_pages), read("/no/such/path")
+SHELF.group("", read("/no/such/path")).add(
+    "html-404: paths that do not exist are answered with a page", _start(_pages)
 )

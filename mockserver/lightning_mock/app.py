@@ -26,6 +26,7 @@ from lightning_mock.http import delivery
 from lightning_mock.http.routing import Router
 from lightning_mock.http.validation import BodyValidator, ParameterValidator, compile_schemas
 from lightning_mock.journal.exchange import Exchange
+from lightning_mock.memory import return_large_blocks
 from lightning_mock.pipeline import Endpoint, answer, answer_unknown, body_reader, parameter_reader
 from lightning_mock.settings import Settings, SettingsError
 from lightning_mock.state import State, make_state
@@ -35,7 +36,6 @@ logger = logging.getLogger(__name__)
 # Prompts travel in paths, percent-encoded, and tokens in headers: the usual 8 KiB would refuse honest ones.
 MAX_REQUEST_LINE = 256 * 1024
 MAX_HEADER = 64 * 1024
-ALIASES = {"/status": ("/status/",)}
 _GRACE = 0.2
 
 
@@ -56,7 +56,7 @@ class _Protocol(web.RequestHandler):
             error = TooLarge("The request line or a header is too long.")
         else:
             error = InvalidRequest("This is not a well-formed HTTP request.")
-        response = delivery.response(delivery.refusal(error, {"invalid_request": 400, "too_large": 413}))
+        response = delivery.response(delivery.refusal(error))
         response.force_close()
         return response
 
@@ -93,7 +93,7 @@ def make_server(state: State) -> web.Server:
     router: Router[Endpoint] = Router()
     for endpoint in endpoints(spec).values():
         operation = endpoint.operation
-        for path in (operation.path, *ALIASES.get(operation.path, ())):
+        for path in (operation.path, *operation.aliases):
             router.add(operation.method.upper(), path, endpoint)
     control = ControlPlane(state)
     journal = state.journal
@@ -128,6 +128,7 @@ def make_server(state: State) -> web.Server:
         handle,
         request_factory=make_request,
         access_log=None,
+        auto_decompress=False,
         max_line_size=MAX_REQUEST_LINE,
         max_field_size=MAX_HEADER,
     )
@@ -140,6 +141,7 @@ def _is_preflight(request: web.BaseRequest) -> bool:
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[tuple[str, State]]:
     """Serve until the block ends. Gives the base URL and the state. Raises SettingsError."""
+    return_large_blocks()
     state = make_state(settings)
     if settings.replies is not None:
         start_with_file(settings.replies, state)

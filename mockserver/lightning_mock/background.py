@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from lightning_mock.app import serving
@@ -29,9 +29,9 @@ class RunningMock:
     """
 
     base_url: str
-    credentials: Mapping[str, str]
+    credentials: Mapping[str, str] = field(repr=False)
     plans: Mapping[str, PlanCredentials]
-    state: State
+    state: State = field(repr=False)
 
 
 @contextmanager

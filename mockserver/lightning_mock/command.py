@@ -11,9 +11,12 @@ import gc
 import json
 import os
 import signal
+import stat
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
+from tempfile import mkstemp
 from typing import Any, get_args
 
 from lightning_mock.app import serving
@@ -29,11 +32,11 @@ _LISTS = {"scenario"}
 """Options that can be given more than once; their variables separate by commas."""
 
 _DESCRIPTION = """\
-Runs a Lightning API on this machine: every documented route, real identities, real quotas, made-up content.
-At start it prints credentials for every plan, and lines to paste into a shell."""
+Runs the Lightning API on this machine: every documented route, real identities and quotas, made-up content.
+At the start it prints credentials for every plan, and commands to paste into a shell."""
 
 _EPILOG = """\
-Each option can be given as an environment variable too; the option wins over the variable.
+Each option can also be set by its environment variable; the option takes precedence.
 Exit codes: 0 after Ctrl-C or a termination signal, 2 when the mock cannot start as asked."""
 
 
@@ -59,7 +62,7 @@ def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> tu
     chosen: dict[str, Any] = {}
     for action in parser._actions:
         name = action.dest
-        if name == "help":
+        if name in {"help", "version"}:
             continue
         variable = _variable(name)
         if given[name] is not None:
@@ -88,12 +91,13 @@ def _parser() -> argparse.ArgumentParser:
         variable = _variable(name.replace("-", "_"))
         parser.add_argument(f"--{name}", help=f"{help} [{variable}]", **more)
 
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('lightning-contract')}")
     usual = Settings()
     option(
         "host", f"the address to listen on; {usual.host} keeps the mock on this machine", metavar="ADDRESS"
     )
     option(
-        "port", f"the port to listen on, {usual.port} unless said; 0 takes a free one", type=int, metavar="N"
+        "port", f"the port to listen on, {usual.port} by default; 0 picks a free one", type=int, metavar="N"
     )
     option(
         "credentials",
@@ -103,16 +107,16 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
     )
     option("plans", "a YAML or JSON file that replaces the plans and their limits", type=Path, metavar="FILE")
-    option("seed", "print the same credentials at every start with the same number", type=int, metavar="N")
+    option("seed", "print the same credentials at each start with this number", type=int, metavar="N")
     option(
         "first-token-delay",
-        "how long a streamed reply thinks before its first words, in seconds; 0 unless said",
+        "how long a streamed reply waits before its first words, in seconds; 0 by default",
         type=float,
         metavar="SECONDS",
     )
     option(
         "token-rate",
-        "how many pieces of a streamed reply are sent in a second; 0, the usual, sends them as fast as they "
+        "how many pieces of a streamed reply are sent per second; 0, the default, sends them as fast as they "
         "are read",
         type=float,
         metavar="N",
@@ -156,12 +160,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     option(
         "control-token",
-        "what callers of the control plane must show; without one it is served on this machine only",
+        "the token that control plane callers must send; without one, it is served to this machine only",
         metavar="TOKEN",
     )
     option(
         "journal",
-        f"how many exchanges to remember, {usual.journal} unless said; 0 remembers none",
+        f"how many calls to remember, {usual.journal} by default; 0 remembers none",
         type=int,
         metavar="N",
     )
@@ -209,14 +213,30 @@ async def _serve(settings: Settings, credentials_file: Path | None) -> None:
 
 
 def _write_credentials(path: Path, named: Mapping[str, str]) -> None:
+    """Write them beside the file and put them in its place, so that they are never readable by others."""
+    content = json.dumps(named, indent=2) + "\n"
     try:
-        path.unlink(missing_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(named, file, indent=2)
-            file.write("\n")
-    except OSError as error:
-        raise SettingsError(f"credentials file {path}: {error.strerror}") from error
+        target = path.resolve(strict=path.is_symlink())
+        if target.exists() and not _is_file_of_ours(target.stat()):
+            raise SettingsError(f"credentials file {path}: expected a new file, or a regular one of yours")
+        # Nobody else can open a file of `mkstemp`.
+        descriptor, written = mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(content)
+            os.replace(written, target)
+        except BaseException:
+            os.unlink(written)
+            raise
+    except (OSError, ValueError) as error:
+        if isinstance(error, SettingsError):
+            raise
+        reason = error.strerror if isinstance(error, OSError) else "not a usable name"
+        raise SettingsError(f"credentials file {path}: {reason}") from error
+
+
+def _is_file_of_ours(found: os.stat_result) -> bool:
+    return stat.S_ISREG(found.st_mode) and (not hasattr(os, "geteuid") or found.st_uid == os.geteuid())
 
 
 def greeting(base_url: str, state: State) -> str:

@@ -1,92 +1,115 @@
 """The refusals: one class for each way in which the API says no.
 
-Law: a refusal knows its kind, its words and its headers. The status of a kind is data of the
-spec (`x-lightning-errors`), and the reply that carries it is made in `delivery.py`.
+Law: a refusal knows its kind, its words and its headers. Status, family, usual words and headers of a kind
+are a row of the spec (`x-lightning-errors`); the rest of what the mock knows of a kind stands in its class.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
+
+from lightning_spec.loader import ErrorKind, load_spec
+
+
+class Refusal(NamedTuple):
+    """What is remembered of a refusal. The exception itself would keep alive all that led to it, the body of
+    the request included.
+    """
+
+    kind: str
+    rule: str
+    outcome: str
+    message: str
 
 
 class ApiError(Exception):
     """A refusal that the caller is meant to read. Its kinds are named after what they say,
     not after being errors, since that is how a handler reads: `raise NotFound(...)`.
 
-    `kind` is a key of the spec's `x-lightning-errors`; `type` is the family that OpenAI-shaped clients
-    look at; `param` names the field that is wrong, when there is one; `code` refines the kind.
+    `param` names the field that is wrong, when there is one; `code` refines the kind, and without a `message`
+    the spec has the words for it. `rule` is what the journal names as having refused the call, `outcome` how
+    its explanation begins.
     """
 
     kind: ClassVar[str]
-    type: ClassVar[str]
+    rule: ClassVar[str]
+    outcome: ClassVar[str]
+    row: ClassVar[ErrorKind]
+
+    def __init_subclass__(cls) -> None:
+        cls.row = load_spec().errors[cls.kind]
 
     def __init__(
         self,
-        message: str,
+        message: str | None = None,
         param: str | None = None,
         *,
         code: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.param = param
         self.code = code or self.kind
-        self.headers = headers
+        self.message = message or self.row.codes.get(self.code, self.row.message)
+        self.param = param
+        self.headers = {**self.row.headers, **(headers or {})}
+        super().__init__(self.message)
+
+    @property
+    def refusal(self) -> Refusal:
+        """The refusal as a value."""
+        return Refusal(self.kind, self.rule, self.outcome, self.message)
 
     def body(self) -> dict[str, object]:
         """The JSON that both FastAPI-shaped (`detail`) and OpenAI-shaped (`error`) clients read."""
-        return {
-            "detail": self.message,
-            "error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code},
-        }
+        error = {"message": self.message, "type": self.row.type, "param": self.param, "code": self.code}
+        return {"detail": self.message, "error": error}
 
 
 class InvalidRequest(ApiError):
     """400: the request cannot be understood or breaks the schema."""
 
-    kind = "invalid_request"
-    type = "invalid_request_error"
+    kind, rule, outcome = "invalid_request", "validation", "Refused as invalid"
 
 
 class Unauthorized(ApiError):
     """401: the bearer credential is invalid, expired or revoked, or one is required."""
 
-    kind = "unauthorized"
-    type = "authentication_error"
+    kind, rule, outcome = "unauthorized", "identity", "Refused for its credential"
 
 
 class NotFound(ApiError):
     """404: no such route or asset."""
 
-    kind = "not_found"
-    type = "invalid_request_error"
+    kind, rule, outcome = "not_found", "routing", "No such route"
 
 
 class MethodNotAllowed(ApiError):
     """405: the path exists, but not with this method."""
 
-    kind = "method_not_allowed"
-    type = "invalid_request_error"
+    kind, rule, outcome = "method_not_allowed", "routing", "The route does not serve this method"
 
 
 class TooLarge(ApiError):
     """413: the body or the text of the prompt exceeds the size limit."""
 
-    kind = "too_large"
-    type = "invalid_request_error"
+    kind, rule, outcome = "too_large", "size", "Refused for its size"
 
 
 class QuotaExhausted(ApiError):
     """429: the plan's limit for this metric and window is used up."""
 
-    kind = "quota_exhausted"
-    type = "rate_limit_error"
+    kind, rule, outcome = "quota_exhausted", "quota", "Refused by the quota"
 
 
 class UpstreamFailure(ApiError):
     """500: the upstream provider or the server's configuration failed. The unit is given back."""
 
-    kind = "upstream_failure"
-    type = "api_error"
+    kind, rule, outcome = "upstream_failure", "upstream", "Failed in the server"
+
+
+REFUSALS: tuple[type[ApiError], ...] = tuple(ApiError.__subclasses__())
+
+
+def refusal_with(status: int) -> type[ApiError]:
+    """The kind that a status stands for; a failure of the upstream when it is none of ours."""
+    return next((kind for kind in REFUSALS if kind.row.status == status), UpstreamFailure)

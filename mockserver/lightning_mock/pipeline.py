@@ -6,6 +6,7 @@ everything that could refuse the call, and given back when what comes after fail
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +14,6 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.hdrs import CONTENT_TYPE
-from aiohttp.http_exceptions import HttpProcessingError
 from lightning_spec.loader import Operation, TextLimit
 
 from lightning_mock.callers.identity import Identity
@@ -21,7 +21,6 @@ from lightning_mock.errors import (
     ApiError,
     InvalidRequest,
     QuotaExhausted,
-    TooLarge,
     Unauthorized,
     UpstreamFailure,
 )
@@ -30,8 +29,9 @@ from lightning_mock.handlers import Handler, Preparation
 from lightning_mock.http import delivery
 from lightning_mock.http.call import Call
 from lightning_mock.http.decoding import decode_json
+from lightning_mock.http.reading import LARGE, read_body
 from lightning_mock.http.replies import JSON, Body, EventStream, Reply
-from lightning_mock.http.routing import Match, decode_segment
+from lightning_mock.http.routing import RouteMatch, decode_segment
 from lightning_mock.http.validation import BodyValidator, ParameterValidator, check_text_size
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.journal.redaction import MOST_EXCERPT
@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 NOBODY = Identity(key="", kind="nobody", account=None, why="the route is public")
 
-ReadArguments = Callable[[web.BaseRequest, "Match[Endpoint]", Exchange], Awaitable[dict[str, Any]]]
+ReadArguments = Callable[[web.BaseRequest, "RouteMatch[Endpoint]", Exchange], Awaitable[dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Endpoint:
 
 
 async def answer(
-    request: web.BaseRequest, match: Match[Endpoint], state: State, exchange: Exchange
+    request: web.BaseRequest, match: RouteMatch[Endpoint], state: State, exchange: Exchange
 ) -> web.StreamResponse:
     """Identify, validate, measure, charge, handle, deliver; note it all in the exchange. Never raises but for
     cancellation."""
@@ -79,21 +79,21 @@ async def answer(
             injector = injector_for(state.faults, request, operation, state.identities.resolve, state.clock)
         if injector is not None:
             exchange.faults = injector.fired
-            await injector.on_arrival()
+            await injector.interrupt("arrival")
 
         if operation.auth != "none":
             identity = state.identities.resolve(request)
             if operation.auth == "required" and identity.account is None:
-                raise Unauthorized("This route needs the bearer of a signed-in user.")
+                raise Unauthorized
         exchange.identity = identity
 
         arguments = await endpoint.read(request, match, exchange) if endpoint.read is not None else {}
-        call = Call(operation, request, identity, arguments)
+        call = Call(operation, request, identity, arguments, exchange.received)
         if endpoint.prepare is not None:
             await endpoint.prepare(call, state)
 
         if injector is not None:
-            injector.before_charge()
+            await injector.interrupt("before_charge")
         if operation.metric is not None:
             plan = state.accounts.plan_of(identity.account)
             charge = await state.ledger.spend(identity.key, operation.metric, plan.limits[operation.metric])
@@ -102,7 +102,7 @@ async def answer(
                 raise _exhausted(charge, plan.name, state)
 
         if injector is not None:
-            injector.after_charge()
+            await injector.interrupt("after_charge")
 
         scripted = None
         if state.scripts.armed:
@@ -122,13 +122,14 @@ async def answer(
     except Interrupted as interruption:
         reply, failed = _advised(interruption, operation, identity, state), True
     except ApiError as error:
-        exchange.refusal = error
-        reply, failed = delivery.refusal(error, state.spec.errors), True
+        exchange.refusal = error.refusal
+        reply, failed = delivery.refusal(error), True
     except Exception:
         if request.transport is not None:  # otherwise the caller has left, and nobody is left to answer
             logger.exception("%s failed", operation.id)
-        exchange.refusal = UpstreamFailure("The server failed while it worked on this call.")
-        reply, failed = delivery.refusal(exchange.refusal, state.spec.errors), True
+        failure = UpstreamFailure()
+        exchange.refusal = failure.refusal
+        reply, failed = delivery.refusal(failure), True
     if failed and charge is not None:
         await state.ledger.refund(charge)
         exchange.refunded = charge.granted
@@ -146,22 +147,20 @@ async def answer_unknown(
             reply = await _scripted(request, exchange, state, _caller(request, None, state))
             if reply is None:
                 exchange.identity = state.identities.resolve(request)
-                arguments = await _arguments_of_any(request)
+                arguments = await _arguments_of_any(request, state.spec.body_limit_bytes)
                 reply = await _scripted(request, exchange, state, exchange.identity.key, arguments=arguments)
         except ApiError as refused:
             error = refused
     if reply is None:
-        exchange.refusal = error
-        reply = delivery.refusal(error, state.spec.errors)
+        exchange.refusal = error.refusal
+        reply = delivery.refusal(error)
     return await _deliver(request, reply, exchange, state)
 
 
-async def _arguments_of_any(request: web.BaseRequest) -> dict[str, Any]:
+async def _arguments_of_any(request: web.BaseRequest, limit: int) -> dict[str, Any]:
     """The fields of a JSON object, if the body is one."""
     try:
-        body = decode_json(await request.read())
-    except web.HTTPRequestEntityTooLarge:
-        raise TooLarge("The body is too large.") from None
+        body = decode_json(await read_body(request, limit))
     except InvalidRequest:
         return {}
     return body if isinstance(body, dict) else {}
@@ -211,12 +210,17 @@ def body_reader(validator: BodyValidator, limit: int, text_limit: TextLimit | No
     # JSON never spends less than a byte on a byte of text: most bodies are too short to hold too much.
     harmless = limit if text_limit is None else min(text_limit.characters, text_limit.bytes)
 
-    async def read(request: web.BaseRequest, match: Match[Endpoint], exchange: Exchange) -> dict[str, Any]:
+    async def read(
+        request: web.BaseRequest, match: RouteMatch[Endpoint], exchange: Exchange
+    ) -> dict[str, Any]:
         content_type = request.headers.get(CONTENT_TYPE)
         if content_type != JSON and content_type is not None and not _is_json(content_type):
             raise InvalidRequest("Content-Type: expected application/json.", "Content-Type")
-        body = await _body(request, limit)
-        exchange.body = body[:MOST_EXCERPT]
+        body = await read_body(request, limit)
+        exchange.body, exchange.received = body[:MOST_EXCERPT], len(body)
+        return check(body) if len(body) <= LARGE else await asyncio.to_thread(check, body)
+
+    def check(body: bytes) -> dict[str, Any]:
         arguments = validator.check(decode_json(body))
         if text_limit is not None and len(body) > harmless:
             check_text_size(arguments, text_limit)
@@ -225,31 +229,14 @@ def body_reader(validator: BodyValidator, limit: int, text_limit: TextLimit | No
     return read
 
 
-async def _body(request: web.BaseRequest, limit: int) -> bytes:
-    try:
-        # Most bodies are small, and have come with the head.
-        if request.content.is_eof():
-            body = request.content.read_nowait()
-            if len(body) > limit:
-                raise _body_too_large(limit)
-            return body
-        length = request.content_length
-        if length is not None and length > limit:
-            raise _body_too_large(limit)
-        return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise _body_too_large(limit) from None
-    except (web.RequestPayloadError, HttpProcessingError):
-        raise InvalidRequest("The body does not arrive as its headers announce it.") from None
-
-
 def parameter_reader(validator: ParameterValidator, text_limit: TextLimit | None) -> ReadArguments:
     """Arguments from path and query, in which a prompt has a limit."""
 
-    async def read(request: web.BaseRequest, match: Match[Endpoint], exchange: Exchange) -> dict[str, Any]:
-        name = match.parameter
-        segment = {} if name is None else {name: decode_segment(match.raw, name)}
-        arguments = validator.read(segment, request.rel_url.raw_query_string)
+    async def read(
+        request: web.BaseRequest, match: RouteMatch[Endpoint], exchange: Exchange
+    ) -> dict[str, Any]:
+        segments = {name: decode_segment(raw, name) for name, raw in match.segments.items()}
+        arguments = validator.read(segments, request.rel_url.raw_query_string)
         if text_limit is not None:
             check_text_size(arguments, text_limit)
         return arguments
@@ -264,22 +251,20 @@ def _is_json(content_type: str) -> bool:
     )
 
 
-def _body_too_large(limit: int) -> TooLarge:
-    return TooLarge(f"The body is too large; expected at most {limit} bytes.")
-
-
 def _advised(interruption: Interrupted, operation: Operation, identity: Identity, state: State) -> Body:
     """What a fault answers, with what it says of coming back. A 429 says what an honest one would; a cold
     start lasts as long as somebody ordered, and says so unless another form is preferred."""
     reply, advice = interruption.reply, state.preferences.of(identity.key).retry_advice
     if interruption.wait is not None:
-        return replace(
-            reply, headers=retry_headers("seconds" if advice == "none" else advice, interruption.wait)
-        )
-    if reply.status == state.spec.errors[QuotaExhausted.kind]:
+        return _with(reply, retry_headers("seconds" if advice == "none" else advice, interruption.wait))
+    if reply.status == QuotaExhausted.row.status:
         window = state.ledger.window(operation.metric or next(iter(state.spec.metrics)))
-        return replace(reply, headers=retry_headers(advice, state.ledger.seconds_left(window)))
+        return _with(reply, retry_headers(advice, state.ledger.seconds_left(window)))
     return reply
+
+
+def _with(reply: Body, headers: Mapping[str, str]) -> Body:
+    return replace(reply, headers={**(reply.headers or {}), **headers})
 
 
 def _exhausted(charge: Charge, plan_name: str, state: State) -> QuotaExhausted:

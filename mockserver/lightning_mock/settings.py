@@ -7,7 +7,7 @@ environment fill it in `cli.py`; `running()` takes the same names as keywords.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -41,12 +41,12 @@ class Settings:
     retry_advice: RetryAdvice = "none"
     """What a 429 says of coming back: nothing, a `Retry-After` in seconds or as a date, or
     `X-Should-Retry`."""
-    jwt_secret: str | None = None
+    jwt_secret: str | None = field(default=None, repr=False)
     """HS256 secret of access tokens; without one it is made from the seed or at random."""
     jwks: Path | None = None
     """A JWKS file whose ES256 and RS256 keys are trusted as well."""
 
-    control_token: str | None = None
+    control_token: str | None = field(default=None, repr=False)
     """What a caller of the control plane must show. Without one it is served on loopback addresses only."""
     replies: Path | None = None
     """A YAML or JSON file with a list of scripted replies."""

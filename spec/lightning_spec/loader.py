@@ -9,6 +9,7 @@ from pathlib import Path
 from lightning_spec.model import (
     Auth,
     Clamp,
+    ErrorKind,
     Exclusion,
     Level,
     Metric,
@@ -33,6 +34,7 @@ __all__ = [
     "REQUIREMENTS_FILE",
     "Auth",
     "Clamp",
+    "ErrorKind",
     "Exclusion",
     "Level",
     "Metric",

@@ -37,6 +37,10 @@ class Clamp:
     maximum: int
     default: int
 
+    def apply(self, value: float | None) -> int:
+        """The integer that counts for what came. JSON Schema calls 5.0 and 1e30 integers, Python floats."""
+        return self.default if value is None else int(max(self.minimum, min(self.maximum, value)))
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -45,6 +49,19 @@ class Metric:
     name: str
     window: Window
     period: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorKind:
+    """One way of refusing a call. `type` is the family that OpenAI-shaped clients look at, `message` what is
+    said when nothing more exact is known, `codes` the same for finer kinds."""
+
+    name: str
+    status: int
+    type: str
+    message: str
+    headers: Mapping[str, str]
+    codes: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +91,17 @@ class Parameter:
 class Operation:
     """One method of one path.
 
-    `method` is upper case, `path` the template. `metric` is what a served call is charged on, None for
-    nothing. `media_type` is the exact type our mock answers with where the promise is only a family such
-    as image/*. `responses` maps status ("200") to media type to the pointer of its schema (None: just bytes);
+    `method` is upper case, `path` the template; `aliases` are paths that answer alike. `metric` is what a
+    served call is charged on, None for nothing. `upstream` is False where the host answers from what it knows
+    itself. `media_type` is the exact type our mock answers with where the promise is only a family such as
+    image/*. `responses` maps status ("200") to media type to the pointer of its schema (None: just bytes);
     `event_pointer` is the schema of each single event where a response is an event stream.
     """
 
     id: str
     method: str
     path: str
+    aliases: tuple[str, ...]
     area: str
     section: str
     summary: str
@@ -90,6 +109,7 @@ class Operation:
     metric: str | None
     text_limit: TextLimit | None
     media_type: str | None
+    upstream: bool
     parameters: tuple[Parameter, ...]
     body_pointer: str | None
     responses: Mapping[str, Mapping[str, str | None]]
@@ -113,7 +133,8 @@ class Spec:
     metrics: Mapping[str, Metric]
     plans: tuple[Plan, ...]
     default_plan: str
-    errors: Mapping[str, int]
+    errors: Mapping[str, ErrorKind]
+    public_site: str
     body_limit_bytes: int
     asset_lifetime_seconds: int
     client_id_pattern: str
@@ -132,7 +153,10 @@ class SourceDocument:
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One testable statement; `lines` are first and last lines it cites, `operations` the ids it binds."""
+    """One testable statement; `lines` are first and last lines it cites, `operations` the ids it binds.
+
+    `owner` tells that this is the requirement that is broken when one of them has no good answer at all.
+    """
 
     id: str
     area: str
@@ -141,6 +165,7 @@ class Requirement:
     statement: str
     level: Level
     operations: tuple[str, ...]
+    owner: bool = False
 
 
 @dataclass(frozen=True, slots=True)

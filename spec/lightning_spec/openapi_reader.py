@@ -11,6 +11,7 @@ from typing import Any, cast
 from lightning_spec.model import (
     Auth,
     Clamp,
+    ErrorKind,
     Metric,
     Operation,
     Parameter,
@@ -21,7 +22,8 @@ from lightning_spec.model import (
     TextLimit,
     Window,
 )
-from lightning_spec.strict import describe, keys, mapping, one_of, sequence, text, whole
+from lightning_spec.references import escape, resolve
+from lightning_spec.strict import describe, integer, keys, mapping, one_of, sequence, text, truth
 
 _METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace", "query")
 _TOP = ("openapi", "info", "paths", "components", "tags", "servers")
@@ -30,6 +32,7 @@ _TOP_DATA = (
     "x-lightning-metrics",
     "x-lightning-plans",
     "x-lightning-errors",
+    "x-lightning-public-site",
     "x-lightning-body-limit-bytes",
     "x-lightning-asset-lifetime-seconds",
     "x-lightning-client-id-pattern",
@@ -41,11 +44,13 @@ _OPERATION_OPTIONAL = (
     "x-lightning-metric",
     "x-lightning-text-limit",
     "x-lightning-media-type",
+    "x-lightning-aliases",
+    "x-lightning-upstream",
 )
 _PARAMETER = ("name", "in", "required", "description", "schema")
 _PARAMETER_OPTIONAL = ("style", "explode", "example", "examples")
 _MEDIA_TYPE = ("schema", "itemSchema", "example", "examples")
-_CLAMP = "x-lightning-clamp"
+CLAMP = "x-lightning-clamp"
 # Whatever stands under these keys is somebody's data, in which a key may be called anything.
 _DATA_KEYS = frozenset({"example", "examples", "default", "enum", "const"})
 _JSON = "application/json"
@@ -64,7 +69,7 @@ def parse_spec(document: Mapping[str, Any]) -> Spec:
     operations = _operations(_Surroundings(raw, metrics, sections, tags))
     clamps = _clamps(raw)
     if len(clamps) != 1:
-        raise SpecError("components.schemas", f"expected one {_CLAMP}, found {len(clamps)}")
+        raise SpecError("components.schemas", f"expected one {CLAMP}, found {len(clamps)}")
     return Spec(
         document=raw,
         operations=MappingProxyType(operations),
@@ -72,8 +77,11 @@ def parse_spec(document: Mapping[str, Any]) -> Spec:
         plans=catalogue.plans,
         default_plan=catalogue.default,
         errors=MappingProxyType(_errors(raw["x-lightning-errors"])),
-        body_limit_bytes=whole(raw["x-lightning-body-limit-bytes"], "x-lightning-body-limit-bytes", least=1),
-        asset_lifetime_seconds=whole(
+        public_site=text(raw["x-lightning-public-site"], "x-lightning-public-site"),
+        body_limit_bytes=integer(
+            raw["x-lightning-body-limit-bytes"], "x-lightning-body-limit-bytes", least=1
+        ),
+        asset_lifetime_seconds=integer(
             raw["x-lightning-asset-lifetime-seconds"], "x-lightning-asset-lifetime-seconds", least=1
         ),
         client_id_pattern=_pattern(raw["x-lightning-client-id-pattern"], "x-lightning-client-id-pattern"),
@@ -106,11 +114,13 @@ def _plan(value: Any, metrics: Mapping[str, Metric], place: str) -> Plan:
         price=_price(data["price"], f"{place}.price"),
         limits=MappingProxyType(
             {
-                metric: None if limits[metric] is None else whole(limits[metric], f"{place}.limits.{metric}")
+                metric: None
+                if limits[metric] is None
+                else integer(limits[metric], f"{place}.limits.{metric}")
                 for metric in metrics
             }
         ),
-        order=whole(data["order"], f"{place}.order"),
+        order=integer(data["order"], f"{place}.order"),
     )
 
 
@@ -139,11 +149,31 @@ def _metrics(value: Any) -> dict[str, Metric]:
     return metrics
 
 
-def _errors(value: Any) -> dict[str, int]:
-    place = "x-lightning-errors"
-    return {
-        name: whole(status, f"{place}.{name}", least=400) for name, status in mapping(value, place).items()
-    }
+def _errors(value: Any) -> dict[str, ErrorKind]:
+    errors: dict[str, ErrorKind] = {}
+    for name, entry in mapping(value, "x-lightning-errors").items():
+        place = f"x-lightning-errors.{name}"
+        data = keys(
+            mapping(entry, place),
+            place,
+            required=("status", "type", "message"),
+            optional=("headers", "codes"),
+        )
+        errors[name] = ErrorKind(
+            name=name,
+            status=integer(data["status"], f"{place}.status", least=400),
+            type=text(data["type"], f"{place}.type"),
+            message=text(data["message"], f"{place}.message"),
+            headers=_texts(data.get("headers", {}), f"{place}.headers"),
+            codes=_texts(data.get("codes", {}), f"{place}.codes"),
+        )
+    return errors
+
+
+def _texts(value: Any, place: str) -> Mapping[str, str]:
+    return MappingProxyType(
+        {name: text(entry, f"{place}.{name}") for name, entry in mapping(value, place).items()}
+    )
 
 
 def _pattern(value: Any, place: str) -> str:
@@ -182,7 +212,7 @@ def _operation(around: _Surroundings, path: str, method: str, value: Any) -> Ope
     document = around.document
     place = f"{method.upper()} {path}"
     node = keys(mapping(value, place), place, required=_OPERATION, optional=_OPERATION_OPTIONAL)
-    pointer = f"#/paths/{_escape(path)}/{method}"
+    pointer = f"#/paths/{escape(path)}/{method}"
     own_tags = sequence(node["tags"], f"{place} tags")
     if len(own_tags) != 1:
         raise SpecError(f"{place} tags", f"expected one tag, found {len(own_tags)}")
@@ -198,6 +228,10 @@ def _operation(around: _Surroundings, path: str, method: str, value: Any) -> Ope
         id=text(node["operationId"], f"{place} operationId"),
         method=method.upper(),
         path=path,
+        aliases=tuple(
+            text(alias, f"{place} x-lightning-aliases")
+            for alias in sequence(node.get("x-lightning-aliases", []), f"{place} x-lightning-aliases")
+        ),
         area=one_of(own_tags[0], around.tags, f"{place} tags"),
         section=one_of(node["x-lightning-section"], around.sections, f"{place} x-lightning-section"),
         summary=text(node["summary"], f"{place} summary"),
@@ -206,6 +240,7 @@ def _operation(around: _Surroundings, path: str, method: str, value: Any) -> Ope
         text_limit=_text_limit(node.get("x-lightning-text-limit"), f"{place} x-lightning-text-limit"),
         media_type=node.get("x-lightning-media-type")
         and text(node["x-lightning-media-type"], f"{place} x-lightning-media-type"),
+        upstream=truth(node.get("x-lightning-upstream", True), f"{place} x-lightning-upstream"),
         parameters=parameters,
         body_pointer=_body_pointer(document, node.get("requestBody"), f"{pointer}/requestBody", place),
         responses=responses,
@@ -230,17 +265,17 @@ def _text_limit(value: Any, place: str) -> TextLimit | None:
         return None
     data = keys(mapping(value, place), place, required=("characters", "bytes"))
     return TextLimit(
-        whole(data["characters"], f"{place}.characters", least=1),
-        whole(data["bytes"], f"{place}.bytes", least=1),
+        integer(data["characters"], f"{place}.characters", least=1),
+        integer(data["bytes"], f"{place}.bytes", least=1),
     )
 
 
 def _parameters(document: dict[str, Any], value: Any, pointer: str, place: str) -> tuple[Parameter, ...]:
     found: dict[tuple[str, str], Parameter] = {}
     for index, entry in enumerate(sequence(value, f"{place} parameters")):
-        node, here = _resolve(document, entry, f"{pointer}/{index}")
+        node, here = resolve(document, entry, f"{pointer}/{index}")
         keys(mapping(node, here), here, required=_PARAMETER, optional=_PARAMETER_OPTIONAL)
-        schema, schema_pointer = _resolve(document, node["schema"], f"{here}/schema")
+        schema, schema_pointer = resolve(document, node["schema"], f"{here}/schema")
         location = one_of(node["in"], ("path", "query", "header"), f"{here}/in")
         name = text(node["name"], f"{here}/name")
         if (location, name) in found:
@@ -258,10 +293,10 @@ def _parameters(document: dict[str, Any], value: Any, pointer: str, place: str) 
 def _body_pointer(document: dict[str, Any], value: Any, pointer: str, place: str) -> str | None:
     if value is None:
         return None
-    node, here = _resolve(document, value, pointer)
+    node, here = resolve(document, value, pointer)
     keys(mapping(node, here), here, required=("required", "content"), optional=("description",))
     content = keys(mapping(node["content"], f"{here}/content"), f"{place} requestBody", required=(_JSON,))
-    media_pointer = f"{here}/content/{_escape(_JSON)}"
+    media_pointer = f"{here}/content/{escape(_JSON)}"
     keys(mapping(content[_JSON], media_pointer), media_pointer, required=("schema",), optional=_MEDIA_TYPE)
     return f"{media_pointer}/schema"
 
@@ -274,11 +309,11 @@ def _responses(
     for status, entry in mapping(value, f"{place} responses").items():
         if not re.fullmatch(r"[1-5][0-9]{2}", status):
             raise SpecError(f"{place} responses", f"{status!r} is not a status")
-        node, here = _resolve(document, entry, f"{pointer}/{status}")
+        node, here = resolve(document, entry, f"{pointer}/{status}")
         keys(mapping(node, here), here, required=("description",), optional=("headers", "content"))
         schemas: dict[str, str | None] = {}
         for media_type, media in mapping(node.get("content", {}), f"{here}/content").items():
-            media_pointer = f"{here}/content/{_escape(media_type)}"
+            media_pointer = f"{here}/content/{escape(media_type)}"
             keys(mapping(media, media_pointer), media_pointer, optional=_MEDIA_TYPE)
             schemas[media_type] = f"{media_pointer}/schema" if "schema" in media else None
             if media_type == _EVENTS:
@@ -302,7 +337,7 @@ def _clamps(document: dict[str, Any]) -> list[Clamp]:
         if not isinstance(node, dict):
             continue
         for key, value in node.items():
-            if key == _CLAMP:
+            if key == CLAMP:
                 clamps.append(_clamp(node, place))
             elif key.startswith("x-") and not (
                 "operationId" in node and key in _OPERATION + _OPERATION_OPTIONAL
@@ -314,35 +349,13 @@ def _clamps(document: dict[str, Any]) -> list[Clamp]:
 
 
 def _clamp(schema: dict[str, Any], place: str) -> Clamp:
-    here = f"{place}.{_CLAMP}"
-    data = keys(mapping(schema[_CLAMP], here), here, required=("minimum", "maximum"))
+    here = f"{place}.{CLAMP}"
+    data = keys(mapping(schema[CLAMP], here), here, required=("minimum", "maximum"))
     clamp = Clamp(
-        minimum=whole(data["minimum"], f"{here}.minimum"),
-        maximum=whole(data["maximum"], f"{here}.maximum"),
-        default=whole(schema.get("default"), f"{place}.default"),
+        minimum=integer(data["minimum"], f"{here}.minimum"),
+        maximum=integer(data["maximum"], f"{here}.maximum"),
+        default=integer(schema.get("default"), f"{place}.default"),
     )
     if not clamp.minimum <= clamp.default <= clamp.maximum:
         raise SpecError(here, "the default lies outside the range")
     return clamp
-
-
-def _resolve(document: dict[str, Any], node: Any, pointer: str) -> tuple[Any, str]:
-    """The node that `node` stands for and its pointer, local references followed."""
-    seen: set[str] = set()
-    while isinstance(node, dict) and "$ref" in node:
-        target = text(node["$ref"], pointer)
-        if target in seen or not target.startswith("#/"):
-            raise SpecError(pointer, f"the reference {target!r} leads in a circle or out of the file")
-        seen.add(target)
-        found: Any = document
-        for part in target[2:].split("/"):
-            key = part.replace("~1", "/").replace("~0", "~")
-            if not isinstance(found, dict) or key not in found:
-                raise SpecError(pointer, f"the reference {target!r} leads nowhere")
-            found = found[key]
-        node, pointer = found, target
-    return node, pointer
-
-
-def _escape(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")

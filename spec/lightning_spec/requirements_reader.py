@@ -17,7 +17,7 @@ from lightning_spec.model import (
     Spec,
     SpecError,
 )
-from lightning_spec.strict import keys, mapping, one_of, sequence, text, whole
+from lightning_spec.strict import integer, keys, mapping, one_of, sequence, text, truth
 
 _LEVELS = ("documented", "observed", "assumed")
 _REQUIREMENT = ("id", "area", "section", "lines", "level", "statement", "operations")
@@ -30,11 +30,16 @@ def parse_requirements(data: Mapping[str, Any], spec: Spec) -> RequirementSet:
     )
     source = _source(raw["document"])
     requirements: dict[str, Requirement] = {}
+    owned: dict[str, str] = {}
     for index, entry in enumerate(sequence(raw["requirements"], "requirements")):
         requirement = _requirement(entry, f"requirements[{index}]", source, spec)
         if requirement.id in requirements:
             raise SpecError(requirement.id, "this id stands here twice")
         requirements[requirement.id] = requirement
+        for operation in requirement.operations if requirement.owner else ():
+            if operation in owned:
+                raise SpecError(requirement.id, f"{owned[operation]} is the owner of {operation!r} already")
+            owned[operation] = requirement.id
     exclusions = tuple(
         _exclusion(entry, f"exclusions[{index}]", source)
         for index, entry in enumerate(sequence(raw["exclusions"], "exclusions"))
@@ -48,7 +53,7 @@ def _source(value: Any) -> SourceDocument:
     if not re.fullmatch(r"[0-9a-f]{64}", digest):
         raise SpecError("document.sha256", "expected 64 hexadecimal digits")
     return SourceDocument(
-        text(data["title"], "document.title"), digest, whole(data["lines"], "document.lines", least=1)
+        text(data["title"], "document.title"), digest, integer(data["lines"], "document.lines", least=1)
     )
 
 
@@ -56,7 +61,7 @@ def _requirement(value: Any, place: str, source: SourceDocument, spec: Spec) -> 
     data = mapping(value, place)
     # An id says more than a number in a list, as soon as there is one.
     place = data["id"] if isinstance(data.get("id"), str) else place
-    keys(data, place, required=_REQUIREMENT)
+    keys(data, place, required=_REQUIREMENT, optional=("owner",))
     identifier = text(data["id"], place)
     if not re.fullmatch(r"[A-Z]+-[1-9][0-9]*", identifier):
         raise SpecError(place, "expected an id of capitals, a hyphen and a number")
@@ -72,6 +77,7 @@ def _requirement(value: Any, place: str, source: SourceDocument, spec: Spec) -> 
         statement=text(data["statement"], f"{place}.statement"),
         level=level,
         operations=_operations(data["operations"], f"{place}.operations", spec),
+        owner=truth(data.get("owner", False), f"{place}.owner"),
     )
 
 
@@ -101,7 +107,7 @@ def _lines(value: Any, place: str, source: SourceDocument) -> Lines:
         pair = sequence(entry, place)
         if len(pair) != 2:
             raise SpecError(place, f"expected pairs of a first and a last line, found {pair!r}")
-        first, last = (whole(number, place, least=1) for number in pair)
+        first, last = (integer(number, place, least=1) for number in pair)
         if first > last or last > source.lines:
             raise SpecError(place, f"lines {first} to {last} are not in a document of {source.lines} lines")
         ranges.append((first, last))

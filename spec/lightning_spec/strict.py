@@ -77,10 +77,17 @@ def text(value: Any, place: str, *, empty: bool = False) -> str:
     return value
 
 
-def whole(value: Any, place: str, *, least: int = 0) -> int:
+def integer(value: Any, place: str, *, least: int = 0) -> int:
     """`value` if it is an integer (not a boolean) of at least `least`."""
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise SpecError(place, f"expected a whole number of at least {least}, found {describe(value)}")
+    return value
+
+
+def truth(value: Any, place: str) -> bool:
+    """`value` if it is true or false."""
+    if not isinstance(value, bool):
+        raise SpecError(place, f"expected true or false, found {describe(value)}")
     return value
 
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 def user(page: Page, name: str) -> None:
     """Makes a free user by clicks; the page then shows it and calls as it."""
     page.get_by_text("New user", exact=True).click()
-    page.get_by_label("E-mail (optional)").fill(name)
+    page.get_by_label("Email (optional)").fill(name)
     page.get_by_role("button", name="Create user").click()
     page.get_by_role("button", name="I have copied it").click()
     expect(page.locator("#caller-detail h3")).to_have_text(name)
@@ -85,12 +85,12 @@ def test_a_used_up_quota_refuses_the_next_call_until_the_next_day(page: Page) ->
 
 def test_a_counter_can_be_set_and_reset(page: Page) -> None:
     user(page, "counter@example.com")
-    chat = page.get_by_role("article", name="Chat, daily")
-    page.get_by_label("Used units of Chat", exact=True).fill("45")
-    page.get_by_role("button", name="Set used units of Chat").click()
+    chat = page.get_by_role("article", name="Cloud chat, daily")
+    page.get_by_label("Used units of Cloud chat", exact=True).fill("45")
+    page.get_by_role("button", name="Set used units of Cloud chat").click()
     expect(chat).to_contain_text("45 of 50")
     expect(chat).to_contain_text("Nearly full")
-    page.get_by_role("button", name="Reset Chat").click()
+    page.get_by_role("button", name="Reset Cloud chat").click()
     expect(chat).to_contain_text("0 of 50")
 
 
@@ -99,17 +99,17 @@ def test_a_changed_plan_changes_the_limits(page: Page) -> None:
     detail = page.locator("#caller-detail")
     detail.get_by_role("combobox", name="Plan", exact=True).select_option("light")
     detail.get_by_role("button", name="Change plan").click()
-    expect(page.get_by_role("article", name="Chat, daily")).to_contain_text("No limit")
+    expect(page.get_by_role("article", name="Cloud chat, daily")).to_contain_text("Unlimited")
     expect(page.get_by_role("article", name="Images, daily")).to_contain_text("0 of 50")
 
 
 def test_a_plan_can_be_given_other_limits(page: Page) -> None:
     user(page, "limits@example.com")
-    page.get_by_text("Limits of the plan Free").click()
-    page.get_by_role("spinbutton", name="Chat", exact=True).fill("")
+    page.get_by_text("Limits of the Free plan").click()
+    page.get_by_role("spinbutton", name="Cloud chat", exact=True).fill("")
     page.get_by_role("spinbutton", name="Images", exact=True).fill("0")
     page.get_by_role("button", name="Set limits").click()
-    expect(page.get_by_role("article", name="Chat, daily")).to_contain_text("No limit")
+    expect(page.get_by_role("article", name="Cloud chat, daily")).to_contain_text("Unlimited")
     expect(page.get_by_role("article", name="Images, daily")).to_contain_text("0 of 0")
     expect(send(page, "createImage").locator(".status")).to_have_text("429 Limit reached")
 
@@ -165,7 +165,7 @@ def test_a_broken_token_is_refused(page: Page) -> None:
 def test_a_fault_makes_the_next_call_fail_and_the_journal_says_so(page: Page) -> None:
     user(page, "fault@example.com")
     page.get_by_text("New fault", exact=True).click()
-    page.get_by_role("combobox", name="To which operation", exact=True).select_option("POST /gen/image")
+    page.get_by_role("combobox", name="Affected operation", exact=True).select_option("POST /gen/image")
     page.get_by_role("button", name="Switch on").click()
     expect(page.locator("#faults-active")).to_have_text("1 fault on")
 
@@ -241,7 +241,7 @@ def test_a_picture_to_start_from_is_stored_and_linked(page: Page) -> None:
     page.get_by_role("combobox", name="Operation", exact=True).select_option("createImage")
     content = io.BytesIO()
     Image.new("RGB", (4, 4), "teal").save(content, "PNG")
-    page.get_by_label("Pictures to start from").set_input_files(
+    page.get_by_label("Input images").set_input_files(
         {"name": "teal.png", "mimeType": "image/png", "buffer": content.getvalue()}
     )
     link = send(page, "createImage").get_by_role("link", name="/asset-cdn/assets/")
@@ -269,7 +269,7 @@ def test_the_calls_of_others_appear_as_they_happen(page: Page, mock: RunningMock
     requests.get(f"{mock.base_url}/usage", headers={"X-Client-ID": "somebody-else-0001"}, timeout=10)
     expect(page.locator("#journal .entry").first).to_contain_text("GET /usage")
     page.get_by_role("button", name="somebody-else-0001").click()
-    expect(page.get_by_role("article", name="Chat, daily")).to_contain_text("0 of 50")
+    expect(page.get_by_role("article", name="Cloud chat, daily")).to_contain_text("0 of 50")
 
 
 def test_what_others_send_is_shown_as_text(page: Page, mock: RunningMock) -> None:

@@ -8,13 +8,6 @@ from lightning_mock.background import RunningMock, running
 
 
 @pytest.fixture(scope="session")
-def mock() -> Iterator[RunningMock]:
-    """A mock in its natural state."""
-    with running() as started:
-        yield started
-
-
-@pytest.fixture(scope="session")
 def friendly_mock() -> Iterator[RunningMock]:
     """A mock whose metadata event has choices, for SDK helpers that insist on them."""
     with running(metadata_form="choices") as started:

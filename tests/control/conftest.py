@@ -55,7 +55,8 @@ class Control:
         return User(self, self("POST", "/users", {"plan": plan, **fields}))
 
     def fault(self, kind: str, **fields: Any) -> dict[str, Any]:
-        return self("POST", "/faults", {"kind": kind, **fields})
+        made: dict[str, Any] = self("POST", "/faults", {"kind": kind, **fields})
+        return made
 
     def advance(self, **amounts: float) -> Any:
         return self("POST", "/clock", {"advance": amounts})
@@ -115,12 +116,6 @@ def check(method: str, path: str, response: httpx2.Response) -> None:
     schema = {**found["content"]["application/json"]["schema"], "components": CONTRACT.document["components"]}
     assert response.headers["content-type"] == "application/json"
     jsonschema_rs.validator_for(schema).validate(response.json())
-
-
-@pytest.fixture(scope="session")
-def mock() -> Iterator[RunningMock]:
-    with running() as started:
-        yield started
 
 
 @pytest.fixture(scope="session")
@@ -200,7 +195,7 @@ class Wire:
 def chunks_of(response: bytes) -> tuple[list[bytes], bool]:
     """The chunks of a chunked body, and whether it ended as it should."""
     body = response.partition(b"\r\n\r\n")[2]
-    found = []
+    found: list[bytes] = []
     while match := re.match(rb"([0-9a-fA-F]+)\r\n", body):
         size = int(match[1], 16)
         if size == 0:

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+
+from .conftest import Control
 
 SATURDAY_NIGHT = "2026-06-13T23:59:59Z"
 SUNDAY_NIGHT = "2026-06-14T23:59:59Z"
 
 
 @pytest.fixture
-def frozen(own):
+def frozen(own: Control) -> Any:
     own("POST", "/clock", {"set": SATURDAY_NIGHT, "force": True, "frozen": True})
     return own
 
 
-def test_the_clock_runs_with_the_wall_unless_somebody_moves_it(own):
+def test_the_clock_runs_with_the_wall_unless_somebody_moves_it(own: Control) -> None:
     clock = own("GET", "/clock")
     assert abs(clock["epoch"] - time.time()) < 5
     assert clock["frozen"] is False
 
 
-def test_a_frozen_clock_stands_still_and_a_resumed_one_goes_on_from_there(frozen):
+def test_a_frozen_clock_stands_still_and_a_resumed_one_goes_on_from_there(frozen: Any) -> None:
     assert frozen("GET", "/clock") == {
         "now": SATURDAY_NIGHT,
         "epoch": datetime(2026, 6, 13, 23, 59, 59, tzinfo=UTC).timestamp(),
@@ -50,7 +53,7 @@ def test_a_frozen_clock_stands_still_and_a_resumed_one_goes_on_from_there(frozen
         ({"advance": {"days": -1}, "force": True}, "2026-06-12T23:59:59Z"),
     ],
 )
-def test_the_clock_moves_as_asked(frozen, move, now):
+def test_the_clock_moves_as_asked(frozen: Any, move: Any, now: Any) -> None:
     assert frozen("POST", "/clock", move)["now"] == now
     assert frozen("GET", "/clock")["now"] == now
 
@@ -74,12 +77,12 @@ def test_the_clock_moves_as_asked(frozen, move, now):
         ([], "an object"),
     ],
 )
-def test_a_move_that_means_nothing_is_refused_and_moves_nothing(frozen, body, allowed):
+def test_a_move_that_means_nothing_is_refused_and_moves_nothing(frozen: Any, body: Any, allowed: Any) -> None:
     assert allowed in frozen.refuse("POST", "/clock", body)
     assert frozen("GET", "/clock")["now"] == SATURDAY_NIGHT
 
 
-def test_an_exhausted_day_is_over_at_midnight_and_a_week_on_monday(own):
+def test_an_exhausted_day_is_over_at_midnight_and_a_week_on_monday(own: Control) -> None:
     own("POST", "/clock", {"set": SUNDAY_NIGHT, "force": True, "frozen": True})
     user = own.user("free")
     for metric in ("imagesDaily", "audioWeekly"):
@@ -99,7 +102,7 @@ def test_an_exhausted_day_is_over_at_midnight_and_a_week_on_monday(own):
     assert time.perf_counter() - began < 2
 
 
-def test_tokens_keys_and_assets_expire_with_the_clock(frozen):
+def test_tokens_keys_and_assets_expire_with_the_clock(frozen: Any) -> None:
     user = frozen.user("light")
     token = frozen("POST", f"/users/{user.id}/tokens", {"lifetime_seconds": 60})
     key = frozen("POST", f"/users/{user.id}/keys", {"expires_at": "2026-06-14T00:00:59Z"})
@@ -120,7 +123,7 @@ def test_tokens_keys_and_assets_expire_with_the_clock(frozen):
     assert user.call("GET", asset).status_code == 404
 
 
-def test_the_present_moment_is_not_in_the_past(own):
+def test_the_present_moment_is_not_in_the_past(own: Control) -> None:
     """A running clock is a little further by the time it is moved."""
     for _ in range(200):
         own.advance(seconds=0)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import httpx2
 import pytest
+
+from .conftest import Control
 
 
 @contextmanager
@@ -40,7 +42,7 @@ def _blocks(lines: Iterator[str]) -> Iterator[dict[str, str]]:
             fields[name] = value
 
 
-def test_every_call_is_told_as_its_entry(own):
+def test_every_call_is_told_as_its_entry(own: Control) -> None:
     user = own.user()
     with listening(own) as following:
         user.chat()
@@ -68,7 +70,7 @@ CHANGES: list[tuple[str, str, Any]] = [
 ]
 
 
-def test_every_change_of_state_is_told(own):
+def test_every_change_of_state_is_told(own: Control) -> None:
     user = own.user()
     [key] = user.made["keys"]
     with listening(own) as following:
@@ -77,7 +79,7 @@ def test_every_change_of_state_is_told(own):
             assert following() == ("state", {}), path
 
 
-def test_a_refused_change_is_not_told(own):
+def test_a_refused_change_is_not_told(own: Control) -> None:
     with listening(own) as following:
         own.refuse("POST", "/clock", {"set": "never"})
         own("POST", "/clock", {"frozen": True})
@@ -86,7 +88,7 @@ def test_a_refused_change_is_not_told(own):
     assert told == ["state", "state", "exchange"]
 
 
-def test_a_listener_that_leaves_is_forgotten(start):
+def test_a_listener_that_leaves_is_forgotten(start: Callable[..., Any]) -> None:
     with start() as (mock, control):
         with listening(control):
             assert len(mock.state.event_hub.listeners) == 1
@@ -100,7 +102,7 @@ def test_a_listener_that_leaves_is_forgotten(start):
         assert done.is_set()
 
 
-def test_a_mock_stops_at_once_with_listeners(start):
+def test_a_mock_stops_at_once_with_listeners(start: Callable[..., Any]) -> None:
     with start() as (_, control):
         stream = httpx2.stream("GET", f"{control.base_url}/__mock__/events", timeout=10)
         response = stream.__enter__()

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
+from typing import Any
 
 import httpx2
 import pytest
+from lightning_mock.background import RunningMock
 from lightning_mock.control.guard import is_loopback
+
+from .conftest import Control, Wire
 
 TOKEN = "let-me-in-please"
 
@@ -29,7 +34,9 @@ PATHS = [
 
 
 @pytest.mark.parametrize(("method", "path"), PATHS)
-def test_on_an_open_address_everything_is_off_without_a_token(start, method, path):
+def test_on_an_open_address_everything_is_off_without_a_token(
+    start: Callable[..., Any], method: Any, path: Any
+) -> None:
     with start(host="0.0.0.0") as (mock, _):
         port = mock.base_url.rpartition(":")[2]
         for host in ("127.0.0.1", address()):
@@ -43,7 +50,7 @@ def test_on_an_open_address_everything_is_off_without_a_token(start, method, pat
         assert httpx2.get(f"http://{address()}:{port}/usage").status_code == 200
 
 
-def test_with_a_token_it_is_on_everywhere_for_those_who_show_it(start):
+def test_with_a_token_it_is_on_everywhere_for_those_who_show_it(start: Callable[..., Any]) -> None:
     with start(host="0.0.0.0", control_token=TOKEN) as (mock, _):
         base_url = f"http://{address()}:{mock.base_url.rpartition(':')[2]}/__mock__"
         for headers in ({}, {"X-Control-Token": "let-me-in"}, {"Authorization": f"Bearer {TOKEN}"}):
@@ -62,7 +69,7 @@ def test_with_a_token_it_is_on_everywhere_for_those_who_show_it(start):
             assert events.status_code == 200
 
 
-def test_a_token_is_needed_on_this_machine_too_once_there_is_one(start):
+def test_a_token_is_needed_on_this_machine_too_once_there_is_one(start: Callable[..., Any]) -> None:
     with start(control_token=TOKEN) as (_, control):
         control.refuse("GET", "/state", status=401)
         control.refuse("POST", "/reset", {}, status=401)
@@ -76,7 +83,7 @@ def test_a_token_is_needed_on_this_machine_too_once_there_is_one(start):
         "127.0.0.1.example.com:{port}", "10.0.0.1", "",
     ],
 )  # fmt: skip
-def test_a_name_that_was_bent_to_point_here_is_refused(shared, mock, host):
+def test_a_name_that_was_bent_to_point_here_is_refused(shared: Control, mock: RunningMock, host: Any) -> None:
     port = mock.base_url.rpartition(":")[2]
     assert "loopback" in shared.refuse("GET", "/state", status=403, headers={"Host": host.format(port=port)})
     shared.refuse("POST", "/reset", {}, status=403, headers={"Host": host.format(port=port)})
@@ -85,23 +92,23 @@ def test_a_name_that_was_bent_to_point_here_is_refused(shared, mock, host):
 @pytest.mark.parametrize(
     "host", ["localhost", "localhost:{port}", "mock.localhost:{port}", "127.0.0.1", "[::1]:{port}"]
 )
-def test_every_name_of_this_machine_is_good(shared, mock, host):
+def test_every_name_of_this_machine_is_good(shared: Control, mock: RunningMock, host: Any) -> None:
     assert shared("GET", "/clock", headers={"Host": host.format(port=mock.base_url.rpartition(":")[2])})
 
 
 @pytest.mark.parametrize(
     "origin", ["https://evil.example.com", "null", "http://localhost:1", "http://127.0.0.1", ""]
 )
-def test_a_page_of_another_origin_is_refused(shared, origin):
+def test_a_page_of_another_origin_is_refused(shared: Control, origin: Any) -> None:
     for method, path, body in (("GET", "/state", None), ("POST", "/clock", {"frozen": False})):
         assert "origin" in shared.refuse(method, path, body, status=403, headers={"Origin": origin})
 
 
-def test_the_page_of_the_mock_itself_is_heard(shared, mock):
+def test_the_page_of_the_mock_itself_is_heard(shared: Control, mock: RunningMock) -> None:
     assert shared("POST", "/clock", {"frozen": False}, headers={"Origin": mock.base_url})
 
 
-def test_a_browser_that_asks_for_another_page_is_told_no(mock):
+def test_a_browser_that_asks_for_another_page_is_told_no(mock: RunningMock) -> None:
     headers = {"Origin": "https://evil.example.com", "Access-Control-Request-Method": "POST"}
     answer = httpx2.options(f"{mock.base_url}/__mock__/reset", headers=headers)
     assert answer.status_code == 403
@@ -117,7 +124,7 @@ def test_a_browser_that_asks_for_another_page_is_told_no(mock):
         "/gen/__mock__/state", "/__mock__", "/__mock__%2fstate",
     ],
 )  # fmt: skip
-def test_no_path_of_the_api_leads_there(mock, wire, path):
+def test_no_path_of_the_api_leads_there(mock: RunningMock, wire: Callable[[str], Wire], path: Any) -> None:
     connection = wire(mock.base_url)
     connection.send("GET", path, Connection="close")
     answer = connection.read()[0]
@@ -132,13 +139,13 @@ def test_no_path_of_the_api_leads_there(mock, wire, path):
         "/..",
     ],
 )  # fmt: skip
-def test_the_page_gives_away_no_other_file(mock, wire, path):
+def test_the_page_gives_away_no_other_file(mock: RunningMock, wire: Callable[[str], Wire], path: Any) -> None:
     connection = wire(mock.base_url)
     connection.send("GET", f"/__mock__{path}", Connection="close")
     assert connection.read()[0].startswith(b"HTTP/1.1 404")
 
 
-def test_the_page_runs_only_its_own_scripts(mock):
+def test_the_page_runs_only_its_own_scripts(mock: RunningMock) -> None:
     page = httpx2.get(f"{mock.base_url}/__mock__/")
     policy = dict(
         directive.strip().partition(" ")[::2]
@@ -162,16 +169,16 @@ def test_the_page_runs_only_its_own_scripts(mock):
         ("example.com", False), ("notlocalhost", False), ("127.0.0.1.example.com", False),
     ],
 )  # fmt: skip
-def test_a_loopback_name_means_this_machine_and_no_other(host, loopback):
+def test_a_loopback_name_means_this_machine_and_no_other(host: Any, loopback: Any) -> None:
     assert is_loopback(host) is loopback
 
 
-def test_the_page_is_found_without_its_last_slash(mock):
+def test_the_page_is_found_without_its_last_slash(mock: RunningMock) -> None:
     answer = httpx2.get(f"{mock.base_url}/__mock__", follow_redirects=True)
     assert (answer.status_code, answer.url.path) == (200, "/__mock__/")
 
 
-def test_control_calls_are_not_in_the_journal(own):
+def test_control_calls_are_not_in_the_journal(own: Control) -> None:
     own("GET", "/state")
     own("POST", "/clock", {"frozen": False})
     assert own("GET", "/journal") == {"entries": [], "total": 0}

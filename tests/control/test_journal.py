@@ -6,16 +6,20 @@ import json
 import threading
 import time
 import uuid
+from collections.abc import Callable
+from typing import Any
 
 import httpx2
 import pytest
 from lightning_mock.journal.recording import Recording
 
+from .conftest import Control, User
+
 CANARY = "ipa_live_CANARYcanaryCANARYcanary0001"
 JWT_CANARY = "eyJjYW5hcnkiOiJjYW5hcnkifQ.eyJzdWIiOiJDQU5BUlkifQ.CANARYsignatureCANARY"
 
 
-def test_an_answered_call_is_explained(user, shared):
+def test_an_answered_call_is_explained(user: User, shared: Control) -> None:
     answer = user.chat()
     entry = user.entry()
     assert (entry["method"], entry["path"], entry["operation"]) == (
@@ -31,11 +35,11 @@ def test_an_answered_call_is_explained(user, shared):
     assert answer.text.startswith(entry["response"]["excerpt"])
     assert "Name three rivers" in entry["request"]["body"]
     assert 0 < entry["milliseconds"] < 5000
-    for word in (user.made["email"], "plan free", "one unit of cloudChatDaily", "1 used of 50"):
+    for word in (user.made["email"], "free plan", "one unit of cloudChatDaily", "1 used of 50"):
         assert word in entry["explanation"]
 
 
-def test_a_streamed_call_is_explained_with_its_first_words(user):
+def test_a_streamed_call_is_explained_with_its_first_words(user: User) -> None:
     answer = user.chat(stream=True)
     response = user.entry()["response"]
     assert response["bytes"] == len(answer.content)
@@ -44,7 +48,7 @@ def test_a_streamed_call_is_explained_with_its_first_words(user):
     assert len(response["excerpt"]) <= 600
 
 
-def test_a_picture_is_counted_and_not_shown(user):
+def test_a_picture_is_counted_and_not_shown(user: User) -> None:
     answer = user.call("GET", "/gen/image/a%20harbour")
     entry = user.entry()
     assert entry["path"] == "/gen/image/a%20harbour"
@@ -61,7 +65,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("rule", "status", "call"), REFUSALS)
-def test_a_refusal_names_the_rule_behind_it(own, rule, status, call):
+def test_a_refusal_names_the_rule_behind_it(own: Control, rule: Any, status: Any, call: Any) -> None:
     user = own.user()
     answer = call(user)
     [entry] = own("GET", "/journal")["entries"]
@@ -70,7 +74,7 @@ def test_a_refusal_names_the_rule_behind_it(own, rule, status, call):
     assert entry["units"] is None
 
 
-def test_a_reached_limit_is_explained_with_its_units(user, shared):
+def test_a_reached_limit_is_explained_with_its_units(user: User, shared: Control) -> None:
     shared("POST", f"/identities/{user.identity}/exhaust", {"metric": "imagesDaily"})
     user.call("GET", "/gen/image/x")
     entry = user.entry()
@@ -79,13 +83,13 @@ def test_a_reached_limit_is_explained_with_its_units(user, shared):
     assert "limit of the plan" in entry["explanation"]
 
 
-def test_a_unit_that_was_given_back_is_not_counted(user, shared):
+def test_a_unit_that_was_given_back_is_not_counted(user: User, shared: Control) -> None:
     shared.fault("status", status=500, when="after_charge", times=1, match={"user": user.id})
     user.chat()
     entry = user.entry()
     assert entry["units"] == {"before": 0, "after": 0, "limit": 50}
     assert entry["fault"]["kind"] == "status"
-    assert "given back" in entry["explanation"]
+    assert "refunded" in entry["explanation"]
     assert "fault" in entry["explanation"]
 
 
@@ -95,11 +99,11 @@ def test_a_unit_that_was_given_back_is_not_counted(user, shared):
         ({"X-Client-ID": "a-client-in-the-journal"}, "client_id", "X-Client-ID"),
         ({}, "address", "no X-Client-ID"),
         ({"Authorization": "Bearer public"}, "address", "`public`"),
-        ({"Authorization": "Basic abc"}, "address", "another scheme"),
-        ({"X-Client-ID": "short"}, "address", "outside the rule"),
+        ({"Authorization": "Basic abc"}, "address", "a scheme other than Bearer"),
+        ({"X-Client-ID": "short"}, "address", "malformed X-Client-ID"),
     ],
 )
-def test_a_signed_out_caller_is_explained(own, headers, kind, why):
+def test_a_signed_out_caller_is_explained(own: Control, headers: Any, kind: Any, why: Any) -> None:
     httpx2.get(f"{own.base_url}/usage", headers=headers)
     [entry] = own("GET", "/journal")["entries"]
     assert entry["caller"]["kind"] == kind
@@ -107,7 +111,7 @@ def test_a_signed_out_caller_is_explained(own, headers, kind, why):
     assert entry["caller"]["user"] is None
 
 
-def test_the_journal_is_searched_counted_and_paged(own):
+def test_the_journal_is_searched_counted_and_paged(own: Control) -> None:
     first, second = own.user(), own.user()
     first.chat()
     first.call("GET", "/usage")
@@ -139,11 +143,11 @@ def test_the_journal_is_searched_counted_and_paged(own):
         ("since=-1", "at least 0"),
     ],
 )  # fmt: skip
-def test_a_search_that_means_nothing_is_refused(shared, query, allowed):
+def test_a_search_that_means_nothing_is_refused(shared: Control, query: Any, allowed: Any) -> None:
     assert allowed in shared.refuse("GET", f"/journal?{query}")
 
 
-def test_waiting_ends_with_the_call_that_was_waited_for(shared, user):
+def test_waiting_ends_with_the_call_that_was_waited_for(shared: Control, user: User) -> None:
     timer = threading.Timer(0.2, user.chat)
     timer.start()
     began = time.perf_counter()
@@ -154,14 +158,14 @@ def test_waiting_ends_with_the_call_that_was_waited_for(shared, user):
     assert shared("GET", f"/journal/wait?user={user.id}&timeout=0")["entries"]
 
 
-def test_waiting_in_vain_is_a_408(shared, user):
+def test_waiting_in_vain_is_a_408(shared: Control, user: User) -> None:
     user.chat()
     detail = shared.refuse("GET", f"/journal/wait?user={user.id}&count=2&timeout=0.1", status=408)
     assert "1 such" in detail
     assert "expected 2" in detail
 
 
-def test_the_journal_keeps_the_latest_and_no_more(start):
+def test_the_journal_keeps_the_latest_and_no_more(start: Callable[..., Any]) -> None:
     with start(journal=3) as (_, control):
         user = control.user()
         for _ in range(5):
@@ -170,7 +174,7 @@ def test_the_journal_keeps_the_latest_and_no_more(start):
         assert [entry["id"] for entry in entries] == [3, 4, 5]
 
 
-def test_a_mock_without_a_journal_answers_and_remembers_nothing(start):
+def test_a_mock_without_a_journal_answers_and_remembers_nothing(start: Callable[..., Any]) -> None:
     with start(journal=0) as (_, control):
         user = control.user()
         assert user.chat().status_code == 200
@@ -178,7 +182,7 @@ def test_a_mock_without_a_journal_answers_and_remembers_nothing(start):
         assert "--journal" in control.refuse("GET", "/journal/wait?timeout=0")
 
 
-def leaks(control: object, *secrets: str) -> list[str]:
+def leaks(control: Control, *secrets: str) -> list[str]:
     """The doors of the control plane behind which one of the secrets shows."""
     doors = ["/state", "/journal?limit=10000", "/snapshot", "/identities", "/users", "/faults"]
     return [
@@ -186,7 +190,7 @@ def leaks(control: object, *secrets: str) -> list[str]:
     ]
 
 
-def test_no_credential_shows_up_anywhere(own):
+def test_no_credential_shows_up_anywhere(own: Control) -> None:
     user = own.user("light")
     key = own("POST", f"/users/{user.id}/keys", {})["secret"]
     url = own.base_url
@@ -216,13 +220,13 @@ def test_no_credential_shows_up_anywhere(own):
         assert len(shown.rpartition("…")[2]) <= 4
 
 
-def test_a_short_bearer_is_not_half_shown(own):
+def test_a_short_bearer_is_not_half_shown(own: Control) -> None:
     httpx2.get(f"{own.base_url}/usage", headers={"Authorization": "Bearer hunter2hunter2"})
     [entry] = own("GET", "/journal")["entries"]
     assert entry["request"]["headers"]["Authorization"] == "refused …"
 
 
-def test_what_is_kept_is_bounded(own):
+def test_what_is_kept_is_bounded(own: Control) -> None:
     user = own.user()
     user.call("GET", "/gen/image/" + "x" * 5000)
     user.call("POST", "/gen/image", {"prompt": "y" * 100_000}, headers={"User-Agent": "z" * 5000})
@@ -230,7 +234,7 @@ def test_what_is_kept_is_bounded(own):
         assert len(json.dumps(entry)) < 4000
 
 
-def test_a_recording_is_clean_within_a_second_though_nobody_reads(start):
+def test_a_recording_is_clean_within_a_second_though_nobody_reads(start: Callable[..., Any]) -> None:
     with start() as (mock, _):
         httpx2.post(f"{mock.base_url}/gen/image", json={"prompt": CANARY})
         deadline = time.monotonic() + 5
@@ -241,7 +245,7 @@ def test_a_recording_is_clean_within_a_second_though_nobody_reads(start):
         assert CANARY not in repr(ring[-1])
 
 
-def test_a_preflight_is_in_the_journal_as_what_it_is(own):
+def test_a_preflight_is_in_the_journal_as_what_it_is(own: Control) -> None:
     headers = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "POST"}
     assert httpx2.options(f"{own.base_url}/gen/image", headers=headers).status_code == 204
     [entry] = own("GET", "/journal")["entries"]
@@ -249,7 +253,7 @@ def test_a_preflight_is_in_the_journal_as_what_it_is(own):
     assert "browser" in entry["explanation"]
 
 
-def test_the_users_of_two_tests_have_two_journals(shared):
+def test_the_users_of_two_tests_have_two_journals(shared: Control) -> None:
     first, second = shared.user(id=f"one-{uuid.uuid4()}"), shared.user(id=f"two-{uuid.uuid4()}")
     first.call("GET", "/usage")
     second.chat()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import httpx2
 import pytest
@@ -18,7 +19,7 @@ ADVICE = {
 }
 
 
-def first_event(user) -> dict:
+def first_event(user: Any) -> Any:
     return json.loads(user.chat(stream=True).text.partition("\n")[0].removeprefix("data: "))
 
 
@@ -28,15 +29,15 @@ def advice_of(response: httpx2.Response) -> dict[str, str]:
     }
 
 
-def exhausted(control, user) -> httpx2.Response:
+def exhausted(control: Any, user: Any) -> httpx2.Response:
     control("POST", f"/identities/{user.identity}/exhaust", {"metric": "audioWeekly"})
-    response = user.call("GET", "/gen/sfx/rain")
+    response: httpx2.Response = user.call("GET", "/gen/sfx/rain")
     assert response.status_code == 429
     return response
 
 
 @pytest.fixture
-def late(own):
+def late(own: Any) -> Any:
     """An hour before the day and the week end."""
     own("POST", "/clock", {"to": "next_week", "frozen": True})
     own("POST", "/clock", {"advance": {"days": 6, "hours": 23}})
@@ -44,13 +45,13 @@ def late(own):
 
 
 @pytest.mark.parametrize("advice", ADVICE)
-def test_a_refusal_at_the_limit_says_of_coming_back_what_is_preferred(late, advice):
+def test_a_refusal_at_the_limit_says_of_coming_back_what_is_preferred(late: Any, advice: str) -> None:
     late("PATCH", "/preferences", {"retry_advice": advice})
     assert advice_of(exhausted(late, late.user())) == ADVICE[advice]
 
 
 @pytest.mark.parametrize("advice", ADVICE)
-def test_an_ordered_429_says_the_same(late, advice):
+def test_an_ordered_429_says_the_same(late: Any, advice: str) -> None:
     late("PATCH", "/preferences", {"retry_advice": advice})
     late.fault("status", status=429)
     for path in ("/gen/sfx/rain", "/gen/image/rain", "/usage"):
@@ -58,7 +59,7 @@ def test_an_ordered_429_says_the_same(late, advice):
         assert (response.status_code, advice_of(response)) == (429, ADVICE[advice])
 
 
-def test_an_ordered_429_lasts_as_long_as_the_window_of_its_metric(own):
+def test_an_ordered_429_lasts_as_long_as_the_window_of_its_metric(own: Any) -> None:
     own("POST", "/clock", {"to": "next_week", "frozen": True})
     own("PATCH", "/preferences", {"retry_advice": "seconds"})
     own.fault("status", status=429)
@@ -67,7 +68,7 @@ def test_an_ordered_429_lasts_as_long_as_the_window_of_its_metric(own):
     assert user.call("GET", "/gen/sfx/rain").headers["retry-after"] == str(7 * 86_400)
 
 
-def test_a_date_is_one_of_the_wall_clock_however_far_the_mock_s_has_moved(late):
+def test_a_date_is_one_of_the_wall_clock_however_far_the_mock_s_has_moved(late: Any) -> None:
     late("PATCH", "/preferences", {"retry_advice": "date"})
     response = exhausted(late, late.user())
     until = parsedate_to_datetime(response.headers["retry-after"]) - datetime.now(UTC)
@@ -75,7 +76,7 @@ def test_a_date_is_one_of_the_wall_clock_however_far_the_mock_s_has_moved(late):
 
 
 @pytest.mark.parametrize("status", [400, 401, 413, 500, 502, 503, 504])
-def test_no_other_ordered_refusal_says_when_to_come_back(own, status):
+def test_no_other_ordered_refusal_says_when_to_come_back(own: Any, status: Any) -> None:
     own("PATCH", "/preferences", {"retry_advice": "seconds"})
     own.fault("status", status=status)
     assert advice_of(own.user().call("GET", "/usage")) == {}
@@ -85,14 +86,14 @@ def test_no_other_ordered_refusal_says_when_to_come_back(own, status):
     ("advice", "said"),
     [("none", {"retry-after": "30"}), ("x-should-retry-false", {"x-should-retry": "false"})],
 )
-def test_a_cold_start_says_how_long_it_was_ordered_for(own, advice, said):
+def test_a_cold_start_says_how_long_it_was_ordered_for(own: Any, advice: str, said: Any) -> None:
     own("POST", "/clock", {"frozen": True})
     own("PATCH", "/preferences", {"retry_advice": advice})
     own.fault("cold_start", seconds=30)
     assert advice_of(own.user().chat()) == said
 
 
-def test_the_first_event_changes_form_while_the_mock_runs(own):
+def test_the_first_event_changes_form_while_the_mock_runs(own: Any) -> None:
     user = own.user()
     assert set(first_event(user)) == {"router_metadata"}
     own("PATCH", "/preferences", {"metadata_form": "choices"})
@@ -101,7 +102,7 @@ def test_the_first_event_changes_form_while_the_mock_runs(own):
     assert set(first_event(user)) == {"router_metadata"}
 
 
-def test_an_identity_can_be_answered_in_another_form_than_everybody(own):
+def test_an_identity_can_be_answered_in_another_form_than_everybody(own: Any) -> None:
     one, other = own.user(), own.user()
     seen = own("PATCH", f"/identities/{one.identity}/preferences", {"metadata_form": "choices"})
     assert seen == {"metadata_form": "choices", "retry_advice": "none"}
@@ -114,7 +115,7 @@ def test_an_identity_can_be_answered_in_another_form_than_everybody(own):
     assert "choices" not in first_event(one)
 
 
-def test_a_signed_out_caller_has_preferences_too(own):
+def test_a_signed_out_caller_has_preferences_too(own: Any) -> None:
     client_id = "ipc-0123456789abcdef"
     own("PATCH", f"/identities/client:{client_id}/preferences", {"metadata_form": "choices"})
     body = {"messages": [{"role": "user", "content": "Hi"}], "stream": True}
@@ -124,7 +125,7 @@ def test_a_signed_out_caller_has_preferences_too(own):
     assert '"choices"' in answer.text.partition("\n")[0]
 
 
-def test_a_reset_takes_preferences_back_and_a_snapshot_keeps_them(start):
+def test_a_reset_takes_preferences_back_and_a_snapshot_keeps_them(start: Any) -> None:
     with start(metadata_form="choices", retry_advice="date") as (_, control):
         begun = control("GET", "/preferences")
         assert begun == {"metadata_form": "choices", "retry_advice": "date"}
@@ -142,5 +143,5 @@ def test_a_reset_takes_preferences_back_and_a_snapshot_keeps_them(start):
 
 
 @pytest.mark.parametrize("body", [{}, {"metadata_form": "yaml"}, {"retry_advice": True}, {"colour": "red"}])
-def test_preferences_that_do_not_exist_are_refused(shared, body):
+def test_preferences_that_do_not_exist_are_refused(shared: Any, body: Any) -> None:
     assert "expected" in shared.refuse("PATCH", "/preferences", body)

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 from urllib.parse import quote
 
 import httpx2
 import pytest
+from lightning_mock.background import RunningMock
+from lightning_spec.loader import load_spec
+
+from .conftest import Control, User
 
 
-def test_an_exhausted_metric_refuses_the_next_call_and_usage_agrees(user, shared):
+def test_an_exhausted_metric_refuses_the_next_call_and_usage_agrees(user: User, shared: Control) -> None:
     view = shared("POST", f"/identities/{user.identity}/exhaust", {"metric": "imagesDaily"})
     assert view["usage"]["imagesDaily"]["remaining"] == 0
     answer = user.call("GET", "/gen/image/x")
     assert (answer.status_code, answer.json()["error"]["code"]) == (429, "quota_exhausted")
-    assert user.used() == {"cloudChatDaily": 0, "imagesDaily": 10, "videosDaily": 0, "audioWeekly": 0}
+    assert user.used() == {**dict.fromkeys(load_spec().metrics, 0), "imagesDaily": 10}
     assert user.chat().status_code == 200
 
 
-def test_what_is_used_can_be_set_and_the_next_call_counts_from_there(user, shared):
+def test_what_is_used_can_be_set_and_the_next_call_counts_from_there(user: User, shared: Control) -> None:
     path = f"/identities/{user.identity}/usage/imagesDaily"
     shared("PUT", path, {"used": 9})
     assert [user.call("GET", "/gen/image/x").status_code for _ in range(2)] == [200, 429]
@@ -26,7 +31,7 @@ def test_what_is_used_can_be_set_and_the_next_call_counts_from_there(user, share
     assert user.call("GET", "/gen/image/x").status_code == 200
 
 
-def test_a_view_agrees_with_usage_and_says_when_the_window_ends(user, shared):
+def test_a_view_agrees_with_usage_and_says_when_the_window_ends(user: User, shared: Control) -> None:
     user.call("GET", "/gen/image/x")
     view = shared("GET", f"/identities/{user.identity}")
     told = user.call("GET", "/usage").json()["usage"]
@@ -39,7 +44,9 @@ def test_a_view_agrees_with_usage_and_says_when_the_window_ends(user, shared):
     assert (view["kind"], view["user"], view["label"]) == ("user", user.id, user.made["email"])
 
 
-def test_signed_out_callers_are_seen_and_can_be_exhausted_before_they_call(shared, mock):
+def test_signed_out_callers_are_seen_and_can_be_exhausted_before_they_call(
+    shared: Control, mock: RunningMock
+) -> None:
     name = f"device-{uuid.uuid4()}"
     shared("POST", f"/identities/client:{name}/exhaust", {"metric": "imagesDaily"})
     headers = {"X-Client-ID": name}
@@ -49,7 +56,7 @@ def test_signed_out_callers_are_seen_and_can_be_exhausted_before_they_call(share
     assert rows[f"client:{name}"]["plan_key"] == "free"
 
 
-def test_an_address_can_be_exhausted_as_it_is_shown(shared, mock):
+def test_an_address_can_be_exhausted_as_it_is_shown(shared: Control, mock: RunningMock) -> None:
     agent = {"User-Agent": str(uuid.uuid4())}
     before = {row["identity"] for row in shared("GET", "/identities")["identities"]}
     assert httpx2.get(f"{mock.base_url}/gen/image/x", headers=agent).status_code == 200
@@ -60,7 +67,7 @@ def test_an_address_can_be_exhausted_as_it_is_shown(shared, mock):
     assert httpx2.get(f"{mock.base_url}/gen/image/x", headers=agent).status_code == 429
 
 
-def test_a_metric_without_a_limit_cannot_be_exhausted_until_it_has_one(own):
+def test_a_metric_without_a_limit_cannot_be_exhausted_until_it_has_one(own: Control) -> None:
     user = own.user("light")
     path = f"/identities/{user.identity}/exhaust"
     assert "imagesDaily, videosDaily, audioWeekly" in own.refuse("POST", path, {"metric": "cloudChatDaily"})
@@ -69,10 +76,10 @@ def test_a_metric_without_a_limit_cannot_be_exhausted_until_it_has_one(own):
     assert user.chat().status_code == 429
 
 
-def test_limits_of_a_plan_change_for_everybody_on_it_at_once(own):
+def test_limits_of_a_plan_change_for_everybody_on_it_at_once(own: Control) -> None:
     user = own.user("free")
     plan = own("PUT", "/plans/free/limits", {"imagesDaily": 1, "videosDaily": None})
-    assert plan["limits"] == {"cloudChatDaily": 50, "imagesDaily": 1, "videosDaily": None, "audioWeekly": 1}
+    assert plan["limits"] == {**load_spec().plans[0].limits, "imagesDaily": 1, "videosDaily": None}
     assert [user.call("GET", "/gen/image/x").status_code for _ in range(2)] == [200, 429]
     assert user.call("GET", "/usage").json()["usage"]["videosDaily"]["limit"] is None
     tiers = httpx2.get(f"{own.base_url}/tier-config").json()
@@ -97,11 +104,13 @@ def test_limits_of_a_plan_change_for_everybody_on_it_at_once(own):
         ("GET", "/identities/user:nobody", None, 404, "GET /__mock__/users"),
     ],
 )
-def test_what_cannot_be_counted_is_refused(shared, method, path, body, status, allowed):  # noqa: PLR0917
+def test_what_cannot_be_counted_is_refused(  # noqa: PLR0917
+    shared: Control, method: Any, path: Any, body: Any, status: Any, allowed: Any
+) -> None:
     assert allowed in shared.refuse(method, path, body, status=status)
 
 
-def test_users_of_parallel_tests_do_not_meet(shared):
+def test_users_of_parallel_tests_do_not_meet(shared: Control) -> None:
     first, second = shared.user("free"), shared.user("free")
     shared("POST", f"/identities/{first.identity}/exhaust", {"metric": "imagesDaily"})
     shared.fault("status", status=500, match={"user": first.id, "operation": "getUsage"})

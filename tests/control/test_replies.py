@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from typing import Any
 
 import httpx2
 import openai
@@ -15,42 +16,42 @@ from lightning_mock.settings import SettingsError
 GUEST = {"X-Client-ID": "ipc-0123456789abcdef"}
 
 
-def script(control, reply, **match):
+def script(control: Any, reply: Any, **match: Any) -> Any:
     return control("POST", "/replies", {"match": match, "reply": reply})
 
 
-def said(response):
+def said(response: Any) -> Any:
     assert response.status_code == 200, response.text
     return response.json()["choices"][0]["message"]["content"]
 
 
-def misses(control):
+def misses(control: Any) -> Any:
     return control("GET", "/replies")["misses"]
 
 
-def test_a_text_is_the_answer_plain_and_streamed(own):
+def test_a_text_is_the_answer_plain_and_streamed(own: Any) -> None:
     user = own.user()
     script(own, {"text": "Forty-two."})
     assert said(user.chat()) == "Forty-two."
     with openai.OpenAI(base_url=f"{own.base_url}/gen", api_key=user.key, max_retries=0) as client:
-        messages = [{"role": "user", "content": "Hi"}]
-        chunks = client.chat.completions.create(model="lightning", messages=messages, stream=True)
+        messages: Any = [{"role": "user", "content": "Hi"}]
+        chunks: Any = client.chat.completions.create(model="lightning", messages=messages, stream=True)
         deltas = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
     assert "".join(deltas) == "Forty-two."
     assert len(deltas) > 2
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_tool_calls_are_made_as_written(own, stream):
+def test_tool_calls_are_made_as_written(own: Any, stream: bool) -> None:
     user = own.user()
     call = {"name": "get_weather", "arguments": {"city": "Oslo"}}
     script(own, {"tool_calls": [call, {"name": "ping"}]})
     with openai.OpenAI(base_url=f"{own.base_url}/gen", api_key=user.key, max_retries=0) as client:
-        messages = [{"role": "user", "content": "Hi"}]
+        messages: Any = [{"role": "user", "content": "Hi"}]
         if stream:
             own("PATCH", "/preferences", {"metadata_form": "choices"})
             with client.chat.completions.stream(model="lightning", messages=messages) as events:
-                choice = events.get_final_completion().choices[0]
+                choice: Any = events.get_final_completion().choices[0]
         else:
             choice = client.chat.completions.create(model="lightning", messages=messages).choices[0]
     assert choice.finish_reason == "tool_calls"
@@ -58,7 +59,7 @@ def test_tool_calls_are_made_as_written(own, stream):
     assert calls == [("get_weather", {"city": "Oslo"}), ("ping", {})]
 
 
-def test_json_bytes_and_plain_text_are_the_whole_body(own):
+def test_json_bytes_and_plain_text_are_the_whole_body(own: Any) -> None:
     user = own.user()
     script(own, {"json": {"id": 7}}, route="/gen/chat/completions")
     script(
@@ -71,7 +72,7 @@ def test_json_bytes_and_plain_text_are_the_whole_body(own):
     assert user.call("GET", "/gen/sfx/rain").text == "soon"
 
 
-def test_a_status_is_a_refusal_that_costs_nothing_and_is_explained(own):
+def test_a_status_is_a_refusal_that_costs_nothing_and_is_explained(own: Any) -> None:
     user = own.user()
     made = script(own, {"status": 503, "text": "Tired.", "headers": {"X-Mood": "low"}})
     answer = user.chat()
@@ -83,7 +84,7 @@ def test_a_status_is_a_refusal_that_costs_nothing_and_is_explained(own):
     )
 
 
-def test_a_stream_is_sent_event_by_event_at_its_pace(own):
+def test_a_stream_is_sent_event_by_event_at_its_pace(own: Any) -> None:
     script(own, {"events": [{"a": 1}, "not JSON", "[DONE]"], "delay": 0.1, "rate": 10})
     begun = time.perf_counter()
     answer = own.user().chat(stream=True)
@@ -92,14 +93,14 @@ def test_a_stream_is_sent_event_by_event_at_its_pace(own):
     assert answer.text == 'data: {"a":1}\n\ndata: not JSON\n\ndata: [DONE]\n\n'
 
 
-MATCHES = {
+MATCHES: dict[str, Any] = {
     "prompt": ({"prompt": "RIVERS"}, {}, {"messages": [{"role": "user", "content": "lakes"}]}),
     "pattern": ({"pattern": r"three \w+\."}, {}, {"messages": [{"role": "user", "content": "Three."}]}),
 }
 
 
 @pytest.mark.parametrize("kind", MATCHES)
-def test_what_the_prompt_says_decides(own, kind):
+def test_what_the_prompt_says_decides(own: Any, kind: Any) -> None:
     match, fits, differs = MATCHES[kind]
     user = own.user()
     script(own, {"text": "scripted"}, **match)
@@ -107,7 +108,7 @@ def test_what_the_prompt_says_decides(own, kind):
     assert said(user.chat(**differs)) != "scripted"
 
 
-def test_the_caller_and_headers_decide(own):
+def test_the_caller_and_headers_decide(own: Any) -> None:
     one, other = own.user(), own.user()
     script(own, {"text": "for one"}, user=one.id)
     script(own, {"text": "for a guest"}, identity=f"client:{GUEST['X-Client-ID']}")
@@ -122,7 +123,7 @@ def test_the_caller_and_headers_decide(own):
     assert said(red) == "in red"
 
 
-def test_a_generation_s_prompt_decides_by_get_and_post(own):
+def test_a_generation_s_prompt_decides_by_get_and_post(own: Any) -> None:
     user = own.user("light")
     script(own, {"json": "boat"}, route="/gen/image*", prompt="boat")
     assert user.call("GET", "/gen/image/a%20boat").json() == "boat"
@@ -130,7 +131,7 @@ def test_a_generation_s_prompt_decides_by_get_and_post(own):
     assert user.call("GET", "/gen/image/a%20tree").headers["content-type"] == "image/jpeg"
 
 
-def test_times_sequences_and_the_nth(own):
+def test_times_sequences_and_the_nth(own: Any) -> None:
     user = own.user()
     once = own("POST", "/replies", {"reply": {"text": "once"}, "times": 1})
     own("POST", "/replies", {"replies": [{"text": "a"}, {"text": "b"}], "times": 3})
@@ -143,7 +144,7 @@ def test_times_sequences_and_the_nth(own):
     assert (shown["used"], shown["left"]) == (1, 0)
 
 
-def test_identity_validation_and_quota_stay_true_underneath(own):
+def test_identity_validation_and_quota_stay_true_underneath(own: Any) -> None:
     user = own.user()
     script(own, {"text": "scripted"}, route="/gen/chat/completions")
     assert user.chat().status_code == 200
@@ -154,7 +155,7 @@ def test_identity_validation_and_quota_stay_true_underneath(own):
     assert user.chat().status_code == 429
 
 
-def test_unless_nothing_is_to_be_checked(own):
+def test_unless_nothing_is_to_be_checked(own: Any) -> None:
     user = own.user()
     own("POST", "/replies", {"match": {}, "reply": {"json": "anyway"}, "checked": False})
     own("POST", f"/identities/{user.identity}/exhaust", {"metric": "cloudChatDaily"})
@@ -164,7 +165,7 @@ def test_unless_nothing_is_to_be_checked(own):
     assert user.used() == before
 
 
-def test_paths_that_the_api_does_not_have_can_be_answered(own):
+def test_paths_that_the_api_does_not_have_can_be_answered(own: Any) -> None:
     user = own.user()
     script(own, {"json": {"credits": 12}}, route="GET /v1/me")
     script(own, {"status": 204}, route="/v1/deploy*")
@@ -179,7 +180,7 @@ def test_paths_that_the_api_does_not_have_can_be_answered(own):
     assert user.call("POST", "/usage", {}).json() == []
 
 
-def test_a_call_that_nearly_met_a_script_is_told_why_not(own):
+def test_a_call_that_nearly_met_a_script_is_told_why_not(own: Any) -> None:
     user = own.user()
     near = script(own, {"text": "x"}, prompt="lakes", header={"X-Secret": "s"})
     far = script(own, {"json": 1}, route="GET /v1/me", user=user.id, prompt="x")
@@ -194,7 +195,7 @@ def test_a_call_that_nearly_met_a_script_is_told_why_not(own):
     assert misses(own) == []
 
 
-def test_a_reply_that_is_used_up_is_a_near_miss(own):
+def test_a_reply_that_is_used_up_is_a_near_miss(own: Any) -> None:
     user = own.user()
     own("POST", "/replies", {"reply": {"text": "once"}, "times": 1})
     user.chat()
@@ -202,7 +203,7 @@ def test_a_reply_that_is_used_up_is_a_near_miss(own):
     assert misses(own)[0]["near"][0]["missed"] == ["it is used up"]
 
 
-def test_scripts_can_be_taken_back_and_a_reset_takes_all(own):
+def test_scripts_can_be_taken_back_and_a_reset_takes_all(own: Any) -> None:
     user = own.user()
     made = script(own, {"text": "x"})
     own("DELETE", f"/replies/{made['id']}")
@@ -232,12 +233,12 @@ def test_scripts_can_be_taken_back_and_a_reset_takes_all(own):
         {"match": {"prompt": "a"}, "reply": {"text": "a"}, "checked": False},
     ],
 )
-def test_what_means_nothing_is_refused(own, body):
+def test_what_means_nothing_is_refused(own: Any, body: Any) -> None:
     own.refuse("POST", "/replies", body)
     assert own("GET", "/replies")["replies"] == []
 
 
-def test_a_file_has_them_from_the_start_and_after_a_reset(start, tmp_path):
+def test_a_file_has_them_from_the_start_and_after_a_reset(start: Any, tmp_path: Any) -> None:
     file = tmp_path / "replies.yaml"
     file.write_text(
         "- match: {prompt: rivers}\n  reply: {text: Danube}\n"
@@ -261,13 +262,13 @@ def test_a_file_has_them_from_the_start_and_after_a_reset(start, tmp_path):
         ("- match: {}", "reply 1"),
     ],
 )
-def test_a_file_that_means_nothing_stops_the_start(tmp_path, text, said):
+def test_a_file_that_means_nothing_stops_the_start(tmp_path: Any, text: str, said: Any) -> None:
     file = tmp_path / "replies.yaml"
     file.write_text(text)
     with pytest.raises(SettingsError, match=said), running(replies=file):
         pass
 
 
-def test_a_missing_file_stops_the_start(tmp_path):
+def test_a_missing_file_stops_the_start(tmp_path: Any) -> None:
     with pytest.raises(SettingsError, match="No such file"), running(replies=tmp_path / "none.yaml"):
         pass

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lightning_mock.background import running
+from lightning_mock.client import Lightning
+from lightning_spec.loader import load_spec
+
+from .conftest import Control
 
 
-def calm(control):
+def calm(control: Any) -> None:
     """Let no second pass, so that two views can be compared."""
     control("POST", "/clock", {"frozen": True})
 
 
-def test_the_state_shows_everything_at_a_glance(own):
+def test_the_state_shows_everything_at_a_glance(own: Control) -> None:
     user = own.user("core")
     user.chat()
     own.fault("latency", seconds=0)
@@ -28,16 +34,16 @@ def test_the_state_shows_everything_at_a_glance(own):
     assert {row["identity"] for row in state["identities"]} >= {user.identity}
     assert state["journal"] == {"entries": 1}
     assert [fault["kind"] for fault in state["faults"]] == ["latency"]
-    assert state["metrics"] == ["cloudChatDaily", "imagesDaily", "videosDaily", "audioWeekly"]
+    assert state["metrics"] == list(load_spec().metrics)
 
 
-def test_a_reset_brings_back_the_start_and_the_printed_credentials(start):
+def test_a_reset_brings_back_the_start_and_the_printed_credentials(start: Callable[..., Any]) -> None:
     with start() as (mock, control):
         bearers = [mock.credentials["LIGHTNING_JWT"], mock.credentials["LIGHTNING_API_KEY"]]
         before = control("GET", "/snapshot")
         users = control("GET", "/users")["users"]
 
-        def statuses():
+        def statuses() -> Any:
             return [
                 httpx2.get(
                     f"{mock.base_url}/usage", headers={"Authorization": f"Bearer {bearer}"}
@@ -64,7 +70,7 @@ def test_a_reset_brings_back_the_start_and_the_printed_credentials(start):
         assert {entry["status"] for entry in control("GET", "/journal")["entries"]} == {200, 401}
 
 
-def test_a_reset_of_one_user_leaves_the_others_alone(own):
+def test_a_reset_of_one_user_leaves_the_others_alone(own: Control) -> None:
     first, second = own.user("light"), own.user("light")
     for user in (first, second):
         user.call("GET", "/gen/image/x")
@@ -76,7 +82,7 @@ def test_a_reset_of_one_user_leaves_the_others_alone(own):
     assert own("GET", f"/identities/{second.identity}")["usage"]["imagesDaily"]["used"] == 1
 
 
-def test_a_reset_of_a_user_of_the_start_brings_back_plan_and_keys(start):
+def test_a_reset_of_a_user_of_the_start_brings_back_plan_and_keys(start: Callable[..., Any]) -> None:
     with start() as (mock, control):
         bearer = {"Authorization": f"Bearer {mock.credentials['LIGHTNING_API_KEY']}"}
         user_id = next(u["id"] for u in control("GET", "/users")["users"] if u["plan_key"] == "light")
@@ -90,7 +96,7 @@ def test_a_reset_of_a_user_of_the_start_brings_back_plan_and_keys(start):
         assert httpx2.get(f"{mock.base_url}/subscription", headers=bearer).status_code == 200
 
 
-def test_a_reset_of_nobody_is_refused(shared):
+def test_a_reset_of_nobody_is_refused(shared: Control) -> None:
     assert "GET /__mock__/users" in shared.refuse("POST", "/reset", {"user": "nobody"}, status=404)
     assert "expected user" in shared.refuse("POST", "/reset", {"users": []})
 
@@ -153,7 +159,7 @@ def walk(control: Any, users: list[Any], path: list[tuple[str, Any]]) -> None:
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=steps, after=steps)
-def test_a_restored_snapshot_is_exactly_what_was_there(own, before, after):
+def test_a_restored_snapshot_is_exactly_what_was_there(own: Control, before: Any, after: Any) -> None:
     own("POST", "/reset", {})
     users: list[Any] = []
     walk(own, users, before)
@@ -168,7 +174,7 @@ def test_a_restored_snapshot_is_exactly_what_was_there(own, before, after):
         assert back[name] == shown[name]
 
 
-def test_what_was_restored_behaves_as_before(own):
+def test_what_was_restored_behaves_as_before(own: Control) -> None:
     user = own.user("free")
     own("POST", f"/identities/{user.identity}/exhaust", {"metric": "imagesDaily"})
     own.fault("status", status=503, match={"user": user.id, "operation": "getUsage"}, times=2)
@@ -183,7 +189,7 @@ def test_what_was_restored_behaves_as_before(own):
     assert [user.call("GET", "/usage").status_code for _ in range(3)] == [503, 503, 200]
 
 
-def test_a_snapshot_moves_to_another_mock_with_its_keys(own, start):
+def test_a_snapshot_moves_to_another_mock_with_its_keys(own: Control, start: Callable[..., Any]) -> None:
     user = own.user("core")
     user.call("GET", "/gen/image/x")
     kept = own("GET", "/snapshot")
@@ -193,6 +199,15 @@ def test_a_snapshot_moves_to_another_mock_with_its_keys(own, start):
         answer = httpx2.get(f"{mock.base_url}/usage", headers={"Authorization": f"Bearer {user.key}"})
         assert answer.status_code == 200
         assert answer.json()["usage"]["imagesDaily"]["used"] == 1
+
+
+def test_a_fault_that_could_not_be_made_cannot_be_restored(own: Control) -> None:
+    own.fault("stall", seconds=1)
+    before = own("GET", "/snapshot")
+    for parameters, allowed in (({"seconds": "long"}, "a number"), ({"after": 1}, "after")):
+        wrong = change(before, "faults", 0, "parameters", to=parameters)
+        assert allowed in own.refuse("POST", "/restore", wrong)
+    assert own("GET", "/snapshot")["faults"] == before["faults"]
 
 
 def change(document: Any, *path: Any, to: Any) -> Any:
@@ -221,9 +236,39 @@ def change(document: Any, *path: Any, to: Any) -> Any:
         (["ledger"], {}, "a list"),
     ],
 )
-def test_a_document_that_does_not_fit_is_refused_and_changes_nothing(own, path, to, allowed):
+def test_a_document_that_does_not_fit_is_refused_and_changes_nothing(
+    own: Control, path: Any, to: Any, allowed: Any
+) -> None:
     calm(own)
     before = own("GET", "/snapshot")
     assert allowed in own.refuse("POST", "/restore", change(before, *path, to=to))
     assert own("GET", "/snapshot") == before
     own.refuse("POST", "/restore", {})
+
+
+def test_a_million_callers_are_listed_page_by_page() -> None:
+    with running() as mock:
+        control = Control(mock.base_url)
+        ledger = mock.state.ledger
+        for metric in ("imagesDaily", "videosDaily"):
+            shelf = ledger.store._counts(metric, ledger.window(metric).key)
+            shelf.update({f"client:client-number-{number:07}": 1 for number in range(1_000_000)})
+        first = control("GET", "/state")
+        assert len(first["identities"]) == 1000
+        assert len(control("GET", "/identities?limit=7")["identities"]) == 7
+        last = control("GET", f"/identities?cursor={len(first['users']) + 999_998}")
+        assert [row["identity"] for row in last["identities"]] == [
+            "client:client-number-0999998",
+            "client:client-number-0999999",
+        ]
+        assert last["next_cursor"] is None
+
+
+def test_the_client_lists_every_caller_once() -> None:
+    with running() as mock:
+        ledger = mock.state.ledger
+        for metric in ("imagesDaily", "videosDaily"):
+            shelf = ledger.store._counts(metric, ledger.window(metric).key)
+            shelf.update({f"client:client-number-{number:07}": 1 for number in range(2500)})
+        listed = [row["identity"] for row in Lightning(mock.base_url).identities()]
+        assert len(listed) == len(set(listed)) == 2500 + len(mock.plans)

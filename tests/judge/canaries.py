@@ -33,6 +33,7 @@ def needles(secrets: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for secret in secrets:
         spellings = {"whole": secret, "quoted": quote(secret, safe="")}
+        spellings |= {"hexadecimal": secret.encode().hex(), "backwards": secret[::-1]}
         spellings |= {f"part {n}": part for n, part in enumerate(secret.split(".")) if len(part) >= 16}
         half = len(secret) // 2
         if half >= 16:

@@ -13,7 +13,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,12 +55,13 @@ def command(
     credentials: Mapping[str, str] | None = None,
     program: str = "lightning_verify",
     fresh: bool = False,
+    plugins: Sequence[str] = (),
 ) -> Finished:
     """Run the command, or `pytest` as `program`, to its end in `directory`, with these credentials in the
-    environment."""
+    environment. `plugins` watch the command from within, unless it is `fresh`."""
     # A surrounding pytest says how it runs in variables that the one inside would believe.
     outside = {k: v for k, v in os.environ.items() if k not in MEANING and not k.startswith("PYTEST_")}
-    job = _Job(program, arguments, directory, {**outside, **(credentials or {})})
+    job = _Job(program, arguments, directory, {**outside, **(credentials or {})}, tuple(plugins))
     started = time.monotonic()
     code, out, error, memory = _interpreted(job) if fresh else _forked(job)
     seconds = time.monotonic() - started
@@ -75,6 +76,7 @@ class _Job:
     arguments: tuple[str, ...]
     directory: Path
     environment: Mapping[str, str]
+    plugins: tuple[str, ...]
 
 
 _Result = tuple[int, str, str, int]
@@ -125,7 +127,9 @@ def _work(sender: Any, job: _Job, printed: list[Path]) -> None:
     os.chdir(job.directory)
     arguments = list(job.arguments)
     try:
-        code = main(arguments) if job.program == "lightning_verify" else int(pytest.main(arguments))
+        code = (
+            main(arguments, job.plugins) if job.program == "lightning_verify" else int(pytest.main(arguments))
+        )
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 1
     sys.stdout.flush()

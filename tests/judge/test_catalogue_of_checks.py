@@ -35,10 +35,10 @@ def run(
             directory=directory,
             credentials={
                 **server.credentials,
-                "PYTEST_ADDOPTS": "-p tests.judge.recorder -p tests.judge.collector",
                 recorder.VARIABLE: str(notes / "exchanges"),
                 collector.VARIABLE: str(notes / "checks"),
             },
+            plugins=("tests.judge.recorder", "tests.judge.collector"),
         )
     assert finished.code == 0, finished.out[-2000:] + finished.error
     return finished, collected(notes / "checks"), recorded(notes / "exchanges")

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import html
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from lightning_spec.loader import load_requirements
 from lightning_verify import command as cli
 from lightning_verify.command import main, parser
 from lightning_verify.requests.credentials import MEANING
@@ -19,6 +28,7 @@ from lab.server.lab import Call, Json, Lab, Reply
 from tests.judge.commands import Finished, command
 from tests.judge.tiny_server import Answer, Asked, tiny
 
+STATEMENT = load_requirements().requirements["TIERS-1"].statement
 HOST = "--base-url=http://127.0.0.1:9"
 
 
@@ -36,6 +46,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ("arguments", "says"),
     [
         ([], "nothing to judge: give --base-url URL, or --live"),
+        ([HOST, "--live"], "two hosts to judge: give --base-url URL, or --live"),
         (["--base-url=ftp://host"], "--base-url ftp://host: expected an address"),
         (["--base-url=127.0.0.1:8787"], "expected an address such as"),
         (["--base-url=http://"], "expected an address"),
@@ -56,12 +67,16 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ([HOST, "--credentials=broken.json"], "cannot read the credentials file broken.json"),
         ([HOST, "--known=no-such-file.yaml"], "--known no-such-file.yaml"),
         ([HOST, "--known=list.json"], "expected lines such as `CHAT-7: why this is accepted`"),
+        ([HOST, "--known=other.yaml"], "no requirement is called CHAT-999, GHOST-1"),
+        ([HOST, "--known=never.yaml"], "CHAT-7: expires must be a date such as 2030-01-31"),
     ],
 )
 def test_a_wrong_use_is_exit_2_and_one_line(
     arguments: list[str], says: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     Path("list.json").write_text('["LIGHTNING_JWT"]')
+    Path("other.yaml").write_text("CHAT-999: because\nCHAT-7: because\nGHOST-1: because\n")
+    Path("never.yaml").write_text("CHAT-7: {reason: because, expires: never}\n")
     Path("broken.json").write_text('{"LIGHTNING_JWT": "secret-word')
     code = main(arguments)
     printed = capfd.readouterr()
@@ -80,6 +95,24 @@ def test_an_option_that_does_not_exist_is_exit_2(
         main([HOST, *arguments])
     assert stop.value.code == 2
     assert "lightning-verify: error:" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("option", [["-n", "4"], ["-n4"], ["-k", "chat"]])
+def test_an_option_of_pytest_points_to_pytest(option: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([HOST, *option])
+    assert stop.value.code == 2
+    assert f"try `pytest contract_tests {option[0][:2]}" in capfd.readouterr().err
+
+
+def test_plain_pytest_refuses_two_hosts_too(tmp_path: Path) -> None:
+    run = command(
+        *(str(Path(__file__).parents[2] / "contract_tests"), "-p", "no:cacheprovider", HOST, "--live"),
+        directory=tmp_path,
+        program="pytest",
+    )
+    assert run.code == 4
+    assert "two hosts to judge" in run.out + run.error
 
 
 def test_a_wrong_use_leaves_no_directory_behind(tmp_path: Path) -> None:
@@ -118,6 +151,103 @@ def test_a_host_that_is_not_there_is_exit_3(tmp_path: Path) -> None:
     assert "Traceback" not in run.out + run.error
 
 
+@pytest.mark.parametrize(
+    ("answer", "scheme", "says"),
+    [
+        (None, "http", "connection refused by 127.0.0.1"),
+        (b"220 mail.example ESMTP\r\n", "http", "does not speak HTTP"),
+        (b"", "http", "closed the connection without an answer"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "https", "does not speak TLS"),
+    ],
+)
+def test_a_host_that_cannot_be_talked_to_is_said_once_with_the_cause(
+    answer: bytes | None, scheme: str, says: str, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        if answer is None:
+            server.close()
+        else:
+            threading.Thread(target=_answer_all, args=(server, answer), daemon=True).start()
+        run = command(f"--base-url={scheme}://127.0.0.1:{port}", directory=tmp_path)
+    assert run.code == 3
+    assert (run.out + run.error).count(says) == 1, run.out
+
+
+def test_a_name_that_is_not_known_is_said_once(tmp_path: Path) -> None:
+    run = command("--base-url=http://nobody.invalid", "--only=TIER-1", directory=tmp_path)
+    assert run.code == 3
+    assert run.out.count("the name nobody.invalid cannot be resolved") == 1
+
+
+def _answer_all(server: socket.socket, answer: bytes) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _ = server.accept()
+            connection.sendall(answer)
+            connection.close()
+
+
+# --- unable to write, interrupted -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("folder", ["file", "file/below", "/proc/reports"])
+def test_a_folder_that_cannot_be_written_is_refused_before_the_first_request(
+    folder: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    with running() as server:
+        run = command(f"--base-url={server.base_url}", f"--report-dir={folder}", directory=tmp_path)
+        assert server.requests == []
+    assert run.code == 2
+    assert f"--report-dir {folder}: cannot be written" in run.out + run.error
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["report.json", "report.html", "junit.xml"])
+def test_a_disk_that_is_full_later_is_said_and_is_no_broken_host(name: str, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / name).symlink_to("/dev/full")
+    with running() as server:
+        run = command(
+            f"--base-url={server.base_url}", "--only=TIER-1", "--report-dir=full", directory=tmp_path
+        )
+    assert run.code == 3
+    assert "not everything could be written down: No space left on device" in run.out
+    assert "Traceback" not in run.out + run.error
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_says_so_and_is_never_green(number: signal.Signals, tmp_path: Path) -> None:
+    def slow(asked: Asked) -> Answer:
+        if len(host.asked) > 6:
+            time.sleep(30)
+        return Answer(pieces=(json.dumps({"path": asked.path}).encode(),))
+
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with tiny(slow) as host:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lightning_verify", f"--base-url={host.base_url}", "--report-dir=reports"],
+            cwd=tmp_path, env={**os.environ, "TMPDIR": str(temporary)},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        deadline = time.monotonic() + 60
+        while len(host.asked) <= 6 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=15)
+    assert process.returncode == 128 + number, out
+    assert "KEPT" not in out
+    assert f"INTERRUPTED by {number.name}" in out
+    report = json.loads((tmp_path / "reports" / "report.json").read_text())
+    assert report["run"]["interrupted"] == number.name
+    assert report["run"]["exit_code"] == 128 + number
+    for name in ("report.md", "report.html"):
+        assert "INTERRUPTED" in (tmp_path / "reports" / name).read_text()
+    assert list(temporary.iterdir()) == []
+
+
 @pytest.fixture(scope="module")
 def free_run(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """A part of the judge against a server that keeps its promises."""
@@ -150,7 +280,8 @@ def test_a_run_writes_four_reports(free_run: Finished) -> None:
 
 def test_a_run_tells_its_plan_before_and_its_bill_after(free_run: Finished) -> None:
     plan, bill = free_run.out.index("plan: about"), free_run.out.index("bill: planned")
-    assert plan < free_run.out.index("[100%]") < bill < free_run.out.index("KEPT: ")
+    # The verdict comes first, since it is what a reader looks for.
+    assert plan < free_run.out.index("[100%]") < free_run.out.index("KEPT: ") < bill
 
 
 def test_nothing_is_written_but_what_was_asked_for(free_run: Finished) -> None:
@@ -237,6 +368,75 @@ def test_a_known_difference_keeps_the_run_and_one_that_is_gone_breaks_it(tmp_pat
         gone = command(f"--base-url={server.base_url}", *options, directory=tmp_path)
     assert (known.code, known.verdicts["TIERS-1"]) == (0, "known_difference")
     assert (gone.code, gone.verdicts["TIERS-1"]) == (1, "fail")
+
+
+def test_what_is_broken_is_told_in_three_lines_and_no_paths(tmp_path: Path) -> None:
+    with running(prepare=_list_the_free_plan) as server:
+        run = command(f"--base-url={server.base_url}", "--only=catalogue", directory=tmp_path)
+    lines = run.out.splitlines()
+    [first] = [n for n, line in enumerate(lines) if line.startswith("broken")]
+    assert lines[first].split() == ["broken", "TIERS-1", *STATEMENT.split()]
+    assert lines[first + 1].strip().startswith("GET /tiers as ")
+    assert "costs nothing" in lines[first + 2]
+    assert run.out.count("costs nothing") == 1
+    assert run.out.index("BROKEN: 1 of") < run.out.index("TIERS-1  ")
+    assert "FAILED" not in run.out
+    assert ".py" not in run.out
+
+
+@pytest.mark.parametrize("options", [[], ["--no-annotations"]])
+def test_github_gets_its_summary_and_annotations_by_itself(options: list[str], tmp_path: Path) -> None:
+    summary = tmp_path / "summary"
+    with running(prepare=_list_the_free_plan) as server:
+        run = command(
+            *(f"--base-url={server.base_url}", "--only=TIERS-1", *options),
+            directory=tmp_path,
+            credentials={"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)},
+        )
+    assert run.code == 1
+    annotated = [line for line in run.out.splitlines() if line.startswith("::")]
+    assert summary.exists() is (not options)
+    assert len(annotated) == (not options)
+    if not options:
+        assert annotated[0].startswith(f"::error title=Lightning contract TIERS-1::{STATEMENT}")
+        assert "TIERS-1" in summary.read_text()
+
+
+def test_a_file_of_known_differences_is_written_turns_the_run_green_and_leaves_no_failure(
+    tmp_path: Path,
+) -> None:
+    options = ["--only=TIERS-1", "--report-dir=reports"]
+    with running(prepare=_list_the_free_plan) as server:
+        host = f"--base-url={server.base_url}"
+        first = command(host, *options, "--write-known=known.yaml", directory=tmp_path)
+        again = command(host, *options, "--known=known.yaml", directory=tmp_path)
+    assert (first.code, again.code) == (1, 0), again.out
+    assert "1 known not to" in again.out
+    assert " failed" not in again.out
+    [entry] = again.report["requirements"]
+    assert entry["verdict"] == "known_difference"
+    assert entry["known"]["reason"] in first.report["requirements"][0]["reason"]
+    assert entry["evidence"]
+    page = html.unescape((tmp_path / "reports" / "report.html").read_text())
+    assert entry["known"]["reason"] in page
+    suite = next(ElementTree.parse(tmp_path / "reports" / "junit.xml").iter("testsuite"))
+    assert suite.get("failures") == suite.get("errors") == "0"
+
+
+def test_a_known_difference_that_has_expired_is_a_failure_everywhere(tmp_path: Path) -> None:
+    (tmp_path / "known.yaml").write_text("TIERS-1: {reason: for now, owner: shop, expires: 2020-01-31}\n")
+    with running(prepare=_list_the_free_plan) as server:
+        run = command(
+            *(f"--base-url={server.base_url}", "--only=TIERS-1", "--known=known.yaml"),
+            *("--write-known=again.yaml", "--report-dir=reports"),
+            directory=tmp_path,
+        )
+    assert run.code == 1
+    assert "(for now, owner shop, until 2020-01-31), which has expired" in run.out
+    suite = next(ElementTree.parse(tmp_path / "reports" / "junit.xml").iter("testsuite"))
+    assert int(suite.get("failures") or 0) > 0
+    # Writing the list anew does not prolong what has expired.
+    assert "expires: 2020-01-31" in (tmp_path / "again.yaml").read_text()
 
 
 def _list_the_free_plan(lab: Lab) -> None:

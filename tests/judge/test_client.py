@@ -212,7 +212,7 @@ def test_a_host_that_limits_bursts_is_asked_again_when_it_says_so(tmp_path: Path
     assert len(host.asked) == 4
 
 
-def test_asking_again_stops_at_the_cap(tmp_path: Path) -> None:
+def test_sending_again_stops_at_the_cap(tmp_path: Path) -> None:
     with (
         tiny(lambda _: Answer(429, {"Retry-After": "0"})) as host,
         client_of(host.base_url, tmp_path, caps={"cloudChatDaily": 2}) as (client, _),

@@ -23,7 +23,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lab.faults import seams
-from lab.faults.inputs import before_checks
+from lab.faults.seams import before_checks
 from lab.running import running
 from lab.server.credentials import DEFAULTS
 from lab.server.lab import Call, Data, Identity, Json, Lab, Refusal, Reply, Stream, encode_event

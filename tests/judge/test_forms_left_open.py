@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from lightning_verify.checks.test_account import _days, _moment
-from lightning_verify.judging.plans import costs, free_plan_keys, listed, paid_plans
+from lightning_verify.reading.plans import costs, free_plan_keys, listed, paid_plans
 
 
 @pytest.mark.parametrize("price", [0, "0.00", "$0", "0,00 €", "Free", {"amount": 0, "decimals": 2}])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lightning_verify.judging.observations import METRIC_OF
+from lightning_verify.facts import METRIC_OF
 from lightning_verify.transport.budget import SURPRISES_ALLOWED
 
 from lab.hostile import HOSTS

@@ -14,7 +14,7 @@ import lightning_mock
 import pytest
 from lightning_spec.loader import Operation, Parameter, load_spec
 from lightning_verify.checks.test_failures import ODD
-from lightning_verify.judging.sse import read_events, transcribe
+from lightning_verify.reading.sse import read_events, transcribe
 from lightning_verify.transport.operations import OperationFinder
 
 from tests.judge.commands import command
@@ -36,11 +36,8 @@ def exchanges(tmp_path_factory: pytest.TempPathFactory) -> list[Recorded]:
         run = command(
             *("--spend=exhaust", f"--base-url={mock.base_url}", f"--control={mock.base_url}/__mock__"),
             directory=directory,
-            credentials={
-                **mock.credentials,
-                "PYTEST_ADDOPTS": "-p tests.judge.recorder",
-                VARIABLE: str(file),
-            },
+            credentials={**mock.credentials, VARIABLE: str(file)},
+            plugins=("tests.judge.recorder",),
         )
     assert run.code == 0, run.out[-2000:] + run.error
     return recorded(file)

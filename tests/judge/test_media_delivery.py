@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from lightning_verify.judging.media import delivered, flaw, unknown
+from lightning_verify.reading.media import delivered, flaw, unknown
 
 from tests.judge.media_samples import sample
 

@@ -8,7 +8,7 @@ import av
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lightning_verify.judging.media import flaw, measure, recognise
+from lightning_verify.reading.media import flaw, measure, recognise
 from PIL import Image
 
 from tests.judge.media_samples import FILMS, PICTURES, TYPES, sample

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from lightning_verify.judging.model_names import disagreements, same
+from lightning_verify.reading.model_names import disagreements, same
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,9 @@ def gossip(lab: Lab) -> None:
         elif isinstance(reply.payload, dict):
             reply.payload = {**reply.payload, "plan_name": said, "generated_at": token, "echo": encoded}
         reply.headers += [("X-Echo", token), ("X-Echo-64", encoded), ("Set-Cookie", f"jwt={token}")]
+        # In names as well, and in encodings that are no Base64.
+        reply.headers += [(f"X-{token}", "1"), ("Set-Cookie", f"{token}=1; Path=/")]
+        reply.headers += [("X-Echo-16", token.encode().hex()), ("X-Echo-Back", token[::-1])]
         return reply
 
     lab.changes.append(change)

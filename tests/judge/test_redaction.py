@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -54,6 +55,39 @@ def test_a_secret_is_found_in_any_text_and_spelling(secret: str, before: str, af
     ]
     shown = [("", Redactor(CANARIES).text(spelling)) for spelling in spellings]
     assert leaks([secret], shown) == []
+
+
+DISGUISES: dict[str, Callable[[str], str]] = {
+    "capitals": str.upper,
+    "small letters": str.lower,
+    "swapped case": str.swapcase,
+    "backwards": lambda secret: secret[::-1],
+    "hexadecimal": lambda secret: secret.encode().hex(),
+    "hexadecimal capitals": lambda secret: secret.encode().hex().upper(),
+    "percent": lambda secret: "".join(f"%{ord(letter):02x}" for letter in secret),
+    "percent here and there": lambda secret: "".join(
+        f"%{ord(letter):02X}" if place % 3 else letter for place, letter in enumerate(secret)
+    ),
+    "percent twice": lambda secret: "".join(f"%25{ord(letter):02X}" for letter in secret),
+    "JSON escapes": lambda secret: "".join(f"\\u{ord(letter):04x}" for letter in secret),
+    "HTML entities": lambda secret: "".join(f"&#{ord(letter)};" for letter in secret),
+    "HTML entities in hexadecimal": lambda secret: "".join(f"&#x{ord(letter):X};" for letter in secret),
+    "Base64": lambda secret: base64.b64encode(secret.encode()).decode(),
+    "URL Base64": lambda secret: base64.urlsafe_b64encode(secret.encode()).decode(),
+}
+
+
+@pytest.mark.parametrize("name", CANARIES)
+@pytest.mark.parametrize("disguise", DISGUISES)
+def test_a_secret_in_disguise_is_found_in_values_and_names(disguise: str, name: str) -> None:
+    redactor, hidden = Redactor(CANARIES), DISGUISES[disguise](CANARIES[name])
+    headers = [(f"X-{hidden}", hidden), ("Set-Cookie", f"{hidden}=1; Path=/"), ("cookie", f"{hidden}=1")]
+    shown = [redactor.text(f"before {hidden} after"), *map(": ".join, redactor.headers(headers))]
+    for text in shown:
+        # Whoever knows the trick would take off the disguise again.
+        assert hidden[: len(hidden) // 2] not in text
+        assert hidden[len(hidden) // 2 :] not in text
+        assert "<" in text
 
 
 @given(secrets, st.data())

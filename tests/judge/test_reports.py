@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from lightning_spec.loader import load_requirements
 from lightning_verify.judging.evidence import Recorder
+from lightning_verify.judging.harmless import one_line, shortened, visible
 from lightning_verify.judging.redaction import Redactor
 from lightning_verify.judging.verdicts import Finding, Verdict, exit_code, headline, rule
-from lightning_verify.report.legible import one_line, shortened, visible
 from lightning_verify.report.markdown import MAX_BYTES, render_markdown
 from lightning_verify.report.outcome import Outcome
 from lightning_verify.report.sections import sections

@@ -7,7 +7,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lightning_verify.judging.sse import Event, read_events, transcribe
+from lightning_verify.reading.sse import Event, read_events, transcribe
 
 from tests.judge.chat_streams import MUTATIONS, Said, broken, dressed, plainly, scripts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from lightning_verify.judging.sse import transcribe
+from lightning_verify.reading.sse import transcribe
 
 from tests.judge.chat_streams import DONE, Script, chunk, plainly
 

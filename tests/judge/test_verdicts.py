@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,7 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lightning_spec.loader import Requirement, load_requirements
 from lightning_verify.judging.judge import Judge, Undecided, Violation
-from lightning_verify.judging.verdicts import Finding, Ruling, Verdict, accept, exit_code, headline, rule
+from lightning_verify.judging.verdicts import (
+    Finding,
+    Known,
+    Ruling,
+    Verdict,
+    accept,
+    exit_code,
+    headline,
+    rule,
+)
 from lightning_verify.requests.callers import anonymous
 from lightning_verify.transport.exchange import Exchange
 
@@ -74,7 +84,8 @@ def test_a_finding_survives_being_written_down() -> None:
         (["fail", "inconclusive"], 1),
         (["pass", "inconclusive"], 3),
         (["not_run", "not_run"], 3),
-        (["known_difference", "not_run"], 3),
+        (["known_difference", "not_run"], 0),
+        (["known_difference"], 0),
         ([], 3),
     ],
 )
@@ -110,7 +121,11 @@ def test_a_run_is_kept_only_when_something_was_seen_and_nothing_speaks_against_i
     counts = [verdict for verdict, documented in judged if documented or strict]
     code = exit_code(rulings, strict=strict, aborted="gone" if aborted else None)
     assert (code == 1) is ("fail" in counts)
-    assert (code == 0) is (not {"fail", "inconclusive"} & set(counts) and "pass" in counts and not aborted)
+    assert (code == 0) is (
+        not {"fail", "inconclusive"} & set(counts)
+        and bool({"pass", "known_difference"} & set(counts))
+        and not aborted
+    )
     word = {0: "KEPT", 1: "BROKEN", 3: "INCONCLUSIVE"}[code]
     assert headline(rulings, strict=strict, aborted="gone" if aborted else None).startswith(word)
 
@@ -118,22 +133,71 @@ def test_a_run_is_kept_only_when_something_was_seen_and_nothing_speaks_against_i
 # --- known differences ------------------------------------------------------------------------------------
 
 
-def test_a_known_difference_does_not_fail_the_run_and_says_why() -> None:
-    judged = accept([ruling("fail"), ruling("pass", ADVICE)], {"CHAT-5": "issue 12"})
+TODAY = date(2026, 11, 27)
+ISSUE = {"CHAT-5": Known("issue 12", owner="search team", expires=TODAY)}
+
+
+def undecided(*reasons: str, requirement: Requirement = ADVICE) -> Ruling:
+    return rule(requirement, [finding("inconclusive", str(n), reason) for n, reason in enumerate(reasons)])
+
+
+def test_a_known_difference_does_not_fail_the_run_and_says_why_with_its_evidence() -> None:
+    judged = accept([ruling("fail"), ruling("pass", ADVICE)], ISSUE, TODAY)
     assert judged[0].verdict == "known_difference"
-    assert judged[0].reason == "issue 12 (because fail)"
+    assert judged[0].reason == "issue 12, owner search team, until 2026-11-27: because fail"
+    assert judged[0].evidence == [{"shows": "fail"}]
     assert judged[1].verdict == "pass"
+    assert exit_code(judged[:1], strict=True) == 0
+    assert headline(judged, strict=True) == "KEPT: 1 of 2 requirements hold, 1 known not to"
 
 
 def test_a_known_difference_that_is_gone_fails_the_run() -> None:
-    judged = accept([ruling("pass")], {"CHAT-5": "issue 12"})
+    judged = accept([ruling("pass")], ISSUE, TODAY)
     assert judged[0].verdict == "fail"
     assert "take it off the list" in judged[0].reason
 
 
+def test_a_known_difference_that_has_expired_fails_the_run() -> None:
+    judged = accept([ruling("fail")], ISSUE, TODAY + timedelta(days=1))
+    assert judged[0].verdict == "fail"
+    assert "until 2026-11-27), which has expired: because fail" in judged[0].reason
+
+
 @pytest.mark.parametrize("verdict", ["inconclusive", "not_run"])
 def test_a_known_difference_that_was_not_seen_stays_undecided(verdict: Verdict) -> None:
-    assert accept([ruling(verdict)], {"CHAT-5": "issue 12"}) == [ruling(verdict)]
+    assert accept([ruling(verdict)], ISSUE, TODAY) == [ruling(verdict)]
+
+
+@pytest.mark.parametrize(
+    "reasons",
+    [
+        ["GET /usage -> 404 (see CHAT-5)"],
+        ["no field (see SUB-1, CHAT-5 and USE-1)"],
+        ["not reached, since CHAT-5 was broken first", "no plan (see CHAT-5)"],
+    ],
+)
+def test_what_only_a_known_difference_made_undecidable_is_excused(reasons: list[str]) -> None:
+    judged = accept([ruling("fail"), undecided(*reasons)], ISSUE, TODAY)
+    assert [one.verdict for one in judged] == ["known_difference"] * 2
+    assert judged[1].reason.startswith("could not be decided because of CHAT-5, which is known: ")
+
+
+@pytest.mark.parametrize(
+    "reasons",
+    [
+        ["GET /usage -> 429: out of quota"],
+        ["GET /usage -> 404 (see USE-1)"],
+        ["no plan (see CHAT-5)", "GET /usage -> 429: out of quota"],
+        ["the host said (see CHAT-5) and went on"],
+    ],
+)
+def test_what_something_else_made_undecidable_is_not_excused(reasons: list[str]) -> None:
+    assert accept([ruling("fail"), undecided(*reasons)], ISSUE, TODAY)[1].verdict == "inconclusive"
+
+
+def test_nothing_is_excused_by_an_entry_that_was_not_seen_to_be_broken() -> None:
+    judged = accept([ruling("inconclusive"), undecided("no plan (see CHAT-5)")], ISSUE, TODAY)
+    assert [one.verdict for one in judged] == ["inconclusive"] * 2
 
 
 # --- one test ---------------------------------------------------------------------------------------------

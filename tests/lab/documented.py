@@ -8,11 +8,13 @@ import re
 import time
 from typing import Any
 
+from lightning_spec.loader import load_spec
+
 from lab.client import Answer, Client
 from lab.proofs import KINDS, TOOL, decoded, picture
 
 PAID, KEY, FREE = "LIGHTNING_JWT", "LIGHTNING_API_KEY", "LIGHTNING_FREE_JWT"
-METRICS = ("cloudChatDaily", "imagesDaily", "videosDaily", "audioWeekly")
+METRICS = load_spec().metrics
 ACCOUNT = {"email", "signed_up", "plan_key", "plan_name", "subscription", "auth_type"}
 PLAN = {"key", "name", "url", "price", "limits", "order"}
 

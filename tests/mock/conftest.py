@@ -1,24 +1,27 @@
 """What the tests of the mock share: one mock for all, fresh callers, and a client that checks what it gets.
 
-Law: every response that passes `Client` is held against the spec, whatever the test is about.
+Law: every response that passes `Client` is held against the spec and against the judge's laws, whatever the
+test is about.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jsonschema_rs
 import pytest
 import requests
-from lightning_mock.background import RunningMock, running
+from lightning_mock.background import RunningMock
 from lightning_spec.loader import Operation, load_spec
+from lightning_verify.laws.table import held
+from lightning_verify.transport.exchange import Exchange
 
 SPEC = load_spec()
 VALIDATORS = jsonschema_rs.validator_map_for(SPEC.document)
-CHAT = {"messages": [{"role": "user", "content": "Name three rivers."}]}
+CHAT: dict[str, Any] = {"messages": [{"role": "user", "content": "Name three rivers."}]}
 
 
 class Client:
@@ -35,6 +38,8 @@ class Client:
             method, self.base_url + path, allow_redirects=False, timeout=30, **more
         )
         check_response(response, streamed=more.get("stream", False))
+        if not more.get("stream", False):
+            assert broken_laws(response) == {}
         return response
 
     def get(self, path: str, **more: Any) -> requests.Response:
@@ -99,6 +104,27 @@ def check_response(response: requests.Response, streamed: bool = False) -> None:
             VALIDATORS[operation.event_pointer].validate(event)
 
 
+def broken_laws(response: requests.Response) -> dict[str, list[str]]:
+    """What is wrong with a whole response by the laws that the judge holds every host to."""
+    request = response.request
+    assert request.method
+    assert request.url
+    path = "/" + request.url.split("/", 3)[3]
+    body = request.body.encode() if isinstance(request.body, str) else request.body
+    exchange = Exchange(
+        request.method,
+        path,
+        {name: str(value) for name, value in request.headers.items()},
+        body if isinstance(body, bytes) else None,
+        operation_of(request.method, path.partition("?")[0]),
+        "a test",
+        response.status_code,
+        list(response.headers.items()),
+        response.content,
+    )
+    return {requirement: wrong for requirement, wrong in held(exchange).items() if wrong}
+
+
 def events_of(text: str) -> list[dict[str, str]]:
     """The events of a stream that uses nothing but data lines."""
     return [{"data": block.removeprefix("data: ")} for block in text.split("\n\n") if block]
@@ -111,12 +137,6 @@ def chunks_of(text: str) -> list[dict[str, Any]]:
 
 def _covers(described: str, media_type: str) -> bool:
     return described in (media_type, "*/*", media_type.partition("/")[0] + "/*")
-
-
-@pytest.fixture(scope="session")
-def mock() -> Iterator[RunningMock]:
-    with running() as running_mock:
-        yield running_mock
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,16 @@
 """Input images: what is read, what is refused, where they are served and when they are gone."""
 
+from __future__ import annotations
+
 import base64
 import re
 import socket
 import struct
 import uuid
 import zlib
+from collections.abc import Iterator
 from io import BytesIO
+from typing import Any
 
 import httpx2
 import pytest
@@ -19,7 +23,7 @@ from lightning_mock.generation.image_inputs import MOST_PIXELS, decode_image
 from PIL import Image
 
 
-def encoded(form="PNG", size=(40, 20), mode="RGB", color="red"):
+def encoded(form: Any = "PNG", size: Any = (40, 20), mode: Any = "RGB", color: Any = "red") -> Any:
     out = BytesIO()
     Image.new(mode, size, color).save(out, form)
     return base64.b64encode(out.getvalue()).decode()
@@ -31,11 +35,11 @@ PNG = encoded()
 # The store
 
 
-def store(clock, most_bytes=100, lifetime=60.0):
+def store(clock: Any, most_bytes: Any = 100, lifetime: Any = 60.0) -> Any:
     return AssetStore(clock, lifetime, random_bytes, most_bytes)
 
 
-def test_a_file_is_found_under_its_id_until_it_expires():
+def test_a_file_is_found_under_its_id_until_it_expires() -> None:
     clock = Clock(frozen_at=1000.0)
     assets = store(clock)
     asset = assets.put(b"one")
@@ -45,7 +49,7 @@ def test_a_file_is_found_under_its_id_until_it_expires():
     assert assets.get(asset.id) is None
 
 
-def test_expired_files_give_their_room_back():
+def test_expired_files_give_their_room_back() -> None:
     clock = Clock(frozen_at=1000.0)
     assets = store(clock)
     assets.put(b"x" * 50)
@@ -54,7 +58,7 @@ def test_expired_files_give_their_room_back():
     assert assets.kept_bytes == 10
 
 
-def test_the_oldest_file_makes_room():
+def test_the_oldest_file_makes_room() -> None:
     assets = store(Clock(frozen_at=1000.0))
     first, second, third = (assets.put(bytes(40)) for _ in range(3))
     assert assets.get(first.id) is None
@@ -63,20 +67,20 @@ def test_the_oldest_file_makes_room():
     assert assets.kept_bytes == 80
 
 
-def test_a_file_larger_than_all_room_is_not_kept():
+def test_a_file_larger_than_all_room_is_not_kept() -> None:
     assets = store(Clock(frozen_at=1000.0))
     assert assets.get(assets.put(bytes(101)).id) is None
     assert assets.kept_bytes == 0
 
 
-def test_ids_cannot_be_guessed_and_fit_in_a_path():
+def test_ids_cannot_be_guessed_and_fit_in_a_path() -> None:
     assets = store(Clock(frozen_at=1000.0))
     ids = {assets.put(b"same").id for _ in range(20)}
     assert len(ids) == 20
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{22,}", asset_id) for asset_id in ids)
 
 
-def test_a_seed_makes_the_ids_the_same_again():
+def test_a_seed_makes_the_ids_the_same_again() -> None:
     ids = [AssetStore(Clock(), 60.0, seeded_bytes(3)).put(b"x").id for _ in range(2)]
     assert ids[0] == ids[1]
 
@@ -85,27 +89,27 @@ def test_a_seed_makes_the_ids_the_same_again():
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "WEBP", "BMP"])
-def test_the_usual_formats_become_png(form):
+def test_the_usual_formats_become_png(form: Any) -> None:
     read = decode_image(encoded(form), "image_urls[0]")
-    with Image.open(BytesIO(read.png)) as image:
+    with Image.open(BytesIO(read.png or b"")) as image:
         assert (image.format, image.size) == ("PNG", (40, 20))
     with Image.open(BytesIO(read.thumbnail)) as image:
         assert max(image.size) <= 96
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1", "I;16", "CMYK"])
-def test_every_kind_of_pixel_is_read(mode):
+def test_every_kind_of_pixel_is_read(mode: Any) -> None:
     form = "JPEG" if mode == "CMYK" else "PNG"
     assert decode_image(encoded(form, mode=mode, color=None), "image_urls[0]").png
 
 
-def test_transparency_is_kept():
+def test_transparency_is_kept() -> None:
     read = decode_image(encoded(mode="RGBA", color=(1, 2, 3, 4)), "image_urls[0]")
-    with Image.open(BytesIO(read.png)) as image:
+    with Image.open(BytesIO(read.png or b"")) as image:
         assert image.getpixel((0, 0)) == (1, 2, 3, 4)
 
 
-def urlsafe(text):
+def urlsafe(text: Any) -> Any:
     return text.replace("+", "-").replace("/", "_")
 
 
@@ -123,14 +127,14 @@ def urlsafe(text):
         "data:image/png;base64," + PNG.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D"),
     ],
 )
-def test_base64_is_read_however_it_is_written(written):
+def test_base64_is_read_however_it_is_written(written: Any) -> None:
     assert decode_image(written, "image_urls[0]").png
 
 
-def bomb(width=20_000, height=20_000):
+def bomb(width: Any = 20_000, height: Any = 20_000) -> Any:
     """A PNG of few bytes that claims, and has, very many pixels."""
 
-    def chunk(kind, content):
+    def chunk(kind: Any, content: Any) -> Any:
         checked = kind + content
         return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
 
@@ -141,7 +145,7 @@ def bomb(width=20_000, height=20_000):
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("width", [1_000, 6_000, 20_000])
-def test_a_decompression_bomb_is_refused(width):
+def test_a_decompression_bomb_is_refused(width: Any) -> None:
     content = base64.b64encode(bomb(width, 20_000)).decode()
     assert len(content) < 100_000
     with pytest.raises(InvalidRequest, match=str(MOST_PIXELS)):
@@ -168,7 +172,7 @@ def test_a_decompression_bomb_is_refused(width):
         "ftp://example.com/a.png",
     ],
 )
-def test_what_is_no_image_is_refused_by_name(item):
+def test_what_is_no_image_is_refused_by_name(item: Any) -> None:
     with pytest.raises(InvalidRequest) as refusal:
         decode_image(item, "image_urls[1]")
     assert refusal.value.param == "image_urls[1]"
@@ -179,31 +183,31 @@ def test_what_is_no_image_is_refused_by_name(item):
 
 
 @pytest.fixture(scope="module")
-def mock():
+def mock() -> Iterator[Any]:
     with running() as started:
         yield started
 
 
 @pytest.fixture
-def client(mock):
+def client(mock: Any) -> Iterator[Any]:
     headers = {"X-Client-ID": f"test-{uuid.uuid4()}"}
     with httpx2.Client(base_url=mock.base_url, headers=headers) as opened:
         yield opened
 
 
-def image(client, *items):
+def image(client: Any, *items: Any) -> Any:
     return client.post("/gen/image", json={"prompt": "a fox", "image_urls": list(items)})
 
 
-def used(client):
+def used(client: Any) -> Any:
     return client.get("/usage").json()["usage"]["imagesDaily"]["used"]
 
 
-def links(response):
+def links(response: Any) -> Any:
     return re.findall(r"<(/asset-cdn/assets/[^>]+)>", response.headers.get("link", ""))
 
 
-def test_a_base64_input_is_served_as_png(client):
+def test_a_base64_input_is_served_as_png(client: Any) -> None:
     [link] = links(image(client, encoded("JPEG")))
     served = client.get(link)
     assert served.status_code == 200
@@ -212,36 +216,36 @@ def test_a_base64_input_is_served_as_png(client):
         assert (decoded.format, decoded.size) == ("PNG", (40, 20))
 
 
-def test_each_base64_input_has_a_link_and_addresses_have_none(client):
+def test_each_base64_input_has_a_link_and_addresses_have_none(client: Any) -> None:
     assert len(links(image(client, PNG, f"data:image/png;base64,{PNG}"))) == 2
     assert len(links(image(client, "https://example.com/a.png", PNG))) == 1
     assert links(image(client, "https://example.com/a.png")) == []
 
 
-def test_a_video_stores_its_inputs_too(client):
+def test_a_video_stores_its_inputs_too(client: Any) -> None:
     reply = client.post("/gen/video", json={"prompt": "a fox", "duration": 1, "image_urls": [PNG]})
     assert client.get(links(reply)[0]).status_code == 200
 
 
-def test_a_get_takes_inputs_in_its_query(client):
+def test_a_get_takes_inputs_in_its_query(client: Any) -> None:
     for written in (PNG, f"data:image/png;base64,{PNG}"):
         reply = client.get("/gen/image/fox", params={"image_urls": [written, "http://example.com/b.png"]})
         assert reply.status_code == 200, reply.text
         assert len(links(reply)) == 1
 
 
-def test_anybody_can_fetch_an_asset_without_credentials(mock, client):
+def test_anybody_can_fetch_an_asset_without_credentials(mock: Any, client: Any) -> None:
     [link] = links(image(client, PNG))
     assert httpx2.get(mock.base_url + link).status_code == 200
 
 
-def test_an_unknown_asset_is_not_found(client):
+def test_an_unknown_asset_is_not_found(client: Any) -> None:
     reply = client.get("/asset-cdn/assets/nothing")
     assert reply.status_code == 404
     assert isinstance(reply.json()["detail"], str)
 
 
-def test_an_asset_is_gone_when_the_clock_passes_its_lifetime():
+def test_an_asset_is_gone_when_the_clock_passes_its_lifetime() -> None:
     with running() as mock, httpx2.Client(base_url=mock.base_url) as client:
         [link] = links(image(client, PNG))
         mock.state.clock.advance(mock.state.spec.asset_lifetime_seconds - 10)
@@ -251,26 +255,26 @@ def test_an_asset_is_gone_when_the_clock_passes_its_lifetime():
 
 
 @pytest.mark.parametrize("item", ["not base64", "AAAA", "blob:1", "http://", "https:///path", "HTTP://[x"])
-def test_an_input_that_is_nothing_is_refused_before_the_charge(client, item):
+def test_an_input_that_is_nothing_is_refused_before_the_charge(client: Any, item: Any) -> None:
     reply = image(client, "https://example.com/a.png", item)
     assert reply.status_code == 400
     assert reply.json()["error"]["param"] == "image_urls[1]"
     assert used(client) == 0
 
 
-def test_a_bomb_is_refused_before_the_charge(client):
+def test_a_bomb_is_refused_before_the_charge(client: Any) -> None:
     assert image(client, base64.b64encode(bomb()).decode()).status_code == 400
     assert used(client) == 0
 
 
-def test_more_than_two_inputs_are_refused_before_the_charge(client):
+def test_more_than_two_inputs_are_refused_before_the_charge(client: Any) -> None:
     reply = image(client, PNG, PNG, PNG)
     assert reply.status_code == 400
     assert "image_urls" in reply.json()["detail"]
     assert used(client) == 0
 
 
-def test_an_address_is_never_fetched(client):
+def test_an_address_is_never_fetched(client: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.2)
         address = f"http://127.0.0.1:{server.getsockname()[1]}/a.png"
@@ -279,10 +283,74 @@ def test_an_address_is_never_fetched(client):
             server.accept()
 
 
-def test_a_large_photograph_is_welcome(client):
+def test_a_large_photograph_is_welcome(client: Any) -> None:
     noise = Image.effect_noise((1500, 1500), 100).convert("RGB")
     out = BytesIO()
     noise.save(out, "PNG", compress_level=0)
     content = base64.b64encode(out.getvalue()).decode()
     assert len(content) > 8_000_000
     assert image(client, content).status_code == 200
+
+
+# The same picture
+
+
+def served(image: Any, form: Any = "PNG", **more: Any) -> Any:
+    out = BytesIO()
+    image.save(out, form, **more)
+    png = decode_image(base64.b64encode(out.getvalue()).decode(), "image_urls[0]").png
+    assert png is not None
+    return Image.open(BytesIO(png))
+
+
+def left_red() -> Any:
+    image = Image.new("RGB", (64, 32), "blue")
+    image.paste("red", (0, 0, 32, 32))
+    return image
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize(
+    ("orientation", "size", "red"),
+    [
+        (1, (64, 32), (5, 5)),
+        (2, (64, 32), (60, 5)),
+        (3, (64, 32), (60, 5)),
+        (6, (32, 64), (5, 5)),
+        (8, (32, 64), (5, 60)),
+    ],
+)
+def test_an_orientation_tag_is_followed(form: Any, orientation: Any, size: Any, red: Any) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = served(left_red(), form, exif=exif)
+    assert image.size == size
+    assert image.convert("RGB").getpixel(red)[0] > 200
+    assert not image.getexif()
+
+
+def test_sixteen_bits_of_grey_stay_grey() -> None:
+    image = Image.new("I;16", (4, 4), 0x8000)
+    assert served(image).convert("RGB").getpixel((0, 0)) == (128, 128, 128)
+
+
+@pytest.mark.parametrize(
+    ("mode", "form"),
+    [("CMYK", "JPEG"), ("1", "PNG"), ("LA", "PNG"), ("P", "GIF"), ("RGBA", "WEBP"), ("L", "BMP")],
+)
+def test_every_mode_is_read(mode: Any, form: Any) -> None:
+    assert served(left_red().convert(mode), form).size == (64, 32)
+
+
+def test_a_palette_keeps_what_is_transparent_and_of_a_film_the_first_picture_counts() -> None:
+    frame = left_red().convert("P")
+    image = served(frame, "GIF", transparency=frame.getpixel((0, 0)), save_all=True, append_images=[frame])
+    assert image.convert("RGBA").getpixel((0, 0))[3] == 0
+
+
+@pytest.mark.parametrize("blanks", [" ", "\n", "\r\n ", "\t"])
+@pytest.mark.parametrize("head", ["", "data:image/png;base64,"])
+def test_blanks_around_base64_do_no_harm(blanks: Any, head: Any) -> None:
+    wrapped = "\n ".join(PNG[start : start + 76] for start in range(0, len(PNG), 76))
+    for text in (PNG, wrapped):
+        assert decode_image(f"{blanks}{head}{blanks}{text}{blanks}", "image_urls[0]").png

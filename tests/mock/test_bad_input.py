@@ -8,15 +8,19 @@ import json
 import logging
 import socket
 import time
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lightning_mock.background import running
+from lightning_mock.background import RunningMock, running
 from lightning_mock.errors import InvalidRequest
 from lightning_mock.http.decoding import MAX_DEPTH, decode_json
 from lightning_mock.http.validation import BodyValidator, compile_schemas
+
+from .conftest import Client
 
 USER = '{"role": "user", "content": "hello"}'
 ONE = b'{"messages": [' + USER.encode() + b"], "
@@ -63,7 +67,9 @@ MIB = 1024 * 1024
         (ONE + b'"tool_choice": "always"}', "tool_choice", "auto"),
     ],
 )  # fmt: skip
-def test_a_bad_chat_body_is_a_400_that_names_the_field_and_what_was_expected(caller, body, param, expected):
+def test_a_bad_chat_body_is_a_400_that_names_the_field_and_what_was_expected(
+    caller: Client, body: Any, param: Any, expected: Any
+) -> None:
     response = caller.post_raw(CHAT_PATH, body)
     assert response.status_code == 400
     error = response.json()["error"]
@@ -94,7 +100,9 @@ def test_a_bad_chat_body_is_a_400_that_names_the_field_and_what_was_expected(cal
         ('{"prompt": "x", "image_urls": ["https://e.com", "https://e.com", "a"]}', "image_urls", "at most 2"),
     ],
 )  # fmt: skip
-def test_a_bad_video_body_is_a_400_that_names_the_field_and_what_was_expected(caller, body, param, expected):
+def test_a_bad_video_body_is_a_400_that_names_the_field_and_what_was_expected(
+    caller: Client, body: Any, param: Any, expected: Any
+) -> None:
     response = caller.post_raw("/gen/video", body)
     assert response.status_code == 400
     assert response.json()["error"]["param"] == param
@@ -107,38 +115,39 @@ def test_a_bad_video_body_is_a_400_that_names_the_field_and_what_was_expected(ca
     [("1" + "0" * 400, 10), ("-1" + "0" * 400, 1), ("1" + "0" * 30, 10), ("0", 1), ("-5", 1), ("11", 10),
      ("3.0", 3), ("1e400", 10), ("1" + "0" * 5000, 10)],
 )  # fmt: skip
-def test_any_integer_is_a_duration(mock, duration, seconds):
+def test_any_integer_is_a_duration(mock: RunningMock, duration: Any, seconds: Any) -> None:
     operation = mock.state.spec.operations["createVideo"]
+    assert operation.body_pointer
     validator = BodyValidator(mock.state.spec, compile_schemas(mock.state.spec), operation.body_pointer)
     body = decode_json(b'{"prompt": "x", "duration": ' + duration.encode() + b"}")
     assert validator.check(body)["duration"] == seconds
 
 
-def test_a_huge_duration_is_served_by_both_methods(caller):
+def test_a_huge_duration_is_served_by_both_methods(caller: Client) -> None:
     caller_body = '{"prompt": "x", "duration": -1' + "0" * 400 + "}"
     assert caller.post_raw("/gen/video", caller_body).status_code == 200
     assert caller.get("/gen/video/x?duration=-1" + "0" * 400).status_code == 200
 
 
 @pytest.mark.parametrize("duration", ["", "x", "1.5", "0x10", "1 2", "\u0663"])
-def test_a_duration_in_the_query_that_is_no_integer_is_a_400(caller, duration):
+def test_a_duration_in_the_query_that_is_no_integer_is_a_400(caller: Client, duration: Any) -> None:
     response = caller.get("/gen/video/x", params={"duration": duration})
     assert response.status_code == 400
     assert response.json()["error"]["param"] == "duration"
 
 
-def test_unknown_fields_and_doubled_keys_do_no_harm(caller):
+def test_unknown_fields_and_doubled_keys_do_no_harm(caller: Client) -> None:
     body = (
         '{"messages": [], "messages": [' + USER + '], "model": "gpt", "seed": 1, "x": {"y": []}, "tools": []}'
     )
     assert caller.post_raw(CHAT_PATH, body).status_code == 200
 
 
-def test_a_field_of_another_route_is_an_unknown_field(caller):
+def test_a_field_of_another_route_is_an_unknown_field(caller: Client) -> None:
     assert caller.post("/gen/sfx", {"prompt": "x", "image_urls": True, "duration": "y"}).status_code == 200
 
 
-def test_nesting_up_to_the_bound_is_read_and_brackets_in_text_are_not_nesting(caller):
+def test_nesting_up_to_the_bound_is_read_and_brackets_in_text_are_not_nesting(caller: Client) -> None:
     deep = "[" * (MAX_DEPTH - 1) + "]" * (MAX_DEPTH - 1)
     assert caller.post_raw(CHAT_PATH, f'{{"messages": [{USER}], "x": {deep}}}').status_code == 200
     text = "[{" * 10_000 + '\\"'
@@ -146,12 +155,12 @@ def test_nesting_up_to_the_bound_is_read_and_brackets_in_text_are_not_nesting(ca
     assert caller.post_raw(CHAT_PATH, body).status_code == 200
 
 
-def test_a_long_flat_list_is_not_deep():
+def test_a_long_flat_list_is_not_deep() -> None:
     assert len(decode_json(b"[" + b",".join([b"[]"] * 10_000) + b"]")) == 10_000
 
 
 @given(st.binary(max_size=200))
-def test_decoding_gives_a_value_or_a_refusal_for_any_bytes(body):
+def test_decoding_gives_a_value_or_a_refusal_for_any_bytes(body: Any) -> None:
     try:
         value = decode_json(body)
     except InvalidRequest:
@@ -163,7 +172,7 @@ def test_decoding_gives_a_value_or_a_refusal_for_any_bytes(body):
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4), max_leaves=20,
 ))  # fmt: skip
-def test_whatever_json_can_say_is_decoded(value):
+def test_whatever_json_can_say_is_decoded(value: Any) -> None:
     text = json.dumps(value)
     assert decode_json(text.encode()) is not None or value is None
 
@@ -184,7 +193,9 @@ FIELDS = st.sampled_from(
     path=st.sampled_from([CHAT_PATH, "/gen/image", "/gen/prompt_analyze", "/gen/sfx"]),
     body=st.dictionaries(FIELDS, JSON_VALUES, max_size=5) | JSON_VALUES,
 )
-def test_no_body_at_all_gets_a_5xx(mock, connect, path, body):
+def test_no_body_at_all_gets_a_5xx(
+    mock: RunningMock, connect: Callable[..., Client], path: Any, body: Any
+) -> None:
     client = connect(mock, {"Authorization": "Bearer " + mock.plans["professional"].api_key})
     asked = client.post(path, body)
     assert asked.status_code in (200, 400, 413, 429)
@@ -194,7 +205,7 @@ def test_no_body_at_all_gets_a_5xx(mock, connect, path, body):
     "content_type",
     ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/xml", ";"],
 )
-def test_a_wrong_content_type_is_a_400(caller, content_type):
+def test_a_wrong_content_type_is_a_400(caller: Client, content_type: Any) -> None:
     response = caller.post_raw(CHAT_PATH, f'{{"messages": [{USER}]}}', content_type)
     assert response.status_code == 400
     assert "application/json" in response.json()["detail"]
@@ -203,37 +214,37 @@ def test_a_wrong_content_type_is_a_400(caller, content_type):
 @pytest.mark.parametrize(
     "content_type", ["application/json; charset=utf-8", "APPLICATION/JSON", "application/vnd.x+json", None]
 )
-def test_every_way_to_say_json_is_understood(caller, content_type):
+def test_every_way_to_say_json_is_understood(caller: Client, content_type: Any) -> None:
     assert caller.post_raw(CHAT_PATH, f'{{"messages": [{USER}]}}', content_type).status_code == 200
 
 
-def test_a_chunked_body_is_read(caller):
+def test_a_chunked_body_is_read(caller: Client) -> None:
     pieces = iter([b'{"messages": [', USER.encode(), b"]}"])
     assert caller.post_raw(CHAT_PATH, pieces).status_code == 200
 
 
-def test_a_compressed_body_is_read_and_a_broken_one_is_a_400(caller):
+def test_a_compressed_body_is_read_and_a_broken_one_is_a_400(caller: Client) -> None:
     body = f'{{"messages": [{USER}]}}'.encode()
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     assert caller.request("POST", CHAT_PATH, data=gzip.compress(body), headers=headers).status_code == 200
     assert caller.request("POST", CHAT_PATH, data=body, headers=headers).status_code == 400
 
 
-def test_a_compression_bomb_is_a_413(caller):
+def test_a_compression_bomb_is_a_413(caller: Client) -> None:
     bomb = gzip.compress(b" " * (40 * MIB))
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     assert caller.request("POST", CHAT_PATH, data=bomb, headers=headers).status_code == 413
 
 
-def image_body(size):
+def image_body(size: Any) -> Any:
     start = '{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://e.com/'
     end = '"}}]}]}'
     return (start + "A" * (size - len(start) - len(end)) + end).encode()
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_of_exactly_32_mib_is_read_and_one_byte_more_is_a_413(caller, chunked):
-    def send(body):
+def test_a_body_of_exactly_32_mib_is_read_and_one_byte_more_is_a_413(caller: Client, chunked: Any) -> None:
+    def send(body: Any) -> Any:
         pieces = (body[start : start + MIB] for start in range(0, len(body), MIB))
         return caller.post_raw(CHAT_PATH, pieces if chunked else body)
 
@@ -244,7 +255,7 @@ def test_a_body_of_exactly_32_mib_is_read_and_one_byte_more_is_a_413(caller, chu
     assert caller.used()["cloudChatDaily"] == 1
 
 
-def test_a_body_that_announces_too_much_is_refused_before_it_is_sent(mock):
+def test_a_body_that_announces_too_much_is_refused_before_it_is_sent(mock: RunningMock) -> None:
     with connection(mock) as raw:
         raw.sendall(
             b"POST /gen/image HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -253,17 +264,19 @@ def test_a_body_that_announces_too_much_is_refused_before_it_is_sent(mock):
         assert raw.recv(100).split(b" ")[1] == b"413"
 
 
-def test_an_unknown_bearer_is_refused_before_the_body_is_looked_at(make_client):
+def test_an_unknown_bearer_is_refused_before_the_body_is_looked_at(
+    make_client: Callable[..., Client],
+) -> None:
     client = make_client(Authorization="Bearer nobody-has-this")
     assert client.post_raw(CHAT_PATH, b"{").status_code == 401
     assert client.post("/gen/image", {"prompt": "x" * 5000}).status_code == 401
 
 
 @pytest.fixture
-def raw_get(mock):
+def raw_get(mock: RunningMock) -> Any:
     """GET a path exactly as it is written."""
 
-    def get(path, user_agent="raw"):
+    def get(path: Any, user_agent: Any = "raw") -> Any:
         connection = http.client.HTTPConnection(urlsplit(mock.base_url).netloc, timeout=10)
         try:
             connection.request("GET", path, headers={"User-Agent": user_agent})
@@ -281,14 +294,14 @@ def raw_get(mock):
      "%E4%BD%A0%E5%A5%BD", "%F0%9F%8C%8A", "a:b", "a@b", "~", "a%3Fb%23c", "%25", "%zz", "%", "a%20b",
      "'\"<>|\\^`"],
 )  # fmt: skip
-def test_any_segment_can_be_a_prompt(raw_get, prompt):
+def test_any_segment_can_be_a_prompt(raw_get: Any, prompt: Any) -> None:
     status, content_type, body = raw_get(f"/gen/image/{prompt}", user_agent=f"segment {prompt!r}")
     assert (status, content_type) == (200, "image/jpeg")
     assert body
 
 
 @pytest.mark.parametrize("prompt", ["%FF", "a%C3", "%ED%A0%80", "%20", "%0D%0A"])
-def test_a_segment_that_is_not_text_or_blank_is_a_400(raw_get, prompt):
+def test_a_segment_that_is_not_text_or_blank_is_a_400(raw_get: Any, prompt: Any) -> None:
     status, _, body = raw_get(f"/gen/image/{prompt}")
     assert status == 400
     assert json.loads(body)["error"]["param"] == "prompt"
@@ -297,7 +310,7 @@ def test_a_segment_that_is_not_text_or_blank_is_a_400(raw_get, prompt):
 @pytest.mark.parametrize(
     "path", ["/gen/image/a/b", "/gen/image/", "/gen", "//usage", "/usage/x", "/gen/image//"]
 )
-def test_a_path_that_is_none_is_a_json_404(raw_get, path):
+def test_a_path_that_is_none_is_a_json_404(raw_get: Any, path: Any) -> None:
     status, content_type, body = raw_get(path)
     assert (status, content_type) == (404, "application/json")
     assert json.loads(body)["error"]["code"] == "not_found"
@@ -314,30 +327,32 @@ def test_a_path_that_is_none_is_a_json_404(raw_get, path):
         ("POST", "/asset-cdn/assets/x", "GET"), ("POST", "/__mock__/docs", "GET"),
     ],
 )  # fmt: skip
-def test_a_method_that_is_not_served_is_a_json_405_with_allow(caller, method, path, allow):
+def test_a_method_that_is_not_served_is_a_json_405_with_allow(
+    caller: Client, method: Any, path: Any, allow: Any
+) -> None:
     response = caller.request(method, path)
     assert response.status_code == 405
     assert response.headers["Allow"] == allow
     assert response.headers["Content-Type"] == "application/json"
 
 
-def test_the_word_airforce_is_a_prompt_of_the_first_video_route(caller):
+def test_the_word_airforce_is_a_prompt_of_the_first_video_route(caller: Client) -> None:
     assert caller.get("/gen/video/airforce?duration=1").status_code == 200
 
 
-def test_a_query_that_is_not_text_is_a_400(raw_get):
+def test_a_query_that_is_not_text_is_a_400(raw_get: Any) -> None:
     assert raw_get("/gen/image/x?mode=%FF")[0] == 400
     assert raw_get("/gen/image/x?" + "a=1&" * 2000)[0] == 400
 
 
-def test_image_urls_in_a_query_are_repeated_and_not_split_at_commas(raw_get, caller):
+def test_image_urls_in_a_query_are_repeated_and_not_split_at_commas(raw_get: Any, caller: Client) -> None:
     assert (
         caller.get("/gen/image/x?image_urls=https://e.com/a,b&image_urls=https://e.com/c").status_code == 200
     )
     assert caller.get("/gen/image/x?" + "image_urls=https://e.com/a&" * 3).status_code == 400
 
 
-def connection(mock):
+def connection(mock: Any) -> Any:
     address = urlsplit(mock.base_url)
     raw = socket.create_connection((address.hostname, address.port), timeout=10)
     raw.settimeout(10)
@@ -357,7 +372,9 @@ def connection(mock):
         b"Transfer-Encoding: chunked\r\n\r\nzz\r\nsesame\r\n\r\n",
     ],
 )
-def test_what_is_not_http_gets_a_json_400_without_an_echo(mock, request_bytes, caplog):
+def test_what_is_not_http_gets_a_json_400_without_an_echo(
+    mock: RunningMock, request_bytes: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     with connection(mock) as raw, caplog.at_level(logging.DEBUG):
         raw.sendall(request_bytes)
         answer = b""
@@ -373,13 +390,15 @@ def test_what_is_not_http_gets_a_json_400_without_an_echo(mock, request_bytes, c
     assert "sesame" not in caplog.text
 
 
-def test_a_request_line_of_a_megabyte_is_a_413(mock):
+def test_a_request_line_of_a_megabyte_is_a_413(mock: RunningMock) -> None:
     with connection(mock) as raw:
         raw.sendall(b"GET /gen/image/" + b"a" * MIB + b" HTTP/1.1\r\nHost: x\r\n\r\n")
         assert raw.recv(100).split(b" ")[1] == b"413"
 
 
-def test_a_client_that_leaves_in_the_middle_of_its_body_leaves_no_trace(caplog):
+def test_a_client_that_leaves_in_the_middle_of_its_body_leaves_no_trace(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with running() as mock, caplog.at_level(logging.WARNING):
         with connection(mock) as raw:
             raw.sendall(
@@ -392,7 +411,9 @@ def test_a_client_that_leaves_in_the_middle_of_its_body_leaves_no_trace(caplog):
     assert caplog.text == ""
 
 
-def test_logs_and_answers_never_show_a_bearer(mock, caplog, capfd, make_client):
+def test_logs_and_answers_never_show_a_bearer(
+    mock: RunningMock, caplog: pytest.LogCaptureFixture, capfd: Any, make_client: Callable[..., Client]
+) -> None:
     canary = "ipa_live_canarycanarycanarycanary"
     client = make_client(Authorization=f"Bearer {canary}")
     with caplog.at_level(logging.DEBUG):

@@ -1,7 +1,11 @@
 """Chat completions as a client sees them: what comes back, what it counts, and what is refused."""
 
+from __future__ import annotations
+
 import json
 import uuid
+from collections.abc import Iterator
+from typing import Any
 
 import httpx2
 import pytest
@@ -9,33 +13,33 @@ from lightning_mock.background import running
 
 
 @pytest.fixture(scope="module")
-def mock():
+def mock() -> Iterator[Any]:
     with running() as started:
         yield started
 
 
 @pytest.fixture
-def client(mock):
+def client(mock: Any) -> Iterator[Any]:
     headers = {"X-Client-ID": f"test-{uuid.uuid4()}"}
     with httpx2.Client(base_url=mock.base_url, headers=headers) as opened:
         yield opened
 
 
-def chat(client, content="Name three rivers.", **fields):
+def chat(client: Any, content: Any = "Name three rivers.", **fields: Any) -> Any:
     body = {"messages": [{"role": "user", "content": content}], **fields}
     return client.post("/gen/chat/completions", json=body)
 
 
-def message(response):
+def message(response: Any) -> Any:
     assert response.status_code == 200, response.text
     return response.json()["choices"][0]["message"]
 
 
-def used(client):
+def used(client: Any) -> Any:
     return client.get("/usage").json()["usage"]["cloudChatDaily"]["used"]
 
 
-def refused(response, param):
+def refused(response: Any, param: Any) -> Any:
     assert response.status_code == 400, response.text
     error = response.json()["error"]
     assert error["param"] == param
@@ -43,7 +47,7 @@ def refused(response, param):
     return error["message"]
 
 
-def test_a_reply_has_the_form_of_a_chat_completion(mock, client):
+def test_a_reply_has_the_form_of_a_chat_completion(mock: Any, client: Any) -> None:
     mock.state.clock.freeze()
     reply = chat(client).json()
     mock.state.clock.resume()
@@ -55,22 +59,22 @@ def test_a_reply_has_the_form_of_a_chat_completion(mock, client):
     assert reply["choices"][0]["message"]["role"] == "assistant"
 
 
-def test_created_follows_the_clock_of_the_mock():
+def test_created_follows_the_clock_of_the_mock() -> None:
     with running() as mock, httpx2.Client(base_url=mock.base_url) as client:
         before = chat(client).json()["created"]
         mock.state.clock.advance(86_400)
         assert 86_400 <= chat(client).json()["created"] - before < 86_460
 
 
-def test_the_developers_own_words_come_back(client):
+def test_the_developers_own_words_come_back(client: Any) -> None:
     assert "Zwölf Boxkämpfer, 東京 & 🦊" in message(chat(client, "Zwölf Boxkämpfer, 東京 & 🦊"))["content"]
 
 
-def test_two_replies_have_two_ids(client):
+def test_two_replies_have_two_ids(client: Any) -> None:
     assert chat(client).json()["id"] != chat(client).json()["id"]
 
 
-def test_a_seeded_mock_repeats_itself_to_the_byte():
+def test_a_seeded_mock_repeats_itself_to_the_byte() -> None:
     replies = []
     for _ in range(2):
         with running(seed=5) as mock, httpx2.Client(base_url=mock.base_url) as client:
@@ -89,7 +93,7 @@ TOOL = {
 }
 
 
-def test_usage_adds_up(client):
+def test_usage_adds_up(client: Any) -> None:
     usage = chat(client).json()["usage"]
     assert usage["prompt_tokens"] > 0
     assert usage["completion_tokens"] > 0
@@ -97,7 +101,7 @@ def test_usage_adds_up(client):
 
 
 @pytest.mark.parametrize("field", ["max_tokens", "max_completion_tokens"])
-def test_a_limit_of_tokens_cuts_the_answer(client, field):
+def test_a_limit_of_tokens_cuts_the_answer(client: Any, field: Any) -> None:
     whole = message(chat(client))["content"]
     reply = chat(client, **{field: 3}).json()
     assert reply["choices"][0]["finish_reason"] == "length"
@@ -107,33 +111,33 @@ def test_a_limit_of_tokens_cuts_the_answer(client, field):
     assert len(cut) < len(whole)
 
 
-def test_a_limit_that_is_not_reached_changes_nothing(client):
+def test_a_limit_that_is_not_reached_changes_nothing(client: Any) -> None:
     assert chat(client, max_tokens=10_000).json()["choices"][0]["finish_reason"] == "stop"
 
 
-def test_a_stop_sequence_ends_the_answer_before_it(client):
+def test_a_stop_sequence_ends_the_answer_before_it(client: Any) -> None:
     assert "rivers" not in message(chat(client, "three rivers", stop=["rivers"]))["content"]
     assert "rivers" not in message(chat(client, "three rivers", stop="rivers"))["content"]
 
 
-def test_several_choices_differ(client):
+def test_several_choices_differ(client: Any) -> None:
     choices = chat(client, n=3).json()["choices"]
     assert [choice["index"] for choice in choices] == [0, 1, 2]
     assert len({choice["message"]["content"] for choice in choices}) == 3
 
 
 @pytest.mark.parametrize("n", [0, 9, -1, 1.5, "2", True, 10**30])
-def test_a_number_of_choices_that_cannot_be_is_refused(client, n):
+def test_a_number_of_choices_that_cannot_be_is_refused(client: Any, n: Any) -> None:
     refused(chat(client, n=n), "n")
     assert used(client) == 0
 
 
-def test_fields_we_do_not_know_are_no_fault(client):
+def test_fields_we_do_not_know_are_no_fault(client: Any) -> None:
     reply = chat(client, model="lightning", temperature=0.2, tools=[], metadata={"a": 1}, top_p=None, seed=4)
     assert message(reply)["content"]
 
 
-def test_an_image_is_seen(client):
+def test_an_image_is_seen(client: Any) -> None:
     content = [
         {"type": "text", "text": "What is this?"},
         {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
@@ -143,12 +147,12 @@ def test_an_image_is_seen(client):
     assert "one image" in message(reply)["content"]
 
 
-def test_a_json_object_is_one(client):
+def test_a_json_object_is_one(client: Any) -> None:
     content = message(chat(client, 'Say "hi"', response_format={"type": "json_object"}))["content"]
     assert json.loads(content)["prompt"] == 'Say "hi"'
 
 
-def test_an_answer_fits_the_schema_asked_for(client):
+def test_an_answer_fits_the_schema_asked_for(client: Any) -> None:
     schema = {
         "type": "object",
         "properties": {"name": {"type": "string"}, "length_km": {"type": "integer", "minimum": 1}},
@@ -160,19 +164,19 @@ def test_an_answer_fits_the_schema_asked_for(client):
     assert json.loads(content) == {"name": "Rhine", "length_km": 1230}
 
 
-def test_a_response_schema_that_is_none_is_refused_and_costs_nothing(client):
+def test_a_response_schema_that_is_none_is_refused_and_costs_nothing(client: Any) -> None:
     asked = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "rabbit"}}}
     refused(chat(client, response_format=asked), "response_format.json_schema.schema")
     assert used(client) == 0
 
 
-def test_analyze_and_chat_name_the_same_model(client):
+def test_analyze_and_chat_name_the_same_model(client: Any) -> None:
     for content in ("Hi", "Write a Python class", "Compare and analyze " * 40):
         messages = [{"role": "user", "content": content}]
         analyzed = client.post("/gen/prompt_analyze", json={"prompt": messages}).json()
         assert analyzed == [chat(client, content).json()["router_metadata"]["model_name"]]
 
 
-def test_analyzing_costs_nothing(client):
+def test_analyzing_costs_nothing(client: Any) -> None:
     client.post("/gen/prompt_analyze", json={"prompt": [{"role": "user", "content": "Hi"}]})
     assert used(client) == 0

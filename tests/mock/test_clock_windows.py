@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lightning_mock.background import running
-from lightning_mock.clock import Clock, ClockError, iso
+from lightning_mock.clock import Clock, ClockError, RealTime, iso
 from lightning_mock.quota.ledger import Ledger
 from lightning_mock.quota.store import MemoryStore
 from lightning_mock.quota.windows import CurrentWindows, window_at
 from lightning_spec.loader import Metric
 
+from .conftest import Client
+
 moments = st.floats(min_value=0, max_value=4_102_444_800, allow_nan=False)
 kinds = st.sampled_from(["day", "week"])
 
 
-def at(text):
+def at(text: Any) -> Any:
     return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
 
 
@@ -39,19 +44,19 @@ def at(text):
         ("day", "2024-02-29T12:00:00", "2024-02-29"),
     ],
 )
-def test_a_window_is_named_after_its_utc_day_or_iso_week(kind, moment, key):
+def test_a_window_is_named_after_its_utc_day_or_iso_week(kind: Any, moment: Any, key: Any) -> None:
     assert window_at(kind, at(moment)).key == key
 
 
 @given(kinds, moments)
-def test_a_window_contains_its_moment_and_has_its_length(kind, moment):
+def test_a_window_contains_its_moment_and_has_its_length(kind: Any, moment: Any) -> None:
     window = window_at(kind, moment)
     assert window.start <= moment < window.end
     assert window.end - window.start == (86_400 if kind == "day" else 7 * 86_400)
 
 
 @given(kinds, moments)
-def test_windows_follow_one_another_without_gap_or_overlap(kind, moment):
+def test_windows_follow_one_another_without_gap_or_overlap(kind: Any, moment: Any) -> None:
     window = window_at(kind, moment)
     assert window_at(kind, window.start) == window
     following = window_at(kind, window.end)
@@ -60,20 +65,20 @@ def test_windows_follow_one_another_without_gap_or_overlap(kind, moment):
 
 
 @given(moments)
-def test_a_week_starts_on_a_monday_and_consists_of_whole_days(moment):
+def test_a_week_starts_on_a_monday_and_consists_of_whole_days(moment: Any) -> None:
     week = window_at("week", moment)
     assert datetime.fromtimestamp(week.start, UTC).weekday() == 0
     assert window_at("day", week.start).start == week.start
 
 
 @given(st.dates(date(2000, 1, 1), date(2099, 12, 31)))
-def test_the_week_key_agrees_with_the_calendar(day):
+def test_the_week_key_agrees_with_the_calendar(day: Any) -> None:
     noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
     assert window_at("week", noon.timestamp()).key == noon.strftime("%G-W%V")
 
 
 @given(st.lists(st.floats(min_value=0, max_value=10 * 86_400), max_size=20))
-def test_the_current_windows_are_those_of_the_clock_however_it_moves(steps):
+def test_the_current_windows_are_those_of_the_clock_however_it_moves(steps: Any) -> None:
     clock = Clock(frozen_at=at("2026-12-27T22:00:00"))
     current = CurrentWindows(clock, {"daily": "day", "weekly": "week"})
     for step in steps:
@@ -97,15 +102,15 @@ actions = st.lists(
 
 
 @given(actions)
-def test_the_ledger_agrees_with_a_plain_count_of_what_happened(steps):
+def test_the_ledger_agrees_with_a_plain_count_of_what_happened(steps: Any) -> None:
     clock = Clock(frozen_at=at("2026-05-15T09:00:00"))
     ledger = Ledger(clock, METRICS, MemoryStore())
     counts: dict[tuple[str, str, str], int] = {}
 
-    def slot(identity, metric):
+    def slot(identity: Any, metric: Any) -> Any:
         return identity, metric, window_at(METRICS[metric].window, clock.now()).key
 
-    async def play():
+    async def play() -> None:
         last = None
         for name, *details in steps:
             if name == "spend":
@@ -133,11 +138,11 @@ def test_the_ledger_agrees_with_a_plain_count_of_what_happened(steps):
     asyncio.run(play())
 
 
-def test_counts_of_a_window_that_is_over_are_dropped():
+def test_counts_of_a_window_that_is_over_are_dropped() -> None:
     clock = Clock(frozen_at=at("2026-05-15T09:00:00"))
     ledger = Ledger(clock, METRICS, MemoryStore())
 
-    async def play():
+    async def play() -> Any:
         for number in range(100):
             await ledger.spend(f"caller-{number}", "a", None)
             await ledger.spend(f"caller-{number}", "b", None)
@@ -150,7 +155,7 @@ def test_counts_of_a_window_that_is_over_are_dropped():
     assert len([row for row in rows if row[1] == "b"]) == 100
 
 
-def test_the_clock_only_goes_forward_unless_forced():
+def test_the_clock_only_goes_forward_unless_forced() -> None:
     clock = Clock(frozen_at=at("2026-05-15T09:00:00"))
     with pytest.raises(ClockError):
         clock.advance(-1)
@@ -161,7 +166,7 @@ def test_the_clock_only_goes_forward_unless_forced():
 
 
 @pytest.mark.parametrize("seconds", [1e18, float("inf"), float("nan")])
-def test_the_clock_stays_inside_the_calendar(seconds):
+def test_the_clock_stays_inside_the_calendar(seconds: Any) -> None:
     clock = Clock()
     before = clock.now()
     with pytest.raises(ClockError):
@@ -169,7 +174,7 @@ def test_the_clock_stays_inside_the_calendar(seconds):
     assert abs(clock.now() - before) < 5
 
 
-def test_a_frozen_clock_stands_still_and_a_resumed_one_goes_on_from_there():
+def test_a_frozen_clock_stands_still_and_a_resumed_one_goes_on_from_there() -> None:
     clock = Clock()
     clock.advance(1_000_000)
     clock.freeze()
@@ -180,7 +185,9 @@ def test_a_frozen_clock_stands_still_and_a_resumed_one_goes_on_from_there():
     assert 0 <= clock.now() - stood < 5
 
 
-def test_midnight_gives_the_daily_units_back_and_monday_the_weekly_ones(connect):
+def test_midnight_gives_the_daily_units_back_and_monday_the_weekly_ones(
+    connect: Callable[..., Client],
+) -> None:
     with running() as mock:
         clock = mock.state.clock
         clock.freeze()
@@ -205,3 +212,27 @@ def test_midnight_gives_the_daily_units_back_and_monday_the_weekly_ones(connect)
         assert usage["generated_at"] == iso(clock.now())
         assert usage["usage"]["audioWeekly"]["window"] == window_at("week", clock.now()).key
         assert usage["usage"]["videosDaily"]["window"] == window_at("day", clock.now()).key
+
+
+def test_real_time_never_goes_back_and_catches_up_after_a_sleep() -> None:
+    wall, stopwatch = [1000.0], [0.0]
+    real_time = RealTime(lambda: wall[0], lambda: stopwatch[0])
+    assert real_time.now() == 1000
+    wall[0], stopwatch[0] = 400.0, 5.0
+    assert real_time.now() == 1005
+    wall[0], stopwatch[0] = 9000.0, 7.0
+    assert real_time.now() == 9000
+
+
+def test_a_fake_of_the_time_for_one_call_moves_no_clock(monkeypatch: Any) -> None:
+    clock = Clock()
+    before = time.time()
+    with monkeypatch.context() as faked:
+        for name in ("time", "time_ns", "clock_gettime", "monotonic", "perf_counter"):
+            faked.setattr(time, name, lambda *_: 0.0)
+        clock.advance(60)
+        assert abs(clock.now() - before - 60) < 5
+        assert abs(Clock().now() - before) < 5
+        time.sleep(1.1)  # the wall clock is read again
+        assert abs(clock.now() - before - 60) < 10
+    assert abs(clock.now() - before - 60) < 10

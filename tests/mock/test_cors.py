@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+
+from .conftest import Client
 
 CHAT = {"messages": [{"role": "user", "content": "hello"}]}
 ORIGINS = ["https://inferenceport.ai", "http://localhost:52459", "null"]
@@ -27,7 +32,7 @@ STAINLESS = "authorization, content-type, x-client-id, x-stainless-os, x-stainle
         ("GET", "/__mock__/openapi.json", None, 200),
     ],
 )
-def test_every_answer_may_be_read_by_any_page(caller, origin, exchange):
+def test_every_answer_may_be_read_by_any_page(caller: Client, origin: Any, exchange: Any) -> None:
     method, path, body, status = exchange
     response = caller.request(method, path, json=body, headers={"Origin": origin})
     assert response.status_code == status
@@ -36,7 +41,7 @@ def test_every_answer_may_be_read_by_any_page(caller, origin, exchange):
     assert {"Link", "Retry-After", "X-Should-Retry"} <= exposed
 
 
-def test_an_exhausted_caller_may_read_the_refusal(caller):
+def test_an_exhausted_caller_may_read_the_refusal(caller: Client) -> None:
     caller.get("/gen/sfx/rain")
     refused = caller.get("/gen/sfx/rain", headers={"Origin": "null"})
     assert refused.status_code == 429
@@ -47,7 +52,7 @@ def test_an_exhausted_caller_may_read_the_refusal(caller):
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "/gen/chat/completions"), ("GET", "/usage"), ("GET", "/no")]
 )
-def test_a_preflight_allows_what_it_asks_for(caller, origin, method, path):
+def test_a_preflight_allows_what_it_asks_for(caller: Client, origin: Any, method: Any, path: Any) -> None:
     response = caller.request(
         "OPTIONS",
         path,
@@ -66,13 +71,13 @@ def test_a_preflight_allows_what_it_asks_for(caller, origin, method, path):
     assert "Access-Control-Allow-Credentials" not in response.headers
 
 
-def test_a_preflight_costs_nothing_and_needs_no_bearer(make_client):
+def test_a_preflight_costs_nothing_and_needs_no_bearer(make_client: Callable[..., Client]) -> None:
     client = make_client(Authorization="Bearer nonsense", X_Client_ID="preflight-caller-1")
     headers = {"Origin": "null", "Access-Control-Request-Method": "POST"}
     assert client.request("OPTIONS", "/gen/image", headers=headers).status_code == 204
 
 
-def test_a_public_page_may_reach_a_private_network(caller):
+def test_a_public_page_may_reach_a_private_network(caller: Client) -> None:
     headers = {
         "Origin": "https://inferenceport.ai",
         "Access-Control-Request-Method": "GET",

@@ -7,13 +7,20 @@ import hashlib
 import hmac
 import json
 import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from lightning_mock.background import running
+from lightning_mock.background import RunningMock, running
 from lightning_mock.callers import identity
+from lightning_mock.callers.credentials import load_jwks
+from lightning_mock.settings import SettingsError
+
+from .conftest import Client
 
 CHAT = {"messages": [{"role": "user", "content": "hello"}]}
 SIGNED_OUT = "signed out"
@@ -46,7 +53,7 @@ CREDENTIALS = {
     "no scheme": SIGNED_OUT,
     "none": SIGNED_OUT,
 }
-CLIENT_IDS = {
+CLIENT_IDS: dict[str, Callable[[], str | None]] = {
     "valid id": lambda: f"ipc-{uuid.uuid4()}",
     "malformed id": lambda: "too short",
     "no id": lambda: None,
@@ -60,38 +67,38 @@ ROUTES = {
 }
 
 
-def encoded(part):
+def encoded(part: Any) -> Any:
     return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
 
 
 @pytest.fixture
-def authorization(mock, new_user):
+def authorization(mock: RunningMock, new_user: Callable[..., dict[str, str]]) -> Any:
     """The Authorization header of a kind of credential of a fresh user, and the user's id."""
     user = new_user("light")
     state = mock.state
     now = state.clock.now()
 
-    def mint(**claims):
+    def mint(**claims: Any) -> Any:
         return state.tokens.mint(user["id"], "x@example.com", now, now + 3600, **claims)
 
-    def expired_key():
+    def expired_key() -> Any:
         return state.keys.issue(user["id"], "old", now - 20, expires_at=now - 10)[1]
 
-    def revoked_key():
+    def revoked_key() -> Any:
         key, secret = state.keys.issue(user["id"], "gone", now)
         state.keys.revoke(key.id, now)
         return secret
 
-    def alg_none():
+    def alg_none() -> Any:
         claims = {"sub": user["id"], "aud": "authenticated", "exp": int(now) + 3600}
         return f"{encoded({'alg': 'none', 'typ': 'JWT'})}.{encoded(claims)}."
 
-    def without(claim):
+    def without(claim: Any) -> Any:
         claims = {"sub": user["id"], "aud": "authenticated", "exp": int(now) + 3600}
         del claims[claim]
         return jwt.encode(claims, state.tokens._secret, algorithm="HS256")
 
-    bearers = {
+    bearers: dict[str, Callable[[], str]] = {
         "valid JWT": lambda: user["jwt"],
         "valid key": lambda: user["api_key"],
         "expired JWT": lambda: state.tokens.mint(user["id"], "", now - 20, now - 10),
@@ -117,7 +124,7 @@ def authorization(mock, new_user):
         "public": lambda: "public",
     }
 
-    def make(kind):
+    def make(kind: Any) -> Any:
         if kind == "none":
             return None
         if kind == "other scheme":
@@ -126,11 +133,10 @@ def authorization(mock, new_user):
             return user["api_key"]
         return f"Bearer {bearers[kind]()}"
 
-    make.user_id = user["id"]
     return make
 
 
-def call(client, route):
+def call(client: Any, route: Any) -> Any:
     method, path = ROUTES[route]
     body = {"prompt": CHAT["messages"]} if path.endswith("analyze") else CHAT
     return client.request(method, path, json=body if method == "POST" else None)
@@ -140,8 +146,8 @@ def call(client, route):
 @pytest.mark.parametrize("client_id", CLIENT_IDS)
 @pytest.mark.parametrize("credential", CREDENTIALS)
 def test_every_credential_gets_its_due_on_every_kind_of_route(
-    make_client, authorization, credential, client_id, route
-):
+    make_client: Callable[..., Client], authorization: Any, credential: Any, client_id: Any, route: Any
+) -> None:
     headers = {"User-Agent": f"matrix-{uuid.uuid4()}"}
     if (value := authorization(credential)) is not None:
         headers["Authorization"] = value
@@ -168,17 +174,23 @@ def test_every_credential_gets_its_due_on_every_kind_of_route(
 
 
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER", "BeArEr"])
-def test_the_scheme_is_read_in_any_case(make_client, new_user, scheme):
+def test_the_scheme_is_read_in_any_case(
+    make_client: Callable[..., Client], new_user: Callable[..., dict[str, str]], scheme: Any
+) -> None:
     client = make_client(Authorization=f"{scheme} {new_user('core')['api_key']}")
     assert client.get("/usage").json()["plan_key"] == "core"
 
 
-def test_spaces_around_a_token_do_not_matter(make_client, new_user):
+def test_spaces_around_a_token_do_not_matter(
+    make_client: Callable[..., Client], new_user: Callable[..., dict[str, str]]
+) -> None:
     client = make_client(Authorization=f"Bearer   {new_user('core')['api_key']}")
     assert client.get("/usage").json()["plan_key"] == "core"
 
 
-def test_a_users_token_and_keys_are_one_identity(make_client, new_user):
+def test_a_users_token_and_keys_are_one_identity(
+    make_client: Callable[..., Client], new_user: Callable[..., dict[str, str]]
+) -> None:
     user = new_user("light")
     by_token = make_client(Authorization=f"Bearer {user['jwt']}")
     by_key = make_client(Authorization=f"Bearer {user['api_key']}")
@@ -190,7 +202,9 @@ def test_a_users_token_and_keys_are_one_identity(make_client, new_user):
     assert by_key.get("/subscription").json()["auth_type"] == "api_key"
 
 
-def test_the_bearer_decides_over_the_client_id(make_client, new_user):
+def test_the_bearer_decides_over_the_client_id(
+    make_client: Callable[..., Client], new_user: Callable[..., dict[str, str]]
+) -> None:
     client_id = f"ipc-{uuid.uuid4()}"
     user = new_user("light")
     make_client(Authorization=f"Bearer {user['jwt']}", X_Client_ID=client_id).post(
@@ -200,14 +214,14 @@ def test_the_bearer_decides_over_the_client_id(make_client, new_user):
     assert make_client(Authorization=f"Bearer {user['jwt']}").used()["cloudChatDaily"] == 1
 
 
-def test_callers_with_different_client_ids_do_not_share_units(make_client):
+def test_callers_with_different_client_ids_do_not_share_units(make_client: Callable[..., Client]) -> None:
     one, other = (make_client(X_Client_ID=f"ipc-{uuid.uuid4()}") for _ in range(2))
     one.get("/gen/image/harbour")
     assert one.used()["imagesDaily"] == 1
     assert other.used()["imagesDaily"] == 0
 
 
-def test_a_client_id_counts_behind_any_user_agent(make_client):
+def test_a_client_id_counts_behind_any_user_agent(make_client: Callable[..., Client]) -> None:
     client_id = f"ipc-{uuid.uuid4()}"
     make_client(X_Client_ID=client_id, User_Agent="one").get("/gen/image/harbour")
     assert make_client(X_Client_ID=client_id, User_Agent="two").used()["imagesDaily"] == 1
@@ -216,7 +230,9 @@ def test_a_client_id_counts_behind_any_user_agent(make_client):
 @pytest.mark.parametrize(
     "bad", ["short", "x" * 129, "sixteen chars !!", "ümlaut-ümlaut-ümlaut".encode(), "a b" * 8]
 )
-def test_a_malformed_client_id_is_ignored_for_address_and_agent(make_client, bad):
+def test_a_malformed_client_id_is_ignored_for_address_and_agent(
+    make_client: Callable[..., Client], bad: Any
+) -> None:
     agent = f"agent-{uuid.uuid4()}"
     make_client(X_Client_ID=bad, User_Agent=agent).get("/gen/image/harbour")
     assert make_client(User_Agent=agent).used()["imagesDaily"] == 1
@@ -224,13 +240,17 @@ def test_a_malformed_client_id_is_ignored_for_address_and_agent(make_client, bad
 
 
 @pytest.mark.parametrize("length", [16, 128])
-def test_a_client_id_of_the_shortest_and_the_longest_kind_counts(make_client, length):
+def test_a_client_id_of_the_shortest_and_the_longest_kind_counts(
+    make_client: Callable[..., Client], length: Any
+) -> None:
     client_id = (uuid.uuid4().hex * 4)[:length]
     make_client(X_Client_ID=client_id).get("/gen/image/harbour")
     assert make_client(X_Client_ID=client_id, User_Agent="another").used()["imagesDaily"] == 1
 
 
-def test_a_good_token_of_an_unknown_subject_is_a_user_on_the_default_plan(mock, make_client):
+def test_a_good_token_of_an_unknown_subject_is_a_user_on_the_default_plan(
+    mock: RunningMock, make_client: Callable[..., Client]
+) -> None:
     now = mock.state.clock.now()
     token = mock.state.tokens.mint(str(uuid.uuid4()), "new@example.com", now, now + 60)
     body = make_client(Authorization=f"Bearer {token}").get("/subscription").json()
@@ -239,13 +259,15 @@ def test_a_good_token_of_an_unknown_subject_is_a_user_on_the_default_plan(mock, 
     assert body["subscription"] is None
 
 
-def test_a_public_route_does_not_look_at_the_bearer(make_client):
+def test_a_public_route_does_not_look_at_the_bearer(make_client: Callable[..., Client]) -> None:
     client = make_client(Authorization="Bearer nonsense")
     for path in ("/models", "/status", "/tiers", "/tier-config"):
         assert client.get(path).status_code == 200
 
 
-def test_a_paying_users_subscription_has_every_field_that_clients_read(make_client, new_user):
+def test_a_paying_users_subscription_has_every_field_that_clients_read(
+    make_client: Callable[..., Client], new_user: Callable[..., dict[str, str]]
+) -> None:
     body = make_client(Authorization=f"Bearer {new_user('creator')['jwt']}").get("/subscription").json()
     [row] = body["subscription"]
     assert body["plan_name"] == "AI Creator"
@@ -255,7 +277,7 @@ def test_a_paying_users_subscription_has_every_field_that_clients_read(make_clie
     assert row["status"] == "active"
 
 
-def test_a_token_and_a_key_end_when_the_clock_passes_their_expiry(connect):
+def test_a_token_and_a_key_end_when_the_clock_passes_their_expiry(connect: Callable[..., Client]) -> None:
     with running() as mock:
         state = mock.state
         user = state.accounts.all()[0]
@@ -268,7 +290,9 @@ def test_a_token_and_a_key_end_when_the_clock_passes_their_expiry(connect):
         assert [client.get("/usage").status_code for client in clients] == [401, 401]
 
 
-def test_a_revoked_key_is_refused_from_its_next_call(mock, make_client, new_user):
+def test_a_revoked_key_is_refused_from_its_next_call(
+    mock: RunningMock, make_client: Callable[..., Client], new_user: Callable[..., dict[str, str]]
+) -> None:
     user = new_user("light")
     now = mock.state.clock.now()
     key, secret = mock.state.keys.issue(user["id"], "to revoke", now)
@@ -280,7 +304,9 @@ def test_a_revoked_key_is_refused_from_its_next_call(mock, make_client, new_user
     assert "revoked" in refused.json()["detail"]
 
 
-def test_what_is_kept_of_a_key_does_not_contain_its_secret(mock, new_user):
+def test_what_is_kept_of_a_key_does_not_contain_its_secret(
+    mock: RunningMock, new_user: Callable[..., dict[str, str]]
+) -> None:
     user = new_user("light")
     _, secret = mock.state.keys.issue(user["id"], "mine", 0.0)
     kept = [key for key in mock.state.keys.of(user["id"]) if key.label == "mine"]
@@ -291,14 +317,16 @@ def test_what_is_kept_of_a_key_does_not_contain_its_secret(mock, new_user):
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256"])
-def test_a_trusted_public_key_verifies_tokens_and_is_no_hmac_secret(connect, tmp_path, algorithm):
+def test_a_trusted_public_key_verifies_tokens_and_is_no_hmac_secret(
+    connect: Callable[..., Client], tmp_path: Path, algorithm: Any
+) -> None:
     private = (
         ec.generate_private_key(ec.SECP256R1())
         if algorithm == "ES256"
         else rsa.generate_private_key(65537, 2048)
     )
     public = private.public_key()
-    kind = jwt.algorithms.ECAlgorithm if algorithm == "ES256" else jwt.algorithms.RSAAlgorithm
+    kind: Any = jwt.algorithms.ECAlgorithm if algorithm == "ES256" else jwt.algorithms.RSAAlgorithm
     key = json.loads(kind.to_jwk(public)) | {"kid": "one", "alg": algorithm, "use": "sig"}
     file = tmp_path / "jwks.json"
     file.write_text(json.dumps({"keys": [key]}))
@@ -309,7 +337,7 @@ def test_a_trusted_public_key_verifies_tokens_and_is_no_hmac_secret(connect, tmp
     forged = f"{header}.{payload}." + base64.urlsafe_b64encode(forged_signature).rstrip(b"=").decode()
     with running(jwks=file) as mock:
 
-        def status(token):
+        def status(token: Any) -> Any:
             return connect(mock, {"Authorization": f"Bearer {token}"}).get("/subscription").status_code
 
         assert status(jwt.encode(claims, private, algorithm=algorithm, headers={"kid": "one"})) == 200
@@ -319,7 +347,36 @@ def test_a_trusted_public_key_verifies_tokens_and_is_no_hmac_secret(connect, tmp
         assert status(mock.credentials["LIGHTNING_JWT"]) == 200
 
 
-def test_the_memory_for_verified_tokens_is_bounded(mock, monkeypatch):
+def test_keys_that_cannot_be_used_are_passed_over(tmp_path: Path) -> None:
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    good = {**json.loads(jwt.algorithms.ECAlgorithm.to_jwk(public)), "kid": "good"}
+    x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+    unusable = [
+        {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": "ed"},
+        {"kty": "OKP", "crv": "X25519", "x": x},
+        {"kty": "AKP", "alg": "ML-DSA-44", "pub": x},
+        {"kty": "oct", "k": "AAAA"},
+        {"kty": "RSA", "kid": "broken"},
+        {"kty": "EC", "crv": "P-256", "x": "!", "y": "!"},
+        {"kty": ["EC"]},
+        {**good, "kid": "encrypting", "use": "enc"},
+        {**good, "kid": "wrapping", "key_ops": ["wrapKey"]},
+        {**good, "kid": 5},
+        {},
+        None,
+        "key",
+    ]
+    file = tmp_path / "jwks.json"
+    file.write_text(json.dumps({"keys": [*unusable, good, good, *unusable]}))
+    assert list(load_jwks(file)) == ["good"]
+    file.write_text(json.dumps({"keys": unusable}))
+    with pytest.raises(SettingsError, match="usable"):
+        load_jwks(file)
+
+
+def test_the_memory_for_verified_tokens_is_bounded(
+    mock: RunningMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(identity, "_REMEMBERED_TOKENS", 5)
     state, resolver = mock.state, mock.state.identities
     now = state.clock.now()
@@ -340,7 +397,9 @@ def test_the_memory_for_verified_tokens_is_bounded(mock, monkeypatch):
         ({"nbf": "soon"}, 401),
     ],
 )  # fmt: skip
-def test_odd_claims_of_a_signed_token_are_read_or_refused(mock, make_client, claims, status):
+def test_odd_claims_of_a_signed_token_are_read_or_refused(
+    mock: RunningMock, make_client: Callable[..., Client], claims: Any, status: Any
+) -> None:
     payload = {
         "sub": str(uuid.uuid4()),
         "aud": "authenticated",

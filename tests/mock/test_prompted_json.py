@@ -2,10 +2,11 @@
 
 import json
 import time
+from typing import Any
 
 import jsonschema_rs
 import pytest
-from lightning_mock.generation.completions.completion import complete, plan_completion
+from lightning_mock.generation.completions.completion import complete, parse_completion
 
 CITY = {
     "type": "object",
@@ -23,23 +24,23 @@ OSLO = {"name": "Oslo", "population": 700000, "kind": "capital"}
 EXAMPLE = {"properties": {"foo": {"type": "array", "items": {"type": "string"}}}, "required": ["foo"]}
 
 
-def answer(*messages, **fields):
+def answer(*messages: Any, **fields: Any) -> Any:
     """The text of the answer to (role, content) pairs."""
     said = [{"role": role, "content": content} for role, content in messages]
-    plan = plan_completion({"messages": said, **fields})
-    (choice,) = complete(plan, 0, "chatcmpl-1", 1_000).choices
+    request = parse_completion({"messages": said, **fields})
+    (choice,) = complete(request, 0, "chatcmpl-1", 1_000).choices
     return choice.text
 
 
-def json_mode(*messages):
+def json_mode(*messages: Any) -> Any:
     return json.loads(answer(*messages, response_format={"type": "json_object"}))
 
 
-def schema(indent=None):
+def schema(indent: int | None = None) -> Any:
     return json.dumps(CITY, indent=indent)
 
 
-def doubled():
+def doubled() -> Any:
     return schema().replace("{", "{{").replace("}", "}}")
 
 
@@ -80,12 +81,12 @@ IN_WORDS = {
 
 
 @pytest.mark.parametrize("messages", IN_WORDS.values(), ids=IN_WORDS)
-def test_a_schema_in_the_prompt_is_honoured_in_json_mode_and_where_words_ask_for_it(messages):
+def test_a_schema_in_the_prompt_is_honoured_in_json_mode_and_where_words_ask_for_it(messages: Any) -> None:
     assert json_mode(*messages) == OSLO
     assert json.loads(answer(*messages)) == OSLO
 
 
-def test_a_fence_is_given_where_one_is_wanted():
+def test_a_fence_is_given_where_one_is_wanted() -> None:
     wish = "Return the correct JSON response within a ```json codeblock, not the schema."
     text = answer(("system", f"Match this schema in json:\n{schema()}"), ("user", f"{SAID}\n\n{wish}"))
     opening, content, closing = text.split("\n")
@@ -105,13 +106,13 @@ def test_a_fence_is_given_where_one_is_wanted():
         ('Give me JSON with the key "random_ints", for example about "Oslo".', ["random_ints"]),
     ],
 )
-def test_keys_that_are_named_are_the_keys(words, keys):
+def test_keys_that_are_named_are_the_keys(words: str, keys: Any) -> None:
     for value in (json_mode(("user", words)), json.loads(answer(("user", words)))):
         assert list(value) == keys
         assert all(isinstance(part, str) and part for part in value.values())
 
 
-def test_an_example_is_followed_in_its_keys_and_types():
+def test_an_example_is_followed_in_its_keys_and_types() -> None:
     words = 'Return JSON like {"name": "x", "stars": 3, "tags": ["a"], "open": true, "at": {"lat": 1.5}}.'
     value = json_mode(("user", words))
     assert list(value) == ["name", "stars", "tags", "open", "at"]
@@ -130,12 +131,12 @@ def test_an_example_is_followed_in_its_keys_and_types():
         "Return the book to the library.",
     ],
 )
-def test_to_speak_of_json_is_not_to_ask_for_it(words):
+def test_to_speak_of_json_is_not_to_ask_for_it(words: str) -> None:
     with pytest.raises(ValueError, match="Expecting value"):
         json.loads(answer(("user", words)))
 
 
-def test_json_mode_without_a_word_about_its_form_is_any_object():
+def test_json_mode_without_a_word_about_its_form_is_any_object() -> None:
     assert set(json_mode(("user", "Hello in JSON"))) == {"prompt", "answer"}
 
 
@@ -143,17 +144,17 @@ def test_json_mode_without_a_word_about_its_form_is_any_object():
     "broken",
     ['{"type": "object", "properties": 3}', '{"$ref": "https://example.com/schema"}', '{"type": "obj'],
 )
-def test_a_schema_that_is_none_refuses_nothing(broken):
+def test_a_schema_that_is_none_refuses_nothing(broken: str) -> None:
     assert isinstance(json_mode(("user", f"Answer with JSON of the schema {broken}")), dict)
 
 
-def test_what_the_model_and_the_tools_said_asks_for_nothing():
+def test_what_the_model_and_the_tools_said_asks_for_nothing() -> None:
     said = f"Answer with JSON of this schema: {schema()}"
     messages = [("user", "Hi"), ("assistant", said), ("user", "Thank you")]
     assert "Thank you" in answer(*messages)
 
 
-def test_the_answer_is_the_same_each_time():
+def test_the_answer_is_the_same_each_time() -> None:
     messages = IN_WORDS["a system message before"]
     assert answer(*messages) == answer(*messages)
 
@@ -167,16 +168,17 @@ def test_the_answer_is_the_same_each_time():
         "json 'a', " * 3_200,
         "a, " * 10_900 + "json keys",
     ],
+    ids=["openings", "objects", "askings", "quoted names", "bare names"],
 )
-def test_a_long_text_takes_no_longer_than_it_should(text):
-    begun = time.perf_counter()
+def test_a_long_text_takes_no_longer_than_it_should(text: str) -> None:
+    begun = time.thread_time()
     json_mode(("user", text))
     answer(("user", f"Answer in JSON. {text}"))
-    assert time.perf_counter() - begun < 0.25
+    assert time.thread_time() - begun < 0.25
 
 
-def test_any_schema_of_the_prompt_is_satisfied():
-    schemas = [
+def test_any_schema_of_the_prompt_is_satisfied() -> None:
+    schemas: list[dict[str, Any]] = [
         {"type": "array", "items": {"type": "integer"}, "minItems": 2},
         {"$defs": {"A": {"type": "object", "properties": {"b": {"const": 1}}}}, "$ref": "#/$defs/A"},
         {"anyOf": [{"type": "string", "format": "date"}, {"type": "null"}]},
@@ -184,3 +186,21 @@ def test_any_schema_of_the_prompt_is_satisfied():
     for wanted in schemas:
         value = json_mode(("user", f"Answer in JSON: {json.dumps(wanted)}"))
         assert jsonschema_rs.is_valid(wanted, value)
+
+
+COSTLY = {
+    "$defs": {f"a{n}": {"anyOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(30)}
+    | {"a30": {"type": "null"}},
+    "$ref": "#/$defs/a0",
+}
+TOO_LONG = {"type": "array", "minItems": 190, "items": {"type": "string", "minLength": 9_000}}
+TOO_DEEP = '{"a": ' * 400 + "1" + "}" * 400
+
+
+@pytest.mark.parametrize(
+    "wanted", [json.dumps(COSTLY), json.dumps(TOO_LONG), TOO_DEEP, r'{"type": "\ud800"}']
+)
+def test_what_cannot_be_made_of_a_schema_in_the_prompt_refuses_nothing(wanted: str) -> None:
+    asked = f"Answer with JSON like this: {wanted}"
+    assert answer(("user", asked))
+    assert isinstance(json_mode(("user", asked)), dict)

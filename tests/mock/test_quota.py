@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import tracemalloc
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 from lightning_mock import app
-from lightning_mock.background import running
+from lightning_mock.background import RunningMock, running
 from lightning_mock.clock import Clock
 from lightning_mock.errors import UpstreamFailure
 from lightning_mock.handlers import HANDLERS
@@ -19,43 +22,53 @@ from lightning_mock.quota.ledger import Ledger
 from lightning_mock.quota.store import MemoryStore
 from lightning_spec.loader import load_spec
 
+from .conftest import Client
+
 CHAT = {"messages": [{"role": "user", "content": "hello"}]}
+SPEC = load_spec()
+CALLS: list[tuple[str, str, dict[str, Any] | None, str]] = [
+    ("POST", "/gen/chat/completions", CHAT, "createChatCompletion"),
+    ("POST", "/gen/chat/completions", {**CHAT, "stream": True}, "createChatCompletion"),
+    ("POST", "/gen/image", {"prompt": "harbour"}, "createImage"),
+    ("GET", "/gen/image/harbour", None, "getImage"),
+    ("POST", "/gen/video", {"prompt": "waves", "duration": 1}, "createVideo"),
+    ("GET", "/gen/video/waves?duration=1", None, "getVideo"),
+    ("POST", "/gen/video/airforce", {"prompt": "waves", "duration": 1}, "createAirforceVideo"),
+    ("GET", "/gen/video/airforce/waves?duration=1", None, "getAirforceVideo"),
+    ("POST", "/gen/sfx", {"prompt": "rain"}, "createSfx"),
+    ("GET", "/gen/sfx/rain", None, "getSfx"),
+    ("POST", "/gen/tts", {"prompt": "hello"}, "createTts"),
+    ("GET", "/gen/tts/hello", None, "getTts"),
+]
 GENERATIONS = [
-    ("POST", "/gen/chat/completions", CHAT, "cloudChatDaily"),
-    ("POST", "/gen/chat/completions", {**CHAT, "stream": True}, "cloudChatDaily"),
-    ("POST", "/gen/image", {"prompt": "harbour"}, "imagesDaily"),
-    ("GET", "/gen/image/harbour", None, "imagesDaily"),
-    ("POST", "/gen/video", {"prompt": "waves", "duration": 1}, "videosDaily"),
-    ("GET", "/gen/video/waves?duration=1", None, "videosDaily"),
-    ("POST", "/gen/video/airforce", {"prompt": "waves", "duration": 1}, "videosDaily"),
-    ("GET", "/gen/video/airforce/waves?duration=1", None, "videosDaily"),
-    ("POST", "/gen/sfx", {"prompt": "rain"}, "audioWeekly"),
-    ("GET", "/gen/sfx/rain", None, "audioWeekly"),
-    ("POST", "/gen/tts", {"prompt": "hello"}, "audioWeekly"),
-    ("GET", "/gen/tts/hello", None, "audioWeekly"),
+    (method, path, body, SPEC.operations[operation].metric) for method, path, body, operation in CALLS
 ]
 IDS = [f"{method} {path.partition('?')[0]}{' streamed' if body and 'stream' in body else ''}"
        for method, path, body, _ in GENERATIONS]  # fmt: skip
-FREE_LIMITS = {"cloudChatDaily": 50, "imagesDaily": 10, "videosDaily": 3, "audioWeekly": 1}
+FREE_LIMITS: dict[str, int] = {metric: limit or 0 for metric, limit in SPEC.plans[0].limits.items()}
 
 
-def identity_of(client):
+def identity_of(client: Any) -> Any:
     return f"client:{client.session.headers['X-Client-ID']}"
 
 
-def use(mock, client, metric, used):
+def use(mock: Any, client: Any, metric: Any, used: Any) -> None:
     """Set what a caller has used."""
     asyncio.run(mock.state.ledger.set_used(identity_of(client), metric, used))
 
 
 @pytest.mark.parametrize(("method", "path", "body", "metric"), GENERATIONS, ids=IDS)
-def test_an_accepted_call_costs_one_unit_of_one_metric(caller, method, path, body, metric):
+def test_an_accepted_call_costs_one_unit_of_one_metric(
+    caller: Client, method: Any, path: Any, body: Any, metric: Any
+) -> None:
     assert caller.request(method, path, json=body).status_code == 200
     assert caller.used() == {**dict.fromkeys(FREE_LIMITS, 0), metric: 1}
 
 
 @pytest.mark.parametrize("generation", GENERATIONS, ids=IDS)
-def test_the_last_unit_is_served_and_the_next_call_refused_until_the_window_ends(mock, caller, generation):
+def test_the_last_unit_is_served_and_the_next_call_refused_until_the_window_ends(
+    mock: RunningMock, caller: Client, generation: Any
+) -> None:
     method, path, body, metric = generation
     use(mock, caller, metric, FREE_LIMITS[metric] - 1)
     assert caller.request(method, path, json=body).status_code == 200
@@ -68,7 +81,7 @@ def test_the_last_unit_is_served_and_the_next_call_refused_until_the_window_ends
     assert caller.used()[metric] == FREE_LIMITS[metric]
 
 
-def test_an_exhausted_metric_leaves_the_others_alone(mock, caller):
+def test_an_exhausted_metric_leaves_the_others_alone(mock: RunningMock, caller: Client) -> None:
     use(mock, caller, "imagesDaily", 10)
     assert caller.get("/gen/image/x").status_code == 429
     assert caller.post("/gen/chat/completions", CHAT).status_code == 200
@@ -91,18 +104,18 @@ def test_an_exhausted_metric_leaves_the_others_alone(mock, caller):
         ("/gen/chat/completions", {"messages": [{"role": "user", "content": "\u20ac" * 21_846}]}, 413),
     ],
 )
-def test_a_refused_call_costs_nothing(caller, path, body, status):
+def test_a_refused_call_costs_nothing(caller: Client, path: Any, body: Any, status: Any) -> None:
     assert caller.post(path, body).status_code == status
     assert set(caller.used().values()) == {0}
 
 
-def test_a_text_of_exactly_the_limit_is_served(caller):
+def test_a_text_of_exactly_the_limit_is_served(caller: Client) -> None:
     longest = [{"role": "user", "content": "x" * 30_000}, {"role": "user", "content": "y" * 2_768}]
     assert caller.post("/gen/chat/completions", {"messages": longest}).status_code == 200
     assert caller.post("/gen/image", {"prompt": "x" * 2048}).status_code == 200
 
 
-def test_a_base64_image_in_a_message_does_not_count_as_text(caller):
+def test_a_base64_image_in_a_message_does_not_count_as_text(caller: Client) -> None:
     parts = [
         {"type": "text", "text": "What is this?"},
         {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 100_000}},
@@ -113,21 +126,25 @@ def test_a_base64_image_in_a_message_does_not_count_as_text(caller):
     assert status != 413
 
 
-def test_analysis_and_reading_cost_nothing(caller):
+def test_analysis_and_reading_cost_nothing(caller: Client) -> None:
     assert caller.post("/gen/prompt_analyze", {"prompt": CHAT["messages"]}).status_code == 200
     for path in ("/usage", "/tiers", "/tier-config", "/models", "/status"):
         assert caller.get(path).status_code == 200
     assert set(caller.used().values()) == {0}
 
 
-def test_an_unlimited_metric_is_null_and_still_counted(make_client, new_user):
+def test_an_unlimited_metric_is_null_and_still_counted(
+    make_client: Callable[..., Client], new_user: Callable[..., dict[str, str]]
+) -> None:
     client = make_client(Authorization=f"Bearer {new_user('light')['jwt']}")
     client.post("/gen/chat/completions", CHAT)
     row = client.get("/usage").json()["usage"]["cloudChatDaily"]
     assert (row["limit"], row["used"], row["remaining"]) == (None, 1, None)
 
 
-def test_a_new_limit_of_a_plan_counts_at_once_and_never_shows_less_than_nothing(connect):
+def test_a_new_limit_of_a_plan_counts_at_once_and_never_shows_less_than_nothing(
+    connect: Callable[..., Client],
+) -> None:
     with running() as mock:
         client = connect(mock, {"X-Client-ID": "limit-changer-0001"})
         for _ in range(3):
@@ -140,11 +157,13 @@ def test_a_new_limit_of_a_plan_counts_at_once_and_never_shows_less_than_nothing(
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("left", [0, 1, 7])
-def test_of_200_calls_at_once_exactly_those_with_a_unit_succeed(mock, caller, left, stream):
+def test_of_200_calls_at_once_exactly_those_with_a_unit_succeed(
+    mock: RunningMock, caller: Client, left: Any, stream: Any
+) -> None:
     use(mock, caller, "cloudChatDaily", 50 - left)
     headers = dict(caller.session.headers)
 
-    def call(_):
+    def call(_: Any) -> Any:
         answer = requests.post(
             mock.base_url + "/gen/chat/completions",
             json={**CHAT, "stream": stream},
@@ -161,18 +180,18 @@ def test_of_200_calls_at_once_exactly_those_with_a_unit_succeed(mock, caller, le
 
 
 @pytest.fixture
-def with_handler(monkeypatch, connect):
+def with_handler(monkeypatch: pytest.MonkeyPatch, connect: Callable[..., Client]) -> Any:
     """A mock whose chat is answered by the given function, and a caller of it."""
 
-    def start(handler):
+    def start(handler: Any) -> Any:
         monkeypatch.setattr(app, "HANDLERS", {**HANDLERS, "createChatCompletion": handler})
         return running()
 
     return start
 
 
-def test_an_upstream_failure_gives_the_unit_back(with_handler, connect):
-    async def fail(call, state):
+def test_an_upstream_failure_gives_the_unit_back(with_handler: Any, connect: Callable[..., Client]) -> None:
+    async def fail(call: Any, state: Any) -> None:
         used = (await state.ledger.usage(call.identity.key))["cloudChatDaily"][1]
         raise UpstreamFailure(f"The provider failed after {used} unit.")
 
@@ -184,8 +203,10 @@ def test_an_upstream_failure_gives_the_unit_back(with_handler, connect):
         assert client.used()["cloudChatDaily"] == 0
 
 
-def test_an_unforeseen_error_is_a_plain_500_that_costs_nothing(with_handler, connect):
-    async def crash(call, state):
+def test_an_unforeseen_error_is_a_plain_500_that_costs_nothing(
+    with_handler: Any, connect: Callable[..., Client]
+) -> None:
+    async def crash(call: Any, state: Any) -> None:
         raise RuntimeError("secret detail")
 
     with with_handler(crash) as mock:
@@ -196,12 +217,14 @@ def test_an_unforeseen_error_is_a_plain_500_that_costs_nothing(with_handler, con
         assert client.used()["cloudChatDaily"] == 0
 
 
-def test_a_stream_that_fails_before_its_first_event_is_a_500_that_costs_nothing(with_handler, connect):
-    async def events():
+def test_a_stream_that_fails_before_its_first_event_is_a_500_that_costs_nothing(
+    with_handler: Any, connect: Callable[..., Client]
+) -> None:
+    async def events() -> AsyncIterator[Any]:
         raise UpstreamFailure("No first token.")
         yield b""
 
-    async def stream(call, state):
+    async def stream(call: Any, state: Any) -> Any:
         return EventStream(events())
 
     with with_handler(stream) as mock:
@@ -210,12 +233,14 @@ def test_a_stream_that_fails_before_its_first_event_is_a_500_that_costs_nothing(
         assert client.used()["cloudChatDaily"] == 0
 
 
-def test_a_stream_that_breaks_later_is_cut_off_and_stays_charged(with_handler, connect):
-    async def events():
+def test_a_stream_that_breaks_later_is_cut_off_and_stays_charged(
+    with_handler: Any, connect: Callable[..., Client]
+) -> None:
+    async def events() -> AsyncIterator[Any]:
         yield b'data: {"router_metadata": {"model_name": "x"}}\n\n'
         raise RuntimeError("gone")
 
-    async def stream(call, state):
+    async def stream(call: Any, state: Any) -> Any:
         return EventStream(events())
 
     with with_handler(stream) as mock:
@@ -225,7 +250,7 @@ def test_a_stream_that_breaks_later_is_cut_off_and_stays_charged(with_handler, c
         assert client.used()["cloudChatDaily"] == 1
 
 
-def test_a_plans_file_replaces_the_catalogue(tmp_path, connect):
+def test_a_plans_file_replaces_the_catalogue(tmp_path: Path, connect: Callable[..., Client]) -> None:
     limits = dict.fromkeys(FREE_LIMITS, 1)
     plans = {
         "default": "tiny",
@@ -247,9 +272,9 @@ def test_a_plans_file_replaces_the_catalogue(tmp_path, connect):
         assert paid.get("/usage").json()["plan_key"] == "vast"
 
 
-def test_an_identity_and_metric_cost_less_than_400_bytes():
-    async def fill():
-        ledger = Ledger(Clock(), load_spec().metrics, MemoryStore())
+def test_an_identity_and_metric_cost_less_than_400_bytes() -> None:
+    async def fill() -> Any:
+        ledger = Ledger(Clock(), SPEC.metrics, MemoryStore())
         tracemalloc.start()
         before, _ = tracemalloc.get_traced_memory()
         for number in range(20_000):

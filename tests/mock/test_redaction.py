@@ -1,7 +1,11 @@
 """What the journal hides of a request, wherever somebody has put it."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import pytest
-from lightning_mock.journal.redaction import clean
+from lightning_mock.callers.credential_forms import without_credentials as clean
 
 KEY = "ipa_live_" + "k" * 32
 SECRETS = (
@@ -32,12 +36,12 @@ HARMLESS = (
 
 
 @pytest.mark.parametrize("text", SECRETS)
-def test_a_credential_is_hidden(text):
+def test_a_credential_is_hidden(text: Any) -> None:
     shown = clean(text)
     assert "[redacted]" in shown
     assert not [secret for secret in HIDDEN if secret in shown.lower()]
 
 
 @pytest.mark.parametrize("text", HARMLESS)
-def test_other_text_stays_as_it_is(text):
+def test_other_text_stays_as_it_is(text: Any) -> None:
     assert clean(text) == text

@@ -5,13 +5,17 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 import lightning_mock
 import pytest
 import requests
-from lightning_mock.background import running
+from lightning_mock.background import RunningMock, running
 from lightning_mock.settings import SettingsError
+
+from .conftest import Client
 
 
 def test_the_package_itself_offers_to_run_a_mock() -> None:
@@ -19,7 +23,7 @@ def test_the_package_itself_offers_to_run_a_mock() -> None:
         assert mock.base_url.startswith("http://127.0.0.1:")
 
 
-def test_it_listens_on_a_free_loopback_port_and_frees_it():
+def test_it_listens_on_a_free_loopback_port_and_frees_it() -> None:
     before = threading.active_count()
     with running() as mock:
         address = urlsplit(mock.base_url)
@@ -30,7 +34,7 @@ def test_it_listens_on_a_free_loopback_port_and_frees_it():
     assert threading.active_count() == before
 
 
-def test_two_mocks_share_nothing():
+def test_two_mocks_share_nothing() -> None:
     with running() as one, running() as other:
         assert one.base_url != other.base_url
         headers = {"X-Client-ID": "shared-client-id-1"}
@@ -41,7 +45,7 @@ def test_two_mocks_share_nothing():
         assert requests.get(other.base_url + "/usage", headers=foreign, timeout=10).status_code == 401
 
 
-def test_a_seed_makes_the_credentials_the_same_every_time():
+def test_a_seed_makes_the_credentials_the_same_every_time() -> None:
     with running(seed=7) as one, running(seed=7) as same, running(seed=8) as other, running() as random:
         assert one.credentials == same.credentials
         assert one.plans == same.plans
@@ -51,8 +55,8 @@ def test_a_seed_makes_the_credentials_the_same_every_time():
         assert requests.get(same.base_url + "/usage", headers=bearer, timeout=10).status_code == 200
 
 
-def test_every_credential_is_what_its_name_says(mock, connect):
-    def ask(name):
+def test_every_credential_is_what_its_name_says(mock: RunningMock, connect: Callable[..., Client]) -> None:
+    def ask(name: Any) -> Any:
         client = connect(mock, {"Authorization": "Bearer " + mock.credentials[name]})
         return client.get("/subscription")
 
@@ -74,7 +78,7 @@ def test_every_credential_is_what_its_name_says(mock, connect):
         assert word in refused.json()["detail"]
 
 
-def test_there_is_a_user_for_every_plan(mock, connect):
+def test_there_is_a_user_for_every_plan(mock: RunningMock, connect: Callable[..., Client]) -> None:
     for key, credentials in mock.plans.items():
         for bearer in (credentials.jwt, credentials.api_key):
             client = connect(mock, {"Authorization": f"Bearer {bearer}"})
@@ -94,13 +98,16 @@ def test_there_is_a_user_for_every_plan(mock, connect):
         ({"host": "256.0.0.1"}, "cannot listen"),
     ],
 )
-def test_a_setting_that_cannot_be_used_is_named(settings, message):
+def test_a_setting_that_cannot_be_used_is_named(settings: Any, message: Any) -> None:
     with pytest.raises(SettingsError, match=message), running(**settings):
         pass
 
 
-def test_it_ends_within_a_second_while_a_stream_is_open():
-    body = {"messages": [{"role": "user", "content": "Tell me a long story."}], "stream": True}
+def test_it_ends_within_a_second_while_a_stream_is_open() -> None:
+    body: dict[str, Any] = {
+        "messages": [{"role": "user", "content": "Tell me a long story."}],
+        "stream": True,
+    }
     with running(token_rate=0.5) as mock:
         response = requests.post(mock.base_url + "/gen/chat/completions", json=body, stream=True, timeout=10)
         assert next(response.iter_lines()).startswith(b"data:")

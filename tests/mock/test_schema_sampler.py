@@ -1,15 +1,18 @@
 """What the sampler gives out fits the schema, comes from the prompt where it can, and goes nowhere else."""
 
+from __future__ import annotations
+
 import socket
+from typing import Any
 
 import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lightning_mock.generation.sampling.pattern_sampler import UnknownPatternError, sample_pattern
+from lightning_mock.generation.sampling.schema_cost import UnusableSchemaError
 from lightning_mock.generation.sampling.schema_sampler import (
     Hints,
-    UnusableSchemaError,
     compile_schema,
     hints_from,
     sample,
@@ -105,7 +108,7 @@ FIXED = {
 
 
 @pytest.mark.parametrize("name", FIXED)
-def test_a_sample_fits_its_schema(name):
+def test_a_sample_fits_its_schema(name: Any) -> None:
     schema = FIXED[name]
     assert compile_schema(schema).is_valid(sample(schema, NOTHING, seed=1))
 
@@ -117,14 +120,14 @@ def test_a_sample_fits_its_schema(name):
         *("uri", "uri-reference", "uuid", "json-pointer", "regex"),
     ],
 )
-def test_a_sample_has_the_format_asked_for(name):
+def test_a_sample_has_the_format_asked_for(name: Any) -> None:
     schema = {"type": "string", "format": name}
     value = sample(schema, NOTHING, seed=1)
     assert value
     assert compile_schema(schema).is_valid(value)
 
 
-def test_numbers_and_quoted_words_of_the_prompt_become_arguments():
+def test_numbers_and_quoted_words_of_the_prompt_become_arguments() -> None:
     hints = hints_from('Book a table for 4 at "Chez Panisse" in Berkeley, at most 99.50 each')
     schema = {
         "type": "object",
@@ -144,30 +147,30 @@ def test_numbers_and_quoted_words_of_the_prompt_become_arguments():
     }
 
 
-def test_a_number_that_does_not_fit_is_not_taken():
+def test_a_number_that_does_not_fit_is_not_taken() -> None:
     value = sample({"type": "integer", "maximum": 10}, hints_from("all 500 of them"), seed=1)
     assert value <= 10
 
 
-def test_a_choice_that_the_prompt_names_is_taken():
+def test_a_choice_that_the_prompt_names_is_taken() -> None:
     schema = {"enum": ["celsius", "fahrenheit"]}
     assert sample(schema, hints_from("in Fahrenheit please"), seed=1) == "fahrenheit"
 
 
-def test_a_query_is_the_prompt_itself():
+def test_a_query_is_the_prompt_itself() -> None:
     schema = {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]}
     assert sample(schema, hints_from("latest news on rail travel"), seed=1) == {
         "query": "latest news on rail travel"
     }
 
 
-def test_the_same_schema_prompt_and_seed_give_the_same_value():
+def test_the_same_schema_prompt_and_seed_give_the_same_value() -> None:
     schema = FIXED["code"]
     assert sample(schema, NOTHING, seed=7) == sample(schema, NOTHING, seed=7)
     assert len({sample(schema, NOTHING, seed=seed) for seed in range(8)}) > 1
 
 
-def test_a_root_without_a_type_becomes_the_type_asked_for():
+def test_a_root_without_a_type_becomes_the_type_asked_for() -> None:
     assert sample({}, NOTHING, seed=1, root_type="object") == {}
     assert sample({"description": "what to do"}, NOTHING, seed=1, root_type="object") == {}
 
@@ -185,12 +188,12 @@ def test_a_root_without_a_type_becomes_the_type_asked_for():
         None,
     ],
 )
-def test_what_is_no_schema_is_refused(schema):
+def test_what_is_no_schema_is_refused(schema: Any) -> None:
     with pytest.raises(UnusableSchemaError):
         compile_schema(schema)
 
 
-def test_a_reference_to_another_host_is_refused_and_never_fetched():
+def test_a_reference_to_another_host_is_refused_and_never_fetched() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.2)
         port = server.getsockname()[1]
@@ -219,14 +222,14 @@ def test_a_reference_to_another_host_is_refused_and_never_fetched():
         },
     ],
 )  # fmt: skip
-def test_what_cannot_be_satisfied_still_gives_json_soon(schema):
+def test_what_cannot_be_satisfied_still_gives_json_soon(schema: Any) -> None:
     assert len(orjson.dumps(sample(schema, NOTHING, seed=1))) < 1_000_000
 
 
 @pytest.mark.parametrize(
     "pattern", ["(", "[a", "a{99999}", "*", "\\", "(?<n", "(?#x)", "\\p{", "\\x{", "[\\", "(a", "\\q"]
 )
-def test_a_pattern_beyond_the_sampler_says_so(pattern):
+def test_a_pattern_beyond_the_sampler_says_so(pattern: Any) -> None:
     from random import Random
 
     with pytest.raises(UnknownPatternError):
@@ -290,7 +293,7 @@ schemas = st.recursive(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(schema=schemas, text=st.text(max_size=60), seed=st.integers(0, 2**32 - 1))
-def test_a_sample_fits_whatever_tool_schema_a_client_sends(schema, text, seed):
+def test_a_sample_fits_whatever_tool_schema_a_client_sends(schema: Any, text: Any, seed: Any) -> None:
     value = sample(schema, hints_from(text), seed)
     assert compile_schema(schema).is_valid(value), value
     assert compile_schema(schema).is_valid(orjson.loads(orjson.dumps(value)))
@@ -298,7 +301,7 @@ def test_a_sample_fits_whatever_tool_schema_a_client_sends(schema, text, seed):
 
 @settings(max_examples=100, deadline=None)
 @given(text=st.text(max_size=300))
-def test_hints_are_read_from_any_text(text):
+def test_hints_are_read_from_any_text(text: Any) -> None:
     hints = hints_from(text)
     assert all(isinstance(phrase, str) for phrase in hints.phrases)
     orjson.dumps(hints.numbers)

@@ -1,7 +1,11 @@
 """Tools: who is called, with which arguments, and what happens when the results come back."""
 
+from __future__ import annotations
+
 import json
 import uuid
+from collections.abc import Iterator
+from typing import Any
 
 import httpx2
 import pytest
@@ -9,7 +13,7 @@ from lightning_mock.background import running
 from lightning_mock.generation.sampling.schema_sampler import compile_schema
 
 
-def tool(name, description="", **properties):
+def tool(name: Any, description: Any = "", **properties: Any) -> Any:
     parameters = {
         "type": "object",
         "properties": properties,
@@ -27,37 +31,37 @@ CLOCK = tool("read_clock", "Tells the time of day", zone={"type": "string", "pat
 
 
 @pytest.fixture(scope="module")
-def mock():
+def mock() -> Iterator[Any]:
     with running() as started:
         yield started
 
 
 @pytest.fixture
-def client(mock):
+def client(mock: Any) -> Iterator[Any]:
     headers = {"X-Client-ID": f"test-{uuid.uuid4()}"}
     with httpx2.Client(base_url=mock.base_url, headers=headers) as opened:
         yield opened
 
 
-def chat(client, content="Hello there", **fields):
+def chat(client: Any, content: Any = "Hello there", **fields: Any) -> Any:
     body = {"messages": [{"role": "user", "content": content}], **fields}
     return client.post("/gen/chat/completions", json=body)
 
 
-def choice(response):
+def choice(response: Any) -> Any:
     assert response.status_code == 200, response.text
     return response.json()["choices"][0]
 
 
-def called(response):
+def called(response: Any) -> Any:
     return [call["function"]["name"] for call in choice(response)["message"].get("tool_calls") or []]
 
 
-def used(client):
+def used(client: Any) -> Any:
     return client.get("/usage").json()["usage"]["cloudChatDaily"]["used"]
 
 
-def test_required_calls_a_tool_with_arguments_that_fit(client):
+def test_required_calls_a_tool_with_arguments_that_fit(client: Any) -> None:
     answer = choice(chat(client, tools=[CLOCK], tool_choice="required"))
     assert answer["finish_reason"] == "tool_calls"
     assert answer["message"]["content"] is None
@@ -68,26 +72,26 @@ def test_required_calls_a_tool_with_arguments_that_fit(client):
     assert compile_schema(CLOCK["function"]["parameters"]).is_valid(arguments)
 
 
-def test_a_named_tool_is_the_one_that_is_called(client):
+def test_a_named_tool_is_the_one_that_is_called(client: Any) -> None:
     named = {"type": "function", "function": {"name": "read_clock"}}
     assert called(chat(client, "weather in Oslo", tools=[WEATHER, CLOCK], tool_choice=named)) == [
         "read_clock"
     ]
 
 
-def test_required_prefers_the_tool_the_prompt_speaks_of(client):
+def test_required_prefers_the_tool_the_prompt_speaks_of(client: Any) -> None:
     reply = chat(client, "What is the weather?", tools=[CLOCK, WEATHER], tool_choice="required")
     assert called(reply) == ["get_weather"]
 
 
-def test_none_calls_no_tool(client):
+def test_none_calls_no_tool(client: Any) -> None:
     reply = chat(client, "call get_weather now", tools=[WEATHER], tool_choice="none")
     assert called(reply) == []
     assert choice(reply)["finish_reason"] == "stop"
 
 
 @pytest.mark.parametrize("said", [{}, {"tool_choice": "auto"}])
-def test_auto_answers_in_words_when_the_prompt_has_nothing_to_do_with_a_tool(client, said):
+def test_auto_answers_in_words_when_the_prompt_has_nothing_to_do_with_a_tool(client: Any, said: Any) -> None:
     reply = chat(client, "Tell me a joke", tools=[WEATHER, CLOCK], **said)
     assert called(reply) == []
     assert "Tell me a joke" in choice(reply)["message"]["content"]
@@ -103,7 +107,7 @@ def test_auto_answers_in_words_when_the_prompt_has_nothing_to_do_with_a_tool(cli
         ("Use get_weather and read_clock", ["get_weather", "read_clock"]),
     ],
 )
-def test_auto_calls_the_tools_the_prompt_speaks_of(client, prompt, expected):
+def test_auto_calls_the_tools_the_prompt_speaks_of(client: Any, prompt: Any, expected: Any) -> None:
     clock = tool("read_clock", "Tells time and day", zone={"type": "string"})
     if not expected:
         clock = tool("read_clock", "Reads a dial", zone={"type": "string"})
@@ -141,7 +145,9 @@ DESKTOP = [
         ("please look up the height of the tower", "duckduckgo_search"),
     ],
 )
-def test_natural_prompts_call_the_tool_that_does_what_they_ask_for(client, prompt, expected):
+def test_natural_prompts_call_the_tool_that_does_what_they_ask_for(
+    client: Any, prompt: str, expected: Any
+) -> None:
     for tools in (DESKTOP, DESKTOP[::-1]):
         assert called(chat(client, prompt, tools=tools)) == [expected]
 
@@ -155,7 +161,7 @@ def test_natural_prompts_call_the_tool_that_does_what_they_ask_for(client, promp
         tool("draw", "Draw a nice little sketch.", prompt=TEXT),
     ],
 )
-def test_a_tool_is_known_by_what_it_does_whatever_it_is_called(client, other):
+def test_a_tool_is_known_by_what_it_does_whatever_it_is_called(client: Any, other: Any) -> None:
     assert called(chat(client, "Draw a picture of a cat", tools=[WEATHER, other])) == [
         other["function"]["name"]
     ]
@@ -177,38 +183,38 @@ def test_a_tool_is_known_by_what_it_does_whatever_it_is_called(client, other):
         "Make me laugh",
     ],
 )
-def test_a_prompt_that_asks_for_nothing_of_the_kind_calls_no_tool(client, prompt):
+def test_a_prompt_that_asks_for_nothing_of_the_kind_calls_no_tool(client: Any, prompt: str) -> None:
     assert called(chat(client, prompt, tools=DESKTOP)) == []
 
 
-def test_a_tool_that_only_has_to_do_with_pictures_draws_none(client):
+def test_a_tool_that_only_has_to_do_with_pictures_draws_none(client: Any) -> None:
     caption = tool("generate_image_caption", "Generates a caption for an image", url=TEXT)
     assert called(chat(client, "Draw a picture of a cat", tools=[caption])) == []
 
 
-def test_one_call_at_a_time_when_parallel_calls_are_off(client):
+def test_one_call_at_a_time_when_parallel_calls_are_off(client: Any) -> None:
     reply = chat(client, "Use get_weather and read_clock", tools=[WEATHER, CLOCK], parallel_tool_calls=False)
     assert len(called(reply)) == 1
 
 
-def test_arguments_come_from_the_prompt(client):
+def test_arguments_come_from_the_prompt(client: Any) -> None:
     reply = chat(client, 'What is the weather in "Ulan Bator"?', tools=[WEATHER])
     [call] = choice(reply)["message"]["tool_calls"]
     assert json.loads(call["function"]["arguments"]) == {"city": "Ulan Bator"}
 
 
-def test_a_tool_without_parameters_is_called_with_none(client):
+def test_a_tool_without_parameters_is_called_with_none(client: Any) -> None:
     bare = {"type": "function", "function": {"name": "ping"}}
     [call] = choice(chat(client, tools=[bare], tool_choice="required"))["message"]["tool_calls"]
     assert json.loads(call["function"]["arguments"]) == {}
 
 
-def test_a_limit_of_tokens_leaves_a_call_whole(client):
+def test_a_limit_of_tokens_leaves_a_call_whole(client: Any) -> None:
     answer = choice(chat(client, tools=[WEATHER], tool_choice="required", max_tokens=1))
     json.loads(answer["message"]["tool_calls"][0]["function"]["arguments"])
 
 
-def test_the_turn_after_a_tool_call_answers_with_its_result(client):
+def test_the_turn_after_a_tool_call_answers_with_its_result(client: Any) -> None:
     first = choice(chat(client, "What is the weather in Oslo?", tools=[WEATHER]))["message"]
     messages = [
         {"role": "user", "content": "What is the weather in Oslo?"},
@@ -223,7 +229,7 @@ def test_the_turn_after_a_tool_call_answers_with_its_result(client):
         assert "get_weather" in content
 
 
-def test_tools_weigh_in_the_choice_of_the_model(client):
+def test_tools_weigh_in_the_choice_of_the_model(client: Any) -> None:
     plain = chat(client).json()["router_metadata"]["model_name"]
     assert chat(client, tools=[WEATHER]).json()["router_metadata"]["model_name"] != plain
 
@@ -241,7 +247,7 @@ def test_tools_weigh_in_the_choice_of_the_model(client):
         ({"tools": [WEATHER, tool("x", a={"$ref": "http://127.0.0.1:9/s"})]}, "tools[1].function.parameters"),
     ],
 )
-def test_what_cannot_be_called_is_refused_and_costs_nothing(client, fields, param):
+def test_what_cannot_be_called_is_refused_and_costs_nothing(client: Any, fields: Any, param: Any) -> None:
     response = chat(client, **fields)
     assert response.status_code == 400
     assert response.json()["error"]["param"] == param

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
-from lightning_mock.background import running
+from lightning_mock.background import RunningMock, running
 from lightning_mock.client import Guest, Lightning, LightningError, NothingSeenError, User
 
 PICTURE = "/gen/image/a%20quiet%20harbour"
@@ -24,7 +23,7 @@ def status(client: Lightning, caller: User | Guest, path: str = PICTURE) -> int:
     return get(client, path, caller.headers()).status_code
 
 
-def test_a_user_can_call_by_token_and_by_key(client):
+def test_a_user_can_call_by_token_and_by_key(client: Lightning) -> None:
     user = client.user(plan="core", email="someone@example.com")
     for bearer in (user.jwt, user.api_key):
         seen = get(client, "/subscription", user.headers(bearer)).json()
@@ -32,14 +31,14 @@ def test_a_user_can_call_by_token_and_by_key(client):
     assert user.email == "someone@example.com"
 
 
-def test_users_do_not_share_what_they_use(client):
+def test_users_do_not_share_what_they_use(client: Lightning) -> None:
     one, other = client.user(), client.user()
     assert status(client, one) == 200
     assert one.usage()["imagesDaily"].used == 1
     assert other.usage()["imagesDaily"].used == 0
 
 
-def test_an_exhausted_metric_is_refused_until_the_next_day(client):
+def test_an_exhausted_metric_is_refused_until_the_next_day(client: Lightning) -> None:
     user = client.user("light")
     used = user.exhaust("imagesDaily")["imagesDaily"]
     assert (used.limit, used.used, used.remaining, used.period) == (50, 50, 0, "daily")
@@ -48,19 +47,19 @@ def test_an_exhausted_metric_is_refused_until_the_next_day(client):
     assert status(client, user) == 200
 
 
-def test_a_metric_without_a_limit_cannot_be_exhausted_and_the_error_says_so(client):
+def test_a_metric_without_a_limit_cannot_be_exhausted_and_the_error_says_so(client: Lightning) -> None:
     with pytest.raises(LightningError, match="no limit") as caught:
         client.user("light").exhaust("cloudChatDaily")
     assert caught.value.status == 400
 
 
-def test_used_can_be_set(client):
+def test_used_can_be_set(client: Lightning) -> None:
     user = client.user("light")
     user.set_used("imagesDaily", 49)
     assert [status(client, user) for _ in range(2)] == [200, 429]
 
 
-def test_a_guest_has_a_quota_of_its_own(client):
+def test_a_guest_has_a_quota_of_its_own(client: Lightning) -> None:
     guest = client.guest()
     assert guest.usage()["imagesDaily"].limit == 10
     guest.exhaust("imagesDaily")
@@ -68,7 +67,7 @@ def test_a_guest_has_a_quota_of_its_own(client):
     assert status(client, client.guest()) == 200
 
 
-def test_the_plan_changes_in_mid_window(client):
+def test_the_plan_changes_in_mid_window(client: Lightning) -> None:
     user = client.user("free")
     user.exhaust("imagesDaily")
     assert status(client, user) == 429
@@ -77,7 +76,7 @@ def test_the_plan_changes_in_mid_window(client):
     assert user.usage()["imagesDaily"].used == 11
 
 
-def test_keys_are_made_listed_and_revoked(client):
+def test_keys_are_made_listed_and_revoked(client: Lightning) -> None:
     user = client.user()
     key = user.new_key(label="laptop", expires_at=datetime.now(UTC) + timedelta(days=400))
     assert key.secret is not None
@@ -93,7 +92,7 @@ def test_keys_are_made_listed_and_revoked(client):
     assert status(client, user) == 401
 
 
-def test_a_key_expires_with_the_clock(client):
+def test_a_key_expires_with_the_clock(client: Lightning) -> None:
     user = client.user()
     key = user.new_key(expires_at=datetime.fromtimestamp(client.clock().epoch + 3600, UTC))
     assert get(client, "/usage", user.headers(key.secret)).status_code == 200
@@ -105,13 +104,13 @@ def test_a_key_expires_with_the_clock(client):
     "broken",
     ["expired", "not_yet_valid", "wrong_signature", "wrong_audience", "no_subject", "no_expiry", "unsigned"],
 )
-def test_a_broken_token_is_refused_and_a_sound_one_is_not(client, broken):
+def test_a_broken_token_is_refused_and_a_sound_one_is_not(client: Lightning, broken: Any) -> None:
     user = client.user()
     assert get(client, "/usage", user.headers(user.token())).status_code == 200
     assert get(client, "/usage", user.headers(user.token(broken=broken))).status_code == 401
 
 
-def test_a_token_lives_as_long_as_asked(client):
+def test_a_token_lives_as_long_as_asked(client: Lightning) -> None:
     user = client.user()
     bearer = user.headers(user.token(lifetime_seconds=60))
     assert get(client, "/usage", bearer).status_code == 200
@@ -119,7 +118,7 @@ def test_a_token_lives_as_long_as_asked(client):
     assert get(client, "/usage", bearer).status_code == 401
 
 
-def test_a_frozen_clock_stands_still_and_a_resumed_one_goes_on(client):
+def test_a_frozen_clock_stands_still_and_a_resumed_one_goes_on(client: Lightning) -> None:
     assert client.freeze().frozen
     assert client.clock().epoch == client.clock().epoch
     before = client.clock().epoch
@@ -128,7 +127,7 @@ def test_a_frozen_clock_stands_still_and_a_resumed_one_goes_on(client):
     assert client.next_week().now.endswith("T00:00:00Z")
 
 
-def test_the_clock_goes_back_only_by_force(client):
+def test_the_clock_goes_back_only_by_force(client: Lightning) -> None:
     yesterday = datetime.now(UTC) - timedelta(days=1)
     with pytest.raises(LightningError) as caught:
         client.set_clock(yesterday)
@@ -136,7 +135,7 @@ def test_the_clock_goes_back_only_by_force(client):
     assert client.set_clock(yesterday, force=True).epoch == pytest.approx(yesterday.timestamp(), abs=5)
 
 
-def test_the_next_call_fails_as_asked_and_the_one_after_does_not(client):
+def test_the_next_call_fails_as_asked_and_the_one_after_does_not(client: Lightning) -> None:
     user = client.user()
     fault = client.fail_next("POST /gen/image", status=500, user=user)
 
@@ -152,7 +151,7 @@ def test_the_next_call_fails_as_asked_and_the_one_after_does_not(client):
     assert user.usage()["imagesDaily"].used == 1
 
 
-def test_a_fault_can_be_bound_to_a_header_and_be_removed(client):
+def test_a_fault_can_be_bound_to_a_header_and_be_removed(client: Lightning) -> None:
     user = client.user()
     fault = client.fault("status", status=503, header={"X-Case": "mine"})
     mine = {**user.headers(), "X-Case": "mine"}
@@ -163,7 +162,7 @@ def test_a_fault_can_be_bound_to_a_header_and_be_removed(client):
     assert get(client, "/usage", mine).status_code == 200
 
 
-def test_all_faults_can_be_cleared(client):
+def test_all_faults_can_be_cleared(client: Lightning) -> None:
     guest = client.guest()
     client.fail_next(status=500, times=None)
     assert status(client, guest) == 500
@@ -180,13 +179,15 @@ def test_all_faults_can_be_cleared(client):
         ({"kind": "status", "status": 500, "operation": "POST /gen/imgae"}, "operation"),
     ],
 )
-def test_an_order_that_cannot_be_met_is_an_error_that_says_what_is_allowed(client, order, said):
+def test_an_order_that_cannot_be_met_is_an_error_that_says_what_is_allowed(
+    client: Lightning, order: Any, said: Any
+) -> None:
     with pytest.raises(LightningError, match=said) as caught:
         client.fault(**order)
     assert caught.value.status == 400
 
 
-def test_a_scenario_is_told_in_sentences_and_can_be_ended(client):
+def test_a_scenario_is_told_in_sentences_and_can_be_ended(client: Lightning) -> None:
     user = client.user()
     assert all(isinstance(sentence, str) for sentence in client.scenario("upstream-down"))
     assert status(client, user) == 500
@@ -194,14 +195,14 @@ def test_a_scenario_is_told_in_sentences_and_can_be_ended(client):
     assert status(client, user) == 200
 
 
-def test_a_scenario_can_be_one_user_s(client):
+def test_a_scenario_can_be_one_user_s(client: Lightning) -> None:
     user = client.user("light")
     client.scenario("limit-reached", user=user)
     assert status(client, user) == 429
     assert status(client, client.user("light")) == 200
 
 
-def test_limits_of_a_plan_can_be_set_and_lifted(client):
+def test_limits_of_a_plan_can_be_set_and_lifted(client: Lightning) -> None:
     user = client.user("creator")
     client.set_limits("creator", imagesDaily=1)
     assert [status(client, user) for _ in range(2)] == [200, 429]
@@ -210,7 +211,7 @@ def test_limits_of_a_plan_can_be_set_and_lifted(client):
     assert user.usage()["imagesDaily"].remaining is None
 
 
-def test_the_journal_says_what_happened_and_why(client):
+def test_the_journal_says_what_happened_and_why(client: Lightning) -> None:
     user = client.user("light")
     assert status(client, user) == 200
     user.exhaust("imagesDaily")
@@ -231,7 +232,7 @@ def test_the_journal_says_what_happened_and_why(client):
     assert user.api_key not in repr(client.journal(user=user))
 
 
-def test_a_call_can_be_waited_for(client):
+def test_a_call_can_be_waited_for(client: Lightning) -> None:
     user = client.user()
     caller = threading.Timer(0.2, status, (client, user, "/usage"))
     caller.start()
@@ -241,21 +242,21 @@ def test_a_call_can_be_waited_for(client):
     assert user.wait_for(operation="GET /usage")
 
 
-def test_waiting_in_vain_ends_with_an_error_of_its_own(client):
+def test_waiting_in_vain_ends_with_an_error_of_its_own(client: Lightning) -> None:
     began = time.monotonic()
     with pytest.raises(NothingSeenError):
         client.user().wait_for(timeout=0.1)
     assert time.monotonic() - began < 5
 
 
-def test_a_user_can_start_anew(client):
+def test_a_user_can_start_anew(client: Lightning) -> None:
     user = client.user("light")
     user.exhaust("imagesDaily")
     user.reset()
     assert status(client, user) == 200
 
 
-def test_a_state_can_be_kept_and_brought_back():
+def test_a_state_can_be_kept_and_brought_back() -> None:
     with running() as mock:
         client = Lightning(mock.base_url)
         user = client.user("light")
@@ -269,7 +270,7 @@ def test_a_state_can_be_kept_and_brought_back():
         assert client.journal() == []
 
 
-def test_leaving_the_block_takes_back_what_was_done(mock):
+def test_leaving_the_block_takes_back_what_was_done(mock: RunningMock) -> None:
     observer = Lightning(mock.base_url)
     limits = {plan["key"]: plan["limits"] for plan in observer.plans()}
     before = observer.clock().epoch
@@ -287,7 +288,7 @@ def test_leaving_the_block_takes_back_what_was_done(mock):
     assert observer.clock().epoch - before < 60
 
 
-def test_leaving_the_block_leaves_others_alone(mock):
+def test_leaving_the_block_leaves_others_alone(mock: RunningMock) -> None:
     with Lightning(mock.base_url) as other:
         user = other.user()
         fault = other.fail_next("POST /gen/sfx", user=user)
@@ -298,12 +299,12 @@ def test_leaving_the_block_leaves_others_alone(mock):
         assert status(other, user) == 200
 
 
-def test_the_whole_state_can_be_read(client):
+def test_the_whole_state_can_be_read(client: Lightning) -> None:
     user = client.user()
     assert user.id in {known["id"] for known in client.state()["users"]}
 
 
-def test_without_a_mock_the_error_says_how_to_start_one(free_address):
+def test_without_a_mock_the_error_says_how_to_start_one(free_address: str) -> None:
     with pytest.raises(LightningError, match="lightning-mock") as caught:
         Lightning(free_address).clock()
     assert caught.value.status is None
@@ -311,17 +312,17 @@ def test_without_a_mock_the_error_says_how_to_start_one(free_address):
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:8787", "", "ftp://127.0.0.1"])
-def test_an_address_that_is_none_is_refused_at_once(address):
+def test_an_address_that_is_none_is_refused_at_once(address: Any) -> None:
     with pytest.raises(LightningError, match="expected something like"):
         Lightning(address)
 
 
-def test_something_else_at_the_address_is_told_apart(web_server):
+def test_something_else_at_the_address_is_told_apart(web_server: str) -> None:
     with pytest.raises(LightningError, match=r"is http://.* a Lightning mock"):
         Lightning(web_server).clock()
 
 
-def test_a_control_token_is_sent():
+def test_a_control_token_is_sent() -> None:
     with running(control_token="open sesame") as mock:
         with pytest.raises(LightningError) as caught:
             Lightning(mock.base_url).clock()
@@ -329,7 +330,7 @@ def test_a_control_token_is_sent():
         assert Lightning(mock.base_url, token="open sesame").clock().epoch > 0
 
 
-def test_preferences_hold_for_one_caller_or_for_everybody_until_the_block_ends(mock):
+def test_preferences_hold_for_one_caller_or_for_everybody_until_the_block_ends(mock: Any) -> None:
     def refused(client: Lightning, user: User) -> requests.Response:
         user.exhaust("imagesDaily")
         return get(client, PICTURE, user.headers())
@@ -352,7 +353,7 @@ def chat(client: Lightning, user: User, words: str = "Hello") -> str:
     return str(answer["choices"][0]["message"]["content"])
 
 
-def test_replies_are_scripted_in_turn_and_end_with_the_block(mock):
+def test_replies_are_scripted_in_turn_and_end_with_the_block(mock: Any) -> None:
     with Lightning(mock.base_url) as client:
         user = client.user()
         made = client.reply("One.", {"text": "Two."}, user=user, prompt="count", times=2)
@@ -365,25 +366,3 @@ def test_replies_are_scripted_in_turn_and_end_with_the_block(mock):
         assert (shown.used, shown.left) == (2, 0)
     with Lightning(mock.base_url) as client:
         assert client.replies() == []
-
-
-def block_of_the_readme(language: str, beginning: str) -> str:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    [block] = re.findall(rf"```{language}\n({re.escape(beginning)}.*?)```", readme, re.DOTALL)
-    return str(block)
-
-
-def test_the_scripted_replies_of_the_readme_answer_as_printed(client):
-    user = client.user()
-    exec(block_of_the_readme("python", "lightning.reply("), {"lightning": client, "user": user})
-    assert chat(client, user, "How is the weather?") == "It will rain."
-    assert get(client, "/v1/me", user.headers()).json() == {"credits": 12}
-
-
-def test_the_file_of_replies_of_the_readme_answers_as_printed(tmp_path):
-    file = tmp_path / "replies.yaml"
-    file.write_text(block_of_the_readme("yaml", "- match:"), encoding="utf-8")
-    with running(replies=file) as mock, Lightning(mock.base_url) as client:
-        user = client.user()
-        assert chat(client, user, "How is the weather?") == "It will rain."
-        assert get(client, "/v1/me", user.headers()).json() == {"credits": 12}

@@ -6,23 +6,25 @@ a stranger's would; the others name it, to leave out all the other plugins of th
 
 from __future__ import annotations
 
-import re
 from importlib.metadata import entry_points
-from pathlib import Path
+from typing import Any
 
 import pytest
 from lightning_mock import pytest_plugin
+from lightning_mock.background import RunningMock
+
+from .conftest import Project
 
 OURS = "lightning_mock.pytest_plugin"
 HEAVY = ("aiohttp", "lightning_mock.background", "lightning_mock.client", "jsonschema_rs", "av", "PIL")
 
 
-def test_it_is_found_by_its_entry_point():
+def test_it_is_found_by_its_entry_point() -> None:
     found = [entry.value for entry in entry_points(group="pytest11") if entry.name == "lightning_mock"]
     assert found == [OURS]
 
 
-def test_the_fixtures_give_a_mock_a_client_and_a_user(project):
+def test_the_fixtures_give_a_mock_a_client_and_a_user(project: Project) -> None:
     result = project.play(
         """
         from urllib.request import Request, urlopen
@@ -37,7 +39,7 @@ def test_the_fixtures_give_a_mock_a_client_and_a_user(project):
     assert result.outcomes == {"passed": 1}, result.output
 
 
-def test_each_test_has_its_own_user_on_one_mock(project):
+def test_each_test_has_its_own_user_on_one_mock(project: Project) -> None:
     result = project.play(
         """
         import pytest
@@ -55,7 +57,7 @@ def test_each_test_has_its_own_user_on_one_mock(project):
     assert result.outcomes == {"passed": 3}, result.output
 
 
-def test_what_one_test_does_the_next_does_not_see(project):
+def test_what_one_test_does_the_next_does_not_see(project: Project) -> None:
     result = project.play(
         """
         import time
@@ -92,20 +94,20 @@ FAILING = """
 """
 
 
-def test_a_failed_test_shows_what_the_mock_answered_and_why(project):
+def test_a_failed_test_shows_what_the_mock_answered_and_why(project: Project) -> None:
     result = project.play(FAILING.format(outcome=False), OURS)
     assert result.outcomes == {"failed": 1}, result.output
     assert "lightning mock" in result.output
     assert "GET /gen/image/boat -> 429: " in result.output
 
 
-def test_a_passed_test_shows_nothing(project):
+def test_a_passed_test_shows_nothing(project: Project) -> None:
     result = project.play(FAILING.format(outcome=True), OURS)
     assert result.outcomes == {"passed": 1}, result.output
     assert "/gen/image/boat" not in result.output
 
 
-def test_a_project_can_choose_the_settings_of_its_mock(project):
+def test_a_project_can_choose_the_settings_of_its_mock(project: Project) -> None:
     conftest = """
         import pytest
 
@@ -117,7 +119,7 @@ def test_a_project_can_choose_the_settings_of_its_mock(project):
     assert result.outcomes == {"passed": 1}, result.output
 
 
-def test_a_mock_that_runs_already_is_used(project, mock):
+def test_a_mock_that_runs_already_is_used(project: Project, mock: RunningMock) -> None:
     result = project.play(
         f"""
         import sys
@@ -133,13 +135,15 @@ def test_a_mock_that_runs_already_is_used(project, mock):
     assert result.outcomes == {"passed": 1}, result.output
 
 
-def test_a_mock_that_was_named_and_is_not_there_is_an_error_that_says_so(project, free_address):
+def test_a_mock_that_was_named_and_is_not_there_is_an_error_that_says_so(
+    project: Project, free_address: str
+) -> None:
     result = project.play("def test_it(lightning):\n    pass\n", OURS, LIGHTNING_MOCK_URL=free_address)
     assert result.outcomes == {"error": 1}, result.output
     assert f"no Lightning mock answers at {free_address}" in result.output
 
 
-def test_it_works_in_parallel_and_with_asyncio(project):
+def test_it_works_in_parallel_and_with_asyncio(project: Project) -> None:
     result = project.play(
         """
         import asyncio
@@ -172,48 +176,18 @@ UNUSED = f"""
 """
 
 
-def test_a_project_that_does_not_use_it_loads_nothing_heavy(project):
+def test_a_project_that_does_not_use_it_loads_nothing_heavy(project: Project) -> None:
     result = project.play(UNUSED, OURS)
     assert result.outcomes == {"passed": 1}, result.output
 
 
 @pytest.mark.parametrize("question", ["--help", "--markers"])
-def test_a_project_that_does_not_use_it_has_no_new_option_or_marker(project, question):
+def test_a_project_that_does_not_use_it_has_no_new_option_or_marker(project: Project, question: Any) -> None:
     ask = ("-m", "pytest", question)
     without = project.command(*ask, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
     loaded = project.command(*ask, "-p", OURS, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
     assert loaded == without
 
 
-def test_it_hooks_into_nothing():
+def test_it_hooks_into_nothing() -> None:
     assert not [name for name in vars(pytest_plugin) if name.startswith("pytest_")]
-
-
-def test_the_example_of_the_readme_works_as_printed(project):
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    [example] = [
-        block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "my_app" in block
-    ]
-    conftest = """
-        import builtins, json
-        from urllib.error import HTTPError
-        from urllib.request import Request, urlopen
-
-        class App:
-            def __init__(self, base_url, bearer):
-                self.base_url, self.bearer = base_url, bearer
-
-            def make_picture(self):
-                headers = {"Authorization": f"Bearer {self.bearer}", "Content-Type": "application/json"}
-                body = json.dumps({"prompt": "a quiet harbour"}).encode()
-                try:
-                    with urlopen(Request(self.base_url + "/gen/image", body, headers)) as response:
-                        return response.headers["Content-Type"]
-                except HTTPError as refusal:
-                    assert refusal.code == 429
-                    return "Come back tomorrow"
-
-        builtins.my_app = App
-        """
-    result = project.play(example, OURS, conftest=conftest)
-    assert result.outcomes == {"passed": 1}, result.output

@@ -80,7 +80,10 @@ def test_a_changed_fact_changes_what_is_handed_out() -> None:
         document["x-lightning-plans"]["plans"][0]["limits"]["imagesDaily"] = 11
         document["x-lightning-plans"]["default"] = "core"
         document["x-lightning-metrics"]["audioWeekly"] = {"window": "day", "period": "each day"}
-        document["x-lightning-errors"]["too_large"] = 414
+        document["x-lightning-errors"]["too_large"]["status"] = 414
+        document["x-lightning-public-site"] = "https://example.org"
+        document["paths"]["/tiers"]["get"]["x-lightning-aliases"] = ["/tiers/"]
+        document["paths"]["/usage"]["get"]["x-lightning-upstream"] = False
         document["x-lightning-body-limit-bytes"] = 99
         document["x-lightning-asset-lifetime-seconds"] = 98
         document["x-lightning-client-id-pattern"] = "^x$"
@@ -96,7 +99,11 @@ def test_a_changed_fact_changes_what_is_handed_out() -> None:
     assert spec.plans[0].limits["imagesDaily"] == 11
     assert spec.default_plan == "core"
     assert spec.metrics["audioWeekly"] == Metric("audioWeekly", "day", "each day")
-    assert spec.errors["too_large"] == 414
+    assert spec.errors["too_large"].status == 414
+    assert spec.public_site == "https://example.org"
+    assert spec.operations["listTiers"].aliases == ("/tiers/",)
+    assert not spec.operations["getUsage"].upstream
+    assert spec.operations["listModels"].upstream
     assert (spec.body_limit_bytes, spec.asset_lifetime_seconds, spec.client_id_pattern) == (99, 98, "^x$")
     assert spec.duration == Clamp(minimum=2, maximum=8, default=7)
     sfx = spec.operations["createSfx"]
@@ -193,8 +200,12 @@ REFUSED: list[tuple[Change, str]] = [
         "x-lightning-metrics.imagesDaily.window: expected one of day, week, found 'month'",
     ),
     (
-        lambda d: d["x-lightning-errors"].update({"too_large": "413"}),
-        "x-lightning-errors.too_large: expected a whole number of at least 400, found '413'",
+        lambda d: d["x-lightning-errors"]["too_large"].update({"status": "413"}),
+        "x-lightning-errors.too_large.status: expected a whole number of at least 400, found '413'",
+    ),
+    (
+        lambda d: d["paths"]["/usage"]["get"].update({"x-lightning-upstream": "no"}),
+        "GET /usage x-lightning-upstream: expected true or false, found 'no'",
     ),
     (
         lambda d: d.update({"x-lightning-client-id-pattern": "["}),

@@ -76,6 +76,15 @@ def test_every_operation_is_bound_by_a_documented_requirement(operation: str) ->
     assert binding
 
 
+def test_every_metered_operation_has_an_owner_that_is_documented() -> None:
+    owned = {
+        op: requirement for requirement in REQUIREMENTS if requirement.owner for op in requirement.operations
+    }
+    for operation in SPEC.operations.values():
+        if operation.metric is not None:
+            assert owned[operation.id].level == "documented"
+
+
 def test_every_section_that_promises_something_has_a_requirement() -> None:
     used = {requirement.section for requirement in REQUIREMENTS}
     silent = {"Lightning API", "Plan and usage endpoints", "Status and discovery endpoints"}
@@ -156,6 +165,14 @@ REFUSED: list[tuple[Change, str]] = [
     (
         lambda d: d["exclusions"][0].update({"lines": []}),
         "exclusions[0].lines: an exclusion names at least one",
+    ),
+    (lambda d: first(d).update({"owner": "yes"}), "AUTH-1.owner: expected true or false, found 'yes'"),
+    (
+        lambda d: (
+            first(d).update({"owner": True}),
+            d["requirements"].append({**first(d), "id": "AUTH-2"}),
+        ),
+        "AUTH-2: AUTH-1 is the owner of 'getUsage' already",
     ),
     (lambda d: d["document"].update({"sha256": "12"}), "document.sha256: expected 64 hexadecimal digits"),
 ]

@@ -43,7 +43,7 @@ def stream(events: list[str]) -> requests.Response:
 def test_it_loads_all_operations() -> None:
     SCHEMA.validate()
     labels = [result.ok().label for result in SCHEMA.get_all_operations() if isinstance(result, Ok)]
-    assert len(labels) == len(set(labels)) == len(load_spec().operations) == 24
+    assert len(labels) == len(set(labels)) == len(load_spec().operations)
 
 
 def test_it_accepts_a_legal_stream() -> None:

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from lightning_verify.judging.completion import completion
 from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.observations import CHAT, operation_observed, stream_observed
-from lightning_verify.judging.sse import Transcript, transcribe
+from lightning_verify.reading.sse import Transcript, transcribe
 from lightning_verify.requests.invalid import sample, wrong_messages, wrong_stream, wrong_tools
 from lightning_verify.requests.prompts import TOOLS
 from lightning_verify.requests.valid import CONVERSATION, picture_data_uri, say
@@ -58,9 +57,14 @@ def test_tools_that_are_no_list_are_400(judge: Judge, more: dict[str, bool]) -> 
         _refuse(judge, "CHAT-8", say("Say hello.", tools=wrong, **more), told)
 
 
+def _completed(judge: Judge, requirement: str, exchange: Exchange) -> None:
+    judge.document(requirement, exchange)
+    judge.keeps(requirement, exchange, law="CHAT-2")
+
+
 @judges("CHAT-2", shares=["createChatCompletion"], requests=3)
 def test_a_plain_completion_has_the_shape_of_openai(judge: Judge) -> None:
-    completion(judge, "CHAT-2", operation_observed(judge, "createChatCompletion").call)
+    _completed(judge, "CHAT-2", operation_observed(judge, "createChatCompletion").call)
 
 
 @judges("CHAT-2", units={"cloudChatDaily": 2}, shares=["createChatCompletion"], requests=5)
@@ -68,7 +72,7 @@ def test_a_conversation_is_answered(judge: Judge) -> None:
     body = {"messages": CONVERSATION}
     plain = operation_observed(judge, "createChatCompletion").call
     exchange = judge.served_as_well("CHAT-2", judge.post(CHAT, body), plain, lambda: judge.post(CHAT, body))
-    completion(judge, "CHAT-2", exchange)
+    _completed(judge, "CHAT-2", exchange)
 
 
 @judges("CHAT-3", units=ONE_CHAT, shares=["createChatCompletion"], requests=4)
@@ -96,52 +100,10 @@ def test_an_image_part_is_accepted(judge: Judge) -> None:
     exchange = judge.once("chat with an image", lambda: judge.post(CHAT, body))
     plain = operation_observed(judge, "createChatCompletion").call
     judge.served_as_well("CHAT-10", exchange, plain, lambda: judge.post(CHAT, body))
-    completion(judge, "CHAT-10", exchange)
+    _completed(judge, "CHAT-10", exchange)
 
 
 # --- tools ----------------------------------------------------------------------------------------------
-
-
-def _plain_calls(judge: Judge, requirement: str, exchange: Exchange) -> list[tuple[str, str]]:
-    """(name, arguments) of each tool call of a plain completion."""
-    judge.served(requirement, exchange)
-    calls = []
-    for choice in completion(judge, requirement, exchange):
-        for call in choice["message"].get("tool_calls") or []:
-            function = call.get("function") if isinstance(call, dict) else None
-            if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-                raise judge.violation(
-                    requirement, f"a tool call has no function name: {str(call)[:100]}", exchange
-                )
-            if not isinstance(call.get("id"), str) or not call["id"]:
-                raise judge.violation(
-                    requirement, f"a tool call has no id to answer to: {str(call)[:100]}", exchange
-                )
-            if not isinstance(function.get("arguments"), str):
-                raise judge.violation(
-                    requirement, f"arguments are {function.get('arguments')!r}, not text", exchange
-                )
-            calls.append((function["name"], function["arguments"]))
-    return calls
-
-
-def _good_calls(judge: Judge, requirement: str, calls: list[tuple[str, str]], exchange: Exchange) -> None:
-    """Each call names a tool that was given and carries a JSON object."""
-    for name, arguments in calls:
-        known = name in {"get_weather", "get_time"}
-        judge.check(requirement, known, f"a tool was called that nobody gave: {name!r}", exchange)
-        try:
-            decoded = json.loads(arguments)
-        except ValueError:
-            raise judge.violation(
-                requirement, f"arguments are not JSON: {arguments[:80]!r}", exchange
-            ) from None
-        judge.check(
-            requirement,
-            isinstance(decoded, dict),
-            f"arguments are {arguments[:80]!r}, not an object",
-            exchange,
-        )
 
 
 NAMED = {"type": "function", "function": {"name": "get_time"}}
@@ -195,22 +157,15 @@ def _transcript(judge: Judge, requirement: str, exchange: Exchange) -> Transcrip
 @judges("CHAT-8", units={"cloudChatDaily": 2}, shares=["createChatCompletion"], requests=5)
 def test_tool_calls_of_a_plain_completion_are_well_formed(judge: Judge, choice: str) -> None:
     exchange = _accepted(judge, "CHAT-8", choice)
-    _good_calls(judge, "CHAT-8", _plain_calls(judge, "CHAT-8", exchange), exchange)
-    judge.witness("CHAT-8", exchange)
+    judge.keeps("CHAT-8", exchange)
 
 
 @pytest.mark.parametrize("choice", ["auto", "required"])
 @judges("CHAT-8", units={"cloudChatDaily": 2}, shares=["stream"], requests=5)
 def test_tool_calls_of_a_stream_add_up_to_json(judge: Judge, choice: str) -> None:
     exchange = _accepted(judge, "CHAT-8", choice, stream=True)
-    transcript = _transcript(judge, "CHAT-8", exchange)
-    for problem in transcript.problems.get("tools", []):
-        raise judge.violation("CHAT-8", problem, exchange)
-    for call in transcript.tool_calls.values():
-        judge.check("CHAT-8", bool(call.id), f"the call of {call.name!r} has no id to answer to", exchange)
-    calls = [(call.name, call.arguments) for call in transcript.tool_calls.values()]
-    _good_calls(judge, "CHAT-8", calls, exchange)
-    judge.witness("CHAT-8", exchange)
+    _transcript(judge, "CHAT-8", exchange)
+    judge.keeps("CHAT-8", exchange)
 
 
 @judges("CHAT-8", units={"cloudChatDaily": 3}, requests=3)
@@ -228,8 +183,7 @@ def test_the_result_of_a_tool_may_be_told(judge: Judge) -> None:
     body = {"messages": messages, "tools": TOOLS}
     exchange, plain = judge.post(CHAT, body), _tool_chat(judge, "auto")
     _beside(judge, "CHAT-8", exchange, plain, lambda: judge.post(CHAT, body))
-    _good_calls(judge, "CHAT-8", _plain_calls(judge, "CHAT-8", exchange), exchange)
-    judge.witness("CHAT-8", exchange)
+    judge.keeps("CHAT-8", exchange)
 
 
 def _names_called(judge: Judge, exchange: Exchange, *, stream: bool) -> list[str]:
@@ -275,24 +229,21 @@ def test_no_tool_is_called_when_none_is_chosen(judge: Judge) -> None:
     _chooses(judge, "none", lambda names: not names)
 
 
-_GRAMMAR = (("CHAT-5", "metadata"), ("CHAT-6", "chunk"), ("CHAT-7", "end"))
-
-
 @pytest.mark.parametrize(
-    ("requirement", "rule"),
+    "requirement",
     [
-        pytest.param(requirement, rule, marks=judges(requirement, units={"cloudChatDaily": 2}, requests=2))
-        for requirement, rule in _GRAMMAR
+        pytest.param(requirement, marks=judges(requirement, units={"cloudChatDaily": 2}, requests=2))
+        for requirement in ("CHAT-5", "CHAT-6", "CHAT-7")
     ],
 )
-def test_a_stream_with_tools_keeps_the_grammar(judge: Judge, requirement: str, rule: str) -> None:
+def test_a_stream_with_tools_keeps_the_grammar(judge: Judge, requirement: str) -> None:
     for choice in ("auto", "required"):
         exchange = _tool_chat(judge, choice, stream=True)
         judge.served(requirement, exchange, owner=False)
         if exchange.media_type == "application/json":
             raise judge.undecided(requirement, "plain JSON came instead of a stream (see CHAT-4)", exchange)
-        problems = _transcript(judge, requirement, exchange).problems.get(rule, [])
-        judge.check(requirement, not problems, "; ".join(problems[:3]), exchange)
+        _transcript(judge, requirement, exchange)
+        judge.keeps(requirement, exchange)
 
 
 # --- what clients rely on -------------------------------------------------------------------------------
@@ -311,11 +262,8 @@ def test_unknown_fields_and_no_tools_are_harmless(judge: Judge) -> None:
 @judges("OBS-6", shares=["createChatCompletion"], requests=3)
 def test_a_completion_is_labelled(judge: Judge) -> None:
     exchange = operation_observed(judge, "createChatCompletion").call
-    document = judge.document("OBS-6", exchange, owner=False)
-    for field, kind in (("id", str), ("object", str), ("created", int), ("model", str)):
-        judge.check(
-            "OBS-6", isinstance(document.get(field), kind), f"{field} is {document.get(field)!r}", exchange
-        )
+    judge.document("OBS-6", exchange, owner=False)
+    judge.keeps("OBS-6", exchange)
 
 
 @judges("ASM-15", shares=["createChatCompletion"], requests=3)

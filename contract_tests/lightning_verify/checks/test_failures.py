@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from lightning_verify.judging.judge import OWNERS, Judge, NotRun
-from lightning_verify.judging.observations import CHAT, METRIC_OF, operation_observed
+from lightning_verify.facts import METRIC_OF, OWNER_OF
+from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.observations import CHAT, operation_observed
 from lightning_verify.requests.credentials import JWT
 from lightning_verify.requests.invalid import broken_json, sample
 from lightning_verify.requests.valid import CALLS, OVERSIZED, oversized, say
@@ -132,13 +133,13 @@ def _breaks(judge: Judge, operation: str, body: dict[str, Any]) -> bool:
 @pytest.mark.parametrize(
     "operation",
     [
-        pytest.param(operation, marks=judges(OWNERS[operation], requests=1))
+        pytest.param(operation, marks=judges(OWNER_OF[operation], requests=1))
         for operation in [*METRIC_OF, "analyzePrompt"]
     ],
 )
 def test_a_documented_route_is_there(judge: Judge, operation: str) -> None:
     # Asked for in a way that has to be refused, so that it costs nothing to know.
-    call, requirement = CALLS[operation], OWNERS[operation]
+    call, requirement = CALLS[operation], OWNER_OF[operation]
     if call.method == "POST":
         exchange = judge.post(call.path, {"nothing": "asked"}, lane="free")
     else:

@@ -6,10 +6,13 @@ import time
 
 import pytest
 
+from lightning_verify.facts import METRIC_OF, METRICS
+from lightning_verify.judging.catalogue import catalogue
 from lightning_verify.judging.judge import Judge, NotRun
-from lightning_verify.judging.observations import CHAT, METRIC_OF, STREAM, operation_observed
-from lightning_verify.judging.plans import catalogue, free_plan_keys
-from lightning_verify.judging.usage import METRICS, moved, observe, read_usage
+from lightning_verify.judging.observations import CHAT, STREAM, operation_observed
+from lightning_verify.judging.usage import observe, read_usage
+from lightning_verify.reading.plans import free_plan_keys
+from lightning_verify.reading.usage import moved
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import (

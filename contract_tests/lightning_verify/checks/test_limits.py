@@ -7,9 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
+from lightning_verify.facts import METRIC_OF, METRICS, PUBLISHED_LIMITS
 from lightning_verify.judging.judge import Judge, NotRun
-from lightning_verify.judging.observations import CHAT, METRIC_OF, PUBLISHED_LIMITS, STREAM
-from lightning_verify.judging.usage import METRICS, moved, number, read_usage, settled
+from lightning_verify.judging.observations import CHAT, STREAM
+from lightning_verify.judging.usage import read_usage, settled
+from lightning_verify.reading.usage import moved, number
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import FREE_JWT

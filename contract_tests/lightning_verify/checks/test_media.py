@@ -11,9 +11,10 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
+from lightning_verify.facts import METRIC_OF, OWNER_OF
 from lightning_verify.judging.judge import Judge, NotRun
-from lightning_verify.judging.media import Measure, delivered, flaw, measure, unknown
-from lightning_verify.judging.observations import METRIC_OF, operation_observed
+from lightning_verify.judging.observations import operation_observed
+from lightning_verify.reading.media import Measure, delivered, flaw, measure, unknown
 from lightning_verify.requests.invalid import sample, wrong_duration, wrong_image_urls, wrong_prompt
 from lightning_verify.requests.valid import CALLS, PROMPT, picture_base64, picture_data_uri
 from lightning_verify.run.marks import judges
@@ -34,8 +35,8 @@ def _is_whole(judge: Judge, requirement: str, exchange: Exchange, family: str) -
         raise NotRun(f"needs a host that sends {family}s; this one tells an address, as it may")
     if doubt := unknown(content.data, family, content.media_type):
         raise NotRun(f"needs {family}s of a format that we know: {doubt}")
-    problem = flaw(content.data, family, content.media_type)
-    judge.check(requirement, problem is None, f"{exchange.title}: {problem}", exchange)
+    assert exchange.operation is not None
+    judge.keeps(requirement, exchange, law=OWNER_OF[exchange.operation.id])
 
 
 def _measured(exchange: Exchange) -> Measure | None:

@@ -8,19 +8,12 @@ from typing import Any
 
 import pytest
 
+from lightning_verify.facts import METRIC_OF
 from lightning_verify.judging.judge import Judge, NotRun
-from lightning_verify.judging.observations import CHAT, METRIC_OF, operation_observed, stream_observed
-from lightning_verify.judging.usage import (
-    Observation,
-    Snapshot,
-    Unreadable,
-    moved,
-    observe,
-    parse_usage,
-    read_usage,
-    rolled_over,
-    settled,
-)
+from lightning_verify.judging.ledger import PRICED
+from lightning_verify.judging.observations import CHAT, operation_observed, stream_observed
+from lightning_verify.judging.usage import Observation, observe, read_usage, settled
+from lightning_verify.reading.usage import Snapshot, Unreadable, moved, parse_usage, rolled_over
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
 from lightning_verify.requests.prompts import IMAGE, TOOLS
@@ -28,21 +21,6 @@ from lightning_verify.requests.valid import CALLS, OVERSIZED, oversized, picture
 from lightning_verify.run.marks import judges, needs
 from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange
-
-# The requirement behind the price of each metered operation.
-PRICED = {
-    "createChatCompletion": "CHAT-11",
-    "createImage": "IMG-6",
-    "getImage": "IMG-6",
-    "createVideo": "VID-7",
-    "getVideo": "VID-7",
-    "createAirforceVideo": "AIR-3",
-    "getAirforceVideo": "AIR-3",
-    "createSfx": "SFX-3",
-    "getSfx": "SFX-3",
-    "createTts": "TTS-3",
-    "getTts": "TTS-3",
-}
 
 # Seconds in which a counter that forgets would have forgotten.
 A_WHILE = 1.2
@@ -336,10 +314,6 @@ def test_reading_an_account_costs_nothing(judge: Judge) -> None:
             ],
         )
         for requirement, operation, credential, spend in (
-            ("CHAT-11", "createChatCompletion", API_KEY, None),
-            ("IMG-6", "createImage", JWT, None),
-            ("VID-7", "getVideo", API_KEY, None),
-            ("SFX-3", "createSfx", JWT, None),
             # Few units are in a free account, and somebody may need them.
             ("VID-7", "createVideo", FREE_JWT, Spend.EXHAUST),
             ("CHAT-11", "createChatCompletion", FREE_JWT, None),

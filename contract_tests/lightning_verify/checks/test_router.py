@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from lightning_verify.judging.judge import Judge, NotRun, Undecided
-from lightning_verify.judging.model_names import disagreements
 from lightning_verify.judging.observations import CHAT
-from lightning_verify.judging.owners import served_by
-from lightning_verify.judging.sse import transcribe
+from lightning_verify.reading.model_names import disagreements
+from lightning_verify.reading.sse import transcribe
 from lightning_verify.requests.prompts import (
     CODE,
     COMPLEX,
@@ -48,7 +47,7 @@ def _name_in(exchange: Exchange) -> str | None:
 
 def _analysis(judge: Judge, requirement: str, messages: Messages) -> tuple[str, Exchange]:
     exchange = _analysed(judge, messages)
-    served_by(judge, requirement, exchange, "ANA-1")
+    judge.served(requirement, exchange, owner=requirement == "ANA-1")
     name = _name_in(exchange)
     if name is not None:
         return name, exchange
@@ -137,7 +136,7 @@ def _streamed_name(judge: Judge, requirement: str, messages: Messages, **more: A
     owner = (
         "CHAT-8" if "tools" in more else "CHAT-4" if isinstance(messages[0]["content"], str) else "CHAT-10"
     )
-    served_by(judge, requirement, exchange, owner)
+    judge.served(requirement, exchange, owner=requirement == owner)
     name = transcribe(exchange.body).model_name
     if not name:
         raise judge.undecided(requirement, "the stream names no model (see CHAT-5)", exchange)

@@ -16,9 +16,8 @@ from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.failures import Failure, FailureGroup
 
-from lightning_verify.judging.completion import completion
+from lightning_verify.facts import FREE, METRIC_OF
 from lightning_verify.judging.judge import Judge, NotRun
-from lightning_verify.judging.observations import METRIC_OF
 from lightning_verify.requests import callers
 from lightning_verify.requests.generated import cases
 from lightning_verify.requests.prompts import model_name
@@ -31,8 +30,6 @@ from lightning_verify.transport.schemathesis_transport import ClientAdapter, ses
 
 load_all_checks()
 SHAPE = CHECKS.get_one("response_schema_conformance")
-# Operations that cost nothing and answer with JSON.
-FREE = ("getUsage", "getTierConfig", "listTiers", "listModels", "getStatus", "analyzePrompt")
 CASES, NONSENSE = 3, 5
 Answers = list[tuple[Any, Exchange, requests.Response | None]]
 
@@ -86,7 +83,8 @@ def test_generated_prompts_are_analysed(judge: Judge) -> None:
 def test_generated_chats_are_answered_in_shape(judge: Judge) -> None:
     for _, exchange, _ in _served(judge, "CHAT-2", "createChatCompletion"):
         if exchange.media_type != "text/event-stream":
-            completion(judge, "CHAT-2", exchange, spoken=False)
+            judge.document("CHAT-2", exchange)
+            judge.keeps("CHAT-2", exchange)
 
 
 @pytest.mark.parametrize(

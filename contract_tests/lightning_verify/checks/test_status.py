@@ -8,12 +8,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from lightning_verify.judging.judge import Judge, NotRun
-from lightning_verify.judging.owners import object_by, served_by
-from lightning_verify.judging.plans import listed
 from lightning_verify.run.marks import judges
 from lightning_verify.transport.exchange import Exchange
 
-STATUS_FIELDS = ("state", "services", "notifications", "latest")
 CAPABILITIES = ("image", "video", "sfx", "text")
 
 
@@ -36,36 +33,19 @@ def test_the_root_redirects_for_good(judge: Judge) -> None:
 @judges("STAT-2", requests=1)
 def test_models_have_names(judge: Judge) -> None:
     exchange = judge.once("models", lambda: judge.get("/models"))
-    models = listed(judge.document("STAT-2", exchange), "models")
-    if models is None:
-        raise judge.violation("STAT-2", f"{exchange.title}: expected a list of models", exchange)
-    judge.check("STAT-2", bool(models), "no model is listed", exchange)
-    for model in models:
-        names = (
-            [model.get(field) for field in ("name", "id", "model", "title", "slug")]
-            if isinstance(model, dict)
-            else []
-        )
-        named = any(isinstance(name, str) and name.strip() for name in names)
-        judge.check("STAT-2", named, f"a model has no name: {str(model)[:80]}", exchange)
+    judge.document("STAT-2", exchange)
+    judge.keeps("STAT-2", exchange)
 
 
 def _status(judge: Judge, requirement: str) -> tuple[dict[str, Any], Any]:
     exchange = judge.once("status", lambda: judge.get("/status"))
-    return object_by(judge, requirement, exchange, "STAT-3"), exchange
+    return judge.object(requirement, exchange, "STAT-3"), exchange
 
 
 @judges("STAT-3", requests=2)
 def test_the_status_has_its_fields(judge: Judge) -> None:
-    document, exchange = _status(judge, "STAT-3")
-    missing = [field for field in STATUS_FIELDS if field not in document]
-    judge.check("STAT-3", not missing, f"missing: {', '.join(missing)}", exchange)
-    state, services = document["state"], document["services"]
-    judge.check("STAT-3", isinstance(state, str) and bool(state.strip()), f"state is {state!r}", exchange)
-    judge.check("STAT-3", isinstance(services, dict | list), f"services is {services!r}", exchange)
-    for field in ("notifications", "latest"):
-        fine = not isinstance(document[field], bool | int | float)
-        judge.check("STAT-3", fine, f"{field} is {document[field]!r}", exchange)
+    _, exchange = _status(judge, "STAT-3")
+    judge.keeps("STAT-3", exchange)
 
 
 def _check(judge: Judge, capability: str) -> Exchange:
@@ -95,28 +75,16 @@ def test_a_capability_check_tells_a_content_type(judge: Judge, capability: str) 
     judge.check("STAT-4", told, f"{exchange.title}: no content type", exchange)
 
 
-# Media that a capability's content type may not name, since they belong to another capability.
-_FOREIGN = {
-    "image": ("video/", "audio/", "text/"),
-    "video": ("image/", "audio/", "text/"),
-    "sfx": ("image/", "video/", "text/"),
-    "text": ("image/", "video/", "audio/"),
-}
-
-
 @pytest.mark.parametrize("capability", CAPABILITIES)
 @judges("STAT-5", requests=5)
 def test_a_capability_check_does_not_name_another_medium(judge: Judge, capability: str) -> None:
     exchange = _check(judge, capability)
     if _is_down(judge, exchange):
         raise NotRun(f"needs a host that says that it can do {capability}")
-    served_by(judge, "STAT-5", exchange, "STAT-4")
+    judge.served("STAT-5", exchange, owner=False)
     if not exchange.media_type:
         raise judge.undecided("STAT-5", f"{exchange.title}: no content type (see STAT-4)", exchange)
-    foreign = exchange.media_type.startswith(_FOREIGN[capability])
-    judge.check(
-        "STAT-5", not foreign, f"{exchange.title}: the content type is {exchange.media_type}", exchange
-    )
+    judge.keeps("STAT-5", exchange)
 
 
 @judges("OBS-7", requests=2)

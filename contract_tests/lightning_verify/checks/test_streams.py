@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.observations import CHAT, operation_observed, stream_observed
-from lightning_verify.judging.sse import Transcript, transcribe
+from lightning_verify.reading.sse import Transcript, transcribe
 from lightning_verify.requests.valid import CONVERSATION, say
 from lightning_verify.run.marks import judges
 from lightning_verify.transport.exchange import Exchange
@@ -55,30 +55,29 @@ def _both(judge: Judge) -> list[Exchange]:
 def test_a_stream_is_an_event_stream(judge: Judge) -> None:
     exchange = stream_observed(judge).call
     judge.served("CHAT-4", exchange)
-    is_stream = exchange.media_type == "text/event-stream"
-    judge.check("CHAT-4", is_stream, f"the content type is {exchange.header('content-type')!r}", exchange)
+    judge.answered("CHAT-4", exchange)
+    judge.keeps("CHAT-4", exchange)
 
 
-def _holds(judge: Judge, requirement: str, rule: str) -> None:
+def _holds(judge: Judge, requirement: str) -> None:
     for exchange in _both(judge):
-        transcript = _stream(judge, requirement, exchange)
-        problems = transcript.problems.get(rule, [])
-        judge.check(requirement, not problems, "; ".join(problems[:3]), exchange)
+        _stream(judge, requirement, exchange)
+        judge.keeps(requirement, exchange)
 
 
 @judges("CHAT-5", shares=["stream", "long stream"], requests=4)
 def test_the_metadata_chunk_comes_first_and_names_the_model(judge: Judge) -> None:
-    _holds(judge, "CHAT-5", "metadata")
+    _holds(judge, "CHAT-5")
 
 
 @judges("CHAT-6", shares=["stream", "long stream"], requests=4)
 def test_the_chunks_add_up_to_a_message(judge: Judge) -> None:
-    _holds(judge, "CHAT-6", "chunk")
+    _holds(judge, "CHAT-6")
 
 
 @judges("CHAT-7", shares=["stream", "long stream", "createChatCompletion"], requests=7)
 def test_the_stream_ends_with_a_reason_and_done(judge: Judge) -> None:
-    _holds(judge, "CHAT-7", "end")
+    _holds(judge, "CHAT-7")
 
 
 @judges("OBS-13", shares=["stream"], requests=3)

@@ -10,11 +10,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from lightning_verify.facts import METRIC_OF
+from lightning_verify.judging.catalogue import catalogue
 from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.model import QuotaModel
-from lightning_verify.judging.observations import METRIC_OF
-from lightning_verify.judging.plans import catalogue, plans_of
-from lightning_verify.judging.usage import Snapshot, parse_usage, read_usage
+from lightning_verify.judging.usage import read_usage
+from lightning_verify.reading.plans import plans_of
+from lightning_verify.reading.usage import Snapshot, parse_usage
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.valid import CALLS
 from lightning_verify.run.marks import judges, needs_control

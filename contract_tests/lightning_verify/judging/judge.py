@@ -1,6 +1,6 @@
-"""The judge of one test: sends requests, weighs answers, and keeps what was seen.
+"""The judge of one test: sends requests, assesses answers, and keeps what was seen.
 
-Weighing an answer has three outcomes. It is a *witness* when it could have shown a violation and did not;
+Assessing an answer has three outcomes. It is a *witness* when it could have shown a violation and did not;
 a `Violation` when it shows one; `Undecided` when it shows neither, because the host was unwell, exhausted
 or out of reach. Only witnesses make a pass.
 """
@@ -15,8 +15,11 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from lightning_spec.loader import Spec
 
+from lightning_verify.facts import OWNER_OF
 from lightning_verify.judging.evidence import Recorder
+from lightning_verify.judging.harmless import one_line
 from lightning_verify.judging.verdicts import Finding, Verdict
+from lightning_verify.laws.table import LAWS
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.target import Spend, Target
@@ -26,39 +29,13 @@ from lightning_verify.transport.exchange import Exchange, NotJson
 T = TypeVar("T")
 
 REDIRECTS = 3
-# Routes that answer from what the host itself knows: an upstream is no excuse for them.
-NO_UPSTREAM = {
-    "getTierConfig",
-    "listTiers",
-    "getStatus",
-    "headStatusImage",
-    "headStatusVideo",
-    "headStatusSfx",
-    "headStatusText",
-}
-# The requirement that tells when an operation has no good answer at all.
-OWNERS = {
-    "getUsage": "USE-1",
-    "getSubscription": "SUB-1",
-    "getTierConfig": "TIER-1",
-    "listTiers": "TIERS-1",
-    "listModels": "STAT-2",
-    "getStatus": "STAT-3",
-    "createChatCompletion": "CHAT-2",
-    "analyzePrompt": "ANA-1",
-    "getAsset": "CDN-1",
-    **dict.fromkeys(("createImage", "getImage"), "IMG-2"),
-    **dict.fromkeys(("createVideo", "getVideo"), "VID-2"),
-    **dict.fromkeys(("createAirforceVideo", "getAirforceVideo"), "AIR-1"),
-    **dict.fromkeys(("createSfx", "getSfx"), "SFX-1"),
-    **dict.fromkeys(("createTts", "getTts"), "TTS-1"),
-}
+LONGEST_REASON = 2000
 # What a host says when it is not refusing this request, but any.
 _UNWELL = {502, 503, 504}
 
 
 def _owner(exchange: Exchange) -> str:
-    return OWNERS.get(exchange.operation.id, "others") if exchange.operation is not None else "others"
+    return OWNER_OF.get(exchange.operation.id, "others") if exchange.operation is not None else "others"
 
 
 class Violation(AssertionError):
@@ -96,7 +73,7 @@ class Judge:
     witnesses: Counter[str] = field(default_factory=Counter)
     seen: dict[str, list[Exchange]] = field(default_factory=dict)
 
-    # --- asking ---------------------------------------------------------------------------------------
+    # --- requests -------------------------------------------------------------------------------------
 
     def caller(self) -> Caller:
         """A fresh free-tier caller with its own client id."""
@@ -155,7 +132,7 @@ class Judge:
         """How many generated examples a property is worth on this host."""
         return 12 if self.target.is_loopback else 4
 
-    # --- weighing -------------------------------------------------------------------------------------
+    # --- assessment -----------------------------------------------------------------------------------
 
     def witness(self, requirement: str, *exchanges: Exchange) -> None:
         """Note that these answers could have broken `requirement` and did not."""
@@ -177,6 +154,15 @@ class Judge:
         if not holds:
             raise self.violation(requirement, message, *exchanges)
         self.witness(requirement, *exchanges)
+
+    def keeps(self, requirement: str, exchange: Exchange, *, law: str | None = None) -> None:
+        """Hold a served answer against the law of `requirement`, or another one's that it is about. Raises
+        Undecided when the answer cannot show it."""
+        wrong = LAWS[law or requirement].wrong(exchange)
+        if wrong is None:
+            raise self.undecided(requirement, f"{exchange.title}: nothing to see there", exchange)
+        message = f"{exchange.title}: {'; '.join(wrong[:3])}"
+        self.check(requirement, not wrong, message, exchange)
 
     def answered(self, requirement: str, exchange: Exchange) -> None:
         """The host gave a whole answer of its own to this request. Raises Undecided when it did not."""
@@ -259,7 +245,7 @@ class Judge:
     def _is_broken(self, exchange: Exchange) -> bool:
         """Whether a route that needs no upstream fails time and again, on a host that is well otherwise."""
         operation = exchange.operation
-        if operation is None or operation.id not in NO_UPSTREAM:
+        if operation is None or operation.upstream:
             return False
         caller = Caller(exchange.caller, exchange.request_headers)
         again = [self.client.send(exchange.method, exchange.path, caller) for _ in range(2)]
@@ -302,6 +288,16 @@ class Judge:
             message = f"{exchange.title}: {problem} (see {_owner(exchange)})"
             raise self.undecided(requirement, message, exchange) from None
 
+    def object(self, requirement: str, exchange: Exchange, owner: str) -> dict[str, Any]:
+        """The JSON object of a served answer. What is none breaks `owner`, and leaves every other requirement
+        undecided: one fault is told under one name."""
+        document = self.document(requirement, exchange, owner=requirement == owner)
+        if isinstance(document, dict):
+            return document
+        if requirement == owner:
+            raise self.violation(requirement, f"{exchange.title}: expected an object", exchange)
+        raise self.undecided(requirement, f"{exchange.title}: no object (see {owner})", exchange)
+
     # --- closing --------------------------------------------------------------------------------------
 
     def _find(self, requirement: str, verdict: Verdict, reason: str, exchanges: tuple[Exchange, ...]) -> None:
@@ -310,7 +306,7 @@ class Judge:
                 requirement,
                 verdict,
                 self.test,
-                self.recorder.redactor.text(reason),
+                one_line(self.recorder.redactor.text(reason), LONGEST_REASON),
                 self.witnesses[requirement],
                 tuple(self.recorder.record(exchange) for exchange in exchanges[-3:]),
             )

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-METRIC_WINDOWS = {"cloudChatDaily": "day", "imagesDaily": "day", "videosDaily": "day", "audioWeekly": "week"}
+from lightning_verify.facts import METRICS, WINDOW_OF
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class QuotaModel:
 
     def used(self, caller: str) -> dict[str, int]:
         """What /usage must report as used, by metric."""
-        return {metric: self._used[caller, metric] for metric in METRIC_WINDOWS}
+        return {metric: self._used[caller, metric] for metric in METRICS}
 
     def next_day(self) -> None:
         """Midnight: daily counters begin again, and on Monday the weekly one as well."""
@@ -49,5 +49,5 @@ class QuotaModel:
         new_week = day.isocalendar()[:2] != self.today.isocalendar()[:2]
         self.today = day
         for key in list(self._used):
-            if METRIC_WINDOWS[key[1]] == "day" or new_week:
+            if WINDOW_OF[key[1]] == "day" or new_week:
                 del self._used[key]

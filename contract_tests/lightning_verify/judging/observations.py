@@ -6,21 +6,13 @@ form, what it consumed, and whom.
 
 from __future__ import annotations
 
+from lightning_verify.facts import METRIC_OF, PUBLISHED_LIMITS
 from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.usage import Observation, observe
 from lightning_verify.requests import callers
 from lightning_verify.requests.valid import CALLS, Call, say
 
 CHAT = "/gen/chat/completions"
-METRIC_OF = {
-    "createChatCompletion": "cloudChatDaily",
-    **dict.fromkeys(["createImage", "getImage"], "imagesDaily"),
-    **dict.fromkeys(["createVideo", "getVideo", "createAirforceVideo", "getAirforceVideo"], "videosDaily"),
-    **dict.fromkeys(["createSfx", "getSfx", "createTts", "getTts"], "audioWeekly"),
-}
-# The free tier's published limits: what driving a caller to a limit is planned to cost.
-PUBLISHED_LIMITS = {"cloudChatDaily": 50, "imagesDaily": 10, "videosDaily": 3, "audioWeekly": 1}
-
 # Worst-case units of each shared observation, by its name in `judges(shares=...)`.
 COST: dict[str, dict[str, int]] = {
     **{operation: {metric: 1} for operation, metric in METRIC_OF.items()},

@@ -6,19 +6,30 @@ What counts as a secret is derived from the credentials themselves, not from a l
 from __future__ import annotations
 
 import base64
+import html
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 _PATTERNS = (
     (re.compile(r"eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]*\.?[A-Za-z0-9_-]*"), "<token>"),
-    (re.compile(r"ipa_live_[A-Za-z0-9_-]{6,}"), "<api key>"),
+    (re.compile(r"(?i)ipa_live_[A-Za-z0-9_-]{6,}"), "<api key>"),
     # The look-behind keeps this linear on long runs of letters, such as base64.
     (re.compile(r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"), "<email>"),
     (re.compile(r"(?i)(bearer\s+)(?!public\b)[^\s\"',<]+"), r"\1<bearer>"),
 )
 _COOKIES = {"cookie", "set-cookie"}
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(/))")
+# Ways to write one character as several. They can be mixed with plain ones, and be nested.
+_DECODERS: tuple[Callable[[str], str], ...] = (
+    unquote,
+    html.unescape,
+    lambda text: _ESCAPE.sub(lambda found: found[3] or chr(int(found[1] or found[2], 16)), text),
+)
+_NESTED = 2
+# Letters of either case are one; nothing else, so that no text changes its length.
+_FOLDED = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
 # Characters of a secret in a row that are not shown. Texts are cut before and after they come here, by the
@@ -46,14 +57,16 @@ class Redactor:
             self.learn(name, secret)
 
     def learn(self, name: str, secret: str) -> None:
-        """From now on `secret`, in Base64 and percent-encoding as well, and each longer part of it is shown
-        as `name`."""
+        """From now on `secret`, each longer part of it and the usual encodings of both, in any case of the
+        letters, are shown as `name`."""
         shown = f"<{name}>"
-        if len(secret) >= _SHORTEST:
-            self._names.setdefault(secret, shown)
+        for whole in (secret, secret[::-1]):
+            if len(whole) >= _SHORTEST:
+                self._names.setdefault(whole.translate(_FOLDED), shown)
         # Longest first, so that a secret is named before one that is a part of it.
         self._longest_first = sorted(self._names, key=len, reverse=True)
-        for spelling in (secret, *secret.split("."), *_encoded(secret)):
+        for written in (secret, *secret.split("."), *_encoded(secret)):
+            spelling = written.translate(_FOLDED)
             last = len(spelling) - _PIECE
             if last >= 0:
                 for start in (*range(0, last, _PIECE), last):
@@ -61,10 +74,27 @@ class Redactor:
                     self._pieces.setdefault(piece, []).append(_Piece(spelling, start, shown))
 
     def text(self, text: str) -> str:
-        """`text` without secrets."""
+        """`text` without secrets. What hides one in an encoding is shown decoded."""
+        text = self._plain(text)
+        for _ in range(_NESTED):
+            for decode in _DECODERS:
+                decoded = decode(text)
+                if decoded != text:
+                    text = self._if_hiding(text, decoded)
+        return text
+
+    def _if_hiding(self, text: str, decoded: str) -> str:
+        """`decoded` without its secrets when it has any, directly or one encoding deeper; else `text`."""
+        for deeper in (decoded, *(decode(decoded) for decode in _DECODERS)):
+            plain = self._plain(deeper)
+            if plain != deeper:
+                return plain
+        return text
+
+    def _plain(self, text: str) -> str:
         for secret in self._longest_first:
-            if secret in text:
-                text = text.replace(secret, self._names[secret])
+            if secret in text.translate(_FOLDED):
+                text = re.sub(f"(?ai){re.escape(secret)}", self._names[secret].replace("\\", "\\\\"), text)
         text = self._without_pieces(text)
         for pattern, replacement in _PATTERNS:
             text = pattern.sub(replacement, text)
@@ -72,13 +102,14 @@ class Redactor:
 
     def _without_pieces(self, text: str) -> str:
         kept, shown_to, position = list[str](), 0, 0
+        folded = text.translate(_FOLDED)
         while position <= len(text) - _PIECE:
-            found = self._pieces.get(text[position : position + _PIECE])
+            found = self._pieces.get(folded[position : position + _PIECE])
             if found is None:
                 position += 1
                 continue
             # Tokens begin alike, so the one that fits longest is meant.
-            fits = [(_extent(text, shown_to, position, piece), piece.shown) for piece in found]
+            fits = [(_extent(folded, shown_to, position, piece), piece.shown) for piece in found]
             (first, end), shown = max(fits, key=lambda fit: fit[0][1] - fit[0][0])
             kept += [text[shown_to:first], shown]
             shown_to = position = end
@@ -87,8 +118,9 @@ class Redactor:
     def headers(self, headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """Header pairs without secrets; cookies are dropped to their names."""
         return [
-            (name, value.split("=", 1)[0] + "=<cookie>" if name.lower() in _COOKIES else self.text(value))
+            (self.text(name), f"{shown}=<cookie>" if name.lower() in _COOKIES else shown)
             for name, value in headers
+            for shown in [self.text(value.split("=", 1)[0] if name.lower() in _COOKIES else value)]
         ]
 
 
@@ -104,8 +136,10 @@ def _extent(text: str, lowest: int, position: int, piece: _Piece) -> tuple[int, 
 
 
 def _encoded(secret: str) -> list[str]:
-    """The secret as it looks inside Base64 of a longer text, in its three positions, and in addresses."""
-    data, found = secret.encode(), [quote(secret, safe="")]
+    """The secret as it looks inside Base64 of a longer text, in its three positions, in addresses, in
+    hexadecimal digits and read backwards."""
+    data = secret.encode()
+    found = [quote(secret, safe=""), data.hex(), data.hex(" "), secret[::-1]]
     for shift, lead in ((0, 0), (1, 2), (2, 3)):
         # The first and the last letter also hold bits of the neighbours.
         inner = base64.b64encode(bytes(shift) + data).decode().rstrip("=")[lead:-1]

@@ -6,8 +6,10 @@ everything, not having seen enough outweighs a pass, and what could not be tried
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import date
 from typing import Any, Literal
 
 from lightning_spec.loader import Requirement
@@ -16,6 +18,11 @@ Verdict = Literal["pass", "fail", "inconclusive", "not_run", "known_difference"]
 
 # From worst to best.
 _WEIGHT: tuple[Verdict, ...] = ("fail", "known_difference", "inconclusive", "pass", "not_run")
+
+# How a reason ends, or reads, when it leaves the matter to the requirements that own it.
+_LEFT_TO = re.compile(
+    r"\(see ([A-Z]+-\d+(?:(?:, | and )[A-Z]+-\d+)*)\)$|^not reached, since (\S+) was broken first$"
+)
 
 EXIT_KEPT, EXIT_BROKEN, EXIT_USAGE, EXIT_INCONCLUSIVE = 0, 1, 2, 3
 
@@ -34,6 +41,12 @@ class Finding:
     witnesses: int = 0
     evidence: tuple[Mapping[str, Any], ...] = ()
 
+    @property
+    def left_to(self) -> frozenset[str]:
+        """The requirements that say why this one could not be decided; empty when it was something else."""
+        told = _LEFT_TO.search(self.reason)
+        return frozenset(re.findall(r"[A-Z]+-\d+", told[1] or told[2])) if told else frozenset()
+
     def as_json(self) -> dict[str, Any]:
         """A dictionary that `from_json` reads back."""
         return asdict(self)
@@ -45,21 +58,47 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """A difference that is accepted: why, who answers for it, and the last day on which it is accepted."""
+
+    reason: str
+    owner: str | None = None
+    expires: date | None = None
+
+    def expired(self, today: date) -> bool:
+        """Whether it is accepted no longer."""
+        return self.expires is not None and today > self.expires
+
+    def __str__(self) -> str:
+        more = [f"owner {self.owner}"] * bool(self.owner) + [f"until {self.expires}"] * bool(self.expires)
+        return ", ".join([self.reason, *more])
+
+
+@dataclass(frozen=True, slots=True)
 class Ruling:
-    """The verdict on one requirement of a run."""
+    """The verdict on one requirement of a run; `known` is its entry in the list of known differences."""
 
     requirement: Requirement
     verdict: Verdict
     reason: str
     witnesses: int
     findings: tuple[Finding, ...] = field(default=())
+    known: Known | None = None
+
+    @property
+    def deciding(self) -> tuple[Finding, ...]:
+        """The findings that led to the verdict: the worst ones."""
+        return tuple(finding for finding in self.findings if finding.verdict == self.findings[0].verdict)
+
+    @property
+    def broken(self) -> bool:
+        """Whether an answer showed a violation, known or not."""
+        return any(finding.verdict == "fail" for finding in self.findings)
 
     @property
     def evidence(self) -> list[Mapping[str, Any]]:
-        """The exchanges that decided: those of the findings that share the verdict."""
-        return [
-            item for finding in self.findings if finding.verdict == self.verdict for item in finding.evidence
-        ]
+        """The exchanges that decided."""
+        return [item for finding in self.deciding for item in finding.evidence]
 
 
 def rule(requirement: Requirement, findings: Iterable[Finding]) -> Ruling:
@@ -72,23 +111,35 @@ def rule(requirement: Requirement, findings: Iterable[Finding]) -> Ruling:
     return Ruling(requirement, worst.verdict, "; ".join(reasons), sum(f.witnesses for f in ours), ours)
 
 
-def accept(rulings: Iterable[Ruling], known: Mapping[str, str]) -> list[Ruling]:
-    """Rulings with failures that `known` (reason by requirement id) lists turned into known differences.
+def accept(rulings: Iterable[Ruling], known: Mapping[str, Known], today: date) -> list[Ruling]:
+    """Rulings with what `known` (by requirement id) lists turned into known differences.
 
-    An entry that holds again fails the run: a list that nobody keeps hides the next failure.
+    So is what could not be decided for no other reason than these. An entry that holds again fails the run,
+    and so does one that has expired: a list that nobody keeps hides the next failure.
     """
-    judged = []
-    for ruling in rulings:
-        reason = known.get(ruling.requirement.id)
-        if reason is None or ruling.verdict not in {"fail", "pass"}:
-            judged.append(ruling)
-        elif ruling.verdict == "fail":
-            words = f"{reason} ({ruling.reason})"
-            judged.append(replace(ruling, verdict="known_difference", reason=words))
-        else:
-            words = f"listed as a known difference ({reason}), but it holds now; take it off the list"
-            judged.append(replace(ruling, verdict="fail", reason=words))
-    return judged
+    listed = [_accept(ruling, known.get(ruling.requirement.id), today) for ruling in rulings]
+    accepted = {ruling.requirement.id for ruling in listed if ruling.verdict == "known_difference"}
+    return [_excuse(ruling, accepted) for ruling in listed]
+
+
+def _accept(ruling: Ruling, known: Known | None, today: date) -> Ruling:
+    if known is None or ruling.verdict not in {"fail", "pass"}:
+        return ruling
+    if ruling.verdict == "pass":
+        words = f"listed as a known difference ({known}), but it holds now; take it off the list"
+        return replace(ruling, verdict="fail", reason=words, known=known)
+    if known.expired(today):
+        words = f"was a known difference ({known}), which has expired: {ruling.reason}"
+        return replace(ruling, reason=words, known=known)
+    return replace(ruling, verdict="known_difference", reason=f"{known}: {ruling.reason}", known=known)
+
+
+def _excuse(ruling: Ruling, accepted: set[str]) -> Ruling:
+    if ruling.verdict != "inconclusive" or not all(accepted & one.left_to for one in ruling.deciding):
+        return ruling
+    causes = sorted(accepted & frozenset[str]().union(*(one.left_to for one in ruling.deciding)))
+    words = f"could not be decided because of {', '.join(causes)}, which is known: {ruling.reason}"
+    return replace(ruling, verdict="known_difference", reason=words)
 
 
 def exit_code(rulings: Iterable[Ruling], *, strict: bool, aborted: str | None = None) -> int:
@@ -99,24 +150,32 @@ def exit_code(rulings: Iterable[Ruling], *, strict: bool, aborted: str | None = 
     if (
         aborted
         or any(r.verdict == "inconclusive" for r in judged)
-        or not any(r.verdict == "pass" for r in judged)
+        or not any(r.verdict in {"pass", "known_difference"} for r in judged)
     ):
         return EXIT_INCONCLUSIVE
     return EXIT_KEPT
 
 
-def headline(rulings: Iterable[Ruling], *, strict: bool, aborted: str | None = None) -> str:
-    """The verdict of a run in one line."""
+def headline(
+    rulings: Iterable[Ruling], *, strict: bool, aborted: str | None = None, interrupted: str | None = None
+) -> str:
+    """The verdict of a run in one line; `interrupted` names the signal that ended it."""
     rulings = list(rulings)
     judged = [r for r in rulings if strict or r.requirement.level == "documented"]
     counts = {verdict: sum(r.verdict == verdict for r in judged) for verdict in _WEIGHT}
     code = exit_code(rulings, strict=strict, aborted=aborted)
     what = "requirements" if strict else "documented requirements"
+    if interrupted:
+        broken = [r.requirement.id for r in judged if r.verdict == "fail"]
+        more = f", broken so far: {', '.join(broken)}" if broken else ""
+        decided = counts["pass"] + counts["fail"] + counts["known_difference"]
+        return f"INTERRUPTED by {interrupted}: {decided} of {len(judged)} {what} were judged{more}"
     if code == EXIT_BROKEN:
         broken = [r.requirement.id for r in judged if r.verdict == "fail"]
         return f"BROKEN: {len(broken)} of {len(judged)} {what} ({', '.join(broken)})"
     if code == EXIT_INCONCLUSIVE:
         why = aborted or f"{counts['inconclusive']} of {len(judged)} {what} could not be decided"
         return f"INCONCLUSIVE: {why}"
-    rest = f", {counts['not_run']} not run" if counts["not_run"] else ""
+    rest = f", {counts['known_difference']} known not to" if counts["known_difference"] else ""
+    rest += f", {counts['not_run']} not run" if counts["not_run"] else ""
     return f"KEPT: {counts['pass']} of {len(judged)} {what} hold{rest}"

@@ -9,7 +9,7 @@ from importlib import resources
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from lightning_verify.report.legible import one_line, shortened
+from lightning_verify.judging.harmless import one_line, shortened
 from lightning_verify.report.outcome import Outcome
 from lightning_verify.report.sections import SYMBOLS, UNIT_COLUMNS, WORDS, sections
 
@@ -40,6 +40,7 @@ def render_html(outcome: Outcome) -> str:
         headline_rest=rest,
         run=outcome.run,
         strict=outcome.strict,
+        changes=outcome.comparison.lines() if outcome.comparison else [],
         parts=sections(outcome),
         words=WORDS,
         symbols=SYMBOLS,

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lightning_verify.report.legible import one_line, shortened
+from lightning_verify.judging.harmless import one_line, shortened
 from lightning_verify.report.outcome import Outcome
 from lightning_verify.report.sections import (
     UNIT_COLUMNS,
@@ -76,6 +76,9 @@ def render_markdown(outcome: Outcome) -> str:
     page.add(_areas(parts))
     if parts.units:
         page.add(_units(parts.units))
+    if outcome.comparison is not None:
+        changes = [f"- {_prose(line, 900)}" for line in outcome.comparison.lines()]
+        page.add("\n".join(["### Since the earlier report", "", *changes]))
     _add_entries(page, "What is broken", parts.broken, _BYTES_FOR_FAILURES)
     _add_groups(page, "What could not be decided", parts.undecided)
     _add_groups(page, "What was not run", parts.not_run)
@@ -139,6 +142,8 @@ def _entry(entry: Entry) -> str:
         f"<details><summary>{title}</summary>",
         f"The document, {entry.place}; level {requirement.level}.",
     ]
+    if entry.tone == "known_difference":
+        blocks.append(_prose(entry.ruling.reason, 600))
     for case in entry.cases[:3]:
         blocks += _case(case)
     if len(entry.cases) > 3:

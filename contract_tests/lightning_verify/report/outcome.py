@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import signal
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,8 +11,11 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
-from lightning_verify.judging.verdicts import Ruling, exit_code, headline
+from lightning_verify.judging.harmless import one_line
+from lightning_verify.judging.verdicts import Known, Ruling, exit_code, headline
+from lightning_verify.report.comparison import SCHEMA_VERSION, Comparison, compare, tolerating
 from lightning_verify.transport.budget import Budget
 
 
@@ -24,18 +28,40 @@ class Outcome:
     exit_code: int
     headline: str
     strict: bool
+    comparison: Comparison | None = None
 
     @classmethod
-    def of(cls, rulings: list[Ruling], facts: Mapping[str, Any], books: Path, *, strict: bool) -> Outcome:
-        """Rule the run. `facts` are those of `Run.note`; `books` is the run's directory."""
+    def of(
+        cls,
+        rulings: list[Ruling],
+        facts: Mapping[str, Any],
+        books: Path,
+        *,
+        strict: bool,
+        interrupted: signal.Signals | None = None,
+        earlier: Mapping[str, str] | None = None,
+        fail_on_new: bool = False,
+    ) -> Outcome:
+        """Rule the run. `facts` are those of `Run.note`; `books` is the run's directory; `earlier` has the
+        verdicts of the report to compare with."""
+        comparison = None if earlier is None else compare(earlier, rulings, strict=strict)
+        counted = tolerating(rulings, comparison) if comparison is not None and fail_on_new else rulings
         aborted = facts.get("aborted")
         bill = Budget(books / "budget.json", {}).bill()
         now = time.time()
         observed = _total([units for name, units in facts.items() if name.startswith("observed ")])
         run = {
             "target": facts["target"],
-            "verdict": headline(rulings, strict=strict, aborted=aborted),
-            "exit_code": exit_code(rulings, strict=strict, aborted=aborted),
+            "verdict": headline(
+                counted,
+                strict=strict,
+                aborted=aborted,
+                interrupted=interrupted.name if interrupted else None,
+            ),
+            "exit_code": 128 + interrupted
+            if interrupted
+            else exit_code(counted, strict=strict, aborted=aborted),
+            "interrupted": interrupted.name if interrupted else None,
             "spend": facts["spend"],
             "credentials": facts["credentials"],
             "strict": strict,
@@ -59,12 +85,14 @@ class Outcome:
                 "python": platform.python_version(),
             },
         }
-        return cls(rulings, run, run["exit_code"], run["verdict"], strict)
+        return cls(rulings, run, run["exit_code"], run["verdict"], strict, comparison)
 
     def as_json(self) -> dict[str, Any]:
-        """`{run: {...}, requirements: [{id, level, verdict, reason, witnesses, evidence, ...}]}`."""
+        """The content of report.json, which report.schema.json describes."""
         return {
+            "schema_version": SCHEMA_VERSION,
             "run": dict(self.run),
+            "comparison": self.comparison and self.comparison.as_json(),
             "requirements": [
                 {
                     "id": ruling.requirement.id,
@@ -72,6 +100,7 @@ class Outcome:
                     "level": ruling.requirement.level,
                     "verdict": ruling.verdict,
                     "reason": ruling.reason,
+                    "known": None if ruling.known is None else _known(ruling.known),
                     "witnesses": ruling.witnesses,
                     "statement": ruling.requirement.statement,
                     "section": ruling.requirement.section,
@@ -84,30 +113,60 @@ class Outcome:
             ],
         }
 
+    def counts(self, ruling: Ruling) -> bool:
+        """Whether a failure of this requirement is one of the run, and not advice."""
+        return self.strict or ruling.requirement.level == "documented"
+
     def summary(self) -> list[str]:
         """Lines for a terminal: what is broken, what could not be decided, what was not run, the bill."""
-        counting = [r for r in self.rulings if self.strict or r.requirement.level == "documented"]
+        counting = [ruling for ruling in self.rulings if self.counts(ruling)]
         lines: list[str] = []
-        for verdict, title in (("fail", "broken"), ("inconclusive", "not decided")):
-            for ruling in counting:
-                if ruling.verdict == verdict:
-                    lines.append(f"{title:12} {ruling.requirement.id:8} {ruling.requirement.statement}")
-                    lines.append(f"{'':21} {ruling.reason}")
+        for ruling in counting:
+            if ruling.verdict == "fail":
+                lines.append(f"{'broken':12} {ruling.requirement.id:8} {ruling.requirement.statement}")
+                lines += [f"{'':21} {line}" for line in (*_request(ruling), one_line(ruling.reason, 300))]
+        undecided: dict[str, list[str]] = {}
+        for ruling in counting:
+            if ruling.verdict == "inconclusive":
+                undecided.setdefault(ruling.reason, []).append(ruling.requirement.id)
+        # What keeps the whole run from deciding is in its headline already.
+        undecided.pop(self.run["aborted"] or "", None)
+        lines += [f"{'not decided':12} {', '.join(names)}: {reason}" for reason, names in undecided.items()]
+        lines += [
+            f"{'known':12} {ruling.requirement.id:8} {ruling.requirement.statement}\n{'':21} {ruling.reason}"
+            for ruling in self.rulings
+            if ruling.verdict == "known_difference"
+        ]
         missing: dict[str, list[str]] = {}
         for ruling in counting:
             if ruling.verdict == "not_run":
                 missing.setdefault(ruling.reason, []).append(ruling.requirement.id)
         lines += [f"{'not run':12} {reason}: {', '.join(names)}" for reason, names in missing.items()]
         lines += [
-            f"{'advice':12} {ruling.requirement.id:8} {ruling.reason}"
+            f"{'advice':12} {ruling.requirement.id:8} {ruling.requirement.statement}"
             for ruling in self.rulings
-            if ruling.verdict == "fail" and not self.strict and ruling.requirement.level != "documented"
+            if ruling.verdict == "fail" and not self.counts(ruling)
         ]
+        if self.comparison is not None:
+            lines += [f"{'compared':12} {line}" for line in self.comparison.lines()]
         units = self.run["units"]
         columns = ("planned", "booked", "observed", "unexplained")
         bill = ", ".join(f"{name} {_amounts(units[name])}" for name in columns)
         lines.append(f"bill: {bill}; {self.run['requests']['sent']} requests in {self.run['seconds']:g} s")
         return lines
+
+
+def _request(ruling: Ruling) -> list[str]:
+    """The request that showed it, as a person would write it; nothing when none was recorded."""
+    for item in ruling.evidence[:1]:
+        request = item["request"]
+        return [one_line(f"{request['method']} {unquote(request['path'])} as {item['caller']}", 160)]
+    return []
+
+
+def _known(known: Known) -> dict[str, str | None]:
+    expires = known.expires.isoformat() if known.expires else None
+    return {"reason": known.reason, "owner": known.owner, "expires": expires}
 
 
 def _amounts(units: Mapping[str, int] | None) -> str:

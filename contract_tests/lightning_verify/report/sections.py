@@ -139,12 +139,11 @@ def _entry(ruling: Ruling, *, strict: bool) -> Entry:
 def _cases(ruling: Ruling) -> tuple[Case, ...]:
     """The findings that decided, those with the same reason merged."""
     merged: dict[str, tuple[list[str], list[Mapping[str, Any]]]] = {}
-    for finding in ruling.findings:
-        if finding.verdict == ruling.verdict:
-            tests, evidence = merged.setdefault(finding.reason, ([], []))
-            if finding.test not in tests:
-                tests.append(finding.test)
-            evidence.extend(finding.evidence)
+    for finding in ruling.deciding:
+        tests, evidence = merged.setdefault(finding.reason, ([], []))
+        if finding.test not in tests:
+            tests.append(finding.test)
+        evidence.extend(finding.evidence)
     return tuple(Case(reason, tuple(tests), tuple(shown)) for reason, (tests, shown) in merged.items())
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from itertools import islice
 
-from lightning_verify.judging.usage import Unreadable, parse_usage
+from lightning_verify.judging.ledger import Ledger
+from lightning_verify.reading.usage import Unreadable, parse_usage
 from lightning_verify.transport.client import Client, HostGone
 
 # Of callers that were refused, so many are looked at in the end.
 REFUSED_CALLERS = 20
+_A_MOMENT = 0.01
 
 
 def observed_units(client: Client) -> dict[str, int] | None:
@@ -25,3 +29,13 @@ def observed_units(client: Client) -> dict[str, int] | None:
     except (Unreadable, HostGone):
         return None
     return dict(counted)
+
+
+def ask_again(client: Client, ledger: Ledger) -> None:
+    """Look once more at callers that seem to owe something, when their counters cannot lag any longer."""
+    try:
+        for caller, moment in islice(ledger.owing(), REFUSED_CALLERS):
+            time.sleep(max(0.0, moment - time.monotonic()) + _A_MOMENT)
+            client.send("GET", "/usage", caller)
+    except HostGone:
+        return

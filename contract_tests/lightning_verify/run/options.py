@@ -1,142 +1,32 @@
-"""The options of a run: how they are declared, and what they mean together."""
+"""What the options of a run mean together."""
 
 from __future__ import annotations
 
 import math
 import os
+import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-import yaml
 from lightning_spec.loader import load_requirements, load_spec
 
+from lightning_verify.judging.verdicts import Known
+from lightning_verify.report.comparison import ComparisonError, read_report
 from lightning_verify.requests.credentials import CredentialsError, gather
+from lightning_verify.run.known import KnownError, read_known
+from lightning_verify.run.option_table import POLITE_RATE
 from lightning_verify.run.session import Settings
 from lightning_verify.target import LIVE, Spend, Target
-
-POLITE_RATE = 2.0
-
-
-def declare(parser: pytest.Parser) -> None:
-    """The judge's options; each also has a name with the prefix `--lightning-`, free of clashes."""
-    group = parser.getgroup("lightning", "Lightning contract: what is judged and what it may cost")
-    add = group.addoption
-    add(
-        "--lightning-live",
-        "--live",
-        dest="lightning_live",
-        action="store_true",
-        help=f"judge the live deployment, {LIVE}",
-    )
-    add(
-        "--lightning-spend",
-        "--spend",
-        dest="lightning_spend",
-        choices=[s.name.lower() for s in Spend],
-        help="none: nothing a conforming host charges; sample: each metered route a few times; exhaust: also "
-        "drive throwaway free-tier callers to their limits (default: none, exhaust for our own mock)",
-    )
-    add(
-        "--lightning-max-units",
-        "--max-units",
-        dest="lightning_max_units",
-        action="append",
-        default=[],
-        metavar="METRIC=N",
-        help="cap the units of a metric, for example imagesDaily=4; may be repeated",
-    )
-    add(
-        "--lightning-credentials",
-        "--credentials",
-        dest="lightning_credentials",
-        type=Path,
-        metavar="FILE",
-        help="JSON file with LIGHTNING_JWT, LIGHTNING_API_KEY...; they may also come from the environment",
-    )
-    add(
-        "--lightning-report-dir",
-        "--report-dir",
-        dest="lightning_report_dir",
-        type=Path,
-        metavar="DIR",
-        help="write report.json, report.md, report.html and junit.xml there",
-    )
-    add(
-        "--lightning-strict",
-        dest="lightning_strict",
-        action="store_true",
-        help="let requirements of level observed and assumed fail the run as well",
-    )
-    add(
-        "--lightning-known",
-        "--known",
-        dest="lightning_known",
-        type=Path,
-        metavar="FILE",
-        help="YAML file of differences that are known, a reason for each requirement id: they do not fail "
-        "the run, and one that holds again does",
-    )
-    add(
-        "--lightning-only",
-        "--only",
-        dest="lightning_only",
-        action="append",
-        default=[],
-        metavar="AREA|ID",
-        help="judge only this area (identity, quota, chat...) or requirement (CHAT-5); may be repeated",
-    )
-    add(
-        "--lightning-rate",
-        "--rate",
-        dest="lightning_rate",
-        type=float,
-        metavar="N",
-        help=f"requests a second (default: {POLITE_RATE:g} on a remote host, no limit on this machine)",
-    )
-    add(
-        "--lightning-control",
-        "--control",
-        dest="lightning_control",
-        metavar="URL",
-        help="the target is our mock, with its control plane at URL (for example http://127.0.0.1:8787/__mock__)",
-    )
-    add(
-        "--lightning-wake",
-        "--wake",
-        dest="lightning_wake",
-        type=float,
-        default=120.0,
-        metavar="SECONDS",
-        help="how long a host may answer 503 while it wakes up (default: 120)",
-    )
-    add(
-        "--lightning-settle",
-        "--settle",
-        dest="lightning_settle",
-        type=float,
-        default=10.0,
-        metavar="SECONDS",
-        help="how long the counters of /usage may lag behind (default: 10)",
-    )
-    add(
-        "--lightning-patience",
-        "--patience",
-        dest="lightning_patience",
-        type=float,
-        default=120.0,
-        metavar="SECONDS",
-        help="how long a generation may take (default: 120); reading a document never gets more than 15",
-    )
 
 
 def base_url(config: pytest.Config) -> str | None:
     """The address to judge, or None when none was given."""
-    if config.option.lightning_live:
-        return LIVE
     # pytest-base-url owns the option; it also reads PYTEST_BASE_URL and its ini value.
     given: str | None = getattr(config.option, "base_url", None) or config.getini("base_url") or None
-    return given
+    if config.option.lightning_live and given:
+        raise pytest.UsageError("two hosts to judge: give --base-url URL, or --live for the documented host")
+    return LIVE if config.option.lightning_live else given
 
 
 def settings_of(config: pytest.Config, target: Target, *, own_mock: bool) -> Settings:
@@ -167,6 +57,7 @@ def settings_of(config: pytest.Config, target: Target, *, own_mock: bool) -> Set
         rate=rate,
         report_dir=option.lightning_report_dir,
         strict=option.lightning_strict,
+        known=known_differences(config),
         only=selection(config),
         wake=option.lightning_wake,
         settle=option.lightning_settle,
@@ -188,21 +79,28 @@ def selection(config: pytest.Config) -> tuple[str, ...]:
     return wanted
 
 
-def known_differences(config: pytest.Config) -> dict[str, str]:
-    """Reasons by requirement id from the file of `--known`. Raises UsageError when it cannot be used."""
+def known_differences(config: pytest.Config) -> dict[str, Known]:
+    """The entries of the file of `--known`. Raises UsageError when it cannot be used."""
     file: Path | None = config.option.lightning_known
     if file is None:
         return {}
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as problem:
+        return read_known(file, load_requirements())
+    except KnownError as problem:
         raise pytest.UsageError(f"--known {file}: {problem}") from problem
-    requirements = load_requirements().requirements
-    if not isinstance(content, dict) or not all(
-        name in requirements and isinstance(reason, str) and reason for name, reason in content.items()
-    ):
-        raise pytest.UsageError(f"--known {file}: expected lines such as `CHAT-7: why this is accepted`")
-    return content
+
+
+def earlier_verdicts(config: pytest.Config) -> dict[str, str] | None:
+    """Verdicts of the report that `--compare` names, None without one. Raises UsageError."""
+    file: Path | None = config.option.lightning_compare
+    if file is None:
+        if config.option.lightning_fail_on == "new":
+            raise pytest.UsageError("--fail-on new needs --compare with an earlier report.json")
+        return None
+    try:
+        return read_report(file)
+    except ComparisonError as problem:
+        raise pytest.UsageError(f"--compare {file}: {problem}") from problem
 
 
 def given_target(config: pytest.Config) -> Target | None:
@@ -234,8 +132,19 @@ def _is_address(url: str) -> bool:
         return False
 
 
+def check_writable(folder: Path) -> None:
+    """Raises UsageError when no report can be written there: to learn that after the run would be late."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"x" * 4096)
+    except OSError as problem:
+        raise pytest.UsageError(f"--report-dir {folder}: cannot be written: {problem.strerror}") from problem
+
+
 def check(config: pytest.Config) -> None:
     """Raises UsageError for options that make no sense, before anything is collected or sent."""
     target = given_target(config) or Target("http://127.0.0.1")
     settings_of(config, target, own_mock=False)
     known_differences(config)
+    earlier_verdicts(config)

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import datetime
+import os
 import tempfile
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lightning_spec.loader import load_requirements
 
-from lightning_verify.judging.judge import Judge, NotRun, Undecided, Violation
+from lightning_verify.judging.harmless import one_line
+from lightning_verify.judging.judge import LONGEST_REASON, Judge, NotRun, Undecided, Violation
 from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_INCONCLUSIVE, EXIT_KEPT, Verdict, accept
+from lightning_verify.report.github import workflow_commands, write_summary
 from lightning_verify.report.outcome import Outcome
 from lightning_verify.report.writers import write_reports
 from lightning_verify.run import hooks, options
-from lightning_verify.run.bill import observed_units
+from lightning_verify.run.bill import ask_again, observed_units
+from lightning_verify.run.known import known_file
 from lightning_verify.run.marks import charge_of
+from lightning_verify.run.option_table import declare_to_pytest
 from lightning_verify.run.plan import describe, estimate, obstacle
 from lightning_verify.run.preflight import preflight
 from lightning_verify.run.session import Run, read_facts, read_findings, rulings
+from lightning_verify.run.signals import INTERRUPTION
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.client import BudgetExhausted, HostGone
 
@@ -30,16 +38,21 @@ _run_key = pytest.StashKey[Run]()
 _books_key = pytest.StashKey[Path]()
 _judge_key = pytest.StashKey[Judge]()
 _outcome_key = pytest.StashKey[Outcome]()
+_trouble_key = pytest.StashKey[OSError]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the judge's options."""
-    options.declare(parser)
+    declare_to_pytest(parser)
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Offer `pytest_lightning_target`."""
     pluginmanager.add_hookspecs(hooks)
+
+
+def _today() -> datetime.date:
+    return datetime.datetime.now(datetime.UTC).date()
 
 
 def _is_worker(config: pytest.Config) -> bool:
@@ -67,9 +80,11 @@ def pytest_configure(config: pytest.Config) -> None:
     books = tempfile.TemporaryDirectory(prefix="lightning-run-")
     config.add_cleanup(books.cleanup)
     config.stash[_books_key] = Path(books.name)
+    INTERRUPTION.watch()
+    config.add_cleanup(INTERRUPTION.release)
     report_dir: Path | None = config.option.lightning_report_dir
     if report_dir is not None:
-        report_dir.mkdir(parents=True, exist_ok=True)
+        options.check_writable(report_dir)
         if not getattr(config.option, "xmlpath", None):
             config.option.xmlpath = str(report_dir / "junit.xml")
 
@@ -145,17 +160,25 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         # Without a cap of the user's the plan itself is the cap: a host cannot make us spend more.
         for metric in run.spec.metrics:
             run.budget.caps.setdefault(metric, units.get(metric, 0))
-    run.aborted = preflight(run.client, run.settings.wake)
-    if run.aborted:
-        _say(config, f"not judged: {run.aborted}")
     run.note(
         target=run.target.base_url,
         spend=spend,
         credentials=sorted(run.target.credentials),
         planned={"requests": requests, "units": dict(units)},
         started=run.started,
-        aborted=run.aborted,
     )
+    aborted = preflight(run.client, run.settings.wake)
+    run.aborted = aborted and _told(run, aborted)
+    run.note(aborted=run.aborted)
+
+
+def _on_github(config: pytest.Config) -> bool:
+    return os.environ.get("GITHUB_ACTIONS") == "true" and not config.option.lightning_no_annotations
+
+
+def _told(run: Run, text: str) -> str:
+    """Text that may come from the host as one line that shows no secret and is no command to anybody."""
+    return one_line(run.recorder.redactor.text(text), LONGEST_REASON)
 
 
 def _say(config: pytest.Config, line: str) -> None:
@@ -205,7 +228,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     run = item.config.stash.get(_run_key, None)
     if run is None or charge_of(item) is None:
         return (yield)
-    redact = run.recorder.redactor.text
+    redact = partial(_told, run)
     try:
         if run.aborted:
             raise Undecided(run.aborted)
@@ -233,7 +256,7 @@ def pytest_runtest_makereport(
     problem: BaseException | None = call.excinfo.value if call.excinfo else None
     if isinstance(problem, pytest.skip.Exception | pytest.fail.Exception):
         problem = problem.__cause__ or problem
-    redact = run.recorder.redactor.text
+    redact = partial(_told, run)
     outcome: Verdict | None = None
     reason = ""
     for kind, verdict in _STOPPED:
@@ -245,14 +268,18 @@ def pytest_runtest_makereport(
         if isinstance(problem, Violation):
             outcome, reason = "inconclusive", f"not reached, since {problem.requirement} was broken first"
             level = run.requirements.requirements[problem.requirement].level
-            if level == "documented" or run.settings.strict:
+            known = run.settings.known.get(problem.requirement)
+            if known is not None and not known.expired(_today()):
+                report.outcome = "skipped"
+                report.wasxfail = redact(f"known difference, {known}: {problem}")
+            elif level == "documented" or run.settings.strict:
                 report.longrepr = redact(f"{problem.requirement} is broken: {problem.message}")
             else:
                 report.outcome = "skipped"
                 report.wasxfail = redact(f"advice, {level}: {problem}")
         elif problem is not None:
             outcome, reason = "inconclusive", f"the check itself failed: {redact(repr(problem)[:300])}"
-            report.longrepr = redact(str(report.longrepr))
+            report.longrepr = "\n".join(redact(line) for line in str(report.longrepr).splitlines())
     run.keep(judge.close(charge.requirements, outcome, reason))
     return report
 
@@ -261,14 +288,21 @@ def pytest_runtest_makereport(
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
     """Rule, write the reports, and set the exit code."""
-    yield
+    trouble: OSError | None = None
+    try:
+        yield
+    except OSError as problem:  # pytest's own JUnit file.
+        trouble = problem
     config = session.config
     run = config.stash.get(_run_key, None)
     # On a host of others, asking every caller again would be as much traffic as the run itself.
-    if run is not None and not run.aborted and run.target.is_loopback:
+    if run is not None and not run.aborted and run.target.is_loopback and INTERRUPTION.by is None:
         # Once the target's clock has been moved, its counters are those of another day.
         seen = None if run.learned.get("time moved") else observed_units(run.client)
         run.note(**{f"observed {run.worker}": seen})
+    if run is not None and not run.aborted:
+        ask_again(run.client, run.ledger)
+        run.keep([*run.watch.findings(), *run.ledger.findings()])
     if _is_worker(config):
         return
     books = config.stash[_books_key]
@@ -277,15 +311,35 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
         return
     only = options.selection(config)
     ruled = rulings(load_requirements(), read_findings(books), only)
+    known = options.known_differences(config)
     outcome = Outcome.of(
-        accept(ruled, options.known_differences(config)),
+        accept(ruled, known, _today()),
         facts,
         books,
         strict=config.option.lightning_strict,
+        interrupted=INTERRUPTION.by,
+        earlier=options.earlier_verdicts(config),
+        fail_on_new=config.option.lightning_fail_on == "new",
     )
     config.stash[_outcome_key] = outcome
-    if config.option.lightning_report_dir is not None:
-        write_reports(outcome, config.option.lightning_report_dir)
+    write_known: Path | None = config.option.lightning_write_known
+    try:
+        if write_known is not None and not outcome.run["aborted"] and INTERRUPTION.by is None:
+            listed = known_file(outcome.rulings, known, strict=outcome.strict)
+            write_known.write_text(listed, encoding="utf-8")
+        if config.option.lightning_report_dir is not None:
+            write_reports(outcome, config.option.lightning_report_dir)
+        if _on_github(config):
+            write_summary(outcome, os.environ)
+    except OSError as problem:
+        trouble = problem
+    if trouble is not None:
+        config.stash[_trouble_key] = trouble
+        session.exitstatus = EXIT_INCONCLUSIVE
+        return
+    if INTERRUPTION.by is not None:
+        session.exitstatus = outcome.exit_code
+        return
     judged_alone = all(charge_of(item) for item in session.items) and not _is_controller(config)
     if exitstatus == EXIT_KEPT or (exitstatus == EXIT_BROKEN and judged_alone):
         session.exitstatus = outcome.exit_code
@@ -303,8 +357,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         "yellow": outcome.exit_code == EXIT_INCONCLUSIVE,
         "green": outcome.exit_code == EXIT_KEPT,
     }
+    terminalreporter.write_line(outcome.headline, bold=True, **colour)
     for line in outcome.summary():
         write(line)
-    terminalreporter.write_line(outcome.headline, bold=True, **colour)
-    if config.option.lightning_report_dir is not None:
+    if _on_github(config):
+        for line in workflow_commands(outcome):
+            write(line)
+    trouble = config.stash.get(_trouble_key, None)
+    if trouble is not None:
+        write(f"not everything could be written down: {trouble.strerror}: {trouble.filename}", red=True)
+    elif config.option.lightning_report_dir is not None:
         write(f"reports: {config.option.lightning_report_dir}")

@@ -19,10 +19,12 @@ def preflight(client: Client, wake: float) -> str | None:
     deadline = time.monotonic() + wake
     pause = 0.5
     while True:
+        answers: list[Exchange] = []
         try:
-            answers = [client.send("GET", path, anonymous()) for path in DOORS]
+            # One by one, so that those before the last one are kept.
+            answers.extend(client.send("GET", path, anonymous()) for path in DOORS)
         except HostGone as gone:
-            return str(gone)
+            return f"the host does not answer: {answers[-1].problem}" if answers else str(gone)
         if not all(answer.status in {502, 503, 504} for answer in answers):
             return _sense(answers)
         if time.monotonic() + pause > deadline:

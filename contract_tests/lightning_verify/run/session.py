@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from typing import Any
 from lightning_spec.loader import RequirementSet, Spec, load_requirements, load_spec
 
 from lightning_verify.judging.evidence import Recorder
+from lightning_verify.judging.ledger import Ledger
 from lightning_verify.judging.redaction import Redactor
-from lightning_verify.judging.verdicts import Finding, Ruling, rule
+from lightning_verify.judging.verdicts import Finding, Known, Ruling, rule
+from lightning_verify.judging.watch import Watch
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.budget import Budget
 from lightning_verify.transport.client import Client, Timeouts
@@ -32,6 +34,7 @@ class Settings:
     rate: float | None
     report_dir: Path | None
     strict: bool
+    known: Mapping[str, Known]
     only: tuple[str, ...]
     wake: float
     settle: float
@@ -51,6 +54,8 @@ class Run:
     budget: Budget
     client: Client
     recorder: Recorder
+    watch: Watch
+    ledger: Ledger
     started: float = field(default_factory=time.time)
     aborted: str | None = None
     # What single tests learned about the host that others need, by name (for example the counter's lag).
@@ -68,7 +73,13 @@ class Run:
             target.base_url, spec, budget, rate=settings.rate, timeouts=Timeouts.within(settings.patience)
         )
         recorder = Recorder(target.base_url, Redactor(target.credentials))
-        return cls(settings, spec, load_requirements(), target, books, worker, budget, client, recorder)
+        watch = Watch(recorder)
+        ledger = Ledger(recorder, settings.settle)
+        client.observers += [watch.see, ledger.see]
+        requirements = load_requirements()
+        return cls(
+            settings, spec, requirements, target, books, worker, budget, client, recorder, watch, ledger
+        )
 
     def keep(self, findings: Iterable[Finding]) -> None:
         """Write findings down at once."""

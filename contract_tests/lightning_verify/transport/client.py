@@ -12,7 +12,7 @@ import contextvars
 import json
 import threading
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -24,6 +24,7 @@ from yarl import URL
 
 from lightning_verify.requests.callers import Caller, anonymous
 from lightning_verify.transport.budget import Budget, BudgetExhausted
+from lightning_verify.transport.causes import cause
 from lightning_verify.transport.exchange import Exchange
 from lightning_verify.transport.operations import OperationFinder
 from lightning_verify.transport.pacing import Pace
@@ -103,6 +104,8 @@ class Client:
         # Callers that were served something metered, by what identifies them, and those that were refused it.
         self.spenders: dict[tuple[tuple[str, str], ...], Caller] = {}
         self.refused: dict[tuple[tuple[str, str], ...], Caller] = {}
+        # Who looks at every exchange once it is over, whoever asked for it.
+        self.observers: list[Callable[[Exchange], None]] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="judge-client", daemon=True)
         self._thread.start()
@@ -143,7 +146,7 @@ class Client:
         try:
             return await handler(request)
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as problem:
-            raise _Dropped(f"{type(problem).__name__}: {problem}") from problem
+            raise _Dropped(cause(problem)) from problem
 
     def send(
         self,
@@ -269,7 +272,7 @@ class Client:
     async def _converse(
         self, exchange: Exchange, headers: CIMultiDict[str], total: float, bound: int | None
     ) -> None:
-        started = time.monotonic()
+        started = exchange.sent = time.monotonic()
         try:
             async with self._session.request(
                 exchange.method,
@@ -296,7 +299,7 @@ class Client:
         except _Dropped as dropped:
             exchange.problem = str(dropped)
         except (aiohttp.ClientError, OSError, ValueError) as problem:
-            exchange.problem = f"{type(problem).__name__}: {problem}"
+            exchange.problem = cause(problem)
         if exchange.problem and exchange.arrivals:
             exchange.problem += " (after a part of the body)"
         exchange.seconds = time.monotonic() - started
@@ -335,6 +338,8 @@ class Client:
         operation = exchange.operation
         if operation is not None and operation.metric is not None and exchange.served:
             self._budget.served(operation.id, operation.metric, paid=lane == "paid", private=private)
+        for look in self.observers:
+            look(exchange)
 
 
 def _acceptable(operation: Operation | None, json_body: Any) -> str:

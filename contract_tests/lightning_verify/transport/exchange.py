@@ -19,8 +19,8 @@ class Exchange:
     """A request and its answer, or why there was none.
 
     `status` is None when nothing came back; `problem` then says why (timeout, refused, cut off...).
-    `arrivals` holds (seconds since the request was sent, bytes) for each piece of the body. `truncated`
-    tells that the body went on beyond the bound the judge reads to.
+    `sent` is when it left, on the monotonic clock. `arrivals` holds (seconds since then, bytes) for each
+    piece of the body. `truncated` tells that the body went on beyond the bound the judge reads to.
     """
 
     method: str
@@ -32,6 +32,7 @@ class Exchange:
     status: int | None = None
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytes = b""
+    sent: float = 0.0
     arrivals: list[tuple[float, int]] = field(default_factory=list)
     seconds: float = 0.0
     problem: str | None = None

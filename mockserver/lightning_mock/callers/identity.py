@@ -17,6 +17,7 @@ from aiohttp.web import BaseRequest
 from multidict import istr
 
 from lightning_mock.callers.accounts import Account, Accounts
+from lightning_mock.callers.credential_forms import is_credential
 from lightning_mock.callers.credentials import (
     KEY_PREFIX,
     ApiKey,
@@ -31,7 +32,6 @@ from lightning_mock.errors import Unauthorized
 Kind = Literal["jwt", "api_key", "client_id", "address", "nobody"]
 
 _SIGNED_OUT_BEARER = "public"
-_CHALLENGE = {"WWW-Authenticate": "Bearer"}
 _CLIENT_ID = istr("X-Client-ID")
 _REMEMBERED_TOKENS = 10_000
 
@@ -70,7 +70,7 @@ class IdentityResolver:
             return self._signed_out(request, "no bearer")
         scheme, _, token = authorization.strip().partition(" ")
         if scheme.lower() != "bearer":
-            return self._signed_out(request, "another scheme than Bearer")
+            return self._signed_out(request, "a scheme other than Bearer")
         token = token.strip()
         if not token:
             return self._signed_out(request, "an empty bearer")
@@ -96,15 +96,15 @@ class IdentityResolver:
 
     def _by_key(self, key: ApiKey, now: float) -> Identity:
         if key.revoked_at is not None:
-            raise Unauthorized("The API key has been revoked.", code="revoked_api_key", headers=_CHALLENGE)
+            raise Unauthorized(code="revoked_api_key")
         if key.expires_at is not None and key.expires_at <= now:
-            raise Unauthorized("The API key has expired.", code="expired_api_key", headers=_CHALLENGE)
+            raise Unauthorized(code="expired_api_key")
         key.last_used_at = now
         identity = self._key_identities.get(key.id)
         if identity is None:
             account = self._accounts.get(key.account_id)
             if account is None:
-                raise Unauthorized("The API key is not known.", code="invalid_api_key", headers=_CHALLENGE)
+                raise Unauthorized(code="invalid_api_key")
             identity = Identity(f"user:{account.id}", "api_key", account, "a valid API key")
             self._key_identities[key.id] = identity
         return identity
@@ -112,20 +112,16 @@ class IdentityResolver:
     def _by_token(self, token: str, looked_up: bytes, now: float) -> Identity:
         self._verified.pop(looked_up, None)
         if token.startswith(KEY_PREFIX):
-            raise Unauthorized("The API key is not known.", code="invalid_api_key", headers=_CHALLENGE)
+            raise Unauthorized(code="invalid_api_key")
         try:
             claims = self._tokens.verify(token, now)
         except InvalidTokenError as error:
-            raise Unauthorized(
-                f"The bearer token is not valid: {error}.", code="invalid_token", headers=_CHALLENGE
-            ) from None
+            raise Unauthorized(f"The bearer token is not valid: {error}.", code="invalid_token") from None
         account = self._accounts.get(claims.subject)
         if account is None and claims.subject in self._accounts.removed:
-            raise Unauthorized("The user of the token is gone.", code="invalid_token", headers=_CHALLENGE)
+            raise Unauthorized("The user of the token is gone.", code="invalid_token")
         if account is not None and claims.generation < account.token_generation:
-            raise Unauthorized(
-                "The bearer token is not valid: it has expired.", code="invalid_token", headers=_CHALLENGE
-            )
+            raise Unauthorized("The bearer token is not valid: it has expired.", code="invalid_token")
         if account is None:
             # A token of the right issuer for somebody we have not met: signed up, on the default plan.
             account = Account(
@@ -144,12 +140,15 @@ class IdentityResolver:
         headers = request.headers
         client_id = headers.get(_CLIENT_ID)
         if client_id is not None and self._is_client_id(client_id):
-            return Identity(f"client:{client_id}", "client_id", None, f"{why}; a well-formed X-Client-ID")
-        because = "no X-Client-ID" if client_id is None else "an X-Client-ID outside the rule"
+            if is_credential(client_id):
+                # It counts all the same, under a name that gives nothing away.
+                client_id = f"redacted-{digest(client_id).hex()[:32]}"
+            return Identity(f"client:{client_id}", "client_id", None, f"a well-formed X-Client-ID ({why})")
+        because = "no X-Client-ID" if client_id is None else "a malformed X-Client-ID"
         agent = blake2b(headers.get(USER_AGENT, "").encode("utf-8", "surrogateescape"), digest_size=8)
         return Identity(
             f"address:{request.remote}:{agent.hexdigest()}",
             "address",
             None,
-            f"{why}; {because}; address and user agent",
+            f"address and user agent ({why}, {because})",
         )

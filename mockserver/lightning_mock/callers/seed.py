@@ -7,14 +7,18 @@ credentials are the same at every start, so their dates cannot depend on the tim
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lightning_mock.callers.accounts import Account, Accounts
-from lightning_mock.callers.credentials import KeyRing, RandomBytes, TokenAuthority
+from lightning_mock.callers.credentials import (
+    TOKEN_LIFETIME_SECONDS,
+    KeyRing,
+    RandomBytes,
+    TokenAuthority,
+)
 from lightning_mock.clock import Clock
 
 DAY = 86_400.0
-_TOKEN_LIFETIME = 30 * DAY
 _SEEDED_START = 1_767_225_600.0  # 2026-01-01
 _SEEDED_END = 4_102_444_800.0  # 2100-01-01
 
@@ -24,8 +28,8 @@ class PlanCredentials:
     """A user's email, access token and API key."""
 
     email: str
-    jwt: str
-    api_key: str
+    jwt: str = field(repr=False)
+    api_key: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class Credentials:
     """
 
     by_plan: Mapping[str, PlanCredentials]
-    named: Mapping[str, str]
+    named: Mapping[str, str] = field(repr=False)
 
 
 def seed_users(
@@ -51,7 +55,7 @@ def seed_users(
 ) -> Credentials:
     """Sign up one user for each plan and make their credentials, and some that are no longer good."""
     now = _SEEDED_START if seeded else clock.now()
-    end = _SEEDED_END if seeded else now + _TOKEN_LIFETIME
+    end = _SEEDED_END if seeded else now + TOKEN_LIFETIME_SECONDS
     catalogue = accounts.catalogue
     users: dict[str, Account] = {}
     by_plan: dict[str, PlanCredentials] = {}

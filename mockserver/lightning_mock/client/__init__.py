@@ -6,13 +6,13 @@ Law: the standard library alone, so that importing it costs a test-suite nothing
 from lightning_mock.client.callers import Guest, User
 from lightning_mock.client.lightning import Lightning
 from lightning_mock.client.transport import LightningError, NothingSeenError
-from lightning_mock.client.views import Clock, Exchange, Fault, Key, Metric, NearMiss, ScriptedReply
+from lightning_mock.client.views import Clock, Fault, JournalEntry, Key, Metric, NearMiss, ScriptedReply
 
 __all__ = [
     "Clock",
-    "Exchange",
     "Fault",
     "Guest",
+    "JournalEntry",
     "Key",
     "Lightning",
     "LightningError",

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from lightning_mock.client.transport import Transport, segment
-from lightning_mock.client.views import Exchange, Key, Metric, moment
+from lightning_mock.client.views import JournalEntry, Key, Metric, moment
 
 Broken = Literal[
     "expired", "not_yet_valid", "wrong_signature", "wrong_audience", "no_subject", "no_expiry", "unsigned"
@@ -53,19 +53,19 @@ class Caller:
 
     def journal(
         self, *, operation: str | None = None, status: int | None = None, limit: int = 100
-    ) -> list[Exchange]:
+    ) -> list[JournalEntry]:
         """This caller's latest exchanges, the newest last."""
         query = {"identity": self.identity, "operation": operation, "status": status, "limit": limit}
-        return exchanges(self._transport.call("GET", "/journal", query=query))
+        return journal_entries(self._transport.call("GET", "/journal", query=query))
 
     def wait_for(
         self, *, operation: str | None = None, status: int | None = None, count: int = 1, timeout: float = 5.0
-    ) -> list[Exchange]:
+    ) -> list[JournalEntry]:
         """Wait until this caller has made `count` such calls. Raises NothingSeenError after `timeout`
         seconds."""
         query: dict[str, object] = {"identity": self.identity, "operation": operation, "status": status}
         query |= {"count": count, "timeout": timeout}
-        return exchanges(self._transport.call("GET", "/journal/wait", query=query, wait=timeout))
+        return journal_entries(self._transport.call("GET", "/journal/wait", query=query, wait=timeout))
 
 
 class Guest(Caller):
@@ -119,12 +119,12 @@ class User(Caller):
 
     def new_key(self, *, label: str | None = None, expires_at: datetime | str | None = None) -> Key:
         """One more API key, with its secret. Without `expires_at` it does not expire."""
-        order: dict[str, str] = {}
+        body: dict[str, str] = {}
         if label is not None:
-            order["label"] = label
+            body["label"] = label
         if expires_at is not None:
-            order["expires_at"] = moment(expires_at)
-        return Key.of(self._transport.call("POST", f"{self._user}/keys", order))
+            body["expires_at"] = moment(expires_at)
+        return Key.of(self._transport.call("POST", f"{self._user}/keys", body))
 
     def list_keys(self) -> list[Key]:
         """This user's keys, without their secrets."""
@@ -144,9 +144,9 @@ class User(Caller):
         self._transport.call("DELETE", self._user, absent_ok=True)
 
 
-def exchanges(answer: Mapping[str, Any]) -> list[Exchange]:
+def journal_entries(answer: Mapping[str, Any]) -> list[JournalEntry]:
     """The entries of a journal's answer."""
-    return [Exchange.of(entry) for entry in answer["entries"]]
+    return [JournalEntry.of(entry) for entry in answer["entries"]]
 
 
 def chosen(metadata_form: MetadataForm | None, retry_advice: RetryAdvice | None) -> dict[str, str]:

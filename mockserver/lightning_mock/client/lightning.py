@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from lightning_mock.client.callers import Guest, MetadataForm, RetryAdvice, User, chosen, exchanges
+from lightning_mock.client.callers import Guest, MetadataForm, RetryAdvice, User, chosen, journal_entries
 from lightning_mock.client.transport import Transport, segment
-from lightning_mock.client.views import Clock, Exchange, Fault, NearMiss, ScriptedReply, moment
+from lightning_mock.client.views import Clock, Fault, JournalEntry, NearMiss, ScriptedReply, moment
 
 
 class Lightning:
@@ -98,9 +98,9 @@ class Lightning:
         """Let the clock run again from where it stands."""
         return self._move({"frozen": False})
 
-    def _move(self, order: Mapping[str, Any]) -> Clock:
+    def _move(self, body: Mapping[str, Any]) -> Clock:
         self._remember_clock()
-        return Clock.of(self._transport.call("POST", "/clock", order))
+        return Clock.of(self._transport.call("POST", "/clock", body))
 
     def _remember_clock(self) -> None:
         if self._clock_remembered:
@@ -111,8 +111,8 @@ class Lightning:
         def put_back() -> None:
             passed = 0.0 if clock.frozen else time.monotonic() - then
             was = datetime.fromtimestamp(clock.epoch + passed, UTC)
-            order = {"set": moment(was), "frozen": clock.frozen, "force": True}
-            self._transport.call("POST", "/clock", order)
+            body = {"set": moment(was), "frozen": clock.frozen, "force": True}
+            self._transport.call("POST", "/clock", body)
 
         self._undo.callback(put_back)
 
@@ -148,8 +148,8 @@ class Lightning:
         seed: int | None = None,
         **parameters: Any,
     ) -> Fault:
-        """Order a failure: status, latency, reset, truncate, reorder, duplicate, malform, stall,
-        refragment, content_type or cold_start, with the `parameters` of that kind (`seconds=2`).
+        """Set a fault of a `kind` of the control API, such as latency, status or truncate, with the
+        `parameters` of that kind (`seconds=2`). The control page lists the kinds, as does control.json.
 
         It happens to calls that match all that is given of `operation`, `user` and `header` (such as
         a guest's `headers()`): `times` times or, without a number, to all of them; with a `probability`
@@ -160,7 +160,7 @@ class Lightning:
             "user": _id(user),
             "header": dict(header) if header else None,
         }
-        order: dict[str, Any] = {
+        body: dict[str, Any] = {
             "kind": kind,
             "match": {name: value for name, value in match.items() if value is not None},
             "times": times,
@@ -168,21 +168,21 @@ class Lightning:
             **parameters,
         }
         if seed is not None:
-            order["seed"] = seed
-        fault = Fault.of(self._transport.call("POST", "/faults", order))
+            body["seed"] = seed
+        fault = Fault.of(self._transport.call("POST", "/faults", body))
         self._undo.callback(self.remove, fault)
         return fault
 
     def faults(self) -> list[Fault]:
-        """The faults on order; `fired` says how often each one happened."""
+        """The faults that are set; `fired` says how often each one happened."""
         return [Fault.of(fault) for fault in _listed(self._transport.call("GET", "/faults"), "faults")]
 
     def remove(self, fault: Fault) -> None:
-        """Take back one fault. Doing so twice is no error."""
+        """Remove one fault. Doing so twice is no error."""
         self._transport.call("DELETE", f"/faults/{segment(str(fault.id))}", absent_ok=True)
 
     def clear_faults(self) -> None:
-        """Take back all faults, other clients' too."""
+        """Remove all faults, other clients' too."""
         self._transport.call("DELETE", "/faults")
 
     def scenario(self, name: str, *, user: User | str | None = None) -> list[str]:
@@ -299,10 +299,10 @@ class Lightning:
         status: int | None = None,
         since: int | None = None,
         limit: int = 100,
-    ) -> list[Exchange]:
+    ) -> list[JournalEntry]:
         """The latest exchanges that match, the newest last; `since` is the id of the last one known."""
         query = _query(operation, identity, user, status, since) | {"limit": limit}
-        return exchanges(self._transport.call("GET", "/journal", query=query))
+        return journal_entries(self._transport.call("GET", "/journal", query=query))
 
     def count(
         self,
@@ -327,10 +327,10 @@ class Lightning:
         since: int | None = None,
         count: int = 1,
         timeout: float = 5.0,
-    ) -> list[Exchange]:
+    ) -> list[JournalEntry]:
         """Wait until `count` exchanges match. Raises NothingSeenError after `timeout` seconds."""
         query = _query(operation, identity, user, status, since) | {"count": count, "timeout": timeout}
-        return exchanges(self._transport.call("GET", "/journal/wait", query=query, wait=timeout))
+        return journal_entries(self._transport.call("GET", "/journal/wait", query=query, wait=timeout))
 
     def clear_journal(self) -> None:
         """Forget all exchanges, other clients' too."""
@@ -339,8 +339,16 @@ class Lightning:
     # State
 
     def state(self) -> dict[str, Any]:
-        """All that the page shows: clock, plans, users, identities, faults, scenarios."""
+        """All that the page shows: clock, plans, users, faults, scenarios and the first 1000 identities."""
         return dict(self._transport.call("GET", "/state"))
+
+    def identities(self) -> Iterator[dict[str, Any]]:
+        """Every caller with the counters, fetched page by page."""
+        cursor: int | None = 0
+        while cursor is not None:
+            page = self._transport.call("GET", "/identities", query={"cursor": cursor})
+            yield from page["identities"]
+            cursor = page["next_cursor"]
 
     def reset(self) -> None:
         """Take the mock back to how it started."""

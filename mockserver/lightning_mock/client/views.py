@@ -7,7 +7,7 @@ client keeps working.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -56,12 +56,12 @@ class Key(View):
     expires_at: str | None = None
     last_used_at: str | None = None
     revoked_at: str | None = None
-    secret: str | None = None
+    secret: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Fault(View):
-    """A failure on order. `times` is for how many calls, `left` for how many more (None: for all);
+    """A fault that is set. `times` is for how many calls, `left` for how many more (None: for all);
     `fired` is how often it happened."""
 
     id: str
@@ -98,7 +98,7 @@ class NearMiss(View):
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange(View):
+class JournalEntry(View):
     """One call to the mock and why it was answered as it was.
 
     `explanation` is a sentence. `refused_by` names the rule that said no: identity, validation, size,

@@ -5,6 +5,7 @@ Law: the page loads nothing from anywhere else, and runs no script that is not o
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from lightning_mock.http.replies import Body
@@ -12,6 +13,7 @@ from lightning_mock.http.replies import Body
 PAGE_PATH = "/__mock__/"
 SPEC_PATH = "/__mock__/control.json"
 _FOLDER = Path(__file__).parent / "page"
+_FILE_NAME = re.compile(r"[a-z0-9_-]{1,64}\.[a-z0-9]{1,8}", re.ASCII)
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -34,9 +36,11 @@ _HEADERS = {
 def page_file(path: str) -> Body | None:
     """The file at a path of the page, read afresh so that it can be worked on; None when there is none."""
     name = path.removeprefix(PAGE_PATH) or "index.html"
+    # Nothing of a path is ever looked up but the plain name of a file of this folder.
+    if not _FILE_NAME.fullmatch(name):
+        return None
     file = _FOLDER / name
     content_type = _TYPES.get(file.suffix)
-    # Nothing of a path but the bare name of a file in this folder is ever opened.
-    if content_type is None or file.name != name or not file.is_file():
+    if content_type is None or not file.is_file():
         return None
     return Body(file.read_bytes(), content_type, headers=_HEADERS)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from lightning_mock.callers.credential_forms import without_credentials
 from lightning_mock.clock import iso
 from lightning_mock.journal.explanation import explain, refused_by
 from lightning_mock.journal.recording import Recording
-from lightning_mock.journal.redaction import clean
 
 
 def entry(kept: Recording) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def entry(kept: Recording) -> dict[str, Any]:
         "refused_by": refused_by(exchange),
         "fault": faults[-1] if faults else None,
         "faults": faults,
-        "explanation": clean(explain(kept)),
+        "explanation": without_credentials(explain(kept)),
         "request": {"headers": kept.headers, "body": kept.body},
         "response": {"content_type": kept.content_type, "bytes": kept.size, "excerpt": kept.excerpt},
     }
@@ -46,7 +46,9 @@ def _caller(kept: Recording) -> dict[str, str | None]:
     identity = kept.exchange.identity
     if identity is None:
         refused = refused_by(kept.exchange) == "identity"
-        why = "its bearer was refused" if refused else "nobody asked who it is"
+        why = (
+            "its bearer was refused" if refused else "the call was answered before its caller was identified"
+        )
         return {"identity": None, "kind": "refused" if refused else "nobody", "why": why, "user": None}
     return {
         "identity": identity.key or None,

@@ -5,6 +5,7 @@ Law: no answer from here carries CORS headers, and every call that changes somet
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from functools import cached_property
@@ -32,11 +33,12 @@ from lightning_mock.control.routes import (
     users,
 )
 from lightning_mock.control.routes import (
-    state as whole,
+    state as state_routes,
 )
-from lightning_mock.errors import InvalidRequest, MethodNotAllowed
+from lightning_mock.errors import ApiError, MethodNotAllowed
 from lightning_mock.http import delivery
 from lightning_mock.http.decoding import decode_json
+from lightning_mock.http.reading import LARGE, read_body
 from lightning_mock.http.replies import Body, json_body
 from lightning_mock.journal.event_hub import STATE_CHANGED
 from lightning_mock.state import State
@@ -48,10 +50,10 @@ _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _TOKEN_IN_QUERY = (PAGE_PATH, f"{PREFIX}/events")
 
 ANSWERS: Mapping[str, Answer] = {
-    "getState": whole.get_state,
-    "reset": whole.reset,
-    "getSnapshot": whole.get_snapshot,
-    "restore": whole.restore,
+    "getState": state_routes.get_state,
+    "reset": state_routes.reset,
+    "getSnapshot": state_routes.get_snapshot,
+    "restore": state_routes.restore,
     "getClock": clock.get_clock,
     "moveClock": clock.move_clock,
     "listUsers": users.list_users,
@@ -130,6 +132,9 @@ class ControlPlane:
             return _response(file)
         if path == PREFIX:
             return _response(Body(b"", "text/plain", 308, {"Location": PAGE_PATH}))
+        if "_contract" not in vars(self):
+            # To read the file takes longer than anybody should wait for.
+            await asyncio.to_thread(getattr, self, "_contract")
         if method == "GET" and path == SPEC_PATH:
             return _response(Body(orjson.dumps(self._contract.document)))
         route, parameters = self._contract.find(method, path)
@@ -146,18 +151,19 @@ class ControlPlane:
 
     async def _body(self, request: web.BaseRequest, route: Route) -> Mapping[str, object]:
         try:
-            content = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            raise ControlError(413, "The body is too large.") from None
-        if not content and not route.body_required:
-            return {}
-        try:
-            body = decode_json(content)
-        except InvalidRequest as error:
-            raise ControlError(400, error.message) from None
+            content = await read_body(request, self._state.spec.body_limit_bytes)
+            if not content and not route.body_required:
+                return {}
+            if len(content) <= LARGE:
+                return self._checked(route, content)
+            return await asyncio.to_thread(self._checked, route, content)
+        except ApiError as error:
+            raise ControlError(error.row.status, error.message) from None
+
+    def _checked(self, route: Route, content: bytes) -> Mapping[str, object]:
+        body: Mapping[str, object] = decode_json(content)
         self._contract.check_body(route, body)
-        checked: Mapping[str, object] = body
-        return checked
+        return body
 
     def _public(self, method: str, path: str) -> web.Response:
         """The API's own documentation: nothing in it is worth guarding."""
@@ -165,7 +171,7 @@ class ControlPlane:
             error = MethodNotAllowed(
                 "This path does not serve that method; expected GET.", headers={"Allow": "GET"}
             )
-            return delivery.response(delivery.refusal(error, self._state.spec.errors))
+            return delivery.response(delivery.refusal(error))
         return delivery.response(self._pages.get(path))
 
 

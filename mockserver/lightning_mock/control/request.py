@@ -5,7 +5,7 @@ Law: when a `ControlRequest` exists, the caller may ask and the input fits the c
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,16 +23,6 @@ class ControlError(Exception):
         self.status = status
         self.detail = detail
         self.headers = headers
-
-
-def method_not_served(served: Iterable[str]) -> ControlError:
-    """The refusal of a method, with those that are served."""
-    allowed = sorted(served)
-    return ControlError(
-        405,
-        f"This path does not serve that method; expected {' or '.join(allowed)}.",
-        {"Allow": ", ".join(allowed)},
-    )
 
 
 @dataclass(frozen=True, slots=True)

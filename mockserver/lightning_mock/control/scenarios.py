@@ -24,11 +24,13 @@ class ScenarioError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`play` does it for one user, or for everybody, and tells what it did."""
+    """`play` does it for one user, or for everybody, and tells what it did; a `lasting` one is active until
+    it is ended."""
 
     name: str
     description: str
     play: Callable[[State, Account | None], Awaitable[list[str]]]
+    lasting: bool = False
 
 
 async def play(name: str, state: State, user: Account | None = None) -> list[str]:
@@ -68,7 +70,7 @@ async def _limit_reached(state: State, user: Account | None) -> list[str]:
         who = account.email if account is not None else identity
         did.append(f"{who} has used up {', '.join(limited) or 'nothing, having no limits'}.")
     if user is None:
-        state.ledger.exhaust_newcomers(state.catalogue.default.limits)
+        state.ledger.exhaust_unseen(state.catalogue.default.limits)
         did.append("Signed-out callers that have not called yet will find it used up, too.")
     return did
 
@@ -144,6 +146,7 @@ _ALL = (
                 "match": {"operation": GENERATION},
             },
         ),
+        lasting=True,
     ),
     Scenario(
         "flaky-upstream",
@@ -161,6 +164,7 @@ _ALL = (
                 "match": {"operation": GENERATION},
             },
         ),
+        lasting=True,
     ),
     Scenario(
         "slow-network",
@@ -171,6 +175,7 @@ _ALL = (
             {"kind": "latency", "seconds": 1.5},
             {"kind": "refragment", "split": 256},
         ),
+        lasting=True,
     ),
     Scenario(
         "broken-stream",
@@ -180,11 +185,13 @@ _ALL = (
             "Streamed replies stop after five events.",
             {"kind": "truncate", "after_events": 5, "match": _CHAT},
         ),
+        lasting=True,
     ),
     Scenario(
         "cold-start",
         "The host sleeps: an HTML page with 503 until the clock has moved a minute.",
         _faults("cold-start", "The host is asleep for a minute.", {"kind": "cold_start", "seconds": 60}),
+        lasting=True,
     ),
     Scenario("new-day", "The clock moves to the next UTC midnight.", _next("day")),
     Scenario("new-week", "The clock moves to the next Monday, UTC.", _next("week")),

@@ -11,11 +11,15 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
+import jsonschema_rs
+
 from lightning_mock.callers.accounts import Account
 from lightning_mock.callers.credentials import ApiKey
 from lightning_mock.clock import iso
 from lightning_mock.faults.fault import Fault
+from lightning_mock.faults.kinds import KINDS
 from lightning_mock.faults.parse import FaultError, parse_match
+from lightning_mock.http.validation import refusal
 from lightning_mock.state import State
 
 FORMAT: Final = "lightning-mock-snapshot"
@@ -46,12 +50,12 @@ def take(state: State) -> dict[str, Any]:
             {"identity": identity, "metric": metric, "window": window, "used": used}
             for identity, metric, window, used in state.ledger.store.rows()
         ],
-        "newcomers": {
+        "prior_use": {
             "used": [
                 {"metric": metric, "window": window, "used": used}
                 for metric, (window, used) in prior_use.used.items()
             ],
-            "met": sorted(prior_use.seen),
+            "seen": sorted(prior_use.seen),
         },
         "preferences": state.preferences.document(),
         "faults": [_fault(fault) for fault in state.faults.live()],
@@ -70,11 +74,11 @@ async def restore(document: Mapping[str, Any], state: State) -> list[str]:
             state.catalogue.set_limit(key, metric, limit)
     restore_users(document, state)
     await state.ledger.store.clear()
-    prior_use = document["newcomers"]
+    prior_use = document["prior_use"]
     state.ledger.prior_use.start_with(
         {row["metric"]: (row["window"], row["used"]) for row in prior_use["used"]}
     )
-    state.ledger.prior_use.seen = set(prior_use["met"])
+    state.ledger.prior_use.seen = set(prior_use["seen"])
     for row in document["ledger"]:
         await state.ledger.store.put(row["identity"], row["metric"], row["window"], row["used"])
     state.preferences.restore(document.get("preferences"))
@@ -136,13 +140,21 @@ def _checked(document: Mapping[str, Any], state: State) -> list[Fault]:
     users = {user["id"] for user in document["users"]}
     _only((key["account_id"] for key in document["keys"]), users, "keys", "a user of the document")
     _only((row["metric"] for row in document["ledger"]), metrics, "ledger", "a metric")
-    _only((row["metric"] for row in document["newcomers"]["used"]), metrics, "newcomers", "a metric")
+    _only((row["metric"] for row in document["prior_use"]["used"]), metrics, "prior_use", "a metric")
     try:
         return [
-            Fault(**{**row, "match": parse_match(row["match"], state.spec)}) for row in document["faults"]
+            Fault(**{**row, "match": parse_match(row["match"], state.spec), "parameters": _parameters(row)})
+            for row in document["faults"]
         ]
     except FaultError as error:
         raise SnapshotError(f"faults: {error}") from error
+
+
+def _parameters(row: Mapping[str, Any]) -> dict[str, Any]:
+    kind = KINDS[row["kind"]]
+    for error in jsonschema_rs.validator_for(kind.schema).iter_errors(row["parameters"]):
+        raise SnapshotError(f"faults: {row['id']}: {refusal(error, 'parameters').message}")
+    return kind.with_defaults(row["parameters"])
 
 
 def _only(names: Any, allowed: set[str], place: str, what: str) -> None:

@@ -12,6 +12,8 @@ from lightning_spec.loader import Plan
 from lightning_mock.callers.accounts import Account
 from lightning_mock.callers.credentials import ApiKey
 from lightning_mock.clock import Clock, iso
+from lightning_mock.faults.fault import Fault
+from lightning_mock.faults.kinds import KINDS
 from lightning_mock.state import State
 
 
@@ -88,3 +90,20 @@ def _label(kind: str, name: str) -> str:
 
 def _iso_or_none(moment: float | None) -> str | None:
     return None if moment is None else iso(moment)
+
+
+def fault_view(fault: Fault) -> dict[str, Any]:
+    """A fault with its count; the parameters of its kind stand beside the rest."""
+    return {
+        "id": fault.id,
+        "kind": fault.kind,
+        "says": KINDS[fault.kind].says(fault.parameters),
+        "match": fault.match.view(),
+        "times": fault.times,
+        "left": fault.left,
+        "probability": fault.probability,
+        "seed": fault.seed,
+        "fired": fault.fired,
+        "scenario": fault.scenario,
+        **fault.parameters,
+    }

@@ -6,40 +6,19 @@ that is not streamed.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
+from typing import cast
 
 from aiohttp.web import BaseRequest
 from lightning_spec.loader import Operation
 
 from lightning_mock.callers.identity import Identity
 from lightning_mock.clock import Clock
-from lightning_mock.errors import (
-    ApiError,
-    InvalidRequest,
-    QuotaExhausted,
-    TooLarge,
-    Unauthorized,
-    UpstreamFailure,
-)
 from lightning_mock.faults import effects
 from lightning_mock.faults.book import FaultBook
-from lightning_mock.faults.fault import Fault, Kind
-from lightning_mock.http.replies import Body, EventStream, Reply, json_body
-
-_REFUSALS: dict[int, type[ApiError]] = {
-    400: InvalidRequest,
-    401: Unauthorized,
-    413: TooLarge,
-    429: QuotaExhausted,
-    500: UpstreamFailure,
-}
-_COLD_START = b"""<!doctype html>
-<html><head><title>Starting</title></head>
-<body><h1>503</h1><p>This application is starting. Try again in a moment.</p></body></html>
-"""
+from lightning_mock.faults.fault import Fault
+from lightning_mock.faults.kinds import KINDS, Alteration, FaultKind, Interruption, Point
+from lightning_mock.http.replies import Body, EventStream, Reply
 
 
 class Interrupted(Exception):
@@ -73,92 +52,38 @@ class FaultInjector:
         self._clock = clock
         self.fired: list[tuple[str, str]] = []
 
-    async def on_arrival(self) -> None:
-        """Before anybody looks at the call: it waits, or the host is still asleep."""
-        if latency := self._take("latency"):
-            await asyncio.sleep(latency.parameters["seconds"])
-        if cold := self._take("cold_start"):
-            raise Interrupted(Body(_COLD_START, "text/html", 503), (cold.until or 0) - self._clock.now())
-
-    def before_charge(self) -> None:
-        """The call is good, and nothing has been counted."""
-        self._fail("before_charge")
-
-    def after_charge(self) -> None:
-        """The unit has been taken; it is given back."""
-        self._fail("after_charge")
+    async def interrupt(self, point: Point) -> None:
+        """Let faults take effect on `arrival`, `before_charge` or `after_charge`. Raises Interrupted when one
+        of them answers."""
+        for kind in KINDS.values():
+            fault = self._take(kind, point)
+            if fault is not None:
+                reply = await cast(Interruption, kind.effect)(fault, self._clock.now())
+                if reply is not None:
+                    wait = None if fault.until is None else fault.until - self._clock.now()
+                    raise Interrupted(reply, wait)
 
     def alter(self, reply: Reply) -> Reply:
         """The reply as the caller will get it."""
-        if kind := self._take("content_type"):
-            reply = replace(reply, content_type=kind.parameters["content_type"])
-        if isinstance(reply, Body):
-            if not reply.content or self._request.method == "HEAD":
-                return reply
-            return self._alter_body(reply)
-        events = reply.events
-        if self._take("reorder"):
-            events = effects.reordered(events)
-        if self._take("duplicate"):
-            events = effects.duplicated(events)
-        if fault := self._take("malform"):
-            events = effects.malformed(events, fault.parameters.get("after_events", 2))
-        return self._alter_stream(replace(reply, events=events))
+        points: list[Point] = ["reply"]
+        if isinstance(reply, EventStream):
+            points += ["content", "events", "bytes"]
+        elif reply.content and self._request.method != "HEAD":
+            points += ["content", "bytes"]
+        for kind in KINDS.values():
+            fault = self._take(kind, *points)
+            if fault is not None:
+                reply = cast(Alteration, kind.effect)(reply, fault, self._still_held_by(fault))
+        return reply
 
-    def _alter_body(self, body: Body) -> Reply:
-        content = body.content
-        if self._take("malform"):
-            content = content[: len(content) // 2]
-        stream = EventStream(
-            effects.halves(content), body.content_type, body.status, body.headers, len(content)
-        )
-        altered = self._alter_stream(stream)
-        return replace(body, content=content) if altered is stream else altered
-
-    def _alter_stream(self, stream: EventStream) -> EventStream:
-        """What can happen to any sequence of bytes. Gives the stream itself when nothing does."""
-        if fault := self._take("truncate"):
-            stream = replace(
-                stream, events=effects.truncated(stream.events, fault.parameters.get("after_events", 1))
-            )
-        if fault := self._take("stall"):
-            stream = replace(
-                stream,
-                events=effects.stalled(
-                    stream.events,
-                    fault.parameters.get("after_events", 1),
-                    fault.parameters.get("seconds"),
-                    self._still_held_by(fault),
-                ),
-            )
-        if fault := self._take("refragment"):
-            stream = replace(stream, split=effects.splitter(fault.parameters["split"]))
-        if fault := self._take("reset"):
-            stream = replace(
-                stream, events=effects.reset_after(stream.events, fault.parameters.get("after_bytes", 0))
-            )
-        return stream
-
-    def _take(self, kind: Kind, **wanted: Any) -> Fault | None:
+    def _take(self, kind: FaultKind, *points: Point) -> Fault | None:
         for fault in self._faults:
-            fits = fault.kind == kind and all(
-                fault.parameters.get(name) == value for name, value in wanted.items()
-            )
-            if fits and self._book.take(fault):
+            if fault.kind != kind.name or (kind.point or fault.parameters["when"]) not in points:
+                continue
+            if self._book.take(fault):
                 self.fired.append((fault.id, fault.kind))
                 return fault
         return None
-
-    def _fail(self, when: str) -> None:
-        fault = self._take("status", when=when)
-        if fault is not None:
-            raise Interrupted(self._failure(fault))
-
-    def _failure(self, fault: Fault) -> Body:
-        status = fault.parameters["status"]
-        message = fault.parameters.get("message") or f"The fault {fault.id} answers with {status}."
-        refusal = _REFUSALS.get(status, UpstreamFailure)(message)
-        return json_body(refusal.body(), status, {"WWW-Authenticate": "Bearer"} if status == 401 else None)
 
     def _still_held_by(self, fault: Fault) -> effects.Held:
         request = self._request

@@ -13,10 +13,10 @@ from typing import Any
 from lightning_spec.loader import Operation, Spec
 
 from lightning_mock.faults.fault import Fault, Match
+from lightning_mock.faults.kinds import KINDS
 
 _ANY = "*"
 _COMMON = ("kind", "match", "times", "probability", "seed")
-_COLD_SECONDS = 60.0
 
 
 class FaultError(ValueError):
@@ -31,24 +31,19 @@ def parse_fault(
     scenario: str | None = None,
 ) -> Fault:
     """A fault from its description. Raises FaultError when it names an operation that does not exist."""
-    kind = description["kind"]
-    parameters = {name: value for name, value in description.items() if name not in _COMMON}
-    until = None
-    if kind == "status":
-        parameters.setdefault("when", "before_charge")
-    elif kind == "cold_start":
-        parameters.setdefault("seconds", _COLD_SECONDS)
-        until = now + parameters["seconds"]
+    kind = KINDS[description["kind"]]
+    given = {name: value for name, value in description.items() if name not in _COMMON}
+    parameters = kind.with_defaults(given)
     seed = description.get("seed")
     return Fault(
         id=fault_id,
-        kind=kind,
+        kind=kind.name,
         match=parse_match(description.get("match", {}), spec),
         parameters=parameters,
         seed=randbits(31) if seed is None else seed,
         times=description.get("times"),
         probability=description.get("probability", 1.0),
-        until=until,
+        until=None if kind.lasts is None else now + parameters[kind.lasts],
         scenario=scenario,
     )
 

@@ -18,7 +18,7 @@ async def get_subscription(call: Call, state: State) -> Body:
     """The user behind the bearer. Only signed-in callers have one."""
     account = call.identity.account
     if account is None:
-        raise Unauthorized("This route needs the bearer of a signed-in user.")
+        raise Unauthorized
     plan = state.accounts.plan_of(account)
     is_free = plan.key == state.catalogue.default_key
     return json_body(

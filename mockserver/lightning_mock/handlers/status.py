@@ -11,12 +11,10 @@ from lightning_mock.http.call import Call
 from lightning_mock.http.replies import Body, json_body
 from lightning_mock.state import State
 
-PUBLIC_SITE = "https://inference.js.org"
-
 
 async def get_site(call: Call, state: State) -> Body:
     """Sends the caller to the public site for good."""
-    return Body(b"", "text/plain", 301, {"Location": PUBLIC_SITE})
+    return Body(b"", "text/plain", 301, {"Location": state.spec.public_site})
 
 
 async def list_models(call: Call, state: State) -> Body:

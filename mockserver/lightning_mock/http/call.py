@@ -19,11 +19,13 @@ class Call:
     """One call of one operation by one identity.
 
     `arguments` is the decoded JSON body of a POST; for a GET the same names, taken from path and query
-    and turned into the types of the schema. `prepared` is whatever the preparation leaves for the handler.
+    and turned into the types of the schema. `size` is that of the body in bytes. `prepared` is whatever the
+    preparation leaves for the handler.
     """
 
     operation: Operation
     request: BaseRequest
     identity: Identity
     arguments: dict[str, Any]
+    size: int = 0
     prepared: Any = None

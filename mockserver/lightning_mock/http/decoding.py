@@ -1,61 +1,76 @@
 """From bytes to a JSON value, or a refusal that says what is wrong with the bytes.
 
-Law: what comes out is plain JSON: finite numbers, whole characters, bounded depth. Nothing of the body is
-repeated in a message.
+Law: what comes out is plain JSON: finite numbers, whole characters, bounded depth and number of values.
+Nothing of the body is repeated in a message.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 import orjson
 
-from lightning_mock.errors import InvalidRequest
+from lightning_mock.errors import InvalidRequest, TooLarge
 
 MAX_DEPTH = 128
 """Deeper than any honest request, and shallow enough for every recursive reader behind us."""
+MOST_VALUES = 200_000
+"""More than any honest request has, and few enough to be made, checked and walked in a blink."""
 
 _LONGEST_INTEGER = 18
 _HUGE_INTEGER: int = 10**_LONGEST_INTEGER
 _HUGE_NUMBER = 1.7976931348623157e308
-_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+_GIVEN_UP = ("depth limit", "failed to allocate")
+"""How the decoder says that it goes no deeper."""
+_TOO_DEEP = f"The body is nested too deeply; expected at most {MAX_DEPTH} levels."
 
 
 def decode_json(body: bytes) -> Any:
-    """The JSON value of a body. Raises InvalidRequest.
+    """The JSON value of a body. Raises InvalidRequest, or TooLarge for too many values.
 
     Integers that no float can hold become a huge integer of the same sign: the schema still sees an
     integer, and what is clamped is clamped.
     """
     if not body:
         raise InvalidRequest("The body is empty; expected a JSON object.")
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(body) > MAX_DEPTH:
-        raise InvalidRequest(f"The body is nested too deeply; expected at most {MAX_DEPTH} levels.")
+    brackets = body.count(b"[") + body.count(b"{")
+    # Every value but the first follows a comma or a bracket. Those in texts count too: telling them apart
+    # would cost more than the bound saves.
+    if len(body) > MOST_VALUES and brackets + body.count(b",") > MOST_VALUES:
+        raise TooLarge(
+            f"The body holds too many values: expected at most {MOST_VALUES} commas and opening brackets."
+        )
     try:
-        return orjson.loads(body)
+        value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        if "infinity" in error.msg:
-            return _decode_huge_numbers(body)
-        raise InvalidRequest(
-            f"The body is not valid JSON (line {error.lineno}, column {error.colno}); expected a JSON object "
-            "in UTF-8."
-        ) from None
+        if brackets > MAX_DEPTH and error.msg.startswith(_GIVEN_UP):
+            raise InvalidRequest(_TOO_DEEP) from None
+        if "infinity" not in error.msg:
+            raise InvalidRequest(
+                f"The body is not valid JSON (line {error.lineno}, column {error.colno}); expected a JSON "
+                "object in UTF-8."
+            ) from None
+        value = _decode_huge_numbers(body)
+    if brackets > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
+        raise InvalidRequest(_TOO_DEEP)
+    return value
 
 
-def _depth(body: bytes) -> int:
-    deepest = depth = 0
-    for match in _BRACKETS.finditer(body):
-        token = match[0]
-        if token in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-            if deepest > MAX_DEPTH:
-                break
-        elif token in b"]}":
-            depth -= 1
-    return deepest
+def _is_deeper(value: Any, depth: int) -> bool:
+    """Whether containers are nested deeper than that. Level by level, so that no depth is too much."""
+    level = [value]
+    for _ in range(depth + 1):
+        inner: list[Any] = []
+        for container in level:
+            if isinstance(container, dict):
+                inner.extend(container.values())
+            elif isinstance(container, list):
+                inner.extend(container)
+        level = [item for item in inner if isinstance(item, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def _decode_huge_numbers(body: bytes) -> Any:
@@ -66,7 +81,9 @@ def _decode_huge_numbers(body: bytes) -> Any:
         )
         # The standard decoder lets lone surrogates through; the encoder does not.
         orjson.dumps(value)
-    except (ValueError, TypeError, RecursionError):
+    except RecursionError:
+        raise InvalidRequest(_TOO_DEEP) from None
+    except (ValueError, TypeError):
         raise InvalidRequest("The body is not valid JSON; expected a JSON object in UTF-8.") from None
     return value
 

@@ -93,9 +93,9 @@ def response(reply: Body) -> web.Response:
     )
 
 
-def refusal(error: ApiError, statuses: Mapping[str, int]) -> Body:
+def refusal(error: ApiError) -> Body:
     """A refusal as a reply, with the status that the spec gives its kind."""
-    return json_body(error.body(), statuses[error.kind], error.headers)
+    return json_body(error.body(), error.row.status, error.headers)
 
 
 def preflight(request: web.BaseRequest, exchange: Exchange) -> web.Response:

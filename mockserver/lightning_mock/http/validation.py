@@ -7,22 +7,34 @@ never repeats the value.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
 import jsonschema_rs
 from lightning_spec.loader import Operation, Spec, TextLimit
+from lightning_spec.openapi_reader import CLAMP
+from lightning_spec.references import look_up, resolve
 
 from lightning_mock.errors import InvalidRequest, TooLarge
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _LONGEST_INTEGER = 18
+_NULL = "null"
+"""What clients make of an absent value when they build a query."""
 _MAX_QUERY_FIELDS = 1000
 _MOST_UTF8 = 4
 """Bytes that one character can need."""
 
 Validate = Callable[[Any], bool]
+
+
+class Validator(Protocol):
+    """A compiled schema."""
+
+    def is_valid(self, instance: Any) -> bool: ...
+
+    def validate(self, instance: Any) -> None: ...
 
 
 class BodyValidator:
@@ -31,16 +43,78 @@ class BodyValidator:
     def __init__(self, spec: Spec, validators: jsonschema_rs.ValidatorMap, pointer: str) -> None:
         self._validator = validators[pointer]
         self.is_valid: Validate = self._validator.is_valid
-        self._clamps = _clamps(spec, resolve(spec, pointer).get("properties", {}))
+        self._clamp = spec.duration.apply
+        schema = _schema_at(spec, pointer)
+        self._clamped = _clamped(spec, schema.get("properties", {}))
+        self._without_nulls = NullRemover(spec, schema)
 
     def check(self, body: Any) -> dict[str, Any]:
         """The body as arguments. Raises InvalidRequest."""
         if not self.is_valid(body):
-            raise refusal(self._validator.iter_errors(body))
+            body = self._without_nulls(body)
+            if not self.is_valid(body):
+                raise refusal(first_violation(self._validator, body))
         arguments: dict[str, Any] = body
-        for name, clamp in self._clamps:
-            arguments[name] = clamp(arguments.get(name))
+        for name in self._clamped:
+            arguments[name] = self._clamp(arguments.get(name))
         return arguments
+
+
+class NullRemover:
+    """Leaves out what is explicitly null and need not be there, wherever the spec describes it.
+
+    What a caller makes up himself, the schema of a tool for example, stays as it is.
+    """
+
+    def __init__(self, spec: Spec, schema: Mapping[str, Any]) -> None:
+        self._spec = spec
+        self._schema = schema
+        self._described: dict[int, _Described] = {}
+
+    def __call__(self, value: Any) -> Any:
+        return self._removed(value, self._schema)
+
+    def _removed(self, value: Any, schema: Mapping[str, Any] | None) -> Any:
+        if schema is None or not isinstance(value, dict | list):
+            return value
+        described = self._described.get(id(schema))
+        if described is None:
+            described = self._described[id(schema)] = self._describe(schema)
+        if isinstance(value, list):
+            return [self._removed(item, described.items) for item in value]
+        return {
+            name: self._removed(member, described.properties.get(name))
+            for name, member in value.items()
+            if member is not None or name not in described.optional
+        }
+
+    def _describe(self, schema: Mapping[str, Any]) -> _Described:
+        always = self._always(schema)
+        parts = list(always)
+        for part in always:
+            for branch in (*part.get("anyOf", ()), *part.get("oneOf", ())):
+                parts.extend(self._always(branch))
+        required = {name for part in always for name in part.get("required", ())}
+        properties = {name: below for part in parts for name, below in part.get("properties", {}).items()}
+        items = next((part["items"] for part in parts if "items" in part), None)
+        return _Described(properties, frozenset(properties.keys() - required), items)
+
+    def _always(self, schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """A schema and what it demands of every value."""
+        described = self._resolved(schema)
+        return [described, *map(self._resolved, described.get("allOf", ()))]
+
+    def _resolved(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+        resolved: Mapping[str, Any] = resolve(self._spec.document, schema, "#")[0]
+        return resolved
+
+
+class _Described(NamedTuple):
+    """What a schema says of the parts of a value."""
+
+    properties: Mapping[str, Any]
+    optional: frozenset[str]
+    items: Mapping[str, Any] | None
 
 
 class ParameterValidator:
@@ -52,7 +126,7 @@ class ParameterValidator:
                 parameter.name,
                 parameter.location,
                 parameter.required,
-                _coercion(spec, _resolved(spec, parameter.schema)),
+                _coercion(spec, parameter.schema),
                 validators[parameter.pointer],
             )
             for parameter in operation.parameters
@@ -60,24 +134,27 @@ class ParameterValidator:
         ]
         self._reads_query = any(location == "query" for _, location, *_ in self._readers)
         schemas = {parameter.name: parameter.schema for parameter in operation.parameters}
-        self._clamps = _clamps(spec, schemas)
+        self._clamp = spec.duration.apply
+        self._clamped = _clamped(spec, schemas)
 
-    def read(self, segment: Mapping[str, str], query: str) -> dict[str, Any]:
+    def read(self, segments: Mapping[str, str], query: str) -> dict[str, Any]:
         """The arguments of a call without a body. Raises InvalidRequest."""
         fields = _query_fields(query) if query and self._reads_query else {}
         arguments: dict[str, Any] = {}
         for name, location, required, coerce, validator in self._readers:
-            raw = [segment[name]] if location == "path" else fields.get(name, [])
+            raw = [segments[name]] if location == "path" else fields.get(name, [])
+            if location == "query" and not required and raw == [_NULL]:
+                continue
             if not raw:
                 if required:
                     raise InvalidRequest(f"{name}: this query parameter is required.", name)
                 continue
             value = coerce(raw)
             if not validator.is_valid(value):
-                raise refusal(validator.iter_errors(value), name)
+                raise refusal(first_violation(validator, value), name)
             arguments[name] = value
-        for name, clamp in self._clamps:
-            arguments[name] = clamp(arguments.get(name))
+        for name in self._clamped:
+            arguments[name] = self._clamp(arguments.get(name))
         return arguments
 
 
@@ -136,38 +213,13 @@ def _query_fields(query: str) -> dict[str, list[str]]:
     return fields
 
 
-def resolve(spec: Spec, pointer: str) -> Mapping[str, Any]:
-    """The schema at a JSON pointer of the spec, references followed."""
-    node: Any = spec.document
-    for part in pointer.removeprefix("#/").split("/"):
-        key = part.replace("~1", "/").replace("~0", "~")
-        node = node[int(key)] if isinstance(node, list) else node[key]
-    return _resolved(spec, node)
+def _schema_at(spec: Spec, pointer: str) -> Any:
+    return resolve(spec.document, look_up(spec.document, pointer), pointer)[0]
 
 
-def _resolved(spec: Spec, schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    while "$ref" in schema:
-        schema = {**resolve(spec, schema["$ref"]), **{k: v for k, v in schema.items() if k != "$ref"}}
-    return schema
-
-
-def _clamps(spec: Spec, schemas: Mapping[str, Any]) -> list[tuple[str, Callable[[Any], Any]]]:
-    """For each field with `x-lightning-clamp`, a function from what came to what counts."""
-    clamps = []
-    for name, raw in schemas.items():
-        schema = _resolved(spec, raw)
-        if "x-lightning-clamp" in schema:
-            bounds = schema["x-lightning-clamp"]
-            clamps.append((name, _clamp(bounds["minimum"], bounds["maximum"], schema.get("default"))))
-    return clamps
-
-
-def _clamp(minimum: int, maximum: int, default: int | None) -> Callable[[Any], Any]:
-    def clamp(value: Any) -> Any:
-        # 5.0 and 1e30 are integers to JSON Schema and floats to Python.
-        return default if value is None else int(max(minimum, min(maximum, value)))
-
-    return clamp
+def _clamped(spec: Spec, schemas: Mapping[str, Any]) -> list[str]:
+    """The fields whose value is moved into the range of the spec's one clamp."""
+    return [name for name, raw in schemas.items() if CLAMP in resolve(spec.document, raw, name)[0]]
 
 
 def _coercion(spec: Spec, schema: Mapping[str, Any]) -> Callable[[list[str]], Any]:
@@ -176,7 +228,7 @@ def _coercion(spec: Spec, schema: Mapping[str, Any]) -> Callable[[list[str]], An
     types = schema.get("type")
     kinds = types if isinstance(types, list) else [types]
     if "array" in kinds:
-        item = _coercion(spec, _resolved(spec, schema.get("items", {})))
+        item = _coercion(spec, resolve(spec.document, schema.get("items", {}), "items")[0])
         return lambda raw: [item([text]) for text in raw]
     if "integer" in kinds:
         return lambda raw: _integer(raw[-1])
@@ -191,9 +243,20 @@ def _integer(text: str) -> int | str:
     return int(text[0] + "1" + "0" * _LONGEST_INTEGER) if text[0] == "-" else 10**_LONGEST_INTEGER
 
 
-def refusal(errors: Iterable[jsonschema_rs.ValidationError], field: str = "") -> InvalidRequest:
+def first_violation(validator: Validator, value: Any) -> jsonschema_rs.ValidationError:
+    """The first way in which a value breaks its schema. To list them all could take as long as the value is
+    large.
+    """
+    try:
+        validator.validate(value)
+    except jsonschema_rs.ValidationError as error:
+        return error
+    raise ValueError("the value fits its schema")
+
+
+def refusal(violation: jsonschema_rs.ValidationError, field: str = "") -> InvalidRequest:
     """One schema violation in words: the field, then what was expected."""
-    error, expected = _deepest(next(iter(errors)))
+    error, expected = _deepest(violation)
     path = _path(field, error.instance_path)
     if error.kind.name == "required":
         path = _path(path, [error.kind.as_dict()["property"]])

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from lightning_spec.loader import Operation
 
 from lightning_mock.callers.identity import Identity
-from lightning_mock.errors import ApiError
+from lightning_mock.errors import Refusal
 from lightning_mock.quota.ledger import Charge
 
 
@@ -20,19 +20,21 @@ class Exchange:
     and noting nothing costs next to nothing.
 
     `arrived` is a reading of the process' stopwatch in seconds. `faults` has (id, kind) of every fault that
-    fired, `script` the id of the scripted reply that answered. `body` is the beginning of the request's;
-    `status`, `content_type`, `sent` (bytes of its body) and `head` (their beginning) tell of the answer.
+    fired, `script` the id of the scripted reply that answered. `body` is the beginning of the request's, of
+    `received` bytes; `status`, `content_type`, `sent` (bytes of its body) and `head` (their beginning) tell
+    of the answer.
     """
 
     operation: Operation | None = None
     identity: Identity | None = None
     charge: Charge | None = None
     refunded: bool = False
-    refusal: ApiError | None = None
+    refusal: Refusal | None = None
     faults: Sequence[tuple[str, str]] = ()
     script: str | None = None
     preflight: bool = False
     body: bytes = b""
+    received: int = 0
     status: int = 0
     content_type: str = ""
     sent: int = 0

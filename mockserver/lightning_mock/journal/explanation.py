@@ -5,35 +5,21 @@ Law: only what was noted is told; nothing is worked out again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
-
 from lightning_mock.clock import iso
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.journal.recording import Recording
 
-REFUSERS: Final[Mapping[str, str]] = {
-    "unauthorized": "identity",
-    "invalid_request": "validation",
-    "too_large": "size",
-    "quota_exhausted": "quota",
-    "upstream_failure": "upstream",
-    "not_found": "routing",
-    "method_not_allowed": "routing",
-}
-"""The rule behind each kind of refusal."""
-
 
 def refused_by(exchange: Exchange) -> str | None:
     """The rule that refused a call, if one did."""
-    return REFUSERS[exchange.refusal.kind] if exchange.refusal is not None else None
+    return exchange.refusal.rule if exchange.refusal is not None else None
 
 
 def explain(kept: Recording) -> str:
     """One English sentence."""
     exchange = kept.exchange
     if exchange.preflight:
-        return "A browser asked what it may send here, and may."
+        return "This was a browser's CORS preflight, and it was granted."
     parts = [_outcome(kept), *_caller(kept), *_units(exchange), *_script(exchange), *_faults(exchange)]
     return "; ".join(parts) + "."
 
@@ -43,19 +29,8 @@ def _outcome(kept: Recording) -> str:
     if refusal is None:
         return "Answered" if kept.status < 400 else f"Failed with {kept.status} on purpose"
     if refusal.kind == "not_found" and kept.exchange.operation is not None:
-        return "Not found: what was asked for does not exist or is no longer there"
-    return f"{_REFUSALS[refusal.kind]}: {refusal.message.rstrip('.')}"
-
-
-_REFUSALS: Final[Mapping[str, str]] = {
-    "unauthorized": "Refused for its credential",
-    "invalid_request": "Refused as invalid",
-    "too_large": "Refused for its size",
-    "quota_exhausted": "Refused by the quota",
-    "upstream_failure": "Failed in the server",
-    "not_found": "No such route",
-    "method_not_allowed": "The route does not serve this method",
-}
+        return "Not found: the resource does not exist or has expired"
+    return f"{refusal.outcome}: {refusal.message.rstrip('.')}"
 
 
 def _caller(kept: Recording) -> list[str]:
@@ -63,7 +38,7 @@ def _caller(kept: Recording) -> list[str]:
     if identity is None or identity.kind == "nobody":
         return []
     who = identity.account.email or identity.account.id if identity.account else "a signed-out caller"
-    return [f"the caller is {who} on the plan {kept.plan_key}, by {identity.why}"]
+    return [f"the caller is {who} on the {kept.plan_key} plan, identified by {identity.why}"]
 
 
 def _units(exchange: Exchange) -> list[str]:
@@ -71,10 +46,10 @@ def _units(exchange: Exchange) -> list[str]:
     if charge is None or not charge.granted:
         return []
     until = f"until {iso(charge.window.end)}"
-    of = "without a limit" if charge.limit is None else f"of {charge.limit} {until}"
+    of = "of an unlimited number" if charge.limit is None else f"of {charge.limit} {until}"
     if exchange.refunded:
-        return [f"the unit of {charge.metric} was given back, {charge.before} used {of}"]
-    return [f"it cost one unit of {charge.metric}: {charge.after} used {of}"]
+        return [f"the unit of {charge.metric} was refunded: {charge.before} used {of}"]
+    return [f"the call cost one unit of {charge.metric}: {charge.after} used {of}"]
 
 
 def _script(exchange: Exchange) -> list[str]:

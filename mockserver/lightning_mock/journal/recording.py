@@ -13,8 +13,9 @@ from aiohttp.hdrs import ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, OR
 from aiohttp.web import BaseRequest
 from multidict import istr
 
+from lightning_mock.callers.credential_forms import without_credentials
 from lightning_mock.journal.exchange import Exchange
-from lightning_mock.journal.redaction import MOST_EXCERPT, MOST_TARGET, clean, last_of
+from lightning_mock.journal.redaction import MOST_EXCERPT, MOST_TARGET, last_of
 
 Head = tuple[str, str, str | None, str | None, str | None, str | None, str | None, str | None, str | None]
 """Method, target, the last characters of the bearer, and the headers of `_SHOWN`, each absent or as sent."""
@@ -78,8 +79,8 @@ def recording(raw: Raw, default_plan: str) -> Recording:
         id=number,
         at=at,
         milliseconds=(ended - exchange.arrived) * 1000,
-        method=method,
-        target=clean(target if len(target) <= MOST_TARGET else target[:MOST_TARGET] + "…"),
+        method=without_credentials(method),
+        target=without_credentials(target if len(target) <= MOST_TARGET else target[:MOST_TARGET] + "…"),
         headers=_headers(headers, bearer, exchange),
         body=_text(exchange.body),
         exchange=exchange,
@@ -94,7 +95,7 @@ def recording(raw: Raw, default_plan: str) -> Recording:
 
 def _headers(values: Sequence[str | None], bearer: str | None, exchange: Exchange) -> dict[str, str]:
     shown = {
-        str(name): clean(value[:_MOST_HEADER])
+        str(name): without_credentials(value[:_MOST_HEADER])
         for name, value in zip(_SHOWN, values, strict=True)
         if value is not None
     }
@@ -105,4 +106,4 @@ def _headers(values: Sequence[str | None], bearer: str | None, exchange: Exchang
 
 
 def _text(content: bytes) -> str:
-    return clean(content[:MOST_EXCERPT].decode("utf-8", "replace")) if content else ""
+    return without_credentials(content[:MOST_EXCERPT].decode("utf-8", "replace")) if content else ""

@@ -49,7 +49,7 @@ class Ledger:
     async def spend(self, identity: str, metric: str, limit: int | None) -> Charge:
         """Charge one unit, or say that the limit (None: unlimited) is reached; one atomic step."""
         if self.prior_use.used:
-            await self._meet(identity)
+            await self._count_prior_use(identity)
         window = self.window(metric)
         granted, before = await self.store.spend(identity, metric, window.key, limit)
         return Charge(identity, metric, window, granted, limit, before)
@@ -62,16 +62,20 @@ class Ledger:
     async def usage(self, identity: str) -> dict[str, tuple[Window, int]]:
         """Every metric's present window and the units used in it, in the order of the spec."""
         if self.prior_use.used:
-            await self._meet(identity)
+            await self._count_prior_use(identity)
         return await self.store.used(identity, self._windows.now())
+
+    def identities(self) -> list[Mapping[str, int]]:
+        """Who has a count in the present windows, for each metric that has any."""
+        return self.store.identities(self._windows.now())
 
     async def set_used(self, identity: str, metric: str, used: int) -> None:
         """Set what an identity has used of a metric in the present window."""
         if self.prior_use.used:
-            await self._meet(identity)
+            await self._count_prior_use(identity)
         await self.store.put(identity, metric, self.window(metric).key, used)
 
-    def exhaust_newcomers(self, limits: Mapping[str, int | None]) -> None:
+    def exhaust_unseen(self, limits: Mapping[str, int | None]) -> None:
         """Let signed-out callers that have not been seen find every limit reached, in the present windows."""
         self.prior_use.start_with(
             {
@@ -81,7 +85,7 @@ class Ledger:
             }
         )
 
-    async def _meet(self, identity: str) -> None:
+    async def _count_prior_use(self, identity: str) -> None:
         for metric, window, used in self.prior_use.first_use(identity, self._windows.now()):
             await self.store.put(identity, metric, window, used)
 

@@ -26,7 +26,7 @@ class PriorUse:
         self.used = dict(used)
 
     def clear(self) -> None:
-        """Let prior_use have used nothing again."""
+        """Let nobody have used anything before the first call."""
         self.used.clear()
         self.seen.clear()
 

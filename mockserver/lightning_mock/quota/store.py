@@ -68,6 +68,10 @@ class MemoryStore:
             for identity, used in counts.items():
                 yield identity, metric, window, used
 
+    def identities(self, windows: Mapping[str, Window]) -> list[Mapping[str, int]]:
+        """Who has a count in these windows: a mapping for each metric, in the order in which they came."""
+        return [counts for metric, (window, counts) in self._shelves.items() if window == windows[metric].key]
+
     def _counts(self, metric: str, window: str) -> dict[str, int]:
         shelf = self._shelves.get(metric)
         if shelf is None or shelf[0] != window:

@@ -14,15 +14,7 @@ from typing import Any
 
 import orjson
 
-from lightning_mock.errors import (
-    ApiError,
-    InvalidRequest,
-    NotFound,
-    QuotaExhausted,
-    TooLarge,
-    Unauthorized,
-    UpstreamFailure,
-)
+from lightning_mock.errors import refusal_with
 from lightning_mock.generation.completions.completion import Choice, Completion
 from lightning_mock.generation.completions.tokens import count_prompt_tokens, count_tokens
 from lightning_mock.generation.completions.tools import ToolCall
@@ -32,13 +24,6 @@ from lightning_mock.generation.model_router import choose_for
 from lightning_mock.http.replies import JSON, Body, EventStream, Ready, Reply, json_body
 from lightning_mock.settings import MetadataForm
 
-_REFUSALS: dict[int, type[ApiError]] = {
-    400: InvalidRequest,
-    401: Unauthorized,
-    404: NotFound,
-    413: TooLarge,
-    429: QuotaExhausted,
-}
 _NO_CONTENT = (204, 304)
 
 
@@ -58,10 +43,8 @@ async def scripted_reply(
         events = [_event(event) for event in answer["events"]]
         return EventStream(_paced(events, answer), status=status, headers=headers)
     if status >= 400:
-        kind = _REFUSALS.get(status, UpstreamFailure)
-        return json_body(
-            kind(answer.get("text") or f"A script answers with {status}.").body(), status, headers
-        )
+        refusal = refusal_with(status)(answer.get("text") or f"A script answers with {status}.")
+        return json_body(refusal.body(), status, {**refusal.headers, **(headers or {})})
     if status in _NO_CONTENT:
         return Body(b"", content_type or JSON, status, headers)
     if arguments is None:

@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from lightning_mock.journal.redaction import MOST_TARGET, clean
+from lightning_mock.callers.credential_forms import without_credentials
+from lightning_mock.journal.redaction import MOST_TARGET
 from lightning_mock.scripting.script import Asked, Script
 
 _REMEMBERED = 100
@@ -75,9 +76,9 @@ class ScriptBook:
         if checked and near:
             near.sort(key=lambda entry: entry[0])
             reasons = [
-                {"id": script.id, "missed": [clean(words[:MOST_TARGET]) for words in missed]}
+                {"id": script.id, "missed": [without_credentials(words[:MOST_TARGET]) for words in missed]}
                 for _, script, missed in near[:_NEAREST]
             ]
-            path = clean(asked.path[:MOST_TARGET])
-            self.misses.append({"method": asked.method, "path": path, "near": reasons})
+            method, path = (without_credentials(text[:MOST_TARGET]) for text in (asked.method, asked.path))
+            self.misses.append({"method": method, "path": path, "near": reasons})
         return None

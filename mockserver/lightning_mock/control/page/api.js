@@ -38,14 +38,14 @@ export async function control(method, path, body) {
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch {
-    throw new Refusal(0, "The mock does not answer. Is it still running?");
+    throw new Refusal(0, "The mock is not responding. Is it still running?");
   }
   const text = await response.text();
   let reply = null;
   try {
     reply = text ? JSON.parse(text) : null;
   } catch {
-    throw new Refusal(response.status, `The mock answered ${response.status} with something unreadable.`);
+    throw new Refusal(response.status, `The mock answered ${response.status} with a body that cannot be read.`);
   }
   if (!response.ok) throw new Refusal(response.status, reply?.detail ?? `The mock answered ${response.status}.`);
   return reply;
@@ -55,6 +55,7 @@ const part = encodeURIComponent;
 
 export const getState = () => control("GET", "state");
 export const getSpec = () => control("GET", "openapi.json");
+export const getControlSpec = () => control("GET", "control.json");
 export const getJournal = (query = {}) => control("GET", `journal?${new URLSearchParams(query)}`);
 export const clearJournal = () => control("DELETE", "journal");
 export const moveClock = (move) => control("POST", "clock", move);

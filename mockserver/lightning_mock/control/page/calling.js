@@ -5,7 +5,20 @@
 
 import { apiRoot } from "./api.js";
 
-/** Sends `request` {method, path, headers, body} and reports to `result` as it goes; `tell` after each step. */
+/**
+ * @typedef {{method: string, path: string, headers: Record<string, string>, body?: string}} Request
+ * @typedef {{id: number, phase: string, prompt: string, operation?: string, explanation?: string, broken?: string,
+ *   status?: number, type?: string, size?: number, milliseconds?: number, model?: string, retryAfter?: string | null,
+ *   assets?: string[], media?: {family: string, url: string}, text?: string, json?: any, events?: number,
+ *   unreadable?: number, complete?: boolean, tools?: any[]}} Result
+ */
+
+/**
+ * Sends `request` and reports to `result` as it goes; `tell` after each step.
+ * @param {Request & {signal: AbortSignal}} request
+ * @param {Result} result
+ * @param {() => void} tell
+ */
 export async function call(request, result, tell) {
   const started = performance.now();
   const took = () => (result.milliseconds = performance.now() - started);
@@ -20,7 +33,7 @@ export async function call(request, result, tell) {
     });
   } catch (error) {
     took();
-    finish(result, stopped(error) ? "You stopped the call." : "The connection was cut before there was an answer.");
+    finish(result, stopped(error) ? "You stopped the call." : "The connection was closed before there was an answer.");
     return tell();
   }
   took();
@@ -38,7 +51,7 @@ export async function call(request, result, tell) {
     }
     finish(result, result.broken);
   } catch (error) {
-    finish(result, stopped(error) ? "You stopped the call." : "The connection was cut in the middle of the answer.");
+    finish(result, stopped(error) ? "You stopped the call." : "The connection was closed in the middle of the answer.");
   }
   took();
   tell();
@@ -46,6 +59,10 @@ export async function call(request, result, tell) {
 
 const stopped = (error) => error.name === "AbortError";
 
+/**
+ * @param {Result} result
+ * @param {string | undefined} broken
+ */
 function finish(result, broken) {
   result.phase = "done";
   result.broken = broken;
@@ -56,6 +73,10 @@ function linked(header) {
   return [...(header ?? "").matchAll(/<(\/[^>]*)>/g)].map(([, path]) => path);
 }
 
+/**
+ * @param {Response} response
+ * @param {Result} result
+ */
 async function readWhole(response, result) {
   const blob = await response.blob();
   result.size = blob.size;
@@ -67,7 +88,7 @@ async function readWhole(response, result) {
   try {
     result.text = new TextDecoder("utf-8", { fatal: true }).decode(await blob.arrayBuffer());
   } catch {
-    result.broken = `These bytes are no text, whatever the content type ${result.type} says.`;
+    result.broken = `The body is not text, although its content type is ${result.type}.`;
     return;
   }
   try {
@@ -77,6 +98,11 @@ async function readWhole(response, result) {
   }
 }
 
+/**
+ * @param {Response} response
+ * @param {Result} result
+ * @param {() => void} tell
+ */
 async function readStream(response, result, tell) {
   const decoder = new TextDecoder();
   const reader = response.body.getReader();
@@ -97,6 +123,10 @@ async function readStream(response, result, tell) {
   }
 }
 
+/**
+ * @param {string} event
+ * @param {Result} result
+ */
 function readEvent(event, result) {
   const data = event
     .split(/\r?\n/)
@@ -122,7 +152,10 @@ function readEvent(event, result) {
   if (choice?.delta?.tool_calls) (result.tools ??= []).push(...choice.delta.tool_calls);
 }
 
-/** The same call for a terminal. */
+/**
+ * The same call for a terminal.
+ * @param {Request} request
+ */
 export function asCurl({ method, path, headers, body }) {
   const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
   const parts = [`curl ${quote(apiRoot() + path)}`];

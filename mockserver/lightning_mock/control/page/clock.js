@@ -47,7 +47,7 @@ export function showClock() {
         { class: "clock-set", onsubmit: set },
         field("Set to (UTC)", h("input", { type: "datetime-local", name: "set", step: "1", required: true })),
         h("button", null, "Set"),
-        h("label", { class: "check" }, h("input", { type: "checkbox", name: "force" }), "Even if that is backwards"),
+        h("label", { class: "check" }, h("input", { type: "checkbox", name: "force" }), "Allow moving backwards"),
       ),
     ),
     h("dl", { class: "windows" }, windows()),
@@ -65,7 +65,7 @@ function windows() {
     h(
       "div",
       { key: period },
-      h("dt", null, period === "weekly" ? "Weekly counters start again" : "Daily counters start again"),
+      h("dt", null, period === "weekly" ? "Weekly counters reset" : "Daily counters reset"),
       h("dd", null, relative(end, now()), h("span", { class: "muted" }, ` · ${moment(end)}`)),
     ),
   );

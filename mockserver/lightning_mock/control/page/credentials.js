@@ -16,7 +16,7 @@ const LIFETIMES = [
   ["2592000", "in 30 days"],
 ];
 /** Said of every secret of a key. */
-export const ONCE = "Copy the secret now: it is shown this one time. Afterwards only its first characters are known.";
+export const ONCE = "Copy the secret now: it is shown only once. After that, only its first characters are known.";
 const TOKEN_KINDS = [
   ["", "valid"],
   ["expired", "expired"],
@@ -42,6 +42,7 @@ export function showOnce(entry) {
   requestAnimationFrame(() => document.getElementById(`made-${made.length - 1}`)?.focus());
 }
 
+/** @param {import("./store.js").User} user */
 export function showCredentials(user) {
   return h(
     "div",
@@ -89,12 +90,16 @@ function once(entry, index) {
   );
 }
 
+/**
+ * @param {import("./store.js").User} user
+ * @param {import("./store.js").Key} key
+ */
 function keyRow(user, key) {
   const at = now();
   const expired = key.expires_at !== null && Date.parse(key.expires_at) / 1000 <= at;
   const state = key.revoked_at ? "Revoked" : expired ? "Expired" : "Active";
   const facts = [
-    `made ${relative(key.created_at, at)}`,
+    `created ${relative(key.created_at, at)}`,
     key.revoked_at
       ? `revoked ${relative(key.revoked_at, at)}`
       : key.expires_at
@@ -151,7 +156,7 @@ async function newToken(event, user) {
     title: name,
     notice: broken
       ? `A token that must be refused: ${kind}.`
-      : `A good token${token.expires_at ? ` until ${moment(token.expires_at)}` : ""}. The mock does not keep it: copy it now.`,
+      : `A valid token${token.expires_at ? ` until ${moment(token.expires_at)}` : ""}. The mock does not keep it: copy it now.`,
     secrets: [[name, token.token]],
   });
 }

@@ -6,72 +6,18 @@ import * as api from "./api.js";
 import { h, icon, render } from "./dom.js";
 import { CROSS, act, field, fieldsOf, options } from "./notices.js";
 import { changed, labelOf, nameOf, store, userName } from "./store.js";
-import { plural, span, title } from "./words.js";
+import { plural, title } from "./words.js";
 
-const STATUSES = [400, 401, 413, 429, 500, 502, 503, 504].map((status) => [String(status), String(status)]);
-const number = (name, label, value, extra = {}) => ({ name, label, value, type: "number", ...extra });
-const choice = (name, label, pairs, value) => ({ name, label, pairs, value });
-
-// Each kind with its parameters; what is left empty is not sent.
-const KINDS = {
-  status: {
-    title: "Answer with a failure",
-    fields: [
-      { ...choice("status", "Status", STATUSES, "500"), numeric: true },
-      choice("when", "When", [["before_charge", "before the charge"], ["after_charge", "after the charge"]], "before_charge"),
-    ],
-    says: (fault) => `Answers ${fault.status}${fault.when === "after_charge" ? ", after the charge" : ""}`,
-  },
-  latency: {
-    title: "Answer late",
-    fields: [number("seconds", "Seconds", "2", { min: "0", step: "any" })],
-    says: (fault) => `Waits ${fault.seconds} s`,
-  },
-  reset: {
-    title: "Cut the connection",
-    fields: [number("after_bytes", "After bytes", "", { min: "0", step: "1" })],
-    says: (fault) => `Cuts the connection${fault.after_bytes ? ` after ${plural(fault.after_bytes, "byte")}` : ""}`,
-  },
-  truncate: {
-    title: "End the stream early",
-    fields: [number("after_events", "After events", "2", { min: "0", step: "1" })],
-    says: (fault) => `Ends the stream early${fault.after_events == null ? "" : ` after ${plural(fault.after_events, "event")}`}`,
-  },
-  reorder: { title: "Swap events of the stream", fields: [], says: () => "Swaps events of the stream" },
-  duplicate: { title: "Send events twice", fields: [], says: () => "Sends events twice" },
-  malform: { title: "Break events of the stream", fields: [], says: () => "Sends events that are not JSON" },
-  stall: {
-    title: "Stall the stream",
-    fields: [
-      number("after_events", "After events", "2", { min: "0", step: "1" }),
-      number("seconds", "Seconds (empty: for good)", "5", { min: "0", step: "any" }),
-    ],
-    says: (fault) => `Stalls the stream ${fault.seconds == null ? "for good" : `for ${fault.seconds} s`}`,
-  },
-  refragment: {
-    title: "Cut the bytes differently",
-    fields: [choice("split", "Pieces", [["byte", "single bytes"], ["utf8", "inside characters"], ["7", "7 bytes"]], "byte")],
-    says: (fault) => `Sends pieces cut by ${fault.split === "utf8" ? "half characters" : fault.split === "byte" ? "single bytes" : `${fault.split} bytes`}`,
-  },
-  content_type: {
-    title: "Claim another content type",
-    fields: [{ name: "content_type", label: "Content type", value: "text/plain", type: "text" }],
-    says: (fault) => `Claims to be ${fault.content_type}`,
-  },
-  cold_start: {
-    title: "Be asleep (503 page)",
-    fields: [number("seconds", "Until the clock moved, seconds", "20", { min: "0", step: "any" })],
-    says: (fault) => `Shows the 503 page of a host that wakes up${fault.seconds == null ? "" : `, for ${span(fault.seconds)}`}`,
-  },
-};
+// Those of every fault; the rest of a kind's schema are its own.
+const COMMON = new Set(["kind", "match", "times", "probability", "seed"]);
 const TIMES = [["1", "the next call"], ["3", "the next 3 calls"], ["", "every call"]];
-
-// Scenarios that do one thing and are over, for a mock that does not say so itself.
-const MOMENTARY = new Set(["limit-reached", "key-revoked", "token-expired", "new-day", "new-week"]);
 
 let kind = "status";
 let scenarioUser = "";
-/** Faults switched off on this page, as they were when they ran. */
+/**
+ * Faults switched off on this page, as they were when they ran.
+ * @type {{id: string, fault: import("./store.js").Fault}[]}
+ */
 let off = [];
 
 export function showFaults() {
@@ -79,11 +25,11 @@ export function showFaults() {
   render(
     document.getElementById("scenarios-body"),
     field(
-      "They befall",
+      "Apply to",
       h(
         "select",
         { onchange: (event) => (scenarioUser = event.currentTarget.value) },
-        options([["", "everybody"], ...store.state.users.map((user) => [user.id, userName(user)])], ""),
+        options([["", "everyone"], ...store.state.users.map((user) => [user.id, userName(user)])], ""),
       ),
     ),
     h("ul", { class: "switches" }, scenarios.map(scenarioRow)),
@@ -92,8 +38,8 @@ export function showFaults() {
     document.getElementById("faults-body"),
     faults.length + off.length > 0
       ? h("ul", { key: "list", class: "switches" }, faults.map(faultRow), off.map(offRow))
-      : h("p", { key: "none", class: "empty" }, "No fault is set: every call gets an honest answer."),
-    newFault(),
+      : h("p", { key: "none", class: "empty" }, "No faults: every call is answered normally."),
+    store.control && newFault(),
   );
   const badge = document.getElementById("faults-active");
   const live = faults.filter((fault) => fault.left !== 0).length;
@@ -110,12 +56,14 @@ function toggle(on, label, onclick) {
   );
 }
 
+/** @param {import("./store.js").Fault} fault */
 function removeButton(fault, onclick) {
-  const label = `Remove: ${says(fault)}`;
+  const label = `Remove: ${fault.says}`;
   return h("button", { type: "button", class: "quiet square", "aria-label": label, title: "Remove", onclick }, icon(CROSS));
 }
 
-function scenarioRow({ name, description, active, lasting = !MOMENTARY.has(name) }) {
+/** @param {import("./store.js").Scenario} scenario */
+function scenarioRow({ name, description, lasting, active }) {
   const start = () => act((result) => result.did.join(" "), () => api.startScenario(name, scenarioUser));
   const end = () => act(`${title(name)} has ended.`, () => endScenario(name));
   return h(
@@ -133,6 +81,7 @@ async function endScenario(name) {
   for (const fault of own) await api.removeFault(fault.id);
 }
 
+/** @param {import("./store.js").Fault} fault */
 function faultRow(fault) {
   const remove = () => act("The fault is off.", () => api.removeFault(fault.id));
   const switchOff = async () => {
@@ -155,12 +104,12 @@ function faultRow(fault) {
     h(
       "div",
       null,
-      h("strong", null, says(fault)),
+      h("strong", null, fault.says),
       spent && h("span", { class: "pill pill-plain" }, "Used up"),
       h("p", { class: "muted small-text" }, facts.join(" · ")),
     ),
     removeButton(fault, remove),
-    spent ? toggle(false, says(fault), again) : toggle(true, says(fault), switchOff),
+    spent ? toggle(false, fault.says, again) : toggle(true, fault.says, switchOff),
   );
 }
 
@@ -175,31 +124,47 @@ function offRow(entry) {
   return h(
     "li",
     { key: `off ${entry.id}` },
-    h("div", null, h("strong", { class: "muted" }, says(entry.fault)), h("p", { class: "muted small-text" }, whom(entry.fault))),
+    h("div", null, h("strong", { class: "muted" }, entry.fault.says), h("p", { class: "muted small-text" }, whom(entry.fault))),
     removeButton(entry.fault, forget),
-    toggle(false, says(entry.fault), again),
+    toggle(false, entry.fault.says, again),
   );
 }
 
-// What the mock counts itself is not part of the wish.
+/**
+ * What the mock adds itself is not part of the wish.
+ * @param {import("./store.js").Fault} fault
+ */
 function wishOf(fault) {
-  const { id, left, fired, scenario, ...wish } = fault;
+  const { id, says, left, fired, scenario, ...wish } = fault;
   return wish;
 }
 
-const says = (fault) => KINDS[fault.kind]?.says(fault) ?? title(fault.kind);
+/** The kinds of fault as the control API describes them: name, schema. */
+function kinds() {
+  const { schemas } = store.control?.components ?? {};
+  const pointers = Object.entries(schemas?.NewFault.discriminator.mapping ?? {});
+  return pointers.map(([name, pointer]) => [name, schemas[pointer.split("/").at(-1)]]);
+}
 
+/** The fields of one kind, as [name, schema]. */
+function fieldsOfKind(wanted) {
+  const found = kinds().find(([name]) => name === wanted);
+  return Object.entries(found?.[1].properties ?? {}).filter(([name]) => !COMMON.has(name));
+}
+
+/** @param {import("./store.js").Fault} fault */
 function whom({ match }) {
   const parts = [];
   if (match?.operation) parts.push(operationName(match.operation));
-  if (match?.identity) parts.push(`of ${nameOf(match.identity)}`);
-  if (match?.user) parts.push(`of ${nameOf(`user:${match.user}`)}`);
+  if (match?.identity) parts.push(`from ${nameOf(match.identity)}`);
+  if (match?.user) parts.push(`from ${nameOf(`user:${match.user}`)}`);
   for (const [name, value] of Object.entries(match?.header ?? {})) parts.push(`with ${name}: ${value}`);
   return parts.join(" ") || "any call";
 }
 
+/** @param {import("./store.js").Fault} fault */
 function often({ times, left, probability }) {
-  const chance = probability === undefined || probability === 1 ? "" : `, ${Math.round(probability * 100)} % of them`;
+  const chance = probability === undefined || probability === 1 ? "" : `, ${Math.round(probability * 100)} % of the time`;
   return (times === null ? "every time" : `${left} of ${times} left`) + chance;
 }
 
@@ -230,15 +195,15 @@ function newFault() {
         h(
           "select",
           { name: "kind", onchange: (event) => ((kind = event.currentTarget.value), changed()) },
-          options(Object.entries(KINDS).map(([value, { title: text }]) => [value, text]), "status"),
+          options(kinds().map(([name, schema]) => [name, schema.title]), kind),
         ),
         "wide",
       ),
-      KINDS[kind].fields.map((spec) => field(spec.label, parameter(spec), `of-${kind}-${spec.name}`)),
-      field("To which operation", h("select", { name: "operation" }, options([["", "any"], ...operations()], "")), "wide"),
+      fieldsOfKind(kind).map(([name, schema]) => field(schema.title, parameter(name, schema), `of-${kind}-${name}`)),
+      field("Affected operation", h("select", { name: "operation" }, options([["", "any"], ...operations()], "")), "wide"),
       field(
-        "Of whom",
-        h("select", { name: "identity" }, options([["", "anybody"], ...identities.map((view) => [view.identity, labelOf(view)])], "")),
+        "Affected caller",
+        h("select", { name: "identity" }, options([["", "anyone"], ...identities.map((view) => [view.identity, labelOf(view)])], "")),
       ),
       field("How often", h("select", { name: "times" }, options(TIMES, "1"))),
       field("Probability", h("input", { type: "number", name: "probability", min: "0", max: "1", step: "any", value: "1" })),
@@ -247,11 +212,19 @@ function newFault() {
   );
 }
 
+/** The values to choose from, where they are few. */
+const choices = (schema) => schema.enum ?? (schema.anyOf ? schema.examples : null);
+const isNumeric = (schema) => [schema.type].flat().some((type) => type === "integer" || type === "number");
+
 // The key makes a field of another kind a new element, so that no stale value is carried over.
-function parameter({ name, value, pairs, type, min, step }) {
-  const key = `${kind} ${name}`;
-  if (pairs) return h("select", { key, name: `param-${name}` }, options(pairs, value));
-  return h("input", { key, type, name: `param-${name}`, value, min, step });
+function parameter(name, schema) {
+  const attributes = { key: `${kind} ${name}`, name: `param-${name}` };
+  const proposed = String(schema.examples?.[0] ?? schema.default ?? "");
+  const pairs = choices(schema)?.map((value) => [String(value), String(value).replaceAll("_", " ")]);
+  if (pairs) return h("select", attributes, options(pairs, proposed));
+  if (!isNumeric(schema)) return h("input", { ...attributes, type: "text", value: proposed });
+  const step = [schema.type].flat().includes("integer") ? "1" : "any";
+  return h("input", { ...attributes, type: "number", value: proposed, min: String(schema.minimum ?? 0), step });
 }
 
 async function add(event) {
@@ -261,12 +234,13 @@ async function add(event) {
   if (fields.operation) wish.match.operation = fields.operation;
   if (fields.identity) wish.match.identity = fields.identity;
   if (fields.probability !== "") wish.probability = Number(fields.probability);
-  for (const spec of KINDS[fields.kind].fields) {
-    const given = fields[`param-${spec.name}`];
+  for (const [name, schema] of fieldsOfKind(fields.kind)) {
+    const given = fields[`param-${name}`];
     if (given === undefined || given === "") continue;
-    wish[spec.name] = spec.type === "number" || spec.numeric || /^\d+$/.test(given) ? Number(given) : given;
+    const chosen = choices(schema)?.find((value) => String(value) === given);
+    wish[name] = chosen ?? (isNumeric(schema) ? Number(given) : given);
   }
-  if (await act((fault) => `${says(fault)}: ${whom(fault)}.`, () => api.addFault(wish))) {
-    document.getElementById("new-fault").open = false;
+  if (await act((fault) => `${fault.says}: ${whom(fault)}.`, () => api.addFault(wish))) {
+    document.getElementById("new-fault").removeAttribute("open");
   }
 }

@@ -24,7 +24,7 @@ function steps() {
   return [
     [
       "Make a call",
-      ["Give your client the base URL ", h("code", null, root), ". Without credentials a call counts on the free plan."],
+      ["Point your client at the base URL ", h("code", null, root), ". Calls without credentials use the free plan."],
       `curl -H "X-Client-ID: ${PERSON}" \\
 -H "Content-Type: application/json" \\
 -d '{"messages":[{"role":"user","content":"Hi!"}]}' \\
@@ -32,13 +32,13 @@ ${root}/gen/chat/completions`,
     ],
     [
       "Get credentials",
-      ["A user on a plan comes with an access token and an API key, ready to be sent as a bearer."],
+      ["A new user comes with an access token and an API key; send either one as the bearer."],
       `curl ${token}-d '{"plan": "light"}' \\
 ${root}/__mock__/users`,
     ],
     [
       "Reach a limit",
-      ["Use up the chats of step 1's caller, call again for the 429, then move the clock to the next day."],
+      ["Use up the chats of the caller in step 1, call again to get a 429, then move the clock to the next day."],
       `curl ${token}-d '{"metric": "cloudChatDaily"}' \\
 ${root}/__mock__/identities/client:${PERSON}/exhaust`,
     ],

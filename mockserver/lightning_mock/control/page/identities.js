@@ -23,7 +23,7 @@ export function showIdentities() {
 }
 
 function nobodyYet() {
-  return h("p", { class: "empty" }, "Nobody has called yet. Create a user, or call without credentials.");
+  return h("p", { class: "empty" }, "No callers yet. Create a user, or make a call without credentials.");
 }
 
 function newUser() {
@@ -35,7 +35,7 @@ function newUser() {
       "form",
       { class: "row tight bottom", onsubmit: create },
       field("Plan", h("select", { name: "plan" }, options(planChoices(), "free"))),
-      field("E-mail (optional)", h("input", { type: "email", name: "email", autocomplete: "off" }), "grow"),
+      field("Email (optional)", h("input", { type: "email", name: "email", autocomplete: "off" }), "grow"),
       h("button", { class: "primary" }, "Create user"),
     ),
   );
@@ -47,14 +47,14 @@ async function create(event) {
   const { plan, email } = fieldsOf(form);
   if (await createUser(email ? { plan, email } : { plan })) {
     form.reset();
-    document.getElementById("new-user").open = false;
+    document.getElementById("new-user").removeAttribute("open");
   }
 }
 
 /** Creates a user, shows the credentials once and selects the user. */
 export async function createUser(wish) {
   const user = await act(
-    (made) => `Created ${userName(made)} on the plan ${planName(made.plan_key)}.`,
+    (made) => `Created ${userName(made)} on the ${planName(made.plan_key)} plan.`,
     () => api.createUser(wish),
   );
   if (!user) return null;
@@ -96,10 +96,13 @@ function list(chosen) {
       shown.slice(0, LISTED).map((view) => h("li", { key: view.identity }, callerButton(view, view === chosen))),
     ),
     shown.length > LISTED && h("p", { class: "muted small-text" }, `And ${plural(shown.length - LISTED, "caller")} more.`),
-    views.length > 0 && shown.length === 0 && h("p", { class: "empty" }, "No caller has that in its name."),
+    store.state.next_cursor !== null &&
+      h("p", { class: "muted small-text" }, `Only the first ${plural(views.length, "caller")} are searched; there are more.`),
+    views.length > 0 && shown.length === 0 && h("p", { class: "empty" }, "No caller matches."),
   );
 }
 
+/** @param {import("./store.js").Identity} view */
 function callerButton(view, chosen) {
   const full = Object.entries(view.usage).filter(([, metric]) => share(metric) >= 1);
   return h(
@@ -118,14 +121,20 @@ function callerButton(view, chosen) {
   );
 }
 
+/** @param {import("./store.js").Usage} metric */
 const share = ({ limit, used }) => (limit === null ? 0 : limit === 0 ? 1 : used / limit);
 
+/** @param {import("./store.js").Usage} metric */
 function level(metric) {
   if (metric.limit === null) return "unlimited";
   if (share(metric) >= 1) return "full";
   return share(metric) >= NEARLY_FULL ? "high" : "fine";
 }
 
+/**
+ * @param {import("./store.js").Usage} metric
+ * @param {string} extra
+ */
 function bar(metric, extra) {
   return h(
     "span",
@@ -134,6 +143,7 @@ function bar(metric, extra) {
   );
 }
 
+/** @param {import("./store.js").Identity} view */
 function detail(view) {
   const user = userOf(view);
   return [
@@ -152,8 +162,8 @@ function detail(view) {
         { class: "row tight bottom" },
         user
           ? planForm(user)
-          : h("p", { class: "muted" }, `Not signed in: counts on the plan ${planName(view.plan_key)}.`),
-        view.kind !== "address" && h("button", { type: "button", onclick: () => callAs(callerOf(view)) }, "Call as this"),
+          : h("p", { class: "muted" }, `Not signed in: uses the ${planName(view.plan_key)} plan.`),
+        view.kind !== "address" && h("button", { type: "button", onclick: () => callAs(callerOf(view)) }, "Call as this caller"),
       ),
       limitsForm(view.plan_key),
     ),
@@ -166,13 +176,19 @@ function detail(view) {
   ];
 }
 
+/** @param {import("./store.js").Identity} view */
 const callerOf = (view) =>
   view.user ? { kind: "user", user: view.user } : { kind: "client", client: view.identity.replace(/^client:/, "") };
 
+/**
+ * @param {import("./store.js").Identity} view
+ * @param {string} name
+ * @param {import("./store.js").Usage} metric
+ */
 function counter(view, name, metric) {
   const { limit, used, remaining, resets_at: end, window } = metric;
   const state = level(metric);
-  const said = { full: "Full", high: "Nearly full", unlimited: "No limit", fine: "" }[state];
+  const said = { full: "Full", high: "Nearly full", unlimited: "Unlimited", fine: "" }[state];
   const label = metricName(name);
   const amount = limit === null ? `${used.toLocaleString("en")} used` : `${used.toLocaleString("en")} of ${limit.toLocaleString("en")}`;
   const run = (text, action) => act(text, () => action);
@@ -210,7 +226,7 @@ function counter(view, name, metric) {
     h(
       "p",
       { class: "muted small-text", title: `Window ${window}` },
-      `Starts again ${relative(end, now())}`,
+      `Resets ${relative(end, now())}`,
       h("br"),
       moment(end),
     ),
@@ -223,7 +239,7 @@ function counter(view, name, metric) {
           type: "button",
           class: "small",
           disabled: limit === null || state === "full",
-          title: limit === null ? "There is no limit to reach" : null,
+          title: limit === null ? "Unlimited: there is no limit to reach" : null,
           "aria-label": `Exhaust ${label}`,
           onclick: () => run(`${label} ${of} is used up.`, api.exhaust(view.identity, name)),
         },
@@ -236,7 +252,7 @@ function counter(view, name, metric) {
           class: "small",
           disabled: used === 0,
           "aria-label": `Reset ${label}`,
-          onclick: () => run(`${label} ${of} starts from zero.`, api.setUsed(view.identity, name, 0)),
+          onclick: () => run(`${label} ${of} is back to zero.`, api.setUsed(view.identity, name, 0)),
         },
         "Reset",
       ),
@@ -267,10 +283,11 @@ function counter(view, name, metric) {
   );
 }
 
+/** @param {import("./store.js").User} user */
 function userActions(user) {
-  const resetUser = () => act(`${userName(user)} is as new.`, () => api.reset(user.id));
+  const resetUser = () => act(`${userName(user)} is back to its initial state.`, () => api.reset(user.id));
   const remove = async () => {
-    if (!(await confirmed(`Delete ${userName(user)}?`, "Its keys and tokens stop working.", "Delete user"))) return;
+    if (!(await confirmed(`Delete ${userName(user)}?`, "Its keys and tokens will stop working.", "Delete user"))) return;
     if (await act(`Deleted ${userName(user)}.`, () => api.deleteUser(user.id))) await refresh();
   };
   return h(

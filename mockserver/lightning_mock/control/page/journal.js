@@ -28,7 +28,7 @@ export function showJournal() {
       { key: "filters", class: "row tight bottom filters" },
       field("Find", h("input", { type: "search", placeholder: "path, caller, words…", oninput: set("text") }), "grow"),
       field("Answers", h("select", { onchange: set("answer") }, options(KINDS_OF_ANSWER, ""))),
-      field("Caller", h("select", { onchange: set("identity") }, options([["", "Everybody"], ...callers.map((key) => [key, nameOf(key)])], ""))),
+      field("Caller", h("select", { onchange: set("identity") }, options([["", "Everyone"], ...callers.map((key) => [key, nameOf(key)])], ""))),
       h("button", { type: "button", disabled: store.journal.length === 0, onclick: clear }, "Clear"),
     ),
     entries.length > 0
@@ -36,7 +36,7 @@ export function showJournal() {
       : h(
           "p",
           { key: "none", class: "empty" },
-          store.journal.length ? "No call fits the filter." : "No call yet. Every call to the mock appears here as it happens.",
+          store.journal.length ? "No call matches the filter." : "No calls yet. Calls to the mock appear here as they happen.",
         ),
     entries.length > SHOWN &&
       h("p", { key: "more", class: "muted small-text" }, `The newest ${SHOWN} of ${plural(entries.length, "call")}; narrow the filter to find older ones.`),
@@ -56,6 +56,7 @@ function clear() {
   });
 }
 
+/** @param {import("./store.js").Entry} entry */
 function wanted(entry) {
   if (filter.answer === "refused" && entry.status < 400 && entry.status !== 0 && entry.status !== null) return false;
   if (filter.answer === "served" && !(entry.status >= 200 && entry.status < 400)) return false;
@@ -66,9 +67,10 @@ function wanted(entry) {
   return text.join(" ").toLowerCase().includes(filter.text.toLowerCase());
 }
 
+/** @param {import("./store.js").Entry} entry */
 function callerName({ caller }) {
   if (caller?.identity) return nameOf(caller.identity);
-  return caller?.kind === "refused" ? "refused bearer" : "caller not asked for";
+  return caller?.kind === "refused" ? "refused bearer" : "caller not identified";
 }
 
 export function statusPill(status) {
@@ -76,6 +78,7 @@ export function statusPill(status) {
   return h("span", { class: `status status-${tone(status ?? 0)}` }, h("b", null, status || "cut"), word && ` ${word}`);
 }
 
+/** @param {import("./store.js").Entry} entry */
 function entryView(entry) {
   const seconds = Date.parse(entry.at) / 1000;
   const anotherDay = day(seconds) !== day(now());
@@ -111,18 +114,19 @@ function toggled(isOpen, id) {
   changed();
 }
 
+/** @param {import("./store.js").Entry} entry */
 function entryDetail(entry) {
+  const { request, response } = entry;
   const facts = [
     ["Operation", entry.operation ?? "none: no route has this path"],
-    ["Caller", entry.caller ? [h("code", { class: "break" }, entry.caller.identity ?? "none"), entry.caller.why ? ` — ${entry.caller.why}` : ""] : "not looked at"],
+    ["Caller", entry.caller ? [h("code", { class: "break" }, entry.caller.identity ?? "none"), entry.caller.why ? ` — ${entry.caller.why}` : ""] : "not identified"],
     ["Plan", entry.plan_key],
     ["Counter", entry.metric && `${metricName(entry.metric)}${entry.units ? `: ${entry.units.before ?? "?"} → ${entry.units.after ?? "?"} used` : ""}`],
     ["Refused by", entry.refused_by],
     ["Fault", entry.fault && `${entry.fault.kind} (${entry.fault.id})`],
     ["Took", typeof entry.milliseconds === "number" && milliseconds(entry.milliseconds)],
-    ["Answer", entry.response && answerOf(entry.response)],
+    ["Answer", answerOf(response)],
   ];
-  const request = entry.request ?? {};
   return h(
     "div",
     { class: "entry-detail" },
@@ -134,11 +138,12 @@ function entryDetail(entry) {
         .map(([name, value]) => h("div", { key: name }, h("dt", null, name), h("dd", null, value))),
     ),
     excerpt("Request headers", headerLines(request.headers)),
-    excerpt("Request body", request.body ?? request.body_excerpt ?? request.excerpt),
-    excerpt("Response", entry.response?.excerpt),
+    excerpt("Request body", request.body),
+    excerpt("Response", response.excerpt),
   );
 }
 
+/** @param {import("./store.js").Entry["response"]} response */
 function answerOf({ content_type: type, bytes: size }) {
   return [type, typeof size === "number" && bytes(size)].filter(Boolean).join(", ");
 }

@@ -19,7 +19,7 @@ function paint() {
   const { state, problem, connection } = store;
   const live = document.getElementById("connection");
   live.className = `connection connection-${problem ? "lost" : connection}`;
-  live.textContent = { live: "Live", connecting: "Connecting…", lost: "No connection, trying again…" }[problem ? "lost" : connection];
+  live.textContent = { live: "Live", connecting: "Connecting…", lost: "Disconnected, reconnecting…" }[problem ? "lost" : connection];
   document.getElementById("dashboard").hidden = state === null;
   showProblem(problem);
   if (!state) return;
@@ -58,6 +58,7 @@ async function start() {
   if (!store.state || store.problem) return;
   try {
     store.spec ??= await api.getSpec();
+    store.control ??= await api.getControlSpec();
   } catch (error) {
     tell("bad", error.message);
   }
@@ -104,9 +105,9 @@ function speak(entry) {
 }
 
 async function resetAll() {
-  const detail = "All counters, faults, journal entries and users made since the start go. The clock shows real time again.";
+  const detail = "This clears all counters, faults, journal entries and users created since the start, and returns the clock to real time.";
   if (!(await confirmed("Reset the whole mock?", detail, "Reset everything"))) return;
-  await act("The mock is as it was at its start.", () => api.reset());
+  await act("The mock is back to its initial state.", () => api.reset());
   loadJournal();
 }
 

@@ -79,13 +79,13 @@ async function copy(text, what) {
     // Without a secure origin there is no clipboard object: the old way still works.
     const area = h("textarea", { class: "offscreen", "aria-hidden": "true" });
     area.value = text;
-    const focused = document.activeElement;
+    const focused = /** @type {HTMLElement | null} */ (document.activeElement);
     document.body.append(area);
     area.select();
     const copied = document.execCommand("copy");
     area.remove();
     focused?.focus();
-    if (!copied) return tell("bad", `The browser does not let the page copy ${what}.`);
+    if (!copied) return tell("bad", `The browser does not allow the page to copy ${what}.`);
   }
   tell("good", `Copied ${what}.`);
 }
@@ -110,8 +110,12 @@ export function confirmed(question, detail, agree) {
   });
 }
 
-/** What a form holds, as strings by field name. */
-export const fieldsOf = (form) => Object.fromEntries(new FormData(form));
+/**
+ * What a form holds, as strings by field name. Files are read from their field.
+ * @param {HTMLFormElement} form
+ * @returns {Record<string, string>}
+ */
+export const fieldsOf = (form) => /** @type {any} */ (Object.fromEntries(new FormData(form)));
 
 /** A labelled field. `extra` are classes of the wrapper. */
 export function field(label, control, extra = "") {

@@ -8,11 +8,12 @@ import { metricName } from "./words.js";
 
 export const planChoices = () => store.state.plans.map((plan) => [plan.key, plan.name]);
 
+/** @param {import("./store.js").User} user */
 export function planForm(user) {
   const change = (event) => {
     event.preventDefault();
     const { plan } = fieldsOf(event.currentTarget);
-    act(`${userName(user)} is on the plan ${planName(plan)} now; what was used stays used.`, () =>
+    act(`${userName(user)} is now on the ${planName(plan)} plan; its usage is kept.`, () =>
       api.changeUser(user.id, { plan }),
     );
   };
@@ -24,7 +25,7 @@ export function planForm(user) {
   );
 }
 
-/** The limits of a plan, for everybody on it; an empty field means none. */
+/** The limits of a plan, for everybody on it; an empty field means unlimited. */
 export function limitsForm(key) {
   const plan = store.state.plans.find((known) => known.key === key);
   if (!plan) return null;
@@ -34,12 +35,12 @@ export function limitsForm(key) {
     for (const [metric, given] of Object.entries(fieldsOf(event.currentTarget))) {
       limits[metric] = given === "" ? null : Number(given);
     }
-    act(`The plan ${plan.name} has other limits now.`, () => api.setLimits(key, limits));
+    act(`The limits of the ${plan.name} plan have changed.`, () => api.setLimits(key, limits));
   };
   return h(
     "details",
     { key: `limits ${key}`, class: "folded" },
-    h("summary", null, `Limits of the plan ${plan.name}`),
+    h("summary", null, `Limits of the ${plan.name} plan`),
     h(
       "form",
       { class: "limits", onsubmit: change },
@@ -53,7 +54,7 @@ export function limitsForm(key) {
             min: "0",
             step: "1",
             value: limit === null ? "" : String(limit),
-            placeholder: "no limit",
+            placeholder: "unlimited",
           }),
         ),
       ),

@@ -10,12 +10,44 @@ const REFETCH_AFTER = 120;
 // A mock with thousands of callers has a long state: it is not to be busy with the page alone.
 const SHARE_OF_TIME = 4;
 
+// The fields of the control API's replies that the page reads; control/openapi.yaml describes them in full.
+/**
+ * @typedef {{now: string, epoch: number, frozen: boolean}} Clock
+ * @typedef {{id: string, label: string | null, prefix: string, created_at: string, expires_at: string | null,
+ *   last_used_at: string | null, revoked_at: string | null}} Key
+ * @typedef {{id: string, email: string, plan_key: string, keys: Key[]}} User
+ * @typedef {{limit: number | null, used: number, remaining: number | null, window: string, period: string,
+ *   resets_at: string}} Usage
+ * @typedef {{identity: string, kind: string, label: string, user: string | null, plan_key: string,
+ *   usage: Record<string, Usage>}} Identity
+ * @typedef {{key: string, name: string, limits: Record<string, number | null>}} Plan
+ * @typedef {{operation?: string, identity?: string, user?: string, header?: Record<string, string>}} Match
+ * @typedef {{id: string, says: string, kind: string, match: Match, times: number | null, left: number | null,
+ *   probability: number, seed: number, fired: number, scenario: string | null}} Fault
+ * @typedef {{name: string, description: string, lasting: boolean, active: boolean}} Scenario
+ * @typedef {{base_url: string, clock: Clock, plans: Plan[], users: User[], identities: Identity[], faults: Fault[],
+ *   scenarios: Scenario[], journal: {entries: number}}} State
+ * @typedef {{id: number, at: string, method: string, path: string, operation: string | null, status: number,
+ *   milliseconds: number, caller: {identity: string | null, kind: string, why: string}, plan_key: string | null,
+ *   metric: string | null, units: {before: number, after: number} | null, refused_by: string | null,
+ *   fault: {id: string, kind: string} | null, explanation: string,
+ *   request: {headers: Record<string, string>, body: string | null},
+ *   response: {content_type: string, bytes: number, excerpt: string}}} Entry
+ */
+
 export const store = {
+  /** @type {State | null} */
   state: null,
+  /** @type {Record<string, any> | null} */
   spec: null,
+  /** @type {Record<string, any> | null} */
+  control: null,
+  /** @type {Entry[]} */
   journal: [],
+  /** @type {api.Refusal | null} */
   problem: null,
   connection: "connecting",
+  /** @type {string | null} */
   selected: null,
   fetchedAt: 0,
 };
@@ -89,6 +121,7 @@ export async function loadJournal() {
   }
 }
 
+/** @param {Entry} entry */
 export function addEntry(entry) {
   if (store.journal.some((known) => known.id === entry.id)) return;
   store.journal.unshift(entry);
@@ -107,6 +140,7 @@ export function select(identity) {
   changed();
 }
 
+/** @param {Identity | null} view */
 export const userOf = (view) =>
   view?.user ? (store.state.users.find((user) => user.id === view.user) ?? null) : null;
 
@@ -116,8 +150,10 @@ export function nameOf(identity) {
   return view ? labelOf(view) : identity;
 }
 
+/** @param {Identity} view */
 export const labelOf = (view) => view.label || view.identity;
 
+/** @param {User} user */
 export const userName = (user) => user.email || user.id;
 
 export const planName = (key) => store.state.plans.find((plan) => plan.key === key)?.name ?? key;

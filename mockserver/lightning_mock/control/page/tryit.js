@@ -17,7 +17,7 @@ const CURL_LIFETIME = 3600;
 const PLAY = "M7 5v14l12-7z";
 const GROUPS = [
   ["chat", "Chat"],
-  ["media", "Pictures, videos and sound"],
+  ["media", "Images, video and audio"],
   ["account", "Account"],
   ["catalogue", "Plans"],
   ["status", "Status"],
@@ -28,7 +28,9 @@ let operation = "createChatCompletion";
 let clientId = "page-visitor-0001";
 let bearer = "";
 let prompt = null;
+/** @type {import("./calling.js").Result | null} */
 let result = null;
+/** @type {AbortController | null} */
 let running = null;
 let calls = 0;
 
@@ -109,12 +111,14 @@ function callerChoices() {
     const owner = store.state.users.find((known) => known.id === user);
     return [`made ${secret}`, `${name}${owner ? ` of ${userName(owner)}` : ""}`];
   });
-  return [
+  /** @type {[string, string[][]][]} */
+  const choices = [
     ["A user, with a fresh token", users],
-    ["Made on this page", secrets],
-    ["Signed out", [["client", "With a client id"], ["nobody", "Without one (address)"]]],
-    ["Anything else", [["bearer", "Another bearer…"]]],
-  ].filter(([, pairs]) => pairs.length > 0);
+    ["Created on this page", secrets],
+    ["Signed out", [["client", "With a client id"], ["nobody", "Without a client id (by address)"]]],
+    ["Other", [["bearer", "Another bearer…"]]],
+  ];
+  return choices.filter(([, pairs]) => pairs.length > 0);
 }
 
 // What a browser can call here: without holes in the path, and without leaving the mock.
@@ -185,7 +189,7 @@ function input(id, name, schema, example) {
     return h(
       "label",
       { key, class: "field wide" },
-      h("span", null, "Pictures to start from (up to two)"),
+      h("span", null, "Input images (up to two)"),
       h("input", { type: "file", name, accept: "image/*", multiple: true }),
     );
   }
@@ -323,7 +327,7 @@ function resultView() {
       h(
         "p",
         { class: "small-text" },
-        "Stored pictures: ",
+        "Stored images: ",
         result.assets.map((path) => [h("a", { key: path, href: path, target: "_blank", rel: "noopener" }, h("code", { class: "break" }, path)), " "]),
       ),
   );
@@ -346,7 +350,7 @@ function refusal() {
   const error = json?.error ?? {};
   const message = error.message ?? (typeof json?.detail === "string" ? json.detail : null);
   return [
-    h("p", { key: "message", class: "refusal" }, message ?? `Not the API's JSON, but ${result.type || "something without a type"}:`),
+    h("p", { key: "message", class: "refusal" }, message ?? `Not the API's JSON but ${result.type || "a body without a content type"}:`),
     message === null && text && h("pre", { key: "text", tabindex: "0" }, text.slice(0, 2000)),
     h(
       "p",
@@ -372,7 +376,7 @@ function player({ family, url }) {
     result.broken = `The browser cannot show this as ${result.type}.`;
     changed();
   };
-  if (family === "image") return h("img", { src: url, alt: result.prompt ? `Made for: ${result.prompt}` : "The picture that was made", onerror: failed });
+  if (family === "image") return h("img", { src: url, alt: result.prompt ? `Generated for: ${result.prompt}` : "The generated image", onerror: failed });
   if (family === "video") return h("video", { src: url, controls: true, loop: true, autoplay: true, muted: true, playsinline: true, onerror: failed });
   return h("audio", { src: url, controls: true, onerror: failed });
 }

@@ -1,16 +1,12 @@
 // Numbers, times and names as a reader wants them. Times are UTC, as the API's windows are.
 
-const METRICS = {
-  cloudChatDaily: "Chat",
-  imagesDaily: "Images",
-  videosDaily: "Videos",
-  audioWeekly: "Audio",
-};
 const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const two = (number) => String(number).padStart(2, "0");
 
-export const metricName = (metric) => METRICS[metric] ?? metric;
+/** "cloudChatDaily" as "Cloud chat": the period is shown beside it. */
+export const metricName = (metric) =>
+  title(metric.replace(/(Daily|Weekly)$/, "").replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`));
 
 export function plural(count, word) {
   return `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
@@ -75,7 +71,7 @@ const REASONS = {
   401: "Not authorised",
   403: "Forbidden",
   404: "Not found",
-  405: "Wrong method",
+  405: "Method not allowed",
   413: "Too large",
   429: "Limit reached",
   500: "Failed",

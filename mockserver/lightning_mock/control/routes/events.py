@@ -40,23 +40,23 @@ async def stream_events(request: ControlRequest, state: State) -> web.StreamResp
                 except TimeoutError:
                     await response.write(b": still here\n\n")
                 else:
-                    await response.write(b"".join(_written(_together(first, events))))
+                    await response.write(b"".join(_written(_coalesced(first, events))))
         except ConnectionError:
             return response
 
 
-def _together(first: Event, events: asyncio.Queue[Event]) -> Iterator[Event]:
+def _coalesced(first: Event, events: asyncio.Queue[Event]) -> Iterator[Event]:
     yield first
     while not events.empty():
         yield events.get_nowait()
 
 
-def _written(all_news: Iterator[Event]) -> Iterator[bytes]:
+def _written(events: Iterator[Event]) -> Iterator[bytes]:
     state_changed = False
-    for item in all_news:
-        if isinstance(item, StateChanged):
+    for event in events:
+        if isinstance(event, StateChanged):
             state_changed = True
         else:
-            yield b"event: exchange\nid: %d\ndata: %s\n\n" % (item.id, orjson.dumps(entry(item)))
+            yield b"event: exchange\nid: %d\ndata: %s\n\n" % (event.id, orjson.dumps(entry(event)))
     if state_changed:
         yield _STATE

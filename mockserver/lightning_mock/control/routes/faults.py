@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from lightning_mock.control.request import ControlError, ControlRequest
+from lightning_mock.control.views import fault_view
 from lightning_mock.faults.parse import FaultError, parse_fault
 from lightning_mock.http.replies import Body, json_body
 from lightning_mock.state import State
 
 
 async def list_faults(request: ControlRequest, state: State) -> Body:
-    return json_body({"faults": [fault.view() for fault in state.faults.all()]})
+    return json_body({"faults": [fault_view(fault) for fault in state.faults.all()]})
 
 
 async def create_fault(request: ControlRequest, state: State) -> Body:
@@ -20,16 +21,16 @@ async def create_fault(request: ControlRequest, state: State) -> Body:
     user = fault.match.user
     if user is not None and state.accounts.get(user) is None:
         raise ControlError(400, "match.user: expected the id of a user; GET /__mock__/users lists them.")
-    return json_body(state.faults.add(fault).view(), 201)
+    return json_body(fault_view(state.faults.add(fault)), 201)
 
 
 async def delete_faults(request: ControlRequest, state: State) -> Body:
     removed = state.faults.remove(lambda fault: True)
-    return json_body({"faults": [fault.view() for fault in removed]})
+    return json_body({"faults": [fault_view(fault) for fault in removed]})
 
 
 async def delete_fault(request: ControlRequest, state: State) -> Body:
     removed = state.faults.remove(lambda fault: fault.id == request.path["id"])
     if not removed:
         raise ControlError(404, "id: there is no such fault; GET /__mock__/faults lists them.")
-    return json_body(removed[0].view())
+    return json_body(fault_view(removed[0]))

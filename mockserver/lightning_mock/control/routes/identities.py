@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
 
 from lightning_mock.control.request import ControlError, ControlRequest
 from lightning_mock.control.views import identity_view
 from lightning_mock.http.replies import Body, json_body
 from lightning_mock.state import State
 
+MOST_IDENTITIES = 1000
 _ADDRESS = re.compile(r"address:\S{1,64}:[0-9a-f]{16}")
 
 
 async def list_identities(request: ControlRequest, state: State) -> Body:
     user = request.query.get("user")
-    wanted = [key for key in seen_identities(state) if user is None or key == f"user:{user}"]
-    return json_body({"identities": [await identity_view(key, state) for key in wanted]})
+    if user is not None:
+        page = IdentityPage([f"user:{user}"] if is_seen(f"user:{user}", state) else [], None)
+    else:
+        page = identity_page(request, state)
+    return json_body(await page_view(page, state))
 
 
 async def get_identity(request: ControlRequest, state: State) -> Body:
@@ -46,15 +53,56 @@ async def exhaust(request: ControlRequest, state: State) -> Body:
     return json_body(await identity_view(identity, state))
 
 
-def seen_identities(state: State) -> list[str]:
-    """Every user, and every other caller with a counter or an entry in the journal."""
-    found = dict.fromkeys(f"user:{account.id}" for account in state.accounts.all())
-    for identity, metric, window, _ in state.ledger.store.rows():
-        if state.ledger.window(metric).key == window:
-            found[identity] = None
-    found.update(dict.fromkeys(state.journal.identities()))
-    gone = {f"user:{user_id}" for user_id in state.accounts.removed}
-    return [identity for identity in found if identity not in gone]
+class IdentityPage(NamedTuple):
+    """Some of the callers, and where the next ones begin if there are more."""
+
+    identities: list[str]
+    next_cursor: int | None
+
+
+def identity_page(request: ControlRequest, state: State) -> IdentityPage:
+    """Every user, and every other caller with a counter or an entry in the journal, page by page.
+
+    A cursor counts what was looked at so far, so that a page costs the same wherever it begins.
+    """
+    limit, cursor = request.query.get("limit", MOST_IDENTITIES), request.query.get("cursor", 0)
+    sources = _sources(state)
+    gone = state.accounts.removed
+    found: list[str] = []
+    begin = 0
+    for number, source in enumerate(sources):
+        end = begin + len(source)
+        if cursor < end:
+            for identity in islice(source, cursor - begin, None):
+                if len(found) == limit:
+                    return IdentityPage(found, cursor)
+                cursor += 1
+                if not _is_in(identity, sources[:number]) and identity.removeprefix("user:") not in gone:
+                    found.append(identity)
+        begin = end
+    return IdentityPage(found, None)
+
+
+async def page_view(page: IdentityPage, state: State) -> dict[str, Any]:
+    return {
+        "identities": [await identity_view(key, state) for key in page.identities],
+        "next_cursor": page.next_cursor,
+    }
+
+
+def is_seen(identity: str, state: State) -> bool:
+    """Whether a caller would be listed."""
+    return _is_in(identity, _sources(state)) and identity.removeprefix("user:") not in state.accounts.removed
+
+
+def _sources(state: State) -> list[Collection[str]]:
+    """Where callers are known from. One can stand in several."""
+    users = {f"user:{account.id}": None for account in state.accounts.all()}
+    return [users, *state.ledger.identities(), dict.fromkeys(state.journal.identities())]
+
+
+def _is_in(identity: str, sources: Sequence[Collection[str]]) -> bool:
+    return any(identity in source for source in sources)
 
 
 def known_metric(name: str, state: State) -> str:
@@ -69,7 +117,7 @@ def known_identity(request: ControlRequest, state: State) -> str:
     identity = request.path["identity"]
     kind, _, name = identity.partition(":")
     if kind == "user":
-        if identity not in seen_identities(state):
+        if not is_seen(identity, state):
             raise ControlError(404, "identity: there is no such user; GET /__mock__/users lists them.")
     elif not (_ADDRESS.fullmatch(identity) or (kind == "client" and _is_client_id(name, state))):
         raise ControlError(

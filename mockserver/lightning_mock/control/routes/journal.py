@@ -9,6 +9,7 @@ from lightning_mock.control.request import ControlError, ControlRequest
 from lightning_mock.faults.parse import FaultError, operations_named
 from lightning_mock.http.replies import Body, json_body
 from lightning_mock.journal.journal import Filter
+from lightning_mock.memory import give_back
 from lightning_mock.state import State
 
 _USUAL_LIMIT = 100
@@ -48,6 +49,7 @@ async def wait_for_journal(request: ControlRequest, state: State) -> Body:
 async def clear_journal(request: ControlRequest, state: State) -> Body:
     count = len(state.journal)
     state.journal.forget()
+    await asyncio.to_thread(give_back)
     return json_body({"did": [f"Forgot {count} exchanges."]})
 
 

@@ -36,6 +36,11 @@ async def end_scenarios(request: ControlRequest, state: State) -> Body:
 def scenario_views(state: State) -> list[dict[str, Any]]:
     running = active(state)
     return [
-        {"name": name, "description": scenario.description, "active": name in running}
+        {
+            "name": name,
+            "description": scenario.description,
+            "lasting": scenario.lasting,
+            "active": name in running,
+        }
         for name, scenario in SCENARIOS.items()
     ]

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp.hdrs import HOST
 
 from lightning_mock.control import snapshot
 from lightning_mock.control.request import ControlError, ControlRequest
-from lightning_mock.control.routes.identities import seen_identities
+from lightning_mock.control.routes.identities import identity_page, page_view
 from lightning_mock.control.routes.scenarios import scenario_views
 from lightning_mock.control.snapshot import SnapshotError
-from lightning_mock.control.views import clock_view, identity_view, plan_view, user_view
+from lightning_mock.control.views import clock_view, fault_view, plan_view, user_view
 from lightning_mock.http.replies import Body, json_body
+from lightning_mock.memory import give_back
 from lightning_mock.state import State
 
 
 async def get_state(request: ControlRequest, state: State) -> Body:
-    """All that the page shows, but for the journal."""
+    """All that the page shows, but for the journal; the callers page by page."""
     return json_body(
         {
             "base_url": f"http://{request.http.headers.get(HOST, '')}",
             "clock": clock_view(state.clock),
             "plans": [plan_view(plan) for plan in state.catalogue.all],
             "users": [user_view(account, state) for account in state.accounts.all()],
-            "identities": [await identity_view(key, state) for key in seen_identities(state)],
-            "faults": [fault.view() for fault in state.faults.all()],
+            **await page_view(identity_page(request, state), state),
+            "faults": [fault_view(fault) for fault in state.faults.all()],
             "scenarios": scenario_views(state),
             "preferences": state.preferences.document(),
             "journal": {"entries": len(state.journal)},
@@ -41,6 +44,7 @@ async def reset(request: ControlRequest, state: State) -> Body:
     state.scripts.reset()
     state.journal.forget()
     state.assets.clear()
+    await asyncio.to_thread(give_back)
     return json_body({"did": [*did, "The journal and the asset files are empty."]})
 
 

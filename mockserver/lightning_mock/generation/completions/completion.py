@@ -1,10 +1,10 @@
 """One chat completion, decided as a whole before anything of it is sent.
 
-Pure: the same request, seed, id and time give the same completion. `plan_completion` does what may be refused
-(InvalidRequest) and is run before the charge.
+Pure: the same request, seed, id and time give the same completion. Both steps may refuse (InvalidRequest) and
+are taken before the charge.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from random import Random
 from typing import Any, Literal, NamedTuple
@@ -13,11 +13,13 @@ import orjson
 
 from lightning_mock.errors import InvalidRequest
 from lightning_mock.generation.completions.formats import (
+    TEXT,
     ResponseFormat,
     json_object_text,
     json_schema_text,
     read_format,
 )
+from lightning_mock.generation.completions.prompted_json import mentions_json
 from lightning_mock.generation.completions.reply_text import reply_text
 from lightning_mock.generation.completions.tokens import TOKEN_CHARACTERS, count_prompt_tokens, count_tokens
 from lightning_mock.generation.completions.tools import (
@@ -29,9 +31,14 @@ from lightning_mock.generation.completions.tools import (
 )
 from lightning_mock.generation.conversation import Conversation, read_conversation
 from lightning_mock.generation.model_router import choose_for
+from lightning_mock.generation.sampling.schema_cost import Budget
 
 MOST_CHOICES = 8
+MOST_STOPS = 64
+MOST_CHARACTERS = 128 * 1024
+"""Of all choices together. A stream cuts them into pieces of a few characters, each an event."""
 _BYTES_OF_SCHEMA_PER_TOKEN = 4
+_NOTHING_TO_SPEND = Budget(0)
 _SHAPING = frozenset(
     ("tools", "tool_choice", "response_format", "n", "stop", "max_tokens", "max_completion_tokens")
 )
@@ -67,8 +74,8 @@ class Completion(NamedTuple):
         return tokens
 
 
-class Plan(NamedTuple):
-    """A chat request understood: nothing in it can be refused any more."""
+class CompletionRequest(NamedTuple):
+    """A chat request understood, and what may still be spent on it."""
 
     arguments: Mapping[str, Any]
     conversation: Conversation
@@ -77,24 +84,34 @@ class Plan(NamedTuple):
     choices: int
     limit: int | None
     stops: tuple[str, ...]
+    budget: Budget
 
 
-def plan_completion(arguments: Mapping[str, Any]) -> Plan:
+def is_plain(arguments: Mapping[str, Any]) -> bool:
+    """Whether a request asks for one whole text and nothing else, which costs next to nothing."""
+    return _SHAPING.isdisjoint(arguments) and not any(
+        mentions_json(str(message.get("content"))) for message in arguments["messages"]
+    )
+
+
+def parse_completion(arguments: Mapping[str, Any]) -> CompletionRequest:
     """Reads a chat request. InvalidRequest when a tool, a choice, a format or a number cannot be met."""
     conversation = read_conversation(arguments["messages"])
-    if _SHAPING.isdisjoint(arguments):
-        return Plan(arguments, conversation, NO_TOOLS, read_format(None, conversation), 1, None, ())
+    if is_plain(arguments):
+        return CompletionRequest(arguments, conversation, NO_TOOLS, TEXT, 1, None, (), _NOTHING_TO_SPEND)
+    budget = Budget()
     limit = arguments.get("max_completion_tokens")
     if limit is None:
         limit = arguments.get("max_tokens")
-    return Plan(
+    return CompletionRequest(
         arguments=arguments,
         conversation=conversation,
-        tools=read_tools(arguments),
-        format=read_format(arguments.get("response_format"), conversation),
+        tools=read_tools(arguments, budget),
+        format=read_format(arguments.get("response_format"), conversation, budget),
         choices=_read_choices(arguments.get("n")),
         limit=limit if isinstance(limit, int) and limit > 0 else None,
         stops=_read_stops(arguments.get("stop")),
+        budget=budget,
     )
 
 
@@ -111,23 +128,44 @@ def _read_stops(stop: Any) -> tuple[str, ...]:
         stop = [stop]
     if not isinstance(stop, list):
         return ()
+    if len(stop) > MOST_STOPS:
+        raise InvalidRequest(f"stop: expected at most {MOST_STOPS} texts, got {len(stop)}", "stop")
     return tuple(text for text in stop if isinstance(text, str) and text)
 
 
-def complete(plan: Plan, seed: int, completion_id: str, created: int) -> Completion:
-    """The answer to a planned request."""
+def complete(request: CompletionRequest, seed: int, completion_id: str, created: int) -> Completion:
+    """The answer to a parsed request. InvalidRequest when it would be too long or cost too much."""
     # Plain answers are the hot path: the random source is only built where something is drawn from it.
-    drawing = plan.tools is not NO_TOOLS or plan.format.kind == "json_schema"
+    drawing = request.tools is not NO_TOOLS or request.format.kind == "json_schema"
     if drawing:
-        digest = request_digest(plan.arguments, seed)
-        choices = [_choose(plan, position, seed, digest) for position in range(plan.choices)]
+        choices = _drawn(request, seed)
     else:
-        choices = [_plain(plan, position, seed) for position in range(plan.choices)]
-    prompt_tokens = count_prompt_tokens(plan.conversation)
-    if plan.tools.tools:
-        prompt_tokens += len(orjson.dumps(plan.arguments["tools"])) // _BYTES_OF_SCHEMA_PER_TOKEN
-    model = choose_for(plan.conversation, bool(plan.tools.tools))
+        choices = [_plain(request, position, seed) for position in range(request.choices)]
+    prompt_tokens = count_prompt_tokens(request.conversation)
+    if request.tools.tools:
+        prompt_tokens += len(orjson.dumps(request.arguments["tools"])) // _BYTES_OF_SCHEMA_PER_TOKEN
+    model = choose_for(request.conversation, bool(request.tools.tools))
     return Completion(completion_id, created, model, tuple(choices), prompt_tokens)
+
+
+def _drawn(request: CompletionRequest, seed: int) -> list[Choice]:
+    digest = request_digest(request.arguments, seed)
+    try:
+        choices = [_choose(request, position, seed, digest) for position in range(request.choices)]
+        _check_length(choices, "tools" if request.tools.tools else "response_format")
+    except InvalidRequest:
+        if request.format.otherwise is None:
+            raise
+        return _drawn(request._replace(format=ResponseFormat(request.format.otherwise)), seed)
+    return choices
+
+
+def _check_length(choices: Sequence[Choice], place: str) -> None:
+    length = sum(len(choice.text) + sum(len(call.arguments) for call in choice.calls) for choice in choices)
+    if length > MOST_CHARACTERS:
+        raise InvalidRequest(
+            f"{place}: expected schemas whose values have at most {MOST_CHARACTERS} characters", place
+        )
 
 
 def request_digest(arguments: Mapping[str, Any], seed: int) -> bytes:
@@ -136,31 +174,33 @@ def request_digest(arguments: Mapping[str, Any], seed: int) -> bytes:
     return blake2b(body, digest_size=16, salt=(seed & 0xFFFFFFFF).to_bytes(4, "big")).digest()
 
 
-def _choose(plan: Plan, position: int, seed: int, digest: bytes) -> Choice:
+def _choose(request: CompletionRequest, position: int, seed: int, digest: bytes) -> Choice:
     random = Random(digest + bytes([position]))  # noqa: S311 - sample data, not secrets
-    calls = choose_calls(plan.tools, plan.conversation, random)
+    calls = choose_calls(request.tools, request.conversation, random, request.budget)
     if calls:
         # A cut call would not be JSON any more, so `max_tokens` leaves calls whole.
         tokens = sum(count_tokens(len(call.name)) + count_tokens(len(call.arguments)) for call in calls)
         return Choice(position, "", calls, "tool_calls", tokens)
-    if plan.format.kind == "json_schema":
-        text = json_schema_text(plan.format, plan.conversation, random.getrandbits(32))
-        return _cut(plan, position, text)
-    return _plain(plan, position, seed)
+    if request.format.kind == "json_schema":
+        drawn = random.getrandbits(32)
+        return _cut(
+            request, position, json_schema_text(request.format, request.conversation, drawn, request.budget)
+        )
+    return _plain(request, position, seed)
 
 
-def _plain(plan: Plan, position: int, seed: int) -> Choice:
-    if plan.format.kind == "json_object":
-        text = json_object_text(plan.conversation, seed, position)
+def _plain(request: CompletionRequest, position: int, seed: int) -> Choice:
+    if request.format.kind == "json_object":
+        text = json_object_text(request.conversation, seed, position)
     else:
-        text = reply_text(plan.conversation, seed, position)
-    return _cut(plan, position, text)
+        text = reply_text(request.conversation, seed, position)
+    return _cut(request, position, text)
 
 
-def _cut(plan: Plan, position: int, text: str) -> Choice:
-    for stop in plan.stops:
+def _cut(request: CompletionRequest, position: int, text: str) -> Choice:
+    for stop in request.stops:
         text = text.partition(stop)[0]
     tokens = count_tokens(len(text))
-    if plan.limit is not None and tokens > plan.limit:
-        return Choice(position, text[: plan.limit * TOKEN_CHARACTERS], (), "length", plan.limit)
+    if request.limit is not None and tokens > request.limit:
+        return Choice(position, text[: request.limit * TOKEN_CHARACTERS], (), "length", request.limit)
     return Choice(position, text, (), "stop", tokens)

@@ -11,9 +11,10 @@ import orjson
 from lightning_mock.errors import InvalidRequest
 from lightning_mock.generation.completions.prompted_json import prompted_json
 from lightning_mock.generation.completions.reply_text import quoted, reply_text
+from lightning_mock.generation.completions.tools import unusable
 from lightning_mock.generation.conversation import Conversation
+from lightning_mock.generation.sampling.schema_cost import Budget, UnusableSchemaError
 from lightning_mock.generation.sampling.schema_sampler import (
-    UnusableSchemaError,
     compile_schema,
     hints_from,
     sample,
@@ -24,14 +25,16 @@ Kind = Literal["text", "json_object", "json_schema"]
 
 @dataclass(frozen=True, slots=True)
 class ResponseFormat:
-    """The kind asked for and, for `json_schema`, the schema. `source` is where the prompt itself says so, and
-    `fenced` whether it wants the JSON as a block of Markdown.
+    """The kind asked for and, for `json_schema`, the schema. `source` is where the prompt itself says so,
+    `fenced` whether it wants the JSON as a block of Markdown, and `otherwise` the kind to answer with when
+    what it says cannot be met: a prompt is never refused for it.
     """
 
     kind: Kind = "text"
     schema: Any = True
     source: str = ""
     fenced: bool = False
+    otherwise: Kind | None = None
 
 
 TEXT = ResponseFormat()
@@ -39,21 +42,19 @@ JSON_OBJECT = ResponseFormat("json_object")
 _SCHEMA_PLACE = "response_format.json_schema.schema"
 
 
-def read_format(asked: Any, conversation: Conversation) -> ResponseFormat:
+def read_format(asked: Any, conversation: Conversation, budget: Budget) -> ResponseFormat:
     """The format of a chat request. InvalidRequest for an unknown kind or a schema that is none."""
     match asked:
         case None | {"type": "text"}:
-            return _prompted(conversation, TEXT)
+            return _prompted(conversation, TEXT, budget)
         case {"type": "json_object"}:
-            return _prompted(conversation, JSON_OBJECT)
+            return _prompted(conversation, JSON_OBJECT, budget)
         case {"type": "json_schema", "json_schema": Mapping() as described}:
             schema = described.get("schema", True)
             try:
-                compile_schema(schema)
+                compile_schema(schema, budget)
             except UnusableSchemaError as error:
-                raise InvalidRequest(
-                    f"{_SCHEMA_PLACE}: expected a valid JSON Schema; {error}", _SCHEMA_PLACE
-                ) from error
+                raise unusable(_SCHEMA_PLACE, error) from error
             return ResponseFormat("json_schema", schema)
         case _:
             raise InvalidRequest(
@@ -62,11 +63,11 @@ def read_format(asked: Any, conversation: Conversation) -> ResponseFormat:
             )
 
 
-def _prompted(conversation: Conversation, otherwise: ResponseFormat) -> ResponseFormat:
-    prompted = prompted_json(conversation.instructions, in_words=otherwise is TEXT)
+def _prompted(conversation: Conversation, otherwise: ResponseFormat, budget: Budget) -> ResponseFormat:
+    prompted = prompted_json(conversation.instructions, in_words=otherwise is TEXT, budget=budget)
     if prompted is None:
         return otherwise
-    return ResponseFormat("json_schema", prompted.schema, prompted.source, prompted.fenced)
+    return ResponseFormat("json_schema", prompted.schema, prompted.source, prompted.fenced, otherwise.kind)
 
 
 def json_object_text(conversation: Conversation, seed: int, choice: int) -> str:
@@ -75,8 +76,14 @@ def json_object_text(conversation: Conversation, seed: int, choice: int) -> str:
     return orjson.dumps({"prompt": quoted(conversation.prompt), "answer": answer}).decode()
 
 
-def json_schema_text(asked: ResponseFormat, conversation: Conversation, seed: int) -> str:
-    """A value of the schema as JSON text, with the developer's words where they fit."""
+def json_schema_text(asked: ResponseFormat, conversation: Conversation, seed: int, budget: Budget) -> str:
+    """A value of the schema as JSON text, with the developer's words where they fit. InvalidRequest when it
+    costs too much.
+    """
     prompt = conversation.prompt.replace(asked.source, " ") if asked.source else conversation.prompt
-    text = orjson.dumps(sample(asked.schema, hints_from(prompt), seed, root_type="object")).decode()
+    try:
+        value = sample(asked.schema, hints_from(prompt), seed, root_type="object", budget=budget)
+    except UnusableSchemaError as error:
+        raise unusable(_SCHEMA_PLACE, error) from error
+    text = orjson.dumps(value).decode()
     return f"```json\n{text}\n```" if asked.fenced else text

@@ -13,7 +13,10 @@ from collections.abc import Iterator, Mapping
 from json import JSONDecoder
 from typing import Any, NamedTuple
 
-from lightning_mock.generation.sampling.schema_sampler import UnusableSchemaError, compile_schema
+import orjson
+
+from lightning_mock.generation.sampling.schema_cost import Budget, UnusableSchemaError
+from lightning_mock.generation.sampling.schema_sampler import compile_schema
 
 _MOST_PLACES = 24
 _MOST_KEYS = 40
@@ -59,31 +62,34 @@ class PromptedJson(NamedTuple):
     fenced: bool
 
 
-def prompted_json(text: str, in_words: bool) -> PromptedJson | None:
+def mentions_json(text: str) -> bool:
+    """Whether looking for JSON in a text is worth while."""
+    return "json" in text or "JSON" in text or "Json" in text
+
+
+def prompted_json(text: str, in_words: bool, budget: Budget) -> PromptedJson | None:
     """The JSON that a text describes. With `in_words` the text alone must ask for it: to mention a schema is
     not enough then.
     """
-    if in_words:
-        mentioned = "json" in text or "JSON" in text or "Json" in text
-        if not mentioned or _ASKING.search(text) is None:
-            return None
+    if in_words and (not mentions_json(text) or _ASKING.search(text) is None):
+        return None
     fenced = in_words and _wants_a_fence(text)
     if _DOUBLED.search(text) is None:
-        found = _described(text)
+        found = _described(text, budget)
         return found and PromptedJson(*found, fenced)
     # No JSON has two opening braces in a row: they were doubled for a template that nobody filled in.
-    found = _described(text.replace("{{", "{").replace("}}", "}"))
+    found = _described(text.replace("{{", "{").replace("}}", "}"), budget)
     if found is None:
         return None
     schema, source = found
     return PromptedJson(schema, source.replace("{", "{{").replace("}", "}}"), fenced)
 
 
-def _described(text: str) -> tuple[Mapping[str, Any], str] | None:
+def _described(text: str, budget: Budget) -> tuple[Mapping[str, Any], str] | None:
     """The schema that a text has, names the keys of, or gives an example of, and the words that do so."""
     places = list(_objects(text))
     for value, source in reversed(places):
-        if _is_schema(value):
+        if _is_schema(value, budget):
             return value, source
     if named := _named_keys(text):
         keys, source = named
@@ -107,12 +113,15 @@ def _objects(text: str) -> Iterator[tuple[dict[str, Any], str]]:
             return
         try:
             value, end = _DECODER.raw_decode(text, start)
-        except (ValueError, RecursionError):
+            orjson.dumps(
+                value
+            )  # No answer can be made of what cannot be written: too deep, half a character.
+        except (ValueError, TypeError, RecursionError):
             continue
         yield value, text[start:end]
 
 
-def _is_schema(value: Mapping[str, Any]) -> bool:
+def _is_schema(value: Mapping[str, Any], budget: Budget) -> bool:
     kind = value.get("type")
     described = (
         (isinstance(kind, str) and kind in _TYPES and len(value) > 1)
@@ -122,7 +131,7 @@ def _is_schema(value: Mapping[str, Any]) -> bool:
     if not described:
         return False
     try:
-        compile_schema(value)
+        compile_schema(value, budget)
     except UnusableSchemaError:
         return False
     return True

@@ -9,6 +9,7 @@ from zlib import crc32
 from lightning_mock.generation.conversation import Conversation
 
 QUOTED_CHARACTERS = 600
+QUOTED_RESULTS = 32
 
 _OPENINGS = ("You wrote: ", "Here is what reached me: ", "I read your message, ", "Your prompt was ")
 _CLOSINGS = (
@@ -27,9 +28,11 @@ def reply_text(conversation: Conversation, seed: int, choice: int = 0) -> str:
         sentences.append(f"Alternative {choice + 1}.")
     if conversation.results:
         sentences.extend(
-            f"The tool {result.name or 'you called'} returned: {quoted(result.content)}"
-            for result in conversation.results
+            f"The tool {quoted(result.name) or 'you called'} returned: {quoted(result.content)}"
+            for result in conversation.results[:QUOTED_RESULTS]
         )
+        if (more := len(conversation.results) - QUOTED_RESULTS) > 0:
+            sentences.append(f"{more} more results reached me.")
         sentences.append(f"That answers “{quote}”.")
     elif quote:
         sentences.append(f"{_OPENINGS[variant % len(_OPENINGS)]}“{quote}”.")

@@ -25,15 +25,21 @@ import orjson
 from lightning_mock.errors import InvalidRequest
 from lightning_mock.generation.completions.wishes import Wish, fulfilled_by, wishes_of
 from lightning_mock.generation.conversation import Conversation
+from lightning_mock.generation.sampling.schema_cost import Budget, UnusableSchemaError
 from lightning_mock.generation.sampling.schema_sampler import (
     Hints,
-    UnusableSchemaError,
     compile_schema,
     hints_from,
     sample,
 )
 
 Mode = Literal["none", "auto", "required", "named"]
+
+MOST_TOOLS = 512
+_LONGEST_NAME = 256
+_LONGEST_DESCRIPTION = 4096
+"""Of what a description says, so much is compared with the prompt."""
+MOST_CALLS = 64
 
 _WORD = re.compile(r"[a-z0-9]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -48,8 +54,10 @@ _MEANINGLESS = frozenset(_FILLERS.split())
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A function a client offers. `parameters` is its JSON Schema; absent parameters are an empty object."""
+    """A function a client offers. `parameters` is its JSON Schema; absent parameters are an empty object.
+    `place` is where it stands in the request."""
 
+    place: str
     name: str
     description: str
     parameters: Any
@@ -77,7 +85,7 @@ class ToolRequest:
 NO_TOOLS = ToolRequest((), "none", "", False)
 
 
-def read_tools(arguments: Mapping[str, Any]) -> ToolRequest:
+def read_tools(arguments: Mapping[str, Any], budget: Budget) -> ToolRequest:
     """The tools of a chat request. InvalidRequest for a schema that is none and a choice that cannot be
     met.
     """
@@ -85,7 +93,9 @@ def read_tools(arguments: Mapping[str, Any]) -> ToolRequest:
     choice = arguments.get("tool_choice")
     if not listed and choice in (None, "auto", "none"):
         return NO_TOOLS
-    tools = tuple(_read_tool(tool, index) for index, tool in enumerate(listed))
+    if len(listed) > MOST_TOOLS:
+        raise InvalidRequest(f"tools: expected at most {MOST_TOOLS} tools, got {len(listed)}", "tools")
+    tools = tuple(_read_tool(tool, index, budget) for index, tool in enumerate(listed))
     mode, named = _read_choice(choice)
     if mode == "required" and not tools:
         raise InvalidRequest(
@@ -98,22 +108,32 @@ def read_tools(arguments: Mapping[str, Any]) -> ToolRequest:
     return ToolRequest(tools, mode, named, arguments.get("parallel_tool_calls") is not False)
 
 
-def _read_tool(tool: Any, index: int) -> Tool:
+def _read_tool(tool: Any, index: int, budget: Budget) -> Tool:
     place = f"tools[{index}].function"
     function = tool.get("function") if isinstance(tool, Mapping) else None
     name = function.get("name") if isinstance(function, Mapping) else None
     if not isinstance(function, Mapping) or not isinstance(name, str):
         raise InvalidRequest(f"{place}: expected an object with a name", place)
+    if len(name) > _LONGEST_NAME:
+        raise InvalidRequest(
+            f"{place}.name: expected at most {_LONGEST_NAME} characters, got {len(name)}", f"{place}.name"
+        )
     description = function.get("description")
     parameters = function.get("parameters")
     if parameters is None:
         parameters = {"type": "object", "properties": {}}
+    place += ".parameters"
     try:
-        compile_schema(parameters)
+        compile_schema(parameters, budget)
     except UnusableSchemaError as error:
-        place += ".parameters"
-        raise InvalidRequest(f"{place}: expected a valid JSON Schema; {error}", place) from error
-    return Tool(name, description if isinstance(description, str) else "", parameters)
+        raise unusable(place, error) from error
+    shown = description[:_LONGEST_DESCRIPTION] if isinstance(description, str) else ""
+    return Tool(place, name, shown, parameters)
+
+
+def unusable(place: str, error: UnusableSchemaError) -> InvalidRequest:
+    """The refusal of a schema."""
+    return InvalidRequest(f"{place}: expected a valid JSON Schema of moderate size; {error}", place)
 
 
 def _read_choice(choice: Any) -> tuple[Mode, str]:
@@ -132,13 +152,15 @@ def _read_choice(choice: Any) -> tuple[Mode, str]:
             )
 
 
-def choose_calls(request: ToolRequest, conversation: Conversation, random: Random) -> tuple[ToolCall, ...]:
-    """The calls to make; empty when the answer is text."""
+def choose_calls(
+    request: ToolRequest, conversation: Conversation, random: Random, budget: Budget
+) -> tuple[ToolCall, ...]:
+    """The calls to make; empty when the answer is text. InvalidRequest when their arguments cost too much."""
     chosen = _chosen(request, conversation)
     if not chosen:
         return ()
     hints = hints_from(conversation.prompt)
-    return tuple(_call(tool, hints, random) for tool in chosen)
+    return tuple(_call(tool, hints, random, budget) for tool in chosen[:MOST_CALLS])
 
 
 def _chosen(request: ToolRequest, conversation: Conversation) -> Sequence[Tool]:
@@ -190,8 +212,11 @@ def _said(word: str, words: frozenset[str]) -> bool:
     return word in words or f"{word}s" in words or (word.endswith("s") and word[:-1] in words)
 
 
-def _call(tool: Tool, hints: Hints, random: Random) -> ToolCall:
-    value = sample(tool.parameters, hints, random.getrandbits(32), root_type="object")
+def _call(tool: Tool, hints: Hints, random: Random, budget: Budget) -> ToolCall:
+    try:
+        value = sample(tool.parameters, hints, random.getrandbits(32), root_type="object", budget=budget)
+    except UnusableSchemaError as error:
+        raise unusable(tool.place, error) from error
     return ToolCall(f"call_{random.getrandbits(96):024x}", tool.name, orjson.dumps(value).decode())
 
 

@@ -8,6 +8,8 @@ import string
 from collections.abc import Sequence
 from random import Random
 
+from lightning_mock.generation.sampling.schema_cost import Budget
+
 _CLASSES = {
     "d": string.digits,
     "w": string.ascii_letters + string.digits + "_",
@@ -23,19 +25,25 @@ _LONGEST_REPEAT = 4096
 _DEEPEST_GROUP = 50
 _ASTRAL = 0x10FFFF
 _MOST_STEPS = 20_000
+_CHARACTERS_PER_STEP = 8
 
 
 class UnknownPatternError(ValueError):
     """The pattern uses a construct that is not sampled."""
 
 
-def sample_pattern(pattern: str, random: Random) -> str:
+def sample_pattern(pattern: str, random: Random, budget: Budget | None = None) -> str:
     """A string that is likely to match `pattern`. UnknownPatternError where its syntax is not known here."""
     reader = _Reader(pattern, random)
-    sampled = reader.alternation(0)
+    try:
+        sampled = reader.alternation(0)
+    finally:
+        if budget is not None:
+            budget.spend(reader.steps // _CHARACTERS_PER_STEP)
     if reader.at < len(pattern):
         raise UnknownPatternError(f"unexpected {pattern[reader.at]!r} at {reader.at}")
-    return sampled
+    # Half a character, which a pattern can ask for, is none that could be sent.
+    return sampled.encode("utf-8", "replace").decode()
 
 
 class _Reader:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from random import Random
 from typing import Any, Protocol
 
@@ -18,6 +19,15 @@ import jsonschema_rs
 import orjson
 
 from lightning_mock.generation.sampling.pattern_sampler import UnknownPatternError, sample_pattern
+from lightning_mock.generation.sampling.schema_cost import (
+    MOST_SCHEMA_BYTES,
+    Budget,
+    CheckingCost,
+    References,
+    UnusableSchemaError,
+    matching_steps,
+    size_of_patterns,
+)
 
 ATTEMPTS = 24
 _DEPTH_OF_MINIMUM = 4
@@ -25,8 +35,15 @@ _DEPTH_OF_NOTHING = 40
 _MOST_NODES = 3000
 _MOST_ITEMS = 200
 _LONGEST_TEXT = 20_000
-_LONGEST_KEPT_SCHEMA = 64 * 1024
+_LONGEST_KEPT_SCHEMA = 8 * 1024
+_LARGEST_KEPT_PATTERNS = 2000
+_MOST_HINTS = 100
+_STEPS_OF_A_NODE = 8
+_OPTIONS_PER_STEP = 4
+_BACKTRACKS = 10_000
 _SAFE_INTEGER = 2**53 - 1
+_FITS_INTEGER = (-(2**63), 2**63)
+"""What JSON's encoder writes as an integer. Beyond, a float with a whole value is one to a schema as well."""
 _SPREAD = 100
 
 _QUOTED = re.compile(r"“([^”]{1,200})”|\"([^\"]{1,200})\"|`([^`]{1,200})`|(?<!\w)'([^']{1,200})'(?!\w)")
@@ -69,12 +86,6 @@ _TYPE_KEYWORDS: Mapping[str, frozenset[str]] = {
 _ROOT_DECIDERS = frozenset(("type", "$ref", "anyOf", "oneOf", "allOf", "const", "enum"))
 
 
-class UnusableSchemaError(ValueError):
-    """Not a valid JSON Schema, or one that points outside itself. The message names the fault, never a
-    value.
-    """
-
-
 class Validator(Protocol):
     def is_valid(self, instance: Any) -> bool: ...
 
@@ -86,39 +97,67 @@ class Hints:
     text: str = ""
     numbers: tuple[float, ...] = ()
     phrases: tuple[str, ...] = ()
+    words: str = ""
 
     def mentions(self, phrase: str) -> bool:
-        words = " ".join(_WORD.findall(phrase.casefold()))
-        return bool(words) and f" {words} " in f" {' '.join(_WORD.findall(self.text.casefold()))} "
+        words = _words(phrase)
+        return words != _NO_WORDS and words in self.words
+
+
+_NO_WORDS = "  "
+
+
+def _words(text: str) -> str:
+    return f" {' '.join(_WORD.findall(text.casefold()))} "
 
 
 def hints_from(text: str) -> Hints:
-    quoted = [next(filter(None, found.groups())) for found in _QUOTED.finditer(text)]
-    named = [name for name in _NAME.findall(text) if not any(name in said for said in quoted)]
-    numbers = [float(number) if "." in number else int(number) for number in _NUMBER.findall(text)]
-    return Hints(text.strip(), tuple(numbers), tuple(quoted + named))
+    """What a prompt offers: its first numbers, quotations and names, more of which nobody looks for."""
+    found = [next(filter(None, match.groups())) for match in islice(_QUOTED.finditer(text), _MOST_HINTS)]
+    names = [match[0] for match in islice(_NAME.finditer(text), _MOST_HINTS)]
+    named = [name for name in names if not any(name in said for said in found)]
+    digits = [match[0] for match in islice(_NUMBER.finditer(text), _MOST_HINTS)]
+    numbers = [float(number) if "." in number else int(number) for number in digits]
+    return Hints(text.strip(), tuple(numbers), tuple(found + named), _words(text))
 
 
-def compile_schema(schema: Any) -> Validator:
+def compile_schema(schema: Any, budget: Budget | None = None) -> Validator:
     """The validator of a JSON Schema (an object or a boolean); UnusableSchemaError when it is none.
 
     Compiled once per schema and kept, because a client sends the same tools with every turn.
     """
     if not isinstance(schema, dict | bool):
         raise UnusableSchemaError("a JSON Schema is an object or a boolean")
-    text = orjson.dumps(schema)
-    return _compile(text) if len(text) > _LONGEST_KEPT_SCHEMA else _compile_once(text)
+    try:
+        text = orjson.dumps(schema)
+    except orjson.JSONEncodeError as error:
+        raise UnusableSchemaError(_first_line(str(error))) from error
+    if len(text) > MOST_SCHEMA_BYTES:
+        raise UnusableSchemaError(f"at most {MOST_SCHEMA_BYTES} bytes long")
+    if budget is not None:
+        budget.spend_on_bytes(len(text))
+    keeps = len(text) <= _LONGEST_KEPT_SCHEMA and (
+        b'"pattern' not in text or size_of_patterns(schema) <= _LARGEST_KEPT_PATTERNS
+    )
+    return _compile_once(text) if keeps else _compile(text)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=128)
 def _compile_once(schema: bytes) -> Validator:
     return _compile(schema)
 
 
-def _compile(schema: bytes) -> Validator:
+def _compile(text: bytes) -> Validator:
+    schema = orjson.loads(text)
+    size_of_patterns(schema)
     try:
         validator: Validator = jsonschema_rs.validator_for(
-            orjson.loads(schema), validate_formats=True, retriever=_refuse_to_fetch
+            schema,
+            validate_formats=True,
+            # Whatever is a pattern elsewhere is checked above; to compile every text as one is too much.
+            formats={"regex": lambda _: True},
+            retriever=_refuse_to_fetch,
+            pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=_BACKTRACKS),
         )
     except jsonschema_rs.ValidationError as error:
         place = "".join(f"/{step}" for step in error.instance_path)
@@ -138,20 +177,27 @@ def _refuse_to_fetch(_uri: str) -> Any:
     raise ValueError("references outside the schema are not followed")
 
 
-def sample(schema: Any, hints: Hints, seed: int, root_type: str | None = None) -> Any:
+def sample(
+    schema: Any, hints: Hints, seed: int, root_type: str | None = None, budget: Budget | None = None
+) -> Any:
     """A value that satisfies `schema` where one can be found.
 
-    `root_type` is the type to take when the schema leaves the root's type open. Raises UnusableSchemaError.
+    `root_type` is the type to take when the schema leaves the root's type open. Raises UnusableSchemaError,
+    also when it costs too much to make or to check one.
     """
     if root_type is not None:
         schema = _with_root_type(schema, root_type)
-    validator = compile_schema(schema)
+    budget = budget or Budget()
+    validator = compile_schema(schema, budget)
+    references = References(schema, budget)
+    cost = CheckingCost(schema, references, budget)
     first: Any = None
     spent = 0
     for attempt in range(ATTEMPTS):
         random = Random(seed * ATTEMPTS + attempt)  # noqa: S311 - sample data, not secrets
-        sampler = _Sampler(schema, hints, random, attempt)
+        sampler = _Sampler(references, hints, random, attempt, budget)
         value = sampler.value(schema, "", 0)
+        cost.spend(value)
         if validator.is_valid(value):
             return value
         if attempt == 0:
@@ -173,8 +219,11 @@ def _with_root_type(schema: Any, root_type: str) -> Any:
 class _Sampler:
     """One proposal. Attempt 0 is the natural one, 1 the smallest, the later ones choose at random."""
 
-    def __init__(self, root: Any, hints: Hints, random: Random, attempt: int) -> None:
-        self.root = root
+    def __init__(
+        self, references: References, hints: Hints, random: Random, attempt: int, budget: Budget
+    ) -> None:
+        self.references = references
+        self.budget = budget
         self.hints = hints
         self.random = random
         self.attempt = attempt
@@ -184,19 +233,20 @@ class _Sampler:
 
     def value(self, schema: Any, name: str, depth: int) -> Any:
         self.nodes += 1
+        self.budget.spend(_STEPS_OF_A_NODE)
         if depth > _DEPTH_OF_NOTHING or self.nodes > _MOST_NODES:
             return None
         schema = self.flat(schema, depth)
         if not schema:
             return self.text({}, name)
         if "const" in schema:
-            return schema["const"]
+            return self.whole(schema["const"])
         options = schema.get("enum")
         if isinstance(options, list) and options:
-            return self.choice(options)
+            return self.whole(self.choice(options))
         kind = self.kind(schema)
         if self.attempt == 0 and "default" in schema and not self.has_hint(kind):
-            return schema["default"]
+            return self.whole(schema["default"])
         match kind:
             case "object":
                 return self.object(schema, depth)
@@ -205,11 +255,17 @@ class _Sampler:
             case "string":
                 return self.text(schema, name)
             case "integer" | "number":
-                return self.number(schema, whole=kind == "integer")
+                return self.number(schema, integer=kind == "integer")
             case "boolean":
                 return True if self.attempt == 0 else self.random.random() < 0.5
             case _:
                 return None
+
+    def whole(self, value: Any) -> Any:
+        """A value of the schema's own, which may be as large as the schema is."""
+        if isinstance(value, str | list | dict):
+            self.budget.spend_on_bytes(len(orjson.dumps(value)))
+        return value
 
     def has_hint(self, kind: str) -> bool:
         """Whether the prompt may have something better than the schema's default."""
@@ -236,42 +292,34 @@ class _Sampler:
             return None
         for key in ("$ref", "$dynamicRef"):
             if isinstance(schema.get(key), str):
-                rest = merge(rest, self.resolve(schema[key]))
+                rest = self.merged(rest, self.references.follow(schema[key]))
         for part in _list(schema.get("allOf")):
-            rest = merge(rest, part)
+            rest = self.merged(rest, part)
         for key in ("anyOf", "oneOf"):
             branches = _list(schema.get(key))
             if branches:
-                rest = merge(rest, self.branch(branches, depth))
+                rest = self.merged(rest, self.branch(branches, depth))
         if "if" in schema:
             if self.attempt % 2 == 0 and "then" in schema:
-                rest = merge(merge(rest, schema["if"]), schema["then"])
+                rest = self.merged(self.merged(rest, schema["if"]), schema["then"])
             elif "else" in schema:
-                rest = merge(rest, schema["else"])
+                rest = self.merged(rest, schema["else"])
         return rest
+
+    def merged(self, first: Any, second: Any) -> dict[str, Any]:
+        self.budget.spend(_size(first) + _size(second))
+        return merge(first, second)
 
     def branch(self, branches: list[Any], depth: int) -> Any:
         real = [b for b in branches if not (isinstance(b, Mapping) and b.get("type") == "null")] or branches
         if depth > _DEPTH_OF_MINIMUM:
-            return min(branches, key=lambda b: len(orjson.dumps(b)))
+            return min(branches, key=self.length)
         return real[0] if self.attempt < 2 else self.random.choice(branches)
 
-    def resolve(self, reference: str) -> Any:
-        node = self.root
-        if not reference.startswith("#"):
-            return {}
-        pointer = reference[1:]
-        if pointer and not pointer.startswith("/"):
-            return _anchored(self.root, pointer)
-        for step in pointer.split("/")[1:]:
-            key = _unescape(step)
-            if isinstance(node, Mapping):
-                node = node.get(key)
-            elif isinstance(node, list) and key.isdecimal() and int(key) < len(node):
-                node = node[int(key)]
-            else:
-                return {}
-        return node
+    def length(self, schema: Any) -> int:
+        length = len(orjson.dumps(schema))
+        self.budget.spend_on_bytes(length)
+        return length
 
     def kind(self, schema: Mapping[str, Any]) -> str:
         declared = schema.get("type")
@@ -286,6 +334,7 @@ class _Sampler:
         return "string"
 
     def choice(self, options: list[Any]) -> Any:
+        self.budget.spend(len(options) // _OPTIONS_PER_STEP)
         if self.attempt == 0:
             for option in options:
                 if isinstance(option, str) and self.hints.mentions(option):
@@ -305,29 +354,27 @@ class _Sampler:
         properties = _mapping(schema.get("properties"))
         required = [key for key in _list(schema.get("required")) if isinstance(key, str)]
         most = _bound(schema.get("maxProperties"), _MOST_ITEMS)
-        wanted = list(dict.fromkeys(required))
+        self.budget.spend(len(required) + len(properties))
+        wanted = dict.fromkeys(required)
         for key in properties:
             if key not in wanted and len(wanted) < most and self.includes_optional(depth):
-                wanted.append(key)
+                wanted[key] = None
         dependent_names = _mapping(schema.get("dependentRequired"))
         for key in list(wanted):
-            wanted.extend(more for more in _list(dependent_names.get(key)) if more not in wanted)
+            wanted.update(dict.fromkeys(_list(dependent_names.get(key))))
         least = min(_bound(schema.get("minProperties"), 0), _MOST_ITEMS)
         for key in properties:
             if len(wanted) >= least:
                 break
-            if key not in wanted:
-                wanted.append(key)
+            wanted[key] = None
         for number in range(4 * _MOST_ITEMS):
             if len(wanted) >= least:
                 break
-            key = self.extra_name(schema, number)
-            if key not in wanted:
-                wanted.append(key)
+            wanted[self.extra_name(schema, number)] = None
         result = {key: self.value(self.property(schema, key), key, depth + 1) for key in wanted}
         for key, dependent in _mapping(schema.get("dependentSchemas")).items():
             if key in result:
-                more = self.value(merge({"type": "object"}, dependent), "", depth + 1)
+                more = self.value(self.merged({"type": "object"}, dependent), "", depth + 1)
                 if isinstance(more, dict):
                     result = {**more, **result} if self.attempt == 0 else {**result, **more}
         return result
@@ -341,11 +388,11 @@ class _Sampler:
         patterns = _mapping(schema.get("patternProperties"))
         names = schema.get("propertyNames")
         if isinstance(names, Mapping):
-            name = self.value(merge({"type": "string"}, names), "", _DEPTH_OF_MINIMUM)
+            name = self.value(self.merged({"type": "string"}, names), "", _DEPTH_OF_MINIMUM)
             return str(name)
         if patterns:
             try:
-                return sample_pattern(next(iter(patterns)), self.random)
+                return self.matching(next(iter(patterns)))
             except UnknownPatternError:
                 pass
         return f"extra_{number + 1}"
@@ -354,8 +401,8 @@ class _Sampler:
         properties = _mapping(schema.get("properties"))
         found: Any = properties.get(key)
         for pattern, described in _mapping(schema.get("patternProperties")).items():
-            if _matches(pattern, key):
-                found = described if found is None else merge(found, described)
+            if self.matches(pattern, key):
+                found = described if found is None else self.merged(found, described)
         if found is None:
             additional = schema.get("additionalProperties", schema.get("unevaluatedProperties"))
             found = additional if isinstance(additional, Mapping) else {}
@@ -394,10 +441,11 @@ class _Sampler:
         flat = self.flat(described, depth)
         options = _list(flat.get("enum"))
         for number in range(2 * _MOST_ITEMS):
+            self.budget.spend(1 + len(others) // _OPTIONS_PER_STEP)
             if value not in others:
                 break
             if options:
-                value = options[number % len(options)]
+                value = self.whole(options[number % len(options)])
             elif isinstance(value, bool):
                 value = not value
             elif isinstance(value, int | float):
@@ -418,6 +466,7 @@ class _Sampler:
 
     def text(self, schema: Mapping[str, Any], name: str) -> str:
         pattern, form = schema.get("pattern"), schema.get("format")
+        self.budget.spend_on_bytes(min(_bound(schema.get("minLength"), 0), _LONGEST_TEXT) + len(name))
         if isinstance(pattern, str):
             return self.patterned(pattern, schema)
         if isinstance(form, str) and form in _FORMATS:
@@ -438,27 +487,40 @@ class _Sampler:
 
     def patterned(self, pattern: str, schema: Mapping[str, Any]) -> str:
         for phrase in self.phrases:
-            if _matches(pattern, phrase) and _fit_length(phrase, schema) == phrase:
+            if self.matches(pattern, phrase) and _fit_length(phrase, schema) == phrase:
                 self.phrases.remove(phrase)
                 return phrase
         sampled = ""
         for _ in range(8):
             try:
-                sampled = sample_pattern(pattern, self.random)
+                sampled = self.matching(pattern)
             except UnknownPatternError:
                 return _fit_length("sample", schema)
             if _fit_length(sampled, schema) == sampled:
                 return sampled
         return sampled if _is_anchored(pattern) else _fit_length(sampled, schema)
 
-    def number(self, schema: Mapping[str, Any], whole: bool) -> float:
+    def matching(self, pattern: str) -> str:
+        return sample_pattern(pattern, self.random, self.budget)
+
+    def matches(self, pattern: str, text: str) -> bool:
+        # Both come from the caller: a short text bounds what a hostile pattern can cost.
+        if len(text) > 64 or len(pattern) > 200:
+            return False
+        self.budget.spend(matching_steps(pattern, text))
+        try:
+            return compile_schema({"pattern": pattern}).is_valid(text)
+        except UnusableSchemaError:
+            return False
+
+    def number(self, schema: Mapping[str, Any], integer: bool) -> float:
         step = schema.get("multipleOf")
         step = step if isinstance(step, int | float) and step > 0 else None
-        low, high = _range(schema, step if step is not None else (1 if whole else None))
+        low, high = _range(schema, step if step is not None else (1 if integer else None))
         for said in self.numbers:
-            if _fits(said, low, high, step, whole):
+            if _fits(said, low, high, step, integer):
                 self.numbers.remove(said)
-                return int(said) if whole else said
+                return int(said) if integer else said
         start: float
         if low is not None and low > 0:
             start = low
@@ -473,9 +535,9 @@ class _Sampler:
                 start = least + (most - least) * self.random.random()
         if step is not None:
             start = _next_multiple(start, step, high)
-        elif whole:
+        elif integer:
             start = math.ceil(start) if math.isfinite(start) else 0
-        if whole and float(start).is_integer():
+        if integer and _FITS_INTEGER[0] <= start <= _FITS_INTEGER[1] and float(start).is_integer():
             return int(start)
         return start
 
@@ -507,7 +569,8 @@ def _merged(key: str, mine: Any, theirs: Any) -> Any:
         case "required":
             return list(dict.fromkeys([*_list(mine), *_list(theirs)]))
         case "enum":
-            return [option for option in _list(mine) if option in _list(theirs)]
+            allowed = {orjson.dumps(option) for option in _list(theirs)}
+            return [option for option in _list(mine) if orjson.dumps(option) in allowed]
         case "type":
             return _common_types(mine, theirs)
         case "minimum" | "exclusiveMinimum" | "minLength" | "minItems" | "minProperties":
@@ -531,24 +594,6 @@ def _common_types(mine: Any, theirs: Any) -> Any:
     return common or first
 
 
-def _anchored(node: Any, name: str) -> Any:
-    stack = [node]
-    while stack:
-        here = stack.pop()
-        if isinstance(here, Mapping):
-            if name in (here.get("$anchor"), here.get("$dynamicAnchor")):
-                return here
-            stack.extend(here.values())
-        elif isinstance(here, list):
-            stack.extend(here)
-    return {}
-
-
-def _unescape(step: str) -> str:
-    plain = re.sub(r"%([0-9A-Fa-f]{2})", lambda found: chr(int(found[1], 16)), step)
-    return plain.replace("~1", "/").replace("~0", "~")
-
-
 def _range(schema: Mapping[str, Any], step: float | None) -> tuple[float | None, float | None]:
     """Inclusive bounds. An exclusive bound moves by one step, or by a little where there is none."""
     low = _number(schema.get("minimum"))
@@ -556,7 +601,7 @@ def _range(schema: Mapping[str, Any], step: float | None) -> tuple[float | None,
     above = _number(schema.get("exclusiveMinimum"))
     below = _number(schema.get("exclusiveMaximum"))
     if step is None and above is not None and below is not None:
-        gap: float = (below - above) / 1000
+        gap: float = below / 1000 - above / 1000
     else:
         gap = step if step is not None else 0.001
     if above is not None:
@@ -572,17 +617,17 @@ def _next_multiple(start: float, step: float, high: float | None) -> float:
     count = start / step
     times = math.ceil(count - 1e-9) if math.isfinite(count) else 0
     value = times * step
-    if high is not None and value > high:
+    if high is not None and value > high and math.isfinite(high / step):
         value = math.floor(high / step) * step
     return round(value, 12) if isinstance(value, float) else value
 
 
-def _fits(said: float, low: float | None, high: float | None, step: float | None, whole: bool) -> bool:
-    if whole and not float(said).is_integer():
+def _fits(said: float, low: float | None, high: float | None, step: float | None, integer: bool) -> bool:
+    if integer and not float(said).is_integer():
         return False
     if (low is not None and said < low) or (high is not None and said > high):
         return False
-    return step is None or abs(said / step - round(said / step)) < 1e-9
+    return step is None or abs(math.remainder(said, step)) < 1e-9 * step
 
 
 def _fit_length(text: str, schema: Mapping[str, Any], keep_end: bool = False) -> str:
@@ -595,22 +640,19 @@ def _fit_length(text: str, schema: Mapping[str, Any], keep_end: bool = False) ->
     return text
 
 
-def _matches(pattern: str, text: str) -> bool:
-    # Both come from the caller: a short text bounds what a hostile pattern can cost.
-    if len(text) > 64 or len(pattern) > 200:
-        return False
-    try:
-        return compile_schema({"pattern": pattern}).is_valid(text)
-    except UnusableSchemaError:
-        return False
-
-
 def _is_anchored(pattern: str) -> bool:
     return pattern.startswith("^") and pattern.endswith("$")
 
 
 def _singular(name: str) -> str:
     return name[:-1] if name.endswith("s") and not name.endswith("ss") else name
+
+
+def _size(schema: Any) -> int:
+    """How much there is to merge."""
+    if not isinstance(schema, Mapping):
+        return 1
+    return 1 + sum(len(value) for value in schema.values() if isinstance(value, list | dict))
 
 
 def _bound(value: Any, otherwise: int) -> int:

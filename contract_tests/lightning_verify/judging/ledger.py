@@ -1,0 +1,270 @@
+"""The judge's own books: what each caller was seen to be served, reconciled with every usage document.
+
+Whoever reads /usage, and for whatever reason, its counters must lie between what was surely consumed since
+the first look and what can have been consumed at most. Counters may lag, windows end, calls fail half-way,
+others spend from a shared account: each widens the bounds, and none of them makes an accusation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from lightning_verify.facts import METRICS
+from lightning_verify.judging.evidence import Recorder
+from lightning_verify.judging.verdicts import Finding
+from lightning_verify.reading.failing import says_it_failed
+from lightning_verify.reading.usage import Snapshot, Unreadable, parse_usage, rolled_over
+from lightning_verify.requests.callers import Caller
+from lightning_verify.transport.exchange import Exchange
+
+# What a finding of the books gives in place of a test's name.
+NAME = "the judge's own books"
+# The requirement behind the price of each metered operation.
+PRICED = {
+    "createChatCompletion": "CHAT-11",
+    **dict.fromkeys(("createImage", "getImage"), "IMG-6"),
+    **dict.fromkeys(("createVideo", "getVideo"), "VID-7"),
+    **dict.fromkeys(("createAirforceVideo", "getAirforceVideo"), "AIR-3"),
+    **dict.fromkeys(("createSfx", "getSfx"), "SFX-3"),
+    **dict.fromkeys(("createTts", "getTts"), "TTS-3"),
+}
+_OURS = re.compile(r"ipc-[0-9a-f-]{36}|.+ \([0-9a-f]{32}\)")
+
+
+def identities(headers: Mapping[str, str]) -> list[str]:
+    """Who a request can be charged to: whom it names first, and whom it names besides. A bearer that a host
+    may take for none is no identity, so that what it costs is unclear for all who are named."""
+    told = {name.lower(): value.strip() for name, value in headers.items()}
+    scheme, _, token = told.get("authorization", "").partition(" ")
+    bearer = f"bearer {token}" if scheme.lower() == "bearer" and token not in {"", "public"} else ""
+    first = bearer or ("?" if "authorization" in told else "")
+    named = [told.get("x-client-id", ""), told.get("user-agent", "")]
+    return [name for name in (first, *named) if name]
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call that was served (`sure`), or whose price nobody can know."""
+
+    metric: str
+    requirement: str
+    sent: float
+    ended: float
+    sure: bool
+
+
+@dataclass(slots=True)
+class _Account:
+    """What is known of one identity. `base` is the first look; `from_nothing` says that there is no need of
+    one, since the counters begin at nothing. `latest` has the last call of each metric."""
+
+    private: bool
+    headers: Mapping[str, str]
+    label: str
+    from_nothing: bool
+    calls: list[_Call] = field(default_factory=list)
+    latest: dict[str, Exchange] = field(default_factory=dict)
+    refused: Exchange | None = None
+    base: Snapshot | None = None
+    last: Snapshot | None = None
+    closed: bool = False
+
+    def used_before(self, metric: str) -> int:
+        return self.base.used[metric] if self.base else 0
+
+    def bounds(self, metric: str, look: Exchange, lag: float) -> tuple[int, int]:
+        """The least and the most that `metric` can have moved between the first look and this one."""
+        begun = self.base.exchange.sent if self.base else float("-inf")
+        known = begun + self.base.exchange.seconds if self.base else begun
+        calls = [call for call in self.calls if call.metric == metric]
+        least = sum(call.sure and call.sent > known and call.ended + lag < look.sent for call in calls)
+        most = sum(call.sent < look.sent + look.seconds and call.ended > begun - lag for call in calls)
+        return least, most
+
+
+class Ledger:
+    """The books of a run. `settle` is how many seconds counters may lag behind."""
+
+    def __init__(self, recorder: Recorder, settle: float) -> None:
+        self._recorder = recorder
+        self._settle = settle
+        self._accounts: dict[str, _Account] = {}
+        self._from_nothing = True
+        self._day: str | None = None
+        self._window: Snapshot | None = None
+        self._seen: Counter[str] = Counter()
+        self._breaches: list[tuple[frozenset[str], str, tuple[Exchange, ...]]] = []
+
+    # --- looking ------------------------------------------------------------------------------------------
+
+    def see(self, exchange: Exchange) -> None:
+        """Enter a call, or hold the books against a usage document."""
+        if "://" in exchange.path[:8]:
+            if exchange.method != "GET":  # The target's levers: its time, its limits, its counters.
+                self._begin_anew()
+            return
+        operation = exchange.operation
+        if operation is None or not (operation.metric or operation.id == "getUsage"):
+            return
+        named = identities(exchange.request_headers)
+        if operation.metric:
+            self._enter(named, exchange)
+        elif exchange.served and named and named[0] != "?":
+            self._look(self._account(named[0], exchange), exchange)
+
+    def _account(self, name: str, exchange: Exchange) -> _Account:
+        if name not in self._accounts:
+            private = _is_ours(name)
+            headers = {k: v for k, v in exchange.request_headers.items() if k.lower() in _IDENTITY}
+            nothing = private and self._from_nothing
+            self._accounts[name] = _Account(private, headers, exchange.caller, nothing)
+        return self._accounts[name]
+
+    def _enter(self, named: list[str], exchange: Exchange) -> None:
+        operation = exchange.operation
+        assert operation is not None
+        assert operation.metric is not None
+        whole = exchange.served and exchange.problem is None and not exchange.truncated
+        sure = whole and not says_it_failed(exchange)
+        ended = exchange.sent + exchange.seconds
+        # Whoever else is named may have paid, on a host that is wrong about who does.
+        for name in [*named[:1], *filter(_is_ours, named[1:])]:
+            if name == "?":
+                continue
+            account = self._account(name, exchange)
+            if 400 <= (exchange.status or 0) < 500:
+                account.refused = exchange
+                continue
+            first = name == named[0]
+            account.latest[operation.metric] = exchange
+            account.calls.append(
+                _Call(operation.metric, PRICED[operation.id], exchange.sent, ended, sure and first)
+            )
+
+    def _begin_anew(self) -> None:
+        """Windows ended, or somebody turned the counters: the next look at each is the first."""
+        self._from_nothing = False
+        for account in self._accounts.values():
+            account.base = account.last = None
+            account.from_nothing = False
+
+    def _look(self, account: _Account, exchange: Exchange) -> None:
+        try:
+            now = parse_usage(exchange)
+        except Unreadable:
+            return
+        day = _day_of(exchange)
+        if self._day not in {None, day}:
+            self._begin_anew()
+        self._day = day
+        # Callers of our own are all on one plan, so that their windows end together.
+        before = self._window if account.private else account.last
+        if before is not None and rolled_over(before, now):
+            self._begin_anew()
+        if account.private:
+            self._window = now
+        if account.base is None and not account.from_nothing:
+            account.base = account.last = now
+            return
+        for metric in METRICS:
+            if not account.closed:
+                self._reconcile(account, metric, now)
+        account.last = now
+
+    # --- reconciling --------------------------------------------------------------------------------------
+
+    def _reconcile(self, account: _Account, metric: str, now: Snapshot) -> None:
+        moved = now.used[metric] - account.used_before(metric)
+        least, most = account.bounds(metric, now.exchange, self._settle)
+        limit = now.limit[metric]
+        if account.private and moved > most:
+            told = f"moved by {moved}, but at most {most} was due"
+            self._breach(account, metric, now, told, self._to_blame(account, metric))
+        elif moved < least and not (limit is not None and now.used[metric] >= limit):
+            forgot = account.last is not None and account.last.used[metric] > now.used[metric]
+            blamed = {"RATE-7"} if forgot else {c.requirement for c in account.calls if c.metric == metric}
+            told = f"moved by {moved}, but at least {least} was due"
+            self._breach(account, metric, now, told, blamed)
+        elif moved == most > 0:
+            self._seen.update({call.requirement for call in account.calls if call.metric == metric})
+
+    def _to_blame(self, account: _Account, metric: str) -> set[str]:
+        """Whose requirement a movement without a reason breaks: the calls' since the last look, others' that
+        were served, the refused ones', or that of reading."""
+        since = account.last.exchange.sent - self._settle if account.last else float("-inf")
+        calls = [call for call in account.calls if call.ended > since]
+        if blamed := {c.requirement for c in calls if c.metric == metric} or {c.requirement for c in calls}:
+            return blamed
+        if account.refused is not None and account.refused.sent > since:
+            return {"RATE-2"}
+        return {"RATE-3"} if account.last or account.calls else {"RATE-1"}
+
+    def _breach(self, account: _Account, metric: str, now: Snapshot, told: str, blamed: set[str]) -> None:
+        account.closed = True  # One fault is told once.
+        call = account.latest.get(metric) or next(iter(account.latest.values()), account.refused)
+        shown = (call, now.exchange) if call else (now.exchange,)
+        self._breaches.append(
+            (frozenset(blamed), f"{shown[0].title}: {metric} of {account.label} {told}", shown)
+        )
+
+    # --- closing ------------------------------------------------------------------------------------------
+
+    def owing(self) -> list[tuple[Caller, float]]:
+        """Callers whose counters show less than was served, as far as they were looked at, each with the
+        moment from which on they cannot lag any more: who asks then knows."""
+        found = []
+        for account in self._accounts.values():
+            seen = account.last
+            if account.closed or seen is None:
+                continue
+            behind = [
+                metric
+                for metric in METRICS
+                if seen.used[metric] - account.used_before(metric)
+                < account.bounds(metric, seen.exchange, 0.0)[0]
+            ]
+            if behind:
+                last = max(call.ended for call in account.calls if call.metric in behind)
+                found.append((Caller(account.label, account.headers), last + self._settle))
+        return found
+
+    def findings(self) -> list[Finding]:
+        """What the books show about the price of each operation."""
+        sure = {requirement for blamed, _, _ in self._breaches if len(blamed) == 1 for requirement in blamed}
+        broken: dict[str, list[tuple[str, tuple[Exchange, ...]]]] = {}
+        for blamed, told, shown in self._breaches:
+            # Where several operations share a counter, the one that is known to be wrong is.
+            requirement = min(blamed & sure or blamed)
+            broken.setdefault(requirement, []).append((told, shown))
+        findings = []
+        for requirement, found in broken.items():
+            total = len(found) + self._seen[requirement]
+            told = self._recorder.redactor.text(f"{found[0][0]} ({len(found)} of {total} looks)")
+            evidence = tuple(self._recorder.record(exchange) for exchange in found[0][1])
+            findings.append(Finding(requirement, "fail", NAME, told, self._seen[requirement], evidence))
+        for requirement, count in self._seen.items():
+            if requirement not in broken:
+                findings.append(Finding(requirement, "pass", NAME, "", count))
+        return findings
+
+
+def _is_ours(name: str) -> bool:
+    """Whether nobody else can have this identity: a client id or a user agent made for one caller."""
+    return _OURS.fullmatch(name) is not None
+
+
+_IDENTITY = {"authorization", "x-client-id", "user-agent"}
+
+
+def _day_of(exchange: Exchange) -> str:
+    """The day in UTC by the host's own clock, where it tells it."""
+    try:
+        now = parsedate_to_datetime(exchange.header("date") or "").astimezone(UTC)
+    except (ValueError, OverflowError):
+        now = datetime.now(UTC)
+    return now.date().isoformat()

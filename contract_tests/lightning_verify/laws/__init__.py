@@ -1,0 +1,1 @@
+"""Laws: what each exchange must keep by itself, whoever asked for it. They send nothing and know no test."""

@@ -1,0 +1,141 @@
+"""Laws of the account: its counters and its subscription."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lightning_verify.facts import METRICS
+from lightning_verify.laws.law import Law, Wrong, document, filled, law, told, whole
+from lightning_verify.reading.moments import moment
+from lightning_verify.reading.periods import is_week, suits
+from lightning_verify.reading.usage import is_amount, number, says_unlimited
+from lightning_verify.transport.exchange import Exchange
+
+SUBSCRIPTION_FIELDS = ("email", "signed_up", "plan_key", "plan_name", "subscription", "auth_type")
+USAGE_FIELDS = ("plan_key", "plan_name", "generated_at", "usage")
+METRIC_FIELDS = ("limit", "used", "remaining", "window", "period")
+
+
+def _lacks(view: Mapping[str, Any], fields: tuple[str, ...]) -> list[str]:
+    missing = [field for field in fields if field not in view]
+    return [f"missing: {', '.join(missing)}"] if missing else []
+
+
+def _subscription(view: dict[str, Any]) -> Iterator[str]:
+    yield from _lacks(view, SUBSCRIPTION_FIELDS)
+    for field in ("plan_key", "plan_name", "auth_type"):
+        if field in view and not filled(view[field]):
+            yield f"{field} is {view[field]!r}, not a text"
+    # An account of another provider may have no address; what signed_up says is left open.
+    if not isinstance(view.get("email"), str | None):
+        yield f"email is {view['email']!r}, not a text"
+    if not isinstance(view.get("subscription"), list | None):
+        yield f"subscription is a {type(view['subscription']).__name__}"
+
+
+def _auth_type(exchange: Exchange) -> Wrong:
+    """The credential tells its kind by its form."""
+    view = told(exchange) if whole(exchange) else None
+    _, _, token = exchange.request_headers.get("Authorization", "").partition(" ")
+    expected = "api_key" if token.startswith("ipa_live_") else "jwt" if token.count(".") == 2 else None
+    if not isinstance(view, dict) or "auth_type" not in view or expected is None:
+        return None
+    got = view["auth_type"]
+    return [] if got == expected else [f"auth_type is {got!r} for {exchange.caller}, not {expected!r}"]
+
+
+def _snapshot(view: dict[str, Any]) -> Iterator[str]:
+    yield from _lacks(view, USAGE_FIELDS)
+    for field in ("plan_key", "plan_name"):
+        if field in view and not filled(view[field]):
+            yield f"{field} is {view[field]!r}, not a text"
+    if "generated_at" in view and moment(view["generated_at"]) is None:
+        yield f"generated_at is {view['generated_at']!r}, not a point in time"
+    if "usage" in view and not isinstance(view["usage"], dict):
+        yield "usage is not an object"
+
+
+def _reported(view: dict[str, Any]) -> Iterator[str]:
+    usage = view.get("usage")
+    if not isinstance(usage, dict):
+        yield f"usage is {usage!r}, not an object"
+        return
+    for metric in METRICS:
+        if not isinstance(usage.get(metric), dict):
+            yield f"{metric} is {usage.get(metric)!r}"
+
+
+def _metrics(view: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The metrics that are there in a usable form."""
+    usage = view.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    return {metric: usage[metric] for metric in METRICS if isinstance(usage.get(metric), dict)}
+
+
+def _fields(view: dict[str, Any]) -> Wrong:
+    usage = view.get("usage")
+    if not isinstance(usage, dict) or not usage.keys() & set(METRICS):
+        return None
+    wrong = [
+        f"{name} is {usage[name]!r}, without any field"
+        for name in METRICS
+        if name in usage and not isinstance(usage[name], dict)
+    ]
+    for name, metric in _metrics(view).items():
+        missing = [field for field in METRIC_FIELDS if field not in metric]
+        if missing:
+            wrong.append(f"{name} lacks {', '.join(missing)}")
+        empty = [field for field in ("window", "period") if metric.get(field, "left out") in (None, "")]
+        wrong += [f"{name}.{field} is empty" for field in empty]
+        for field in ("limit", "used", "remaining"):
+            value = metric.get(field, 0)
+            if not (is_amount(value) or (field != "used" and (value is None or says_unlimited(value)))):
+                wrong.append(f"{name}.{field} is {value!r}, not an amount")
+    return wrong
+
+
+def _adds_up(view: dict[str, Any]) -> Wrong:
+    metrics = _metrics(view)
+    return [problem for each in metrics.items() for problem in _leaves(*each)] if metrics else None
+
+
+def _leaves(name: str, metric: dict[str, Any]) -> Iterator[str]:
+    limit, used, remaining = (number(metric.get(field)) for field in ("limit", "used", "remaining"))
+    if used is not None and used < 0:
+        yield f"{name}.used is {used:g}"
+    if limit is None or limit < 0 or used is None:
+        return
+    if remaining is None:
+        yield f"{name} is limited to {limit:g} but tells no remaining"
+        return
+    left = max(0, limit - used)
+    if remaining < 0:
+        yield f"{name}.remaining is {remaining:g}"
+    elif remaining != left:
+        yield f"{name}: limit {limit:g} and used {used:g} leave {left:g}, not {remaining:g}"
+
+
+def _periods(view: dict[str, Any]) -> Wrong:
+    metrics = _metrics(view)
+    if not metrics:
+        return None
+    wrong = []
+    for name, metric in metrics.items():
+        for field in ("period", "window"):
+            text = str(metric.get(field, ""))
+            contradicts = field == "window" and not name.endswith("Weekly") and is_week(text)
+            if contradicts or not suits(name, field, text):
+                wrong.append(f"{name}.{field} is {text!r}")
+    return wrong
+
+
+ACCOUNT: tuple[Law, ...] = (
+    law("SUB-1", "getSubscription", document(_subscription, owner=True)),
+    law("SUB-4", "getSubscription", _auth_type),
+    law("USE-1", "getUsage", document(_snapshot, owner=True)),
+    law("USE-2", "getUsage", document(_reported)),
+    law("USE-3", "getUsage", document(_fields)),
+    law("USE-4", "getUsage", document(_adds_up)),
+    law("USE-8", "getUsage", document(_periods)),
+)

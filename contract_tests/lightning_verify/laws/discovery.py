@@ -1,0 +1,164 @@
+"""Laws of what anybody may read: the plans, the models, the status and its capability checks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from lightning_verify.facts import METRICS
+from lightning_verify.laws.law import Law, Wrong, document, filled, law, told, whole
+from lightning_verify.reading.plans import costs, limit_of, listed
+from lightning_verify.reading.usage import is_amount, number, says_unlimited
+from lightning_verify.transport.exchange import Exchange
+
+PLAN_FIELDS = ("key", "name", "url", "price", "limits", "order")
+STATUS_FIELDS = ("state", "services", "notifications", "latest")
+
+
+def _default_plan(catalogue: dict[str, Any]) -> Iterator[str]:
+    default, plans = catalogue.get("defaultPlanKey"), catalogue.get("plans")
+    if not (isinstance(default, str) and default):
+        yield f"defaultPlanKey is {default!r}"
+    elif not isinstance(plans, list):
+        yield f"plans is {str(plans)[:80]!r}"
+    elif default not in [plan.get("key") for plan in plans if isinstance(plan, dict)]:
+        yield f"no plan has the default key {default!r}"
+
+
+def _plans(catalogue: dict[str, Any]) -> Iterator[str]:
+    plans = catalogue.get("plans")
+    if not isinstance(plans, list) or not plans:
+        yield f"plans is {str(plans)[:80]!r}, not a list of plans"
+        return
+    for plan in plans:
+        yield from _plan(plan)
+    keys = Counter(str(plan.get("key")) for plan in plans if isinstance(plan, dict))
+    if repeated := [key for key, count in keys.items() if count > 1]:
+        yield f"plans share a key: {', '.join(repeated)}"
+
+
+def _plan(plan: Any) -> Iterator[str]:
+    if not isinstance(plan, dict):
+        yield f"a plan is {plan!r}, not an object"
+        return
+    key = plan.get("key")
+    if missing := [field for field in PLAN_FIELDS if field not in plan]:
+        yield f"the plan {key!r} lacks {', '.join(missing)}"
+        return
+    for field in ("key", "name"):
+        if not filled(plan[field]):
+            yield f"a plan has the {field} {plan[field]!r}"
+    if not isinstance(plan["url"], str | None):
+        yield f"{key}: url {plan['url']!r}"
+    if not _is_price(plan["price"]):
+        yield f"{key}: price {plan['price']!r}"
+    if not isinstance(plan["limits"], dict):
+        yield f"{key}: limits {plan['limits']!r}"
+    if number(plan["order"]) is None:
+        yield f"{key}: order {plan['order']!r}"
+
+
+def _is_price(price: Any) -> bool:
+    """Whether a price is a text, an amount that is not negative, none, or an object that tells one."""
+    named = price is None or (isinstance(price, str | int | float) and not isinstance(price, bool))
+    # Beside its currency an amount may stand in an object.
+    named = named or (isinstance(price, dict) and costs(price) is not None)
+    parts = price.values() if isinstance(price, dict) else [price]
+    amounts = [amount for part in parts if (amount := number(part)) is not None]
+    return named and min(amounts, default=0) >= 0
+
+
+def _limits(catalogue: dict[str, Any]) -> Wrong:
+    plans = catalogue.get("plans")
+    if not isinstance(plans, list) or not plans:
+        return None
+    wrong = []
+    for plan in plans:
+        limits = plan.get("limits") if isinstance(plan, dict) else None
+        if not isinstance(limits, dict):
+            wrong.append(f"a plan has the limits {limits!r}")
+            continue
+        for metric in METRICS:
+            limit = limit_of(limits.get(metric))
+            if metric not in limits:
+                wrong.append(f"{plan.get('key')}: no limit for {metric}")
+            elif not (limit is None or says_unlimited(limit) or (is_amount(limit) and limit >= 0)):
+                wrong.append(f"{plan.get('key')}: {metric} is limited to {limit!r}")
+    return wrong
+
+
+def _models(exchange: Exchange) -> Wrong:
+    if not whole(exchange):
+        return None
+    models = listed(told(exchange), "models")
+    if not models:
+        return ["expected a list of models"]
+    return [f"a model has no name: {str(model)[:80]}" for model in models if not _has_name(model)]
+
+
+def _has_name(model: Any) -> bool:
+    fields = ("name", "id", "model", "title", "slug")
+    return isinstance(model, dict) and any(filled(model.get(field)) for field in fields)
+
+
+def _status(view: dict[str, Any]) -> Iterator[str]:
+    if missing := [field for field in STATUS_FIELDS if field not in view]:
+        yield f"missing: {', '.join(missing)}"
+        return
+    if not filled(view["state"]):
+        yield f"state is {view['state']!r}"
+    if not isinstance(view["services"], dict | list):
+        yield f"services is {view['services']!r}"
+    for field in ("notifications", "latest"):
+        if isinstance(view[field], bool | int | float):
+            yield f"{field} is {view[field]!r}"
+
+
+def _leads_elsewhere(exchange: Exchange) -> Wrong:
+    """What is neither a redirect nor an answer is no answer of this route."""
+    if exchange.status is None or exchange.status == 429 or exchange.status >= 500:
+        return None
+    if exchange.status not in {301, 308}:
+        return [f"expected 301 or 308, not {exchange.status}"]
+    location = urlsplit(exchange.header("location") or "")
+    if location.scheme in {"http", "https"} and location.netloc:
+        return []
+    return [f"Location is {exchange.header('location')!r}, not another site"]
+
+
+def _tells_type(exchange: Exchange) -> Wrong:
+    if not whole(exchange):
+        return None
+    return [] if "/" in exchange.media_type else ["no content type"]
+
+
+# Media that a capability's content type may not name, since they belong to another capability.
+_FOREIGN = {
+    "headStatusImage": ("video/", "audio/", "text/"),
+    "headStatusVideo": ("image/", "audio/", "text/"),
+    "headStatusSfx": ("image/", "video/", "text/"),
+    "headStatusText": ("image/", "video/", "audio/"),
+}
+
+
+def _own_medium(exchange: Exchange) -> Wrong:
+    if not whole(exchange) or not exchange.media_type or exchange.operation is None:
+        return None
+    foreign = exchange.media_type.startswith(_FOREIGN[exchange.operation.id])
+    return [f"the content type is {exchange.media_type}"] if foreign else []
+
+
+_CAPABILITIES = " ".join(_FOREIGN)
+
+DISCOVERY: tuple[Law, ...] = (
+    law("TIER-1", "getTierConfig", document(_default_plan, owner=True)),
+    law("TIER-2", "getTierConfig", document(_plans, owner=True)),
+    law("TIER-3", "getTierConfig", document(_limits, owner=True)),
+    law("STAT-1", "getSite", _leads_elsewhere),
+    law("STAT-2", "listModels", _models),
+    law("STAT-3", "getStatus", document(_status, owner=True)),
+    law("STAT-4", _CAPABILITIES, _tells_type),
+    law("STAT-5", _CAPABILITIES, _own_medium),
+)

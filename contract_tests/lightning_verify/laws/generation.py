@@ -1,0 +1,244 @@
+"""Laws of what is generated: completions, streams, tool calls, media, and the assets behind them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any
+
+from lightning_verify.laws.law import Law, Wrong, asked, filled, law, told, whole
+from lightning_verify.reading.media import delivered, flaw, unknown
+from lightning_verify.reading.sse import Transcript, transcribe
+from lightning_verify.requests.prompts import model_name
+from lightning_verify.transport.exchange import Exchange
+
+CHAT = "createChatCompletion"
+
+
+# --- chat -------------------------------------------------------------------------------------------------
+
+
+def _is_plain(exchange: Exchange) -> bool:
+    """Whether one JSON answer was asked for. What is no boolean was not asked for in earnest."""
+    return whole(exchange) and asked(exchange).get("stream", False) is False
+
+
+def _is_streamed(exchange: Exchange) -> bool:
+    return whole(exchange) and asked(exchange).get("stream") is True
+
+
+_WORDS = re.compile(r"[A-Za-z]{3,}\W+[A-Za-z]{3,}")
+
+
+def asks_for_words(exchange: Exchange) -> bool:
+    """Whether the last message of a chat is a user's, with words: to others there may be nothing to say."""
+    messages = asked(exchange).get("messages")
+    last = messages[-1] if isinstance(messages, list) and messages else None
+    if not isinstance(last, dict) or last.get("role") != "user":
+        return False
+    return _WORDS.search(json.dumps(last.get("content"))) is not None
+
+
+def _completion(exchange: Exchange) -> Wrong:
+    if not whole(exchange) or exchange.media_type == "text/event-stream":
+        return None
+    value = told(exchange)
+    choices = value.get("choices") if isinstance(value, dict) else None
+    if not isinstance(choices, list) or not choices:
+        return ["no choices"]
+    wrong = [] if value.get("object") in (None, "chat.completion") else [f"object is {value['object']!r}"]
+    for choice in choices:
+        wrong += _choice(choice, spoken=asks_for_words(exchange))
+    return wrong + _token_counts(value.get("usage"))
+
+
+def _choice(choice: Any, *, spoken: bool) -> Iterator[str]:
+    message = choice.get("message") if isinstance(choice, dict) else None
+    if not isinstance(message, dict):
+        yield f"a choice has no message: {str(choice)[:80]}"
+        return
+    if message.get("role") != "assistant":
+        yield f"the role is {message.get('role')!r}"
+    content = message.get("content")
+    if not isinstance(content, str | None):
+        yield f"content is {content!r}"
+    elif spoken and not filled(content) and not message.get("tool_calls"):
+        yield "the message has neither content nor tool calls"
+    if not filled(choice.get("finish_reason")):
+        yield f"finish_reason is {choice.get('finish_reason')!r}"
+    if not isinstance(choice.get("index", 0), int):
+        yield f"index is {choice['index']!r}"
+
+
+def _token_counts(usage: Any) -> list[str]:
+    if usage is None:
+        return []
+    if not isinstance(usage, dict):
+        return [f"usage is {usage!r}"]
+    fields = ("prompt_tokens", "completion_tokens", "total_tokens")
+    counts = [usage[field] for field in fields if isinstance(usage.get(field), int)]
+    fine = len(counts) < len(fields) or (min(counts) >= 0 and counts[2] >= max(counts[:2]))
+    return [] if fine else [f"usage is {usage}"]
+
+
+def _no_stream(exchange: Exchange) -> Wrong:
+    if not _is_plain(exchange):
+        return None
+    return ["a stream came without being asked for"] if exchange.media_type == "text/event-stream" else []
+
+
+def _event_stream(exchange: Exchange) -> Wrong:
+    if not _is_streamed(exchange):
+        return None
+    kind = exchange.header("content-type")
+    return [] if exchange.media_type == "text/event-stream" else [f"the content type is {kind!r}"]
+
+
+_transcript: Callable[[bytes], Transcript] = lru_cache(maxsize=4)(transcribe)
+
+
+def _grammar(rule: str) -> Callable[[Exchange], Wrong]:
+    """A rule of the stream's grammar. A stream that says that it failed breaks none."""
+
+    def look(exchange: Exchange) -> Wrong:
+        if not _is_streamed(exchange) or exchange.media_type in {"application/json", "text/html"}:
+            return None
+        transcript = _transcript(exchange.body)
+        if transcript.upstream_error:
+            return None
+        problems = transcript.problems.get(rule, [])
+        return problems if asks_for_words(exchange) else [p for p in problems if p not in _SILENT]
+
+    return look
+
+
+# What a stream may be that has nothing to say.
+_SILENT = {"the deltas add up to nothing", "no delta carries any part of a message"}
+
+
+def _tool_calls(exchange: Exchange) -> Wrong:
+    """Calls that come back name a tool that was given, have an id, and carry a JSON object."""
+    tools = asked(exchange).get("tools")
+    if not whole(exchange) or not isinstance(tools, list) or not tools:
+        return None
+    given = {_function(tool).get("name") for tool in tools}
+    if None in given:
+        return None
+    if exchange.media_type == "text/event-stream":
+        transcript = _transcript(exchange.body)
+        if transcript.upstream_error or not transcript.done:
+            return None
+        streamed = [(call.id, call.name, call.arguments) for call in transcript.tool_calls.values()]
+        return [*transcript.problems.get("tools", []), *_well_formed(streamed, given)]
+    value = told(exchange)
+    choices = value.get("choices") if isinstance(value, dict) else None
+    messages = [choice.get("message") for choice in choices or [] if isinstance(choice, dict)]
+    wrong = []
+    for message in messages:
+        calls = (message.get("tool_calls") if isinstance(message, dict) else None) or []
+        if not isinstance(calls, list):
+            wrong.append(f"tool_calls is {str(calls)[:80]!r}, not a list")
+            continue
+        told_calls = [
+            (call.get("id") if isinstance(call, dict) else None, f.get("name"), f.get("arguments"))
+            for call in calls
+            for f in [_function(call)]
+        ]
+        wrong += _well_formed(told_calls, given)
+    return wrong
+
+
+def _function(holder: Any) -> dict[str, Any]:
+    function = holder.get("function") if isinstance(holder, dict) else None
+    return function if isinstance(function, dict) else {}
+
+
+def _well_formed(calls: list[tuple[Any, Any, Any]], given: set[Any]) -> Iterator[str]:
+    seen = set()
+    for id_, name, arguments in calls:
+        if not filled(name):
+            yield f"a tool call has no function name, but {name!r}"
+        elif name not in given:
+            yield f"a tool was called that nobody gave: {name!r}"
+        if not filled(id_):
+            yield f"the call of {name!r} has no id to answer to"
+        elif id_ in seen:
+            yield f"two calls have the id {id_!r}"
+        seen.add(str(id_))
+        if not isinstance(arguments, str):
+            yield f"arguments are {arguments!r}, not text"
+            continue
+        try:
+            decoded = json.loads(arguments)
+        except (ValueError, RecursionError):
+            yield f"arguments are not JSON: {arguments[:80]!r}"
+            continue
+        if not isinstance(decoded, dict):
+            yield f"arguments are {arguments[:80]!r}, not an object"
+
+
+def _labels(exchange: Exchange) -> Wrong:
+    value = told(exchange) if _is_plain(exchange) and exchange.media_type != "text/event-stream" else None
+    if not isinstance(value, dict) or "choices" not in value:
+        return None
+    kinds = (("id", str), ("object", str), ("created", int), ("model", str))
+    return [
+        f"{field} is {value.get(field)!r}" for field, kind in kinds if not isinstance(value.get(field), kind)
+    ]
+
+
+def _names_model(exchange: Exchange) -> Wrong:
+    if not whole(exchange):
+        return None
+    said = exchange.text if exchange.media_type == "text/plain" else told(exchange)
+    return [] if model_name(said) is not None else ["names no model"]
+
+
+# --- media ------------------------------------------------------------------------------------------------
+
+
+def medium(family: str) -> Callable[[Exchange], Wrong]:
+    """A whole piece of `family`: "image", "video" or "audio". An address of it, as a host may tell instead,
+    and a format that nobody but the host knows show nothing."""
+
+    def look(exchange: Exchange) -> Wrong:
+        if not whole(exchange):
+            return None
+        content = delivered(exchange.body, family, exchange.media_type)
+        if content.elsewhere is not None or unknown(content.data, family, content.media_type):
+            return None
+        problem = flaw(content.data, family, content.media_type)
+        return [] if problem is None else [problem]
+
+    return look
+
+
+def _png(exchange: Exchange) -> Wrong:
+    """What is served as a picture; a page instead of one is for others to tell."""
+    if not whole(exchange) or not exchange.media_type.startswith("image/"):
+        return None
+    problem = flaw(exchange.body, "image", exchange.media_type)
+    named = exchange.media_type in {"image/png", "image/x-png"}
+    is_png = problem is None and named and exchange.body.startswith(b"\x89PNG\r\n\x1a\n")
+    return [] if is_png else [problem or f"the content type is {exchange.media_type}"]
+
+
+GENERATION: tuple[Law, ...] = (
+    law("CHAT-2", CHAT, _completion),
+    law("CHAT-3", CHAT, _no_stream),
+    law("CHAT-4", CHAT, _event_stream),
+    law("CHAT-5", CHAT, _grammar("metadata")),
+    law("CHAT-6", CHAT, _grammar("chunk")),
+    law("CHAT-7", CHAT, _grammar("end")),
+    law("CHAT-8", CHAT, _tool_calls),
+    law("OBS-6", CHAT, _labels),
+    law("ANA-1", "analyzePrompt", _names_model),
+    law("IMG-2", "createImage getImage", medium("image")),
+    law("VID-2", "createVideo getVideo", medium("video")),
+    law("AIR-1", "createAirforceVideo getAirforceVideo", medium("video")),
+    law("SFX-1", "createSfx getSfx", medium("audio")),
+    law("TTS-1", "createTts getTts", medium("audio")),
+    law("CDN-1", "getAsset", _png),
+)

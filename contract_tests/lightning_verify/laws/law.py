@@ -1,0 +1,82 @@
+"""What a law is: a requirement, the operations it binds, and a pure function of one exchange."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from lightning_verify.transport.exchange import Exchange, NotJson
+
+# What is wrong with an answer, in words; nothing when the law is kept, None when it says nothing of it.
+Wrong = Iterable[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """`look` judges an answer of one of `operations`; every operation when there are none."""
+
+    requirement: str
+    operations: frozenset[str]
+    look: Callable[[Exchange], Wrong]
+
+    def wrong(self, exchange: Exchange) -> list[str] | None:
+        """What is wrong with this answer; empty when it keeps the law, None when it cannot show it."""
+        operation = exchange.operation
+        if self.operations and (operation is None or operation.id not in self.operations):
+            return None
+        found = self.look(exchange)
+        return None if found is None else list(found)
+
+
+def law(requirement: str, operations: str, look: Callable[[Exchange], Wrong]) -> Law:
+    """A row of the table; operations are separated by spaces."""
+    return Law(requirement, frozenset(operations.split()), look)
+
+
+def whole(exchange: Exchange) -> bool:
+    """Whether a success came, and came to its end."""
+    return exchange.served and exchange.problem is None and not exchange.truncated
+
+
+@lru_cache(maxsize=8)
+def _decoded(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def asked(exchange: Exchange) -> dict[str, Any]:
+    """The JSON object that was sent; empty when there was none."""
+    value = _decoded(exchange.request_body) if exchange.request_body else None
+    return value if isinstance(value, dict) else {}
+
+
+def told(exchange: Exchange) -> Any:
+    """The JSON of an answer; None also stands for what is none."""
+    try:
+        return exchange.json()
+    except NotJson:
+        return None
+
+
+def document(look: Callable[[dict[str, Any]], Wrong], *, owner: bool = False) -> Callable[[Exchange], Wrong]:
+    """A look at the object of a whole answer. That there is none is wrong for its `owner` only."""
+
+    def judged(exchange: Exchange) -> Wrong:
+        if not whole(exchange):
+            return None
+        value = told(exchange)
+        if isinstance(value, dict):
+            return look(value)
+        return [f"expected a JSON object, not {exchange.text[:80]!r}"] if owner else None
+
+    return judged
+
+
+def filled(value: object) -> bool:
+    """Whether a value is a text with something in it."""
+    return isinstance(value, str) and bool(value.strip())

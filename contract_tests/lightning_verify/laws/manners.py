@@ -1,0 +1,92 @@
+"""Laws of every answer, whatever it is about: its content type, its refusals, and what it gives away."""
+
+from __future__ import annotations
+
+from lightning_verify.laws.law import Law, Wrong, asked, law, told, whole
+from lightning_verify.transport.exchange import Exchange
+
+_JSON_ENDPOINTS = "getSubscription getUsage getTierConfig listTiers listModels getStatus createChatCompletion"
+_RESOLVING = (
+    "getSubscription getUsage createChatCompletion createImage getImage createVideo getVideo "
+    "createAirforceVideo getAirforceVideo createSfx getSfx createTts getTts analyzePrompt"
+)
+# Larger ones may be refused by whatever stands before the host, which has its own words.
+_USUAL_BODY = 500_000
+# A path as a traceback has it, bare and as it stands in JSON.
+_TRACES = ("Traceback (most recent call last)", 'File "/', r"File \"/")
+_SHORTEST_SECRET = 12
+
+
+def _says_json(exchange: Exchange) -> Wrong:
+    if not whole(exchange) or "json" not in exchange.request_headers.get("Accept", ""):
+        return None
+    if asked(exchange).get("stream", False) is not False:
+        return None
+    kind = exchange.media_type
+    is_json = kind == "application/json" or kind.endswith("+json")
+    return [] if is_json else [f"the content type is {kind or 'missing'!r}"]
+
+
+def _readable(exchange: Exchange) -> Wrong:
+    if exchange.status not in {400, 401, 413} or exchange.problem or exchange.truncated:
+        return None
+    if len(exchange.request_body or b"") > _USUAL_BODY:
+        return None
+    value = told(exchange)
+    error = value.get("error") if isinstance(value, dict) else None
+    can_be_read = isinstance(value, dict) and (
+        isinstance(value.get("detail"), str)
+        or isinstance(error, str)
+        or (isinstance(error, dict) and isinstance(error.get("message"), str))
+    )
+    return [] if can_be_read else [f"a refusal says {exchange.text[:120]!r}"]
+
+
+def _leaks(exchange: Exchange) -> Wrong:
+    if exchange.status is None or not (exchange.status >= 400 or "json" in exchange.media_type):
+        return None
+    _, _, token = exchange.request_headers.get("Authorization", "").partition(" ")
+    text = exchange.text
+    wrong = [f"the answer shows {trace!r}" for trace in _TRACES if trace in text]
+    if len(token) >= _SHORTEST_SECRET and token in text:
+        wrong.append("the answer repeats the credential")
+    return wrong
+
+
+# What each operation cannot do without.
+_REQUIRED = {
+    "createChatCompletion": "messages",
+    "analyzePrompt": "prompt",
+    **dict.fromkeys(
+        ("createImage", "createVideo", "createAirforceVideo", "createSfx", "createTts"), "prompt"
+    ),
+}
+# Refusals that have other reasons than the payload; what is 500 may be any failure.
+_OTHER_REASONS = {401, 403, 404, 405, 406, 408, 413, 415, 429}
+
+
+def _incomplete(exchange: Exchange) -> Wrong:
+    """A payload without its required field is 400."""
+    status = exchange.status or 500
+    if exchange.operation is None or status >= 500 or 300 <= status < 400 or status in _OTHER_REASONS:
+        return None
+    if exchange.problem or exchange.truncated:
+        return None
+    payload, required = asked(exchange), _REQUIRED[exchange.operation.id]
+    if not payload or required in payload:
+        return None
+    return [] if status == 400 else [f"without {required} it must be 400, not {status}"]
+
+
+MANNERS: tuple[Law, ...] = (
+    law("CHAT-1", "createChatCompletion", _incomplete),
+    law("IMG-1", "createImage", _incomplete),
+    law("VID-1", "createVideo", _incomplete),
+    law("FAIL-1", "createAirforceVideo", _incomplete),
+    law("SFX-2", "createSfx", _incomplete),
+    law("TTS-2", "createTts", _incomplete),
+    law("ANA-2", "analyzePrompt", _incomplete),
+    law("HDR-1", _JSON_ENDPOINTS, _says_json),
+    law("OBS-2", _RESOLVING, _readable),
+    law("ASM-12", _RESOLVING, _leaks),
+)

@@ -1,0 +1,18 @@
+"""All laws, by the requirement that each one holds an exchange against."""
+
+from __future__ import annotations
+
+from lightning_verify.laws.account import ACCOUNT
+from lightning_verify.laws.discovery import DISCOVERY
+from lightning_verify.laws.generation import GENERATION
+from lightning_verify.laws.law import Law
+from lightning_verify.laws.manners import MANNERS
+from lightning_verify.transport.exchange import Exchange
+
+LAWS: dict[str, Law] = {law.requirement: law for law in (*ACCOUNT, *DISCOVERY, *GENERATION, *MANNERS)}
+
+
+def held(exchange: Exchange) -> dict[str, list[str]]:
+    """What is wrong with an exchange by each law that applies to it; nothing where it is kept."""
+    found = {requirement: law.wrong(exchange) for requirement, law in LAWS.items()}
+    return {requirement: wrong for requirement, wrong in found.items() if wrong is not None}

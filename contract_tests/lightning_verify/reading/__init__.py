@@ -1,0 +1,1 @@
+"""What answers say, read without judging: pure functions of bytes, texts and JSON."""

@@ -1,0 +1,56 @@
+"""What a text says of a period: a day, a week, a rhythm, or nothing."""
+
+from __future__ import annotations
+
+import re
+
+# Words for a period, by their length in days. Hours are left open: five of them may be what is left.
+_DAYS = (
+    dict.fromkeys(("d", "day", "days", "daily", "today"), 1)
+    | dict.fromkeys(("w", "wk", "week", "weeks", "weekly"), 7)
+    | dict.fromkeys(("mo", "month", "months", "monthly"), 30)
+    | dict.fromkeys(("y", "yr", "year", "years", "yearly", "annual", "annually"), 365)
+    | dict.fromkeys(("minute", "minutely", "hour", "hourly"), 0)
+)
+_LENGTHS = {("24", "h"): 1, ("24", "hour"): 1, ("24", "hours"): 1, ("168", "h"): 7, ("168", "hours"): 7}
+_RHYTHMS = {word for word in _DAYS if word.endswith("ly")}
+# What may stand around such a word without changing it; the letters are those of ISO 8601.
+_AROUND = {"p", "pt", "a", "an", "the", "per", "each", "every", "one", "this", "current", "last", "past"}
+_AROUND |= {"utc", "calendar", "rolling", "sliding", "fixed", "window", "period"}
+_DAY_KEY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
+_WEEK_KEY = re.compile(r"^\d{4}-?W\d{2}$", re.IGNORECASE)
+
+
+def suits(name: str, field: str, text: str) -> bool:
+    """Whether a `period` or `window` does not contradict the name of its metric, daily or weekly."""
+    weekly = name.endswith("Weekly")
+    days = _days(text)
+    if field == "period" and days is None:
+        # In a sentence, only what names a rhythm is one.
+        rhythms = _RHYTHMS.intersection(_words(text))
+        return not rhythms or ("weekly" if weekly else "daily") in rhythms
+    return days in (None, 7 if weekly else 1)
+
+
+def is_day(window: str) -> bool:
+    """Whether a window is the key of a day, such as 2026-05-15."""
+    return _DAY_KEY.match(window) is not None
+
+
+def is_week(window: str) -> bool:
+    """Whether a window is the key of a week, such as 2026-W20."""
+    return _WEEK_KEY.match(window) is not None
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z]+|\d+", text.lower())
+
+
+def _days(text: str) -> int | None:
+    """How many days a text means that is a period and nothing else, such as `weekly`, `24-hour` or `P7D`."""
+    words = tuple(word for word in _words(text) if word not in _AROUND)
+    if len(words) == 1:
+        return _DAYS.get(words[0])
+    if len(words) == 2 and words[0].isdecimal() and (days := _DAYS.get(words[1])):
+        return int(words[0]) * days
+    return _LENGTHS.get(words) if len(words) == 2 else None

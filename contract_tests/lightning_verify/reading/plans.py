@@ -1,0 +1,85 @@
+"""Reading plans leniently, whatever the exact form of the catalogue that lists them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from lightning_verify.reading.usage import number
+
+# Where the list stands that was asked for, when there are others beside it.
+_USUAL = ("data", "items", "results")
+AMOUNTS = ("amount", "value", "price", "unit_amount")
+_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
+
+
+def plans_of(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The plans that are objects."""
+    return [plan for plan in document.get("plans") or [] if isinstance(plan, dict)]
+
+
+def costs(price: object) -> bool | None:
+    """Whether a price is more than nothing: a number, a text with one (`$9.99`) or an object with one. None
+    when it does not tell."""
+    if isinstance(price, dict):
+        named = [price[field] for field in AMOUNTS if field in price]
+        told = [cost for each in named or price.values() if (cost := costs(each)) is not None]
+        return any(told) if told else None
+    amount = number(price)
+    if amount is None and isinstance(price, str) and "_" not in price:
+        figures = _FIGURE.findall(price)
+        if len(figures) == 1:
+            # `1,299.00` or `9,99`: which sign is which does not matter for nothing.
+            return bool(figures[0].strip("0.,"))
+        return False if price.strip().lower() == "free" else None
+    return None if amount is None else amount != 0
+
+
+def limit_of(value: Any) -> Any:
+    """A limit of the catalogue, bare or in an object that may tell more of it."""
+    return value["limit"] if isinstance(value, dict) and "limit" in value else value
+
+
+def is_free(plan: dict[str, Any], default: object) -> bool:
+    """Whether a plan is the free one: it costs nothing, or its price is unknown and it is the default.
+
+    A price that is known decides: the default may be no more than the plan a dialog begins with.
+    """
+    paid = costs(plan.get("price"))
+    if paid is not None:
+        return not paid
+    key = plan.get("key")
+    return key is not None and key in ("free", default)
+
+
+def free_plan_keys(document: dict[str, Any]) -> set[str]:
+    """The keys of free plans; also those that no plan contradicts: the default one, and `free`."""
+    default = document.get("defaultPlanKey")
+    plans = {str(plan["key"]): is_free(plan, default) for plan in plans_of(document) if "key" in plan}
+    supposed = {"free"} | ({str(default)} if default is not None else set())
+    return {key for key, free in plans.items() if free} | (supposed - plans.keys())
+
+
+def paid_plans(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The plans that are known to cost something; without any, those that are not the free one."""
+    default = document.get("defaultPlanKey")
+    plans = [plan for plan in plans_of(document) if not is_free(plan, default)]
+    return [plan for plan in plans if costs(plan.get("price"))] or plans
+
+
+def listed(document: Any, *names: str) -> list[Any] | None:
+    """The list that a document is, or that it wraps: under one of `names`, or as its only list; else the
+    entries of a map by name. None when there is none."""
+    if isinstance(document, list):
+        return document
+    if isinstance(document, dict):
+        lists = {name: value for name, value in document.items() if isinstance(value, list)}
+        for name in (*names, *_USUAL):
+            if name in lists:
+                return lists[name]
+        if len(lists) == 1:
+            return next(iter(lists.values()))
+        # One entry would be an error rather than a map of one.
+        if len(document) > 1 and all(isinstance(value, dict) for value in document.values()):
+            return [{"name": name, **value} for name, value in document.items()]
+    return None

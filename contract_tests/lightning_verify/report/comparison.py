@@ -1,0 +1,88 @@
+"""Two runs side by side: what broke since an earlier report, what was mended, and what is no longer seen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from lightning_verify.judging.verdicts import Ruling
+
+# Of the form of report.json; it changes when a reader of the old form would misread the new one.
+SCHEMA_VERSION = 1
+_SEEN = {"pass", "fail", "known_difference"}
+
+
+class ComparisonError(ValueError):
+    """The earlier report cannot be used; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Ids of requirements, in the order of the document; `fresh` are failures that were not there before."""
+
+    fresh: tuple[str, ...]
+    mended: tuple[str, ...]
+    unseen: tuple[str, ...]
+    advised: tuple[str, ...]
+
+    def as_json(self) -> dict[str, list[str]]:
+        """`{new, mended, no_longer_observable, newly_advised}`."""
+        return {_NAMES[name]: list(ids) for name, ids in asdict(self).items()}
+
+    def lines(self) -> list[str]:
+        """What changed, a line for each kind; one line when nothing did."""
+        told = {_TITLES[name]: ids for name, ids in asdict(self).items() if ids}
+        return [f"{title}: {', '.join(ids)}" for title, ids in told.items()] or ["no change"]
+
+
+_NAMES = {"fresh": "new", "mended": "mended", "unseen": "no_longer_observable", "advised": "newly_advised"}
+_TITLES = {
+    "fresh": "new failures",
+    "mended": "mended",
+    "unseen": "no longer observable",
+    "advised": "newly advised",
+}
+
+
+def read_report(file: Path) -> dict[str, str]:
+    """Verdicts by requirement id of an earlier report.json. Raises ComparisonError."""
+    try:
+        report = json.loads(file.read_text(encoding="utf-8"))
+        if report["schema_version"] != SCHEMA_VERSION:
+            raise ComparisonError(f"is of version {report['schema_version']!r}, not {SCHEMA_VERSION}")
+        return {str(entry["id"]): str(entry["verdict"]) for entry in report["requirements"]}
+    except ComparisonError:
+        raise
+    except OSError as problem:
+        raise ComparisonError(problem.strerror or str(problem)) from problem
+    except (ValueError, TypeError, KeyError, RecursionError) as problem:
+        raise ComparisonError("expected a report.json that lightning-verify wrote") from problem
+
+
+def compare(earlier: Mapping[str, str], rulings: Iterable[Ruling], *, strict: bool) -> Comparison:
+    """What changed from `earlier` to `rulings`. What was not looked at before is new when it is broken."""
+    found: dict[str, list[str]] = {name: [] for name in _NAMES}
+    for ruling in rulings:
+        name, was = ruling.requirement.id, earlier.get(ruling.requirement.id, "not_run")
+        counts = strict or ruling.requirement.level == "documented"
+        if ruling.verdict == "fail" and ruling.broken and was not in {"fail", "known_difference"}:
+            found["fresh" if counts else "advised"].append(name)
+        # One that is listed as known and holds again fails the run, and is mended all the same.
+        elif was in {"fail", "known_difference"} and ruling.findings and not ruling.broken:
+            kind = "unseen" if ruling.verdict in {"inconclusive", "not_run"} else "mended"
+            found[kind].append(name)
+        elif was in _SEEN and ruling.verdict not in _SEEN:
+            found["unseen"].append(name)
+    return Comparison(**{name: tuple(ids) for name, ids in found.items()})
+
+
+def tolerating(rulings: Iterable[Ruling], comparison: Comparison) -> list[Ruling]:
+    """The rulings with old failures as known ones, for a run that is to fail on new ones only."""
+    return [
+        replace(one, verdict="known_difference")
+        if one.verdict == "fail" and one.broken and one.requirement.id not in comparison.fresh
+        else one
+        for one in rulings
+    ]

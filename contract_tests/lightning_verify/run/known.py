@@ -1,0 +1,82 @@
+"""The file of known differences: what is accepted for now, why, by whom and until when."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from lightning_spec.loader import RequirementSet
+
+from lightning_verify.judging.harmless import one_line
+from lightning_verify.judging.verdicts import Known, Ruling
+
+EXPECTED = "expected lines such as `CHAT-7: why this is accepted`, or reason, owner and expires below the id"
+_HEAD = """\
+# Differences that are known, written by lightning-verify --write-known: hand the file to --known.
+# Give each a reason of yours, an owner and a date (`expires: 2030-01-31`) after which it fails again.
+"""
+_LONGEST_REASON = 300
+
+
+class KnownError(ValueError):
+    """The file cannot be used; the message says why."""
+
+
+def read_known(file: Path, requirements: RequirementSet) -> dict[str, Known]:
+    """The entries by requirement id. Raises KnownError."""
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as problem:
+        raise KnownError(one_line(problem, 300)) from problem
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise KnownError(EXPECTED)
+    unknown = [str(name) for name in content if name not in requirements.requirements]
+    if unknown:
+        raise KnownError(f"no requirement is called {', '.join(unknown)}")
+    return {name: _entry(name, value) for name, value in content.items()}
+
+
+def _entry(name: str, value: Any) -> Known:
+    fields = {"reason": value} if isinstance(value, str) else value
+    if not isinstance(fields, dict) or not fields.keys() <= {"reason", "owner", "expires"}:
+        raise KnownError(f"{name}: {EXPECTED}")
+    reason, owner, expires = (fields.get(field) for field in ("reason", "owner", "expires"))
+    if not isinstance(reason, str) or not reason.strip():
+        raise KnownError(f"{name}: {EXPECTED}")
+    if owner is not None and not isinstance(owner, str):
+        raise KnownError(f"{name}: the owner must be a name")
+    # A quoted date is text to YAML, and a moment is a date to Python.
+    if isinstance(expires, str):
+        try:
+            expires = datetime.date.fromisoformat(expires)
+        except ValueError:
+            raise KnownError(f"{name}: expires must be a date such as 2030-01-31") from None
+    if expires is not None and type(expires) is not datetime.date:
+        raise KnownError(f"{name}: expires must be a date such as 2030-01-31")
+    return Known(reason.strip(), owner, expires)
+
+
+def known_file(rulings: Iterable[Ruling], before: Mapping[str, Known], *, strict: bool) -> str:
+    """The file that makes these failures known; entries there were `before` stay as they are."""
+    entries: dict[str, dict[str, Any]] = {}
+    for ruling in rulings:
+        name = ruling.requirement.id
+        counts = strict or ruling.requirement.level == "documented"
+        if ruling.broken and (counts or name in before):
+            known = before.get(name, Known(one_line(ruling.reason, _LONGEST_REASON)))
+            entries[name] = {
+                field: value
+                for field, value in (
+                    ("reason", known.reason),
+                    ("owner", known.owner),
+                    ("expires", known.expires),
+                )
+                if value is not None
+            }
+    listed = yaml.safe_dump(entries, sort_keys=False, allow_unicode=False) if entries else ""
+    return _HEAD + listed

@@ -1,0 +1,191 @@
+"""Every option of the judge, a row each: `lightning-verify`, pytest and the help of both are made of it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lightning_verify.target import LIVE, Spend
+
+POLITE_RATE = 2.0
+
+TARGET, COST, CHOICE, REPORT = "target", "cost", "what is judged", "report and patience"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option. `keywords` are those of `argparse.ArgumentParser.add_argument`, which pytest shares.
+
+    To pytest it is known as `--lightning-NAME`, which clashes with nothing, and as `--NAME` unless `short` is
+    False; `owned` is the option that pytest, or a plugin of others, has for it already.
+    """
+
+    name: str
+    group: str
+    help: str
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+    letter: str | None = None
+    short: bool = True
+    owned: str | None = None
+
+    @property
+    def destination(self) -> str:
+        """The attribute of the parsed command line."""
+        return self.name.replace("-", "_")
+
+    def as_pytest(self, value: Any) -> list[str]:
+        """The arguments that tell pytest the parsed `value`."""
+        flag = self.owned or f"--lightning-{self.name}"
+        if isinstance(value, bool):
+            return [flag] * value
+        values = value if isinstance(value, list) else [] if value is None else [value]
+        return [f"{flag}={each}" for each in values]
+
+
+_FLAG = {"action": "store_true"}
+_LIST: dict[str, Any] = {"action": "append", "default": []}
+
+
+def _seconds(default: float) -> dict[str, Any]:
+    return {"type": float, "default": default, "metavar": "SECONDS"}
+
+
+OPTIONS = (
+    Option(
+        "base-url",
+        TARGET,
+        "the host to judge, for example http://127.0.0.1:8787",
+        {"metavar": "URL"},
+        owned="--base-url",
+    ),
+    Option("live", TARGET, f"the documented host, {LIVE}", _FLAG),
+    Option(
+        "credentials",
+        TARGET,
+        "JSON file with LIGHTNING_JWT, LIGHTNING_API_KEY...; they may also come from the environment",
+        {"type": Path, "metavar": "FILE"},
+    ),
+    Option(
+        "control",
+        TARGET,
+        "the target is our mock: its control plane may move time and fail upstreams, for example "
+        "http://127.0.0.1:8787/__mock__",
+        {"metavar": "URL"},
+    ),
+    Option(
+        "spend",
+        COST,
+        "none (default for every host but our own mock): nothing that a conforming host charges; sample: "
+        "each metered route a few times, mostly by throwaway free-tier callers; exhaust: also drive such "
+        "callers to their limits",
+        {"choices": [mode.name.lower() for mode in Spend]},
+    ),
+    Option(
+        "max-units",
+        COST,
+        "never cause more units of a metric, for example imagesDaily=4; may be repeated",
+        {**_LIST, "metavar": "METRIC=N"},
+    ),
+    Option(
+        "rate",
+        COST,
+        f"requests a second (default: {POLITE_RATE:g}; no limit on this machine)",
+        {"type": float, "metavar": "N"},
+    ),
+    Option(
+        "only",
+        CHOICE,
+        "an area (account, assets, catalogue, chat, failures, identity, media, quota, status) or a "
+        "requirement such as CHAT-5; may be repeated",
+        {**_LIST, "metavar": "AREA|ID"},
+    ),
+    Option(
+        "strict",
+        CHOICE,
+        "let what is only observed or assumed fail the run; it is advice otherwise",
+        _FLAG,
+        short=False,  # pytest has one of its own.
+    ),
+    Option(
+        "known",
+        CHOICE,
+        "YAML file of known differences (CHAT-7: reason): they do not fail the run; one that holds again or "
+        "has expired does",
+        {"type": Path, "metavar": "FILE"},
+    ),
+    Option(
+        "write-known",
+        CHOICE,
+        "write what is broken now into a file for --known",
+        {"type": Path, "metavar": "FILE"},
+    ),
+    Option(
+        "compare",
+        CHOICE,
+        "an earlier report.json: say what broke since, what was mended and what is no longer seen",
+        {"type": Path, "metavar": "FILE"},
+    ),
+    Option(
+        "fail-on",
+        CHOICE,
+        "any (default): every broken requirement fails the run; new: only those that --compare shows to be "
+        "new",
+        {"choices": ["any", "new"], "default": "any"},
+    ),
+    Option("fail-fast", CHOICE, "stop at the first broken requirement", _FLAG, owned="--exitfirst"),
+    Option(
+        "report-dir",
+        REPORT,
+        "write report.html, report.md, report.json and junit.xml",
+        {"type": Path, "metavar": "DIR"},
+    ),
+    Option(
+        "no-annotations",
+        REPORT,
+        "in GitHub Actions, write neither the summary of the job nor annotations",
+        _FLAG,
+    ),
+    Option("wake", REPORT, "how long a sleeping host may take to wake (default: 120)", _seconds(120.0)),
+    Option("settle", REPORT, "how long the counters of /usage may lag behind (default: 10)", _seconds(10.0)),
+    Option(
+        "patience",
+        REPORT,
+        "how long a generation may take (default: 120); reading a document never gets more than 15",
+        _seconds(120.0),
+    ),
+    Option("verbose", REPORT, "name each test as it runs", _FLAG, letter="-v", owned="--verbose"),
+)
+
+
+def declare_to_pytest(parser: pytest.Parser) -> None:
+    """Every option that nobody else owns, in a group of ours."""
+    group = parser.getgroup("lightning", "Lightning contract: what is judged and what it may cost")
+    for option in OPTIONS:
+        if option.owned is None:
+            names = [f"--lightning-{option.name}", *[f"--{option.name}"] * option.short]
+            destination = f"lightning_{option.destination}"
+            group.addoption(*names, dest=destination, help=option.help, **option.keywords)
+
+
+def declare_to_command(parser: argparse.ArgumentParser) -> None:
+    """Every option, in the groups of the help."""
+    groups: dict[str, Any] = {}
+    for option in OPTIONS:
+        if option.group not in groups:
+            groups[option.group] = parser.add_argument_group(option.group)
+        names = [option.letter] if option.letter else []
+        groups[option.group].add_argument(
+            *names, f"--{option.name}", dest=option.destination, help=option.help, **option.keywords
+        )
+
+
+def as_pytest(given: argparse.Namespace) -> list[str]:
+    """The parsed command line as pytest knows it."""
+    return [
+        argument for option in OPTIONS for argument in option.as_pytest(getattr(given, option.destination))
+    ]

@@ -1,0 +1,29 @@
+"""Why no answer came, in words for whoever has to mend it."""
+
+from __future__ import annotations
+
+import errno
+
+import aiohttp
+
+
+def cause(problem: Exception) -> str:
+    """One line on why a request has no answer."""
+    if isinstance(problem, aiohttp.ClientConnectorDNSError):
+        return f"the name {problem.host} cannot be resolved"
+    if isinstance(problem, aiohttp.ClientConnectorCertificateError):
+        reason = getattr(problem.certificate_error, "verify_message", "") or problem.certificate_error
+        return f"the certificate of {problem.host} is not valid: {reason}"
+    if isinstance(problem, aiohttp.ClientConnectorSSLError):
+        return f"{problem.host}:{problem.port} does not speak TLS, or not as we do; is it http://?"
+    if isinstance(problem, aiohttp.ClientConnectorError):
+        where = f"{problem.host}:{problem.port}"
+        if problem.os_error.errno == errno.ECONNREFUSED:
+            return f"connection refused by {where}; is a server listening there?"
+        return f"{where} cannot be reached: {problem.os_error.strerror or problem.os_error}"
+    if isinstance(problem, aiohttp.ServerDisconnectedError):
+        return "the host closed the connection without an answer"
+    # What is no HTTP, or not in the form of it, has a made-up status.
+    if isinstance(problem, aiohttp.ClientResponseError) and problem.status == 400:
+        return f"the host does not speak HTTP here; is it https://? ({problem.message})"
+    return f"{type(problem).__name__}: {problem}"

@@ -1,0 +1,36 @@
+"""Faults made by the table: fields of an answer that are missing or have another value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lab.faults.fault import Book
+from lab.faults.seams import at, drop, edit, put
+from lab.proofs import Proof
+
+
+def fields(  # noqa: PLR0917 a table row reads better without keywords
+    book: Book,
+    prefix: str,
+    requirement: str,
+    operation: str,
+    proof: Proof,
+    drops: str,
+    retypes: dict[str, Any] | None = None,
+    *,
+    spend: str = "none",
+    credentials: str = "",
+) -> None:
+    """One fault for each dropped path and each path given another value."""
+    shelf = book.mechanical(requirement, proof, spend, credentials)
+
+    def add(kind: str, path: str, operator: Callable[[Any, Any], None], words: str) -> None:
+        slug = path.replace("*.", "").replace("0.", "").replace(".", "-")
+        label = f"{prefix}-{kind}-{slug}: {words} in the answer of {operation}"
+        shelf.add(label, edit(operation, at(path, operator)))
+
+    for path in drops.split():
+        add("drop", path, drop, f"{path} is missing")
+    for path, value in (retypes or {}).items():
+        add("retype", path, put(value), f"{path} has the value {value!r}")

@@ -1,0 +1,63 @@
+"""What a credential looks like, wherever somebody has put it: the one registry of it.
+
+Law: whatever is shown or kept of what a caller wrote has been through `without_credentials`.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+from lightning_mock.callers.credentials import KEY_PREFIX
+
+_HIDDEN = "[redacted]"
+_FORMS = re.escape(KEY_PREFIX) + r"[\w-]*|eyJ[\w-]{4,}(?:\.[\w-]*)*|\bsk-[\w-]{8,}"
+_BY_FORM = re.compile(_FORMS, re.IGNORECASE | re.ASCII)
+_CREDENTIALS = re.compile(
+    r"(?:" + _FORMS + r")"
+    # The word that clients send when nobody is signed in is none, and our own explanations name it.
+    r"|(bearer(?:\s|%20|\+)+)(?!`?public(?![\w.-]))[^\s\"'&]{6,}"
+    r"|((?:token|secret|password|passwd|api[_-]?key|authorization|[?&]key)"
+    r"(?:\\?[\"'])?(?:\s|%20)*(?:[=:]|%3[ad])(?:\s|%20)*(?:\\?[\"'])?)[^\s\"'&,}\\]+",
+    re.IGNORECASE | re.ASCII,
+)
+_SUSPICIONS = ("ipa_live", "eyj", "sk-", "bearer", "token", "secret", "passw", "key", "authorization")
+"""In lower case, and cheap to look for: without any of them the pattern cannot match."""
+_HARMLESS = ("_tokens", "plan_key")
+"""Names of the API itself, in nearly every body, that would raise a suspicion."""
+_JSON_ESCAPE = re.compile(r"\\u00([0-7][0-9a-f])", re.IGNORECASE)
+
+
+def without_credentials(text: str) -> str:
+    """The text with a mark in place of every credential."""
+    if _is_suspicious(text):
+        text = _CREDENTIALS.sub(_hide, text)
+    plain = _unescaped(text)
+    # Written in escapes a credential is still one. What has none stays as it was written.
+    if plain != text and _BY_FORM.search(plain):
+        return _CREDENTIALS.sub(_hide, plain)
+    return text
+
+
+def is_credential(text: str) -> bool:
+    """Whether a credential, known by its form, stands anywhere in a text."""
+    return _BY_FORM.search(text) is not None
+
+
+def _is_suspicious(text: str) -> bool:
+    lowered = text.lower()
+    for name in _HARMLESS:
+        lowered = lowered.replace(name, "")
+    return any(suspicion in lowered for suspicion in _SUSPICIONS)
+
+
+def _unescaped(text: str) -> str:
+    if "%" in text:
+        text = unquote(text)
+    if "\\u00" in text:
+        text = _JSON_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
+    return text
+
+
+def _hide(match: re.Match[str]) -> str:
+    return (match[1] or match[2] or "") + _HIDDEN

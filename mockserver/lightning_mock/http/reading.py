@@ -1,0 +1,76 @@
+"""The body of a request: how much of it is read, and how it is unpacked.
+
+Law: no more is ever unpacked than may be read. The library does not unpack at all, so that a body which
+nobody asks for costs nothing, and broken packing is a refusal like any other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+
+from aiohttp import web
+from aiohttp.hdrs import CONTENT_ENCODING
+from aiohttp.http_exceptions import HttpProcessingError
+
+from lightning_mock.errors import InvalidRequest, TooLarge
+
+LARGE = 64 * 1024
+"""Bytes from which looking at a body could hold up everybody, and is done in a thread."""
+
+_GZIP, _ZLIB, _DEFLATE = 31, 15, -15
+_WINDOW_BITS = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": _ZLIB}
+_ZLIB_METHOD = 8
+
+
+async def read_body(request: web.BaseRequest, limit: int) -> bytes:
+    """The body, unpacked, of at most `limit` bytes. Raises TooLarge or InvalidRequest."""
+    body = await _arrived(request, limit)
+    coding = request.headers.get(CONTENT_ENCODING)
+    if coding is None or not body:
+        return body
+    coding = coding.strip().lower()
+    return body if coding == "identity" else await asyncio.to_thread(unpacked, body, coding, limit)
+
+
+async def _arrived(request: web.BaseRequest, limit: int) -> bytes:
+    try:
+        # Most bodies are small, and have come with the head.
+        if request.content.is_eof():
+            body = request.content.read_nowait()
+            if len(body) > limit:
+                raise _too_large(limit)
+            return body
+        length = request.content_length
+        if length is not None and length > limit:
+            raise _too_large(limit)
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise _too_large(limit) from None
+    except (web.RequestPayloadError, HttpProcessingError):
+        raise InvalidRequest("The body does not arrive as its headers announce it.") from None
+
+
+def unpacked(body: bytes, coding: str, limit: int) -> bytes:
+    """What is packed in a body. Raises TooLarge or InvalidRequest."""
+    window = _WINDOW_BITS.get(coding)
+    if window is None:
+        expected = ", ".join((*_WINDOW_BITS, "identity"))
+        raise InvalidRequest(f"Content-Encoding: expected one of {expected}.", "Content-Encoding")
+    if window == _ZLIB and body[0] & 0xF != _ZLIB_METHOD:
+        # Many send the bare stream under this name.
+        window = _DEFLATE
+    unpacking = zlib.decompressobj(window)
+    try:
+        content = unpacking.decompress(body, limit + 1)
+    except zlib.error:
+        raise InvalidRequest(f"The body is not valid {coding} data.") from None
+    if len(content) > limit:
+        raise _too_large(limit)
+    if not unpacking.eof or unpacking.unused_data:
+        raise InvalidRequest(f"The body is not one whole piece of {coding} data.")
+    return content
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"The body is too large; expected at most {limit} bytes.")

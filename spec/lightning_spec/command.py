@@ -1,0 +1,91 @@
+"""`lightning-spec`: compares two revisions of an API description, and checks one."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lightning_spec.diff.approvals import Outcome, apply_approvals, read_approvals
+from lightning_spec.diff.change import Severity
+from lightning_spec.diff.comparison import compare
+from lightning_spec.diff.report import FORMATS, harmless
+from lightning_spec.diff.rules import RULES
+from lightning_spec.diff.source import SourceError
+from lightning_spec.lint import lint
+from lightning_spec.model import SpecError
+
+_DONE, _FAILED, _USAGE = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; 0 is well, 1 a finding that fails, 2 wrong usage."""
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except (SourceError, SpecError, OSError) as error:
+        sys.stderr.write(f"lightning-spec: {harmless(str(error))}\n")
+        return _USAGE
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lightning-spec", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    diff = commands.add_parser(
+        "diff",
+        help="what differs between two revisions, and whom it breaks",
+        description="Each revision is a file, a folder with openapi.yaml and requirements.yaml, or REV:path "
+        "as git knows it. Exit 0: nothing that fails; 1: a breaking change; 2: wrong usage.",
+    )
+    diff.add_argument("old")
+    diff.add_argument("new")
+    diff.add_argument("--format", choices=FORMATS, default="text")
+    diff.add_argument("--output", type=Path, help="write to this file instead of the terminal")
+    diff.add_argument("--fail-on", choices=("breaking", "risky"), default="breaking")
+    diff.add_argument(
+        "--approvals", type=Path, metavar="FILE", help="changes that are meant, with reason and expiry"
+    )
+    diff.set_defaults(run=_diff)
+    rules = commands.add_parser("rules", help="every rule of diff with its class")
+    rules.set_defaults(run=_rules)
+    check = commands.add_parser("lint", help="whether a folder's description and requirements are in order")
+    check.add_argument("folder", type=Path, nargs="?", help="by default the project's own")
+    check.set_defaults(run=_lint)
+    return parser
+
+
+def _diff(options: argparse.Namespace) -> int:
+    comparison = compare(options.old, options.new)
+    approvals = read_approvals(options.approvals) if options.approvals else ()
+    today = datetime.datetime.now(datetime.UTC).date()
+    outcome = apply_approvals(comparison.changes, approvals, today)
+    report = FORMATS[options.format](outcome, comparison.unread)
+    if options.output:
+        options.output.write_text(report, encoding="utf-8")
+    else:
+        sys.stdout.write(report)
+    return _exit_code(outcome, Severity[options.fail_on.upper()])
+
+
+def _exit_code(outcome: Outcome, threshold: Severity) -> int:
+    failing = any(change.severity >= threshold for change in outcome.open)
+    return _FAILED if failing or outcome.problems else _DONE
+
+
+def _rules(_: argparse.Namespace) -> int:
+    for rule in RULES.values():
+        sys.stdout.write(f"{rule.severity.word:8}  {rule.id}: {rule.summary}\n")
+    return _DONE
+
+
+def _lint(options: argparse.Namespace) -> int:
+    problems = lint(options.folder)
+    sys.stdout.write("".join(f"{harmless(problem)}\n" for problem in problems) or "In order.\n")
+    return _FAILED if problems else _DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,599 @@
+"""Compares what is sent: operations, parameters, bodies, responses, headers, credentials and base addresses.
+
+Everything is brought into one form first: references followed, parameters of the path added to the
+operation's, path parameters known by position, header and media type names in lower case, credentials by
+what they are instead of what they are called. What a webhook or a callback sends goes the other way round.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lightning_spec.diff.change import Change, Place
+from lightning_spec.diff.schema import ANY_TEXT, NOTHING, Part, Schema, Side
+from lightning_spec.diff.shapes import At, Shapes, change
+from lightning_spec.diff.source import Document
+
+METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace", "query")
+# Described elsewhere in the document: OpenAPI says that parameters of these names are ignored.
+_NOT_PARAMETERS = ("accept", "content-type", "authorization")
+_STYLES = {"path": "simple", "header": "simple", "query": "form", "cookie": "form"}
+_PRIMITIVES = frozenset({"boolean", "integer", "number", "string"})
+_PERMANENT = ("301", "308")
+
+
+@dataclass
+class Operation:
+    """One method of one path, with what is above it in the document added to it."""
+
+    name: str
+    key: tuple[str, str]
+    part: Part
+    path_level: Part
+    root: Part
+
+    def get(self, key: str) -> Any:
+        """A member of the operation object."""
+        return self.part.raw.get(key)
+
+
+@dataclass
+class Sides:
+    """The two shapes: what goes out from a caller, and what comes back."""
+
+    request: Shapes = field(default_factory=lambda: Shapes("request"))
+    response: Shapes = field(default_factory=lambda: Shapes("response"))
+
+    def of(self, side: Side) -> Shapes:
+        """The shapes of one direction."""
+        return self.request if side == "request" else self.response
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """`value` if it is a mapping, else an empty one: what is not as it must be is not there."""
+    return value if isinstance(value, dict) else {}
+
+
+def resolved(part: Part) -> Part:
+    """The part that a chain of references ends at."""
+    seen: set[Any] = set()
+    while isinstance(part.raw, dict) and "$ref" in part.raw and part.key not in seen:
+        seen.add(part.key)
+        found = part.document.follow(part.raw["$ref"], part.trail)
+        if found is None:
+            return part
+        part = Part(*found)
+    return part
+
+
+def is_broken(part: Part) -> bool:
+    """Whether a part is a reference that led nowhere."""
+    return isinstance(part.raw, dict) and "$ref" in part.raw
+
+
+def place(part: Part) -> Place:
+    """Where a part stands."""
+    return part.document.place(part.trail)
+
+
+def operations(document: Document, root_key: str = "paths") -> dict[tuple[str, str], Operation]:
+    """Every operation by its method and its path with nameless parameters."""
+    root = Part(document, (), mapping(document.data))
+    found: dict[tuple[str, str], Operation] = {}
+    paths = root.raw.get(root_key)
+    if paths is not None and not isinstance(paths, dict):
+        document.complain((root_key,), f"{root_key} is not a mapping")
+    for path in mapping(paths):
+        if path.startswith("x-"):
+            continue
+        at = root.at(root_key, path)
+        item = resolved(at)
+        if not isinstance(item.raw, dict):
+            document.complain(at.trail, "a path item that is not a mapping")
+            continue
+        methods = {name: item.at(name) for name in METHODS if name in item.raw}
+        for name in mapping(item.raw.get("additionalOperations")):
+            methods[name.lower()] = item.at("additionalOperations", name)
+        for method, part in methods.items():
+            if not isinstance(part.raw, dict):
+                document.complain(part.trail, "an operation that is not a mapping")
+                continue
+            key = (method, _nameless(path))
+            found[key] = Operation(f"{method.upper()} {path}", key, part, item, root)
+    return found
+
+
+def _nameless(path: str) -> str:
+    return re.sub(r"\{[^}]*\}", "{}", path)
+
+
+def compare_operations(old: Document, new: Document) -> list[Change]:
+    """Every difference between the operations of two documents, those of webhooks too."""
+    sides = Sides()
+    reverse = Sides(Shapes("response"), Shapes("request"))
+    found = list(_all_operations(operations(old), operations(new), sides, new))
+    before, after = operations(old, "webhooks"), operations(new, "webhooks")
+    return found + list(_all_operations(before, after, reverse, new, "webhook "))
+
+
+def _all_operations(
+    old: Mapping[tuple[str, str], Operation],
+    new: Mapping[tuple[str, str], Operation],
+    sides: Sides,
+    document: Document,
+    prefix: str = "",
+) -> Iterator[Change]:
+    for key, operation in old.items():
+        name = prefix + operation.name
+        if key not in new:
+            rule = (
+                "deprecated-operation-removed" if operation.get("deprecated") is True else "operation-removed"
+            )
+            around = document.place(("paths",))
+            reason = f"it stood at {place(operation.part)}"
+            yield change(rule, At(name, "operation", around), "the operation", "no such operation", reason)
+        else:
+            yield from _operation(operation, new[key], sides, At(name, "operation", place(new[key].part)))
+    for key, operation in new.items():
+        if key not in old:
+            at = At(prefix + operation.name, "operation", place(operation.part))
+            yield change("operation-added", at, "no such operation", "the operation")
+
+
+def _operation(old: Operation, new: Operation, sides: Sides, at: At) -> Iterator[Change]:
+    before, after = (side.get("deprecated") is True for side in (old, new))
+    if before != after:
+        rule = "operation-deprecated" if after else "operation-no-longer-deprecated"
+        yield change(rule, at, before, after)
+    if old.get("operationId") != new.get("operationId"):
+        ids = (old.get("operationId") or "no id", new.get("operationId") or "no id")
+        yield change("operation-id-changed", At(at.operation, "operation id", at.place), *ids)
+    sunsets = (old.get("x-sunset"), new.get("x-sunset"))
+    if sunsets[0] != sunsets[1]:
+        earlier = sunsets[0] and sunsets[1] and str(sunsets[1]) < str(sunsets[0])
+        yield change(
+            "sunset-earlier" if earlier else "sunset-changed",
+            At(at.operation, "sunset", at.place),
+            sunsets[0] or "no date",
+            sunsets[1] or "no date",
+        )
+    yield from _parameters(_parameters_of(old), _parameters_of(new), sides, at)
+    yield from _body(old, new, sides, at)
+    yield from _responses(old, new, sides, at)
+    yield from _security(old, new, at)
+    yield from _servers(old, new, at)
+    yield from _callbacks(old, new, at)
+
+
+# -- parameters
+
+
+def _parameters_of(operation: Operation) -> dict[tuple[str, str], Part]:
+    path = re.findall(r"\{([^}]*)\}", operation.name)
+    found: dict[tuple[str, str], Part] = {}
+    for level in (operation.path_level, operation.part):
+        for index, _ in enumerate(level.raw.get("parameters") or ()):
+            part = resolved(level.at("parameters", index))
+            if not isinstance(part.raw, dict) or is_broken(part):
+                part.document.complain(part.trail, "a parameter that cannot be read")
+                continue
+            where, name = str(part.raw.get("in")), str(part.raw.get("name"))
+            if where == "header":
+                name = name.lower()
+                if name in _NOT_PARAMETERS:
+                    continue
+            if where == "path":
+                name = str(path.index(name)) if name in path else name
+            found[where, name] = part
+    return found
+
+
+def _parameters(
+    old: Mapping[tuple[str, str], Part], new: Mapping[tuple[str, str], Part], sides: Sides, at: At
+) -> Iterator[Change]:
+    for key in {**old, **new}:
+        part = new.get(key) or old[key]
+        here = At(at.operation, f"{key[0]} parameter {part.raw.get('name')}", at.place)
+        if key in old and key in new:
+            yield from _parameter(old[key], new[key], sides, At(here.operation, here.subject, place(part)))
+        elif key[0] == "path" and key[1].isdigit():
+            # A part of the path is sent whether it is described or not.
+            schemas = [_parameter_schema(side[key]) if key in side else ANY_TEXT for side in (old, new)]
+            yield from sides.request.compare_text(schemas[0], schemas[1], here)
+        elif key in old:
+            gone = old[key].raw
+            rule = "deprecated-parameter-removed" if gone.get("deprecated") is True else "parameter-removed"
+            yield change(rule, here, _necessity(gone), "no such parameter")
+        else:
+            here = At(here.operation, here.subject, place(part))
+            rule = "required-parameter-added" if _is_required(part.raw) else "optional-parameter-added"
+            yield change(rule, here, "no such parameter", _necessity(part.raw))
+
+
+def _is_required(raw: Mapping[str, Any]) -> bool:
+    return raw.get("required") is True or raw.get("in") == "path"
+
+
+def _necessity(raw: Mapping[str, Any]) -> str:
+    return "a required parameter" if _is_required(raw) else "an optional parameter"
+
+
+def _parameter(old: Part, new: Part, sides: Sides, at: At) -> Iterator[Change]:
+    before, after = _is_required(old.raw), _is_required(new.raw)
+    if before != after:
+        rule = "parameter-became-required" if after else "parameter-became-optional"
+        yield change(rule, at, _necessity(old.raw), _necessity(new.raw))
+    flags = [part.raw.get("deprecated") is True for part in (old, new)]
+    if flags[0] != flags[1]:
+        rule = "parameter-deprecated" if flags[1] else "parameter-no-longer-deprecated"
+        yield change(rule, at, flags[0], flags[1])
+    styles = [_style(part.raw) for part in (old, new)]
+    if styles[0] != styles[1] and not _is_one_value(old, new, styles):
+        yield change("parameter-serialized-otherwise", at, styles[0], styles[1])
+    empties = [part.raw.get("allowEmptyValue") is True for part in (old, new)]
+    if empties[0] != empties[1]:
+        rule = "parameter-empty-admitted" if empties[1] else "parameter-empty-refused"
+        yield change(rule, at, empties[0], empties[1])
+    schemas = [_parameter_schema(part) for part in (old, new)]
+    yield from sides.request.compare_text(schemas[0], schemas[1], at)
+
+
+def _style(raw: Mapping[str, Any]) -> str:
+    if "content" in raw:
+        return f"as {next(iter(mapping(raw['content'])), 'nothing')}"
+    style = raw.get("style", _STYLES.get(str(raw.get("in")), "form"))
+    explode = raw.get("explode", style in ("form", "cookie"))
+    return f"style {style}, explode {str(explode).lower()}{', reserved' if raw.get('allowReserved') else ''}"
+
+
+def _is_one_value(old: Part, new: Part, styles: list[str]) -> bool:
+    """Whether exploding makes no difference, since the parameter is a single value."""
+    shapes = Shapes("request")
+    forms = [shapes.form_of(_parameter_schema(part)) for part in (old, new)]
+    single = all(form.types <= _PRIMITIVES for form in forms)
+    return single and styles[0].partition(", explode")[0] == styles[1].partition(", explode")[0]
+
+
+def _parameter_schema(part: Part) -> Schema:
+    content = mapping(part.raw.get("content"))
+    for media_type in content:
+        if "schema" in mapping(content[media_type]):
+            return (part.at("content", media_type, "schema"),)
+    return (part.at("schema"),) if "schema" in part.raw else NOTHING
+
+
+# -- bodies
+
+
+def _body(old: Operation, new: Operation, sides: Sides, at: At) -> Iterator[Change]:
+    parts = [
+        resolved(side.part.at("requestBody")) if side.get("requestBody") else None for side in (old, new)
+    ]
+    before, after = parts
+    here = At(at.operation, "request body", place(after) if after else at.place)
+    if before is None and after is None:
+        return
+    if after is not None and (is_broken(after) or not isinstance(after.raw, dict)):
+        yield change("unreadable", here, "a body", "a body that cannot be read")
+        return
+    if before is not None and (is_broken(before) or not isinstance(before.raw, dict)):
+        return
+    if before is None and after is not None:
+        required = after.raw.get("required") is True
+        yield change(
+            "required-body-added" if required else "optional-body-added",
+            here,
+            "no body",
+            "a required body" if required else "an optional body",
+        )
+        return
+    if after is None or before is None:
+        yield change("body-removed", here, "a body", "no body")
+        return
+    flags = [part.raw.get("required") is True for part in (before, after)]
+    if flags[0] != flags[1]:
+        words = ("an optional body", "a required body")
+        yield change("body-required" if flags[1] else "body-optional", here, words[flags[0]], words[flags[1]])
+    yield from _content(before, after, "request", sides, here)
+
+
+def _media(part: Part) -> dict[str, Part]:
+    """The media types of a body by their names, without parameters such as a charset."""
+    found: dict[str, Part] = {}
+    for name in mapping(part.raw.get("content")):
+        media = resolved(part.at("content", name))
+        if isinstance(media.raw, dict):
+            found[name.partition(";")[0].strip().lower()] = media
+    return found
+
+
+def _fits(pattern: str, name: str) -> bool:
+    kind = pattern.partition("/")[0]
+    return pattern in (name, "*/*") or (pattern.endswith("/*") and name.startswith(f"{kind}/"))
+
+
+def _content(old: Part, new: Part, side: Side, sides: Sides, at: At) -> Iterator[Change]:
+    before, after = _media(old), _media(new)
+    paired_new: set[str] = set()
+    for name, media in before.items():
+        matches = [name] if name in after else [other for other in after if _fits(other, name)][:1]
+        narrower = [] if matches else [other for other in after if _fits(name, other)]
+        for other in matches or narrower:
+            paired_new.add(other)
+            here = At(at.operation, f"{at.subject}, {other}", place(after[other]))
+            if other != name:
+                word = "widened" if matches else "narrowed"
+                yield change(f"{side}-media-type-{word}", here, name, other)
+            yield from _media_type(media, after[other], side, sides, here)
+        if not matches and not narrower:
+            others = ", ".join(after) or "no body"
+            here = At(at.operation, at.subject, place(new))
+            yield change(f"{side}-media-type-removed", here, name, others)
+    for name, media in after.items():
+        if name in paired_new or name in before:
+            continue
+        here = At(at.operation, at.subject, place(media))
+        if not before:
+            # Where nothing was said of the body, something is now.
+            rule = "response-body-described" if side == "response" else "request-body-described"
+            yield change(rule, here, "no description", name)
+        else:
+            yield change(f"{side}-media-type-added", here, ", ".join(before), name)
+
+
+def _media_type(old: Part, new: Part, side: Side, sides: Sides, at: At) -> Iterator[Change]:
+    for key in ("schema", "itemSchema"):
+        parts = [(part.at(key),) if key in part.raw else NOTHING for part in (old, new)]
+        here = at.below("each event") if key == "itemSchema" else at
+        yield from sides.of(side).compare(parts[0], parts[1], here)
+    encodings = [mapping(part.raw.get("encoding")) for part in (old, new)]
+    if side == "request":
+        for name in sorted({*encodings[0], *encodings[1]}):
+            types = [mapping(encoding.get(name)).get("contentType") for encoding in encodings]
+            if types[0] != types[1]:
+                words = [kind or "the usual type" for kind in types]
+                yield change("request-encoding-changed", at.below(name), *words)
+
+
+# -- responses
+
+
+def _responses(old: Operation, new: Operation, sides: Sides, at: At) -> Iterator[Change]:
+    before, after = _statuses(old), _statuses(new)
+    seen: set[str] = set()
+    for status, part in before.items():
+        other = _covering(status, after)
+        members = [other] if other else [name for name in after if _in_range(name, status)]
+        for member in members:
+            seen.add(member)
+            here = At(at.operation, f"response {member}", place(after[member]))
+            yield from _response(part, after[member], sides, here)
+        if not members and not _is_spare_redirect(status, before, after):
+            yield _status_removed(status, after, at)
+    for status, part in after.items():
+        if status in seen or status in before:
+            continue
+        around = _covering(status, before)
+        here = At(at.operation, f"response {status}", place(part))
+        if around is not None:
+            yield from _response(before[around], part, sides, here)
+        else:
+            yield change(_added_rule(status), here, ", ".join(before) or "no status", status)
+
+
+def _statuses(operation: Operation) -> dict[str, Part]:
+    found: dict[str, Part] = {}
+    for status in mapping(operation.get("responses")):
+        if status.startswith("x-"):
+            continue
+        part = resolved(operation.part.at("responses", status))
+        if isinstance(part.raw, dict):
+            found[status.upper() if status != "default" else status] = part
+    return found
+
+
+def _in_range(status: str, pattern: str) -> bool:
+    return (
+        len(pattern) == 3 and pattern.endswith("XX") and status[:1] == pattern[:1]
+    ) or pattern == "default"
+
+
+def _covering(status: str, statuses: Mapping[str, Part]) -> str | None:
+    """Which entry speaks of a status: itself, its range, or the default."""
+    if status in statuses:
+        return status
+    if status == "default":
+        return None
+    wide = f"{status[:1]}XX"
+    return wide if wide in statuses else "default" if "default" in statuses else None
+
+
+def _is_spare_redirect(status: str, before: Mapping[str, Part], after: Mapping[str, Part]) -> bool:
+    """Whether one of two permanent redirects goes and the other stays, which was possible already."""
+    kept = [name for name in _PERMANENT if name in before and name in after]
+    return status in _PERMANENT and bool(kept)
+
+
+def _status_removed(status: str, after: Mapping[str, Part], at: At) -> Change:
+    here = At(at.operation, f"response {status}", at.place)
+    rule = "failure-status-removed"
+    if status.startswith("2"):
+        rule = "success-status-removed"
+    elif status in _PERMANENT and not any(name in after for name in _PERMANENT):
+        rule = "redirect-not-permanent"
+    return change(rule, here, status, ", ".join(after) or "no status")
+
+
+def _added_rule(status: str) -> str:
+    return {"2": "success-status-added", "3": "redirect-status-added"}.get(status[:1], "failure-status-added")
+
+
+def _response(old: Part, new: Part, sides: Sides, at: At) -> Iterator[Change]:
+    if is_broken(new):
+        yield change("unreadable", at, "a response", "a response that cannot be read")
+        return
+    if is_broken(old):
+        return
+    yield from _headers(old, new, sides, at)
+    if _media(old) or _media(new):
+        yield from _content(old, new, "response", sides, at)
+
+
+def _headers(old: Part, new: Part, sides: Sides, at: At) -> Iterator[Change]:
+    before, after = (
+        {
+            name.lower(): resolved(part.at("headers", name))
+            for name in mapping(part.raw.get("headers"))
+            if name.lower() != "content-type"
+        }
+        for part in (old, new)
+    )
+    for name in {**before, **after}:
+        here = at.below(f"header {name}")
+        sides_of = [mapping(side[name].raw) if name in side else None for side in (before, after)]
+        flags = [raw is not None and raw.get("required") is True for raw in sides_of]
+        words = [
+            "no such header" if raw is None else "a required header" if flag else "an optional header"
+            for raw, flag in zip(sides_of, flags, strict=True)
+        ]
+        if name not in after:
+            yield change("header-removed" if flags[0] else "optional-header-removed", here, *words)
+            continue
+        here = At(here.operation, here.subject, place(after[name]))
+        if name not in before:
+            yield change("header-added", here, *words)
+            continue
+        if flags[0] != flags[1]:
+            yield change("header-became-required" if flags[1] else "header-became-optional", here, *words)
+        parts = [
+            _parameter_schema(side[name]) if isinstance(side[name].raw, dict) else NOTHING
+            for side in (before, after)
+        ]
+        yield from sides.response.compare(parts[0], parts[1], here)
+
+
+# -- credentials
+
+Way = frozenset[tuple[str, frozenset[str]]]
+
+
+def _security(old: Operation, new: Operation, at: At) -> Iterator[Change]:
+    before, after = _ways(old), _ways(new)
+    here = At(at.operation, "credentials", at.place)
+    for way in sorted(before, key=_way_words):
+        if not any(_needs_no_more(other, way) for other in after):
+            yield change("security-way-removed", here, _way_words(way), _all_words(after))
+    for way in sorted(after, key=_way_words):
+        if not any(_needs_no_more(other, way) for other in before):
+            yield change("security-way-added", here, _all_words(before), _way_words(way))
+
+
+def _ways(operation: Operation) -> frozenset[Way]:
+    """Every set of credentials that suffices. A scheme is what it does, whatever it is called."""
+    listed = operation.get("security")
+    if listed is None:
+        listed = operation.root.raw.get("security")
+    ways = set()
+    for entry in listed if isinstance(listed, list) else ():
+        scopes = mapping(entry)
+        ways.add(
+            frozenset(
+                (_scheme(operation.root, name), frozenset(map(str, needed or ())))
+                for name, needed in scopes.items()
+            )
+        )
+    return frozenset(ways or {frozenset()})
+
+
+def _needs_no_more(way: Way, other: Way) -> bool:
+    """Whether whoever has the credentials of `other` has those of `way`."""
+    held = dict(other)
+    return all(scheme in held and scopes <= held[scheme] for scheme, scopes in way)
+
+
+def _scheme(root: Part, name: str) -> str:
+    schemes = mapping(mapping(root.raw.get("components")).get("securitySchemes"))
+    if name not in schemes:
+        return f"an unknown scheme {name}"
+    raw = mapping(resolved(root.at("components", "securitySchemes", name)).raw)
+    kind = str(raw.get("type", "")).lower()
+    if kind == "http":
+        return f"http {str(raw.get('scheme', '')).lower()}"
+    if kind == "apikey":
+        where = str(raw.get("in", ""))
+        key = str(raw.get("name", ""))
+        return f"API key in {where} {key.lower() if where == 'header' else key}"
+    if kind == "oauth2":
+        flows = mapping(raw.get("flows"))
+        return "OAuth " + ", ".join(
+            f"{flow} ({mapping(flows[flow]).get('tokenUrl') or mapping(flows[flow]).get('authorizationUrl')})"
+            for flow in sorted(flows)
+        )
+    return f"{kind} {raw.get('openIdConnectUrl', '')}".strip()
+
+
+def _way_words(way: Way) -> str:
+    if not way:
+        return "no credentials"
+    return " and ".join(
+        f"{scheme}{' with ' + ', '.join(sorted(scopes)) if scopes else ''}"
+        for scheme, scopes in sorted(way, key=lambda entry: entry[0])
+    )
+
+
+def _all_words(ways: frozenset[Way]) -> str:
+    return " or ".join(sorted(_way_words(way) for way in ways))
+
+
+# -- base addresses and callbacks
+
+
+def _servers(old: Operation, new: Operation, at: At) -> Iterator[Change]:
+    before, after = _addresses(old), _addresses(new)
+    here = At(at.operation, "base addresses", at.place)
+    for address in sorted(before - after):
+        yield change("server-removed", here, address, ", ".join(sorted(after)))
+    for address in sorted(after - before):
+        yield change("server-added", here, ", ".join(sorted(before)), address)
+
+
+def _addresses(operation: Operation) -> set[str]:
+    for level in (operation.part, operation.path_level, operation.root):
+        servers = level.raw.get("servers")
+        if isinstance(servers, list) and servers:
+            return {str(mapping(server).get("url", "/")).rstrip("/") or "/" for server in servers}
+    return {"/"}
+
+
+def _callbacks(old: Operation, new: Operation, at: At) -> Iterator[Change]:
+    before, after = _calls(old), _calls(new)
+    reverse = Sides(Shapes("response"), Shapes("request"))
+    for key, operation in before.items():
+        if key not in after:
+            here = At(at.operation, f"callback {key[1]}", at.place)
+            yield change("operation-removed", here, "the callback", "no such callback")
+        else:
+            here = At(at.operation, f"callback {key[1]}", place(after[key].part))
+            yield from _operation(operation, after[key], reverse, here)
+    for key, operation in after.items():
+        if key not in before:
+            here = At(at.operation, f"callback {key[1]}", place(operation.part))
+            yield change("operation-added", here, "no such callback", "the callback")
+
+
+def _calls(operation: Operation) -> dict[tuple[str, str], Operation]:
+    found: dict[tuple[str, str], Operation] = {}
+    for name in mapping(operation.get("callbacks")):
+        callback = resolved(operation.part.at("callbacks", name))
+        for address in mapping(callback.raw):
+            item = resolved(callback.at(address))
+            for method in METHODS:
+                if isinstance(mapping(item.raw).get(method), dict):
+                    key = (method, f"{name} {address}")
+                    found[key] = Operation(
+                        f"{method.upper()} {address}", key, item.at(method), item, operation.root
+                    )
+    return found

@@ -1,0 +1,225 @@
+"""What each exchange must keep by itself, and that every exchange of a run is held to it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from lightning_spec.loader import load_spec
+from lightning_verify.judging.evidence import Recorder
+from lightning_verify.judging.redaction import Redactor
+from lightning_verify.judging.watch import Watch
+from lightning_verify.laws.table import LAWS, held
+from lightning_verify.requests.valid import CALLS, say
+from lightning_verify.transport.exchange import Exchange
+
+SPEC = load_spec()
+TOOLS = [{"type": "function", "function": {"name": "get_time", "parameters": {"type": "object"}}}]
+COMPLETION: dict[str, Any] = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "m",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello."}, "finish_reason": "stop"}],
+}
+TOKEN = "eyJ0.eyJ1.signature"
+METRIC = {"limit": 50, "used": 1, "remaining": 49, "window": "2026-05-15", "period": "daily"}
+USAGE: dict[str, Any] = {
+    "plan_key": "free",
+    "plan_name": "Free",
+    "generated_at": "2026-05-15T10:00:00Z",
+    "usage": {
+        **dict.fromkeys(("cloudChatDaily", "imagesDaily", "videosDaily"), METRIC),
+        "audioWeekly": {**METRIC, "window": "2026-W20", "period": "weekly"},
+    },
+}
+
+
+def exchange(
+    operation: str,
+    answer: Any = None,
+    *,
+    status: int = 200,
+    asked: Any = None,
+    media_type: str = "application/json",
+    token: str = "",
+) -> Exchange:
+    """An exchange of `operation`; an answer that is no bytes is sent as JSON."""
+    body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+    found = SPEC.operations[operation]
+    path = CALLS[operation].path if operation in CALLS else found.path
+    headers = {"Accept": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+    sent = None if asked is None else json.dumps(asked).encode()
+    return Exchange(
+        found.method, path, headers, sent, found, "somebody", status, [("Content-Type", media_type)], body
+    )
+
+
+def chat(answer: Any, **more: Any) -> Exchange:
+    return exchange("createChatCompletion", answer, asked=more.pop("asked", say("Say hello.")), **more)
+
+
+def stream(*events: Any, asked: Any = None) -> Exchange:
+    blocks = [event if isinstance(event, str) else json.dumps(event) for event in events]
+    body = "".join(f"data: {block}\n\n" for block in blocks).encode()
+    return chat(body, asked=asked or say("Say hello.", stream=True), media_type="text/event-stream")
+
+
+def spoken(**choice: Any) -> dict[str, Any]:
+    """The completion with these fields in its choice, or in its message."""
+    first = COMPLETION["choices"][0]
+    message = {**first["message"], **choice.pop("message", {})}
+    return {**COMPLETION, "choices": [{**first, **choice, "message": message}]}
+
+
+def used(**metric: Any) -> dict[str, Any]:
+    return {**USAGE, "usage": {**USAGE["usage"], "imagesDaily": {**METRIC, **metric}}}
+
+
+def called(*calls: tuple[str, str, str]) -> Exchange:
+    """A completion that calls tools: (id, name, arguments) each."""
+    told = [{"id": i, "type": "function", "function": {"name": n, "arguments": a}} for i, n, a in calls]
+    answer = spoken(message={"content": None, "tool_calls": told}, finish_reason="tool_calls")
+    return chat(answer, asked=say("What time is it?", tools=TOOLS))
+
+
+METADATA = {"router_metadata": {"model_name": "m"}}
+ROLE = {"choices": [{"index": 0, "delta": {"role": "assistant"}}]}
+WORDS = {"choices": [{"index": 0, "delta": {"content": "Hello"}}]}
+END = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+
+KEPT = [
+    chat(COMPLETION),
+    chat(spoken(message={"content": ""}), asked={"messages": [{"role": "user", "content": "?"}]}),
+    stream(METADATA, ROLE, WORDS, END, "[DONE]"),
+    stream(METADATA, ROLE, END, "[DONE]", asked={"messages": [], "stream": True}),
+    called(("a", "get_time", "{}"), ("b", "get_time", "{}")),
+    exchange("getUsage", USAGE),
+    exchange("getUsage", used(limit=None, remaining=None)),
+    exchange("getImage", {"url": "https://example.com/a.png"}),
+    exchange("getUsage", {"detail": "No"}, status=401, token=TOKEN),
+]
+BROKEN = [
+    ("CHAT-2", chat(spoken(finish_reason=None))),
+    ("CHAT-2", chat(spoken(message={"content": ""}))),
+    ("CHAT-3", chat(b"data: [DONE]\n\n", media_type="text/event-stream")),
+    ("CHAT-4", chat(COMPLETION, asked=say("Say hello.", stream=True))),
+    ("CHAT-5", stream(ROLE, WORDS, END, "[DONE]")),
+    ("CHAT-6", stream(METADATA, WORDS, END, "[DONE]")),
+    ("CHAT-7", stream(METADATA, ROLE, WORDS, "[DONE]")),
+    ("CHAT-8", called(("a", "set_alarm", "{}"))),
+    ("CHAT-8", called(("a", "get_time", "[]"))),
+    ("CHAT-8", called(("a", "get_time", "{}"), ("a", "get_time", "{}"))),
+    ("OBS-6", chat({**COMPLETION, "created": "today"})),
+    ("USE-1", exchange("getUsage", {**USAGE, "generated_at": "later"})),
+    ("USE-2", exchange("getUsage", {**USAGE, "usage": {"imagesDaily": METRIC}})),
+    ("USE-3", exchange("getUsage", used(window=""))),
+    ("USE-4", exchange("getUsage", used(remaining=50))),
+    ("USE-8", exchange("getUsage", used(period="weekly"))),
+    ("SUB-1", exchange("getSubscription", {"email": "a@example.com"})),
+    ("SUB-4", exchange("getSubscription", {"auth_type": "jwt"}, token="ipa_live_abcdefgh")),
+    ("TIER-1", exchange("getTierConfig", {"defaultPlanKey": "free", "plans": []})),
+    ("TIER-2", exchange("getTierConfig", {"plans": [{"key": "free"}]})),
+    ("TIER-3", exchange("getTierConfig", {"plans": [{"limits": {"imagesDaily": -2}}]})),
+    ("STAT-1", exchange("getSite", b"", status=302)),
+    ("STAT-2", exchange("listModels", [{"size": 1}])),
+    ("STAT-3", exchange("getStatus", {"state": "ok"})),
+    ("STAT-4", exchange("headStatusImage", b"", media_type="")),
+    ("STAT-5", exchange("headStatusImage", b"", media_type="audio/mpeg")),
+    ("ANA-1", exchange("analyzePrompt", [])),
+    ("IMG-2", exchange("getImage", b"\xff\xd8\xff", media_type="image/jpeg")),
+    ("VID-2", exchange("getVideo", b"hello", media_type="video/mp4")),
+    ("AIR-1", exchange("createAirforceVideo", b"hello", media_type="video/mp4")),
+    ("SFX-1", exchange("getSfx", b"", media_type="audio/mpeg")),
+    ("TTS-1", exchange("createTts", b"\x89PNG\r\n\x1a\n", media_type="image/png")),
+    ("CDN-1", exchange("getAsset", b"\xff\xd8\xff", media_type="image/png")),
+    ("CHAT-1", chat(COMPLETION, asked={"stream": False})),
+    ("IMG-1", exchange("createImage", {"detail": "No"}, status=422, asked={"mode": "fantasy"})),
+    ("VID-1", exchange("createVideo", {"detail": "No"}, status=422, asked={"mode": "fun"})),
+    ("FAIL-1", exchange("createAirforceVideo", {"detail": "No"}, status=409, asked={"mode": "fun"})),
+    ("SFX-2", exchange("createSfx", {"detail": "No"}, status=422, asked={"text": "x"})),
+    ("TTS-2", exchange("createTts", {"detail": "No"}, status=422, asked={"text": "x"})),
+    ("ANA-2", exchange("analyzePrompt", "Some model", asked={"messages": []})),
+    ("HDR-1", exchange("getUsage", USAGE, media_type="text/plain")),
+    ("OBS-2", exchange("getUsage", {"message": "No"}, status=401)),
+    (
+        "ASM-12",
+        exchange("getUsage", {"detail": "eyJ0.eyJ1.signature"}, status=401, token=TOKEN),
+    ),
+]
+
+
+@pytest.mark.parametrize("kept", KEPT)
+def test_a_good_answer_keeps_every_law(kept: Exchange) -> None:
+    assert {requirement: wrong for requirement, wrong in held(kept).items() if wrong} == {}
+
+
+@pytest.mark.parametrize(("requirement", "broken"), BROKEN)
+def test_a_bad_answer_breaks_its_law(requirement: str, broken: Exchange) -> None:
+    assert held(broken)[requirement]
+
+
+def test_every_law_can_be_broken() -> None:
+    assert {requirement for requirement, _ in BROKEN} == set(LAWS)
+
+
+@pytest.mark.parametrize("problem", ["status", "problem", "truncated"])
+def test_an_answer_that_did_not_come_breaks_nothing(problem: str) -> None:
+    for _, broken in BROKEN:
+        if broken.operation is None or broken.operation.id == "getSite" or (broken.status or 0) >= 400:
+            continue
+        lost = chat(COMPLETION)
+        for name in lost.__slots__:
+            setattr(lost, name, getattr(broken, name))
+        setattr(lost, problem, 503 if problem == "status" else "cut off")
+        assert not any(held(lost).values())
+
+
+def _watch() -> Watch:
+    return Watch(Recorder("http://127.0.0.1", Redactor({})))
+
+
+def test_a_breach_in_one_answer_of_many_is_told_with_its_rate() -> None:
+    watch = _watch()
+    for turn in range(10):
+        watch.see(exchange("getUsage", used(remaining=50) if turn == 6 else USAGE))
+    found = {finding.requirement: finding for finding in watch.findings()}
+    assert found["USE-4"].verdict == "fail"
+    assert "(in 1 of 10 answers)" in found["USE-4"].reason
+    assert "remaining" in found["USE-4"].evidence[0]["response"]["body"]
+    assert found["USE-3"].verdict == "pass"
+    assert found["USE-3"].witnesses == 10
+
+
+def test_a_request_that_is_refused_now_and_then_is_told_by_its_owner() -> None:
+    watch = _watch()
+    for turn in range(10):
+        refused = turn == 6
+        picture = exchange("createImage", {"url": "https://a/b"}, asked={"prompt": "a"})
+        watch.see(
+            exchange("createImage", {"detail": "No"}, status=400, asked={"prompt": "a"})
+            if refused
+            else picture
+        )
+        watch.see(exchange("createImage", {"detail": "No"}, status=400, asked={"prompt": 5}))
+        watch.see(exchange("getUsage", {"detail": "No"}, status=429 if refused else 401))
+    failed = {
+        finding.requirement: finding.reason for finding in watch.findings() if finding.verdict == "fail"
+    }
+    assert set(failed) == {"IMG-2"}
+    assert "(in 1 of 10 answers)" in failed["IMG-2"]
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        exchange("getImage", {"error": {"message": "timed out"}}),
+        exchange("getImage", b"<html>Bad gateway</html>", media_type="text/html"),
+        exchange("getImage", {"detail": "No"}, status=502),
+    ],
+)
+def test_a_failure_on_the_way_is_no_breach(failure: Exchange) -> None:
+    watch = _watch()
+    watch.see(failure)
+    assert "fail" not in {finding.verdict for finding in watch.findings()}

@@ -1,0 +1,221 @@
+"""The judge's own books accuse a host of a wrong price, and of nothing that it cannot help."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from lightning_spec.loader import load_spec
+from lightning_verify.judging.evidence import Recorder
+from lightning_verify.judging.ledger import Ledger
+from lightning_verify.judging.redaction import Redactor
+from lightning_verify.reading.usage import METRICS
+from lightning_verify.requests import callers
+from lightning_verify.requests.callers import Caller
+from lightning_verify.transport.exchange import Exchange
+
+SPEC = load_spec()
+SETTLE = 5.0
+PICTURE = [("Content-Type", "image/jpeg")]
+
+
+@dataclass
+class Play:
+    """Calls and looks, a second apart, as the books see them."""
+
+    books: Ledger = field(default_factory=lambda: Ledger(Recorder("http://127.0.0.1", Redactor({})), SETTLE))
+    now: float = 100.0
+    day: str = "Fri, 15 May 2026"
+
+    def see(self, operation: str, caller: Caller, status: int | None, body: bytes, **more: Any) -> None:
+        found = SPEC.operations[operation]
+        headers = [*more.pop("headers", PICTURE), ("Date", f"{self.day} 12:00:00 GMT")]
+        problem = None if status else "cut off"
+        self.books.see(
+            Exchange(
+                found.method, found.path, caller.headers, None, found, caller.label, status, headers, body,
+                sent=self.now, seconds=0.1, problem=problem,
+            )
+        )  # fmt: skip
+        self.now += 1.0
+
+    def call(self, caller: Caller, operation: str = "createImage", status: int | None = 200) -> None:
+        self.see(operation, caller, status, b"\xff\xd8\xff")
+
+    def look(self, caller: Caller, window: str = "2026-05-15", **used: int) -> None:
+        entries = {
+            metric: {"limit": 10, "used": used.get(metric, 0), "remaining": 0, "window": window}
+            for metric in METRICS
+        }
+        body = json.dumps({"usage": entries}).encode()
+        self.see("getUsage", caller, 200, body, headers=[("Content-Type", "application/json")])
+
+    def wait(self) -> None:
+        self.now += SETTLE
+
+    @property
+    def broken(self) -> set[str]:
+        return {finding.requirement for finding in self.books.findings() if finding.verdict == "fail"}
+
+
+@pytest.fixture
+def play() -> Play:
+    return Play()
+
+
+def account() -> Caller:
+    return callers.bearer("LIGHTNING_JWT", "eyJ0.eyJ1.signature")
+
+
+def test_what_adds_up_is_a_witness(play: Play) -> None:
+    caller = callers.anonymous()
+    play.look(caller)
+    play.call(caller)
+    play.look(caller, imagesDaily=1)
+    assert [(f.requirement, f.verdict) for f in play.books.findings()] == [("IMG-6", "pass")]
+
+
+def test_a_double_charge_is_named_by_its_operation(play: Play) -> None:
+    caller = callers.anonymous()
+    play.call(caller, "getSfx")
+    play.look(caller, audioWeekly=2)
+    assert play.broken == {"SFX-3"}
+
+
+def test_a_charge_of_another_metric_is_named_by_its_operation(play: Play) -> None:
+    caller = callers.anonymous()
+    play.call(caller)
+    play.look(caller, imagesDaily=1, videosDaily=1)
+    assert play.broken == {"IMG-6"}
+
+
+def test_a_charge_that_never_comes_is_found_once_it_cannot_lag(play: Play) -> None:
+    caller = callers.anonymous()
+    play.call(caller)
+    play.look(caller)
+    assert play.broken == set()
+    ((owing, moment),) = play.books.owing()
+    assert owing.headers["X-Client-ID"] == caller.headers["X-Client-ID"]
+    play.now = moment + 0.01
+    play.look(caller)
+    assert play.broken == {"IMG-6"}
+
+
+def test_what_was_counted_and_is_forgotten_breaks_the_window(play: Play) -> None:
+    caller = callers.anonymous()
+    play.call(caller)
+    play.look(caller, imagesDaily=1)
+    play.wait()
+    play.look(caller)
+    assert play.broken == {"RATE-7"}
+
+
+def test_a_refusal_that_costs_is_named(play: Play) -> None:
+    caller = callers.anonymous()
+    play.call(caller, status=400)
+    play.look(caller, imagesDaily=1)
+    assert play.broken == {"RATE-2"}
+
+
+def test_reading_that_costs_is_named(play: Play) -> None:
+    caller = callers.anonymous()
+    play.look(caller)
+    play.look(caller, imagesDaily=1)
+    assert play.broken == {"RATE-3"}
+
+
+def test_a_newcomer_with_counters_is_charged_for_others(play: Play) -> None:
+    play.look(callers.anonymous(), imagesDaily=1)
+    assert play.broken == {"RATE-1"}
+
+
+def test_of_two_operations_of_one_metric_the_known_one_is_named(play: Play) -> None:
+    both, one = callers.anonymous(), callers.anonymous()
+    play.call(both, "getSfx")
+    play.call(both, "getTts")
+    play.look(both, audioWeekly=3)
+    play.call(one, "getTts")
+    play.look(one, audioWeekly=2)
+    assert play.broken == {"TTS-3"}
+
+
+def test_an_account_owes_at_least_what_it_was_served(play: Play) -> None:
+    play.look(account(), imagesDaily=3)
+    play.call(account())
+    play.wait()
+    play.look(account(), imagesDaily=3)
+    assert play.broken == {"IMG-6"}
+
+
+# --- what nobody can be blamed for ------------------------------------------------------------------------
+
+
+def test_others_may_spend_from_an_account(play: Play) -> None:
+    play.look(account(), imagesDaily=3)
+    play.call(account())
+    play.look(account(), imagesDaily=9)
+    assert play.broken == set()
+
+
+@pytest.mark.parametrize("used", [0, 1])
+@pytest.mark.parametrize("status", [500, None, 302])
+def test_what_failed_may_cost_or_not(play: Play, status: int | None, used: int) -> None:
+    caller = callers.anonymous()
+    play.call(caller, status=status)
+    play.wait()
+    play.look(caller, imagesDaily=used)
+    assert play.broken == set()
+
+
+@pytest.mark.parametrize("used", [0, 1])
+def test_a_bearer_that_counts_as_none_leaves_the_price_open(play: Play, used: int) -> None:
+    caller = callers.anonymous()
+    play.call(caller.also(Authorization="Bearer public"))
+    play.wait()
+    play.look(caller, imagesDaily=used)
+    assert play.broken == set()
+
+
+@pytest.mark.parametrize("sign", ["day", "window"])
+def test_a_window_that_ends_begins_the_books_anew(play: Play, sign: str) -> None:
+    first, second = callers.anonymous(), callers.anonymous()
+    for caller in (first, second):
+        play.call(caller)
+    play.look(first, imagesDaily=1)
+    play.wait()
+    play.day = "Sat, 16 May 2026" if sign == "day" else play.day
+    window = "2026-05-16" if sign == "window" else "daily"
+    for caller in (first, second):
+        play.look(caller, window)
+    play.call(second)
+    play.look(second, window, imagesDaily=1)
+    assert play.broken == set()
+
+
+def test_the_targets_levers_begin_the_books_anew(play: Play) -> None:
+    caller = callers.anonymous()
+    play.call(caller)
+    play.books.see(Exchange("POST", "http://127.0.0.1/__mock__/clock", {}, None, None, "operator", 200))
+    play.wait()
+    play.look(caller)
+    assert play.broken == set()
+
+
+def test_a_late_counter_may_still_count_what_came_before_the_first_look(play: Play) -> None:
+    play.books.see(Exchange("POST", "http://127.0.0.1/__mock__/clock", {}, None, None, "operator", 200))
+    caller = callers.anonymous()
+    play.call(caller)
+    play.look(caller)
+    play.look(caller, imagesDaily=1)
+    assert play.broken == set()
+
+
+def test_a_counter_may_stop_at_its_limit(play: Play) -> None:
+    caller = callers.anonymous()
+    for _ in range(11):
+        play.call(caller)
+    play.wait()
+    play.look(caller, imagesDaily=10)
+    assert play.broken == set()

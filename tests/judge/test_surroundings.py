@@ -1,0 +1,82 @@
+"""What the user's directory and environment hold for other tests does not touch `lightning-verify`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.running import running
+from tests.judge.commands import command
+
+ROOT = Path(__file__).parents[2]
+BREAKING = "raise RuntimeError('this is not for the judge')\n"
+FILES = {
+    "pytest.ini": "[pytest]\naddopts = --no-such-option\npython_files = nothing.py\n",
+    "pyproject.toml": "[tool.pytest.ini_options]\naddopts = ['--no-such-option']\n",
+    "tox.ini": "[pytest]\naddopts = --no-such-option\n",
+    "conftest.py": BREAKING,
+    "schemathesis.toml": "nonsense = [\n",
+    "their_plugin.py": BREAKING,
+    "test_theirs.py": "def test_theirs():\n    assert False\n",
+}
+VARIABLES = {
+    "PYTEST_ADDOPTS": "--no-such-option",
+    "PYTEST_PLUGINS": "their_plugin",
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    "PYTEST_BASE_URL": "http://127.0.0.1:9",
+    "HYPOTHESIS_STORAGE_DIRECTORY": "theirs",
+    "SCHEMATHESIS_HOOKS": "their_plugin",
+    "CI": "true",
+}
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[str]:
+    with running() as server:
+        yield f"--base-url={server.base_url}"
+
+
+def judged(host: str, directory: Path, environment: dict[str, str]) -> None:
+    """A run that generates cases, draws examples and reads the schema leaves the directory as it found it."""
+    before = {path: path.read_bytes() for path in directory.iterdir()}
+    run = command(
+        host, "--only=ANA-1", "--only=OBS-18", "--only=TIER-1", directory=directory, credentials=environment
+    )
+    assert run.code == 0, run.out + run.error
+    assert {path: path.read_bytes() for path in directory.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_of_theirs_changes_nothing(host: str, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(FILES[name])
+    judged(host, tmp_path, {})
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_a_variable_of_theirs_changes_nothing(host: str, tmp_path: Path, name: str) -> None:
+    judged(host, tmp_path, {name: VARIABLES[name], "PYTHONPATH": str(tmp_path)})
+
+
+def test_their_variables_are_still_there_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    from lightning_verify.command import own_surroundings
+
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-x")
+    with own_surroundings():
+        assert "PYTEST_ADDOPTS" not in os.environ
+    assert os.environ["PYTEST_ADDOPTS"] == "-x"
+
+
+def test_the_contract_tests_do_without_the_plugins_of_our_own_tests(tmp_path: Path) -> None:
+    """`pip install -e '.[verify]'` brings neither pytest-timeout nor pytest-xdist."""
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "contract_tests", "-q", "--only=TIER-1", "-p", "no:cacheprovider",
+         "-p", "no:timeout", "-p", "no:xdist"],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=100,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout + run.stderr
