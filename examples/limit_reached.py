@@ -30,9 +30,8 @@ def draw(base_url: str, headers: dict[str, str], prompt: str) -> str:
     except HTTPError as refusal:
         if refusal.code != 429:
             raise
-        # How long until there are pictures again: the server knows, so nobody has to guess.
-        hours, seconds = divmod(int(refusal.headers["Retry-After"]), 3600)
-        return f"LIMIT REACHED. New pictures in {hours} h {seconds // 60:02} min. [Upgrade] [Close]"
+        # The API promises no Retry-After: what counts is the day, and a day is UTC's.
+        return "LIMIT REACHED. New pictures after midnight, UTC. [Upgrade] [Close]"
     return f"Here is your picture: {len(picture)} bytes of {response.headers['Content-Type']}."
 
 
@@ -42,7 +41,6 @@ def main() -> None:
         # Leaving the block takes back what is done here: the user, and where the clock stands.
         lightning = stack.enter_context(Lightning(base_url))
         user = lightning.user(plan="light")
-        # By the API key: an access token would have run out by tomorrow.
         headers = user.headers()
 
         print("Today   ", draw(base_url, headers, "a quiet harbour"))

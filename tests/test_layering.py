@@ -50,10 +50,11 @@ OURS = {*FOLDERS, "tests", "conftest"}
 LAYERS = {
     "lightning_mock": (
         {"clock", "memory", "errors", "settings", "client"},
-        {"callers", "quota", "generation"},
+        {"callers", "quota", "generation", "preferences"},
         {"journal"},
         {"http"},
         {"faults"},
+        {"scripting"},
         {"state"},
         {"handlers", "control"},
         {"pipeline"},

@@ -18,6 +18,7 @@ from aiohttp.http_exceptions import LineTooLong
 from lightning_spec.loader import Spec
 
 from lightning_mock.control.plane import CONTROL_PREFIX, ControlPlane
+from lightning_mock.control.replies_file import start_with_file
 from lightning_mock.control.scenarios import ScenarioError, play
 from lightning_mock.errors import ApiError, InvalidRequest, TooLarge
 from lightning_mock.handlers import HANDLERS, PREPARATIONS
@@ -26,7 +27,7 @@ from lightning_mock.http.routing import Router
 from lightning_mock.http.validation import BodyValidator, ParameterValidator, compile_schemas
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.memory import return_large_blocks
-from lightning_mock.pipeline import Endpoint, answer, body_reader, parameter_reader
+from lightning_mock.pipeline import Endpoint, answer, answer_unknown, body_reader, parameter_reader
 from lightning_mock.settings import Settings, SettingsError
 from lightning_mock.state import State, make_state
 
@@ -111,8 +112,7 @@ def make_server(state: State) -> web.Server:
             try:
                 match = router.find(method, path)
             except ApiError as error:
-                exchange.refusal = error.refusal
-                response = delivery.respond(request, delivery.refusal(error), exchange)
+                response = await answer_unknown(request, state, exchange, error)
             else:
                 response = await answer(request, match, state, exchange)
         if journal.on:
@@ -143,6 +143,8 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[str, State]]:
     """Serve until the block ends. Gives the base URL and the state. Raises SettingsError."""
     return_large_blocks()
     state = make_state(settings)
+    if settings.replies is not None:
+        start_with_file(settings.replies, state)
     for name in settings.scenario:
         try:
             await play(name, state)

@@ -151,9 +151,14 @@ def _iso_second(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def wall_time() -> float:
+    """Seconds since 1970 by the wall clock, which no lever moves."""
+    return _real_time()
+
+
 def http_date() -> bytes:
-    """The `Date` of an answer: the wall clock, which no lever moves."""
-    return _http_second(int(_real_time()))
+    """The `Date` of an answer, by the wall clock."""
+    return _http_second(int(wall_time()))
 
 
 @lru_cache(maxsize=1)

@@ -23,7 +23,7 @@ from lightning_mock.app import serving
 from lightning_mock.control.api_page import DOCS_PATH
 from lightning_mock.control.control_page import PAGE_PATH
 from lightning_mock.control.scenarios import SCENARIOS
-from lightning_mock.settings import MetadataForm, Settings, SettingsError
+from lightning_mock.settings import MetadataForm, RetryAdvice, Settings, SettingsError
 from lightning_mock.state import State
 
 _PREFIX = "LIGHTNING_MOCK_"
@@ -129,6 +129,13 @@ def _parser() -> argparse.ArgumentParser:
         choices=get_args(MetadataForm),
     )
     option(
+        "retry-advice",
+        "what a refusal at the limit says of coming back: `none`, the usual, says nothing, as the document "
+        "does; `seconds` and `date` send Retry-After, which some clients obey until midnight; the others "
+        "send X-Should-Retry",
+        choices=get_args(RetryAdvice),
+    )
+    option(
         "jwt-secret",
         "the HS256 secret of access tokens, at least 32 bytes, to accept tokens that you sign yourself",
         metavar="SECRET",
@@ -136,6 +143,12 @@ def _parser() -> argparse.ArgumentParser:
     option(
         "jwks",
         "also accept ES256 and RS256 tokens signed by a key of this JWKS file",
+        type=Path,
+        metavar="FILE",
+    )
+    option(
+        "replies",
+        "a YAML or JSON file with a list of scripted replies, each as POST /__mock__/replies takes it",
         type=Path,
         metavar="FILE",
     )

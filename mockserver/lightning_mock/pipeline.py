@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiohttp import web
@@ -30,12 +30,14 @@ from lightning_mock.http import delivery
 from lightning_mock.http.call import Call
 from lightning_mock.http.decoding import decode_json
 from lightning_mock.http.reading import LARGE, read_body
-from lightning_mock.http.replies import JSON, EventStream, Reply
+from lightning_mock.http.replies import JSON, Body, EventStream, Reply
 from lightning_mock.http.routing import RouteMatch, decode_segment
 from lightning_mock.http.validation import BodyValidator, ParameterValidator, check_text_size
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.journal.redaction import MOST_EXCERPT
+from lightning_mock.preferences import retry_headers
 from lightning_mock.quota.ledger import Charge
+from lightning_mock.scripting.calls import reply_from
 from lightning_mock.state import State
 
 logger = logging.getLogger(__name__)
@@ -64,16 +66,21 @@ async def answer(
     operation = exchange.operation = endpoint.operation
     charge: Charge | None = None
     injector: FaultInjector | None = None
+    identity = NOBODY
     reply: Reply
     failed = False
     try:
+        if state.scripts.armed:
+            caller = _caller(request, operation, state)
+            unchecked = await _scripted(request, exchange, state, caller, operation=operation)
+            if unchecked is not None:
+                return await _deliver(request, unchecked, exchange, state)
         if state.faults.armed:
             injector = injector_for(state.faults, request, operation, state.identities.resolve, state.clock)
         if injector is not None:
             exchange.faults = injector.fired
             await injector.interrupt("arrival")
 
-        identity = NOBODY
         if operation.auth != "none":
             identity = state.identities.resolve(request)
             if operation.auth == "required" and identity.account is None:
@@ -97,13 +104,23 @@ async def answer(
         if injector is not None:
             await injector.interrupt("after_charge")
 
-        reply = await endpoint.handler(call, state)
+        scripted = None
+        if state.scripts.armed:
+            scripted = await _scripted(
+                request, exchange, state, identity.key, operation=operation, arguments=arguments
+            )
+        reply = scripted or await endpoint.handler(call, state)
+        # Whatever a script fails with costs nothing, as an honest failure does.
+        failed = reply.status >= 400
         if injector is not None:
             reply = injector.alter(reply)
         if isinstance(reply, EventStream):
+            if failed and charge is not None:
+                await state.ledger.refund(charge)
+                exchange.refunded = charge.granted
             return await delivery.streamed(request, reply, state.settings, exchange)
     except Interrupted as interruption:
-        reply, failed = interruption.reply, True
+        reply, failed = _advised(interruption, operation, identity, state), True
     except ApiError as error:
         exchange.refusal = error.refusal
         reply, failed = delivery.refusal(error), True
@@ -116,6 +133,75 @@ async def answer(
     if failed and charge is not None:
         await state.ledger.refund(charge)
         exchange.refunded = charge.granted
+    return delivery.respond(request, reply, exchange)
+
+
+async def answer_unknown(
+    request: web.BaseRequest, state: State, exchange: Exchange, error: ApiError
+) -> web.StreamResponse:
+    """A path or method that the spec does not have: a script may know it; otherwise it is refused. The bearer
+    must be good all the same, unless the script wants nothing checked."""
+    reply: Reply | None = None
+    if state.scripts.armed:
+        try:
+            reply = await _scripted(request, exchange, state, _caller(request, None, state))
+            if reply is None:
+                exchange.identity = state.identities.resolve(request)
+                arguments = await _arguments_of_any(request, state.spec.body_limit_bytes)
+                reply = await _scripted(request, exchange, state, exchange.identity.key, arguments=arguments)
+        except ApiError as refused:
+            error = refused
+    if reply is None:
+        exchange.refusal = error.refusal
+        reply = delivery.refusal(error)
+    return await _deliver(request, reply, exchange, state)
+
+
+async def _arguments_of_any(request: web.BaseRequest, limit: int) -> dict[str, Any]:
+    """The fields of a JSON object, if the body is one."""
+    try:
+        body = decode_json(await read_body(request, limit))
+    except InvalidRequest:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+async def _scripted(
+    request: web.BaseRequest,
+    exchange: Exchange,
+    state: State,
+    caller: str,
+    *,
+    operation: Operation | None = None,
+    arguments: Mapping[str, Any] | None = None,
+) -> Reply | None:
+    return await reply_from(
+        state.scripts,
+        request,
+        exchange,
+        caller,
+        now=state.clock.now(),
+        form=state.preferences.of(caller).metadata_form,
+        operation=operation,
+        arguments=arguments,
+    )
+
+
+def _caller(request: web.BaseRequest, operation: Operation | None, state: State) -> str:
+    """Who calls, before anybody has been refused."""
+    if operation is not None and operation.auth == "none":
+        return NOBODY.key
+    try:
+        return state.identities.resolve(request).key
+    except Unauthorized:
+        return "refused"
+
+
+async def _deliver(
+    request: web.BaseRequest, reply: Reply, exchange: Exchange, state: State
+) -> web.StreamResponse:
+    if isinstance(reply, EventStream):
+        return await delivery.streamed(request, reply, state.settings, exchange)
     return delivery.respond(request, reply, exchange)
 
 
@@ -165,10 +251,28 @@ def _is_json(content_type: str) -> bool:
     )
 
 
+def _advised(interruption: Interrupted, operation: Operation, identity: Identity, state: State) -> Body:
+    """What a fault answers, with what it says of coming back. A 429 says what an honest one would; a cold
+    start lasts as long as somebody ordered, and says so unless another form is preferred."""
+    reply, advice = interruption.reply, state.preferences.of(identity.key).retry_advice
+    if interruption.wait is not None:
+        return _with(reply, retry_headers("seconds" if advice == "none" else advice, interruption.wait))
+    if reply.status == QuotaExhausted.row.status:
+        window = state.ledger.window(operation.metric or next(iter(state.spec.metrics)))
+        return _with(reply, retry_headers(advice, state.ledger.seconds_left(window)))
+    return reply
+
+
+def _with(reply: Body, headers: Mapping[str, str]) -> Body:
+    return replace(reply, headers={**(reply.headers or {}), **headers})
+
+
 def _exhausted(charge: Charge, plan_name: str, state: State) -> QuotaExhausted:
     units = "unit" if charge.limit == 1 else "units"
     return QuotaExhausted(
         f"The limit of the plan {plan_name} is reached: {charge.limit} {charge.metric} {units} until the "
         f"window {charge.window.key} ends.",
-        headers={"Retry-After": str(state.ledger.seconds_left(charge.window))},
+        headers=retry_headers(
+            state.preferences.of(charge.identity).retry_advice, state.ledger.seconds_left(charge.window)
+        ),
     )

@@ -13,6 +13,7 @@ from typing import Literal, get_args
 
 MOST_EXCHANGES = 1_000_000
 MetadataForm = Literal["bare", "choices"]
+RetryAdvice = Literal["none", "seconds", "date", "x-should-retry-true", "x-should-retry-false"]
 
 
 class SettingsError(ValueError):
@@ -35,7 +36,11 @@ class Settings:
     token_rate: float = 0.0
     """Stream events a second; 0 sends as fast as the client reads."""
     metadata_form: MetadataForm = "bare"
-    """Whether a stream's first event has only `router_metadata`, or an empty choice as well."""
+    """Whether a stream's first event has only `router_metadata`, or a choice with the role and no words as
+    well."""
+    retry_advice: RetryAdvice = "none"
+    """What a 429 says of coming back: nothing, a `Retry-After` in seconds or as a date, or
+    `X-Should-Retry`."""
     jwt_secret: str | None = field(default=None, repr=False)
     """HS256 secret of access tokens; without one it is made from the seed or at random."""
     jwks: Path | None = None
@@ -43,6 +48,8 @@ class Settings:
 
     control_token: str | None = field(default=None, repr=False)
     """What a caller of the control plane must show. Without one it is served on loopback addresses only."""
+    replies: Path | None = None
+    """A YAML or JSON file with a list of scripted replies."""
     scenario: tuple[str, ...] = ()
     """The scenarios to start in, one after another."""
     journal: int = 500
@@ -61,8 +68,9 @@ class Settings:
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise SettingsError(f"{name}: expected a number from 0 up, got {value}")
-        if self.metadata_form not in get_args(MetadataForm):
-            allowed = ", ".join(get_args(MetadataForm))
-            raise SettingsError(f"metadata_form: expected one of {allowed}, got {self.metadata_form!r}")
+        for name, kind in (("metadata_form", MetadataForm), ("retry_advice", RetryAdvice)):
+            value, allowed = getattr(self, name), get_args(kind)
+            if value not in allowed:
+                raise SettingsError(f"{name}: expected one of {', '.join(allowed)}, got {value!r}")
         if self.jwt_secret is not None and len(self.jwt_secret.encode()) < 32:
             raise SettingsError("jwt_secret: expected at least 32 bytes, as HS256 wants")

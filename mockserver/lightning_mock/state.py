@@ -21,8 +21,10 @@ from lightning_mock.generation.assets import AssetStore
 from lightning_mock.generation.rendering.renderer import Renderer
 from lightning_mock.journal.event_hub import EventHub
 from lightning_mock.journal.journal import Journal
+from lightning_mock.preferences import PreferenceBook
 from lightning_mock.quota.ledger import Ledger
 from lightning_mock.quota.store import MemoryStore
+from lightning_mock.scripting.book import ScriptBook
 from lightning_mock.settings import Settings
 
 
@@ -43,6 +45,8 @@ class State:
     assets: AssetStore
     renderer: Renderer
     faults: FaultBook
+    preferences: PreferenceBook
+    scripts: ScriptBook
     journal: Journal
     event_hub: EventHub
     start: dict[str, Any]
@@ -76,6 +80,8 @@ def make_state(settings: Settings, clock: Clock | None = None) -> State:
         assets=AssetStore(clock, spec.asset_lifetime_seconds, random),
         renderer=Renderer(),
         faults=FaultBook(clock),
+        preferences=PreferenceBook(settings),
+        scripts=ScriptBook(),
         journal=Journal(clock, event_hub, catalogue.default_key, settings.journal),
         event_hub=event_hub,
         start={},

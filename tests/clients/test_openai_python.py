@@ -172,10 +172,21 @@ def used(mock: RunningMock, client_id: str) -> int:
     return usage["usage"]["cloudChatDaily"]["used"]
 
 
-def test_automatic_retries_of_an_exhausted_quota_cost_nothing(client_id, monkeypatch):
+@pytest.mark.parametrize(
+    ("advice", "waits"),
+    [
+        ("none", lambda pauses: len(pauses) == 2 and max(pauses) < 10),
+        ("seconds", lambda pauses: pauses == [10, 10]),
+        ("x-should-retry-false", lambda pauses: pauses == []),
+    ],
+)
+def test_automatic_retries_of_an_exhausted_quota_cost_nothing(client_id, monkeypatch, advice, waits):
     pauses: list[float] = []
     monkeypatch.setattr("time.sleep", pauses.append)
-    with running() as mock, connect(mock, "public", client_id, retries=2) as client:
+    with (
+        running(retry_advice=advice) as mock,
+        connect(mock, "public", client_id, retries=2) as client,
+    ):
         clock = mock.state.clock
         clock.freeze()
         # Ten seconds before the window ends: longer waits the SDK does not even begin.
@@ -184,7 +195,7 @@ def test_automatic_retries_of_an_exhausted_quota_cost_nothing(client_id, monkeyp
             client.chat.completions.create(model="lightning", messages=QUESTION)
         with pytest.raises(openai.RateLimitError) as caught:
             client.chat.completions.create(model="lightning", messages=QUESTION)
-        assert pauses == [10, 10]
+        assert waits(pauses), pauses
         assert used(mock, client_id) == 50
         assert "50" in caught.value.message
         assert caught.value.code == "quota_exhausted"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import jwt
 import pytest
 
 from .conftest import Control, User
@@ -165,3 +166,26 @@ def test_a_key_belongs_to_its_user_alone(user: User, shared: Control) -> None:
 )  # fmt: skip
 def test_a_user_that_is_not_there_is_a_404(shared: Control, method: Any, path: Any, body: Any) -> None:
     assert "no such user" in shared.refuse(method, f"/users/nobody{path}", body, status=404)
+
+
+def test_a_token_outlasts_the_clock_unless_a_lifetime_was_asked_for(own: Any) -> None:
+    user = own.user("light")
+    tokens = f"/users/{user.id}/tokens"
+    more = own("POST", tokens, {"claims": {"role": "tester"}})["token"]
+    short = own("POST", tokens, {"lifetime_seconds": 7200})["token"]
+    dated = own("POST", tokens, {"claims": {"exp": int(own("GET", "/clock")["epoch"]) + 7200}})["token"]
+
+    def statuses(*bearers: Any) -> Any:
+        return [user.call("GET", "/subscription", bearer=bearer).status_code for bearer in bearers]
+
+    assert statuses(user.jwt, more, short, dated) == [200] * 4
+    own.advance(days=400)
+    assert statuses(user.jwt, more, short, dated) == [200, 200, 401, 401]
+    own("POST", "/scenarios/token-expired", {})
+    assert statuses(user.jwt, more) == [401, 401]
+
+
+def test_a_lasting_token_reads_like_a_real_one(own: Any) -> None:
+    user = own.user()
+    payload = jwt.decode(user.jwt, options={"verify_signature": False})
+    assert payload["exp"] - payload["iat"] == 3600

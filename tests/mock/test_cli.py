@@ -207,6 +207,7 @@ def test_options_and_variables_become_the_same_settings(tmp_path: Path) -> None:
     options = [
         *("--host", "::1", "--port", "1", "--seed", "5", "--plans", "p", "--credentials", "c"),
         *("--first-token-delay", "0.5", "--token-rate", "20", "--metadata-form", "choices"),
+        *("--retry-advice", "date"),
         *("--jwt-secret", "x" * 32, "--jwks", "j"),
     ]
     environment = {

@@ -204,9 +204,7 @@ def test_midnight_gives_the_daily_units_back_and_monday_the_weekly_ones(
 
         clock.advance(3_600)  # Sunday, 00:00
         assert caller.get("/gen/video/waves?duration=1").status_code == 200
-        refused = caller.get("/gen/sfx/rain")
-        assert refused.status_code == 429
-        assert refused.headers["Retry-After"] == str(86_400)
+        assert caller.get("/gen/sfx/rain").status_code == 429
 
         clock.advance(86_400)  # Monday, 00:00
         assert caller.get("/gen/sfx/rain").status_code == 200

@@ -93,6 +93,7 @@ def test_there_is_a_user_for_every_plan(mock: RunningMock, connect: Callable[...
         ({"token_rate": -1.0}, "token_rate"),
         ({"first_token_delay": float("nan")}, "first_token_delay"),
         ({"metadata_form": "yaml"}, "metadata_form"),
+        ({"retry_advice": "soon"}, "retry_advice"),
         ({"jwt_secret": "short"}, "jwt_secret"),
         ({"host": "256.0.0.1"}, "cannot listen"),
     ],

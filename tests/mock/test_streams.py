@@ -69,7 +69,8 @@ def test_the_metadata_can_have_choices_for_clients_that_need_them() -> None:
     with running(metadata_form="choices") as mock, httpx2.Client(base_url=mock.base_url) as client:
         first, second, *_ = events(client)
     assert first["router_metadata"]["model_name"]
-    assert first["choices"] == [{"index": 0, "delta": {}, "finish_reason": None}]
+    role = {"role": "assistant", "content": ""}
+    assert first["choices"] == [{"index": 0, "delta": role, "finish_reason": None}]
     assert (first["object"], first["id"]) == ("chat.completion.chunk", second["id"])
 
 

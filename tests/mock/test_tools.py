@@ -114,6 +114,84 @@ def test_auto_calls_the_tools_the_prompt_speaks_of(client: Any, prompt: Any, exp
     assert called(chat(client, prompt, tools=[WEATHER, clock])) == expected
 
 
+TEXT = {"type": "string"}
+DESKTOP = [
+    tool("duckduckgo_search", "Search the web", query=TEXT),
+    tool("read_web_page", "The text of a page", url={"type": "string", "format": "uri"}),
+    tool("generate_image", "Makes something to look at", prompt=TEXT),
+    tool("generate_audio", "Makes something to listen to", prompt=TEXT),
+    tool("generate_video", "Makes something to watch", prompt=TEXT),
+]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("Draw a picture of a quiet harbour", "generate_image"),
+        ("draw me a picture", "generate_image"),
+        ("Show me an image of Oslo.", "generate_image"),
+        ("Could you create an image with two ships?", "generate_image"),
+        ("Please generate some nice photos of cats", "generate_image"),
+        ("Give me a picture of the moon", "generate_image"),
+        ("Paint a portrait of my dog", "generate_image"),
+        ("make a short video about shipping", "generate_video"),
+        ("Create a little animation", "generate_video"),
+        ("Make some music for the evening", "generate_audio"),
+        ("compose a song", "generate_audio"),
+        ("Read https://example.com/a?b=1 and tell me what it says", "read_web_page"),
+        ("Summarise https://example.com/", "read_web_page"),
+        ("Open this link for me", "read_web_page"),
+        ("Search for ferry times", "duckduckgo_search"),
+        ("please look up the height of the tower", "duckduckgo_search"),
+    ],
+)
+def test_natural_prompts_call_the_tool_that_does_what_they_ask_for(
+    client: Any, prompt: str, expected: Any
+) -> None:
+    for tools in (DESKTOP, DESKTOP[::-1]):
+        assert called(chat(client, prompt, tools=tools)) == [expected]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        tool("dalle", "Generates an image from a description.", prompt=TEXT),
+        tool("createPicture", "", prompt=TEXT),
+        tool("ai_image_generator", "", prompt=TEXT),
+        tool("draw", "Draw a nice little sketch.", prompt=TEXT),
+    ],
+)
+def test_a_tool_is_known_by_what_it_does_whatever_it_is_called(client: Any, other: Any) -> None:
+    assert called(chat(client, "Draw a picture of a cat", tools=[WEATHER, other])) == [
+        other["function"]["name"]
+    ]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Good morning",
+        "Tell me a joke",
+        "Which image format is the smallest?",
+        "How do I draw a picture in Python?",
+        "Don't make a video, just explain it.",
+        "Make a list of image formats",
+        "Does the photo show a cat?",
+        "Read my poem and be honest",
+        "What is at https://example.com/ ?",
+        "Write a song about rain",
+        "Make me laugh",
+    ],
+)
+def test_a_prompt_that_asks_for_nothing_of_the_kind_calls_no_tool(client: Any, prompt: str) -> None:
+    assert called(chat(client, prompt, tools=DESKTOP)) == []
+
+
+def test_a_tool_that_only_has_to_do_with_pictures_draws_none(client: Any) -> None:
+    caption = tool("generate_image_caption", "Generates a caption for an image", url=TEXT)
+    assert called(chat(client, "Draw a picture of a cat", tools=[caption])) == []
+
+
 def test_one_call_at_a_time_when_parallel_calls_are_off(client: Any) -> None:
     reply = chat(client, "Use get_weather and read_clock", tools=[WEATHER, CLOCK], parallel_tool_calls=False)
     assert len(called(reply)) == 1

@@ -328,3 +328,41 @@ def test_a_control_token_is_sent() -> None:
             Lightning(mock.base_url).clock()
         assert caught.value.status in (401, 403)
         assert Lightning(mock.base_url, token="open sesame").clock().epoch > 0
+
+
+def test_preferences_hold_for_one_caller_or_for_everybody_until_the_block_ends(mock: Any) -> None:
+    def refused(client: Lightning, user: User) -> requests.Response:
+        user.exhaust("imagesDaily")
+        return get(client, PICTURE, user.headers())
+
+    with Lightning(mock.base_url) as client:
+        one, other = client.user(), client.user()
+        one.prefer(retry_advice="seconds")
+        assert int(refused(client, one).headers["Retry-After"]) > 0
+        assert "Retry-After" not in refused(client, other).headers
+        client.prefer(retry_advice="x-should-retry-false")
+        assert refused(client, other).headers["X-Should-Retry"] == "false"
+    with Lightning(mock.base_url) as client:
+        assert "X-Should-Retry" not in refused(client, client.user()).headers
+
+
+def chat(client: Lightning, user: User, words: str = "Hello") -> str:
+    body = {"messages": [{"role": "user", "content": words}]}
+    url = f"{client.base_url}/gen/chat/completions"
+    answer = requests.post(url, json=body, headers=user.headers(), timeout=10).json()
+    return str(answer["choices"][0]["message"]["content"])
+
+
+def test_replies_are_scripted_in_turn_and_end_with_the_block(mock: Any) -> None:
+    with Lightning(mock.base_url) as client:
+        user = client.user()
+        made = client.reply("One.", {"text": "Two."}, user=user, prompt="count", times=2)
+        client.reply(route="/gen/image/*", user=user, content=b"GIF8", content_type="image/gif")
+        assert [chat(client, user, "Count!") for _ in range(2)] == ["One.", "Two."]
+        assert get(client, PICTURE, user.headers()).content == b"GIF8"
+        chat(client, user, "Count!")
+        assert "used up" in str(client.near_misses()[-1])
+        [shown] = [reply for reply in client.replies() if reply.id == made.id]
+        assert (shown.used, shown.left) == (2, 0)
+    with Lightning(mock.base_url) as client:
+        assert client.replies() == []

@@ -47,7 +47,7 @@ def examples(node: Any, pointer: str = "#") -> Iterator[tuple[str, str, Any]]:
         if "example" in node:
             yield f"{pointer}/schema", "example", node["example"]
         for name, example in node.get("examples", {}).items():
-            yield f"{pointer}/schema", name, example.get("dataValue", example.get("value"))
+            yield f"{pointer}/schema", name, example.get("value")
     for key, value in node.items():
         if key not in ("example", "examples"):
             yield from examples(value, f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}")
@@ -119,7 +119,7 @@ def test_the_example_stream_fits_event_by_event_and_chunk_by_chunk(
     assert event_validator is not None
     assert chunk_validator is not None
     media = at(pointer.removesuffix("/itemSchema"))
-    events = media["examples"]["text"]["dataValue"]
+    events = media["examples"]["text"]["value"]
     assert all(event_validator.is_valid(event) for event in events)
     chunks = [json.loads(event["data"]) for event in events[:-1]]
     assert all(chunk_validator.is_valid(chunk) for chunk in chunks)

@@ -23,7 +23,7 @@ DOCUMENT = load_spec().document
 SCHEMA = schemathesis.openapi.from_dict(copy.deepcopy(DOCUMENT), config=schemathesis.Config.from_dict({}))
 CHAT = DOCUMENT["paths"]["/gen/chat/completions"]["post"]
 STREAM = CHAT["responses"]["200"]["content"]["text/event-stream"]
-LEGAL: list[str] = [event["data"] for event in STREAM["examples"]["text"]["dataValue"]]
+LEGAL: list[str] = [event["data"] for event in STREAM["examples"]["text"]["value"]]
 
 
 def reply(content_type: str, body: bytes, *, method: str = "POST") -> requests.Response:

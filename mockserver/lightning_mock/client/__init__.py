@@ -6,7 +6,7 @@ Law: the standard library alone, so that importing it costs a test-suite nothing
 from lightning_mock.client.callers import Guest, User
 from lightning_mock.client.lightning import Lightning
 from lightning_mock.client.transport import LightningError, NothingSeenError
-from lightning_mock.client.views import Clock, Fault, JournalEntry, Key, Metric
+from lightning_mock.client.views import Clock, Fault, JournalEntry, Key, Metric, NearMiss, ScriptedReply
 
 __all__ = [
     "Clock",
@@ -17,6 +17,8 @@ __all__ = [
     "Lightning",
     "LightningError",
     "Metric",
+    "NearMiss",
     "NothingSeenError",
+    "ScriptedReply",
     "User",
 ]

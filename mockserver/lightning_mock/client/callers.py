@@ -17,6 +17,9 @@ Broken = Literal[
     "expired", "not_yet_valid", "wrong_signature", "wrong_audience", "no_subject", "no_expiry", "unsigned"
 ]
 
+MetadataForm = Literal["bare", "choices"]
+RetryAdvice = Literal["none", "seconds", "date", "x-should-retry-true", "x-should-retry-false"]
+
 
 class Caller:
     """An identity with its quota and its part of the journal."""
@@ -40,6 +43,13 @@ class Caller:
     def set_used(self, metric: str, used: int) -> dict[str, Metric]:
         """Say how many units of a metric have been used in the current window."""
         return _usage(self._transport.call("PUT", f"{self._path}/usage/{segment(metric)}", {"used": used}))
+
+    def prefer(
+        self, *, metadata_form: MetadataForm | None = None, retry_advice: RetryAdvice | None = None
+    ) -> None:
+        """Answer this caller in another form than everybody; `Lightning.prefer` says which there are."""
+        order = chosen(metadata_form, retry_advice)
+        self._transport.call("PATCH", f"{self._path}/preferences", order)
 
     def journal(
         self, *, operation: str | None = None, status: int | None = None, limit: int = 100
@@ -73,7 +83,7 @@ class Guest(Caller):
 class User(Caller):
     """A signed-up user with an access token (`jwt`) and an API key (`api_key`), ready to be sent.
 
-    The token runs out after an hour of the mock's clock, as real ones do; the key does not run out.
+    Neither runs out, wherever the mock's clock is moved; `token(lifetime_seconds=...)` makes one that does.
     """
 
     def __init__(self, transport: Transport, document: Mapping[str, Any]) -> None:
@@ -100,7 +110,8 @@ class User(Caller):
         lifetime_seconds: float | None = None,
         claims: Mapping[str, Any] | None = None,
     ) -> str:
-        """One more access token: for an hour unless said, with further `claims`, or `broken` on purpose."""
+        """One more access token: one that the clock ends after `lifetime_seconds`, or never without them;
+        with further `claims`, or `broken` on purpose."""
         body = {"broken": broken, "lifetime_seconds": lifetime_seconds, "claims": claims}
         given = {name: value for name, value in body.items() if value is not None}
         answer: dict[str, str] = self._transport.call("POST", f"{self._user}/tokens", given)
@@ -136,6 +147,12 @@ class User(Caller):
 def journal_entries(answer: Mapping[str, Any]) -> list[JournalEntry]:
     """The entries of a journal's answer."""
     return [JournalEntry.of(entry) for entry in answer["entries"]]
+
+
+def chosen(metadata_form: MetadataForm | None, retry_advice: RetryAdvice | None) -> dict[str, str]:
+    """The preferences that were given."""
+    order = {"metadata_form": metadata_form, "retry_advice": retry_advice}
+    return {name: value for name, value in order.items() if value is not None}
 
 
 def _usage(identity: Mapping[str, Any]) -> dict[str, Metric]:

@@ -1,12 +1,13 @@
 """The whole mock from outside: callers, time, failures, journal, state.
 
 Law: leaving a `with` block takes back what was done through this client: its users are deleted, its faults
-removed, plans get their limits back and the clock goes back to where it was. `reset` and `restore` are
-not taken back.
+and replies removed, plans get their limits back, preferences are what they were and the clock goes back to
+where it was. `reset` and `restore` are not taken back.
 """
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -14,9 +15,9 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from lightning_mock.client.callers import Guest, User, journal_entries
+from lightning_mock.client.callers import Guest, MetadataForm, RetryAdvice, User, chosen, journal_entries
 from lightning_mock.client.transport import Transport, segment
-from lightning_mock.client.views import Clock, Fault, JournalEntry, moment
+from lightning_mock.client.views import Clock, Fault, JournalEntry, NearMiss, ScriptedReply, moment
 
 
 class Lightning:
@@ -197,6 +198,80 @@ class Lightning:
         """End all scenarios: their faults go."""
         self._transport.call("DELETE", "/scenarios")
 
+    # Preferences
+
+    def prefer(
+        self, *, metadata_form: MetadataForm | None = None, retry_advice: RetryAdvice | None = None
+    ) -> None:
+        """Answer everybody in another form: a stream's first event `bare` or with `choices`; a 429 with
+        `none`, a `Retry-After` in `seconds` or as a `date`, or `x-should-retry-true` or `-false`. The
+        callers' own `prefer` does it for one of them."""
+        order = chosen(metadata_form, retry_advice)
+        before = self._transport.call("GET", "/preferences")
+        self._transport.call("PATCH", "/preferences", order)
+        self._undo.callback(
+            self._transport.call, "PATCH", "/preferences", {name: before[name] for name in order}
+        )
+
+    # Scripted replies
+
+    def reply(
+        self,
+        *answers: str | Mapping[str, Any],
+        route: str | None = None,
+        prompt: str | None = None,
+        pattern: str | None = None,
+        user: User | str | None = None,
+        identity: str | None = None,
+        header: Mapping[str, str] | None = None,
+        nth: int | None = None,
+        times: int | None = None,
+        checked: bool = True,
+        **answer: Any,
+    ) -> ScriptedReply:
+        """Answer this with that: chat completions, or the calls of another `route` such as `GET /v1/me` or
+        `/gen/*`, whether the API has it or not.
+
+        An answer is a text, or fields: `text`, `tool_calls` (`[{"name": ..., "arguments": {...}}]`), `json`,
+        `content` (bytes) with `content_type`, `events`, `status`, `headers`, `delay` and `rate`; one answer's
+        fields can be given as keywords. Several answers are given in turn, the last of them again and again.
+
+        It is for calls that match all that is given: a text that the `prompt` holds, or a regular expression
+        for it (`pattern`), the caller, a `header`; with `nth` only for that one of them. Without `times` it
+        answers always. The oldest reply that fits and is not used up wins. Identity, validation and quota
+        hold underneath, unless `checked=False`."""
+        given = [{"text": one} if isinstance(one, str) else one for one in answers]
+        match = {
+            "route": route,
+            "prompt": prompt,
+            "pattern": pattern,
+            "user": _id(user),
+            "identity": identity,
+            "header": dict(header) if header else None,
+            "nth": nth,
+        }
+        order = {
+            "match": {name: value for name, value in match.items() if value is not None},
+            "replies": [_answer(one) for one in ([*given, answer] if answer else given)],
+            "times": times,
+            "checked": checked,
+        }
+        reply = ScriptedReply.of(self._transport.call("POST", "/replies", order))
+        self._undo.callback(self.forget_reply, reply)
+        return reply
+
+    def replies(self) -> list[ScriptedReply]:
+        """The scripted replies with how often each has answered."""
+        return [ScriptedReply.of(reply) for reply in self._transport.call("GET", "/replies")["replies"]]
+
+    def near_misses(self) -> list[NearMiss]:
+        """The latest calls that met no scripted reply while there was one, and why not."""
+        return [NearMiss.of(miss) for miss in self._transport.call("GET", "/replies")["misses"]]
+
+    def forget_reply(self, reply: ScriptedReply) -> None:
+        """Take back one scripted reply. Doing so twice is no error."""
+        self._transport.call("DELETE", f"/replies/{segment(reply.id)}", absent_ok=True)
+
     # Plans
 
     def set_limits(self, plan: str, **limits: int | None) -> None:
@@ -290,6 +365,14 @@ class Lightning:
 
 def _id(user: User | str | None) -> str | None:
     return user.id if isinstance(user, User) else user
+
+
+def _answer(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer as the control API takes it: `content` is base64 there."""
+    answer = dict(fields)
+    if "content" in answer:
+        answer["bytes"] = base64.b64encode(answer.pop("content")).decode()
+    return answer
 
 
 def _query(

@@ -73,6 +73,31 @@ class Fault(View):
 
 
 @dataclass(frozen=True, slots=True)
+class ScriptedReply(View):
+    """A reply written beforehand. `used` is how often it has answered, `left` how often it still will (None:
+    always)."""
+
+    id: str
+    match: Mapping[str, Any]
+    times: int | None
+    used: int
+    left: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NearMiss(View):
+    """A call that met no scripted reply. `near` has the nearest ones by `id`, each with what it `missed`."""
+
+    method: str
+    path: str
+    near: list[Mapping[str, Any]]
+
+    def __str__(self) -> str:
+        reasons = "; ".join(f"{reply['id']}: {', '.join(reply['missed'])}" for reply in self.near)
+        return f"{self.method} {self.path} met no scripted reply: {reasons}"
+
+
+@dataclass(frozen=True, slots=True)
 class JournalEntry(View):
     """One call to the mock and why it was answered as it was.
 

@@ -152,7 +152,7 @@ def _fault_schemas(common: Mapping[str, Any]) -> dict[str, Any]:
             "title": kind.title,
             "description": kind.description,
             "required": [*common["required"], *kind.required],
-            "properties": {"kind": {"const": kind.name}, **common["properties"], **kind.fields},
+            "properties": {"kind": {"const": kind.name}, **common["properties"], **kind.schema["properties"]},
         }
     pointers = {kind: f"#/components/schemas/NewFault.{kind}" for kind in KINDS}
     return schemas | {

@@ -1,8 +1,8 @@
 """A mock's state as one JSON document, and back.
 
 Law: restoring is exact for what the document holds: users, keys (as hashes of their secrets), limits, ledger,
-clock and faults. It holds no secret, no journal and no file of the asset CDN; access tokens are not kept
-anywhere, so those of another mock are honoured only where its signing secret is.
+clock, preferences and faults. It holds no secret, no journal and no file of the asset CDN; access tokens are
+not kept anywhere, so those of another mock are honoured only where its signing secret is.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lightning_mock.state import State
 
 FORMAT: Final = "lightning-mock-snapshot"
 VERSION: Final = 1
-_NOT_HELD = "asset files, the journal, the secrets of keys and of token signing"
+_NOT_HELD = "asset files, the journal, scripted replies, the secrets of keys and of token signing"
 
 
 class SnapshotError(ValueError):
@@ -57,6 +57,7 @@ def take(state: State) -> dict[str, Any]:
             ],
             "seen": sorted(prior_use.seen),
         },
+        "preferences": state.preferences.document(),
         "faults": [_fault(fault) for fault in state.faults.live()],
         "faults_made": state.faults.made,
     }
@@ -80,6 +81,7 @@ async def restore(document: Mapping[str, Any], state: State) -> list[str]:
     state.ledger.prior_use.seen = set(prior_use["seen"])
     for row in document["ledger"]:
         await state.ledger.store.put(row["identity"], row["metric"], row["window"], row["used"])
+    state.preferences.restore(document.get("preferences"))
     state.faults.restore(faults, document["faults_made"])
     state.identities.forget_tokens()
     return [

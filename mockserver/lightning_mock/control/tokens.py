@@ -11,7 +11,7 @@ from typing import Any, Literal
 import jwt
 
 from lightning_mock.callers.accounts import Account
-from lightning_mock.callers.credentials import GENERATION, TokenAuthority, token_payload
+from lightning_mock.callers.credentials import GENERATION, LASTING, TokenAuthority, token_payload
 from lightning_mock.state import State
 
 Broken = Literal[
@@ -25,16 +25,20 @@ Broken = Literal[
 ]
 _STRANGER = TokenAuthority("the secret of some other server, which nobody here trusts")
 _LATE = 60.0
+_USUAL = 3600.0
 
 
 def token_for(
     account: Account,
     state: State,
-    lifetime: float,
+    lifetime: float | None = None,
     claims: Mapping[str, Any] | None = None,
     broken: Broken | None = None,
 ) -> tuple[str, float]:
-    """A token and the moment at which it expires. Claims of the caller win over the usual ones."""
+    """A token and the moment at which it expires. Claims of the caller win over the usual ones. Without a
+    lifetime it says an hour, as real ones do, and is good whatever the clock does."""
+    lasting = lifetime is None and broken is None and "exp" not in (claims or {})
+    lifetime = _USUAL if lifetime is None else lifetime
     now = state.clock.now()
     if broken == "expired":
         now -= lifetime + _LATE
@@ -42,6 +46,8 @@ def token_for(
     payload = token_payload(account.id, account.email, now, expires_at)
     if account.token_generation:
         payload[GENERATION] = account.token_generation
+    if lasting:
+        payload[LASTING] = True
     payload.update(claims or {})
     if broken == "not_yet_valid":
         payload["nbf"] = int(now + lifetime / 2) + 1

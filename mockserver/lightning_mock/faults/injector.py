@@ -22,11 +22,12 @@ from lightning_mock.http.replies import Body, EventStream, Reply
 
 
 class Interrupted(Exception):
-    """A fault answers in place of the server."""
+    """A fault answers in place of the server. `wait` is how many seconds it lasts, where that is known."""
 
-    def __init__(self, reply: Body) -> None:
+    def __init__(self, reply: Body, wait: float | None = None) -> None:
         super().__init__(reply.status)
         self.reply = reply
+        self.wait = wait
 
 
 def injector_for(
@@ -59,7 +60,8 @@ class FaultInjector:
             if fault is not None:
                 reply = await cast(Interruption, kind.effect)(fault, self._clock.now())
                 if reply is not None:
-                    raise Interrupted(reply)
+                    wait = None if fault.until is None else fault.until - self._clock.now()
+                    raise Interrupted(reply, wait)
 
     def alter(self, reply: Reply) -> Reply:
         """The reply as the caller will get it."""

@@ -8,6 +8,7 @@ control page makes its form of them, and the injector goes through the rows from
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -16,7 +17,6 @@ from lightning_mock.errors import refusal_with
 from lightning_mock.faults import effects
 from lightning_mock.faults.fault import Fault
 from lightning_mock.http.replies import Body, EventStream, Reply, json_body
-from lightning_mock.quota.windows import window_at
 
 Schema = Mapping[str, Any]
 """Of one field. `title` is its label on the page; `default` holds when it is left out; the first of
@@ -56,13 +56,21 @@ class FaultKind:
             "type": "object",
             "required": list(self.required),
             "additionalProperties": False,
-            "properties": dict(self.fields),
+            "properties": {name: _published(field) for name, field in self.fields.items()},
         }
 
     def with_defaults(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Every field that has a value, given or not."""
         defaults = {name: schema["default"] for name, schema in self.fields.items() if "default" in schema}
         return defaults | dict(parameters)
+
+
+def _published(field: Schema) -> Schema:
+    """A field with its default in words: generators of types take one with a `default` for always there."""
+    if "default" not in field:
+        return field
+    shown = {name: value for name, value in field.items() if name != "default"}
+    return {**shown, "description": f"{json.dumps(field['default'])} unless said."}
 
 
 async def _wait(fault: Fault, now: float) -> None:
@@ -76,18 +84,14 @@ _COLD_START = b"""<!doctype html>
 
 
 async def _cold_start(fault: Fault, now: float) -> Body:
-    wait = max(1, int((fault.until or 0) - now))
-    return Body(_COLD_START, "text/html", 503, {"Retry-After": str(wait)})
+    return Body(_COLD_START, "text/html", 503)
 
 
 async def _fail(fault: Fault, now: float) -> Body:
     status = fault.parameters["status"]
     message = fault.parameters.get("message") or f"The fault {fault.id} answers with {status}."
     refusal = refusal_with(status)(message)
-    headers = dict(refusal.headers)
-    if status == 429:
-        headers["Retry-After"] = str(max(1, int(window_at("day", now).end - now)))
-    return json_body(refusal.body(), status, headers)
+    return json_body(refusal.body(), status, refusal.headers)
 
 
 def _rename(reply: Reply, fault: Fault, held: effects.Held) -> Reply:

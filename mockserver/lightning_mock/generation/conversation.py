@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 Message = Mapping[str, Any]
 
+_INSTRUCTING_ROLES = ("system", "developer")
 _RESULT_ROLES = ("tool", "function")
 
 
@@ -25,12 +26,14 @@ class Conversation(NamedTuple):
     """The parts of a message array that decide the answer.
 
     `prompt` is the text of the last user message, `spoken` the text of all user messages, `text` that of
-    all messages; `results` are the tool results after the last assistant turn.
+    all messages, `instructions` that of all but the model's and the tools'; `results` are the tool results
+    after the last assistant turn.
     """
 
     prompt: str
     spoken: str
     text: str
+    instructions: str
     images: int
     turns: int
     results: tuple[ToolResult, ...]
@@ -40,6 +43,7 @@ def read_conversation(messages: Sequence[Message]) -> Conversation:
     prompt = ""
     spoken: list[str] = []
     everything: list[str] = []
+    instructions: list[str] = []
     images = 0
     for message in messages:
         content = message.get("content")
@@ -49,11 +53,23 @@ def read_conversation(messages: Sequence[Message]) -> Conversation:
             said = "\n".join(_texts(content))
             images += _images(content)
         everything.append(said)
-        if message.get("role") == "user":
+        role = message.get("role")
+        if role == "user":
             spoken.append(said)
+            instructions.append(said)
             prompt = said
+        elif role in _INSTRUCTING_ROLES:
+            instructions.append(said)
     results = _open_results(messages) if messages and messages[-1].get("role") in _RESULT_ROLES else ()
-    return Conversation(prompt, "\n".join(spoken), "\n".join(everything), images, len(messages), results)
+    return Conversation(
+        prompt,
+        "\n".join(spoken),
+        "\n".join(everything),
+        "\n".join(instructions),
+        images,
+        len(messages),
+        results,
+    )
 
 
 def _parts(content: Any) -> Iterator[Mapping[str, Any]]:

@@ -42,7 +42,8 @@ async def create_completion(call: Call, state: State) -> Reply:
     if call.arguments.get("stream"):
         options = call.arguments.get("stream_options") or {}
         with_usage = bool(options.get("include_usage"))
-        return EventStream(Ready(completion_events(completion, state.settings.metadata_form, with_usage)))
+        form = state.preferences.of(call.identity.key).metadata_form
+        return EventStream(Ready(completion_events(completion, form, with_usage)))
     return Body(completion_body(completion))
 
 

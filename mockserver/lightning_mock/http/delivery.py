@@ -32,7 +32,7 @@ EVENTS_BETWEEN_YIELDS = 32
 _CORS = {
     # `*` also suits the origin `null` of pages that were opened from a file.
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Link, Retry-After",
+    "Access-Control-Expose-Headers": "Link, Retry-After, X-Should-Retry",
 }
 _STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)

@@ -20,8 +20,9 @@ class Exchange:
     and noting nothing costs next to nothing.
 
     `arrived` is a reading of the process' stopwatch in seconds. `faults` has (id, kind) of every fault that
-    fired. `body` is the beginning of the request's, of `received` bytes; `status`, `content_type`, `sent`
-    (bytes of its body) and `head` (their beginning) tell of the answer.
+    fired, `script` the id of the scripted reply that answered. `body` is the beginning of the request's, of
+    `received` bytes; `status`, `content_type`, `sent` (bytes of its body) and `head` (their beginning) tell
+    of the answer.
     """
 
     operation: Operation | None = None
@@ -30,6 +31,7 @@ class Exchange:
     refunded: bool = False
     refusal: Refusal | None = None
     faults: Sequence[tuple[str, str]] = ()
+    script: str | None = None
     preflight: bool = False
     body: bytes = b""
     received: int = 0

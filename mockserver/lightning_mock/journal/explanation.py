@@ -20,7 +20,7 @@ def explain(kept: Recording) -> str:
     exchange = kept.exchange
     if exchange.preflight:
         return "This was a browser's CORS preflight, and it was granted."
-    parts = [_outcome(kept), *_caller(kept), *_units(exchange), *_faults(exchange)]
+    parts = [_outcome(kept), *_caller(kept), *_units(exchange), *_script(exchange), *_faults(exchange)]
     return "; ".join(parts) + "."
 
 
@@ -50,6 +50,10 @@ def _units(exchange: Exchange) -> list[str]:
     if exchange.refunded:
         return [f"the unit of {charge.metric} was refunded: {charge.before} used {of}"]
     return [f"the call cost one unit of {charge.metric}: {charge.after} used {of}"]
+
+
+def _script(exchange: Exchange) -> list[str]:
+    return [f"the scripted reply {exchange.script} answered"] if exchange.script is not None else []
 
 
 def _faults(exchange: Exchange) -> list[str]:

@@ -26,19 +26,19 @@ async def list_identities(request: ControlRequest, state: State) -> Body:
 
 
 async def get_identity(request: ControlRequest, state: State) -> Body:
-    return json_body(await identity_view(_identity(request, state), state))
+    return json_body(await identity_view(known_identity(request, state), state))
 
 
 async def set_usage(request: ControlRequest, state: State) -> Body:
     """Set the units used of one metric in its present window."""
-    identity, metric = _identity(request, state), known_metric(request.path["metric"], state)
+    identity, metric = known_identity(request, state), known_metric(request.path["metric"], state)
     await state.ledger.set_used(identity, metric, request.body["used"])
     return json_body(await identity_view(identity, state))
 
 
 async def exhaust(request: ControlRequest, state: State) -> Body:
     """Use up one metric in its present window."""
-    identity, metric = _identity(request, state), known_metric(request.body["metric"], state)
+    identity, metric = known_identity(request, state), known_metric(request.body["metric"], state)
     kind, _, name = identity.partition(":")
     plan = state.accounts.plan_of(state.accounts.get(name) if kind == "user" else None)
     limit = plan.limits[metric]
@@ -112,7 +112,7 @@ def known_metric(name: str, state: State) -> str:
     return name
 
 
-def _identity(request: ControlRequest, state: State) -> str:
+def known_identity(request: ControlRequest, state: State) -> str:
     """An identity that exists or could call. Raises ControlError 404 or 400."""
     identity = request.path["identity"]
     kind, _, name = identity.partition(":")

@@ -28,6 +28,7 @@ async def get_state(request: ControlRequest, state: State) -> Body:
             **await page_view(identity_page(request, state), state),
             "faults": [fault_view(fault) for fault in state.faults.all()],
             "scenarios": scenario_views(state),
+            "preferences": state.preferences.document(),
             "journal": {"entries": len(state.journal)},
             "metrics": list(state.spec.metrics),
         }
@@ -40,6 +41,7 @@ async def reset(request: ControlRequest, state: State) -> Body:
     if user_id is not None:
         return json_body({"did": await _reset_user(user_id, state)})
     did = await snapshot.restore(state.start, state)
+    state.scripts.reset()
     state.journal.forget()
     state.assets.clear()
     await asyncio.to_thread(give_back)
@@ -69,7 +71,9 @@ async def _reset_user(user_id: str, state: State) -> list[str]:
     identity = f"user:{user_id}"
     await state.ledger.store.clear(identity)
     state.faults.remove(lambda fault: fault.match.caller == identity)
+    state.scripts.remove(lambda script: script.condition.caller == identity)
     state.journal.forget(user_id)
+    state.preferences.forget(identity)
     did = [f"{account.email} has used nothing, meets no faults of their own and has no journal."]
     if snapshot.restore_user(state.start, user_id, state):
         did.append("Plan, email and keys are those of the start.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from uuid import uuid4
 
 from lightning_mock.callers.accounts import Account
-from lightning_mock.callers.credentials import TOKEN_LIFETIME_SECONDS
 from lightning_mock.clock import iso
 from lightning_mock.control.request import ControlError, ControlRequest
 from lightning_mock.control.routes.keys import made_key
@@ -34,7 +33,7 @@ async def create_user(request: ControlRequest, state: State) -> Body:
     )
     state.accounts.add(account)
     state.identities.forget_tokens()
-    token, _ = token_for(account, state, TOKEN_LIFETIME_SECONDS)
+    token, _ = token_for(account, state)
     key = made_key(account, state, "default", None)
     return json_body({**user_view(account, state), "jwt": token, "api_key": key}, 201)
 
@@ -67,9 +66,9 @@ async def delete_user(request: ControlRequest, state: State) -> Body:
 async def mint_token(request: ControlRequest, state: State) -> Body:
     """An access token of a user, as asked for, or broken in one particular way."""
     account = known_user(request, state)
-    lifetime = request.body.get("lifetime_seconds", TOKEN_LIFETIME_SECONDS)
+    body = request.body
     token, expires_at = token_for(
-        account, state, lifetime, request.body.get("claims", {}), request.body.get("broken")
+        account, state, body.get("lifetime_seconds"), body.get("claims", {}), body.get("broken")
     )
     return json_body({"token": token, "expires_at": iso(expires_at)}, 201)
 

@@ -4,7 +4,7 @@ Pure: the same request, seed, id and time give the same completion. Both steps m
 are taken before the charge.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from random import Random
 from typing import Any, Literal, NamedTuple
@@ -19,6 +19,7 @@ from lightning_mock.generation.completions.formats import (
     json_schema_text,
     read_format,
 )
+from lightning_mock.generation.completions.prompted_json import mentions_json
 from lightning_mock.generation.completions.reply_text import reply_text
 from lightning_mock.generation.completions.tokens import TOKEN_CHARACTERS, count_prompt_tokens, count_tokens
 from lightning_mock.generation.completions.tools import (
@@ -88,7 +89,9 @@ class CompletionRequest(NamedTuple):
 
 def is_plain(arguments: Mapping[str, Any]) -> bool:
     """Whether a request asks for one whole text and nothing else, which costs next to nothing."""
-    return _SHAPING.isdisjoint(arguments)
+    return _SHAPING.isdisjoint(arguments) and not any(
+        mentions_json(str(message.get("content"))) for message in arguments["messages"]
+    )
 
 
 def parse_completion(arguments: Mapping[str, Any]) -> CompletionRequest:
@@ -104,7 +107,7 @@ def parse_completion(arguments: Mapping[str, Any]) -> CompletionRequest:
         arguments=arguments,
         conversation=conversation,
         tools=read_tools(arguments, budget),
-        format=read_format(arguments.get("response_format"), budget),
+        format=read_format(arguments.get("response_format"), conversation, budget),
         choices=_read_choices(arguments.get("n")),
         limit=limit if isinstance(limit, int) and limit > 0 else None,
         stops=_read_stops(arguments.get("stop")),
@@ -135,16 +138,7 @@ def complete(request: CompletionRequest, seed: int, completion_id: str, created:
     # Plain answers are the hot path: the random source is only built where something is drawn from it.
     drawing = request.tools is not NO_TOOLS or request.format.kind == "json_schema"
     if drawing:
-        digest = request_digest(request.arguments, seed)
-        choices = [_choose(request, position, seed, digest) for position in range(request.choices)]
-        length = sum(
-            len(choice.text) + sum(len(call.arguments) for call in choice.calls) for choice in choices
-        )
-        if length > MOST_CHARACTERS:
-            place = "tools" if request.tools.tools else "response_format"
-            raise InvalidRequest(
-                f"{place}: expected schemas whose values have at most {MOST_CHARACTERS} characters", place
-            )
+        choices = _drawn(request, seed)
     else:
         choices = [_plain(request, position, seed) for position in range(request.choices)]
     prompt_tokens = count_prompt_tokens(request.conversation)
@@ -152,6 +146,26 @@ def complete(request: CompletionRequest, seed: int, completion_id: str, created:
         prompt_tokens += len(orjson.dumps(request.arguments["tools"])) // _BYTES_OF_SCHEMA_PER_TOKEN
     model = choose_for(request.conversation, bool(request.tools.tools))
     return Completion(completion_id, created, model, tuple(choices), prompt_tokens)
+
+
+def _drawn(request: CompletionRequest, seed: int) -> list[Choice]:
+    digest = request_digest(request.arguments, seed)
+    try:
+        choices = [_choose(request, position, seed, digest) for position in range(request.choices)]
+        _check_length(choices, "tools" if request.tools.tools else "response_format")
+    except InvalidRequest:
+        if request.format.otherwise is None:
+            raise
+        return _drawn(request._replace(format=ResponseFormat(request.format.otherwise)), seed)
+    return choices
+
+
+def _check_length(choices: Sequence[Choice], place: str) -> None:
+    length = sum(len(choice.text) + sum(len(call.arguments) for call in choice.calls) for choice in choices)
+    if length > MOST_CHARACTERS:
+        raise InvalidRequest(
+            f"{place}: expected schemas whose values have at most {MOST_CHARACTERS} characters", place
+        )
 
 
 def request_digest(arguments: Mapping[str, Any], seed: int) -> bytes:
@@ -168,8 +182,10 @@ def _choose(request: CompletionRequest, position: int, seed: int, digest: bytes)
         tokens = sum(count_tokens(len(call.name)) + count_tokens(len(call.arguments)) for call in calls)
         return Choice(position, "", calls, "tool_calls", tokens)
     if request.format.kind == "json_schema":
-        schema, drawn = request.format.schema, random.getrandbits(32)
-        return _cut(request, position, json_schema_text(schema, request.conversation, drawn, request.budget))
+        drawn = random.getrandbits(32)
+        return _cut(
+            request, position, json_schema_text(request.format, request.conversation, drawn, request.budget)
+        )
     return _plain(request, position, seed)
 
 

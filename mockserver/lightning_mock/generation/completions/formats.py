@@ -1,4 +1,6 @@
-"""What `response_format` asks of the text of an answer: nothing, any JSON object, or JSON of a schema."""
+"""What is asked of the text of an answer, by `response_format` or in the prompt's own words: nothing, any
+JSON object, or JSON of a schema.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,6 +9,7 @@ from typing import Any, Literal
 import orjson
 
 from lightning_mock.errors import InvalidRequest
+from lightning_mock.generation.completions.prompted_json import prompted_json
 from lightning_mock.generation.completions.reply_text import quoted, reply_text
 from lightning_mock.generation.completions.tools import unusable
 from lightning_mock.generation.conversation import Conversation
@@ -22,23 +25,30 @@ Kind = Literal["text", "json_object", "json_schema"]
 
 @dataclass(frozen=True, slots=True)
 class ResponseFormat:
-    """The kind asked for and, for `json_schema`, the schema."""
+    """The kind asked for and, for `json_schema`, the schema. `source` is where the prompt itself says so,
+    `fenced` whether it wants the JSON as a block of Markdown, and `otherwise` the kind to answer with when
+    what it says cannot be met: a prompt is never refused for it.
+    """
 
     kind: Kind = "text"
     schema: Any = True
+    source: str = ""
+    fenced: bool = False
+    otherwise: Kind | None = None
 
 
 TEXT = ResponseFormat()
+JSON_OBJECT = ResponseFormat("json_object")
 _SCHEMA_PLACE = "response_format.json_schema.schema"
 
 
-def read_format(asked: Any, budget: Budget) -> ResponseFormat:
+def read_format(asked: Any, conversation: Conversation, budget: Budget) -> ResponseFormat:
     """The format of a chat request. InvalidRequest for an unknown kind or a schema that is none."""
     match asked:
         case None | {"type": "text"}:
-            return TEXT
+            return _prompted(conversation, TEXT, budget)
         case {"type": "json_object"}:
-            return ResponseFormat("json_object")
+            return _prompted(conversation, JSON_OBJECT, budget)
         case {"type": "json_schema", "json_schema": Mapping() as described}:
             schema = described.get("schema", True)
             try:
@@ -53,18 +63,27 @@ def read_format(asked: Any, budget: Budget) -> ResponseFormat:
             )
 
 
+def _prompted(conversation: Conversation, otherwise: ResponseFormat, budget: Budget) -> ResponseFormat:
+    prompted = prompted_json(conversation.instructions, in_words=otherwise is TEXT, budget=budget)
+    if prompted is None:
+        return otherwise
+    return ResponseFormat("json_schema", prompted.schema, prompted.source, prompted.fenced, otherwise.kind)
+
+
 def json_object_text(conversation: Conversation, seed: int, choice: int) -> str:
     """Any JSON object: the developer's words and an answer."""
     answer = reply_text(conversation, seed, choice)
     return orjson.dumps({"prompt": quoted(conversation.prompt), "answer": answer}).decode()
 
 
-def json_schema_text(schema: Any, conversation: Conversation, seed: int, budget: Budget) -> str:
+def json_schema_text(asked: ResponseFormat, conversation: Conversation, seed: int, budget: Budget) -> str:
     """A value of the schema as JSON text, with the developer's words where they fit. InvalidRequest when it
     costs too much.
     """
+    prompt = conversation.prompt.replace(asked.source, " ") if asked.source else conversation.prompt
     try:
-        value = sample(schema, hints_from(conversation.prompt), seed, root_type="object", budget=budget)
+        value = sample(asked.schema, hints_from(prompt), seed, root_type="object", budget=budget)
     except UnusableSchemaError as error:
         raise unusable(_SCHEMA_PLACE, error) from error
-    return orjson.dumps(value).decode()
+    text = orjson.dumps(value).decode()
+    return f"```json\n{text}\n```" if asked.fenced else text

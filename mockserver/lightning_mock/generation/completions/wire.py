@@ -7,15 +7,14 @@ building objects and encoding them would be most of what a completion costs.
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 
 from lightning_mock.generation.completions.completion import Choice, Completion
 from lightning_mock.generation.completions.tokens import split_tokens
 from lightning_mock.generation.completions.tools import ToolCall
-
-MetadataForm = Literal["bare", "choices"]
+from lightning_mock.settings import MetadataForm
 
 DONE = b"data: [DONE]\n\n"
 
@@ -27,6 +26,7 @@ _CHOICE = b'{"index":%d,"message":{"role":"assistant","content":%b},"logprobs":n
 _CALLS = b'null,"refusal":null,"tool_calls":%b'
 _USAGE = b'{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}'
 _CHUNK = b'data: {"id":"%b","object":"chat.completion.chunk","created":%d,"model":%b'
+_OPENING = b',"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]'
 _METADATA = b',"router_metadata":{"model_name":%b}}\n\n'
 
 # Never escaped in JSON and one byte long: what stands between pieces that are encoded together.
@@ -66,10 +66,8 @@ def completion_events(completion: Completion, form: MetadataForm, with_usage: bo
     """All events in their order; each item is one complete server-sent event."""
     model = _encoded(completion.model)
     head = _CHUNK % (completion.id.encode(), completion.created, model)
-    if form == "bare":
-        events = [b"data: {" + _METADATA[1:] % model]
-    else:
-        events = [head + b',"choices":[{"index":0,"delta":{},"finish_reason":null}]' + _METADATA % model]
+    metadata = _METADATA % model
+    events = [b"data: {" + metadata[1:] if form == "bare" else head + _OPENING + metadata]
     for choice in completion.choices:
         events += _chunks(head, choice, b',"usage":null' if with_usage else b"")
     if with_usage:

@@ -128,7 +128,10 @@ def compile_schema(schema: Any, budget: Budget | None = None) -> Validator:
     """
     if not isinstance(schema, dict | bool):
         raise UnusableSchemaError("a JSON Schema is an object or a boolean")
-    text = orjson.dumps(schema)
+    try:
+        text = orjson.dumps(schema)
+    except orjson.JSONEncodeError as error:
+        raise UnusableSchemaError(_first_line(str(error))) from error
     if len(text) > MOST_SCHEMA_BYTES:
         raise UnusableSchemaError(f"at most {MOST_SCHEMA_BYTES} bytes long")
     if budget is not None:

@@ -1,0 +1,38 @@
+"""Scripted replies of a file, in the form in which the control plane takes them one by one."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import yaml
+
+from lightning_mock.control.contract import Contract
+from lightning_mock.control.request import ControlError
+from lightning_mock.scripting.parse import ScriptError, parse_script
+from lightning_mock.settings import SettingsError
+from lightning_mock.state import State
+
+
+def start_with_file(path: Path, state: State) -> None:
+    """Have the replies of a file from the start. Raises SettingsError with the place of the first mistake."""
+    try:
+        listed = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"replies file {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"replies file {path}: expected YAML or JSON; {error}") from error
+    if not isinstance(listed, list):
+        raise SettingsError(f"replies file {path}: expected a list of replies")
+    contract = Contract()
+    route, _ = contract.find("POST", "/__mock__/replies")
+    for position, description in enumerate(listed, 1):
+        try:
+            contract.check_body(route, description)
+            parse_script("", description, state.spec)
+        except (ControlError, ScriptError) as error:
+            said = error.detail if isinstance(error, ControlError) else error
+            raise SettingsError(f"replies file {path}: reply {position}: {said}") from error
+    state.scripts.start_with(
+        partial(parse_script, description=description, spec=state.spec) for description in listed
+    )

@@ -1,0 +1,102 @@
+"""What a prompt asks for in everyday words, as (action, thing): "draw a picture of a cat" wishes to make an
+image.
+
+The same reading of a tool's name and description says which wishes it fulfils, so neither side has to use the
+other's words. A wish is an action word with a thing at most four words behind it and nothing like "of"
+between them: "make a list of image formats" wishes for no image. Questions how to do it, and "don't", wish
+for nothing.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+Wish = tuple[str, str]
+
+ANYTHING = "anything"
+"""What a search is for: it has no thing of its own."""
+
+_ACTIONS = {
+    "make": """make create generate draw paint produce render compose design sketch illustrate animate film
+        show give generator generation creator creation maker""",
+    "read": "read open visit browse fetch load scrape summarize summarise reader scraper browser",
+    "search": "search google lookup",
+}
+_THINGS = {
+    "image": "image picture photo photograph drawing painting illustration portrait sketch pic",
+    "video": "video clip movie animation film",
+    "audio": "audio music song sound melody tune soundtrack jingle",
+    "page": "page website site webpage link url",
+}
+_SILENT_WORDS = "web internet online ai tool new a an the from with by text prompt"
+_SILENT = frozenset(_SILENT_WORDS.split())
+"""Words of a tool's name that say nothing of what it is for."""
+
+_MOST_BETWEEN = 4
+_BETWEEN_WORDS = "of for about with from in into to on how that which"
+_BETWEEN = frozenset(_BETWEEN_WORDS.split())
+_TOKEN = re.compile(r"https?://\S+|[a-z]+")
+_ADDRESS = "http"
+_NO_WISH = re.compile(r"\bhow (?:do|does|did|can|could|would|should|to)\b|\b(?:do not|never)\b|\bdon['’]t\b")
+_FOR_ME = re.compile(r"\b(show|give)(?: (?:me|us))?\b")
+_SEARCH = re.compile(
+    r"(?:please |can you |could you |would you )*(?:search|google|look up|look for|do a search)\b"
+)
+
+
+def _by_word(groups: Mapping[str, str]) -> dict[str, str]:
+    return {word: group for group, words in groups.items() for word in words.split()}
+
+
+_ACTION_OF, _THING_OF = _by_word(_ACTIONS), _by_word(_THINGS)
+
+
+def wishes_of(prompt: str) -> list[Wish]:
+    """The wishes of a prompt, in their order."""
+    text = prompt.casefold()
+    if _NO_WISH.search(text):
+        return []
+    # A picture may show something; only "show me" asks for one.
+    text = _FOR_ME.sub(lambda found: "make" if found[0] != found[1] else "", text)
+    found = _pairs(_TOKEN.findall(text))
+    if _SEARCH.match(text.lstrip()):
+        found.append(("search", ANYTHING))
+    return found
+
+
+def fulfilled_by(name: Iterable[str], description: str) -> set[Wish]:
+    """The wishes that a tool fulfils, by the words of its name and by its description."""
+    words = list(name)
+    actions = {_ACTION_OF[word] for word in words if word in _ACTION_OF}
+    things = {_THING_OF[_singular(word)] for word in words if _singular(word) in _THING_OF}
+    found = set(_pairs([_bare_verb(word) for word in _TOKEN.findall(description.casefold())]))
+    if all(word in _ACTION_OF or _singular(word) in _THING_OF or word in _SILENT for word in words):
+        found |= {(action, thing) for action in actions for thing in things}
+    if "search" in actions:
+        found.add(("search", ANYTHING))
+    return found
+
+
+def _pairs(tokens: Sequence[str]) -> list[Wish]:
+    found = []
+    for position, word in enumerate(tokens):
+        action = _ACTION_OF.get(word)
+        if action is None:
+            continue
+        for following in tokens[position + 1 : position + 2 + _MOST_BETWEEN]:
+            if following in _BETWEEN:
+                break
+            thing = "page" if following.startswith(_ADDRESS) else _THING_OF.get(_singular(following))
+            if thing is not None:
+                found.append((action, thing))
+                break
+    return found
+
+
+def _singular(word: str) -> str:
+    return word.removesuffix("s")
+
+
+def _bare_verb(word: str) -> str:
+    """`creates` as `create`: descriptions speak of the tool in the third person."""
+    bare = _singular(word)
+    return bare if bare in _ACTION_OF else word

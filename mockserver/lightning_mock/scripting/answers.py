@@ -1,0 +1,100 @@
+"""A scripted answer as a reply: in the form of the operation that was asked, plain or streamed as asked.
+
+Law: what the script does not say is as the mock would have said it: the model, the counts of tokens, the form
+of a refusal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Mapping, Sequence
+from secrets import token_hex
+from typing import Any
+
+import orjson
+
+from lightning_mock.errors import refusal_with
+from lightning_mock.generation.completions.completion import Choice, Completion
+from lightning_mock.generation.completions.tokens import count_prompt_tokens, count_tokens
+from lightning_mock.generation.completions.tools import ToolCall
+from lightning_mock.generation.completions.wire import completion_body, completion_events
+from lightning_mock.generation.conversation import read_conversation
+from lightning_mock.generation.model_router import choose_for
+from lightning_mock.http.replies import JSON, Body, EventStream, Ready, Reply, json_body
+from lightning_mock.settings import MetadataForm
+
+_NO_CONTENT = (204, 304)
+
+
+async def scripted_reply(
+    answer: Mapping[str, Any], arguments: Mapping[str, Any] | None, now: float, form: MetadataForm
+) -> Reply:
+    """The reply; after its delay. `arguments` are those of a chat completion, None for any other call."""
+    await asyncio.sleep(answer.get("delay", 0))
+    status, headers = answer.get("status", 200), answer.get("headers")
+    content_type = answer.get("content_type")
+    if "json" in answer:
+        return Body(orjson.dumps(answer["json"]), content_type or JSON, status, headers)
+    if "bytes" in answer:
+        content = base64.b64decode(answer["bytes"])
+        return Body(content, content_type or "application/octet-stream", status, headers)
+    if "events" in answer:
+        events = [_event(event) for event in answer["events"]]
+        return EventStream(_paced(events, answer), status=status, headers=headers)
+    if status >= 400:
+        refusal = refusal_with(status)(answer.get("text") or f"A script answers with {status}.")
+        return json_body(refusal.body(), status, {**refusal.headers, **(headers or {})})
+    if status in _NO_CONTENT:
+        return Body(b"", content_type or JSON, status, headers)
+    if arguments is None:
+        text = answer.get("text", "")
+        return Body(text.encode(), content_type or "text/plain; charset=utf-8", status, headers)
+    completion = _completion(answer, arguments, int(now))
+    if arguments.get("stream"):
+        options = arguments.get("stream_options") or {}
+        chunks = completion_events(completion, form, bool(options.get("include_usage")))
+        return EventStream(_paced(chunks, answer), status=status, headers=headers)
+    return Body(completion_body(completion), status=status, headers=headers)
+
+
+def _completion(answer: Mapping[str, Any], arguments: Mapping[str, Any], created: int) -> Completion:
+    conversation = read_conversation(arguments["messages"])
+    calls = tuple(
+        ToolCall(
+            call.get("id") or f"call_{token_hex(12)}",
+            call["name"],
+            orjson.dumps(call.get("arguments", {})).decode(),
+        )
+        for call in answer.get("tool_calls", ())
+    )
+    text = "" if calls else answer.get("text", "")
+    tokens = count_tokens(len(text)) + sum(
+        count_tokens(len(call.name) + len(call.arguments)) for call in calls
+    )
+    return Completion(
+        id=f"chatcmpl-{token_hex(12)}",
+        created=created,
+        model=choose_for(conversation, bool(arguments.get("tools"))),
+        choices=(Choice(0, text, calls, "tool_calls" if calls else "stop", tokens),),
+        prompt_tokens=count_prompt_tokens(conversation),
+    )
+
+
+def _event(event: Any) -> bytes:
+    data = event.encode() if isinstance(event, str) else orjson.dumps(event)
+    lines = b"".join(b"data: " + line + b"\n" for line in data.split(b"\n"))
+    return lines + b"\n"
+
+
+def _paced(events: Sequence[bytes], answer: Mapping[str, Any]) -> AsyncIterator[bytes]:
+    """All at once, or at the script's `rate` of events a second."""
+    rate = answer.get("rate")
+    return Ready(events) if rate is None else _at_rate(events, 1 / rate)
+
+
+async def _at_rate(events: Sequence[bytes], pause: float) -> AsyncIterator[bytes]:
+    for position, event in enumerate(events):
+        if position:
+            await asyncio.sleep(pause)
+        yield event

@@ -1,0 +1,84 @@
+"""All scripted replies of one mock, and the calls that nearly met one.
+
+Law: of the scripts that fit a call the oldest that is not used up answers, so scripts queue as faults do.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from lightning_mock.callers.credential_forms import without_credentials
+from lightning_mock.journal.redaction import MOST_TARGET
+from lightning_mock.scripting.script import Asked, Script
+
+_REMEMBERED = 100
+_NEAREST = 3
+
+
+class ScriptBook:
+    """The scripts in the order in which they were made. `armed` says whether looking is worth while."""
+
+    def __init__(self) -> None:
+        self._scripts: dict[str, Script] = {}
+        self._start: tuple[Callable[[str], Script], ...] = ()
+        self.misses: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED)
+        self.made = 0
+        self.armed = False
+
+    def new_id(self) -> str:
+        self.made += 1
+        return f"reply-{self.made}"
+
+    def add(self, script: Script) -> Script:
+        self._scripts[script.id] = script
+        self.armed = True
+        return script
+
+    def all(self) -> list[Script]:
+        return list(self._scripts.values())
+
+    def remove(self, unwanted: Callable[[Script], bool]) -> list[Script]:
+        gone = [script for script in self._scripts.values() if unwanted(script)]
+        for script in gone:
+            del self._scripts[script.id]
+        self.armed = bool(self._scripts)
+        return gone
+
+    def start_with(self, makers: Iterable[Callable[[str], Script]]) -> None:
+        """Have the scripts of a file, now and after every reset."""
+        self._start = tuple(makers)
+        self.reset()
+
+    def reset(self) -> None:
+        """Have what there was at the start."""
+        self._scripts.clear()
+        self.misses.clear()
+        self.made, self.armed = 0, False
+        for make in self._start:
+            self.add(make(self.new_id()))
+
+    def answer(self, asked: Asked, *, checked: bool) -> tuple[Script, Mapping[str, Any]] | None:
+        """The script that answers a call, with its answer. Remembers what came near when none does, once all
+        that is checked has been."""
+        near: list[tuple[int, Script, list[str]]] = []
+        for script in self._scripts.values():
+            if script.checked != checked:
+                continue
+            missed = script.condition.misses(asked)
+            if not missed and script.is_over:
+                missed = ["it is used up"]
+            if missed:
+                near.append((len(missed), script, missed))
+            elif (answer := script.take()) is not None:
+                return script, answer
+        if checked and near:
+            near.sort(key=lambda entry: entry[0])
+            reasons = [
+                {"id": script.id, "missed": [without_credentials(words[:MOST_TARGET]) for words in missed]}
+                for _, script, missed in near[:_NEAREST]
+            ]
+            method, path = (without_credentials(text[:MOST_TARGET]) for text in (asked.method, asked.path))
+            self.misses.append({"method": method, "path": path, "near": reasons})
+        return None

@@ -1,0 +1,59 @@
+"""Calls and the scripts that answer them: the one place that the life of a call knows of scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp.web import BaseRequest
+from lightning_spec.loader import Operation
+
+from lightning_mock.generation.conversation import read_conversation
+from lightning_mock.http.replies import Reply
+from lightning_mock.journal.exchange import Exchange
+from lightning_mock.scripting.answers import scripted_reply
+from lightning_mock.scripting.book import ScriptBook
+from lightning_mock.scripting.script import Asked
+from lightning_mock.settings import MetadataForm
+
+_CHAT = "createChatCompletion"
+
+
+async def reply_from(
+    book: ScriptBook,
+    request: BaseRequest,
+    exchange: Exchange,
+    caller: str,
+    *,
+    now: float,
+    form: MetadataForm,
+    operation: Operation | None = None,
+    arguments: Mapping[str, Any] | None = None,
+) -> Reply | None:
+    """What a script answers. `arguments` are those of a call that has been checked; without them only scripts
+    that want nothing checked are asked."""
+    asked = Asked(
+        method=request.method,
+        path=request.path,
+        operation=operation,
+        caller=caller,
+        headers={name.lower(): value for name, value in request.headers.items()},
+        prompt=None if arguments is None else prompt_of(arguments),
+    )
+    found = book.answer(asked, checked=arguments is not None)
+    if found is None:
+        return None
+    script, answer = found
+    exchange.script = script.id
+    is_chat = operation is not None and operation.id == _CHAT and arguments is not None
+    return await scripted_reply(answer, arguments if is_chat else None, now, form)
+
+
+def prompt_of(arguments: Mapping[str, Any]) -> str:
+    """What a call says: the last user message of a conversation, or the prompt of a generation."""
+    said = arguments.get("messages", arguments.get("prompt"))
+    if isinstance(said, str):
+        return said
+    if isinstance(said, list) and all(isinstance(message, Mapping) for message in said):
+        return read_conversation(said).prompt
+    return ""

@@ -1,0 +1,82 @@
+"""From a description, as the control plane, the Python client and a file write it, to a script."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from lightning_spec.loader import Spec
+
+from lightning_mock.faults.parse import FaultError, operations_named
+from lightning_mock.scripting.script import Condition, Script
+
+USUAL_ROUTE = "POST /gen/chat/completions"
+KINDS = ("text", "tool_calls", "json", "bytes", "events")
+
+
+class ScriptError(ValueError):
+    """A description that means nothing. The message says what is allowed."""
+
+
+def parse_script(script_id: str, description: Mapping[str, Any], spec: Spec) -> Script:
+    """A script from a description whose fields have been checked. Raises ScriptError."""
+    match = description.get("match", {})
+    answers = tuple(description["replies"]) if "replies" in description else (description["reply"],)
+    for answer in answers:
+        _check(answer)
+    checked = description.get("checked", True)
+    if not checked and ("prompt" in match or "pattern" in match):
+        raise ScriptError("checked: a prompt is known only once the call has been checked; expected true.")
+    return Script(
+        id=script_id,
+        condition=_condition(match, spec),
+        answers=answers,
+        description={"match": match, "replies": list(answers), "times": description.get("times")},
+        times=description.get("times"),
+        nth=match.get("nth"),
+        checked=checked,
+    )
+
+
+def _check(answer: Mapping[str, Any]) -> None:
+    given = [kind for kind in KINDS if kind in answer]
+    if len(given) > 1 or (not given and "status" not in answer):
+        raise ScriptError(f"reply: expected one of {', '.join(KINDS)}, or a status alone.")
+    if "bytes" in answer:
+        try:
+            base64.b64decode(answer["bytes"], validate=True)
+        except binascii.Error:
+            raise ScriptError("reply.bytes: expected base64.") from None
+
+
+def _condition(match: Mapping[str, Any], spec: Spec) -> Condition:
+    route = match.get("route", USUAL_ROUTE)
+    method, _, path = route.rpartition(" ")
+    try:
+        operations = operations_named(route, spec)
+    except FaultError:
+        operations = frozenset()
+        if not path.startswith("/"):
+            raise ScriptError(
+                "match.route: expected a path, a method and path such as `GET /v1/me`, either with `*` at "
+                "its end, or an operation id."
+            ) from None
+    pattern = match.get("pattern")
+    try:
+        compiled = None if pattern is None else re.compile(pattern)
+    except re.error as error:
+        raise ScriptError(f"match.pattern: expected a regular expression; {error}.") from None
+    user, header = match.get("user"), match.get("header")
+    return Condition(
+        route=route,
+        operations=operations,
+        method=method.upper() or None,
+        path=path,
+        caller=f"user:{user}" if user is not None else match.get("identity"),
+        header=None if header is None else {name.lower(): value for name, value in header.items()},
+        prompt=match.get("prompt"),
+        pattern=compiled,
+    )

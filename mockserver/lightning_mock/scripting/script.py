@@ -1,0 +1,106 @@
+"""One scripted reply: which calls it answers, with what, and how often.
+
+Law: a script counts only the calls that fit everything it asks for; `nth` counts those too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from lightning_spec.loader import Operation
+
+
+class Asked(NamedTuple):
+    """A call as scripts look at it. `caller` is its ledger key; `prompt` the text of the last user message or
+    of the field `prompt`, None where nobody has looked yet. Header names are lower case."""
+
+    method: str
+    path: str
+    operation: Operation | None
+    caller: str
+    headers: Mapping[str, str]
+    prompt: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a call must be like. None, or nothing, means any. `path` may end with `*`."""
+
+    route: str
+    operations: frozenset[str]
+    method: str | None
+    path: str
+    caller: str | None = None
+    header: Mapping[str, str] | None = None
+    prompt: str | None = None
+    pattern: re.Pattern[str] | None = None
+
+    def misses(self, asked: Asked) -> list[str]:
+        """What does not fit, one clause each."""
+        missed = []
+        if not self._is_route(asked):
+            missed.append(f"route: expected {self.route}, got {asked.method} {asked.path}")
+        if self.caller is not None and asked.caller != self.caller:
+            missed.append(f"caller: expected {self.caller}, got {asked.caller}")
+        for name, value in (self.header or {}).items():
+            if asked.headers.get(name) != value:
+                # What was sent instead may be a credential.
+                missed.append(f"header: expected another {name}")
+        said = asked.prompt or ""
+        if self.prompt is not None and self.prompt.casefold() not in said.casefold():
+            missed.append(f"prompt: expected {self.prompt!r} in it")
+        if self.pattern is not None and self.pattern.search(said) is None:
+            missed.append(f"pattern: expected {self.pattern.pattern!r} in the prompt")
+        return missed
+
+    def _is_route(self, asked: Asked) -> bool:
+        if asked.operation is not None and asked.operation.id in self.operations:
+            return True
+        if self.method is not None and self.method != asked.method:
+            return False
+        if self.path.endswith("*"):
+            return asked.path.startswith(self.path[:-1])
+        return asked.path == self.path
+
+
+@dataclass(slots=True)
+class Script:
+    """A condition with its answers. They are given in turn, the last of them again and again, `times` times
+    in all (None: always). Unless `checked`, nothing else is looked at and nothing is charged."""
+
+    id: str
+    condition: Condition
+    answers: tuple[Mapping[str, Any], ...]
+    description: Mapping[str, Any]
+    times: int | None = None
+    nth: int | None = None
+    checked: bool = True
+    met: int = 0
+    used: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        return (self.times is not None and self.used >= self.times) or (
+            self.nth is not None and self.met >= self.nth
+        )
+
+    def take(self) -> Mapping[str, Any] | None:
+        """The answer for a call that fits, or None when it is not the nth."""
+        self.met += 1
+        if self.nth is not None and self.met != self.nth:
+            return None
+        answer = self.answers[min(self.used, len(self.answers) - 1)]
+        self.used += 1
+        return answer
+
+    def view(self) -> dict[str, Any]:
+        """The script as the control plane shows it."""
+        return {
+            **self.description,
+            "id": self.id,
+            "used": self.used,
+            "left": None if self.times is None else self.times - self.used,
+        }

@@ -1,0 +1,244 @@
+"""What the Python clients do, feature by feature; prints one JSON object.
+
+Run by `python -m tests.clients.table` in the clients' environment. Its arguments are the mock's address,
+a key, and a client id that has nothing left.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+import instructor
+import openai
+from langchain_core.messages import HumanMessage
+from langchain_openai import ChatOpenAI
+from llama_index.core.llms import ChatMessage
+from llama_index.llms.openai_like import OpenAILike
+from pydantic import BaseModel
+from pydantic_ai import Agent, NativeOutput, PromptedOutput
+from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.providers.openai import OpenAIProvider
+
+BASE_URL, KEY, SPENT = sys.argv[1:4]
+SAID = 'The city is "Oslo" with 700000 people.'
+IN_KEYS = f"{SAID} Return the result as JSON with 'name' and 'population' keys."
+HELLO = [{"role": "user", "content": SAID}]
+PATIENCE_SECONDS = 60
+"""Longer than the clients' own pauses between tries, and far from midnight."""
+
+
+class City(BaseModel):
+    """A city."""
+
+    name: str
+    population: int
+
+
+OSLO = City(name="Oslo", population=700000)
+
+
+def weather(city: str) -> str:
+    """The weather of a city."""
+    return f"Snow in {city}"
+
+
+def same(value: object, wanted: object = OSLO) -> None:
+    if isinstance(value, BaseModel) and isinstance(wanted, BaseModel):
+        # Some clients answer with a subclass of the model that was asked for.
+        value, wanted = value.model_dump(), wanted.model_dump()
+    if value != wanted:
+        raise AssertionError(f"expected {wanted!r}, got {value!r}")
+
+
+def speaks(text: str | None) -> None:
+    if "Oslo" not in (text or ""):
+        raise AssertionError(f"expected the prompt's words, got {text!r}")
+
+
+def refused_at_once(call: Callable[[], Any], kind: type[BaseException]) -> None:
+    """The limit is told, and without a wait until midnight."""
+    begun = time.monotonic()
+    try:
+        call()
+    except kind:
+        if time.monotonic() - begun > PATIENCE_SECONDS:
+            raise AssertionError("waited for the limit to end") from None
+    else:
+        raise AssertionError("expected a refusal")
+
+
+def openai_python() -> dict[str, Callable[[], None]]:
+    client = openai.OpenAI(base_url=f"{BASE_URL}/gen", api_key=KEY)
+    spent = openai.OpenAI(
+        base_url=f"{BASE_URL}/gen", api_key="public", default_headers={"X-Client-ID": SPENT}
+    )
+    create = client.chat.completions.create
+    tool = openai.pydantic_function_tool(City)
+    keyed = [{"role": "user", "content": IN_KEYS}]
+
+    def streamed() -> None:
+        with client.chat.completions.stream(model="lightning", messages=HELLO) as events:
+            speaks(events.get_final_completion().choices[0].message.content)
+
+    def called() -> None:
+        reply = create(model="lightning", messages=HELLO, tools=[tool], tool_choice="required")
+        same(City.model_validate_json(reply.choices[0].message.tool_calls[0].function.arguments))
+
+    def prompted() -> None:
+        reply = create(model="lightning", messages=keyed, response_format={"type": "json_object"})
+        same(set(json.loads(reply.choices[0].message.content)), {"name", "population"})
+
+    def parsed() -> None:
+        parse = client.chat.completions.parse
+        same(parse(model="lightning", messages=HELLO, response_format=City).choices[0].message.parsed)
+
+    return {
+        "plain": lambda: speaks(create(model="lightning", messages=HELLO).choices[0].message.content),
+        "stream": streamed,
+        "tools": called,
+        "schema": parsed,
+        "prompted JSON": prompted,
+        "limit": lambda: refused_at_once(
+            lambda: spent.chat.completions.create(model="lightning", messages=HELLO), openai.RateLimitError
+        ),
+    }
+
+
+def langchain() -> dict[str, Callable[[], None]]:
+    model = ChatOpenAI(model="lightning", base_url=f"{BASE_URL}/gen", api_key=KEY, stream_usage=True)
+    spent = ChatOpenAI(
+        model="lightning",
+        base_url=f"{BASE_URL}/gen",
+        api_key="public",
+        default_headers={"X-Client-ID": SPENT},
+    )
+
+    def prompted() -> None:
+        value = model.with_structured_output(None, method="json_mode").invoke(IN_KEYS)
+        same(set(value), {"name", "population"})
+
+    return {
+        "plain": lambda: speaks(model.invoke(SAID).content),
+        "stream": lambda: speaks("".join(chunk.content for chunk in model.stream(SAID))),
+        "tools": lambda: same(
+            model.bind_tools([City]).invoke([HumanMessage(SAID)]).tool_calls[0]["args"], OSLO.model_dump()
+        ),
+        "schema": lambda: same(model.with_structured_output(City, method="json_schema").invoke(SAID)),
+        "prompted JSON": prompted,
+        "limit": lambda: refused_at_once(lambda: spent.invoke(SAID), openai.RateLimitError),
+    }
+
+
+def pydantic_ai() -> dict[str, Callable[[], None]]:
+    loop = asyncio.new_event_loop()
+
+    def model(key: str, **headers: str) -> OpenAIChatModel:
+        client = openai.AsyncOpenAI(base_url=f"{BASE_URL}/gen", api_key=key, default_headers=headers)
+        return OpenAIChatModel("lightning", provider=OpenAIProvider(openai_client=client))
+
+    def run(output: Any = str, said: str = SAID, tools: tuple[Any, ...] = (), with_model: Any = None) -> Any:
+        agent = Agent(with_model or model(KEY), output_type=output, tools=tools)
+        return loop.run_until_complete(agent.run(said)).output
+
+    async def streamed() -> str:
+        async with Agent(model(KEY)).run_stream(SAID) as reply:
+            return str(await reply.get_output())
+
+    return {
+        "plain": lambda: speaks(run()),
+        "stream": lambda: speaks(loop.run_until_complete(streamed())),
+        "tools": lambda: speaks(run(said='How is the weather in "Oslo"?', tools=(weather,))),
+        "schema": lambda: same(run(NativeOutput(City))),
+        "prompted JSON": lambda: same(run(PromptedOutput(City))),
+        "limit": lambda: refused_at_once(
+            lambda: run(with_model=model("public", **{"X-Client-ID": SPENT})), Exception
+        ),
+    }
+
+
+def instructor_modes() -> dict[str, Callable[[], None]]:
+    raw = openai.OpenAI(base_url=f"{BASE_URL}/gen", api_key=KEY)
+    spent = openai.OpenAI(
+        base_url=f"{BASE_URL}/gen", api_key="public", default_headers={"X-Client-ID": SPENT}
+    )
+
+    def ask(mode: str, client: Any = raw, **more: Any) -> Any:
+        patched = instructor.from_openai(client, mode=instructor.Mode[mode])
+        return patched.create(
+            model="lightning", messages=list(HELLO), response_model=City, max_retries=1, **more
+        )
+
+    def streamed() -> None:
+        patched = instructor.from_openai(raw, mode=instructor.Mode.TOOLS)
+        partial = patched.create_partial(model="lightning", messages=list(HELLO), response_model=City)
+        same(City.model_validate(list(partial)[-1].model_dump()))
+
+    def prompted() -> None:
+        same(ask("JSON"))
+        same(ask("MD_JSON"))
+
+    return {
+        "stream": streamed,
+        "tools": lambda: same(ask("TOOLS")),
+        "schema": lambda: same(ask("JSON_SCHEMA")),
+        "prompted JSON": prompted,
+        "limit": lambda: refused_at_once(lambda: ask("TOOLS", spent), Exception),
+    }
+
+
+def llama_index() -> dict[str, Callable[[], None]]:
+    def model(key: str = KEY, **headers: str) -> OpenAILike:
+        return OpenAILike(
+            model="lightning",
+            api_base=f"{BASE_URL}/gen",
+            api_key=key,
+            is_chat_model=True,
+            is_function_calling_model=True,
+            default_headers=headers,
+        )
+
+    messages = [ChatMessage(role="user", content=SAID)]
+
+    def streamed() -> None:
+        speaks("".join(part.delta or "" for part in model().stream_chat(messages)))
+        same(list(model().as_structured_llm(City).stream_chat(messages))[-1].raw)
+
+    return {
+        "plain": lambda: speaks(model().chat(messages).message.content),
+        "stream": streamed,
+        "tools": lambda: same(model().as_structured_llm(City).chat(messages).raw),
+        "limit": lambda: refused_at_once(
+            lambda: model("public", **{"X-Client-ID": SPENT}).chat(messages), Exception
+        ),
+    }
+
+
+CLIENTS = {
+    "openai": openai_python,
+    "langchain-openai": langchain,
+    "pydantic-ai-slim": pydantic_ai,
+    "instructor": instructor_modes,
+    "llama-index-llms-openai-like": llama_index,
+}
+
+
+def outcome(feature: Callable[[], None]) -> str:
+    try:
+        feature()
+    except Exception as error:
+        return f"{type(error).__name__}: {str(error)[:200]}"
+    return "ok"
+
+
+print(
+    json.dumps(
+        {
+            f"{name} {version(name)}": {feature: outcome(call) for feature, call in features().items()}
+            for name, features in CLIENTS.items()
+        }
+    )
+)

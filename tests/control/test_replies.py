@@ -1,0 +1,274 @@
+"""Scripted replies: which calls they answer, with what, how often, and what stays true underneath."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+from lightning_mock.background import running
+from lightning_mock.settings import SettingsError
+
+GUEST = {"X-Client-ID": "ipc-0123456789abcdef"}
+
+
+def script(control: Any, reply: Any, **match: Any) -> Any:
+    return control("POST", "/replies", {"match": match, "reply": reply})
+
+
+def said(response: Any) -> Any:
+    assert response.status_code == 200, response.text
+    return response.json()["choices"][0]["message"]["content"]
+
+
+def misses(control: Any) -> Any:
+    return control("GET", "/replies")["misses"]
+
+
+def test_a_text_is_the_answer_plain_and_streamed(own: Any) -> None:
+    user = own.user()
+    script(own, {"text": "Forty-two."})
+    assert said(user.chat()) == "Forty-two."
+    with openai.OpenAI(base_url=f"{own.base_url}/gen", api_key=user.key, max_retries=0) as client:
+        messages: Any = [{"role": "user", "content": "Hi"}]
+        chunks: Any = client.chat.completions.create(model="lightning", messages=messages, stream=True)
+        deltas = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
+    assert "".join(deltas) == "Forty-two."
+    assert len(deltas) > 2
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_tool_calls_are_made_as_written(own: Any, stream: bool) -> None:
+    user = own.user()
+    call = {"name": "get_weather", "arguments": {"city": "Oslo"}}
+    script(own, {"tool_calls": [call, {"name": "ping"}]})
+    with openai.OpenAI(base_url=f"{own.base_url}/gen", api_key=user.key, max_retries=0) as client:
+        messages: Any = [{"role": "user", "content": "Hi"}]
+        if stream:
+            own("PATCH", "/preferences", {"metadata_form": "choices"})
+            with client.chat.completions.stream(model="lightning", messages=messages) as events:
+                choice: Any = events.get_final_completion().choices[0]
+        else:
+            choice = client.chat.completions.create(model="lightning", messages=messages).choices[0]
+    assert choice.finish_reason == "tool_calls"
+    calls = [(call.function.name, json.loads(call.function.arguments)) for call in choice.message.tool_calls]
+    assert calls == [("get_weather", {"city": "Oslo"}), ("ping", {})]
+
+
+def test_json_bytes_and_plain_text_are_the_whole_body(own: Any) -> None:
+    user = own.user()
+    script(own, {"json": {"id": 7}}, route="/gen/chat/completions")
+    script(
+        own, {"bytes": base64.b64encode(b"\x89PNG").decode(), "content_type": "image/png"}, route="getImage"
+    )
+    script(own, {"text": "soon"}, route="GET /gen/sfx/*")
+    assert user.chat().json() == {"id": 7}
+    image = user.call("GET", "/gen/image/x")
+    assert (image.content, image.headers["content-type"]) == (b"\x89PNG", "image/png")
+    assert user.call("GET", "/gen/sfx/rain").text == "soon"
+
+
+def test_a_status_is_a_refusal_that_costs_nothing_and_is_explained(own: Any) -> None:
+    user = own.user()
+    made = script(own, {"status": 503, "text": "Tired.", "headers": {"X-Mood": "low"}})
+    answer = user.chat()
+    assert (answer.status_code, answer.json()["detail"], answer.headers["x-mood"]) == (503, "Tired.", "low")
+    assert user.used()["cloudChatDaily"] == 0
+    assert (
+        f"the scripted reply {made['id']} answered"
+        in user.control("GET", f"/journal?user={user.id}")["entries"][0]["explanation"]
+    )
+
+
+def test_a_stream_is_sent_event_by_event_at_its_pace(own: Any) -> None:
+    script(own, {"events": [{"a": 1}, "not JSON", "[DONE]"], "delay": 0.1, "rate": 10})
+    begun = time.perf_counter()
+    answer = own.user().chat(stream=True)
+    assert time.perf_counter() - begun > 0.25
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.text == 'data: {"a":1}\n\ndata: not JSON\n\ndata: [DONE]\n\n'
+
+
+MATCHES: dict[str, Any] = {
+    "prompt": ({"prompt": "RIVERS"}, {}, {"messages": [{"role": "user", "content": "lakes"}]}),
+    "pattern": ({"pattern": r"three \w+\."}, {}, {"messages": [{"role": "user", "content": "Three."}]}),
+}
+
+
+@pytest.mark.parametrize("kind", MATCHES)
+def test_what_the_prompt_says_decides(own: Any, kind: Any) -> None:
+    match, fits, differs = MATCHES[kind]
+    user = own.user()
+    script(own, {"text": "scripted"}, **match)
+    assert said(user.chat(**fits)) == "scripted"
+    assert said(user.chat(**differs)) != "scripted"
+
+
+def test_the_caller_and_headers_decide(own: Any) -> None:
+    one, other = own.user(), own.user()
+    script(own, {"text": "for one"}, user=one.id)
+    script(own, {"text": "for a guest"}, identity=f"client:{GUEST['X-Client-ID']}")
+    script(own, {"text": "in red"}, header={"X-Colour": "red"})
+    assert said(one.chat()) == "for one"
+    assert said(other.chat()) not in ("for one", "for a guest", "in red")
+    body = {"messages": [{"role": "user", "content": "Hi"}]}
+    assert (
+        said(httpx2.post(f"{own.base_url}/gen/chat/completions", json=body, headers=GUEST)) == "for a guest"
+    )
+    red = other.call("POST", "/gen/chat/completions", body, headers={"X-Colour": "red"})
+    assert said(red) == "in red"
+
+
+def test_a_generation_s_prompt_decides_by_get_and_post(own: Any) -> None:
+    user = own.user("light")
+    script(own, {"json": "boat"}, route="/gen/image*", prompt="boat")
+    assert user.call("GET", "/gen/image/a%20boat").json() == "boat"
+    assert user.call("POST", "/gen/image", {"prompt": "A Boat"}).json() == "boat"
+    assert user.call("GET", "/gen/image/a%20tree").headers["content-type"] == "image/jpeg"
+
+
+def test_times_sequences_and_the_nth(own: Any) -> None:
+    user = own.user()
+    once = own("POST", "/replies", {"reply": {"text": "once"}, "times": 1})
+    own("POST", "/replies", {"replies": [{"text": "a"}, {"text": "b"}], "times": 3})
+    script(own, {"text": "second"}, nth=2)
+    seen = [said(user.chat()) for _ in range(7)]
+    assert seen[:4] == ["once", "a", "b", "b"]
+    assert seen[5] == "second"
+    assert "second" not in (seen[4], seen[6])
+    [shown] = [reply for reply in own("GET", "/replies")["replies"] if reply["id"] == once["id"]]
+    assert (shown["used"], shown["left"]) == (1, 0)
+
+
+def test_identity_validation_and_quota_stay_true_underneath(own: Any) -> None:
+    user = own.user()
+    script(own, {"text": "scripted"}, route="/gen/chat/completions")
+    assert user.chat().status_code == 200
+    assert user.call("POST", "/gen/chat/completions", {"messages": "no"}).status_code == 400
+    assert user.call("POST", "/gen/chat/completions", {"messages": []}, bearer="bad").status_code == 401
+    assert user.used()["cloudChatDaily"] == 1
+    own("POST", f"/identities/{user.identity}/exhaust", {"metric": "cloudChatDaily"})
+    assert user.chat().status_code == 429
+
+
+def test_unless_nothing_is_to_be_checked(own: Any) -> None:
+    user = own.user()
+    own("POST", "/replies", {"match": {}, "reply": {"json": "anyway"}, "checked": False})
+    own("POST", f"/identities/{user.identity}/exhaust", {"metric": "cloudChatDaily"})
+    before = user.used()
+    assert user.chat().json() == "anyway"
+    assert user.call("POST", "/gen/chat/completions", {"messages": "no"}, bearer="bad").json() == "anyway"
+    assert user.used() == before
+
+
+def test_paths_that_the_api_does_not_have_can_be_answered(own: Any) -> None:
+    user = own.user()
+    script(own, {"json": {"credits": 12}}, route="GET /v1/me")
+    script(own, {"status": 204}, route="/v1/deploy*")
+    answer = user.call("GET", "/v1/me")
+    assert answer.json() == {"credits": 12}
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert user.call("DELETE", "/v1/deploys/3").status_code == 204
+    assert user.call("GET", "/v1/me", bearer="bad").status_code == 401
+    assert user.call("GET", "/v1/you").status_code == 404
+    # A method that a known path does not serve.
+    script(own, {"json": []}, route="POST /usage")
+    assert user.call("POST", "/usage", {}).json() == []
+
+
+def test_a_call_that_nearly_met_a_script_is_told_why_not(own: Any) -> None:
+    user = own.user()
+    near = script(own, {"text": "x"}, prompt="lakes", header={"X-Secret": "s"})
+    far = script(own, {"json": 1}, route="GET /v1/me", user=user.id, prompt="x")
+    user.chat()
+    [miss] = misses(own)
+    assert (miss["method"], miss["path"]) == ("POST", "/gen/chat/completions")
+    assert [entry["id"] for entry in miss["near"]] == [near["id"], far["id"]]
+    reasons = " ".join(miss["near"][0]["missed"])
+    assert "lakes" in reasons
+    assert "x-secret" in reasons
+    own("DELETE", "/replies")
+    assert misses(own) == []
+
+
+def test_a_reply_that_is_used_up_is_a_near_miss(own: Any) -> None:
+    user = own.user()
+    own("POST", "/replies", {"reply": {"text": "once"}, "times": 1})
+    user.chat()
+    user.chat()
+    assert misses(own)[0]["near"][0]["missed"] == ["it is used up"]
+
+
+def test_scripts_can_be_taken_back_and_a_reset_takes_all(own: Any) -> None:
+    user = own.user()
+    made = script(own, {"text": "x"})
+    own("DELETE", f"/replies/{made['id']}")
+    assert said(user.chat()) != "x"
+    assert "GET /__mock__/replies" in own.refuse("DELETE", f"/replies/{made['id']}", status=404)
+    script(own, {"text": "mine"}, user=user.id)
+    own("POST", "/reset", {"user": user.id})
+    assert said(user.chat()) != "mine"
+    script(own, {"text": "y"})
+    own("POST", "/reset", {})
+    assert own("GET", "/replies") == {"replies": [], "misses": []}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"reply": {}},
+        {"reply": {"text": "a"}, "replies": [{"text": "b"}]},
+        {"reply": {"text": "a", "json": 1}},
+        {"reply": {"headers": {"X-A": "b"}}},
+        {"reply": {"bytes": "not base64!"}},
+        {"reply": {"text": "a", "headers": {"X-A": "b\r\nX-C: d"}}},
+        {"match": {"pattern": "("}, "reply": {"text": "a"}},
+        {"match": {"route": "nowhere"}, "reply": {"text": "a"}},
+        {"match": {"user": "nobody"}, "reply": {"text": "a"}},
+        {"match": {"prompt": "a"}, "reply": {"text": "a"}, "checked": False},
+    ],
+)
+def test_what_means_nothing_is_refused(own: Any, body: Any) -> None:
+    own.refuse("POST", "/replies", body)
+    assert own("GET", "/replies")["replies"] == []
+
+
+def test_a_file_has_them_from_the_start_and_after_a_reset(start: Any, tmp_path: Any) -> None:
+    file = tmp_path / "replies.yaml"
+    file.write_text(
+        "- match: {prompt: rivers}\n  reply: {text: Danube}\n"
+        "- match: {route: GET /v1/me}\n  reply: {json: {a: 1}}\n"
+    )
+    with start(replies=file) as (_, control):
+        for _ in range(2):
+            user = control.user()
+            assert said(user.chat()) == "Danube"
+            assert user.call("GET", "/v1/me").json() == {"a": 1}
+            control("DELETE", "/replies")
+            control("POST", "/reset", {})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "YAML"),
+        ("a: 1", "list"),
+        ("- reply: {colour: red}", "reply 1: reply.colour"),
+        ("- match: {}", "reply 1"),
+    ],
+)
+def test_a_file_that_means_nothing_stops_the_start(tmp_path: Any, text: str, said: Any) -> None:
+    file = tmp_path / "replies.yaml"
+    file.write_text(text)
+    with pytest.raises(SettingsError, match=said), running(replies=file):
+        pass
+
+
+def test_a_missing_file_stops_the_start(tmp_path: Any) -> None:
+    with pytest.raises(SettingsError, match="No such file"), running(replies=tmp_path / "none.yaml"):
+        pass
