@@ -216,7 +216,7 @@ BOOK.reported("IMG-6", charged("createImage", mode="realistic"), spend="sample")
     _more(lambda c: int(c.arguments.get("mode") == "realistic")),
 )
 
-BOOK.handwritten("SFX-3", charged("createSfx", PAID), spend="sample", credentials=PAID).add(
+BOOK.handwritten("SFX-3", charged("createSfx", PAID), spend="exhaust", credentials=PAID).add(
     "sounds-of-accounts-free: a sound of a signed-in user is not counted",
     _free_of_charge("createSfx getSfx", PAID, KEY, FREE),
 )

@@ -135,4 +135,4 @@ def test_every_option_that_the_readme_names_exists() -> None:
     )
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
     # pytest's own.
-    assert {option for option in named if option not in helps} <= {"--maxprocesses"}
+    assert {option for option in named if option not in helps} <= {"--dist"}
