@@ -35,9 +35,12 @@ class _Server(uvicorn.Server):
 
     async def main_loop(self) -> None:
         self.loop, self.ended = asyncio.get_running_loop(), asyncio.Event()
-        await self.on_tick(0)
-        self.ready.set()
-        await self.ended.wait()
+        while not self.ended.is_set():
+            # Sets the Date of the answers, which has to move with the time.
+            await self.on_tick(0)
+            self.ready.set()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.ended.wait(), 1)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:

@@ -101,3 +101,9 @@ def test_the_command_prints_where_it_listens_and_reads_credentials_from_the_envi
         finally:
             process.terminate()
         assert process.wait(5) in {0, -signal.SIGTERM}
+
+
+def test_the_date_of_its_answers_moves(client: Client) -> None:
+    first = client.get("/status").header("date")
+    time.sleep(2.1)
+    assert client.get("/status").header("date") != first
