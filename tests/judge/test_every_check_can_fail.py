@@ -151,7 +151,7 @@ CHECKS: dict[str, Broken] = {
     "test_the_bearer_public_counts_as_none": Broken("OBS-1", _refuse_bearers(lambda h: h == "Bearer public")),
     "test_a_refusal_can_be_read_by_clients": Broken("OBS-2", _payload({"no": "words"})),
     "test_the_published_sizes_are_the_limits": Broken(
-        "OBS-3", lambda lab: lab.text_limits.update(media=9_000)
+        "OBS-3", lambda lab: lab.text_limits.update(media=9_000), "sample"
     ),
     "test_the_mode_auto_counts_as_left_out": Broken(
         "OBS-4",
@@ -214,7 +214,9 @@ CHECKS: dict[str, Broken] = {
     "test_days_and_weeks_are_those_of_utc": Broken(
         "ASM-7", seams.edit("getUsage", seams.at("usage.*.window", seams.put("2001-01-01")))
     ),
-    "test_unknown_options_are_400": Broken("ASM-8", seams.without("mode", "createImage createVideo")),
+    "test_unknown_options_are_400": Broken(
+        "ASM-8", seams.without("mode", "createImage createVideo"), "sample"
+    ),
     "test_a_video_shows_what_was_asked_for": Broken(
         "ASM-9", lambda lab: before_checks(lab, "createVideo", "ratio", lambda _: "1:1"), "sample"
     ),
