@@ -26,7 +26,7 @@ const SHARE_OF_TIME = 4;
  *   probability: number, seed: number, fired: number, scenario: string | null}} Fault
  * @typedef {{name: string, description: string, lasting: boolean, active: boolean}} Scenario
  * @typedef {{base_url: string, clock: Clock, plans: Plan[], users: User[], identities: Identity[], faults: Fault[],
- *   scenarios: Scenario[], journal: {entries: number}}} State
+ *   next_cursor: number | null, scenarios: Scenario[], journal: {entries: number}}} State
  * @typedef {{id: number, at: string, method: string, path: string, operation: string | null, status: number,
  *   milliseconds: number, caller: {identity: string | null, kind: string, why: string}, plan_key: string | null,
  *   metric: string | null, units: {before: number, after: number} | null, refused_by: string | null,
