@@ -1,0 +1,153 @@
+"""Recordings: what is written can be read again, and holds no credential."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lightning_mock.callers.credential_forms import without_credentials
+from lightning_spec.recording import (
+    Piece,
+    RecordedExchange,
+    RecordedRequest,
+    RecordedResponse,
+    Recording,
+    RecordingError,
+    RecordingWriter,
+    parse_recording,
+    read_recording,
+    recording_text,
+)
+
+SECRET = "ipa_live_CANARYcanaryCANARYcanary0001"
+STREAM = {"Content-Type": "text/event-stream"}
+
+
+def exchange(
+    content: bytes = b"", headers: Any = None, pieces: Any = (), response: Any = None, **more: Any
+) -> RecordedExchange:
+    return RecordedExchange(
+        1_000_000.0,
+        RecordedRequest("POST", "/gen/image?x=1", headers or {}, content),
+        RecordedResponse(200, response or {}, 0.25, pieces, **more),
+    )
+
+
+def again(*exchanges: RecordedExchange) -> list[RecordedExchange]:
+    recording = Recording(1_000_000.0, "http://127.0.0.1:1", exchanges)
+    return list(parse_recording(recording_text(recording, without_credentials)).exchanges)
+
+
+def test_what_is_added_is_in_the_file_at_once_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    writer = RecordingWriter(file, "http://127.0.0.1:1", 1_000_000.0, without_credentials)
+    assert read_recording(file).exchanges == []
+    stream = exchange(
+        pieces=[Piece(0.5, b"data: 1\n\n"), Piece(1.5, b"data: 2\n\n")], response=STREAM, cut=True
+    )
+    for count in (1, 2):
+        writer.add(stream)
+        assert list(read_recording(file).exchanges) == [stream] * count
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    writer.close()
+    with pytest.raises(RecordingError, match="a file already"):
+        RecordingWriter(file, "http://127.0.0.1:1", 1_000_000.0, without_credentials)
+
+
+@given(st.binary(max_size=60), st.sampled_from(["image/png", "text/plain", "application/json", ""]))
+def test_bodies_come_back_as_they_were(content: bytes, kind: str) -> None:
+    headers = {"Content-Type": kind} if kind else {}
+    kept = exchange(content, headers, [Piece(0.0, content)] if content else [], headers)
+    found = again(kept)[0]
+    if kind != "application/json":
+        assert (found.request.content, found.response.content) == (content, content)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+        max_leaves=8,
+    )
+)
+def test_json_comes_back_as_the_same_value(value: Any) -> None:
+    try:
+        body = json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return
+    found = again(exchange(body, {"Content-Type": "application/json"}))[0]
+    if without_credentials(body.decode()) == body.decode():
+        assert json.loads(found.request.content) == value
+
+
+@given(st.text(max_size=40), st.lists(st.integers(1, 5), max_size=10))
+def test_a_stream_keeps_its_bytes_wherever_it_was_cut(text: str, cuts: list[int]) -> None:
+    content = text.encode("utf-8", "replace")
+    pieces = []
+    for cut in [*cuts, 1000]:
+        pieces.append(Piece(0.001, content[:cut]))
+        content = content[cut:]
+    found = again(exchange(pieces=pieces, response=STREAM))[0].response
+    expected = without_credentials(text.encode("utf-8", "replace").decode())
+    assert found.content.decode() == expected
+    if expected == text:
+        assert [piece.after for piece in found.pieces] == [0.001] * len(pieces)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        exchange(headers={"authorization": f"Bearer {SECRET}"}),
+        exchange(headers={"Authorization": "a-token-of-no-known-form-at-all"}),
+        exchange(headers={"Cookie": "CANARY", "X-Own-Token": "CANARY"}),
+        exchange(headers={"X-Client-ID": SECRET}),
+        exchange(response={"Set-Cookie": "session=CANARY", "X-Echo": SECRET}),
+        exchange(f'{{"a": "{SECRET}"}}'.encode(), {"Content-Type": "application/json"}),
+        exchange(pieces=[Piece(0, SECRET[:12].encode()), Piece(0, SECRET[12:].encode())], response=STREAM),
+        exchange(pieces=[Piece(0, SECRET.encode())], response={"Content-Type": "text/plain"}),
+    ],
+)
+def test_no_credential_is_kept(kept: RecordedExchange) -> None:
+    text = recording_text(Recording(0.0, f"http://u:{SECRET}@host", [kept]), without_credentials)
+    assert "CANARY" not in text
+    assert "no-known-form" not in text
+    assert len(parse_recording(text).exchanges) == 1
+
+
+def test_a_recording_written_by_hand_in_json_is_read() -> None:
+    found = parse_recording(
+        '{"format": "lightning-recording", "version": 1, "recorded_at": "2026-06-13T12:00:00Z",'
+        ' "upstream": "",'
+        ' "exchanges": [{"at": "2026-06-13T12:00:00Z", "request": {"method": "GET", "target": "/usage"},'
+        ' "response": {"status": 503}}]}'
+    )
+    assert found.exchanges[0].response.status == 503
+    assert found.age(found.recorded_at + 2 * 86_400) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[", "expected YAML"),
+        ("a: 1", "whose format is lightning-recording"),
+        ("format: lightning-recording\nversion: 2", "expected version 1"),
+        ("format: lightning-recording\nversion: 1", "required"),
+        (
+            "format: lightning-recording\nversion: 1\nrecorded_at: 'never'\nupstream: ''\nexchanges:",
+            "never",
+        ),
+        (
+            "format: lightning-recording\nversion: 1\nrecorded_at: '2026-01-01T00:00:00Z'\nupstream: ''\n"
+            "exchanges: [{at: '2026-01-01T00:00:00Z', request: {method: GET, target: /}, response: {}}]",
+            "exchanges.0.response",
+        ),
+    ],
+)
+def test_what_is_no_recording_is_refused_with_the_place(text: str, said: str) -> None:
+    with pytest.raises(RecordingError, match=said):
+        parse_recording(text)
