@@ -259,8 +259,9 @@ def test_every_dependency_that_is_imported_is_declared():
     sources = [path for path, package in SOURCES.items() if package in parts]
     # Where the plugin runs, pytest is there.
     assert imported(sources) - {"pytest"} <= declared()
-    tests = (ROOT / "tests").rglob("*.py")
-    assert imported(tests) <= declared("verify", "test")
+    # The table of clients installs what it needs when it is made.
+    tests = [path for path in (ROOT / "tests").rglob("*.py") if path.parent.name != "table"]
+    assert imported(tests) <= declared("verify", "test", "clients")
 
 
 def test_the_mock_starts_without_the_judges_dependencies():
