@@ -14,7 +14,6 @@ import signal
 import stat
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import mkstemp
 from typing import Any, get_args
@@ -91,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
         variable = _variable(name.replace("-", "_"))
         parser.add_argument(f"--{name}", help=f"{help} [{variable}]", **more)
 
-    parser.add_argument("--version", action="version", version=f"%(prog)s {version('lightning-contract')}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and leave")
     usual = Settings()
     option(
         "host", f"the address to listen on; {usual.host} keeps the mock on this machine", metavar="ADDRESS"
@@ -172,6 +171,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for: that takes as long as reading the spec."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *rest: object) -> None:
+        from importlib.metadata import version
+
+        parser.exit(message=f"{parser.prog} {version('lightning-contract')}\n")
+
+
 def _variable(name: str) -> str:
     return _PREFIX + name.upper()
 
@@ -209,6 +217,7 @@ async def _serve(settings: Settings, credentials_file: Path | None) -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 20, 20)
+        gc.enable()
         await stop.wait()
 
 

@@ -12,9 +12,10 @@ from typing import Any
 from lightning_spec.loader import Spec, load_spec
 
 from lightning_mock.callers.accounts import Accounts, Catalogue, load_catalogue
-from lightning_mock.callers.credentials import KeyRing, TokenAuthority, load_jwks, random_bytes, seeded_bytes
+from lightning_mock.callers.credentials import KeyRing, random_bytes, seeded_bytes
 from lightning_mock.callers.identity import IdentityResolver
 from lightning_mock.callers.seed import Credentials, seed_users
+from lightning_mock.callers.tokens import TokenAuthority
 from lightning_mock.clock import Clock
 from lightning_mock.faults.book import FaultBook
 from lightning_mock.generation.assets import AssetStore
@@ -63,7 +64,7 @@ def make_state(settings: Settings, clock: Clock | None = None) -> State:
     keys = KeyRing(random)
     tokens = TokenAuthority(
         settings.jwt_secret or random("jwt-secret", 32).hex(),
-        load_jwks(settings.jwks) if settings.jwks else None,
+        settings.jwks,
     )
     event_hub = EventHub()
     return State(

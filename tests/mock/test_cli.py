@@ -23,6 +23,19 @@ import requests
 from lightning_mock.command import parse
 from lightning_mock.settings import Settings, SettingsError
 
+HEAVY = ("PIL", "av", "cryptography", "jwt")
+SHOW_WHAT_IS_LOADED = f"""
+import asyncio, sys
+from lightning_mock.app import serving
+from lightning_mock.settings import Settings
+
+async def main():
+    async with serving(Settings(port=0)):
+        print(*(name for name in {HEAVY} if name in sys.modules))
+
+asyncio.run(main())
+"""
+
 CHAT: dict[str, Any] = {"messages": [{"role": "user", "content": "hello"}], "stream": True}
 
 
@@ -55,6 +68,13 @@ def found(pattern: str, text: str) -> str:
     match = re.search(pattern, text)
     assert match, text
     return match[0]
+
+
+def test_what_draws_and_verifies_is_not_loaded_before_it_is_needed() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-c", SHOW_WHAT_IS_LOADED], check=False, capture_output=True, text=True
+    )
+    assert (shown.stdout, shown.stderr) == ("\n", "")
 
 
 def test_it_prints_an_address_credentials_for_every_plan_and_lines_to_paste() -> None:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from lightning_mock.background import RunningMock, running
 from lightning_mock.callers import identity
-from lightning_mock.callers.credentials import load_jwks
+from lightning_mock.callers.token_verifier import load_jwks
 from lightning_mock.settings import SettingsError
 
 from .conftest import Client

@@ -18,12 +18,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lightning_mock.background import running
-from lightning_mock.generation.rendering.audio import Sound
-from lightning_mock.generation.rendering.image import Picture
+from lightning_mock.generation.rendering.jobs import Film, Picture, Sound
 from lightning_mock.generation.rendering.lettering import SIZES, Face
 from lightning_mock.generation.rendering.renderer import Renderer
 from lightning_mock.generation.rendering.thumbnails import make_thumbnail
-from lightning_mock.generation.rendering.video import Film
 from PIL import Image, ImageChops
 
 

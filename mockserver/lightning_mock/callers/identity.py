@@ -17,15 +17,10 @@ from aiohttp.web import BaseRequest
 from multidict import istr
 
 from lightning_mock.callers.accounts import Account, Accounts
+from lightning_mock.callers.claims import InvalidTokenError
 from lightning_mock.callers.credential_forms import is_credential
-from lightning_mock.callers.credentials import (
-    KEY_PREFIX,
-    ApiKey,
-    InvalidTokenError,
-    KeyRing,
-    TokenAuthority,
-    digest,
-)
+from lightning_mock.callers.credentials import KEY_PREFIX, ApiKey, KeyRing, digest
+from lightning_mock.callers.tokens import TokenAuthority
 from lightning_mock.clock import Clock
 from lightning_mock.errors import Unauthorized
 

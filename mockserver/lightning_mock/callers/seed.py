@@ -10,12 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lightning_mock.callers.accounts import Account, Accounts
-from lightning_mock.callers.credentials import (
-    TOKEN_LIFETIME_SECONDS,
-    KeyRing,
-    RandomBytes,
-    TokenAuthority,
-)
+from lightning_mock.callers.claims import TOKEN_LIFETIME_SECONDS
+from lightning_mock.callers.credentials import KeyRing, RandomBytes
+from lightning_mock.callers.tokens import TokenAuthority
 from lightning_mock.clock import Clock
 
 DAY = 86_400.0

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-import jwt
-
 from lightning_mock.callers.accounts import Account
-from lightning_mock.callers.credentials import GENERATION, LASTING, TokenAuthority, token_payload
+from lightning_mock.callers.claims import GENERATION, LASTING, token_payload
+from lightning_mock.callers.tokens import TokenAuthority, unsigned
 from lightning_mock.state import State
 
 Broken = Literal[
@@ -58,6 +57,6 @@ def token_for(
     elif broken == "no_expiry":
         payload.pop("exp", None)
     if broken == "unsigned":
-        return jwt.encode(payload, "", algorithm="none"), expires_at
+        return unsigned(payload), expires_at
     authority = _STRANGER if broken == "wrong_signature" else state.tokens
     return authority.sign(payload), expires_at

@@ -9,18 +9,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from io import BytesIO
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from PIL import Image, ImageOps
-
 from lightning_mock.errors import InvalidRequest
-from lightning_mock.generation.rendering.thumbnails import make_thumbnail, png_bytes
 
 MOST_PIXELS = 16 * 1024 * 1024
-# Only formats whose decoders stay inside Pillow: others would start programs.
-FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP")
 
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _DATA = re.compile(r"\s{0,100}data:[^,]{0,200};base64,", re.IGNORECASE)
@@ -74,29 +68,16 @@ def _is_address(item: str, place: str) -> bool:
 
 def decode_image(item: str, place: str) -> ImageInput:
     """The image in a base64 string, bare or as a data URI. InvalidRequest when there is none."""
+    # It brings Pillow along, which a mock that never sees an image does without.
+    from lightning_mock.generation.rendering.decoding import TooManyPixels, decode
+
     try:
-        with Image.open(BytesIO(_content(item)), formats=FORMATS) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise _too_many_pixels(place)
-            upright = ImageOps.exif_transpose(_in_eight_bits(image))
-            plain = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
-            return ImageInput(png_bytes(plain), make_thumbnail(plain))
-    except InvalidRequest:
-        raise
-    except Image.DecompressionBombError as error:
-        raise _too_many_pixels(place) from error
+        return ImageInput(*decode(_content(item), MOST_PIXELS))
+    except TooManyPixels as error:
+        raise _refusal(place, f"an image of at most {MOST_PIXELS} pixels") from error
     except Exception as error:
         # Decoders fail in many ways on a broken file, and every one of them is the file's fault.
         raise _refusal(place, "an http(s) URL or a base64 PNG, JPEG, GIF, WebP or BMP image") from error
-
-
-def _in_eight_bits(image: Image.Image) -> Image.Image:
-    """A grey picture of sixteen bits would lose all that is brighter than a 256th of white."""
-    if not image.mode.startswith("I"):
-        return image
-    grey = image.convert("I").point(lambda value: value * (1 / 256))
-    grey.info = image.info
-    return grey.convert("L")
 
 
 def _content(item: str) -> bytes:
@@ -114,10 +95,6 @@ def _content(item: str) -> bytes:
         return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
     except binascii.Error as error:
         raise ValueError("not base64") from error
-
-
-def _too_many_pixels(place: str) -> InvalidRequest:
-    return _refusal(place, f"an image of at most {MOST_PIXELS} pixels")
 
 
 def _refusal(place: str, expected: str) -> InvalidRequest:

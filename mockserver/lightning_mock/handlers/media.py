@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from lightning_mock.generation.image_inputs import ImageInput, read_inputs
-from lightning_mock.generation.rendering.audio import Sound
-from lightning_mock.generation.rendering.image import Picture
+from lightning_mock.generation.rendering.jobs import Film, Picture, Sound
 from lightning_mock.generation.rendering.renderer import Job
-from lightning_mock.generation.rendering.video import Film
 from lightning_mock.http.call import Call
 from lightning_mock.http.replies import Body
 from lightning_mock.state import State

@@ -6,15 +6,12 @@ Samples are made one period at a time and repeated as bytes: one by one they wou
 import sys
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
 from math import pi, sin
 from typing import Literal
 
 import av
-
-from lightning_mock.generation.rendering.palette import dice
 
 RATE = 22_050
 """Samples a second."""
@@ -30,19 +27,10 @@ _VOWELS = ((1.0, 0.7, 0.3, 0.1, 0.4), (1.0, 0.2, 0.5, 0.6), (0.8, 1.0, 0.2, 0.1,
 _FADE = (0.4, 0.9, 1.0, 1.0, 0.9, 0.7, 0.5, 0.3, 0.1)
 
 
-@dataclass(frozen=True, slots=True)
-class Sound:
-    """What is to be heard."""
-
-    prompt: str
-    kind: Literal["sfx", "tts"]
-    seed: int = 0
-
-    def render(self) -> bytes:
-        """An MP3 file: an effect of about three seconds, speech of about a third of a second a word."""
-        chance = dice(self.kind, self.prompt, self.seed)
-        notes = _tune(chance) if self.kind == "sfx" else _speech(self.prompt, chance)
-        return _encode(b"".join(notes))
+def make_sound(prompt: str, kind: Literal["sfx", "tts"], chance: bytes) -> bytes:
+    """An MP3 file: an effect of about three seconds, speech of about a third of a second a word."""
+    notes = _tune(chance) if kind == "sfx" else _speech(prompt, chance)
+    return _encode(b"".join(notes))
 
 
 def _tune(chance: bytes) -> Iterator[bytes]:

@@ -1,13 +1,12 @@
 """The picture of a prompt: a JPEG with its words, in the look of its mode, with its input images."""
 
-from dataclasses import dataclass
 from io import BytesIO
 
 from PIL import Image, ImageDraw, ImageOps
 
 from lightning_mock.generation.rendering import thumbnails
 from lightning_mock.generation.rendering.lettering import Area, draw_text
-from lightning_mock.generation.rendering.palette import color, dice
+from lightning_mock.generation.rendering.palette import color
 
 SIZE = 512
 MARGIN = 28
@@ -16,46 +15,33 @@ _WHITE = (255, 255, 255)
 _FOOTER = 26
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """What is to be seen.
-
-    `inputs` are thumbnails (PNG bytes); an empty one stands for an image that was named by its URL.
-    """
-
-    prompt: str
-    mode: str | None = None
-    inputs: tuple[bytes, ...] = ()
-    seed: int = 0
-
-    def render(self) -> bytes:
-        """A JPEG of SIZE by SIZE pixels."""
-        canvas = _background(self)
-        draw = ImageDraw.Draw(canvas)
-        bottom = SIZE - MARGIN - _FOOTER
-        if self.inputs:
-            bottom -= thumbnails.SIZE + 8
-            thumbnails.paste_inputs(canvas, self.inputs, (MARGIN, bottom + 4), thumbnails.SIZE)
-        draw_text(draw, Area(MARGIN, MARGIN, SIZE - 2 * MARGIN, bottom - MARGIN), self.prompt, _WHITE)
-        label = f"Lightning mock · {self.mode or 'auto'}"
-        draw_text(draw, Area(MARGIN, SIZE - _FOOTER - 4, SIZE - 2 * MARGIN, 17), label, _WHITE)
-        out = BytesIO()
-        canvas.save(out, "JPEG", quality=QUALITY)
-        return out.getvalue()
+def draw_picture(prompt: str, mode: str | None, inputs: tuple[bytes, ...], chance: bytes) -> bytes:
+    """A JPEG of SIZE by SIZE pixels. `chance` decides its colours."""
+    canvas = _background(mode, chance)
+    draw = ImageDraw.Draw(canvas)
+    bottom = SIZE - MARGIN - _FOOTER
+    if inputs:
+        bottom -= thumbnails.SIZE + 8
+        thumbnails.paste_inputs(canvas, inputs, (MARGIN, bottom + 4), thumbnails.SIZE)
+    draw_text(draw, Area(MARGIN, MARGIN, SIZE - 2 * MARGIN, bottom - MARGIN), prompt, _WHITE)
+    label = f"Lightning mock · {mode or 'auto'}"
+    draw_text(draw, Area(MARGIN, SIZE - _FOOTER - 4, SIZE - 2 * MARGIN, 17), label, _WHITE)
+    out = BytesIO()
+    canvas.save(out, "JPEG", quality=QUALITY)
+    return out.getvalue()
 
 
-def _background(picture: Picture) -> Image.Image:
-    chance = dice("image", picture.prompt, picture.mode, picture.seed)
+def _background(mode: str | None, chance: bytes) -> Image.Image:
     hue = chance[0] / 256
-    match picture.mode:
+    match mode:
         case "fantasy":
             dark, light = color(0.75 + hue / 6, 0.9, 0.25), color(0.85 + hue / 6, 0.8, 0.7)
         case "realistic":
             dark, light = color(0.08 + hue / 12, 0.35, 0.22), color(0.5 + hue / 8, 0.3, 0.5)
         case _:
             dark, light = color(hue, 0.6, 0.3), color(hue + 0.12, 0.6, 0.55)
-    canvas = ImageOps.colorize(_gradient(picture.mode), dark, light)
-    if picture.mode == "fantasy":
+    canvas = ImageOps.colorize(_gradient(mode), dark, light)
+    if mode == "fantasy":
         _draw_stars(ImageDraw.Draw(canvas), chance)
     return canvas
 

@@ -5,7 +5,6 @@ because a film has up to eighty of them.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
 
@@ -13,7 +12,7 @@ import av
 from PIL import Image, ImageDraw
 
 from lightning_mock.generation.rendering.lettering import Area, draw_text
-from lightning_mock.generation.rendering.palette import color, dice
+from lightning_mock.generation.rendering.palette import color
 from lightning_mock.generation.rendering.thumbnails import paste_inputs
 
 FRAMES_PER_SECOND = 8
@@ -30,49 +29,43 @@ _OPTIONS = {"preset": "ultrafast", "crf": "35", "threads": "1"}
 Planes = tuple[bytes, bytes, bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Film:
-    """What is to be seen, and for how many whole seconds.
-
-    `inputs` are thumbnails (PNG bytes); an empty one stands for an image that was named by its URL.
-    """
-
-    prompt: str
-    ratio: str
-    seconds: int
-    mode: str | None = None
-    provider: str = ""
-    inputs: tuple[bytes, ...] = ()
-    seed: int = 0
-
-    def render(self) -> bytes:
-        """An MP4 file."""
-        width, height = SIZES[self.ratio]
-        out = BytesIO()
-        with av.open(out, "w", format="mp4") as container:
-            stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options=dict(_OPTIONS))
-            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-            for number, planes in enumerate(_frames(self, width, height)):
-                frame = av.VideoFrame(width, height, "yuv420p")
-                for plane, content in zip(frame.planes, planes, strict=True):
-                    plane.update(_padded(content, plane.width, plane.line_size))
-                frame.pts, frame.time_base = number, Fraction(1, FRAMES_PER_SECOND)
-                container.mux(stream.encode(frame))
-            container.mux(stream.encode(None))
-        return out.getvalue()
+def make_film(
+    prompt: str,
+    ratio: str,
+    seconds: int,
+    *,
+    mode: str | None,
+    inputs: tuple[bytes, ...],
+    chance: bytes,
+) -> bytes:
+    """An MP4 file. `chance` decides its colours."""
+    width, height = SIZES[ratio]
+    still = _still(prompt, mode, inputs, chance, (width, height))
+    out = BytesIO()
+    with av.open(out, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options=dict(_OPTIONS))
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for number, planes in enumerate(_frames(still, mode, seconds, width, height)):
+            frame = av.VideoFrame(width, height, "yuv420p")
+            for plane, content in zip(frame.planes, planes, strict=True):
+                plane.update(_padded(content, plane.width, plane.line_size))
+            frame.pts, frame.time_base = number, Fraction(1, FRAMES_PER_SECOND)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return out.getvalue()
 
 
-def _frames(film: Film, width: int, height: int) -> Iterator[Planes]:
-    luma, blue, red = _still(film, width, height)
+def _frames(still: Planes, mode: str | None, seconds: int, width: int, height: int) -> Iterator[Planes]:
+    luma, blue, red = still
     words, band = luma[: width * (height - _BAND)], luma[width * (height - _BAND) :]
-    total = film.seconds * FRAMES_PER_SECOND
+    total = seconds * FRAMES_PER_SECOND
     for number in range(total):
         moved = bytearray(band)
         left = (width - _BLOCK) * number // max(1, total - 1)
-        top = _height_of_jump(number) if film.mode == "fun" else _BAND - _BAR - _BLOCK - 4
+        top = _height_of_jump(number) if mode == "fun" else _BAND - _BAR - _BLOCK - 4
         _fill(moved, width, Area(left, top, _BLOCK, _BLOCK))
         _fill(moved, width, Area(0, _BAND - _BAR, width * (number + 1) // total, _BAR))
-        turned = film.mode == "fun" and number // (FRAMES_PER_SECOND // 2) % 2
+        turned = mode == "fun" and number // (FRAMES_PER_SECOND // 2) % 2
         yield words + moved, *((red, blue) if turned else (blue, red))
 
 
@@ -89,17 +82,19 @@ def _fill(band: bytearray, stride: int, area: Area) -> None:
         band[start : start + area.width] = _BRIGHT * area.width
 
 
-def _still(film: Film, width: int, height: int) -> Planes:
+def _still(
+    prompt: str, mode: str | None, inputs: tuple[bytes, ...], chance: bytes, size: tuple[int, int]
+) -> Planes:
     """What does not move, as the planes of YCbCr with colour at half size."""
-    chance = dice("video", film.prompt, film.mode, film.provider, film.seed)
-    background = color(chance[0] / 256, 0.75 if film.mode == "fun" else 0.45, 0.42)
+    width, height = size
+    background = color(chance[0] / 256, 0.75 if mode == "fun" else 0.45, 0.42)
     canvas = Image.new("RGB", (width, height), background)
     draw = ImageDraw.Draw(canvas)
     bottom = height - _BAND - 4
-    if film.inputs:
+    if inputs:
         bottom -= _THUMBNAIL + 4
-        paste_inputs(canvas, film.inputs, (_MARGIN, bottom + 2), _THUMBNAIL)
-    draw_text(draw, Area(_MARGIN, _MARGIN, width - 2 * _MARGIN, bottom - _MARGIN), film.prompt, _WHITE)
+        paste_inputs(canvas, inputs, (_MARGIN, bottom + 2), _THUMBNAIL)
+    draw_text(draw, Area(_MARGIN, _MARGIN, width - 2 * _MARGIN, bottom - _MARGIN), prompt, _WHITE)
     luma, blue, red = canvas.convert("YCbCr").split()
     half = (width // 2, height // 2)
     return luma.tobytes(), blue.resize(half).tobytes(), red.resize(half).tobytes()

@@ -1,0 +1,107 @@
+"""Tokens held against the keys that are trusted: the HS256 secret, and ES256 and RS256 keys of a JWKS file.
+
+Law: the algorithm chooses the key, never the other way round.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jwt
+
+from lightning_mock.callers.claims import AUDIENCE, InvalidTokenError
+from lightning_mock.settings import SettingsError
+
+_ASYMMETRIC = ("ES256", "RS256")
+
+
+class TokenVerifier:
+    """The keys of one mock."""
+
+    def __init__(self, secret: str, jwks: Path | None = None) -> None:
+        self._secret = secret
+        self._trusted = load_jwks(jwks) if jwks is not None else {}
+
+    def payload(self, token: str) -> Mapping[str, Any]:
+        """The claims of a token that is signed and meant for us, whenever. Raises InvalidTokenError."""
+        try:
+            header = jwt.get_unverified_header(token)
+            algorithm = header.get("alg")
+            payload: dict[str, Any] = jwt.decode(
+                token,
+                self._key_for(algorithm, header.get("kid")),
+                algorithms=[str(algorithm)],
+                audience=AUDIENCE,
+                # The mock has its own clock, so every comparison with the time is the caller's.
+                options={
+                    "require": ["exp", "sub", "aud"],
+                    "verify_exp": False,
+                    "verify_iat": False,
+                    "verify_nbf": False,
+                },
+            )
+        except jwt.MissingRequiredClaimError as error:
+            raise InvalidTokenError(f"it has no {error.claim} claim") from error
+        except jwt.InvalidAudienceError as error:
+            raise InvalidTokenError("its audience is another one") from error
+        except jwt.InvalidSignatureError as error:
+            raise InvalidTokenError("its signature does not verify") from error
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
+            # Hostile segments raise plain ValueErrors from below the library now and then.
+            raise InvalidTokenError("it is not a well-formed signed token") from error
+        return payload
+
+    def _key_for(self, algorithm: object, key_id: object) -> str | jwt.PyJWK:
+        if algorithm == "HS256":
+            return self._secret
+        if algorithm in _ASYMMETRIC:
+            fitting = [key for key in self._trusted.values() if key.algorithm_name == algorithm]
+            if key_id is not None:
+                fitting = [key for key in fitting if key.key_id == key_id]
+            if len(fitting) == 1:
+                return fitting[0]
+        raise InvalidTokenError("it is not signed with a key that this server trusts")
+
+
+def load_jwks(path: Path) -> dict[str, jwt.PyJWK]:
+    """The usable public keys of a JWKS file, by key id. Raises SettingsError when there is none.
+
+    As RFC 7517 has it, keys of another kind or use, and those that lack something, are passed over.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        listed = list(document["keys"])
+    except OSError as error:
+        raise SettingsError(f"JWKS file {path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise SettingsError(f"JWKS file {path}: expected a JSON object with a list `keys`") from error
+    trusted: dict[str, jwt.PyJWK] = {}
+    for index, described in enumerate(listed):
+        key = _usable(described)
+        if key is not None:
+            trusted.setdefault(key.key_id or str(index), key)
+    if not trusted:
+        raise SettingsError(
+            f"JWKS file {path}: expected at least one usable public key for {' or '.join(_ASYMMETRIC)}"
+        )
+    return trusted
+
+
+def _usable(described: Any) -> jwt.PyJWK | None:
+    """A key that can verify signatures of ours, or None."""
+    if not isinstance(described, dict) or described.get("use", "sig") != "sig":
+        return None
+    operations, key_id = described.get("key_ops", ["verify"]), described.get("kid")
+    if not isinstance(operations, list) or "verify" not in operations:
+        return None
+    if key_id is not None and not isinstance(key_id, str):
+        return None
+    try:
+        key = jwt.PyJWK(described)
+    # Whatever is wrong with a key makes it one that cannot be used, and the library fails in many ways.
+    except Exception:
+        return None
+    return key if key.algorithm_name in _ASYMMETRIC else None
