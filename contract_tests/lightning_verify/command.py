@@ -32,7 +32,7 @@ Hold a Lightning API against what its document promises, over HTTP only.
 Nothing that costs a unit is sent unless --spend allows it. Credentials are read from the environment
 (LIGHTNING_JWT, LIGHTNING_API_KEY, LIGHTNING_FREE_JWT, LIGHTNING_EXPIRED_JWT, LIGHTNING_EXPIRED_API_KEY,
 LIGHTNING_REVOKED_API_KEY) or from --credentials; all are optional, and what cannot be judged without one is
-reported as not run. Generated examples are the same in every run; LIGHTNING_VERIFY_SEED=N draws others.
+reported as not run. Generated requests are the same in every run; --seed N draws others.
 """
 
 EPILOG = """\

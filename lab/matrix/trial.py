@@ -31,7 +31,6 @@ from lab.matrix.shadow import Shadow
 from lab.running import running
 from lab.server.credentials import DEFAULTS, NAMES
 
-SEED_VARIABLE = "LIGHTNING_VERIFY_SEED"
 """As the help of the command says."""
 WAITING = ("--wake=5", "--settle=4")
 DIED = -1
@@ -107,10 +106,8 @@ def run(task: Task) -> Trial:
 
 def _set_environment(task: Task) -> None:
     # A surrounding pytest says how it runs in variables that the judge's own pytest would believe.
-    for name in [*NAMES, *(name for name in os.environ if name.startswith("PYTEST_")), SEED_VARIABLE]:
+    for name in [*NAMES, *(name for name in os.environ if name.startswith("PYTEST_"))]:
         os.environ.pop(name, None)
-    if task.seed is not None:
-        os.environ[SEED_VARIABLE] = str(task.seed)
 
 
 def _memory() -> int:
@@ -149,6 +146,7 @@ def _judged(task: Task, reader: Meter, *target: str) -> Trial:
                 f"--report-dir={directory}",
                 f"--spend={task.spend}",
                 *WAITING,
+                f"--seed={task.seed or 0}",
                 *(f"--only={name}" for name in task.only),
                 *(f"--max-units={cap}" for cap in task.caps),
             ],
@@ -172,9 +170,6 @@ def _judged(task: Task, reader: Meter, *target: str) -> Trial:
 
 def warm_up(seed: int | None = None) -> None:
     """Draw the generated cases once, in the process that all trials are forked from."""
-    os.environ.pop(SEED_VARIABLE, None)
-    if seed is not None:
-        os.environ[SEED_VARIABLE] = str(seed)
     # The lab runs the judge by its command and imports nothing else of it. Only here it reaches inside, by
     # name: what one process has drawn, all that are forked from it need not draw again.
     checks, generated, valid = (
@@ -182,11 +177,10 @@ def warm_up(seed: int | None = None) -> None:
         for name in ("checks.test_schema", "requests.generated", "requests.valid")
     )
     for operation in (*checks.FREE, "createChatCompletion"):
-        generated.cases(operation, GenerationMode.POSITIVE, checks.CASES)
+        generated.cases(operation, GenerationMode.POSITIVE, checks.CASES, seed or 0)
     for operation, call in valid.CALLS.items():
         if call.method == "POST":
-            generated.cases(operation, GenerationMode.NEGATIVE, checks.NONSENSE)
-    os.environ.pop(SEED_VARIABLE, None)
+            generated.cases(operation, GenerationMode.NEGATIVE, checks.NONSENSE, seed or 0)
     # pytest collects garbage at its end: what is here already need not be looked through by each.
     gc.collect()
     gc.freeze()

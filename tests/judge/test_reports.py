@@ -96,6 +96,7 @@ def outcome(
             "observed": {"imagesDaily": 7, "cloudChatDaily": 38},
             "unexplained": {"imagesDaily": 2, "cloudChatDaily": 0},
         },
+        "generated": {"examples": 12, "seed": 0},
         "versions": {"lightning-contract": "0.1.0", "python": "3.11.2"},
         **run,
     }

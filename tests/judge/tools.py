@@ -41,4 +41,4 @@ def judge_of(
     target = Target(base_url, credentials or {})
     with client_of(base_url, books) as (client, _):
         recorder = Recorder(base_url, Redactor(target.credentials))
-        yield Judge("test_it", target, load_spec(), client, recorder, Spend.EXHAUST, settle, {})
+        yield Judge("test_it", target, load_spec(), client, recorder, Spend.EXHAUST, settle, {}, 12, 0)

@@ -12,7 +12,7 @@ from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.observations import CHAT, operation_observed, stream_observed
 from lightning_verify.reading.failures import parsed
 from lightning_verify.reading.sse import Transcript, repeated, transcribe
-from lightning_verify.requests.invalid import sample, wrong_messages, wrong_stream, wrong_tools
+from lightning_verify.requests.invalid import wrong_messages, wrong_stream, wrong_tools
 from lightning_verify.requests.prompts import TOOLS
 from lightning_verify.requests.valid import CONVERSATION, picture_data_uri, say
 from lightning_verify.run.marks import judges
@@ -39,21 +39,21 @@ def test_a_chat_without_an_array_of_messages_is_400(judge: Judge, more: dict[str
         None,
         "hello",
         {"role": "user", "content": "hello"},
-        *sample(wrong_messages(), judge.examples),
+        *judge.drawn(wrong_messages(), judge.examples),
     ]:
         _refuse(judge, "CHAT-1", {"messages": wrong, **more}, f"{json.dumps({'messages': wrong, **more})}")
 
 
 @judges("CHAT-3", requests=8)
 def test_a_stream_flag_that_is_no_boolean_is_400(judge: Judge) -> None:
-    for wrong in sample(wrong_stream(), judge.examples // 2, 1):
+    for wrong in judge.drawn(wrong_stream(), judge.examples // 2, 1):
         _refuse(judge, "CHAT-3", say("Say hello.", stream=wrong), f"stream={json.dumps(wrong)}")
 
 
 @STREAMING
 @judges("CHAT-8", requests=8)
 def test_tools_that_are_no_list_are_400(judge: Judge, more: dict[str, bool]) -> None:
-    for wrong in sample(wrong_tools(), judge.examples // 2, 2):
+    for wrong in judge.drawn(wrong_tools(), judge.examples // 2, 2):
         told = json.dumps({"tools": wrong, **more})
         _refuse(judge, "CHAT-8", say("Say hello.", tools=wrong, **more), told)
 

@@ -12,7 +12,7 @@ from lightning_verify.facts import METRIC_OF, OWNER_OF
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import CHAT, operation_observed
 from lightning_verify.requests.credentials import JWT
-from lightning_verify.requests.invalid import broken_json, sample
+from lightning_verify.requests.invalid import broken_json
 from lightning_verify.requests.valid import CALLS, OVERSIZED, oversized, say
 from lightning_verify.run.marks import judges, needs
 from lightning_verify.target import Spend
@@ -25,7 +25,7 @@ POSTS = [name for name, call in CALLS.items() if call.method == "POST"]
 @judges("FAIL-1", requests=14)
 def test_a_body_that_is_no_json_object_is_400(judge: Judge, operation: str) -> None:
     call = CALLS[operation]
-    for body in sample(broken_json(call.body or {}), judge.examples, len(operation)):
+    for body in judge.drawn(broken_json(call.body or {}), judge.examples, len(operation)):
         exchange = judge.client.send("POST", call.path, judge.caller(), body=body, lane="free")
         judge.refused("FAIL-1", exchange, 400, f"the body {body[:60]!r}")
 

@@ -15,7 +15,7 @@ from lightning_verify.facts import METRIC_OF, OWNER_OF
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import operation_observed
 from lightning_verify.reading.media import Measure, delivered, flaw, measure, unknown
-from lightning_verify.requests.invalid import sample, wrong_duration, wrong_image_urls, wrong_prompt
+from lightning_verify.requests.invalid import wrong_duration, wrong_image_urls, wrong_prompt
 from lightning_verify.requests.valid import CALLS, PROMPT, picture_base64, picture_data_uri
 from lightning_verify.run.marks import judges
 from lightning_verify.target import LIVE
@@ -175,7 +175,7 @@ def test_without_a_prompt_nothing_is_generated(judge: Judge, requirement: str, p
     for body in (
         {},
         {"mode": "normal"},
-        *({"prompt": wrong} for wrong in sample(wrong_prompt(), judge.examples // 2, 3)),
+        *({"prompt": wrong} for wrong in judge.drawn(wrong_prompt(), judge.examples // 2, 3)),
     ):
         judge.refused(requirement, judge.post(path, body, lane="free"), 400, f"{json.dumps(body)}")
 
@@ -188,14 +188,14 @@ def test_without_a_prompt_nothing_is_generated(judge: Judge, requirement: str, p
     ],
 )
 def test_image_urls_that_are_no_list_are_400(judge: Judge, requirement: str, path: str) -> None:
-    for wrong in [*sample(wrong_image_urls(), judge.examples // 3, 4), [5], [{"url": 1}]]:
+    for wrong in [*judge.drawn(wrong_image_urls(), judge.examples // 3, 4), [5], [{"url": 1}]]:
         exchange = judge.post(path, {"prompt": PROMPT, "image_urls": wrong}, lane="free")
         judge.refused(requirement, exchange, 400, f"image_urls={json.dumps(wrong)}")
 
 
 @judges("VID-5", requests=8)
 def test_a_duration_that_is_no_integer_is_400(judge: Judge) -> None:
-    for wrong in sample(wrong_duration(), judge.examples // 2, 5):
+    for wrong in judge.drawn(wrong_duration(), judge.examples // 2, 5):
         exchange = judge.post(VIDEO, {"prompt": PROMPT, "duration": wrong}, lane="free")
         judge.refused("VID-5", exchange, 400, f"duration={json.dumps(wrong)}")
 

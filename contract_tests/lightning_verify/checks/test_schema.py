@@ -51,7 +51,8 @@ def _answers(judge: Judge, operation: str) -> Answers:
 
     def make() -> Answers:
         return [
-            (case, *_send(judge, case, "paid")) for case in cases(operation, GenerationMode.POSITIVE, CASES)
+            (case, *_send(judge, case, "paid"))
+            for case in cases(operation, GenerationMode.POSITIVE, CASES, judge.seed)
         ]
 
     return judge.once(f"generated {operation}", make)
@@ -112,7 +113,7 @@ def _words(failure: Failure | FailureGroup) -> str:
 
 
 def _survives(judge: Judge, operation: str, lane: Lane) -> None:
-    for case in cases(operation, GenerationMode.NEGATIVE, NONSENSE):
+    for case in cases(operation, GenerationMode.NEGATIVE, NONSENSE, judge.seed):
         exchange, _ = _send(judge, case, lane)
         judge.answered("FAIL-1", exchange)
         # Once may be an upstream that failed at what a lenient host has sent it.

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import unquote, urljoin, urlsplit
 
+from hypothesis.strategies import SearchStrategy
 from lightning_spec.loader import Spec
 
 from lightning_verify.facts import OWNER_OF
@@ -24,6 +25,7 @@ from lightning_verify.reading.tokens import has_expired
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import GOOD
+from lightning_verify.requests.invalid import sample
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.client import Client
 from lightning_verify.transport.exchange import Exchange, NotJson
@@ -69,6 +71,9 @@ class Judge:
     settle: float
     # What tests of this run share, by name: observations that need not be paid for twice.
     shared: dict[str, Any]
+    # How many generated requests a property is tried with, and which ones.
+    examples: int
+    seed: int
     findings: list[Finding] = field(default_factory=list)
     witnesses: Counter[str] = field(default_factory=Counter)
     seen: dict[str, list[Exchange]] = field(default_factory=dict)
@@ -137,10 +142,9 @@ class Judge:
         found: Mapping[str, str] = self.shared.get("unusable credentials", {})
         return found
 
-    @property
-    def examples(self) -> int:
-        """How many generated examples a property is worth on this host."""
-        return 12 if self.target.is_loopback else 4
+    def drawn(self, strategy: SearchStrategy[Any], count: int, salt: int = 0) -> list[Any]:
+        """`count` examples, at least one; others with another seed of the run, or another `salt`."""
+        return sample(strategy, max(1, count), self.seed + salt)
 
     # --- assessment -----------------------------------------------------------------------------------
 

@@ -93,7 +93,8 @@ def _facts(run: Mapping[str, Any]) -> str:
         f"Target {_code(run['target'], 300)}",
         f"spend {_code(run['spend'], 40)}" + (", strict" if run["strict"] else ""),
         f"credentials {_code(credentials, 300)}",
-        f"{run['requests']['sent']} requests in {run['seconds']:g} s from {run['started']}",
+        f"{run['requests']['sent']} requests in {run['seconds']:g} s from {run['started']}, "
+        f"generated with --seed {run['generated']['seed']} and --examples {run['generated']['examples']}",
         f"exit code {run['exit_code']}",
     ]
     return "; ".join(facts) + "."

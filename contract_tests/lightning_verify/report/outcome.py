@@ -77,6 +77,7 @@ class Outcome:
                 "observed": observed,
                 "unexplained": _unexplained(bill["served privately"], observed),
             },
+            "generated": facts["generated"],
             "versions": {
                 "lightning-contract": version("lightning-contract"),
                 "schemathesis": version("schemathesis"),

@@ -10,7 +10,7 @@ import schemathesis
 from lightning_spec.loader import load_spec
 from schemathesis import GenerationMode
 
-from lightning_verify.requests.invalid import chosen_seed, sample
+from lightning_verify.requests.invalid import sample
 
 
 @cache
@@ -20,13 +20,9 @@ def _schema() -> Any:
     return schemathesis.openapi.from_dict(load_spec().document, config=schemathesis.Config.from_dict(config))
 
 
-def cases(operation_id: str, mode: GenerationMode, count: int) -> tuple[Any, ...]:
-    """`count` cases of an operation: valid ones, or ones that break the request's schema somewhere."""
-    return _cases(operation_id, mode, count, chosen_seed())
-
-
 @cache
-def _cases(operation_id: str, mode: GenerationMode, count: int, _seed: int) -> tuple[Any, ...]:
+def cases(operation_id: str, mode: GenerationMode, count: int, seed: int) -> tuple[Any, ...]:
+    """`count` cases of an operation: valid ones, or ones that break the request's schema somewhere."""
     operation = load_spec().operations[operation_id]
     endpoint = _schema()[operation.path][operation.method]
-    return tuple(sample(endpoint.as_strategy(generation_mode=mode), count, len(operation_id)))
+    return tuple(sample(endpoint.as_strategy(generation_mode=mode), count, seed + len(operation_id)))

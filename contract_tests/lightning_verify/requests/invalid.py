@@ -7,14 +7,12 @@ list may be served by a lenient host, so none of them is here.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+from hypothesis import seed as hypothesis_seed
 from hypothesis import strategies as st
-
-SEED_VARIABLE = "LIGHTNING_VERIFY_SEED"
 
 JsonBody = Any
 _text = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=12)
@@ -23,19 +21,14 @@ _list_of_things = st.lists(_thing, min_size=1, max_size=2)
 _not_a_list = st.one_of(st.integers(1, 99), _thing, st.just(True))
 
 
-def chosen_seed() -> int:
-    """The number in LIGHTNING_VERIFY_SEED, which makes the examples others; 0 when it is not set."""
-    return int(os.environ.get(SEED_VARIABLE) or 0)
-
-
-def sample(strategy: st.SearchStrategy[Any], count: int, salt: int = 0) -> list[Any]:
-    """`count` examples, the same ones in every run with the same seed.
+def sample(strategy: st.SearchStrategy[Any], count: int, seed: int) -> list[Any]:
+    """`count` examples, the same ones for the same seed.
 
     They are drawn before anything is sent: neither shrinking nor replaying may cost a host a request.
     """
     drawn: list[Any] = []
 
-    @seed(20260515 + salt + 1000 * chosen_seed())
+    @hypothesis_seed(seed)
     @settings(
         max_examples=count,
         database=None,

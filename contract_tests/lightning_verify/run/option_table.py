@@ -106,6 +106,20 @@ OPTIONS = (
         {**_LIST, "metavar": "AREA|ID"},
     ),
     Option(
+        "examples",
+        CHOICE,
+        "how many generated requests a property is tried with (default: 24 on this machine with --spend "
+        "exhaust, 12 on this machine, 4 elsewhere)",
+        {"type": int, "metavar": "N"},
+    ),
+    Option(
+        "seed",
+        CHOICE,
+        "draw other generated requests; the same number draws the same ones (default: LIGHTNING_VERIFY_SEED "
+        "of the environment, or 0)",
+        {"type": int, "metavar": "N"},
+    ),
+    Option(
         "strict",
         CHOICE,
         "let what is only observed or assumed fail the run; it is advice otherwise",

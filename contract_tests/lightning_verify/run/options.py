@@ -19,6 +19,9 @@ from lightning_verify.run.option_table import POLITE_RATE
 from lightning_verify.run.session import Settings
 from lightning_verify.target import LIVE, Spend, Target
 
+# Draws other generated requests where no option says which.
+SEED_VARIABLE = "LIGHTNING_VERIFY_SEED"
+
 
 def base_url(config: pytest.Config) -> str | None:
     """The address to judge, or None when none was given."""
@@ -50,6 +53,9 @@ def settings_of(config: pytest.Config, target: Target, *, own_mock: bool) -> Set
         least = 0.0 if name in {"wake", "settle"} else 0.001
         if seconds is not None and not least <= seconds < math.inf:
             raise pytest.UsageError(f"--{name} {seconds:g}: expected a number above 0")
+    examples = option.lightning_examples
+    if examples is not None and examples < 1:
+        raise pytest.UsageError(f"--examples {examples}: expected a number above 0")
     rate = option.lightning_rate or (None if target.is_loopback else POLITE_RATE)
     return Settings(
         spend=spend,
@@ -62,7 +68,26 @@ def settings_of(config: pytest.Config, target: Target, *, own_mock: bool) -> Set
         wake=option.lightning_wake,
         settle=option.lightning_settle,
         patience=option.lightning_patience,
+        examples=examples or _usual_examples(target, spend),
+        seed=_seed(config),
     )
+
+
+def _usual_examples(target: Target, spend: Spend) -> int:
+    if not target.is_loopback:
+        return 4
+    return 24 if spend is Spend.EXHAUST else 12
+
+
+def _seed(config: pytest.Config) -> int:
+    given: int | None = config.option.lightning_seed
+    text = os.environ.get(SEED_VARIABLE) or "0"
+    if given is None and not (text.isascii() and text.isdigit()):
+        raise pytest.UsageError(f"{SEED_VARIABLE}={text}: expected a whole number")
+    seed = int(text) if given is None else given
+    if seed < 0:
+        raise pytest.UsageError(f"--seed {seed}: expected a whole number, not below 0")
+    return seed
 
 
 def selection(config: pytest.Config) -> tuple[str, ...]:

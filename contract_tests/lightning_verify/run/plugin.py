@@ -154,6 +154,8 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         f"{', '.join(sorted(run.target.credentials)) or 'none'}",
     )
     _say(config, f"plan: {describe(requests, units)}")
+    examples, seed = run.settings.examples, run.settings.seed
+    _say(config, f"generated: {examples} requests a property, drawn with --seed {seed}")
     if run.settings.max_units:
         _say(config, "caps: " + ", ".join(f"{m}={n}" for m, n in run.settings.max_units.items()))
     if run.settings.spend is not Spend.NONE:
@@ -166,6 +168,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         credentials=sorted(run.target.credentials),
         planned={"requests": requests, "units": dict(units)},
         started=run.started,
+        generated={"examples": examples, "seed": seed},
     )
     aborted = preflight(run.client, run.settings.wake)
     run.aborted = aborted and _told(run, aborted)
@@ -210,6 +213,8 @@ def judge(request: pytest.FixtureRequest, lightning_run: Run) -> Judge:
         spend=run.settings.spend,
         settle=run.settings.settle,
         shared=run.learned,
+        examples=run.settings.examples,
+        seed=run.settings.seed,
     )
     request.node.stash[_judge_key] = judge
     return judge

@@ -27,7 +27,8 @@ from lightning_verify.transport.client import Client, Timeouts
 
 @dataclass(slots=True)
 class Settings:
-    """What the run was asked for. `rate` is requests a second, None for no pacing; `only` ids or areas."""
+    """What the run was asked for. `rate` is requests a second, None for no pacing; `only` ids or areas;
+    `examples` is how many generated requests a property is tried with, `seed` which ones."""
 
     spend: Spend
     max_units: dict[str, int]
@@ -39,6 +40,8 @@ class Settings:
     wake: float
     settle: float
     patience: float
+    examples: int
+    seed: int
 
 
 @dataclass(slots=True)
