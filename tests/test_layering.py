@@ -33,7 +33,6 @@ MAY_IMPORT = {
 EXCEPTIONS = {
     # The lab runs the judge as a user does, by its command.
     "lab.matrix.trial": {"lightning_verify.command"},
-    "lab.triggers": {"lightning_verify.command"},
     # Some faults show only through a control plane, which the mock has and the lab has not.
     "lab.matrix.mock_faults": {
         "lightning_mock.background",
@@ -79,9 +78,9 @@ LAYERS = {
         {"faults"},
         {"variants"},
         {"hostile"},
+        {"triggers"},
         {"running"},
         {"matrix"},
-        {"triggers"},
         {"__main__"},
     ),
 }

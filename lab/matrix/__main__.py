@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from lab.faults import FAULTS
-from lab.matrix import baseline, plan, proofs, table
+from lab.matrix import baseline, pairs, plan, proofs, table
 from lab.matrix.baseline import Baseline, BaselineTask
 from lab.matrix.cache import Cache, Result
 from lab.matrix.origin import Origin, origin
@@ -24,6 +24,7 @@ HERE = Path(__file__).parents[1]
 KEPT = HERE / ".cache"
 PATIENCE = 900.0
 BASELINE = 20
+PAIRS = 60
 WORKERS = 2 * (os.cpu_count() or 1)
 """Trials wait for a third to half of their time: for counters, races and clients that may be late."""
 WAITERS = 8
@@ -38,6 +39,8 @@ steps, in this order unless some are named, and their work on one quiet core:
   plain         all of the judge on the plain server, once for each way to spend         20 s
   faults        each fault, the judge narrowed to what it breaks; survivors once more
                 with all of it                                                           6 min
+  pairs         faults that show only sometimes (for one kind of caller, once in ten
+                times, late...) under all of the judge: a sample of the proven pairs    20 min
   mock          faults that only a control plane shows, on the mock                      20 s
   none          each fault with --spend none, and what a conforming server would
                 have charged                                                             6 min
@@ -62,6 +65,8 @@ examples:
   python -m lab.matrix faults none          two steps
   python -m lab.matrix faults --select 'stream-*' --again
                                             these faults once more
+  python -m lab.matrix pairs --pairs 40 --seed 7
+                                            another sample of the faults that show only sometimes
   python -m lab.matrix table --write        nothing is run, the cache is summed up
 """
 
@@ -74,6 +79,7 @@ class Bench:
         self._workers: int = options.workers
         self._again: bool = options.again
         self._sample: int = options.baseline_faults
+        self._pairs = pairs.sampled(options.pairs, options.seed)
         self._selected: Selected = plan.selected_by(options.select)
 
     def prove(self) -> None:
@@ -96,6 +102,10 @@ class Bench:
             if trial and not trial.failed:
                 survivors.append(plan.unnarrowed(fault))
         self._try("faults, survivors", survivors)
+
+    def pairs(self) -> None:
+        """Faults that show only sometimes."""
+        self._try("pairs", map(plan.triggered, self._pairs))
 
     def mock(self) -> None:
         """What only a control plane shows."""
@@ -172,6 +182,7 @@ STEPS: dict[str, Callable[[Bench], None]] = {
     "prove": Bench.prove,
     "plain": Bench.plain,
     "faults": Bench.faults,
+    "pairs": Bench.pairs,
     "mock": Bench.mock,
     "none": Bench.none,
     "variants": Bench.variants,
@@ -228,6 +239,17 @@ def parser() -> argparse.ArgumentParser:
         "--workers", type=int, default=WORKERS, metavar="N", help=f"trials that run side by side ({WORKERS})"
     )
     parser.add_argument(
+        "--pairs",
+        type=int,
+        default=PAIRS,
+        metavar="N",
+        help=f"size of the sample of faults that show only sometimes, at most {len(pairs.all_pairs())} "
+        f"({PAIRS}); 0 takes all",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=plan.SEED, metavar="N", help="another number draws another such sample"
+    )
+    parser.add_argument(
         "--baseline-faults",
         type=int,
         default=BASELINE,
@@ -275,7 +297,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted; what is done is kept", file=sys.stderr)
         return 130
     results = Results(cache)
-    print("\n".join(table.summary(results)))
+    print("\n".join([*table.summary(results), "", *table.triggers(results)]))
     if options.output:
         write(results, origin(), options.output, options.output)
     if options.write:

@@ -29,7 +29,8 @@ _FACTS = ("openapi.yaml", "requirements.yaml")
 def modules_of(result: Result) -> set[str]:
     """The modules that made a result, without what they import."""
     if isinstance(result, Proof):
-        return {"lab.matrix.proofs", "lab.running", *_switches([result.switch.name])}
+        names = result.switch.name.split() if result.switch.kind == "pair" else [result.switch.name]
+        return {"lab.matrix.proofs", "lab.running", *_switches(names)}
     if isinstance(result, Baseline):
         return {"lab.matrix.baseline", "lab.running", *_switches([result.task.fault or ""])}
     task = result.task

@@ -10,6 +10,7 @@ from lab.faults import FAULTS
 from lab.faults.fault import Fault
 from lab.hostile import HOSTS
 from lab.matrix.mock_faults import MOCK_FAULTS
+from lab.matrix.pairs import Pair
 from lab.matrix.trial import Task
 from lab.variants import VARIANTS
 
@@ -51,6 +52,11 @@ def unpaid(fault: Fault) -> Task:
 def on_mock(name: str) -> Task:
     """The judge narrowed to what this fault of our mock breaks."""
     return Task(name, mock_fault=name, only=(MOCK_FAULTS[name].requirement,), spend="sample")
+
+
+def triggered(pair: Pair) -> Task:
+    """All of the judge on a fault that shows only sometimes."""
+    return Task(f"{pair.fault} {pair.trigger}", faults=(pair.fault,), trigger=pair.trigger)
 
 
 def faults() -> list[Fault]:

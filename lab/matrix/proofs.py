@@ -14,11 +14,13 @@ from urllib.parse import urlsplit
 from lab.client import Client
 from lab.faults import FAULTS
 from lab.hostile import HOSTS, LIFE
+from lab.matrix import pairs
+from lab.matrix.pairs import Pair
 from lab.matrix.process_pool import Lost, in_processes
 from lab.running import Handle, running
 from lab.variants import VARIANTS
 
-Kind = Literal["fault", "variant", "host"]
+Kind = Literal["fault", "variant", "host", "pair"]
 PATIENCE = 120.0
 SECONDS, BYTES = 1.5, 200_000
 _CALLS = (
@@ -34,7 +36,7 @@ _VOLATILE = re.compile(rb"date: [^\r]*|\d{4}-\d\d-\d\d[T ][\d:.]+|chatcmpl-\w+|\
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """A fault, a variant or a host by name."""
+    """A fault, a variant or a host by name; a pair by both of its names."""
 
     kind: Kind
     name: str
@@ -56,13 +58,22 @@ def switches() -> list[Switch]:
         *(Switch("fault", name) for name in FAULTS),
         *(Switch("variant", name) for name in VARIANTS),
         *(Switch("host", name) for name in HOSTS),
+        *(of_pair(pair) for pair in pairs.all_pairs()),
     ]
+
+
+def of_pair(pair: Pair) -> Switch:
+    """A fault that shows only sometimes."""
+    return Switch("pair", f"{pair.fault} {pair.trigger}")
 
 
 def prove(switch: Switch) -> Proof:
     """Compare a server with this switch to one without."""
     started = time.monotonic()
-    proven = _plain(switch) != _switched(switch)
+    if switch.kind == "pair":
+        proven = pairs.proven(Pair(*switch.name.split()))
+    else:
+        proven = _plain(switch) != _switched(switch)
     return Proof(switch, proven, round(time.monotonic() - started, 2))
 
 

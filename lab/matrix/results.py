@@ -13,12 +13,15 @@ from typing import Literal
 
 from lightning_spec.loader import load_requirements
 
+from lab.faults import FAULTS
 from lab.hostile import HOSTS
-from lab.matrix import plan, proofs
+from lab.matrix import pairs, plan, proofs
 from lab.matrix.baseline import CLEAN_SEEDS, Baseline, BaselineTask
 from lab.matrix.cache import Cache
 from lab.matrix.mock_faults import MOCK_FAULTS
+from lab.matrix.pairs import Pair
 from lab.matrix.trial import DIED, Task, Trial
+from lab.triggers import TRIGGERS
 
 Verdict = Literal["attributed", "secondary", "unattributed", "survived", "lost", "untried"]
 KILLED: frozenset[Verdict] = frozenset({"attributed", "secondary", "unattributed"})
@@ -104,6 +107,28 @@ class FaultResult:
     def broken(self) -> list[str]:
         """The documented requirements that failed."""
         return sorted(set().union(*(trial.failed for trial in (self.narrowed, self.unnarrowed) if trial)))
+
+
+@dataclass(frozen=True, slots=True)
+class Triggered:
+    """A fault that shows only sometimes, and what all of the judge made of it."""
+
+    pair: Pair
+    trial: Trial
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it shows for every request of some kind, and not for some of all."""
+        return TRIGGERS[self.pair.trigger].fixed
+
+    @property
+    def killed(self) -> bool:
+        return bool(self.trial.failed)
+
+    @property
+    def named(self) -> bool:
+        """Whether it was told under a requirement that the fault breaks."""
+        return bool(self.trial.failed & set(FAULTS[self.pair.fault].requirements))
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +231,15 @@ class Results:
                 )
             )
         return found
+
+    @cached_property
+    def triggered(self) -> list[Triggered]:
+        """Every trial of a fault that shows only sometimes."""
+        return [
+            Triggered(pair, trial)
+            for pair in pairs.all_pairs()
+            if (trial := self.cache.trial(plan.triggered(pair))) and trial.exit_code != DIED
+        ]
 
     def _price(self, *trials: Trial | None) -> int | None:
         tests = {test for trial in trials if trial for test in trial.failed_tests}

@@ -15,12 +15,13 @@ from typing import Any
 from lightning_spec.loader import load_requirements
 
 from lab.faults import FAULTS
-from lab.matrix import plan, proofs
+from lab.matrix import pairs, plan, proofs
 from lab.matrix.origin import Origin
 from lab.matrix.picture import Mark, curve, picture
 from lab.matrix.reasons import WHY
-from lab.matrix.results import MOCK_ORIGIN, Alarm, FaultResult, Results
+from lab.matrix.results import MOCK_ORIGIN, Alarm, FaultResult, Results, Triggered
 from lab.matrix.trial import Trial
+from lab.triggers import TRIGGERS
 
 PACKAGES = ("lightning-contract", "schemathesis", "hypothesis", "pytest", "aiohttp", "starlette", "uvicorn")
 _NUMBER = re.compile(r"\d|–$|not tried$")
@@ -67,6 +68,7 @@ def markdown(results: Results, made_from: Origin) -> str:
         _origins(results),
         _prices(results),
         _survivors(results.faults),
+        triggers(results),
         _conforming(results),
         _again(),
     )
@@ -233,6 +235,39 @@ def _survivors(faults: Iterable[FaultResult]) -> list[str]:
     return ["## Survivors", "", *(_rows(head, rows) if rows else ["None."])]
 
 
+def triggers(results: Results) -> list[str]:
+    """Faults that show only sometimes, by trigger and by area; those that survive by name."""
+    tried = results.triggered
+    lines = ["## Faults that show only sometimes", ""]
+    if not tried:
+        return [*lines, "Not tried."]
+
+    def row(name: str, of: list[Triggered]) -> tuple[object, ...]:
+        killed, named = sum(t.killed for t in of), sum(t.named for t in of)
+        return name, len(of), _short(killed, len(of)), _short(named, len(of))
+
+    def table(title: str, groups: dict[str, list[Triggered]]) -> list[str]:
+        rows = [row(name, of) for name, of in groups.items()]
+        return ["", *_rows((title, "tried", "killed", "right requirement"), rows)]
+
+    kinds = {"for one kind of request, or late": True, "now and then": False}
+    by_kind = {name: [t for t in tried if t.fixed is fixed] for name, fixed in kinds.items()}
+    by_trigger = {name: [t for t in tried if t.pair.trigger == name] for name in TRIGGERS}
+    areas = sorted({t.pair.area for t in tried})
+    by_area = {area: [t for t in tried if t.pair.area == area] for area in areas}
+    alive = [f"`{t.pair.fault}` with `{t.pair.trigger}`" for t in tried if not t.killed]
+    return [
+        *lines,
+        f"{len(tried)} of {len(pairs.all_pairs())} pairs of a fault and a trigger, each proven to show when "
+        "the trigger holds and not when it does not, under all of the judge.",
+        *table("When it shows", by_kind),
+        *table("Trigger", by_trigger),
+        *table("Area", by_area),
+        "",
+        f"Survivors: {', '.join(alive) or 'none'}.",
+    ]
+
+
 def _ending(fault: FaultResult) -> str:
     trial = fault.unnarrowed or fault.narrowed
     return {0: "kept", 3: "inconclusive"}.get(trial.exit_code, trial.headline) if trial else ""
@@ -309,6 +344,10 @@ def data(results: Results, made_from: Origin) -> dict[str, Any]:
         "hosts": [
             [h.host, h.spend, h.trial.exit_code, list(h.hollow), h.cap_passed, *_cost(h.trial).values()]
             for h in results.hosts
+        ],
+        "triggered": [
+            [t.pair.fault, t.pair.trigger, t.pair.area, " ".join(sorted(t.trial.failed)), t.named]
+            for t in results.triggered
         ],
         "flips": {flip.name: dict(flip.flipped) for flip in results.flips},
         "schemathesis_on_the_clean_server": sorted(results.clean_failures),

@@ -13,7 +13,7 @@ import os
 import resource
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -23,6 +23,7 @@ from lightning_spec.loader import load_requirements
 from lightning_verify.command import main as verify
 from schemathesis import GenerationMode
 
+from lab.faults import FAULTS
 from lab.matrix import meter
 from lab.matrix.meter import Meter, Step
 from lab.matrix.mock_faults import running_mock
@@ -30,6 +31,8 @@ from lab.matrix.process_pool import PATIENCE, Lost, in_processes
 from lab.matrix.shadow import Shadow
 from lab.running import running
 from lab.server.credentials import DEFAULTS, NAMES
+from lab.server.lab import Lab
+from lab.triggers import TRIGGERS, sometimes
 
 """As the help of the command says."""
 WAITING = ("--wake=5", "--settle=4")
@@ -41,7 +44,8 @@ class Task:
     """What is to be tried: the lab's switches, the spending mode, and what the run is narrowed to.
 
     `mock_fault` stands for our mock with that fault and its control plane in place of the lab. `shadowed`
-    asks for what a conforming server would have charged as well.
+    asks for what a conforming server would have charged as well. With a `trigger` the faults show only
+    when it holds.
     """
 
     name: str
@@ -54,6 +58,7 @@ class Task:
     caps: tuple[str, ...] = ()
     seed: int | None = None
     shadowed: bool = False
+    trigger: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +122,11 @@ def _memory() -> int:
 def _on_lab(task: Task) -> Trial:
     os.environ.update(DEFAULTS)
     shadow = Shadow(DEFAULTS) if task.shadowed else None
-    with running(
-        fault=task.faults,
-        variants=task.variants,
-        hostile=task.hostile,
-        prepare=shadow.follow if shadow else None,
-    ) as server:
+    prepare: Callable[[Lab], None] | None = shadow.follow if shadow else None
+    faults = task.faults
+    if task.trigger is not None:
+        prepare, faults = sometimes(FAULTS[faults[0]], TRIGGERS[task.trigger]), ()
+    with running(fault=faults, variants=task.variants, hostile=task.hostile, prepare=prepare) as server:
         reader = Meter(server.charged, lambda: len(server.requests))
         trial = _judged(task, reader, f"--base-url={server.base_url}")
         due = shadow.due() if shadow else None
