@@ -17,6 +17,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 from lightning_spec.loader import Spec
 
+from lightning_mock.control import snapshot
 from lightning_mock.control.plane import CONTROL_PREFIX, ControlPlane
 from lightning_mock.control.replies_file import start_with_file
 from lightning_mock.control.scenarios import ScenarioError, play
@@ -150,6 +151,7 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[str, State]]:
             await play(name, state)
         except ScenarioError as error:
             raise SettingsError(str(error)) from error
+    state.start.update(await snapshot.take(state))
     runner = web.ServerRunner(make_server(state), shutdown_timeout=_GRACE)
     await runner.setup()
     try:

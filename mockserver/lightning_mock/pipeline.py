@@ -113,7 +113,7 @@ async def answer(
         # Whatever a script fails with costs nothing, as an honest failure does.
         failed = reply.status >= 400
         if injector is not None:
-            reply = injector.alter(reply)
+            reply = await injector.alter(reply)
         if isinstance(reply, EventStream):
             if failed and charge is not None:
                 await state.ledger.refund(charge)

@@ -11,8 +11,9 @@ import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lightning_mock.background import running
+from lightning_mock.background import RunningMock, running
 from lightning_mock.client import Lightning
+from lightning_mock.quota.store import MemoryStore
 from lightning_spec.loader import load_spec
 
 from .conftest import Control
@@ -246,13 +247,19 @@ def test_a_document_that_does_not_fit_is_refused_and_changes_nothing(
     own.refuse("POST", "/restore", {})
 
 
+def let_call(mock: RunningMock, callers: int) -> None:
+    """As if so many had used two metrics; to spend each unit would take minutes."""
+    ledger = mock.state.ledger
+    assert isinstance(ledger.store, MemoryStore)
+    for metric in ("imagesDaily", "videosDaily"):
+        shelf = ledger.store._counts(metric, ledger.window(metric).key)
+        shelf.update({f"client:client-number-{number:07}": 1 for number in range(callers)})
+
+
 def test_a_million_callers_are_listed_page_by_page() -> None:
     with running() as mock:
         control = Control(mock.base_url)
-        ledger = mock.state.ledger
-        for metric in ("imagesDaily", "videosDaily"):
-            shelf = ledger.store._counts(metric, ledger.window(metric).key)
-            shelf.update({f"client:client-number-{number:07}": 1 for number in range(1_000_000)})
+        let_call(mock, 1_000_000)
         first = control("GET", "/state")
         assert len(first["identities"]) == 1000
         assert len(control("GET", "/identities?limit=7")["identities"]) == 7
@@ -266,9 +273,6 @@ def test_a_million_callers_are_listed_page_by_page() -> None:
 
 def test_the_client_lists_every_caller_once() -> None:
     with running() as mock:
-        ledger = mock.state.ledger
-        for metric in ("imagesDaily", "videosDaily"):
-            shelf = ledger.store._counts(metric, ledger.window(metric).key)
-            shelf.update({f"client:client-number-{number:07}": 1 for number in range(2500)})
+        let_call(mock, 2500)
         listed = [row["identity"] for row in Lightning(mock.base_url).identities()]
         assert len(listed) == len(set(listed)) == 2500 + len(mock.plans)

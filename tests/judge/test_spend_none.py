@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import lightning_mock
@@ -32,7 +33,7 @@ def test_the_mocks_ledger_stays_empty(tmp_path: Path) -> None:
             directory=tmp_path,
             credentials=mock.credentials,
         )
-        spent = [row for row in mock.state.ledger.store.rows() if row[3]]
+        spent = [row for row in asyncio.run(mock.state.ledger.store.rows()) if row[3]]
     nothing_was_spent(run)
     assert spent == []
 

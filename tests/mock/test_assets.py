@@ -39,49 +39,49 @@ def store(clock: Any, most_bytes: Any = 100, lifetime: Any = 60.0) -> Any:
     return AssetStore(clock, lifetime, random_bytes, most_bytes)
 
 
-def test_a_file_is_found_under_its_id_until_it_expires() -> None:
+async def test_a_file_is_found_under_its_id_until_it_expires() -> None:
     clock = Clock(frozen_at=1000.0)
     assets = store(clock)
-    asset = assets.put(b"one")
+    asset = await assets.put(b"one")
     clock.advance(59)
-    assert assets.get(asset.id) == asset
+    assert await assets.get(asset.id) == asset
     clock.advance(1)
-    assert assets.get(asset.id) is None
+    assert await assets.get(asset.id) is None
 
 
-def test_expired_files_give_their_room_back() -> None:
+async def test_expired_files_give_their_room_back() -> None:
     clock = Clock(frozen_at=1000.0)
     assets = store(clock)
-    assets.put(b"x" * 50)
+    await assets.put(b"x" * 50)
     clock.advance(60)
-    assets.put(b"y" * 10)
+    await assets.put(b"y" * 10)
     assert assets.kept_bytes == 10
 
 
-def test_the_oldest_file_makes_room() -> None:
+async def test_the_oldest_file_makes_room() -> None:
     assets = store(Clock(frozen_at=1000.0))
-    first, second, third = (assets.put(bytes(40)) for _ in range(3))
-    assert assets.get(first.id) is None
-    assert assets.get(second.id) is not None
-    assert assets.get(third.id) is not None
+    first, second, third = [await assets.put(bytes(40)) for _ in range(3)]
+    assert await assets.get(first.id) is None
+    assert await assets.get(second.id) is not None
+    assert await assets.get(third.id) is not None
     assert assets.kept_bytes == 80
 
 
-def test_a_file_larger_than_all_room_is_not_kept() -> None:
+async def test_a_file_larger_than_all_room_is_not_kept() -> None:
     assets = store(Clock(frozen_at=1000.0))
-    assert assets.get(assets.put(bytes(101)).id) is None
+    assert await assets.get((await assets.put(bytes(101))).id) is None
     assert assets.kept_bytes == 0
 
 
-def test_ids_cannot_be_guessed_and_fit_in_a_path() -> None:
+async def test_ids_cannot_be_guessed_and_fit_in_a_path() -> None:
     assets = store(Clock(frozen_at=1000.0))
-    ids = {assets.put(b"same").id for _ in range(20)}
+    ids = {(await assets.put(b"same")).id for _ in range(20)}
     assert len(ids) == 20
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{22,}", asset_id) for asset_id in ids)
 
 
-def test_a_seed_makes_the_ids_the_same_again() -> None:
-    ids = [AssetStore(Clock(), 60.0, seeded_bytes(3)).put(b"x").id for _ in range(2)]
+async def test_a_seed_makes_the_ids_the_same_again() -> None:
+    ids = [(await AssetStore(Clock(), 60.0, seeded_bytes(3)).put(b"x")).id for _ in range(2)]
     assert ids[0] == ids[1]
 
 

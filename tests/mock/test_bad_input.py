@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import http.client
 import json
@@ -407,7 +408,7 @@ def test_a_client_that_leaves_in_the_middle_of_its_body_leaves_no_trace(
             )
             time.sleep(0.05)
         time.sleep(0.05)
-        assert list(mock.state.ledger.store.rows()) == []
+        assert asyncio.run(mock.state.ledger.store.rows()) == []
     assert caplog.text == ""
 
 

@@ -148,7 +148,7 @@ def test_counts_of_a_window_that_is_over_are_dropped() -> None:
             await ledger.spend(f"caller-{number}", "b", None)
         clock.advance(86_400)
         await ledger.spend("somebody", "a", None)
-        return list(ledger.store.rows())
+        return await ledger.store.rows()
 
     rows = asyncio.run(play())
     assert [row for row in rows if row[1] == "a"] == [("somebody", "a", "2026-05-16", 1)]

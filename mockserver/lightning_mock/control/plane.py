@@ -13,7 +13,6 @@ from functools import cached_property
 import orjson
 from aiohttp import web
 
-from lightning_mock.control import snapshot
 from lightning_mock.control.api_page import Pages
 from lightning_mock.control.contract import PREFIX, Contract, Route
 from lightning_mock.control.control_page import PAGE_PATH, SPEC_PATH, page_file
@@ -102,7 +101,6 @@ class ControlPlane:
         self._state = state
         self._guard = Guard(state.settings)
         self._pages = Pages(state.spec)
-        state.start.update(snapshot.take(state))
 
     @cached_property
     def _contract(self) -> Contract:

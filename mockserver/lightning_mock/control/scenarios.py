@@ -58,7 +58,7 @@ async def _limit_reached(state: State, user: Account | None) -> list[str]:
     accounts = [user] if user is not None else list(state.accounts.all())
     identities: dict[str, Account | None] = {f"user:{account.id}": account for account in accounts}
     if user is None:
-        seen = [row[0] for row in state.ledger.store.rows()] + list(state.journal.identities())
+        seen = [row[0] for row in await state.ledger.store.rows()] + list(state.journal.identities())
         identities.update({key: None for key in seen if key not in identities})
     did = []
     for identity, account in identities.items():

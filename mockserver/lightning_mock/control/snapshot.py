@@ -31,7 +31,7 @@ class SnapshotError(ValueError):
     """A document that does not fit this mock. The message says what would."""
 
 
-def take(state: State) -> dict[str, Any]:
+async def take(state: State) -> dict[str, Any]:
     """The document."""
     offset, frozen_at = state.clock.shift()
     prior_use = state.ledger.prior_use
@@ -48,14 +48,14 @@ def take(state: State) -> dict[str, Any]:
         "keys_issued": state.keys.issued,
         "ledger": [
             {"identity": identity, "metric": metric, "window": window, "used": used}
-            for identity, metric, window, used in state.ledger.store.rows()
+            for identity, metric, window, used in await state.ledger.store.rows()
         ],
         "prior_use": {
             "used": [
                 {"metric": metric, "window": window, "used": used}
                 for metric, (window, used) in prior_use.used.items()
             ],
-            "seen": sorted(prior_use.seen),
+            "seen": sorted(await state.ledger.store.begun()),
         },
         "preferences": state.preferences.document(),
         "faults": [_fault(fault) for fault in state.faults.live()],
@@ -78,7 +78,8 @@ async def restore(document: Mapping[str, Any], state: State) -> list[str]:
     state.ledger.prior_use.start_with(
         {row["metric"]: (row["window"], row["used"]) for row in prior_use["used"]}
     )
-    state.ledger.prior_use.seen = set(prior_use["seen"])
+    for identity in prior_use["seen"]:
+        await state.ledger.store.begin(identity, ())
     for row in document["ledger"]:
         await state.ledger.store.put(row["identity"], row["metric"], row["window"], row["used"])
     state.preferences.restore(document.get("preferences"))

@@ -89,7 +89,7 @@ class FaultBook:
             found.append(fault)
         return found
 
-    def take(self, fault: Fault) -> bool:
+    async def take(self, fault: Fault) -> bool:
         """Let a fault fire, if it still can and its dice say so."""
         if fault.is_over(self._clock.now()):
             return False

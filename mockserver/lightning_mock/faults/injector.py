@@ -56,14 +56,14 @@ class FaultInjector:
         """Let faults take effect on `arrival`, `before_charge` or `after_charge`. Raises Interrupted when one
         of them answers."""
         for kind in KINDS.values():
-            fault = self._take(kind, point)
+            fault = await self._take(kind, point)
             if fault is not None:
                 reply = await cast(Interruption, kind.effect)(fault, self._clock.now())
                 if reply is not None:
                     wait = None if fault.until is None else fault.until - self._clock.now()
                     raise Interrupted(reply, wait)
 
-    def alter(self, reply: Reply) -> Reply:
+    async def alter(self, reply: Reply) -> Reply:
         """The reply as the caller will get it."""
         points: list[Point] = ["reply"]
         if isinstance(reply, EventStream):
@@ -71,16 +71,16 @@ class FaultInjector:
         elif reply.content and self._request.method != "HEAD":
             points += ["content", "bytes"]
         for kind in KINDS.values():
-            fault = self._take(kind, *points)
+            fault = await self._take(kind, *points)
             if fault is not None:
                 reply = cast(Alteration, kind.effect)(reply, fault, self._still_held_by(fault))
         return reply
 
-    def _take(self, kind: FaultKind, *points: Point) -> Fault | None:
+    async def _take(self, kind: FaultKind, *points: Point) -> Fault | None:
         for fault in self._faults:
             if fault.kind != kind.name or (kind.point or fault.parameters["when"]) not in points:
                 continue
-            if self._book.take(fault):
+            if await self._book.take(fault):
                 self.fired.append((fault.id, fault.kind))
                 return fault
         return None

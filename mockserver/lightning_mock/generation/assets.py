@@ -44,7 +44,7 @@ class AssetStore:
         """The bytes of all files that are kept."""
         return self._bytes
 
-    def put(self, content: bytes) -> Asset:
+    async def put(self, content: bytes) -> Asset:
         """Keeps a file. The oldest ones make room; one that is larger than all room is not kept."""
         self._count += 1
         asset_id = urlsafe_b64encode(self._random(f"asset-{self._count}", _ID_BYTES)).decode()
@@ -56,12 +56,12 @@ class AssetStore:
             self._drop(next(iter(self._assets)))
         return asset
 
-    def clear(self) -> None:
+    async def clear(self) -> None:
         """Forget all files."""
         self._assets.clear()
         self._bytes = 0
 
-    def get(self, asset_id: str) -> Asset | None:
+    async def get(self, asset_id: str) -> Asset | None:
         """The file, or None when the id was never given out, has expired or made room."""
         asset = self._assets.get(asset_id)
         if asset is None or asset.expires_at <= self._clock.now():

@@ -8,7 +8,7 @@ from lightning_mock.state import State
 
 async def get_asset(call: Call, state: State) -> Body:
     """A stored PNG. NotFound when the id is unknown or has expired."""
-    asset = state.assets.get(call.arguments["image_id"])
+    asset = await state.assets.get(call.arguments["image_id"])
     if asset is None:
         raise NotFound("No asset has this id, or it has expired.", "image_id")
     return Body(asset.content, call.operation.media_type or "image/png")

@@ -77,7 +77,7 @@ async def _rendered(job: Job, call: Call, state: State, inputs: list[ImageInput]
     content = await state.renderer.render(job)
     media_type = call.operation.media_type or "application/octet-stream"
     links = [
-        f'</asset-cdn/assets/{state.assets.put(image.png).id}>; rel="related"; type="image/png"'
+        f'</asset-cdn/assets/{(await state.assets.put(image.png)).id}>; rel="related"; type="image/png"'
         for image in inputs
         if image.png is not None
     ]

@@ -13,7 +13,7 @@ from lightning_spec.loader import Metric
 
 from lightning_mock.clock import Clock
 from lightning_mock.quota.prior_use import PriorUse
-from lightning_mock.quota.store import MemoryStore
+from lightning_mock.quota.store import Store
 from lightning_mock.quota.windows import CurrentWindows, Window
 
 
@@ -36,7 +36,7 @@ class Charge:
 class Ledger:
     """Spends, gives back and reports units in the windows of the clock."""
 
-    def __init__(self, clock: Clock, metrics: Mapping[str, Metric], store: MemoryStore) -> None:
+    def __init__(self, clock: Clock, metrics: Mapping[str, Metric], store: Store) -> None:
         self._clock = clock
         self._windows = CurrentWindows(clock, {name: metric.window for name, metric in metrics.items()})
         self.store = store
@@ -51,13 +51,13 @@ class Ledger:
         if self.prior_use.used:
             await self._count_prior_use(identity)
         window = self.window(metric)
-        granted, before = await self.store.spend(identity, metric, window.key, limit)
+        granted, before = await self.store.spend(identity, metric, window, limit)
         return Charge(identity, metric, window, granted, limit, before)
 
     async def refund(self, charge: Charge) -> None:
         """Undo a granted charge, for a call that failed through no fault of the caller."""
         if charge.granted:
-            await self.store.give_back(charge.identity, charge.metric, charge.window.key)
+            await self.store.give_back(charge.identity, charge.metric, charge.window)
 
     async def usage(self, identity: str) -> dict[str, tuple[Window, int]]:
         """Every metric's present window and the units used in it, in the order of the spec."""
@@ -65,9 +65,9 @@ class Ledger:
             await self._count_prior_use(identity)
         return await self.store.used(identity, self._windows.now())
 
-    def identities(self) -> list[Mapping[str, int]]:
+    async def identities(self) -> list[Mapping[str, int]]:
         """Who has a count in the present windows, for each metric that has any."""
-        return self.store.identities(self._windows.now())
+        return await self.store.identities(self._windows.now())
 
     async def set_used(self, identity: str, metric: str, used: int) -> None:
         """Set what an identity has used of a metric in the present window."""
@@ -86,8 +86,9 @@ class Ledger:
         )
 
     async def _count_prior_use(self, identity: str) -> None:
-        for metric, window, used in self.prior_use.first_use(identity, self._windows.now()):
-            await self.store.put(identity, metric, window, used)
+        counts = self.prior_use.of(identity, self._windows.now())
+        if counts:
+            await self.store.begin(identity, counts)
 
     def seconds_left(self, window: Window) -> int:
         """Whole seconds until a window is over, at least 1."""

@@ -59,7 +59,7 @@ class ScriptBook:
         for make in self._start:
             self.add(make(self.new_id()))
 
-    def answer(self, asked: Asked, *, checked: bool) -> tuple[Script, Mapping[str, Any]] | None:
+    async def answer(self, asked: Asked, *, checked: bool) -> tuple[Script, Mapping[str, Any]] | None:
         """The script that answers a call, with its answer. Remembers what came near when none does, once all
         that is checked has been."""
         near: list[tuple[int, Script, list[str]]] = []

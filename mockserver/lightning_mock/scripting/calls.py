@@ -40,7 +40,7 @@ async def reply_from(
         headers={name.lower(): value for name, value in request.headers.items()},
         prompt=None if arguments is None else prompt_of(arguments),
     )
-    found = book.answer(asked, checked=arguments is not None)
+    found = await book.answer(asked, checked=arguments is not None)
     if found is None:
         return None
     script, answer = found

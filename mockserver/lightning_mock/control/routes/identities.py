@@ -19,26 +19,26 @@ _ADDRESS = re.compile(r"address:\S{1,64}:[0-9a-f]{16}")
 async def list_identities(request: ControlRequest, state: State) -> Body:
     user = request.query.get("user")
     if user is not None:
-        page = IdentityPage([f"user:{user}"] if is_seen(f"user:{user}", state) else [], None)
+        page = IdentityPage([f"user:{user}"] if await is_seen(f"user:{user}", state) else [], None)
     else:
-        page = identity_page(request, state)
+        page = await identity_page(request, state)
     return json_body(await page_view(page, state))
 
 
 async def get_identity(request: ControlRequest, state: State) -> Body:
-    return json_body(await identity_view(known_identity(request, state), state))
+    return json_body(await identity_view(await known_identity(request, state), state))
 
 
 async def set_usage(request: ControlRequest, state: State) -> Body:
     """Set the units used of one metric in its present window."""
-    identity, metric = known_identity(request, state), known_metric(request.path["metric"], state)
+    identity, metric = await known_identity(request, state), known_metric(request.path["metric"], state)
     await state.ledger.set_used(identity, metric, request.body["used"])
     return json_body(await identity_view(identity, state))
 
 
 async def exhaust(request: ControlRequest, state: State) -> Body:
     """Use up one metric in its present window."""
-    identity, metric = known_identity(request, state), known_metric(request.body["metric"], state)
+    identity, metric = await known_identity(request, state), known_metric(request.body["metric"], state)
     kind, _, name = identity.partition(":")
     plan = state.accounts.plan_of(state.accounts.get(name) if kind == "user" else None)
     limit = plan.limits[metric]
@@ -60,13 +60,13 @@ class IdentityPage(NamedTuple):
     next_cursor: int | None
 
 
-def identity_page(request: ControlRequest, state: State) -> IdentityPage:
+async def identity_page(request: ControlRequest, state: State) -> IdentityPage:
     """Every user, and every other caller with a counter or an entry in the journal, page by page.
 
     A cursor counts what was looked at so far, so that a page costs the same wherever it begins.
     """
     limit, cursor = request.query.get("limit", MOST_IDENTITIES), request.query.get("cursor", 0)
-    sources = _sources(state)
+    sources = await _sources(state)
     gone = state.accounts.removed
     found: list[str] = []
     begin = 0
@@ -90,15 +90,18 @@ async def page_view(page: IdentityPage, state: State) -> dict[str, Any]:
     }
 
 
-def is_seen(identity: str, state: State) -> bool:
+async def is_seen(identity: str, state: State) -> bool:
     """Whether a caller would be listed."""
-    return _is_in(identity, _sources(state)) and identity.removeprefix("user:") not in state.accounts.removed
+    return (
+        _is_in(identity, await _sources(state))
+        and identity.removeprefix("user:") not in state.accounts.removed
+    )
 
 
-def _sources(state: State) -> list[Collection[str]]:
+async def _sources(state: State) -> list[Collection[str]]:
     """Where callers are known from. One can stand in several."""
     users = {f"user:{account.id}": None for account in state.accounts.all()}
-    return [users, *state.ledger.identities(), dict.fromkeys(state.journal.identities())]
+    return [users, *await state.ledger.identities(), dict.fromkeys(state.journal.identities())]
 
 
 def _is_in(identity: str, sources: Sequence[Collection[str]]) -> bool:
@@ -112,12 +115,12 @@ def known_metric(name: str, state: State) -> str:
     return name
 
 
-def known_identity(request: ControlRequest, state: State) -> str:
+async def known_identity(request: ControlRequest, state: State) -> str:
     """An identity that exists or could call. Raises ControlError 404 or 400."""
     identity = request.path["identity"]
     kind, _, name = identity.partition(":")
     if kind == "user":
-        if not is_seen(identity, state):
+        if not await is_seen(identity, state):
             raise ControlError(404, "identity: there is no such user; GET /__mock__/users lists them.")
     elif not (_ADDRESS.fullmatch(identity) or (kind == "client" and _is_client_id(name, state))):
         raise ControlError(

@@ -20,14 +20,14 @@ async def change_preferences(request: ControlRequest, state: State) -> Body:
 
 
 async def get_identity_preferences(request: ControlRequest, state: State) -> Body:
-    return json_body(asdict(state.preferences.of(known_identity(request, state))))
+    return json_body(asdict(state.preferences.of(await known_identity(request, state))))
 
 
 async def change_identity_preferences(request: ControlRequest, state: State) -> Body:
-    state.preferences.change(request.body, known_identity(request, state))
+    state.preferences.change(request.body, await known_identity(request, state))
     return await get_identity_preferences(request, state)
 
 
 async def forget_identity_preferences(request: ControlRequest, state: State) -> Body:
-    state.preferences.forget(known_identity(request, state))
+    state.preferences.forget(await known_identity(request, state))
     return await get_identity_preferences(request, state)

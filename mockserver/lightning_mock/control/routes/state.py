@@ -25,7 +25,7 @@ async def get_state(request: ControlRequest, state: State) -> Body:
             "clock": clock_view(state.clock),
             "plans": [plan_view(plan) for plan in state.catalogue.all],
             "users": [user_view(account, state) for account in state.accounts.all()],
-            **await page_view(identity_page(request, state), state),
+            **await page_view(await identity_page(request, state), state),
             "faults": [fault_view(fault) for fault in state.faults.all()],
             "scenarios": scenario_views(state),
             "preferences": state.preferences.document(),
@@ -43,7 +43,7 @@ async def reset(request: ControlRequest, state: State) -> Body:
     did = await snapshot.restore(state.start, state)
     state.scripts.reset()
     state.journal.forget()
-    state.assets.clear()
+    await state.assets.clear()
     await asyncio.to_thread(give_back)
     return json_body({"did": [*did, "The journal and the asset files are empty."]})
 
@@ -51,7 +51,7 @@ async def reset(request: ControlRequest, state: State) -> Body:
 async def get_snapshot(request: ControlRequest, state: State) -> Body:
     """A file to keep or to send with a report."""
     return json_body(
-        snapshot.take(state),
+        await snapshot.take(state),
         headers={"Content-Disposition": 'attachment; filename="lightning-mock-snapshot.json"'},
     )
 
