@@ -46,8 +46,8 @@ def recorded(file: Path) -> list[Recorded]:
     return exchanges
 
 
-def _write(self: Client, exchange: Exchange, lane: Lane, *, private: bool) -> None:
-    _note(self, exchange, lane, private=private)
+def _write(self: Client, exchange: Exchange, lane: Lane, payer: str) -> None:
+    _note(self, exchange, lane, payer)
     body = exchange.request_body
     fields = {
         "test": os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" (")[0],

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 from lightning_spec.loader import load_spec
-from lightning_verify.requests.callers import anonymous, by_user_agent
+from lightning_verify.requests.callers import anonymous, bearer, by_user_agent
 from lightning_verify.requests.valid import CALLS
 from lightning_verify.run.session import Run, Settings
 from lightning_verify.target import Spend, Target
@@ -233,6 +233,19 @@ def test_the_free_lane_costs_nothing_while_the_host_refuses(tmp_path: Path) -> N
             client.send("POST", IMAGE.path, anonymous(), json_body={}, lane="free")
         assert budget.bill()["booked"] == {}
     assert len(host.asked) == 10
+
+
+def test_the_bill_says_who_paid(tmp_path: Path) -> None:
+    payers = [anonymous(), by_user_agent(), bearer("LIGHTNING_JWT", "a.b.c"), bearer("garbled", "nonsense")]
+    with tiny(served) as host, client_of(host.base_url, tmp_path) as (client, budget):
+        for payer in payers:
+            client.send("POST", IMAGE.path, payer, json_body={"prompt": "a fox"})
+        client.send("POST", "/gen/tts", payers[2], json_body={"prompt": "hello"})
+        assert budget.bill()["served by payer"] == {
+            "throwaway callers": {"imagesDaily": 2},
+            "LIGHTNING_JWT": {"imagesDaily": 1, "audioWeekly": 1},
+            "made-up bearers": {"imagesDaily": 1},
+        }
 
 
 def test_the_free_lane_of_an_operation_closes_after_surprises(tmp_path: Path) -> None:

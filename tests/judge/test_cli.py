@@ -16,6 +16,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import yaml
 from lightning_spec.loader import load_requirements
 from lightning_verify import command as cli
 from lightning_verify.command import main, parser
@@ -25,6 +26,7 @@ from lightning_verify.target import LIVE
 from lab.running import running
 from lab.server.credentials import DEFAULTS
 from lab.server.lab import Call, Json, Lab, Reply
+from tests.judge.certificates import self_signed
 from tests.judge.commands import Finished, command
 from tests.judge.tiny_server import Answer, Asked, tiny
 
@@ -182,6 +184,41 @@ def test_a_name_that_is_not_known_is_said_once(tmp_path: Path) -> None:
     assert run.out.count("the name nobody.invalid cannot be resolved") == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "days", "trusted", "says"),
+    [
+        ("127.0.0.1", 1, False, "the certificate of 127.0.0.1 is not valid: self-signed certificate"),
+        ("127.0.0.1", -1, True, "the certificate of 127.0.0.1 is not valid: certificate has expired"),
+        ("shop.example", 1, True, "certificate is not valid for '127.0.0.1'"),
+    ],
+)
+def test_a_certificate_that_cannot_be_trusted_is_said_once(
+    name: str, days: int, trusted: bool, says: str, tmp_path: Path
+) -> None:
+    context, file = self_signed(tmp_path, name, days=days)
+    with tiny(lambda _: Answer(), context) as host:
+        run = command(
+            *(f"--base-url={host.base_url}", "--only=TIER-1"),
+            directory=tmp_path,
+            # The library reads it when it is imported.
+            fresh=trusted,
+            credentials={"SSL_CERT_FILE": str(file)} if trusted else {},
+        )
+    assert run.code == 3
+    assert (run.out + run.error).count(says) == 1, run.out
+    assert host.asked == []
+
+
+@pytest.mark.parametrize("answer", [None, b"Client sent an HTTP request to an HTTPS server.\n"])
+def test_plain_http_to_a_server_of_tls_is_told_what_to_try(answer: bytes | None, tmp_path: Path) -> None:
+    context = None if answer else self_signed(tmp_path)[0]
+    with tiny(lambda _: Answer(400, {"Content-Type": "text/plain"}, (answer or b"",)), context) as host:
+        address = host.base_url.replace("https:", "http:")
+        run = command(f"--base-url={address}", "--only=TIER-1", directory=tmp_path)
+    assert run.code == 3
+    assert (run.out + run.error).count("is it https://?") == 1, run.out
+
+
 def _answer_all(server: socket.socket, answer: bytes) -> None:
     with contextlib.suppress(OSError):
         while True:
@@ -204,6 +241,41 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_first_request(
     assert run.code == 2
     assert f"--report-dir {folder}: cannot be written" in run.out + run.error
     assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("file", ["folder", "folder/", "nowhere/known.yaml", "/proc/known.yaml", "note/x"])
+def test_a_list_that_cannot_be_written_is_refused_before_the_first_request(file: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "note").write_text("mine")
+    with running() as server:
+        run = command(f"--base-url={server.base_url}", f"--write-known={file}", directory=tmp_path)
+        assert server.requests == []
+    assert run.code == 2
+    assert f"--write-known {file.rstrip('/')}: cannot be written" in run.out + run.error
+
+
+def test_what_is_no_list_of_known_differences_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "settings.yaml").write_text("port: 8000\n")
+    run = command(HOST, "--write-known=settings.yaml", directory=tmp_path)
+    assert run.code == 2
+    assert "--write-known settings.yaml: is there and is no such list" in run.out + run.error
+    assert (tmp_path / "settings.yaml").read_text() == "port: 8000\n"
+
+
+def test_a_list_written_anew_keeps_its_words_and_what_was_not_looked_at(tmp_path: Path) -> None:
+    before = {
+        "TIERS-1": {"reason": "on purpose", "owner": "shop", "expires": "2999-12-31"},
+        "TIER-1": {"reason": "mended since"},
+        "CHAT-7": {"reason": "not looked at"},
+    }
+    (tmp_path / "known.yaml").write_text(json.dumps(before))
+    with running(prepare=_list_the_free_plan) as server:
+        options = (f"--base-url={server.base_url}", "--only=TIERS-1", "--only=TIER-1")
+        run = command(*options, "--write-known=known.yaml", directory=tmp_path)
+    assert run.code == 1
+    after = yaml.safe_load((tmp_path / "known.yaml").read_text())
+    assert after["TIERS-1"] | {"expires": str(after["TIERS-1"]["expires"])} == before["TIERS-1"]
+    assert after.keys() == before.keys() - {"TIER-1"}
 
 
 @pytest.mark.parametrize("name", ["report.json", "report.html", "junit.xml"])
@@ -349,6 +421,9 @@ def test_a_cap_of_one_image_is_kept_by_the_servers_own_ledger(tmp_path: Path) ->
         )  # fmt: skip
         assert server.charged("imagesDaily") == run.report["run"]["units"]["booked"]["imagesDaily"] == 1
         assert server.charged() == 1
+    assert run.report["run"]["units"]["paid_by"] == {"throwaway callers": {"imagesDaily": 1}}
+    assert "paid by throwaway callers: 1 imagesDaily" in run.out
+    assert "unexplained is what they say beyond" in run.out
     assert "caps: imagesDaily=1, videosDaily=0" in run.out
     assert run.verdicts["VID-2"] == "not_run"
     assert run.code == 0

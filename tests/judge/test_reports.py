@@ -95,6 +95,7 @@ def outcome(
             "served": {"imagesDaily": 5, "cloudChatDaily": 38},
             "observed": {"imagesDaily": 7, "cloudChatDaily": 38},
             "unexplained": {"imagesDaily": 2, "cloudChatDaily": 0},
+            "paid_by": {"throwaway callers": {"imagesDaily": 5}, "LIGHTNING_JWT": {"cloudChatDaily": 38}},
         },
         "generated": {"examples": 12, "seed": 0},
         "versions": {"lightning-contract": "0.1.0", "python": "3.11.2"},

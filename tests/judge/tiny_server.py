@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -48,8 +49,8 @@ class Tiny:
 
 
 @contextmanager
-def tiny(answer: Callable[[Asked], Answer]) -> Iterator[Tiny]:
-    """A server on a free port that answers as `answer` says."""
+def tiny(answer: Callable[[Asked], Answer], tls: ssl.SSLContext | None = None) -> Iterator[Tiny]:
+    """A server on a free port that answers as `answer` says, over TLS when it is given a certificate."""
     asked: list[Asked] = []
     connections: list[int] = []
     ended = threading.Event()
@@ -97,10 +98,14 @@ def tiny(answer: Callable[[Asked], Answer]) -> Iterator[Tiny]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield Tiny(f"http://127.0.0.1:{server.server_address[1]}", asked, connections)
+        yield Tiny(
+            f"http{'s' * (tls is not None)}://127.0.0.1:{server.server_address[1]}", asked, connections
+        )
     finally:
         ended.set()
         server.shutdown()

@@ -26,11 +26,30 @@ def visible(text: object) -> str:
     return _INVISIBLE.sub(lambda match: f"\\u{ord(match[0]):04x}", lines)
 
 
+# What only fills: the same few words time and again, and long runs of letters such as base64.
+_REPEATED = re.compile(r"(.{1,60}?)\1{7,}", re.DOTALL)
+_UNBROKEN = re.compile(r"[A-Za-z0-9+/=_-]{200,}")
+_FILLER = 120
+_LOOKED_AT = 20_000
+
+
+def without_filler(text: str) -> str:
+    """`text` with what only fills it cut; how much was cut is told."""
+    text = _REPEATED.sub(_once, text)
+    return _UNBROKEN.sub(lambda run: f"{run[0][:40]}…({len(run[0]) - 50} characters)…{run[0][-10:]}", text)
+
+
+def _once(found: re.Match[str]) -> str:
+    return found[0] if len(found[0]) < _FILLER else f"{found[1]}…({len(found[0]) // len(found[1])} times)…"
+
+
 def shortened(text: object, limit: int) -> str:
     """`text`, visible, cut to `limit` characters; what was cut is told."""
     whole = str(text)
-    shown = visible(whole[:limit])
-    return shown if len(whole) <= limit else f"{shown}… ({len(whole)} characters)"
+    told = without_filler(whole[:_LOOKED_AT])
+    shown = visible(told[:limit])
+    is_all = len(told) <= limit and len(whole) <= _LOOKED_AT
+    return shown if is_all else f"{shown}… ({len(whole)} characters)"
 
 
 def one_line(text: object, limit: int) -> str:

@@ -107,8 +107,16 @@ def rule(requirement: Requirement, findings: Iterable[Finding]) -> Ruling:
     if not ours:
         return Ruling(requirement, "not_run", "no check of this requirement was part of the run", 0)
     worst = ours[0]
-    reasons = list(dict.fromkeys(f.reason for f in ours if f.verdict == worst.verdict and f.reason))
-    return Ruling(requirement, worst.verdict, "; ".join(reasons), sum(f.witnesses for f in ours), ours)
+    reasons = apart(f.reason for f in ours if f.verdict == worst.verdict)
+    # In one order, so that requirements which lack the same things are told together.
+    told = sorted(reasons) if worst.verdict == "not_run" else reasons
+    return Ruling(requirement, worst.verdict, "; ".join(told), sum(f.witnesses for f in ours), ours)
+
+
+def apart(reasons: Iterable[str]) -> list[str]:
+    """The reasons that say something of their own: none twice, and none that another one says with more."""
+    said = list(dict.fromkeys(filter(None, reasons)))
+    return [one for one in said if not any(one != other and one in other for other in said)]
 
 
 def accept(rulings: Iterable[Ruling], known: Mapping[str, Known], today: date) -> list[Ruling]:

@@ -61,7 +61,8 @@ class ToolCall:
 class Transcript:
     """What a chat stream said.
 
-    `problems` maps a rule of the grammar ("metadata", "chunk", "end") to what broke it, in words.
+    `problems` maps a rule of the grammar ("metadata", "chunk", "end") to what broke it, in words; `places`
+    has the events, counted from 1, that did.
     `upstream_error` holds an error event, which is a failure of the host and no breach of the grammar.
     """
 
@@ -74,10 +75,15 @@ class Transcript:
     done: bool = False
     upstream_error: str | None = None
     problems: dict[str, list[str]] = field(default_factory=dict)
+    places: list[int] = field(default_factory=list)
+    # The event that is being read; 0 before the first one and after the last one.
+    at: int = 0
 
     def breaks(self, rule: str, problem: str) -> None:
-        """Note that `rule` is broken."""
+        """Note that `rule` is broken, and where."""
         self.problems.setdefault(rule, []).append(problem)
+        if self.at and self.at not in self.places[-1:]:
+            self.places.append(self.at)
 
 
 def transcribe(body: bytes) -> Transcript:
@@ -89,7 +95,7 @@ def transcribe(body: bytes) -> Transcript:
         body.decode("utf-8")
     except UnicodeDecodeError as problem:
         transcript.breaks("chunk", f"the stream is not UTF-8: {problem.reason} at byte {problem.start}")
-    for event in read_events(body):
+    for transcript.at, event in enumerate(read_events(body), 1):
         failure = failure_in_event(event.name, event.data)
         if event.name != "message" and failure is None and not _speaks(event.data):
             continue  # A ping or a notice of the host's own.
@@ -107,6 +113,7 @@ def transcribe(body: bytes) -> Transcript:
             transcript.chunks.append(chunk)
             _metadata(transcript, chunk, spoken)
             _choices(transcript, chunk, begun, spoken)
+    transcript.at = 0
     if not transcript.done:
         transcript.upstream_error = transcript.upstream_error or _bare_failure(body)
     _ending(transcript, begun)

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
-from lightning_verify.judging.harmless import one_line
 from lightning_verify.judging.verdicts import Known, Ruling, exit_code, headline
 from lightning_verify.report.comparison import SCHEMA_VERSION, Comparison, compare, tolerating
+from lightning_verify.requests.callers import THROWAWAY
 from lightning_verify.transport.budget import Budget
 
 
@@ -75,7 +74,8 @@ class Outcome:
                 "booked": bill["booked"],
                 "served": bill["served"],
                 "observed": observed,
-                "unexplained": _unexplained(bill["served privately"], observed),
+                "unexplained": _unexplained(bill["served by payer"].get(THROWAWAY, {}), observed),
+                "paid_by": bill["served by payer"],
             },
             "generated": facts["generated"],
             "versions": {
@@ -118,62 +118,10 @@ class Outcome:
         """Whether a failure of this requirement is one of the run, and not advice."""
         return self.strict or ruling.requirement.level == "documented"
 
-    def summary(self) -> list[str]:
-        """Lines for a terminal: what is broken, what could not be decided, what was not run, the bill."""
-        counting = [ruling for ruling in self.rulings if self.counts(ruling)]
-        lines: list[str] = []
-        for ruling in counting:
-            if ruling.verdict == "fail":
-                lines.append(f"{'broken':12} {ruling.requirement.id:8} {ruling.requirement.statement}")
-                lines += [f"{'':21} {line}" for line in (*_request(ruling), one_line(ruling.reason, 300))]
-        undecided: dict[str, list[str]] = {}
-        for ruling in counting:
-            if ruling.verdict == "inconclusive":
-                undecided.setdefault(ruling.reason, []).append(ruling.requirement.id)
-        # What keeps the whole run from deciding is in its headline already.
-        undecided.pop(self.run["aborted"] or "", None)
-        lines += [f"{'not decided':12} {', '.join(names)}: {reason}" for reason, names in undecided.items()]
-        lines += [
-            f"{'known':12} {ruling.requirement.id:8} {ruling.requirement.statement}\n{'':21} {ruling.reason}"
-            for ruling in self.rulings
-            if ruling.verdict == "known_difference"
-        ]
-        missing: dict[str, list[str]] = {}
-        for ruling in counting:
-            if ruling.verdict == "not_run":
-                missing.setdefault(ruling.reason, []).append(ruling.requirement.id)
-        lines += [f"{'not run':12} {reason}: {', '.join(names)}" for reason, names in missing.items()]
-        lines += [
-            f"{'advice':12} {ruling.requirement.id:8} {ruling.requirement.statement}"
-            for ruling in self.rulings
-            if ruling.verdict == "fail" and not self.counts(ruling)
-        ]
-        if self.comparison is not None:
-            lines += [f"{'compared':12} {line}" for line in self.comparison.lines()]
-        units = self.run["units"]
-        columns = ("planned", "booked", "observed", "unexplained")
-        bill = ", ".join(f"{name} {_amounts(units[name])}" for name in columns)
-        lines.append(f"bill: {bill}; {self.run['requests']['sent']} requests in {self.run['seconds']:g} s")
-        return lines
-
-
-def _request(ruling: Ruling) -> list[str]:
-    """The request that showed it, as a person would write it; nothing when none was recorded."""
-    for item in ruling.evidence[:1]:
-        request = item["request"]
-        return [one_line(f"{request['method']} {unquote(request['path'])} as {item['caller']}", 160)]
-    return []
-
 
 def _known(known: Known) -> dict[str, str | None]:
     expires = known.expires.isoformat() if known.expires else None
     return {"reason": known.reason, "owner": known.owner, "expires": expires}
-
-
-def _amounts(units: Mapping[str, int] | None) -> str:
-    if units is None:
-        return "unknown"
-    return " + ".join(f"{count} {metric}" for metric, count in sorted(units.items()) if count) or "0"
 
 
 def _unexplained(served: Mapping[str, int], observed: Mapping[str, int] | None) -> dict[str, int] | None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import unquote
 
 from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_KEPT, Ruling
 from lightning_verify.report.outcome import Outcome
@@ -33,7 +34,33 @@ SYMBOLS: dict[Tone, str] = {
     "known_difference": "≠",
 }
 
-UNIT_COLUMNS = ("planned", "booked", "served", "observed", "unexplained")
+# What the words of the bill mean.
+BILL_WORDS: dict[str, str] = {
+    "planned": "the most that the plan could cost",
+    "booked": "set aside before requests left",
+    "served": "requests that were answered with success",
+    "observed": "what the host's counters say of our throwaway callers",
+    "unexplained": "what they say beyond what these callers were served",
+}
+UNIT_COLUMNS = tuple(BILL_WORDS)
+
+
+def request_line(item: Mapping[str, Any]) -> str:
+    """The request of a piece of evidence as a person would write it: `GET /gen/image/a red fox as ...`."""
+    request = item["request"]
+    return f"{request['method']} {unquote(request['path'])} as {item['caller']}"
+
+
+def title(item: Mapping[str, Any]) -> str:
+    """How reasons begin that are about this exchange: `GET /usage -> 200`."""
+    request, response = item["request"], item["response"]
+    came = response["problem"] if response["status"] is None else response["status"]
+    return f"{request['method']} {unquote(request['path'])} -> {came}"
+
+
+def seen(reason: str, item: Mapping[str, Any]) -> str:
+    """What `reason` says of an exchange that is shown beside it, without the exchange itself."""
+    return reason.replace(f"{title(item)}: ", "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,23 @@ from lightning_verify.requests.credentials import MEANING
 
 # One name for the whole run, so that an operator finds us in a log.
 USER_AGENT = "lightning-verify/0.1"
+# On the bill, whoever was not given a credential: identities of one run, and bearers that the judge made up.
+THROWAWAY, MADE_UP = "throwaway callers", "made-up bearers"
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A named set of identity headers. `private` tells that nobody else can spend as this caller."""
+    """A named set of identity headers. `payer` is who stands on the bill for what it is served: a credential
+    by its name, or a kind of caller."""
 
     label: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    private: bool = False
+    payer: str = MADE_UP
+
+    @property
+    def private(self) -> bool:
+        """Whether nobody else can spend as this caller."""
+        return self.payer == THROWAWAY
 
     @property
     def key(self) -> tuple[tuple[str, str], ...]:
@@ -38,14 +46,15 @@ def client_id() -> str:
 
 def anonymous() -> Caller:
     """A fresh caller without a bearer, bound to its own X-Client-ID."""
-    return Caller("fresh client id", {"User-Agent": USER_AGENT, "X-Client-ID": client_id()}, private=True)
+    return Caller("a fresh client id", {"User-Agent": USER_AGENT, "X-Client-ID": client_id()}, THROWAWAY)
 
 
 def by_user_agent() -> Caller:
     """A fresh caller with neither bearer nor client id: IP address and this user agent."""
-    return Caller("fresh user agent", {"User-Agent": f"{USER_AGENT} ({uuid.uuid4().hex})"}, private=True)
+    return Caller("a fresh user agent", {"User-Agent": f"{USER_AGENT} ({uuid.uuid4().hex})"}, THROWAWAY)
 
 
 def bearer(label: str, token: str) -> Caller:
-    """A caller with a bearer. The label is what evidence shows."""
-    return Caller(MEANING.get(label, label), {"User-Agent": USER_AGENT, "Authorization": f"Bearer {token}"})
+    """A caller with a bearer: the credential of that name, or a kind of bearer that the judge made."""
+    headers = {"User-Agent": USER_AGENT, "Authorization": f"Bearer {token}"}
+    return Caller(MEANING.get(label, label), headers, label if label in MEANING else MADE_UP)

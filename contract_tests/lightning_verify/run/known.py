@@ -62,21 +62,20 @@ def _entry(name: str, value: Any) -> Known:
 
 
 def known_file(rulings: Iterable[Ruling], before: Mapping[str, Known], *, strict: bool) -> str:
-    """The file that makes these failures known; entries there were `before` stay as they are."""
-    entries: dict[str, dict[str, Any]] = {}
+    """The file that makes these failures known. Entries there were `before` keep their words, and stay until
+    they are seen to hold: a run that did not look at them takes none off the list."""
+    entries = dict(before)
     for ruling in rulings:
         name = ruling.requirement.id
         counts = strict or ruling.requirement.level == "documented"
-        if ruling.broken and (counts or name in before):
-            known = before.get(name, Known(one_line(ruling.reason, _LONGEST_REASON)))
-            entries[name] = {
-                field: value
-                for field, value in (
-                    ("reason", known.reason),
-                    ("owner", known.owner),
-                    ("expires", known.expires),
-                )
-                if value is not None
-            }
-    listed = yaml.safe_dump(entries, sort_keys=False, allow_unicode=False) if entries else ""
-    return _HEAD + listed
+        if ruling.broken and counts:
+            entries.setdefault(name, Known(one_line(ruling.reason, _LONGEST_REASON)))
+        elif not ruling.broken and ruling.verdict in {"pass", "fail"}:
+            entries.pop(name, None)
+    listed = {name: _fields(known) for name, known in entries.items()}
+    return _HEAD + (yaml.safe_dump(listed, sort_keys=False, allow_unicode=False) if listed else "")
+
+
+def _fields(known: Known) -> dict[str, Any]:
+    fields = {"reason": known.reason, "owner": known.owner, "expires": known.expires}
+    return {name: value for name, value in fields.items() if value is not None}

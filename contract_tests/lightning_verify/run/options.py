@@ -128,6 +128,29 @@ def earlier_verdicts(config: pytest.Config) -> dict[str, str] | None:
         raise pytest.UsageError(f"--compare {file}: {problem}") from problem
 
 
+def known_before(config: pytest.Config) -> dict[str, Known]:
+    """The entries that `--write-known` keeps the words of: those of `--known`, and those of the file that it
+    writes anew. Raises UsageError when that file cannot be written, or is something else."""
+    known = known_differences(config)
+    file: Path | None = config.option.lightning_write_known
+    if file is None:
+        return known
+    try:
+        if file.is_file() and file.stat().st_size:
+            known = {**read_known(file, load_requirements()), **known}
+        # Opening it for more leaves it as it is; one that was not there goes again.
+        is_new = not file.exists()
+        with file.open("a", encoding="utf-8"):
+            pass
+        if is_new:
+            file.unlink()
+    except OSError as problem:
+        raise pytest.UsageError(f"--write-known {file}: cannot be written: {problem.strerror}") from problem
+    except KnownError as problem:
+        raise pytest.UsageError(f"--write-known {file}: is there and is no such list: {problem}") from problem
+    return known
+
+
 def given_target(config: pytest.Config) -> Target | None:
     """The host that the options name, with its credentials; None when they name none."""
     url = base_url(config)
@@ -171,5 +194,5 @@ def check(config: pytest.Config) -> None:
     """Raises UsageError for options that make no sense, before anything is collected or sent."""
     target = given_target(config) or Target("http://127.0.0.1")
     settings_of(config, target, own_mock=False)
-    known_differences(config)
+    known_before(config)
     earlier_verdicts(config)

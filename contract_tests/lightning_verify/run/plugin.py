@@ -18,6 +18,7 @@ from lightning_verify.judging.judge import LONGEST_REASON, Judge, NotRun, Undeci
 from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_INCONCLUSIVE, EXIT_KEPT, Verdict, accept
 from lightning_verify.report.github import workflow_commands, write_summary
 from lightning_verify.report.outcome import Outcome
+from lightning_verify.report.terminal import terminal_lines
 from lightning_verify.report.writers import write_reports
 from lightning_verify.run import hooks, options
 from lightning_verify.run.bill import ask_again, observed_units
@@ -334,7 +335,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
     write_known: Path | None = config.option.lightning_write_known
     try:
         if write_known is not None and not outcome.run["aborted"] and INTERRUPTION.by is None:
-            listed = known_file(outcome.rulings, known, strict=outcome.strict)
+            before = options.known_before(config)
+            listed = known_file(outcome.rulings, before, strict=outcome.strict)
             write_known.write_text(listed, encoding="utf-8")
         if config.option.lightning_report_dir is not None:
             write_reports(outcome, config.option.lightning_report_dir)
@@ -367,7 +369,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         "green": outcome.exit_code == EXIT_KEPT,
     }
     terminalreporter.write_line(outcome.headline, bold=True, **colour)
-    for line in outcome.summary():
+    for line in terminal_lines(outcome):
         write(line)
     if _on_github(config):
         for line in workflow_commands(outcome):

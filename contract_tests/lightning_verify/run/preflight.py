@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from lightning_verify.requests.callers import Caller, anonymous, bearer
 from lightning_verify.requests.credentials import GOOD
+from lightning_verify.transport.causes import SILENCE
 from lightning_verify.transport.client import BudgetExhausted, Client, HostGone
 from lightning_verify.transport.exchange import Exchange
 
@@ -19,6 +20,8 @@ def preflight(client: Client, wake: float) -> str | None:
     A host that answers everything with 502 or 503 may be waking up: it is given `wake` seconds.
     """
     deadline = time.monotonic() + wake
+    # Some that want TLS hang up on plain HTTP, and others answer it with 400.
+    hint = "; is it https://?" if client.base_url.startswith("http:") else ""
     pause = 0.5
     while True:
         answers: list[Exchange] = []
@@ -26,18 +29,23 @@ def preflight(client: Client, wake: float) -> str | None:
             # One by one, so that those before the last one are kept.
             answers.extend(client.send("GET", path, anonymous()) for path in DOORS)
         except HostGone as gone:
-            return f"the host does not answer: {answers[-1].problem}" if answers else str(gone)
+            return _silent(answers, hint) if answers else str(gone)
         if not all(answer.status in {502, 503, 504} for answer in answers):
-            return _sense(answers)
+            return _sense(answers, hint)
         if time.monotonic() + pause > deadline:
             return f"the host answered nothing but {answers[0].status} for {wake:g} s"
         time.sleep(pause)
         pause = min(pause * 1.5, 5.0)
 
 
-def _sense(answers: list[Exchange]) -> str | None:
+def _silent(answers: list[Exchange], hint: str) -> str:
+    problem = answers[-1].problem
+    return f"the host does not answer: {problem}{hint if problem == SILENCE else ''}"
+
+
+def _sense(answers: list[Exchange], hint: str) -> str | None:
     if all(answer.problem for answer in answers):
-        return f"the host does not answer: {answers[0].problem}"
+        return _silent(answers, hint)
     if all(answer.truncated for answer in answers):
         return "the host's answers do not end within the bounds that the judge reads to"
     statuses = {answer.status for answer in answers}
@@ -45,7 +53,7 @@ def _sense(answers: list[Exchange]) -> str | None:
         status = answers[0].status or 0
         # One that takes no JSON is awake, and HDR-1 has something to say to it.
         if status >= 400 and status != 406:
-            return f"the host answers every request with {status}"
+            return f"the host answers every request with {status}{hint if status == 400 else ''}"
         if 300 <= status < 400:
             return "the host redirects every request"
     if all(answer.media_type == "text/html" for answer in answers):

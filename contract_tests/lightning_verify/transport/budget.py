@@ -25,9 +25,9 @@ SURPRISES_ALLOWED = 2
 DOUBTS_ALLOWED = 12
 
 
-# By metric: units booked, held in the free lane, served, and served to callers of our own; by operation:
+# By metric: units booked, held in the free lane, and served; by payer and metric: those served; by operation:
 # surprises and doubts.
-_PAGES = ("booked", "held", "served", "served privately", "surprises", "doubts")
+_PAGES = ("booked", "held", "served", "served by payer", "surprises", "doubts")
 
 
 class BudgetExhausted(Exception):
@@ -106,17 +106,15 @@ class Budget:
         with self._open() as books:
             books["requests"] += 1
 
-    def served(self, operation: str, metric: str, *, paid: bool, private: bool) -> None:
-        """Note that a request on a metered operation was answered with success. `private` tells that it was
-        made by a caller that nobody else can spend as."""
+    def served(self, operation: str, metric: str, *, paid: bool, payer: str) -> None:
+        """Note that a request on a metered operation was answered with success, and who it was made as."""
         with self._open() as books:
-            books["served"][metric] = books["served"].get(metric, 0) + 1
-            if private:
-                books["served privately"][metric] = books["served privately"].get(metric, 0) + 1
+            for page in (books["served"], books["served by payer"].setdefault(payer, {})):
+                page[metric] = page.get(metric, 0) + 1
             if not paid:
                 books["surprises"][operation] = books["surprises"].get(operation, 0) + 1
 
     def bill(self) -> dict[str, Any]:
-        """The books: {booked, served, served privately, surprises: by name, requests}."""
+        """The books: {booked, served, served by payer, surprises: by name, requests}."""
         with self._open() as books:
             return dict(books)

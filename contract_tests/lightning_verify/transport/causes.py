@@ -6,6 +6,8 @@ import errno
 
 import aiohttp
 
+SILENCE = "the host closed the connection without an answer"
+
 
 def cause(problem: Exception) -> str:
     """One line on why a request has no answer."""
@@ -24,7 +26,7 @@ def cause(problem: Exception) -> str:
     # Whether it ends politely or with a reset depends on what it had not read yet.
     reset = isinstance(problem, OSError) and problem.errno == errno.ECONNRESET
     if reset or isinstance(problem, aiohttp.ServerDisconnectedError):
-        return "the host closed the connection without an answer"
+        return SILENCE
     # What is no HTTP, or not in the form of it, has a made-up status.
     if isinstance(problem, aiohttp.ClientResponseError) and problem.status == 400:
         return f"the host does not speak HTTP here; is it https://? ({problem.message})"

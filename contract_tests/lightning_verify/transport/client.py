@@ -260,7 +260,7 @@ class Client:
                 exchange = refused  # There is no unit left to ask again with.
                 exchange.insists = tries > 1
                 break
-            self._note(exchange, lane, private=caller.private)
+            self._note(exchange, lane, caller.payer)
             if exchange.astray is None:
                 self._hopeless.discard(_kind(exchange))
             if not patient or self._fruitless > FRUITLESS_WAIT:
@@ -360,7 +360,7 @@ class Client:
         finally:
             exchange.body = b"".join(pieces)
 
-    def _note(self, exchange: Exchange, lane: Lane, *, private: bool) -> None:
+    def _note(self, exchange: Exchange, lane: Lane, payer: str) -> None:
         if exchange.problem:
             self._lost += exchange.seconds
         # A host may hang up on an oversized body; that is an answer of a kind.
@@ -372,7 +372,7 @@ class Client:
         # A page or an error is no generation; that it may have been charged is among the doubts.
         made = exchange.served and (lane == "paid" or exchange.astray is None)
         if operation is not None and operation.metric is not None and made:
-            self._budget.served(operation.id, operation.metric, paid=lane == "paid", private=private)
+            self._budget.served(operation.id, operation.metric, paid=lane == "paid", payer=payer)
         for look in self.observers:
             look(exchange)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 from lightning_spec.loader import Operation
 
@@ -111,5 +112,6 @@ class Exchange:
 
     @property
     def title(self) -> str:
-        """`POST /gen/image -> 400`, for messages."""
-        return f"{self.method} {self.path} -> {self.status if self.status is not None else self.problem}"
+        """`GET /gen/image/a red fox -> 400`, for messages: what is percent-encoded is shown decoded."""
+        came = self.status if self.status is not None else self.problem
+        return f"{self.method} {unquote(self.path)} -> {came}"
