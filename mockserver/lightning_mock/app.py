@@ -11,7 +11,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from time import perf_counter
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
@@ -29,6 +28,7 @@ from lightning_mock.http.validation import BodyValidator, ParameterValidator, co
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.memory import return_large_blocks
 from lightning_mock.pipeline import Endpoint, answer, answer_unknown, body_reader, parameter_reader
+from lightning_mock.real_time import stopwatch
 from lightning_mock.settings import Settings, SettingsError
 from lightning_mock.state import State, make_state
 
@@ -104,7 +104,7 @@ def make_server(state: State) -> web.Server:
         path = request.rel_url.raw_path
         if path.startswith(CONTROL_PREFIX):
             return await control.answer(request, path)
-        exchange = Exchange(perf_counter())
+        exchange = Exchange(stopwatch())
         method = request.method
         response: web.StreamResponse
         if method == "OPTIONS" and _is_preflight(request):

@@ -15,6 +15,7 @@ from typing import Any
 
 from lightning_mock.app import serving
 from lightning_mock.callers.seed import PlanCredentials
+from lightning_mock.real_time import stopwatch
 from lightning_mock.settings import Settings
 from lightning_mock.state import State
 
@@ -62,9 +63,17 @@ def _run(
             await stop.wait()
 
     try:
-        asyncio.run(serve())
+        with asyncio.Runner(loop_factory=_loop) as runner:
+            runner.run(serve())
     except BaseException as error:
         # Before the start the caller waits for this; afterwards the thread's own report is all there is.
         if started.done():
             raise
         started.set_exception(error)
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    """A loop whose delays are real ones, though the program around it fakes its own time."""
+    loop = asyncio.new_event_loop()
+    loop.time = stopwatch  # type: ignore[method-assign]
+    return loop

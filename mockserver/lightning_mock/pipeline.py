@@ -180,7 +180,7 @@ async def _scripted(
         request,
         exchange,
         caller,
-        now=state.clock.now(),
+        now=state.clock.now_of(caller),
         form=state.preferences.of(caller).metadata_form,
         operation=operation,
         arguments=arguments,
@@ -258,8 +258,8 @@ def _advised(interruption: Interrupted, operation: Operation, identity: Identity
     if interruption.wait is not None:
         return _with(reply, retry_headers("seconds" if advice == "none" else advice, interruption.wait))
     if reply.status == QuotaExhausted.row.status:
-        window = state.ledger.window(operation.metric or next(iter(state.spec.metrics)))
-        return _with(reply, retry_headers(advice, state.ledger.seconds_left(window)))
+        window = state.ledger.window(operation.metric or next(iter(state.spec.metrics)), identity.key)
+        return _with(reply, retry_headers(advice, state.ledger.seconds_left(window, identity.key)))
     return reply
 
 
@@ -273,6 +273,7 @@ def _exhausted(charge: Charge, plan_name: str, state: State) -> QuotaExhausted:
         f"The limit of the plan {plan_name} is reached: {charge.limit} {charge.metric} {units} until the "
         f"window {charge.window.key} ends.",
         headers=retry_headers(
-            state.preferences.of(charge.identity).retry_advice, state.ledger.seconds_left(charge.window)
+            state.preferences.of(charge.identity).retry_advice,
+            state.ledger.seconds_left(charge.window, charge.identity),
         ),
     )

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from email.utils import formatdate
 from typing import Any
 
-from lightning_mock.clock import wall_time
+from lightning_mock.real_time import wall_time
 from lightning_mock.settings import MetadataForm, RetryAdvice, Settings
 
 

@@ -35,7 +35,7 @@ def lightning_mock(lightning_mock_settings: Mapping[str, Any]) -> Iterator[Light
 
     url = os.environ.get(URL_VARIABLE)
     if url:
-        running_mock = Lightning(url, os.environ.get(TOKEN_VARIABLE))
+        running_mock = Lightning(url, os.environ.get(TOKEN_VARIABLE), shared=True)
         # Says so at once when nothing answers there.
         running_mock.clock()
         yield running_mock

@@ -252,7 +252,7 @@ def let_call(mock: RunningMock, callers: int) -> None:
     ledger = mock.state.ledger
     assert isinstance(ledger.store, MemoryStore)
     for metric in ("imagesDaily", "videosDaily"):
-        shelf = ledger.store._counts(metric, ledger.window(metric).key)
+        shelf = ledger.store._counts("", metric, ledger.window(metric, "").key)
         shelf.update({f"client:client-number-{number:07}": 1 for number in range(callers)})
 
 

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lightning_mock.background import running
-from lightning_mock.clock import Clock, ClockError, RealTime, iso
+from lightning_mock.clock import Clock, ClockError, iso
 from lightning_mock.quota.ledger import Ledger
 from lightning_mock.quota.store import MemoryStore
 from lightning_mock.quota.windows import CurrentWindows, window_at
+from lightning_mock.real_time import RealTime
 from lightning_spec.loader import Metric
 
 from .conftest import Client

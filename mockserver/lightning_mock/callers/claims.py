@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -46,13 +46,14 @@ def token_payload(subject: str, email: str, issued_at: float, expires_at: float)
     }
 
 
-def read_claims(payload: Mapping[str, Any], now: float) -> Claims:
-    """The claims of a verified token, if they hold now. Raises InvalidTokenError."""
+def read_claims(payload: Mapping[str, Any], now_of: Callable[[str], float]) -> Claims:
+    """The claims of a verified token, if they hold at its subject's moment. Raises InvalidTokenError."""
     subject, expires_at = payload["sub"], payload["exp"]
     if not isinstance(subject, str) or not subject or not _is_text(subject):
         raise InvalidTokenError("its sub claim names nobody")
     if not _is_time(expires_at):
         raise InvalidTokenError("its exp claim is not a time")
+    now = now_of(subject)
     if payload.get(LASTING) is True:
         expires_at = math.inf
     if expires_at <= now:

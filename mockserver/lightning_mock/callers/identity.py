@@ -81,12 +81,16 @@ class IdentityResolver:
     def _bearer(self, token: str) -> Identity:
         looked_up = digest(token)
         key = self._keys.find(looked_up)
-        now = self._clock.now()
+        clock = self._clock
+        now = clock.now()
         if key is not None:
-            return self._by_key(key, now)
+            return self._by_key(key, clock.now_of(f"user:{key.account_id}") if clock.ahead else now)
         remembered = self._verified.get(looked_up)
-        if remembered is not None and now < remembered[0]:
-            return remembered[1]
+        if remembered is not None:
+            if clock.ahead:
+                now = clock.now_of(remembered[1].key)
+            if now < remembered[0]:
+                return remembered[1]
         return self._by_token(token, looked_up, now)
 
     def _by_key(self, key: ApiKey, now: float) -> Identity:
@@ -109,7 +113,7 @@ class IdentityResolver:
         if token.startswith(KEY_PREFIX):
             raise Unauthorized(code="invalid_api_key")
         try:
-            claims = self._tokens.verify(token, now)
+            claims = self._tokens.verify(token, lambda subject: self._clock.now_of(f"user:{subject}"))
         except InvalidTokenError as error:
             raise Unauthorized(f"The bearer token is not valid: {error}.", code="invalid_token") from None
         account = self._accounts.get(claims.subject)

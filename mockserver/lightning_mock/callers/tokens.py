@@ -42,9 +42,10 @@ class TokenAuthority:
         """A token with these claims and no others, signed as ours."""
         return _jws(payload, "HS256", lambda content: hmac.digest(self._secret.encode(), content, "sha256"))
 
-    def verify(self, token: str, now: float) -> Claims:
-        """The claims of a token that is signed, meant for us and valid now. Raises InvalidTokenError."""
-        return read_claims(self._verifier.payload(token), now)
+    def verify(self, token: str, now_of: Callable[[str], float]) -> Claims:
+        """The claims of a token that is signed, meant for us and valid at its subject's moment. Raises
+        InvalidTokenError."""
+        return read_claims(self._verifier.payload(token), now_of)
 
     @cached_property
     def _verifier(self) -> Verifier:

@@ -4,11 +4,21 @@ Law: the standard library alone, so that importing it costs a test-suite nothing
 """
 
 from lightning_mock.client.callers import Guest, User
-from lightning_mock.client.lightning import Lightning
+from lightning_mock.client.lightning import Lightning, SharedClockWarning
 from lightning_mock.client.transport import LightningError, NothingSeenError
-from lightning_mock.client.views import Clock, Fault, JournalEntry, Key, Metric, NearMiss, ScriptedReply
+from lightning_mock.client.views import (
+    CallerClock,
+    Clock,
+    Fault,
+    JournalEntry,
+    Key,
+    Metric,
+    NearMiss,
+    ScriptedReply,
+)
 
 __all__ = [
+    "CallerClock",
     "Clock",
     "Fault",
     "Guest",
@@ -20,5 +30,6 @@ __all__ = [
     "NearMiss",
     "NothingSeenError",
     "ScriptedReply",
+    "SharedClockWarning",
     "User",
 ]

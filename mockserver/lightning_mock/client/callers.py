@@ -11,7 +11,7 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from lightning_mock.client.transport import Transport, segment
-from lightning_mock.client.views import JournalEntry, Key, Metric, moment
+from lightning_mock.client.views import CallerClock, JournalEntry, Key, Metric, moment
 
 Broken = Literal[
     "expired", "not_yet_valid", "wrong_signature", "wrong_audience", "no_subject", "no_expiry", "unsigned"
@@ -43,6 +43,41 @@ class Caller:
     def set_used(self, metric: str, used: int) -> dict[str, Metric]:
         """Say how many units of a metric have been used in the current window."""
         return _usage(self._transport.call("PUT", f"{self._path}/usage/{segment(metric)}", {"used": used}))
+
+    # Time
+
+    def clock(self) -> CallerClock:
+        """Where this caller's clock stands."""
+        return CallerClock.of(self._transport.call("GET", f"{self._path}/clock"))
+
+    def advance(
+        self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0
+    ) -> CallerClock:
+        """Move this caller's clock forward: its windows, tokens, keys and dates of usage, and nobody
+        else's."""
+        step = {"days": days, "hours": hours, "minutes": minutes, "seconds": seconds}
+        return self._move({"advance": {unit: amount for unit, amount in step.items() if amount}})
+
+    def next_day(self) -> CallerClock:
+        """Move this caller to the start of the next day, UTC."""
+        return self._move({"to": "next_day"})
+
+    def next_week(self) -> CallerClock:
+        """Move this caller to the start of the next ISO week: Monday, UTC."""
+        return self._move({"to": "next_week"})
+
+    def set_clock(self, to: datetime | str, *, force: bool = False) -> CallerClock:
+        """Move this caller to a moment; into the past only with `force`."""
+        return self._move({"set": moment(to), "force": force})
+
+    def rejoin_clock(self) -> CallerClock:
+        """Let this caller live by everybody's clock again."""
+        return CallerClock.of(self._transport.call("DELETE", f"{self._path}/clock"))
+
+    def _move(self, body: Mapping[str, Any]) -> CallerClock:
+        return CallerClock.of(self._transport.call("POST", f"{self._path}/clock", body))
+
+    # Preferences and journal
 
     def prefer(
         self, *, metadata_form: MetadataForm | None = None, retry_advice: RetryAdvice | None = None

@@ -8,8 +8,8 @@ where it was. `reset` and `restore` are not taken back.
 from __future__ import annotations
 
 import base64
-import time
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from types import TracebackType
@@ -18,23 +18,33 @@ from typing import Any, Literal, Self
 from lightning_mock.client.callers import Guest, MetadataForm, RetryAdvice, User, chosen, journal_entries
 from lightning_mock.client.transport import Transport, segment
 from lightning_mock.client.views import Clock, Fault, JournalEntry, NearMiss, ScriptedReply, moment
+from lightning_mock.real_time import stopwatch
+
+
+class SharedClockWarning(UserWarning):
+    """Everybody's clock was moved on a mock that others use at the same time."""
 
 
 class Lightning:
     """A client for the control API of the mock at `base_url`, which may run anywhere.
 
-    `token` is the mock's control token, when it was started with one. Every method raises LightningError
-    with the mock's own words when the mock refuses.
+    `token` is the mock's control token, when it was started with one. `shared` says that others use the mock
+    at the same time, whom moving its clock would surprise: a SharedClockWarning tells of that. Every method
+    raises LightningError with the mock's own words when the mock refuses.
     """
 
-    def __init__(self, base_url: str, token: str | None = None) -> None:
+    def __init__(self, base_url: str, token: str | None = None, *, shared: bool = False) -> None:
         self._transport = Transport(base_url, token)
         self._undo = ExitStack()
         self._clock_remembered = False
+        self._shared = shared
+        self._own_users: set[str] = set()
 
     def fresh(self) -> Self:
         """Another client of the same mock, which takes back only what is done through it."""
-        return type(self)(self._transport.base_url, self._transport.token)
+        client = type(self)(self._transport.base_url, self._transport.token, shared=self._shared)
+        client._own_users = self._own_users
+        return client
 
     @property
     def base_url(self) -> str:
@@ -60,6 +70,7 @@ class Lightning:
         body = {"plan": plan, "email": email, "id": id}
         given = {name: value for name, value in body.items() if value is not None}
         user = User(self._transport, self._transport.call("POST", "/users", given))
+        self._own_users.add(user.id)
         self._undo.callback(user.delete)
         return user
 
@@ -74,20 +85,21 @@ class Lightning:
         return Clock.of(self._transport.call("GET", "/clock"))
 
     def advance(self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> Clock:
-        """Move the clock forward. Quota windows, tokens, keys and assets all live by it."""
+        """Move everybody's clock forward. Quota windows, tokens, keys and assets all live by it. Where others
+        use the mock at the same time, a user's own `advance` moves that user's time alone."""
         step = {"days": days, "hours": hours, "minutes": minutes, "seconds": seconds}
         return self._move({"advance": {unit: amount for unit, amount in step.items() if amount}})
 
     def next_day(self) -> Clock:
-        """Move to the start of the next day, UTC."""
+        """Move everybody to the start of the next day, UTC."""
         return self._move({"to": "next_day"})
 
     def next_week(self) -> Clock:
-        """Move to the start of the next ISO week: Monday, UTC."""
+        """Move everybody to the start of the next ISO week: Monday, UTC."""
         return self._move({"to": "next_week"})
 
     def set_clock(self, to: datetime | str, *, force: bool = False) -> Clock:
-        """Move to a moment; into the past only with `force`."""
+        """Move everybody to a moment; into the past only with `force`."""
         return self._move({"set": moment(to), "force": force})
 
     def freeze(self) -> Clock:
@@ -100,16 +112,30 @@ class Lightning:
 
     def _move(self, body: Mapping[str, Any]) -> Clock:
         self._remember_clock()
-        return Clock.of(self._transport.call("POST", "/clock", body))
+        answer = self._transport.call("POST", "/clock", body)
+        self._warn_of_others(answer.get("moved_users", ()), stacklevel=4)
+        return Clock.of(answer)
+
+    def _warn_of_others(self, moved: Iterable[str], stacklevel: int = 3) -> None:
+        others = set(moved) - self._own_users
+        if others or self._shared:
+            who = f" for {len(others)} users of somebody else as well" if others else ""
+            warnings.warn(
+                f"The clock of a shared mock was moved{who}. Move one user's time with user.advance(...), or "
+                "use a mock of your own.",
+                SharedClockWarning,
+                # The line to look at is that of the test.
+                stacklevel=stacklevel,
+            )
 
     def _remember_clock(self) -> None:
         if self._clock_remembered:
             return
         self._clock_remembered = True
-        then, clock = time.monotonic(), self.clock()
+        then, clock = stopwatch(), self.clock()
 
         def put_back() -> None:
-            passed = 0.0 if clock.frozen else time.monotonic() - then
+            passed = 0.0 if clock.frozen else stopwatch() - then
             was = datetime.fromtimestamp(clock.epoch + passed, UTC)
             body = {"set": moment(was), "frozen": clock.frozen, "force": True}
             self._transport.call("POST", "/clock", body)
@@ -188,10 +214,13 @@ class Lightning:
     def scenario(self, name: str, *, user: User | str | None = None) -> list[str]:
         """Bring about a named state, such as `limit-reached`, `upstream-down` or `new-week`, for everybody
         or one user. Gives the sentences that say what was done."""
-        self._remember_clock()
+        if user is None:
+            self._remember_clock()
         body = {"user": _id(user)} if user is not None else {}
         answer = self._transport.call("POST", f"/scenarios/{segment(name)}", body)
         self._undo.callback(self.end_scenarios)
+        if "moved_users" in answer:
+            self._warn_of_others(answer["moved_users"])
         return list(answer["did"])
 
     def end_scenarios(self) -> None:

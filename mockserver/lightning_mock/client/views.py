@@ -34,6 +34,16 @@ class Clock(View):
 
 
 @dataclass(frozen=True, slots=True)
+class CallerClock(View):
+    """Where one caller's clock stands, and by how many seconds it runs from everybody's."""
+
+    now: str
+    epoch: float
+    frozen: bool
+    ahead_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Metric(View):
     """One caller's use of one metric. `limit` and `remaining` are None when the plan does not limit it."""
 

@@ -76,13 +76,12 @@ async def _limit_reached(state: State, user: Account | None) -> list[str]:
 
 
 async def _key_revoked(state: State, user: Account | None) -> list[str]:
-    now = state.clock.now()
     accounts = [user] if user is not None else list(state.accounts.all())
     did = []
     for account in accounts:
         good = [key for key in state.keys.of(account.id) if key.revoked_at is None]
         for key in good:
-            state.keys.revoke(key.id, now)
+            state.keys.revoke(key.id, state.clock.now_of(f"user:{account.id}"))
         did.append(f"Revoked {len(good)} keys of {account.email}.")
     return did
 
@@ -121,6 +120,11 @@ def _faults(name: str, sentence: str, *descriptions: Mapping[str, Any]) -> Calla
 
 def _next(kind: WindowKind) -> Callable[..., Any]:
     async def start(state: State, user: Account | None) -> list[str]:
+        if user is not None:
+            identity = f"user:{user.id}"
+            now = state.clock.now_of(identity)
+            await state.ledger.move(identity, window_at(kind, now).end - now)
+            return [f"A new {kind} has begun for {user.email}: {iso(state.clock.now_of(identity))}."]
         state.clock.set(window_at(kind, state.clock.now()).end)
         return [f"A new {kind} has begun: the clock stands at {iso(state.clock.now())}, for everybody."]
 

@@ -40,7 +40,7 @@ async def take(state: State) -> dict[str, Any]:
         "version": VERSION,
         "taken_at": iso(state.clock.now()),
         "not_held": _NOT_HELD,
-        "clock": {"offset": offset, "frozen_at": frozen_at},
+        "clock": {"offset": offset, "frozen_at": frozen_at, "ahead": dict(state.clock.ahead)},
         "limits": {plan.key: dict(plan.limits) for plan in state.catalogue.all},
         "users": [asdict(account) for account in state.accounts.all()],
         "removed_users": sorted(state.accounts.removed),
@@ -68,12 +68,12 @@ async def restore(document: Mapping[str, Any], state: State) -> list[str]:
     nothing changed."""
     faults = _checked(document, state)
     clock = document["clock"]
-    state.clock.put(clock["offset"], clock["frozen_at"])
+    state.clock.put(clock["offset"], clock["frozen_at"], clock.get("ahead", {}))
     for key, limits in document["limits"].items():
         for metric, limit in limits.items():
             state.catalogue.set_limit(key, metric, limit)
     restore_users(document, state)
-    await state.ledger.store.clear()
+    await state.ledger.start_anew()
     prior_use = document["prior_use"]
     state.ledger.prior_use.start_with(
         {row["metric"]: (row["window"], row["used"]) for row in prior_use["used"]}

@@ -38,7 +38,7 @@ def token_for(
     lifetime it says an hour, as real ones do, and is good whatever the clock does."""
     lasting = lifetime is None and broken is None and "exp" not in (claims or {})
     lifetime = _USUAL if lifetime is None else lifetime
-    now = state.clock.now()
+    now = state.clock.now_of(f"user:{account.id}")
     if broken == "expired":
         now -= lifetime + _LATE
     expires_at = now + lifetime

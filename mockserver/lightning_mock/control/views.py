@@ -22,6 +22,16 @@ def clock_view(clock: Clock) -> dict[str, Any]:
     return {"now": iso(now), "epoch": now, "frozen": clock.frozen}
 
 
+def caller_clock_view(identity: str, clock: Clock) -> dict[str, Any]:
+    now = clock.now_of(identity)
+    return {
+        "now": iso(now),
+        "epoch": now,
+        "frozen": clock.frozen,
+        "ahead_seconds": clock.ahead.get(identity, 0.0),
+    }
+
+
 def key_view(key: ApiKey) -> dict[str, Any]:
     return {
         "id": key.id,
@@ -77,6 +87,7 @@ async def identity_view(identity: str, state: State) -> dict[str, Any]:
         "label": (account.email or account.id) if account is not None else _label(kind, name),
         "user": account.id if account is not None else None,
         "plan_key": plan.key,
+        "now": iso(state.clock.now_of(identity)),
         "usage": usage,
     }
 

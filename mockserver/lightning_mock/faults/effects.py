@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
-from time import perf_counter
 from typing import Literal
 
 from lightning_mock.http.replies import ConnectionResetOnPurpose, Split
+from lightning_mock.real_time import stopwatch
 
 Held = Callable[[], bool]
 """Whether a stalled stream must go on waiting."""
@@ -86,9 +86,9 @@ async def stalled(
     position = 0
     async for event in events:
         if position == after:
-            end = None if seconds is None else perf_counter() + seconds
+            end = None if seconds is None else stopwatch() + seconds
             # Whoever lets go may be the client, the clock or a control call: looking is the simplest.
-            while held() and (end is None or perf_counter() < end):  # noqa: ASYNC110
+            while held() and (end is None or stopwatch() < end):  # noqa: ASYNC110
                 await asyncio.sleep(_LOOK)
         yield event
         position += 1

@@ -20,6 +20,7 @@ async def get_subscription(call: Call, state: State) -> Body:
     if account is None:
         raise Unauthorized
     plan = state.accounts.plan_of(account)
+    now = state.clock.now_of(call.identity.key)
     is_free = plan.key == state.catalogue.default_key
     return json_body(
         {
@@ -27,7 +28,7 @@ async def get_subscription(call: Call, state: State) -> Body:
             "signed_up": iso(account.signed_up),
             "plan_key": plan.key,
             "plan_name": plan.name,
-            "subscription": None if is_free else subscription_rows(account, plan, state.clock.now()),
+            "subscription": None if is_free else subscription_rows(account, plan, now),
             "auth_type": call.identity.kind,
         }
     )
@@ -46,7 +47,7 @@ async def get_usage(call: Call, state: State) -> Body:
         {
             "plan_key": plan.key,
             "plan_name": plan.name,
-            "generated_at": iso(state.clock.now()),
+            "generated_at": iso(state.clock.now_of(call.identity.key)),
             "usage": usage,
         }
     )

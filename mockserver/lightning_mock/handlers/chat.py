@@ -33,7 +33,7 @@ def _completion(call: Call, state: State) -> Completion:
     request = parse_completion(call.arguments)
     seed = state.settings.seed
     token = _tokens.randbytes(12) if seed is None else request_digest(call.arguments, seed)[:12]
-    return complete(request, seed or 0, f"chatcmpl-{token.hex()}", int(state.clock.now()))
+    return complete(request, seed or 0, f"chatcmpl-{token.hex()}", int(state.clock.now_of(call.identity.key)))
 
 
 async def create_completion(call: Call, state: State) -> Reply:

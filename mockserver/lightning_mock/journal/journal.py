@@ -12,7 +12,6 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from time import perf_counter
 
 from aiohttp.web import BaseRequest
 
@@ -20,6 +19,7 @@ from lightning_mock.clock import Clock
 from lightning_mock.journal.event_hub import EventHub
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.journal.recording import Raw, Recording, head_of, recording
+from lightning_mock.real_time import stopwatch
 
 _SWEEP = 1.0
 
@@ -65,7 +65,7 @@ class Journal:
     def record(self, exchange: Exchange, request: BaseRequest) -> None:
         """Keep what is worth knowing of a call that has been answered."""
         self._count = number = self._count + 1
-        self._ring.append((number, self._clock.now(), perf_counter(), exchange, head_of(request)))
+        self._ring.append((number, self._clock.now(), stopwatch(), exchange, head_of(request)))
         if self._sweep is None:
             self._sweep = asyncio.get_running_loop().call_later(_SWEEP, self._clean)
         if self._event_hub.listeners:
@@ -81,6 +81,17 @@ class Journal:
             identity = kept.exchange.identity
             if identity is not None and identity.key:
                 yield identity.key
+
+    def users_since(self, moment: float) -> set[str]:
+        """The ids of the users who have called since a moment of the mock's clock."""
+        found = set()
+        for kept in reversed(self._clean()):
+            if kept.at < moment:
+                break
+            identity = kept.exchange.identity
+            if identity is not None and identity.account is not None:
+                found.add(identity.account.id)
+        return found
 
     def forget(self, user: str | None = None) -> None:
         """Drop everything, or everything of one user. Ids go on from where they are."""

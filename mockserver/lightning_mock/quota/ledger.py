@@ -42,15 +42,15 @@ class Ledger:
         self.store = store
         self.prior_use = PriorUse()
 
-    def window(self, metric: str) -> Window:
-        """The window in which a metric counts now."""
-        return self._windows.now()[metric]
+    def window(self, metric: str, identity: str) -> Window:
+        """The window in which a metric counts for a caller now."""
+        return self._windows.of(identity)[metric]
 
     async def spend(self, identity: str, metric: str, limit: int | None) -> Charge:
         """Charge one unit, or say that the limit (None: unlimited) is reached; one atomic step."""
         if self.prior_use.used:
             await self._count_prior_use(identity)
-        window = self.window(metric)
+        window = self._windows.of(identity)[metric]
         granted, before = await self.store.spend(identity, metric, window, limit)
         return Charge(identity, metric, window, granted, limit, before)
 
@@ -63,7 +63,7 @@ class Ledger:
         """Every metric's present window and the units used in it, in the order of the spec."""
         if self.prior_use.used:
             await self._count_prior_use(identity)
-        return await self.store.used(identity, self._windows.now())
+        return await self.store.used(identity, self._windows.of(identity))
 
     async def identities(self) -> list[Mapping[str, int]]:
         """Who has a count in the present windows, for each metric that has any."""
@@ -73,23 +73,42 @@ class Ledger:
         """Set what an identity has used of a metric in the present window."""
         if self.prior_use.used:
             await self._count_prior_use(identity)
-        await self.store.put(identity, metric, self.window(metric).key, used)
+        await self.store.put(identity, metric, self.window(metric, identity).key, used)
 
     def exhaust_unseen(self, limits: Mapping[str, int | None]) -> None:
         """Let signed-out callers that have not been seen find every limit reached, in the present windows."""
+        windows = self._windows.now()
         self.prior_use.start_with(
-            {
-                metric: (self.window(metric).key, limit)
-                for metric, limit in limits.items()
-                if limit is not None
-            }
+            {metric: (windows[metric].key, limit) for metric, limit in limits.items() if limit is not None}
         )
 
+    async def start_anew(self) -> None:
+        """Forget all counts, and keep those of callers with a clock of their own apart from now on."""
+        await self.store.clear()
+        for identity in self._clock.ahead:
+            await self.store.keep_apart(identity, self._windows.of(identity))
+
+    async def forget(self, identity: str) -> None:
+        """Forget what a caller has used, and its own clock."""
+        await self.rejoin(identity)
+        await self.store.clear(identity)
+
     async def _count_prior_use(self, identity: str) -> None:
-        counts = self.prior_use.of(identity, self._windows.now())
+        counts = self.prior_use.of(identity, self._windows.of(identity))
         if counts:
             await self.store.begin(identity, counts)
 
-    def seconds_left(self, window: Window) -> int:
-        """Whole seconds until a window is over, at least 1."""
-        return max(1, ceil(window.end - self._clock.now()))
+    def seconds_left(self, window: Window, identity: str) -> int:
+        """Whole seconds until a window is over for a caller, at least 1."""
+        return max(1, ceil(window.end - self._clock.now_of(identity)))
+
+    async def move(self, identity: str, by: float, *, force: bool = False) -> None:
+        """Move one caller's own clock by some seconds. Raises ClockError, with nothing changed."""
+        windows = self._windows.of(identity)
+        self._clock.move_caller(identity, by, force=force)
+        await self.store.keep_apart(identity, windows)
+
+    async def rejoin(self, identity: str) -> None:
+        """Let a caller live by everybody's clock again, with what was counted in its present windows."""
+        if self._clock.ahead.pop(identity, None) is not None:
+            await self.store.rejoin(identity, self._windows.now())

@@ -11,6 +11,9 @@ from typing import Protocol
 
 from lightning_mock.quota.windows import Window
 
+Shelves = dict[str, tuple[str, dict[str, int]]]
+"""For each metric a window's key and the units of each identity in it."""
+
 Count = tuple[str, str, str, int]
 """Identity, metric, key of the window, and the units used in it."""
 
@@ -44,21 +47,31 @@ class Store(Protocol):
         """Every count."""
 
     async def identities(self, windows: Mapping[str, Window]) -> list[Mapping[str, int]]:
-        """Who has a count in these windows: a mapping for each metric, in the order in which they came."""
+        """Who has a count in these windows: a mapping for each metric, in the order in which they came;
+        and who is kept apart."""
+
+    async def keep_apart(self, identity: str, windows: Mapping[str, Window]) -> None:
+        """Keep the counts of an identity, and those in these windows, apart from now on: its windows are not
+        everybody's any more."""
+
+    async def rejoin(self, identity: str, windows: Mapping[str, Window]) -> None:
+        """Keep the counts of an identity among the others' again, but only those in these windows."""
 
 
 class MemoryStore:
-    """Counts in this process: for each metric the current window and a plain number for each identity.
+    """Counts in this process: for each metric the current window and a plain number for each identity. Those
+    with a clock of their own have shelves of their own.
 
     The methods are coroutines that never wait, so that one event loop sees each as one step.
     """
 
     def __init__(self) -> None:
-        self._shelves: dict[str, tuple[str, dict[str, int]]] = {}
+        self._shelves: Shelves = {}
+        self._apart: dict[str, Shelves] = {}
         self._begun: set[str] = set()
 
     async def spend(self, identity: str, metric: str, window: Window, limit: int | None) -> tuple[bool, int]:
-        counts = self._counts(metric, window.key)
+        counts = self._counts(identity, metric, window.key)
         used = counts.get(identity, 0)
         if limit is not None and used >= limit:
             return False, used
@@ -67,14 +80,15 @@ class MemoryStore:
 
     async def used(self, identity: str, windows: Mapping[str, Window]) -> dict[str, tuple[Window, int]]:
         found = {}
+        shelves = self._shelves_of(identity)
         for metric, window in windows.items():
-            shelf = self._shelves.get(metric)
+            shelf = shelves.get(metric)
             counted = shelf is not None and shelf[0] == window.key
             found[metric] = (window, shelf[1].get(identity, 0) if shelf and counted else 0)
         return found
 
     async def give_back(self, identity: str, metric: str, window: Window) -> None:
-        counts = self._peek(metric, window.key)
+        counts = self._peek(identity, metric, window.key)
         used = counts.get(identity, 0)
         if used > 1:
             counts[identity] = used - 1
@@ -82,7 +96,7 @@ class MemoryStore:
             del counts[identity]
 
     async def put(self, identity: str, metric: str, window: str, used: int) -> None:
-        counts = self._counts(metric, window)
+        counts = self._counts(identity, metric, window)
         if used:
             counts[identity] = used
         else:
@@ -100,26 +114,52 @@ class MemoryStore:
     async def clear(self, identity: str | None = None) -> None:
         if identity is None:
             self._shelves.clear()
+            self._apart.clear()
             self._begun.clear()
-        for _, counts in self._shelves.values():
+        for _, counts in self._shelves_of(identity or "").values():
             counts.pop(identity or "", None)
+
+    async def keep_apart(self, identity: str, windows: Mapping[str, Window]) -> None:
+        if identity not in self._apart:
+            counted = await self.used(identity, windows)
+            await self.clear(identity)
+            self._apart[identity] = {}
+            for metric, (window, used) in counted.items():
+                await self.put(identity, metric, window.key, used)
+
+    async def rejoin(self, identity: str, windows: Mapping[str, Window]) -> None:
+        if identity in self._apart:
+            counted = await self.used(identity, windows)
+            del self._apart[identity]
+            for metric, (window, used) in counted.items():
+                await self.put(identity, metric, window.key, used)
 
     async def rows(self) -> list[Count]:
         return [
             (identity, metric, window, used)
-            for metric, (window, counts) in self._shelves.items()
+            for shelves in (self._shelves, *self._apart.values())
+            for metric, (window, counts) in shelves.items()
             for identity, used in counts.items()
         ]
 
     async def identities(self, windows: Mapping[str, Window]) -> list[Mapping[str, int]]:
-        return [counts for metric, (window, counts) in self._shelves.items() if window == windows[metric].key]
+        listed: list[Mapping[str, int]] = [
+            counts for metric, (window, counts) in self._shelves.items() if window == windows[metric].key
+        ]
+        if self._apart:
+            listed.append(dict.fromkeys(self._apart, 0))
+        return listed
 
-    def _counts(self, metric: str, window: str) -> dict[str, int]:
-        shelf = self._shelves.get(metric)
+    def _shelves_of(self, identity: str) -> Shelves:
+        return self._apart.get(identity, self._shelves) if self._apart else self._shelves
+
+    def _counts(self, identity: str, metric: str, window: str) -> dict[str, int]:
+        shelves = self._shelves_of(identity)
+        shelf = shelves.get(metric)
         if shelf is None or shelf[0] != window:
-            shelf = self._shelves[metric] = (window, {})
+            shelf = shelves[metric] = (window, {})
         return shelf[1]
 
-    def _peek(self, metric: str, window: str) -> dict[str, int]:
-        shelf = self._shelves.get(metric)
+    def _peek(self, identity: str, metric: str, window: str) -> dict[str, int]:
+        shelf = self._shelves_of(identity).get(metric)
         return shelf[1] if shelf is not None and shelf[0] == window else {}

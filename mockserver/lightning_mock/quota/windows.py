@@ -38,7 +38,8 @@ def window_at(kind: WindowKind, moment: float) -> Window:
 
 
 class CurrentWindows:
-    """The window of each metric at the present moment, worked out again when the first of them is over."""
+    """The window of each metric at the present moment, worked out again when the first of them is over; for
+    a caller with a clock of their own each time."""
 
     def __init__(self, clock: Clock, kinds: Mapping[str, WindowKind]) -> None:
         self._clock = clock
@@ -54,3 +55,10 @@ class CurrentWindows:
             self._since = max(window.start for window in self._windows.values())
             self._until = min(window.end for window in self._windows.values())
         return self._windows
+
+    def of(self, caller: str) -> Mapping[str, Window]:
+        """The windows by metric at a caller's present moment."""
+        if caller not in self._clock.ahead:
+            return self.now()
+        moment = self._clock.now_of(caller)
+        return {metric: window_at(kind, moment) for metric, kind in self._kinds.items()}

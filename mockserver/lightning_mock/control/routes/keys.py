@@ -29,14 +29,15 @@ async def revoke_key(request: ControlRequest, state: State) -> Body:
     account = _owner(request, state)
     if request.path["key_id"] not in {key.id for key in state.keys.of(account.id)}:
         raise ControlError(404, "key_id: this user has no such key.")
-    key = state.keys.revoke(request.path["key_id"], state.clock.now())
+    key = state.keys.revoke(request.path["key_id"], state.clock.now_of(f"user:{account.id}"))
     assert key is not None
     return json_body(key_view(key))
 
 
 def made_key(account: Account, state: State, label: str, expires_at: float | None) -> dict[str, Any]:
     """A new key's view, this once with its secret."""
-    key, secret = state.keys.issue(account.id, label, state.clock.now(), expires_at)
+    now = state.clock.now_of(f"user:{account.id}")
+    key, secret = state.keys.issue(account.id, label, now, expires_at)
     return {**key_view(key), "secret": secret}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lightning_mock.control.request import ControlError, ControlRequest
+from lightning_mock.control.routes.clock import recently_active
 from lightning_mock.control.scenarios import SCENARIOS, ScenarioError, active, end_all, play
 from lightning_mock.http.replies import Body, json_body
 from lightning_mock.state import State
@@ -22,11 +23,15 @@ async def start_scenario(request: ControlRequest, state: State) -> Body:
         if user is None:
             raise ControlError(400, "user: expected the id of a user; GET /__mock__/users lists them.")
     name = request.path["name"]
+    before, clock = state.clock.now(), state.clock.shift()
     try:
         did = await play(name, state, user)
     except ScenarioError as error:
         raise ControlError(404, str(error)) from None
-    return json_body({"name": name, "did": did})
+    answer = {"name": name, "did": did}
+    if state.clock.shift() != clock:
+        answer["moved_users"] = recently_active(state, before)
+    return json_body(answer)
 
 
 async def end_scenarios(request: ControlRequest, state: State) -> Body:

@@ -69,7 +69,7 @@ async def _reset_user(user_id: str, state: State) -> list[str]:
     if account is None:
         raise ControlError(404, "user: there is no such user; GET /__mock__/users lists them.")
     identity = f"user:{user_id}"
-    await state.ledger.store.clear(identity)
+    await state.ledger.forget(identity)
     state.faults.remove(lambda fault: fault.match.caller == identity)
     state.scripts.remove(lambda script: script.condition.caller == identity)
     state.journal.forget(user_id)

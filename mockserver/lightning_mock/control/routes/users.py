@@ -58,7 +58,7 @@ async def delete_user(request: ControlRequest, state: State) -> Body:
     view = user_view(account, state)
     state.accounts.remove(account.id)
     state.keys.remove(account.id)
-    await state.ledger.store.clear(f"user:{account.id}")
+    await state.ledger.forget(f"user:{account.id}")
     state.identities.forget_tokens()
     return json_body(view)
 
