@@ -50,7 +50,7 @@ LAYERS = {
     "lightning_mock": (
         {"real_time"},
         {"clock", "memory", "errors", "settings", "client"},
-        {"callers", "quota", "generation", "preferences"},
+        {"callers", "quota", "generation", "preferences", "service_status"},
         {"journal"},
         {"http"},
         {"faults"},

@@ -133,6 +133,8 @@ async def answer(
     if failed and charge is not None:
         await state.ledger.refund(charge)
         exchange.refunded = charge.granted
+    if isinstance(reply, EventStream):
+        return await delivery.streamed(request, reply, state.settings, exchange)
     return delivery.respond(request, reply, exchange)
 
 
@@ -251,10 +253,12 @@ def _is_json(content_type: str) -> bool:
     )
 
 
-def _advised(interruption: Interrupted, operation: Operation, identity: Identity, state: State) -> Body:
+def _advised(interruption: Interrupted, operation: Operation, identity: Identity, state: State) -> Reply:
     """What a fault answers, with what it says of coming back. A 429 says what an honest one would; a cold
     start lasts as long as somebody ordered, and says so unless another form is preferred."""
     reply, advice = interruption.reply, state.preferences.of(identity.key).retry_advice
+    if isinstance(reply, EventStream):
+        return reply
     if interruption.wait is not None:
         return _with(reply, retry_headers("seconds" if advice == "none" else advice, interruption.wait))
     if reply.status == QuotaExhausted.row.status:

@@ -26,6 +26,7 @@ from lightning_mock.preferences import PreferenceBook
 from lightning_mock.quota.ledger import Ledger
 from lightning_mock.quota.store import MemoryStore
 from lightning_mock.scripting.book import ScriptBook
+from lightning_mock.service_status import ServiceStatus
 from lightning_mock.settings import Settings
 
 
@@ -47,6 +48,7 @@ class State:
     renderer: Renderer
     faults: FaultBook
     preferences: PreferenceBook
+    service_status: ServiceStatus
     scripts: ScriptBook
     journal: Journal
     event_hub: EventHub
@@ -82,6 +84,7 @@ def make_state(settings: Settings, clock: Clock | None = None) -> State:
         renderer=Renderer(),
         faults=FaultBook(clock),
         preferences=PreferenceBook(settings),
+        service_status=ServiceStatus(spec),
         scripts=ScriptBook(),
         journal=Journal(clock, event_hub, catalogue.default_key, settings.journal),
         event_hub=event_hub,

@@ -152,6 +152,52 @@ def test_a_reset_before_the_first_byte_is_a_connection_error(arm: Any, sdk: Any,
     assert ask(sdk).choices
 
 
+@pytest.mark.parametrize(("when", "cost"), [("before_charge", 0), ("after_charge", 1)])
+def test_a_reset_comes_before_the_charge_or_after_it(
+    arm: Any, raw: Any, user: User, when: str, cost: int
+) -> None:
+    arm("reset", when=when, times=2, match={"operation": f"POST {CHAT}"})
+    for body in (HELLO_STREAM, json.dumps(HELLO).encode()):
+        assert raw(body=body).read() == (b"", "reset")
+    assert user.used()["cloudChatDaily"] == 2 * cost
+    assert user.chat().status_code == 200
+
+
+def test_a_reset_before_the_charge_hides_a_reached_limit_and_one_after_it_does_not(
+    arm: Any, user: User, shared: Control
+) -> None:
+    shared("POST", f"/identities/{user.identity}/exhaust", {"metric": "cloudChatDaily"})
+    arm("reset", times=1)
+    assert user.chat().status_code == 429
+    arm("reset", when="before_charge", times=1)
+    with pytest.raises(httpx2.TransportError):
+        user.chat()
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/status"), ("GET", "/status/"), *(("HEAD", f"/status/{name}") for name in ("image", "text"))],
+)
+def test_the_status_routes_can_fail(own: Any, wire: Any, method: str, path: str) -> None:
+    for fault, expected in (
+        ({"kind": "status", "status": 503}, b"HTTP/1.1 503"),
+        ({"kind": "content_type", "content_type": "text/plain"}, b"HTTP/1.1 200"),
+        ({"kind": "cold_start", "seconds": 60}, b"HTTP/1.1 503"),
+    ):
+        own("POST", "/faults", {**fault, "match": {"operation": "/status*"}})
+        connection = wire(own.base_url)
+        connection.send(method, path, Connection="close")
+        received, end = connection.read()
+        assert received.startswith(expected)
+        assert (method == "HEAD") == received.endswith(b"\r\n\r\n")
+        assert end == "closed"
+        own("DELETE", "/faults")
+    own.fault("reset", when="before_charge", match={"operation": "/status*"})
+    connection = wire(own.base_url)
+    connection.send(method, path)
+    assert connection.read() == (b"", "reset")
+
+
 @pytest.mark.parametrize("streamed", [False, True])
 def test_a_reset_in_the_middle_comes_after_exactly_so_many_bytes(arm: Any, raw: Any, streamed: Any) -> None:
     arm("reset", after_bytes=100, times=1)

@@ -1,8 +1,8 @@
 """The whole mock from outside: callers, time, failures, journal, state.
 
 Law: leaving a `with` block takes back what was done through this client: its users are deleted, its faults
-and replies removed, plans get their limits back, preferences are what they were and the clock goes back to
-where it was. `reset` and `restore` are not taken back.
+and replies removed, plans get their limits back, preferences and `/status` are what they were and the clock
+goes back to where it was. `reset` and `restore` are not taken back.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class Lightning:
     ) -> Fault:
         """Let the next calls fail with a status. `operation` is an operation id or like `POST /gen/image`,
         every operation without one; `user` keeps it to that user's calls; `times=None` lets all fail.
-        A failure `after_charge` keeps the unit that the call has cost."""
+        Either way the call costs nothing: a failure `after_charge` gives the unit back."""
         body: dict[str, Any] = {"status": status, "when": when}
         if message is not None:
             body["message"] = message
@@ -300,6 +300,31 @@ class Lightning:
     def forget_reply(self, reply: ScriptedReply) -> None:
         """Take back one scripted reply. Doing so twice is no error."""
         self._transport.call("DELETE", f"/replies/{segment(reply.id)}", absent_ok=True)
+
+    # Status
+
+    def set_status(
+        self,
+        state: str | None = None,
+        *,
+        services: Mapping[str, tuple[str, str] | None] | None = None,
+        **said: Any,
+    ) -> dict[str, Any]:
+        """Let `/status` say something else: `set_status("degraded", services={"video": ("down", "Back at
+        noon.")}, notifications="...", latest="3.0.0")`. A service is its state and message; None removes it.
+        The services answer as ever; `fault("status", "headStatusVideo", status=503)` makes one fail."""
+        changes = {**said} if state is None else {"state": state, **said}
+        if services is not None:
+            changes["services"] = {
+                name: None if what is None else {"state": what[0], "message": what[1]}
+                for name, what in services.items()
+            }
+        before = self._transport.call("GET", "/status")
+        answer: dict[str, Any] = self._transport.call("PATCH", "/status", changes)
+        gone = dict.fromkeys(answer["services"].keys() - before["services"].keys())
+        put_back = {**before, "services": {**before["services"], **gone}}
+        self._undo.callback(self._transport.call, "PATCH", "/status", put_back)
+        return answer
 
     # Plans
 

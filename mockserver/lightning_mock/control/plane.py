@@ -29,6 +29,7 @@ from lightning_mock.control.routes import (
     preferences,
     replies,
     scenarios,
+    status,
     users,
 )
 from lightning_mock.control.routes import (
@@ -71,6 +72,9 @@ ANSWERS: Mapping[str, Answer] = {
     "getIdentity": identities.get_identity,
     "setUsage": identities.set_usage,
     "exhaust": identities.exhaust,
+    "getServiceStatus": status.get_service_status,
+    "changeServiceStatus": status.change_service_status,
+    "resetServiceStatus": status.reset_service_status,
     "listPlans": plans.list_plans,
     "setLimits": plans.set_limits,
     "getPreferences": preferences.get_preferences,

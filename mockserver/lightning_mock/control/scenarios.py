@@ -138,10 +138,10 @@ _ALL = (
     Scenario("token-expired", "Access tokens that worked have expired; new ones work.", _token_expired),
     Scenario(
         "upstream-down",
-        "Every generation fails with 500 and costs nothing.",
+        "Every generation fails with 500 and costs nothing: its unit is given back.",
         _faults(
             "upstream-down",
-            "Every generation fails with 500.",
+            "Every generation fails with 500 and costs nothing.",
             {
                 "kind": "status",
                 "status": 500,
@@ -154,10 +154,10 @@ _ALL = (
     ),
     Scenario(
         "flaky-upstream",
-        "Three of ten generations fail with 500, always the same ones.",
+        "Three of ten generations fail with 500, always the same ones; those cost nothing.",
         _faults(
             "flaky-upstream",
-            "Three of ten generations fail with 500.",
+            "Three of ten generations fail with 500 and cost nothing.",
             {
                 "kind": "status",
                 "status": 500,

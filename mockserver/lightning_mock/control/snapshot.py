@@ -58,6 +58,7 @@ async def take(state: State) -> dict[str, Any]:
             "seen": sorted(await state.ledger.store.begun()),
         },
         "preferences": state.preferences.document(),
+        "service_status": state.service_status.document,
         "faults": [_fault(fault) for fault in state.faults.live()],
         "faults_made": state.faults.made,
     }
@@ -83,6 +84,7 @@ async def restore(document: Mapping[str, Any], state: State) -> list[str]:
     for row in document["ledger"]:
         await state.ledger.store.put(row["identity"], row["metric"], row["window"], row["used"])
     state.preferences.restore(document.get("preferences"))
+    state.service_status.put(document.get("service_status"))
     state.faults.restore(faults, document["faults_made"])
     state.identities.forget_tokens()
     return [

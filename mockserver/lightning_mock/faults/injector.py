@@ -18,13 +18,13 @@ from lightning_mock.faults import effects
 from lightning_mock.faults.book import FaultBook
 from lightning_mock.faults.fault import Fault
 from lightning_mock.faults.kinds import KINDS, Alteration, FaultKind, Interruption, Point
-from lightning_mock.http.replies import Body, EventStream, Reply
+from lightning_mock.http.replies import EventStream, Reply
 
 
 class Interrupted(Exception):
     """A fault answers in place of the server. `wait` is how many seconds it lasts, where that is known."""
 
-    def __init__(self, reply: Body, wait: float | None = None) -> None:
+    def __init__(self, reply: Reply, wait: float | None = None) -> None:
         super().__init__(reply.status)
         self.reply = reply
         self.wait = wait
@@ -58,7 +58,7 @@ class FaultInjector:
         for kind in KINDS.values():
             fault = await self._take(kind, point)
             if fault is not None:
-                reply = await cast(Interruption, kind.effect)(fault, self._clock.now())
+                reply = await cast(Interruption, kind.early or kind.effect)(fault, self._clock.now())
                 if reply is not None:
                     wait = None if fault.until is None else fault.until - self._clock.now()
                     raise Interrupted(reply, wait)
@@ -78,7 +78,7 @@ class FaultInjector:
 
     async def _take(self, kind: FaultKind, *points: Point) -> Fault | None:
         for fault in self._faults:
-            if fault.kind != kind.name or (kind.point or fault.parameters["when"]) not in points:
+            if fault.kind != kind.name or kind.takes_effect(fault.parameters) not in points:
                 continue
             if await self._book.take(fault):
                 self.fired.append((fault.id, fault.kind))

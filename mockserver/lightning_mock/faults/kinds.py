@@ -16,7 +16,7 @@ from typing import Any, Literal
 from lightning_mock.errors import refusal_with
 from lightning_mock.faults import effects
 from lightning_mock.faults.fault import Fault
-from lightning_mock.http.replies import Body, EventStream, Reply, json_body
+from lightning_mock.http.replies import Body, EventStream, Ready, Reply, json_body
 
 Schema = Mapping[str, Any]
 """Of one field. `title` is its label on the page; `default` holds when it is left out; the first of
@@ -26,7 +26,7 @@ Point = Literal["arrival", "before_charge", "after_charge", "reply", "content", 
 """Where a fault takes effect: before anybody looks at the call; before or after its unit is counted; on any
 reply; on a reply that has content; on a stream; on the bytes of any content, as a sequence of pieces."""
 
-Interruption = Callable[[Fault, float], Awaitable[Body | None]]
+Interruption = Callable[[Fault, float], Awaitable[Reply | None]]
 """Before there is a reply, at this moment of the mock's clock. What it gives is the answer."""
 
 Alteration = Callable[[Reply, Fault, effects.Held], Reply]
@@ -46,6 +46,8 @@ class FaultKind:
     effect: Interruption | Alteration
     fields: Mapping[str, Schema] = field(default_factory=dict)
     required: Sequence[str] = ()
+    early: Interruption | None = None
+    """Its effect when the field `when` says `before_charge`, for a kind that otherwise takes effect later."""
     lasts: str | None = None
     """The field with the seconds of the mock's clock after which such a fault is over."""
 
@@ -58,6 +60,13 @@ class FaultKind:
             "additionalProperties": False,
             "properties": {name: _published(field) for name, field in self.fields.items()},
         }
+
+    def takes_effect(self, parameters: Mapping[str, Any]) -> Point:
+        """Where a fault with these parameters does."""
+        if self.point is None or (self.early is not None and parameters["when"] == "before_charge"):
+            when: Point = parameters["when"]
+            return when
+        return self.point
 
     def with_defaults(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Every field that has a value, given or not."""
@@ -92,6 +101,10 @@ async def _fail(fault: Fault, now: float) -> Body:
     message = fault.parameters.get("message") or f"The fault {fault.id} answers with {status}."
     refusal = refusal_with(status)(message)
     return json_body(refusal.body(), status, refusal.headers)
+
+
+async def _reset_early(fault: Fault, now: float) -> EventStream:
+    return EventStream(effects.reset_after(Ready(()), 0))
 
 
 def _rename(reply: Reply, fault: Fault, held: effects.Held) -> Reply:
@@ -174,7 +187,8 @@ _ALL = (
     FaultKind(
         name="status",
         title="Answer with a failure",
-        description="The call fails, before or after its unit has been counted; either way it costs nothing.",
+        description="The call fails before its unit is counted or after, when it is given back: either "
+        "way it costs nothing.",
         point=None,
         fields={
             "status": {
@@ -187,7 +201,8 @@ _ALL = (
         },
         required=("status",),
         says=lambda given: (
-            f"Answers {given['status']}" + (", after the charge" if given["when"] == "after_charge" else "")
+            f"Answers {given['status']}"
+            + (" after the charge, and gives the unit back" if given["when"] == "after_charge" else "")
         ),
         effect=_fail,
     ),
@@ -303,10 +318,13 @@ _ALL = (
     FaultKind(
         name="reset",
         title="Cut the connection",
-        description="The connection is reset after this many bytes of the body; with 0, before any byte of "
-        "the response.",
+        description="The connection is reset: before the call's unit is counted, so that it costs nothing; "
+        "or after the charge, which stays, and after this many bytes of the body (with 0, before any byte of "
+        "the response).",
         point="bytes",
+        early=_reset_early,
         fields={
+            "when": {"enum": ["before_charge", "after_charge"], "title": "When", "default": "after_charge"},
             "after_bytes": {
                 "type": "integer",
                 "minimum": 0,
@@ -314,9 +332,16 @@ _ALL = (
                 "title": "After bytes",
                 "default": 0,
                 "examples": [0],
-            }
+            },
         },
-        says=lambda given: "Cuts the connection" + _after(given, "after_bytes", "byte"),
+        says=lambda given: (
+            "Cuts the connection"
+            + (
+                " before the charge"
+                if given["when"] == "before_charge"
+                else _after(given, "after_bytes", "byte")
+            )
+        ),
         effect=_stream(
             lambda stream, fault, held: replace(
                 stream, events=effects.reset_after(stream.events, fault.parameters["after_bytes"])

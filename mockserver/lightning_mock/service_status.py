@@ -1,0 +1,39 @@
+"""What `/status` says: the spec's example until somebody says otherwise.
+
+Law: it says and does nothing else; a service that it calls down still answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lightning_spec.loader import Spec
+
+
+class ServiceStatus:
+    """The document of the route."""
+
+    def __init__(self, spec: Spec) -> None:
+        self._start = _example(spec)
+        self.document = self._start
+
+    def change(self, changes: Mapping[str, Any]) -> None:
+        """Say something else for some fields. Of the services those that are named change; None removes
+        one."""
+        document = {**self.document, **changes}
+        if "services" in changes:
+            services = {**self.document["services"], **changes["services"]}
+            document["services"] = {name: said for name, said in services.items() if said is not None}
+        self.document = document
+
+    def put(self, document: Mapping[str, Any] | None) -> None:
+        """Say exactly this, or what was said at the start."""
+        self.document = self._start if document is None else dict(document)
+
+
+def _example(spec: Spec) -> dict[str, Any]:
+    responses = spec.document["paths"]["/status"]["get"]["responses"]
+    examples = responses["200"]["content"]["application/json"]["examples"]
+    example: dict[str, Any] = next(iter(examples.values()))["value"]
+    return example
