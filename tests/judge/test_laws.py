@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ METRIC = {"limit": 50, "used": 1, "remaining": 49, "window": "2026-05-15", "peri
 USAGE: dict[str, Any] = {
     "plan_key": "free",
     "plan_name": "Free",
-    "generated_at": "2026-05-15T10:00:00Z",
+    "generated_at": datetime.now(UTC).isoformat(),
     "usage": {
         **dict.fromkeys(("cloudChatDaily", "imagesDaily", "videosDaily"), METRIC),
         "audioWeekly": {**METRIC, "window": "2026-W20", "period": "weekly"},
@@ -112,14 +113,17 @@ BROKEN = [
     ("CHAT-8", called(("a", "get_time", "[]"))),
     ("CHAT-8", called(("a", "get_time", "{}"), ("a", "get_time", "{}"))),
     ("OBS-6", chat({**COMPLETION, "created": "today"})),
-    ("USE-1", exchange("getUsage", {**USAGE, "generated_at": "later"})),
+    ("USE-1", exchange("getUsage", {**USAGE, "plan_name": 7})),
+    ("USE-6", exchange("getUsage", {**USAGE, "generated_at": "later"})),
+    ("USE-6", exchange("getUsage", {**USAGE, "generated_at": "2026-05-15T10:00:00Z"})),
     ("USE-2", exchange("getUsage", {**USAGE, "usage": {"imagesDaily": METRIC}})),
     ("USE-3", exchange("getUsage", used(window=""))),
     ("USE-4", exchange("getUsage", used(remaining=50))),
     ("USE-8", exchange("getUsage", used(period="weekly"))),
     ("SUB-1", exchange("getSubscription", {"email": "a@example.com"})),
     ("SUB-4", exchange("getSubscription", {"auth_type": "jwt"}, token="ipa_live_abcdefgh")),
-    ("TIER-1", exchange("getTierConfig", {"defaultPlanKey": "free", "plans": []})),
+    ("TIER-1", exchange("getTierConfig", {"defaultPlanKey": "free", "plans": [{"key": "pro"}]})),
+    ("TIER-1", exchange("getTierConfig", {"plans": []})),
     ("TIER-2", exchange("getTierConfig", {"plans": [{"key": "free"}]})),
     ("TIER-3", exchange("getTierConfig", {"plans": [{"limits": {"imagesDaily": -2}}]})),
     ("STAT-1", exchange("getSite", b"", status=302)),
@@ -186,7 +190,7 @@ def test_a_breach_in_one_answer_of_many_is_told_with_its_rate() -> None:
         watch.see(exchange("getUsage", used(remaining=50) if turn == 6 else USAGE))
     found = {finding.requirement: finding for finding in watch.findings()}
     assert found["USE-4"].verdict == "fail"
-    assert "(in 1 of 10 answers)" in found["USE-4"].reason
+    assert str(found["USE-4"].rate) == "in 1 of 10 answers"
     assert "remaining" in found["USE-4"].evidence[0]["response"]["body"]
     assert found["USE-3"].verdict == "pass"
     assert found["USE-3"].witnesses == 10
@@ -204,11 +208,10 @@ def test_a_request_that_is_refused_now_and_then_is_told_by_its_owner() -> None:
         )
         watch.see(exchange("createImage", {"detail": "No"}, status=400, asked={"prompt": 5}))
         watch.see(exchange("getUsage", {"detail": "No"}, status=429 if refused else 401))
-    failed = {
-        finding.requirement: finding.reason for finding in watch.findings() if finding.verdict == "fail"
+    failed = {finding.requirement: finding.rate for finding in watch.findings() if finding.verdict == "fail"}
+    assert {name: str(rate) for name, rate in failed.items()} == {
+        "IMG-2": "in 1 of 10 answers to the same request"
     }
-    assert set(failed) == {"IMG-2"}
-    assert "(in 1 of 10 answers)" in failed["IMG-2"]
 
 
 @pytest.mark.parametrize(
@@ -245,3 +248,12 @@ def test_a_page_that_comes_once_is_no_refusal_of_a_request_that_is_served() -> N
         picture = exchange("createImage", {"url": "https://a/b"}, asked={"prompt": "a"})
         watch.see(page if turn == 3 else picture)
     assert "fail" not in {finding.verdict for finding in watch.findings()}
+
+
+def test_the_time_of_a_snapshot_is_not_judged_once_somebody_has_moved_it() -> None:
+    late, watch = exchange("getUsage", {**USAGE, "generated_at": "2026-05-15T10:00:00Z"}), _watch()
+    lever = exchange("getUsage", {})
+    lever.operation, lever.method, lever.path = None, "POST", "http://127.0.0.1/__mock__/clock"
+    watch.see(lever)
+    watch.see(late)
+    assert "USE-6" not in {finding.requirement for finding in watch.findings()}

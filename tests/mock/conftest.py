@@ -122,7 +122,7 @@ def broken_laws(response: requests.Response) -> dict[str, list[str]]:
         list(response.headers.items()),
         response.content,
     )
-    return {requirement: wrong for requirement, wrong in held(exchange).items() if wrong}
+    return {requirement: wrong for requirement, wrong in held(exchange, at_rest=False).items() if wrong}
 
 
 def events_of(text: str) -> list[dict[str, str]]:

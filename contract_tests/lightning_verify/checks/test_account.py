@@ -9,19 +9,17 @@ from typing import Any
 import pytest
 
 from lightning_verify.facts import METRICS
-from lightning_verify.judging.catalogue import catalogue
+from lightning_verify.judging.catalogue import catalogue, read_catalogue
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.usage import read_usage
-from lightning_verify.reading.numbers import number
+from lightning_verify.laws.account import CLOCK_TOLERANCE
 from lightning_verify.reading.periods import is_day, is_week
-from lightning_verify.reading.plans import free_plan_keys, limit_of, plans_of
+from lightning_verify.reading.plans import free_plan_keys, plans_of
 from lightning_verify.reading.times import moment
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
 from lightning_verify.run.marks import judges, needs
 from lightning_verify.transport.exchange import Exchange
 
-# Clocks of hosts differ, and an answer may take a while.
-CLOCK_TOLERANCE = 120.0
 # A clock that moves shows it within this time. One that moves by the minute, or is cached for some
 # seconds, still tells the current state, and is asked again until a minute is over.
 FRESHNESS, PATIENCE, AGAIN = 3.2, 65.0, 4.0
@@ -94,10 +92,8 @@ def test_a_free_user_has_no_subscription(judge: Judge) -> None:
     view, exchange = _subscription(judge, "SUB-2", FREE_JWT)
     if view.get("plan_key") not in free_plan_keys(catalogue(judge, "SUB-2")):
         raise NotRun(f"needs a {FREE_JWT} of a user on the free plan")
-    judge.check("SUB-2", "subscription" in view, "subscription is missing", exchange)
-    judge.check(
-        "SUB-2", view["subscription"] is None, f"subscription is {view['subscription']!r}, not null", exchange
-    )
+    _told(judge, "SUB-2", view, "subscription", exchange)
+    judge.agrees("SUB-2", exchange, read_catalogue(judge))
 
 
 @judges("SUB-3", requests=2)
@@ -109,10 +105,7 @@ def test_a_paying_user_has_a_list_of_subscriptions(judge: Judge, credential: str
     # A plan that is no longer on offer may have been free.
     if key in free_plan_keys(document) or key not in [plan.get("key") for plan in plans_of(document)]:
         raise NotRun(f"needs a {credential} of an account on a paid plan of the catalogue")
-    rows = view.get("subscription")
-    judge.check("SUB-3", isinstance(rows, list), f"subscription is {rows!r}, not a list", exchange)
-    assert isinstance(rows, list)
-    judge.check("SUB-3", all(isinstance(row, dict) for row in rows), "a row is not an object", exchange)
+    judge.agrees("SUB-3", exchange, read_catalogue(judge))
 
 
 @judges("SUB-4", requests=1)
@@ -132,11 +125,9 @@ def test_the_plan_is_the_resolved_one(judge: Judge, credential: str) -> None:
     view, exchange = _subscription(judge, "SUB-5", credential)
     usage, other = _usage(judge, "SUB-5", credential)
     for field in ("plan_key", "plan_name"):
-        here = _told(judge, "SUB-5", view, field, exchange)
-        there = _told(judge, "SUB-5", usage, field, other)
-        judge.check(
-            "SUB-5", here == there, f"{field} is {here!r} here and {there!r} in /usage", exchange, other
-        )
+        _told(judge, "SUB-5", view, field, exchange)
+        _told(judge, "SUB-5", usage, field, other)
+    judge.agrees("SUB-5", exchange, other)
     _in_catalogue(judge, "SUB-5", view["plan_key"], exchange, credential)
 
 
@@ -216,29 +207,14 @@ def test_remaining_is_what_the_limit_leaves(judge: Judge, credential: str | None
 @every_caller
 def test_the_limits_are_those_of_the_plan(judge: Judge, credential: str | None) -> None:
     snapshot, exchange = _usage(judge, "USE-5", credential)
-    metrics, _ = _metrics(judge, "USE-5", credential)
+    _metrics(judge, "USE-5", credential)
     key = _told(judge, "USE-5", snapshot, "plan_key", exchange)
     if credential is None and key not in [plan.get("key") for plan in plans_of(catalogue(judge, "USE-5"))]:
         raise judge.undecided("USE-5", f"no plan has the key {key!r} (see USE-7)", exchange)
     plan = _in_catalogue(judge, "USE-5", key, exchange, credential)
     if not isinstance(plan.get("limits"), dict):
         raise judge.undecided("USE-5", f"the plan {plan['key']!r} has no limits (see TIER-3)", exchange)
-    for name, metric in metrics.items():
-        if name not in plan["limits"] or "limit" not in metric:
-            continue
-        shown, promised = metric["limit"], limit_of(plan["limits"][name])
-        judge.check(
-            "USE-5",
-            _amount(shown) == _amount(promised),
-            f"{name}: limit {shown!r}, but the plan gives {promised!r}",
-            exchange,
-        )
-
-
-def _amount(value: object) -> float | None:
-    """An amount, with None for any way to say unlimited."""
-    amount = number(value)
-    return None if amount is None or amount < 0 else amount
+    judge.agrees("USE-5", exchange, read_catalogue(judge))
 
 
 @judges("USE-6", requests=1)
@@ -247,19 +223,7 @@ def test_the_snapshot_is_of_this_moment(judge: Judge, credential: str | None) ->
     snapshot, exchange = _usage(judge, "USE-6", credential)
     if "generated_at" not in snapshot:
         raise judge.undecided("USE-6", "there is no generated_at (see USE-1)", exchange)
-    stamp = moment(snapshot["generated_at"])
-    if stamp is None:
-        told = snapshot["generated_at"]
-        raise judge.violation("USE-6", f"generated_at is {told!r}, not a point in time", exchange)
-    # The host's own clock, where it tells it; ours may be off.
-    now = exchange.clock
-    distance = abs((now - stamp).total_seconds())
-    judge.check(
-        "USE-6",
-        distance <= CLOCK_TOLERANCE + exchange.seconds,
-        f"generated_at is {distance:.0f} s off",
-        exchange,
-    )
+    judge.keeps("USE-6", exchange)
 
 
 @judges("USE-6", requests=18)
@@ -292,14 +256,11 @@ def _stamp(judge: Judge, exchange: Exchange) -> datetime:
 @every_caller
 def test_the_plan_of_the_snapshot_is_in_the_catalogue(judge: Judge, credential: str | None) -> None:
     snapshot, exchange = _usage(judge, "USE-7", credential)
-    key, name = (_told(judge, "USE-7", snapshot, field, exchange) for field in ("plan_key", "plan_name"))
+    key, _ = (_told(judge, "USE-7", snapshot, field, exchange) for field in ("plan_key", "plan_name"))
     plan = _in_catalogue(judge, "USE-7", key, exchange, credential)
     if "name" not in plan:
         raise judge.undecided("USE-7", f"the plan {key!r} has no name (see TIER-2)", exchange)
-    there = plan["name"]
-    judge.check(
-        "USE-7", name == there, f"the plan {key!r} is called {name!r} here and {there!r} there", exchange
-    )
+    judge.agrees("USE-7", exchange, read_catalogue(judge))
 
 
 @judges("USE-8", requests=1)

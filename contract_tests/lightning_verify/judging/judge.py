@@ -20,6 +20,7 @@ from lightning_verify.facts import OWNER_OF
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.harmless import one_line
 from lightning_verify.judging.verdicts import Finding, Verdict
+from lightning_verify.laws.relations import RELATIONS
 from lightning_verify.laws.table import LAWS
 from lightning_verify.reading.tokens import has_expired
 from lightning_verify.requests import callers
@@ -177,6 +178,14 @@ class Judge:
             raise self.undecided(requirement, f"{exchange.title}: nothing to see there", exchange)
         message = f"{exchange.title}: {'; '.join(wrong[:3])}"
         self.check(requirement, not wrong, message, exchange)
+
+    def agrees(self, requirement: str, exchange: Exchange, beside: Exchange) -> None:
+        """Hold a served answer against another by the relation of `requirement`. Raises Undecided when they
+        cannot show it."""
+        wrong = RELATIONS[requirement].wrong(exchange, beside)
+        if wrong is None:
+            raise self.undecided(requirement, f"{exchange.title}: nothing to compare", exchange, beside)
+        self.check(requirement, not wrong, f"{exchange.title}: {'; '.join(wrong[:3])}", exchange, beside)
 
     def answered(self, requirement: str, exchange: Exchange) -> None:
         """The host gave a whole answer of its own to this request. Raises Undecided when it did not."""

@@ -16,13 +16,14 @@ from datetime import date
 from lightning_verify.facts import METRICS
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.snapshot import Snapshot, Unreadable, parse_usage, rolled_over
-from lightning_verify.judging.verdicts import Finding
+from lightning_verify.judging.verdicts import Finding, Rate
 from lightning_verify.laws.witnesses import shows_something
 from lightning_verify.requests.callers import Caller
 from lightning_verify.transport.exchange import Exchange
 
 # What a finding of the books gives in place of a test's name.
 NAME = "the judge's own books"
+LOOKS = "looks at the counters"
 # The requirement behind the price of each metered operation.
 PRICED = {
     "createChatCompletion": "CHAT-11",
@@ -243,13 +244,14 @@ class Ledger:
             broken.setdefault(requirement, []).append((told, shown))
         findings = []
         for requirement, found in broken.items():
-            total = len(found) + self._seen[requirement]
-            told = self._recorder.redactor.text(f"{found[0][0]} ({len(found)} of {total} looks)")
+            kept = self._seen[requirement]
+            told = self._recorder.redactor.text(found[0][0])
             evidence = tuple(self._recorder.record(exchange) for exchange in found[0][1])
-            findings.append(Finding(requirement, "fail", NAME, told, self._seen[requirement], evidence))
-        for requirement, count in self._seen.items():
+            rate = Rate(len(found), len(found) + kept, LOOKS)
+            findings.append(Finding(requirement, "fail", NAME, told, kept, evidence, rate))
+        for requirement, kept in self._seen.items():
             if requirement not in broken:
-                findings.append(Finding(requirement, "pass", NAME, "", count))
+                findings.append(Finding(requirement, "pass", NAME, "", kept, rate=Rate(0, kept, LOOKS)))
         return findings
 
 

@@ -28,10 +28,29 @@ EXIT_KEPT, EXIT_BROKEN, EXIT_USAGE, EXIT_INCONCLUSIVE = 0, 1, 2, 3
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """How many of the things that were looked at showed a violation: `broken` of `seen` answers, for
+    example."""
+
+    broken: int
+    seen: int
+    of: str = "answers"
+
+    def __str__(self) -> str:
+        return (
+            f"in {self.broken} of {self.seen} {self.of}" if self.broken < self.seen else f"in all {self.of}"
+        )
+
+    def __add__(self, other: Rate) -> Rate:
+        return Rate(self.broken + other.broken, self.seen + other.seen, self.of)
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What the test `test` found about `requirement`.
 
-    `witnesses` counts responses that could have shown a violation; `evidence` holds redacted exchanges.
+    `witnesses` counts responses that could have shown a violation; `evidence` holds redacted exchanges. What
+    was looked at all through the run has a `rate`.
     """
 
     requirement: str
@@ -40,6 +59,7 @@ class Finding:
     reason: str = ""
     witnesses: int = 0
     evidence: tuple[Mapping[str, Any], ...] = ()
+    rate: Rate | None = None
 
     @property
     def left_to(self) -> frozenset[str]:
@@ -54,7 +74,8 @@ class Finding:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Finding:
         """The finding that `as_json` wrote."""
-        return cls(**{**data, "evidence": tuple(data["evidence"])})
+        rate = Rate(**data["rate"]) if data["rate"] else None
+        return cls(**{**data, "evidence": tuple(data["evidence"]), "rate": rate})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +120,25 @@ class Ruling:
     def evidence(self) -> list[Mapping[str, Any]]:
         """The exchanges that decided."""
         return [item for finding in self.deciding for item in finding.evidence]
+
+
+def together(findings: Iterable[Finding]) -> list[Finding]:
+    """Findings with those that have a rate added up, by requirement and test: each worker of a run has seen
+    a part of it. Those that show a violation say how often it was seen."""
+    found, counted = list[Finding](), dict[tuple[str, str, str], list[Finding]]()
+    for finding in findings:
+        if finding.rate is None:
+            found.append(finding)
+        else:
+            counted.setdefault((finding.requirement, finding.test, finding.rate.of), []).append(finding)
+    return found + [_added(parts) for parts in counted.values()]
+
+
+def _added(parts: list[Finding]) -> Finding:
+    worst = min(parts, key=lambda finding: _WEIGHT.index(finding.verdict))
+    rate = sum((part.rate for part in parts if part.rate), Rate(0, 0, worst.rate.of if worst.rate else ""))
+    reason = f"{worst.reason} ({rate})" if worst.verdict == "fail" else worst.reason
+    return replace(worst, reason=reason, rate=rate, witnesses=sum(part.witnesses for part in parts))
 
 
 def rule(requirement: Requirement, findings: Iterable[Finding]) -> Ruling:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from lightning_verify.facts import OWNER_OF
 from lightning_verify.judging.evidence import Recorder
-from lightning_verify.judging.verdicts import Finding, Verdict
-from lightning_verify.laws.table import LAWS
+from lightning_verify.judging.verdicts import Finding, Rate
+from lightning_verify.laws.table import held
 from lightning_verify.laws.witnesses import shows_something
 from lightning_verify.transport.exchange import Exchange
 
@@ -33,24 +33,45 @@ class Tally:
 
     def add(self, exchange: Exchange, wrong: list[str], *, witness: bool = True) -> None:
         """Count one answer. What breaks the law is kept to show; so is the first `witness` that keeps it."""
-        self.seen += 1
+        self.count(wrong, 1, *([exchange] if wrong or witness else []))
+
+    def count(self, wrong: list[str] | None, times: int, *shown: Exchange) -> None:
+        """Count an answer that came so many times, or that shows nothing (None), with what to show of it."""
+        if wrong is None:
+            return
+        self.seen += times
         if wrong:
             if not self.broken:
                 self.shown.clear()
-            self.broken += 1
+            self.broken += times
             self.problems += wrong[:1]
-        telling = bool(wrong) if self.broken else witness
-        if telling and len(self.shown) < (_SHOWN if self.broken else 1):
-            self.shown.append(exchange)
+        if bool(wrong) == bool(self.broken):
+            room = (_SHOWN if self.broken else 1) - len(self.shown)
+            self.shown += shown[: max(0, room)]
 
     @property
     def reason(self) -> str:
-        """The breach with its rate, in words; empty when there is none."""
-        if not self.broken:
-            return ""
-        rate = f"in {self.broken} of {self.seen} answers" if self.broken < self.seen else "in every answer"
+        """The breach in words; empty when there is none."""
         kinds = list(dict.fromkeys(self.problems))
-        return f"{self.shown[0].title}: {'; '.join(kinds[:2])} ({rate})"
+        return f"{self.shown[0].title}: {'; '.join(kinds[:2])}" if self.broken else ""
+
+
+def finding(recorder: Recorder, requirement: str, name: str, tally: Tally, of: str = "answers") -> Finding:
+    """What a tally says about a requirement."""
+    return Finding(
+        requirement,
+        "fail" if tally.broken else "pass",
+        name,
+        recorder.redactor.text(tally.reason),
+        tally.seen - tally.broken,
+        tuple(recorder.record(exchange) for exchange in tally.shown),
+        Rate(tally.broken, tally.seen, of),
+    )
+
+
+def pulls_a_lever(exchange: Exchange) -> bool:
+    """Whether this moved the target's time, limits or counters by its control plane."""
+    return "://" in exchange.path[:8] and exchange.method != "GET"
 
 
 # Refusals that blame the request itself.
@@ -65,17 +86,18 @@ class Watch:
         self._recorder = recorder
         self._tallies: dict[str, Tally] = {}
         self._fates: dict[_Request, Tally] = {}
+        self._at_rest = True
 
     def see(self, exchange: Exchange) -> None:
         """Hold one exchange against the laws."""
+        if pulls_a_lever(exchange):
+            self._at_rest = False
         if exchange.operation is None or not shows_something(exchange):
             return
         if exchange.served or exchange.status in _INVALID:
             self._compare(exchange)
-        for requirement, law in LAWS.items():
-            wrong = law.wrong(exchange)
-            if wrong is not None:
-                self._tallies.setdefault(requirement, Tally()).add(exchange, wrong)
+        for requirement, wrong in held(exchange, at_rest=self._at_rest).items():
+            self._tallies.setdefault(requirement, Tally()).add(exchange, wrong)
 
     def _compare(self, exchange: Exchange) -> None:
         """Count what became of one and the same request. Files at addresses come and go."""
@@ -92,21 +114,11 @@ class Watch:
         """What was found about each law that any answer could have broken, and about requests that are valid
         at one time and not at another."""
         found = [
-            self._finding(requirement, "fail" if tally.broken else "pass", tally)
-            for requirement, tally in self._tallies.items()
+            finding(self._recorder, requirement, NAME, tally) for requirement, tally in self._tallies.items()
         ]
         for tally in self._fates.values():
             operation = tally.shown[0].operation if tally.shown else None
             if operation is not None and tally.broken < tally.seen:
-                found.append(self._finding(OWNER_OF[operation.id], "fail", tally))
+                owner = OWNER_OF[operation.id]
+                found.append(finding(self._recorder, owner, NAME, tally, "answers to the same request"))
         return found
-
-    def _finding(self, requirement: str, verdict: Verdict, tally: Tally) -> Finding:
-        return Finding(
-            requirement,
-            verdict,
-            NAME,
-            self._recorder.redactor.text(tally.reason),
-            tally.seen - tally.broken,
-            tuple(self._recorder.record(exchange) for exchange in tally.shown),
-        )

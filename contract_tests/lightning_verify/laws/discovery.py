@@ -17,14 +17,14 @@ PLAN_FIELDS = ("key", "name", "url", "price", "limits", "order")
 STATUS_FIELDS = ("state", "services", "notifications", "latest")
 
 
-def _default_plan(catalogue: dict[str, Any]) -> Iterator[str]:
+def _default_plan(catalogue: dict[str, Any]) -> Wrong:
     default, plans = catalogue.get("defaultPlanKey"), catalogue.get("plans")
     if not (isinstance(default, str) and default):
-        yield f"defaultPlanKey is {default!r}"
-    elif not isinstance(plans, list):
-        yield f"plans is {str(plans)[:80]!r}"
-    elif default not in [plan.get("key") for plan in plans if isinstance(plan, dict)]:
-        yield f"no plan has the default key {default!r}"
+        return [f"defaultPlanKey is {default!r}"]
+    if not isinstance(plans, list) or not plans:
+        return None  # TIER-2 says so.
+    keys = [plan.get("key") for plan in plans if isinstance(plan, dict)]
+    return [] if default in keys else [f"no plan has the default key {default!r}"]
 
 
 def _plans(catalogue: dict[str, Any]) -> Iterator[str]:

@@ -17,11 +17,13 @@ Wrong = Iterable[str] | None
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """`look` judges an answer of one of `operations`; every operation when there are none."""
+    """`look` judges an answer of one of `operations`; every operation when there are none. `at_rest` tells
+    that it holds only while nobody moves the host's time."""
 
     requirement: str
     operations: frozenset[str]
     look: Callable[[Exchange], Wrong]
+    at_rest: bool = False
 
     def wrong(self, exchange: Exchange) -> list[str] | None:
         """What is wrong with this answer; empty when it keeps the law, None when it cannot show it."""
@@ -32,9 +34,11 @@ class Law:
         return None if found is None else list(found)
 
 
-def law(requirement: str, operations: str, look: Callable[[Exchange], Wrong]) -> Law:
+def law(
+    requirement: str, operations: str, look: Callable[[Exchange], Wrong], *, at_rest: bool = False
+) -> Law:
     """A row of the table; operations are separated by spaces."""
-    return Law(requirement, frozenset(operations.split()), look)
+    return Law(requirement, frozenset(operations.split()), look, at_rest)
 
 
 def whole(exchange: Exchange) -> bool:

@@ -12,7 +12,10 @@ from lightning_verify.transport.exchange import Exchange
 LAWS: dict[str, Law] = {law.requirement: law for law in (*ACCOUNT, *DISCOVERY, *GENERATION, *MANNERS)}
 
 
-def held(exchange: Exchange) -> dict[str, list[str]]:
-    """What is wrong with an exchange by each law that applies to it; nothing where it is kept."""
-    found = {requirement: law.wrong(exchange) for requirement, law in LAWS.items()}
+def held(exchange: Exchange, *, at_rest: bool = True) -> dict[str, list[str]]:
+    """What is wrong with an exchange by each law that applies to it; nothing where it is kept. `at_rest` is
+    False once somebody has moved the host's time."""
+    found = {
+        requirement: law.wrong(exchange) for requirement, law in LAWS.items() if at_rest or not law.at_rest
+    }
     return {requirement: wrong for requirement, wrong in found.items() if wrong is not None}

@@ -312,7 +312,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
         run.note(**{f"observed {run.worker}": seen})
     if run is not None and not run.aborted:
         ask_again(run.client, run.ledger)
-        run.keep([*run.watch.findings(), *run.ledger.findings()])
+        run.keep(run.looked_through())
     if _is_worker(config):
         return
     books = config.stash[_books_key]

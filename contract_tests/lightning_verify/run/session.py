@@ -15,10 +15,11 @@ from typing import Any
 
 from lightning_spec.loader import RequirementSet, Spec, load_requirements, load_spec
 
+from lightning_verify.judging.comparisons import Comparisons
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.ledger import Ledger
 from lightning_verify.judging.redaction import Redactor
-from lightning_verify.judging.verdicts import Finding, Known, Ruling, rule
+from lightning_verify.judging.verdicts import Finding, Known, Ruling, rule, together
 from lightning_verify.judging.watch import Watch
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.budget import Budget
@@ -59,6 +60,7 @@ class Run:
     recorder: Recorder
     watch: Watch
     ledger: Ledger
+    comparisons: Comparisons
     started: float = field(default_factory=time.time)
     aborted: str | None = None
     # What single tests learned about the host that others need, by name (for example the counter's lag).
@@ -78,11 +80,26 @@ class Run:
         recorder = Recorder(target.base_url, Redactor(target.credentials))
         watch = Watch(recorder)
         ledger = Ledger(recorder, settings.settle)
-        client.observers += [watch.see, ledger.see]
-        requirements = load_requirements()
+        comparisons = Comparisons(recorder)
+        client.observers += [watch.see, ledger.see, comparisons.see]
         return cls(
-            settings, spec, requirements, target, books, worker, budget, client, recorder, watch, ledger
+            settings,
+            spec,
+            load_requirements(),
+            target,
+            books,
+            worker,
+            budget,
+            client,
+            recorder,
+            watch,
+            ledger,
+            comparisons,
         )
+
+    def looked_through(self) -> list[Finding]:
+        """What was found by whoever looks at every exchange."""
+        return [*self.watch.findings(), *self.comparisons.findings(), *self.ledger.findings()]
 
     def keep(self, findings: Iterable[Finding]) -> None:
         """Write findings down at once."""
@@ -106,12 +123,12 @@ def read_facts(books: Path) -> dict[str, Any]:
 
 
 def read_findings(books: Path) -> list[Finding]:
-    """All findings that the workers of a run kept."""
-    return [
+    """All findings that the workers of a run kept, rates added up."""
+    return together(
         Finding.from_json(json.loads(line))
         for file in sorted(books.glob("findings-*.jsonl"))
         for line in file.read_text(encoding="utf-8").splitlines()
-    ]
+    )
 
 
 def rulings(requirements: RequirementSet, findings: list[Finding], only: tuple[str, ...]) -> list[Ruling]:
