@@ -287,6 +287,35 @@ def test_units_nobody_looked_at_are_unknown_and_not_zero(tmp_path: Path) -> None
     assert reports["report.html"].count("<td>?</td>") == 2
 
 
+def test_the_bill_says_who_paid_and_what_its_words_mean(tmp_path: Path) -> None:
+    reports = written(mixed(), tmp_path)
+    for text in (reports["report.md"], Page(reports["report.html"]).text):
+        plain = " ".join(text.replace("`", "").split())
+        # In the page, a term and its description stand side by side.
+        assert re.search(r"(?i)paid by ?throwaway callers: 5 imagesDaily", plain)
+        assert re.search(r"(?i)paid by ?LIGHTNING_JWT: 38 cloudChatDaily", plain)
+        assert "the most that the plan could cost" in plain
+
+
+def test_long_filler_is_cut_and_can_still_be_copied(tmp_path: Path) -> None:
+    body = json.dumps({"prompt": "word " * 600}).encode()
+    shown = exchange("{}", request_body=body, path="/gen/image/a%20red%20fox")
+    reports = written(outcome([finding("CHAT-1", "fail", "it was served", shown)]), tmp_path)
+    for text in (reports["report.md"], Page(reports["report.html"]).text):
+        assert "word …(600 times)…" in text
+        assert "word word" not in text
+        assert "POST /gen/image/a red fox as a fresh client" in text
+    copied = [attrs["data-whole"] for _, attrs in Page(reports["report.html"]).tags if "data-whole" in attrs]
+    assert body.decode() in str(copied)
+
+
+def test_everything_is_folded_and_says_its_line_where_it_stands(tmp_path: Path) -> None:
+    page = Page(written(mixed(), tmp_path)["report.html"])
+    assert not any("open" in attrs for tag, attrs in page.tags if tag == "details")
+    folded = " ".join(page.text.split())
+    assert "documented, line 247 POST /gen/image as a fresh client: a unit was not counted" in folded
+
+
 def test_unexplained_units_stand_out(tmp_path: Path) -> None:
     assert '<td class="odd">+2</td>' in written(mixed(), tmp_path)["report.html"]
 

@@ -16,7 +16,7 @@ from lightning_verify.laws.witnesses import shows_something
 from lightning_verify.transport.exchange import Exchange
 
 # What a finding of the watch gives in place of a test's name.
-NAME = "every answer"
+NAME = "a look at every answer"
 _SHOWN = 3
 # Larger requests are not kept to be compared.
 _COMPARED = 50_000

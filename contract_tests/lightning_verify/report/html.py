@@ -7,11 +7,12 @@ import hashlib
 from importlib import resources
 
 from jinja2 import Environment, StrictUndefined
+from lightning_spec.loader import load_requirements
 from markupsafe import Markup
 
-from lightning_verify.judging.harmless import one_line, shortened
+from lightning_verify.judging.harmless import one_line, shortened, visible
 from lightning_verify.report.outcome import Outcome
-from lightning_verify.report.sections import SYMBOLS, UNIT_COLUMNS, WORDS, sections
+from lightning_verify.report.sections import BILL_WORDS, SYMBOLS, WORDS, request_line, sections
 
 # Response headers that often explain a verdict; the others are folded away.
 _TELLING = frozenset(
@@ -27,9 +28,11 @@ def render_html(outcome: Outcome) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(shortened=shortened, one_line=one_line)
+    environment.filters.update(
+        shortened=shortened, one_line=one_line, visible=visible, request_line=request_line, zip=zip
+    )
     environment.tests["telling"] = _is_telling
-    script = _own_file("copy.js")
+    script = _own_file("report.js")
     word, _, rest = outcome.headline.partition(": ")
     page = environment.from_string(_own_file("template.html")).render(
         # Our own files, and nothing else, go in as they are.
@@ -44,7 +47,8 @@ def render_html(outcome: Outcome) -> str:
         parts=sections(outcome),
         words=WORDS,
         symbols=SYMBOLS,
-        unit_columns=UNIT_COLUMNS,
+        bill_words=BILL_WORDS,
+        document=load_requirements().source,
     )
     return page.lstrip()
 

@@ -13,6 +13,7 @@ from typing import Any
 from lightning_verify.judging.harmless import one_line, shortened
 from lightning_verify.report.outcome import Outcome
 from lightning_verify.report.sections import (
+    BILL_WORDS,
     UNIT_COLUMNS,
     WORDS,
     Case,
@@ -21,6 +22,7 @@ from lightning_verify.report.sections import (
     Sections,
     Tone,
     UnitRow,
+    request_line,
     sections,
 )
 
@@ -75,7 +77,7 @@ def render_markdown(outcome: Outcome) -> str:
     page.add(_facts(outcome.run))
     page.add(_areas(parts))
     if parts.units:
-        page.add(_units(parts.units))
+        page.add(_units(parts.units, outcome.run["units"].get("paid_by", {})))
     if outcome.comparison is not None:
         changes = [f"- {_prose(line, 900)}" for line in outcome.comparison.lines()]
         page.add("\n".join(["### Since the earlier report", "", *changes]))
@@ -110,12 +112,17 @@ def _areas(parts: Sections) -> str:
     return _table(rows)
 
 
-def _units(units: tuple[UnitRow, ...]) -> str:
+def _units(units: tuple[UnitRow, ...], paid_by: Mapping[str, Mapping[str, int]]) -> str:
     rows = [["Units", *UNIT_COLUMNS]]
     for unit in units:
         amounts = ("?" if amount is None else str(amount) for amount in unit.amounts.values())
         rows.append([_prose(unit.metric, 60), *amounts])
-    return _table(rows)
+    words = "; ".join(f"{column} is {meaning}" for column, meaning in BILL_WORDS.items())
+    paid = [
+        f"Paid by {_code(payer, 60)}: {', '.join(f'{count} {_prose(m, 60)}' for m, count in counts.items())}."
+        for payer, counts in paid_by.items()
+    ]
+    return "\n\n".join([_table(rows), *paid, f"<sub>{words}.</sub>"])
 
 
 def _table(rows: list[list[str]]) -> str:
@@ -156,6 +163,7 @@ def _case(case: Case) -> Iterable[str]:
     if case.reason:
         yield f"**{_prose(case.reason, 600)}**"
     for item in case.evidence[:2]:
+        yield _code(request_line(item), 200)
         yield _fenced(item["request"]["curl"], 1500, "sh")
         yield _fenced(_answer(item["response"]), 2500, "http")
     tests = ", ".join(_code(test, 120) for test in case.tests[:4])

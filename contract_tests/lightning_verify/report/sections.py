@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import unquote
 
-from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_KEPT, Ruling
+from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_KEPT, Ruling, apart
 from lightning_verify.report.outcome import Outcome
 from lightning_verify.requests.credentials import MEANING
 
@@ -81,14 +81,27 @@ class Entry:
     cases: tuple[Case, ...]
 
     @property
+    def lines(self) -> str:
+        """The lines of the document that say it: `line 247`, `lines 241 to 247`; empty when none does."""
+        spans = [
+            str(first) if first == last else f"{first} to {last}"
+            for first, last in self.ruling.requirement.lines
+        ]
+        word = "line" if len(spans) == 1 and spans[0].isdigit() else "lines"
+        return f"{word} {', '.join(spans)}" if spans else ""
+
+    @property
     def place(self) -> str:
         """Where the document says it: `section Failure modes, lines 241 to 247`."""
-        requirement = self.ruling.requirement
-        spans = [str(first) if first == last else f"{first} to {last}" for first, last in requirement.lines]
-        if not spans:
-            return f"section {requirement.section}"
-        word = "line" if len(spans) == 1 and " " not in spans[0] else "lines"
-        return f"section {requirement.section}, {word} {', '.join(spans)}"
+        return ", ".join(filter(None, [f"section {self.ruling.requirement.section}", self.lines]))
+
+    @property
+    def gist(self) -> str:
+        """What came of which request, in a line."""
+        if self.tone == "known_difference" or not self.ruling.evidence:
+            return self.ruling.reason
+        item = self.ruling.evidence[0]
+        return f"{request_line(item)}: {seen(self.ruling.reason, item)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +179,10 @@ def _entry(ruling: Ruling, *, strict: bool) -> Entry:
 def _cases(ruling: Ruling) -> tuple[Case, ...]:
     """The findings that decided, those with the same reason merged."""
     merged: dict[str, tuple[list[str], list[Mapping[str, Any]]]] = {}
+    said = apart(finding.reason for finding in ruling.deciding)
     for finding in ruling.deciding:
-        tests, evidence = merged.setdefault(finding.reason, ([], []))
+        reason = next((one for one in said if finding.reason in one), finding.reason)
+        tests, evidence = merged.setdefault(reason, ([], []))
         if finding.test not in tests:
             tests.append(finding.test)
         evidence.extend(finding.evidence)

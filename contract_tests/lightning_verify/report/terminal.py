@@ -72,7 +72,7 @@ def _bill(outcome: Outcome) -> Iterator[str]:
     columns = ("planned", "booked", "observed", "unexplained")
     amounts = ", ".join(f"{name} {_amounts(units[name])}" for name in columns)
     yield f"bill: {amounts}; {requests} requests in {outcome.run['seconds']:g} s"
-    for payer, paid in units["paid_by"].items():
+    for payer, paid in units.get("paid_by", {}).items():
         yield _line("", f"paid by {payer}: {_amounts(paid)}")
     if any(any((units[name] or {}).values()) for name in columns):
         yield from (_line("", f"{name} is {BILL_WORDS[name]}") for name in columns)
