@@ -12,14 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lightning_verify.judging.observations import COST, Means, count
+from lightning_verify.requests.credentials import MEANING
 from lightning_verify.run.marks import charge_of
+from lightning_verify.target import Spend
 
 VARIABLE = "LIGHTNING_COLLECTED"
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A collected test. `spend` is the name of the least mode that runs it, None when it judges nothing."""
+    """A collected test. `spend` is the name of the least mode that runs it, None when it judges nothing;
+    `requests` are those of the most thorough run, with what it shares."""
 
     test: str
     function: str
@@ -43,7 +47,7 @@ def collected(file: Path) -> list[Check]:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Write every test of the session."""
-    checks = []
+    checks, means = [], Means(Spend.EXHAUST, 100, MEANING.keys())
     for item in session.items:
         charge = charge_of(item)
         function: Any = getattr(item, "function", None)
@@ -55,7 +59,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
                 charge.requirements if charge else (),
                 dict(charge.units) if charge else {},
                 charge.shares if charge else (),
-                charge.requests if charge else 0,
+                charge.asks(means) + sum(count(COST[name].requests, means) for name in charge.shares)
+                if charge
+                else 0,
                 charge.spend.name if charge else None,
                 tuple(name for marker in item.iter_markers("needs") for name in marker.args),
             )

@@ -100,7 +100,7 @@ def test_no_two_checks_have_the_same_name(checks: list[Check]) -> None:
 
 def test_what_costs_units_is_not_part_of_a_free_run(checks: list[Check]) -> None:
     for check in checks:
-        costs = sum(check.units.values()) + len(check.shares)
+        costs = sum(check.units.values()) + sum(bool(COST[name].units) for name in check.shares)
         assert (check.spend == Spend.NONE.name) is (costs == 0), check.test
 
 
@@ -112,11 +112,14 @@ def test_costs_are_of_known_metrics_and_observations(checks: list[Check]) -> Non
         assert set(check.needs) <= set(MEANING)
 
 
-def test_a_run_asks_no_more_than_its_plan(run: tuple[Finished, list[Check], list[Recorded]]) -> None:
+def test_a_run_asks_about_as_much_as_its_plan(run: tuple[Finished, list[Check], list[Recorded]]) -> None:
     finished, _, exchanges = run
     requests = finished.report["run"]["requests"]
     assert requests["sent"] == len(exchanges)
-    assert requests["sent"] <= requests["planned"]
+    assert requests["planned"] == pytest.approx(requests["sent"], rel=0.25)
+    # A host that is not ours gets two requests a second: a free run ends within two minutes and a half.
+    if finished.report["run"]["spend"] == "none":
+        assert requests["sent"] <= 300
 
 
 def test_a_check_asks_no_more_than_it_declares(run: tuple[Finished, list[Check], list[Recorded]]) -> None:

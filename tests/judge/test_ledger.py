@@ -133,6 +133,11 @@ def test_a_newcomer_with_counters_is_charged_for_others(play: Play) -> None:
     assert play.broken == {"RATE-1"}
 
 
+def test_a_newcomer_below_nothing_is_left_to_the_form_of_the_counters(play: Play) -> None:
+    play.look(callers.anonymous(), imagesDaily=-1)
+    assert play.broken == set()
+
+
 def test_of_two_operations_of_one_metric_the_known_one_is_named(play: Play) -> None:
     both, one = callers.anonymous(), callers.anonymous()
     play.call(both, "getSfx")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 from lightning_verify.facts import METRICS
 from lightning_verify.judging.catalogue import catalogue, read_catalogue
 from lightning_verify.judging.judge import Judge, NotRun
-from lightning_verify.judging.usage import read_usage
+from lightning_verify.judging.observations import CATALOGUE, SUBSCRIPTION, USAGE, reader, shown, shown_to
+from lightning_verify.judging.usage import counters
 from lightning_verify.laws.account import CLOCK_TOLERANCE
 from lightning_verify.reading.periods import is_day, is_week
 from lightning_verify.reading.plans import free_plan_keys, plans_of
@@ -24,24 +26,39 @@ from lightning_verify.transport.exchange import Exchange
 # seconds, still tells the current state, and is asked again until a minute is over.
 FRESHNESS, PATIENCE, AGAIN = 3.2, 65.0, 4.0
 
-every_credential = pytest.mark.parametrize(
-    "credential", [pytest.param(name, marks=needs(name)) for name in (JWT, API_KEY, FREE_JWT)]
-)
-every_caller = pytest.mark.parametrize(
-    "credential", [None, *(pytest.param(name, marks=needs(name)) for name in (JWT, API_KEY, FREE_JWT))]
-)
+
+def _each(requirement: str, credentials: Iterable[str | None], *paths: str) -> pytest.MarkDecorator:
+    """One test for each of these credentials, which looks at what the account is shown at `paths`."""
+    return pytest.mark.parametrize(
+        "credential",
+        [
+            pytest.param(
+                name,
+                marks=[
+                    *[needs(str(name))] * (name is not None),
+                    judges(requirement, shares=[shown_to(_own(path, name), path) for path in paths]),
+                ],
+            )
+            for name in credentials
+        ],
+    )
+
+
+def _own(path: str, credential: str | None) -> str | None:
+    return None if path == CATALOGUE else credential
+
+
+EVERY_CREDENTIAL = (JWT, API_KEY, FREE_JWT)
+EVERY_CALLER = (None, *EVERY_CREDENTIAL)
 
 
 def _subscription(judge: Judge, requirement: str, credential: str) -> tuple[dict[str, Any], Exchange]:
-    exchange = judge.once(
-        f"subscription of {credential}", lambda: judge.get("/subscription", judge.credential(credential))
-    )
+    exchange = shown(judge, SUBSCRIPTION, credential)
     return judge.object(requirement, exchange, "SUB-1"), exchange
 
 
 def _usage(judge: Judge, requirement: str, credential: str | None) -> tuple[dict[str, Any], Exchange]:
-    caller = judge.credential(credential) if credential else judge.caller()
-    exchange = judge.once(f"usage of {credential}", lambda: judge.get("/usage", caller))
+    exchange = shown(judge, USAGE, credential)
     return _snapshot(judge, requirement, exchange), exchange
 
 
@@ -63,8 +80,7 @@ def _filled(value: object) -> bool:
 # --- GET /subscription ----------------------------------------------------------------------------------
 
 
-@judges("SUB-1", requests=1)
-@every_credential
+@_each("SUB-1", EVERY_CREDENTIAL, SUBSCRIPTION)
 def test_the_subscription_view_has_its_fields(judge: Judge, credential: str) -> None:
     _, exchange = _subscription(judge, "SUB-1", credential)
     judge.keeps("SUB-1", exchange)
@@ -74,17 +90,13 @@ def _others_are_served(judge: Judge) -> bool:
     """Whether another user is shown a subscription, so that the route is there."""
     if JWT not in judge.target.credentials:
         return False
-    return judge.once(
-        f"subscription of {JWT}", lambda: judge.get("/subscription", judge.credential(JWT))
-    ).served
+    return shown(judge, SUBSCRIPTION, JWT).served
 
 
-@judges("SUB-2", requests=3)
+@judges("SUB-2", shares=[shown_to(FREE_JWT, SUBSCRIPTION), CATALOGUE])
 @needs(FREE_JWT)
 def test_a_free_user_has_no_subscription(judge: Judge) -> None:
-    exchange = judge.once(
-        f"subscription of {FREE_JWT}", lambda: judge.get("/subscription", judge.credential(FREE_JWT))
-    )
+    exchange = shown(judge, SUBSCRIPTION, FREE_JWT)
     if exchange.status == 404 and _others_are_served(judge):
         raise judge.violation(
             "SUB-2", f"{exchange.title}: refused to a free user, served to another", exchange
@@ -96,8 +108,7 @@ def test_a_free_user_has_no_subscription(judge: Judge) -> None:
     judge.agrees("SUB-2", exchange, read_catalogue(judge))
 
 
-@judges("SUB-3", requests=2)
-@pytest.mark.parametrize("credential", [pytest.param(name, marks=needs(name)) for name in (JWT, API_KEY)])
+@_each("SUB-3", (JWT, API_KEY), SUBSCRIPTION, CATALOGUE)
 def test_a_paying_user_has_a_list_of_subscriptions(judge: Judge, credential: str) -> None:
     view, exchange = _subscription(judge, "SUB-3", credential)
     document = catalogue(judge, "SUB-3")
@@ -108,8 +119,7 @@ def test_a_paying_user_has_a_list_of_subscriptions(judge: Judge, credential: str
     judge.agrees("SUB-3", exchange, read_catalogue(judge))
 
 
-@judges("SUB-4", requests=1)
-@every_credential
+@_each("SUB-4", EVERY_CREDENTIAL, SUBSCRIPTION)
 def test_auth_type_names_the_kind_of_credential(judge: Judge, credential: str) -> None:
     view, exchange = _subscription(judge, "SUB-4", credential)
     expected = "api_key" if credential == API_KEY else "jwt"
@@ -119,8 +129,7 @@ def test_auth_type_names_the_kind_of_credential(judge: Judge, credential: str) -
     )
 
 
-@judges("SUB-5", requests=3)
-@every_credential
+@_each("SUB-5", EVERY_CREDENTIAL, SUBSCRIPTION, USAGE, CATALOGUE)
 def test_the_plan_is_the_resolved_one(judge: Judge, credential: str) -> None:
     view, exchange = _subscription(judge, "SUB-5", credential)
     usage, other = _usage(judge, "SUB-5", credential)
@@ -147,7 +156,7 @@ def _in_catalogue(
     raise judge.violation(requirement, f"no plan has the key {key!r}", exchange)
 
 
-@judges("OBS-12", requests=2)
+@judges("OBS-12", shares=[shown_to(JWT, SUBSCRIPTION)])
 @needs(JWT)
 def test_a_subscription_row_can_be_shown(judge: Judge) -> None:
     view, exchange = _subscription(judge, "OBS-12", JWT)
@@ -161,8 +170,7 @@ def test_a_subscription_row_can_be_shown(judge: Judge) -> None:
 # --- GET /usage -----------------------------------------------------------------------------------------
 
 
-@judges("USE-1", requests=1)
-@every_caller
+@_each("USE-1", EVERY_CALLER, USAGE)
 def test_the_usage_snapshot_has_its_fields(judge: Judge, credential: str | None) -> None:
     _, exchange = _usage(judge, "USE-1", credential)
     judge.keeps("USE-1", exchange)
@@ -182,29 +190,25 @@ def _metrics(
     return found, exchange
 
 
-@judges("USE-2", requests=1)
-@every_caller
+@_each("USE-2", EVERY_CALLER, USAGE)
 def test_the_four_metrics_are_reported(judge: Judge, credential: str | None) -> None:
     _, exchange = _usage(judge, "USE-2", credential)
     judge.keeps("USE-2", exchange)
 
 
-@judges("USE-3", requests=1)
-@every_caller
+@_each("USE-3", EVERY_CALLER, USAGE)
 def test_each_metric_has_its_five_fields(judge: Judge, credential: str | None) -> None:
     _, exchange = _usage(judge, "USE-3", credential)
     judge.keeps("USE-3", exchange)
 
 
-@judges("USE-4", requests=1)
-@every_caller
+@_each("USE-4", EVERY_CALLER, USAGE)
 def test_remaining_is_what_the_limit_leaves(judge: Judge, credential: str | None) -> None:
     _, exchange = _metrics(judge, "USE-4", credential)
     judge.keeps("USE-4", exchange)
 
 
-@judges("USE-5", requests=2)
-@every_caller
+@_each("USE-5", EVERY_CALLER, USAGE, CATALOGUE)
 def test_the_limits_are_those_of_the_plan(judge: Judge, credential: str | None) -> None:
     snapshot, exchange = _usage(judge, "USE-5", credential)
     _metrics(judge, "USE-5", credential)
@@ -217,8 +221,7 @@ def test_the_limits_are_those_of_the_plan(judge: Judge, credential: str | None) 
     judge.agrees("USE-5", exchange, read_catalogue(judge))
 
 
-@judges("USE-6", requests=1)
-@every_caller
+@_each("USE-6", EVERY_CALLER, USAGE)
 def test_the_snapshot_is_of_this_moment(judge: Judge, credential: str | None) -> None:
     snapshot, exchange = _usage(judge, "USE-6", credential)
     if "generated_at" not in snapshot:
@@ -226,21 +229,19 @@ def test_the_snapshot_is_of_this_moment(judge: Judge, credential: str | None) ->
     judge.keeps("USE-6", exchange)
 
 
-@judges("USE-6", requests=18)
+@judges("USE-6", shares=[USAGE], requests=1)
 def test_a_later_snapshot_is_a_later_one(judge: Judge) -> None:
-    caller = judge.caller()
-    first = judge.once("first look", lambda: (time.monotonic(), judge.get("/usage", caller)))
-    wait = FRESHNESS - (time.monotonic() - first[0])
-    if wait > 0:
-        time.sleep(wait)
-    before, later = first[1], judge.get("/usage", caller)
+    caller, before = reader(judge)
+    begun = before.sent + before.seconds
+    time.sleep(max(0.0, begun + FRESHNESS - time.monotonic()))
+    later = judge.get(USAGE, caller)
     stamp = _stamp(judge, before)
     # A clock that is wrong will not become right by waiting.
     hopeful = abs((before.clock - stamp).total_seconds()) <= CLOCK_TOLERANCE
-    while hopeful and _stamp(judge, later) <= stamp and time.monotonic() - first[0] < PATIENCE:
+    while hopeful and _stamp(judge, later) <= stamp and time.monotonic() - begun < PATIENCE:
         time.sleep(AGAIN)
         later = judge.get("/usage", caller)
-    seconds = time.monotonic() - first[0]
+    seconds = time.monotonic() - begun
     message = f"generated_at stood still for {seconds:.0f} s"
     judge.check("USE-6", _stamp(judge, later) > stamp, message, before, later)
 
@@ -252,8 +253,7 @@ def _stamp(judge: Judge, exchange: Exchange) -> datetime:
     return stamp
 
 
-@judges("USE-7", requests=2)
-@every_caller
+@_each("USE-7", EVERY_CALLER, USAGE, CATALOGUE)
 def test_the_plan_of_the_snapshot_is_in_the_catalogue(judge: Judge, credential: str | None) -> None:
     snapshot, exchange = _usage(judge, "USE-7", credential)
     key, _ = (_told(judge, "USE-7", snapshot, field, exchange) for field in ("plan_key", "plan_name"))
@@ -263,8 +263,7 @@ def test_the_plan_of_the_snapshot_is_in_the_catalogue(judge: Judge, credential: 
     judge.agrees("USE-7", exchange, read_catalogue(judge))
 
 
-@judges("USE-8", requests=1)
-@every_caller
+@_each("USE-8", EVERY_CALLER, USAGE)
 def test_window_and_period_suit_the_name_of_the_metric(judge: Judge, credential: str | None) -> None:
     metrics, exchange = _metrics(judge, "USE-8", credential)
     # By the host's own time: whether that is right is USE-6.
@@ -288,7 +287,7 @@ def _stale(window: str, today: date) -> bool:
     return abs(named - today) > timedelta(days=1)
 
 
-@judges("OBS-14", requests=1)
+@judges("OBS-14", shares=[USAGE])
 def test_windows_have_the_keys_that_clients_show(judge: Judge) -> None:
     metrics, exchange = _metrics(judge, "OBS-14", None)
     for name, metric in metrics.items():
@@ -299,9 +298,9 @@ def test_windows_have_the_keys_that_clients_show(judge: Judge) -> None:
         judge.check("OBS-14", good, f"{name}: {metric.get('window')!r}, {metric.get('period')!r}", exchange)
 
 
-@judges("ASM-7", requests=1)
+@judges("ASM-7", shares=[USAGE])
 def test_days_and_weeks_are_those_of_utc(judge: Judge) -> None:
-    snapshot = read_usage(judge, "ASM-7", judge.caller())
+    snapshot = counters(judge, "ASM-7", shown(judge, USAGE))
     around = [snapshot.exchange.received + timedelta(minutes=shift) for shift in (-2, 0, 2)]
     days = {each.date().isoformat() for each in around}
     judge.check(

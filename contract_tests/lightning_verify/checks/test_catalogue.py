@@ -7,6 +7,7 @@ from typing import Any
 from lightning_verify.facts import METRICS
 from lightning_verify.judging.catalogue import catalogue, read_catalogue
 from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.observations import CATALOGUE, TIERS, shown
 from lightning_verify.reading.plans import (
     listed,
     paid_plans,
@@ -42,33 +43,33 @@ def _plans(judge: Judge, requirement: str) -> tuple[list[Any], Exchange]:
     return plans, exchange
 
 
-@judges("TIER-1", requests=1)
+@judges("TIER-1", shares=[CATALOGUE])
 def test_the_catalogue_names_its_default_plan(judge: Judge) -> None:
     _, exchange = _config(judge, "TIER-1")
     judge.keeps("TIER-1", exchange)
 
 
-@judges("TIER-2", requests=1)
+@judges("TIER-2", shares=[CATALOGUE])
 def test_each_plan_has_its_fields(judge: Judge) -> None:
     _, exchange = _plans(judge, "TIER-2")
     judge.keeps("TIER-2", exchange)
 
 
-@judges("TIER-3", requests=1)
+@judges("TIER-3", shares=[CATALOGUE])
 def test_the_limits_cover_the_four_metrics(judge: Judge) -> None:
     _, exchange = _plans(judge, "TIER-3")
     judge.keeps("TIER-3", exchange)
 
 
 def _paid(judge: Judge, requirement: str) -> tuple[list[dict[str, Any]], Exchange]:
-    exchange = judge.once("paid plans", lambda: judge.get("/tiers"))
+    exchange = shown(judge, TIERS)
     plans = listed(judge.document(requirement, exchange), "tiers", "plans")
     if plans is None or not all(isinstance(plan, dict) for plan in plans):
         raise judge.violation(requirement, f"{exchange.title}: expected a list of plans", exchange)
     return plans, exchange
 
 
-@judges("TIERS-1", requests=2)
+@judges("TIERS-1", shares=[CATALOGUE, TIERS])
 def test_tiers_are_paid_plans_only(judge: Judge) -> None:
     plans, exchange = _paid(judge, "TIERS-1")
     document = catalogue(judge, "TIERS-1")
@@ -77,7 +78,7 @@ def test_tiers_are_paid_plans_only(judge: Judge) -> None:
     judge.agrees("TIERS-1", exchange, read_catalogue(judge))
 
 
-@judges("TIERS-2", requests=2)
+@judges("TIERS-2", shares=[CATALOGUE, TIERS])
 def test_tiers_are_all_paid_plans_of_the_catalogue(judge: Judge) -> None:
     plans, exchange = _paid(judge, "TIERS-2")
     if not plans and not paid_plans(catalogue(judge, "TIERS-2")):
@@ -85,20 +86,20 @@ def test_tiers_are_all_paid_plans_of_the_catalogue(judge: Judge) -> None:
     judge.agrees("TIERS-2", exchange, read_catalogue(judge))
 
 
-@judges("OBS-8", requests=2)
+@judges("OBS-8", shares=[CATALOGUE, TIERS])
 def test_plans_have_the_form_that_clients_read(judge: Judge) -> None:
     exchange = read_catalogue(judge)
     for plan in plans_of(catalogue(judge, "OBS-8")):
         judge.check("OBS-8", isinstance(plan.get("price"), str), f"price is {plan.get('price')!r}", exchange)
         for limit in _limits(plan).values():
             judge.check("OBS-8", limit is None or isinstance(limit, int), f"a limit is {limit!r}", exchange)
-    tiers = judge.once("paid plans", lambda: judge.get("/tiers"))
+    tiers = shown(judge, TIERS)
     judge.check(
         "OBS-8", isinstance(judge.document("OBS-8", tiers), list), "/tiers is not a bare array", tiers
     )
 
 
-@judges("OBS-9", requests=1)
+@judges("OBS-9", shares=[CATALOGUE])
 def test_the_plans_are_the_published_ones(judge: Judge) -> None:
     exchange = read_catalogue(judge)
     plans = plans_of(catalogue(judge, "OBS-9"))

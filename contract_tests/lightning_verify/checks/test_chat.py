@@ -30,28 +30,29 @@ STREAMING = pytest.mark.parametrize("more", [{}, {"stream": True}], ids=["plain"
 
 
 @STREAMING
-@judges("CHAT-1", requests=16)
+@judges("CHAT-1", requests=lambda means: 1 + means.examples)
 def test_a_chat_without_an_array_of_messages_is_400(judge: Judge, more: dict[str, bool]) -> None:
     # A host that begins to stream before it has looked can only refuse inside a 200.
     told = "a chat without messages" + (", streamed" if more else "")
     _refuse(judge, "CHAT-1", more or {"stream": False}, told)
-    for wrong in [
-        None,
-        "hello",
-        {"role": "user", "content": "hello"},
-        *judge.drawn(wrong_messages(), judge.examples),
-    ]:
+    for wrong in judge.drawn(wrong_messages(), judge.examples):
         _refuse(judge, "CHAT-1", {"messages": wrong, **more}, f"{json.dumps({'messages': wrong, **more})}")
 
 
-@judges("CHAT-3", requests=8)
+@judges("CHAT-1", requests=3)
+def test_what_looks_like_messages_is_no_array_of_them(judge: Judge) -> None:
+    for wrong in (None, "hello", {"role": "user", "content": "hello"}):
+        _refuse(judge, "CHAT-1", {"messages": wrong}, json.dumps({"messages": wrong}))
+
+
+@judges("CHAT-3", requests=lambda means: means.examples // 2)
 def test_a_stream_flag_that_is_no_boolean_is_400(judge: Judge) -> None:
     for wrong in judge.drawn(wrong_stream(), judge.examples // 2, 1):
         _refuse(judge, "CHAT-3", say("Say hello.", stream=wrong), f"stream={json.dumps(wrong)}")
 
 
 @STREAMING
-@judges("CHAT-8", requests=8)
+@judges("CHAT-8", requests=lambda means: means.examples // 2)
 def test_tools_that_are_no_list_are_400(judge: Judge, more: dict[str, bool]) -> None:
     for wrong in judge.drawn(wrong_tools(), judge.examples // 2, 2):
         told = json.dumps({"tools": wrong, **more})
@@ -63,12 +64,12 @@ def _completed(judge: Judge, requirement: str, exchange: Exchange) -> None:
     judge.keeps(requirement, exchange, law="CHAT-2")
 
 
-@judges("CHAT-2", shares=["createChatCompletion"], requests=3)
+@judges("CHAT-2", shares=["createChatCompletion"])
 def test_a_plain_completion_has_the_shape_of_openai(judge: Judge) -> None:
     _completed(judge, "CHAT-2", operation_observed(judge, "createChatCompletion").call)
 
 
-@judges("CHAT-2", units={"cloudChatDaily": 2}, shares=["createChatCompletion"], requests=5)
+@judges("CHAT-2", units={"cloudChatDaily": 2}, shares=["createChatCompletion"], requests=1)
 def test_a_conversation_is_answered(judge: Judge) -> None:
     body = {"messages": CONVERSATION}
     plain = operation_observed(judge, "createChatCompletion").call
@@ -76,7 +77,7 @@ def test_a_conversation_is_answered(judge: Judge) -> None:
     _completed(judge, "CHAT-2", exchange)
 
 
-@judges("CHAT-3", units=ONE_CHAT, shares=["createChatCompletion"], requests=4)
+@judges("CHAT-3", units=ONE_CHAT, shares=["createChatCompletion"], requests=1)
 def test_without_streaming_there_is_one_json_answer(judge: Judge) -> None:
     absent = operation_observed(judge, "createChatCompletion").call
     explicit = judge.post(CHAT, say("Say hello.", stream=False))
@@ -91,7 +92,7 @@ def test_without_streaming_there_is_one_json_answer(judge: Judge) -> None:
         judge.document("CHAT-3", exchange)
 
 
-@judges("CHAT-10", units=ONE_CHAT, shares=["createChatCompletion"], requests=5)
+@judges("CHAT-10", units=ONE_CHAT, shares=["createChatCompletion"], requests=1)
 def test_an_image_part_is_accepted(judge: Judge) -> None:
     parts = [
         {"type": "text", "text": "What is in this picture?"},
@@ -112,7 +113,12 @@ NAMED = {"type": "function", "function": {"name": "get_time"}}
 
 def _tool_chat(judge: Judge, choice: Any, *, stream: bool = False) -> Exchange:
     """The answer to a chat with tools, asked for once in a run."""
-    return judge.once(f"tools {choice} {stream}", lambda: _ask_with_tools(judge, choice, stream=stream))
+    return judge.once(tools(choice, stream=stream), lambda: _ask_with_tools(judge, choice, stream=stream))
+
+
+def tools(choice: Any, *, stream: bool = False) -> str:
+    """The name of that observation."""
+    return f"tools {choice}{', streamed' if stream else ''}"
 
 
 def _ask_with_tools(judge: Judge, choice: Any, *, stream: bool = False) -> Exchange:
@@ -154,22 +160,31 @@ def _transcript(judge: Judge, requirement: str, exchange: Exchange) -> Transcrip
     return transcript
 
 
-@pytest.mark.parametrize("choice", ["auto", "required"])
-@judges("CHAT-8", units={"cloudChatDaily": 2}, shares=["createChatCompletion"], requests=5)
+CHOICES = ("auto", "required")
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+@judges(
+    "CHAT-8", units={"cloudChatDaily": 2}, shares=["createChatCompletion", *(tools(each) for each in CHOICES)]
+)
 def test_tool_calls_of_a_plain_completion_are_well_formed(judge: Judge, choice: str) -> None:
     exchange = _accepted(judge, "CHAT-8", choice)
     judge.keeps("CHAT-8", exchange)
 
 
-@pytest.mark.parametrize("choice", ["auto", "required"])
-@judges("CHAT-8", units={"cloudChatDaily": 2}, shares=["stream"], requests=5)
+@pytest.mark.parametrize("choice", CHOICES)
+@judges(
+    "CHAT-8",
+    units={"cloudChatDaily": 2},
+    shares=["stream", *(tools(each, stream=True) for each in CHOICES)],
+)
 def test_tool_calls_of_a_stream_add_up_to_json(judge: Judge, choice: str) -> None:
     exchange = _accepted(judge, "CHAT-8", choice, stream=True)
     _transcript(judge, "CHAT-8", exchange)
     judge.keeps("CHAT-8", exchange)
 
 
-@judges("CHAT-8", units={"cloudChatDaily": 3}, requests=3)
+@judges("CHAT-8", units={"cloudChatDaily": 3}, shares=[tools("auto")], requests=1)
 def test_the_result_of_a_tool_may_be_told(judge: Judge) -> None:
     call = {
         "id": "call_1a2b3c4d5e6f",
@@ -234,18 +249,31 @@ def _chooses(judge: Judge, choice: Any, obeys: Callable[[list[str]], bool], *, s
     judge.witness("CHAT-9", exchange)
 
 
-@pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
-@judges("CHAT-9", units={"cloudChatDaily": 3}, requests=3)
+@pytest.mark.parametrize(
+    "stream",
+    [
+        pytest.param(
+            stream,
+            id=name,
+            marks=judges(
+                "CHAT-9",
+                units={"cloudChatDaily": 3},
+                shares=[tools(each, stream=stream) for each in CHOICES],
+            ),
+        )
+        for stream, name in ((False, "plain"), (True, "streamed"))
+    ],
+)
 def test_a_required_tool_is_called(judge: Judge, stream: bool) -> None:
     _chooses(judge, "required", bool, stream=stream)
 
 
-@judges("CHAT-9", units={"cloudChatDaily": 3}, requests=3)
+@judges("CHAT-9", units={"cloudChatDaily": 3}, shares=[tools("auto")], requests=1)
 def test_a_named_tool_is_called(judge: Judge) -> None:
     _chooses(judge, NAMED, lambda names: set(names) == {"get_time"})
 
 
-@judges("CHAT-9", units={"cloudChatDaily": 3}, requests=3)
+@judges("CHAT-9", units={"cloudChatDaily": 3}, shares=[tools("auto")], requests=1)
 def test_no_tool_is_called_when_none_is_chosen(judge: Judge) -> None:
     _chooses(judge, "none", lambda names: not names)
 
@@ -253,12 +281,19 @@ def test_no_tool_is_called_when_none_is_chosen(judge: Judge) -> None:
 @pytest.mark.parametrize(
     "requirement",
     [
-        pytest.param(requirement, marks=judges(requirement, units={"cloudChatDaily": 2}, requests=2))
+        pytest.param(
+            requirement,
+            marks=judges(
+                requirement,
+                units={"cloudChatDaily": 2},
+                shares=[tools(each, stream=True) for each in CHOICES],
+            ),
+        )
         for requirement in ("CHAT-5", "CHAT-6", "CHAT-7")
     ],
 )
 def test_a_stream_with_tools_keeps_the_grammar(judge: Judge, requirement: str) -> None:
-    for choice in ("auto", "required"):
+    for choice in CHOICES:
         exchange = _tool_chat(judge, choice, stream=True)
         judge.served(requirement, exchange, owner=False)
         if exchange.media_type == "application/json":
@@ -280,14 +315,14 @@ def test_unknown_fields_and_no_tools_are_harmless(judge: Judge) -> None:
         judge.witness("OBS-5", judge.served("OBS-5", judge.post(CHAT, say("Say hello.", **more))))
 
 
-@judges("OBS-6", shares=["createChatCompletion"], requests=3)
+@judges("OBS-6", shares=["createChatCompletion"])
 def test_a_completion_is_labelled(judge: Judge) -> None:
     exchange = operation_observed(judge, "createChatCompletion").call
     judge.document("OBS-6", exchange, owner=False)
     judge.keeps("OBS-6", exchange)
 
 
-@judges("ASM-15", shares=["createChatCompletion"], requests=3)
+@judges("ASM-15", shares=["createChatCompletion"])
 def test_a_plain_completion_tells_its_model_as_well(judge: Judge) -> None:
     exchange = operation_observed(judge, "createChatCompletion").call
     metadata = judge.document("ASM-15", exchange, owner=False).get("router_metadata")

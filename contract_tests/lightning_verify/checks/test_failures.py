@@ -10,43 +10,108 @@ import pytest
 
 from lightning_verify.facts import METRIC_OF, OWNER_OF
 from lightning_verify.judging.judge import Judge, NotRun
-from lightning_verify.judging.observations import CHAT, operation_observed
+from lightning_verify.judging.observations import (
+    BAD_BEARER,
+    BROKEN,
+    CATALOGUE,
+    CHAT,
+    MODELS,
+    NOT_A_TOKEN,
+    NOTHING,
+    POSTS,
+    STATUS,
+    SUBSCRIPTION,
+    TIERS,
+    TOO_LARGE,
+    USAGE,
+    Means,
+    bad_bearers,
+    bearers_tried_on,
+    operation_observed,
+    refusal,
+    refused_call,
+    shown,
+    shown_to,
+    with_bad_bearer,
+)
 from lightning_verify.requests.credentials import JWT
-from lightning_verify.requests.invalid import broken_json
+from lightning_verify.requests.invalid import NO_OBJECT, broken_json
 from lightning_verify.requests.valid import CALLS, OVERSIZED, oversized, say
 from lightning_verify.run.marks import judges, needs
 from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange, NotJson
 
-POSTS = [name for name, call in CALLS.items() if call.method == "POST"]
+# Where examples are few, an operation meets so many broken bodies beside the one that all tests share.
+FEW = 2
 
 
-@pytest.mark.parametrize("operation", POSTS)
-@judges("FAIL-1", requests=14)
+def _number_of_broken_bodies(examples: int) -> int:
+    return examples if examples > 2 * FEW else FEW
+
+
+def _broken_bodies(judge: Judge, operation: str) -> list[bytes]:
+    count = _number_of_broken_bodies(judge.examples)
+    if count > FEW:
+        return judge.drawn(broken_json(CALLS[operation].body or {}), count, len(operation))
+    # Few for each operation, and every kind in all.
+    turn = judge.seed + POSTS.index(operation) * FEW
+    return [NO_OBJECT[(turn + each) % len(NO_OBJECT)] for each in range(FEW)]
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        pytest.param(
+            name,
+            marks=judges(
+                "FAIL-1",
+                shares=[refusal(name, BROKEN)],
+                requests=lambda means: _number_of_broken_bodies(means.examples),
+            ),
+        )
+        for name in POSTS
+    ],
+)
 def test_a_body_that_is_no_json_object_is_400(judge: Judge, operation: str) -> None:
     call = CALLS[operation]
-    for body in judge.drawn(broken_json(call.body or {}), judge.examples, len(operation)):
+    judge.refused("FAIL-1", refused_call(judge, operation, BROKEN), 400, "broken JSON")
+    for body in _broken_bodies(judge, operation):
         exchange = judge.client.send("POST", call.path, judge.caller(), body=body, lane="free")
         judge.refused("FAIL-1", exchange, 400, f"the body {body[:60]!r}")
 
 
-@pytest.mark.parametrize("operation", POSTS)
-@judges("FAIL-2", requests=2)
+def _tries_the_first_size(means: Means) -> int:
+    return means.spend is not Spend.NONE
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        pytest.param(
+            name, marks=judges("FAIL-2", shares=[refusal(name, TOO_LARGE)], requests=_tries_the_first_size)
+        )
+        for name in POSTS
+    ],
+)
 def test_an_oversized_prompt_is_413(judge: Judge, operation: str) -> None:
-    path = CALLS[operation].path
-    size, exchange = _oversized(judge, path, lambda size: oversized(operation, size))
+    first = oversized(operation, OVERSIZED[0])
+    size, exchange = _oversized(
+        judge, CALLS[operation].path, first, lambda: refused_call(judge, operation, TOO_LARGE)
+    )
     judge.refused("FAIL-2", exchange, 413, f"a prompt of {size:,} characters")
 
 
-def _oversized(judge: Judge, path: str, body: Callable[[int], dict[str, Any]]) -> tuple[int, Exchange]:
+def _oversized(
+    judge: Judge, path: str, first: dict[str, Any], beyond: Callable[[], Exchange]
+) -> tuple[int, Exchange]:
     """The answer to a prompt that is too large. A host may be configured to take the first size, and its
-    upstream fail at it; nobody takes the second, and where nothing may be spent only that one is tried."""
+    upstream fail at it; nobody takes what is `beyond`, and where nothing may be spent only that is tried."""
     size, again = OVERSIZED
     if judge.spend is not Spend.NONE:
-        exchange = judge.post(path, body(size), lane="free")
+        exchange = judge.post(path, first, lane="free")
         if not exchange.served and (exchange.status or 0) < 500:
             return size, exchange
-    return again, judge.post(path, body(again), lane="free")
+    return again, beyond()
 
 
 def _in_messages(size: int) -> dict[str, Any]:
@@ -63,12 +128,14 @@ def _streamed(size: int) -> dict[str, Any]:
     return {**oversized("createChatCompletion", size), "stream": True}
 
 
-@judges("FAIL-2", requests=2)
+@judges("FAIL-2", requests=1)
 @pytest.mark.parametrize("body", [_in_messages, _in_parts, _streamed])
 def test_an_oversized_chat_is_413_however_it_is_said(
     judge: Judge, body: Callable[[int], dict[str, Any]]
 ) -> None:
-    size, exchange = _oversized(judge, CHAT, body)
+    size, exchange = _oversized(
+        judge, CHAT, body(OVERSIZED[0]), lambda: judge.post(CHAT, body(OVERSIZED[1]), lane="free")
+    )
     judge.refused("FAIL-2", exchange, 413, f"{size:,} characters{body.__name__.replace('_', ' ')}")
 
 
@@ -110,7 +177,7 @@ ODD: dict[str, list[dict[str, Any]]] = {
             marks=judges(
                 "FAIL-1",
                 units={METRIC_OF[name]: len(bodies) + LOOKS} if name in METRIC_OF else {},
-                requests=len(bodies) + 2 * LOOKS,
+                requests=len(bodies),
             ),
         )
         for name, bodies in ODD.items()
@@ -143,18 +210,23 @@ def _breaks(judge: Judge, operation: str, body: dict[str, Any]) -> bool:
 @pytest.mark.parametrize(
     "operation",
     [
-        pytest.param(operation, marks=judges(OWNER_OF[operation], requests=1))
+        pytest.param(
+            operation,
+            marks=judges(
+                OWNER_OF[operation],
+                shares=[refusal(operation, NOTHING) if operation in POSTS else bearers_tried_on(operation)],
+            ),
+        )
         for operation in [*METRIC_OF, "analyzePrompt"]
     ],
 )
 def test_a_documented_route_is_there(judge: Judge, operation: str) -> None:
     # Asked for in a way that has to be refused, so that it costs nothing to know.
-    call, requirement = CALLS[operation], OWNER_OF[operation]
-    if call.method == "POST":
-        exchange = judge.post(call.path, {"nothing": "asked"}, lane="free")
+    requirement = OWNER_OF[operation]
+    if operation in POSTS:
+        exchange = refused_call(judge, operation, NOTHING)
     else:
-        bad = judge.forged("garbled", "not-a-token-for-this")
-        exchange = judge.client.send("GET", call.path, bad, lane="free")
+        exchange = _refused_bearer(judge, operation)
     judge.answered(requirement, exchange)
     if exchange.status in {404, 405}:
         raise judge.violation(requirement, f"{exchange.title}: documented but not offered", exchange)
@@ -162,26 +234,36 @@ def test_a_documented_route_is_there(judge: Judge, operation: str) -> None:
     raise NotRun("needs --spend sample: this shows only that the route is there")
 
 
+def _refused_bearer(judge: Judge, operation: str) -> Exchange:
+    kind, token = next(iter(bad_bearers(judge, operation).items()))
+    return with_bad_bearer(judge, operation, kind, token)
+
+
 # --- JSON in, JSON out ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/usage", "/tier-config", "/tiers", "/models", "/status"])
-@judges("HDR-1", requests=2)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=judges("HDR-1", shares=[path]))
+        for path in (USAGE, CATALOGUE, TIERS, MODELS, STATUS)
+    ],
+)
 def test_a_json_endpoint_says_that_it_is_json(judge: Judge, path: str) -> None:
-    _says_json(judge, judge.get(path))
+    _says_json(judge, shown(judge, path))
 
 
-@judges("HDR-1", requests=1)
+@judges("HDR-1", shares=[shown_to(JWT, SUBSCRIPTION)])
 @needs(JWT)
 def test_the_subscription_view_says_that_it_is_json(judge: Judge) -> None:
-    exchange = judge.get("/subscription", judge.credential(JWT))
+    exchange = shown(judge, SUBSCRIPTION, JWT)
     if exchange.served:
         _says_json(judge, exchange)
     else:
         judge.served("HDR-1", exchange, owner=False)
 
 
-@judges("HDR-1", shares=["createChatCompletion"], requests=3)
+@judges("HDR-1", shares=["createChatCompletion"])
 def test_a_plain_completion_says_that_it_is_json(judge: Judge) -> None:
     _says_json(judge, operation_observed(judge, "createChatCompletion").call)
 
@@ -199,23 +281,19 @@ def _says_json(judge: Judge, exchange: Exchange) -> None:
 # --- what clients rely on, and what we assume -----------------------------------------------------------
 
 
+REFUSALS = (
+    *(("createChatCompletion", kind) for kind in (NOTHING, BAD_BEARER)),
+    *(("createImage", kind) for kind in (NOTHING, TOO_LARGE)),
+)
+SHARED_REFUSALS = [*(refusal(*each) for each in REFUSALS), bearers_tried_on("getUsage")]
+
+
 def _refusals(judge: Judge) -> list[Exchange]:
     """One refusal of each kind that costs nothing."""
-
-    def make() -> list[Exchange]:
-        bad = judge.forged("garbled", "not-a-token-whatsoever")
-        return [
-            judge.post(CHAT, {"nothing": "asked"}, lane="free"),
-            judge.post(CHAT, say("Say hello."), bad, lane="free"),
-            judge.get("/usage", bad),
-            judge.post(CALLS["createImage"].path, {}, lane="free"),
-            judge.post(CALLS["createImage"].path, oversized("createImage", OVERSIZED[1]), lane="free"),
-        ]
-
-    return judge.once("refusals", make)
+    return [*(refused_call(judge, *each) for each in REFUSALS), _refused_bearer(judge, "getUsage")]
 
 
-@judges("OBS-2", requests=5)
+@judges("OBS-2", shares=SHARED_REFUSALS)
 def test_a_refusal_can_be_read_by_clients(judge: Judge) -> None:
     for exchange in _refusals(judge):
         judge.able("OBS-2", exchange)
@@ -232,7 +310,7 @@ def test_a_refusal_can_be_read_by_clients(judge: Judge) -> None:
         judge.check("OBS-2", told, f"{exchange.title}: {json.dumps(body)[:120]}", exchange)
 
 
-@judges("ASM-12", requests=5)
+@judges("ASM-12", shares=SHARED_REFUSALS)
 def test_a_refusal_leaks_nothing(judge: Judge) -> None:
     for exchange in _refusals(judge):
         judge.answered("ASM-12", exchange)
@@ -241,7 +319,7 @@ def test_a_refusal_leaks_nothing(judge: Judge) -> None:
             "Traceback (most recent call last)",
             'File "/',
             r"File \"/",
-            "not-a-token-whatsoever",
+            NOT_A_TOKEN,
         ):
             judge.check(
                 "ASM-12", leak not in exchange.text, f"{exchange.title}: the answer shows {leak!r}", exchange
@@ -261,7 +339,7 @@ def test_unknown_paths_and_methods_are_refused_in_json(judge: Judge) -> None:
     judge.check("ASM-13", good, wrong.title, wrong)
 
 
-@judges("OBS-11", requests=3)
+@judges("OBS-11", requests=2)
 def test_browsers_of_any_origin_may_call(judge: Judge) -> None:
     asked = {
         "Origin": "null",

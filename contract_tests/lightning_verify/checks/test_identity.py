@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,14 +11,38 @@ import pytest
 from lightning_verify.facts import METRIC_OF, METRICS
 from lightning_verify.judging.catalogue import catalogue
 from lightning_verify.judging.judge import Judge, NotRun
-from lightning_verify.judging.observations import CHAT, STREAM, operation_observed
+from lightning_verify.judging.observations import (
+    BAD_BEARER,
+    CATALOGUE,
+    CHAT,
+    NOTHING,
+    POSTS,
+    STREAM,
+    SUBSCRIPTION,
+    THOROUGH,
+    USAGE,
+    Means,
+    asked_by,
+    bad_bearers,
+    bearers_tried_on,
+    nothing_asked_by,
+    operation_observed,
+    refusal,
+    refused_call,
+    shown,
+    shown_to,
+    used_on,
+    with_bad_bearer,
+    with_bad_credential,
+)
 from lightning_verify.judging.snapshot import parse_usage
-from lightning_verify.judging.usage import moved, not_exhausted, observe, read_usage
+from lightning_verify.judging.usage import counters, moved, not_exhausted, observe, read_usage
 from lightning_verify.reading.plans import free_plan_keys
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import (
     API_KEY,
+    BAD,
     EXPIRED_API_KEY,
     EXPIRED_JWT,
     FREE_JWT,
@@ -30,7 +55,6 @@ from lightning_verify.run.marks import judges, needs
 from lightning_verify.transport.exchange import Exchange
 
 RESOLVING = list(CALLS)
-PAID_POSTS = [name for name, call in CALLS.items() if call.method == "POST"]
 
 
 def _let_in(judge: Judge, requirement: str, exchange: Exchange) -> None:
@@ -40,28 +64,35 @@ def _let_in(judge: Judge, requirement: str, exchange: Exchange) -> None:
         raise judge.violation(requirement, f"{exchange.title}: {exchange.caller} was refused", exchange)
 
 
-@judges("AUTH-1", requests=2)
+def _account_of(credential: str) -> list[str]:
+    return [shown_to(credential, path) for path in (USAGE, SUBSCRIPTION)]
+
+
 @pytest.mark.parametrize(
-    "credential", [pytest.param(JWT, marks=needs(JWT)), pytest.param(FREE_JWT, marks=needs(FREE_JWT))]
+    "credential",
+    [
+        pytest.param(name, marks=[needs(name), judges("AUTH-1", shares=_account_of(name))])
+        for name in (JWT, FREE_JWT)
+    ],
 )
 def test_an_access_token_opens_the_account(judge: Judge, credential: str) -> None:
-    _opens_the_account(judge, "AUTH-1", judge.credential(credential))
+    _opens_the_account(judge, "AUTH-1", credential)
 
 
-@judges("AUTH-2", requests=2)
+@judges("AUTH-2", shares=_account_of(API_KEY))
 @needs(API_KEY)
 def test_an_api_key_opens_the_account(judge: Judge) -> None:
-    _opens_the_account(judge, "AUTH-2", judge.credential(API_KEY))
+    _opens_the_account(judge, "AUTH-2", API_KEY)
 
 
-def _opens_the_account(judge: Judge, requirement: str, caller: Caller) -> None:
+def _opens_the_account(judge: Judge, requirement: str, credential: str) -> None:
     """Both account routes let the caller in and speak of the same plan."""
     plans = []
-    for path in ("/usage", "/subscription"):
-        exchange = judge.get(path, caller)
+    for path in (USAGE, SUBSCRIPTION):
+        exchange = shown(judge, path, credential)
         _let_in(judge, requirement, exchange)
         if (exchange.status or 0) >= 500:
-            _not_for_this_bearer_only(judge, requirement, path, caller)
+            _not_for_this_bearer_only(judge, requirement, path, judge.credential(credential))
         document = judge.document(requirement, exchange, owner=False)
         plans.append(document.get("plan_key") if isinstance(document, dict) else None)
         judge.witness(requirement, exchange)
@@ -80,8 +111,10 @@ def _not_for_this_bearer_only(judge: Judge, requirement: str, path: str, caller:
 @pytest.mark.parametrize(
     ("requirement", "credential"),
     [
-        pytest.param("AUTH-1", JWT, marks=[needs(JWT), judges("AUTH-1", units={"imagesDaily": 1})]),
-        pytest.param("AUTH-2", API_KEY, marks=[needs(API_KEY), judges("AUTH-2", units={"imagesDaily": 1})]),
+        pytest.param(
+            requirement, name, marks=[needs(name), judges(requirement, units={"imagesDaily": 1}, requests=1)]
+        )
+        for requirement, name in (("AUTH-1", JWT), ("AUTH-2", API_KEY))
     ],
 )
 def test_a_generation_by_get_takes_a_good_bearer(judge: Judge, requirement: str, credential: str) -> None:
@@ -91,33 +124,37 @@ def test_a_generation_by_get_takes_a_good_bearer(judge: Judge, requirement: str,
     judge.witness(requirement, judge.served(requirement, exchange, owner=False))
 
 
-@pytest.mark.parametrize("operation", PAID_POSTS)
 @pytest.mark.parametrize(
-    "credential",
+    ("requirement", "credential", "operation"),
     [
-        pytest.param(JWT, marks=[needs(JWT), judges("AUTH-1", requests=1)]),
-        pytest.param(API_KEY, marks=[needs(API_KEY), judges("AUTH-2", requests=1)]),
+        pytest.param(
+            requirement,
+            name,
+            operation,
+            id=f"{name}-{operation}",
+            marks=[needs(name), judges(requirement, shares=[asked_by(name, operation)])],
+        )
+        for requirement, name in (("AUTH-1", JWT), ("AUTH-2", API_KEY))
+        for operation in POSTS
     ],
 )
 def test_a_generation_route_does_not_refuse_a_good_bearer(
-    judge: Judge, operation: str, credential: str
+    judge: Judge, requirement: str, credential: str, operation: str
 ) -> None:
     # The payload is invalid, so nothing is generated; what counts is that the bearer is not refused.
-    requirement = "AUTH-1" if credential == JWT else "AUTH-2"
-    call = CALLS[operation]
-    exchange = judge.post(call.path, {"nothing": "asked"}, judge.credential(credential), lane="free")
+    exchange = nothing_asked_by(judge, operation, credential)
     _let_in(judge, requirement, exchange)
     judge.witness(requirement, exchange)
 
 
-@judges("AUTH-3", requests=6)
+@judges("AUTH-3", shares=[shown_to(name, SUBSCRIPTION) for name in (JWT, API_KEY)], requests=3)
 @needs(JWT, API_KEY)
 def test_a_token_and_a_key_of_one_account_show_the_same_account(judge: Judge) -> None:
     by_token, by_key = judge.credential(JWT), judge.credential(API_KEY)
     if _two_addresses(judge):
         # The host's mistake or ours; where something may be spent, the counters tell.
         raise judge.undecided("AUTH-3", f"needs {JWT} and {API_KEY} of one account: their emails differ")
-    one, other = (judge.get("/subscription", caller) for caller in (by_token, by_key))
+    one, other = (shown(judge, SUBSCRIPTION, name) for name in (JWT, API_KEY))
     views = [judge.object("AUTH-3", exchange, "SUB-1") for exchange in (one, other)]
     for field in ("email", "plan_key", "plan_name"):
         same = views[0].get(field) == views[1].get(field)
@@ -132,8 +169,7 @@ def _two_addresses(judge: Judge) -> bool:
 
 
 def _email(judge: Judge, name: str) -> Any:
-    view = judge.once(f"subscription of {name}", lambda: judge.get("/subscription", judge.credential(name)))
-    return judge.object("AUTH-3", view, "SUB-1").get("email")
+    return judge.object("AUTH-3", shown(judge, SUBSCRIPTION, name), "SUB-1").get("email")
 
 
 def _same_counters(judge: Judge, by_token: Caller, by_key: Caller) -> None:
@@ -152,7 +188,12 @@ def _same_counters(judge: Judge, by_token: Caller, by_key: Caller) -> None:
     )
 
 
-@judges("AUTH-3", units={"cloudChatDaily": 1}, requests=12)
+@judges(
+    "AUTH-3",
+    units={"cloudChatDaily": 1},
+    shares=[shown_to(name, SUBSCRIPTION) for name in (JWT, API_KEY)],
+    requests=6,
+)
 @needs(JWT, API_KEY)
 def test_a_chat_by_token_is_seen_by_the_key(judge: Judge) -> None:
     by_token, by_key = judge.credential(JWT), judge.credential(API_KEY)
@@ -172,13 +213,46 @@ def test_a_chat_by_token_is_seen_by_the_key(judge: Judge) -> None:
     _same_counters(judge, by_token, by_key)
 
 
-@judges("AUTH-4", requests=11)
-@pytest.mark.parametrize("operation", RESOLVING)
-def test_an_invalid_bearer_is_401(judge: Judge, operation: str) -> None:
-    for kind, token in invalid_bearers(judge.target.credentials).items():
-        _refuse_bearer(judge, "AUTH-4", operation, judge.forged(kind, token), kind)
+def _beside_a_client_id(judge: Judge, operation: str) -> Exchange:
+    if operation in POSTS:
+        return refused_call(judge, operation, BAD_BEARER)
     caller = judge.forged("garbled", "not-a-token-either").also(X_Client_ID=callers.client_id())
-    _refuse_bearer(judge, "AUTH-4", operation, caller, "garbled, beside a client id")
+    return judge.client.send("GET", CALLS[operation].path, caller, lane="free")
+
+
+def _asks_beside_a_client_id(operation: str, means: Means) -> int:
+    """The requests for that which no other test shares."""
+    return operation not in POSTS and means.examples >= THOROUGH
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        pytest.param(
+            operation,
+            marks=judges(
+                "AUTH-4",
+                shares=[
+                    bearers_tried_on(operation),
+                    *[refusal(operation, BAD_BEARER)] * (operation in POSTS),
+                ],
+                requests=partial(_asks_beside_a_client_id, operation),
+            ),
+        )
+        for operation in RESOLVING
+    ],
+)
+def test_an_invalid_bearer_is_401(judge: Judge, operation: str) -> None:
+    _refuses_bad_bearers(judge, "AUTH-4", operation)
+    if operation in POSTS or judge.examples >= THOROUGH:
+        beside = _beside_a_client_id(judge, operation)
+        judge.refused("AUTH-4", beside, 401, "garbled, beside a client id, as a bearer,")
+
+
+def _refuses_bad_bearers(judge: Judge, requirement: str, operation: str) -> None:
+    for kind, token in bad_bearers(judge, operation).items():
+        exchange = with_bad_bearer(judge, operation, kind, token)
+        judge.refused(requirement, exchange, 401, f"{kind}, as a bearer,")
 
 
 @pytest.mark.parametrize(
@@ -203,60 +277,91 @@ def test_a_bad_bearer_is_401_where_a_stream_is_asked_for(
     judge.refused(requirement, exchange, 401, f"{caller.label} where a stream is asked for")
 
 
-@judges("AUTH-5", requests=1)
-@pytest.mark.parametrize("operation", RESOLVING)
+@pytest.mark.parametrize(
+    ("requirement", "credential", "operation"),
+    [
+        pytest.param(
+            requirement,
+            name,
+            operation,
+            id=f"{name}-{operation}",
+            marks=[needs(name), judges(requirement, shares=[used_on(operation, name)])],
+        )
+        for requirement, name in (
+            ("AUTH-5", EXPIRED_JWT),
+            ("AUTH-5", EXPIRED_API_KEY),
+            ("AUTH-6", REVOKED_API_KEY),
+        )
+        for operation in RESOLVING
+    ],
+)
+def test_a_bearer_that_was_good_once_is_401(
+    judge: Judge, requirement: str, credential: str, operation: str
+) -> None:
+    exchange = with_bad_credential(judge, operation, credential)
+    judge.refused(requirement, exchange, 401, f"{exchange.caller}, as a bearer,")
+
+
+AIRFORCE = ("createAirforceVideo", "getAirforceVideo")
+
+
+@judges("AIR-2", shares=[bearers_tried_on(operation) for operation in AIRFORCE])
+def test_the_alternate_video_route_refuses_bad_bearers_as_well(judge: Judge) -> None:
+    for operation in AIRFORCE:
+        _refuses_bad_bearers(judge, "AIR-2", operation)
+
+
 @pytest.mark.parametrize(
     "credential",
     [
-        pytest.param(EXPIRED_JWT, marks=needs(EXPIRED_JWT)),
-        pytest.param(EXPIRED_API_KEY, marks=needs(EXPIRED_API_KEY)),
+        pytest.param(
+            name,
+            marks=[needs(name), judges("AIR-2", shares=[used_on(operation, name) for operation in AIRFORCE])],
+        )
+        for name in BAD
     ],
 )
-def test_an_expired_bearer_is_401(judge: Judge, operation: str, credential: str) -> None:
-    _refuse_bearer(judge, "AUTH-5", operation, judge.credential(credential), "expired")
+def test_the_alternate_video_route_refuses_what_was_good_once(judge: Judge, credential: str) -> None:
+    for operation in AIRFORCE:
+        exchange = with_bad_credential(judge, operation, credential)
+        judge.refused("AIR-2", exchange, 401, f"{credential}, as a bearer,")
 
 
-@judges("AUTH-6", requests=1)
-@needs(REVOKED_API_KEY)
-@pytest.mark.parametrize("operation", RESOLVING)
-def test_a_revoked_key_is_401(judge: Judge, operation: str) -> None:
-    _refuse_bearer(judge, "AUTH-6", operation, judge.credential(REVOKED_API_KEY), "revoked")
-
-
-@judges("AIR-2", requests=28)
-def test_the_alternate_video_route_refuses_bad_bearers_as_well(judge: Judge) -> None:
-    for operation in ("createAirforceVideo", "getAirforceVideo"):
-        for kind, token in invalid_bearers(judge.target.credentials).items():
-            _refuse_bearer(judge, "AIR-2", operation, judge.forged(kind, token), kind)
-        for name in (EXPIRED_JWT, EXPIRED_API_KEY, REVOKED_API_KEY):
-            if name in judge.target.credentials:
-                _refuse_bearer(judge, "AIR-2", operation, judge.credential(name), name)
-
-
-@judges("AIR-2", requests=3)
-def test_the_alternate_video_route_lets_good_callers_in(judge: Judge) -> None:
-    usable = judge.target.credentials.keys() - judge.unusable.keys()
-    good = [judge.credential(name) for name in (JWT, API_KEY) if name in usable]
-    for caller in [judge.caller(), *good]:
-        exchange = judge.post(CALLS["createAirforceVideo"].path, {"nothing": "asked"}, caller, lane="free")
-        _let_in(judge, "AIR-2", exchange)
-        judge.witness("AIR-2", exchange)
-
-
-def _refuse_bearer(judge: Judge, requirement: str, operation: str, caller: Caller, kind: str) -> None:
-    call = CALLS[operation]
-    exchange = judge.client.send(call.method, call.path, caller, json_body=call.body, lane="free")
-    judge.refused(requirement, exchange, 401, f"{kind}, as a bearer,")
+@pytest.mark.parametrize(
+    "credential",
+    [
+        pytest.param(None, marks=judges("AIR-2", shares=[refusal("createAirforceVideo", NOTHING)])),
+        *(
+            pytest.param(
+                name, marks=[needs(name), judges("AIR-2", shares=[asked_by(name, "createAirforceVideo")])]
+            )
+            for name in (JWT, API_KEY)
+        ),
+    ],
+)
+def test_the_alternate_video_route_lets_good_callers_in(judge: Judge, credential: str | None) -> None:
+    operation = "createAirforceVideo"
+    if credential is None:
+        exchange = refused_call(judge, operation, NOTHING)
+    else:
+        exchange = nothing_asked_by(judge, operation, credential)
+    _let_in(judge, "AIR-2", exchange)
+    judge.witness("AIR-2", exchange)
 
 
 # --- without a bearer -----------------------------------------------------------------------------------
 
 
-@judges("ID-4", requests=4)
-@pytest.mark.parametrize("way", ["client id", "user agent"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param("client id", marks=judges("ID-4", shares=[USAGE, CATALOGUE])),
+        pytest.param("user agent", marks=judges("ID-4", shares=[CATALOGUE], requests=1)),
+    ],
+)
 def test_a_caller_without_a_bearer_is_on_the_free_tier(judge: Judge, way: str) -> None:
-    caller = judge.caller() if way == "client id" else callers.by_user_agent()
-    exchange = judge.get("/usage", caller)
+    by_client_id = way == "client id"
+    exchange = shown(judge, USAGE) if by_client_id else judge.get(USAGE, callers.by_user_agent())
     _let_in(judge, "ID-4", exchange)
     key = str(judge.object("ID-4", exchange, "USE-1").get("plan_key"))
     free = free_plan_keys(catalogue(judge, "ID-4"))
@@ -265,20 +370,19 @@ def test_a_caller_without_a_bearer_is_on_the_free_tier(judge: Judge, way: str) -
     )
 
 
-@judges("ID-4", requests=1)
-@pytest.mark.parametrize("operation", PAID_POSTS)
+@pytest.mark.parametrize(
+    "operation",
+    [pytest.param(name, marks=judges("ID-4", shares=[refusal(name, NOTHING)])) for name in POSTS],
+)
 def test_a_generation_route_does_not_ask_for_a_bearer(judge: Judge, operation: str) -> None:
-    exchange = judge.post(CALLS[operation].path, {"nothing": "asked"}, lane="free")
+    exchange = refused_call(judge, operation, NOTHING)
     _let_in(judge, "ID-4", exchange)
     judge.witness("ID-4", exchange)
 
 
 @pytest.mark.parametrize(
     "operation",
-    [
-        pytest.param(operation, marks=judges("ID-4", shares=[operation], requests=4))
-        for operation in METRIC_OF
-    ],
+    [pytest.param(operation, marks=judges("ID-4", shares=[operation])) for operation in METRIC_OF],
 )
 def test_a_generation_without_a_bearer_is_served(judge: Judge, operation: str) -> None:
     exchange = operation_observed(judge, operation).call
@@ -289,7 +393,7 @@ def test_a_generation_without_a_bearer_is_served(judge: Judge, operation: str) -
 @pytest.mark.parametrize(
     "operation",
     [
-        pytest.param(operation, marks=judges("ID-1", shares=[operation], requests=4))
+        pytest.param(operation, marks=judges("ID-1", shares=[operation], requests=1))
         for operation in ("createChatCompletion", "createImage", "getVideo", "createSfx")
     ],
 )
@@ -306,7 +410,7 @@ def test_a_client_id_keeps_its_counters_under_another_user_agent(judge: Judge, o
     judge.check("ID-1", kept, message, seen.after, there.exchange)
 
 
-@judges("ID-2", units={"cloudChatDaily": 1}, requests=6)
+@judges("ID-2", units={"cloudChatDaily": 1}, requests=5)
 def test_another_client_id_has_its_own_counters(judge: Judge) -> None:
     one = judge.caller()
     name = one.headers["X-Client-ID"]
@@ -325,16 +429,16 @@ def test_another_client_id_has_its_own_counters(judge: Judge) -> None:
     )
 
 
-@judges("ID-2", requests=2)
+@judges("ID-2", shares=[USAGE], requests=1)
 def test_a_fresh_client_id_has_spent_nothing(judge: Judge) -> None:
-    for _ in range(2):
-        fresh = read_usage(judge, "ID-2", judge.caller())
+    for look in (shown(judge, USAGE), judge.get(USAGE)):
+        fresh = counters(judge, "ID-2", look)
         not_exhausted(judge, "ID-2", fresh)
         spent = {metric: used for metric, used in fresh.used.items() if used}
         judge.check("ID-2", not spent, f"a client id never seen before has spent {spent}", fresh.exchange)
 
 
-@judges("ID-3", units={"cloudChatDaily": 1}, requests=8)
+@judges("ID-3", units={"cloudChatDaily": 1}, requests=5)
 def test_without_a_client_id_the_user_agent_tells_callers_apart(judge: Judge) -> None:
     one, other = callers.by_user_agent(), callers.by_user_agent()
     before = read_usage(judge, "ID-3", other)
@@ -352,7 +456,7 @@ def test_without_a_client_id_the_user_agent_tells_callers_apart(judge: Judge) ->
     )
 
 
-@judges("ID-3", units={"imagesDaily": 1}, requests=8)
+@judges("ID-3", units={"imagesDaily": 1}, requests=3)
 def test_an_image_without_a_client_id_is_counted_as_well(judge: Judge) -> None:
     caller, call = callers.by_user_agent(), CALLS["createImage"]
     seen = observe(judge, caller, "imagesDaily", lambda: judge.post(call.path, call.body, caller))
@@ -364,25 +468,30 @@ def test_an_image_without_a_client_id_is_counted_as_well(judge: Judge) -> None:
     judge.check("ID-3", change >= 1, message, seen.call, seen.after)
 
 
-@judges("ID-3", requests=3)
+@judges("ID-3", requests=1)
 def test_a_fresh_user_agent_has_spent_nothing(judge: Judge) -> None:
-    caller = callers.by_user_agent()
-    look = judge.get("/usage", caller)
+    look = judge.get(USAGE, callers.by_user_agent())
     if (look.status or 0) in {400, 403, 422} and judge.get("/usage").served:
         raise judge.violation("ID-3", f"{look.title} without a client id only", look)
-    fresh = read_usage(judge, "ID-3", caller)
+    fresh = counters(judge, "ID-3", look)
     not_exhausted(judge, "ID-3", fresh)
     spent = {metric: used for metric, used in fresh.used.items() if used}
     judge.check("ID-3", not spent, f"a user agent never seen before has spent {spent}", fresh.exchange)
 
 
-@judges("ID-5", requests=4)
 @pytest.mark.parametrize(
-    "credential", [pytest.param(JWT, marks=needs(JWT)), pytest.param(API_KEY, marks=needs(API_KEY))]
+    "credential",
+    [
+        pytest.param(
+            name,
+            marks=[needs(name), judges("ID-5", shares=[shown_to(name, USAGE), CATALOGUE], requests=1)],
+        )
+        for name in (JWT, API_KEY)
+    ],
 )
 def test_a_client_id_beside_a_bearer_does_not_change_the_plan(judge: Judge, credential: str) -> None:
     account = judge.credential(credential)
-    alone = judge.get("/usage", account)
+    alone = shown(judge, USAGE, credential)
     beside = judge.get("/usage", account.also(X_Client_ID=callers.client_id()))
     for exchange in (alone, beside):
         _let_in(judge, "ID-5", exchange)
@@ -396,7 +505,7 @@ def test_a_client_id_beside_a_bearer_does_not_change_the_plan(judge: Judge, cred
     )
 
 
-@judges("ID-5", units={"cloudChatDaily": 1}, requests=8)
+@judges("ID-5", units={"cloudChatDaily": 1}, requests=5)
 @needs(JWT)
 def test_a_client_id_beside_a_bearer_is_not_charged(judge: Judge) -> None:
     account, guest = judge.credential(JWT), judge.caller()
@@ -413,7 +522,7 @@ def test_a_client_id_beside_a_bearer_is_not_charged(judge: Judge) -> None:
 # --- what clients rely on -------------------------------------------------------------------------------
 
 
-@judges("OBS-1", requests=2)
+@judges("OBS-1", requests=1)
 def test_the_bearer_public_counts_as_none(judge: Judge) -> None:
     caller = judge.caller().also(Authorization="Bearer public")
     exchange = judge.get("/usage", caller)
@@ -429,7 +538,7 @@ def test_an_empty_bearer_and_other_schemes_count_as_none(judge: Judge) -> None:
         judge.witness("ASM-1", judge.served("ASM-1", exchange))
 
 
-@judges("ASM-2", units={"cloudChatDaily": 1}, requests=8)
+@judges("ASM-2", units={"cloudChatDaily": 1}, requests=4)
 def test_a_malformed_client_id_is_ignored(judge: Judge) -> None:
     agent = callers.by_user_agent()
     short = agent.also(X_Client_ID="short")
@@ -443,10 +552,10 @@ def test_a_malformed_client_id_is_ignored(judge: Judge) -> None:
     )
 
 
-@judges("OBS-17", requests=1)
+@judges("OBS-17", shares=[shown_to(API_KEY, SUBSCRIPTION)])
 @needs(API_KEY)
 def test_an_api_key_has_the_known_prefix(judge: Judge) -> None:
-    exchange = judge.get("/subscription", judge.credential(API_KEY))
+    exchange = shown(judge, SUBSCRIPTION, API_KEY)
     judge.served("OBS-17", exchange)
     known = judge.target.credentials[API_KEY].startswith("ipa_live_")
     judge.check("OBS-17", known, "the API key does not begin with ipa_live_", exchange)
@@ -459,8 +568,8 @@ def test_an_unsigned_token_is_never_accepted(judge: Judge) -> None:
     judge.refused("ASM-3", judge.get("/subscription", caller, lane="free"), 401, "an unsigned token")
 
 
-@judges("ASM-4", requests=1)
+@judges("ASM-4", shares=[SUBSCRIPTION])
 def test_there_is_no_subscription_without_a_bearer(judge: Judge) -> None:
-    exchange = judge.get("/subscription")
+    exchange = shown(judge, SUBSCRIPTION)
     judge.able("ASM-4", exchange)
     judge.check("ASM-4", exchange.status == 401, f"{exchange.title}: expected 401", exchange)

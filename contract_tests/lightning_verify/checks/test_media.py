@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -13,7 +13,14 @@ import pytest
 
 from lightning_verify.facts import METRIC_OF, OWNER_OF
 from lightning_verify.judging.judge import Judge, NotRun
-from lightning_verify.judging.observations import operation_observed
+from lightning_verify.judging.observations import (
+    NO_ASSET,
+    NOTHING,
+    operation_observed,
+    refusal,
+    refused_call,
+    shown,
+)
 from lightning_verify.reading.media import Measure, delivered, flaw, measure, unknown
 from lightning_verify.requests.invalid import wrong_duration, wrong_image_urls, wrong_prompt
 from lightning_verify.requests.valid import CALLS, PROMPT, picture_base64, picture_data_uri
@@ -99,7 +106,7 @@ def _is_beyond(judge: Judge, requirement: str, exchange: Exchange, plain: Callab
             family,
             id=operation,
             # The unit is for a second look at a form that fails.
-            marks=judges(requirement, units={METRIC_OF[operation]: 1}, shares=operations, requests=4),
+            marks=judges(requirement, units={METRIC_OF[operation]: 1}, shares=operations),
         )
         for requirement, family, operations in (
             ("IMG-2", "image", ("createImage", "getImage")),
@@ -137,9 +144,7 @@ def _other_form_works(judge: Judge, operation: str) -> bool:
 @pytest.mark.parametrize(
     ("requirement", "path", "family"),
     [
-        pytest.param(
-            requirement, path, family, id=path, marks=judges(requirement, units=units, requests=TRIES + 1)
-        )
+        pytest.param(requirement, path, family, id=path, marks=judges(requirement, units=units, requests=1))
         for requirement, path, family, units in (
             ("IMG-2", IMAGE, "image", {"imagesDaily": TRIES + 1}),
             ("VID-2", VIDEO, "video", {"videosDaily": TRIES + 1}),
@@ -159,32 +164,50 @@ def test_a_prompt_may_be_in_any_script(judge: Judge, requirement: str, path: str
 
 
 @pytest.mark.parametrize(
-    ("requirement", "path"),
+    ("requirement", "operation"),
     [
-        pytest.param(requirement, path, marks=judges(requirement, requests=10), id=path)
-        for requirement, path in (
-            ("IMG-1", IMAGE),
-            ("VID-1", VIDEO),
-            ("SFX-2", SFX),
-            ("TTS-2", TTS),
-            ("FAIL-1", AIRFORCE),
+        pytest.param(
+            requirement,
+            operation,
+            marks=judges(
+                requirement,
+                shares=[refusal(operation, NOTHING)],
+                requests=lambda means: 1 + _wrong_prompts(means.examples),
+            ),
+            id=operation,
+        )
+        for requirement, operation in (
+            ("IMG-1", "createImage"),
+            ("VID-1", "createVideo"),
+            ("SFX-2", "createSfx"),
+            ("TTS-2", "createTts"),
+            ("FAIL-1", "createAirforceVideo"),
         )
     ],
 )
-def test_without_a_prompt_nothing_is_generated(judge: Judge, requirement: str, path: str) -> None:
-    for body in (
-        {},
-        {"mode": "normal"},
-        *({"prompt": wrong} for wrong in judge.drawn(wrong_prompt(), judge.examples // 2, 3)),
-    ):
-        judge.refused(requirement, judge.post(path, body, lane="free"), 400, f"{json.dumps(body)}")
+def test_without_a_prompt_nothing_is_generated(judge: Judge, requirement: str, operation: str) -> None:
+    judge.refused(requirement, refused_call(judge, operation, NOTHING), 400, "a body without a prompt")
+    # Other wrong prompts for each operation, so that few are tried on each and many in all.
+    wrong_ones = judge.drawn(wrong_prompt(), _wrong_prompts(judge.examples), len(operation))
+    for body in ({}, *({"prompt": wrong} for wrong in wrong_ones)):
+        exchange = judge.post(CALLS[operation].path, body, lane="free")
+        judge.refused(requirement, exchange, 400, f"{json.dumps(body)}")
+
+
+def _wrong_prompts(examples: int) -> int:
+    return max(1, examples // 2 - 1)
 
 
 @pytest.mark.parametrize(
     ("requirement", "path"),
     [
-        pytest.param("IMG-4", IMAGE, marks=judges("IMG-4", requests=8), id="image"),
-        pytest.param("VID-6", VIDEO, marks=judges("VID-6", requests=8), id="video"),
+        pytest.param(
+            requirement,
+            path,
+            marks=judges(requirement, requests=lambda means: 2 + means.examples // 3),
+            id=name,
+        )
+        for requirement, path, name in (("IMG-4", IMAGE, "image"), ("VID-6", VIDEO, "video"))
     ],
 )
 def test_image_urls_that_are_no_list_are_400(judge: Judge, requirement: str, path: str) -> None:
@@ -193,7 +216,7 @@ def test_image_urls_that_are_no_list_are_400(judge: Judge, requirement: str, pat
         judge.refused(requirement, exchange, 400, f"image_urls={json.dumps(wrong)}")
 
 
-@judges("VID-5", requests=8)
+@judges("VID-5", requests=lambda means: means.examples // 2)
 def test_a_duration_that_is_no_integer_is_400(judge: Judge) -> None:
     for wrong in judge.drawn(wrong_duration(), judge.examples // 2, 5):
         exchange = judge.post(VIDEO, {"prompt": PROMPT, "duration": wrong}, lane="free")
@@ -219,9 +242,7 @@ def test_a_mode_may_stand_in_the_query(judge: Judge, mode: str) -> None:
 @pytest.mark.parametrize(
     ("requirement", "operation"),
     [
-        pytest.param(
-            requirement, operation, id=requirement, marks=judges(requirement, shares=[operation], requests=3)
-        )
+        pytest.param(requirement, operation, id=requirement, marks=judges(requirement, shares=[operation]))
         for requirement, operation in (
             ("IMG-3", "createImage"),
             ("IMG-4", "createImage"),
@@ -255,11 +276,21 @@ def test_a_video_has_two_modes(judge: Judge, mode: str) -> None:
 
 def _of_duration(judge: Judge, duration: int) -> Exchange:
     body = {"prompt": PROMPT, "duration": duration}
-    return judge.once(f"video of {duration}", lambda: _patiently(lambda: judge.post(VIDEO, body)))
+    return judge.once(f"video of {duration} s", lambda: _patiently(lambda: judge.post(VIDEO, body)))
 
 
-@pytest.mark.parametrize("duration", [1, 10, 0, -5, 11, 10**6])
-@judges("VID-5", units={"videosDaily": TRIES + 1}, requests=TRIES + 1)
+DURATIONS = (1, 10, 0, -5, 11, 10**6)
+
+
+@pytest.mark.parametrize(
+    "duration",
+    [
+        pytest.param(
+            each, marks=judges("VID-5", units={"videosDaily": TRIES + 1}, shares=[f"video of {each} s"])
+        )
+        for each in DURATIONS
+    ],
+)
 def test_any_whole_duration_is_served(judge: Judge, duration: int) -> None:
     exchange = _of_duration(judge, duration)
     # A host that makes videos but fails at these does not clamp them.
@@ -267,10 +298,14 @@ def test_any_whole_duration_is_served(judge: Judge, duration: int) -> None:
     _is_whole(judge, "VID-5", exchange, "video")
 
 
-@judges("VID-5", units={"videosDaily": 6 * TRIES}, requests=6 * TRIES)
+@judges(
+    "VID-5",
+    units={"videosDaily": len(DURATIONS) * TRIES},
+    shares=[f"video of {each} s" for each in DURATIONS],
+)
 def test_a_duration_outside_the_range_gives_the_nearest_inside(judge: Judge) -> None:
     lengths = {}
-    for duration in (1, 10, 0, -5, 11, 10**6):
+    for duration in DURATIONS:
         exchange = judge.served("VID-5", _of_duration(judge, duration), owner=False)
         measured = _measured(exchange)
         if measured is None:
@@ -297,18 +332,30 @@ QUERIES: list[dict[str, Any]] = [
 ]
 
 
-def _queried(judge: Judge, query: Mapping[str, Any]) -> Exchange:
+def _queried(judge: Judge, query: dict[str, Any]) -> Exchange:
     path = f"{VIDEO}/{quote(PROMPT)}?{urlencode(query)}"
-    return judge.once(path, lambda: judge.client.send("GET", path, judge.caller()))
+    name = f"video queried {QUERIES.index(query)}" if query in QUERIES else path
+    return judge.once(name, lambda: judge.client.send("GET", path, judge.caller()))
 
 
 @pytest.mark.parametrize(
     ("requirement", "option"),
     [
         # Each value is looked at alone where a call that has it with others is refused.
-        pytest.param("VID-3", "ratio", marks=judges("VID-3", units={"videosDaily": 5}, requests=5)),
-        pytest.param("VID-4", "mode", marks=judges("VID-4", units={"videosDaily": 4}, requests=4)),
-        pytest.param("VID-5", "duration", marks=judges("VID-5", units={"videosDaily": 2}, requests=2)),
+        pytest.param(
+            requirement,
+            option,
+            marks=judges(
+                requirement,
+                units={"videosDaily": units},
+                shares=[f"video queried {turn}" for turn, query in enumerate(QUERIES) if option in query],
+            ),
+        )
+        for requirement, option, units in (
+            ("VID-3", "ratio", 5),
+            ("VID-4", "mode", 4),
+            ("VID-5", "duration", 2),
+        )
     ],
 )
 def test_options_may_stand_in_the_query_of_a_video(judge: Judge, requirement: str, option: str) -> None:
@@ -329,7 +376,7 @@ _ASSET = re.compile(r"/asset-cdn/assets/[^\s\"'<>;,\\]+")
 
 def _with_pictures(judge: Judge, path: str) -> Exchange:
     body = {"prompt": PROMPT, "image_urls": [picture_base64(), picture_data_uri()]}
-    return judge.once(f"base64 inputs to {path}", lambda: _patiently(lambda: judge.post(path, body)))
+    return judge.once(f"inputs to {path}", lambda: _patiently(lambda: judge.post(path, body)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,35 +407,39 @@ def revealed_assets(exchange: Exchange) -> list[Revealed]:
     return list(first.values())
 
 
-INPUTS = pytest.mark.parametrize(
-    ("requirement", "path", "family"),
-    [
-        pytest.param(
-            "IMG-4",
-            IMAGE,
-            "image",
-            marks=judges("IMG-4", units={"imagesDaily": TRIES + 1}, requests=TRIES + 1),
-            id="image",
-        ),
-        pytest.param(
-            "VID-6",
-            VIDEO,
-            "video",
-            marks=judges("VID-6", units={"videosDaily": TRIES + 1}, requests=TRIES + 1),
-            id="video",
-        ),
-    ],
-)
+def _inputs(requests: int, *, encoded: bool) -> pytest.MarkDecorator:
+    """One test for each route that takes pictures. `encoded` says that it looks at the call with base64."""
+    return pytest.mark.parametrize(
+        ("requirement", "path", "family"),
+        [
+            pytest.param(
+                requirement,
+                path,
+                family,
+                marks=judges(
+                    requirement,
+                    units={metric: TRIES + 1},
+                    shares=[f"inputs to {path}"] * encoded,
+                    requests=requests,
+                ),
+                id=family,
+            )
+            for requirement, path, family, metric in (
+                ("IMG-4", IMAGE, "image", "imagesDaily"),
+                ("VID-6", VIDEO, "video", "videosDaily"),
+            )
+        ],
+    )
 
 
-@INPUTS
+@_inputs(0, encoded=True)
 def test_base64_images_are_accepted(judge: Judge, requirement: str, path: str, family: str) -> None:
     pictures = _with_pictures(judge, path)
     _is_beyond(judge, requirement, pictures, lambda: judge.post(path, {"prompt": PROMPT}))
     _is_whole(judge, requirement, pictures, family)
 
 
-@INPUTS
+@_inputs(1, encoded=True)
 def test_addresses_of_images_are_accepted(judge: Judge, requirement: str, path: str, family: str) -> None:
     # Where the host shows them, its own assets are addresses of real pictures.
     told = [asset for asset in revealed_assets(_with_pictures(judge, path)) if not asset.guessed]
@@ -400,7 +451,7 @@ def test_addresses_of_images_are_accepted(judge: Judge, requirement: str, path: 
     _is_whole(judge, requirement, exchange, family)
 
 
-@INPUTS
+@_inputs(1, encoded=False)
 def test_an_empty_list_of_images_is_accepted(judge: Judge, requirement: str, path: str, family: str) -> None:
     _is_whole(judge, requirement, judge.post(path, {"prompt": PROMPT, "image_urls": []}), family)
 
@@ -423,7 +474,7 @@ def _assets(judge: Judge, requirement: str, path: str) -> list[tuple[Revealed, E
     return found
 
 
-@judges("IMG-5", units={"imagesDaily": TRIES}, requests=TRIES + 8)
+@judges("IMG-5", units={"imagesDaily": TRIES}, shares=[f"inputs to {IMAGE}"], requests=4)
 def test_a_base64_input_can_be_fetched_again(judge: Judge) -> None:
     for told in ("not served", "served only once"):
         found = _assets(judge, "IMG-5", IMAGE)
@@ -443,11 +494,11 @@ def test_a_base64_input_can_be_fetched_again(judge: Judge) -> None:
     "path",
     [
         pytest.param(
-            IMAGE, marks=judges("CDN-1", units={"imagesDaily": TRIES}, requests=TRIES + 2), id="image"
-        ),
-        pytest.param(
-            VIDEO, marks=judges("CDN-1", units={"videosDaily": TRIES}, requests=TRIES + 2), id="video"
-        ),
+            path,
+            marks=judges("CDN-1", units={metric: TRIES}, shares=[f"inputs to {path}"], requests=2),
+            id=name,
+        )
+        for path, metric, name in ((IMAGE, "imagesDaily", "image"), (VIDEO, "videosDaily", "video"))
     ],
 )
 def test_an_asset_is_a_png(judge: Judge, path: str) -> None:
@@ -462,10 +513,12 @@ def test_an_asset_is_a_png(judge: Judge, path: str) -> None:
         judge.check("CDN-1", problem is None and is_png and named, told, asset)
 
 
-@judges("CDN-2", requests=2)
+@judges("CDN-2", shares=[NO_ASSET], requests=1)
 def test_an_id_that_nobody_made_is_no_file(judge: Judge) -> None:
-    for name in ("00000000-0000-4000-8000-000000000000", "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz.png"):
-        exchange = judge.get(f"/asset-cdn/assets/{name}")
+    for exchange in (
+        shown(judge, NO_ASSET),
+        judge.get("/asset-cdn/assets/zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz.png"),
+    ):
         judge.able("CDN-2", exchange)
         judge.check("CDN-2", not exchange.served, f"{exchange.title}: a file came", exchange)
 
@@ -473,7 +526,7 @@ def test_an_id_that_nobody_made_is_no_file(judge: Judge) -> None:
 CUT = 4
 
 
-@judges("CDN-2", units={"imagesDaily": TRIES}, requests=TRIES + 3)
+@judges("CDN-2", units={"imagesDaily": TRIES}, shares=[f"inputs to {IMAGE}"], requests=3)
 def test_a_part_of_an_id_is_no_id(judge: Judge) -> None:
     asset, fetched = _assets(judge, "CDN-2", IMAGE)[0]
     judge.served("CDN-2", fetched, owner=False)
@@ -495,7 +548,7 @@ def test_the_mode_auto_counts_as_left_out(judge: Judge) -> None:
     _is_whole(judge, "OBS-4", judge.post(IMAGE, {"prompt": PROMPT, "mode": "auto"}), "image")
 
 
-@judges("OBS-15", shares=["createImage", "createVideo", "createSfx"], requests=9)
+@judges("OBS-15", shares=["createImage", "createVideo", "createSfx"])
 def test_media_are_raw_jpeg_mp4_and_mp3_that_decode(judge: Judge) -> None:
     expected = {"createImage": "image/jpeg", "createVideo": "video/mp4", "createSfx": "audio/mpeg"}
     for operation, media_type in expected.items():
@@ -539,7 +592,7 @@ def test_the_same_request_gives_the_same_bytes(judge: Judge) -> None:
     judge.check("ASM-10", one.body == other.body, "the bytes differ", one, other)
 
 
-@judges("ASM-11", units={"imagesDaily": TRIES}, requests=TRIES + 1)
+@judges("ASM-11", units={"imagesDaily": TRIES}, shares=[f"inputs to {IMAGE}"], requests=1)
 def test_unknown_assets_are_404_and_known_ones_are_linked(judge: Judge) -> None:
     exchange = judge.get("/asset-cdn/assets/never-made")
     judge.able("ASM-11", exchange)

@@ -8,16 +8,39 @@ from typing import Any
 
 import pytest
 
-from lightning_verify.facts import METRIC_OF
+from lightning_verify.facts import METRIC_OF, METRICS
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.ledger import PRICED
-from lightning_verify.judging.observations import CHAT, operation_observed, stream_observed
+from lightning_verify.judging.observations import (
+    CAPABILITIES,
+    CHAT,
+    POSTS,
+    READABLE,
+    capability_check,
+    operation_observed,
+    reader,
+    refusal,
+    refusals_of,
+    refused_call,
+    refused_caller,
+    refused_calls,
+    shown,
+    stream_observed,
+)
 from lightning_verify.judging.snapshot import Snapshot, Unreadable, parse_usage
-from lightning_verify.judging.usage import Observation, moved, not_exhausted, observe, read_usage, settled
+from lightning_verify.judging.usage import (
+    Observation,
+    counters,
+    moved,
+    not_exhausted,
+    observe,
+    read_usage,
+    settled,
+)
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import FREE_JWT, JWT
 from lightning_verify.requests.prompts import IMAGE, TOOLS
-from lightning_verify.requests.valid import CALLS, OVERSIZED, oversized, picture_base64, picture_data_uri, say
+from lightning_verify.requests.valid import CALLS, picture_base64, picture_data_uri, say
 from lightning_verify.run.marks import judges, needs
 from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange
@@ -26,6 +49,11 @@ from lightning_verify.transport.exchange import Exchange
 A_WHILE = 1.2
 # As many looks as an action has requests, and some more.
 IDLE_LOOKS = 10
+
+
+def _wait_after(exchange: Exchange, seconds: float) -> None:
+    """Wait until so many seconds have gone since an answer came."""
+    time.sleep(max(0.0, exchange.sent + exchange.seconds + seconds - time.monotonic()))
 
 
 def _costs_one(judge: Judge, requirement: str, observation: Observation) -> None:
@@ -40,9 +68,7 @@ def _costs_one(judge: Judge, requirement: str, observation: Observation) -> None
 @pytest.mark.parametrize(
     ("requirement", "operation"),
     [
-        pytest.param(
-            requirement, operation, id=operation, marks=judges(requirement, shares=[operation], requests=3)
-        )
+        pytest.param(requirement, operation, id=operation, marks=judges(requirement, shares=[operation]))
         for operation, requirement in PRICED.items()
     ],
 )
@@ -56,7 +82,7 @@ def test_an_answered_call_costs_one_unit_of_its_metric(
     ("requirement", "operation"),
     [
         pytest.param(
-            requirement, operation, id=operation, marks=judges(requirement, shares=[operation], requests=4)
+            requirement, operation, id=operation, marks=judges(requirement, shares=[operation], requests=1)
         )
         for operation, requirement in PRICED.items()
     ],
@@ -65,14 +91,14 @@ def test_the_price_is_still_one_unit_a_moment_later(judge: Judge, requirement: s
     seen = operation_observed(judge, operation)
     if not seen.consumed(judge, requirement):
         raise judge.undecided(requirement, "nothing was counted at all", seen.after)
-    judge.once("a while", lambda: time.sleep(A_WHILE))
+    _wait_after(seen.after, A_WHILE)
     before, later = parse_usage(seen.before), read_usage(judge, requirement, seen.caller)
     units = moved(judge, requirement, before, later).get(seen.metric, 0)
     message = f"{A_WHILE:g} s later the call has moved {seen.metric} by {units}"
     judge.check(requirement, units <= 1, message, seen.call, later.exchange)
 
 
-@judges("CHAT-11", shares=["stream"], requests=3)
+@judges("CHAT-11", shares=["stream"])
 def test_a_streamed_chat_costs_one_unit_as_well(judge: Judge) -> None:
     _costs_one(judge, "CHAT-11", stream_observed(judge))
 
@@ -108,7 +134,7 @@ def test_options_do_not_change_the_price(
 
 @pytest.mark.parametrize(
     "operation",
-    [pytest.param(operation, marks=judges("RATE-4", shares=[operation], requests=3)) for operation in PRICED],
+    [pytest.param(operation, marks=judges("RATE-4", shares=[operation])) for operation in PRICED],
 )
 def test_a_caller_with_units_left_is_not_429(judge: Judge, operation: str) -> None:
     seen = operation_observed(judge, operation)
@@ -140,7 +166,7 @@ def test_the_same_prompt_twice_costs_two_units(judge: Judge) -> None:
 @pytest.mark.parametrize(
     "operation",
     [
-        pytest.param(operation, marks=judges("RATE-1", shares=[operation], requests=4))
+        pytest.param(operation, marks=judges("RATE-1", shares=[operation], requests=1))
         for operation in ("createChatCompletion", "createImage", "createVideo", "createSfx")
     ],
 )
@@ -156,7 +182,7 @@ def test_what_one_caller_spends_is_not_counted_for_another(judge: Judge, operati
 @pytest.mark.parametrize(
     "operation",
     [
-        pytest.param(operation, marks=judges("RATE-7", shares=[operation], requests=6))
+        pytest.param(operation, marks=judges("RATE-7", shares=[operation], requests=3))
         for operation in ("createChatCompletion", "createImage", "createVideo", "createSfx")
     ],
 )
@@ -168,7 +194,7 @@ def test_what_is_counted_stays_counted(judge: Judge, operation: str) -> None:
     read_usage(judge, "RATE-7", judge.caller())  # Another caller, as there are on any host.
     for moment in ("at once", "after a while"):
         if moment == "after a while":
-            judge.once("a while", lambda: time.sleep(A_WHILE))
+            _wait_after(spent.after, A_WHILE)
         later = read_usage(judge, "RATE-7", spent.caller)
         since = moved(judge, "RATE-7", parse_usage(spent.before), later)
         kept = since.get(spent.metric, 0) >= change.get(spent.metric, 0)
@@ -179,31 +205,17 @@ def test_what_is_counted_stays_counted(judge: Judge, operation: str) -> None:
 # --- what costs nothing ---------------------------------------------------------------------------------
 
 
-# Wrong in one optional field, of a kind that no host can take for a right one.
-WRONG_OPTION: dict[str, dict[str, Any]] = {
-    "createChatCompletion": {"tools": "a hammer"},
-    "createImage": {"image_urls": {"first": 1}},
-    "createVideo": {"duration": "long"},
-    "createAirforceVideo": {"image_urls": {"first": 1}},
-}
-Refusals = tuple[Caller, Snapshot, list[Exchange]]
-
-
-def _refusals(judge: Judge, operation: str) -> Refusals:
-    """A fresh caller, its counters, and its calls that were refused. Raises Undecided when one was not."""
-    caller, call = judge.caller(), CALLS[operation]
-    before = read_usage(judge, "RATE-2", caller)
-    bad_bearer = judge.forged("garbled", "not-a-token-at-all").also(**dict(caller.headers))
-    bad_bearer = bad_bearer.also(Authorization="Bearer not-a-token-at-all")
+def _refusals(judge: Judge, metric: str) -> tuple[Caller, Snapshot, list[Exchange]]:
+    """A caller whose calls of a metric were all refused, its counters before, and the refusals. Raises
+    Undecided when one was not refused."""
+    caller, look = refused_caller(judge, metric)
+    assert look is not None
+    before = counters(judge, "RATE-2", look)
     refusals = [
-        judge.post(call.path, {"nothing": "asked"}, caller, lane="free"),
-        judge.client.send("POST", call.path, caller, body=b"{broken", lane="free"),
-        judge.post(call.path, call.body, bad_bearer, lane="free"),
-        judge.post(call.path, oversized(operation, OVERSIZED[1]), caller, lane="free"),
+        refused_call(judge, operation, kind)
+        for operation in _refusing(metric)
+        for kind in refusals_of(operation)
     ]
-    if operation in WRONG_OPTION:
-        body = {**(call.body or {}), **WRONG_OPTION[operation]}
-        refusals.append(judge.post(call.path, body, caller, lane="free"))
     if any(exchange.status is None or exchange.served for exchange in refusals):
         raise judge.undecided(
             "RATE-2", "a request that should be refused was not (see FAIL-1, FAIL-2 and AUTH-4)", *refusals
@@ -211,19 +223,40 @@ def _refusals(judge: Judge, operation: str) -> Refusals:
     return caller, before, refusals
 
 
-@pytest.mark.parametrize("operation", [name for name in PRICED if CALLS[name].method == "POST"])
-@judges("RATE-2", requests=7)
-def test_a_refused_call_costs_nothing(judge: Judge, operation: str) -> None:
-    caller, before, refusals = judge.once(f"refusals of {operation}", lambda: _refusals(judge, operation))
-    _stands_still(judge, caller, before, refusals)
+def _refusing(metric: str) -> list[str]:
+    return [operation for operation in POSTS if METRIC_OF.get(operation) == metric]
 
 
-@pytest.mark.parametrize("operation", [name for name in PRICED if CALLS[name].method == "POST"])
-@judges("RATE-2", requests=8)
-def test_a_refused_call_costs_nothing_a_moment_later_either(judge: Judge, operation: str) -> None:
-    caller, before, refusals = judge.once(f"refusals of {operation}", lambda: _refusals(judge, operation))
-    # One wait for all: whatever is counted in the background has been counted by then.
-    judge.once("refusals have settled", lambda: time.sleep(max(A_WHILE, _lag(judge))))
+def _every_refusal(requests: int) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(
+        "metric",
+        [
+            pytest.param(
+                metric,
+                marks=judges(
+                    "RATE-2",
+                    shares=[
+                        refused_calls(metric),
+                        *(refusal(name, kind) for name in _refusing(metric) for kind in refusals_of(name)),
+                    ],
+                    requests=requests,
+                ),
+            )
+            for metric in METRICS
+        ],
+    )
+
+
+@_every_refusal(requests=1)
+def test_a_refused_call_costs_nothing(judge: Judge, metric: str) -> None:
+    _stands_still(judge, *_refusals(judge, metric))
+
+
+@_every_refusal(requests=1)
+def test_a_refused_call_costs_nothing_a_moment_later_either(judge: Judge, metric: str) -> None:
+    caller, before, refusals = _refusals(judge, metric)
+    # Whatever is counted in the background has been counted by then.
+    _wait_after(max(refusals, key=lambda each: each.sent), max(A_WHILE, _lag(judge)))
     _stands_still(judge, caller, before, refusals)
 
 
@@ -238,7 +271,7 @@ def _stands_still(judge: Judge, caller: Caller, before: Snapshot, calls: list[Ex
     judge.check("RATE-2", not change, f"refused calls moved {change}", *calls[-1:], after.exchange)
 
 
-@judges("RATE-2", requests=24 + IDLE_LOOKS)
+@judges("RATE-2", requests=6)
 @needs(FREE_JWT)
 def test_a_refused_call_costs_an_account_nothing(judge: Judge) -> None:
     # The free account's: a host that charges for it nonetheless must not charge the paid one.
@@ -254,28 +287,20 @@ def test_a_refused_call_costs_an_account_nothing(judge: Judge) -> None:
     _leaves_alone(judge, "RATE-2", account, be_refused, "refused calls")
 
 
-@judges("RATE-3", requests=16)
+@judges("RATE-3", shares=[*READABLE, *(f"/status/{each}" for each in CAPABILITIES)], requests=1)
 def test_reading_costs_nothing(judge: Judge) -> None:
-    caller = judge.caller()
-    before = read_usage(judge, "RATE-3", caller)
-    for path in (
-        "/usage",
-        "/tier-config",
-        "/tiers",
-        "/models",
-        "/status",
-        "/subscription",
-        "/asset-cdn/assets/none",
-    ):
-        judge.get(path, caller)
-    for capability in ("image", "video", "sfx", "text"):
-        judge.client.send("HEAD", f"/status/{capability}", caller)
+    caller, look = reader(judge)
+    before = counters(judge, "RATE-3", look)
+    for path in READABLE:
+        shown(judge, path)
+    for capability in CAPABILITIES:
+        capability_check(judge, capability)
     after = read_usage(judge, "RATE-3", caller)
     change = moved(judge, "RATE-3", before, after)
     judge.check("RATE-3", not change, f"reading moved {change}", before.exchange, after.exchange)
 
 
-@judges("RATE-3", requests=8 + IDLE_LOOKS)
+@judges("RATE-3", requests=8)
 @needs(FREE_JWT)
 def test_reading_an_account_costs_nothing(judge: Judge) -> None:
     account = judge.credential(FREE_JWT)
@@ -297,7 +322,7 @@ def test_reading_an_account_costs_nothing(judge: Judge) -> None:
             id=f"{operation}-{credential}",
             marks=[
                 needs(credential),
-                judges(requirement, units={METRIC_OF[operation]: 1}, requests=12, spend=spend),
+                judges(requirement, units={METRIC_OF[operation]: 1}, requests=3, spend=spend),
             ],
         )
         for requirement, operation, credential, spend in (
@@ -324,7 +349,7 @@ def test_an_account_pays_for_what_it_asks(
     judge.check(requirement, change >= 1, message, seen.before, seen.call, seen.after)
 
 
-@judges("RATE-1", units={"cloudChatDaily": 3}, requests=9)
+@judges("RATE-1", units={"cloudChatDaily": 3}, requests=3)
 @needs(FREE_JWT, JWT)
 def test_what_one_account_spends_is_not_counted_for_another(judge: Judge) -> None:
     def spend() -> None:
@@ -334,7 +359,7 @@ def test_what_one_account_spends_is_not_counted_for_another(judge: Judge) -> Non
     _leaves_alone(judge, "RATE-1", judge.credential(FREE_JWT), spend, "the chat of another account")
 
 
-@judges("RATE-1", units={"cloudChatDaily": 3}, requests=9)
+@judges("RATE-1", units={"cloudChatDaily": 3}, requests=3)
 @needs(FREE_JWT)
 def test_what_a_guest_spends_is_not_counted_for_an_account(judge: Judge) -> None:
     def spend() -> None:

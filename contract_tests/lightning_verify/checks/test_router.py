@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lightning_verify.judging.judge import Judge, NotRun, Undecided
-from lightning_verify.judging.observations import CHAT
+from lightning_verify.judging.observations import ANALYSED, CHAT, NOTHING, refusal, refused_call
 from lightning_verify.reading.model_names import disagreements
 from lightning_verify.reading.sse import transcribe
 from lightning_verify.requests.prompts import (
@@ -30,9 +30,13 @@ from lightning_verify.transport.exchange import Exchange, NotJson
 ANALYZE = "/gen/prompt_analyze"
 
 
+def _told(messages: Messages) -> str:
+    """The name of a prompt that several tests look at, and others word by word."""
+    return next((name for name, known in ANALYSED.items() if known == messages), json.dumps(messages))
+
+
 def _analysed(judge: Judge, messages: Messages) -> Exchange:
-    key = f"analysis of {json.dumps(messages)}"
-    return judge.once(key, lambda: judge.post(ANALYZE, {"prompt": messages}))
+    return judge.once(f"analysis of {_told(messages)}", lambda: judge.post(ANALYZE, {"prompt": messages}))
 
 
 def _name_in(exchange: Exchange) -> str | None:
@@ -56,19 +60,22 @@ def _analysis(judge: Judge, requirement: str, messages: Messages) -> tuple[str, 
     raise judge.undecided(requirement, f"{exchange.title}: names no model (see ANA-1)", exchange)
 
 
-@judges("ANA-1", requests=4)
 @pytest.mark.parametrize(
-    "messages", [SIMPLE[1], COMPLEX[0], CODE[0], IMAGE[1]], ids=["simple", "complex", "code", "image"]
+    "messages",
+    [
+        pytest.param(ANALYSED[name], id=name, marks=judges("ANA-1", shares=[f"analysis of {name}"]))
+        for name in ("simple", "complex", "code", "image")
+    ],
 )
 def test_an_analysis_names_a_model(judge: Judge, messages: Messages) -> None:
     _, exchange = _analysis(judge, "ANA-1", messages)
     judge.witness("ANA-1", exchange)
 
 
-@judges("ANA-2", requests=12)
+@judges("ANA-2", shares=[refusal("analyzePrompt", NOTHING)], requests=6)
 def test_an_analysis_without_an_array_of_messages_is_400(judge: Judge) -> None:
+    judge.refused("ANA-2", refused_call(judge, "analyzePrompt", NOTHING), 400, "a body without a prompt")
     for body in (
-        {},
         {"prompt": None},
         {"prompt": "hello"},
         {"prompt": 5},
@@ -80,6 +87,10 @@ def test_an_analysis_without_an_array_of_messages_is_400(judge: Judge) -> None:
         judge.refused("ANA-2", exchange, 400, f"{json.dumps(body)}")
 
 
+def _analyses(*prompts: str) -> list[str]:
+    return [f"analysis of {prompt}" for prompt in prompts]
+
+
 Add = Callable[[Messages], Messages]
 
 
@@ -87,11 +98,28 @@ Add = Callable[[Messages], Messages]
     ("requirement", "signal", "prompts", "add"),
     [
         pytest.param(
-            "ROUTE-1", "complexity", COMPLEX, None, marks=judges("ROUTE-1", requests=6), id="complexity"
+            "ROUTE-1",
+            "complexity",
+            COMPLEX,
+            None,
+            marks=judges("ROUTE-1", shares=_analyses("hi", "simple", "complex")),
+            id="complexity",
         ),
-        pytest.param("ROUTE-2", "code", CODE, with_code, marks=judges("ROUTE-2", requests=10), id="code"),
         pytest.param(
-            "ROUTE-4", "an image", IMAGE, with_image, marks=judges("ROUTE-4", requests=8), id="image"
+            "ROUTE-2",
+            "code",
+            CODE,
+            with_code,
+            marks=judges("ROUTE-2", shares=_analyses("hi", "simple", "code")),
+            id="code",
+        ),
+        pytest.param(
+            "ROUTE-4",
+            "an image",
+            IMAGE,
+            with_image,
+            marks=judges("ROUTE-4", shares=_analyses("hi", "simple"), requests=1),
+            id="image",
         ),
     ],
 )
@@ -132,7 +160,8 @@ def _comparisons(
 
 def _streamed_name(judge: Judge, requirement: str, messages: Messages, **more: Any) -> tuple[str, Exchange]:
     body = {"messages": messages, "stream": True, **more}
-    exchange = judge.once(f"streamed {json.dumps(body)}", lambda: judge.post(CHAT, body))
+    told = f"stream of {_told(messages)}{json.dumps(more) if more else ''}"
+    exchange = judge.once(told, lambda: judge.post(CHAT, body))
     owner = (
         "CHAT-8" if "tools" in more else "CHAT-4" if isinstance(messages[0]["content"], str) else "CHAT-10"
     )
@@ -143,7 +172,7 @@ def _streamed_name(judge: Judge, requirement: str, messages: Messages, **more: A
     return name, exchange
 
 
-@judges("ROUTE-3", units={"cloudChatDaily": 8}, requests=8)
+@judges("ROUTE-3", units={"cloudChatDaily": 8}, shares=["stream of simple"], requests=1)
 def test_tools_change_the_model(judge: Judge) -> None:
     seen = []
     # Tools may weigh too little to show beside a prompt that is simple, and too little beside a complex one.
@@ -158,9 +187,16 @@ def test_tools_change_the_model(judge: Judge) -> None:
     raise judge.violation("ROUTE-3", message, *seen)
 
 
-@judges("ANA-3", units={"cloudChatDaily": 4}, requests=8)
+AGREEING = ("simple", "code", "complex", "image")
+
+
+@judges(
+    "ANA-3",
+    units={"cloudChatDaily": 4},
+    shares=[*_analyses(*AGREEING), *(f"stream of {prompt}" for prompt in AGREEING)],
+)
 def test_analysis_and_chat_agree(judge: Judge) -> None:
-    prompts = {"simple": SIMPLE[1], "code": CODE[0], "complex": COMPLEX[0], "image": IMAGE[1]}
+    prompts = {prompt: ANALYSED[prompt] for prompt in AGREEING}
     pairs, seen = dict[str, tuple[str, str]](), dict[str, tuple[Exchange, Exchange]]()
     for prompt, messages in prompts.items():
         try:
@@ -184,17 +220,20 @@ def test_analysis_and_chat_agree(judge: Judge) -> None:
     ("requirement", "messages"),
     [
         pytest.param(
-            "ROUTE-1",
-            COMPLEX[0],
-            id="complexity",
-            marks=judges("ROUTE-1", units={"cloudChatDaily": 2}, requests=4),
-        ),
-        pytest.param(
-            "ROUTE-2", CODE[0], id="code", marks=judges("ROUTE-2", units={"cloudChatDaily": 2}, requests=4)
-        ),
-        pytest.param(
-            "ROUTE-4", IMAGE[1], id="image", marks=judges("ROUTE-4", units={"cloudChatDaily": 2}, requests=4)
-        ),
+            requirement,
+            ANALYSED[prompt],
+            id=signal,
+            marks=judges(
+                requirement,
+                units={"cloudChatDaily": 2},
+                shares=[*_analyses("simple", prompt), "stream of simple", f"stream of {prompt}"],
+            ),
+        )
+        for requirement, prompt, signal in (
+            ("ROUTE-1", "complex", "complexity"),
+            ("ROUTE-2", "code", "code"),
+            ("ROUTE-4", "image", "image"),
+        )
     ],
 )
 def test_a_chat_reacts_where_the_analysis_does(judge: Judge, requirement: str, messages: Messages) -> None:
@@ -207,7 +246,7 @@ def test_a_chat_reacts_where_the_analysis_does(judge: Judge, requirement: str, m
     judge.check(requirement, plain != chosen, message, exchange)
 
 
-@judges("OBS-10", requests=1)
+@judges("OBS-10", shares=["analysis of simple"])
 def test_an_analysis_is_an_array_of_one_name(judge: Judge) -> None:
     _, exchange = _analysis(judge, "OBS-10", SIMPLE[1])
     try:

@@ -18,8 +18,9 @@ from schemathesis.core.failures import Failure, FailureGroup
 
 from lightning_verify.facts import FREE, METRIC_OF
 from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.observations import generated
 from lightning_verify.requests import callers
-from lightning_verify.requests.generated import cases
+from lightning_verify.requests.generated import CASES, cases
 from lightning_verify.requests.prompts import model_name
 from lightning_verify.requests.valid import CALLS
 from lightning_verify.run.marks import judges
@@ -30,7 +31,7 @@ from lightning_verify.transport.schemathesis_transport import ClientAdapter, ses
 
 load_all_checks()
 SHAPE = CHECKS.get_one("response_schema_conformance")
-CASES, NONSENSE = 3, 5
+NONSENSE = 5
 Answers = list[tuple[Any, Exchange, requests.Response | None]]
 
 
@@ -55,7 +56,7 @@ def _answers(judge: Judge, operation: str) -> Answers:
             for case in cases(operation, GenerationMode.POSITIVE, CASES, judge.seed)
         ]
 
-    return judge.once(f"generated {operation}", make)
+    return judge.once(generated(operation), make)
 
 
 def _served(
@@ -72,7 +73,7 @@ def _served(
         raise NotRun("needs a host that serves one of the generated requests")
 
 
-@judges("ANA-1", requests=CASES)
+@judges("ANA-1", shares=[generated("analyzePrompt")])
 def test_generated_prompts_are_analysed(judge: Judge) -> None:
     for _, exchange, _ in _served(judge, "ANA-1", "analyzePrompt"):
         is_text = exchange.media_type == "text/plain"
@@ -80,7 +81,7 @@ def test_generated_prompts_are_analysed(judge: Judge) -> None:
         judge.check("ANA-1", named, f"{exchange.title}: names no model", exchange)
 
 
-@judges("CHAT-2", units={"cloudChatDaily": CASES}, requests=CASES)
+@judges("CHAT-2", units={"cloudChatDaily": CASES}, shares=[generated("createChatCompletion")])
 def test_generated_chats_are_answered_in_shape(judge: Judge) -> None:
     for _, exchange, _ in _served(judge, "CHAT-2", "createChatCompletion"):
         if exchange.media_type != "text/event-stream":
@@ -91,9 +92,15 @@ def test_generated_chats_are_answered_in_shape(judge: Judge) -> None:
 @pytest.mark.parametrize(
     "operation",
     [
-        *(pytest.param(operation, marks=judges("OBS-18", requests=CASES)) for operation in FREE),
+        *(
+            pytest.param(operation, marks=judges("OBS-18", shares=[generated(operation)]))
+            for operation in FREE
+        ),
         pytest.param(
-            "createChatCompletion", marks=judges("OBS-18", units={"cloudChatDaily": CASES}, requests=CASES)
+            "createChatCompletion",
+            marks=judges(
+                "OBS-18", units={"cloudChatDaily": CASES}, shares=[generated("createChatCompletion")]
+            ),
         ),
     ],
 )
@@ -132,7 +139,7 @@ def _always_fails(judge: Judge, operation: str) -> bool:
     return plain.status == 500
 
 
-@judges("FAIL-1", requests=NONSENSE + 1)
+@judges("FAIL-1", requests=NONSENSE)
 def test_generated_nonsense_does_not_break_prompt_analysis(judge: Judge) -> None:
     _survives(judge, "analyzePrompt", "paid")
 
@@ -143,9 +150,7 @@ def test_generated_nonsense_does_not_break_prompt_analysis(judge: Judge) -> None
         # A lenient host may serve some of it, so the units are booked.
         pytest.param(
             name,
-            marks=judges(
-                "FAIL-1", units={METRIC_OF[name]: NONSENSE}, requests=NONSENSE + 1, spend=Spend.EXHAUST
-            ),
+            marks=judges("FAIL-1", units={METRIC_OF[name]: NONSENSE}, requests=NONSENSE, spend=Spend.EXHAUST),
         )
         for name, call in CALLS.items()
         if name in METRIC_OF and call.method == "POST"

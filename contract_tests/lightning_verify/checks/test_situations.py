@@ -13,13 +13,13 @@ import pytest
 from lightning_verify.facts import METRIC_OF, OWNER_OF
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.ledger import PRICED
-from lightning_verify.judging.snapshot import Snapshot, Unreadable, parse_usage
-from lightning_verify.judging.usage import Observation, observe
+from lightning_verify.judging.snapshot import Snapshot
+from lightning_verify.judging.usage import Observation, counters, observe
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import API_KEY, JWT
 from lightning_verify.requests.situations import Situation, cover
-from lightning_verify.run.marks import judges, needs
+from lightning_verify.run.marks import judges, needs, needs_own_host
 from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange
 
@@ -58,8 +58,12 @@ def _judged(situation: Situation) -> tuple[str, ...]:
             id=f"{situation.kind}-{situation.operation}-{situation.form}".replace(" ", "_"),
             marks=[
                 *_needs(situation.kind),
-                # Two more, where it is refused: once more, and by somebody else.
-                judges(*_judged(situation), units={METRIC_OF[situation.operation]: 3}, requests=5),
+                # Two more units, where it is refused: once more, and by somebody else.
+                judges(
+                    *_judged(situation),
+                    units={METRIC_OF[situation.operation]: 3},
+                    requests=3 + (situation.kind in CREDENTIAL),
+                ),
             ],
         )
         for situation in cover()
@@ -69,7 +73,7 @@ def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: S
     requirement, call = SERVES[situation.kind], situation.call
     metric = METRIC_OF[situation.operation]
     caller = _caller(judge, situation.kind)
-    before = _counters(judge, requirement, judge.get("/usage", caller))
+    before = counters(judge, requirement, judge.get("/usage", caller))
     _take_a_share(judge, situation.kind, metric, before)
 
     def ask(who: Caller) -> Exchange:
@@ -101,14 +105,6 @@ def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: S
     _only_this_kind(judge, requirement, exchange, [ask(caller), ask(judge.caller())])
 
 
-def _counters(judge: Judge, requirement: str, exchange: Exchange) -> Snapshot:
-    judge.served(requirement, exchange, owner=False)
-    try:
-        return parse_usage(exchange)
-    except Unreadable as problem:
-        raise judge.undecided(requirement, str(problem), exchange) from None
-
-
 def _take_a_share(judge: Judge, kind: str, metric: str, before: Snapshot) -> None:
     """Book a unit of an account that others may need. Raises NotRun when it has too few to spare."""
     limit = before.limit[metric]
@@ -126,7 +122,7 @@ def _take_a_share(judge: Judge, kind: str, metric: str, before: Snapshot) -> Non
 def _has_units(judge: Judge, metric: str, before: Snapshot, after: Exchange) -> bool:
     """Whether an account has so many units left, before a call and after it, that neither others nor a
     counter that lags can be the reason for a refusal."""
-    for look in (before, _counters(judge, "RATE-4", after)):
+    for look in (before, counters(judge, "RATE-4", after)):
         limit = look.limit[metric]
         if limit is not None and look.used[metric] > limit // 2 - PLENTY:
             return False
@@ -169,6 +165,7 @@ OFTEN = 22
 CHECKS = ("/status/image", "/status/video", "/status/sfx", "/status/text")
 
 
+@needs_own_host
 @judges("HDR-1", requests=OFTEN * (len(READS) + len(CHECKS) + 1))
 def test_what_anybody_may_read_is_good_each_time(judge: Judge) -> None:
     _ask_often(judge, judge.caller(), [*(("GET", path) for path in ("/", *READS.values()))])
@@ -176,6 +173,7 @@ def test_what_anybody_may_read_is_good_each_time(judge: Judge) -> None:
 
 
 @pytest.mark.parametrize("credential", [pytest.param(name, marks=needs(name)) for name in (JWT, API_KEY)])
+@needs_own_host
 @judges("HDR-1", requests=2 * OFTEN)
 def test_an_account_is_shown_well_each_time(judge: Judge, credential: str) -> None:
     _ask_often(judge, judge.credential(credential), [("GET", "/subscription"), ("GET", "/usage")])
@@ -183,8 +181,6 @@ def test_an_account_is_shown_well_each_time(judge: Judge, credential: str) -> No
 
 def _ask_often(judge: Judge, caller: Caller, reads: list[tuple[str, str]]) -> None:
     """Let the laws see many answers, on a host that it is no burden to."""
-    if not judge.target.is_loopback or judge.spend is not Spend.EXHAUST:
-        raise NotRun("needs --spend exhaust and a host of one's own, to be asked so often")
     answers = judge.client.send_together([(*read, caller, None) for read in reads * OFTEN])
     for exchange in answers:
         if exchange.served and exchange.method == "GET":

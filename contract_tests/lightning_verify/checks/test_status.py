@@ -8,15 +8,20 @@ from urllib.parse import urlsplit
 import pytest
 
 from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.observations import CAPABILITIES, MODELS, STATUS, capability_check, shown
 from lightning_verify.run.marks import judges
 from lightning_verify.transport.exchange import Exchange
 
-CAPABILITIES = ("image", "video", "sfx", "text")
+CHECKS = [f"/status/{capability}" for capability in CAPABILITIES]
 
 
-@judges("STAT-1", requests=1)
+def _root(judge: Judge) -> Exchange:
+    return judge.once("root", lambda: judge.client.send("GET", "/", judge.caller()))
+
+
+@judges("STAT-1", shares=["root"])
 def test_the_root_redirects_for_good(judge: Judge) -> None:
-    exchange = judge.client.send("GET", "/", judge.caller())
+    exchange = _root(judge)
     judge.able("STAT-1", exchange)
     judge.check("STAT-1", exchange.status in {301, 308}, f"{exchange.title}: expected 301 or 308", exchange)
     location = urlsplit(exchange.header("location") or "")
@@ -28,55 +33,49 @@ def test_the_root_redirects_for_good(judge: Judge) -> None:
     )
 
 
-@judges("STAT-2", requests=1)
+@judges("STAT-2", shares=[MODELS])
 def test_models_have_names(judge: Judge) -> None:
-    exchange = judge.once("models", lambda: judge.get("/models"))
+    exchange = shown(judge, MODELS)
     judge.document("STAT-2", exchange)
     judge.keeps("STAT-2", exchange)
 
 
 def _status(judge: Judge, requirement: str) -> tuple[dict[str, Any], Any]:
-    exchange = judge.once("status", lambda: judge.get("/status"))
+    exchange = shown(judge, STATUS)
     return judge.object(requirement, exchange, "STAT-3"), exchange
 
 
-@judges("STAT-3", requests=2)
+@judges("STAT-3", shares=[STATUS])
 def test_the_status_has_its_fields(judge: Judge) -> None:
     _, exchange = _status(judge, "STAT-3")
     judge.keeps("STAT-3", exchange)
-
-
-def _check(judge: Judge, capability: str) -> Exchange:
-    return judge.once(
-        f"check {capability}", lambda: judge.client.send("HEAD", f"/status/{capability}", judge.caller())
-    )
 
 
 def _is_down(judge: Judge, exchange: Exchange) -> bool:
     """Whether a check says with 503 that its capability is down, on a host that is well otherwise."""
     if exchange.status != 503:
         return False
-    checks = (_check(judge, capability) for capability in CAPABILITIES)
-    return any(check.served for check in checks) or judge.once("status", lambda: judge.get("/status")).served
+    checks = (capability_check(judge, capability) for capability in CAPABILITIES)
+    return any(check.served for check in checks) or shown(judge, STATUS).served
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
-@judges("STAT-4", requests=5)
+@judges("STAT-4", shares=CHECKS)
 def test_a_capability_check_tells_a_content_type(judge: Judge, capability: str) -> None:
-    exchange = _check(judge, capability)
+    exchange = capability_check(judge, capability)
     told = "/" in exchange.media_type
     if not (_is_down(judge, exchange) and told):
         # When no check at all is served, that is no outage of one capability.
-        if exchange.status == 503 and any(_check(judge, other).served for other in CAPABILITIES):
+        if exchange.status == 503 and any(capability_check(judge, other).served for other in CAPABILITIES):
             raise judge.undecided("STAT-4", f"{exchange.title}: the capability is down", exchange)
         judge.served("STAT-4", exchange)
     judge.check("STAT-4", told, f"{exchange.title}: no content type", exchange)
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
-@judges("STAT-5", requests=5)
+@judges("STAT-5", shares=CHECKS)
 def test_a_capability_check_does_not_name_another_medium(judge: Judge, capability: str) -> None:
-    exchange = _check(judge, capability)
+    exchange = capability_check(judge, capability)
     if _is_down(judge, exchange):
         raise NotRun(f"needs a host that says that it can do {capability}")
     judge.served("STAT-5", exchange, owner=False)
@@ -85,7 +84,7 @@ def test_a_capability_check_does_not_name_another_medium(judge: Judge, capabilit
     judge.keeps("STAT-5", exchange)
 
 
-@judges("OBS-7", requests=2)
+@judges("OBS-7", shares=[STATUS], requests=1)
 def test_the_status_has_the_form_that_clients_read(judge: Judge) -> None:
     document, exchange = _status(judge, "OBS-7")
     slashed = judge.client.send("GET", "/status/", judge.caller())
@@ -100,9 +99,9 @@ def test_the_status_has_the_form_that_clients_read(judge: Judge) -> None:
         judge.check("OBS-7", isinstance(document.get(field), str), f"{field} is not a string", exchange)
 
 
-@judges("OBS-16", requests=1)
+@judges("OBS-16", shares=["root"])
 def test_the_root_leads_to_the_public_site(judge: Judge) -> None:
-    exchange = judge.client.send("GET", "/", judge.caller())
+    exchange = _root(judge)
     judge.able("OBS-16", exchange)
     location = (exchange.header("location") or "").rstrip("/")
     judge.check("OBS-16", location == "https://inference.js.org", f"Location is {location!r}", exchange)

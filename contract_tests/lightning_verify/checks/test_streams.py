@@ -51,7 +51,7 @@ def _both(judge: Judge) -> list[Exchange]:
     return [stream_observed(judge).call, longer]
 
 
-@judges("CHAT-4", shares=["stream"], requests=3)
+@judges("CHAT-4", shares=["stream"])
 def test_a_stream_is_an_event_stream(judge: Judge) -> None:
     exchange = stream_observed(judge).call
     judge.served("CHAT-4", exchange)
@@ -65,29 +65,29 @@ def _holds(judge: Judge, requirement: str) -> None:
         judge.keeps(requirement, exchange)
 
 
-@judges("CHAT-5", shares=["stream", "long stream"], requests=4)
+@judges("CHAT-5", shares=["stream", "long stream"])
 def test_the_metadata_chunk_comes_first_and_names_the_model(judge: Judge) -> None:
     _holds(judge, "CHAT-5")
 
 
-@judges("CHAT-6", shares=["stream", "long stream"], requests=4)
+@judges("CHAT-6", shares=["stream", "long stream"])
 def test_the_chunks_add_up_to_a_message(judge: Judge) -> None:
     _holds(judge, "CHAT-6")
 
 
-@judges("CHAT-7", shares=["stream", "long stream", "createChatCompletion"], requests=7)
+@judges("CHAT-7", shares=["stream", "long stream", "createChatCompletion"])
 def test_the_stream_ends_with_a_reason_and_done(judge: Judge) -> None:
     _holds(judge, "CHAT-7")
 
 
-@judges("OBS-13", shares=["stream"], requests=3)
+@judges("OBS-13", shares=["stream"])
 def test_the_metadata_chunk_has_no_choices(judge: Judge) -> None:
     exchange = stream_observed(judge).call
     transcript = _stream(judge, "OBS-13", exchange)
     judge.check("OBS-13", not transcript.metadata_has_choices, "the metadata chunk has choices", exchange)
 
 
-@judges("ASM-14", units=ONE_CHAT, requests=2)
+@judges("ASM-14", units=ONE_CHAT, requests=1)
 def test_events_arrive_as_they_are_made(judge: Judge) -> None:
     exchange = judge.post(CHAT, say("Count from one to forty, in words.", stream=True))
     _stream(judge, "ASM-14", exchange)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from lightning_verify.judging.judge import Judge
+from lightning_verify.judging.observations import CATALOGUE, shown
 from lightning_verify.transport.exchange import Exchange
 
 
 def read_catalogue(judge: Judge) -> Exchange:
     """The answer of /tier-config, asked for once."""
-    return judge.once("catalogue", lambda: judge.get("/tier-config"))
+    return shown(judge, CATALOGUE)
 
 
 def catalogue(judge: Judge, requirement: str) -> dict[str, Any]:

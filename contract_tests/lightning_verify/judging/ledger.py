@@ -190,7 +190,8 @@ class Ledger:
             forgot = account.last is not None and account.last.used[metric] > now.used[metric]
             blamed = {"RATE-7"} if forgot else {c.requirement for c in account.calls if c.metric == metric}
             told = f"moved by {moved}, but at least {least} was due"
-            self._breach(account, metric, now, told, blamed)
+            if blamed:  # A counter that begins below nothing is USE-4's.
+                self._breach(account, metric, now, told, blamed)
         elif moved == most > 0:
             self._seen.update({call.requirement for call in account.calls if call.metric == metric})
 

@@ -1,25 +1,61 @@
-"""One paid call of each metered operation, shared by all tests that look at it from different sides.
+"""What several tests look at, each from its own side, and a run asks for only once.
 
-Each is made by a fresh free-tier caller between two looks at its counters: one unit shows the answer's
-form, what it consumed, and whom.
+A paid call of each metered operation is made by a fresh free-tier caller between two looks at its counters:
+one unit shows the answer's form, what it consumed, and whom. What costs nothing is shared as well, since a
+host that is not ours gets two requests a second: one reader's documents, and one refusal of each kind.
 """
 
 from __future__ import annotations
 
-from lightning_verify.facts import METRIC_OF, PUBLISHED_LIMITS
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass, field
+from typing import Any
+
+from lightning_spec.loader import load_spec
+
+from lightning_verify.facts import FREE, METRIC_OF, PUBLISHED_LIMITS
 from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.usage import Observation, observe
 from lightning_verify.requests import callers
-from lightning_verify.requests.valid import CALLS, Call, say
+from lightning_verify.requests.callers import Caller
+from lightning_verify.requests.credentials import API_KEY, BAD, FREE_JWT, GOOD, JWT, invalid_bearers
+from lightning_verify.requests.generated import CASES
+from lightning_verify.requests.prompts import CODE, COMPLEX, IMAGE, SIMPLE
+from lightning_verify.requests.valid import CALLS, OVERSIZED, Call, oversized, say
+from lightning_verify.target import Spend
+from lightning_verify.transport.exchange import Exchange
 
 CHAT = "/gen/chat/completions"
-# Worst-case units of each shared observation, by its name in `judges(shares=...)`.
-COST: dict[str, dict[str, int]] = {
-    **{operation: {metric: 1} for operation, metric in METRIC_OF.items()},
-    "stream": {"cloudChatDaily": 1},
-    "long stream": {"cloudChatDaily": 1},
-    **{f"limit of {metric}": {metric: limit} for metric, limit in PUBLISHED_LIMITS.items()},
-}
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What the number of requests depends on: what may be spent, how many generated examples a property is
+    worth, and which credentials there are."""
+
+    spend: Spend
+    examples: int
+    credentials: Set[str] = frozenset()
+
+
+# How many requests a host is sent that keeps its promises.
+Requests = int | Callable[[Means], int]
+
+
+def count(requests: Requests, means: Means) -> int:
+    """The number of requests with these means."""
+    return requests if isinstance(requests, int) else requests(means)
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What an observation costs: requests, and units by metric at worst."""
+
+    requests: Requests = 1
+    units: Mapping[str, int] = field(default_factory=dict)
+
+
+# --- what is served -------------------------------------------------------------------------------------
 
 STREAM = Call("createChatCompletion", "POST", CHAT, say("Say hello in one short sentence.", stream=True))
 
@@ -41,3 +77,221 @@ def _make(judge: Judge, call: Call) -> Observation:
     return observe(
         judge, caller, metric, lambda: judge.client.send(call.method, call.path, caller, json_body=call.body)
     )
+
+
+# --- what anybody may read, and what an account is shown ------------------------------------------------
+
+CATALOGUE, TIERS, MODELS, STATUS = "/tier-config", "/tiers", "/models", "/status"
+USAGE, SUBSCRIPTION = "/usage", "/subscription"
+NO_ASSET = "/asset-cdn/assets/00000000-0000-4000-8000-000000000000"
+READABLE = (USAGE, CATALOGUE, TIERS, MODELS, STATUS, SUBSCRIPTION, NO_ASSET)
+CAPABILITIES = ("image", "video", "sfx", "text")
+
+
+def reader(judge: Judge) -> tuple[Caller, Exchange]:
+    """The throwaway caller who reads for all tests, and its counters before it has read anything else."""
+
+    def begin() -> tuple[Caller, Exchange]:
+        caller = judge.caller()
+        return caller, judge.get(USAGE, caller)
+
+    return judge.once("reader", begin)
+
+
+def shown(judge: Judge, path: str, credential: str | None = None) -> Exchange:
+    """The document at `path`, as anybody is shown it or the account of a credential."""
+    if credential is not None:
+        caller = judge.credential(credential)
+        return judge.once(shown_to(credential, path), lambda: judge.get(path, caller))
+    caller, usage = reader(judge)
+    return usage if path == USAGE else judge.once(path, lambda: judge.get(path, caller))
+
+
+def shown_to(credential: str | None, path: str) -> str:
+    """The name of that observation."""
+    return path if credential is None else f"{path} as {credential}"
+
+
+def capability_check(judge: Judge, capability: str) -> Exchange:
+    """The answer to HEAD for one capability."""
+    caller, _ = reader(judge)
+    path = f"/status/{capability}"
+    return judge.once(path, lambda: judge.client.send("HEAD", path, caller))
+
+
+# --- what is refused ------------------------------------------------------------------------------------
+
+POSTS = tuple(name for name, call in CALLS.items() if call.method == "POST")
+NOTHING, BROKEN, TOO_LARGE, BAD_BEARER, WRONG = (
+    "nothing asked",
+    "broken JSON",
+    "too large",
+    "a bad bearer",
+    "a wrong option",
+)
+# Wrong in one optional field, of a kind that no host can take for a right one.
+WRONG_OPTION: dict[str, dict[str, Any]] = {
+    "createChatCompletion": {"tools": "a hammer"},
+    "createImage": {"image_urls": {"first": 1}},
+    "createVideo": {"duration": "long"},
+    "createAirforceVideo": {"image_urls": {"first": 1}},
+}
+NOT_A_TOKEN = "not-a-token-whatsoever"
+
+
+def refusals_of(operation: str) -> list[str]:
+    """The kinds of refusals of an operation."""
+    return [NOTHING, BROKEN, TOO_LARGE, BAD_BEARER, *[WRONG] * (operation in WRONG_OPTION)]
+
+
+def refusal(operation: str, kind: str) -> str:
+    """The name of one refusal of an operation."""
+    return f"{operation}: {kind}"
+
+
+def refused_caller(judge: Judge, metric: str | None) -> tuple[Caller, Exchange | None]:
+    """The throwaway caller who is refused all calls of a metric, and its counters before that."""
+
+    def begin() -> tuple[Caller, Exchange | None]:
+        caller = judge.caller()
+        return caller, judge.get(USAGE, caller) if metric else None
+
+    return judge.once(refused_calls(metric), begin)
+
+
+def refused_calls(metric: str | None) -> str:
+    """The name of the observation of that caller."""
+    return f"refused calls of {metric}"
+
+
+def refused_call(judge: Judge, operation: str, kind: str) -> Exchange:
+    """The answer to a call that has to be refused, made on first use."""
+    caller, _ = refused_caller(judge, METRIC_OF.get(operation))
+    return judge.once(refusal(operation, kind), lambda: _ask_for_refusal(judge, operation, kind, caller))
+
+
+def _ask_for_refusal(judge: Judge, operation: str, kind: str, caller: Caller) -> Exchange:
+    call = CALLS[operation]
+    if kind == BROKEN:
+        return judge.client.send("POST", call.path, caller, body=b"{broken", lane="free")
+    body: Any = {"nothing": "asked"}
+    if kind == TOO_LARGE:
+        body = oversized(operation, OVERSIZED[1])
+    elif kind == WRONG:
+        body = {**(call.body or {}), **WRONG_OPTION[operation]}
+    elif kind == BAD_BEARER:
+        body = call.body
+        caller = judge.forged("garbled", NOT_A_TOKEN).also(**dict(caller.headers))
+        caller = caller.also(Authorization=f"Bearer {NOT_A_TOKEN}")
+    return judge.post(call.path, body, caller, lane="free")
+
+
+def nothing_asked_by(judge: Judge, operation: str, credential: str) -> Exchange:
+    """The answer to an invalid payload with a good credential: who is let in gets as far as that."""
+    caller = judge.credential(credential)
+    return judge.once(
+        asked_by(credential, operation),
+        lambda: judge.post(CALLS[operation].path, {"nothing": "asked"}, caller, lane="free"),
+    )
+
+
+def asked_by(credential: str, operation: str) -> str:
+    """The name of that observation."""
+    return f"{operation}: nothing asked by {credential}"
+
+
+# With so many examples, every kind of bad bearer meets every operation.
+THOROUGH = 10
+FAMILIES_OF_BEARERS = 2
+
+
+def bad_bearers(judge: Judge, operation: str) -> dict[str, str]:
+    """Bearers that no host may accept, by kind. Where examples are few, an operation meets one that looks
+    like a token and one that does not, and each kind an operation by POST and one by GET."""
+    every = judge.once("bad bearers", lambda: invalid_bearers(judge.target.credentials))
+    if judge.examples >= THOROUGH:
+        return every
+    alike = [name for name, call in CALLS.items() if call.method == CALLS[operation].method]
+    turn = alike.index(operation)
+    families = [[kind for kind in every if (every[kind].count(".") == 2) is token] for token in (True, False)]
+    return {kinds[turn % len(kinds)]: every[kinds[turn % len(kinds)]] for kinds in families if kinds}
+
+
+def with_bad_bearer(judge: Judge, operation: str, kind: str, token: str) -> Exchange:
+    """The answer to a valid call with a bearer that the judge has made, asked for once."""
+    call, caller = CALLS[operation], judge.forged(kind, token)
+    return judge.once(
+        f"{operation} with {kind}",
+        lambda: judge.client.send(call.method, call.path, caller, json_body=call.body, lane="free"),
+    )
+
+
+def with_bad_credential(judge: Judge, operation: str, credential: str) -> Exchange:
+    """The answer to a valid call with a credential that was good once, asked for once."""
+    call, caller = CALLS[operation], judge.credential(credential)
+    return judge.once(
+        used_on(operation, credential),
+        lambda: judge.client.send(call.method, call.path, caller, json_body=call.body, lane="free"),
+    )
+
+
+def used_on(operation: str, credential: str) -> str:
+    """The name of that observation."""
+    return f"{operation} with {credential}"
+
+
+def bearers_tried_on(operation: str) -> str:
+    """The name of the observations of one operation with each of its bad bearers."""
+    return f"{operation} with bad bearers"
+
+
+def _kinds_of_bad_bearers(means: Means) -> int:
+    # Five of the judge's own making, three from a token that it was given, two from a key.
+    own, from_token, from_key = 5, 3 * bool(means.credentials & {JWT, FREE_JWT}), 2
+    every = own + from_token + from_key * (API_KEY in means.credentials)
+    return every if means.examples >= THOROUGH else FAMILIES_OF_BEARERS
+
+
+# --- what a generator thinks of -------------------------------------------------------------------------
+
+
+def generated(operation: str) -> str:
+    """The name of the observation of its generated valid requests."""
+    return f"generated {operation}"
+
+
+def _cases(operation: str) -> int:
+    """How many there are: of what takes no argument there is only one."""
+    taken = load_spec().operations[operation]
+    return CASES if taken.parameters or taken.body_pointer else 1
+
+
+# --- what it all costs ----------------------------------------------------------------------------------
+
+# Prompts whose analysis several tests look at.
+ANALYSED = {"hi": SIMPLE[0], "simple": SIMPLE[1], "complex": COMPLEX[0], "code": CODE[0], "image": IMAGE[1]}
+
+# The price of each shared observation, by its name in `judges(shares=...)`.
+COST: dict[str, Price] = {
+    **{operation: Price(3, {metric: 1}) for operation, metric in METRIC_OF.items()},
+    "stream": Price(3, {"cloudChatDaily": 1}),
+    "long stream": Price(1, {"cloudChatDaily": 1}),
+    # Up to the limit, beyond it by every road, and the counters around it.
+    **{f"limit of {metric}": Price(limit + 7, {metric: limit}) for metric, limit in PUBLISHED_LIMITS.items()},
+    **{path: Price() for path in READABLE},
+    "root": Price(),
+    **{f"/status/{capability}": Price() for capability in CAPABILITIES},
+    **{shown_to(name, path): Price() for name in GOOD for path in (USAGE, SUBSCRIPTION)},
+    **{refusal(operation, kind): Price() for operation in POSTS for kind in refusals_of(operation)},
+    **{refused_calls(metric): Price() for metric in PUBLISHED_LIMITS},
+    **{asked_by(name, operation): Price() for operation in POSTS for name in (JWT, API_KEY)},
+    **{bearers_tried_on(operation): Price(_kinds_of_bad_bearers) for operation in CALLS},
+    **{used_on(operation, name): Price() for operation in CALLS for name in BAD},
+    **{f"analysis of {prompt}": Price() for prompt in ANALYSED},
+    **{f"stream of {prompt}": Price() for prompt in ANALYSED},
+    **{f"tools {choice}{how}": Price() for choice in ("auto", "required") for how in ("", ", streamed")},
+    **{f"inputs to {path}": Price() for path in ("/gen/image", "/gen/video")},
+    **{f"video of {duration} s": Price() for duration in (1, 10, 0, -5, 11, 10**6)},
+    **{f"video queried {turn}": Price() for turn in range(3)},
+    **{generated(operation): Price(_cases(operation)) for operation in (*FREE, "createChatCompletion")},
+}

@@ -19,7 +19,12 @@ from lightning_verify.transport.exchange import Exchange
 
 def read_usage(judge: Judge, requirement: str, caller: Caller) -> Snapshot:
     """The snapshot of `caller`. Raises Undecided when it cannot be read: USE-1 to USE-4 judge that."""
-    exchange = judge.served(requirement, judge.get("/usage", caller), owner=False)
+    return counters(judge, requirement, judge.get("/usage", caller))
+
+
+def counters(judge: Judge, requirement: str, exchange: Exchange) -> Snapshot:
+    """The snapshot in an answer of /usage. Raises Undecided when there is none to be read."""
+    judge.served(requirement, exchange, owner=False)
     try:
         return parse_usage(exchange)
     except Unreadable as problem:

@@ -36,6 +36,7 @@ MEANING: dict[str, str] = {
 
 TOKENS = (JWT, FREE_JWT, EXPIRED_JWT)
 GOOD = (JWT, API_KEY, FREE_JWT)
+BAD = (EXPIRED_JWT, EXPIRED_API_KEY, REVOKED_API_KEY)
 KEY_PREFIX = "ipa_live_"
 # What comes with a value that was copied from a header, a shell or a settings page.
 _HEADER = re.compile(r"^(?:authorization\s*:\s*)?bearer\s+", re.IGNORECASE)

@@ -12,6 +12,9 @@ from schemathesis import GenerationMode
 
 from lightning_verify.requests.invalid import sample
 
+# How many valid cases of an operation a run sends.
+CASES = 3
+
 
 @cache
 def _schema() -> Any:

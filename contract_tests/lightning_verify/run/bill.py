@@ -10,19 +10,19 @@ from lightning_verify.judging.ledger import Ledger
 from lightning_verify.judging.snapshot import Unreadable, parse_usage
 from lightning_verify.transport.client import Client, HostGone
 
-# Of callers that were refused, so many are looked at in the end.
-REFUSED_CALLERS = 20
+# Of callers that seem to owe something, so many are looked at in the end.
+_OWING = 20
 _A_MOMENT = 0.01
 
 
 def observed_units(client: Client) -> dict[str, int] | None:
     """Units used, by metric, of the callers that only we can spend as; None when the host does not tell.
 
-    All that were served are asked for, and some that were not. Shared accounts are left out: others may
-    spend there, and what they spend is not ours to explain.
+    All that were served are asked for, and of each operation one that was not. Shared accounts are left out:
+    others may spend there, and what they spend is not ours to explain.
     """
     counted: Counter[str] = Counter()
-    callers = dict(list(client.refused.items())[:REFUSED_CALLERS]) | client.spenders
+    callers = {caller.key: caller for caller in client.refused.values()} | client.spenders
     try:
         for caller in callers.values():
             counted.update(parse_usage(client.send("GET", "/usage", caller)).used)
@@ -34,7 +34,7 @@ def observed_units(client: Client) -> dict[str, int] | None:
 def ask_again(client: Client, ledger: Ledger) -> None:
     """Look once more at callers that seem to owe something, when their counters cannot lag any longer."""
     try:
-        for caller, moment in islice(ledger.owing(), REFUSED_CALLERS):
+        for caller, moment in islice(ledger.owing(), _OWING):
             time.sleep(max(0.0, moment - time.monotonic()) + _A_MOMENT)
             client.send("GET", "/usage", caller)
     except HostGone:

@@ -12,31 +12,37 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from lightning_verify.judging.observations import COST, Means, Requests, count
 from lightning_verify.target import Spend
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
     """What a test judges and costs: requirement ids, worst-case units by metric of its own, names of the
-    observations it shares with other tests (`observations.COST`), requests, and the least spending mode
-    that allows it."""
+    observations it shares with other tests (`observations.COST`), requests beside those, and the least
+    spending mode that allows it."""
 
     requirements: tuple[str, ...]
     units: Mapping[str, int] = field(default_factory=dict)
     shares: tuple[str, ...] = ()
-    requests: int = 1
+    requests: Requests = 0
     spend: Spend = Spend.NONE
+
+    def asks(self, means: Means) -> int:
+        """How many requests of its own the test sends to a host that keeps its promises."""
+        return count(self.requests, means)
 
 
 def judges(
     *requirements: str,
     units: Mapping[str, int] | None = None,
     shares: Sequence[str] = (),
-    requests: int = 1,
+    requests: Requests = 0,
     spend: Spend | None = None,
 ) -> pytest.MarkDecorator:
     """Mark a test with the requirements it judges; one that costs units needs `--spend sample` at least."""
-    mode = spend if spend is not None else (Spend.SAMPLE if units or shares else Spend.NONE)
+    costs = units or any(COST[name].units for name in shares)
+    mode = spend if spend is not None else (Spend.SAMPLE if costs else Spend.NONE)
     return pytest.mark.judges(Charge(requirements, units or {}, tuple(shares), requests, mode))
 
 
@@ -45,6 +51,8 @@ def needs(*credentials: str) -> pytest.MarkDecorator:
     return pytest.mark.needs(*credentials)
 
 
+# A test that asks very often, which only a host of one's own can be asked for.
+needs_own_host = pytest.mark.needs_own_host
 # A test that needs the target's control plane: moving time, failing upstreams.
 needs_control = pytest.mark.needs_control
 

@@ -109,7 +109,7 @@ OPTIONS = (
         "examples",
         CHOICE,
         "how many generated requests a property is tried with (default: 24 on this machine with --spend "
-        "exhaust, 12 on this machine, 4 elsewhere)",
+        "exhaust, 4 otherwise)",
         {"type": int, "metavar": "N"},
     ),
     Option(

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from lightning_verify.judging.observations import COST
+from lightning_verify.facts import METRIC_OF
+from lightning_verify.judging.observations import COST, POSTS, USAGE, Means, count, shown_to
 from lightning_verify.requests.credentials import GOOD
-from lightning_verify.run.bill import REFUSED_CALLERS
 from lightning_verify.run.marks import charge_of
 from lightning_verify.run.preflight import DOORS
 from lightning_verify.target import Spend, Target
@@ -30,25 +30,40 @@ def obstacle(item: pytest.Item, spend: Spend, target: Target) -> str | None:
             return f"needs {' and '.join(missing)}"
     if item.get_closest_marker("needs_control") and target.control is None:
         return "needs a target whose control plane can move time and fail upstreams (--control)"
+    if item.get_closest_marker("needs_own_host") and not (target.is_loopback and spend is Spend.EXHAUST):
+        return "needs --spend exhaust and a host of one's own, to be asked so often"
     return None
 
 
-def estimate(items: Iterable[pytest.Item], spend: Spend, target: Target) -> tuple[int, Counter[str]]:
-    """(requests, worst-case units by metric) of the tests that can run, with what comes before and after."""
-    requests, units, shared = 0, Counter[str](), set[str]()
+def estimate(
+    items: Iterable[pytest.Item], spend: Spend, target: Target, examples: int
+) -> tuple[int, Counter[str]]:
+    """(requests, worst-case units by metric) of the tests that can run, with what comes before and after.
+
+    The units are the most that any host can cause, the requests what one is sent that keeps its promises:
+    whatever fails is asked for again.
+    """
+    requests, spenders, units, shared, moves_time = 0, 0, Counter[str](), set[str](), False
+    means = Means(spend, examples, target.credentials.keys())
     for item in items:
         charge = charge_of(item)
         if charge is not None and obstacle(item, spend, target) is None:
-            requests += charge.requests
+            requests += charge.asks(means)
+            spenders += bool(charge.units)
+            moves_time = moves_time or item.get_closest_marker("needs_control") is not None
             units.update(charge.units)
             shared.update(charge.shares)
-    for name in shared:
-        units.update(COST[name])
+    before = {shown_to(name, USAGE) for name in GOOD if name in target.credentials}
+    for name in shared - before:
+        requests += count(COST[name].requests, means)
+        spenders += bool(COST[name].units)
+        units.update(COST[name].units)
     # Whatever fails is looked at once more before it is held against a host.
     units.update(dict.fromkeys(units, SECOND_LOOKS))
-    requests += len(DOORS) + sum(name in target.credentials for name in GOOD)
-    if target.is_loopback:  # Only there is every caller asked for its bill.
-        requests += REFUSED_CALLERS + units.total()
+    requests += len(DOORS) + len(before)
+    # Only on this machine is every caller asked for its bill, and not after its time was moved.
+    if target.is_loopback and not moves_time:
+        requests += spenders + sum(name in METRIC_OF for name in POSTS)
     return requests, units
 
 

@@ -73,6 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "needs(*credentials): the credentials a contract test cannot do without"
     )
+    config.addinivalue_line("markers", "needs_own_host: a contract test that asks very often")
     config.addinivalue_line("markers", "needs_control: a contract test that moves time or fails upstreams")
     if _is_worker(config):
         config.stash[_books_key] = Path(config.workerinput["lightning_books"])  # type: ignore[attr-defined]
@@ -147,7 +148,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         return
     run = _open_run(config)
     config.stash[_run_key] = run
-    requests, units = estimate(session.items, run.settings.spend, run.target)
+    requests, units = estimate(session.items, run.settings.spend, run.target, run.settings.examples)
     spend = run.settings.spend.name.lower()
     _say(
         config,
@@ -175,7 +176,9 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     run.aborted = aborted and _told(run, aborted)
     run.note(aborted=run.aborted)
     if not run.aborted:
-        run.learned["unusable credentials"] = refused_everywhere(run.client, run.target.credentials)
+        run.learned["unusable credentials"] = refused_everywhere(
+            run.client, run.target.credentials, run.learned
+        )
         for reason in run.learned["unusable credentials"].values():
             _say(config, f"not used: {reason}")
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from typing import Any
 
-from lightning_verify.requests.callers import Caller, anonymous, bearer
+from lightning_verify.judging.observations import SUBSCRIPTION, USAGE, shown_to
+from lightning_verify.requests.callers import anonymous, bearer
 from lightning_verify.requests.credentials import GOOD
 from lightning_verify.transport.causes import SILENCE
 from lightning_verify.transport.client import BudgetExhausted, Client, HostGone
@@ -64,17 +66,22 @@ def _sense(answers: list[Exchange], hint: str) -> str | None:
 
 
 # Where a good bearer is let in: what it may read, and a generation that is asked for nothing, for nothing.
-_ROOMS = ("/usage", "/subscription")
+_ROOMS = (USAGE, SUBSCRIPTION)
 _CHAT = "/gen/chat/completions"
 
 
-def refused_everywhere(client: Client, credentials: Mapping[str, str]) -> dict[str, str]:
+def refused_everywhere(
+    client: Client, credentials: Mapping[str, str], learned: dict[str, Any]
+) -> dict[str, str]:
     """Why good credentials cannot be used, by their names: those that are let in nowhere. They may be of
-    another host, or revoked, and then it is not the host that is to blame."""
+    another host, or revoked, and then it is not the host that is to blame.
+
+    What they are shown meanwhile is `learned`, and need not be asked for again.
+    """
     refused = dict[str, str]()
     for name in GOOD:
         try:
-            shut_out = name in credentials and not _is_let_in(client, bearer(name, credentials[name]))
+            shut_out = name in credentials and not _is_let_in(client, name, credentials[name], learned)
         except HostGone:
             break
         if shut_out:
@@ -82,9 +89,14 @@ def refused_everywhere(client: Client, credentials: Mapping[str, str]) -> dict[s
     return refused
 
 
-def _is_let_in(client: Client, caller: Caller) -> bool:
-    if any(not _locked_out(client.send("GET", room, caller)) for room in _ROOMS):
-        return True
+def _is_let_in(client: Client, name: str, credential: str, learned: dict[str, Any]) -> bool:
+    caller = bearer(name, credential)
+    for room in _ROOMS:
+        answer = client.send("GET", room, caller)
+        if answer.served:
+            learned[shown_to(name, room)] = answer
+        if not _locked_out(answer):
+            return True
     try:
         answers = [
             client.send("POST", _CHAT, each, json_body={"nothing": "asked"}, lane="free")

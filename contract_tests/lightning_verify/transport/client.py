@@ -109,9 +109,10 @@ class Client:
         self._fruitless = 0.0
         # Operations that were answered by a gateway each time they were tried again.
         self._hopeless: set[tuple[str, str | None]] = set()
-        # Callers that were served something metered, by what identifies them, and those that were refused it.
+        # Callers that were served something metered, by what identifies them, and by operation the last one
+        # that was refused it.
         self.spenders: dict[tuple[tuple[str, str], ...], Caller] = {}
-        self.refused: dict[tuple[tuple[str, str], ...], Caller] = {}
+        self.refused: dict[str, Caller] = {}
         # Who looks at every exchange once it is over, whoever asked for it.
         self.observers: list[Callable[[Exchange], None]] = []
         self._loop = asyncio.new_event_loop()
@@ -277,7 +278,10 @@ class Client:
         if waited and exchange.status not in {429, 503} and exchange.astray is None:
             self._fruitless -= waited
         if operation is not None and operation.metric is not None and caller.private:
-            (self.spenders if exchange.served else self.refused)[caller.key] = caller
+            if exchange.served:
+                self.spenders[caller.key] = caller
+            else:
+                self.refused[operation.id] = caller
         return exchange
 
     def _patience_for(self, exchange: Exchange) -> float | None:
