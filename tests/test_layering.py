@@ -275,7 +275,18 @@ def test_every_dependency_that_is_imported_is_declared():
 
 
 def test_the_mock_starts_without_the_judges_dependencies():
-    ours = {"aiohttp", "orjson", "yaml", "jsonschema_rs", "jwt", "PIL", "av", "multidict", "cryptography"}
+    ours = {
+        "aiohttp",
+        "orjson",
+        "yaml",
+        "jsonschema_rs",
+        "jwt",
+        "PIL",
+        "av",
+        "multidict",
+        "cryptography",
+        "yarl",
+    }
     # Where it runs, pytest is there.
     extra = {"lightning_mock.pytest_plugin": {"pytest"}}
     for name, path in MODULES.items():

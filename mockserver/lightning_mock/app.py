@@ -97,14 +97,14 @@ def make_server(state: State) -> web.Server:
         for path in (operation.path, *operation.aliases):
             router.add(operation.method.upper(), path, endpoint)
     control = ControlPlane(state)
-    journal = state.journal
+    journal, most_bytes = state.journal, state.settings.journal_bodies
     loop = asyncio.get_running_loop()
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         path = request.rel_url.raw_path
         if path.startswith(CONTROL_PREFIX):
             return await control.answer(request, path)
-        exchange = Exchange(stopwatch())
+        exchange = Exchange(stopwatch(), most_bytes)
         method = request.method
         response: web.StreamResponse
         if method == "OPTIONS" and _is_preflight(request):

@@ -168,6 +168,13 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         metavar="N",
     )
+    option(
+        "journal-bodies",
+        f"how many bytes to remember of the body of an answer, {usual.journal_bodies} by default; whole ones "
+        "can be taken from the journal as a recording",
+        type=int,
+        metavar="N",
+    )
     return parser
 
 

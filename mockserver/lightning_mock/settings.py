@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 MOST_EXCHANGES = 1_000_000
+MOST_BODY = 32 * 1024 * 1024
+USUAL_EXCERPT = 512
 MetadataForm = Literal["bare", "choices"]
 RetryAdvice = Literal["none", "seconds", "date", "x-should-retry-true", "x-should-retry-false"]
 
@@ -55,12 +57,16 @@ class Settings:
     journal: int = 500
     """How many exchanges are remembered; 0 remembers none. The usual number stays within a processor's cache:
     each one more costs a little with every call."""
+    journal_bodies: int = USUAL_EXCERPT
+    """How many bytes it keeps of the body of an answer."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise SettingsError(f"port: expected 0 to 65535, got {self.port}")
         if not 0 <= self.journal <= MOST_EXCHANGES:
             raise SettingsError(f"journal: expected 0 to {MOST_EXCHANGES}, got {self.journal}")
+        if not 0 <= self.journal_bodies <= MOST_BODY:
+            raise SettingsError(f"journal_bodies: expected 0 to {MOST_BODY}, got {self.journal_bodies}")
         token = self.control_token
         if token is not None and not (len(token) >= 8 and token.isascii() and token.isprintable()):
             raise SettingsError("control_token: expected at least 8 ASCII characters")

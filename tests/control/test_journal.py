@@ -52,7 +52,8 @@ def test_a_picture_is_counted_and_not_shown(user: User) -> None:
     answer = user.call("GET", "/gen/image/a%20harbour")
     entry = user.entry()
     assert entry["path"] == "/gen/image/a%20harbour"
-    assert entry["response"] == {"content_type": "image/jpeg", "bytes": len(answer.content), "excerpt": ""}
+    shown = {name: entry["response"][name] for name in ("content_type", "bytes", "excerpt")}
+    assert shown == {"content_type": "image/jpeg", "bytes": len(answer.content), "excerpt": ""}
 
 
 REFUSALS = [

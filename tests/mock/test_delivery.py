@@ -97,8 +97,8 @@ def test_a_body_in_small_pieces_is_the_same_request(mock: RunningMock) -> None:
 
 def test_a_type_that_is_no_header_is_left_to_the_library() -> None:
     """A fault may name any content type; one with a line break must not become two headers."""
-    assert delivery._head("application/json\r\nX-Evil: 1") is None
-    assert delivery._head("text/plain; charset=utf-8") is not None
+    assert delivery._head("application/json\r\nX-Evil: 1")[0] is None
+    assert delivery._head("text/plain; charset=utf-8")[0] is not None
 
 
 def test_a_client_that_does_not_read_is_not_answered_without_end() -> None:

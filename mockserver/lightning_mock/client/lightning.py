@@ -351,11 +351,13 @@ class Lightning:
         identity: str | None = None,
         user: User | str | None = None,
         status: int | None = None,
+        fault: Fault | str | None = None,
         since: int | None = None,
         limit: int = 100,
     ) -> list[JournalEntry]:
-        """The latest exchanges that match, the newest last; `since` is the id of the last one known."""
-        query = _query(operation, identity, user, status, since) | {"limit": limit}
+        """The latest exchanges that match, the newest last; `fault` is one that fired, or the kind of one;
+        `since` is the id of the last one known."""
+        query = _query(operation, identity, user, status, fault=fault, since=since) | {"limit": limit}
         return journal_entries(self._transport.call("GET", "/journal", query=query))
 
     def count(
@@ -365,10 +367,11 @@ class Lightning:
         identity: str | None = None,
         user: User | str | None = None,
         status: int | None = None,
+        fault: Fault | str | None = None,
         since: int | None = None,
     ) -> int:
         """How many exchanges match."""
-        query = _query(operation, identity, user, status, since)
+        query = _query(operation, identity, user, status, fault=fault, since=since)
         return int(self._transport.call("GET", "/journal/count", query=query)["count"])
 
     def wait_for(
@@ -378,13 +381,45 @@ class Lightning:
         identity: str | None = None,
         user: User | str | None = None,
         status: int | None = None,
+        fault: Fault | str | None = None,
         since: int | None = None,
         count: int = 1,
         timeout: float = 5.0,
     ) -> list[JournalEntry]:
         """Wait until `count` exchanges match. Raises NothingSeenError after `timeout` seconds."""
-        query = _query(operation, identity, user, status, since) | {"count": count, "timeout": timeout}
+        query = _query(operation, identity, user, status, fault=fault, since=since) | {
+            "count": count,
+            "timeout": timeout,
+        }
         return journal_entries(self._transport.call("GET", "/journal/wait", query=query, wait=timeout))
+
+    def entry(self, entry: JournalEntry | int) -> JournalEntry:
+        """An exchange with all that is kept of it: whole path and bodies, as far as `request["whole"]` and
+        `response["whole"]` say so."""
+        return JournalEntry.of(self._transport.call("GET", f"/journal/{_number(entry)}"))
+
+    def curl(self, entry: JournalEntry | int) -> str:
+        """An exchange as a curl command; credentials are variables such as `$LIGHTNING_API_KEY`."""
+        command: str = self._transport.call("GET", f"/journal/{_number(entry)}/curl")["command"]
+        return command
+
+    def send_again(self, entry: JournalEntry | int) -> JournalEntry:
+        """Make a call once more, as the same caller, and charged like any other; its entry."""
+        return JournalEntry.of(self._transport.call("POST", f"/journal/{_number(entry)}/send", wait=60.0))
+
+    def har(
+        self,
+        *,
+        operation: str | None = None,
+        identity: str | None = None,
+        user: User | str | None = None,
+        status: int | None = None,
+        fault: Fault | str | None = None,
+        since: int | None = None,
+    ) -> dict[str, Any]:
+        """The exchanges that match as an HTTP archive (HAR 1.2), to be kept as JSON in a file `*.har`."""
+        query = _query(operation, identity, user, status, fault=fault, since=since)
+        return dict(self._transport.call("GET", "/journal/har", query=query))
 
     def clear_journal(self) -> None:
         """Forget all exchanges, other clients' too."""
@@ -417,6 +452,10 @@ class Lightning:
         self._transport.call("POST", "/restore", snapshot)
 
 
+def _number(entry: JournalEntry | int) -> int:
+    return entry.id if isinstance(entry, JournalEntry) else entry
+
+
 def _id(user: User | str | None) -> str | None:
     return user.id if isinstance(user, User) else user
 
@@ -434,6 +473,8 @@ def _query(
     identity: str | None,
     user: User | str | None,
     status: int | None,
+    *,
+    fault: Fault | str | None,
     since: int | None,
 ) -> dict[str, object]:
     return {
@@ -441,6 +482,7 @@ def _query(
         "identity": identity,
         "user": _id(user),
         "status": status,
+        "fault": fault.id if isinstance(fault, Fault) else fault,
         "since": since,
     }
 

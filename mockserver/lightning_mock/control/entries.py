@@ -8,6 +8,7 @@ from lightning_mock.callers.credential_forms import without_credentials
 from lightning_mock.clock import iso
 from lightning_mock.journal.explanation import explain, refused_by
 from lightning_mock.journal.recording import Recording
+from lightning_mock.journal.redaction import MOST_EXCERPT
 
 
 def entry(kept: Recording) -> dict[str, Any]:
@@ -19,7 +20,7 @@ def entry(kept: Recording) -> dict[str, Any]:
         "id": kept.id,
         "at": iso(kept.at),
         "method": kept.method,
-        "path": kept.target,
+        "path": kept.shown_target,
         "operation": operation.id if operation is not None else None,
         "status": kept.status,
         "milliseconds": round(kept.milliseconds, 3),
@@ -37,9 +38,23 @@ def entry(kept: Recording) -> dict[str, Any]:
         "fault": faults[-1] if faults else None,
         "faults": faults,
         "explanation": without_credentials(explain(kept)),
-        "request": {"headers": kept.headers, "body": kept.body},
-        "response": {"content_type": kept.content_type, "bytes": kept.size, "excerpt": kept.excerpt},
+        "request": {"headers": kept.headers, "body": kept.body[:MOST_EXCERPT]},
+        "response": {
+            "content_type": kept.content_type,
+            "bytes": kept.size,
+            "excerpt": kept.text[:MOST_EXCERPT],
+            "headers": kept.response_headers,
+        },
     }
+
+
+def whole_entry(kept: Recording) -> dict[str, Any]:
+    """The entry with all that is kept of target and bodies."""
+    shown = entry(kept)
+    shown["path"] = kept.target
+    shown["request"] = {**shown["request"], "body": kept.body, "whole": kept.whole}
+    shown["response"] = {**shown["response"], "excerpt": kept.text, "whole": kept.answered_whole}
+    return shown
 
 
 def _caller(kept: Recording) -> dict[str, str | None]:

@@ -96,6 +96,10 @@ ANSWERS: Mapping[str, Answer] = {
     "readJournal": journal.read_journal,
     "countJournal": journal.count_journal,
     "waitForJournal": journal.wait_for_journal,
+    "exportHar": journal.export_har,
+    "getEntry": journal.get_entry,
+    "getCurl": journal.get_curl,
+    "sendAgain": journal.send_entry_again,
     "clearJournal": journal.clear_journal,
     "streamEvents": events.stream_events,
 }

@@ -21,7 +21,6 @@ from lightning_mock.clock import http_date
 from lightning_mock.errors import ApiError
 from lightning_mock.http.replies import Body, ConnectionResetOnPurpose, EventStream, Ready, Split, json_body
 from lightning_mock.journal.exchange import Exchange
-from lightning_mock.journal.redaction import MOST_EXCERPT
 from lightning_mock.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -38,7 +37,7 @@ _STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _MOST_AT_ONCE = 64 * 1024
 _headers_by_type: dict[str, CIMultiDict[str]] = {}
-_heads_by_type: dict[str, bytes | None] = {}
+_heads_by_type: dict[str, tuple[bytes | None, Mapping[str, str]]] = {}
 
 
 class _Sent(web.StreamResponse):
@@ -64,7 +63,7 @@ def respond(request: web.BaseRequest, reply: Body, exchange: Exchange) -> web.St
     """
     content = reply.content
     exchange.status, exchange.content_type = reply.status, reply.content_type
-    exchange.sent, exchange.head = len(content), content[:MOST_EXCERPT]
+    exchange.sent, exchange.head = len(content), content[: exchange.most]
     transport = request.transport
     if (
         reply.status != 200
@@ -78,19 +77,20 @@ def respond(request: web.BaseRequest, reply: Body, exchange: Exchange) -> web.St
         # Somebody who asks faster than he reads waits, and the library knows how.
         or transport.get_write_buffer_size()
     ):
-        return response(reply)
-    head = _head(reply.content_type)
+        return response(reply, exchange)
+    head, exchange.headers = _head(reply.content_type)
     if head is None:
-        return response(reply)
+        return response(reply, exchange)
     transport.write(b"%b%d\r\nDate: %b\r\n\r\n%b" % (head, len(content), http_date(), content))
     return _SENT
 
 
-def response(reply: Body) -> web.Response:
+def response(reply: Body, exchange: Exchange | None = None) -> web.Response:
     """A whole reply as a response that is still to be sent."""
-    return web.Response(
-        body=reply.content, status=reply.status, headers=_headers(reply.content_type, reply.headers)
-    )
+    headers = _headers(reply.content_type, reply.headers)
+    if exchange is not None:
+        exchange.headers = headers
+    return web.Response(body=reply.content, status=reply.status, headers=headers)
 
 
 def refusal(error: ApiError) -> Body:
@@ -112,7 +112,7 @@ def preflight(request: web.BaseRequest, exchange: Exchange) -> web.Response:
     if asked.get("Access-Control-Request-Private-Network") == "true":
         # A public page may talk to a mock on this machine.
         headers["Access-Control-Allow-Private-Network"] = "true"
-    exchange.preflight, exchange.status = True, 204
+    exchange.preflight, exchange.status, exchange.headers = True, 204, headers
     return web.Response(status=204, headers=headers)
 
 
@@ -121,7 +121,8 @@ async def streamed(
 ) -> web.StreamResponse:
     """Write a stream event by event. An error before its first event is the caller's to answer."""
     events = reply.events
-    response = web.StreamResponse(status=reply.status, headers=_stream_headers(reply))
+    headers = exchange.headers = _stream_headers(reply)
+    response = web.StreamResponse(status=reply.status, headers=headers)
     exchange.status, exchange.content_type = reply.status, reply.content_type
     try:
         first = await anext(events, None)
@@ -134,7 +135,7 @@ async def streamed(
     try:
         await response.prepare(request)
         if first is not None:
-            exchange.sent, exchange.head = len(first), first[:MOST_EXCERPT]
+            exchange.sent, exchange.head = len(first), first[: exchange.most]
             await _write(response, first, reply.split)
             await _write_rest(response, reply, settings, exchange)
         await response.write_eof()
@@ -163,7 +164,8 @@ async def _write_rest(
     async for event in events:
         count += 1
         exchange.sent += len(event)
-        exchange.head = (exchange.head + event)[:MOST_EXCERPT]
+        if len(exchange.head) < exchange.most:
+            exchange.head = (exchange.head + event)[: exchange.most]
         if count == 1 and settings.first_token_delay:
             await asyncio.sleep(settings.first_token_delay)
         elif pause:
@@ -181,8 +183,8 @@ async def _write_ready(response: web.StreamResponse, ready: Ready, exchange: Exc
         for event in batch:
             await write(event)
         exchange.sent += sum(map(len, batch))
-        if len(exchange.head) < MOST_EXCERPT:
-            exchange.head = (exchange.head + b"".join(batch))[:MOST_EXCERPT]
+        if len(exchange.head) < exchange.most:
+            exchange.head = (exchange.head + b"".join(batch))[: exchange.most]
 
 
 async def _write(response: web.StreamResponse, event: bytes, split: Split | None) -> None:
@@ -238,13 +240,13 @@ def _headers(content_type: str, extra: Mapping[str, str] | None) -> CIMultiDict[
     return headers
 
 
-def _head(content_type: str) -> bytes | None:
-    """The head of a success up to its length; None for a type that the library has to look at first."""
+def _head(content_type: str) -> tuple[bytes | None, Mapping[str, str]]:
+    """The head of a success up to its length, and its headers; None for a type that the library has to look
+    at first."""
     if content_type not in _heads_by_type:
         lines = {"Server": SERVER_SOFTWARE, **_headers(content_type, None)}
         fields = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         fine = content_type.isascii() and content_type.isprintable()
-        _heads_by_type[content_type] = (
-            f"HTTP/1.1 200 OK\r\n{fields}Content-Length: ".encode() if fine else None
-        )
+        head = f"HTTP/1.1 200 OK\r\n{fields}Content-Length: ".encode() if fine else None
+        _heads_by_type[content_type] = head, lines
     return _heads_by_type[content_type]

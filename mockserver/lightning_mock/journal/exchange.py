@@ -6,12 +6,13 @@ somebody reads.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lightning_spec.loader import Operation
 
 from lightning_mock.callers.identity import Identity
 from lightning_mock.errors import Refusal
+from lightning_mock.journal.redaction import MOST_EXCERPT
 from lightning_mock.quota.ledger import Charge
 
 
@@ -21,8 +22,8 @@ class Exchange:
 
     `arrived` is a reading of the process' stopwatch in seconds. `faults` has (id, kind) of every fault that
     fired, `script` the id of the scripted reply that answered. `body` is the beginning of the request's, of
-    `received` bytes; `status`, `content_type`, `sent` (bytes of its body) and `head` (their beginning) tell
-    of the answer.
+    `received` bytes; `status`, `headers`, `content_type`, `sent` (bytes of its body) and `head` (their
+    beginning, `most` bytes of it) tell of the answer.
     """
 
     operation: Operation | None = None
@@ -39,6 +40,8 @@ class Exchange:
     content_type: str = ""
     sent: int = 0
     head: bytes = b""
+    headers: Mapping[str, str] | None = None
 
-    def __init__(self, arrived: float) -> None:
+    def __init__(self, arrived: float, most: int = MOST_EXCERPT) -> None:
         self.arrived = arrived
+        self.most = most

@@ -9,9 +9,11 @@ is overwritten unread.
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 from aiohttp.web import BaseRequest
 
@@ -22,16 +24,19 @@ from lightning_mock.journal.recording import Raw, Recording, head_of, recording
 from lightning_mock.real_time import stopwatch
 
 _SWEEP = 1.0
+_BREATH = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which exchanges are meant; None means all. `since` is the id after which they come."""
+    """Which exchanges are meant; None means all. `fault` is the kind or the id of one that fired; `since`
+    is the id after which they come."""
 
     operations: frozenset[str] | None = None
     identity: str | None = None
     user: str | None = None
     status: int | None = None
+    fault: str | None = None
     since: int = 0
 
     def __contains__(self, kept: object) -> bool:
@@ -39,6 +44,8 @@ class Filter:
             return False
         identity, operation = kept.exchange.identity, kept.exchange.operation
         if self.status is not None and kept.status != self.status:
+            return False
+        if self.fault is not None and not any(self.fault in fired for fired in kept.exchange.faults):
             return False
         if self.operations is not None and (operation is None or operation.id not in self.operations):
             return False
@@ -67,9 +74,25 @@ class Journal:
         self._count = number = self._count + 1
         self._ring.append((number, self._clock.now(), stopwatch(), exchange, head_of(request)))
         if self._sweep is None:
-            self._sweep = asyncio.get_running_loop().call_later(_SWEEP, self._clean)
+            self._sweep = asyncio.get_running_loop().call_later(_SWEEP, self._sweep_on)
         if self._event_hub.listeners:
             self._event_hub.publish(self._clean()[-1])
+
+    def get(self, number: int) -> Recording | None:
+        """The exchange of an id, if it is still there."""
+        ring = self._clean()
+        # Ids are in order, with gaps where a user's were forgotten.
+        place = bisect_left(ring, number, key=lambda kept: kept.id)
+        return ring[place] if place < len(ring) and ring[place].id == number else None
+
+    @property
+    def last_id(self) -> int:
+        return self._count
+
+    async def settle(self) -> None:
+        """Have everything clean, without keeping others waiting."""
+        while not self._sweep_some():  # noqa: ASYNC110 - it works, others' turn in between
+            await asyncio.sleep(0)
 
     def find(self, wanted: Filter) -> list[Recording]:
         """The exchanges that are meant, the newest last."""
@@ -102,14 +125,28 @@ class Journal:
 
     def _clean(self) -> deque[Recording]:
         """The ring, once everything in it is clean."""
+        while not self._sweep_some():
+            pass
+        clean: deque[Recording] = self._ring  # type: ignore[assignment]
+        return clean
+
+    def _sweep_on(self) -> None:
+        self._sweep = None
+        if not self._sweep_some():
+            self._sweep = asyncio.get_running_loop().call_later(0, self._sweep_on)
+
+    def _sweep_some(self) -> bool:
+        """Clean what is not clean yet, the oldest first, as long as nobody minds; whether that was all."""
         ring = self._ring
-        for position in range(len(ring) - 1, -1, -1):
+        end = stopwatch() + _BREATH
+        unclean = sum(1 for _ in takewhile(lambda kept: not isinstance(kept, Recording), reversed(ring)))
+        for position in range(len(ring) - unclean, len(ring)):
+            if stopwatch() > end:
+                return False
             kept = ring[position]
-            if isinstance(kept, Recording):
-                break
+            assert not isinstance(kept, Recording)
             ring[position] = recording(kept, self._default_plan)
         if self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None
-        clean: deque[Recording] = ring  # type: ignore[assignment]
-        return clean
+        return True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from aiohttp.hdrs import ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN, USER_AGENT
 from aiohttp.web import BaseRequest
@@ -15,7 +16,7 @@ from multidict import istr
 
 from lightning_mock.callers.credential_forms import without_credentials
 from lightning_mock.journal.exchange import Exchange
-from lightning_mock.journal.redaction import MOST_EXCERPT, MOST_TARGET, last_of
+from lightning_mock.journal.redaction import MOST_KEPT_TARGET, MOST_TARGET, last_of
 
 Head = tuple[str, str, str | None, str | None, str | None, str | None, str | None, str | None, str | None]
 """Method, target, the last characters of the bearer, and the headers of `_SHOWN`, each absent or as sent."""
@@ -27,6 +28,8 @@ _CLIENT_ID = istr("X-Client-ID")
 _SHOWN = (USER_AGENT, CONTENT_TYPE, CONTENT_LENGTH, ACCEPT, ORIGIN, _CLIENT_ID)
 """The request headers whose values are kept. Any other might carry a secret that we do not know."""
 _MOST_HEADER = 256
+_MOST_HEADERS = 100
+_SECRET = ("set-cookie",)
 _TEXTUAL = ("application/json", "text/")
 
 
@@ -41,12 +44,22 @@ class Recording:
     target: str
     headers: Mapping[str, str]
     body: str
+    whole: bool
+    """Whether target and body are all that was sent, but for credentials."""
     exchange: Exchange
     plan_key: str | None
     status: int
     content_type: str
     size: int
-    excerpt: str
+    response_headers: Mapping[str, str]
+    text: str
+    """What is kept of the answer's body when that is text."""
+    answered_whole: bool
+    """Whether that, or `exchange.head` of another, is all that was answered."""
+
+    @property
+    def shown_target(self) -> str:
+        return _cut(self.target, MOST_TARGET)
 
 
 def head_of(request: BaseRequest) -> Head:
@@ -57,7 +70,7 @@ def head_of(request: BaseRequest) -> Head:
     authorization = get(AUTHORIZATION)
     return (
         request.method,
-        request.raw_path[: MOST_TARGET + 1],
+        request.raw_path[: MOST_KEPT_TARGET + 1],
         None if authorization is None else last_of(authorization),
         get(USER_AGENT),
         get(CONTENT_TYPE),
@@ -75,22 +88,45 @@ def recording(raw: Raw, default_plan: str) -> Recording:
     account = identity.account if identity is not None else None
     plan_key = account.plan_key if account is not None else default_plan
     method, target, bearer, *headers = head
-    return Recording(
+    textual = exchange.content_type.startswith(_TEXTUAL)
+    kept = Recording(
         id=number,
         at=at,
         milliseconds=(ended - exchange.arrived) * 1000,
         method=without_credentials(method),
-        target=without_credentials(target if len(target) <= MOST_TARGET else target[:MOST_TARGET] + "…"),
+        target=without_credentials(_cut(target, MOST_KEPT_TARGET)),
         headers=_headers(headers, bearer, exchange),
         body=_text(exchange.body),
+        whole=len(target) <= MOST_KEPT_TARGET and len(exchange.body) == exchange.received,
         exchange=exchange,
         plan_key=None if identity is None else plan_key,
         status=exchange.status,
         content_type=exchange.content_type,
         size=exchange.sent,
+        response_headers=_response_headers(exchange.headers),
         # Of a picture or a film there is nothing to read.
-        excerpt=_text(exchange.head) if exchange.content_type.startswith(_TEXTUAL) else "",
+        text=_text(exchange.head) if textual else "",
+        answered_whole=len(exchange.head) == exchange.sent,
     )
+    # What is clean is kept above.
+    exchange.body, exchange.headers = b"", None
+    if textual:
+        exchange.head = b""
+    return kept
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[:most] + "…"
+
+
+def _response_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
+    given = islice((headers or {}).items(), _MOST_HEADERS)
+    return {
+        without_credentials(name[:_MOST_HEADER]): "[redacted]"
+        if name.lower() in _SECRET
+        else without_credentials(value[:_MOST_HEADER])
+        for name, value in given
+    }
 
 
 def _headers(values: Sequence[str | None], bearer: str | None, exchange: Exchange) -> dict[str, str]:
@@ -106,4 +142,4 @@ def _headers(values: Sequence[str | None], bearer: str | None, exchange: Exchang
 
 
 def _text(content: bytes) -> str:
-    return without_credentials(content[:MOST_EXCERPT].decode("utf-8", "replace")) if content else ""
+    return without_credentials(content.decode("utf-8", "replace")) if content else ""

@@ -6,8 +6,14 @@ through the registry of credentials before anybody can read it.
 
 from __future__ import annotations
 
+from lightning_mock.settings import USUAL_EXCERPT
+
 MOST_TARGET = 300
-MOST_EXCERPT = 512
+MOST_EXCERPT = USUAL_EXCERPT
+"""What is shown of a target and a body at a glance."""
+MOST_KEPT_TARGET = 4096
+MOST_KEPT_BODY = 16 * 1024
+"""What is kept of those of a request, so that it can be sent again."""
 _LAST = 4
 
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
-from lightning_mock.control.entries import entry
+from aiohttp.hdrs import HOST
+
+from lightning_mock.control.curl import curl
+from lightning_mock.control.entries import entry, whole_entry
+from lightning_mock.control.har import archive
 from lightning_mock.control.request import ControlError, ControlRequest
+from lightning_mock.control.sending_again import NotSentError, send_again
 from lightning_mock.faults.parse import FaultError, operations_named
 from lightning_mock.http.replies import Body, json_body
 from lightning_mock.journal.journal import Filter
+from lightning_mock.journal.recording import Recording
 from lightning_mock.memory import give_back
 from lightning_mock.state import State
 
@@ -18,6 +24,7 @@ _USUAL_TIMEOUT = 5.0
 
 async def read_journal(request: ControlRequest, state: State) -> Body:
     """The latest exchanges that are meant, the newest last."""
+    await state.journal.settle()
     found = state.journal.find(_filter(request, state))
     shown = found[-request.query.get("limit", _USUAL_LIMIT) :]
     return json_body({"entries": [entry(kept) for kept in shown], "total": len(found)})
@@ -46,6 +53,34 @@ async def wait_for_journal(request: ControlRequest, state: State) -> Body:
     return json_body({"entries": [entry(kept) for kept in found]})
 
 
+async def get_entry(request: ControlRequest, state: State) -> Body:
+    return json_body(whole_entry(_known(request, state)))
+
+
+async def get_curl(request: ControlRequest, state: State) -> Body:
+    """The exchange as a command."""
+    kept = _known(request, state)
+    return json_body({"command": curl(kept, _base_url(request)), "whole": kept.whole})
+
+
+async def send_entry_again(request: ControlRequest, state: State) -> Body:
+    """The same call once more; its entry."""
+    try:
+        return json_body(whole_entry(await send_again(_known(request, state), state, _own_url(request))))
+    except NotSentError as error:
+        raise ControlError(409, f"id: this call cannot be sent again: {error}.") from None
+
+
+async def export_har(request: ControlRequest, state: State) -> Body:
+    """The exchanges that are meant as an HTTP archive."""
+    await state.journal.settle()
+    found = state.journal.find(_filter(request, state))
+    return json_body(
+        archive(found, _base_url(request)),
+        headers={"Content-Disposition": 'attachment; filename="lightning-mock.har"'},
+    )
+
+
 async def clear_journal(request: ControlRequest, state: State) -> Body:
     count = len(state.journal)
     state.journal.forget()
@@ -65,5 +100,30 @@ def _filter(request: ControlRequest, state: State) -> Filter:
         identity=query.get("identity"),
         user=query.get("user"),
         status=query.get("status"),
+        fault=query.get("fault"),
         since=query.get("since", 0),
     )
+
+
+def _known(request: ControlRequest, state: State) -> Recording:
+    """The exchange that the path names. Raises ControlError 404."""
+    number = request.path["entry_id"]
+    is_number = number.isascii() and number.isdigit() and len(number) < 16
+    kept = state.journal.get(int(number)) if is_number else None
+    if kept is None:
+        raise ControlError(404, "entry_id: the journal has no such entry; GET /__mock__/journal lists them.")
+    return kept
+
+
+def _base_url(request: ControlRequest) -> str:
+    """The mock's address as the caller of the control plane knows it."""
+    return f"http://{request.http.headers.get(HOST, '')}"
+
+
+def _own_url(request: ControlRequest) -> str:
+    """The mock's address as it is, whatever the caller calls it."""
+    transport = request.http.transport
+    if transport is None:
+        raise ControlError(409, "the caller has left.")
+    host, port = transport.get_extra_info("sockname")[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

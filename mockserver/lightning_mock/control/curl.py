@@ -1,0 +1,34 @@
+"""An exchange of the journal as a command to paste into a shell.
+
+Law: a credential stands in it as a variable of the shell, under the name that the credentials file gives it.
+"""
+
+from __future__ import annotations
+
+from shlex import quote
+
+from lightning_mock.journal.recording import Recording
+
+_VARIABLES = {"jwt": "LIGHTNING_JWT", "api_key": "LIGHTNING_API_KEY"}
+_MADE_BY_CURL = ("Authorization", "Content-Length")
+
+
+def curl(kept: Recording, base_url: str) -> str:
+    """The command that asks the same again."""
+    words = ["curl -sS -i --globoff --path-as-is"]
+    if kept.method == "HEAD":
+        words = ["curl -sS --head --globoff --path-as-is"]
+    elif kept.method != ("POST" if kept.body else "GET"):
+        words.append(f"-X {quote(kept.method)}")
+    words.append(quote(base_url + kept.target))
+    words += [
+        f"-H {quote(f'{name}: {value}')}" for name, value in kept.headers.items() if name not in _MADE_BY_CURL
+    ]
+    if "Authorization" in kept.headers:
+        identity = kept.exchange.identity
+        variable = _VARIABLES.get(identity.kind if identity is not None else "", "LIGHTNING_TOKEN")
+        words.append(f'-H "Authorization: Bearer ${variable}"')
+    if kept.body:
+        words.append(f"--data-raw {quote(kept.body)}")
+    command = " \\\n  ".join(words)
+    return command if kept.whole else f"{command}\n# Not all of this request was kept."

@@ -1,0 +1,72 @@
+"""A call of the journal made once more, by the mock itself.
+
+Law: it goes through the same door as any other call, as the same caller: a user with a fresh token, anybody
+else by the headers that were kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import ClientError, ClientSession, ClientTimeout
+from aiohttp.hdrs import AUTHORIZATION, CONTENT_LENGTH, USER_AGENT
+from yarl import URL
+
+from lightning_mock.control.tokens import token_for
+from lightning_mock.journal.journal import Filter
+from lightning_mock.journal.recording import Recording
+from lightning_mock.state import State
+
+_PATIENCE = 60.0
+
+
+class NotSentError(Exception):
+    """The call cannot be made again. The message says why."""
+
+
+async def send_again(kept: Recording, state: State, base_url: str) -> Recording:
+    """Make the call; what the journal has of it. Raises NotSentError."""
+    if not kept.whole:
+        raise NotSentError("not all of the request was kept")
+    headers = {name: value for name, value in kept.headers.items() if name != CONTENT_LENGTH}
+    if AUTHORIZATION in headers:
+        headers[AUTHORIZATION] = f"Bearer {_bearer(kept, state)}"
+    since = state.journal.last_id
+    with state.event_hub.listening() as events:
+        try:
+            async with (
+                asyncio.timeout(_PATIENCE),
+                ClientSession(skip_auto_headers=(USER_AGENT,), timeout=ClientTimeout()) as session,
+                session.request(
+                    kept.method,
+                    URL(base_url + kept.target, encoded=True),
+                    headers=headers,
+                    data=kept.body.encode() if kept.body else None,
+                    allow_redirects=False,
+                ) as response,
+            ):
+                await response.read()
+        except (ClientError, OSError) as error:
+            # A fault may have cut the connection: the journal knows.
+            failure: Exception | None = error
+        else:
+            failure = None
+        wanted = Filter(since=since)
+        try:
+            async with asyncio.timeout(1):
+                while True:
+                    for found in state.journal.find(wanted):
+                        if (found.method, found.target, found.body) == (kept.method, kept.target, kept.body):
+                            return found
+                    await events.get()
+        except TimeoutError:
+            raise NotSentError(f"the mock did not answer ({failure or 'no entry'})") from None
+
+
+def _bearer(kept: Recording, state: State) -> str:
+    """One that means the same caller; where that was nobody, one that is refused as well."""
+    identity = kept.exchange.identity
+    if identity is not None and identity.account is None:
+        return "public"
+    account = state.accounts.get(identity.account.id) if identity is not None and identity.account else None
+    return "not-kept" if account is None else token_for(account, state)[0]

@@ -1,0 +1,214 @@
+"""What can be done with an exchange of the journal: its headers, a command, once more, and an archive."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from datetime import datetime
+from typing import Any, cast
+
+import httpx2
+import pytest
+from lightning_mock.client import Lightning, LightningError
+
+from .conftest import Control, User
+
+SECRET = "ipa_live_CANARYcanaryCANARYcanary0001"
+ESCAPED = "%7Ba,b%7D%2F..%2F%5B1%5D%27"
+AWKWARD = 'It\'s "odd": $HOME `id` \\ {a,b} [1-9] ü\n!'
+
+
+def last(user: User) -> Any:
+    return user.control("GET", f"/journal/{user.entry()['id']}")
+
+
+def test_the_headers_of_every_kind_of_answer_are_kept(user: User) -> None:
+    for send, expected in (
+        (lambda: user.call("GET", "/usage"), {"Content-Type": "application/json"}),
+        (lambda: user.chat(stream=True), {"Cache-Control": "no-cache"}),
+        (lambda: user.call("GET", "/usage", bearer="nonsense"), {}),
+        (lambda: user.call("GET", "/gen/image/x"), {"Content-Type": "image/jpeg"}),
+    ):
+        answer = cast(Any, send)()
+        if answer.status_code == 200:
+            shown = user.entry()["response"]["headers"]
+            assert expected.items() <= shown.items()
+            sent = {name.title(): value for name, value in answer.headers.items()}
+            assert {name.title(): value for name, value in shown.items()}.items() <= sent.items()
+            assert shown["Access-Control-Allow-Origin"] == "*"
+
+
+def test_no_secret_stands_in_a_header_that_was_answered(shared: Control, user: User) -> None:
+    headers = {"Set-Cookie": "session=CANARYsession", "X-Echo": SECRET, "X-Plain": "kept"}
+    shared("POST", "/replies", {"match": {"user": user.id}, "reply": {"text": "x", "headers": headers}})
+    assert user.chat().headers["X-Echo"] == SECRET
+    shown = user.entry()["response"]["headers"]
+    assert (shown["X-Plain"], shown["Set-Cookie"]) == ("kept", "[redacted]")
+    for view in (shown, shared("GET", f"/journal/har?user={user.id}"), last(user)):
+        assert "CANARY" not in json.dumps(view)
+
+
+def test_exchanges_are_found_by_the_fault_that_fired(shared: Control, user: User) -> None:
+    match = {"user": user.id}
+    slow = shared.fault("latency", seconds=0, times=2, match=match)
+    broken = shared.fault("status", status=500, times=1, match=match)
+    statuses = [user.call("GET", "/usage").status_code for _ in range(3)]
+    assert statuses == [500, 200, 200]
+    for fault, count in ((slow["id"], 2), (broken["id"], 1), ("latency", 2), ("reset", 0), ("fault-", 0)):
+        assert shared("GET", f"/journal/count?user={user.id}&fault={fault}")["count"] == count
+    with Lightning(shared.base_url) as client:
+        assert [entry.status for entry in client.journal(user=user.id, fault="status")] == [500]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+@pytest.mark.parametrize(
+    ("send", "variable"),
+    [
+        (lambda user: user.chat(messages=[{"role": "user", "content": AWKWARD}]), "LIGHTNING_API_KEY"),
+        (
+            lambda user: user.call("GET", "/gen/image/%7Ba,b%7D%2F..%2F%5B1%5D%27?mode=fantasy"),
+            "LIGHTNING_API_KEY",
+        ),
+        (lambda user: user.call("GET", "/usage", bearer=user.jwt), "LIGHTNING_JWT"),
+        (lambda user: user.call("HEAD", "/status/image"), None),
+        (lambda user: user.call("DELETE", "/usage"), None),
+        (lambda user: user.call("POST", "/gen/image", {"prompt": 5}), "LIGHTNING_API_KEY"),
+    ],
+)
+def test_a_command_asks_the_same_again(user: User, send: Any, variable: Any) -> None:
+    since = user.control("GET", "/journal?limit=1")["entries"]
+    answer = send(user)
+    query = f"since={since[-1]['id']}" if since else ""
+    before = user.control("GET", f"/journal?{query}")["entries"][-1]
+    with Lightning(user.control.base_url) as client:
+        command = client.curl(before["id"])
+    assert user.key not in command
+    if variable:
+        assert f"${variable}" in command
+    secrets = {"LIGHTNING_API_KEY": user.key, "LIGHTNING_JWT": user.jwt, "LIGHTNING_TOKEN": "x"}
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], env=dict(os.environ) | secrets, capture_output=True, check=True
+    )
+    assert done.stdout.split(b" ")[1] == str(answer.status_code).encode()
+    after = user.control("GET", f"/journal?since={before['id']}")["entries"][-1]
+    same = ("method", "path", "operation", "status", "caller", "refused_by")
+    assert {name: after[name] for name in same} == {name: before[name] for name in same}
+    assert after["request"]["body"] == before["request"]["body"]
+    assert after["request"]["headers"].get("User-Agent") == before["request"]["headers"].get("User-Agent")
+
+
+@pytest.mark.parametrize(
+    ("send", "status"),
+    [
+        (lambda user: user.chat(messages=[{"role": "user", "content": AWKWARD}]), 200),
+        (lambda user: user.chat(stream=True), 200),
+        (lambda user: user.call("GET", "/gen/image/%7B%2F..%2F%27?mode=fantasy"), 200),
+        (lambda user: user.call("POST", "/gen/image", {"prompt": 5}), 400),
+    ],
+)
+def test_a_call_is_sent_again_as_the_same_caller(user: User, send: Any, status: int) -> None:
+    send(user)
+    before = last(user)
+    with Lightning(user.control.base_url) as client:
+        again = client.send_again(before["id"])
+    assert again.id > before["id"]
+    assert (again.status, again.caller["identity"]) == (status, user.identity)
+    assert (again.path, again.request["body"]) == (before["path"], before["request"]["body"])
+    if again.units is not None:
+        assert again.units["before"] == before["units"]["after"]
+
+
+def test_signed_out_and_refused_callers_stay_what_they_were(own: Control) -> None:
+    client = Lightning(own.base_url)
+    guest = client.guest()
+    for headers, status in (
+        (guest.headers(), 200),
+        ({"Authorization": "Bearer public", **guest.headers()}, 200),
+        ({"Authorization": "Bearer nonsense", **guest.headers()}, 401),
+    ):
+        httpx2.get(own.base_url + "/usage", headers=headers)
+        [before] = client.journal(limit=1)
+        again = client.send_again(before)
+        assert (again.status, again.caller["identity"]) == (status, before.caller["identity"])
+    user = own.user()
+    user.call("GET", "/usage")
+    [before] = client.journal(limit=1)
+    own("DELETE", f"/users/{user.id}")
+    assert client.send_again(before).status == 401
+
+
+def test_a_call_that_is_cut_off_again_is_told_all_the_same(own: Control) -> None:
+    user = own.user()
+    own.fault("reset", when="before_charge", match={"user": user.id})
+    with pytest.raises(httpx2.TransportError):
+        user.chat()
+    with Lightning(own.base_url) as client:
+        [before] = client.journal(user=user.id, fault="reset")
+        assert client.send_again(before).fault == before.fault
+
+
+def test_what_was_not_kept_whole_cannot_be_sent(shared: Control, user: User) -> None:
+    user.chat(messages=[{"role": "user", "content": "a" * 20_000}])
+    entry = last(user)
+    assert not entry["request"]["whole"]
+    assert len(entry["request"]["body"]) == 16 * 1024
+    assert "not all of the request" in shared.refuse("POST", f"/journal/{entry['id']}/send", status=409)
+    assert "Not all" in shared("GET", f"/journal/{entry['id']}/curl")["command"]
+    for number in ("0", "x", "9" * 30, "-1"):
+        assert "GET /__mock__/journal" in shared.refuse("GET", f"/journal/{number}", status=404)
+
+
+def test_an_archive_has_what_har_1_2_wants(shared: Control, user: User) -> None:
+    user.chat()
+    user.chat(stream=True)
+    user.call("GET", "/gen/image/a%20b?mode=fantasy")
+    user.call("GET", "/usage", bearer="nonsense")
+    with Lightning(shared.base_url) as client:
+        log = client.har(user=user.id)["log"]
+        assert log == json.loads(json.dumps(client.har(user=user.id)))["log"]
+    assert log["version"] == "1.2"
+    assert set(log["creator"]) == {"name", "version"}
+    assert len(log["entries"]) == 3
+    for entry in log["entries"]:
+        began = datetime.fromisoformat(entry["startedDateTime"])
+        assert abs(began.timestamp() - time.time()) < 600
+        assert entry["time"] == sum(entry["timings"].values()) > 0
+        assert {"send", "wait", "receive"} == set(entry["timings"])
+        assert entry["cache"] == {}
+        request, response = entry["request"], entry["response"]
+        assert request.keys() >= {
+            "method", "url", "httpVersion", "cookies", "headers", "queryString", "headersSize", "bodySize",
+        }  # fmt: skip
+        assert request["url"].startswith(shared.base_url)
+        assert response.keys() >= {
+            "status", "statusText", "httpVersion", "cookies", "headers", "content", "redirectURL",
+            "headersSize", "bodySize",
+        }  # fmt: skip
+        assert response["content"].keys() >= {"size", "mimeType"}
+        assert all(set(header) == {"name", "value"} for header in request["headers"] + response["headers"])
+    chat, stream, picture = log["entries"]
+    assert json.loads(chat["request"]["postData"]["text"])["messages"]
+    assert chat["request"]["postData"]["mimeType"] == "application/json"
+    assert stream["response"]["content"]["comment"]
+    assert picture["request"]["queryString"] == [{"name": "mode", "value": "fantasy"}]
+    assert user.key[-8:] not in json.dumps(log)
+
+
+def test_bodies_are_kept_whole_where_that_is_asked_for(start: Any) -> None:
+    with start(journal_bodies=100_000) as (_, control):
+        user = control.user()
+        answers = [user.chat(), user.chat(stream=True), user.chat(stream=True, n=2)]
+        entries = control("GET", f"/journal?user={user.id}")["entries"]
+        for entry, answer in zip(entries, answers, strict=True):
+            whole = control("GET", f"/journal/{entry['id']}")["response"]
+            assert whole["whole"]
+            assert whole["excerpt"] == answer.text
+            assert entry["response"]["excerpt"] == answer.text[:512]
+
+
+def test_the_client_names_an_entry_that_is_gone(shared: Control) -> None:
+    with Lightning(shared.base_url) as client, pytest.raises(LightningError, match="no such entry"):
+        client.entry(10**9)
