@@ -69,11 +69,11 @@ class Server:
 
 
 @contextmanager
-def server(arguments: Sequence[str], first_path: str) -> Iterator[Server]:
-    """Run `python -m ARGUMENTS`, which prints its address, until the block ends."""
+def server(arguments: Sequence[str], first_path: str, under: Sequence[str] = ()) -> Iterator[Server]:
+    """Run `python -m ARGUMENTS`, which prints its address, until the block ends; `under` another program."""
     began = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", *arguments], stdout=subprocess.PIPE, text=True, cwd=ROOT
+        [*under, sys.executable, "-m", *arguments], stdout=subprocess.PIPE, text=True, cwd=ROOT
     )
     try:
         _pin(process.pid, cores().server)

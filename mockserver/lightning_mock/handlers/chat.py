@@ -6,11 +6,12 @@ from random import Random
 from lightning_mock.generation.completions.completion import (
     Completion,
     complete,
-    is_plain,
+    is_cheap,
     parse_completion,
     request_digest,
 )
 from lightning_mock.generation.completions.wire import completion_body, completion_events
+from lightning_mock.generation.conversation import Conversation, read_conversation
 from lightning_mock.generation.model_router import choose_model
 from lightning_mock.http.call import Call
 from lightning_mock.http.reading import LARGE
@@ -22,15 +23,17 @@ _tokens = Random()  # noqa: S311 - an id is no secret
 
 async def prepare_completion(call: Call, state: State) -> None:
     """Decides the whole answer. InvalidRequest when a tool or a format cannot be met."""
-    if call.size <= LARGE and is_plain(call.arguments):
-        call.prepared = _completion(call, state)
-    else:
-        # What the caller's schemas cost is bounded, but not small.
-        call.prepared = await asyncio.to_thread(_completion, call, state)
+    if call.size <= LARGE:
+        conversation = read_conversation(call.arguments["messages"])
+        if is_cheap(call.arguments, conversation):
+            call.prepared = _completion(call, state, conversation)
+            return
+    # What the caller's schemas cost is bounded, but not small.
+    call.prepared = await asyncio.to_thread(_completion, call, state)
 
 
-def _completion(call: Call, state: State) -> Completion:
-    request = parse_completion(call.arguments)
+def _completion(call: Call, state: State, conversation: Conversation | None = None) -> Completion:
+    request = parse_completion(call.arguments, conversation)
     seed = state.settings.seed
     token = _tokens.randbytes(12) if seed is None else request_digest(call.arguments, seed)[:12]
     return complete(request, seed or 0, f"chatcmpl-{token.hex()}", int(state.clock.now_of(call.identity.key)))

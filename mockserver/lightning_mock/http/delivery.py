@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Mapping
 from itertools import islice
 
 from aiohttp import HttpVersion11, web
-from aiohttp.http import SERVER_SOFTWARE
+from aiohttp.http import SERVER_SOFTWARE, StreamWriter
 from multidict import CIMultiDict
 
 from lightning_mock.clock import http_date
@@ -137,7 +137,7 @@ async def streamed(
         if first is not None:
             exchange.sent, exchange.head = len(first), first[: exchange.most]
             await _write(response, first, reply.split)
-            await _write_rest(response, reply, settings, exchange)
+            await _write_rest(request, response, reply, settings, exchange)
         await response.write_eof()
     except ConnectionResetOnPurpose:
         await _reset(request)
@@ -153,12 +153,16 @@ async def streamed(
 
 
 async def _write_rest(
-    response: web.StreamResponse, reply: EventStream, settings: Settings, exchange: Exchange
+    request: web.BaseRequest,
+    response: web.StreamResponse,
+    reply: EventStream,
+    settings: Settings,
+    exchange: Exchange,
 ) -> None:
     events, split = reply.events, reply.split
     pause = 1.0 / settings.token_rate if settings.token_rate else 0.0
     if isinstance(events, Ready) and not split and not pause and not settings.first_token_delay:
-        await _write_ready(response, events, exchange)
+        await _write_ready(request, response, events, exchange)
         return
     count = 0
     async for event in events:
@@ -175,13 +179,25 @@ async def _write_rest(
         await _write(response, event, split)
 
 
-async def _write_ready(response: web.StreamResponse, ready: Ready, exchange: Exchange) -> None:
-    """As fast as the client reads. Most streams are like this, and every step of it is taken often."""
-    write = response.write
+async def _write_ready(
+    request: web.BaseRequest, response: web.StreamResponse, ready: Ready, exchange: Exchange
+) -> None:
+    """As fast as the client reads. Each event is a chunk of its own, but many go out in one write: to write
+    them one by one would be most of what a stream costs.
+    """
+    writer = request.writer
+    chunked = isinstance(writer, StreamWriter) and writer.chunked
     while batch := list(islice(ready.events, EVENTS_BETWEEN_YIELDS)):
         await asyncio.sleep(0)
-        for event in batch:
-            await write(event)
+        if chunked:
+            transport = request.transport
+            if transport is None or transport.is_closing():
+                raise ConnectionError("the client has left")
+            transport.write(b"".join([b"%x\r\n%b\r\n" % (len(event), event) for event in batch]))
+            await writer.drain()
+        else:
+            for event in batch:
+                await response.write(event)
         exchange.sent += sum(map(len, batch))
         if len(exchange.head) < exchange.most:
             exchange.head = (exchange.head + b"".join(batch))[: exchange.most]

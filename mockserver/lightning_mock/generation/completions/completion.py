@@ -39,9 +39,9 @@ MOST_CHARACTERS = 128 * 1024
 """Of all choices together. A stream cuts them into pieces of a few characters, each an event."""
 _BYTES_OF_SCHEMA_PER_TOKEN = 4
 _NOTHING_TO_SPEND = Budget(0)
-_SHAPING = frozenset(
-    ("tools", "tool_choice", "response_format", "n", "stop", "max_tokens", "max_completion_tokens")
-)
+_COSTLY = frozenset(("tools", "tool_choice", "response_format"))
+"""Without any of these fields an answer is text, which costs next to nothing."""
+_SHAPING = _COSTLY | {"n", "stop", "max_tokens", "max_completion_tokens"}
 """Without any of these fields a request asks for one whole text."""
 
 FinishReason = Literal["stop", "length", "tool_calls"]
@@ -87,17 +87,20 @@ class CompletionRequest(NamedTuple):
     budget: Budget
 
 
-def is_plain(arguments: Mapping[str, Any]) -> bool:
-    """Whether a request asks for one whole text and nothing else, which costs next to nothing."""
-    return _SHAPING.isdisjoint(arguments) and not any(
-        mentions_json(str(message.get("content"))) for message in arguments["messages"]
-    )
+def is_cheap(arguments: Mapping[str, Any], conversation: Conversation) -> bool:
+    """Whether a request asks for text alone, however much of it and in how many choices."""
+    return _COSTLY.isdisjoint(arguments) and not mentions_json(conversation.text)
 
 
-def parse_completion(arguments: Mapping[str, Any]) -> CompletionRequest:
-    """Reads a chat request. InvalidRequest when a tool, a choice, a format or a number cannot be met."""
-    conversation = read_conversation(arguments["messages"])
-    if is_plain(arguments):
+def parse_completion(
+    arguments: Mapping[str, Any], conversation: Conversation | None = None
+) -> CompletionRequest:
+    """Reads a chat request; `conversation` is its messages where they were read before. InvalidRequest when a
+    tool, a choice, a format or a number cannot be met.
+    """
+    if conversation is None:
+        conversation = read_conversation(arguments["messages"])
+    if _SHAPING.isdisjoint(arguments) and not mentions_json(conversation.text):
         return CompletionRequest(arguments, conversation, NO_TOOLS, TEXT, 1, None, (), _NOTHING_TO_SPEND)
     budget = Budget()
     limit = arguments.get("max_completion_tokens")
