@@ -69,7 +69,7 @@ LAYERS = {
         {"laws"},
         {"judging"},
         {"report"},
-        {"run"},
+        {"run", "proxy"},
         {"command", "checks"},
         {"__main__"},
     ),

@@ -88,13 +88,14 @@ class _Account:
 
 
 class Ledger:
-    """The books of a run. `settle` is how many seconds counters may lag behind."""
+    """The books of a run. `settle` is how many seconds counters may lag behind; `from_nothing` tells that the
+    counters of our own callers begin at nothing."""
 
-    def __init__(self, recorder: Recorder, settle: float) -> None:
+    def __init__(self, recorder: Recorder, settle: float, *, from_nothing: bool = True) -> None:
         self._recorder = recorder
         self._settle = settle
         self._accounts: dict[str, _Account] = {}
-        self._from_nothing = True
+        self._from_nothing = from_nothing
         self._day: date | None = None
         self._window: Snapshot | None = None
         self._seen: Counter[str] = Counter()

@@ -31,9 +31,17 @@ def _is_streamed(exchange: Exchange) -> bool:
 _WORDS = re.compile(r"[A-Za-z]{3,}\W+[A-Za-z]{3,}")
 
 
+# What may leave an answer without words: the end it is to have, or another form than text.
+_CURBS = ("max_tokens", "max_completion_tokens", "stop", "modalities", "functions")
+
+
 def asks_for_words(exchange: Exchange) -> bool:
-    """Whether the last message of a chat is a user's, with words: to others there may be nothing to say."""
-    messages = asked(exchange).get("messages")
+    """Whether the last message of a chat is a user's, with words, and nothing curbs the answer: to others
+    there may be nothing to say."""
+    payload = asked(exchange)
+    if any(payload.get(curb) for curb in _CURBS):
+        return False
+    messages = payload.get("messages")
     last = messages[-1] if isinstance(messages, list) and messages else None
     if not isinstance(last, dict) or last.get("role") != "user":
         return False
@@ -53,6 +61,10 @@ def _completion(exchange: Exchange) -> Wrong:
     return wrong + _token_counts(value.get("usage"))
 
 
+# What a message may have instead of content.
+_INSTEAD = ("tool_calls", "refusal", "reasoning", "reasoning_content")
+
+
 def _choice(choice: Any, *, spoken: bool) -> Iterator[str]:
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(message, dict):
@@ -63,7 +75,7 @@ def _choice(choice: Any, *, spoken: bool) -> Iterator[str]:
     content = message.get("content")
     if not isinstance(content, str | None):
         yield f"content is {content!r}"
-    elif spoken and not filled(content) and not message.get("tool_calls"):
+    elif spoken and not filled(content) and not any(message.get(name) for name in _INSTEAD):
         yield "the message has neither content nor tool calls"
     if not filled(choice.get("finish_reason")):
         yield f"finish_reason is {choice.get('finish_reason')!r}"

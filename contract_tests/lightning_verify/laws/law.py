@@ -42,8 +42,9 @@ def law(
 
 
 def whole(exchange: Exchange) -> bool:
-    """Whether a success came, and came to its end."""
-    return exchange.served and exchange.problem is None and not exchange.truncated
+    """Whether a success came, and came to its end. What is a part by request is not whole."""
+    complete = exchange.problem is None and not exchange.truncated
+    return exchange.served and exchange.status != 206 and complete
 
 
 @lru_cache(maxsize=8)

@@ -1,0 +1,296 @@
+"""`lightning-proxy`: stand between clients and a host, and say what the host breaks while they work."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import math
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from lightning_spec.loader import load_requirements, load_spec
+
+try:
+    from lightning_verify.proxy import page, reporting
+except ModuleNotFoundError:
+    # The mock's own install is light; reports come with an extra.
+    sys.exit("lightning-proxy needs more than the mock does: pip install 'lightning-contract[verify]'")
+
+from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_USAGE
+from lightning_verify.proxy.judging import TrafficJudge
+from lightning_verify.proxy.recording import RecordingError, Tape
+from lightning_verify.proxy.relay import Observer, Relay, Upstream
+from lightning_verify.report.outcome import Outcome
+
+_PORT, _PAGE_PORT = 8788, 8789
+# For the judge's thread to let the relay go on: much shorter than usual, so that nobody waits for it.
+_SWITCHING = 0.0001
+_PATIENCE = 20.0
+
+DESCRIPTION = """\
+Stand between clients and a Lightning host. Everything passes as it is: streams as they come, bodies of any
+size, headers, errors, disconnects. Meanwhile each answer is held against what the API's document promises,
+and the counters of /usage against what was seen to be served.
+
+Point your clients at the address that is printed instead of the host's. A breach is told in one line on
+standard error, with how often it was seen; the page shows them live, and reports say the rest.
+"""
+
+EPILOG = """\
+what it keeps:
+  counts, and evidence without credentials. Bodies are held in memory, up to 96 MB in all, until they are
+  judged; one of more than 16 MB passes without being judged. With --record everything that passes is written
+  down, without credentials but with what was asked and answered.
+
+what it never does:
+  send anything of its own, follow a redirect, try again, or answer in the host's place. The only exceptions
+  are requests that cannot be passed on (400, 405, 431) and a host that cannot be reached (502, 504); such an
+  answer has the header Lightning-Proxy and is not judged.
+
+signals:
+  SIGINT, SIGTERM   end, after the reports are written
+  SIGUSR1           write the reports now; without --report-dir, say in short what is broken
+
+exit codes:
+  0  it ended because it was told to
+  1  the same, a documented requirement was broken, and --fail-on-breach asked for this
+  2  it could not start as asked
+  3  a report could not be written
+
+examples:
+  lightning-proxy --upstream http://127.0.0.1:8787
+  lightning-proxy --upstream https://sharktide-lightning.hf.space --report-dir reports --fail-on-breach
+  lightning-proxy --upstream http://staging:8000 --all-traffic --record monday.yaml
+"""
+
+
+class UsageError(ValueError):
+    """What was asked for makes no sense, or cannot be had."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="lightning-proxy",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('lightning-contract')}")
+    parser.add_argument(
+        "--upstream",
+        required=True,
+        metavar="URL",
+        help="the host, for example http://127.0.0.1:8787; a path in it stands before every request's",
+    )
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="the address to listen on; 127.0.0.1 serves this machine only",
+    )
+    parser.add_argument(
+        "--port", type=int, default=_PORT, metavar="N", help=f"default: {_PORT}; 0 picks a free one"
+    )
+    parser.add_argument(
+        "--page-port",
+        type=int,
+        default=_PAGE_PORT,
+        metavar="N",
+        help=f"where the page is, for this machine only; default: {_PAGE_PORT}; 0 picks a free one",
+    )
+    parser.add_argument("--no-page", action="store_true", help="serve no page")
+    parser.add_argument(
+        "--report-dir",
+        type=Path,
+        metavar="DIR",
+        help="write report.html, report.md, report.json and junit.xml at the end, and when asked to",
+    )
+    parser.add_argument(
+        "--record",
+        type=Path,
+        metavar="FILE",
+        help="write down what passes, for the mock to replay; the file must be a new one",
+    )
+    parser.add_argument(
+        "--fail-on-breach",
+        action="store_true",
+        help="exit with 1 when a documented requirement was broken",
+    )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="let what is only observed or assumed count as well; it is advice otherwise",
+    )
+    parser.add_argument(
+        "--all-traffic",
+        action="store_true",
+        help="nobody reaches the host but through here: a counter that moved too far is then a breach for "
+        "accounts too, and not only for client ids drawn at random",
+    )
+    parser.add_argument(
+        "--settle",
+        type=float,
+        default=10.0,
+        metavar="SECONDS",
+        help="how long the counters of /usage may lag behind (default: 10)",
+    )
+    return parser
+
+
+@dataclass(slots=True)
+class _Watch:
+    """The parts of a running proxy."""
+
+    options: argparse.Namespace
+    judge: TrafficJudge
+    started: float = field(default_factory=time.time)
+    here: str = ""
+
+    def outcome(self) -> Outcome:
+        """What can be said now."""
+        requirements, strict = load_requirements(), self.options.strict
+        return reporting.outcome_of(
+            self.judge, requirements, self.options.upstream, self.started, strict=strict
+        )
+
+    def write(self) -> None:
+        """Write the reports. Raises OSError."""
+        reporting.write(self.outcome(), self.options.report_dir)
+
+    def status(self) -> dict[str, Any]:
+        """What the page shows."""
+        directory = self.options.report_dir
+        return {
+            "here": self.here,
+            "upstream": self.options.upstream,
+            "since": f"{datetime.fromtimestamp(self.started, UTC):%Y-%m-%d %H:%M:%S} UTC",
+            "directory": directory and str(directory),
+            **self.judge.view().as_json(),
+        }
+
+    def report(self) -> bool:
+        """Write the reports, or say in short what is broken; False when they cannot be written."""
+        outcome = self.outcome()
+        say(outcome.headline)
+        if self.options.report_dir is None:
+            for breach in self.judge.view().breaches:
+                say(breach.line)
+            return True
+        try:
+            reporting.write(outcome, self.options.report_dir)
+        except OSError as problem:
+            say(f"the reports cannot be written: {problem.strerror}: {problem.filename}")
+            return False
+        say(f"reports: {self.options.report_dir}")
+        return True
+
+
+def say(line: str) -> None:
+    """One line of the log."""
+    print(f"{datetime.now(UTC):%H:%M:%S} {line}", file=sys.stderr, flush=True)
+
+
+async def _serve(options: argparse.Namespace, judge: TrafficJudge, watch: _Watch) -> None:
+    ended, loop = asyncio.Event(), asyncio.get_running_loop()
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(ending, ended.set)
+    if hasattr(signal, "SIGUSR1"):
+        loop.add_signal_handler(signal.SIGUSR1, lambda: loop.run_in_executor(None, watch.report))
+    relay = Relay(Upstream.at(options.upstream), Observer(judge.begin, judge.end))
+    runner = None
+    try:
+        port = await relay.open(options.host, options.port)
+    except OSError as problem:
+        raise UsageError(f"{options.host}:{options.port}: {problem.strerror}") from problem
+    try:
+        watch.here = f"http://{options.host}:{port}"
+        print(f"Lightning proxy at {watch.here} for {options.upstream}", flush=True)
+        if not options.no_page:
+            sources = page.Sources(watch.status, watch.outcome, watch.write if options.report_dir else None)
+            try:
+                runner, number = await page.serve(sources, options.page_port)
+            except OSError as problem:
+                raise UsageError(f"--page-port {options.page_port}: {problem.strerror}") from problem
+            print(f"  page http://127.0.0.1:{number}/", flush=True)
+        print("Ctrl-C ends it.", flush=True)
+        # Laws and spec stay as long as the process does: the collector need not walk them again and again.
+        gc.collect()
+        gc.freeze()
+        await ended.wait()
+    finally:
+        await relay.close()
+        if runner is not None:
+            await runner.cleanup()
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Raises UsageError for what can be seen to be wrong."""
+    try:
+        parts = urlsplit(options.upstream)
+        fine = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        fine = fine and not (parts.query or parts.fragment or parts.username or parts.password)
+    except ValueError:
+        fine = False
+    if not fine:
+        raise UsageError("--upstream: expected an address such as https://host or http://127.0.0.1:8787")
+    if not 0 <= options.settle < math.inf:
+        raise UsageError(f"--settle {options.settle:g}: expected a number of seconds")
+    for port in (options.port, options.page_port):
+        if not 0 <= port < 65536:
+            raise UsageError(f"{port} is no port")
+    if options.report_dir is not None:
+        try:
+            options.report_dir.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=options.report_dir):
+                pass
+        except OSError as problem:
+            raise UsageError(f"--report-dir {options.report_dir}: {problem.strerror}") from problem
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the proxy until a signal; returns the exit code that `--help` describes."""
+    options = parser().parse_args(arguments)
+    options.upstream = options.upstream.rstrip("/")
+    try:
+        _check(options)
+        sys.setswitchinterval(_SWITCHING)
+        tape = Tape(options.record, options.upstream, time.time()) if options.record else None
+        judge = TrafficJudge(
+            options.upstream,
+            load_spec(),
+            load_requirements(),
+            say,
+            settle=options.settle,
+            all_traffic=options.all_traffic,
+            witnesses=(tape.add,) if tape else (),
+        )
+        watch = _Watch(options, judge)
+        asyncio.run(_serve(options, judge, watch))
+    except (UsageError, RecordingError) as problem:
+        print(f"lightning-proxy: {problem}", file=sys.stderr)
+        return EXIT_USAGE
+    judge.close(_PATIENCE)
+    if tape is not None:
+        tape.close()
+        if tape.left_out:
+            say(f"{options.record} leaves out {tape.left_out} exchanges: without an answer, or too large")
+    written = watch.report()
+    broken = watch.outcome().exit_code == EXIT_BROKEN
+    if broken and options.fail_on_breach:
+        return EXIT_BROKEN
+    return 0 if written else 3
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""What has passed, as the judge reads it, and what of it is a secret."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from urllib.parse import parse_qsl
+
+from multidict import CIMultiDict
+
+from lightning_verify.judging.evidence import Recorder
+from lightning_verify.judging.redaction import Redactor
+from lightning_verify.proxy.decoding import decoded
+from lightning_verify.proxy.passage import Passage
+from lightning_verify.requests.credentials import KEY_PREFIX
+from lightning_verify.transport.exchange import Exchange
+
+# Names of headers and parameters whose values are nobody's business.
+_SECRET_NAME = re.compile(
+    r"auth|key|token|secret|session|cookie|passw|credential|signature|client-id", re.IGNORECASE
+)
+_SHORTEST = 6
+
+
+def exchange_of(passage: Passage, most: int) -> Exchange:
+    """The exchange that has passed, its bodies decoded; `truncated` where they were not kept or cannot be."""
+    encodings = [
+        word.strip().lower()
+        for name, value in passage.headers
+        if name.lower() == "content-encoding"
+        for word in value.split(",")
+    ]
+    body = None if passage.told.lost else decoded(passage.told.bytes(), encodings, most)
+    headers: CIMultiDict[str] = CIMultiDict(passage.request_headers)
+    asked = passage.asked.bytes() if passage.asked.size else None
+    return Exchange(
+        passage.method,
+        passage.target,
+        headers,
+        None if passage.asked.lost else asked,
+        passage.operation,
+        who(headers),
+        passage.status,
+        passage.headers,
+        body or b"",
+        passage.began,
+        passage.arrivals,
+        passage.seconds,
+        passage.problem,
+        truncated=body is None or passage.asked.lost,
+        repeatable=False,
+        received=datetime.fromtimestamp(passage.at + passage.seconds, UTC),
+    )
+
+
+def bearer_of(headers: Mapping[str, str]) -> str:
+    """The bearer of a request; empty when there is none, or one that stands for nobody."""
+    scheme, _, token = headers.get("Authorization", "").strip().partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token.strip() != "public" else ""
+
+
+def who(headers: Mapping[str, str]) -> str:
+    """What kind of caller it is, in words."""
+    token = bearer_of(headers)
+    if token:
+        kind = "an API key" if token.startswith(KEY_PREFIX) else "an access token"
+        return kind if token.startswith(KEY_PREFIX) or token.count(".") == 2 else "a bearer"
+    return "a client id" if headers.get("X-Client-ID") else "nobody in particular"
+
+
+def secrets_of(exchange: Exchange) -> dict[str, str]:
+    """What must not be shown of a request, by what is shown instead."""
+    query = parse_qsl(exchange.path.partition("?")[2])
+    named = [*exchange.request_headers.items(), *query]
+    found = {name.lower(): value for name, value in named if _SECRET_NAME.search(name)}
+    if bearer := bearer_of(exchange.request_headers):
+        found["authorization"] = bearer
+    return {name: value for name, value in found.items() if len(value) >= _SHORTEST}
+
+
+class PassingRecorder(Recorder):
+    """Records exchanges of callers that nobody introduced: what each of them keeps secret is told by its own
+    request."""
+
+    def __init__(self, base_url: str) -> None:
+        super().__init__(base_url, Redactor({}))
+        self._exchange: Exchange | None = None
+
+    def turn_to(self, exchange: Exchange) -> None:
+        """From now on it is about this exchange."""
+        self._exchange = exchange
+
+    @property
+    def redactor(self) -> Redactor:
+        """Knows the secrets of the exchange at hand. Made on first use: most exchanges show nothing."""
+        if self._exchange is not None:
+            self._known, self._exchange = Redactor(secrets_of(self._exchange)), None
+        return self._known
+
+    @redactor.setter
+    def redactor(self, redactor: Redactor) -> None:
+        self._known = redactor
+
+
+class Pseudonyms:
+    """Names that tell callers apart and give nobody away."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def _digest(self, text: str) -> str:
+        return hmac.digest(self._key, text.encode("utf-8", "surrogatepass"), "sha256").hex()[:32]
+
+    def bearer(self, token: str) -> str:
+        """A name for a bearer."""
+        return self._digest(token)
+
+    def client_id(self, value: str) -> str:
+        """A name for a client id, of the same form."""
+        name = self._digest(value)
+        return f"ipc-{uuid.UUID(name)}" if value.startswith("ipc-") else name

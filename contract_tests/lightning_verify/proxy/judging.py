@@ -1,0 +1,255 @@
+"""Judging what has passed, in a thread of its own: nobody who passes waits for it.
+
+What is kept is bounded: bodies by the space that all share, passages that wait by their number, callers by
+the books, evidence by the laws. What finds no room passes all the same, and is told as not judged.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from lightning_spec.loader import Operation, RequirementSet, Spec
+
+from lightning_verify.judging.harmless import one_line
+from lightning_verify.judging.verdicts import Finding
+from lightning_verify.laws.witnesses import shows_something
+from lightning_verify.proxy.books import Books
+from lightning_verify.proxy.exchanges import PassingRecorder, exchange_of
+from lightning_verify.proxy.passage import Content, Passage, Space
+from lightning_verify.proxy.tallies import Tallies
+from lightning_verify.transport.exchange import Exchange
+from lightning_verify.transport.operations import OperationFinder
+
+# Bytes of one body, and of all bodies that pass or wait at a time.
+MOST_OF_ONE = 16 * 1024 * 1024
+MOST_OF_ALL = 96 * 1024 * 1024
+# Passages that may wait with their bodies, and at all.
+_WAITING_WHOLE = 1_000
+_WAITING = 20_000
+_LONGEST_LINE = 400
+# The first breaches of a requirement are all told, later ones each time their number has doubled.
+_TOLD = 10
+
+Say = Callable[[str], None]
+# Who else wants to see what was judged; it may not keep what it is given.
+Witness = Callable[[Passage, Exchange], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """What is known of one broken requirement."""
+
+    requirement: str
+    statement: str
+    level: str
+    reason: str
+
+    @property
+    def line(self) -> str:
+        """One line that harms nobody who reads it."""
+        word = "breach" if self.level == "documented" else f"advice ({self.level})"
+        return one_line(f"{word} {self.requirement}: {self.statement} {self.reason}", _LONGEST_LINE)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What there is to show at one moment."""
+
+    passed: int
+    judged: int
+    not_judged: dict[str, int]
+    answers: dict[str, int]
+    under_way: int
+    waiting: int
+    callers: int
+    kept: int
+    breaches: list[Breach]
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for the page."""
+        fields = {name: getattr(self, name) for name in self.__slots__ if name != "breaches"}
+        shown = [
+            {"id": one.requirement, "level": one.level, "statement": one.statement, "line": one.line}
+            for one in self.breaches
+        ]
+        return {**fields, "breaches": shown}
+
+
+class TrafficJudge:
+    """Sees every passage begin and end, and holds it against the laws and the books."""
+
+    def __init__(
+        self,
+        base_url: str,
+        spec: Spec,
+        requirements: RequirementSet,
+        say: Say,
+        *,
+        settle: float,
+        all_traffic: bool = False,
+        witnesses: tuple[Witness, ...] = (),
+    ) -> None:
+        self._finder = OperationFinder(spec)
+        self._requirements = requirements.requirements
+        self._say = say
+        self._witnesses = witnesses
+        self._recorder = PassingRecorder(base_url)
+        self._tallies = Tallies(self._recorder)
+        self._books = Books(self._recorder, settle, all_traffic=all_traffic)
+        self._space = Space(MOST_OF_ALL)
+        self._under_way: dict[int, Passage] = {}
+        self._queue: queue.SimpleQueue[Passage | None] = queue.SimpleQueue()
+        self._missed = False
+        self._in_books: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self.passed = self._judged = 0
+        self.served: Counter[str] = Counter()
+        self._answers: Counter[str] = Counter()
+        self._not_judged: Counter[str] = Counter()
+        self._thread = threading.Thread(target=self._work, name="traffic-judge", daemon=True)
+        self._thread.start()
+
+    # --- while it passes: called in the loop --------------------------------------------------------------
+
+    def begin(self, method: str, target: str, headers: list[tuple[str, str]]) -> Passage:
+        """A request has come."""
+        operation = self._finder.find(method, target)
+        most = MOST_OF_ONE if operation is not None or self._witnesses else 0
+        asked, told = Content(self._space, most), Content(self._space, most)
+        passage = Passage(method, target, operation, headers, asked, told)
+        self._under_way[id(passage)] = passage
+        return passage
+
+    def end(self, passage: Passage) -> None:
+        """Its answer is over."""
+        del self._under_way[id(passage)]
+        self.passed += 1
+        waiting = self._queue.qsize()
+        if waiting >= _WAITING:
+            self._missed = True
+            passage.drop()
+            return
+        if waiting >= _WAITING_WHOLE:
+            passage.drop()
+            passage.told.lost = True
+        if _reads_usage(passage.operation):
+            passage.alone = not any(
+                other.operation is not None and other.operation.metric and _may_be_one(other, passage)
+                for other in self._under_way.values()
+            )
+        self._queue.put(passage)
+
+    def close(self, patience: float) -> None:
+        """Judge what waits, for so many seconds at most."""
+        self._queue.put(None)
+        self._thread.join(patience)
+
+    # --- afterwards: in the thread ------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while (passage := self._queue.get()) is not None:
+            try:
+                self._judge(passage)
+            except Exception as problem:  # Whatever it was, the next one is judged.
+                with self._lock:
+                    self._not_judged["the judge itself failed"] += 1
+                self._say(one_line(f"the judge itself failed: {problem!r}", _LONGEST_LINE))
+            finally:
+                passage.drop()
+
+    def _judge(self, passage: Passage) -> None:
+        exchange = exchange_of(passage, MOST_OF_ONE)
+        with self._lock:
+            self._recorder.turn_to(exchange)
+            self._answers[f"{exchange.status // 100}xx" if exchange.status else "none"] += 1
+            operation = exchange.operation
+            if operation is not None and operation.metric is not None and exchange.served:
+                self.served[operation.metric] += 1
+            reason = _why_not_judged(exchange)
+            if reason is None:
+                self._judged += 1
+                for finding in self._tallies.see(exchange):
+                    self._tell(finding)
+            else:
+                self._not_judged[reason] += 1
+            if self._missed:
+                self._missed = False
+                self._books.begin_anew()
+            self._books.see(exchange, alone=passage.alone)
+            if _reads_usage(operation):
+                self._tell_of_the_books()
+        for witness in self._witnesses:
+            witness(passage, exchange)
+
+    def _tell(self, finding: Finding) -> None:
+        """Say that a law was broken once more. Of many breaches alike not each needs a line."""
+        count = finding.rate.broken if finding.rate else 1
+        if count <= _TOLD or count & (count - 1) == 0:
+            self._say(self._breach(finding).line)
+
+    def _tell_of_the_books(self) -> None:
+        for finding in self._books.findings():
+            if finding.verdict == "fail" and self._in_books.get(finding.requirement) != finding.reason:
+                self._in_books[finding.requirement] = finding.reason
+                self._say(self._breach(finding).line)
+
+    def _breach(self, finding: Finding) -> Breach:
+        of = self._requirements[finding.requirement]
+        reason = f"{finding.reason} ({finding.rate})" if finding.rate else finding.reason
+        return Breach(of.id, of.statement, of.level, reason)
+
+    # --- what came of it ----------------------------------------------------------------------------------
+
+    def findings(self) -> list[Finding]:
+        """What was found up to now."""
+        with self._lock:
+            return [*self._tallies.findings(), *self._books.findings()]
+
+    def view(self) -> View:
+        """What there is to show now."""
+        findings = self.findings()
+        broken = [self._breach(one) for one in findings if one.verdict == "fail"]
+        kept = {one.requirement for one in findings} - {one.requirement for one in broken}
+        with self._lock:
+            return View(
+                self.passed,
+                self._judged,
+                dict(self._not_judged),
+                dict(sorted(self._answers.items())),
+                len(self._under_way),
+                self._queue.qsize(),
+                self._books.callers,
+                len(kept),
+                broken,
+            )
+
+
+def _why_not_judged(exchange: Exchange) -> str | None:
+    if exchange.operation is None:
+        return "no documented operation"
+    if exchange.problem is not None:
+        return "not over in order" if exchange.status is not None else "no answer of the host's"
+    if exchange.truncated:
+        return "too large to keep, or packed in an unknown way"
+    return None if shows_something(exchange) else "a gateway's answer, or one that says it failed"
+
+
+def _reads_usage(operation: Operation | None) -> bool:
+    return operation is not None and operation.id == "getUsage"
+
+
+_IDENTITY = {"authorization", "x-client-id"}
+
+
+def _may_be_one(one: Passage, other: Passage) -> bool:
+    """Whether two requests may be charged to the same caller."""
+    named = [
+        {value for name, value in passage.request_headers if name.lower() in _IDENTITY}
+        for passage in (one, other)
+    ]
+    return bool(named[0] & named[1])

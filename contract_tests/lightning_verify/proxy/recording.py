@@ -1,0 +1,87 @@
+"""What passes, written down for the mock to replay: as it was decoded, with its timing, without credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+
+from lightning_spec.recording import (
+    Piece,
+    RecordedExchange,
+    RecordedRequest,
+    RecordedResponse,
+    RecordingError,
+    RecordingWriter,
+)
+
+from lightning_verify.proxy.exchanges import PassingRecorder
+from lightning_verify.proxy.passage import Passage
+from lightning_verify.transport.exchange import Exchange
+
+__all__ = ["RecordingError", "Tape"]
+
+
+class Tape:
+    """Adds each exchange to a new file. Raises RecordingError when there can be none."""
+
+    def __init__(self, path: Path, upstream: str, started: float) -> None:
+        self._recorder = PassingRecorder(upstream)
+        self._writer = RecordingWriter(path, upstream, started, self._clean)
+        self.left_out = 0
+
+    def _clean(self, text: str) -> str:
+        return self._recorder.redactor.text(text)
+
+    def add(self, passage: Passage, exchange: Exchange) -> None:
+        """Write down one exchange. Without an answer, or too large to be kept, it cannot be replayed. Raises
+        OSError."""
+        if exchange.status is None or exchange.truncated or not 200 <= exchange.status < 600:
+            self.left_out += 1
+            return
+        self._recorder.turn_to(exchange)
+        self._writer.add(
+            RecordedExchange(
+                passage.at,
+                RecordedRequest(
+                    exchange.method,
+                    exchange.path,
+                    _once(exchange.request_headers.items()),
+                    exchange.request_body or b"",
+                ),
+                RecordedResponse(
+                    exchange.status,
+                    _once(exchange.headers),
+                    passage.first,
+                    _pieces(passage, exchange.body),
+                    cut=exchange.problem is not None,
+                ),
+            )
+        )
+
+    def close(self) -> None:
+        """Nothing more is added."""
+        self._writer.close()
+
+
+def _once(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Each header once; several of one name are a list, as the standard has it."""
+    names: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
+    for name, value in headers:
+        found.setdefault(names.setdefault(name.lower(), name), []).append(value)
+    return {name: ", ".join(values) for name, values in found.items()}
+
+
+def _pieces(passage: Passage, body: bytes) -> list[Piece]:
+    """The body as it came; in one piece where it was packed, since its parts are then none of the content."""
+    times = [passage.first, *(moment for moment, _ in passage.arrivals)]
+    sizes = [size for _, size in passage.arrivals]
+    if sum(sizes) != len(body):
+        return [Piece(times[-1] - times[0], body)] if body else []
+    waits = [max(0.0, later - earlier) for earlier, later in pairwise(times)]
+    pieces, begun = [], 0
+    for wait, size in zip(waits, sizes, strict=True):
+        pieces.append(Piece(wait, body[begun : begun + size]))
+        begun += size
+    return pieces

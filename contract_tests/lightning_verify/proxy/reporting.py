@@ -1,0 +1,85 @@
+"""The same reports as those of a run, of what has passed until now."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+from lightning_spec.loader import RequirementSet
+
+from lightning_verify.judging.verdicts import Ruling, exit_code, headline, rule
+from lightning_verify.proxy.judging import TrafficJudge
+from lightning_verify.report.html import render_html
+from lightning_verify.report.junit import render_junit
+from lightning_verify.report.markdown import render_markdown
+from lightning_verify.report.outcome import Outcome
+
+_NOTHING = "nothing has passed that could show a breach"
+_UNSEEN = "no answer has passed that could show it"
+
+
+def outcome_of(
+    judge: TrafficJudge, requirements: RequirementSet, base_url: str, started: float, *, strict: bool
+) -> Outcome:
+    """What can be said of the traffic since `started`, in seconds since 1970."""
+    findings = judge.findings()
+    rulings = [
+        _unseen(rule(one, (finding for finding in findings if finding.requirement == one.id)))
+        for one in requirements.requirements.values()
+    ]
+    nothing = None if findings else _NOTHING
+    verdict = headline(rulings, strict=strict, aborted=nothing)
+    code = exit_code(rulings, strict=strict, aborted=nothing)
+    now = time.time()
+    units = dict(judge.served)
+    run = {
+        "target": base_url,
+        "verdict": verdict,
+        "exit_code": code,
+        "interrupted": None,
+        # A proxy sends nothing of its own.
+        "spend": "none",
+        "credentials": [],
+        "strict": strict,
+        "aborted": nothing,
+        "started": _timestamp(started),
+        "finished": _timestamp(now),
+        "seconds": round(now - started, 2),
+        "requests": {"planned": judge.passed, "sent": judge.passed},
+        "units": {"planned": {}, "booked": {}, "served": units, "observed": None, "unexplained": None},
+        "versions": {
+            "lightning-contract": version("lightning-contract"),
+            "python": platform.python_version(),
+        },
+    }
+    return Outcome(rulings, run, code, verdict, strict)
+
+
+RENDERERS: dict[str, tuple[str, Callable[[Outcome], str]]] = {
+    "report.json": ("application/json", lambda one: json.dumps(one.as_json(), indent=2) + "\n"),
+    "report.md": ("text/markdown", render_markdown),
+    "report.html": ("text/html", render_html),
+    "junit.xml": ("application/xml", lambda one: render_junit(one, "lightning-proxy")),
+}
+
+
+def write(outcome: Outcome, directory: Path) -> None:
+    """Write all reports into `directory`, each of them whole at any time. Raises OSError."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, (_, render) in RENDERERS.items():
+        fresh = directory / f".{name}.new"
+        fresh.write_text(render(outcome), encoding="utf-8")
+        fresh.replace(directory / name)
+
+
+def _unseen(ruling: Ruling) -> Ruling:
+    return replace(ruling, reason=_UNSEEN) if ruling.verdict == "not_run" else ruling
+
+
+def _timestamp(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

@@ -1,0 +1,66 @@
+"""How often each law was kept and broken by what has passed, with evidence that is redacted when it is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lightning_verify.judging.verdicts import Finding, Rate
+from lightning_verify.judging.watch import NAME
+from lightning_verify.laws.table import held
+from lightning_verify.proxy.exchanges import PassingRecorder
+from lightning_verify.transport.exchange import Exchange
+
+_SHOWN = 3
+_TOLD = 2
+
+
+@dataclass(slots=True)
+class _Tally:
+    """The answers that one law was held against. `first` names the one that broke it first."""
+
+    seen: int = 0
+    broken: int = 0
+    first: str = ""
+    problems: list[str] = field(default_factory=list)
+    evidence: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def add(self, exchange: Exchange, wrong: list[str], recorder: PassingRecorder) -> None:
+        self.seen += 1
+        if wrong and not self.broken:
+            self.first = recorder.redactor.text(exchange.title)
+            self.evidence.clear()
+        self.broken += bool(wrong)
+        if wrong and len(self.problems) < _TOLD and (told := recorder.redactor.text(wrong[0])) not in self.problems:
+            self.problems.append(told)
+        if bool(wrong) == bool(self.broken) and len(self.evidence) < (_SHOWN if self.broken else 1):
+            self.evidence.append(recorder.record(exchange))
+
+    def finding(self, requirement: str) -> Finding:
+        told = f"{self.first}: {'; '.join(self.problems)}" if self.broken else ""
+        verdict, kept = "fail" if self.broken else "pass", self.seen - self.broken
+        rate = Rate(self.broken, self.seen)
+        return Finding(requirement, verdict, NAME, told, kept, tuple(self.evidence), rate)
+
+
+class Tallies:
+    """A tally for each law that anything which passed could have broken."""
+
+    def __init__(self, recorder: PassingRecorder) -> None:
+        self._recorder = recorder
+        self._by_requirement: dict[str, _Tally] = {}
+
+    def see(self, exchange: Exchange) -> list[Finding]:
+        """Hold one exchange against the laws; gives those that it broke, as they stand now."""
+        broken = []
+        for requirement, wrong in held(exchange).items():
+            tally = self._by_requirement.setdefault(requirement, _Tally())
+            tally.add(exchange, wrong, self._recorder)
+            if wrong:
+                broken.append(tally.finding(requirement))
+        return broken
+
+    def findings(self) -> list[Finding]:
+        """What there is to say of each law."""
+        return [tally.finding(requirement) for requirement, tally in self._by_requirement.items()]
