@@ -41,7 +41,7 @@ EXCEPTIONS = {
     },
 }
 # The lab is run against, not built upon: only its own tests, tests of the judge and benchmarks import it.
-USERS_OF_THE_LAB = ("lab/", "benchmarks/", "tests/lab/", "tests/judge/", "tests/benchmarks/")
+USERS_OF_THE_LAB = ("lab/", "benchmarks/", "tests/lab/", "tests/judge/", "tests/proxy/", "tests/benchmarks/")
 PUBLISHED = ("lightning_spec", "lightning_mock", "lightning_verify")
 OURS = {*FOLDERS, "tests", "conftest"}
 # Folders and single files, lowest first. Each imports only from layers below its own; inside a folder the

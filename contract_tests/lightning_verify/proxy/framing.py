@@ -33,6 +33,10 @@ class Malformed(ValueError):
     """A message that is not HTTP/1.1, or that two readers could read in two ways."""
 
 
+class TooLong(Malformed):
+    """A head without end."""
+
+
 @dataclass(slots=True)
 class Head:
     """A start line, and (name in lower case, line) for every field, in order and as they were written."""
@@ -72,10 +76,10 @@ class Head:
 
 
 def end_of_head(data: bytes) -> int | None:
-    """Where the body begins; None while the head is not whole. Raises Malformed when it has no end."""
+    """Where the body begins; None while the head is not whole. Raises TooLong."""
     found = _END_OF_HEAD.search(data)
     if (len(data) if found is None else found.start()) > LONGEST_HEAD:
-        raise Malformed(f"a head of more than {LONGEST_HEAD} bytes")
+        raise TooLong(f"a head of more than {LONGEST_HEAD} bytes")
     return found.end() if found else None
 
 

@@ -1,4 +1,4 @@
-"""What passes, written down for the mock to replay: as it was decoded, with its timing, without credentials."""
+"""What passes, written down for the mock to replay: unpacked, with its timing, without credentials."""
 
 from __future__ import annotations
 

@@ -22,6 +22,7 @@ from lightning_verify.proxy.framing import (
     Body,
     Head,
     Malformed,
+    TooLong,
     UntilClosed,
     body_of_request,
     body_of_response,
@@ -159,7 +160,8 @@ class Pair(Side):
                 raise _Refused(405, "this proxy stands for one host and opens no tunnels")
             target = _origin_form(target)
         except Malformed as problem:
-            return await self._refuse(400, f"the request cannot be passed on: {problem}")
+            status = 431 if isinstance(problem, TooLong) else 400
+            return await self._refuse(status, f"the request cannot be passed on: {problem}")
         except _Refused as refusal:
             return await self._refuse(refusal.status, str(refusal))
         passage = self._observer.begin(method, target.decode("latin-1"), head.pairs)

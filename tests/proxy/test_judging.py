@@ -1,0 +1,323 @@
+"""Breaches are found in the traffic of real clients, who notice nothing, and nobody is accused for his own doing."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import uuid
+from typing import Any
+
+import httpx
+import openai
+import pytest
+from lab.running import running
+from lightning_spec.loader import load_requirements, load_spec
+from lightning_verify.proxy import books, judging
+from lightning_verify.proxy.passage import Space
+from lightning_verify.proxy.reporting import RENDERERS, outcome_of
+from openai import OpenAI
+
+from tests.judge.canaries import leaks, token
+from tests.judge.tiny_server import Answer, Asked, tiny
+from tests.proxy.running import RunningProxy, running_proxy
+
+QUESTION: list[Any] = [{"role": "user", "content": "Name three rivers, please."}]
+KEY = "LIGHTNING_API_KEY"
+
+
+def talk_to(base_url: str, key: str) -> list[Any]:
+    """What an application gets: a plain chat, a stream, an error and a picture."""
+    with OpenAI(base_url=f"{base_url}/gen", api_key=key, max_retries=0) as client:
+        plain = client.chat.completions.create(model="lightning", messages=QUESTION)
+        stream = client.chat.completions.create(model="lightning", messages=QUESTION, stream=True)
+        words = [chunk.choices[0].delta.content for chunk in stream if chunk.choices]
+        with pytest.raises(openai.BadRequestError) as refused:
+            client.chat.completions.create(model="lightning", messages=[])
+        picture = client.post("/image", body={"prompt": "a fox"}, cast_to=httpx.Response)
+    return [plain.choices[0].message.content, words, refused.value.status_code, picture.content]
+
+
+def broken(proxy: RunningProxy) -> dict[str, str]:
+    """What the settled judge found broken, and how it tells it."""
+    return {one.requirement: one.reason for one in proxy.settled().view().breaches}
+
+
+def test_a_planted_breach_is_found_and_the_client_notices_nothing() -> None:
+    with running(fault="done-dropped") as lab:
+        direct = talk_to(lab.base_url, lab.credentials[KEY])
+        with running_proxy(lab.base_url) as proxy:
+            assert talk_to(proxy.base_url, lab.credentials[KEY]) == direct
+            assert talk_to(proxy.base_url, lab.credentials[KEY]) == direct
+            found = broken(proxy)
+    assert list(found) == ["CHAT-7"]
+    assert len(proxy.log) == 2
+    statement = load_requirements().requirements["CHAT-7"].statement
+    assert all(line.startswith(f"breach CHAT-7: {statement} ") for line in proxy.log)
+    assert proxy.log[-1].endswith("(in every answer)")
+
+
+def test_a_breach_now_and_then_is_told_with_its_rate() -> None:
+    plans = {"defaultPlanKey": "free", "plans": []}
+
+    def answer(_: Asked) -> Answer:
+        return Answer(pieces=(json.dumps(plans if len(host.asked) % 3 == 0 else {}).encode(),))
+
+    with tiny(answer) as host, running_proxy(host.base_url) as proxy:
+        for _ in range(6):
+            httpx.get(f"{proxy.base_url}/status")
+        found = broken(proxy)
+    assert "in every answer" in found["STAT-3"]
+
+    def sometimes(_: Asked) -> Answer:
+        status = {"state": "up", "services": {}, "notifications": "", "latest": ""}
+        return Answer(pieces=(json.dumps(status if len(host.asked) % 3 else {}).encode(),))
+
+    with tiny(sometimes) as host, running_proxy(host.base_url) as proxy:
+        for _ in range(9):
+            httpx.get(f"{proxy.base_url}/status")
+        assert "(in 3 of 9 answers)" in broken(proxy)["STAT-3"]
+
+
+def test_a_conforming_host_is_not_accused() -> None:
+    with running() as lab, running_proxy(lab.base_url) as proxy:
+        talk_to(proxy.base_url, lab.credentials[KEY])
+        client = {"X-Client-ID": f"ipc-{uuid.uuid4()}"}
+        for path in ("/status", "/usage", "/tiers", "/tier-config", "/models", "/gen/image/fox", "/usage"):
+            httpx.get(f"{proxy.base_url}{path}", headers=client)
+        assert broken(proxy) == {}
+        outcome = outcome_of(proxy.judge, load_requirements(), lab.base_url, 0.0, strict=False)
+    assert outcome.headline.startswith("KEPT: ")
+    assert outcome.run["units"]["served"] == {"cloudChatDaily": 2, "imagesDaily": 2}
+
+
+def test_what_is_packed_passes_as_it_is_and_is_judged_unpacked() -> None:
+    packed = gzip.compress(json.dumps({"state": ""}).encode())
+    with (
+        tiny(lambda _: Answer(headers={"Content-Encoding": "gzip"}, pieces=(packed,))) as host,
+        running_proxy(host.base_url) as proxy,
+    ):
+        with httpx.stream("GET", f"{proxy.base_url}/status") as answer:
+            assert b"".join(answer.iter_raw()) == packed
+        assert "missing: services" in broken(proxy)["STAT-3"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Content-Encoding": "gzip"}, {"Content-Encoding": "squeezed"}, {"Content-Encoding": "gzip, gzip"}],
+)
+def test_what_cannot_be_unpacked_is_not_judged(headers: dict[str, str]) -> None:
+    with tiny(lambda _: Answer(headers=headers, pieces=(b'{"a": 1}',))) as host:
+        with running_proxy(host.base_url) as proxy:
+            with httpx.stream("GET", f"{proxy.base_url}/status") as answer:
+                assert b"".join(answer.iter_raw()) == b'{"a": 1}'
+            assert broken(proxy) == {}
+            assert proxy.judge.view().judged == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body"),
+    [
+        (206, {"Content-Type": "image/jpeg", "Content-Range": "bytes 0-3/9"}, b"\xff\xd8\xff\xe0"),
+        (200, {"Content-Type": "text/html"}, b"<!doctype html><title>Sign in</title>"),
+        (502, {"Content-Type": "text/html"}, b"<html>Bad gateway</html>"),
+        (200, {"Content-Type": "application/json"}, b'{"detail": "no model is free"}'),
+    ],
+)
+def test_parts_and_the_words_of_others_accuse_nobody(
+    status: int, headers: dict[str, str], body: bytes
+) -> None:
+    with tiny(lambda _: Answer(status, headers, (body,))) as host, running_proxy(host.base_url) as proxy:
+        httpx.get(f"{proxy.base_url}/gen/image/fox", headers={"Range": "bytes=0-3"})
+        assert broken(proxy) == {}
+
+
+@pytest.mark.parametrize("curb", [{"max_tokens": 1}, {"stop": ["."]}, {"max_completion_tokens": 1}])
+def test_an_answer_that_its_request_cut_short_may_have_no_words(curb: dict[str, Any]) -> None:
+    completion = {
+        "id": "1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "m",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": ""}, "finish_reason": "length"}],
+    }
+    with (
+        tiny(lambda _: Answer(pieces=(json.dumps(completion).encode(),))) as host,
+        running_proxy(host.base_url) as proxy,
+    ):
+        httpx.post(f"{proxy.base_url}/gen/chat/completions", json={"messages": QUESTION, **curb})
+        assert broken(proxy) == {}
+
+
+# --- the books --------------------------------------------------------------------------------------------
+
+
+def usage_of(proxy: RunningProxy, headers: dict[str, str]) -> None:
+    httpx.get(f"{proxy.base_url}/usage", headers=headers)
+
+
+def spend(proxy: RunningProxy, headers: dict[str, str]) -> None:
+    httpx.post(f"{proxy.base_url}/gen/image", json={"prompt": "a fox"}, headers=headers)
+
+
+def client_of_one() -> dict[str, str]:
+    return {"X-Client-ID": f"ipc-{uuid.uuid4()}"}
+
+
+@pytest.mark.parametrize("fault", ["image-charged-twice", "image-not-charged"])
+def test_a_wrong_price_is_found_by_the_clients_own_looks(fault: str) -> None:
+    with running(fault=fault) as lab, running_proxy(lab.base_url, settle=0.0) as proxy:
+        client = client_of_one()
+        usage_of(proxy, client)
+        spend(proxy, client)
+        usage_of(proxy, client)
+        assert "imagesDaily of a client id moved by" in broken(proxy)["IMG-6"]
+    assert [line for line in proxy.log if line.startswith("breach IMG-6: ")]
+
+
+def test_an_account_may_be_spent_from_elsewhere() -> None:
+    with running() as lab:
+        account = {"Authorization": f"Bearer {lab.credentials[KEY]}"}
+        for all_traffic in (False, True):
+            with running_proxy(lab.base_url, settle=0.0, all_traffic=all_traffic) as proxy:
+                usage_of(proxy, account)
+                httpx.get(f"{lab.base_url}/gen/image/elsewhere", headers=account)
+                usage_of(proxy, account)
+                assert bool(broken(proxy)) is all_traffic
+
+
+def test_what_was_called_before_we_looked_is_not_held_against_the_host() -> None:
+    with running() as lab, running_proxy(lab.base_url, settle=30.0) as proxy:
+        client = client_of_one()
+        usage_of(proxy, client)
+        httpx.get(f"{lab.base_url}/gen/image/elsewhere", headers=client)
+        usage_of(proxy, client)
+        assert broken(proxy) == {}
+
+
+def test_a_look_in_the_middle_of_a_call_settles_nothing() -> None:
+    with running() as lab, running_proxy(lab.base_url, settle=0.0) as proxy:
+        client = client_of_one()
+        usage_of(proxy, client)
+        # The host counts the stream when it begins, and we know of it when it ends.
+        asked = {"messages": QUESTION, "stream": True}
+        with httpx.stream(
+            "POST", f"{proxy.base_url}/gen/chat/completions", json=asked, headers=client
+        ) as stream:
+            next(stream.iter_raw())
+            passage = next(iter(proxy.judge._under_way.values()), None)
+            usage_of(proxy, client)
+            stream.read()
+        if passage is None:
+            pytest.skip("the stream was over before it could be looked at")
+        assert broken(proxy) == {}
+
+
+def test_callers_that_only_an_address_tells_apart_have_no_account() -> None:
+    with running() as lab, running_proxy(lab.base_url, settle=0.0) as proxy:
+        for headers in ({}, {"X-Client-ID": "short"}, {"Authorization": "Bearer public", **client_of_one()}):
+            usage_of(proxy, headers)
+            spend(proxy, headers)
+        assert broken(proxy) == {}
+        assert proxy.judge.view().callers == 0
+
+
+# --- bounds and secrets -----------------------------------------------------------------------------------
+
+
+def test_what_finds_no_room_passes_and_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judging, "MOST_OF_ALL", 10)
+    with running(fault="done-dropped") as lab, running_proxy(lab.base_url) as proxy:
+        talk_to(proxy.base_url, lab.credentials[KEY])
+        assert broken(proxy) == {}
+        assert proxy.judge.view().not_judged == {"too large to keep, or packed in an unknown way": 4}
+        assert proxy.judge._space.take(10)
+
+
+def test_all_space_is_given_back() -> None:
+    with running() as lab, running_proxy(lab.base_url) as proxy:
+        talk_to(proxy.base_url, lab.credentials[KEY])
+        proxy.settled()
+        assert proxy.judge._space.take(judging.MOST_OF_ALL)
+        assert not proxy.judge._under_way
+
+
+def test_space_is_shared() -> None:
+    space = Space(100)
+    assert space.take(60)
+    assert not space.take(60)
+    space.give_back(60)
+    assert space.take(100)
+
+
+def test_the_books_begin_anew_and_keep_what_they_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(books, "_MOST_CALLERS", 3)
+    with running(fault="image-charged-twice") as lab, running_proxy(lab.base_url, settle=0.0) as proxy:
+        for _ in range(9):
+            client = client_of_one()
+            usage_of(proxy, client)
+            spend(proxy, client)
+            usage_of(proxy, client)
+        found = broken(proxy)
+        assert proxy.judge.view().callers <= 3
+    assert "IMG-6" in found
+
+
+def test_no_secret_is_shown_anywhere() -> None:
+    secrets = [
+        token("canary-user"),
+        "ipa_live_canaryCanaryCanary0123456789",
+        "opaque-canary-bearer-0123456789",
+    ]
+    more = ["query-canary-0123456789abcdef", "header-canary-0123456789abcdef", f"ipc-{uuid.uuid4()}"]
+
+    def echo(asked: Asked) -> Answer:
+        told = {"headers": asked.headers, "path": asked.path, "body": asked.body.decode()}
+        return Answer(headers={"X-Echo": str(asked.headers)[:2000], "Set-Cookie": f"a={more[0]}"},
+                      pieces=(json.dumps(told).encode(),))  # fmt: skip
+
+    with tiny(echo) as host, running_proxy(host.base_url, settle=0.0) as proxy:
+        for secret in secrets:
+            headers = {"Authorization": f"Bearer {secret}", "X-Api-Key": more[1], "X-Client-ID": more[2]}
+            httpx.get(f"{proxy.base_url}/usage?token={more[0]}", headers=headers)
+            httpx.post(f"{proxy.base_url}/gen/image", json={"prompt": secret}, headers=headers)
+        httpx.get(f"{proxy.base_url}/usage", headers={"X-Client-ID": more[2]})
+        proxy.settled()
+        outcome = outcome_of(proxy.judge, load_requirements(), host.base_url, 0.0, strict=False)
+        shown = {name: render(outcome) for name, (_, render) in RENDERERS.items()}
+        shown["log"] = "\n".join(proxy.log)
+        shown["page"] = json.dumps(proxy.judge.view().as_json())
+        assert outcome.exit_code == 1
+    assert leaks([*secrets, *more], shown.items()) == []
+
+
+def test_a_hostile_answer_makes_one_harmless_line() -> None:
+    nasty = "\x1b[31mred\n::error::gotcha\u202e ##vso[task]"
+    with (
+        tiny(lambda _: Answer(pieces=(json.dumps({"state": nasty, "services": nasty}).encode(),))) as host,
+        running_proxy(host.base_url) as proxy,
+    ):
+        httpx.get(f"{proxy.base_url}/tier-config?{'x' * 3000}")
+        found = broken(proxy)
+    assert found
+    for line in proxy.log:
+        assert line.isprintable()
+        assert len(line) < 500
+        assert "::error" not in line
+
+
+def test_the_judges_own_fault_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumble(*_: object) -> None:
+        raise RuntimeError("a slip of ours")
+
+    with running() as lab, running_proxy(lab.base_url, witnesses=(stumble,)) as proxy:
+        assert httpx.get(f"{proxy.base_url}/status").status_code == 200
+        assert httpx.get(f"{proxy.base_url}/status").status_code == 200
+        assert proxy.settled().view().not_judged == {"the judge itself failed": 2}
+
+
+def test_every_report_can_be_made_of_nothing() -> None:
+    judge = judging.TrafficJudge("http://x", load_spec(), load_requirements(), print, settle=1.0)
+    outcome = outcome_of(judge, load_requirements(), "http://x", 0.0, strict=False)
+    judge.close(5)
+    assert outcome.headline.startswith("INCONCLUSIVE: nothing has passed")
+    assert all(render(outcome) for _, render in RENDERERS.values())
