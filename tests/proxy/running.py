@@ -13,6 +13,7 @@ from typing import Any
 
 from lightning_spec.loader import load_requirements, load_spec
 from lightning_verify.proxy.judging import TrafficJudge
+from lightning_verify.proxy.passage import Passage
 from lightning_verify.proxy.relay import Observer, Relay, Upstream
 
 PATIENCE = 10.0
@@ -27,7 +28,12 @@ class RunningProxy:
     judge: TrafficJudge
     log: list[str]
     relay: Relay
-    problems: list[str | None] = field(default_factory=list)
+    passages: list[Passage] = field(default_factory=list)
+
+    @property
+    def problems(self) -> list[str | None]:
+        """What went wrong with each exchange, in the order in which they ended."""
+        return [passage.problem for passage in self.passages]
 
     def settled(self) -> TrafficJudge:
         """Its judge, once everything that has passed is judged."""
@@ -54,15 +60,15 @@ def running_proxy(upstream: str, *, settle: float = 0.2, **options: Any) -> Iter
     loop = asyncio.new_event_loop()
 
     async def serve() -> None:
-        problems: list[str | None] = []
+        passages: list[Passage] = []
 
-        def ended(passage: Any) -> None:
-            problems.append(passage.problem)
+        def ended(passage: Passage) -> None:
+            passages.append(passage)
             judge.end(passage)
 
         relay = Relay(Upstream.at(upstream), Observer(judge.begin, ended))
         port = await relay.open("127.0.0.1", 0)
-        proxy.append(RunningProxy(f"http://127.0.0.1:{port}", port, judge, log, relay, problems))
+        proxy.append(RunningProxy(f"http://127.0.0.1:{port}", port, judge, log, relay, passages))
         started.set()
 
     thread = threading.Thread(target=loop.run_forever, daemon=True)

@@ -1,22 +1,25 @@
-"""Breaches are found in the traffic of real clients, who notice nothing, and nobody is accused for his own doing."""
+"""Breaches are found in the traffic of real clients, who notice nothing; no host without one is accused."""
 
 from __future__ import annotations
 
 import gzip
 import json
 import uuid
+from importlib.resources import files
 from typing import Any
+from xml.etree import ElementTree
 
 import httpx
+import jsonschema_rs
 import openai
 import pytest
-from lab.running import running
 from lightning_spec.loader import load_requirements, load_spec
 from lightning_verify.proxy import books, judging
 from lightning_verify.proxy.passage import Space
 from lightning_verify.proxy.reporting import RENDERERS, outcome_of
 from openai import OpenAI
 
+from lab.running import running
 from tests.judge.canaries import leaks, token
 from tests.judge.tiny_server import Answer, Asked, tiny
 from tests.proxy.running import RunningProxy, running_proxy
@@ -106,12 +109,14 @@ def test_what_is_packed_passes_as_it_is_and_is_judged_unpacked() -> None:
     [{"Content-Encoding": "gzip"}, {"Content-Encoding": "squeezed"}, {"Content-Encoding": "gzip, gzip"}],
 )
 def test_what_cannot_be_unpacked_is_not_judged(headers: dict[str, str]) -> None:
-    with tiny(lambda _: Answer(headers=headers, pieces=(b'{"a": 1}',))) as host:
-        with running_proxy(host.base_url) as proxy:
-            with httpx.stream("GET", f"{proxy.base_url}/status") as answer:
-                assert b"".join(answer.iter_raw()) == b'{"a": 1}'
-            assert broken(proxy) == {}
-            assert proxy.judge.view().judged == 0
+    with (
+        tiny(lambda _: Answer(headers=headers, pieces=(b'{"a": 1}',))) as host,
+        running_proxy(host.base_url) as proxy,
+    ):
+        with httpx.stream("GET", f"{proxy.base_url}/status") as answer:
+            assert b"".join(answer.iter_raw()) == b'{"a": 1}'
+        assert broken(proxy) == {}
+        assert proxy.judge.view().judged == 0
 
 
 @pytest.mark.parametrize(
@@ -195,21 +200,18 @@ def test_what_was_called_before_we_looked_is_not_held_against_the_host() -> None
 
 
 def test_a_look_in_the_middle_of_a_call_settles_nothing() -> None:
-    with running() as lab, running_proxy(lab.base_url, settle=0.0) as proxy:
+    with running(variants=["stream-slowly"]) as lab, running_proxy(lab.base_url, settle=0.0) as proxy:
         client = client_of_one()
         usage_of(proxy, client)
         # The host counts the stream when it begins, and we know of it when it ends.
         asked = {"messages": QUESTION, "stream": True}
-        with httpx.stream(
-            "POST", f"{proxy.base_url}/gen/chat/completions", json=asked, headers=client
-        ) as stream:
-            next(stream.iter_raw())
-            passage = next(iter(proxy.judge._under_way.values()), None)
+        chat = f"{proxy.base_url}/gen/chat/completions"
+        with httpx.stream("POST", chat, json=asked, headers=client) as stream:
             usage_of(proxy, client)
             stream.read()
-        if passage is None:
-            pytest.skip("the stream was over before it could be looked at")
+        usage_of(proxy, client)
         assert broken(proxy) == {}
+        assert [one.alone for one in proxy.passages if one.target == "/usage"] == [True, False, True]
 
 
 def test_callers_that_only_an_address_tells_apart_have_no_account() -> None:
@@ -313,6 +315,20 @@ def test_the_judges_own_fault_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> 
         assert httpx.get(f"{proxy.base_url}/status").status_code == 200
         assert httpx.get(f"{proxy.base_url}/status").status_code == 200
         assert proxy.settled().view().not_judged == {"the judge itself failed": 2}
+
+
+def test_a_report_is_of_the_published_form() -> None:
+    schema = json.loads((files("lightning_verify.report") / "report.schema.json").read_text(encoding="utf-8"))
+    with running(fault="done-dropped") as lab, running_proxy(lab.base_url) as proxy:
+        talk_to(proxy.base_url, lab.credentials[KEY])
+        proxy.settled()
+        outcome = outcome_of(proxy.judge, load_requirements(), lab.base_url, 0.0, strict=False)
+    jsonschema_rs.validate(schema, outcome.as_json())
+    cases = ElementTree.fromstring(RENDERERS["junit.xml"][1](outcome)).iter("testcase")
+    assert [case.get("name") for case in cases if case.find("failure") is not None] == ["CHAT-7"]
+    told = next(one for one in outcome.as_json()["requirements"] if one["id"] == "CHAT-7")
+    evidence = told["evidence"][0]
+    assert evidence["request"]["path"] == "/gen/chat/completions"
 
 
 def test_every_report_can_be_made_of_nothing() -> None:

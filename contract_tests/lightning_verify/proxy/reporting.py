@@ -36,7 +36,6 @@ def outcome_of(
     verdict = headline(rulings, strict=strict, aborted=nothing)
     code = exit_code(rulings, strict=strict, aborted=nothing)
     now = time.time()
-    units = dict(judge.served)
     run = {
         "target": base_url,
         "verdict": verdict,
@@ -51,7 +50,15 @@ def outcome_of(
         "finished": _timestamp(now),
         "seconds": round(now - started, 2),
         "requests": {"planned": judge.passed, "sent": judge.passed},
-        "units": {"planned": {}, "booked": {}, "served": units, "observed": None, "unexplained": None},
+        "units": {
+            "planned": {},
+            "booked": {},
+            "served": dict(judge.served),
+            "observed": None,
+            "unexplained": None,
+            "paid_by": {},
+        },
+        "generated": None,
         "versions": {
             "lightning-contract": version("lightning-contract"),
             "python": platform.python_version(),

@@ -95,10 +95,11 @@ def _facts(run: Mapping[str, Any]) -> str:
         f"Target {_code(run['target'], 300)}",
         f"spend {_code(run['spend'], 40)}" + (", strict" if run["strict"] else ""),
         f"credentials {_code(credentials, 300)}",
-        f"{run['requests']['sent']} requests in {run['seconds']:g} s from {run['started']}, "
-        f"generated with --seed {run['generated']['seed']} and --examples {run['generated']['examples']}",
+        f"{run['requests']['sent']} requests in {run['seconds']:g} s from {run['started']}",
         f"exit code {run['exit_code']}",
     ]
+    if drawn := run["generated"]:
+        facts[3] += f", generated with --seed {drawn['seed']} and --examples {drawn['examples']}"
     return "; ".join(facts) + "."
 
 
