@@ -73,7 +73,7 @@ def test_a_breach_is_logged_shown_reported_recorded_and_fails(tmp_path: Path) ->
     assert code == 1
     assert [one["id"] for one in view["breaches"]] == ["CHAT-7"]
     assert view["passed"] == 3
-    assert "breach CHAT-7: " in log
+    assert "breach CHAT-7 in 1 of 1 answers: " in log
     report = json.loads((reports / "report.json").read_text(encoding="utf-8"))
     assert report["run"]["verdict"].startswith("BROKEN: 1 of ")
     recording = read_recording(tape)

@@ -27,10 +27,14 @@ class Law:
 
     def wrong(self, exchange: Exchange) -> list[str] | None:
         """What is wrong with this answer; empty when it keeps the law, None when it cannot show it."""
+        return self.held_against(exchange) if shows_something(exchange) else None
+
+    def held_against(self, exchange: Exchange) -> list[str] | None:
+        """The same, of an answer that is known to show something."""
         operation = exchange.operation
         if self.operations and (operation is None or operation.id not in self.operations):
             return None
-        found = self.look(exchange) if shows_something(exchange) else None
+        found = self.look(exchange)
         return None if found is None else list(found)
 
 

@@ -7,6 +7,7 @@ from lightning_verify.laws.discovery import DISCOVERY
 from lightning_verify.laws.generation import GENERATION
 from lightning_verify.laws.law import Law
 from lightning_verify.laws.manners import MANNERS
+from lightning_verify.laws.witnesses import shows_something
 from lightning_verify.transport.exchange import Exchange
 
 LAWS: dict[str, Law] = {law.requirement: law for law in (*ACCOUNT, *DISCOVERY, *GENERATION, *MANNERS)}
@@ -15,7 +16,8 @@ LAWS: dict[str, Law] = {law.requirement: law for law in (*ACCOUNT, *DISCOVERY, *
 def held(exchange: Exchange, *, at_rest: bool = True) -> dict[str, list[str]]:
     """What is wrong with an exchange by each law that applies to it; nothing where it is kept. `at_rest` is
     False once somebody has moved the host's time."""
-    found = {
-        requirement: law.wrong(exchange) for requirement, law in LAWS.items() if at_rest or not law.at_rest
-    }
+    if not shows_something(exchange):
+        return {}
+    applying = {requirement: law for requirement, law in LAWS.items() if at_rest or not law.at_rest}
+    found = {requirement: law.held_against(exchange) for requirement, law in applying.items()}
     return {requirement: wrong for requirement, wrong in found.items() if wrong is not None}

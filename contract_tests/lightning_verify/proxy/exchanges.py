@@ -7,6 +7,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import parse_qsl
 
 from multidict import CIMultiDict
@@ -81,6 +82,12 @@ def secrets_of(exchange: Exchange) -> dict[str, str]:
     return {name: value for name, value in found.items() if len(value) >= _SHORTEST}
 
 
+@lru_cache(maxsize=32)
+def _redactor(secrets: tuple[tuple[str, str], ...]) -> Redactor:
+    """Callers come back, and learning a secret in all its spellings takes a while."""
+    return Redactor(dict(secrets))
+
+
 class PassingRecorder(Recorder):
     """Records exchanges of callers that nobody introduced: what each of them keeps secret is told by its own
     request."""
@@ -97,7 +104,7 @@ class PassingRecorder(Recorder):
     def redactor(self) -> Redactor:
         """Knows the secrets of the exchange at hand. Made on first use: most exchanges show nothing."""
         if self._exchange is not None:
-            self._known, self._exchange = Redactor(secrets_of(self._exchange)), None
+            self._known, self._exchange = _redactor(tuple(secrets_of(self._exchange).items())), None
         return self._known
 
     @redactor.setter

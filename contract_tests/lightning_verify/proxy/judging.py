@@ -16,7 +16,7 @@ from typing import Any
 from lightning_spec.loader import Operation, RequirementSet, Spec
 
 from lightning_verify.judging.harmless import one_line
-from lightning_verify.judging.verdicts import Finding
+from lightning_verify.judging.verdicts import Finding, Rate
 from lightning_verify.laws.witnesses import shows_something
 from lightning_verify.proxy.books import Books
 from lightning_verify.proxy.exchanges import PassingRecorder, exchange_of
@@ -48,12 +48,15 @@ class Breach:
     statement: str
     level: str
     reason: str
+    rate: Rate | None
 
     @property
     def line(self) -> str:
         """One line that harms nobody who reads it."""
         word = "breach" if self.level == "documented" else f"advice ({self.level})"
-        return one_line(f"{word} {self.requirement}: {self.statement} {self.reason}", _LONGEST_LINE)
+        often = f" in {self.rate.broken} of {self.rate.seen} {self.rate.of}" if self.rate else ""
+        told = f"{word} {self.requirement}{often}: {self.statement} {self.reason}"
+        return one_line(told, _LONGEST_LINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +203,7 @@ class TrafficJudge:
 
     def _breach(self, finding: Finding) -> Breach:
         of = self._requirements[finding.requirement]
-        reason = f"{finding.reason} ({finding.rate})" if finding.rate else finding.reason
-        return Breach(of.id, of.statement, of.level, reason)
+        return Breach(of.id, of.statement, of.level, finding.reason, finding.rate)
 
     # --- what came of it ----------------------------------------------------------------------------------
 

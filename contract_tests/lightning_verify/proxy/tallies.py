@@ -1,4 +1,4 @@
-"""How often each law was kept and broken by what has passed, with evidence that is redacted when it is taken."""
+"""How often each law was kept and broken by what has passed, with evidence that is redacted when taken."""
 
 from __future__ import annotations
 
@@ -32,16 +32,30 @@ class _Tally:
             self.first = recorder.redactor.text(exchange.title)
             self.evidence.clear()
         self.broken += bool(wrong)
-        if wrong and len(self.problems) < _TOLD and (told := recorder.redactor.text(wrong[0])) not in self.problems:
+        if (
+            wrong
+            and len(self.problems) < _TOLD
+            and (told := recorder.redactor.text(wrong[0])) not in self.problems
+        ):
             self.problems.append(told)
         if bool(wrong) == bool(self.broken) and len(self.evidence) < (_SHOWN if self.broken else 1):
             self.evidence.append(recorder.record(exchange))
 
+    def _note(self, problem: str) -> None:
+        if len(self.problems) < _TOLD and problem not in self.problems:
+            self.problems.append(problem)
+
     def finding(self, requirement: str) -> Finding:
         told = f"{self.first}: {'; '.join(self.problems)}" if self.broken else ""
-        verdict, kept = "fail" if self.broken else "pass", self.seen - self.broken
-        rate = Rate(self.broken, self.seen)
-        return Finding(requirement, verdict, NAME, told, kept, tuple(self.evidence), rate)
+        return Finding(
+            requirement,
+            "fail" if self.broken else "pass",
+            NAME,
+            told,
+            self.seen - self.broken,
+            tuple(self.evidence),
+            Rate(self.broken, self.seen),
+        )
 
 
 class Tallies:
