@@ -92,6 +92,11 @@ BOOK.reported("CHAT-2", chat(), spend="sample").add(
     edit("createChatCompletion", at("choices", put(lambda rows: {"0": rows[0]}))),
 )
 
+BOOK.handwritten("CHAT-4", streamed(), spend="sample").add(
+    "streams-500: every streamed chat is 500",
+    seams.crash_when("createChatCompletion", lambda c: c.arguments.get("stream") is True),
+)
+
 BOOK.mechanical("CHAT-3 FAIL-1", chat(stream="yes")).add(
     "stream-unchecked: stream may be anything", seams.without("stream", "createChatCompletion")
 )
@@ -123,6 +128,9 @@ BOOK.handwritten("CHAT-10", chat(messages=SEEN), spend="sample").add(
 ).add(
     "image-data-uri-400: an image part as data URI is 400",
     seams.refuse_when("createChatCompletion", lambda c: "data:image" in str(c.arguments["messages"])),
+).add(
+    "image-parts-500: a message with an image part is 500",
+    seams.crash_when("createChatCompletion", lambda c: "data:image" in str(c.arguments.get("messages"))),
 )
 
 

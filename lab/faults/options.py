@@ -85,6 +85,12 @@ for _operations, _field, _choice, _requirement in (
         f"{_kind}-{_field}-{_slug}-refused: {_operations} refuse {_field} {_choice or 'left out'}",
         seams.refuse_when(_operations, _has(_field, _choice)),
     )
+    if _choice is not None:
+        # A provider that does not know what the document promises.
+        BOOK.mechanical(_requirement, generated(_operations.split()[0], **_query), spend="sample").add(
+            f"{_kind}-{_field}-{_slug}-500: {_operations} end in 500 for {_field} {_choice}",
+            seams.crash_when(_operations, _has(_field, _choice)),
+        )
 
 BOOK.mechanical("IMG-3", generated("getImage", mode="fantasy"), spend="sample").add(
     "getImage-mode-refused: getImage refuses any mode",
@@ -136,6 +142,30 @@ BOOK.reported(
 ).add(
     "image-urls-text-500: image_urls that is one string is gone through letter by letter: 500",
     seams.crash_when("createImage", lambda c: isinstance(c.arguments.get("image_urls"), str)),
+)
+
+
+for _operation, _requirement in (("createImage", "IMG-4"), ("createVideo", "VID-6")):
+    BOOK.mechanical(_requirement, generated(_operation, image_urls=[picture()]), spend="sample").add(
+        f"base64-500-{_operation}: {_operation} ends in 500 for a base64 image",
+        seams.crash_when(_operation, lambda c: bool(c.arguments.get("image_urls"))),
+    )
+
+for _operation, _requirement in (
+    ("getImage", "IMG-2"),
+    ("createVideo", "VID-2"),
+    ("getAirforceVideo", "AIR-1"),
+    ("createSfx", "SFX-1"),
+    ("getTts", "TTS-1"),
+):
+    BOOK.mechanical(_requirement, generated(_operation), spend="sample").add(
+        f"{_operation}-500: {_operation} ends in 500, the other method is served",
+        seams.crash_when(_operation, lambda c: True),
+    )
+
+BOOK.handwritten("VID-5", generated("createVideo", duration=10), spend="sample").add(
+    "video-ten-seconds-500: a duration of ten seconds ends in 500",
+    seams.crash_when("createVideo getVideo", lambda c: c.arguments.get("duration") == 10),
 )
 
 

@@ -269,3 +269,17 @@ BOOK.reported("CHAT-9", chat(**WEATHER), spend="sample").add(
     "tool-required-500: tool_choice required is 500",
     seams.crash_when("createChatCompletion", lambda c: c.arguments.get("tool_choice") == "required"),
 )
+
+BOOK.handwritten("CHAT-9", chat(tools=[TOOL], tool_choice="none"), spend="sample").add(
+    "tool-none-500: tool_choice none is 500",
+    seams.crash_when("createChatCompletion", lambda c: c.arguments.get("tool_choice") == "none"),
+)
+
+BOOK.handwritten(
+    "CHAT-9",
+    chat(tools=[TOOL], tool_choice={"type": "function", "function": {"name": "get_weather"}}),
+    spend="sample",
+).add(
+    "named-tool-500: a tool_choice that names a tool is 500",
+    seams.crash_when("createChatCompletion", lambda c: isinstance(c.arguments.get("tool_choice"), dict)),
+)

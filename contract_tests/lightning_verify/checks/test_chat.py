@@ -69,12 +69,9 @@ def test_a_plain_completion_has_the_shape_of_openai(judge: Judge) -> None:
     _completed(judge, "CHAT-2", operation_observed(judge, "createChatCompletion").call)
 
 
-@judges("CHAT-2", units={"cloudChatDaily": 2}, shares=["createChatCompletion"], requests=1)
+@judges("CHAT-2", units=ONE_CHAT, requests=1)
 def test_a_conversation_is_answered(judge: Judge) -> None:
-    body = {"messages": CONVERSATION}
-    plain = operation_observed(judge, "createChatCompletion").call
-    exchange = judge.served_as_well("CHAT-2", judge.post(CHAT, body), plain, lambda: judge.post(CHAT, body))
-    _completed(judge, "CHAT-2", exchange)
+    _completed(judge, "CHAT-2", judge.post(CHAT, {"messages": CONVERSATION}))
 
 
 @judges("CHAT-3", units=ONE_CHAT, shares=["createChatCompletion"], requests=1)
@@ -92,17 +89,14 @@ def test_without_streaming_there_is_one_json_answer(judge: Judge) -> None:
         judge.document("CHAT-3", exchange)
 
 
-@judges("CHAT-10", units=ONE_CHAT, shares=["createChatCompletion"], requests=1)
+@judges("CHAT-10", units=ONE_CHAT, requests=1)
 def test_an_image_part_is_accepted(judge: Judge) -> None:
     parts = [
         {"type": "text", "text": "What is in this picture?"},
         {"type": "image_url", "image_url": {"url": picture_data_uri()}},
     ]
     body = {"messages": [{"role": "user", "content": parts}]}
-    exchange = judge.once("chat with an image", lambda: judge.post(CHAT, body))
-    plain = operation_observed(judge, "createChatCompletion").call
-    judge.served_as_well("CHAT-10", exchange, plain, lambda: judge.post(CHAT, body))
-    _completed(judge, "CHAT-10", exchange)
+    _completed(judge, "CHAT-10", judge.post(CHAT, body))
 
 
 # --- tools ----------------------------------------------------------------------------------------------
@@ -139,16 +133,12 @@ def _accepted(judge: Judge, requirement: str, choice: Any, *, stream: bool = Fal
         plain = stream_observed(judge).call
     else:
         plain = operation_observed(judge, "createChatCompletion").call
-    return _beside(judge, requirement, exchange, plain, lambda: _ask_with_tools(judge, choice, stream=stream))
+    return _beside(judge, requirement, exchange, plain)
 
 
-def _beside(
-    judge: Judge, requirement: str, exchange: Exchange, plain: Exchange, again: Callable[[], Exchange]
-) -> Exchange:
-    """A served variation of `plain`; where that is refused as well, others judge it."""
-    if not exchange.served and not plain.served:
-        return judge.served(requirement, exchange, owner=False)
-    return judge.served_as_well(requirement, exchange, plain, again)
+def _beside(judge: Judge, requirement: str, exchange: Exchange, plain: Exchange) -> Exchange:
+    """A served variation of `plain`; where that is not served either, others judge it."""
+    return judge.served(requirement, exchange, owner=exchange.served or plain.served)
 
 
 def _transcript(judge: Judge, requirement: str, exchange: Exchange) -> Transcript:
@@ -197,8 +187,8 @@ def test_the_result_of_a_tool_may_be_told(judge: Judge) -> None:
         {"role": "tool", "tool_call_id": call["id"], "content": '{"sky": "clear", "celsius": 21}'},
     ]
     body = {"messages": messages, "tools": TOOLS}
-    exchange, plain = judge.post(CHAT, body), _tool_chat(judge, "auto")
-    _beside(judge, "CHAT-8", exchange, plain, lambda: judge.post(CHAT, body))
+    exchange = judge.post(CHAT, body)
+    _beside(judge, "CHAT-8", exchange, _tool_chat(judge, "auto"))
     judge.keeps("CHAT-8", exchange)
 
 

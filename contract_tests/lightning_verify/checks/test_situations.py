@@ -102,7 +102,13 @@ def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: S
             message = f"{exchange.title} for {caller.label} with units of {metric} left"
             raise judge.violation("RATE-4", message, before.exchange, exchange, seen.after)
         raise NotRun(f"needs an account with units of {metric} left")
-    _only_this_kind(judge, requirement, exchange, [ask(caller), ask(judge.caller())])
+    # A host that refuses or fails each time here, and serves another kind of caller the same request, does
+    # not serve this kind. Otherwise it is for others to tell.
+    second = judge.second_look(exchange, again=lambda: ask(caller), plain=lambda: ask(judge.caller()))
+    if not second.stands_out:
+        raise judge.undecided(requirement, f"{exchange.title}, which is not for this kind alone", exchange)
+    message = f"{exchange.title} for {exchange.caller}, each time, while others are served"
+    raise judge.violation(requirement, message, *second.shown)
 
 
 def _take_a_share(judge: Judge, kind: str, metric: str, before: Snapshot) -> None:
@@ -127,16 +133,6 @@ def _has_units(judge: Judge, metric: str, before: Snapshot, after: Exchange) -> 
         if limit is not None and look.used[metric] > limit // 2 - PLENTY:
             return False
     return True
-
-
-def _only_this_kind(judge: Judge, requirement: str, exchange: Exchange, others: list[Exchange]) -> None:
-    """A host that refuses or fails twice here, and serves another kind of caller the same request, does not
-    serve this kind. Otherwise it is for others to tell."""
-    again, other = others
-    if exchange.status is not None and again.status == exchange.status != 429 and other.served:
-        message = f"{exchange.title} for {exchange.caller}, twice, while others are served"
-        raise judge.violation(requirement, message, exchange, again, other)
-    raise judge.undecided(requirement, f"{exchange.title}, which is not for this kind alone", exchange)
 
 
 READS = {

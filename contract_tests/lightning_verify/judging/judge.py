@@ -7,6 +7,7 @@ or out of reach. Only witnesses make a pass.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,9 +18,11 @@ from hypothesis.strategies import SearchStrategy
 from lightning_spec.loader import Spec
 
 from lightning_verify.facts import OWNER_OF
+from lightning_verify.judging.contrast import Ask, SecondLook, look_again
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.harmless import one_line
 from lightning_verify.judging.verdicts import Finding, Verdict
+from lightning_verify.laws.law import asked
 from lightning_verify.laws.relations import RELATIONS
 from lightning_verify.laws.table import LAWS
 from lightning_verify.reading.tokens import has_expired
@@ -27,6 +30,7 @@ from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import GOOD
 from lightning_verify.requests.invalid import sample
+from lightning_verify.requests.valid import CALLS, Call
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.client import Client
 from lightning_verify.transport.exchange import Exchange, NotJson
@@ -39,6 +43,23 @@ LONGEST_REASON = 2000
 
 def _owner(exchange: Exchange) -> str:
     return OWNER_OF.get(exchange.operation.id, "others") if exchange.operation is not None else "others"
+
+
+def _plainer(exchange: Exchange) -> Call | None:
+    """The plainest request that asks for what this one asks for; None when it is that itself. For the
+    plainest of one method it is that of the other, where there is one."""
+    operation = exchange.operation.id if exchange.operation is not None else ""
+    plain = CALLS.get(operation)
+    if plain is None or not exchange.is_of(plain.method, plain.path, plain.body):
+        return plain
+    verb, other = ("get", "create") if operation.startswith("get") else ("create", "get")
+    return CALLS.get(other + operation.removeprefix(verb))
+
+
+def _apart(exchange: Exchange, plain: Exchange) -> str:
+    """What a request asks for beyond a plain one, in short."""
+    beyond = {name: value for name, value in asked(exchange).items() if value != asked(plain).get(name)}
+    return json.dumps(beyond, ensure_ascii=False)[:200] if beyond else f"a {exchange.method}"
 
 
 class Violation(AssertionError):
@@ -218,15 +239,22 @@ class Judge:
         """A valid request, which must be answered with success. Returns the exchange for closer looks.
 
         Raises Undecided for what says nothing (429, 5xx, a redirect, a credential that is refused) and
-        Violation when a valid request is refused as invalid or the route does not exist. `owner` False says
+        Violation when a valid request is refused as invalid, the route does not exist, or the host fails at
+        this request each time and not at the plainest of its kind. `owner` False says
         that `requirement` is about something else, and only needs an answer to look at: that there is none
         is then for others to judge, and undecided here.
         """
         status = exchange.status or 0
         if not owner and 400 <= status < 500 and status != 429:
             raise self.undecided(requirement, f"{exchange.title} (see {_owner(exchange)})", exchange)
-        if owner and status >= 500 and self._is_broken(exchange):
-            raise self.violation(requirement, f"{exchange.title}: the route always fails", exchange)
+        if owner and status >= 500:
+            if self._is_broken(exchange):
+                raise self.violation(requirement, f"{exchange.title}: the route always fails", exchange)
+            second = self._is_beyond_it(exchange)
+            if second.stands_out:
+                told = f"{exchange.title} for {_apart(exchange, second.shown[-1])}, each time"
+                message = f"{told}, while {second.shown[-1].title} without it"
+                raise self.violation(requirement, message, *second.shown)
         if owner and exchange.is_page and not exchange.repeatable and exchange.stand_in is None:
             exchange.insists = self._shows_a_page(exchange)
         self.answered(requirement, exchange)
@@ -258,18 +286,32 @@ class Judge:
             )
         raise self.violation(requirement, f"{exchange.title}: a valid request was refused", exchange)
 
-    def served_as_well(
-        self, requirement: str, exchange: Exchange, plain: Exchange, again: Callable[[], Exchange]
-    ) -> Exchange:
-        """A valid variation of a request, `plain`, that this host serves. When the variation fails, and
-        fails `again`, it is the variation that the host cannot do; one failure alone shows nothing."""
-        if (exchange.status or 0) >= 500 and plain.served:
-            second = again()
-            if (second.status or 0) >= 500:
-                raise self.violation(
-                    requirement, f"{exchange.title}, twice, while {plain.title}", exchange, second
-                )
-        return self.served(requirement, exchange)
+    def second_look(self, exchange: Exchange, again: Ask, plain: Ask) -> SecondLook:
+        """Whether it is this request that the host cannot do. Made once in a run for one and the same
+        request, and more thoroughly on a route that is known to fail now and then."""
+        unsteady: set[str] = self.shared.setdefault("unsteady", set())
+        route = _owner(exchange)
+
+        def look() -> SecondLook:
+            second = look_again(exchange, again, plain, rounds=2 if route in unsteady else 1)
+            if second.unsteady:
+                unsteady.add(route)
+            return second
+
+        asked = f"{exchange.caller} {exchange.method} {exchange.path} {exchange.request_body!r}"
+        return self.once(f"second look at {asked}", look)
+
+    def _is_beyond_it(self, exchange: Exchange) -> SecondLook:
+        """A second look at a valid request that failed, beside the plainest one that asks for the same."""
+        plain = _plainer(exchange)
+        if plain is None or "Authorization" in exchange.request_headers:
+            return SecondLook()
+        body = exchange.request_body
+        return self.second_look(
+            exchange,
+            lambda: self.client.send(exchange.method, exchange.path, self.caller(), body=body),
+            lambda: self.client.send(plain.method, plain.path, self.caller(), json_body=plain.body),
+        )
 
     def _is_missing(self, exchange: Exchange) -> bool:
         """Whether a route answers 404 or 405 to anybody and anything, so that it is not there at all. A GET

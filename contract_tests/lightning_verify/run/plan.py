@@ -14,7 +14,7 @@ from lightning_verify.run.marks import charge_of
 from lightning_verify.run.preflight import DOORS
 from lightning_verify.target import Spend, Target
 
-SECOND_LOOKS = 4
+SECOND_LOOKS = 8
 
 
 def obstacle(item: pytest.Item, spend: Spend, target: Target) -> str | None:

@@ -50,6 +50,11 @@ class Exchange:
     # When the answer had come, by our own clock.
     received: datetime = field(default_factory=lambda: datetime.now(UTC))
 
+    def is_of(self, method: str, path: str, body: Any) -> bool:
+        """Whether this is the request that has this JSON as its body, None for no body."""
+        sent = None if body is None else json.dumps(body).encode()
+        return (self.method, self.path, self.request_body) == (method, path, sent)
+
     @property
     def served(self) -> bool:
         """Whether the answer is a success (2xx)."""

@@ -1,0 +1,117 @@
+"""A request is held against a host only when it is this request that the host cannot do."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from itertools import combinations, count
+from pathlib import Path
+
+import pytest
+from lightning_verify.judging.contrast import look_again, trouble
+from lightning_verify.transport.client import BudgetExhausted
+from lightning_verify.transport.exchange import Exchange
+
+from lab.faults import seams
+from lab.running import running
+from lab.server.lab import Call, Lab
+from tests.judge.commands import command
+
+IN_QUESTION, PLAIN = "in question", "plain"
+
+
+def answered(status: int) -> Exchange:
+    return Exchange("POST", "/gen/image", {}, b"{}", None, "somebody", status=status)
+
+
+def host(fails: Callable[[str], bool], status: int = 500) -> Callable[[str], Exchange]:
+    return lambda who: answered(status if fails(who) else 200)
+
+
+def accused(ask: Callable[[str], Exchange], rounds: int = 1) -> bool:
+    """Whether a host is accused that has just answered badly."""
+    first = ask(IN_QUESTION)
+    assert trouble(first)
+    return look_again(first, lambda: ask(IN_QUESTION), lambda: ask(PLAIN), rounds=rounds).stands_out
+
+
+@pytest.mark.parametrize("status", [400, 404, 413, 422, 500, 501, 503])
+def test_what_comes_each_time_stands_out(status: int) -> None:
+    assert accused(host(lambda who: who == IN_QUESTION, status))
+    assert not accused(host(lambda who: True, status))
+
+
+@pytest.mark.parametrize("status", [200, 301, 408, 429])
+def test_what_is_no_trouble_is_not_asked_for_again(status: int) -> None:
+    def never() -> Exchange:
+        raise AssertionError
+
+    assert not look_again(answered(status), never, never).stands_out
+
+
+@pytest.mark.parametrize("period", range(2, 7))
+def test_no_failure_that_comes_and_goes_in_turns_stands_out(period: int) -> None:
+    for size in range(1, period):
+        for bad in combinations(range(period), size):
+            turns: Iterator[int] = count(bad[0])
+            assert not accused(host(lambda _, turns=turns, bad=bad: next(turns) % period in bad))  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.8])
+def test_failures_by_chance_hardly_ever_stand_out(share: float) -> None:
+    dice = random.Random(share)
+    trials = [bool(look_by_chance(dice, share)) for _ in range(4000)]
+    assert sum(trials) <= 4000 / 150
+
+
+def look_by_chance(dice: random.Random, share: float) -> bool:
+    ask = host(lambda _: dice.random() < share)
+    return look_again(answered(500), lambda: ask(IN_QUESTION), lambda: ask(PLAIN)).stands_out
+
+
+def test_a_host_that_is_known_to_fail_is_looked_at_for_longer() -> None:
+    asked: list[str] = []
+
+    def ask(who: str) -> Exchange:
+        asked.append(who)
+        return answered(500 if who == IN_QUESTION else 200)
+
+    assert accused(ask)
+    once = len(asked)
+    assert accused(ask, rounds=2)
+    assert len(asked) - once == 2 * once - 1
+
+
+def test_without_units_nobody_is_accused() -> None:
+    def empty() -> Exchange:
+        raise BudgetExhausted
+
+    assert not look_again(answered(500), empty, empty).stands_out
+
+
+def _failing_upstream(every: int) -> seams.Apply:
+    calls = count()
+
+    async def step(lab: Lab, called: Call, run: Callable[[], object]) -> None:
+        if called.operation.metric and next(calls) % every == 0:
+            seams.crash()(lab, called)
+        await run()  # type: ignore[misc]
+
+    return seams.around("charge", step)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("every", [2, 3])
+def test_an_upstream_that_fails_now_and_then_accuses_nobody(every: int, tmp_path: Path) -> None:
+    judged = ("IMG-3", "VID-3", "CHAT-9", "ID-4")
+    with running(prepare=_failing_upstream(every)) as server:
+        run = command(
+            f"--base-url={server.base_url}",
+            "--report-dir=reports",
+            "--spend=sample",
+            "--settle=1",
+            *(f"--only={name}" for name in judged),
+            directory=tmp_path,
+            credentials=server.credentials,
+        )
+    assert not run.documented("fail"), run.out
