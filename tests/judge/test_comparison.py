@@ -140,3 +140,52 @@ def test_a_comparison_that_cannot_be_made_is_wrong_usage(
     run = command("--base-url=http://127.0.0.1:9", *options, directory=tmp_path)
     assert run.code == 2
     assert says in run.out + run.error
+
+
+def test_a_history_keeps_a_folder_a_run_and_is_compared_with_its_last_whole_one(tmp_path: Path) -> None:
+    options = [*ONLY, "--report-dir=reports", "--history", "--compare=reports", "--fail-on=new"]
+    reports = tmp_path / "reports"
+
+    def latest() -> Path:
+        return (reports / "latest").resolve()
+
+    with running() as server:
+        first = command(f"--base-url={server.base_url}", *options, directory=tmp_path)
+        good = latest()
+    with running(prepare=_list_the_free_plan) as server:
+        host = f"--base-url={server.base_url}"
+        second = command(host, *options, directory=tmp_path)
+        broken = latest()
+        unreachable = command("--base-url=http://127.0.0.1:9", *options, directory=tmp_path)
+        third = command(host, *options, directory=tmp_path)
+        against_the_first = command(host, *ONLY, f"--compare={good}", directory=tmp_path)
+    assert [run.code for run in (first, second, unreachable, third)] == [0, 1, 3, 0]
+    assert "new failures: TIERS-1" in second.out
+    # What could not be reached in between is nothing to compare with.
+    assert "no change" in third.out
+    assert "new failures: TIERS-1" in against_the_first.out
+    folders = sorted(folder for folder in reports.iterdir() if not folder.is_symlink())
+    assert len(folders) == 4
+    assert folders[:2] == [good, broken]
+    assert latest() == folders[-1]
+    for folder in folders:
+        files = {file.name for file in folder.iterdir()}
+        assert files == {"report.json", "report.md", "report.html", "junit.xml"}
+    assert json.loads((good / "report.json").read_text())["run"]["exit_code"] == 0
+    assert f"reports: reports/{broken.name}" in second.out
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--history"], "--history needs --report-dir"),
+        (["--compare=empty"], "--compare empty: no whole run in this folder"),
+        (["--compare=elsewhere", "--history", "--report-dir=reports"], "--compare elsewhere: No such file"),
+    ],
+)
+def test_a_history_that_is_not_there_is_wrong_usage(options: list[str], says: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    run = command("--base-url=http://127.0.0.1:9", *options, directory=tmp_path)
+    assert run.code == 2
+    assert says in run.out + run.error
+    assert not (tmp_path / "reports").exists()

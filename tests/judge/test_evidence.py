@@ -6,13 +6,15 @@ import json
 from typing import Any
 
 import pytest
+from lightning_spec.loader import load_requirements
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.harmless import shortened, without_filler
 from lightning_verify.judging.redaction import Redactor
-from lightning_verify.judging.verdicts import apart
+from lightning_verify.judging.verdicts import Finding, apart, rule
 from lightning_verify.report.sections import request_line, seen
 from lightning_verify.transport.exchange import Exchange
 
+REQUIREMENTS = load_requirements().requirements
 SECRET = "ipa_live_a-secret-that-nobody-may-see"
 CHUNK = {"choices": [{"index": 0, "delta": {"content": "word"}, "finish_reason": None}]}
 LAST = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
@@ -120,10 +122,14 @@ def test_percent_encoded_prompts_are_shown_decoded() -> None:
     assert path in item["request"]["curl"]
 
 
-def test_a_reason_beside_its_request_does_not_repeat_it() -> None:
-    exchange = Exchange("GET", "/gen/tts/a%20word", {}, None, None, "a fresh client id", 200)
-    item = Recorder("http://127.0.0.1:1", Redactor({})).record(exchange)
-    assert seen(f"{exchange.title}: no sound", item) == "no sound"
+def test_reasons_beside_their_requests_neither_repeat_them_nor_each_other() -> None:
+    recorder, requirement = Recorder("http://127.0.0.1:1", Redactor({})), next(iter(REQUIREMENTS.values()))
+    findings = []
+    for words, more in (("a%20word", " (in all answers)"), ("two%20words", ""), ("three", " at all")):
+        exchange = Exchange("GET", f"/gen/tts/{words}", {}, None, None, "a fresh client id", 200)
+        reason = f"{exchange.title}: no sound{more}"
+        findings.append(Finding(requirement.id, "fail", words, reason, 1, (recorder.record(exchange),)))
+    assert seen(rule(requirement, findings)) == "no sound (in all answers); no sound at all"
 
 
 def test_no_reason_is_told_twice() -> None:

@@ -100,6 +100,7 @@ class Outcome:
                     "area": ruling.requirement.area,
                     "level": ruling.requirement.level,
                     "verdict": ruling.verdict,
+                    "broken": ruling.broken,
                     "reason": ruling.reason,
                     "known": None if ruling.known is None else _known(ruling.known),
                     "witnesses": ruling.witnesses,

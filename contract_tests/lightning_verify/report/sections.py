@@ -58,9 +58,18 @@ def title(item: Mapping[str, Any]) -> str:
     return f"{request['method']} {unquote(request['path'])} -> {came}"
 
 
-def seen(reason: str, item: Mapping[str, Any]) -> str:
-    """What `reason` says of an exchange that is shown beside it, without the exchange itself."""
-    return reason.replace(f"{title(item)}: ", "")
+def seen(ruling: Ruling) -> str:
+    """What was seen, beside requests that are shown: each reason once, without the request it is about."""
+    # What the list of known differences says of it stands before the reasons.
+    reasons = [finding.reason for finding in ruling.deciding] if ruling.known is None else [ruling.reason]
+    titles = {f"{title(item)}: " for item in ruling.evidence}
+    return "; ".join(apart(_without(reason, titles) for reason in reasons))
+
+
+def _without(reason: str, titles: Iterable[str]) -> str:
+    for told in titles:
+        reason = reason.replace(told, "")
+    return reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +109,7 @@ class Entry:
         """What came of which request, in a line."""
         if self.tone == "known_difference" or not self.ruling.evidence:
             return self.ruling.reason
-        item = self.ruling.evidence[0]
-        return f"{request_line(item)}: {seen(self.ruling.reason, item)}"
+        return f"{request_line(self.ruling.evidence[0])}: {seen(self.ruling)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ def _told(outcome: Outcome) -> Iterator[tuple[str, ...]]:
     counting = [ruling for ruling in outcome.rulings if outcome.counts(ruling)]
     for ruling in counting:
         if ruling.verdict == "fail":
-            yield "broken", _statement(ruling), *_request(ruling), _seen(ruling)
+            yield "broken", _statement(ruling), *_request(ruling), one_line(seen(ruling), _LONGEST)
     for reason, names in _by_reason(counting, "inconclusive").items():
         # What keeps the whole run from deciding is in its headline already.
         if reason != outcome.run["aborted"]:
@@ -50,13 +50,6 @@ def _statement(ruling: Ruling) -> str:
 def _request(ruling: Ruling) -> list[str]:
     """The request that showed it; nothing when none was recorded."""
     return [one_line(request_line(item), 160) for item in ruling.evidence[:1]]
-
-
-def _seen(ruling: Ruling) -> str:
-    said = ruling.reason
-    for item in ruling.evidence:
-        said = seen(said, item)
-    return one_line(said, _LONGEST)
 
 
 def _by_reason(rulings: Iterable[Ruling], verdict: str) -> Mapping[str, list[str]]:

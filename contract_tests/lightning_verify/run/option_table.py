@@ -142,8 +142,9 @@ OPTIONS = (
     Option(
         "compare",
         CHOICE,
-        "an earlier report.json: say what broke since, what was mended and what is no longer seen",
-        {"type": Path, "metavar": "FILE"},
+        "an earlier report.json, the folder it lies in, or a folder that --history keeps, which means its "
+        "newest whole run: say what broke since, what was mended and what is no longer seen",
+        {"type": Path, "metavar": "FILE|DIR"},
     ),
     Option(
         "fail-on",
@@ -158,6 +159,13 @@ OPTIONS = (
         REPORT,
         "write report.html, report.md, report.json and junit.xml",
         {"type": Path, "metavar": "DIR"},
+    ),
+    Option(
+        "history",
+        REPORT,
+        "keep earlier reports: each run gets a folder of its own in --report-dir, named after the time, and "
+        "`latest` leads to the newest",
+        _FLAG,
     ),
     Option(
         "no-annotations",

@@ -13,6 +13,7 @@ from lightning_spec.loader import load_requirements, load_spec
 
 from lightning_verify.judging.verdicts import Known
 from lightning_verify.report.comparison import ComparisonError, read_report
+from lightning_verify.report.history import LATEST, report_of
 from lightning_verify.requests.credentials import CredentialsError, gather
 from lightning_verify.run.known import KnownError, read_known
 from lightning_verify.run.option_table import POLITE_RATE
@@ -115,14 +116,24 @@ def known_differences(config: pytest.Config) -> dict[str, Known]:
 
 
 def earlier_verdicts(config: pytest.Config) -> dict[str, str] | None:
-    """Verdicts of the report that `--compare` names, None without one. Raises UsageError."""
+    """Verdicts of the report that `--compare` means, None without one. Raises UsageError."""
     file: Path | None = config.option.lightning_compare
     if file is None:
         if config.option.lightning_fail_on == "new":
             raise pytest.UsageError("--fail-on new needs --compare with an earlier report.json")
         return None
+    report = report_of(file)
+    history: Path | None = config.option.lightning_report_dir if config.option.lightning_history else None
+    if (
+        history is not None
+        and (report is None or not report.exists())
+        and file in (history, history / LATEST)
+    ):
+        return {}  # The first run of its history, for which everything is new.
+    if report is None:
+        raise pytest.UsageError(f"--compare {file}: no whole run in this folder")
     try:
-        return read_report(file)
+        return read_report(report)
     except ComparisonError as problem:
         raise pytest.UsageError(f"--compare {file}: {problem}") from problem
 
@@ -191,6 +202,8 @@ def check_writable(folder: Path) -> None:
 
 def check(config: pytest.Config) -> None:
     """Raises UsageError for options that make no sense, before anything is collected or sent."""
+    if config.option.lightning_history and config.option.lightning_report_dir is None:
+        raise pytest.UsageError("--history needs --report-dir with the folder to keep it in")
     target = given_target(config) or Target("http://127.0.0.1")
     settings_of(config, target, own_mock=False)
     known_before(config)

@@ -17,6 +17,7 @@ from lightning_verify.judging.harmless import one_line
 from lightning_verify.judging.judge import LONGEST_REASON, Judge, NotRun, Undecided, Violation
 from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_INCONCLUSIVE, EXIT_KEPT, Verdict, accept
 from lightning_verify.report.github import workflow_commands, write_summary
+from lightning_verify.report.history import new_run, point_to
 from lightning_verify.report.outcome import Outcome
 from lightning_verify.report.terminal import terminal_lines
 from lightning_verify.report.writers import write_reports
@@ -38,6 +39,7 @@ PAYLOADS = {"CHAT-1", "IMG-1", "VID-1", "SFX-2", "TTS-2", "ANA-2", "FAIL-1", "FA
 _run_key = pytest.StashKey[Run]()
 _books_key = pytest.StashKey[Path]()
 _judge_key = pytest.StashKey[Judge]()
+_reports_key = pytest.StashKey[Path]()
 _outcome_key = pytest.StashKey[Outcome]()
 _trouble_key = pytest.StashKey[OSError]()
 
@@ -87,6 +89,9 @@ def pytest_configure(config: pytest.Config) -> None:
     report_dir: Path | None = config.option.lightning_report_dir
     if report_dir is not None:
         options.check_writable(report_dir)
+        if config.option.lightning_history:
+            report_dir = new_run(report_dir)
+        config.stash[_reports_key] = report_dir
         if not getattr(config.option, "xmlpath", None):
             config.option.xmlpath = str(report_dir / "junit.xml")
 
@@ -335,14 +340,17 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
         fail_on_new=config.option.lightning_fail_on == "new",
     )
     config.stash[_outcome_key] = outcome
+    report_dir = config.stash.get(_reports_key, None)
     write_known: Path | None = config.option.lightning_write_known
     try:
         if write_known is not None and not outcome.run["aborted"] and INTERRUPTION.by is None:
             before = options.known_before(config)
             listed = known_file(outcome.rulings, before, strict=outcome.strict)
             write_known.write_text(listed, encoding="utf-8")
-        if config.option.lightning_report_dir is not None:
-            write_reports(outcome, config.option.lightning_report_dir)
+        if report_dir is not None:
+            write_reports(outcome, report_dir)
+            if config.option.lightning_history:
+                point_to(report_dir)
         if _on_github(config):
             write_summary(outcome, os.environ)
     except OSError as problem:
@@ -380,5 +388,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     trouble = config.stash.get(_trouble_key, None)
     if trouble is not None:
         write(f"not everything could be written down: {trouble.strerror}: {trouble.filename}", red=True)
-    elif config.option.lightning_report_dir is not None:
-        write(f"reports: {config.option.lightning_report_dir}")
+    elif _reports_key in config.stash:
+        write(f"reports: {config.stash[_reports_key]}")
