@@ -98,7 +98,8 @@ def pytest_arguments(options: argparse.Namespace) -> list[str]:
         "no:cacheprovider",
         "-W",
         "ignore::pytest.PytestAssertRewriteWarning",
-        *["-q"] * (not options.verbose),
+        # Progress is told by area, unless each test is named.
+        *["-q", "-o", "console_output_style=classic"] * (not options.verbose),
         "--no-header",
         # What is broken is told once, in our own words.
         *(["--tb=short", "-r", "fE"] if options.verbose else ["--tb=no", "-r", "N"]),

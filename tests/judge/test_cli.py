@@ -355,7 +355,8 @@ def test_a_run_writes_four_reports(free_run: Finished) -> None:
 def test_a_run_tells_its_plan_before_and_its_bill_after(free_run: Finished) -> None:
     plan, bill = free_run.out.index("plan: about"), free_run.out.index("bill: planned")
     # The verdict comes first, since it is what a reader looks for.
-    assert plan < free_run.out.index("[100%]") < free_run.out.index("KEPT: ") < bill
+    progress = free_run.out.index("\ncatalogue 7/7\n")
+    assert plan < free_run.out.index("time: about") < progress < free_run.out.index("KEPT: ") < bill
 
 
 def test_nothing_is_written_but_what_was_asked_for(free_run: Finished) -> None:

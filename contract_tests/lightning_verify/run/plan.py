@@ -67,6 +67,22 @@ def estimate(
     return requests, units
 
 
+# Seconds of our own work for a request, and those that a run waits for clocks and counters.
+WORK, WAITING = 0.006, 5.0
+
+
+def duration(requests: int, rate: float | None, latency: float, jobs: int = 1) -> float:
+    """About how many seconds a run takes: as the rate allows, else as the host answers and we can follow."""
+    if rate is not None:
+        return requests * max(1.0 / rate, latency / jobs)
+    return requests * max(WORK, latency / jobs) + WAITING
+
+
+def spoken(seconds: float) -> str:
+    """`about 40 seconds`, `about 3 minutes`."""
+    return f"about {seconds:.0f} seconds" if seconds < 90 else f"about {seconds / 60:.0f} minutes"
+
+
 def describe(requests: int, units: Counter[str]) -> str:
     """The plan in one line."""
     cost = ", ".join(f"{count} {metric}" for metric, count in sorted(units.items())) or "none"

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -26,8 +27,9 @@ from lightning_verify.run.bill import ask_again, observed_units
 from lightning_verify.run.known import known_file
 from lightning_verify.run.marks import charge_of
 from lightning_verify.run.option_table import declare_to_pytest
-from lightning_verify.run.plan import describe, estimate, obstacle
+from lightning_verify.run.plan import describe, duration, estimate, obstacle, spoken
 from lightning_verify.run.preflight import preflight, refused_everywhere
+from lightning_verify.run.progress import Progress
 from lightning_verify.run.session import Run, read_facts, read_findings, rulings
 from lightning_verify.run.signals import INTERRUPTION
 from lightning_verify.target import Spend, Target
@@ -177,15 +179,24 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         started=run.started,
         generated={"examples": examples, "seed": seed},
     )
+    answered_in: list[float] = []
+    run.client.observers.append(lambda exchange: answered_in.append(exchange.seconds))
     aborted = preflight(run.client, run.settings.wake)
+    run.client.observers.pop()
     run.aborted = aborted and _told(run, aborted)
     run.note(aborted=run.aborted)
     if not run.aborted:
+        seconds = duration(requests, run.settings.rate, median(answered_in))
+        _say(config, f"time: {spoken(seconds)}")
         run.learned["unusable credentials"] = refused_everywhere(
             run.client, run.target.credentials, run.learned
         )
         for reason in run.learned["unusable credentials"].values():
             _say(config, f"not used: {reason}")
+
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and config.get_verbosity() <= 0 and all(map(charge_of, session.items)):
+        config.pluginmanager.register(Progress(reporter, session.items))
 
 
 def _on_github(config: pytest.Config) -> bool:
