@@ -25,6 +25,13 @@ OWNER_OF = {
     if requirement.owner
     for operation in requirement.operations
 }
+# The requirement that says what a served call of a metered operation is charged.
+PRICE_OF = {
+    operation: requirement.id
+    for requirement in load_requirements().requirements.values()
+    if requirement.price
+    for operation in requirement.operations
+}
 # Operations that answer anybody with JSON and cost nothing.
 FREE = tuple(
     name

@@ -155,7 +155,8 @@ class SourceDocument:
 class Requirement:
     """One testable statement; `lines` are first and last lines it cites, `operations` the ids it binds.
 
-    `owner` tells that this is the requirement that is broken when one of them has no good answer at all.
+    `owner` tells that this is the requirement that is broken when one of them has no good answer at all,
+    `price` that it says what a served call of them is charged.
     """
 
     id: str
@@ -166,6 +167,7 @@ class Requirement:
     level: Level
     operations: tuple[str, ...]
     owner: bool = False
+    price: bool = False
 
 
 @dataclass(frozen=True, slots=True)

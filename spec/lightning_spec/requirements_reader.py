@@ -31,6 +31,7 @@ def parse_requirements(data: Mapping[str, Any], spec: Spec) -> RequirementSet:
     source = _source(raw["document"])
     requirements: dict[str, Requirement] = {}
     owned: dict[str, str] = {}
+    priced: dict[str, str] = {}
     for index, entry in enumerate(sequence(raw["requirements"], "requirements")):
         requirement = _requirement(entry, f"requirements[{index}]", source, spec)
         if requirement.id in requirements:
@@ -40,6 +41,14 @@ def parse_requirements(data: Mapping[str, Any], spec: Spec) -> RequirementSet:
             if operation in owned:
                 raise SpecError(requirement.id, f"{owned[operation]} is the owner of {operation!r} already")
             owned[operation] = requirement.id
+        for operation in requirement.operations if requirement.price else ():
+            if spec.operations[operation].metric is None:
+                raise SpecError(requirement.id, f"{operation!r} has no metric, so nothing sets its price")
+            if operation in priced:
+                raise SpecError(
+                    requirement.id, f"{priced[operation]} has the price of {operation!r} already"
+                )
+            priced[operation] = requirement.id
     exclusions = tuple(
         _exclusion(entry, f"exclusions[{index}]", source)
         for index, entry in enumerate(sequence(raw["exclusions"], "exclusions"))
@@ -61,7 +70,7 @@ def _requirement(value: Any, place: str, source: SourceDocument, spec: Spec) -> 
     data = mapping(value, place)
     # An id says more than a number in a list, as soon as there is one.
     place = data["id"] if isinstance(data.get("id"), str) else place
-    keys(data, place, required=_REQUIREMENT, optional=("owner",))
+    keys(data, place, required=_REQUIREMENT, optional=("owner", "price"))
     identifier = text(data["id"], place)
     if not re.fullmatch(r"[A-Z]+-[1-9][0-9]*", identifier):
         raise SpecError(place, "expected an id of capitals, a hyphen and a number")
@@ -78,6 +87,7 @@ def _requirement(value: Any, place: str, source: SourceDocument, spec: Spec) -> 
         level=level,
         operations=_operations(data["operations"], f"{place}.operations", spec),
         owner=truth(data.get("owner", False), f"{place}.owner"),
+        price=truth(data.get("price", False), f"{place}.price"),
     )
 
 

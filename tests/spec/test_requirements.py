@@ -85,6 +85,12 @@ def test_every_metered_operation_has_an_owner_that_is_documented() -> None:
             assert owned[operation.id].level == "documented"
 
 
+def test_every_metered_operation_has_one_documented_price() -> None:
+    priced = [op for requirement in REQUIREMENTS if requirement.price for op in requirement.operations]
+    assert sorted(priced) == sorted(op.id for op in SPEC.operations.values() if op.metric is not None)
+    assert all(requirement.level == "documented" for requirement in REQUIREMENTS if requirement.price)
+
+
 def test_every_section_that_promises_something_has_a_requirement() -> None:
     used = {requirement.section for requirement in REQUIREMENTS}
     silent = {"Lightning API", "Plan and usage endpoints", "Status and discovery endpoints"}
@@ -173,6 +179,10 @@ REFUSED: list[tuple[Change, str]] = [
             d["requirements"].append({**first(d), "id": "AUTH-2"}),
         ),
         "AUTH-2: AUTH-1 is the owner of 'getUsage' already",
+    ),
+    (
+        lambda d: first(d).update({"price": True}),
+        "AUTH-1: 'getUsage' has no metric, so nothing sets its price",
     ),
     (lambda d: d["document"].update({"sha256": "12"}), "document.sha256: expected 64 hexadecimal digits"),
 ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from lightning_verify.facts import METRIC_OF, METRICS, PUBLISHED_LIMITS
+from lightning_verify.facts import METRIC_OF, METRICS, PRICE_OF, PUBLISHED_LIMITS
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import CHAT, STREAM, operation_observed
 from lightning_verify.judging.snapshot import Snapshot
@@ -26,7 +26,7 @@ from lightning_verify.transport.exchange import Exchange
 # Seconds to wait before a call that was refused within the limit is tried again.
 PAUSES = (1.0, 5.0)
 # How far a free-tier caller is driven at most; a host with higher limits is not emptied for a test.
-FARTHEST = {"cloudChatDaily": 60, "imagesDaily": 30, "videosDaily": 12, "audioWeekly": 6}
+FARTHEST = {metric: limit + 10 for metric, limit in PUBLISHED_LIMITS.items()}
 
 
 def _ask(judge: Judge, call: Call, caller: Caller, *, served: bool) -> Exchange:
@@ -89,9 +89,8 @@ class Spent:
         used = self.counters(judge, "RATE-4").used[self.metric]
         message = f"{exchange.title}: served beyond the limit of {self.limit} {self.metric}"
         if used < self.limit:
-            told = (
-                f"{message}, of which /usage counts {used} (see CHAT-11, IMG-6, VID-7, AIR-3, SFX-3, TTS-3)"
-            )
+            prices = dict.fromkeys(PRICE_OF[name] for name, of in METRIC_OF.items() if of == self.metric)
+            told = f"{message}, of which /usage counts {used} (see {', '.join(prices)})"
             return judge.undecided("RATE-4", told, exchange)
         return judge.violation("RATE-4", message, exchange)
 
@@ -183,7 +182,9 @@ def _attempt(work: Callable[[], Spent]) -> Spent | Exception:
         return problem
 
 
-SPEND_FOR = {metric: Spend.SAMPLE if metric == "audioWeekly" else Spend.EXHAUST for metric in METRICS}
+SPEND_FOR = {
+    metric: Spend.SAMPLE if PUBLISHED_LIMITS.get(metric) == 1 else Spend.EXHAUST for metric in METRICS
+}
 
 
 def _every_metric(requirement: str, requests: int = 1, *, beside: bool = False) -> pytest.MarkDecorator:

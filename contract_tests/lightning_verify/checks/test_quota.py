@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from lightning_verify.facts import METRIC_OF, METRICS
+from lightning_verify.facts import METRIC_OF, METRICS, PRICE_OF
 from lightning_verify.judging.judge import Judge, NotRun
-from lightning_verify.judging.ledger import PRICED
 from lightning_verify.judging.observations import (
     CAPABILITIES,
     CHAT,
@@ -69,7 +68,7 @@ def _costs_one(judge: Judge, requirement: str, observation: Observation) -> None
     ("requirement", "operation"),
     [
         pytest.param(requirement, operation, id=operation, marks=judges(requirement, shares=[operation]))
-        for operation, requirement in PRICED.items()
+        for operation, requirement in PRICE_OF.items()
     ],
 )
 def test_an_answered_call_costs_one_unit_of_its_metric(
@@ -84,7 +83,7 @@ def test_an_answered_call_costs_one_unit_of_its_metric(
         pytest.param(
             requirement, operation, id=operation, marks=judges(requirement, shares=[operation], requests=1)
         )
-        for operation, requirement in PRICED.items()
+        for operation, requirement in PRICE_OF.items()
     ],
 )
 def test_the_price_is_still_one_unit_a_moment_later(judge: Judge, requirement: str, operation: str) -> None:
@@ -134,7 +133,7 @@ def test_options_do_not_change_the_price(
 
 @pytest.mark.parametrize(
     "operation",
-    [pytest.param(operation, marks=judges("RATE-4", shares=[operation])) for operation in PRICED],
+    [pytest.param(operation, marks=judges("RATE-4", shares=[operation])) for operation in PRICE_OF],
 )
 def test_a_caller_with_units_left_is_not_429(judge: Judge, operation: str) -> None:
     seen = operation_observed(judge, operation)

@@ -10,9 +10,8 @@ from collections import Counter
 
 import pytest
 
-from lightning_verify.facts import METRIC_OF, OWNER_OF
+from lightning_verify.facts import METRIC_OF, OWNER_OF, PRICE_OF
 from lightning_verify.judging.judge import Judge, NotRun
-from lightning_verify.judging.ledger import PRICED
 from lightning_verify.judging.snapshot import Snapshot
 from lightning_verify.judging.usage import Observation, counters, observe
 from lightning_verify.requests import callers
@@ -47,7 +46,7 @@ def _needs(kind: str) -> list[pytest.MarkDecorator]:
 def _judged(situation: Situation) -> tuple[str, ...]:
     """That this kind is served; and that it pays, where only this look at the counters can show it."""
     served = SERVES[situation.kind]
-    return (served, PRICED[situation.operation]) if situation.kind in CREDENTIAL else (served,)
+    return (served, PRICE_OF[situation.operation]) if situation.kind in CREDENTIAL else (served,)
 
 
 @pytest.mark.parametrize(
@@ -90,12 +89,12 @@ def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: S
         if situation.kind == "address":
             return
         # Others may spend from an account, and so may we by its other credential: the books would not see it.
-        owed = not seen.consumed(judge, PRICED[situation.operation]).get(metric)
+        owed = not seen.consumed(judge, PRICE_OF[situation.operation]).get(metric)
         if owed:
             message = f"{exchange.title} for {caller.label} did not move its {metric}"
             shown = (seen.before, exchange, seen.after)
-            raise judge.violation(PRICED[situation.operation], message, *shown)
-        judge.witness(PRICED[situation.operation], seen.before, exchange, seen.after)
+            raise judge.violation(PRICE_OF[situation.operation], message, *shown)
+        judge.witness(PRICE_OF[situation.operation], seen.before, exchange, seen.after)
         return
     if exchange.status == 429:
         if _has_units(judge, metric, before, seen.after):

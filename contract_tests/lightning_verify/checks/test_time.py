@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from lightning_verify.facts import METRIC_OF
+from lightning_verify.facts import METRIC_OF, PUBLISHED_LIMITS
 from lightning_verify.judging.catalogue import catalogue
 from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.model import QuotaModel
@@ -80,7 +80,7 @@ def _failing(judge: Judge, control: Control, operation: str, caller: Caller) -> 
 
 # --- any sequence ---------------------------------------------------------------------------------------
 
-LIMITS = {"cloudChatDaily": 3, "imagesDaily": 2, "videosDaily": 2, "audioWeekly": 1}
+LIMITS = {metric: min(limit, 3) for metric, limit in PUBLISHED_LIMITS.items()}
 _callers = st.sampled_from(["Ada", "Ben"])
 
 

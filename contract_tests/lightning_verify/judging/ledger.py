@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from lightning_verify.facts import METRICS
+from lightning_verify.facts import METRICS, PRICE_OF
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.snapshot import Snapshot, Unreadable, parse_usage, rolled_over
 from lightning_verify.judging.verdicts import Finding, Rate
@@ -24,15 +24,6 @@ from lightning_verify.transport.exchange import Exchange
 # What a finding of the books gives in place of a test's name.
 NAME = "the judge's own books"
 LOOKS = "looks at the counters"
-# The requirement behind the price of each metered operation.
-PRICED = {
-    "createChatCompletion": "CHAT-11",
-    **dict.fromkeys(("createImage", "getImage"), "IMG-6"),
-    **dict.fromkeys(("createVideo", "getVideo"), "VID-7"),
-    **dict.fromkeys(("createAirforceVideo", "getAirforceVideo"), "AIR-3"),
-    **dict.fromkeys(("createSfx", "getSfx"), "SFX-3"),
-    **dict.fromkeys(("createTts", "getTts"), "TTS-3"),
-}
 _OURS = re.compile(r"ipc-[0-9a-f-]{36}|.+ \([0-9a-f]{32}\)")
 
 
@@ -145,7 +136,7 @@ class Ledger:
             first = name == named[0]
             account.latest[operation.metric] = exchange
             account.calls.append(
-                _Call(operation.metric, PRICED[operation.id], exchange.sent, ended, sure and first)
+                _Call(operation.metric, PRICE_OF[operation.id], exchange.sent, ended, sure and first)
             )
 
     def _begin_anew(self) -> None:
