@@ -30,25 +30,8 @@ async def charge(lab: Lab, call: Call) -> None:
 
 
 def handlers() -> dict[str, Handler]:
-    table: dict[str, Handler] = {
-        "getSite": catalogue.site,
-        "getSubscription": catalogue.subscription,
-        "getUsage": catalogue.usage,
-        "getTierConfig": catalogue.tier_config,
-        "listTiers": catalogue.tiers,
-        "listModels": catalogue.models,
-        "getStatus": catalogue.status,
-        "createChatCompletion": chat.complete,
-        "analyzePrompt": chat.analyze,
-        "getAsset": media.get_asset,
-    }
-    table |= dict.fromkeys(facts.HEAD_TYPES, catalogue.capability)
-    table |= dict.fromkeys(("createImage", "getImage"), media.make_image)
-    table |= dict.fromkeys(
-        ("createVideo", "getVideo", "createAirforceVideo", "getAirforceVideo"), media.make_video
-    )
-    table |= dict.fromkeys(("createSfx", "getSfx", "createTts", "getTts"), media.make_audio)
-    return table
+    """Who answers each operation, by its id."""
+    return {**catalogue.HANDLERS, **chat.HANDLERS, **media.HANDLERS}
 
 
 def plain_lab(credentials: Mapping[str, str]) -> Lab:

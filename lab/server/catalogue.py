@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lab.server import facts
-from lab.server.lab import Call, Data, Json, Lab, Reply
+from lab.server.lab import Call, Data, Handler, Json, Lab, Reply
 
 
 async def site(_lab: Lab, _call: Call) -> Reply:
@@ -115,3 +115,15 @@ async def status(_lab: Lab, _call: Call) -> Reply:
 
 async def capability(lab: Lab, call: Call) -> Reply:
     return Data(b"", lab.head_types[call.operation.id])
+
+
+HANDLERS: dict[str, Handler] = {
+    "getSite": site,
+    "getSubscription": subscription,
+    "getUsage": usage,
+    "getTierConfig": tier_config,
+    "listTiers": tiers,
+    "listModels": models,
+    "getStatus": status,
+    **dict.fromkeys(facts.HEAD_TYPES, capability),
+}

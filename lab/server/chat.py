@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from lab.server.lab import Call, Json, Lab, Reply, Stream, to_json
+from lab.server.lab import Call, Handler, Json, Lab, Reply, Stream, to_json
 from lab.server.payloads import text_of
 
 WORDS = ("Ship", " it", " softly,", " then", " watch", " the", " logs", " — 雪", " falls.")
@@ -116,3 +116,9 @@ def _events(call: Call, base: dict[str, Any], model: str, function: dict[str, An
 async def analyze(lab: Lab, call: Call) -> Reply:
     """The display name of the model that chat would use, in an array."""
     return Json([lab.choose(call.arguments["prompt"], call.arguments.get("tools"))])
+
+
+HANDLERS: dict[str, Handler] = {
+    "createChatCompletion": complete,
+    "analyzePrompt": analyze,
+}

@@ -13,7 +13,7 @@ from typing import Any
 import av
 from PIL import Image
 
-from lab.server.lab import Call, Data, Lab, Refusal, Reply
+from lab.server.lab import Call, Data, Handler, Lab, Refusal, Reply
 
 SIZES = {"3:2": (96, 64), "2:3": (64, 96), "1:1": (64, 64)}
 
@@ -103,3 +103,11 @@ async def get_asset(lab: Lab, call: Call) -> Reply:
     if found is None:
         raise Refusal("missing", "No such asset")
     return Data(*found)
+
+
+HANDLERS: dict[str, Handler] = {
+    **dict.fromkeys(("createImage", "getImage"), make_image),
+    **dict.fromkeys(("createVideo", "getVideo", "createAirforceVideo", "getAirforceVideo"), make_video),
+    **dict.fromkeys(("createSfx", "getSfx", "createTts", "getTts"), make_audio),
+    "getAsset": get_asset,
+}

@@ -45,9 +45,7 @@ def parse_requirements(data: Mapping[str, Any], spec: Spec) -> RequirementSet:
             if spec.operations[operation].metric is None:
                 raise SpecError(requirement.id, f"{operation!r} has no metric, so nothing sets its price")
             if operation in priced:
-                raise SpecError(
-                    requirement.id, f"{priced[operation]} has the price of {operation!r} already"
-                )
+                raise SpecError(requirement.id, f"{priced[operation]} has the price of {operation!r} already")
             priced[operation] = requirement.id
     exclusions = tuple(
         _exclusion(entry, f"exclusions[{index}]", source)
