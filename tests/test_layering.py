@@ -48,7 +48,7 @@ OURS = {*FOLDERS, "tests", "conftest"}
 # imports only have to be free of circles.
 LAYERS = {
     "lightning_mock": (
-        {"real_time"},
+        {"real_time", "private_file"},
         {"clock", "memory", "errors", "settings", "client"},
         {"callers", "quota", "generation", "preferences", "service_status"},
         {"journal"},

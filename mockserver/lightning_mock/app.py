@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
@@ -20,6 +20,7 @@ from lightning_mock.control import snapshot
 from lightning_mock.control.plane import CONTROL_PREFIX, ControlPlane
 from lightning_mock.control.replies_file import start_with_file
 from lightning_mock.control.scenarios import ScenarioError, play
+from lightning_mock.control.state_file import kept_in_file, state_from_file
 from lightning_mock.errors import ApiError, InvalidRequest, TooLarge
 from lightning_mock.handlers import HANDLERS, PREPARATIONS
 from lightning_mock.http import delivery
@@ -143,7 +144,7 @@ def _is_preflight(request: web.BaseRequest) -> bool:
 async def serving(settings: Settings) -> AsyncIterator[tuple[str, State]]:
     """Serve until the block ends. Gives the base URL and the state. Raises SettingsError."""
     return_large_blocks()
-    state = make_state(settings)
+    state = await state_from_file(settings.state, settings) if settings.state else make_state(settings)
     if settings.replies is not None:
         start_with_file(settings.replies, state)
     for name in settings.scenario:
@@ -151,10 +152,16 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[str, State]]:
             await play(name, state)
         except ScenarioError as error:
             raise SettingsError(str(error)) from error
-    state.start.update(await snapshot.take(state))
-    runner = web.ServerRunner(make_server(state), shutdown_timeout=_GRACE)
-    await runner.setup()
-    try:
+    if not state.start:
+        state.start.update(await snapshot.take(state))
+    async with AsyncExitStack() as ending:
+        if settings.state is not None:
+            # The last to end, when every call has been answered.
+            await ending.enter_async_context(kept_in_file(settings.state, state))
+        ending.callback(state.renderer.close)
+        runner = web.ServerRunner(make_server(state), shutdown_timeout=_GRACE)
+        await runner.setup()
+        ending.push_async_callback(runner.cleanup)
         site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
         try:
             await site.start()
@@ -164,6 +171,3 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[str, State]]:
         host, port = runner.addresses[0][:2]
         shown = f"[{host}]" if ":" in host else host
         yield f"http://{shown}:{port}", state
-    finally:
-        await runner.cleanup()
-        state.renderer.close()

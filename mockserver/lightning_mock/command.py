@@ -11,17 +11,16 @@ import gc
 import json
 import os
 import signal
-import stat
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import mkstemp
 from typing import Any, get_args
 
 from lightning_mock.app import serving
 from lightning_mock.control.api_page import DOCS_PATH
 from lightning_mock.control.control_page import PAGE_PATH
 from lightning_mock.control.scenarios import SCENARIOS
+from lightning_mock.private_file import PrivateFileError, write_private
 from lightning_mock.settings import MetadataForm, RetryAdvice, Settings, SettingsError
 from lightning_mock.state import State
 
@@ -158,6 +157,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
     )
     option(
+        "state",
+        "a file to read users, keys, counters, clocks, faults and replies from at the start, and to keep "
+        "them in while it runs and at the end; it holds secrets and is readable by you alone",
+        type=Path,
+        metavar="FILE",
+    )
+    option(
         "control-token",
         "the token that control plane callers must send; without one, it is served to this machine only",
         metavar="TOKEN",
@@ -229,30 +235,11 @@ async def _serve(settings: Settings, credentials_file: Path | None) -> None:
 
 
 def _write_credentials(path: Path, named: Mapping[str, str]) -> None:
-    """Write them beside the file and put them in its place, so that they are never readable by others."""
     content = json.dumps(named, indent=2) + "\n"
     try:
-        target = path.resolve(strict=path.is_symlink())
-        if target.exists() and not _is_file_of_ours(target.stat()):
-            raise SettingsError(f"credentials file {path}: expected a new file, or a regular one of yours")
-        # Nobody else can open a file of `mkstemp`.
-        descriptor, written = mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(content)
-            os.replace(written, target)
-        except BaseException:
-            os.unlink(written)
-            raise
-    except (OSError, ValueError) as error:
-        if isinstance(error, SettingsError):
-            raise
-        reason = error.strerror if isinstance(error, OSError) else "not a usable name"
-        raise SettingsError(f"credentials file {path}: {reason}") from error
-
-
-def _is_file_of_ours(found: os.stat_result) -> bool:
-    return stat.S_ISREG(found.st_mode) and (not hasattr(os, "geteuid") or found.st_uid == os.geteuid())
+        write_private(path, [content.encode()])
+    except PrivateFileError as error:
+        raise SettingsError(f"credentials file {path}: {error}") from error
 
 
 def greeting(base_url: str, state: State) -> str:

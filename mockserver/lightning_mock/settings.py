@@ -50,6 +50,8 @@ class Settings:
 
     control_token: str | None = field(default=None, repr=False)
     """What a caller of the control plane must show. Without one it is served on loopback addresses only."""
+    state: Path | None = None
+    """A file that the state is read from at the start, and kept in while the mock runs and at the end."""
     replies: Path | None = None
     """A YAML or JSON file with a list of scripted replies."""
     scenario: tuple[str, ...] = ()

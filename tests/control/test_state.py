@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -276,3 +277,25 @@ def test_the_client_lists_every_caller_once() -> None:
         let_call(mock, 2500)
         listed = [row["identity"] for row in Lightning(mock.base_url).identities()]
         assert len(listed) == len(set(listed)) == 2500 + len(mock.plans)
+
+
+def test_a_snapshot_of_many_callers_holds_nobody_up() -> None:
+    with running() as mock:
+        let_call(mock, 150_000)
+        answered, ended = [0], threading.Event()
+
+        def ask() -> None:
+            with httpx2.Client() as client:
+                while not ended.is_set():
+                    assert client.get(mock.base_url + "/usage").status_code == 200
+                    answered[0] += 1
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        with httpx2.stream("GET", f"{mock.base_url}/__mock__/snapshot", timeout=120) as answer:
+            size = sum(map(len, answer.iter_bytes()))
+        ended.set()
+        asking.join()
+    assert size > 20_000_000
+    # Made in one go it would let hardly anybody in.
+    assert answered[0] > 20

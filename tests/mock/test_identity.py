@@ -96,7 +96,7 @@ def authorization(mock: RunningMock, new_user: Callable[..., dict[str, str]]) ->
     def without(claim: Any) -> Any:
         claims = {"sub": user["id"], "aud": "authenticated", "exp": int(now) + 3600}
         del claims[claim]
-        return jwt.encode(claims, state.tokens._secret, algorithm="HS256")
+        return jwt.encode(claims, state.tokens.secret, algorithm="HS256")
 
     bearers: dict[str, Callable[[], str]] = {
         "valid JWT": lambda: user["jwt"],
@@ -407,7 +407,7 @@ def test_odd_claims_of_a_signed_token_are_read_or_refused(
     } | claims
     header, body = encoded({"alg": "HS256"}), encoded(payload)
     signature = hmac.new(
-        mock.state.tokens._secret.encode(), f"{header}.{body}".encode(), hashlib.sha256
+        mock.state.tokens.secret.encode(), f"{header}.{body}".encode(), hashlib.sha256
     ).digest()
     token = f"{header}.{body}." + base64.urlsafe_b64encode(signature).rstrip(b"=").decode()
     client = make_client(Authorization=f"Bearer {token}")

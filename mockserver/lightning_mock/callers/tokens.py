@@ -29,7 +29,7 @@ class TokenAuthority:
     """
 
     def __init__(self, secret: str, jwks: Path | None = None) -> None:
-        self._secret = secret
+        self.secret = secret
         self._jwks = jwks
         if jwks is not None:
             _ = self._verifier
@@ -40,7 +40,7 @@ class TokenAuthority:
 
     def sign(self, payload: Mapping[str, Any]) -> str:
         """A token with these claims and no others, signed as ours."""
-        return _jws(payload, "HS256", lambda content: hmac.digest(self._secret.encode(), content, "sha256"))
+        return _jws(payload, "HS256", lambda content: hmac.digest(self.secret.encode(), content, "sha256"))
 
     def verify(self, token: str, now_of: Callable[[str], float]) -> Claims:
         """The claims of a token that is signed, meant for us and valid at its subject's moment. Raises
@@ -52,7 +52,7 @@ class TokenAuthority:
         # It brings PyJWT and cryptography along: time and memory that a mock without tokens saves.
         from lightning_mock.callers.token_verifier import TokenVerifier
 
-        return TokenVerifier(self._secret, self._jwks)
+        return TokenVerifier(self.secret, self._jwks)
 
 
 def unsigned(payload: Mapping[str, Any]) -> str:

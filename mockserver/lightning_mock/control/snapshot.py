@@ -1,17 +1,19 @@
 """A mock's state as one JSON document, and back.
 
 Law: restoring is exact for what the document holds: users, keys (as hashes of their secrets), limits, ledger,
-clock, preferences and faults. It holds no secret, no journal and no file of the asset CDN; access tokens are
-not kept anywhere, so those of another mock are honoured only where its signing secret is.
+clocks, preferences, faults and scripted replies. It holds no secret, no journal and no file of the asset CDN;
+access tokens are not kept anywhere, so those of another mock are honoured only where its signing secret is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
 import jsonschema_rs
+import orjson
 
 from lightning_mock.callers.accounts import Account
 from lightning_mock.callers.credentials import ApiKey
@@ -20,11 +22,15 @@ from lightning_mock.faults.fault import Fault
 from lightning_mock.faults.kinds import KINDS
 from lightning_mock.faults.parse import FaultError, parse_match
 from lightning_mock.http.validation import refusal
+from lightning_mock.quota.store import Count
+from lightning_mock.scripting.parse import ScriptError, parse_script
+from lightning_mock.scripting.script import Script
 from lightning_mock.state import State
 
 FORMAT: Final = "lightning-mock-snapshot"
 VERSION: Final = 1
-_NOT_HELD = "asset files, the journal, scripted replies, the secrets of keys and of token signing"
+_AT_ONCE = 2_000
+_NOT_HELD = "asset files, the journal, the secrets of keys and of token signing"
 
 
 class SnapshotError(ValueError):
@@ -33,41 +39,75 @@ class SnapshotError(ValueError):
 
 async def take(state: State) -> dict[str, Any]:
     """The document."""
+    document: dict[str, Any] = orjson.loads(b"".join([piece async for piece in pieces(state)]))
+    return document
+
+
+async def pieces(state: State, *, dated: bool = True) -> AsyncIterator[bytes]:
+    """The document as JSON, piece by piece: others run in between, however many callers there are. The counts
+    are those of one moment. Unless `dated` it is the same for the same state."""
+    counts = await state.ledger.store.rows()
+    begun = await state.ledger.store.begun()
     offset, frozen_at = state.clock.shift()
-    prior_use = state.ledger.prior_use
-    return {
+    few = {
         "format": FORMAT,
         "version": VERSION,
-        "taken_at": iso(state.clock.now()),
+        **({"taken_at": iso(state.clock.now())} if dated else {}),
         "not_held": _NOT_HELD,
         "clock": {"offset": offset, "frozen_at": frozen_at, "ahead": dict(state.clock.ahead)},
         "limits": {plan.key: dict(plan.limits) for plan in state.catalogue.all},
-        "users": [asdict(account) for account in state.accounts.all()],
-        "removed_users": sorted(state.accounts.removed),
-        "keys": [{"hash": kept_as.hex(), **asdict(key)} for kept_as, key in state.keys.rows()],
         "keys_issued": state.keys.issued,
-        "ledger": [
-            {"identity": identity, "metric": metric, "window": window, "used": used}
-            for identity, metric, window, used in await state.ledger.store.rows()
-        ],
-        "prior_use": {
-            "used": [
-                {"metric": metric, "window": window, "used": used}
-                for metric, (window, used) in prior_use.used.items()
-            ],
-            "seen": sorted(await state.ledger.store.begun()),
-        },
         "preferences": state.preferences.document(),
         "service_status": state.service_status.document,
         "faults": [_fault(fault) for fault in state.faults.live()],
         "faults_made": state.faults.made,
+        "replies": [script.document() for script in state.scripts.all()],
+        "replies_made": state.scripts.made,
     }
+    yield orjson.dumps(few)[:-1]
+    many: tuple[tuple[str, Sequence[Any], Callable[[Any], Any]], ...] = (
+        ("users", state.accounts.all(), asdict),
+        ("removed_users", list(state.accounts.removed), str),
+        ("keys", state.keys.rows(), _key_row),
+        ("ledger", counts, _count_row),
+    )
+    for name, rows, row in many:
+        yield b',"%b":' % name.encode()
+        async for piece in _listed(rows, row):
+            yield piece
+    used = [
+        {"metric": metric, "window": window, "used": used}
+        for metric, (window, used) in state.ledger.prior_use.used.items()
+    ]
+    yield b',"prior_use":{"used":%b,"seen":' % orjson.dumps(used)
+    async for piece in _listed(begun, str):
+        yield piece
+    yield b"}}"
+
+
+async def _listed(rows: Sequence[Any], row: Callable[[Any], Any]) -> AsyncIterator[bytes]:
+    """A list as JSON, piece by piece."""
+    yield b"["
+    for start in range(0, len(rows), _AT_ONCE):
+        piece = orjson.dumps([row(kept) for kept in rows[start : start + _AT_ONCE]])
+        yield piece[1:-1] if start == 0 else b"," + piece[1:-1]
+        await asyncio.sleep(0)
+    yield b"]"
+
+
+def _key_row(kept: tuple[bytes, ApiKey]) -> dict[str, Any]:
+    return {"hash": kept[0].hex(), **asdict(kept[1])}
+
+
+def _count_row(count: Count) -> dict[str, Any]:
+    identity, metric, window, used = count
+    return {"identity": identity, "metric": metric, "window": window, "used": used}
 
 
 async def restore(document: Mapping[str, Any], state: State) -> list[str]:
     """Make the state what a document says; tells in sentences what was done. Raises SnapshotError, with
     nothing changed."""
-    faults = _checked(document, state)
+    faults, scripts = _checked(document, state)
     clock = document["clock"]
     state.clock.put(clock["offset"], clock["frozen_at"], clock.get("ahead", {}))
     for key, limits in document["limits"].items():
@@ -86,11 +126,13 @@ async def restore(document: Mapping[str, Any], state: State) -> list[str]:
     state.preferences.restore(document.get("preferences"))
     state.service_status.put(document.get("service_status"))
     state.faults.restore(faults, document["faults_made"])
+    state.scripts.restore(scripts, document.get("replies_made", 0))
     state.identities.forget_tokens()
     return [
         f"The clock stands at {iso(state.clock.now())}.",
         f"There are {len(document['users'])} users with {len(document['keys'])} keys.",
-        f"The ledger has {len(document['ledger'])} counts, and {len(faults)} faults are armed.",
+        f"The ledger has {len(document['ledger'])} counts; {len(faults)} faults and {len(scripts)} replies "
+        "are armed.",
         f"Not part of it: {_NOT_HELD}.",
     ]
 
@@ -132,8 +174,8 @@ def _fault(fault: Fault) -> dict[str, Any]:
     return {**row, "match": fault.match.view(), "parameters": dict(fault.parameters)}
 
 
-def _checked(document: Mapping[str, Any], state: State) -> list[Fault]:
-    """Everything that could go wrong, before anything is changed. Gives the faults."""
+def _checked(document: Mapping[str, Any], state: State) -> tuple[list[Fault], list[Script]]:
+    """Everything that could go wrong, before anything is changed. Gives the faults and the replies."""
     metrics = set(state.spec.metrics)
     plans = {plan.key for plan in state.catalogue.all}
     _only(document["limits"], plans, "limits", "a plan of this mock")
@@ -145,12 +187,22 @@ def _checked(document: Mapping[str, Any], state: State) -> list[Fault]:
     _only((row["metric"] for row in document["ledger"]), metrics, "ledger", "a metric")
     _only((row["metric"] for row in document["prior_use"]["used"]), metrics, "prior_use", "a metric")
     try:
-        return [
+        faults = [
             Fault(**{**row, "match": parse_match(row["match"], state.spec), "parameters": _parameters(row)})
             for row in document["faults"]
         ]
     except FaultError as error:
         raise SnapshotError(f"faults: {error}") from error
+    try:
+        return faults, [_script(row, state) for row in document.get("replies", ())]
+    except ScriptError as error:
+        raise SnapshotError(f"replies: {error}") from error
+
+
+def _script(row: Mapping[str, Any], state: State) -> Script:
+    script = parse_script(row["id"], row, state.spec)
+    script.met, script.used, script.of_file = row["met"], row["used"], row["of_file"]
+    return script
 
 
 def _parameters(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ one window's counts, so a window that is over costs neither memory nor time.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
@@ -16,6 +17,9 @@ Shelves = dict[str, tuple[str, dict[str, int]]]
 
 Count = tuple[str, str, str, int]
 """Identity, metric, key of the window, and the units used in it."""
+
+
+_AT_ONCE = 10_000
 
 
 class Store(Protocol):
@@ -62,13 +66,14 @@ class MemoryStore:
     """Counts in this process: for each metric the current window and a plain number for each identity. Those
     with a clock of their own have shelves of their own.
 
-    The methods are coroutines that never wait, so that one event loop sees each as one step.
+    The methods are coroutines that never wait, so that one event loop sees each as one step; only `rows` lets
+    others run once it has looked.
     """
 
     def __init__(self) -> None:
         self._shelves: Shelves = {}
         self._apart: dict[str, Shelves] = {}
-        self._begun: set[str] = set()
+        self._begun: dict[str, None] = {}
 
     async def spend(self, identity: str, metric: str, window: Window, limit: int | None) -> tuple[bool, int]:
         counts = self._counts(identity, metric, window.key)
@@ -104,7 +109,7 @@ class MemoryStore:
 
     async def begin(self, identity: str, counts: Iterable[tuple[str, str, int]]) -> None:
         if identity not in self._begun:
-            self._begun.add(identity)
+            self._begun[identity] = None
             for metric, window, used in counts:
                 await self.put(identity, metric, window, used)
 
@@ -135,12 +140,20 @@ class MemoryStore:
                 await self.put(identity, metric, window.key, used)
 
     async def rows(self) -> list[Count]:
-        return [
-            (identity, metric, window, used)
+        # All at one moment; what is made of it afterwards lets others run.
+        taken = [
+            (metric, window, list(counts), list(counts.values()))
             for shelves in (self._shelves, *self._apart.values())
             for metric, (window, counts) in shelves.items()
-            for identity, used in counts.items()
         ]
+        rows: list[Count] = []
+        for metric, window, identities, counts in taken:
+            for start in range(0, len(counts), _AT_ONCE):
+                some = slice(start, start + _AT_ONCE)
+                both = zip(identities[some], counts[some], strict=True)
+                rows += [(identity, metric, window, used) for identity, used in both]
+                await asyncio.sleep(0)
+        return rows
 
     async def identities(self, windows: Mapping[str, Window]) -> list[Mapping[str, int]]:
         listed: list[Mapping[str, int]] = [

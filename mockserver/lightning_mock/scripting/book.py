@@ -49,15 +49,22 @@ class ScriptBook:
     def start_with(self, makers: Iterable[Callable[[str], Script]]) -> None:
         """Have the scripts of a file, now and after every reset."""
         self._start = tuple(makers)
-        self.reset()
+        self._add_start()
 
     def reset(self) -> None:
         """Have what there was at the start."""
-        self._scripts.clear()
+        self.restore((), 0)
+        self._add_start()
+
+    def restore(self, scripts: Iterable[Script], made: int) -> None:
+        """Have exactly these scripts."""
+        self._scripts = {script.id: script for script in scripts}
         self.misses.clear()
-        self.made, self.armed = 0, False
+        self.made, self.armed = made, bool(self._scripts)
+
+    def _add_start(self) -> None:
         for make in self._start:
-            self.add(make(self.new_id()))
+            self.add(make(self.new_id())).of_file = True
 
     async def answer(self, asked: Asked, *, checked: bool) -> tuple[Script, Mapping[str, Any]] | None:
         """The script that answers a call, with its answer. Remembers what came near when none does, once all

@@ -78,6 +78,8 @@ class Script:
     times: int | None = None
     nth: int | None = None
     checked: bool = True
+    of_file: bool = False
+    """Whether it came with a file at the start, to be read again with the next one."""
     met: int = 0
     used: int = 0
 
@@ -95,6 +97,17 @@ class Script:
         answer = self.answers[min(self.used, len(self.answers) - 1)]
         self.used += 1
         return answer
+
+    def document(self) -> dict[str, Any]:
+        """All there is to it, for a snapshot."""
+        return {
+            **self.description,
+            "id": self.id,
+            "checked": self.checked,
+            "of_file": self.of_file,
+            "met": self.met,
+            "used": self.used,
+        }
 
     def view(self) -> dict[str, Any]:
         """The script as the control plane shows it."""

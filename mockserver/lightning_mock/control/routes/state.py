@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from aiohttp import web
 from aiohttp.hdrs import HOST
 
 from lightning_mock.control import snapshot
@@ -12,9 +13,16 @@ from lightning_mock.control.routes.identities import identity_page, page_view
 from lightning_mock.control.routes.scenarios import scenario_views
 from lightning_mock.control.snapshot import SnapshotError
 from lightning_mock.control.views import clock_view, fault_view, plan_view, user_view
-from lightning_mock.http.replies import Body, json_body
+from lightning_mock.http.replies import JSON, Body, json_body
 from lightning_mock.memory import give_back
 from lightning_mock.state import State
+
+_SNAPSHOT_HEADERS = {
+    "Content-Type": JSON,
+    "Content-Disposition": 'attachment; filename="lightning-mock-snapshot.json"',
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 async def get_state(request: ControlRequest, state: State) -> Body:
@@ -48,12 +56,14 @@ async def reset(request: ControlRequest, state: State) -> Body:
     return json_body({"did": [*did, "The journal and the asset files are empty."]})
 
 
-async def get_snapshot(request: ControlRequest, state: State) -> Body:
+async def get_snapshot(request: ControlRequest, state: State) -> web.StreamResponse:
     """A file to keep or to send with a report."""
-    return json_body(
-        await snapshot.take(state),
-        headers={"Content-Disposition": 'attachment; filename="lightning-mock-snapshot.json"'},
-    )
+    response = web.StreamResponse(headers=_SNAPSHOT_HEADERS)
+    await response.prepare(request.http)
+    async for piece in snapshot.pieces(state):
+        await response.write(piece)
+    await response.write_eof()
+    return response
 
 
 async def restore(request: ControlRequest, state: State) -> Body:

@@ -1,0 +1,169 @@
+"""The state of a mock in a file, so that it outlives the process.
+
+Law: the file is always whole: it is written beside its place and put there at once. What is no state file of
+a mock, or does not fit this one, is refused at the start and never replaced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from lightning_mock.callers.seed import Credentials, PlanCredentials
+from lightning_mock.control import snapshot
+from lightning_mock.control.contract import Contract
+from lightning_mock.control.request import ControlError
+from lightning_mock.control.snapshot import SnapshotError
+from lightning_mock.private_file import PrivateFileError, is_file_of_ours, write_private
+from lightning_mock.real_time import stopwatch
+from lightning_mock.settings import Settings, SettingsError
+from lightning_mock.state import State, make_state
+
+logger = logging.getLogger(__name__)
+
+FORMAT: Final = "lightning-mock-state"
+VERSION: Final = 1
+_EVERY = 10.0
+_SHARE = 20
+"""Writing takes at most one part in so many of the time."""
+_FIELDS = {"format", "version", "jwt_secret", "credentials", "start", "state"}
+
+
+async def state_from_file(path: Path, settings: Settings) -> State:
+    """The state that a file holds, or a new one where there is no file yet. Raises SettingsError."""
+    document = _read(path)
+    if document is None:
+        return make_state(settings)
+    secret = document["jwt_secret"]
+    if settings.jwt_secret not in (None, secret):
+        raise SettingsError(
+            f"state file {path}: it was kept with another jwt_secret; expected the same or none"
+        )
+    state = make_state(replace(settings, jwt_secret=secret))
+    state = replace(state, settings=settings, credentials=_credentials(document["credentials"]))
+    # What came with a file of replies is read again from there.
+    replies = [row for row in document["state"].get("replies", ()) if not row["of_file"]]
+    try:
+        await snapshot.restore({**document["state"], "replies": replies}, state)
+    except SnapshotError as error:
+        raise SettingsError(f"state file {path}: {error}") from error
+    state.start.update(document["start"])
+    return state
+
+
+@asynccontextmanager
+async def kept_in_file(path: Path, state: State) -> AsyncIterator[None]:
+    """Keep the state in a file now, now and then, and at the end of the block. Raises SettingsError when it
+    cannot be kept there at all."""
+    keeper = _Keeper(path, state)
+    try:
+        await keeper.write()
+    except PrivateFileError as error:
+        raise SettingsError(f"state file {path}: {error}") from error
+    writing = asyncio.create_task(keeper.write_now_and_then())
+    try:
+        yield
+    finally:
+        writing.cancel()
+        with suppress(asyncio.CancelledError):
+            await writing
+        await keeper.try_to_write()
+
+
+class _Keeper:
+    def __init__(self, path: Path, state: State) -> None:
+        self._path = path
+        self._state = state
+        self._written = b""
+
+    async def write_now_and_then(self) -> None:
+        pause = _EVERY
+        while True:
+            await asyncio.sleep(pause)
+            began = stopwatch()
+            await self.try_to_write()
+            pause = max(_EVERY, _SHARE * (stopwatch() - began))
+
+    async def try_to_write(self) -> None:
+        """Write, or say why not: the mock goes on."""
+        try:
+            await self.write()
+        except PrivateFileError as error:
+            logger.error("state file %s: %s", self._path, error)
+
+    async def write(self) -> None:
+        """Write the file if anything has changed. Raises PrivateFileError."""
+        state = self._state
+        around = {
+            "format": FORMAT,
+            "version": VERSION,
+            "jwt_secret": state.tokens.secret,
+            "credentials": asdict(state.credentials),
+            "start": state.start,
+        }
+        pieces = [orjson.dumps(around)[:-1], b',"state":']
+        pieces += [piece async for piece in snapshot.pieces(state, dated=False)]
+        pieces.append(b"}\n")
+        digest = await asyncio.to_thread(_digest, pieces)
+        if digest != self._written:
+            await asyncio.to_thread(write_private, self._path, pieces)
+            self._written = digest
+
+
+def _digest(pieces: list[bytes]) -> bytes:
+    digest = blake2b(digest_size=16)
+    for piece in pieces:
+        digest.update(piece)
+    return digest.digest()
+
+
+def _read(path: Path) -> Mapping[str, Any] | None:
+    try:
+        if not is_file_of_ours(path.stat()):
+            raise SettingsError(f"state file {path}: expected a new file, or a regular one of yours")
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a usable name"
+        raise SettingsError(f"state file {path}: {reason}") from error
+    try:
+        document = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        document = None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise SettingsError(
+            f"state file {path}: this is no whole state file of a mock; give another name, or remove it to "
+            "start anew"
+        )
+    if document.get("version") != VERSION:
+        raise SettingsError(f"state file {path}: expected version {VERSION}, got {document.get('version')!r}")
+    _check(path, document)
+    return document
+
+
+def _check(path: Path, document: Mapping[str, Any]) -> None:
+    contract = Contract()
+    route, _ = contract.find("POST", "/__mock__/restore")
+    try:
+        if set(document) != _FIELDS or not isinstance(document["jwt_secret"], str):
+            raise ControlError(400, f"expected the fields {', '.join(sorted(_FIELDS))}.")
+        _credentials(document["credentials"])
+        for name in ("start", "state"):
+            contract.check_body(route, document[name])
+    except (ControlError, KeyError, TypeError, AttributeError) as error:
+        said = error.detail if isinstance(error, ControlError) else "its credentials are not whole."
+        raise SettingsError(f"state file {path}: {said}") from error
+
+
+def _credentials(document: Mapping[str, Any]) -> Credentials:
+    by_plan = {key: PlanCredentials(**kept) for key, kept in document["by_plan"].items()}
+    return Credentials(by_plan, dict(document["named"]))

@@ -1,0 +1,153 @@
+"""`--state`: a mock that is started again goes on where the last one stopped, or says why it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from lightning_mock.background import running
+from lightning_mock.client import Lightning
+from lightning_mock.control import state_file
+from lightning_mock.settings import SettingsError
+
+from .conftest import Control, User
+
+
+def usable(base_url: str, *bearers: str) -> list[int]:
+    return [
+        httpx2.get(base_url + "/usage", headers={"Authorization": f"Bearer {bearer}"}).status_code
+        for bearer in bearers
+    ]
+
+
+def test_everything_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    with running(state=file) as mock:
+        control = Control(mock.base_url)
+        user = control.user("light")
+        user.call("GET", "/gen/image/x")
+        control("POST", f"/identities/{user.identity}/clock", {"advance": {"days": 3}})
+        user.call("GET", "/gen/image/x")
+        control("PATCH", f"/identities/{user.identity}/preferences", {"metadata_form": "choices"})
+        control("PATCH", "/status", {"state": "degraded"})
+        control("PUT", "/plans/light/limits", {"imagesDaily": 7})
+        control("POST", "/replies", {"match": {"user": user.id}, "replies": [{"text": "1"}, {"text": "2"}]})
+        control("POST", "/replies", {"match": {"prompt": "x", "nth": 2}, "reply": {"text": "3"}})
+        assert user.chat().json()["choices"][0]["message"]["content"] == "1"
+        control.fault("status", status=503, times=3, match={"user": user.id, "operation": "getUsage"})
+        control("POST", "/clock", {"frozen": True})
+        kept, printed = control("GET", "/snapshot"), dict(mock.credentials)
+        control.close()
+    with running(state=file) as mock:
+        control = Control(mock.base_url)
+        assert control("GET", "/snapshot") == kept
+        assert mock.credentials == printed
+        assert usable(mock.base_url, printed["LIGHTNING_JWT"], printed["LIGHTNING_API_KEY"]) == [200, 200]
+        user = User(control, user.made)
+        assert [user.call("GET", "/usage").status_code for _ in range(4)] == [503, 503, 503, 200]
+        assert usable(mock.base_url, user.jwt) == [200]
+        assert user.chat().json()["choices"][0]["message"]["content"] == "2"
+        control("POST", "/reset", {})
+        assert usable(mock.base_url, user.key, printed["LIGHTNING_API_KEY"]) == [401, 200]
+        control.close()
+
+
+def test_replies_of_a_file_are_read_anew_and_others_stay(tmp_path: Path) -> None:
+    replies = tmp_path / "replies.yaml"
+    for text, count in (("old", 1), ("new", 2)):
+        replies.write_text(json.dumps([{"reply": {"text": text}, "match": {"prompt": "file"}}]))
+        with (
+            running(state=tmp_path / "state.json", replies=replies) as mock,
+            Lightning(mock.base_url) as client,
+        ):
+            listed = client.replies()
+            assert [reply.match for reply in listed].count({"prompt": "file"}) == 1
+            assert len(listed) == count
+            headers = client.user().headers()
+            body = {"messages": [{"role": "user", "content": "a file"}]}
+            answer = httpx2.post(mock.base_url + "/gen/chat/completions", json=body, headers=headers).json()
+            assert answer["choices"][0]["message"]["content"] == text
+            client._transport.call("POST", "/replies", {"match": {"prompt": "kept"}, "reply": {"text": "k"}})
+
+
+def test_the_file_is_private_from_the_start_and_written_while_the_mock_runs(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(state_file, "_EVERY", 0.05)
+    file = tmp_path / "state.json"
+    with running(state=file) as mock:
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        user = Lightning(mock.base_url).user()
+        for _ in range(100):
+            if user.id in file.read_text():
+                break
+            asyncio.run(asyncio.sleep(0.05))
+        else:
+            pytest.fail("the file was not written again")
+        # Nothing has changed since: nothing is written.
+        asyncio.run(asyncio.sleep(0.2))
+        before = file.stat().st_ino
+        asyncio.run(asyncio.sleep(0.3))
+        assert file.stat().st_ino == before
+    assert [path.name for path in tmp_path.iterdir()] == ["state.json"]
+
+
+def broken(document: Any, **changes: Any) -> bytes:
+    return json.dumps({**document, **changes}).encode()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda document: b"", "no whole state file"),
+        (lambda document: json.dumps(document).encode()[:-5], "no whole state file"),
+        (lambda document: b"\x00\xff" * 100, "no whole state file"),
+        (lambda document: b"[1, 2]", "no whole state file"),
+        (lambda document: b'{"users": []}', "no whole state file"),
+        (lambda document: broken(document, version=2), "expected version 1"),
+        (lambda document: broken(document, more=1), "expected the fields"),
+        (lambda document: broken(document, credentials={}), "credentials"),
+        (lambda document: broken(document, state={**document["state"], "keys": 5}), "keys"),
+        (lambda document: broken(document, state={**document["state"], "limits": {"gold": {}}}), "a plan"),
+        (lambda document: broken(document, start={}), "required"),
+    ],
+)
+def test_a_damaged_or_foreign_file_is_refused_and_left_alone(tmp_path: Path, change: Any, said: str) -> None:
+    file = tmp_path / "state.json"
+    with running(state=file):
+        pass
+    content = change(json.loads(file.read_bytes()))
+    file.write_bytes(content)
+    with pytest.raises(SettingsError, match=f"state file .*{said}"), running(state=file):
+        pass
+    assert file.read_bytes() == content
+
+
+@pytest.mark.parametrize("kind", ["directory", "device", "missing folder", "foreign"])
+def test_what_is_no_file_of_ours_is_refused(tmp_path: Path, kind: str, monkeypatch: Any) -> None:
+    place = tmp_path / "place"
+    if kind == "directory":
+        place.mkdir()
+    elif kind == "device":
+        place = Path(os.devnull)
+    elif kind == "missing folder":
+        place = tmp_path / "nowhere" / "state.json"
+    else:
+        place.write_text("theirs")
+        monkeypatch.setattr("os.geteuid", lambda: place.stat().st_uid + 1)
+    with pytest.raises(SettingsError, match="state file"), running(state=place):
+        pass
+
+
+def test_another_secret_than_the_kept_one_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    with running(state=file):
+        pass
+    with pytest.raises(SettingsError, match="another jwt_secret"), running(state=file, jwt_secret="x" * 40):
+        pass
