@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import httpx2
 import jsonschema_rs
 import pytest
 import requests
@@ -163,6 +164,14 @@ def make_client(mock: RunningMock) -> Callable[..., Client]:
 def caller(make_client: Callable[..., Client]) -> Client:
     """A fresh signed-out caller."""
     return make_client(X_Client_ID=f"test-{uuid.uuid4()}")
+
+
+@pytest.fixture
+def client(mock: RunningMock) -> Iterator[httpx2.Client]:
+    """A fresh signed-out caller over plain HTTP, whose answers the test alone looks at."""
+    headers = {"X-Client-ID": f"test-{uuid.uuid4()}"}
+    with httpx2.Client(base_url=mock.base_url, headers=headers) as opened:
+        yield opened
 
 
 @pytest.fixture

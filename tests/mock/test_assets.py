@@ -6,9 +6,7 @@ import base64
 import re
 import socket
 import struct
-import uuid
 import zlib
-from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
@@ -180,19 +178,6 @@ def test_what_is_no_image_is_refused_by_name(item: Any) -> None:
 
 
 # Over HTTP
-
-
-@pytest.fixture(scope="module")
-def mock() -> Iterator[Any]:
-    with running() as started:
-        yield started
-
-
-@pytest.fixture
-def client(mock: Any) -> Iterator[Any]:
-    headers = {"X-Client-ID": f"test-{uuid.uuid4()}"}
-    with httpx2.Client(base_url=mock.base_url, headers=headers) as opened:
-        yield opened
 
 
 def image(client: Any, *items: Any) -> Any:

@@ -3,26 +3,11 @@
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import pytest
 from lightning_mock.background import running
-
-
-@pytest.fixture(scope="module")
-def mock() -> Iterator[Any]:
-    with running() as started:
-        yield started
-
-
-@pytest.fixture
-def client(mock: Any) -> Iterator[Any]:
-    headers = {"X-Client-ID": f"test-{uuid.uuid4()}"}
-    with httpx2.Client(base_url=mock.base_url, headers=headers) as opened:
-        yield opened
 
 
 def chat(client: Any, content: Any = "Name three rivers.", **fields: Any) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -17,7 +16,6 @@ import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lightning_mock.background import running
 from lightning_mock.generation.rendering.jobs import Film, Picture, Sound
 from lightning_mock.generation.rendering.lettering import SIZES, Face
 from lightning_mock.generation.rendering.renderer import Renderer
@@ -261,22 +259,9 @@ async def test_rendering_leaves_the_event_loop_free(renderer: Any) -> None:
 # Over HTTP
 
 
-@pytest.fixture(scope="module")
-def mock() -> Iterator[Any]:
-    with running() as started:
-        yield started
-
-
 @pytest.fixture
-def client(mock: Any) -> Iterator[Any]:
+def signed_in(mock: Any) -> Iterator[Any]:
     headers = {"Authorization": f"Bearer {mock.plans['professional'].jwt}"}
-    with httpx2.Client(base_url=mock.base_url, headers=headers) as opened_client:
-        yield opened_client
-
-
-@pytest.fixture
-def guest(mock: Any) -> Iterator[Any]:
-    headers = {"X-Client-ID": f"test-{uuid.uuid4()}"}
     with httpx2.Client(base_url=mock.base_url, headers=headers) as opened_client:
         yield opened_client
 
@@ -290,32 +275,32 @@ ROUTES = [
 ]
 
 
-def usage(client: Any) -> Any:
-    return {name: metric["used"] for name, metric in client.get("/usage").json()["usage"].items()}
+def usage(signed_in: Any) -> Any:
+    return {name: metric["used"] for name, metric in signed_in.get("/usage").json()["usage"].items()}
 
 
 @pytest.mark.parametrize(("route", "media_type"), ROUTES)
-def test_post_and_get_are_the_same_generation(client: Any, route: Any, media_type: Any) -> None:
-    posted = client.post(route, json={"prompt": "a red fox"})
-    got = client.get(f"{route}/a%20red%20fox")
+def test_post_and_get_are_the_same_generation(signed_in: Any, route: Any, media_type: Any) -> None:
+    posted = signed_in.post(route, json={"prompt": "a red fox"})
+    got = signed_in.get(f"{route}/a%20red%20fox")
     assert posted.status_code == got.status_code == 200
     assert posted.headers["content-type"] == got.headers["content-type"] == media_type
     assert posted.content == got.content
 
 
-def test_defaults_are_those_of_the_spec(client: Any) -> None:
-    plain = client.post("/gen/video", json={"prompt": "a fox"}).content
+def test_defaults_are_those_of_the_spec(signed_in: Any) -> None:
+    plain = signed_in.post("/gen/video", json={"prompt": "a fox"}).content
     _, width, height, duration, _ = film_facts(plain)
     assert (width * 2, duration) == (height * 3, 5)
     spelled = {"prompt": "a fox", "mode": "auto", "ratio": "3:2", "duration": 5}
-    assert client.post("/gen/video", json=spelled).content == plain
+    assert signed_in.post("/gen/video", json=spelled).content == plain
 
 
 @pytest.mark.parametrize(("asked", "expected"), [(-5, 1), (0, 1), (1, 1), (3, 3), (11, 10), (10**9, 10)])
-def test_a_duration_is_clamped(client: Any, asked: Any, expected: Any) -> None:
+def test_a_duration_is_clamped(signed_in: Any, asked: Any, expected: Any) -> None:
     for reply in (
-        client.post("/gen/video", json={"prompt": "a fox", "duration": asked, "ratio": "2:3"}),
-        client.get("/gen/video/a%20fox", params={"duration": asked, "ratio": "2:3"}),
+        signed_in.post("/gen/video", json={"prompt": "a fox", "duration": asked, "ratio": "2:3"}),
+        signed_in.get("/gen/video/a%20fox", params={"duration": asked, "ratio": "2:3"}),
     ):
         assert reply.status_code == 200, reply.text
         _, width, height, duration, _ = film_facts(reply.content)
@@ -323,11 +308,11 @@ def test_a_duration_is_clamped(client: Any, asked: Any, expected: Any) -> None:
         assert width * 3 == height * 2
 
 
-def test_mode_auto_is_no_mode(client: Any) -> None:
-    plain = client.post("/gen/image", json={"prompt": "a fox"}).content
-    assert client.post("/gen/image", json={"prompt": "a fox", "mode": "auto"}).content == plain
-    assert client.post("/gen/image", json={"prompt": "a fox", "mode": "fantasy"}).content != plain
-    assert client.get("/gen/image/a%20fox", params={"mode": "auto"}).content == plain
+def test_mode_auto_is_no_mode(signed_in: Any) -> None:
+    plain = signed_in.post("/gen/image", json={"prompt": "a fox"}).content
+    assert signed_in.post("/gen/image", json={"prompt": "a fox", "mode": "auto"}).content == plain
+    assert signed_in.post("/gen/image", json={"prompt": "a fox", "mode": "fantasy"}).content != plain
+    assert signed_in.get("/gen/image/a%20fox", params={"mode": "auto"}).content == plain
 
 
 @pytest.mark.parametrize(
@@ -341,16 +326,16 @@ def test_mode_auto_is_no_mode(client: Any) -> None:
         {"prompt": 5},
     ],
 )
-def test_what_a_video_cannot_be_is_refused_before_the_charge(guest: Any, fields: Any) -> None:
-    reply = guest.post("/gen/video", json={"prompt": "a fox", **fields})
+def test_what_a_video_cannot_be_is_refused_before_the_charge(client: Any, fields: Any) -> None:
+    reply = client.post("/gen/video", json={"prompt": "a fox", **fields})
     assert reply.status_code == 400
     assert next(iter(fields)) in reply.json()["detail"]
-    assert usage(guest)["videosDaily"] == 0
+    assert usage(client)["videosDaily"] == 0
 
 
 @pytest.mark.parametrize("prompt", ["a/b", "{x}", "line\nbreak", "🦊", "100%", "\x00", "?#&"])
-def test_a_prompt_in_a_path_may_hold_anything(client: Any, prompt: Any) -> None:
-    assert client.get(f"/gen/image/{quote(prompt, safe='')}").status_code == 200
+def test_a_prompt_in_a_path_may_hold_anything(signed_in: Any, prompt: Any) -> None:
+    assert signed_in.get(f"/gen/image/{quote(prompt, safe='')}").status_code == 200
 
 
 def test_a_crowd_that_asks_for_the_same_picture_waits_for_one_rendering(
@@ -367,8 +352,8 @@ def test_a_crowd_that_asks_for_the_same_picture_waits_for_one_rendering(
 
     async def crowd() -> Any:
         headers = {"Authorization": f"Bearer {mock.plans['professional'].api_key}"}
-        async with httpx2.AsyncClient(base_url=mock.base_url, headers=headers) as client:
-            asked = [client.post("/gen/image", json={"prompt": "crowd"}) for _ in range(20)]
+        async with httpx2.AsyncClient(base_url=mock.base_url, headers=headers) as signed_in:
+            asked = [signed_in.post("/gen/image", json={"prompt": "crowd"}) for _ in range(20)]
             return await asyncio.gather(*asked)
 
     replies = asyncio.run(crowd())
@@ -378,13 +363,13 @@ def test_a_crowd_that_asks_for_the_same_picture_waits_for_one_rendering(
 
 
 def test_a_failed_rendering_is_an_upstream_failure_that_costs_nothing(
-    guest: Any, monkeypatch: pytest.MonkeyPatch
+    client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(self: Picture) -> None:
         raise RuntimeError("no colours left")
 
     monkeypatch.setattr(Picture, "render", broken)
-    reply = guest.post("/gen/image", json={"prompt": "never drawn"})
+    reply = client.post("/gen/image", json={"prompt": "never drawn"})
     assert reply.status_code == 500
     assert "no colours left" not in reply.text
-    assert usage(guest)["imagesDaily"] == 0
+    assert usage(client)["imagesDaily"] == 0

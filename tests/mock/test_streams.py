@@ -6,8 +6,6 @@ import asyncio
 import gc
 import json
 import time
-import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -26,19 +24,6 @@ TOOL = {
         },
     },
 }
-
-
-@pytest.fixture(scope="module")
-def mock() -> Iterator[Any]:
-    with running() as started:
-        yield started
-
-
-@pytest.fixture
-def client(mock: Any) -> Iterator[Any]:
-    headers = {"X-Client-ID": f"test-{uuid.uuid4()}"}
-    with httpx2.Client(base_url=mock.base_url, headers=headers) as opened:
-        yield opened
 
 
 def body(content: Any = "Name three rivers.", **fields: Any) -> Any:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import Iterator
 from typing import Any
 
-import httpx2
 import pytest
-from lightning_mock.background import running
 from lightning_mock.generation.sampling.schema_sampler import compile_schema
 
 
@@ -28,19 +24,6 @@ def tool(name: Any, description: Any = "", **properties: Any) -> Any:
 
 WEATHER = tool("get_weather", "Current weather of a city", city={"type": "string"})
 CLOCK = tool("read_clock", "Tells the time of day", zone={"type": "string", "pattern": "^[A-Z]{3}$"})
-
-
-@pytest.fixture(scope="module")
-def mock() -> Iterator[Any]:
-    with running() as started:
-        yield started
-
-
-@pytest.fixture
-def client(mock: Any) -> Iterator[Any]:
-    headers = {"X-Client-ID": f"test-{uuid.uuid4()}"}
-    with httpx2.Client(base_url=mock.base_url, headers=headers) as opened:
-        yield opened
 
 
 def chat(client: Any, content: Any = "Hello there", **fields: Any) -> Any:
