@@ -314,6 +314,8 @@ def test_an_interrupted_run_says_so_and_is_never_green(number: signal.Signals, t
     assert process.returncode == 128 + number, out
     assert "KEPT" not in out
     assert f"INTERRUPTED by {number.name}" in out
+    assert "KeyboardInterrupt" not in out
+    assert ".py" not in out
     report = json.loads((tmp_path / "reports" / "report.json").read_text())
     assert report["run"]["interrupted"] == number.name
     assert report["run"]["exit_code"] == 128 + number

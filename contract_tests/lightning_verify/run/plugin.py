@@ -384,6 +384,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if outcome is None:
         return
     write = terminalreporter.write_line
+    if INTERRUPTION.by is not None and config.option.verbose <= 0:
+        # The verdict says it; pytest would add in which line of ours it happened to be.
+        setattr(terminalreporter, "_report_keyboardinterrupt", lambda: None)  # noqa: B010
     terminalreporter.section("Lightning contract")
     colour: dict[str, bool] = {
         "red": outcome.exit_code == EXIT_BROKEN,
