@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from lightning_mock.background import running
+from lightning_verify.facts import REVISION
 from lightning_verify.target import Target
 
 pytest_plugins = ["lightning_verify.run.plugin"]
@@ -24,9 +25,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_lightning_target(config: pytest.Config) -> Target:
-    """A mock with the published limits, every credential, and its control plane."""
+    """A mock of the revision to judge by, with every credential and its control plane."""
     stack = ExitStack()
-    mock = stack.enter_context(running())
+    mock = stack.enter_context(running(revision=REVISION))
     config.add_cleanup(stack.close)
     return Target(mock.base_url, mock.credentials, control=f"{mock.base_url}/__mock__")
 

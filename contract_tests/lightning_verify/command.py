@@ -18,6 +18,8 @@ except ModuleNotFoundError:
     # The mock's own install is light; the judge's tools come with an extra.
     sys.exit("lightning-verify needs more than the mock does: pip install 'lightning-contract[verify]'")
 
+from lightning_spec.loader import SpecError, revision_folder
+
 from lightning_verify.judging.verdicts import EXIT_USAGE
 from lightning_verify.run.option_table import as_pytest, declare_to_command
 from lightning_verify.run.signals import INTERRUPTION
@@ -134,10 +136,17 @@ def main(arguments: list[str] | None = None, plugins: Sequence[str] = ()) -> int
             file=sys.stderr,
         )
         return EXIT_USAGE
+    try:
+        revision_folder(options.revision)
+    except SpecError as problem:
+        print(f"lightning-verify: --revision: {problem.problem}", file=sys.stderr)
+        return EXIT_USAGE
     watching = [argument for name in plugins for argument in ("-p", name)]
     INTERRUPTION.watch()
     try:
         with own_surroundings():
+            if options.revision:
+                os.environ["LIGHTNING_REVISION"] = options.revision
             code = int(pytest.main([*pytest_arguments(options), *watching]))
     except KeyboardInterrupt:  # Before pytest listens, or after it is done.
         pass

@@ -1,42 +1,63 @@
-"""What the specification promises of operations and metrics: the one place in which the judge reads it."""
+"""What the specification promises: the one place in which the judge reads it.
+
+Read once, when the judge is imported: checks and laws are made of it. A later revision of the API is chosen
+before that, by the environment.
+"""
 
 from __future__ import annotations
 
-from lightning_spec.loader import load_requirements, load_spec
+import os
+from typing import Any
 
-_SPEC = load_spec()
+import pytest
+from lightning_spec.loader import SpecError, load_revision, revisions
 
-METRICS = tuple(_SPEC.metrics)
-WINDOW_OF = {name: metric.window for name, metric in _SPEC.metrics.items()}
+REVISION_VARIABLE = "LIGHTNING_REVISION"
+REVISION = os.environ.get(REVISION_VARIABLE) or next(iter(revisions()))
+try:
+    SPEC, REQUIREMENTS = load_revision(REVISION)
+except SpecError as problem:
+    raise pytest.UsageError(f"{REVISION_VARIABLE}: {problem}") from problem
+
+METRICS = tuple(SPEC.metrics)
+WINDOW_OF = {name: metric.window for name, metric in SPEC.metrics.items()}
 # The metric on which a served call of an operation is charged; an operation without one costs nothing.
-METRIC_OF = {name: operation.metric for name, operation in _SPEC.operations.items() if operation.metric}
+METRIC_OF = {name: operation.metric for name, operation in SPEC.operations.items() if operation.metric}
 # The free tier's limits where it has any: what driving a caller to one is planned to cost.
 PUBLISHED_LIMITS = {
     metric: limit
-    for plan in _SPEC.plans
-    if plan.key == _SPEC.default_plan
+    for plan in SPEC.plans
+    if plan.key == SPEC.default_plan
     for metric, limit in plan.limits.items()
     if limit is not None
 }
 # The requirement that tells when an operation has no good answer at all.
 OWNER_OF = {
     operation: requirement.id
-    for requirement in load_requirements().requirements.values()
+    for requirement in REQUIREMENTS.requirements.values()
     if requirement.owner
     for operation in requirement.operations
 }
 # The requirement that says what a served call of a metered operation is charged.
 PRICE_OF = {
     operation: requirement.id
-    for requirement in load_requirements().requirements.values()
+    for requirement in REQUIREMENTS.requirements.values()
     if requirement.price
     for operation in requirement.operations
 }
 # Operations that answer anybody with JSON and cost nothing.
 FREE = tuple(
     name
-    for name, operation in _SPEC.operations.items()
+    for name, operation in SPEC.operations.items()
     if operation.metric is None
     and operation.auth != "required"
     and "application/json" in operation.responses.get("200", {})
 )
+
+
+def example(operation: str) -> Any:
+    """The first example of what an operation answers with JSON."""
+    found = SPEC.operations[operation]
+    answer = SPEC.document["paths"][found.path][found.method.lower()]["responses"]["200"]
+    examples = answer["content"]["application/json"]["examples"]
+    return next(iter(examples.values()))["value"]

@@ -1,6 +1,6 @@
 """The server: one handler that routes by the spec, and nothing between it and the pipeline.
 
-Law: every operation of the spec has a handler and every handler an operation, or the start stops. The
+Law: every operation of the spec has a handler, or the start stops. The
 low-level server of aiohttp is used because its router would reject braces and line breaks in a prompt and
 answer 404 and 405 in plain text.
 """
@@ -69,13 +69,10 @@ class _Server(web.Server):
 
 
 def endpoints(spec: Spec) -> dict[str, Endpoint]:
-    """Every operation with its handler, by operation id. Raises SettingsError when they do not match."""
-    missing = sorted(set(spec.operations) - set(HANDLERS))
-    surplus = sorted((set(HANDLERS) | set(PREPARATIONS)) - set(spec.operations))
-    if missing or surplus:
-        complaints = [f"no handler for {name}" for name in missing]
-        complaints += [f"a handler for {name}, which the spec does not have" for name in surplus]
-        raise SettingsError("the handlers do not fit the spec: " + "; ".join(complaints))
+    """Every operation with its handler, by operation id. Raises SettingsError when one has none."""
+    if missing := sorted(set(spec.operations) - set(HANDLERS)):
+        complaints = "; ".join(f"no handler for {name}" for name in missing)
+        raise SettingsError(f"the handlers do not fit the spec: {complaints}")
     validators = compile_schemas(spec)
     found = {}
     for name, operation in spec.operations.items():

@@ -104,6 +104,12 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
     )
+    option(
+        "revision",
+        "which revision of the API to serve: 2026-05-15, the usual, is the document's; "
+        "`lightning-spec revisions` lists them",
+        metavar="NAME",
+    )
     option("plans", "a YAML or JSON file that replaces the plans and their limits", type=Path, metavar="FILE")
     option("seed", "print the same credentials at each start with this number", type=int, metavar="N")
     option(

@@ -225,7 +225,7 @@ def body_reader(validator: BodyValidator, limit: int, text_limit: TextLimit | No
     def check(body: bytes) -> dict[str, Any]:
         arguments = validator.check(decode_json(body))
         if text_limit is not None and len(body) > harmless:
-            check_text_size(arguments, text_limit)
+            check_text_size(arguments, text_limit, validator.text_fields)
         return arguments
 
     return read
@@ -240,7 +240,7 @@ def parameter_reader(validator: ParameterValidator, text_limit: TextLimit | None
         segments = {name: decode_segment(raw, name) for name, raw in match.segments.items()}
         arguments = validator.read(segments, request.rel_url.raw_query_string)
         if text_limit is not None:
-            check_text_size(arguments, text_limit)
+            check_text_size(arguments, text_limit, segments)
         return arguments
 
     return read

@@ -29,6 +29,8 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8787
     """0 takes a free port."""
+    revision: str | None = None
+    """Which revision of the API is served, by its name; without one the first."""
     plans: Path | None = None
     """A YAML or JSON file that replaces the plan catalogue."""
     seed: int | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from lightning_spec.loader import Spec, load_spec
+from lightning_spec.loader import Spec, SpecError, load_revision
 
 from lightning_mock.callers.accounts import Accounts, Catalogue, load_catalogue
 from lightning_mock.callers.credentials import KeyRing, random_bytes, seeded_bytes
@@ -27,7 +27,7 @@ from lightning_mock.quota.ledger import Ledger
 from lightning_mock.quota.store import MemoryStore
 from lightning_mock.scripting.book import ScriptBook
 from lightning_mock.service_status import ServiceStatus
-from lightning_mock.settings import Settings
+from lightning_mock.settings import Settings, SettingsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class State:
 
 def make_state(settings: Settings, clock: Clock | None = None) -> State:
     """Build all parts. Raises SettingsError when a file named by the settings cannot be used."""
-    spec = load_spec()
+    spec = _spec(settings.revision)
     clock = clock or Clock()
     random = random_bytes if settings.seed is None else seeded_bytes(settings.seed)
     catalogue = load_catalogue(spec, settings.plans)
@@ -90,3 +90,10 @@ def make_state(settings: Settings, clock: Clock | None = None) -> State:
         event_hub=event_hub,
         start={},
     )
+
+
+def _spec(revision: str | None) -> Spec:
+    try:
+        return load_revision(revision)[0]
+    except SpecError as error:
+        raise SettingsError(str(error)) from error

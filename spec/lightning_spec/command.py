@@ -15,6 +15,7 @@ from lightning_spec.diff.report import FORMATS, harmless
 from lightning_spec.diff.rules import RULES
 from lightning_spec.diff.source import SourceError
 from lightning_spec.lint import lint
+from lightning_spec.loader import load_revision, revisions
 from lightning_spec.model import SpecError
 
 _DONE, _FAILED, _USAGE = 0, 1, 2
@@ -37,8 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     diff = commands.add_parser(
         "diff",
         help="what differs between two revisions, and whom it breaks",
-        description="Each revision is a file, a folder with openapi.yaml and requirements.yaml, or REV:path "
-        "as git knows it. Exit 0: nothing that fails; 1: a breaking change; 2: wrong usage.",
+        description="Each side is a file, a folder with openapi.yaml and requirements.yaml, REV:path as git "
+        "knows it, or the name of a revision that `lightning-spec revisions` lists. Exit 0: nothing "
+        "that fails; 1: a breaking change; 2: wrong usage.",
     )
     diff.add_argument("old")
     diff.add_argument("new")
@@ -51,14 +53,16 @@ def _parser() -> argparse.ArgumentParser:
     diff.set_defaults(run=_diff)
     rules = commands.add_parser("rules", help="every rule of diff with its class")
     rules.set_defaults(run=_rules)
+    listed = commands.add_parser("revisions", help="the revisions of the API that there are")
+    listed.set_defaults(run=_revisions)
     check = commands.add_parser("lint", help="whether a folder's description and requirements are in order")
-    check.add_argument("folder", type=Path, nargs="?", help="by default the project's own")
+    check.add_argument("folder", type=Path, nargs="?", help="by default those of every revision")
     check.set_defaults(run=_lint)
     return parser
 
 
 def _diff(options: argparse.Namespace) -> int:
-    comparison = compare(options.old, options.new)
+    comparison = compare(_side(options.old), _side(options.new))
     approvals = read_approvals(options.approvals) if options.approvals else ()
     today = datetime.datetime.now(datetime.UTC).date()
     outcome = apply_approvals(comparison.changes, approvals, today)
@@ -68,6 +72,14 @@ def _diff(options: argparse.Namespace) -> int:
     else:
         sys.stdout.write(report)
     return _exit_code(outcome, Severity[options.fail_on.upper()])
+
+
+def _side(address: str) -> str:
+    """The folder of a revision that is given by its name; everything else as it is."""
+    if address not in revisions() or Path(address).exists():
+        return address
+    folder, here = revisions()[address], Path.cwd()
+    return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
 
 
 def _exit_code(outcome: Outcome, threshold: Severity) -> int:
@@ -81,8 +93,19 @@ def _rules(_: argparse.Namespace) -> int:
     return _DONE
 
 
+def _revisions(_: argparse.Namespace) -> int:
+    for name, folder in revisions().items():
+        spec, requirements = load_revision(name)
+        documented = sum(entry.level == "documented" for entry in requirements.requirements.values())
+        sys.stdout.write(
+            f"{name}  {len(spec.operations)} operations, {documented} documented requirements  {folder}\n"
+        )
+    return _DONE
+
+
 def _lint(options: argparse.Namespace) -> int:
-    problems = lint(options.folder)
+    folders = [options.folder] if options.folder else revisions().values()
+    problems = [problem for folder in folders for problem in lint(folder)]
     sys.stdout.write("".join(f"{harmless(problem)}\n" for problem in problems) or "In order.\n")
     return _FAILED if problems else _DONE
 

@@ -1,6 +1,6 @@
-"""The 3.1 edition of the OpenAPI document, for readers that refuse 3.2.
+"""The 3.1 edition of each revision's OpenAPI document, for readers that refuse 3.2.
 
-Run:  python -m lightning_spec.edition31     writes `openapi-3.1.yaml` beside `openapi.yaml`
+Run:  python -m lightning_spec.edition31     writes `openapi-3.1.yaml` beside every `openapi.yaml`
 
 Law: made from the 3.2 document and nothing else. It differs in its version and in event streams, whose items
 3.1 cannot describe: there they are text, and the schemas of the events stay among the components.
@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from lightning_spec.loader import OPENAPI_FILE
+from lightning_spec.loader import OPENAPI_FILE, revisions
 
 EDITION_FILE = OPENAPI_FILE.with_name("openapi-3.1.yaml")
 _HEADER = "# Made from openapi.yaml by `python -m lightning_spec.edition31`; change that file instead.\n\n"
@@ -31,9 +31,12 @@ def edition(document: Mapping[str, Any]) -> dict[str, Any]:
 def text_of(path: Path = OPENAPI_FILE) -> str:
     """The edition as it stands in its file."""
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return _HEADER + yaml.dump(
-        edition(document), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH
-    )
+    return _HEADER + dumped(edition(document))
+
+
+def dumped(document: Mapping[str, Any]) -> str:
+    """A document as YAML in which nothing refers to another place of the file."""
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -65,4 +68,6 @@ def _as_text(media: Mapping[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    EDITION_FILE.write_text(text_of(), encoding="utf-8")
+    for _folder in revisions().values():
+        _text = text_of(_folder / OPENAPI_FILE.name)
+        (_folder / EDITION_FILE.name).write_text(_text, encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from lightning_spec.model import (
     Auth,
@@ -27,7 +28,7 @@ from lightning_spec.model import (
 )
 from lightning_spec.openapi_reader import parse_plans, parse_spec
 from lightning_spec.requirements_reader import parse_requirements
-from lightning_spec.strict import read_yaml
+from lightning_spec.strict import one_of, read_yaml
 
 __all__ = [
     "OPENAPI_FILE",
@@ -51,10 +52,13 @@ __all__ = [
     "Window",
     "load_plans",
     "load_requirements",
+    "load_revision",
     "load_spec",
     "parse_plans",
     "parse_requirements",
     "parse_spec",
+    "revision_folder",
+    "revisions",
 ]
 
 # In the repository the documents stand one folder higher, where a reader looks first; a wheel has them here.
@@ -62,6 +66,22 @@ _HERE = Path(__file__).parent
 _FOLDER = _HERE if (_HERE / "openapi.yaml").exists() else _HERE.parent
 OPENAPI_FILE = _FOLDER / "openapi.yaml"
 REQUIREMENTS_FILE = _FOLDER / "requirements.yaml"
+
+
+@cache
+def revisions() -> Mapping[str, Path]:
+    """The folder of every revision by its name, the oldest first: the one that the document describes is
+    named after its version, later ones after their folder."""
+    first: str = load_spec(OPENAPI_FILE).document["info"]["version"]
+    later = sorted(file.parent for file in (_FOLDER / "revisions").glob(f"*/{OPENAPI_FILE.name}"))
+    return MappingProxyType({first: _FOLDER, **{folder.name: folder for folder in later}})
+
+
+def revision_folder(name: str | None = None) -> Path:
+    """The folder of a revision, by default the first. SpecError when no revision has this name."""
+    if not name:
+        return _FOLDER
+    return revisions()[one_of(name, revisions(), "revision")]
 
 
 def load_spec(path: Path | str | None = None) -> Spec:
@@ -73,6 +93,16 @@ def load_requirements(path: Path | str | None = None, spec: Spec | None = None) 
     """The requirements in `path`, by default the project's own, held against the operations of `spec`."""
     source = Path(path) if path is not None else REQUIREMENTS_FILE
     return parse_requirements(read_yaml(source), spec) if spec is not None else _requirements_of(source)
+
+
+@cache
+def load_revision(name: str | None = None) -> tuple[Spec, RequirementSet]:
+    """A revision by its name, by default the first. SpecError when no revision has this name."""
+    folder = revision_folder(name)
+    spec = load_spec(folder / OPENAPI_FILE.name)
+    if folder == _FOLDER:
+        return spec, load_requirements()
+    return spec, load_requirements(folder / REQUIREMENTS_FILE.name, spec)
 
 
 def load_plans(path: Path | str, metrics: Mapping[str, Metric]) -> PlanCatalogue:

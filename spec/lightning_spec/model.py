@@ -44,11 +44,13 @@ class Clamp:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A counter: `window` is how long it runs, `period` what /usage calls that."""
+    """A counter: `window` is how long it runs, `period` what /usage calls that. There the current window has
+    the name `label`, or its key (2026-05-15, 2026-W20) when there is none."""
 
     name: str
     window: Window
     period: str
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +68,13 @@ class ErrorKind:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A plan of the catalogue; `limits` has units for every metric, None being unlimited."""
+    """A plan of the catalogue; `limits` has units for every metric, None being unlimited. The price stands in
+    the form in which the catalogue tells it: text with two decimals, or a number."""
 
     key: str
     name: str
     url: str
-    price: str
+    price: str | int | float
     limits: Mapping[str, int | None]
     order: int
 
@@ -140,6 +143,8 @@ class Spec:
     client_id_pattern: str
     duration: Clamp
     sections: tuple[str, ...]
+    models: Mapping[str, str]
+    """Display names of the models that a chat may name, by id."""
 
 
 @dataclass(frozen=True, slots=True)

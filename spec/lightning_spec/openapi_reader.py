@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ _TOP_DATA = (
     "x-lightning-asset-lifetime-seconds",
     "x-lightning-client-id-pattern",
 )
+_TOP_OPTIONAL = ("x-lightning-models",)
 _OPERATION = ("operationId", "tags", "summary", "description", "x-lightning-section", "security", "responses")
 _OPERATION_OPTIONAL = (
     "parameters",
@@ -60,7 +62,7 @@ _EVENTS = "text/event-stream"
 def parse_spec(document: Mapping[str, Any]) -> Spec:
     """The `Spec` of a raw OpenAPI document. SpecError for anything unknown, double or missing."""
     raw = mapping(document, "openapi")
-    keys(raw, "openapi", required=(*_TOP, *_TOP_DATA))
+    keys(raw, "openapi", required=(*_TOP, *_TOP_DATA), optional=_TOP_OPTIONAL)
     sections = _sections(raw["x-lightning-sections"])
     metrics = _metrics(raw["x-lightning-metrics"])
     catalogue = parse_plans(raw["x-lightning-plans"], metrics, "x-lightning-plans")
@@ -87,6 +89,7 @@ def parse_spec(document: Mapping[str, Any]) -> Spec:
         client_id_pattern=_pattern(raw["x-lightning-client-id-pattern"], "x-lightning-client-id-pattern"),
         duration=clamps[0],
         sections=sections,
+        models=_texts(raw.get("x-lightning-models", {}), "x-lightning-models"),
     )
 
 
@@ -124,10 +127,12 @@ def _plan(value: Any, metrics: Mapping[str, Metric], place: str) -> Plan:
     )
 
 
-def _price(value: Any, place: str) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"[0-9]+\.[0-9]{2}", value):
-        raise SpecError(place, f"expected text with two decimals, found {describe(value)}")
-    return value
+def _price(value: Any, place: str) -> str | int | float:
+    if isinstance(value, str) and re.fullmatch(r"[0-9]+\.[0-9]{2}", value):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
+        return value
+    raise SpecError(place, f"expected text with two decimals or a number, found {describe(value)}")
 
 
 def _sections(value: Any) -> tuple[str, ...]:
@@ -143,9 +148,10 @@ def _metrics(value: Any) -> dict[str, Metric]:
     metrics: dict[str, Metric] = {}
     for name, entry in mapping(value, "x-lightning-metrics").items():
         place = f"x-lightning-metrics.{name}"
-        data = keys(mapping(entry, place), place, required=("window", "period"))
+        data = keys(mapping(entry, place), place, required=("window", "period"), optional=("label",))
         window = cast(Window, one_of(data["window"], ("day", "week"), f"{place}.window"))
-        metrics[name] = Metric(name, window, text(data["period"], f"{place}.period"))
+        label = text(data["label"], f"{place}.label") if "label" in data else None
+        metrics[name] = Metric(name, window, text(data["period"], f"{place}.period"), label)
     return metrics
 
 

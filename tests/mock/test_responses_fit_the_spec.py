@@ -19,9 +19,9 @@ from lightning_mock import app
 from lightning_mock.app import endpoints
 from lightning_mock.background import RunningMock, running
 from lightning_mock.errors import UpstreamFailure
-from lightning_mock.handlers import HANDLERS
+from lightning_mock.handlers import HANDLERS, PREPARATIONS
 from lightning_mock.settings import SettingsError
-from lightning_spec.loader import load_spec
+from lightning_spec.loader import load_revision, load_spec, revisions
 from PIL import Image
 
 from .conftest import Client
@@ -155,14 +155,12 @@ def test_a_missing_handler_stops_the_start_and_is_named(monkeypatch: pytest.Monk
         pass
 
 
-def test_a_surplus_handler_stops_the_start_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "HANDLERS", {**HANDLERS, "getWeather": HANDLERS["getUsage"]})
-    with pytest.raises(SettingsError, match="getWeather"), running():
-        pass
-
-
-def test_the_table_of_handlers_has_exactly_the_operations_of_the_spec() -> None:
-    assert set(endpoints(SPEC)) == set(HANDLERS) == set(SPEC.operations)
+def test_the_table_of_handlers_has_exactly_the_operations_of_all_revisions() -> None:
+    specs = [load_revision(name)[0] for name in revisions()]
+    for spec in specs:
+        assert set(endpoints(spec)) == set(spec.operations)
+    assert set(HANDLERS) == {operation for spec in specs for operation in spec.operations}
+    assert set(PREPARATIONS) <= set(HANDLERS)
 
 
 def test_the_api_page_and_all_that_it_loads_come_from_the_mock(mock: RunningMock) -> None:

@@ -12,22 +12,27 @@ import pytest
 import yaml
 from lightning_mock.control.contract import Contract
 from lightning_spec.edition31 import EDITION_FILE, edition, text_of
-from lightning_spec.loader import OPENAPI_FILE, load_spec
+from lightning_spec.loader import OPENAPI_FILE, load_revision, revisions
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.support import node
 
+FOLDERS = pytest.mark.parametrize("folder", revisions().values(), ids=revisions())
 DOCUMENT = yaml.safe_load(OPENAPI_FILE.read_text(encoding="utf-8"))
 CONTROL_FILE = Path(__file__).parents[2] / "mockserver" / "lightning_mock" / "control" / "openapi.yaml"
 LINTERS = Path(__file__).parent / "linters"
 
 
-def test_the_edition_is_made_from_the_document_as_it_stands() -> None:
-    assert EDITION_FILE.read_text(encoding="utf-8") == text_of(), "run python -m lightning_spec.edition31"
+@FOLDERS
+def test_the_edition_is_made_from_the_document_as_it_stands(folder: Path) -> None:
+    made = text_of(folder / OPENAPI_FILE.name)
+    written = (folder / EDITION_FILE.name).read_text(encoding="utf-8")
+    assert written == made, "run python -m lightning_spec.edition31"
 
 
-def test_the_edition_is_valid_3_1() -> None:
-    read = yaml.safe_load(EDITION_FILE.read_text(encoding="utf-8"))
+@FOLDERS
+def test_the_edition_is_valid_3_1(folder: Path) -> None:
+    read = yaml.safe_load((folder / EDITION_FILE.name).read_text(encoding="utf-8"))
     assert read["openapi"].startswith("3.1.")
     assert [error.message for error in OpenAPIV31SpecValidator(read).iter_errors()] == []
 
@@ -62,7 +67,11 @@ def properties(node: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]
                 yield from properties(value, f"{place}.{key}")
 
 
-@pytest.mark.parametrize("document", [load_spec().document, Contract().document], ids=["API", "control API"])
+@pytest.mark.parametrize(
+    "document",
+    [*(load_revision(name)[0].document for name in revisions()), Contract().document],
+    ids=[*revisions(), "control API"],
+)
 def test_no_field_has_a_default_of_its_own(document: dict[str, Any]) -> None:
     # Generators of types take a field with a default for one that is always there, requests included.
     assert [place for place, schema in properties(document) if "default" in schema] == []
@@ -74,7 +83,14 @@ def linters(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.node
-@pytest.mark.parametrize("file", [OPENAPI_FILE, EDITION_FILE, CONTROL_FILE], ids=lambda file: file.name)
+@pytest.mark.parametrize(
+    "file",
+    [
+        *(folder / file.name for folder in revisions().values() for file in (OPENAPI_FILE, EDITION_FILE)),
+        CONTROL_FILE,
+    ],
+    ids=lambda file: f"{file.parent.name}/{file.name}",
+)
 @pytest.mark.parametrize(
     "command",
     [("spectral", "lint", "--ruleset", "spectral.yaml", "--fail-severity", "error"), ("redocly", "lint")],

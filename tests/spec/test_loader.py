@@ -188,8 +188,8 @@ REFUSED: list[tuple[Change, str]] = [
         "x-lightning-plans.plans[1].limits.imagesDaily: expected a whole number of at least 0, found -1",
     ),
     (
-        lambda d: d["x-lightning-plans"]["plans"][1].update({"price": 5}),
-        "x-lightning-plans.plans[1].price: expected text with two decimals, found 5",
+        lambda d: d["x-lightning-plans"]["plans"][1].update({"price": "5"}),
+        "x-lightning-plans.plans[1].price: expected text with two decimals or a number, found '5'",
     ),
     (
         lambda d: d["x-lightning-plans"].update({"default": "gold"}),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lightning_verify.facts import METRICS
+from lightning_verify.facts import METRICS, SPEC
 from lightning_verify.judging.catalogue import catalogue, read_catalogue
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import CATALOGUE, SUBSCRIPTION, USAGE, reader, shown, shown_to
@@ -291,16 +291,19 @@ def _stale(window: str, today: date) -> bool:
 def test_windows_have_the_keys_that_clients_show(judge: Judge) -> None:
     metrics, exchange = _metrics(judge, "OBS-14", None)
     for name, metric in metrics.items():
-        weekly = name.endswith("Weekly")
+        published = SPEC.metrics[name]
         window = str(metric.get("window", ""))
-        keyed = is_week(window) if weekly else is_day(window)
-        good = keyed and metric.get("period") == ("weekly" if weekly else "daily")
+        keyed = is_week(window) if published.window == "week" else is_day(window)
+        known = keyed if published.label is None else window == published.label
+        good = known and metric.get("period") == published.period
         judge.check("OBS-14", good, f"{name}: {metric.get('window')!r}, {metric.get('period')!r}", exchange)
 
 
 @judges("ASM-7", shares=[USAGE])
 def test_days_and_weeks_are_those_of_utc(judge: Judge) -> None:
     snapshot = counters(judge, "ASM-7", shown(judge, USAGE))
+    if SPEC.metrics["imagesDaily"].label is not None:
+        raise NotRun("needs a revision in which /usage tells the key of the current window")
     around = [snapshot.exchange.received + timedelta(minutes=shift) for shift in (-2, 0, 2)]
     days = {each.date().isoformat() for each in around}
     judge.check(

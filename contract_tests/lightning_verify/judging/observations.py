@@ -11,9 +11,7 @@ from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-from lightning_spec.loader import load_spec
-
-from lightning_verify.facts import FREE, METRIC_OF, PUBLISHED_LIMITS
+from lightning_verify.facts import FREE, METRIC_OF, PUBLISHED_LIMITS, SPEC
 from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.usage import Observation, observe
 from lightning_verify.requests import callers
@@ -262,7 +260,7 @@ def generated(operation: str) -> str:
 
 def _cases(operation: str) -> int:
     """How many there are: of what takes no argument there is only one."""
-    taken = load_spec().operations[operation]
+    taken = SPEC.operations[operation]
     return CASES if taken.parameters or taken.body_pointer else 1
 
 

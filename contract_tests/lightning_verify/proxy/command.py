@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from lightning_spec.loader import load_requirements, load_spec
+from lightning_verify.facts import REQUIREMENTS, SPEC
 
 try:
     from lightning_verify.proxy import page, reporting
@@ -159,7 +159,7 @@ class _Watch:
 
     def outcome(self) -> Outcome:
         """What can be said now."""
-        requirements, strict = load_requirements(), self.options.strict
+        requirements, strict = REQUIREMENTS, self.options.strict
         return reporting.outcome_of(
             self.judge, requirements, self.options.upstream, self.started, strict=strict
         )
@@ -268,8 +268,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tape = Tape(options.record, options.upstream, time.time()) if options.record else None
         judge = TrafficJudge(
             options.upstream,
-            load_spec(),
-            load_requirements(),
+            SPEC,
+            REQUIREMENTS,
             say,
             settle=options.settle,
             all_traffic=options.all_traffic,

@@ -7,9 +7,9 @@ import hashlib
 from importlib import resources
 
 from jinja2 import Environment, StrictUndefined
-from lightning_spec.loader import load_requirements
 from markupsafe import Markup
 
+from lightning_verify.facts import REQUIREMENTS
 from lightning_verify.judging.harmless import one_line, shortened, visible
 from lightning_verify.report.outcome import Outcome
 from lightning_verify.report.sections import BILL_WORDS, SYMBOLS, WORDS, request_line, sections
@@ -48,7 +48,7 @@ def render_html(outcome: Outcome) -> str:
         words=WORDS,
         symbols=SYMBOLS,
         bill_words=BILL_WORDS,
-        document=load_requirements().source,
+        document=REQUIREMENTS.source,
     )
     return page.lstrip()
 

@@ -51,6 +51,7 @@ class Outcome:
         observed = _total([units for name, units in facts.items() if name.startswith("observed ")])
         run = {
             "target": facts["target"],
+            "revision": facts["revision"],
             "verdict": headline(
                 counted,
                 strict=strict,

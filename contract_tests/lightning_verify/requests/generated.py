@@ -7,9 +7,9 @@ from functools import cache
 from typing import Any
 
 import schemathesis
-from lightning_spec.loader import load_spec
 from schemathesis import GenerationMode
 
+from lightning_verify.facts import SPEC
 from lightning_verify.requests.invalid import sample
 
 # How many valid cases of an operation a run sends.
@@ -20,12 +20,12 @@ CASES = 3
 def _schema() -> Any:
     # Streams are cut at twenty events by default, before the end that the schema asks for.
     config = {"max-stream-events": 5000, "generation": {"database": "none"}}
-    return schemathesis.openapi.from_dict(load_spec().document, config=schemathesis.Config.from_dict(config))
+    return schemathesis.openapi.from_dict(SPEC.document, config=schemathesis.Config.from_dict(config))
 
 
 @cache
 def cases(operation_id: str, mode: GenerationMode, count: int, seed: int) -> tuple[Any, ...]:
     """`count` cases of an operation: valid ones, or ones that break the request's schema somewhere."""
-    operation = load_spec().operations[operation_id]
+    operation = SPEC.operations[operation_id]
     endpoint = _schema()[operation.path][operation.method]
     return tuple(sample(endpoint.as_strategy(generation_mode=mode), count, seed + len(operation_id)))

@@ -52,6 +52,19 @@ _FORMS: dict[str, dict[str, Mapping[str, Any]]] = {
         for name in ("createAirforceVideo", "createSfx", "createTts")
     },
     **{name: {"plain": {}} for name in ("getAirforceVideo", "getSfx", "getTts")},
+    "createImages": {
+        "plain": {},
+        "options": {"mode": "fantasy", "response_format": "url"},
+        "picture": _PICTURE,
+        "long": {"prompt": _LONG},
+    },
+    "createVideos": {
+        "plain": {},
+        "options": {"mode": "fun", "duration": 3, "response_format": "url"},
+        "picture": _PICTURE,
+        "long": {"prompt": _LONG},
+    },
+    **{name: {"plain": {}, "long": {"input": _LONG}} for name in ("createSpeech", "createAudio")},
 }
 
 
@@ -84,6 +97,7 @@ def cover() -> Iterator[Situation]:
         Situation(kind, operation, form)
         for kind, (operation, forms) in product(KINDS, _FORMS.items())
         for form in forms
+        if operation in CALLS
     ]
     missing = set().union(*(situation.pairs for situation in left))
     while missing:

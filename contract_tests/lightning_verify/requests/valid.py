@@ -12,6 +12,8 @@ from urllib.parse import quote
 
 from PIL import Image
 
+from lightning_verify.facts import SPEC
+
 PROMPT = "a lighthouse at dusk"
 # Space, letters beyond ASCII and characters with a meaning in addresses; no slash, which frameworks split at.
 PATH_PROMPT = "café & 灯台 at 50%, really?"
@@ -65,7 +67,13 @@ CALLS: dict[str, Call] = {
         ),
         Call("getUsage", "GET", "/usage", None),
         Call("getSubscription", "GET", "/subscription", None),
+        Call("createImages", "POST", "/gen/images/generations", {"prompt": PROMPT}),
+        Call("createVideos", "POST", "/gen/videos/generations", {"prompt": PROMPT}),
+        Call("createSpeech", "POST", "/gen/audio/speech", {"input": PROMPT}),
+        Call("createAudio", "POST", "/gen/audio/generations", {"input": PROMPT}),
     ]
+    # A revision has not all of them.
+    if call.operation in SPEC.operations
 }
 
 

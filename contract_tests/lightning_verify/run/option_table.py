@@ -99,6 +99,14 @@ OPTIONS = (
         {"type": float, "metavar": "N"},
     ),
     Option(
+        "revision",
+        CHOICE,
+        "the revision of the API to judge by (default: $LIGHTNING_REVISION, else 2026-05-15); "
+        "`lightning-spec revisions` lists them",
+        {"metavar": "NAME"},
+        short=False,  # pytest cannot choose one any more when it reads its options.
+    ),
+    Option(
         "only",
         CHOICE,
         "an area (account, assets, catalogue, chat, failures, identity, media, quota, status) or a "

@@ -9,8 +9,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from lightning_spec.loader import load_requirements, load_spec
 
+from lightning_verify.facts import REQUIREMENTS, REVISION, REVISION_VARIABLE, SPEC
 from lightning_verify.judging.verdicts import Known
 from lightning_verify.report.comparison import ComparisonError, read_report
 from lightning_verify.report.history import LATEST, report_of
@@ -37,7 +37,7 @@ def settings_of(config: pytest.Config, target: Target, *, own_mock: bool) -> Set
     """What the options ask for. Raises UsageError when they make no sense."""
     option = config.option
     caps: dict[str, int] = {}
-    metrics = load_spec().metrics
+    metrics = SPEC.metrics
     for text in option.lightning_max_units:
         metric, _, number = text.partition("=")
         if metric not in metrics or not (number.isascii() and number.isdigit()):
@@ -93,7 +93,7 @@ def _seed(config: pytest.Config) -> int:
 def selection(config: pytest.Config) -> tuple[str, ...]:
     """The areas and requirements that `--only` names. Raises UsageError for unknown ones."""
     wanted = tuple(config.option.lightning_only)
-    known = load_requirements().requirements
+    known = REQUIREMENTS.requirements
     areas = {requirement.area for requirement in known.values()}
     for name in wanted:
         if name not in known and name not in areas:
@@ -110,7 +110,7 @@ def known_differences(config: pytest.Config) -> dict[str, Known]:
     if file is None:
         return {}
     try:
-        return read_known(file, load_requirements())
+        return read_known(file, REQUIREMENTS)
     except KnownError as problem:
         raise pytest.UsageError(f"--known {file}: {problem}") from problem
 
@@ -147,7 +147,7 @@ def known_before(config: pytest.Config) -> dict[str, Known]:
         return known
     try:
         if file.is_file() and file.stat().st_size:
-            known = {**read_known(file, load_requirements()), **known}
+            known = {**read_known(file, REQUIREMENTS), **known}
         # Opening it for more leaves it as it is; one that was not there goes again.
         is_new = not file.exists()
         with file.open("a", encoding="utf-8"):
@@ -204,6 +204,9 @@ def check(config: pytest.Config) -> None:
     """Raises UsageError for options that make no sense, before anything is collected or sent."""
     if config.option.lightning_history and config.option.lightning_report_dir is None:
         raise pytest.UsageError("--history needs --report-dir with the folder to keep it in")
+    wanted = config.option.lightning_revision
+    if wanted not in (None, REVISION):
+        raise pytest.UsageError(f"--lightning-revision {wanted}: set {REVISION_VARIABLE}={wanted} as well")
     target = given_target(config) or Target("http://127.0.0.1")
     settings_of(config, target, own_mock=False)
     known_before(config)

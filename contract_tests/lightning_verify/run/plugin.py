@@ -12,8 +12,8 @@ from statistics import median
 from typing import Any
 
 import pytest
-from lightning_spec.loader import load_requirements
 
+from lightning_verify.facts import REQUIREMENTS, REVISION
 from lightning_verify.judging.harmless import one_line
 from lightning_verify.judging.judge import LONGEST_REASON, Judge, NotRun, Undecided, Violation
 from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_INCONCLUSIVE, EXIT_KEPT, Verdict, accept
@@ -117,18 +117,21 @@ def _open_run(config: pytest.Config) -> Run:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep what `--only` selects; run what costs nothing first, and what costs most last."""
+    """Keep what the revision has and `--only` selects; run what costs nothing first, and what costs most
+    last."""
     only = options.selection(config)
-    if only:
-        known = load_requirements().requirements
+    known = REQUIREMENTS.requirements
 
-        def selected(item: pytest.Item) -> bool:
-            charge = charge_of(item)
-            return charge is not None and any(
-                name in only or known[name].area in only for name in charge.requirements
-            )
+    def selected(item: pytest.Item) -> bool:
+        charge = charge_of(item)
+        if charge is None:
+            return not only
+        if not known.keys() >= set(charge.requirements):
+            return False
+        return not only or any(name in only or known[name].area in only for name in charge.requirements)
 
-        dropped = [item for item in items if not selected(item)]
+    dropped = [item for item in items if not selected(item)]
+    if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = [item for item in items if selected(item)]
 
@@ -159,7 +162,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     spend = run.settings.spend.name.lower()
     _say(
         config,
-        f"target {run.target.base_url}, spend {spend}, credentials: "
+        f"target {run.target.base_url}, spend {spend}, revision {REVISION}, credentials: "
         f"{', '.join(sorted(run.target.credentials)) or 'none'}",
     )
     _say(config, f"plan: {describe(requests, units)}")
@@ -173,6 +176,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
             run.budget.caps.setdefault(metric, units.get(metric, 0))
     run.note(
         target=run.target.base_url,
+        revision=REVISION,
         spend=spend,
         credentials=sorted(run.target.credentials),
         planned={"requests": requests, "units": dict(units)},
@@ -296,7 +300,8 @@ def pytest_runtest_makereport(
     else:
         if isinstance(problem, Violation):
             outcome, reason = "inconclusive", f"not reached, since {problem.requirement} was broken first"
-            level = run.requirements.requirements[problem.requirement].level
+            broken = run.requirements.requirements.get(problem.requirement)
+            level = "of another revision" if broken is None else broken.level
             known = run.settings.known.get(problem.requirement)
             if known is not None and not known.expired(_today()):
                 report.outcome = "skipped"
@@ -339,7 +344,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
     if "target" not in facts:
         return
     only = options.selection(config)
-    ruled = rulings(load_requirements(), read_findings(books), only)
+    ruled = rulings(REQUIREMENTS, read_findings(books), only)
     known = options.known_differences(config)
     outcome = Outcome.of(
         accept(ruled, known, _today()),

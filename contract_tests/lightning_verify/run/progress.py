@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Generator, Iterable
 
 import pytest
-from lightning_spec.loader import load_requirements
 
+from lightning_verify.facts import REQUIREMENTS
 from lightning_verify.run.marks import charge_of
 
 # Seconds after which a log is told again how far an area has come.
@@ -19,7 +19,7 @@ _Status = tuple[str, str, str | tuple[str, dict[str, bool]]]
 def area_of(item: pytest.Item) -> str:
     """The area of the first requirement that a test judges; `other` for a test that judges nothing."""
     charge = charge_of(item)
-    return load_requirements().requirements[charge.requirements[0]].area if charge else "other"
+    return REQUIREMENTS.requirements[charge.requirements[0]].area if charge else "other"
 
 
 class Progress:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lightning_spec.loader import RequirementSet, Spec, load_requirements, load_spec
+from lightning_spec.loader import RequirementSet, Spec
 
+from lightning_verify.facts import REQUIREMENTS, SPEC
 from lightning_verify.judging.comparisons import Comparisons
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.ledger import Ledger
@@ -69,13 +70,12 @@ class Run:
     @classmethod
     def open(cls, settings: Settings, target: Target, books: Path, worker: str) -> Run:
         """Connect the parts for `target`; nothing is sent yet."""
-        spec = load_spec()
         caps = dict(settings.max_units)
         if settings.spend is Spend.NONE:
-            caps = dict.fromkeys(spec.metrics, 0)
+            caps = dict.fromkeys(SPEC.metrics, 0)
         budget = Budget(books / "budget.json", caps, ceilings=settings.max_units)
         client = Client(
-            target.base_url, spec, budget, rate=settings.rate, timeouts=Timeouts.within(settings.patience)
+            target.base_url, SPEC, budget, rate=settings.rate, timeouts=Timeouts.within(settings.patience)
         )
         recorder = Recorder(target.base_url, Redactor(target.credentials))
         watch = Watch(recorder)
@@ -84,8 +84,8 @@ class Run:
         client.observers += [watch.see, ledger.see, comparisons.see]
         return cls(
             settings,
-            spec,
-            load_requirements(),
+            SPEC,
+            REQUIREMENTS,
             target,
             books,
             worker,

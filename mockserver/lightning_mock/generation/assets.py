@@ -1,4 +1,4 @@
-"""The asset CDN: PNG files under ids that cannot be guessed, until they expire or make room.
+"""The asset CDN: files under ids that cannot be guessed, until they expire or make room.
 
 All files live equally long, so the oldest is always the next to expire.
 """

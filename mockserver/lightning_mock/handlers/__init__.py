@@ -1,7 +1,7 @@
 """Which function answers which operation of the spec.
 
-Law: this table and the spec name the same operations; the start stops when they do not. A handler never
-imports another.
+Law: every operation of a revision stands in this table, or a mock of that revision does not start; every row
+is an operation of some revision. A handler never imports another.
 """
 
 from __future__ import annotations
@@ -44,6 +44,14 @@ HANDLERS: Mapping[str, Handler] = {
     "createTts": media.create_tts,
     "getTts": media.create_tts,
     "getAsset": assets.get_asset,
+    # Since the revision 2026-06-19.
+    "listChatModels": status.list_models,
+    "createImages": media.create_images,
+    "createVideos": media.create_videos,
+    "createSpeech": media.create_speech,
+    "createAudio": media.create_audio,
+    "headVideo": status.head_status,
+    "create3d": status.refuse,
 }
 
 PREPARATIONS: Mapping[str, Preparation] = {
@@ -54,4 +62,6 @@ PREPARATIONS: Mapping[str, Preparation] = {
     "getVideo": media.prepare_inputs,
     "createAirforceVideo": media.prepare_inputs,
     "getAirforceVideo": media.prepare_inputs,
+    "createImages": media.prepare_inputs,
+    "createVideos": media.prepare_inputs,
 }

@@ -40,7 +40,7 @@ async def get_usage(call: Call, state: State) -> Body:
     limits, metrics = plan.limits, state.spec.metrics
     ledger_view = await state.ledger.usage(call.identity.key)
     usage = {
-        metric: _metric(limits[metric], used, window.key, metrics[metric].period)
+        metric: _metric(limits[metric], used, metrics[metric].label or window.key, metrics[metric].period)
         for metric, (window, used) in ledger_view.items()
     }
     return json_body(

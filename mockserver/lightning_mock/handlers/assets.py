@@ -7,8 +7,9 @@ from lightning_mock.state import State
 
 
 async def get_asset(call: Call, state: State) -> Body:
-    """A stored PNG. NotFound when the id is unknown or has expired."""
+    """A stored file. NotFound when the id is unknown or has expired."""
     asset = await state.assets.get(call.arguments["image_id"])
     if asset is None:
         raise NotFound("No asset has this id, or it has expired.", "image_id")
-    return Body(asset.content, call.operation.media_type or "image/png")
+    # Only later revisions keep anything but pictures there.
+    return Body(asset.content, "video/mp4" if asset.content[4:8] == b"ftyp" else "image/png")

@@ -3,15 +3,19 @@
 Law: a POST and a GET with the same arguments are the same generation.
 """
 
-from collections.abc import Mapping
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from lightning_mock.generation.image_inputs import ImageInput, read_inputs
 from lightning_mock.generation.rendering.jobs import Film, Picture, Sound
 from lightning_mock.generation.rendering.renderer import Job
 from lightning_mock.http.call import Call
-from lightning_mock.http.replies import Body
+from lightning_mock.http.replies import Body, json_body
 from lightning_mock.state import State
+
+_ASSETS = "/asset-cdn/assets/"
 
 
 async def prepare_inputs(call: Call, state: State) -> None:
@@ -23,39 +27,71 @@ async def prepare_inputs(call: Call, state: State) -> None:
 
 async def create_image(call: Call, state: State) -> Body:
     """A JPEG of the prompt."""
-    picture = Picture(
+    return await _rendered(_picture(call, state), call, state, _inputs(call))
+
+
+async def create_images(call: Call, state: State) -> Body:
+    """As many pictures as are asked for, each another: JPEG in base64, or PNG at addresses."""
+    picture = _picture(call, state)
+    if _at_address(call):
+        picture = replace(picture, form="PNG")
+    pictures = [replace(picture, seed=picture.seed + index) for index in range(call.arguments.get("n") or 1)]
+    return await _listed(pictures, call, state)
+
+
+async def create_video(call: Call, state: State) -> Body:
+    """An MP4 of the prompt with the asked ratio and duration."""
+    return await _rendered(_film("", call, state), call, state, _inputs(call))
+
+
+async def create_videos(call: Call, state: State) -> Body:
+    """The same in JSON: base64, or an address."""
+    return await _listed([_film("", call, state)], call, state)
+
+
+async def create_airforce_video(call: Call, state: State) -> Body:
+    """The same from the alternate provider."""
+    return await _rendered(_film("airforce", call, state), call, state, _inputs(call))
+
+
+async def create_sfx(call: Call, state: State) -> Body:
+    """An MP3 with a tune."""
+    return await _sound("sfx", call.arguments["prompt"], call, state)
+
+
+async def create_tts(call: Call, state: State) -> Body:
+    """An MP3 in the rhythm of speech."""
+    return await _sound("tts", call.arguments["prompt"], call, state)
+
+
+async def create_audio(call: Call, state: State) -> Body:
+    """A tune for what OpenAI's form calls the input."""
+    return await _sound("sfx", _input(call), call, state)
+
+
+async def create_speech(call: Call, state: State) -> Body:
+    """Speech for what OpenAI's form calls the input."""
+    return await _sound("tts", _input(call), call, state)
+
+
+def _input(call: Call) -> str:
+    text: str = call.arguments.get("input") or call.arguments["prompt"]
+    return text
+
+
+def _picture(call: Call, state: State) -> Picture:
+    return Picture(
         prompt=call.arguments["prompt"],
         mode=_mode(call.arguments),
         inputs=tuple(image.thumbnail for image in _inputs(call)),
         seed=_seed(state),
     )
-    return await _rendered(picture, call, state, _inputs(call))
 
 
-async def create_video(call: Call, state: State) -> Body:
-    """An MP4 of the prompt with the asked ratio and duration."""
-    return await _video("", call, state)
-
-
-async def create_airforce_video(call: Call, state: State) -> Body:
-    """The same from the alternate provider."""
-    return await _video("airforce", call, state)
-
-
-async def create_sfx(call: Call, state: State) -> Body:
-    """An MP3 with a tune."""
-    return await _sound("sfx", call, state)
-
-
-async def create_tts(call: Call, state: State) -> Body:
-    """An MP3 in the rhythm of speech."""
-    return await _sound("tts", call, state)
-
-
-async def _video(provider: str, call: Call, state: State) -> Body:
+def _film(provider: str, call: Call, state: State) -> Film:
     arguments = call.arguments
     schemas = state.spec.document["components"]["schemas"]
-    film = Film(
+    return Film(
         prompt=arguments["prompt"],
         ratio=arguments.get("ratio") or schemas["Ratio"]["default"],
         seconds=arguments["duration"],
@@ -64,11 +100,10 @@ async def _video(provider: str, call: Call, state: State) -> Body:
         inputs=tuple(image.thumbnail for image in _inputs(call)),
         seed=_seed(state),
     )
-    return await _rendered(film, call, state, _inputs(call))
 
 
-async def _sound(kind: Literal["sfx", "tts"], call: Call, state: State) -> Body:
-    sound = Sound(call.arguments["prompt"], kind, _seed(state))
+async def _sound(kind: Literal["sfx", "tts"], text: str, call: Call, state: State) -> Body:
+    sound = Sound(text, kind, _seed(state))
     # A sound takes no images: what stands in `image_urls` there is an unknown field, of any type.
     return await _rendered(sound, call, state, [])
 
@@ -76,14 +111,33 @@ async def _sound(kind: Literal["sfx", "tts"], call: Call, state: State) -> Body:
 async def _rendered(job: Job, call: Call, state: State, inputs: list[ImageInput]) -> Body:
     content = await state.renderer.render(job)
     media_type = call.operation.media_type or "application/octet-stream"
+    return Body(content, media_type, headers=await _links(inputs, state))
+
+
+async def _listed(jobs: Sequence[Job], call: Call, state: State) -> Body:
+    """What was rendered, in OpenAI's form: in base64, or kept under an address."""
+    contents = [await state.renderer.render(job) for job in jobs]
+    if _at_address(call):
+        origin = f"{call.request.scheme}://{call.request.host}"
+        assets = [await state.assets.put(content) for content in contents]
+        data = [{"url": f"{origin}{_ASSETS}{asset.id}"} for asset in assets]
+    else:
+        data = [{"b64_json": b64encode(content).decode()} for content in contents]
+    answer = {"created": int(state.clock.now_of(call.identity.key)), "data": data}
+    return json_body(answer, headers=await _links(_inputs(call), state))
+
+
+async def _links(inputs: list[ImageInput], state: State) -> dict[str, str] | None:
     links = [
-        f'</asset-cdn/assets/{(await state.assets.put(image.png)).id}>; rel="related"; type="image/png"'
+        f'<{_ASSETS}{(await state.assets.put(image.png)).id}>; rel="related"; type="image/png"'
         for image in inputs
         if image.png is not None
     ]
-    if not links:
-        return Body(content, media_type)
-    return Body(content, media_type, headers={"Link": ", ".join(links)})
+    return {"Link": ", ".join(links)} if links else None
+
+
+def _at_address(call: Call) -> bool:
+    return call.arguments.get("response_format") == "url"
 
 
 def _inputs(call: Call) -> list[ImageInput]:

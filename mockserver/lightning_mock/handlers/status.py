@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from lightning_spec.references import resolve
+
 from lightning_mock.http.call import Call
 from lightning_mock.http.replies import Body, json_body
 from lightning_mock.state import State
@@ -28,13 +30,24 @@ async def get_status(call: Call, state: State) -> Body:
 
 
 async def head_status(call: Call, state: State) -> Body:
-    """The capability is there: its content type, and nothing else."""
-    return Body(b"", call.operation.media_type or "application/json")
+    """The capability is there: its content type and the headers of the spec, and nothing else."""
+    headers = _response(call, state, "200").get("headers", {})
+    told = {name: header["example"] for name, header in headers.items()}
+    return Body(b"", call.operation.media_type or "application/json", headers=told)
 
 
-def _example(call: Call, state: State) -> Any:
+async def refuse(call: Call, state: State) -> Body:
+    """What is there only to say that it is not for callers of this API."""
+    return json_body(_example(call, state, "403"), 403)
+
+
+def _example(call: Call, state: State, status: str = "200") -> Any:
     """The first example of what the operation answers."""
+    examples = _response(call, state, status)["content"]["application/json"]["examples"]
+    return next(iter(examples.values()))["value"]
+
+
+def _response(call: Call, state: State, status: str) -> Any:
     operation = call.operation
     responses = state.spec.document["paths"][operation.path][operation.method.lower()]["responses"]
-    examples = responses["200"]["content"]["application/json"]["examples"]
-    return next(iter(examples.values()))["value"]
+    return resolve(state.spec.document, responses[status], operation.path)[0]

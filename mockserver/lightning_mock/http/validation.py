@@ -7,7 +7,7 @@ never repeats the value.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
@@ -23,6 +23,7 @@ _LONGEST_INTEGER = 18
 _NULL = "null"
 """What clients make of an absent value when they build a query."""
 _MAX_QUERY_FIELDS = 1000
+_TEXT_FIELDS = ("messages", "prompt", "input")
 _MOST_UTF8 = 4
 """Bytes that one character can need."""
 
@@ -46,6 +47,7 @@ class BodyValidator:
         self._clamp = spec.duration.apply
         schema = _schema_at(spec, pointer)
         self._clamped = _clamped(spec, schema.get("properties", {}))
+        self.text_fields = tuple(name for name in _TEXT_FIELDS if name in schema.get("properties", {}))
         self._without_nulls = NullRemover(spec, schema)
 
     def check(self, body: Any) -> dict[str, Any]:
@@ -163,10 +165,14 @@ def compile_schemas(spec: Spec) -> jsonschema_rs.ValidatorMap:
     return jsonschema_rs.validator_map_for(dict(spec.document), mask="the value")
 
 
-def check_text_size(arguments: Mapping[str, Any], limit: TextLimit) -> None:
-    """Raise TooLarge when the prompt has more text than the limit. Images do not count as text."""
-    field = "messages" if "messages" in arguments else "prompt"
-    texts = _texts(arguments.get(field))
+def check_text_size(arguments: Mapping[str, Any], limit: TextLimit, fields: Iterable[str]) -> None:
+    """Raise TooLarge when one of the fields that hold a prompt has more text than the limit. Images do not
+    count as text."""
+    for field in fields:
+        _check_text_size(field, _texts(arguments.get(field)), limit)
+
+
+def _check_text_size(field: str, texts: list[str], limit: TextLimit) -> None:
     characters = sum(map(len, texts))
     if characters <= limit.characters and characters * _MOST_UTF8 <= limit.bytes:
         return

@@ -15,7 +15,6 @@ from lightning_spec.diff.shapes import At, change, wider_pattern
 from lightning_spec.diff.source import Document, Revision, Trail
 
 _PREFIX = "x-lightning-"
-_PERIODS = "period"
 
 
 def compare_meaning(old: Revision, new: Revision) -> list[Change]:
@@ -132,7 +131,26 @@ def _plan(old: dict[str, Any], new: dict[str, Any], here: _Place) -> Iterator[Ch
         rule = "plan-price-rewritten"
         if prices[0] is not None and prices[1] is not None and prices[0] != prices[1]:
             rule = "plan-price-raised" if prices[1] > prices[0] else "plan-price-lowered"
-        yield change(rule, place.at, _said(old.get("price")), _said(new.get("price")))
+        yield change(rule, place.at, _price(old.get("price")), _price(new.get("price")))
+    yield from _unknown(old, new, ("key", "name", "url", "order", "price", "limits"), here)
+
+
+def _price(value: Any) -> str:
+    """A price with its form, since 9.99 the text and 9.99 the number look alike."""
+    if value is None:
+        return "nothing"
+    return f"the text {value}" if isinstance(value, str) else f"the number {value}"
+
+
+def _unknown(
+    old: dict[str, Any], new: dict[str, Any], known: tuple[str, ...], here: _Place
+) -> Iterator[Change]:
+    """Fields beside those that rules know."""
+    for key in {**old, **new}:
+        if key not in known and old.get(key) != new.get(key):
+            rule = "fact-added" if key not in old else "fact-removed" if key not in new else "fact-changed"
+            spot = here.below(key, f"{here.subject}, {key}")
+            yield change(rule, spot.at, _said(old.get(key)), _said(new.get(key)), "no rule knows this fact")
 
 
 def _limit(before: Any, after: Any, here: _Place) -> Iterator[Change]:
@@ -175,10 +193,31 @@ def _metrics(old: Any, new: Any, here: _Place) -> Iterator[Change]:
             yield change("metric-added", spot.at, "no such counter", "the counter")
         else:
             sides = [mapping(side[name]) for side in (before, after)]
-            for key, rule in (("window", "metric-window-changed"), (_PERIODS, "metric-period-changed")):
+            for key, (rule, absent) in _OF_A_METRIC.items():
                 if sides[0].get(key) != sides[1].get(key):
-                    words = [_said(side.get(key)) for side in sides]
+                    words = [absent if side.get(key) is None else side[key] for side in sides]
                     yield change(rule, spot.below(key, f"{spot.subject}, {key}").at, *words)
+            yield from _unknown(sides[0], sides[1], tuple(_OF_A_METRIC), spot)
+
+
+# The rule of each fact of a counter, and what it means that a description does not have it.
+_OF_A_METRIC = {
+    "window": ("metric-window-changed", "nothing"),
+    "period": ("metric-period-changed", "nothing"),
+    "label": ("metric-label-changed", "the key of the current window"),
+}
+
+
+def _models(old: Any, new: Any, here: _Place) -> Iterator[Change]:
+    before, after = mapping(old), mapping(new)
+    for name in {**before, **after}:
+        spot = here.below(name, f"model {name}")
+        if name not in after:
+            yield change("model-removed", spot.at, before[name], "no such model")
+        elif name not in before:
+            yield change("model-added", spot.at, "no such model", after[name])
+        elif before[name] != after[name]:
+            yield change("model-renamed", spot.at, before[name], after[name])
 
 
 def _errors(old: Any, new: Any, here: _Place) -> Iterator[Change]:
@@ -265,6 +304,7 @@ _ROOT: dict[str, Callable[[Any, Any, _Place], Iterator[Change]]] = {
     "x-lightning-asset-lifetime-seconds": _size("asset-lifetime-shortened", "asset-lifetime-lengthened"),
     "x-lightning-client-id-pattern": _client_id,
     "x-lightning-sections": _sections,
+    "x-lightning-models": _models,
 }
 _OF_AN_OPERATION: dict[str, Callable[[Any, Any, _Place], Iterator[Change]]] = {
     "x-lightning-metric": _charge,
@@ -315,7 +355,8 @@ def _requirement(old: dict[str, Any], new: dict[str, Any], here: _Place) -> Iter
         yield change(rule, spot.at, _words(old), _words(new), "sentences cannot be compared")
     bound = [set(map(str, side.get("operations") or ())) for side in (old, new)]
     spot = here.below("operations", f"{here.subject}, operations")
-    for operation in sorted(bound[0] - bound[1]):
-        yield change("requirement-unbound", spot.at, operation, "not this operation")
-    for operation in sorted(bound[1] - bound[0]):
-        yield change("requirement-bound", spot.at, "not this operation", operation)
+    gone, come = (", ".join(sorted(one - other)) for one, other in (bound, bound[::-1]))
+    if gone:
+        yield change("requirement-unbound", spot.at, gone, "not these operations")
+    if come:
+        yield change("requirement-bound", spot.at, "not these operations", come)

@@ -114,9 +114,12 @@ def compare_operations(old: Document, new: Document) -> list[Change]:
     """Every difference between the operations of two documents, those of webhooks too."""
     sides = Sides()
     reverse = Sides(Shapes("response"), Shapes("request"))
-    found = list(_all_operations(operations(old), operations(new), sides, new))
-    before, after = operations(old, "webhooks"), operations(new, "webhooks")
-    return found + list(_all_operations(before, after, reverse, new, "webhook "))
+    before, after = (_addresses(Part(side, (), mapping(side.data))) for side in (old, new))
+    here = At("", "base addresses", new.place(("servers",)))
+    found = list(_moved(before, after, here))
+    found += _all_operations(operations(old), operations(new), sides, new)
+    hooks = operations(old, "webhooks"), operations(new, "webhooks")
+    return found + list(_all_operations(*hooks, reverse, new, "webhook "))
 
 
 def _all_operations(
@@ -552,16 +555,24 @@ def _all_words(ways: frozenset[Way]) -> str:
 
 
 def _servers(old: Operation, new: Operation, at: At) -> Iterator[Change]:
-    before, after = _addresses(old), _addresses(new)
-    here = At(at.operation, "base addresses", at.place)
+    """Addresses of an operation's own. Those of the whole description are told once, not by each of its
+    operations."""
+    levels = [(side.part, side.path_level, side.root) for side in (old, new)]
+    if any(level.raw.get("servers") for side in levels for level in side[:2]):
+        before, after = (_addresses(*side) for side in levels)
+        yield from _moved(before, after, At(at.operation, "base addresses", at.place))
+
+
+def _moved(before: set[str], after: set[str], here: At) -> Iterator[Change]:
     for address in sorted(before - after):
         yield change("server-removed", here, address, ", ".join(sorted(after)))
     for address in sorted(after - before):
         yield change("server-added", here, ", ".join(sorted(before)), address)
 
 
-def _addresses(operation: Operation) -> set[str]:
-    for level in (operation.part, operation.path_level, operation.root):
+def _addresses(*levels: Part) -> set[str]:
+    """The addresses at the nearest level that has any."""
+    for level in levels:
         servers = level.raw.get("servers")
         if isinstance(servers, list) and servers:
             return {str(mapping(server).get("url", "/")).rstrip("/") or "/" for server in servers}

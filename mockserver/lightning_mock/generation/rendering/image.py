@@ -1,6 +1,7 @@
-"""The picture of a prompt: a JPEG with its words, in the look of its mode, with its input images."""
+"""The picture of a prompt: a JPEG or PNG with its words, in the look of its mode, with its input images."""
 
 from io import BytesIO
+from typing import Literal
 
 from PIL import Image, ImageDraw, ImageOps
 
@@ -15,8 +16,10 @@ _WHITE = (255, 255, 255)
 _FOOTER = 26
 
 
-def draw_picture(prompt: str, mode: str | None, inputs: tuple[bytes, ...], chance: bytes) -> bytes:
-    """A JPEG of SIZE by SIZE pixels. `chance` decides its colours."""
+def draw_picture(
+    prompt: str, mode: str | None, inputs: tuple[bytes, ...], chance: bytes, *, form: Literal["JPEG", "PNG"]
+) -> bytes:
+    """A file of SIZE by SIZE pixels. `chance` decides its colours."""
     canvas = _background(mode, chance)
     draw = ImageDraw.Draw(canvas)
     bottom = SIZE - MARGIN - _FOOTER
@@ -27,7 +30,7 @@ def draw_picture(prompt: str, mode: str | None, inputs: tuple[bytes, ...], chanc
     label = f"Lightning mock · {mode or 'auto'}"
     draw_text(draw, Area(MARGIN, SIZE - _FOOTER - 4, SIZE - 2 * MARGIN, 17), label, _WHITE)
     out = BytesIO()
-    canvas.save(out, "JPEG", quality=QUALITY)
+    canvas.save(out, form, quality=QUALITY)
     return out.getvalue()
 
 

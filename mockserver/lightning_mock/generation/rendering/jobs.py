@@ -21,13 +21,14 @@ class Picture:
     mode: str | None = None
     inputs: tuple[bytes, ...] = ()
     seed: int = 0
+    form: Literal["JPEG", "PNG"] = "JPEG"
 
     def render(self) -> bytes:
-        """A JPEG."""
+        """A file of the form."""
         from lightning_mock.generation.rendering.image import draw_picture
 
         chance = dice("image", self.prompt, self.mode, self.seed)
-        return draw_picture(self.prompt, self.mode, self.inputs, chance)
+        return draw_picture(self.prompt, self.mode, self.inputs, chance, form=self.form)
 
 
 @dataclass(frozen=True, slots=True)
