@@ -49,7 +49,7 @@ OURS = {*FOLDERS, "tests", "conftest"}
 LAYERS = {
     "lightning_mock": (
         {"real_time", "private_file"},
-        {"clock", "memory", "errors", "settings", "client"},
+        {"clock", "memory", "turns", "errors", "settings", "client"},
         {"callers", "quota", "generation", "preferences", "service_status"},
         {"journal"},
         {"http"},
@@ -57,6 +57,7 @@ LAYERS = {
         {"scripting"},
         {"state"},
         {"handlers", "control"},
+        {"storage"},
         {"pipeline"},
         {"app"},
         {"background", "command"},
@@ -88,8 +89,9 @@ LAYERS = {
 # pytest loads the plugin in every project of an environment: it must not bring the server along.
 LOADED_EVERYWHERE = "lightning_mock.pytest_plugin"
 # Where else an import may wait for its use, since it brings a library that most mocks never need: one that
-# draws or decodes, PyJWT with cryptography, or the reader of package metadata.
+# draws or decodes, PyJWT with cryptography, the reader of package metadata, or Redis.
 LOADED_LATE = {
+    "lightning_mock.app",
     "lightning_mock.callers.tokens",
     "lightning_mock.command",
     "lightning_mock.generation.image_inputs",
@@ -267,11 +269,14 @@ def imported(files: Iterable[Path]) -> set[str]:
 def test_every_dependency_that_is_imported_is_declared():
     parts = ("lightning_spec", "lightning_mock")
     sources = [path for path, package in SOURCES.items() if package in parts]
+    # Only a store outside of the process needs the extra `redis`.
+    stores = [path for path in sources if "storage" in path.parts]
+    assert imported(stores) <= declared("redis")
     # Where the plugin runs, pytest is there.
-    assert imported(sources) - {"pytest"} <= declared()
+    assert imported(set(sources) - set(stores)) - {"pytest"} <= declared()
     # The table of clients installs what it needs when it is made.
     tests = [path for path in (ROOT / "tests").rglob("*.py") if path.parent.name != "table"]
-    assert imported(tests) <= declared("verify", "test", "clients")
+    assert imported(tests) <= declared("verify", "test", "clients", "redis")
 
 
 def test_the_mock_starts_without_the_judges_dependencies():
@@ -299,5 +304,7 @@ def test_the_mock_starts_without_the_judges_dependencies():
             elif isinstance(node, ast.ImportFrom) and node.module:
                 names = [node.module]
             tops = {top.partition(".")[0] for top in names}
+            if name.startswith("lightning_mock.storage."):
+                tops -= {"redis"}
             allowed = ours | extra.get(name, set()) | OURS | set(sys.stdlib_module_names)
             assert tops <= allowed, f"{name} imports {tops}"

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
@@ -21,7 +22,7 @@ from lightning_mock.control.plane import CONTROL_PREFIX, ControlPlane
 from lightning_mock.control.replies_file import start_with_file
 from lightning_mock.control.scenarios import ScenarioError, play
 from lightning_mock.control.state_file import kept_in_file, state_from_file
-from lightning_mock.errors import ApiError, InvalidRequest, TooLarge
+from lightning_mock.errors import ApiError, InvalidRequest, StoreLost, TooLarge
 from lightning_mock.handlers import HANDLERS, PREPARATIONS
 from lightning_mock.http import delivery
 from lightning_mock.http.routing import Router
@@ -32,6 +33,9 @@ from lightning_mock.pipeline import Endpoint, answer, answer_unknown, body_reade
 from lightning_mock.real_time import stopwatch
 from lightning_mock.settings import Settings, SettingsError
 from lightning_mock.state import State, make_state
+
+if TYPE_CHECKING:
+    from lightning_mock.storage.sharing import Sharing
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +90,7 @@ def endpoints(spec: Spec) -> dict[str, Endpoint]:
     return found
 
 
-def make_server(state: State) -> web.Server:
+def make_server(state: State, sharing: Sharing | None = None) -> web.Server:
     """The server of one mock, to be given to a runner inside a running event loop."""
     spec = state.spec
     router: Router[Endpoint] = Router()
@@ -94,7 +98,7 @@ def make_server(state: State) -> web.Server:
         operation = endpoint.operation
         for path in (operation.path, *operation.aliases):
             router.add(operation.method.upper(), path, endpoint)
-    control = ControlPlane(state)
+    control = ControlPlane(state) if sharing is None else ControlPlane(state, sharing.perform)
     journal, most_bytes = state.journal, state.settings.journal_bodies
     loop = asyncio.get_running_loop()
 
@@ -118,13 +122,22 @@ def make_server(state: State) -> web.Server:
             journal.record(exchange, request)
         return response
 
+    async def handle_shared(request: web.BaseRequest) -> web.StreamResponse:
+        """Everything else is answered by what is the newest state now."""
+        if sharing is not None and not request.rel_url.raw_path.startswith(CONTROL_PREFIX):
+            try:
+                await sharing.fresh()
+            except StoreLost as error:
+                return delivery.response(delivery.refusal(error))
+        return await handle(request)
+
     def make_request(message, payload, protocol, writer, task) -> web.BaseRequest:  # type: ignore[no-untyped-def]
         return web.BaseRequest(
             message, payload, protocol, writer, task, loop, client_max_size=spec.body_limit_bytes
         )
 
     return _Server(
-        handle,
+        handle if sharing is None else handle_shared,
         request_factory=make_request,
         access_log=None,
         auto_decompress=False,
@@ -141,22 +154,10 @@ def _is_preflight(request: web.BaseRequest) -> bool:
 async def serving(settings: Settings) -> AsyncIterator[tuple[str, State]]:
     """Serve until the block ends. Gives the base URL and the state. Raises SettingsError."""
     return_large_blocks()
-    state = await state_from_file(settings.state, settings) if settings.state else make_state(settings)
-    if settings.replies is not None:
-        start_with_file(settings.replies, state)
-    for name in settings.scenario:
-        try:
-            await play(name, state)
-        except ScenarioError as error:
-            raise SettingsError(str(error)) from error
-    if not state.start:
-        state.start.update(await snapshot.take(state))
     async with AsyncExitStack() as ending:
-        if settings.state is not None:
-            # The last to end, when every call has been answered.
-            await ending.enter_async_context(kept_in_file(settings.state, state))
+        state, sharing = await ending.enter_async_context(_begun(settings))
         ending.callback(state.renderer.close)
-        runner = web.ServerRunner(make_server(state), shutdown_timeout=_GRACE)
+        runner = web.ServerRunner(make_server(state, sharing), shutdown_timeout=_GRACE)
         await runner.setup()
         ending.push_async_callback(runner.cleanup)
         site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
@@ -168,3 +169,44 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[str, State]]:
         host, port = runner.addresses[0][:2]
         shown = f"[{host}]" if ":" in host else host
         yield f"http://{shown}:{port}", state
+
+
+@asynccontextmanager
+async def _begun(settings: Settings) -> AsyncIterator[tuple[State, Sharing | None]]:
+    """The state as it is at the start, of this process alone or shared; kept until the last call has been
+    answered."""
+    if settings.store is None:
+        state = await state_from_file(settings.state, settings) if settings.state else make_state(settings)
+        _load_replies(state)
+        await _begin(state)
+        if settings.state is None:
+            yield state, None
+        else:
+            async with kept_in_file(settings.state, state):
+                yield state, None
+        return
+    try:
+        # It brings the Redis client along, which is an extra.
+        from lightning_mock.storage.opening import shared_state
+    except ImportError as error:
+        raise SettingsError(
+            "store: the Redis client is not installed; pip install 'lightning-contract[redis]'"
+        ) from error
+    async with shared_state(settings.store, settings, _load_replies, _begin) as (state, sharing):
+        yield state, sharing
+
+
+def _load_replies(state: State) -> None:
+    if state.settings.replies is not None:
+        start_with_file(state.settings.replies, state)
+
+
+async def _begin(state: State) -> None:
+    """Play the scenarios that the settings ask for, and note the beginning to which a reset goes back."""
+    for name in state.settings.scenario:
+        try:
+            await play(name, state)
+        except ScenarioError as error:
+            raise SettingsError(str(error)) from error
+    if not state.start:
+        state.start.update(await snapshot.take(state))

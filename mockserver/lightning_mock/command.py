@@ -175,6 +175,18 @@ def _parser() -> argparse.ArgumentParser:
         metavar="TOKEN",
     )
     option(
+        "store",
+        "the Redis (or Valkey) in which every process with the same URL and prefix shares one mock, such as "
+        "redis://127.0.0.1:6379/0; by default everything stays in this process",
+        metavar="URL",
+    )
+    option(
+        "store-prefix",
+        f"the beginning of every key in the store, which keeps several mocks apart; {usual.store_prefix} by "
+        "default",
+        metavar="NAME",
+    )
+    option(
         "journal",
         f"how many calls to remember, {usual.journal} by default; 0 remembers none",
         type=int,

@@ -107,6 +107,16 @@ class UpstreamFailure(ApiError):
     kind, rule, outcome = "upstream_failure", "upstream", "Failed in the server"
 
 
+class StoreLost(UpstreamFailure):
+    """500: what several processes share of the mock cannot be reached. The call costs nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The store of this mock does not answer, so nothing was served and nothing charged. "
+            "It goes on by itself as soon as the store is back."
+        )
+
+
 REFUSALS: tuple[type[ApiError], ...] = tuple(ApiError.__subclasses__())
 
 

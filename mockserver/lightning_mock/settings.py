@@ -7,6 +7,7 @@ environment fill it in `cli.py`; `running()` takes the same names as keywords.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
@@ -14,6 +15,7 @@ from typing import Literal, get_args
 MOST_EXCHANGES = 1_000_000
 MOST_BODY = 32 * 1024 * 1024
 USUAL_EXCERPT = 512
+_PREFIX = re.compile(r"[A-Za-z0-9._-]{1,64}")
 MetadataForm = Literal["bare", "choices"]
 RetryAdvice = Literal["none", "seconds", "date", "x-should-retry-true", "x-should-retry-false"]
 
@@ -58,6 +60,10 @@ class Settings:
     """A YAML or JSON file with a list of scripted replies."""
     scenario: tuple[str, ...] = ()
     """The scenarios to start in, one after another."""
+    store: str | None = None
+    """The URL of the Redis in which several processes share one mock; without one it is in this process."""
+    store_prefix: str = "lightning"
+    """What keeps apart the mocks in one Redis: the beginning of every key."""
     journal: int = 500
     """How many exchanges are remembered; 0 remembers none. The usual number stays within a processor's cache:
     each one more costs a little with every call."""
@@ -71,6 +77,14 @@ class Settings:
             raise SettingsError(f"journal: expected 0 to {MOST_EXCHANGES}, got {self.journal}")
         if not 0 <= self.journal_bodies <= MOST_BODY:
             raise SettingsError(f"journal_bodies: expected 0 to {MOST_BODY}, got {self.journal_bodies}")
+        if self.store is not None and not self.store.startswith(("redis://", "rediss://", "unix://")):
+            raise SettingsError("store: expected an address such as redis://127.0.0.1:6379/0")
+        if self.store is not None and self.state is not None:
+            raise SettingsError("state: a store keeps the state already; expected only one of the two")
+        if not _PREFIX.fullmatch(self.store_prefix):
+            raise SettingsError(
+                "store_prefix: expected 1 to 64 letters, digits, dots, hyphens or underscores"
+            )
         token = self.control_token
         if token is not None and not (len(token) >= 8 and token.isascii() and token.isprintable()):
             raise SettingsError("control_token: expected at least 8 ASCII characters")

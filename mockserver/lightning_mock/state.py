@@ -12,22 +12,37 @@ from typing import Any
 from lightning_spec.loader import Spec, SpecError, load_revision
 
 from lightning_mock.callers.accounts import Accounts, Catalogue, load_catalogue
-from lightning_mock.callers.credentials import KeyRing, random_bytes, seeded_bytes
-from lightning_mock.callers.identity import IdentityResolver
+from lightning_mock.callers.credentials import KeyRing, RandomBytes, random_bytes, seeded_bytes
+from lightning_mock.callers.identity import IdentityResolver, NoteKeyUse
 from lightning_mock.callers.seed import Credentials, seed_users
 from lightning_mock.callers.tokens import TokenAuthority
 from lightning_mock.clock import Clock
 from lightning_mock.faults.book import FaultBook
-from lightning_mock.generation.assets import AssetStore
+from lightning_mock.generation.assets import Assets, AssetStore
 from lightning_mock.generation.rendering.renderer import Renderer
 from lightning_mock.journal.event_hub import EventHub
 from lightning_mock.journal.journal import Journal
 from lightning_mock.preferences import PreferenceBook
 from lightning_mock.quota.ledger import Ledger
-from lightning_mock.quota.store import MemoryStore
+from lightning_mock.quota.store import MemoryStore, Store
 from lightning_mock.scripting.book import ScriptBook
 from lightning_mock.service_status import ServiceStatus
 from lightning_mock.settings import Settings, SettingsError
+from lightning_mock.turns import Turns
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What is kept outside of this process, where several share one mock. `random` gives all of them the same
+    bytes for the same purpose; `note_key_use` is told which key was used, and when."""
+
+    random: RandomBytes
+    born: float
+    counts: Store
+    assets: Assets
+    fault_turns: Turns
+    script_turns: Turns
+    note_key_use: NoteKeyUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +59,7 @@ class State:
     identities: IdentityResolver
     ledger: Ledger
     credentials: Credentials
-    assets: AssetStore
+    assets: Assets
     renderer: Renderer
     faults: FaultBook
     preferences: PreferenceBook
@@ -56,11 +71,14 @@ class State:
     """A snapshot of the beginning, to which a reset goes back."""
 
 
-def make_state(settings: Settings, clock: Clock | None = None) -> State:
+def make_state(settings: Settings, clock: Clock | None = None, outside: Outside | None = None) -> State:
     """Build all parts. Raises SettingsError when a file named by the settings cannot be used."""
-    spec = _spec(settings.revision)
+    spec = spec_of(settings.revision)
     clock = clock or Clock()
-    random = random_bytes if settings.seed is None else seeded_bytes(settings.seed)
+    if settings.seed is not None:
+        random = seeded_bytes(settings.seed)
+    else:
+        random = random_bytes if outside is None else outside.random
     catalogue = load_catalogue(spec, settings.plans)
     accounts = Accounts(catalogue)
     keys = KeyRing(random)
@@ -77,22 +95,36 @@ def make_state(settings: Settings, clock: Clock | None = None) -> State:
         accounts=accounts,
         keys=keys,
         tokens=tokens,
-        identities=IdentityResolver(accounts, keys, tokens, clock, spec.client_id_pattern),
-        ledger=Ledger(clock, spec.metrics, MemoryStore()),
-        credentials=seed_users(accounts, keys, tokens, clock, random, seeded=settings.seed is not None),
-        assets=AssetStore(clock, spec.asset_lifetime_seconds, random),
+        identities=IdentityResolver(
+            accounts,
+            keys,
+            tokens,
+            clock,
+            spec.client_id_pattern,
+            note_key_use=None if outside is None else outside.note_key_use,
+        ),
+        ledger=Ledger(clock, spec.metrics, MemoryStore() if outside is None else outside.counts),
+        credentials=seed_users(
+            accounts,
+            keys,
+            tokens,
+            random,
+            born=clock.now() if outside is None else outside.born,
+            seeded=settings.seed is not None,
+        ),
+        assets=AssetStore(clock, spec.asset_lifetime_seconds, random) if outside is None else outside.assets,
         renderer=Renderer(),
-        faults=FaultBook(clock),
+        faults=FaultBook(clock, None if outside is None else outside.fault_turns),
         preferences=PreferenceBook(settings),
         service_status=ServiceStatus(spec),
-        scripts=ScriptBook(),
+        scripts=ScriptBook(None if outside is None else outside.script_turns),
         journal=Journal(clock, event_hub, catalogue.default_key, settings.journal),
         event_hub=event_hub,
         start={},
     )
 
 
-def _spec(revision: str | None) -> Spec:
+def spec_of(revision: str | None) -> Spec:
     try:
         return load_revision(revision)[0]
     except SpecError as error:

@@ -95,6 +95,10 @@ class KeyRing:
     def of(self, account_id: str) -> tuple[ApiKey, ...]:
         return tuple(key for key in self._by_digest.values() if key.account_id == account_id)
 
+    def clear(self) -> None:
+        """Forget all keys."""
+        self._by_digest.clear()
+
     def remove(self, account_id: str) -> None:
         """Forget all keys of an account; their secrets are unknown from now on."""
         for kept_as in [kept_as for kept_as, key in self.rows() if key.account_id == account_id]:

@@ -8,6 +8,7 @@ tokens and keys of one user are one identity.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal
@@ -24,6 +25,8 @@ from lightning_mock.callers.tokens import TokenAuthority
 from lightning_mock.clock import Clock
 from lightning_mock.errors import Unauthorized
 
+NoteKeyUse = Callable[[str, float], None]
+"""Is told the id of a key and when it was used; once a second at most."""
 Kind = Literal["jwt", "api_key", "client_id", "address", "nobody"]
 
 _SIGNED_OUT_BEARER = "public"
@@ -48,12 +51,20 @@ class IdentityResolver:
     """Turns the headers of a request into an identity."""
 
     def __init__(
-        self, accounts: Accounts, keys: KeyRing, tokens: TokenAuthority, clock: Clock, client_id_pattern: str
+        self,
+        accounts: Accounts,
+        keys: KeyRing,
+        tokens: TokenAuthority,
+        clock: Clock,
+        client_id_pattern: str,
+        *,
+        note_key_use: NoteKeyUse | None = None,
     ) -> None:
         self._accounts = accounts
         self._keys = keys
         self._tokens = tokens
         self._clock = clock
+        self._note_key_use = note_key_use
         self._is_client_id = re.compile(client_id_pattern).fullmatch
         self._verified: dict[bytes, tuple[float, Identity]] = {}
         self._key_identities: dict[str, Identity] = {}
@@ -98,6 +109,8 @@ class IdentityResolver:
             raise Unauthorized(code="revoked_api_key")
         if key.expires_at is not None and key.expires_at <= now:
             raise Unauthorized(code="expired_api_key")
+        if self._note_key_use is not None and (key.last_used_at is None or int(now) != int(key.last_used_at)):
+            self._note_key_use(key.id, now)
         key.last_used_at = now
         identity = self._key_identities.get(key.id)
         if identity is None:

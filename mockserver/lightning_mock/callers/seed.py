@@ -13,7 +13,6 @@ from lightning_mock.callers.accounts import Account, Accounts
 from lightning_mock.callers.claims import TOKEN_LIFETIME_SECONDS
 from lightning_mock.callers.credentials import KeyRing, RandomBytes
 from lightning_mock.callers.tokens import TokenAuthority
-from lightning_mock.clock import Clock
 
 DAY = 86_400.0
 _SEEDED_START = 1_767_225_600.0  # 2026-01-01
@@ -45,13 +44,14 @@ def seed_users(
     accounts: Accounts,
     keys: KeyRing,
     tokens: TokenAuthority,
-    clock: Clock,
     random: RandomBytes,
     *,
+    born: float,
     seeded: bool,
 ) -> Credentials:
-    """Sign up one user for each plan and make their credentials, and some that are no longer good."""
-    now = _SEEDED_START if seeded else clock.now()
+    """Sign up one user for each plan and make their credentials, and some that are no longer good. `born` is
+    the moment at which the mock began."""
+    now = _SEEDED_START if seeded else born
     end = _SEEDED_END if seeded else now + TOKEN_LIFETIME_SECONDS
     catalogue = accounts.catalogue
     users: dict[str, Account] = {}

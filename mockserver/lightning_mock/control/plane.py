@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cached_property, partial
+from typing import Protocol, TypeVar
 
 import orjson
 from aiohttp import web
@@ -35,7 +36,7 @@ from lightning_mock.control.routes import (
 from lightning_mock.control.routes import (
     state as state_routes,
 )
-from lightning_mock.errors import ApiError, MethodNotAllowed
+from lightning_mock.errors import ApiError, MethodNotAllowed, StoreLost
 from lightning_mock.http import delivery
 from lightning_mock.http.decoding import decode_json
 from lightning_mock.http.reading import LARGE, read_body
@@ -45,7 +46,10 @@ from lightning_mock.state import State
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 CONTROL_PREFIX = PREFIX
+_CHANGE_NOTHING = ("sendAgain",)
+"""What changes nothing by itself though it is no GET: the call that it makes may."""
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _TOKEN_IN_QUERY = (PAGE_PATH, f"{PREFIX}/events")
 
@@ -105,11 +109,23 @@ ANSWERS: Mapping[str, Answer] = {
 }
 
 
+class Perform(Protocol):
+    """Lets a control call see and change the state of the mock, wherever that is kept."""
+
+    async def __call__(self, answer: Callable[[], Awaitable[T]], *, changes: bool) -> T: ...
+
+
+async def perform_alone(answer: Callable[[], Awaitable[T]], *, changes: bool) -> T:
+    """Where this process has the state to itself."""
+    return await answer()
+
+
 class ControlPlane:
     """Answers everything below the prefix."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, perform: Perform = perform_alone) -> None:
         self._state = state
+        self._perform = perform
         self._guard = Guard(state.settings)
         self._pages = Pages(state.spec)
 
@@ -123,6 +139,8 @@ class ControlPlane:
             return await self._answer(request, path)
         except ControlError as error:
             return _response(json_body({"detail": error.detail}, error.status, error.headers))
+        except StoreLost as error:
+            return _response(json_body({"detail": error.message}, error.row.status))
         except Exception:
             logger.exception("the control call failed")
             return _response(json_body({"detail": "The control call failed in the mock."}, 500))
@@ -153,7 +171,10 @@ class ControlPlane:
             query=self._contract.read_query(route, request.rel_url.raw_query_string),
             body=await self._body(request, route),
         )
-        answered = await ANSWERS[route.id](control_request, self._state)
+        answered = await self._perform(
+            partial(ANSWERS[route.id], control_request, self._state),
+            changes=method != "GET" and route.id not in _CHANGE_NOTHING,
+        )
         if method != "GET":
             self._state.event_hub.publish(STATE_CHANGED)
         return _response(answered) if isinstance(answered, Body) else answered

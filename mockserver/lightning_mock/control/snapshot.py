@@ -48,21 +48,12 @@ async def pieces(state: State, *, dated: bool = True) -> AsyncIterator[bytes]:
     are those of one moment. Unless `dated` it is the same for the same state."""
     counts = await state.ledger.store.rows()
     begun = await state.ledger.store.begun()
-    offset, frozen_at = state.clock.shift()
     few = {
         "format": FORMAT,
         "version": VERSION,
         **({"taken_at": iso(state.clock.now())} if dated else {}),
         "not_held": _NOT_HELD,
-        "clock": {"offset": offset, "frozen_at": frozen_at, "ahead": dict(state.clock.ahead)},
-        "limits": {plan.key: dict(plan.limits) for plan in state.catalogue.all},
-        "keys_issued": state.keys.issued,
-        "preferences": state.preferences.document(),
-        "service_status": state.service_status.document,
-        "faults": [_fault(fault) for fault in state.faults.live()],
-        "faults_made": state.faults.made,
-        "replies": [script.document() for script in state.scripts.all()],
-        "replies_made": state.scripts.made,
+        **_few(state),
     }
     yield orjson.dumps(few)[:-1]
     many: tuple[tuple[str, Sequence[Any], Callable[[Any], Any]], ...] = (
@@ -75,14 +66,44 @@ async def pieces(state: State, *, dated: bool = True) -> AsyncIterator[bytes]:
         yield b',"%b":' % name.encode()
         async for piece in _listed(rows, row):
             yield piece
-    used = [
-        {"metric": metric, "window": window, "used": used}
-        for metric, (window, used) in state.ledger.prior_use.used.items()
-    ]
-    yield b',"prior_use":{"used":%b,"seen":' % orjson.dumps(used)
+    yield b',"prior_use":{"used":%b,"seen":' % orjson.dumps(_prior_use(state))
     async for piece in _listed(begun, str):
         yield piece
     yield b"}}"
+
+
+def control_state(state: State) -> dict[str, Any]:
+    """All of the document that is changed by control calls."""
+    return {
+        **_few(state),
+        "users": [asdict(account) for account in state.accounts.all()],
+        "removed_users": sorted(state.accounts.removed),
+        "keys": [_key_row(kept) for kept in state.keys.rows()],
+        "prior_use": {"used": _prior_use(state)},
+    }
+
+
+def _few(state: State) -> dict[str, Any]:
+    """What there is little of, however many callers there are."""
+    offset, frozen_at = state.clock.shift()
+    return {
+        "clock": {"offset": offset, "frozen_at": frozen_at, "ahead": dict(state.clock.ahead)},
+        "limits": {plan.key: dict(plan.limits) for plan in state.catalogue.all},
+        "keys_issued": state.keys.issued,
+        "preferences": state.preferences.document(),
+        "service_status": state.service_status.document,
+        "faults": [fault_row(fault) for fault in state.faults.live()],
+        "faults_made": state.faults.made,
+        "replies": [script.document() for script in state.scripts.all()],
+        "replies_made": state.scripts.made,
+    }
+
+
+def _prior_use(state: State) -> list[dict[str, Any]]:
+    return [
+        {"metric": metric, "window": window, "used": used}
+        for metric, (window, used) in state.ledger.prior_use.used.items()
+    ]
 
 
 async def _listed(rows: Sequence[Any], row: Callable[[Any], Any]) -> AsyncIterator[bytes]:
@@ -108,26 +129,14 @@ async def restore(document: Mapping[str, Any], state: State) -> list[str]:
     """Make the state what a document says; tells in sentences what was done. Raises SnapshotError, with
     nothing changed."""
     faults, scripts = _checked(document, state)
-    clock = document["clock"]
-    state.clock.put(clock["offset"], clock["frozen_at"], clock.get("ahead", {}))
-    for key, limits in document["limits"].items():
-        for metric, limit in limits.items():
-            state.catalogue.set_limit(key, metric, limit)
-    restore_users(document, state)
+    restore_control_state(document, state)
     await state.ledger.start_anew()
-    prior_use = document["prior_use"]
-    state.ledger.prior_use.start_with(
-        {row["metric"]: (row["window"], row["used"]) for row in prior_use["used"]}
-    )
-    for identity in prior_use["seen"]:
+    for identity in document["prior_use"]["seen"]:
         await state.ledger.store.begin(identity, ())
     for row in document["ledger"]:
         await state.ledger.store.put(row["identity"], row["metric"], row["window"], row["used"])
-    state.preferences.restore(document.get("preferences"))
-    state.service_status.put(document.get("service_status"))
     state.faults.restore(faults, document["faults_made"])
     state.scripts.restore(scripts, document.get("replies_made", 0))
-    state.identities.forget_tokens()
     return [
         f"The clock stands at {iso(state.clock.now())}.",
         f"There are {len(document['users'])} users with {len(document['keys'])} keys.",
@@ -137,10 +146,25 @@ async def restore(document: Mapping[str, Any], state: State) -> list[str]:
     ]
 
 
+def restore_control_state(document: Mapping[str, Any], state: State) -> None:
+    """Take over what `control_state` gave, but for faults and replies."""
+    clock = document["clock"]
+    state.clock.put(clock["offset"], clock["frozen_at"], clock.get("ahead", {}))
+    for key, limits in document["limits"].items():
+        for metric, limit in limits.items():
+            state.catalogue.set_limit(key, metric, limit)
+    restore_users(document, state)
+    state.ledger.prior_use.start_with(
+        {row["metric"]: (row["window"], row["used"]) for row in document["prior_use"]["used"]}
+    )
+    state.preferences.restore(document.get("preferences"))
+    state.service_status.put(document.get("service_status"))
+    state.identities.forget_tokens()
+
+
 def restore_users(document: Mapping[str, Any], state: State) -> None:
     """Have exactly the users and keys of a document."""
-    for account in state.accounts.all():
-        state.keys.remove(account.id)
+    state.keys.clear()
     state.accounts.clear()
     for row in document["users"]:
         state.accounts.add(Account(**row))
@@ -168,7 +192,8 @@ def _key(row: Mapping[str, Any]) -> tuple[bytes, ApiKey]:
     return bytes.fromhex(row["hash"]), ApiKey(**fields)
 
 
-def _fault(fault: Fault) -> dict[str, Any]:
+def fault_row(fault: Fault) -> dict[str, Any]:
+    """A fault in a document."""
     row = asdict(fault)
     del row["removed"]
     return {**row, "match": fault.match.view(), "parameters": dict(fault.parameters)}
@@ -187,22 +212,25 @@ def _checked(document: Mapping[str, Any], state: State) -> tuple[list[Fault], li
     _only((row["metric"] for row in document["ledger"]), metrics, "ledger", "a metric")
     _only((row["metric"] for row in document["prior_use"]["used"]), metrics, "prior_use", "a metric")
     try:
-        faults = [
-            Fault(**{**row, "match": parse_match(row["match"], state.spec), "parameters": _parameters(row)})
-            for row in document["faults"]
-        ]
+        faults = [fault_of(row, state) for row in document["faults"]]
     except FaultError as error:
         raise SnapshotError(f"faults: {error}") from error
     try:
-        return faults, [_script(row, state) for row in document.get("replies", ())]
+        return faults, [script_of(row, state) for row in document.get("replies", ())]
     except ScriptError as error:
         raise SnapshotError(f"replies: {error}") from error
 
 
-def _script(row: Mapping[str, Any], state: State) -> Script:
+def script_of(row: Mapping[str, Any], state: State) -> Script:
+    """The reply of a document. Raises ScriptError."""
     script = parse_script(row["id"], row, state.spec)
     script.met, script.used, script.of_file = row["met"], row["used"], row["of_file"]
     return script
+
+
+def fault_of(row: Mapping[str, Any], state: State) -> Fault:
+    """The fault of a document. Raises FaultError and SnapshotError."""
+    return Fault(**{**row, "match": parse_match(row["match"], state.spec), "parameters": _parameters(row)})
 
 
 def _parameters(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from lightning_mock.callers.identity import Identity
 from lightning_mock.clock import Clock
 from lightning_mock.errors import Unauthorized
 from lightning_mock.faults.fault import Fault
+from lightning_mock.turns import Turns
 
 _REMEMBERED = 100
 
@@ -24,8 +25,9 @@ _REMEMBERED = 100
 class FaultBook:
     """The faults in the order in which they were made. `armed` says whether looking is worth while."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, turns: Turns | None = None) -> None:
         self._clock = clock
+        self._turns = turns
         self._live: dict[str, Fault] = {}
         self._over: deque[Fault] = deque(maxlen=_REMEMBERED)
         self.made = 0
@@ -67,6 +69,19 @@ class FaultBook:
             self.add(fault)
         self.made = made
 
+    def adopt(self, faults: Iterable[Fault], made: int) -> None:
+        """Have the faults that another process has. What one that is here already holds up stays held up."""
+        here = {fault.id: fault for fault in chain(self._over, self._live.values())}
+        self._live = {}
+        self._over.clear()
+        for fault in faults:
+            self._live[fault.id] = kept = here.get(fault.id, fault)
+            if kept.description() != fault.description():
+                self._live[fault.id] = fault
+        for fault in here.values():
+            fault.removed = self._live.get(fault.id) is not fault
+        self.made, self.armed = made, bool(self._live)
+
     def matching(
         self, request: BaseRequest, operation: Operation, identify: Callable[[BaseRequest], Identity]
     ) -> list[Fault]:
@@ -93,7 +108,7 @@ class FaultBook:
         """Let a fault fire, if it still can and its dice say so."""
         if fault.is_over(self._clock.now()):
             return False
-        fired = fault.fires()
+        fired = fault.fires() if self._turns is None else await _fires(fault, self._turns)
         if fired and fault.left == 0:
             self._retire()
         return fired
@@ -103,6 +118,18 @@ class FaultBook:
         for fault in [fault for fault in self._live.values() if fault.is_over(now)]:
             self._over.append(self._live.pop(fault.id))
         self.armed = bool(self._live)
+
+
+async def _fires(fault: Fault, turns: Turns) -> bool:
+    """As `Fault.fires`, with the counts that all processes share."""
+    if fault.probability < 1:
+        draw = await turns.take(fault.id, use=False, times=fault.times)
+        fault.drawn = draw.met
+        if not (draw.taken and fault.wins(draw.met)):
+            return False
+    turn = await turns.take(fault.id, meet=False, times=fault.times)
+    fault.fired = turn.used
+    return turn.taken
 
 
 def _caller(request: BaseRequest, operation: Operation, identify: Callable[[BaseRequest], Identity]) -> str:

@@ -62,17 +62,23 @@ class Fault:
         """How often it may still fire; None means without end."""
         return None if self.times is None else max(0, self.times - self.fired)
 
+    def description(self) -> tuple[object, ...]:
+        """What was asked for, without the counts of what came of it."""
+        return self.kind, self.match, self.parameters, self.seed, self.times, self.probability, self.until
+
     def is_over(self, now: float) -> bool:
         return self.removed or self.left == 0 or (self.until is not None and now >= self.until)
 
     def fires(self) -> bool:
         """Draw, and count when it fires."""
-        if self.probability < 1 and self._draw() >= self.probability:
-            return False
+        if self.probability < 1:
+            self.drawn += 1
+            if not self.wins(self.drawn):
+                return False
         self.fired += 1
         return True
 
-    def _draw(self) -> float:
-        self.drawn += 1
-        drawn = blake2b(f"{self.seed}:{self.drawn}".encode(), digest_size=7).digest()
-        return int.from_bytes(drawn, "big") / 2**56
+    def wins(self, position: int) -> bool:
+        """What the draw at a position says; the first is at 1."""
+        drawn = blake2b(f"{self.seed}:{position}".encode(), digest_size=7).digest()
+        return int.from_bytes(drawn, "big") / 2**56 < self.probability

@@ -7,6 +7,7 @@ from base64 import urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from lightning_mock.clock import Clock
 
@@ -25,8 +26,26 @@ class Asset:
     expires_at: float
 
 
+class Assets(Protocol):
+    """Where the files of one mock are kept."""
+
+    async def put(self, content: bytes) -> Asset:
+        """Keeps a file. The oldest ones make room; one that is larger than all room is not kept."""
+
+    async def get(self, asset_id: str) -> Asset | None:
+        """The file, or None when the id was never given out, has expired or made room."""
+
+    async def clear(self) -> None:
+        """Forget all files."""
+
+
+def new_id(random: RandomBytes, purpose: str) -> str:
+    """An id that cannot be guessed."""
+    return urlsafe_b64encode(random(purpose, _ID_BYTES)).decode()
+
+
 class AssetStore:
-    """The files of one mock, within a bound of bytes."""
+    """Files in this process, within a bound of bytes."""
 
     def __init__(
         self, clock: Clock, lifetime_seconds: float, random: RandomBytes, most_bytes: int = MOST_BYTES
@@ -45,10 +64,10 @@ class AssetStore:
         return self._bytes
 
     async def put(self, content: bytes) -> Asset:
-        """Keeps a file. The oldest ones make room; one that is larger than all room is not kept."""
         self._count += 1
-        asset_id = urlsafe_b64encode(self._random(f"asset-{self._count}", _ID_BYTES)).decode()
-        asset = Asset(asset_id, content, self._clock.now() + self._lifetime)
+        asset = Asset(
+            new_id(self._random, f"asset-{self._count}"), content, self._clock.now() + self._lifetime
+        )
         self._assets[asset.id] = asset
         self._bytes += len(content)
         self._drop_expired()
@@ -57,12 +76,10 @@ class AssetStore:
         return asset
 
     async def clear(self) -> None:
-        """Forget all files."""
         self._assets.clear()
         self._bytes = 0
 
     async def get(self, asset_id: str) -> Asset | None:
-        """The file, or None when the id was never given out, has expired or made room."""
         asset = self._assets.get(asset_id)
         if asset is None or asset.expires_at <= self._clock.now():
             return None

@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from aiohttp.web import BaseRequest
@@ -65,6 +65,9 @@ class Journal:
         self._count = 0
         self._sweep: asyncio.TimerHandle | None = None
         self.on = size > 0
+        self.size = size
+        self.number: Callable[[Raw], int] | None = None
+        """Gives recordings their ids, where those of one process alone would not do."""
 
     def __len__(self) -> int:
         return len(self._ring)
@@ -87,12 +90,17 @@ class Journal:
 
     @property
     def last_id(self) -> int:
-        return self._count
+        ring = self._clean()
+        return ring[-1].id if ring else self._count
 
     async def settle(self) -> None:
         """Have everything clean, without keeping others waiting."""
         while not self._sweep_some():  # noqa: ASYNC110 - it works, others' turn in between
             await asyncio.sleep(0)
+
+    def all(self) -> list[Recording]:
+        """Every exchange, the newest last."""
+        return list(self._clean())
 
     def find(self, wanted: Filter) -> list[Recording]:
         """The exchanges that are meant, the newest last."""
@@ -115,6 +123,12 @@ class Journal:
             if identity is not None and identity.account is not None:
                 found.add(identity.account.id)
         return found
+
+    def hold(self, recordings: Iterable[Recording]) -> None:
+        """Hold these, the newest last, and nothing else."""
+        self._clean()
+        self._ring.clear()
+        self._ring.extend(recordings)
 
     def forget(self, user: str | None = None) -> None:
         """Drop everything, or everything of one user. Ids go on from where they are."""
@@ -145,7 +159,8 @@ class Journal:
                 return False
             kept = ring[position]
             assert not isinstance(kept, Recording)
-            ring[position] = recording(kept, self._default_plan)
+            made = recording(kept, self._default_plan)
+            ring[position] = made if self.number is None else replace(made, id=self.number(kept))
         if self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None

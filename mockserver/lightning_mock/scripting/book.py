@@ -12,6 +12,7 @@ from typing import Any
 from lightning_mock.callers.credential_forms import without_credentials
 from lightning_mock.journal.redaction import MOST_TARGET
 from lightning_mock.scripting.script import Asked, Script
+from lightning_mock.turns import Turn, Turns
 
 _REMEMBERED = 100
 _NEAREST = 3
@@ -20,10 +21,13 @@ _NEAREST = 3
 class ScriptBook:
     """The scripts in the order in which they were made. `armed` says whether looking is worth while."""
 
-    def __init__(self) -> None:
+    def __init__(self, turns: Turns | None = None) -> None:
+        self._turns = turns
         self._scripts: dict[str, Script] = {}
         self._start: tuple[Callable[[str], Script], ...] = ()
         self.misses: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED)
+        self.fresh_misses: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED)
+        """Those that the other processes do not know yet, where there are any."""
         self.made = 0
         self.armed = False
 
@@ -45,6 +49,11 @@ class ScriptBook:
             del self._scripts[script.id]
         self.armed = bool(self._scripts)
         return gone
+
+    def adopt(self, scripts: Iterable[Script], made: int) -> None:
+        """Have the scripts that another process has."""
+        self._scripts = {script.id: script for script in scripts}
+        self.made, self.armed = made, bool(self._scripts)
 
     def start_with(self, makers: Iterable[Callable[[str], Script]]) -> None:
         """Have the scripts of a file, now and after every reset."""
@@ -70,16 +79,17 @@ class ScriptBook:
         """The script that answers a call, with its answer. Remembers what came near when none does, once all
         that is checked has been."""
         near: list[tuple[int, Script, list[str]]] = []
-        for script in self._scripts.values():
+        for script in list(self._scripts.values()):
             if script.checked != checked:
                 continue
             missed = script.condition.misses(asked)
-            if not missed and script.is_over:
-                missed = ["it is used up"]
+            if not missed:
+                turn = script.take() if self._turns is None else await _take(script, self._turns)
+                if turn.taken:
+                    return script, script.answer(turn)
+                missed = ["it is used up"] if turn.over else []
             if missed:
                 near.append((len(missed), script, missed))
-            elif (answer := script.take()) is not None:
-                return script, answer
         if checked and near:
             near.sort(key=lambda entry: entry[0])
             reasons = [
@@ -88,4 +98,13 @@ class ScriptBook:
             ]
             method, path = (without_credentials(text[:MOST_TARGET]) for text in (asked.method, asked.path))
             self.misses.append({"method": method, "path": path, "near": reasons})
+            if self._turns is not None:
+                self.fresh_misses.append(self.misses[-1])
         return None
+
+
+async def _take(script: Script, turns: Turns) -> Turn:
+    """As `Script.take`, with the counts that all processes share."""
+    turn = await turns.take(script.id, times=script.times, nth=script.nth)
+    script.met, script.used = turn.met, turn.used
+    return turn

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from lightning_spec.loader import Operation
 
+from lightning_mock.turns import Turn
+
 
 class Asked(NamedTuple):
     """A call as scripts look at it. `caller` is its ledger key; `prompt` the text of the last user message or
@@ -89,14 +91,18 @@ class Script:
             self.nth is not None and self.met >= self.nth
         )
 
-    def take(self) -> Mapping[str, Any] | None:
-        """The answer for a call that fits, or None when it is not the nth."""
+    def take(self) -> Turn:
+        """The turn of a call that fits; none when it is not the nth."""
+        if self.is_over:
+            return Turn(False, self.met, self.used, over=True)
         self.met += 1
-        if self.nth is not None and self.met != self.nth:
-            return None
-        answer = self.answers[min(self.used, len(self.answers) - 1)]
-        self.used += 1
-        return answer
+        taken = self.nth is None or self.met == self.nth
+        self.used += taken
+        return Turn(taken, self.met, self.used)
+
+    def answer(self, turn: Turn) -> Mapping[str, Any]:
+        """What a turn that was taken gets."""
+        return self.answers[min(turn.used, len(self.answers)) - 1]
 
     def document(self) -> dict[str, Any]:
         """All there is to it, for a snapshot."""

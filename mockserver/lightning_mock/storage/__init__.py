@@ -1,0 +1,1 @@
+"""What several processes share of one mock, kept in Redis or Valkey."""

@@ -1,0 +1,182 @@
+"""The ledger's counts in Redis: a hash for each metric and window, with a field for each identity.
+
+Law: refusing or charging is one script. A hash goes with its window: it expires a while after the window's
+end as the mock's clock sees it, and not at all while that clock stands still.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from math import ceil
+
+from lightning_mock.clock import Clock
+from lightning_mock.errors import StoreLost
+from lightning_mock.quota.store import Count
+from lightning_mock.quota.windows import Window
+from lightning_mock.storage.link import Link, Script
+
+_GRACE = 86_400
+"""Seconds for which a window that is over is kept: another process' clock may be a little behind."""
+
+_LONGEST = 7 * 86_400
+
+_SPEND = Script("""
+local used = tonumber(redis.call('HGET', KEYS[2], ARGV[2]) or '0')
+if used == 0 then redis.call('SADD', KEYS[3], KEYS[2]) end
+if ARGV[3] ~= '' and used >= tonumber(ARGV[3]) then return answer({0, used}) end
+redis.call('HINCRBY', KEYS[2], ARGV[2], 1)
+if ARGV[4] == '' then redis.call('PERSIST', KEYS[2])
+elseif redis.call('TTL', KEYS[2]) < tonumber(ARGV[4]) then redis.call('EXPIRE', KEYS[2], ARGV[4]) end
+return answer({1, used})
+""")
+
+# Whether the unit was charged is known by what is remembered under the id; from then on it was not.
+_UNSPEND = Script(
+    """
+local done = redis.call('HGET', KEYS[1], ARGV[1])
+if done and cjson.decode(done)[1] == 1 then
+  if redis.call('HINCRBY', KEYS[2], ARGV[2], -1) < 1 then redis.call('HDEL', KEYS[2], ARGV[2]) end
+end
+redis.call('HSET', KEYS[1], ARGV[1], '[0,0]')
+return 0
+""",
+    once=False,
+)
+
+_GIVE_BACK = Script("""
+local used = tonumber(redis.call('HGET', KEYS[2], ARGV[2]) or '0')
+if used > 1 then redis.call('HSET', KEYS[2], ARGV[2], used - 1)
+elseif used == 1 then redis.call('HDEL', KEYS[2], ARGV[2]) end
+return answer({1})
+""")
+
+_BEGIN = Script("""
+if redis.call('SADD', KEYS[2], ARGV[2]) == 0 then return answer({0}) end
+for place = 4, #KEYS do
+  redis.call('SADD', KEYS[3], KEYS[place])
+  redis.call('HSET', KEYS[place], ARGV[2], ARGV[place - 1])
+end
+return answer({1})
+""")
+
+_PUT = Script("""
+if ARGV[3] == '0' then redis.call('HDEL', KEYS[2], ARGV[2]) return answer({0}) end
+redis.call('SADD', KEYS[3], KEYS[2])
+redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
+return answer({1})
+""")
+
+_USED = Script(
+    """
+local found = {}
+for place = 2, #KEYS do found[place - 1] = tonumber(redis.call('HGET', KEYS[place], ARGV[2]) or '0') end
+return found
+""",
+    once=False,
+)
+
+
+class SharedCounts:
+    """A `Store` for all who are linked to the same Redis."""
+
+    def __init__(self, link: Link, clock: Clock) -> None:
+        self._link = link
+        self._clock = clock
+        self._index = link.key("windows")
+
+    async def spend(self, identity: str, metric: str, window: Window, limit: int | None) -> tuple[bool, int]:
+        left = ceil(max(0.0, window.end - self._clock.now_of(identity)))
+        lifetime = "" if self._clock.frozen else left + _GRACE
+        granted, used = await self._link.run(
+            _SPEND,
+            (self._shelf(metric, window.key), self._index),
+            (identity, "" if limit is None else limit, lifetime),
+            amends=_UNSPEND,
+        )
+        return bool(granted), used
+
+    async def used(self, identity: str, windows: Mapping[str, Window]) -> dict[str, tuple[Window, int]]:
+        shelves = [self._shelf(metric, window.key) for metric, window in windows.items()]
+        counts = await self._link.run(_USED, shelves, (identity,))
+        return {
+            metric: (window, used) for (metric, window), used in zip(windows.items(), counts, strict=True)
+        }
+
+    async def give_back(self, identity: str, metric: str, window: Window) -> None:
+        # Lost for now: the unit is given back as soon as the store answers again.
+        with suppress(StoreLost):
+            await self._link.run(
+                _GIVE_BACK, (self._shelf(metric, window.key),), (identity,), amends=_GIVE_BACK
+            )
+
+    async def put(self, identity: str, metric: str, window: str, used: int) -> None:
+        await self._link.run(_PUT, (self._shelf(metric, window), self._index), (identity, used))
+
+    async def begin(self, identity: str, counts: Iterable[tuple[str, str, int]]) -> None:
+        rows = list(counts)
+        shelves = [self._shelf(metric, window) for metric, window, _ in rows]
+        keys = (self._link.key("begun"), self._index, *shelves)
+        await self._link.run(_BEGIN, keys, (identity, *(used for _, _, used in rows)))
+
+    async def begun(self) -> list[str]:
+        return sorted(member.decode() for member in await self._link.ask("SMEMBERS", self._link.key("begun")))
+
+    async def clear(self, identity: str | None = None) -> None:
+        shelves = await self._shelves()
+        if identity is None:
+            await self._link.ask("UNLINK", self._link.key("begun"), self._index, *shelves)
+        else:
+            for shelf in shelves:
+                await self._link.ask("HDEL", shelf, identity)
+
+    async def rows(self) -> list[Count]:
+        found = []
+        for shelf in await self._shelves():
+            metric, window = shelf.split(":")[-2:]
+            counts = await self._counts(shelf)
+            found += [(identity, metric, window, used) for identity, used in counts.items()]
+        return found
+
+    async def identities(self, windows: Mapping[str, Window]) -> list[Mapping[str, int]]:
+        listed: list[Mapping[str, int]] = [
+            await self._counts(self._shelf(metric, window.key)) for metric, window in windows.items()
+        ]
+        if self._clock.ahead:
+            listed.append(dict.fromkeys(self._clock.ahead, 0))
+        return listed
+
+    async def keep_apart(self, identity: str, windows: Mapping[str, Window]) -> None:
+        """Nothing is to be done: counts of every window are kept side by side."""
+
+    async def rejoin(self, identity: str, windows: Mapping[str, Window]) -> None:
+        present = {self._shelf(metric, window.key) for metric, window in windows.items()}
+        for shelf in await self._shelves():
+            if shelf not in present:
+                await self._link.ask("HDEL", shelf, identity)
+
+    async def follow_the_clock(self, window: Callable[[str, str], Window]) -> None:
+        """After the clock has been moved, stopped or set going: forget the windows that were left, and have
+        the others expire as it stands now. `window` gives a metric's window for a caller."""
+        ask, ahead = self._link.ask, self._clock.ahead
+        for shelf in await self._shelves():
+            metric, key = shelf.split(":")[-2:]
+            in_it = {caller for caller in ahead if window(metric, caller).key == key}
+            if key == window(metric, "").key:
+                gone = ahead.keys() - in_it
+            else:
+                gone = (await self._counts(shelf)).keys() - in_it
+            if gone:
+                await ask("HDEL", shelf, *gone)
+            await (ask("PERSIST", shelf) if self._clock.frozen else ask("EXPIRE", shelf, _LONGEST + _GRACE))
+
+    def _shelf(self, metric: str, window: str) -> str:
+        return self._link.key("used", metric, window)
+
+    async def _counts(self, shelf: str) -> dict[str, int]:
+        fields = await self._link.ask("HGETALL", shelf)
+        return {name.decode(): int(used) for name, used in zip(fields[::2], fields[1::2], strict=True)}
+
+    async def _shelves(self) -> list[str]:
+        """The names of all hashes, of windows that are over as well."""
+        return sorted(name.decode() for name in await self._link.ask("SMEMBERS", self._index))

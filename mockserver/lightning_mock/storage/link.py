@@ -1,0 +1,258 @@
+"""The one connection of this process to Redis.
+
+Law: what is asked while an earlier batch is under way goes out together with the next one, so that a busy
+process pays for a few round trips and not for one a call. A script that changes something carries an id, and
+Redis remembers what it answered: a batch whose answer was lost is sent again and changes nothing twice. What
+could not even be sent twice is made good before anything else as soon as Redis answers again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from hashlib import sha1
+from secrets import token_hex
+from typing import Any, NamedTuple, cast
+
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+
+from lightning_mock.errors import StoreLost
+
+logger = logging.getLogger(__name__)
+
+Argument = str | bytes | int | float
+PATIENCE = 1.0
+"""Seconds for a connection, and for the answers of a batch."""
+_ATTEMPTS = 2
+_LOST = (RedisError, OSError)
+_ONCE = """
+local done = redis.call('HGET', KEYS[1], ARGV[1])
+if done then return cjson.decode(done) end
+local function answer(result)
+  redis.call('HSET', KEYS[1], ARGV[1], cjson.encode(result))
+  redis.call('EXPIRE', KEYS[1], 86400)
+  return result
+end
+"""
+
+
+class Script:
+    """A Lua script that is carried out once for each id: `KEYS[1]` remembers the answers, `ARGV[1]` is the
+    id, and the script ends with `return answer(...)`. Without `once` it looks after that itself."""
+
+    def __init__(self, text: str, *, once: bool = True) -> None:
+        self.text = _ONCE + text if once else text
+        self.once = once
+        # That is how Redis names scripts.
+        self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+class _Sent(NamedTuple):
+    """A command on its way. `once` is the id of a script, `amends` what makes good that it may or may not
+    have been carried out."""
+
+    command: Sequence[Argument]
+    future: asyncio.Future[Any] | None
+    once: str | None = None
+    script: Script | None = None
+    amends: _Sent | None = None
+
+
+class Link:
+    """Commands to one Redis. Used from one event loop; keys begin with the prefix of one mock."""
+
+    def __init__(self, url: str, prefix: str) -> None:
+        self.prefix = prefix
+        self._pool = ConnectionPool.from_url(
+            url,
+            socket_timeout=PATIENCE,
+            socket_connect_timeout=PATIENCE,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+        )
+        self._connection: AbstractConnection | None = None
+        self._queue: list[_Sent] = []
+        self._version_waiters: list[asyncio.Future[Any]] = []
+        self._drain: asyncio.Task[None] | None = None
+        self._owed: list[_Sent] = []
+        self._acknowledged: list[str] = []
+        self._name = token_hex(8)
+        self._count = 0
+        self._lost = False
+
+    def key(self, *parts: str) -> str:
+        """The name of a key of this mock."""
+        return ":".join((self.prefix, *parts))
+
+    async def ask(self, *command: Argument) -> Any:
+        """The answer to a command that may be carried out twice. Raises StoreLost."""
+        future = asyncio.get_running_loop().create_future()
+        self._put(_Sent(command, future))
+        return await future
+
+    def tell(self, *command: Argument) -> None:
+        """Send a command that may get lost."""
+        self._put(_Sent(command, None))
+
+    async def run(
+        self,
+        script: Script,
+        keys: Sequence[str],
+        arguments: Sequence[Argument],
+        amends: Script | None = None,
+    ) -> Any:
+        """The answer of a script, which is carried out once. When it cannot be known whether it was, `amends`
+        is run later with the same id, keys and arguments. Raises StoreLost."""
+        self._count += 1
+        once = str(self._count)
+        future = asyncio.get_running_loop().create_future()
+        names = (self.key("once", self._name), *keys)
+
+        def call(script: Script, future: asyncio.Future[Any] | None, amends: _Sent | None = None) -> _Sent:
+            command = ("EVALSHA", script.sha, len(names), *names, once, *arguments)
+            return _Sent(command, future, once if script.once else None, script, amends)
+
+        self._put(call(script, future, None if amends is None else call(amends, None)))
+        return await future
+
+    async def version(self) -> int:
+        """How often the shared state has been changed; one question for all who ask at the same time."""
+        future = asyncio.get_running_loop().create_future()
+        self._version_waiters.append(future)
+        self._start()
+        return int(await future or 0)
+
+    async def close(self) -> None:
+        """Send what is still to be sent, and let go."""
+        if self._drain is not None:
+            await self._drain
+        if self._connection is not None:
+            await self._connection.disconnect()
+        await self._pool.disconnect()
+
+    def _put(self, sent: _Sent) -> None:
+        self._queue.append(sent)
+        self._start()
+
+    def _start(self) -> None:
+        if self._drain is None:
+            self._drain = asyncio.get_running_loop().create_task(self._send_all())
+
+    async def _send_all(self) -> None:
+        while self._queue or self._version_waiters:
+            batch, self._queue = self._queue, []
+            waiters, self._version_waiters = self._version_waiters, []
+            for waiter in waiters[:1]:
+                batch.append(_Sent(("GET", self.key("version")), waiter))
+            try:
+                answers = await self._send(batch)
+            except Exception as error:
+                # Whatever it is, nobody may be left waiting.
+                await self._disconnect()
+                self._note_loss(error)
+                for sent in batch:
+                    _fail(sent.future)
+            else:
+                refused = next((answered for answered in answers if isinstance(answered, RedisError)), None)
+                if refused is None:
+                    self._note_return()
+                else:
+                    self._note_loss(refused)
+                for sent, answered in zip(batch, answers, strict=True):
+                    _resolve(sent.future, answered)
+            if waiters:
+                first = waiters[0]
+                for waiter in waiters[1:]:
+                    if first.exception() is not None:
+                        _fail(waiter)
+                    else:
+                        _resolve(waiter, first.result())
+        self._drain = None
+
+    async def _send(self, batch: Sequence[_Sent]) -> list[Any]:
+        """The answers to a batch, in its order. Raises what `_LOST` names."""
+        owed, acknowledged = self._owed, self._acknowledged
+        whole = [*owed, *batch]
+        if acknowledged:
+            whole.append(_Sent(("HDEL", self.key("once", self._name), *acknowledged), None))
+        underway = False
+        for attempt in range(_ATTEMPTS):
+            try:
+                connection = await self._connected()
+                underway = True
+                answers = await self._exchange(connection, whole)
+                break
+            except _LOST:
+                await self._disconnect()
+                if attempt + 1 == _ATTEMPTS:
+                    if underway:
+                        self._owed = owed + [sent.amends for sent in batch if sent.amends is not None]
+                    raise
+        self._owed = []
+        # What went out twice may still arrive a second time: only what went out once can be forgotten.
+        self._acknowledged = [sent.once for sent in whole if sent.once is not None] if attempt == 0 else []
+        return answers[len(owed) : len(owed) + len(batch)]
+
+    async def _exchange(self, connection: AbstractConnection, batch: Sequence[_Sent]) -> list[Any]:
+        answers = await _exchanged(connection, [sent.command for sent in batch])
+        unknown = [place for place, answered in enumerate(answers) if isinstance(answered, NoScriptError)]
+        if unknown:
+            scripts = {sent.script.text for sent in batch if sent.script is not None}
+            again: list[Sequence[Argument]] = [("SCRIPT LOAD", text) for text in scripts]
+            again += [batch[place].command for place in unknown]
+            answered = await _exchanged(connection, again)
+            for place, late in zip(unknown, answered[len(scripts) :], strict=True):
+                answers[place] = late
+        return answers
+
+    async def _connected(self) -> AbstractConnection:
+        if self._connection is None:
+            self._connection = cast(AbstractConnection, self._pool.make_connection())  # type: ignore[no-untyped-call]
+        await self._connection.connect()  # type: ignore[no-untyped-call]
+        return self._connection
+
+    async def _disconnect(self) -> None:
+        if self._connection is not None:
+            await self._connection.disconnect()
+            self._connection = None
+
+    def _note_loss(self, error: Exception) -> None:
+        """One line for an outage, however many calls it costs."""
+        if not self._lost:
+            self._lost = True
+            logger.error("the store does not answer (%s): every call gets 500 until it is back", error)
+
+    def _note_return(self) -> None:
+        if self._lost:
+            self._lost = False
+            logger.warning("the store answers again")
+
+
+async def _exchanged(connection: AbstractConnection, commands: Sequence[Sequence[Argument]]) -> list[Any]:
+    """One round trip. An error of a single command takes the place of its answer."""
+    await connection.send_packed_command(connection.pack_commands(commands))
+    answers: list[Any] = []
+    for _ in commands:
+        try:
+            answers.append(await connection.read_response())
+        except ResponseError as error:
+            answers.append(error)
+    return answers
+
+
+def _resolve(future: asyncio.Future[Any] | None, answered: Any) -> None:
+    if future is None or future.done():
+        return
+    if isinstance(answered, RedisError):
+        future.set_exception(StoreLost())
+    else:
+        future.set_result(answered)
+
+
+def _fail(future: asyncio.Future[Any] | None) -> None:
+    if future is not None and not future.done():
+        future.set_exception(StoreLost())
