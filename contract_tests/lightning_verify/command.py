@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,7 +21,7 @@ except ModuleNotFoundError:
 
 from lightning_spec.loader import SpecError, revision_folder
 
-from lightning_verify.judging.verdicts import EXIT_USAGE
+from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_KEPT, EXIT_USAGE
 from lightning_verify.run.option_table import as_pytest, declare_to_command
 from lightning_verify.run.signals import INTERRUPTION
 
@@ -76,6 +77,19 @@ def parser() -> argparse.ArgumentParser:
     # Options that users of pytest expect: many runs side by side and choice by name are for plain pytest.
     parser.add_argument("-n", "-k", action=_OfPytest, help=argparse.SUPPRESS)
     declare_to_command(parser)
+    instead = parser.add_argument_group("instead of judging")
+    instead.add_argument(
+        "--coverage",
+        type=Path,
+        metavar="FILE",
+        help="write which check judges which requirement, at which spend and with what; HTML when FILE ends "
+        "in .html, else Markdown",
+    )
+    instead.add_argument(
+        "--lint",
+        action="store_true",
+        help="as `lightning-spec lint`, and whether each requirement of the revision is judged by a check",
+    )
     return parser
 
 
@@ -126,10 +140,33 @@ def own_surroundings() -> Iterator[None]:
             os.environ.update(before)
 
 
+def _catalogue(options: argparse.Namespace) -> int:
+    """Say what the checks say of themselves; 1 when a requirement has none, or the folder is not in order."""
+    # Which revision it is about is known only now, and decided for good by the import.
+    from lightning_verify.run import coverage  # noqa: PLC0415
+
+    collector = coverage.Collector()
+    with redirect_stdout(io.StringIO()) as said:
+        code = pytest.main([*pytest_arguments(options), "--collect-only"], plugins=[collector])
+    if code:
+        print(said.getvalue(), file=sys.stderr)
+        return EXIT_USAGE
+    if options.coverage:
+        try:
+            coverage.write(options.coverage, collector.checks)
+        except OSError as problem:
+            print(f"lightning-verify: --coverage {options.coverage}: {problem.strerror}", file=sys.stderr)
+            return EXIT_USAGE
+    problems = coverage.problems(collector.checks) if options.lint else []
+    if options.lint:
+        print("\n".join(problems) or "In order.")
+    return EXIT_BROKEN if problems else EXIT_KEPT
+
+
 def main(arguments: list[str] | None = None, plugins: Sequence[str] = ()) -> int:
     """Judge; returns the exit code described in `--help`. `plugins` names pytest plugins that watch."""
     options = parser().parse_args(arguments)
-    if bool(options.live) is bool(options.base_url):
+    if not (options.coverage or options.lint) and bool(options.live) is bool(options.base_url):
         wrong = "two hosts to judge" if options.live else "nothing to judge"
         print(
             f"lightning-verify: {wrong}: give --base-url URL, or --live for the documented host",
@@ -147,6 +184,8 @@ def main(arguments: list[str] | None = None, plugins: Sequence[str] = ()) -> int
         with own_surroundings():
             if options.revision:
                 os.environ["LIGHTNING_REVISION"] = options.revision
+            if options.coverage or options.lint:
+                return _catalogue(options)
             code = int(pytest.main([*pytest_arguments(options), *watching]))
     except KeyboardInterrupt:  # Before pytest listens, or after it is done.
         pass
