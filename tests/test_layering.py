@@ -91,6 +91,8 @@ LOADED_EVERYWHERE = "lightning_mock.pytest_plugin"
 # Where else an import may wait for its use, since it brings a library that most mocks never need: one that
 # draws or decodes, PyJWT with cryptography, the reader of package metadata, or Redis.
 LOADED_LATE = {
+    # Which revision the judge reads is chosen by an option, and decided by the import.
+    "lightning_verify.command",
     "lightning_mock.app",
     "lightning_mock.callers.tokens",
     "lightning_mock.command",
