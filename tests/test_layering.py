@@ -55,6 +55,7 @@ LAYERS = {
         {"http"},
         {"faults"},
         {"scripting"},
+        {"recordings"},
         {"state"},
         {"handlers", "control"},
         {"storage"},

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 from lightning_spec.loader import Spec
+from lightning_spec.recording import RecordingError
 
 from lightning_mock.control import snapshot
 from lightning_mock.control.plane import CONTROL_PREFIX, ControlPlane
@@ -29,8 +31,16 @@ from lightning_mock.http.routing import Router
 from lightning_mock.http.validation import BodyValidator, ParameterValidator, compile_schemas
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.memory import return_large_blocks
-from lightning_mock.pipeline import Endpoint, answer, answer_unknown, body_reader, parameter_reader
+from lightning_mock.pipeline import (
+    Endpoint,
+    answer,
+    answer_instead,
+    answer_unknown,
+    body_reader,
+    parameter_reader,
+)
 from lightning_mock.real_time import stopwatch
+from lightning_mock.recordings.recorder import Recorder
 from lightning_mock.settings import Settings, SettingsError
 from lightning_mock.state import State, make_state
 
@@ -90,7 +100,11 @@ def endpoints(spec: Spec) -> dict[str, Endpoint]:
     return found
 
 
-def make_server(state: State, sharing: Sharing | None = None) -> web.Server:
+Answering = Callable[[web.BaseRequest, Exchange], Awaitable[web.StreamResponse]]
+"""What answers calls in place of the mock: a recording, or a host that is being recorded."""
+
+
+def make_server(state: State, sharing: Sharing | None = None, instead: Answering | None = None) -> web.Server:
     """The server of one mock, to be given to a runner inside a running event loop."""
     spec = state.spec
     router: Router[Endpoint] = Router()
@@ -115,9 +129,16 @@ def make_server(state: State, sharing: Sharing | None = None) -> web.Server:
             try:
                 match = router.find(method, path)
             except ApiError as error:
-                response = await answer_unknown(request, state, exchange, error)
+                if instead is not None:
+                    response = await answer_instead(request, instead, exchange)
+                else:
+                    response = await answer_unknown(request, state, exchange, error)
             else:
-                response = await answer(request, match, state, exchange)
+                if instead is not None:
+                    exchange.operation = match.target.operation
+                    response = await answer_instead(request, instead, exchange)
+                else:
+                    response = await answer(request, match, state, exchange)
         if journal.on:
             journal.record(exchange, request)
         return response
@@ -157,7 +178,12 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[str, State]]:
     async with AsyncExitStack() as ending:
         state, sharing = await ending.enter_async_context(_begun(settings))
         ending.callback(state.renderer.close)
-        runner = web.ServerRunner(make_server(state, sharing), shutdown_timeout=_GRACE)
+        instead = state.replay.answer if state.replay is not None else None
+        if settings.record is not None:
+            recorder = _recorder(settings.record, settings.recording, state)
+            ending.push_async_callback(recorder.close)
+            instead = recorder.answer
+        runner = web.ServerRunner(make_server(state, sharing, instead), shutdown_timeout=_GRACE)
         await runner.setup()
         ending.push_async_callback(runner.cleanup)
         site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
@@ -210,3 +236,10 @@ async def _begin(state: State) -> None:
             raise SettingsError(str(error)) from error
     if not state.start:
         state.start.update(await snapshot.take(state))
+
+
+def _recorder(upstream: str, path: Path, state: State) -> Recorder:
+    try:
+        return Recorder(upstream, path, state.spec.body_limit_bytes)
+    except RecordingError as error:
+        raise SettingsError(str(error)) from error

@@ -152,9 +152,35 @@ def _parser() -> argparse.ArgumentParser:
     )
     option(
         "replies",
-        "a YAML or JSON file with a list of scripted replies, each as POST /__mock__/replies takes it",
+        "a YAML or JSON file with a list of scripted replies, each as POST /__mock__/replies takes it; or a "
+        "recording, whose answers are given for the same prompts",
         type=Path,
         metavar="FILE",
+    )
+    option("record", "pass every call on to the host at URL, and record what it answers", metavar="URL")
+    option(
+        "recording",
+        f"the new file to record to, without credentials; {usual.recording} by default",
+        type=Path,
+        metavar="FILE",
+    )
+    option(
+        "replay",
+        "answer every call from a recording, and refuse what is not in it with what came near",
+        type=Path,
+        metavar="FILE",
+    )
+    option(
+        "replay-pace",
+        "how much longer a replay takes than what was recorded: 1, the default, as long; 0 no time at all",
+        type=float,
+        metavar="N",
+    )
+    option(
+        "replay-max-age",
+        f"from how many days on a recording is called old; {usual.replay_max_age:g} by default",
+        type=float,
+        metavar="DAYS",
     )
     option(
         "scenario",
@@ -260,6 +286,20 @@ def _write_credentials(path: Path, named: Mapping[str, str]) -> None:
         raise SettingsError(f"credentials file {path}: {error}") from error
 
 
+def _recording_lines(state: State) -> list[str]:
+    settings, replay = state.settings, state.replay
+    if settings.record is not None:
+        return [f"Recording {settings.record} to {settings.recording}"]
+    if replay is None:
+        return []
+    count, age = len(replay.recording.exchanges), replay.age_days
+    lines = [f"Replaying {settings.replay}: {count} exchanges, {age:.0f} days old"]
+    if replay.is_old:
+        most = f"{settings.replay_max_age:g} days"
+        lines.append(f"This recording is older than {most}: the host may answer differently by now.")
+    return lines
+
+
 def greeting(base_url: str, state: State) -> str:
     """What is printed at start."""
     named = state.credentials.named
@@ -268,6 +308,7 @@ def greeting(base_url: str, state: State) -> str:
         f"  control page {base_url}{PAGE_PATH}",
         f"  API page     {base_url}{DOCS_PATH}",
         *(f"Scenario: {name}" for name in state.settings.scenario),
+        *_recording_lines(state),
         "",
         "Credentials",
     ]

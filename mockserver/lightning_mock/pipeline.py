@@ -159,6 +159,24 @@ async def answer_unknown(
     return await _deliver(request, reply, exchange, state)
 
 
+async def answer_instead(
+    request: web.BaseRequest,
+    instead: Callable[[web.BaseRequest, Exchange], Awaitable[web.StreamResponse]],
+    exchange: Exchange,
+) -> web.StreamResponse:
+    """What somebody answers in place of the mock. Never raises but for cancellation."""
+    try:
+        return await instead(request, exchange)
+    except ApiError as refused:
+        error = refused
+    except Exception:
+        if request.transport is not None:
+            logger.exception("%s %s failed", request.method, exchange.operation)
+        error = UpstreamFailure()
+    exchange.refusal = error.refusal
+    return delivery.respond(request, delivery.refusal(error), exchange)
+
+
 async def _arguments_of_any(request: web.BaseRequest, limit: int) -> dict[str, Any]:
     """The fields of a JSON object, if the body is one."""
     try:

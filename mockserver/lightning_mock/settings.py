@@ -16,6 +16,7 @@ MOST_EXCHANGES = 1_000_000
 MOST_BODY = 32 * 1024 * 1024
 USUAL_EXCERPT = 512
 _PREFIX = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_BASE_URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?", re.ASCII)
 MetadataForm = Literal["bare", "choices"]
 RetryAdvice = Literal["none", "seconds", "date", "x-should-retry-true", "x-should-retry-false"]
 
@@ -57,7 +58,17 @@ class Settings:
     state: Path | None = None
     """A file that the state is read from at the start, and kept in while the mock runs and at the end."""
     replies: Path | None = None
-    """A YAML or JSON file with a list of scripted replies."""
+    """A YAML or JSON file with a list of scripted replies, or a recording."""
+    record: str | None = None
+    """The base URL of a host that every call is passed on to and recorded from."""
+    recording: Path = Path("lightning-recording.yaml")
+    """The new file that is recorded to."""
+    replay: Path | None = None
+    """A recording that every call is answered from; what is not in it is refused."""
+    replay_pace: float = 1.0
+    """How much longer a replay takes than what was recorded: 1 as long, 0 no time at all."""
+    replay_max_age: float = 30.0
+    """From how many days on a recording is called old."""
     scenario: tuple[str, ...] = ()
     """The scenarios to start in, one after another."""
     store: str | None = None
@@ -88,7 +99,11 @@ class Settings:
         token = self.control_token
         if token is not None and not (len(token) >= 8 and token.isascii() and token.isprintable()):
             raise SettingsError("control_token: expected at least 8 ASCII characters")
-        for name in ("first_token_delay", "token_rate"):
+        if self.record is not None and not _BASE_URL.fullmatch(self.record):
+            raise SettingsError(f"record: expected an address like https://host.example, got {self.record!r}")
+        if self.record is not None and self.replay is not None:
+            raise SettingsError("record, replay: expected one of them")
+        for name in ("first_token_delay", "token_rate", "replay_pace", "replay_max_age"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise SettingsError(f"{name}: expected a number from 0 up, got {value}")

@@ -7,9 +7,11 @@ mocks in one process share nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lightning_spec.loader import Spec, SpecError, load_revision
+from lightning_spec.recording import RecordingError, read_recording
 
 from lightning_mock.callers.accounts import Accounts, Catalogue, load_catalogue
 from lightning_mock.callers.credentials import KeyRing, RandomBytes, random_bytes, seeded_bytes
@@ -25,6 +27,7 @@ from lightning_mock.journal.journal import Journal
 from lightning_mock.preferences import PreferenceBook
 from lightning_mock.quota.ledger import Ledger
 from lightning_mock.quota.store import MemoryStore, Store
+from lightning_mock.recordings.replay import Replay
 from lightning_mock.scripting.book import ScriptBook
 from lightning_mock.service_status import ServiceStatus
 from lightning_mock.settings import Settings, SettingsError
@@ -65,6 +68,7 @@ class State:
     preferences: PreferenceBook
     service_status: ServiceStatus
     scripts: ScriptBook
+    replay: Replay | None
     journal: Journal
     event_hub: EventHub
     start: dict[str, Any]
@@ -118,6 +122,7 @@ def make_state(settings: Settings, clock: Clock | None = None, outside: Outside 
         preferences=PreferenceBook(settings),
         service_status=ServiceStatus(spec),
         scripts=ScriptBook(None if outside is None else outside.script_turns),
+        replay=None if settings.replay is None else _replay(settings.replay, settings, spec),
         journal=Journal(clock, event_hub, catalogue.default_key, settings.journal),
         event_hub=event_hub,
         start={},
@@ -129,3 +134,10 @@ def spec_of(revision: str | None) -> Spec:
         return load_revision(revision)[0]
     except SpecError as error:
         raise SettingsError(str(error)) from error
+
+
+def _replay(path: Path, settings: Settings, spec: Spec) -> Replay:
+    try:
+        return Replay(read_recording(path), settings, spec.body_limit_bytes)
+    except RecordingError as error:
+        raise SettingsError(f"replay: {error}") from error

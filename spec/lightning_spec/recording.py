@@ -142,7 +142,7 @@ class RecordingWriter:
             reason = getattr(error, "strerror", None) or "not a usable name"
             raise RecordingError(f"recording {path}: {reason}") from error
         self._file: IO[str] = os.fdopen(descriptor, "w", encoding="utf-8")
-        self._write(_head(upstream, started, clean) + "exchanges:\n")
+        self._write(_yaml(_head(upstream, started, clean)) + "exchanges:\n")
 
     def add(self, exchange: RecordedExchange) -> None:
         """Keep one exchange, without its credentials."""
@@ -159,9 +159,15 @@ class RecordingWriter:
 
 def recording_text(recording: Recording, clean: Clean) -> str:
     """A whole recording as the text of its file, without credentials."""
-    exchanges = [exchange_document(exchange, clean) for exchange in recording.exchanges]
-    listed = _yaml(exchanges) if exchanges else ""
-    return _head(recording.upstream, recording.recorded_at, clean) + "exchanges:\n" + listed
+    return _yaml(recording_document(recording, clean))
+
+
+def recording_document(recording: Recording, clean: Clean) -> dict[str, Any]:
+    """A whole recording as its file holds it, without credentials."""
+    return {
+        **_head(recording.upstream, recording.recorded_at, clean),
+        "exchanges": [exchange_document(exchange, clean) for exchange in recording.exchanges],
+    }
 
 
 def read_recording(path: Path) -> Recording:
@@ -228,10 +234,13 @@ def exchange_document(exchange: RecordedExchange, clean: Clean) -> dict[str, Any
     }
 
 
-def _head(upstream: str, started: float, clean: Clean) -> str:
-    return _yaml(
-        {"format": FORMAT, "version": VERSION, "recorded_at": _iso(started), "upstream": clean(upstream)}
-    )
+def _head(upstream: str, started: float, clean: Clean) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "recorded_at": _iso(started),
+        "upstream": clean(upstream),
+    }
 
 
 class _Dumper(_BaseDumper):  # type: ignore[misc]
@@ -263,7 +272,8 @@ def _request_headers(headers: Mapping[str, str], clean: Clean) -> dict[str, str]
 
 def _response_headers(headers: Mapping[str, str], clean: Clean) -> dict[str, str]:
     return {
-        name: clean(value)
+        # Names may be of a kind of text that no file knows.
+        str(name): clean(value)
         for name, value in headers.items()
         if name.lower() not in _OF_THE_CONNECTION and name.lower() not in _SECRET
     }

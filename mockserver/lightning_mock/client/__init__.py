@@ -14,6 +14,7 @@ from lightning_mock.client.views import (
     Key,
     Metric,
     NearMiss,
+    Replay,
     ScriptedReply,
 )
 
@@ -29,6 +30,7 @@ __all__ = [
     "Metric",
     "NearMiss",
     "NothingSeenError",
+    "Replay",
     "ScriptedReply",
     "SharedClockWarning",
     "User",

@@ -17,7 +17,7 @@ from typing import Any, Literal, Self
 
 from lightning_mock.client.callers import Guest, MetadataForm, RetryAdvice, User, chosen, journal_entries
 from lightning_mock.client.transport import Transport, segment
-from lightning_mock.client.views import Clock, Fault, JournalEntry, NearMiss, ScriptedReply, moment
+from lightning_mock.client.views import Clock, Fault, JournalEntry, NearMiss, Replay, ScriptedReply, moment
 from lightning_mock.real_time import stopwatch
 
 
@@ -420,6 +420,26 @@ class Lightning:
         """The exchanges that match as an HTTP archive (HAR 1.2), to be kept as JSON in a file `*.har`."""
         query = _query(operation, identity, user, status, fault=fault, since=since)
         return dict(self._transport.call("GET", "/journal/har", query=query))
+
+    def recording(
+        self,
+        *,
+        operation: str | None = None,
+        identity: str | None = None,
+        user: User | str | None = None,
+        status: int | None = None,
+        fault: Fault | str | None = None,
+        since: int | None = None,
+    ) -> dict[str, Any]:
+        """The exchanges that match as a recording: kept as JSON in a file, `lightning-mock --replay FILE`
+        answers from it. Only those that the journal kept whole are in it; the setting `journal_bodies` says
+        how much it keeps."""
+        query = _query(operation, identity, user, status, fault=fault, since=since)
+        return dict(self._transport.call("GET", "/journal/recording", query=query)["recording"])
+
+    def replay(self) -> Replay:
+        """The recording that the mock answers from. Raises LightningError when it answers from none."""
+        return Replay.of(self._transport.call("GET", "/replay"))
 
     def clear_journal(self) -> None:
         """Forget all exchanges, other clients' too."""

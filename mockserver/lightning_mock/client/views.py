@@ -95,8 +95,22 @@ class ScriptedReply(View):
 
 
 @dataclass(frozen=True, slots=True)
+class Replay(View):
+    """A recording that is answered from. `old` says that the host may answer differently by now; `unused` is
+    how many of its exchanges have not been answered with."""
+
+    recorded_at: str
+    upstream: str
+    age_days: float
+    old: bool
+    exchanges: int
+    unused: int
+
+
+@dataclass(frozen=True, slots=True)
 class NearMiss(View):
-    """A call that met no scripted reply. `near` has the nearest ones by `id`, each with what it `missed`."""
+    """A call that met no scripted reply, or no recorded request. `near` has the nearest ones by `id`, each
+    with what it `missed`."""
 
     method: str
     path: str

@@ -101,6 +101,8 @@ ANSWERS: Mapping[str, Answer] = {
     "countJournal": journal.count_journal,
     "waitForJournal": journal.wait_for_journal,
     "exportHar": journal.export_har,
+    "takeRecording": journal.take_recording,
+    "getReplay": replies.get_replay,
     "getEntry": journal.get_entry,
     "getCurl": journal.get_curl,
     "sendAgain": journal.send_entry_again,

@@ -6,9 +6,11 @@ from functools import partial
 from pathlib import Path
 
 import yaml
+from lightning_spec.recording import FORMAT, RecordingError, read_recording
 
 from lightning_mock.control.contract import Contract
 from lightning_mock.control.request import ControlError
+from lightning_mock.recordings.as_replies import replies_of
 from lightning_mock.scripting.parse import ScriptError, parse_script
 from lightning_mock.settings import SettingsError
 from lightning_mock.state import State
@@ -22,8 +24,13 @@ def start_with_file(path: Path, state: State) -> None:
         raise SettingsError(f"replies file {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(f"replies file {path}: expected YAML or JSON; {error}") from error
+    if isinstance(listed, dict) and listed.get("format") == FORMAT:
+        try:
+            listed = replies_of(read_recording(path))
+        except RecordingError as error:
+            raise SettingsError(f"replies file {path}: {error}") from error
     if not isinstance(listed, list):
-        raise SettingsError(f"replies file {path}: expected a list of replies")
+        raise SettingsError(f"replies file {path}: expected a list of replies, or a recording")
     contract = Contract()
     route, _ = contract.find("POST", "/__mock__/replies")
     for position, description in enumerate(listed, 1):

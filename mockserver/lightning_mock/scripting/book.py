@@ -14,6 +14,8 @@ from lightning_mock.journal.redaction import MOST_TARGET
 from lightning_mock.scripting.script import Asked, Script
 from lightning_mock.turns import Turn, Turns
 
+Miss = dict[str, Any]
+"""A call that met nothing: its method and path, and what came near, each with what it missed."""
 _REMEMBERED = 100
 _NEAREST = 3
 
@@ -25,8 +27,8 @@ class ScriptBook:
         self._turns = turns
         self._scripts: dict[str, Script] = {}
         self._start: tuple[Callable[[str], Script], ...] = ()
-        self.misses: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED)
-        self.fresh_misses: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED)
+        self.misses: deque[Miss] = deque(maxlen=_REMEMBERED)
+        self.fresh_misses: deque[Miss] = deque(maxlen=_REMEMBERED)
         """Those that the other processes do not know yet, where there are any."""
         self.made = 0
         self.armed = False

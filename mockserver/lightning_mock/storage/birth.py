@@ -37,7 +37,8 @@ async def birth_of(link: Link, settings: Settings) -> Birth:
     if found["settings"] != own["settings"]:
         raise SettingsError(
             f"store {settings.store}: the mock {settings.store_prefix!r} in it was started with another "
-            "revision or seed, other plans, replies or signing keys; give the same options, or another --store-prefix"
+            "revision or seed, other plans, replies or signing keys; give the same options, or another "
+            "--store-prefix"
         )
     return Birth(found["at"], int(found["secret"], 16), row)
 

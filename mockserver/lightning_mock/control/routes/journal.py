@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 
 from aiohttp.hdrs import HOST
+from lightning_spec.recording import Recording as Recorded
+from lightning_spec.recording import recording_document
 
+from lightning_mock.callers.credential_forms import without_credentials
 from lightning_mock.control.curl import curl
 from lightning_mock.control.entries import entry, whole_entry
 from lightning_mock.control.har import archive
+from lightning_mock.control.journal_recording import recorded_exchanges
 from lightning_mock.control.request import ControlError, ControlRequest
 from lightning_mock.control.sending_again import NotSentError, send_again
 from lightning_mock.faults.parse import FaultError, operations_named
@@ -79,6 +83,14 @@ async def export_har(request: ControlRequest, state: State) -> Body:
         archive(found, _base_url(request)),
         headers={"Content-Disposition": 'attachment; filename="lightning-mock.har"'},
     )
+
+
+async def take_recording(request: ControlRequest, state: State) -> Body:
+    """The exchanges that are meant as a recording."""
+    await state.journal.settle()
+    exchanges, left_out = recorded_exchanges(state.journal.find(_filter(request, state)))
+    recording = Recorded(state.clock.now(), _base_url(request), exchanges)
+    return json_body({"recording": recording_document(recording, without_credentials), "left_out": left_out})
 
 
 async def clear_journal(request: ControlRequest, state: State) -> Body:

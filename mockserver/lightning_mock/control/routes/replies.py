@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+from lightning_mock.clock import iso
 from lightning_mock.control.request import ControlError, ControlRequest
 from lightning_mock.http.replies import Body, json_body
+from lightning_mock.scripting.book import Miss
 from lightning_mock.scripting.parse import ScriptError, parse_script
 from lightning_mock.state import State
 
 
 async def list_replies(request: ControlRequest, state: State) -> Body:
     scripts = [script.view() for script in state.scripts.all()]
-    return json_body({"replies": scripts, "misses": list(state.scripts.misses)})
+    return json_body({"replies": scripts, "misses": _misses(state)})
+
+
+async def get_replay(request: ControlRequest, state: State) -> Body:
+    """What is replayed, and how old it is."""
+    replay = state.replay
+    if replay is None:
+        raise ControlError(404, "No recording is replayed; start the mock with --replay FILE.")
+    recording = replay.recording
+    return json_body(
+        {
+            "recorded_at": iso(recording.recorded_at),
+            "upstream": recording.upstream,
+            "age_days": round(replay.age_days, 3),
+            "old": replay.is_old,
+            "exchanges": len(recording.exchanges),
+            "unused": replay.unused,
+        }
+    )
+
+
+def _misses(state: State) -> list[Miss]:
+    return [*state.scripts.misses, *(state.replay.misses if state.replay is not None else ())]
 
 
 async def create_reply(request: ControlRequest, state: State) -> Body:

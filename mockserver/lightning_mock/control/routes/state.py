@@ -50,6 +50,8 @@ async def reset(request: ControlRequest, state: State) -> Body:
         return json_body({"did": await _reset_user(user_id, state)})
     did = await snapshot.restore(state.start, state)
     state.scripts.reset()
+    if state.replay is not None:
+        state.replay.reset()
     state.journal.forget()
     await state.assets.clear()
     await asyncio.to_thread(give_back)

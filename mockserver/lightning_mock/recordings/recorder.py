@@ -1,0 +1,152 @@
+"""A real host behind the mock: every call goes there, and what comes back goes to the caller and into a file.
+
+Law: nothing is changed on the way but what belongs to one connection. The file holds no credential.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, web
+from aiohttp.client_exceptions import ClientPayloadError
+from lightning_spec.recording import (
+    Piece,
+    RecordedExchange,
+    RecordedRequest,
+    RecordedResponse,
+    RecordingWriter,
+)
+from multidict import CIMultiDict
+from yarl import URL
+
+from lightning_mock.callers.credential_forms import without_credentials
+from lightning_mock.errors import UpstreamFailure
+from lightning_mock.http.reading import read_body
+from lightning_mock.journal.exchange import Exchange
+from lightning_mock.journal.redaction import MOST_KEPT_BODY
+from lightning_mock.real_time import stopwatch, wall_time
+
+logger = logging.getLogger(__name__)
+
+_OF_THE_CONNECTION = frozenset(
+    (
+        "accept-encoding",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "host",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    )
+)
+_PATIENCE = ClientTimeout(total=None, sock_connect=30)
+
+
+class Recorder:
+    """Passes calls on to one host. Raises RecordingError when the file cannot be a new recording."""
+
+    def __init__(self, upstream: str, path: Path, body_limit: int) -> None:
+        self._upstream = upstream.rstrip("/")
+        self._body_limit = body_limit
+        self._writer = RecordingWriter(path, self._upstream, wall_time(), without_credentials)
+        self._writing = asyncio.Lock()
+        # An answer is kept as it is read; the host is asked not to pack it.
+        self._session = ClientSession(
+            cookie_jar=DummyCookieJar(), timeout=_PATIENCE, skip_auto_headers=("User-Agent", "Content-Type")
+        )
+        self.kept = 0
+        self.left_out = 0
+
+    async def close(self) -> None:
+        """Nothing more passes."""
+        await self._session.close()
+        async with self._writing:
+            self._writer.close()
+
+    async def answer(self, request: web.BaseRequest, exchange: Exchange) -> web.StreamResponse:
+        """Ask the host, and answer as it does. Raises UpstreamFailure when it does not."""
+        body = await read_body(request, self._body_limit)
+        exchange.body, exchange.received = body[:MOST_KEPT_BODY], len(body)
+        headers = _passing(request.headers)
+        headers["Accept-Encoding"] = "identity"
+        at, began = wall_time(), stopwatch()
+        try:
+            answering = await self._session.request(
+                request.method,
+                URL(self._upstream + request.raw_path, encoded=True),
+                headers=headers,
+                data=body or None,
+                allow_redirects=False,
+            )
+        except (ClientError, OSError, ValueError) as error:
+            raise UpstreamFailure(
+                f"The host that is being recorded does not answer ({type(error).__name__}).",
+                code="upstream_unreachable",
+            ) from None
+        async with answering:
+            after = stopwatch() - began
+            passed = _passing(answering.headers)
+            exchange.status, exchange.headers = answering.status, passed
+            exchange.content_type = answering.headers.get("Content-Type", "")
+            response = web.StreamResponse(status=answering.status, headers=passed)
+            if request.method == "HEAD" or answering.status in (204, 304):
+                response.content_length = None
+            await response.prepare(request)
+            pieces, cut = await self._pass_on(answering.content, response, exchange)
+        recorded = RecordedExchange(
+            at,
+            RecordedRequest(request.method, request.raw_path, dict(request.headers), body),
+            RecordedResponse(answering.status, dict(passed), after, pieces or (), cut),
+        )
+        await self._keep(None if pieces is None else recorded)
+        if cut and request.transport is not None:
+            request.transport.abort()
+        return response
+
+    async def _pass_on(
+        self, content: object, response: web.StreamResponse, exchange: Exchange
+    ) -> tuple[list[Piece] | None, bool]:
+        """Write what comes as it comes. Gives the pieces, None when they are too much to keep; and whether
+        the host broke off."""
+        pieces: list[Piece] | None = []
+        before, size = stopwatch(), 0
+        try:
+            async for chunk in content.iter_any():  # type: ignore[attr-defined]
+                now = stopwatch()
+                size += len(chunk)
+                if pieces is not None:
+                    pieces.append(Piece(now - before, chunk))
+                    if size > self._body_limit:
+                        pieces = None
+                before = now
+                exchange.sent = size
+                if len(exchange.head) < exchange.most:
+                    exchange.head = (exchange.head + chunk)[: exchange.most]
+                await response.write(chunk)
+        except (ClientPayloadError, ClientError, OSError):
+            return pieces, True
+        await response.write_eof()
+        return pieces, False
+
+    async def _keep(self, recorded: RecordedExchange | None) -> None:
+        if recorded is None:
+            self.left_out += 1
+            logger.warning("an answer was too large to be recorded")
+            return
+        async with self._writing:
+            await asyncio.to_thread(self._writer.add, recorded)
+        self.kept += 1
+
+
+def _passing(headers: Mapping[str, str]) -> CIMultiDict[str]:
+    return CIMultiDict(
+        (name, value) for name, value in headers.items() if name.lower() not in _OF_THE_CONNECTION
+    )

@@ -1,0 +1,127 @@
+"""A recording in place of the mock's own answers.
+
+Law: what was recorded is answered as it was, and nothing else is: a request that is not in the recording is
+refused with what came near. The same request gets its answers in the order in which they were recorded, and
+the last of them again and again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+from lightning_spec.recording import RecordedResponse, Recording
+
+from lightning_mock.errors import NotFound
+from lightning_mock.http import delivery
+from lightning_mock.http.reading import LARGE, read_body
+from lightning_mock.http.replies import Body, ConnectionResetOnPurpose, EventStream, Reply
+from lightning_mock.journal.exchange import Exchange
+from lightning_mock.journal.redaction import MOST_KEPT_BODY, MOST_TARGET
+from lightning_mock.real_time import wall_time
+from lightning_mock.recordings.asked import Asked, asked
+from lightning_mock.scripting.book import Miss
+from lightning_mock.settings import Settings
+
+_NEAREST = 3
+_MOST_REASONS = 5
+
+
+class Replay:
+    """Answers from one recording."""
+
+    def __init__(self, recording: Recording, settings: Settings, body_limit: int) -> None:
+        self.recording = recording
+        self._settings = settings
+        self._body_limit = body_limit
+        self._known: dict[bytes, list[int]] = {}
+        self._asked: list[Asked] = []
+        for number, exchange in enumerate(recording.exchanges):
+            request = exchange.request
+            known = asked(request.method, request.target, request.content)
+            self._asked.append(known)
+            self._known.setdefault(known.key, []).append(number)
+        self._given: dict[bytes, int] = {}
+        self.misses: list[Miss] = []
+
+    @property
+    def unused(self) -> int:
+        """How many exchanges have not been answered with."""
+        used = sum(min(count, len(self._known[key])) for key, count in self._given.items())
+        return len(self._asked) - used
+
+    @property
+    def age_days(self) -> float:
+        return self.recording.age(wall_time())
+
+    @property
+    def is_old(self) -> bool:
+        """Whether the host may well answer differently by now."""
+        return self.age_days > self._settings.replay_max_age
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self._given.clear()
+        self.misses.clear()
+
+    async def answer(self, request: web.BaseRequest, exchange: Exchange) -> web.StreamResponse:
+        """Answer as it was recorded, or refuse."""
+        body = await read_body(request, self._body_limit)
+        exchange.body, exchange.received = body[:MOST_KEPT_BODY], len(body)
+        if len(body) <= LARGE:
+            wanted = asked(request.method, request.raw_path, body)
+        else:
+            wanted = await asyncio.to_thread(asked, request.method, request.raw_path, body)
+        key = wanted.key
+        numbers = self._known.get(key)
+        if numbers is None:
+            raise self._refused(wanted)
+        given = self._given.get(key, 0)
+        self._given[key] = given + 1
+        response = self.recording.exchanges[numbers[min(given, len(numbers) - 1)]].response
+        pace = self._settings.replay_pace
+        await asyncio.sleep(response.after * pace)
+        reply = _reply(response, pace)
+        if isinstance(reply, EventStream):
+            return await delivery.streamed(request, reply, self._settings, exchange)
+        return delivery.respond(request, reply, exchange)
+
+    def _refused(self, wanted: Asked) -> NotFound:
+        distances = [
+            (len(missed), number, missed)
+            for number, known in enumerate(self._asked)
+            for missed in [known.misses(wanted)]
+        ]
+        nearest = sorted(distances)[:_NEAREST]
+        near = [
+            {
+                "id": f"exchange-{number + 1}",
+                "missed": [words[:MOST_TARGET] for words in missed[:_MOST_REASONS]],
+            }
+            for _, number, missed in nearest
+        ]
+        miss = {"method": wanted.method[:MOST_TARGET], "path": wanted.target[:MOST_TARGET], "near": near}
+        self.misses = [*self.misses[-99:], miss]
+        said = "; ".join(f"{row['id']}: {', '.join(row['missed'])}" for row in near)
+        return NotFound(
+            f"The recording has no such request. Nearest: {said or 'nothing, it is empty'}.",
+            code="not_recorded",
+        )
+
+
+def _reply(response: RecordedResponse, pace: float) -> Reply:
+    headers = dict(response.headers)
+    content_type = next((headers.pop(name) for name in list(headers) if name.lower() == "content-type"), "")
+    if response.cut or len(response.pieces) > 1:
+        return EventStream(_pieces(response, pace), content_type, response.status, headers)
+    return Body(response.content, content_type or "application/octet-stream", response.status, headers)
+
+
+async def _pieces(response: RecordedResponse, pace: float) -> AsyncIterator[bytes]:
+    for piece in response.pieces:
+        if pace and piece.after:
+            await asyncio.sleep(piece.after * pace)
+        yield piece.content
+    if response.cut:
+        raise ConnectionResetOnPurpose

@@ -1,0 +1,249 @@
+"""A host recorded through the mock, and the recording answered from: strictly, and as scripted replies."""
+
+from __future__ import annotations
+
+import json
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+import requests
+import yaml
+from lightning_mock.background import RunningMock, running
+from lightning_mock.client import Lightning, LightningError
+from lightning_mock.command import greeting
+from lightning_mock.settings import SettingsError
+from lightning_spec.recording import read_recording
+
+from .conftest import CHAT
+
+HEADERS = {"User-Agent": "an app", "X-Client-ID": "recorded-client-0001"}
+PICTURE = "/gen/image/a%20quiet%20%2Fharbour%3F?mode=fantasy"
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[RunningMock]:
+    """The host that is recorded: a mock with streams that take their time."""
+    with running(token_rate=100) as mock:
+        yield mock
+
+
+def asked(base_url: str, key: str) -> list[tuple[int, str, bytes]]:
+    """What a client sees of a day's calls."""
+    bearer = {**HEADERS, "Authorization": f"Bearer {key}"}
+    seen = []
+    for method, path, body, headers in (
+        ("POST", "/gen/chat/completions", CHAT, bearer),
+        ("POST", "/gen/chat/completions", {**CHAT, "stream": True}, bearer),
+        ("GET", PICTURE, None, HEADERS),
+        ("GET", "/usage", None, bearer),
+        ("GET", "/usage", None, bearer),
+        ("POST", "/gen/image", {"prompt": 5}, HEADERS),
+        ("GET", "/", None, HEADERS),
+        ("HEAD", "/status/image", None, HEADERS),
+        ("GET", "/no/such/route", None, HEADERS),
+    ):
+        answer = requests.request(
+            method, base_url + path, json=body, headers=headers, timeout=20, allow_redirects=False
+        )
+        seen.append((answer.status_code, answer.headers["Content-Type"], answer.content))
+    return seen
+
+
+@pytest.fixture(scope="module")
+def recorded(host: RunningMock, tmp_path_factory: Any) -> Any:
+    """The file of a recording, and what was seen while it was made."""
+    file = tmp_path_factory.mktemp("recorded") / "host.yaml"
+    with running(record=host.base_url, recording=file) as mock:
+        seen = asked(mock.base_url, host.credentials["LIGHTNING_API_KEY"])
+        with Lightning(mock.base_url) as client:
+            assert [entry.status for entry in client.journal()] == [status for status, _, _ in seen]
+    return file, seen
+
+
+def test_a_recording_is_private_readable_and_without_credentials(recorded: Any, host: RunningMock) -> None:
+    file, seen = recorded
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    text = file.read_text()
+    for secret in host.credentials.values():
+        assert secret not in text
+        assert secret[-12:] not in text
+    document = yaml.safe_load(text)
+    chat, stream = document["exchanges"][:2]
+    assert chat["request"]["json"]["messages"][0]["content"] == CHAT["messages"][0]["content"]
+    assert chat["response"]["json"]["object"] == "chat.completion"
+    assert len(stream["response"]["stream"]) > 5
+    assert sum(piece["after"] for piece in stream["response"]["stream"]) > 0.04
+    assert [row["response"]["status"] for row in document["exchanges"]] == [status for status, _, _ in seen]
+
+
+@pytest.mark.parametrize("pace", [0.0, 1.0])
+def test_a_replay_answers_what_was_recorded_with_its_timing(recorded: Any, pace: float) -> None:
+    file, seen = recorded
+    with running(replay=file, replay_pace=pace) as mock, Lightning(mock.base_url) as client:
+        assert client.replay().unused == len(seen)
+        began = time.perf_counter()
+        again = asked(mock.base_url, "ipa_live_somebody_elses")
+        taken = time.perf_counter() - began
+        assert [(status, kind) for status, kind, _ in again] == [(status, kind) for status, kind, _ in seen]
+        for (_, kind, content), (_, _, before) in zip(again, seen, strict=True):
+            is_json = kind == "application/json" and content
+            assert json.loads(content) == json.loads(before) if is_json else content == before
+        if pace:
+            stream = read_recording(file).exchanges[1].response
+            assert taken >= sum(piece.after for piece in stream.pieces)
+        assert (client.replay().unused, client.replay().old) == (0, False)
+        assert client.near_misses() == []
+
+
+def test_the_same_request_gets_its_answers_in_turn_and_a_reset_begins_anew(recorded: Any) -> None:
+    file, _ = recorded
+    recording = yaml.safe_load(file.read_text())
+    first, second = [row for row in recording["exchanges"] if row["request"]["target"] == "/usage"]
+    first["response"]["json"]["plan_key"], second["response"]["json"]["plan_key"] = "one", "two"
+    changed = file.parent / "changed.json"
+    changed.write_text(json.dumps(recording))
+    with running(replay=changed, replay_pace=0) as mock, Lightning(mock.base_url) as client:
+
+        def plans() -> list[str]:
+            return [requests.get(mock.base_url + "/usage", timeout=10).json()["plan_key"] for _ in range(3)]
+
+        assert plans() == ["one", "two", "two"]
+        client.reset()
+        assert plans() == ["one", "two", "two"]
+
+
+def test_what_is_not_recorded_is_refused_with_what_came_near(recorded: Any) -> None:
+    file, _ = recorded
+    other = {"messages": [{"role": "user", "content": "Something else, ipa_live_CANARYcanaryCANARY01"}]}
+    with running(replay=file) as mock, Lightning(mock.base_url) as client:
+        refused = requests.post(mock.base_url + "/gen/chat/completions", json=other, timeout=10)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (404, "not_recorded")
+        assert "exchange-1: body.messages.0.content: expected another value" in refused.json()["detail"]
+        [miss] = client.near_misses()
+        assert (miss.method, miss.path, miss.near[0]["id"]) == ("POST", "/gen/chat/completions", "exchange-1")
+        assert "CANARY" not in refused.text
+        for path in ("/usage?x=1", "/status"):
+            assert requests.get(mock.base_url + path, timeout=10).status_code == 404
+        assert client.journal(status=404)[-1].refused_by == "routing"
+        deep = b'{"messages": ' + b"[" * 127 + b"]" * 127 + b"}"
+        for body in (deep, b"{" * 500, b"\xff\x00", b'{"a": 1' + b"0" * 400 + b"}"):
+            answer = requests.post(mock.base_url + "/gen/chat/completions", data=body, timeout=10)
+            assert answer.status_code == 404
+
+
+def test_a_recording_is_scripted_replies_as_well(recorded: Any) -> None:
+    file, seen = recorded
+    said = json.loads(seen[0][2])["choices"][0]["message"]["content"]
+    with running(replies=file) as mock, Lightning(mock.base_url) as client:
+        user = client.user()
+        with openai.OpenAI(base_url=mock.base_url + "/gen", api_key=user.api_key, max_retries=0) as sdk:
+            answer = sdk.chat.completions.create(model="x", messages=CHAT["messages"])
+            assert answer.id == json.loads(seen[0][2])["id"]
+            assert answer.choices[0].message.content == said
+            chunks = list(sdk.chat.completions.create(model="x", messages=CHAT["messages"], stream=True))
+            words = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+            assert words == said
+            other: Any = [{"role": "user", "content": "Somebody else's prompt."}]
+            free = sdk.chat.completions.create(model="x", messages=other)
+            assert free.id != answer.id
+        picture = requests.get(mock.base_url + PICTURE, headers=user.headers(), timeout=10)
+        assert picture.content == seen[2][2]
+        assert (user.usage()["cloudChatDaily"].used, user.usage()["imagesDaily"].used) == (3, 1)
+        bad = {"Authorization": "Bearer nonsense"}
+        assert requests.get(mock.base_url + PICTURE, headers=bad, timeout=10).status_code == 401
+
+
+def test_what_the_journal_kept_whole_can_be_replayed(tmp_path: Path) -> None:
+    with running(journal_bodies=1_000_000) as mock, Lightning(mock.base_url) as client:
+        seen = asked(mock.base_url, client.user().api_key)
+        file = tmp_path / "journal.json"
+        file.write_text(json.dumps(client.recording()))
+        assert len(read_recording(file).exchanges) == len(seen)
+    with running(replay=file, replay_pace=0) as mock:
+        again = asked(mock.base_url, "x")
+        assert [row[:2] for row in again] == [row[:2] for row in seen]
+        assert [row[2] for row in again[1:3]] == [row[2] for row in seen[1:3]]
+    with running() as mock, Lightning(mock.base_url) as client:
+        asked(mock.base_url, client.user().api_key)
+        answer = requests.get(mock.base_url + "/__mock__/journal/recording", timeout=10).json()
+        assert answer["left_out"] == len(seen) - len(answer["recording"]["exchanges"]) > 0
+
+
+def test_a_connection_that_broke_off_breaks_off_again(host: RunningMock, tmp_path: Path) -> None:
+    file = tmp_path / "cut.yaml"
+    client_id = {"X-Client-ID": "cut-off-client-0001"}
+
+    def read(base_url: str) -> bytes:
+        received = b""
+        body = {**CHAT, "stream": True}
+        url = base_url + "/gen/chat/completions"
+        with requests.post(url, json=body, headers=client_id, stream=True, timeout=10) as answer:
+            try:
+                for piece in answer.iter_content(None):
+                    received += piece
+            except requests.RequestException:
+                return received
+        pytest.fail("the stream ended as if it were whole")
+
+    with Lightning(host.base_url) as client, running(record=host.base_url, recording=file) as mock:
+        client.fault("reset", "createChatCompletion", header=client_id, after_bytes=700)
+        before = read(mock.base_url)
+    [exchange] = read_recording(file).exchanges
+    assert exchange.response.cut
+    assert before == exchange.response.content
+    with running(replay=file) as mock:
+        assert read(mock.base_url) == before
+
+
+def test_a_host_that_does_not_answer_is_a_failure_that_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "nobody.yaml"
+    with running(record="http://127.0.0.1:9", recording=file) as mock:
+        answer = requests.get(mock.base_url + "/usage", timeout=10)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "upstream_unreachable")
+    assert read_recording(file).exchanges == []
+
+
+def test_an_old_recording_says_so(recorded: Any, tmp_path: Path) -> None:
+    old = tmp_path / "old.yaml"
+    document = yaml.safe_load(recorded[0].read_text())
+    document["recorded_at"] = "2020-01-01T00:00:00Z"
+    old.write_text(yaml.safe_dump(document))
+    with running(replay=old) as mock, Lightning(mock.base_url) as client:
+        assert client.replay().old
+        assert client.replay().age_days > 365
+        assert "older than 30 days" in greeting(mock.base_url, mock.state)
+    with running(replay=old, replay_max_age=100_000) as mock:
+        assert "older than" not in greeting(mock.base_url, mock.state)
+    with (
+        running() as mock,
+        Lightning(mock.base_url) as client,
+        pytest.raises(LightningError, match="--replay"),
+    ):
+        client.replay()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"record": "example.com"}, "record: expected an address"),
+        ({"record": "http://127.0.0.1:9", "replay": Path("x")}, "expected one of them"),
+        ({"replay": Path("missing.yaml")}, "replay: recording missing.yaml"),
+        ({"replay_pace": -1}, "replay_pace"),
+    ],
+)
+def test_what_cannot_be_recorded_or_replayed_is_told_at_the_start(settings: Any, said: str) -> None:
+    with pytest.raises(SettingsError, match=said), running(**settings):
+        pass
+
+
+def test_a_recording_that_is_there_is_not_written_over(recorded: Any, host: RunningMock) -> None:
+    file, _ = recorded
+    before = file.read_bytes()
+    with pytest.raises(SettingsError, match="a file already"), running(record=host.base_url, recording=file):
+        pass
+    assert file.read_bytes() == before
