@@ -80,7 +80,7 @@ LAYERS = {
         {"proofs"},
         {"faults"},
         {"variants"},
-        {"hostile"},
+        {"hostile", "gateways"},
         {"triggers"},
         {"running"},
         {"matrix"},

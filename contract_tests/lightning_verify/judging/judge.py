@@ -32,7 +32,7 @@ from lightning_verify.requests.credentials import GOOD
 from lightning_verify.requests.invalid import sample
 from lightning_verify.requests.valid import CALLS, Call
 from lightning_verify.target import Spend, Target
-from lightning_verify.transport.client import Client
+from lightning_verify.transport.client import DOUBTS, Client
 from lightning_verify.transport.exchange import Exchange, NotJson
 
 T = TypeVar("T")
@@ -230,7 +230,10 @@ class Judge:
 
         def again() -> bool:
             body = exchange.request_body
-            looks = (self.client.send(exchange.method, exchange.path, self.caller(), body=body) for _ in "12")
+            looks = (
+                self.client.send(exchange.method, exchange.path, self.caller(), body=body)
+                for _ in range(DOUBTS)
+            )
             return all(look.is_page for look in looks)
 
         return self.once(f"a page for {exchange.method} {exchange.path} {exchange.request_body!r}", again)

@@ -30,7 +30,7 @@ def _says_json(exchange: Exchange) -> Wrong:
 def _readable(exchange: Exchange) -> Wrong:
     if exchange.status not in {400, 401, 413} or exchange.problem or exchange.truncated:
         return None
-    if len(exchange.request_body or b"") > _USUAL_BODY:
+    if len(exchange.request_body or b"") > _USUAL_BODY or (exchange.status == 413 and exchange.is_page):
         return None
     value = told(exchange)
     error = value.get("error") if isinstance(value, dict) else None

@@ -17,6 +17,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 from lightning_spec.loader import Operation, Spec
@@ -47,7 +48,12 @@ LARGE_BODY = 200_000
 # A host that limits bursts asks for a little patience. It gets it this often for a request, and for so many
 # seconds in a run as long as waiting leads to nothing.
 RESENDS = 3
+# What seems to be somebody else's answer is asked for so often before it counts as the host's own: where one
+# in seven is a gateway's, it is so many times in a row in one of 100,000 requests.
+DOUBTS = 5
 FRUITLESS_WAIT = 90.0
+REDIRECTS = {301, 302, 303, 307, 308}
+PERMANENT = {301, 308}
 # Seconds before a free request is sent again that a gateway has answered in the host's place.
 SECOND_THOUGHTS = 0.1
 
@@ -108,7 +114,7 @@ class Client:
         self._gone: str | None = None
         self._fruitless = 0.0
         # Operations that were answered by a gateway each time they were tried again.
-        self._hopeless: set[tuple[str, str | None]] = set()
+        self._hopeless: set[_Kind] = set()
         # Callers that were served something metered, by what identifies them, and by operation the last one
         # that was refused it.
         self.spenders: dict[tuple[tuple[str, str], ...], Caller] = {}
@@ -249,7 +255,7 @@ class Client:
         total = deadline or (self._timeouts.generating if generating else self._timeouts.reading)
         waited = 0.0
         refused: Exchange | None = None
-        for tries in range(1 + RESENDS):
+        for tries in range(1 + max(RESENDS, DOUBTS)):
             exchange = Exchange(method, path, dict(sent_headers), body, operation, caller.label)
             exchange.repeatable = not generating
             await self._pace.turn()
@@ -266,15 +272,16 @@ class Client:
                 self._hopeless.discard(_kind(exchange))
             if not patient or self._fruitless > FRUITLESS_WAIT:
                 break
-            wait = self._patience_for(exchange)
+            wait = self._patience_for(exchange, tries)
             if wait is None:
                 break
             refused, waited = exchange, waited + wait
             self._fruitless += wait
         else:
             self._hopeless.add(_kind(exchange))
-        if exchange.repeatable and (_kind(exchange) in self._hopeless or self._fruitless > FRUITLESS_WAIT):
-            exchange.insists = True
+        # What came for what is free, each time, is meant as well where it costs.
+        tired = exchange.repeatable and self._fruitless > FRUITLESS_WAIT
+        exchange.insists = exchange.insists or tired or _kind(exchange) in self._hopeless
         if waited and exchange.status not in {429, 503} and exchange.astray is None:
             self._fruitless -= waited
         if operation is not None and operation.metric is not None and caller.private:
@@ -284,9 +291,9 @@ class Client:
                 self.refused[operation.id] = caller
         return exchange
 
-    def _patience_for(self, exchange: Exchange) -> float | None:
+    def _patience_for(self, exchange: Exchange, tries: int) -> float | None:
         """For how long to wait before the same request is sent again; None when its answer is the answer."""
-        if exchange.status in {429, 503}:
+        if exchange.status in {429, 503} and tries < RESENDS:
             asked = self._pace.hold(wait_asked(exchange.header("retry-after"), exchange.clock))
             if asked is not None:
                 return asked
@@ -323,6 +330,7 @@ class Client:
             ) as response:
                 exchange.status = response.status
                 exchange.headers = list(response.headers.items())
+                exchange.leads_away = self._leads_away(exchange)
                 if bound is None:
                     textual = exchange.media_type.startswith(("text/", "application/json"))
                     # Media may come as base64 in JSON.
@@ -340,6 +348,16 @@ class Client:
             exchange.problem += " (after a part of the body)"
         exchange.seconds = time.monotonic() - started
         exchange.received = datetime.now(UTC)
+
+    def _leads_away(self, exchange: Exchange) -> bool:
+        """Whether a route of the host's leads to another one; the site is elsewhere, and for good."""
+        if exchange.status not in REDIRECTS:
+            return False
+        operation = exchange.operation.id if exchange.operation else ""
+        if operation == "getSite" and exchange.status in PERMANENT:
+            return False
+        there = urlsplit(exchange.header("location") or "").netloc.rpartition("@")[2]
+        return there not in {"", urlsplit(self.base_url).netloc}
 
     async def _read(
         self, exchange: Exchange, content: aiohttp.StreamReader, started: float, bound: int
@@ -395,8 +413,12 @@ def _refuses(status: int) -> bool:
     return 300 <= status < 500 and status not in gateways.STATUSES
 
 
-def _kind(exchange: Exchange) -> tuple[str, str | None]:
-    return exchange.method, exchange.operation.id if exchange.operation else exchange.path
+_Kind = tuple[str, str, int | None]
+
+
+def _kind(exchange: Exchange) -> _Kind:
+    """A host has one way of refusing and another of serving."""
+    return exchange.method, exchange.operation.id if exchange.operation else exchange.path, exchange.status
 
 
 def _makes_media(operation: Operation | None) -> bool:

@@ -45,6 +45,8 @@ class Exchange:
     truncated: bool = False
     # Whether sending it again costs nothing; the client has done so where a gateway may have answered.
     repeatable: bool = True
+    # Whether it redirects to another host than the one that was asked.
+    leads_away: bool = False
     # Whether an answer that seems to be somebody else's came each time, so that it is the host's own.
     insists: bool = False
     # When the answer had come, by our own clock.
@@ -98,6 +100,13 @@ class Exchange:
         return gateways.is_page(self.body) or (self.method == "HEAD" and self.media_type == "text/html")
 
     @property
+    def _has_other_words(self) -> bool:
+        """Whether this says something that is not JSON, or would where there is no body."""
+        if self.method == "HEAD":
+            return self.media_type.startswith("text/")
+        return "json" not in self.media_type and self.body[:64].lstrip()[:1] not in {b"", b"{", b"["}
+
+    @property
     def failure(self) -> str | None:
         """What a success says of its own failure, in JSON; None when it says nothing of the kind. What calls
         itself a picture, a film or a sound is taken at its word, and is none."""
@@ -108,11 +117,18 @@ class Exchange:
     @property
     def astray(self) -> str | None:
         """Why this may be no answer of the host's own: a gateway has spoken, a page stands where none can be,
-        or a success says that it failed. A refusal may have the form of a page."""
+        a refusal is not in JSON, the way leads to another site, or a success says that it failed. Whoever
+        refuses what is too large, or too much, does so for the host."""
         if self.stand_in is not None:
             return self.stand_in
-        if self.is_page and (self.served or self.status in {403, 404, 405, 500}):
+        status = self.status or 0
+        refuses = 400 <= status < 500 and status not in {413, 429}
+        if self.is_page and (self.served or refuses or status >= 500):
             return "a page stands in its place, as a proxy shows it"
+        if refuses and self._has_other_words:
+            return "a refusal that is not in JSON may be somebody else's"
+        if self.leads_away:
+            return "it leads to another site, as a portal does"
         return f"the host says inside it that it failed: {self.failure}" if self.failure else None
 
     @property
