@@ -80,11 +80,12 @@ def test_the_file_is_private_from_the_start_and_written_while_the_mock_runs(
     tmp_path: Path, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(state_file, "_EVERY", 0.05)
+    monkeypatch.setattr(state_file, "_SHARE", 0)
     file = tmp_path / "state.json"
     with running(state=file) as mock:
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         user = Lightning(mock.base_url).user()
-        for _ in range(100):
+        for _ in range(400):
             if user.id in file.read_text():
                 break
             asyncio.run(asyncio.sleep(0.05))

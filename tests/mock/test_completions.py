@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import orjson
@@ -102,3 +103,21 @@ def test_a_conversation_knows_the_tool_results_that_wait_for_an_answer() -> None
     results = read_conversation(messages).results
     assert [(result.name, result.content) for result in results] == [("lookup", "42"), ("", "43")]
     assert read_conversation([*messages, {"role": "user", "content": "And now?"}]).results == ()
+
+
+@pytest.mark.parametrize("bound", ["minimum", "exclusiveMinimum"])
+@pytest.mark.parametrize("number", [2**64, 2**70, 10**30])
+def test_integers_beyond_64_bits_are_given_as_they_are(caller: Any, bound: str, number: int) -> None:
+    value = {"type": "integer", bound: number}
+    schema = {"type": "object", "required": ["a"], "properties": {"a": value}}
+    asked = {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}
+    tools = [{"type": "function", "function": {"name": "b", "parameters": schema}}]
+    for fields in ({"response_format": asked}, {"tools": tools, "tool_choice": "required"}):
+        body = json.dumps({"messages": [{"role": "user", "content": "x"}], **fields})
+        answer = caller.post_raw("/gen/chat/completions", body)
+        assert answer.status_code == 200, answer.text
+        message = answer.json()["choices"][0]["message"]
+        text = message["content"] or message["tool_calls"][0]["function"]["arguments"]
+        given = json.loads(text)["a"]
+        assert isinstance(given, int)
+        assert given >= number

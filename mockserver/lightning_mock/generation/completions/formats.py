@@ -13,6 +13,7 @@ from lightning_mock.generation.completions.prompted_json import prompted_json
 from lightning_mock.generation.completions.reply_text import quoted, reply_text
 from lightning_mock.generation.completions.tools import unusable
 from lightning_mock.generation.conversation import Conversation
+from lightning_mock.generation.sampling.json_text import json_text
 from lightning_mock.generation.sampling.schema_cost import Budget, UnusableSchemaError
 from lightning_mock.generation.sampling.schema_sampler import (
     compile_schema,
@@ -85,5 +86,5 @@ def json_schema_text(asked: ResponseFormat, conversation: Conversation, seed: in
         value = sample(asked.schema, hints_from(prompt), seed, root_type="object", budget=budget)
     except UnusableSchemaError as error:
         raise unusable(_SCHEMA_PLACE, error) from error
-    text = orjson.dumps(value).decode()
+    text = json_text(value)
     return f"```json\n{text}\n```" if asked.fenced else text

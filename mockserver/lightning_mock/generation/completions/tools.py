@@ -20,11 +20,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
 
-import orjson
-
 from lightning_mock.errors import InvalidRequest
 from lightning_mock.generation.completions.wishes import Wish, fulfilled_by, wishes_of
 from lightning_mock.generation.conversation import Conversation
+from lightning_mock.generation.sampling.json_text import json_text
 from lightning_mock.generation.sampling.schema_cost import Budget, UnusableSchemaError
 from lightning_mock.generation.sampling.schema_sampler import (
     Hints,
@@ -217,7 +216,7 @@ def _call(tool: Tool, hints: Hints, random: Random, budget: Budget) -> ToolCall:
         value = sample(tool.parameters, hints, random.getrandbits(32), root_type="object", budget=budget)
     except UnusableSchemaError as error:
         raise unusable(tool.place, error) from error
-    return ToolCall(f"call_{random.getrandbits(96):024x}", tool.name, orjson.dumps(value).decode())
+    return ToolCall(f"call_{random.getrandbits(96):024x}", tool.name, json_text(value))
 
 
 def shortened(text: str, characters: int = 80) -> str:
