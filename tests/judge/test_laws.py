@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -29,7 +28,7 @@ METRIC = {"limit": 50, "used": 1, "remaining": 49, "window": "2026-05-15", "peri
 USAGE: dict[str, Any] = {
     "plan_key": "free",
     "plan_name": "Free",
-    "generated_at": datetime.now(UTC).isoformat(),
+    "generated_at": "2026-05-15T10:00:00Z",
     "usage": {
         **dict.fromkeys(("cloudChatDaily", "imagesDaily", "videosDaily"), METRIC),
         "audioWeekly": {**METRIC, "window": "2026-W20", "period": "weekly"},
@@ -52,9 +51,8 @@ def exchange(
     path = CALLS[operation].path if operation in CALLS else found.path
     headers = {"Accept": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
     sent = None if asked is None else json.dumps(asked).encode()
-    return Exchange(
-        found.method, path, headers, sent, found, "somebody", status, [("Content-Type", media_type)], body
-    )
+    told = [("Content-Type", media_type), ("Date", "Fri, 15 May 2026 10:00:00 GMT")]
+    return Exchange(found.method, path, headers, sent, found, "somebody", status, told, body)
 
 
 def chat(answer: Any, **more: Any) -> Exchange:
@@ -115,7 +113,7 @@ BROKEN = [
     ("OBS-6", chat({**COMPLETION, "created": "today"})),
     ("USE-1", exchange("getUsage", {**USAGE, "plan_name": 7})),
     ("USE-6", exchange("getUsage", {**USAGE, "generated_at": "later"})),
-    ("USE-6", exchange("getUsage", {**USAGE, "generated_at": "2026-05-15T10:00:00Z"})),
+    ("USE-6", exchange("getUsage", {**USAGE, "generated_at": "2026-05-14T10:00:00Z"})),
     ("USE-2", exchange("getUsage", {**USAGE, "usage": {"imagesDaily": METRIC}})),
     ("USE-3", exchange("getUsage", used(window=""))),
     ("USE-4", exchange("getUsage", used(remaining=50))),
@@ -207,7 +205,7 @@ def test_a_request_that_is_refused_now_and_then_is_told_by_its_owner() -> None:
             else picture
         )
         watch.see(exchange("createImage", {"detail": "No"}, status=400, asked={"prompt": 5}))
-        watch.see(exchange("getUsage", {"detail": "No"}, status=429 if refused else 401))
+        watch.see(exchange("getUsage", {"detail": "No"}, status=429 if refused else 403))
     failed = {finding.requirement: finding.rate for finding in watch.findings() if finding.verdict == "fail"}
     assert {name: str(rate) for name, rate in failed.items()} == {
         "IMG-2": "in 1 of 10 answers to the same request"
@@ -251,9 +249,29 @@ def test_a_page_that_comes_once_is_no_refusal_of_a_request_that_is_served() -> N
 
 
 def test_the_time_of_a_snapshot_is_not_judged_once_somebody_has_moved_it() -> None:
-    late, watch = exchange("getUsage", {**USAGE, "generated_at": "2026-05-15T10:00:00Z"}), _watch()
+    late, watch = exchange("getUsage", {**USAGE, "generated_at": "2026-05-14T10:00:00Z"}), _watch()
     lever = exchange("getUsage", {})
     lever.operation, lever.method, lever.path = None, "POST", "http://127.0.0.1/__mock__/clock"
     watch.see(lever)
     watch.see(late)
     assert "USE-6" not in {finding.requirement for finding in watch.findings()}
+
+
+def _shown_in(status: int, token: str = "ipa_live_good") -> Exchange:
+    answer = exchange("getUsage", USAGE if status == 200 else {"detail": "No"}, status=status)
+    answer.request_headers = {"Authorization": f"Bearer {token}"}
+    return answer
+
+
+def test_a_good_credential_that_is_refused_now_and_then_is_told() -> None:
+    watch = Watch(Recorder("http://127.0.0.1", Redactor({})), {"LIGHTNING_API_KEY": "ipa_live_good"})
+    for status in (200, 200, 401, 200):
+        watch.see(_shown_in(status))
+    assert [finding.requirement for finding in watch.findings() if finding.verdict == "fail"] == ["AUTH-2"]
+    # Who is refused from the beginning or to the end is another's matter, and so is who is not known.
+    for statuses in ((401, 200), (200, 401, 401)):
+        watch = Watch(Recorder("http://127.0.0.1", Redactor({})), {"LIGHTNING_API_KEY": "ipa_live_good"})
+        for status in statuses:
+            watch.see(_shown_in(status))
+            watch.see(_shown_in(status, "ipa_live_other"))
+        assert all(finding.verdict == "pass" for finding in watch.findings())

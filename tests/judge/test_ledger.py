@@ -245,3 +245,25 @@ def test_a_counter_that_falls_beyond_its_limit_owes_nothing(play: Play) -> None:
     play.look(account(), imagesDaily=11)
     assert play.books.owing() == []
     assert play.broken == set()
+
+
+def test_what_only_addresses_do_not_pay_is_wrong_about_them(play: Play) -> None:
+    one, other = callers.by_user_agent(), callers.anonymous()
+    play.look(one)
+    for caller in (one, other):
+        play.call(caller)
+    play.wait()
+    play.look(one)
+    play.look(other, imagesDaily=1)
+    assert play.broken == {"ID-3"}
+
+
+def test_what_nobody_pays_is_the_price(play: Play) -> None:
+    one, other = callers.by_user_agent(), callers.anonymous()
+    for caller in (one, other):
+        play.look(caller)
+        play.call(caller)
+    play.wait()
+    play.look(one)
+    play.look(other)
+    assert play.broken == {"IMG-6"}

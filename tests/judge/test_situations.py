@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from lightning_spec.loader import load_spec
-from lightning_verify.requests.situations import KINDS, cover
+from lightning_verify.requests.refusals import BEARERS, FLAWS, KINDS, POSTS, refusals
+from lightning_verify.requests.situations import ACCOUNTS, FORMS, OWN, Situation, cover
+from lightning_verify.requests.valid import CALLS
 
-from lab.faults import seams
+from lab.faults import FAULTS, seams
 from lab.faults.fault import Fault
 from lab.running import running
 from lab.server.lab import Call, Lab, Refusal
@@ -21,12 +23,18 @@ from tests.judge.commands import command
 METERED = {name for name, operation in load_spec().operations.items() if operation.metric}
 
 
-def test_every_two_meet_once_at_least_and_all_three_need_not() -> None:
+def test_our_own_callers_meet_everything_and_accounts_every_two() -> None:
     chosen = list(cover())
-    assert {(each.kind, each.operation) for each in chosen} == set(product(KINDS, METERED))
-    forms = {each.form for each in chosen}
-    assert {(each.kind, each.form) for each in chosen} == set(product(KINDS, forms))
-    assert len(chosen) < 60
+    asked = {(name, form) for name, forms in FORMS.items() if name in CALLS for form in forms}
+    for kind in OWN:
+        met = {(each.operation, each.form) for each in chosen if each.kind == kind}
+        assert {(operation, form) for operation, form in asked - met if form != "plain"} == set()
+    accounts = [each for each in chosen if each.kind in ACCOUNTS]
+    assert {(each.kind, each.operation) for each in accounts} == set(product(ACCOUNTS, METERED))
+    assert {(each.kind, each.form) for each in accounts} == set(
+        product(ACCOUNTS, {form for _, form in asked})
+    )
+    assert len(accounts) < 50
 
 
 def test_a_situation_is_a_valid_request() -> None:
@@ -34,6 +42,30 @@ def test_a_situation_is_a_valid_request() -> None:
     assert calls["createChatCompletion", "streamed tools"].body["stream"] is True  # type: ignore[index]
     assert calls["getVideo", "options"].path.endswith("?mode=normal&ratio=2%3A3&duration=2")
     assert all(call.body is None for call in calls.values() if call.method == "GET")
+
+
+def test_a_field_that_is_taken_away_takes_along_what_needs_it() -> None:
+    situation = Situation("address", "createChatCompletion", "everything")
+    body = situation.without("tools").body
+    assert body is not None
+    assert body.keys() == {"messages"}
+    assert situation.owner("tools") == "CHAT-8"
+    assert (
+        Situation("address", "getVideo", "options").without("mode").path.endswith("?ratio=2%3A3&duration=2")
+    )
+
+
+def test_what_is_refused_meets_in_pairs_and_could_be_served_without_its_flaw() -> None:
+    chosen = list(refusals())
+    assert {(each.kind, each.operation) for each in chosen} == set(product(KINDS, POSTS))
+    assert {(each.kind, each.flaw) for each in chosen} >= set(product(KINDS, FLAWS))
+    assert {each.flaw for each in chosen if each.form == "streamed"} >= {"left out", "too large", *BEARERS}
+    assert len(chosen) < 60
+    for each in chosen:
+        body = each.body(100)
+        assert (body is None) == (each.flaw in {"cut off", "no object"})
+        if body is not None and each.flaw in BEARERS:
+            assert body == {**(CALLS[each.operation].body or {}), **each.fields}
 
 
 def _refused_to(kind: str) -> Callable[[Lab], None]:
@@ -44,6 +76,26 @@ def _refused_to(kind: str) -> Callable[[Lab], None]:
 
     fault = Fault("", "", (), "", seams.check("getImage", refuse), lambda _: None)
     return sometimes(fault, TRIGGERS[kind])
+
+
+def _charged_for_forged_streams(lab: Lab) -> None:
+    """A lab that charges whoever is named beside a bad bearer, where a stream is asked for."""
+    sometimes(FAULTS["bad-bearer-charged"], TRIGGERS["only-streams"])(lab)
+
+
+def _no_option_for_addresses(lab: Lab) -> None:
+    """A lab that refuses one mode of a video to addresses."""
+    sometimes(FAULTS["vid-mode-normal-refused"], TRIGGERS["only-address"])(lab)
+
+
+def _twice_for_keys(lab: Lab) -> None:
+    """A lab that charges an account twice for what its key asks."""
+
+    def more(_: Lab, call: Call) -> list[tuple[str, str]]:
+        return [(call.identity.key, "imagesDaily")] if call.operation.id == "getImage" else []
+
+    fault = Fault("", "", (), "", seams.charge_more(more), lambda _: None)
+    sometimes(fault, TRIGGERS["only-key"])(lab)
 
 
 def _twice_for_addresses(lab: Lab) -> None:
@@ -74,6 +126,9 @@ def _no_reason_for_keys(lab: Lab) -> None:
         pytest.param(_refused_to("only-key"), "AUTH-2", "AUTH-2", id="a key is refused"),
         pytest.param(_refused_to("only-address"), "ID-4", "ID-4", id="an address is refused"),
         pytest.param(_twice_for_addresses, "ID-4", "TTS-3", id="an address pays twice"),
+        pytest.param(_twice_for_keys, "AUTH-2", "IMG-6", id="a key pays twice"),
+        pytest.param(_charged_for_forged_streams, "AUTH-4", "RATE-2", id="a forged bearer pays"),
+        pytest.param(_no_option_for_addresses, "ID-4", "VID-4", id="an option is refused to an address"),
         pytest.param(_no_reason_for_keys, "AUTH-2", "CHAT-2", id="a key gets half an answer"),
     ],
 )

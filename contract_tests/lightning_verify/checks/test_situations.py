@@ -7,33 +7,41 @@ may cost by the judge's own books; whether a kind of caller is served at all is 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
 from lightning_verify.facts import METRIC_OF, OWNER_OF, PRICE_OF
+from lightning_verify.judging.contrast import look_again
 from lightning_verify.judging.judge import Judge, NotRun
-from lightning_verify.judging.snapshot import Snapshot
-from lightning_verify.judging.usage import Observation, counters, observe
+from lightning_verify.judging.observations import OFTEN
+from lightning_verify.judging.snapshot import Snapshot, parse_usage
+from lightning_verify.judging.usage import Observation, counters, moved, observe, read_usage
+from lightning_verify.laws.generation import chosen_otherwise
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
-from lightning_verify.requests.credentials import API_KEY, JWT
-from lightning_verify.requests.situations import Situation, cover
+from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT, invalid_bearers
+from lightning_verify.requests.refusals import BEARERS, Refusal, refusals
+from lightning_verify.requests.situations import OWN, Situation, cover
+from lightning_verify.requests.valid import CALLS, Call
 from lightning_verify.run.marks import judges, needs, needs_own_host
 from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange
 
 CREDENTIAL = {"access token": JWT, "API key": API_KEY}
-SERVES = {"access token": "AUTH-1", "API key": "AUTH-2", "address": "ID-4"}
+SERVES = {"access token": "AUTH-1", "API key": "AUTH-2", "client id": "ID-4", "address": "ID-4"}
 # Of what an account has left, these situations take no more than one unit of so many.
 SHARE = {Spend.SAMPLE: 10, Spend.EXHAUST: 2}
 
+# As many looks as tell an account where somebody else spends.
+IDLE_LOOKS = 10
 # Units that counters which lag may hide.
 PLENTY = 5
 
 
 def _caller(judge: Judge, kind: str) -> Caller:
-    if kind == "address":
-        return callers.by_user_agent()
+    if kind in OWN:
+        return judge.caller() if kind == "client id" else callers.by_user_agent()
     account = judge.credential(CREDENTIAL[kind])
     # The desktop application sends its client id beside the token.
     return account.also(X_Client_ID=callers.client_id()) if kind == "access token" else account
@@ -57,11 +65,11 @@ def _judged(situation: Situation) -> tuple[str, ...]:
             id=f"{situation.kind}-{situation.operation}-{situation.form}".replace(" ", "_"),
             marks=[
                 *_needs(situation.kind),
-                # Two more units, where it is refused: once more, and by somebody else.
+                # Two more units, where it is refused: without a field, and by somebody else.
                 judges(
                     *_judged(situation),
                     units={METRIC_OF[situation.operation]: 3},
-                    requests=3 + (situation.kind in CREDENTIAL),
+                    requests=4 if situation.kind in CREDENTIAL else 2,
                 ),
             ],
         )
@@ -69,51 +77,86 @@ def _judged(situation: Situation) -> tuple[str, ...]:
     ],
 )
 def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: Situation) -> None:
-    requirement, call = SERVES[situation.kind], situation.call
-    metric = METRIC_OF[situation.operation]
+    requirement = SERVES[situation.kind]
+    metric, price = METRIC_OF[situation.operation], PRICE_OF[situation.operation]
     caller = _caller(judge, situation.kind)
-    before = counters(judge, requirement, judge.get("/usage", caller))
-    _take_a_share(judge, situation.kind, metric, before)
 
-    def ask(who: Caller) -> Exchange:
+    def ask(call: Call = situation.call, who: Caller = caller) -> Exchange:
         return judge.client.send(call.method, call.path, who, json_body=call.body)
 
-    if situation.kind == "address":
-        # Nobody else spends here: the books need no look that waits.
-        seen = Observation(caller, metric, before.exchange, ask(caller), judge.get("/usage", caller))
+    if situation.kind in OWN:
+        exchange = ask()
+        # For the books: nobody else spends here, so that they need no look that waits.
+        after = judge.get("/usage", caller)
     else:
-        seen = observe(judge, caller, metric, lambda: ask(caller))
-    exchange = seen.call
+        before = read_usage(judge, requirement, caller)
+        _take_a_share(judge, metric, before)
+        seen = observe(judge, caller, metric, ask)
+        exchange, after = seen.call, seen.after
     if exchange.served:
         judge.witness(requirement, exchange)
-        if situation.kind == "address":
-            return
-        # Others may spend from an account, and so may we by its other credential: the books would not see it.
-        owed = not seen.consumed(judge, PRICE_OF[situation.operation]).get(metric)
-        if owed:
-            message = f"{exchange.title} for {caller.label} did not move its {metric}"
-            shown = (seen.before, exchange, seen.after)
-            raise judge.violation(PRICE_OF[situation.operation], message, *shown)
-        judge.witness(PRICE_OF[situation.operation], seen.before, exchange, seen.after)
+        if otherwise := chosen_otherwise(exchange):
+            _once_more(judge, exchange, ask(), otherwise)
+        if situation.kind not in OWN:
+            _pays_once(judge, price, seen, ask)
         return
     if exchange.status == 429:
-        if _has_units(judge, metric, before, seen.after):
+        if situation.kind in OWN:
+            _refused_before(judge, metric, exchange, after)
+        elif _has_units(judge, metric, before, after):
             message = f"{exchange.title} for {caller.label} with units of {metric} left"
-            raise judge.violation("RATE-4", message, before.exchange, exchange, seen.after)
+            raise judge.violation("RATE-4", message, before.exchange, exchange, after)
         raise NotRun(f"needs an account with units of {metric} left")
-    # A host that refuses or fails each time here, and serves another kind of caller the same request, does
-    # not serve this kind. Otherwise it is for others to tell.
-    second = judge.second_look(exchange, again=lambda: ask(caller), plain=lambda: ask(judge.caller()))
-    if not second.stands_out:
-        raise judge.undecided(requirement, f"{exchange.title}, which is not for this kind alone", exchange)
-    message = f"{exchange.title} for {exchange.caller}, each time, while others are served"
-    raise judge.violation(requirement, message, *second.shown)
+    _tell_why(judge, situation, exchange, ask)
 
 
-def _take_a_share(judge: Judge, kind: str, metric: str, before: Snapshot) -> None:
+def _once_more(judge: Judge, exchange: Exchange, again: Exchange, otherwise: str) -> None:
+    """One answer may go against a choice of tools; two in a row do not by chance."""
+    judge.served("CHAT-9", again, owner=False)
+    obeyed = chosen_otherwise(again) is None
+    judge.check("CHAT-9", obeyed, f"{otherwise}, twice, for {exchange.caller}", exchange, again)
+
+
+def _refused_before(judge: Judge, metric: str, exchange: Exchange, after: Exchange) -> None:
+    """A caller that nobody has seen before is at no limit, unless there is nothing for anybody."""
+    judge.answered("RATE-4", exchange)
+    look = counters(judge, "RATE-4", after)
+    limit = look.limit[metric]
+    if look.used[metric] == 0 and (limit is None or limit > 0) and exchange.header("retry-after") is None:
+        again = judge.client.send(
+            exchange.method, exchange.path, callers.anonymous(), body=exchange.request_body
+        )
+        if again.served:
+            message = f"{exchange.title} for a {exchange.caller} that has spent nothing"
+            raise judge.violation("RATE-4", message, exchange, after, again)
+    raise judge.undecided("RATE-4", f"{exchange.title}: the host refuses whoever asks", exchange, after)
+
+
+def _pays_once(judge: Judge, price: str, seen: Observation, ask: Callable[[], Exchange]) -> None:
+    """An account pays one unit, and nothing of another metric. Others may spend from it, so only what comes
+    twice, and not without a call, is held against the host."""
+    metric, shown = seen.metric, (seen.before, seen.call, seen.after)
+    change = seen.consumed(judge, price)
+    if not change.get(metric):
+        message = f"{seen.call.title} for {seen.caller.label} did not move its {metric}"
+        raise judge.violation(price, message, *shown)
+    if change != {metric: 1}:
+        for _ in range(IDLE_LOOKS):
+            later = read_usage(judge, price, seen.caller)
+        idle = moved(judge, price, parse_usage(seen.after), later)
+        again = observe(judge, seen.caller, metric, ask)
+        twice = again.call.served and again.consumed(judge, price) == change
+        if not idle and twice:
+            message = f"{seen.call.title} for {seen.caller.label} moved {change}, twice"
+            raise judge.violation(price, message, *shown)
+    # It has paid; whether for itself only cannot be seen where others spend.
+    judge.witness(price, *shown)
+
+
+def _take_a_share(judge: Judge, metric: str, before: Snapshot) -> None:
     """Book a unit of an account that others may need. Raises NotRun when it has too few to spare."""
     limit = before.limit[metric]
-    if kind == "address" or limit is None:
+    if limit is None:
         return
     left = limit - before.used[metric]
     taken: Counter[str] = judge.once("units of the account", Counter)
@@ -134,6 +177,80 @@ def _has_units(judge: Judge, metric: str, before: Snapshot, after: Exchange) -> 
     return True
 
 
+def _tell_why(judge: Judge, situation: Situation, exchange: Exchange, ask: Callable[..., Exchange]) -> None:
+    """A host that refuses or fails each time here, and never without one field of the form, cannot do that
+    field; one that serves another kind of caller each time does not serve this kind. Otherwise it is for
+    others to tell."""
+    for field in sorted(situation.fields, key=lambda name: name in {"messages", "prompt"}):
+        reduced = situation.without(field)
+        if ask(reduced).served:
+            second = look_again(exchange, ask, lambda reduced=reduced: ask(reduced))  # type: ignore[misc]
+            if second.stands_out:
+                message = f"{exchange.title} for {exchange.caller}, each time, and served without {field}"
+                raise judge.violation(situation.owner(field), message, *second.shown)
+    second = judge.second_look(exchange, again=ask, plain=lambda: ask(who=judge.caller()))
+    if not second.stands_out:
+        told = f"{exchange.title}, which is not for this kind of caller or form alone"
+        raise judge.undecided(SERVES[situation.kind], told, exchange)
+    message = f"{exchange.title} for {exchange.caller}, each time, while others are served"
+    raise judge.violation(SERVES[situation.kind], message, *second.shown)
+
+
+# --- what is refused --------------------------------------------------------------------------------------
+
+
+def _asker(judge: Judge, kind: str) -> Caller:
+    """The caller of this kind that all refusals are tried with, so that one look shows whether they cost."""
+    return judge.once(f"{kind} that is refused", lambda: _refused_kind(judge, kind))
+
+
+def _refused_kind(judge: Judge, kind: str) -> Caller:
+    if kind == "access token" and FREE_JWT in judge.target.credentials:
+        # A host that charges for it nonetheless must not charge the paid account.
+        return judge.credential(FREE_JWT)
+    return judge.credential(CREDENTIAL[kind]) if kind in CREDENTIAL else _caller(judge, kind)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        pytest.param(
+            refusal,
+            id="-".join((refusal.kind, refusal.operation, refusal.flaw, refusal.form)).replace(" ", "_"),
+            marks=[
+                *_needs(refusal.kind),
+                judges(refusal.requirement, requests=1, spend=Spend.SAMPLE),
+            ],
+        )
+        for refusal in refusals()
+    ],
+)
+def test_every_kind_of_caller_is_refused_alike(judge: Judge, refusal: Refusal) -> None:
+    asker, path = _asker(judge, refusal.kind), CALLS[refusal.operation].path
+    if refusal.flaw in BEARERS:
+        token = invalid_bearers({})[refusal.flaw]
+        asker = judge.forged(refusal.flaw, token).also(
+            **{**asker.headers, "Authorization": f"Bearer {token}"}
+        )
+    body = refusal.body()
+    sent = None if body is not None else refusal.raw
+    exchange = judge.client.send("POST", path, asker, json_body=body, body=sent, lane="free")
+    if exchange.status == 429 and refusal.kind in CREDENTIAL:
+        raise NotRun(f"needs an account with units of {METRIC_OF.get(refusal.operation)} left")
+    told = f"the prompt {refusal.flaw}" if refusal.flaw not in BEARERS else f"{refusal.flaw}, as a bearer,"
+    judge.refused(refusal.requirement, exchange, refusal.status, f"{told} ({refusal.form})")
+
+
+@pytest.mark.parametrize("kind", OWN)
+@judges("RATE-2", requests=1, spend=Spend.SAMPLE)
+def test_what_was_refused_has_cost_nothing(judge: Judge, kind: str) -> None:
+    asker = _asker(judge, kind)
+    # By now the books know what this caller was served, if anything was.
+    judge.witness("RATE-2", judge.served("RATE-2", judge.get("/usage", asker), owner=False))
+
+
+# --- what anybody may read --------------------------------------------------------------------------------
+
 READS = {
     "getTierConfig": "/tier-config",
     "listTiers": "/tiers",
@@ -142,10 +259,22 @@ READS = {
 }
 
 
-@pytest.mark.parametrize("operation", READS)
-@pytest.mark.parametrize(
-    "kind", [pytest.param(kind, id=kind.replace(" ", "_"), marks=_needs(kind)) for kind in SERVES]
+CHECKS = ("/status/image", "/status/video", "/status/sfx", "/status/text")
+
+
+# With a client id they are read by other tests.
+_kinds = pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, id=kind.replace(" ", "_"), marks=_needs(kind))
+        for kind in SERVES
+        if kind != "client id"
+    ],
 )
+
+
+@pytest.mark.parametrize("operation", READS)
+@_kinds
 @judges("HDR-1", requests=1)
 def test_what_anybody_may_read_is_shown_to_every_kind_of_caller(
     judge: Judge, operation: str, kind: str
@@ -155,28 +284,91 @@ def test_what_anybody_may_read_is_shown_to_every_kind_of_caller(
     judge.keeps("HDR-1", exchange)
 
 
-# Enough to meet what is wrong once in ten times, nine times of ten.
-OFTEN = 22
-CHECKS = ("/status/image", "/status/video", "/status/sfx", "/status/text")
+@_kinds
+@judges("STAT-4", requests=len(CHECKS), spend=Spend.SAMPLE)
+def test_every_kind_of_caller_may_check_what_there_is(judge: Judge, kind: str) -> None:
+    caller = _caller(judge, kind)
+    for path in CHECKS:
+        exchange = judge.client.send("HEAD", path, caller)
+        if exchange.served:
+            judge.witness("STAT-4", exchange)
+            continue
+        second = judge.second_look(
+            exchange,
+            again=lambda path=path: judge.client.send("HEAD", path, caller),  # type: ignore[misc]
+            plain=lambda path=path: judge.client.send("HEAD", path, judge.caller()),  # type: ignore[misc]
+        )
+        if second.stands_out:
+            message = f"{exchange.title} for {caller.label}, each time, while others are served"
+            raise judge.violation("STAT-4", message, *second.shown)
+
+
+# --- what is wrong now and then ---------------------------------------------------------------------------
 
 
 @needs_own_host
-@judges("HDR-1", requests=OFTEN * (len(READS) + len(CHECKS) + 1))
+@judges("HDR-1", requests=OFTEN * (len(READS) + len(CHECKS) + 1), spend=Spend.EXHAUST)
 def test_what_anybody_may_read_is_good_each_time(judge: Judge) -> None:
-    _ask_often(judge, judge.caller(), [*(("GET", path) for path in ("/", *READS.values()))])
-    _ask_often(judge, judge.caller(), [("HEAD", path) for path in CHECKS])
+    reads = [*(("GET", path) for path in ("/", *READS.values())), *(("HEAD", path) for path in CHECKS)]
+    given = [JWT, API_KEY, FREE_JWT]
+    asking = [judge.caller(), callers.by_user_agent(), *_good(judge, given)]
+    _ask_often(judge, asking, reads, OFTEN)
 
 
-@pytest.mark.parametrize("credential", [pytest.param(name, marks=needs(name)) for name in (JWT, API_KEY)])
 @needs_own_host
-@judges("HDR-1", requests=2 * OFTEN)
-def test_an_account_is_shown_well_each_time(judge: Judge, credential: str) -> None:
-    _ask_often(judge, judge.credential(credential), [("GET", "/subscription"), ("GET", "/usage")])
+@judges("HDR-1", requests=3 * OFTEN, spend=Spend.EXHAUST)
+def test_an_account_is_shown_well_each_time(judge: Judge) -> None:
+    accounts = _good(judge, [JWT, API_KEY, FREE_JWT])
+    if not accounts:
+        raise NotRun(f"needs {JWT} or {API_KEY}")
+    # By every credential half as often: the other half has been asked before.
+    times = max(OFTEN, len(accounts) * OFTEN // 2)
+    _ask_often(judge, accounts, [("GET", "/subscription"), ("GET", "/usage")], times)
 
 
-def _ask_often(judge: Judge, caller: Caller, reads: list[tuple[str, str]]) -> None:
-    """Let the laws see many answers, on a host that it is no burden to."""
-    answers = judge.client.send_together([(*read, caller, None) for read in reads * OFTEN])
-    for exchange in answers:
-        if exchange.served and exchange.method == "GET":
-            judge.witness("HDR-1", exchange)
+def _good(judge: Judge, names: list[str]) -> list[Caller]:
+    usable = judge.target.credentials.keys() - judge.unusable.keys()
+    return [judge.credential(name) for name in names if name in usable]
+
+
+def _ask_often(judge: Judge, asking: list[Caller], reads: list[tuple[str, str]], times: int) -> None:
+    """Let the laws see many answers, on a host that it is no burden to; all callers take turns."""
+    turns = [(*read, asking[turn % len(asking)], None) for turn in range(times) for read in reads]
+    answers = judge.client.send_together(turns)
+    served = [exchange for exchange in answers if exchange.served and exchange.method == "GET"]
+    if not served:
+        raise NotRun("needs a host that answers so many at once")
+    judge.witness("HDR-1", *served)
+
+
+# What few tests ask for.
+_OFTEN_ASKED_FOR = {"createChatCompletion", "createImage", "createVideo"}
+SELDOM = [name for name in METRIC_OF if name in CALLS and name not in _OFTEN_ASKED_FOR]
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        pytest.param(
+            operation,
+            marks=judges(
+                OWNER_OF[operation],
+                units={METRIC_OF[operation]: OFTEN} if operation in METRIC_OF else {},
+                requests=OFTEN,
+                spend=Spend.EXHAUST,
+            ),
+        )
+        for operation in [*SELDOM, "analyzePrompt"]
+        if operation in CALLS
+    ],
+)
+@needs_own_host
+def test_an_operation_is_good_each_time(judge: Judge, operation: str) -> None:
+    # Asked for until laws and books have seen it often, by callers of our own.
+    call, seen = CALLS[operation], judge.client.served[operation]
+    asking = [judge.caller() if turn % 2 else callers.by_user_agent() for turn in range(OFTEN - seen)]
+    answers = judge.client.send_together([(call.method, call.path, each, call.body) for each in asking])
+    served = [exchange for exchange in answers if exchange.served]
+    if not served:
+        raise NotRun("has been asked often enough, or is not served")
+    judge.witness(OWNER_OF[operation], *served)

@@ -90,7 +90,10 @@ class Ledger:
         self._day: date | None = None
         self._window: Snapshot | None = None
         self._seen: Counter[str] = Counter()
-        self._breaches: list[tuple[frozenset[str], str, tuple[Exchange, ...]]] = []
+        # Prices that callers with a client id were seen to pay.
+        self._paid_elsewhere: set[str] = set()
+        # Whom each may be blamed on, what it is, what to show, and whether an address paid nothing.
+        self._breaches: list[tuple[frozenset[str], str, tuple[Exchange, ...], bool]] = []
 
     # --- looking ------------------------------------------------------------------------------------------
 
@@ -183,9 +186,12 @@ class Ledger:
             blamed = {"RATE-7"} if forgot else {c.requirement for c in account.calls if c.metric == metric}
             told = f"moved by {moved}, but at least {least} was due"
             if blamed:  # A counter that begins below nothing is USE-4's.
-                self._breach(account, metric, now, told, blamed)
+                self._breach(account, metric, now, told, blamed, missing=not forgot)
         elif moved == most > 0:
-            self._seen.update({call.requirement for call in account.calls if call.metric == metric})
+            paid = {call.requirement for call in account.calls if call.metric == metric}
+            self._seen.update(paid)
+            if account.private and not _is_address(account):
+                self._paid_elsewhere |= paid
 
     def _to_blame(self, account: _Account, metric: str) -> set[str]:
         """Whose requirement a movement without a reason breaks: the calls' since the last look, others' that
@@ -198,13 +204,22 @@ class Ledger:
             return {"RATE-2"}
         return {"RATE-3"} if account.last or account.calls else {"RATE-1"}
 
-    def _breach(self, account: _Account, metric: str, now: Snapshot, told: str, blamed: set[str]) -> None:
+    def _breach(
+        self,
+        account: _Account,
+        metric: str,
+        now: Snapshot,
+        told: str,
+        blamed: set[str],
+        *,
+        missing: bool = False,
+    ) -> None:
         account.closed = True  # One fault is told once.
         call = account.latest.get(metric) or next(iter(account.latest.values()), account.refused)
         shown = (call, now.exchange) if call else (now.exchange,)
-        self._breaches.append(
-            (frozenset(blamed), f"{shown[0].title}: {metric} of {account.label} {told}", shown)
-        )
+        words = f"{shown[0].title}: {metric} of {account.label} {told}"
+        unpaid = missing and _is_address(account)
+        self._breaches.append((frozenset(blamed), words, shown, unpaid))
 
     # --- closing ------------------------------------------------------------------------------------------
 
@@ -229,11 +244,14 @@ class Ledger:
 
     def findings(self) -> list[Finding]:
         """What the books show about the price of each operation."""
-        sure = {requirement for blamed, _, _ in self._breaches if len(blamed) == 1 for requirement in blamed}
+        sure = {requirement for blamed, *_ in self._breaches if len(blamed) == 1 for requirement in blamed}
         broken: dict[str, list[tuple[str, tuple[Exchange, ...]]]] = {}
-        for blamed, told, shown in self._breaches:
-            # Where several operations share a counter, the one that is known to be wrong is.
+        for blamed, told, shown, unpaid in self._breaches:
+            # Where several operations share a counter, the one that is known to be wrong is; what costs
+            # nothing for addresses only is wrong about them.
             requirement = min(blamed & sure or blamed)
+            if unpaid and requirement in self._paid_elsewhere:
+                requirement = "ID-3"
             broken.setdefault(requirement, []).append((told, shown))
         findings = []
         for requirement, found in broken.items():
@@ -246,6 +264,13 @@ class Ledger:
             if requirement not in broken:
                 findings.append(Finding(requirement, "pass", NAME, "", kept, rate=Rate(0, kept, LOOKS)))
         return findings
+
+
+def _is_address(account: _Account) -> bool:
+    """Whether a caller of our own is known by its address and user agent only."""
+    return account.private and not {"x-client-id", "authorization"} & {
+        name.lower() for name in account.headers
+    }
 
 
 def _is_ours(name: str) -> bool:

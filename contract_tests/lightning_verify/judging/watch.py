@@ -6,6 +6,7 @@ only, shows in the others as well, and is told with its rate.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lightning_verify.facts import OWNER_OF
@@ -13,6 +14,8 @@ from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.verdicts import Finding, Rate
 from lightning_verify.laws.table import held
 from lightning_verify.laws.witnesses import shows_something
+from lightning_verify.reading.tokens import has_expired
+from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
 from lightning_verify.transport.exchange import Exchange
 
 # What a finding of the watch gives in place of a test's name.
@@ -74,6 +77,31 @@ def pulls_a_lever(exchange: Exchange) -> bool:
     return "://" in exchange.path[:8] and exchange.method != "GET"
 
 
+# The statement that lets a good credential in.
+LETS_IN = {JWT: "AUTH-1", FREE_JWT: "AUTH-1", API_KEY: "AUTH-2"}
+
+
+@dataclass(slots=True)
+class Entry:
+    """How a kind of caller was received: `shut_out` has those that were refused as nobody between two that
+    were let in. Whoever is refused from some moment on may have lost the right."""
+
+    shut_out: Tally = field(default_factory=Tally)
+    _let_in: bool = False
+    _waiting: list[Exchange] = field(default_factory=list)
+
+    def add(self, exchange: Exchange) -> None:
+        if not exchange.served:
+            if self._let_in:
+                self._waiting.append(exchange)
+            return
+        self._let_in = True
+        for refused in self._waiting:
+            self.shut_out.add(refused, [f"{refused.caller} was refused, and let in before and after"])
+        self._waiting.clear()
+        self.shut_out.add(exchange, [], witness=False)
+
+
 # Refusals that blame the request itself.
 _INVALID = {400, 404, 405, 413, 422}
 _Request = tuple[str, str, str, bytes | None]
@@ -82,8 +110,11 @@ _Request = tuple[str, str, str, bytes | None]
 class Watch:
     """The laws' side of a run."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, credentials: Mapping[str, str] | None = None) -> None:
         self._recorder = recorder
+        # Who has to be let in, by token: the statement that says so, and how it went.
+        self._good = {token: LETS_IN[name] for name, token in (credentials or {}).items() if name in LETS_IN}
+        self._entries: dict[str, Entry] = {}
         self._tallies: dict[str, Tally] = {}
         self._fates: dict[_Request, Tally] = {}
         self._at_rest = True
@@ -96,8 +127,22 @@ class Watch:
             return
         if exchange.served or exchange.status in _INVALID:
             self._compare(exchange)
+        if exchange.served or exchange.status == 401:
+            self._enter(exchange)
         for requirement, wrong in held(exchange, at_rest=self._at_rest).items():
             self._tallies.setdefault(requirement, Tally()).add(exchange, wrong)
+
+    def _enter(self, exchange: Exchange) -> None:
+        """Count how somebody who has to be let in was received."""
+        operation = exchange.operation
+        token = exchange.request_headers.get("Authorization")
+        if token is None:
+            who = "ID-4" if operation is not None and operation.auth != "required" else ""
+        else:
+            token = token.removeprefix("Bearer ")
+            who = "" if has_expired(token) else self._good.get(token, "")
+        if who:
+            self._entries.setdefault(who, Entry()).add(exchange)
 
     def _compare(self, exchange: Exchange) -> None:
         """Count what became of one and the same request. Files at addresses come and go."""
@@ -116,6 +161,9 @@ class Watch:
         found = [
             finding(self._recorder, requirement, NAME, tally) for requirement, tally in self._tallies.items()
         ]
+        for requirement, entry in self._entries.items():
+            if entry.shut_out.broken:
+                found.append(finding(self._recorder, requirement, NAME, entry.shut_out))
         for tally in self._fates.values():
             operation = tally.shown[0].operation if tally.shown else None
             if operation is not None and tally.broken < tally.seen:

@@ -123,36 +123,52 @@ def _grammar(rule: str) -> Callable[[Exchange], Wrong]:
 _SILENT = {"the deltas add up to nothing", "no delta carries any part of a message"}
 
 
-def _tool_calls(exchange: Exchange) -> Wrong:
-    """Calls that come back name a tool that was given, have an id, and carry a JSON object."""
-    tools = asked(exchange).get("tools")
-    if not whole(exchange) or not isinstance(tools, list) or not tools:
-        return None
-    given = {_function(tool).get("name") for tool in tools}
-    if None in given:
+_Call = tuple[Any, Any, Any]  # Its id, name and arguments.
+
+
+def _calls(exchange: Exchange) -> tuple[list[_Call], list[str]] | None:
+    """The calls in an answer, and what is wrong with where they stand; None where it does not end."""
+    if not whole(exchange):
         return None
     if exchange.media_type == "text/event-stream":
         told_stream = transcript(exchange.body)
-        if not told_stream.done:
-            return None
         streamed = [(call.id, call.name, call.arguments) for call in told_stream.tool_calls.values()]
-        return [*told_stream.problems.get("tools", []), *_well_formed(streamed, given)]
+        return (streamed, told_stream.problems.get("tools", [])) if told_stream.done else None
     value = told(exchange)
     choices = value.get("choices") if isinstance(value, dict) else None
-    messages = [choice.get("message") for choice in choices or [] if isinstance(choice, dict)]
-    wrong = []
-    for message in messages:
+    found, wrong = list[_Call](), list[str]()
+    for choice in choices if isinstance(choices, list) else []:
+        message = choice.get("message") if isinstance(choice, dict) else None
         calls = (message.get("tool_calls") if isinstance(message, dict) else None) or []
         if not isinstance(calls, list):
             wrong.append(f"tool_calls is {str(calls)[:80]!r}, not a list")
             continue
-        told_calls = [
-            (call.get("id") if isinstance(call, dict) else None, f.get("name"), f.get("arguments"))
-            for call in calls
-            for f in [_function(call)]
-        ]
-        wrong += _well_formed(told_calls, given)
-    return wrong
+        for call in calls:
+            function = _function(call)
+            id_ = call.get("id") if isinstance(call, dict) else None
+            found.append((id_, function.get("name"), function.get("arguments")))
+    return found, wrong
+
+
+def _tool_calls(exchange: Exchange) -> Wrong:
+    """Calls that come back name a tool that was given, have an id, and carry a JSON object."""
+    tools, found = asked(exchange).get("tools"), _calls(exchange)
+    if found is None or not isinstance(tools, list) or not tools:
+        return None
+    given = {_function(tool).get("name") for tool in tools}
+    return None if None in given else [*found[1], *_well_formed(found[0], given)]
+
+
+def chosen_otherwise(exchange: Exchange) -> str | None:
+    """How an answer goes against the `tool_choice` it was asked with; None when it does not. Models are free
+    in what they say, so that this is no law: one answer may differ."""
+    choice, found = asked(exchange).get("tool_choice"), _calls(exchange)
+    if found is None or choice in (None, "auto"):
+        return None
+    names = {str(name) for _, name, _ in found[0]}
+    wanted = _function(choice).get("name")
+    obeyed = not names if choice == "none" else names == {wanted} if wanted else bool(names)
+    return None if obeyed else f"tool_choice {json.dumps(choice)} called {sorted(names) or 'no tool'}"
 
 
 def _function(holder: Any) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""Who asks for what in which form: few calls that have every two of these together.
+"""Who asks for what in which form.
 
 Throwaway callers with a client id do most of a run's work. What is wrong for another kind of caller only
-shows when that kind asks, so each kind meets each operation and each form, and each operation all its forms.
+shows when that kind asks. Callers of our own meet every operation in every form; accounts, whose units others
+may need, every operation and every form, and not all of these together.
 """
 
 from __future__ import annotations
@@ -12,18 +13,71 @@ from itertools import combinations, product
 from typing import Any
 from urllib.parse import urlencode
 
+from lightning_verify.facts import OWNER_OF
 from lightning_verify.requests.prompts import IMAGE, TOOLS
 from lightning_verify.requests.valid import CALLS, CONVERSATION, Call, picture_base64, picture_data_uri, say
 
-KINDS = ("access token", "API key", "address")
+ACCOUNTS = ("access token", "API key")
+OWN = ("client id", "address")
 # Longer than a sentence, and shorter than any limit that is known of.
 _LONG = "A lighthouse at dusk, with waves that break on the rocks below, seen from a boat far out. " * 8
-_QUESTION = "What is the weather in Paris?"
-_WITH_TOOLS = say(_QUESTION, tools=TOOLS, tool_choice="required")
+# Letters of several scripts, and one beyond the basic plane.
+_UNICODE = "Ein Café in Malmö – 灯台と海, маяк 🗼"
+_WITH_TOOLS = say("What is the weather in Paris?", tools=TOOLS, tool_choice="required")
 _PICTURE = {"image_urls": [picture_base64(), picture_data_uri()]}
 
-# What makes each form, by operation: fields of a body, or of a query for GET.
-_FORMS: dict[str, dict[str, Mapping[str, Any]]] = {
+# A tool whose arguments are nested.
+TRIP: dict[str, Any] = {
+    "type": "function",
+    "function": {
+        "name": "plan_trip",
+        "description": "Plans a trip with several stops.",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "stops": {
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {
+                        "type": "object",
+                        "properties": {"city": {"type": "string"}, "nights": {"type": "integer"}},
+                        "required": ["city"],
+                    },
+                },
+                "pace": {"enum": ["slow", "fast"]},
+            },
+            "required": ["stops"],
+        },
+    },
+}
+# Every role, parts, other scripts, and a tool that was called and has answered.
+_HISTORY: list[dict[str, Any]] = [
+    {"role": "system", "content": f"You plan trips. {_UNICODE}"},
+    {"role": "user", "content": [{"type": "text", "text": "What is the weather in Malmö?"}]},
+    {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [
+            {
+                "id": "call_weather_1",
+                "type": "function",
+                "function": {"name": "get_weather", "arguments": '{"city": "Malm\\u00f6"}'},
+            }
+        ],
+    },
+    {"role": "tool", "tool_call_id": "call_weather_1", "content": '{"sky": "clear", "note": "灯台"}'},
+    {"role": "assistant", "content": "It is clear in Malmö."},
+    {
+        "role": "user",
+        "content": f"Plan a trip to Malmö and Oslo, and say why each stop is worth it. {_UNICODE}",
+    },
+]
+_EVERYTHING: dict[str, Any] = {"messages": _HISTORY, "tools": [*TOOLS, TRIP]}
+_NAMED = {"type": "function", "function": {"name": "plan_trip"}}
+
+# What makes each form, by operation: fields of a body, or of a query for GET. What comes together in one form
+# shows what is wrong with each of it.
+FORMS: dict[str, dict[str, Mapping[str, Any]]] = {
     "createChatCompletion": {
         "plain": {},
         "streamed": say("Say hello.", stream=True),
@@ -32,23 +86,30 @@ _FORMS: dict[str, dict[str, Mapping[str, Any]]] = {
         "picture": {"messages": IMAGE[1]},
         "streamed picture": {"messages": IMAGE[1], "stream": True},
         "long": {"messages": [*CONVERSATION, {"role": "user", "content": f"Say more about this. {_LONG}"}]},
+        "everything": {"tool_choice": _NAMED, **_EVERYTHING},
+        "streamed everything": {"tool_choice": _NAMED, **_EVERYTHING, "stream": True},
+        "streamed, without a call": {"tool_choice": "none", **_EVERYTHING, "stream": True},
+        "without a call": {"tool_choice": "none", **_EVERYTHING},
     },
     "createImage": {
         "plain": {},
-        "options": {"mode": "fantasy"},
-        "picture": _PICTURE,
-        "long": {"prompt": _LONG},
+        "options": {"mode": "fantasy", "prompt": f"{_LONG} {_UNICODE}"},
+        "picture": {**_PICTURE, "mode": "realistic"},
     },
     "createVideo": {
         "plain": {},
-        "options": {"mode": "fun", "ratio": "3:2", "duration": 3},
-        "picture": _PICTURE,
-        "long": {"prompt": _LONG},
+        "options": {"mode": "fun", "ratio": "3:2", "duration": 3, "prompt": f"{_LONG} {_UNICODE}"},
+        "other options": {"mode": "normal", "ratio": "1:1", "duration": 10},
+        "picture": {**_PICTURE, "ratio": "2:3"},
     },
-    "getImage": {"plain": {}, "options": {"mode": "realistic"}},
-    "getVideo": {"plain": {}, "options": {"mode": "normal", "ratio": "2:3", "duration": 2}},
+    "getImage": {"plain": {}, "options": {"mode": "realistic"}, "other options": {"mode": "fantasy"}},
+    "getVideo": {
+        "plain": {},
+        "options": {"mode": "normal", "ratio": "2:3", "duration": 2},
+        "other options": {"mode": "fun", "ratio": "3:2"},
+    },
     **{
-        name: {"plain": {}, "long": {"prompt": _LONG}}
+        name: {"plain": {}, "long": {"prompt": f"{_LONG} {_UNICODE}"}}
         for name in ("createAirforceVideo", "createSfx", "createTts")
     },
     **{name: {"plain": {}} for name in ("getAirforceVideo", "getSfx", "getTts")},
@@ -68,6 +129,16 @@ _FORMS: dict[str, dict[str, Mapping[str, Any]]] = {
 }
 
 
+_OWNERS = {
+    "tool_choice": "CHAT-9",
+    "tools": "CHAT-8",
+    "stream": "CHAT-4",
+    "mode": "IMG-3",
+    "image_urls": "IMG-4",
+}
+_OWNERS_OF_VIDEO = {"mode": "VID-4", "ratio": "VID-3", "duration": "VID-5", "image_urls": "VID-6"}
+
+
 @dataclass(frozen=True, slots=True)
 class Situation:
     """A kind of caller that asks for an operation in a form."""
@@ -77,9 +148,29 @@ class Situation:
     form: str
 
     @property
+    def fields(self) -> Mapping[str, Any]:
+        """What makes the form."""
+        return FORMS[self.operation][self.form]
+
+    @property
     def call(self) -> Call:
         """The request."""
-        plain, fields = CALLS[self.operation], _FORMS[self.operation][self.form]
+        return self._call(self.fields)
+
+    def without(self, field: str) -> Call:
+        """The same without one field, and without what cannot be without it."""
+        gone = {field, "tool_choice"} if field == "tools" else {field}
+        return self._call({name: value for name, value in self.fields.items() if name not in gone})
+
+    def owner(self, field: str) -> str:
+        """The requirement that says that a field of this form may have its value."""
+        if field == "messages" and self.form.endswith("picture"):
+            return "CHAT-10"
+        video = self.operation in {"createVideo", "getVideo"}
+        return (_OWNERS_OF_VIDEO if video else _OWNERS).get(field, OWNER_OF[self.operation])
+
+    def _call(self, fields: Mapping[str, Any]) -> Call:
+        plain = CALLS[self.operation]
         if plain.method == "GET":
             query = f"?{urlencode(fields)}" if fields else ""
             return Call(plain.operation, "GET", f"{plain.path}{query}", None)
@@ -92,14 +183,15 @@ class Situation:
 
 
 def cover() -> Iterator[Situation]:
-    """Situations that have every possible pair between them; those that bring most come first."""
-    left = [
-        Situation(kind, operation, form)
-        for kind, (operation, forms) in product(KINDS, _FORMS.items())
-        for form in forms
-        if operation in CALLS
-    ]
-    missing = set().union(*(situation.pairs for situation in left))
+    """Situations in which callers of our own meet everything, and accounts all that they can in few calls;
+    of these come first those that bring most."""
+    asked = [(name, form) for name, forms in FORMS.items() if name in CALLS for form in forms]
+    for kind, (operation, form) in product(OWN, asked):
+        # A plain call with a client id is what most tests make.
+        if (kind, form) != ("client id", "plain"):
+            yield Situation(kind, operation, form)
+    left = [Situation(kind, *each) for kind, each in product(ACCOUNTS, asked)]
+    missing = {pair for situation in left for pair in situation.pairs if pair[0] in ACCOUNTS}
     while missing:
         best = max(left, key=lambda situation: len(situation.pairs & missing))
         left.remove(best)

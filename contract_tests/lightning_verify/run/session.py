@@ -78,7 +78,7 @@ class Run:
             target.base_url, SPEC, budget, rate=settings.rate, timeouts=Timeouts.within(settings.patience)
         )
         recorder = Recorder(target.base_url, Redactor(target.credentials))
-        watch = Watch(recorder)
+        watch = Watch(recorder, target.credentials)
         ledger = Ledger(recorder, settings.settle)
         comparisons = Comparisons(recorder)
         client.observers += [watch.see, ledger.see, comparisons.see]

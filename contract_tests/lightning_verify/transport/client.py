@@ -12,6 +12,7 @@ import contextvars
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -119,6 +120,8 @@ class Client:
         # that was refused it.
         self.spenders: dict[tuple[tuple[str, str], ...], Caller] = {}
         self.refused: dict[str, Caller] = {}
+        # How often each operation was served.
+        self.served: Counter[str] = Counter()
         # Who looks at every exchange once it is over, whoever asked for it.
         self.observers: list[Callable[[Exchange], None]] = []
         self._loop = asyncio.new_event_loop()
@@ -391,6 +394,8 @@ class Client:
         elif exchange.problem is None:
             self._silent = 0
         operation = exchange.operation
+        if operation is not None and exchange.served:
+            self.served[operation.id] += 1
         # A page or an error is no generation; that it may have been charged is among the doubts.
         made = exchange.served and (lane == "paid" or exchange.astray is None)
         if operation is not None and operation.metric is not None and made:

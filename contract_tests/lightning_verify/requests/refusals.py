@@ -1,0 +1,105 @@
+"""What every host refuses, and who asks for it in which form: few requests that have every two together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from lightning_verify.requests.situations import ACCOUNTS, FORMS, OWN
+from lightning_verify.requests.valid import CALLS, OVERSIZED, oversized
+
+KINDS = (*OWN, *ACCOUNTS)
+_CHAT, _ANALYSIS = "createChatCompletion", "analyzePrompt"
+# The requirement that says which payloads of an operation are invalid.
+_INVALID = {
+    _CHAT: "CHAT-1",
+    "createImage": "IMG-1",
+    "createVideo": "VID-1",
+    "createAirforceVideo": "FAIL-1",
+    "createSfx": "SFX-2",
+    "createTts": "TTS-2",
+    _ANALYSIS: "ANA-2",
+}
+POSTS = [name for name in _INVALID if name in CALLS]
+FLAWS = ("left out", "of another kind", "cut off", "no object", "too large")
+# Bearers that no host accepts, beside whoever asks.
+BEARERS = ("unknown API key", "foreign signature", "garbled")
+_PLAIN = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A kind of caller that asks for an operation with a flaw, in a form that would be served without it."""
+
+    kind: str
+    operation: str
+    flaw: str
+    form: str = _PLAIN
+
+    @property
+    def requirement(self) -> str:
+        """Whose statement it is that this is refused."""
+        if self.flaw in BEARERS:
+            return "AUTH-4"
+        if self.flaw == "too large":
+            return "FAIL-2"
+        return "FAIL-1" if self.flaw in {"cut off", "no object"} else _INVALID[self.operation]
+
+    @property
+    def status(self) -> int:
+        """The status that it must be refused with."""
+        return {"AUTH-4": 401, "FAIL-2": 413}.get(self.requirement, 400)
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """What the form adds to the body."""
+        return FORMS.get(self.operation, {}).get(self.form, {})
+
+    def body(self, size: int = OVERSIZED[1]) -> Mapping[str, Any] | None:
+        """The JSON that is sent; None for what is none."""
+        sound = {**(CALLS[self.operation].body or {}), **self.fields}
+        required = "messages" if self.operation == _CHAT else "prompt"
+        if self.flaw == "left out":
+            return {name: value for name, value in sound.items() if name != required} or {"nothing": "asked"}
+        if self.flaw == "of another kind":
+            # A list of what is no message, or no text: all of it, so that nothing is left to serve.
+            return {**sound, required: [5] if self.operation in {_CHAT, _ANALYSIS} else {"text": "a fox"}}
+        if self.flaw == "too large":
+            return {**sound, **oversized(self.operation, size)}
+        return sound if self.flaw in BEARERS else None
+
+    @property
+    def raw(self) -> bytes:
+        """The bytes that are sent where there is no JSON object to send."""
+        return b'["a fox"]' if self.flaw == "no object" else b'{"prompt": "a fox", "messages": [{"role": "us'
+
+    @property
+    def pairs(self) -> set[tuple[str, str]]:
+        """What meets here, two by two; that each operation refuses each flaw is tried elsewhere."""
+        met = {(self.kind, self.operation), (self.kind, self.flaw)}
+        return met | ({(self.kind, self.form), (self.flaw, self.form)} if self.operation == _CHAT else set())
+
+
+def refusals() -> Iterator[Refusal]:
+    """Refusals that have every possible pair between them; those that bring most come first."""
+    left = [
+        Refusal(kind, operation, flaw, form)
+        for kind, operation in product(KINDS, POSTS)
+        for flaw in (*FLAWS, *(BEARERS if kind in OWN else ()))
+        for form in _forms(operation, flaw)
+    ]
+    missing = set().union(*(refusal.pairs for refusal in left))
+    while missing:
+        best = max(left, key=lambda refusal: len(refusal.pairs & missing))
+        left.remove(best)
+        missing -= best.pairs
+        yield best
+
+
+def _forms(operation: str, flaw: str) -> list[str]:
+    """The forms that a flaw can have: what is no JSON object has none."""
+    if flaw in {"cut off", "no object"} or operation != _CHAT:
+        return [_PLAIN]
+    return [_PLAIN, "streamed", "tools", "picture", "everything"]
