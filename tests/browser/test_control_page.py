@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import requests
@@ -348,6 +350,171 @@ def test_nothing_sticks_out_sideways(page: Page) -> None:
     for width in (400, 820, 1280, 1920):
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def in_sight(page: Page, wanted: Locator) -> bool:
+    """Whether all of it is inside the window, and nothing lies over its middle."""
+    return bool(
+        wanted.evaluate(
+            """element => {
+                const {left, right, top, bottom} = element.getBoundingClientRect();
+                const over = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+                return left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight
+                    && (element.contains(over) || over.contains(element));
+            }"""
+        )
+    )
+
+
+def test_the_journal_is_in_sight_while_things_are_tried_out(page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 800})
+    result = send(page, "createChatCompletion", "Name three rivers in Europe.")
+    result.scroll_into_view_if_needed()
+    assert in_sight(page, page.locator("#journal .entry").first)
+    assert in_sight(page, page.get_by_role("button", name="Send", exact=True))
+
+
+def test_the_header_takes_one_row(page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 800})
+    tops = page.locator(".top button, .top a:visible").evaluate_all(
+        "all => all.map(one => one.getBoundingClientRect()).map(({top, bottom}) => (top + bottom) / 2)"
+    )
+    assert max(tops) - min(tops) < 12
+
+
+def test_a_message_covers_nothing(page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.get_by_role("button", name="Freeze").click()
+    message = page.locator(".notice").first
+    expect(message).to_be_visible()
+    assert in_sight(page, message)
+    below = page.locator("main").evaluate("main => main.getBoundingClientRect().bottom")
+    assert below <= page.locator("#notices").evaluate("one => one.getBoundingClientRect().top")
+
+
+def test_a_list_that_goes_on_says_so_and_no_limit_is_called_unlimited(page: Page, mock: RunningMock) -> None:
+    page.set_viewport_size({"width": 1700, "height": 900})
+    expect(page.locator("#callers-count")).to_have_text("5 callers")
+    for _ in range(8):
+        requests.post(f"{mock.base_url}/__mock__/users", json={"plan": "light"}, timeout=10)
+    expect(page.locator("#callers-count")).to_contain_text("the list goes on, scroll it")
+    caller = page.get_by_role("button", name="light@example.com")
+    expect(caller).to_contain_text("Unlimited: Cloud chat")
+    caller.click()
+    expect(page.get_by_role("article", name="Cloud chat, daily")).to_contain_text("0 used · unlimited")
+
+
+def test_a_scripted_reply_answers_until_it_is_taken_back(page: Page) -> None:
+    page.get_by_text("New reply", exact=True).click()
+    page.get_by_label("When the prompt holds").fill("weather")
+    page.get_by_label("Words", exact=True).fill("It will rain.")
+    page.get_by_role("button", name="Answer so").click()
+    expect(page.locator("#replies-body")).to_contain_text("prompt weather · used 0 times · always")
+    expect(send(page, "createChatCompletion", "How is the weather?")).to_contain_text("It will rain.")
+    send(page, "createChatCompletion", "Name three rivers.")
+    expect(page.locator("#replies-body")).to_contain_text("1 call met none of them")
+    page.get_by_role("button", name="Take back reply-").click()
+    expect(page.locator("#replies-body")).to_contain_text("No scripted replies")
+
+
+def test_a_reply_that_is_no_json_is_refused_in_words(page: Page) -> None:
+    page.get_by_text("New reply", exact=True).click()
+    page.get_by_role("combobox", name="Answer with").select_option("json")
+    page.get_by_label("JSON", exact=True).fill("{credits: 12}")
+    page.get_by_role("button", name="Answer so").click()
+    expect(page.get_by_role("alert").filter(has_text="is not JSON")).to_be_visible()
+
+
+def test_the_forms_left_open_can_be_chosen_for_everybody_and_for_one(page: Page, mock: RunningMock) -> None:
+    user(page, "forms@example.com")
+    page.get_by_role("combobox", name="First event of a stream").select_option("choices")
+    page.get_by_role("combobox", name="For", exact=True).select_option("forms@example.com")
+    page.get_by_role("combobox", name="What a 429 says").select_option("seconds")
+    expect(page.get_by_role("button", name="Answer like everybody")).to_be_visible()
+    preferences = requests.get(f"{mock.base_url}/__mock__/state", timeout=10).json()["preferences"]
+    assert preferences["everybody"] == {"metadata_form": "choices", "retry_advice": "none"}
+    assert list(preferences["identities"].values()) == [{"retry_advice": "seconds"}]
+    page.get_by_role("button", name="Answer like everybody").click()
+    expect(page.get_by_role("combobox", name="What a 429 says")).to_have_value("none")
+
+
+def test_one_caller_can_be_moved_in_time_alone(page: Page) -> None:
+    user(page, "clock@example.com")
+    page.get_by_role("button", name="Exhaust Images").click()
+    page.get_by_role("button", name="Move on a day").click()
+    clock = page.get_by_role("group", name="Clock of this caller")
+    expect(clock).to_contain_text("Its own time: ")
+    expect(page.locator("#clock")).to_contain_text("real time")
+    expect(page.get_by_role("article", name="Images, daily")).to_contain_text("0 of 10")
+    clock.get_by_role("button", name="Rejoin").click()
+    expect(clock).to_contain_text("Lives by everybody's clock")
+
+
+def test_a_call_in_the_journal_can_be_copied_sent_again_and_exported(page: Page, tmp_path: Path) -> None:
+    send(page, "getUsage")
+    entries = page.locator("#journal .entry")
+    entries.first.locator("summary").click()
+    entries.first.get_by_role("button", name="Copy as curl").click()
+    expect(page.locator("#notices")).to_contain_text("Copied the command")
+    assert page.evaluate("navigator.clipboard.readText()").startswith("curl ")
+    entries.first.get_by_role("button", name="Send again").click()
+    expect(page.locator("#notices")).to_contain_text("Sent again: ")
+    expect(entries).to_have_count(2)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save HAR").click()
+    archive = tmp_path / "calls.har"
+    download.value.save_as(archive)
+    assert len(json.loads(archive.read_text())["log"]["entries"]) == 2
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_rule_of_accessibility_is_broken(
+    page: Page, axe: Callable[[Page], list[str]], scheme: Literal["light", "dark"]
+) -> None:
+    user(page, "axe@example.com")
+    page.emulate_media(color_scheme=scheme)
+    send(page, "getUsage")
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    page.wait_for_timeout(300)
+    assert axe(page) == []
+    page.emulate_media(color_scheme=None)
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("api", ["", "?api=control"])
+def test_no_rule_of_accessibility_is_broken_on_the_pages_of_the_apis(
+    page: Page, mock: RunningMock, axe: Callable[[Page], list[str]], api: str
+) -> None:
+    page.goto(f"{mock.base_url}/__mock__/docs{api}")
+    for operation in page.locator(".opblock-summary-control").all()[:3]:
+        operation.click()
+    expect(page.locator(".opblock-body")).to_have_count(3)
+    assert axe(page) == []
+
+
+def test_the_page_of_the_api_has_tokens_ready_and_a_way_back(page: Page, mock: RunningMock) -> None:
+    page.goto(f"{mock.base_url}/__mock__/docs")
+    page.get_by_label("Call as").select_option("core@example.com (core)")
+    page.locator("#operations-account-getSubscription .opblock-summary-control").click()
+    page.get_by_role("button", name="Execute").click()
+    expect(page.locator(".live-responses-table")).to_contain_text("core@example.com")
+    page.get_by_role("link", name="Control API").click()
+    expect(page.locator("#api")).to_contain_text("/__mock__/users")
+    page.get_by_role("link", name="Control page").click()
+    expect(page.locator("#connection")).to_have_text("Live")
+
+
+def test_whoever_has_no_control_token_is_asked_for_it(browser: Browser) -> None:
+    with running(control_token="open-sesame-open-sesame") as mock:
+        page = browser.new_page()
+        page.goto(f"{mock.base_url}/__mock__/")
+        expect(page.get_by_role("main")).to_be_hidden()
+        page.get_by_label("Control token").fill("open-sesame-open-sesame")
+        page.get_by_role("button", name="Open").click()
+        expect(page.locator("#connection")).to_have_text("Live")
+        expect(page.get_by_label("Control token")).to_have_count(0)
+        page.close()
 
 
 def test_with_a_control_token_the_page_asks_for_it(browser: Browser) -> None:

@@ -1,4 +1,5 @@
-"""The API page: Swagger UI from this package's own files, showing the spec that the mock runs on.
+"""The API page: Swagger UI from this package's own files, showing the spec that the mock runs on, or its
+control API.
 
 Law: the page makes no request to any other host.
 """
@@ -20,6 +21,7 @@ _SWAGGER = Path(__file__).parent / "api_page_files"
 _FILES: Mapping[str, tuple[str, str]] = {
     DOCS_PATH: ("index.html", "text/html; charset=utf-8"),
     "/__mock__/swagger/page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "/__mock__/swagger/page.css": ("page.css", "text/css; charset=utf-8"),
     "/__mock__/swagger/swagger-ui-bundle.js": ("swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
     "/__mock__/swagger/swagger-ui.css": ("swagger-ui.css", "text/css; charset=utf-8"),
 }

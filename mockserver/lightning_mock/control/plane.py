@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Protocol, TypeVar
 
@@ -152,11 +153,17 @@ class ControlPlane:
         if path in self._pages.paths:
             return self._public(method, path)
         file = page_file(path) if method == "GET" else None
-        self._guard.check(
-            request,
-            needs_token=path != PREFIX and (file is None or path == PAGE_PATH),
-            token_in_query=method == "GET" and path in _TOKEN_IN_QUERY,
-        )
+        try:
+            self._guard.check(
+                request,
+                needs_token=path != PREFIX and (file is None or path == PAGE_PATH),
+                token_in_query=method == "GET" and path in _TOKEN_IN_QUERY,
+            )
+        except ControlError as error:
+            # A person gets the page all the same: it shows nothing yet, and asks for the token.
+            if error.status == 401 and file is not None and "text/html" in request.headers.get("Accept", ""):
+                return _response(replace(file, status=401))
+            raise
         if file is not None:
             return _response(file)
         if path == PREFIX:

@@ -71,6 +71,17 @@ export const setUsed = (identity, metric, used) =>
 export const setLimits = (plan, limits) => control("PUT", `plans/${part(plan)}/limits`, limits);
 export const addFault = (fault) => control("POST", "faults", fault);
 export const removeFault = (id) => control("DELETE", `faults/${part(id)}`);
+export const getReplies = () => control("GET", "replies");
+export const addReply = (reply) => control("POST", "replies", reply);
+export const removeReply = (id) => control("DELETE", `replies/${part(id)}`);
+const preferences = (identity) => (identity ? `identities/${part(identity)}/preferences` : "preferences");
+export const prefer = (identity, wish) => control("PATCH", preferences(identity), wish);
+export const preferNothing = (identity) => control("DELETE", preferences(identity));
+export const moveClockOf = (identity, move) => control("POST", `identities/${part(identity)}/clock`, move);
+export const rejoinClock = (identity) => control("DELETE", `identities/${part(identity)}/clock`);
+export const curlOf = (entry) => control("GET", `journal/${entry}/curl`);
+export const sendAgain = (entry) => control("POST", `journal/${entry}/send`);
+export const getArchive = () => control("GET", "journal/har");
 export const startScenario = (name, user) => control("POST", `scenarios/${part(name)}`, user ? { user } : {});
 export const reset = (user) => control("POST", "reset", user ? { user } : {});
 export const snapshot = () => control("GET", "snapshot");

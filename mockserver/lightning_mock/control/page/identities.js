@@ -12,6 +12,8 @@ import { metricName, moment, plural, relative } from "./words.js";
 const NEARLY_FULL = 0.8;
 const FILTER_FROM = 8;
 const LISTED = 50;
+// Milliseconds between the times of a caller and of everybody that are no difference.
+const APART = 60_000;
 const KINDS = { client: "Client id ", address: "Address " };
 
 let filter = "";
@@ -20,6 +22,10 @@ export function showIdentities() {
   const view = selectedIdentity();
   render(document.getElementById("callers-body"), newUser(), list(view));
   render(document.getElementById("caller-detail"), view ? detail(view) : nobodyYet());
+  const all = document.querySelector(".callers");
+  const hidden = all && all.scrollHeight > all.clientHeight + 1;
+  const count = plural(store.state.identities.length, "caller");
+  document.getElementById("callers-count").textContent = hidden ? `${count}; the list goes on, scroll it` : count;
 }
 
 function nobodyYet() {
@@ -105,6 +111,8 @@ function list(chosen) {
 /** @param {import("./store.js").Identity} view */
 function callerButton(view, chosen) {
   const full = Object.entries(view.usage).filter(([, metric]) => share(metric) >= 1);
+  const endless = Object.entries(view.usage).filter(([, metric]) => metric.limit === null);
+  const names = (metrics) => metrics.map(([metric]) => metricName(metric)).join(", ");
   return h(
     "button",
     {
@@ -116,8 +124,8 @@ function callerButton(view, chosen) {
     h("span", { class: "caller-name", title: labelOf(view) }, labelOf(view)),
     h("span", { class: "mini-bars", "aria-hidden": "true" }, Object.values(view.usage).map((metric) => bar(metric, "mini"))),
     h("span", { class: "caller-plan" }, view.user ? planName(view.plan_key) : "Signed out"),
-    full.length > 0 &&
-      h("span", { class: "caller-full" }, `Full: ${full.map(([metric]) => metricName(metric)).join(", ")}`),
+    full.length > 0 && h("span", { class: "caller-full" }, `Full: ${names(full)}`),
+    endless.length > 0 && h("span", { class: "caller-endless" }, `Unlimited: ${names(endless)}`),
   );
 }
 
@@ -165,6 +173,7 @@ function detail(view) {
           : h("p", { class: "muted" }, `Not signed in: uses the ${planName(view.plan_key)} plan.`),
         view.kind !== "address" && h("button", { type: "button", onclick: () => callAs(callerOf(view)) }, "Call as this caller"),
       ),
+      ownClock(view),
       limitsForm(view.plan_key),
     ),
     h(
@@ -174,6 +183,28 @@ function detail(view) {
     ),
     user && h("div", { key: `credentials ${user.id}`, class: "stack" }, showCredentials(user), userActions(user)),
   ];
+}
+
+/**
+ * The time of this caller alone, so that tests side by side do not move each other's.
+ * @param {import("./store.js").Identity} view
+ */
+function ownClock(view) {
+  const apart = Math.abs(Date.parse(view.now) - Date.parse(store.state.clock.now)) > APART;
+  const move = (to) => act(`The clock of ${labelOf(view)} has moved.`, () => api.moveClockOf(view.identity, { to }));
+  return h(
+    "div",
+    { class: "row tight", role: "group", "aria-label": "Clock of this caller" },
+    h("span", { class: "muted small-text" }, apart ? `Its own time: ${moment(view.now)}` : "Lives by everybody's clock"),
+    h("button", { type: "button", class: "small", onclick: () => move("next_day") }, "Move on a day"),
+    h("button", { type: "button", class: "small", onclick: () => move("next_week") }, "Move on a week"),
+    apart &&
+      h(
+        "button",
+        { type: "button", class: "small", onclick: () => act("Back on everybody's clock.", () => api.rejoinClock(view.identity)) },
+        "Rejoin",
+      ),
+  );
 }
 
 /** @param {import("./store.js").Identity} view */
@@ -221,7 +252,7 @@ function counter(view, name, metric) {
       "p",
       { class: "counter-numbers" },
       h("strong", null, amount),
-      h("span", { class: "muted" }, remaining === null ? "" : ` · ${remaining.toLocaleString("en")} left`),
+      h("span", { class: "muted" }, remaining === null ? " · unlimited" : ` · ${remaining.toLocaleString("en")} left`),
     ),
     h(
       "p",

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { h, render } from "./dom.js";
-import { act, field, options } from "./notices.js";
+import { act, copy, field, options, save } from "./notices.js";
 import { changed, nameOf, now, store } from "./store.js";
 import { bytes, day, metricName, milliseconds, plural, reason, time, tone } from "./words.js";
 
@@ -30,6 +30,7 @@ export function showJournal() {
       field("Answers", h("select", { onchange: set("answer") }, options(KINDS_OF_ANSWER, ""))),
       field("Caller", h("select", { onchange: set("identity") }, options([["", "Everyone"], ...callers.map((key) => [key, nameOf(key)])], ""))),
       h("button", { type: "button", disabled: store.journal.length === 0, onclick: clear }, "Clear"),
+      h("button", { type: "button", disabled: store.journal.length === 0, title: "An HTTP archive, for the tools of a browser", onclick: archive }, "Save HAR"),
     ),
     entries.length > 0
       ? h("ol", { key: "entries", class: "entries" }, entries.slice(0, SHOWN).map(entryView))
@@ -47,6 +48,11 @@ const set = (name) => (event) => {
   filter[name] = event.currentTarget.value;
   changed();
 };
+
+async function archive() {
+  const har = await act("The archive is saved.", api.getArchive);
+  if (har) save(har, "har");
+}
 
 function clear() {
   return act("The journal is empty.", async () => {
@@ -137,10 +143,22 @@ function entryDetail(entry) {
         .filter(([, value]) => value)
         .map(([name, value]) => h("div", { key: name }, h("dt", null, name), h("dd", null, value))),
     ),
+    h(
+      "div",
+      { key: "again", class: "row tight" },
+      h("button", { type: "button", class: "small", onclick: () => curl(entry) }, "Copy as curl"),
+      h("button", { type: "button", class: "small", onclick: () => act(({ status }) => `Sent again: ${status} ${reason(status)}.`, () => api.sendAgain(entry.id)) }, "Send again"),
+    ),
     excerpt("Request headers", headerLines(request.headers)),
     excerpt("Request body", request.body),
     excerpt("Response", response.excerpt),
   );
+}
+
+/** @param {import("./store.js").Entry} entry */
+async function curl(entry) {
+  const made = await act("", () => api.curlOf(entry.id));
+  if (made) copy(made.command, made.whole ? "the command" : "the command, without what the journal did not keep");
 }
 
 /** @param {import("./store.js").Entry["response"]} response */
@@ -158,5 +176,5 @@ function headerLines(headers) {
 function excerpt(name, text) {
   if (!text) return null;
   const shown = typeof text === "string" ? text : JSON.stringify(text, null, 2);
-  return h("div", { key: name, class: "excerpt" }, h("h4", null, name), h("pre", { tabindex: "0" }, shown));
+  return h("div", { key: name, class: "excerpt" }, h("h3", null, name), h("pre", { tabindex: "0" }, shown));
 }

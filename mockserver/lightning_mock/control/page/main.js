@@ -1,5 +1,6 @@
 // Puts the page together: one paint for everything, one stream of events, one tick a second.
 
+import { showAnswers } from "./answers.js";
 import * as api from "./api.js";
 import { showClock, tick } from "./clock.js";
 import { h, render } from "./dom.js";
@@ -7,7 +8,7 @@ import { showFaults } from "./faults.js";
 import { showGreeting, toggleGreeting } from "./greeting.js";
 import { showIdentities } from "./identities.js";
 import { showJournal } from "./journal.js";
-import { act, confirmed, copyButton, field, fieldsOf, tell } from "./notices.js";
+import { act, confirmed, copyButton, field, fieldsOf, save, tell } from "./notices.js";
 import { addEntry, changed, loadJournal, onChange, refresh, refreshSoon, store } from "./store.js";
 import { showTryIt } from "./tryit.js";
 import { plural, reason } from "./words.js";
@@ -24,7 +25,7 @@ function paint() {
   showProblem(problem);
   if (!state) return;
   render(document.getElementById("base-url"), h("code", null, api.apiRoot()), copyButton(api.apiRoot(), "the base URL", ""));
-  for (const show of [showGreeting, showClock, showIdentities, showFaults, showJournal, showTryIt]) show();
+  for (const show of [showGreeting, showClock, showIdentities, showFaults, showAnswers, showJournal, showTryIt]) show();
 }
 
 function showProblem(problem) {
@@ -114,10 +115,7 @@ async function resetAll() {
 async function download() {
   const document_ = await act("The snapshot is saved.", api.snapshot);
   if (!document_) return;
-  const url = URL.createObjectURL(new Blob([JSON.stringify(document_, null, 2)], { type: "application/json" }));
-  const stamp = store.state.clock.now.slice(0, 19).replaceAll(":", "");
-  h("a", { href: url, download: `lightning-mock-${stamp}.json` }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  save(document_, "json");
 }
 
 async function upload(event) {

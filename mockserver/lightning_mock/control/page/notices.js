@@ -2,7 +2,7 @@
 // every section shares.
 
 import { h, icon, render } from "./dom.js";
-import { refresh } from "./store.js";
+import { refresh, store } from "./store.js";
 
 const SHOWN_FOR = 5000;
 const COPY = "M9 9h10v11H9zM5 15V4h10";
@@ -72,7 +72,7 @@ export function copyButton(text, what, visible = "Copy") {
   );
 }
 
-async function copy(text, what) {
+export async function copy(text, what) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
@@ -88,6 +88,14 @@ async function copy(text, what) {
     if (!copied) return tell("bad", `The browser does not allow the page to copy ${what}.`);
   }
   tell("good", `Copied ${what}.`);
+}
+
+/** Gives the reader a JSON document as a file. */
+export function save(document_, ending) {
+  const url = URL.createObjectURL(new Blob([JSON.stringify(document_, null, 2)], { type: "application/json" }));
+  const stamp = store.state.clock.now.slice(0, 19).replaceAll(":", "");
+  h("a", { href: url, download: `lightning-mock-${stamp}.${ending}` }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
 /** Asks before something that cannot be undone. Resolves to true when the reader agrees. */

@@ -19,14 +19,18 @@ const SHARE_OF_TIME = 4;
  * @typedef {{limit: number | null, used: number, remaining: number | null, window: string, period: string,
  *   resets_at: string}} Usage
  * @typedef {{identity: string, kind: string, label: string, user: string | null, plan_key: string,
- *   usage: Record<string, Usage>}} Identity
+ *   now: string, usage: Record<string, Usage>}} Identity
  * @typedef {{key: string, name: string, limits: Record<string, number | null>}} Plan
  * @typedef {{operation?: string, identity?: string, user?: string, header?: Record<string, string>}} Match
  * @typedef {{id: string, says: string, kind: string, match: Match, times: number | null, left: number | null,
  *   probability: number, seed: number, fired: number, scenario: string | null}} Fault
  * @typedef {{name: string, description: string, lasting: boolean, active: boolean}} Scenario
  * @typedef {{base_url: string, clock: Clock, plans: Plan[], users: User[], identities: Identity[], faults: Fault[],
+ *   preferences: {everybody: Record<string, string>, identities: Record<string, Record<string, string>>},
  *   next_cursor: number | null, scenarios: Scenario[], journal: {entries: number}}} State
+ * @typedef {{id: string, match: Record<string, any>, replies: Record<string, any>[], used: number,
+ *   left: number | null}} Reply
+ * @typedef {{method: string, path: string, near: {id: string, missed: string[]}[]}} Miss
  * @typedef {{id: number, at: string, method: string, path: string, operation: string | null, status: number,
  *   milliseconds: number, caller: {identity: string | null, kind: string, why: string}, plan_key: string | null,
  *   metric: string | null, units: {before: number, after: number} | null, refused_by: string | null,
@@ -44,6 +48,8 @@ export const store = {
   control: null,
   /** @type {Entry[]} */
   journal: [],
+  /** @type {{replies: Reply[], misses: Miss[]}} */
+  replies: { replies: [], misses: [] },
   /** @type {api.Refusal | null} */
   problem: null,
   connection: "connecting",
@@ -90,7 +96,7 @@ export async function refresh() {
 async function fetchState() {
   const started = performance.now();
   try {
-    store.state = await api.getState();
+    [store.state, store.replies] = await Promise.all([api.getState(), api.getReplies()]);
     store.fetchedAt = performance.now();
     store.problem = null;
     // Somebody emptied it, or a call came while nobody listened.
