@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lightning_spec.loader import RequirementSet
 
+from lightning_verify.facts import REVISION
 from lightning_verify.judging.verdicts import Ruling, exit_code, headline, rule
 from lightning_verify.proxy.judging import TrafficJudge
 from lightning_verify.report.html import render_html
@@ -38,6 +39,7 @@ def outcome_of(
     now = time.time()
     run = {
         "target": base_url,
+        "revision": REVISION,
         "verdict": verdict,
         "exit_code": code,
         "interrupted": None,
