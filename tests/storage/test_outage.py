@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from typing import Any
 
 import httpx2
@@ -65,9 +65,10 @@ def test_what_was_served_is_what_was_charged_though_redis_stood_still(
     monkeypatch.setattr("lightning_mock.storage.link.PATIENCE", 0.2)
     with running(store=own_redis.url) as mock, ThreadPoolExecutor(8) as pool:
         key = mock.plans["core"].api_key
-        asked = [pool.submit(call, mock.base_url, f"/gen/image/{turn % 3}", key) for turn in range(60)]
-        time.sleep(0.05)
+        asked = [pool.submit(call, mock.base_url, f"/gen/image/{turn % 3}", key) for turn in range(40)]
+        wait(asked, return_when=FIRST_COMPLETED)
         own_redis.hang()
+        asked += [pool.submit(call, mock.base_url, "/gen/image/0", key) for _ in range(20)]
         time.sleep(1.0)
         own_redis.go_on()
         statuses = Counter(answer.result().status_code for answer in asked)
@@ -79,13 +80,15 @@ def test_what_was_served_is_what_was_charged_though_redis_stood_still(
 def test_what_was_charged_stays_charged_when_redis_crashes(own_redis: RedisServer) -> None:
     with running(store=own_redis.url) as mock, ThreadPoolExecutor(8) as pool:
         key = mock.plans["core"].api_key
-        asked = [pool.submit(call, mock.base_url, f"/gen/image/{turn % 3}", key) for turn in range(100)]
-        time.sleep(0.1)
+        asked = [pool.submit(call, mock.base_url, f"/gen/image/{turn % 3}", key) for turn in range(60)]
+        wait(asked, return_when=FIRST_COMPLETED)
         own_redis.kill()
+        asked += [pool.submit(call, mock.base_url, "/gen/image/0", key) for _ in range(20)]
         time.sleep(0.1)
         own_redis.start()
         statuses = Counter(answer.result().status_code for answer in asked)
         assert set(statuses) <= {200, 500}
+        assert statuses[500]
         assert used(mock.base_url, key) == statuses[200]
 
 
