@@ -89,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         variable = _variable(name.replace("-", "_"))
         parser.add_argument(f"--{name}", help=f"{help} [{variable}]", **more)
 
-    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and leave")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     usual = Settings()
     option(
         "host", f"the address to listen on; {usual.host} keeps the mock on this machine", metavar="ADDRESS"
@@ -234,7 +234,9 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *rest: object) -> None:
         from importlib.metadata import version
 
-        parser.exit(message=f"{parser.prog} {version('lightning-contract')}\n")
+        # As `exit` has it, the message would go to standard error.
+        print(f"{parser.prog} {version('lightning-contract')}")
+        parser.exit()
 
 
 def _variable(name: str) -> str:
