@@ -6,6 +6,7 @@ import argparse
 import datetime
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from lightning_spec.diff.approvals import Outcome, apply_approvals, read_approvals
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lightning-spec", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('lightning-contract')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     diff = commands.add_parser(
         "diff",

@@ -123,7 +123,9 @@ def test_their_tests_and_our_plugin_run_side_by_side(project: Project, command: 
     assert "6 passed" in run.stdout
 
 
-@pytest.mark.parametrize("command", ["lightning-mock", "lightning-verify"])
+@pytest.mark.parametrize(
+    "command", ["lightning-mock", "lightning-spec", "lightning-verify", "lightning-proxy"]
+)
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_our_commands_start_beside_their_packages(project: Project, command: str, option: str) -> None:
     run = project.run(command, option)
