@@ -17,6 +17,7 @@ from lab.faults import (
     streams,
     tools,
     usage,
+    variety,
 )
 from lab.faults.fault import Fault
 
@@ -35,6 +36,7 @@ SUBJECTS = (
     charging,
     quota,
     failures,
+    variety,
 )
 
 

@@ -397,6 +397,15 @@ class Judge:
             )
         )
 
+    def leave(self, requirements: tuple[str, ...], reason: str) -> None:
+        """Say that those hold that have a witness, and that the others were not tried."""
+        decided = {finding.requirement for finding in self.findings}
+        for requirement in requirements:
+            if requirement not in decided:
+                kept = bool(self.witnesses[requirement])
+                shown = tuple(self.seen.get(requirement, ())[:1])
+                self._find(requirement, "pass" if kept else "not_run", "" if kept else reason, shown)
+
     def close(self, requirements: tuple[str, ...], outcome: Verdict | None, reason: str) -> list[Finding]:
         """The findings of the test. `outcome` None means that it ran to its end; else it is what stopped it,
         and holds for every requirement that has no finding of its own."""

@@ -7,6 +7,7 @@ def test_an_image_is_an_image(judge): ...
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -20,13 +21,21 @@ from lightning_verify.target import Spend
 class Charge:
     """What a test judges and costs: requirement ids, worst-case units by metric of its own, names of the
     observations it shares with other tests (`observations.COST`), requests beside those, and the least
-    spending mode that allows it."""
+    spending mode that allows it. With `each_on` each of its own requests costs a unit of that metric."""
 
     requirements: tuple[str, ...]
     units: Mapping[str, int] = field(default_factory=dict)
     shares: tuple[str, ...] = ()
     requests: Requests = 0
     spend: Spend = Spend.NONE
+    each_on: str | None = None
+
+    def costs(self, means: Means) -> Counter[str]:
+        """The most units of its own, by metric."""
+        units = Counter(self.units)
+        if self.each_on is not None:
+            units[self.each_on] += self.asks(means)
+        return units
 
     def asks(self, means: Means) -> int:
         """How many requests of its own the test sends to a host that keeps its promises."""
@@ -39,11 +48,12 @@ def judges(
     shares: Sequence[str] = (),
     requests: Requests = 0,
     spend: Spend | None = None,
+    each_on: str | None = None,
 ) -> pytest.MarkDecorator:
     """Mark a test with the requirements it judges; one that costs units needs `--spend sample` at least."""
-    costs = units or any(COST[name].units for name in shares)
+    costs = units or each_on or any(COST[name].units for name in shares)
     mode = spend if spend is not None else (Spend.SAMPLE if costs else Spend.NONE)
-    return pytest.mark.judges(Charge(requirements, units or {}, tuple(shares), requests, mode))
+    return pytest.mark.judges(Charge(requirements, units or {}, tuple(shares), requests, mode, each_on))
 
 
 def needs(*credentials: str) -> pytest.MarkDecorator:

@@ -9,6 +9,7 @@ import pytest
 
 from lightning_verify.facts import METRIC_OF
 from lightning_verify.judging.observations import COST, POSTS, USAGE, Means, count, shown_to
+from lightning_verify.judging.search import allowance
 from lightning_verify.requests.credentials import GOOD
 from lightning_verify.run.marks import charge_of
 from lightning_verify.run.preflight import DOORS
@@ -44,14 +45,16 @@ def estimate(
     whatever fails is asked for again.
     """
     requests, spenders, units, shared, moves_time = 0, 0, Counter[str](), set[str](), False
+    searched = set[str | None]()
     means = Means(spend, examples, target.credentials.keys())
     for item in items:
         charge = charge_of(item)
         if charge is not None and obstacle(item, spend, target) is None:
             requests += charge.asks(means)
-            spenders += bool(charge.units)
+            spenders += charge.asks(means) if charge.each_on else bool(charge.units)
             moves_time = moves_time or item.get_closest_marker("needs_control") is not None
-            units.update(charge.units)
+            units.update(charge.costs(means))
+            searched |= {charge.each_on} - {None}
             shared.update(charge.shares)
     before = {shown_to(name, USAGE) for name in GOOD if name in target.credentials}
     for name in shared - before:
@@ -60,6 +63,8 @@ def estimate(
         units.update(COST[name].units)
     # Whatever fails is looked at once more before it is held against a host.
     units.update(dict.fromkeys(units, SECOND_LOOKS))
+    # What a generated request is refused or failed for is found with some more.
+    units.update(dict.fromkeys((metric for metric in searched if metric), allowance(target, spend)))
     requests += len(DOORS) + len(before)
     # Only on this machine is every caller asked for its bill, and not after its time was moved.
     if target.is_loopback and not moves_time:

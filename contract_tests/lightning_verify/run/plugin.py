@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from lightning_verify.facts import REQUIREMENTS, REVISION
+from lightning_verify.judging.examples import read_examples, write_examples
 from lightning_verify.judging.harmless import one_line
 from lightning_verify.judging.judge import LONGEST_REASON, Judge, NotRun, Undecided, Violation
 from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_INCONCLUSIVE, EXIT_KEPT, Verdict, accept
@@ -192,6 +193,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     if not run.aborted:
         seconds = duration(requests, run.settings.rate, median(answered_in))
         _say(config, f"time: {spoken(seconds)}")
+        run.learned["examples"] = read_examples(config.option.lightning_report_dir)
         run.learned["unusable credentials"] = refused_everywhere(
             run.client, run.target.credentials, run.learned
         )
@@ -337,6 +339,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
     if run is not None and not run.aborted:
         ask_again(run.client, run.ledger)
         run.keep(run.looked_through())
+        examples = run.learned["examples"]
+        run.note(**{f"examples {run.worker}": {"found": examples.found, "tried": examples.tried}})
     if _is_worker(config):
         return
     books = config.stash[_books_key]
@@ -365,6 +369,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
             write_known.write_text(listed, encoding="utf-8")
         if report_dir is not None:
             write_reports(outcome, report_dir)
+            write_examples(config.option.lightning_report_dir, facts)
             if config.option.lightning_history:
                 point_to(report_dir)
         if _on_github(config):

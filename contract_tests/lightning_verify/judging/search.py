@@ -1,0 +1,280 @@
+"""Which kinds of valid request a host cannot do: tried together, told apart, and shown at their smallest.
+
+Requests that have many kinds at once are sent. Where one is answered badly, kinds are left out as long as the
+answer stays bad, and what is left is made smaller, as far as the run's units allow. What is then answered
+badly each time, and the plain request well in between, is held against the host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis.strategies import SearchStrategy
+
+from lightning_verify.facts import REQUIREMENTS
+from lightning_verify.judging.contrast import trouble
+from lightning_verify.judging.judge import Judge, Violation
+from lightning_verify.laws.table import LAWS
+from lightning_verify.requests.kinds import VALUES, Chosen, Subject, shown
+from lightning_verify.target import Spend, Target
+from lightning_verify.transport.client import BudgetExhausted
+from lightning_verify.transport.exchange import Exchange
+
+# Requests to tell kinds apart and to make them smaller: where nobody needs the units, and elsewhere.
+PLENTY, FEW = 60, 6
+# Characters shown of a request in words; the evidence has all of it.
+LONGEST = 400
+# A text that no host can call too long.
+SHORT = 500
+
+
+def allowance(target: Target, spend: Spend) -> int:
+    """How many requests a search on one operation may take beyond its examples."""
+    return PLENTY if target.is_loopback and spend is Spend.EXHAUST else FEW
+
+
+_DOCUMENTED = {
+    name for name, requirement in REQUIREMENTS.requirements.items() if requirement.level == "documented"
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """What is bad about an answer: "refused", "failed", or the requirement that it breaks; and in words."""
+
+    sort: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a host cannot do: the flaw, the kinds that bring it about, and whether fewer would do as well."""
+
+    flaw: Flaw
+    chosen: Chosen
+    narrowed: bool
+
+    def told(self, subject: Subject) -> str:
+        """The kinds by name."""
+        names = subject.telling(self.chosen)
+        return " with ".join(names) if self.narrowed else f"one of these: {', '.join(names)}"
+
+
+def flaw_of(exchange: Exchange, *, doubtful: bool = False) -> Flaw | None:
+    """What is bad about the answer to a valid request; None when it is good, or shows nothing. A request with
+    something `doubtful` in it may be refused."""
+    kind = trouble(exchange)
+    if kind == "refused" and (doubtful or (exchange.status == 413 and _is_long(exchange))):
+        return None
+    if kind is not None:
+        return Flaw(kind, {"refused": "refuses", "failed": "fails at"}[kind])
+    if not exchange.served:
+        return None
+    for requirement in _DOCUMENTED & LAWS.keys():
+        wrong = LAWS[requirement].wrong(exchange)
+        if wrong:
+            return Flaw(requirement, f"{wrong[0]}, for")
+    return None
+
+
+def _is_long(exchange: Exchange) -> bool:
+    return len(exchange.request_body or exchange.path) > SHORT
+
+
+@dataclass(slots=True)
+class Search:
+    """The search on one operation. `left` counts the requests that it may still take to tell kinds apart."""
+
+    judge: Judge
+    subject: Subject
+    left: int
+    answers: dict[str, Exchange] = field(default_factory=dict)
+
+    def ask(self, chosen: Chosen) -> Exchange:
+        """The answer to the request with these kinds, asked for once. Raises BudgetExhausted."""
+        call = self.subject.request(chosen)
+        key = shown(call)
+        if key not in self.answers:
+            self.answers[key] = self.send(chosen)
+        return self.answers[key]
+
+    def send(self, chosen: Chosen) -> Exchange:
+        """The answer to one more request with these kinds."""
+        call = self.subject.request(chosen)
+        return self.judge.client.send(call.method, call.path, self.judge.caller(), json_body=call.body)
+
+    def flaw(self, chosen: Chosen) -> Flaw | None:
+        """What is bad about the answer to these kinds."""
+        doubtful = any(self.subject.kinds[name].doubtful for name in chosen)
+        return flaw_of(self.ask(chosen), doubtful=doubtful)
+
+    def run(self, examples: Iterable[Chosen]) -> Iterator[Found]:
+        """Send the examples, and give what each shows that no other has shown."""
+        sent, known = list[tuple[Chosen, Flaw | None]](), list[Found]()
+        for chosen in examples:
+            try:
+                sent.append((chosen, self.flaw(chosen)))
+            except BudgetExhausted:
+                break
+        self._witness(chosen for chosen, flaw in sent if flaw is None and self.ask(chosen).served)
+        good = set[str]().union(
+            *(chosen for chosen, flaw in sent if flaw is None and self.ask(chosen).served)
+        )
+        for chosen, flaw in sent:
+            if flaw is None or any(_explains(found, chosen, flaw) for found in known):
+                continue
+            # One that fails at random would be told apart by nothing.
+            if flaw.sort == "failed" and flaw_of(self.send(chosen)) is None:
+                continue
+            found = self._narrowed(chosen, flaw, good)
+            if found.chosen:
+                known.append(found)
+                yield found
+
+    def _witness(self, served: Iterable[Chosen]) -> None:
+        for chosen in served:
+            for requirement in {self.subject.kinds[name].requirement for name in chosen}:
+                self.judge.witness(requirement, self.ask(chosen))
+
+    def _narrowed(self, chosen: Chosen, flaw: Flaw, good: set[str]) -> Found:
+        """The fewest of these kinds that still have this flaw, each at its smallest."""
+
+        def bad(names: Iterable[str]) -> bool:
+            kept = {name: chosen[name] for name in self.subject.closed(names)}
+            return self._still(kept, flaw)
+
+        names = fewest(self.subject.closed, tuple(chosen), good, bad)
+        kept = {name: chosen[name] for name in names}
+        return Found(flaw, self._smallest(kept, flaw), self.left > 0)
+
+    def _still(self, chosen: Chosen, flaw: Flaw) -> bool:
+        if shown(self.subject.request(chosen)) not in self.answers:
+            if self.left <= 0:
+                return False
+            self.left -= 1
+        try:
+            told = self.flaw(chosen)
+        except BudgetExhausted:
+            self.left = 0
+            return False
+        return told is not None and told.sort == flaw.sort
+
+    def _smallest(self, kept: Chosen, flaw: Flaw) -> Chosen:
+        """The same kinds with values that are as small as can be and still have this flaw."""
+        if self.left <= FEW:
+            return kept
+
+        for name in kept:
+            others = dict(kept)
+
+            def bad(value: Any, name: str = name, others: Chosen = others) -> bool:
+                return self._still({**others, name: value}, flaw)
+
+            number = self.subject.seed_of(name, self.judge.seed)
+            value = smallest(self.subject.kinds[name].values, VALUES, number, kept[name], bad)
+            kept = {**kept, name: value}
+        return kept
+
+
+def _explains(found: Found, chosen: Chosen, flaw: Flaw) -> bool:
+    return found.flaw.sort == flaw.sort and found.chosen.keys() <= chosen.keys()
+
+
+def fewest(
+    closed: Callable[[Iterable[str]], tuple[str, ...]],
+    names: tuple[str, ...],
+    good: set[str],
+    bad: Callable[[Iterable[str]], bool],
+) -> tuple[str, ...]:
+    """Some of these names that are `bad` together, and no longer when any of them is left out.
+
+    What was `good` elsewhere is suspected least, and all of it is left out first; then come halves, quarters
+    and single names.
+    """
+    suspects = closed(name for name in names if name not in good)
+    if len(suspects) < len(names) and bad(suspects):
+        names = suspects
+    size = max(1, len(names) // 2)
+    while names:
+        for start in range(0, len(names), size):
+            rest = closed(names[:start] + names[start + size :])
+            if len(rest) < len(names) and bad(rest):
+                names = rest
+                break
+        else:
+            if size == 1:
+                break
+            size = (size + 1) // 2
+            continue
+        size = max(1, min(size, len(names) // 2))
+    return names
+
+
+class _Bad(Exception):
+    """A value that is bad."""
+
+
+def smallest(
+    strategy: SearchStrategy[Any], count: int, number: int, start: Any, bad: Callable[[Any], bool]
+) -> Any:
+    """The smallest bad value that Hypothesis makes of `start`, one of the `count` that this seed draws;
+    `start` itself where it is none of them."""
+    best = start
+    met = False
+
+    @seed(number)
+    @settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate, Phase.shrink],
+        report_multiple_bugs=False,
+        verbosity=Verbosity.quiet,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def shrink(value: Any) -> None:
+        nonlocal best, met
+        met = met or value == start
+        if met and bad(value):
+            best = value
+            raise _Bad
+
+    with suppress(_Bad):
+        shrink()
+    return best
+
+
+def accuse(search: Search, found: Found) -> Violation | None:
+    """The violation, when the host does the same each time and does the plain request well; else None."""
+    judge, subject = search.judge, search.subject
+    exchange, plain = search.ask(found.chosen), search.ask({})
+    if found.flaw.sort in {"refused", "failed"}:
+        second = judge.second_look(
+            exchange, again=lambda: search.send(found.chosen), plain=lambda: search.send({})
+        )
+        evidence = second.shown
+    else:
+        again = flaw_of(search.send(found.chosen))
+        shared = flaw_of(plain)
+        only_here = again is not None and again.sort == found.flaw.sort and shared is None
+        evidence = (exchange, plain) if only_here else ()
+    if not evidence:
+        return None
+    told = f"{found.flaw.words} {found.told(subject)}, each time, while the plain request is served without"
+    message = (
+        f"{exchange.title}: {told}; the smallest found is {shown(subject.request(found.chosen))[:LONGEST]}"
+    )
+    return judge.violation(_broken(subject, found), message, *evidence)
+
+
+def _broken(subject: Subject, found: Found) -> str:
+    """The requirement that is broken. What only clients show to be valid makes it advice."""
+    if found.flaw.sort in LAWS:
+        return found.flaw.sort
+    requirements = [subject.kinds[name].requirement for name in subject.telling(found.chosen)]
+    return next((name for name in requirements if name not in _DOCUMENTED), requirements[0])

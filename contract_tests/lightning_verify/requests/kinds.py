@@ -1,0 +1,150 @@
+"""Valid requests of many kinds at once: what they are made of, which are drawn, and how one is put together.
+
+A kind is one thing that a valid request may have beyond the plainest one: a message of a certain role,
+an option, letters of another script. A request is drawn as a set of kinds, about half of all that there are,
+so that a few requests have every kind between them and most pairs; what a host cannot do is then found by
+leaving kinds out, which takes few requests more.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from hypothesis import strategies as st
+
+from lightning_verify.requests.invalid import sample
+from lightning_verify.requests.valid import CALLS, Call
+
+# How many values are drawn for a kind; they are used in turn.
+VALUES = 6
+
+Fields = dict[str, Any]
+# The kinds of one request, by name, each with what was drawn for it.
+Chosen = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a valid request may have, and the requirement by which it may.
+
+    `put` adds a value of `values` to the fields of a request. Kinds of one `slot` exclude each other; one
+    that `needs` a slot makes no sense without a kind of it. A `doubtful` one may be refused, but no host may
+    fail at it, and it is drawn more seldom.
+    """
+
+    name: str
+    requirement: str
+    values: st.SearchStrategy[Any]
+    put: Callable[[Fields, Any], None]
+    slot: str = ""
+    needs: str | None = None
+    doubtful: bool = False
+
+    @property
+    def place(self) -> str:
+        """The slot; a kind without one has one of its own."""
+        return self.slot or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An operation with the kinds of request that it takes. Of the run's examples it is worth a `share`."""
+
+    operation: str
+    kinds: Mapping[str, Kind]
+    share: float = 1.0
+
+    @classmethod
+    def of(cls, operation: str, kinds: Iterable[Kind], share: float = 1.0) -> Subject:
+        """The subject with these kinds, in the order in which they are put into a request."""
+        return cls(operation, {kind.name: kind for kind in kinds}, share)
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """The requirements of its kinds."""
+        return tuple(dict.fromkeys(kind.requirement for kind in self.kinds.values()))
+
+    def count(self, examples: int) -> int:
+        """How many requests it is tried with in a run of so many examples a property."""
+        return max(2, round(examples * self.share))
+
+    def closed(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those names whose needs are met among them, in order."""
+        wanted = set(names)
+        left = [name for name in self.kinds if name in wanted]
+        places = {self.kinds[name].place for name in left}
+        return tuple(name for name in left if (need := self.kinds[name].needs) is None or need in places)
+
+    def knows(self, names: Iterable[str]) -> bool:
+        """Whether these are kinds of its own that go together."""
+        return set(names) <= self.kinds.keys() and len(self.closed(names)) == len(set(names))
+
+    def telling(self, names: Iterable[str]) -> list[str]:
+        """Those of the names that say most: not those that are only there because others need them."""
+        needed = {self.kinds[name].needs for name in names}
+        return [name for name in names if self.kinds[name].place not in needed]
+
+    def request(self, chosen: Chosen) -> Call:
+        """The request that has these kinds."""
+        plain = CALLS[self.operation]
+        fields: Fields = copy.deepcopy(dict(_PLAIN.get(self.operation) or {"prompt": "a lighthouse at dusk"}))
+        for name, kind in self.kinds.items():
+            if name in chosen:
+                kind.put(fields, copy.deepcopy(chosen[name]))
+        if plain.method == "POST":
+            if self.operation == "analyzePrompt":
+                fields["prompt"] = fields.pop("messages")
+            return Call(self.operation, "POST", plain.path, fields)
+        path, query = plain.path.rpartition("/")[0], dict(fields)
+        path += f"/{quote(query.pop('prompt'), safe='')}"
+        return Call(self.operation, "GET", f"{path}?{urlencode(query)}" if query else path, None)
+
+    def seed_of(self, name: str, seed: int) -> int:
+        """The seed with which the values of a kind are drawn."""
+        return seed + list(self.kinds).index(name)
+
+    def drawn(self, count: int, seed: int) -> list[dict[str, Any]]:
+        """`count` requests, the same ones for the same seed. Each slot goes through its kinds, and through
+        having none, in an order of chance, so that few requests meet all of them."""
+        values = {
+            name: sample(kind.values, VALUES, self.seed_of(name, seed)) for name, kind in self.kinds.items()
+        }
+        slots: dict[str, list[str | None]] = {}
+        for kind in self.kinds.values():
+            slots.setdefault(kind.place, [None]).extend(
+                [None, None, kind.name] if kind.doubtful else [kind.name]
+            )
+        dice = random.Random(f"{self.operation} {seed}")  # noqa: S311 - examples, not secrets
+        decks: dict[str, list[str | None]] = {slot: [] for slot in slots}
+        requests = []
+        for turn in range(count):
+            names = set()
+            for slot, options in slots.items():
+                decks[slot] = decks[slot] or dice.sample(options, len(options))
+                names.add(decks[slot].pop())
+            names |= {self._first_of(kind.needs, names) for kind in self.kinds.values() if kind.name in names}
+            chosen = self.closed(name for name in names if name)
+            requests.append({name: values[name][turn % len(values[name])] for name in chosen})
+        return requests
+
+    def _first_of(self, slot: str | None, names: set[str | None]) -> str | None:
+        """A kind that fills a slot that is needed; None when that is filled already."""
+        members = [kind.name for kind in self.kinds.values() if kind.place == slot]
+        return None if slot is None or names.intersection(members) else members[0]
+
+
+_PLAIN: dict[str, Fields] = {
+    name: {"messages": [{"role": "user", "content": "Say hello."}]}
+    for name in ("createChatCompletion", "analyzePrompt")
+}
+
+
+def shown(call: Call) -> str:
+    """A request on one line, with every sign that cannot be seen spelt out."""
+    return call.path if call.body is None else json.dumps(call.body)

@@ -1,0 +1,75 @@
+"""Valid requests of every kind: that they are valid, and that a kind that a host cannot do is named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from lightning_verify.judging.search import fewest
+from lightning_verify.requests.kinds import Subject
+from lightning_verify.requests.kinds_of_chat import ANALYSIS, CHAT
+from lightning_verify.requests.kinds_of_media import MEDIA
+
+from lab.client import Client
+from lab.running import running
+from tests.judge.commands import command
+
+SUBJECTS = pytest.mark.parametrize("subject", [ANALYSIS, CHAT, *MEDIA], ids=lambda each: each.operation)
+
+
+@SUBJECTS
+def test_what_is_drawn_has_every_kind_and_a_conforming_server_serves_it(subject: Subject) -> None:
+    drawn = subject.drawn(subject.count(24), 3)
+    assert set().union(*drawn) == set(subject.kinds)
+    with running() as lab:
+        for chosen in drawn:
+            call = subject.request(chosen)
+            client = Client(lab.base_url, lab.credentials)
+            answer = client.get(call.path) if call.body is None else client.post(call.path, call.body)
+            assert answer.status == 200, (call, answer.body)
+
+
+def test_the_same_seed_draws_the_same_and_another_one_does_not() -> None:
+    video = next(subject for subject in MEDIA if subject.operation == "createVideo")
+    assert video.drawn(5, 1) == video.drawn(5, 1)
+    assert video.drawn(5, 1) != video.drawn(5, 2)
+
+
+def test_what_is_needed_comes_with_what_needs_it() -> None:
+    for chosen in CHAT.drawn(10, 0):
+        assert CHAT.closed(chosen) == tuple(name for name in CHAT.kinds if name in chosen)
+    assert CHAT.closed(["tool_choice none"]) == ()
+
+
+@pytest.mark.parametrize("culprits", [{"c"}, {"a", "h"}, {"b", "c", "g"}])
+@pytest.mark.parametrize("good", [set(), set("adef"), set("abcdefgh")])
+def test_the_fewest_names_are_found_with_few_questions(culprits: set[str], good: set[str]) -> None:
+    asked = []
+
+    def bad(names: Iterable[str]) -> bool:
+        asked.append(set(names))
+        return culprits <= asked[-1]
+
+    assert set(fewest(tuple, tuple("abcdefgh"), good, bad)) == culprits
+    assert len(asked) <= 24
+
+
+def test_a_kind_that_is_failed_at_is_named_shown_at_its_smallest_and_tried_first_again(
+    tmp_path: Path,
+) -> None:
+    with running(fault="analysis-of-astral-500") as server:
+        where = (f"--base-url={server.base_url}", "--report-dir=reports", "--spend=exhaust", "--only=ANA-2")
+        run = command(*where, directory=tmp_path)
+        kept = json.loads((tmp_path / "reports" / "examples.json").read_text())
+        before = len(server.requests)
+        again = command(*where, "--examples=1", "--seed=99", directory=tmp_path)
+        few = len(server.requests) - before
+    [reason] = [entry["reason"] for entry in run.report["requirements"] if entry["id"] == "ANA-2"]
+    assert "fails at characters beyond the basic plane, each time" in reason
+    assert kept[0]["operation"] == "analyzePrompt"
+    assert len(kept[0]["kinds"]) == 1
+    assert len(kept[0]["request"]["body"]["prompt"][0]["content"]) <= len("Say hello. ") + 3
+    assert again.verdicts["ANA-2"] == "fail"
+    assert few < 40
