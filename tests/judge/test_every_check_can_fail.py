@@ -264,7 +264,8 @@ def test_every_check_of_what_only_advises_is_here() -> None:
             r"((?:^@.*\n|^[ )\]].*\n)+)^def (test_\w+)", file.read_text(), re.MULTILINE
         ):
             ids = set(re.findall(r'"((?:OBS|ASM)-\d+)"', marks))
-            if any(levels[i] != "documented" for i in ids):
+            # What only another revision has is no check of this one.
+            if any(levels.get(i, "documented") != "documented" for i in ids):
                 advising.add(name)
     assert advising <= CHECKS.keys()
     assert len(advising) > 30

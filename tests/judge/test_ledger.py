@@ -42,7 +42,12 @@ class Play:
         self.now += 1.0
 
     def call(self, caller: Caller, operation: str = "createImage", status: int | None = 200) -> None:
-        self.see(operation, caller, status, b"\xff\xd8\xff")
+        if status is not None and status >= 400:
+            # A page without JSON could be a gateway's.
+            body, kind = b'{"detail": "refused"}', "application/json"
+        else:
+            body, kind = b"\xff\xd8\xff", "image/jpeg"
+        self.see(operation, caller, status, body, headers=[("Content-Type", kind)])
 
     def look(
         self, caller: Caller, window: str = "2026-05-15", generated_at: str | None = None, **used: int
