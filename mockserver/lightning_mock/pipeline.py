@@ -133,9 +133,7 @@ async def answer(
     if failed and charge is not None:
         await state.ledger.refund(charge)
         exchange.refunded = charge.granted
-    if isinstance(reply, EventStream):
-        return await delivery.streamed(request, reply, state.settings, exchange)
-    return delivery.respond(request, reply, exchange)
+    return await _deliver(request, reply, exchange, state)
 
 
 async def answer_unknown(

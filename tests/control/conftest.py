@@ -118,6 +118,17 @@ def check(method: str, path: str, response: httpx2.Response) -> None:
     jsonschema_rs.validator_for(schema).validate(response.json())
 
 
+@contextmanager
+def controlled(**settings: Any) -> Iterator[tuple[RunningMock, Control]]:
+    """A mock of its own with its control plane."""
+    with running(**settings) as mock:
+        control = Control(mock.base_url)
+        try:
+            yield mock, control
+        finally:
+            control.close()
+
+
 @pytest.fixture(scope="session")
 def shared(mock: RunningMock) -> Iterator[Control]:
     """The control plane of a mock that many tests use at once: touch your own users only."""
@@ -129,26 +140,14 @@ def shared(mock: RunningMock) -> Iterator[Control]:
 @pytest.fixture
 def own() -> Iterator[Control]:
     """The control plane of a mock of one's own."""
-    with running() as started:
-        control = Control(started.base_url)
+    with controlled() as (_, control):
         yield control
-        control.close()
 
 
 @pytest.fixture
 def start() -> Callable[..., Any]:
     """Start a mock with settings; a context manager that gives its control."""
-
-    @contextmanager
-    def started(**settings: Any) -> Iterator[tuple[RunningMock, Control]]:
-        with running(**settings) as mock:
-            control = Control(mock.base_url)
-            try:
-                yield mock, control
-            finally:
-                control.close()
-
-    return started
+    return controlled
 
 
 @pytest.fixture

@@ -131,7 +131,13 @@ def test_a_file_of_replies_answers_as_printed(tmp_path: Path) -> None:
 def test_every_option_that_the_readme_names_exists() -> None:
     helps = "".join(
         run(ROOT, sys.executable, "-m", module, "--help").stdout
-        for module in ("lightning_mock", "lightning_verify", "lab.matrix", "benchmarks.mock_speed")
+        for module in (
+            "lightning_mock",
+            "lightning_verify",
+            "lightning_verify.proxy.command",
+            "lab.matrix",
+            "benchmarks.mock_speed",
+        )
     )
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
     # pytest's own.

@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 from lightning_mock.background import RunningMock, running
 
-from tests.control.conftest import Control, User
+from tests.control.conftest import Control, User, controlled
 
 REDIS = shutil.which("redis-server")
 _numbers = count(1)
@@ -93,17 +94,7 @@ def prefix() -> str:
 @pytest.fixture
 def process(redis_server: RedisServer, prefix: str) -> Callable[..., Any]:
     """Start one more process of the mock: a context manager that gives its control."""
-
-    @contextmanager
-    def started(**settings: Any) -> Iterator[tuple[RunningMock, Control]]:
-        with running(**{"store": redis_server.url, "store_prefix": prefix, **settings}) as mock:
-            control = Control(mock.base_url)
-            try:
-                yield mock, control
-            finally:
-                control.close()
-
-    return started
+    return partial(controlled, store=redis_server.url, store_prefix=prefix)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from typing import Any
 
@@ -59,37 +60,33 @@ def test_without_redis_every_call_gets_500_and_the_log_one_line(
         assert lines[1] == "the store answers again"
 
 
+def charged_as_served(
+    redis: RedisServer, before: int, stop: Callable[[], None], go_on: Callable[[], None], pause: float
+) -> None:
+    """Call while Redis stops and goes on: what fails is not charged, and what is served is, once."""
+    with running(store=redis.url) as mock, ThreadPoolExecutor(8) as pool:
+        key = mock.plans["core"].api_key
+        asked = [pool.submit(call, mock.base_url, f"/gen/image/{turn % 3}", key) for turn in range(before)]
+        wait(asked, return_when=FIRST_COMPLETED)
+        stop()
+        asked += [pool.submit(call, mock.base_url, "/gen/image/0", key) for _ in range(20)]
+        time.sleep(pause)
+        go_on()
+        statuses = Counter(answer.result().status_code for answer in asked)
+        assert set(statuses) <= {200, 500}
+        assert statuses[500]
+        assert used(mock.base_url, key) == statuses[200]
+
+
 def test_what_was_served_is_what_was_charged_though_redis_stood_still(
     own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lightning_mock.storage.link.PATIENCE", 0.2)
-    with running(store=own_redis.url) as mock, ThreadPoolExecutor(8) as pool:
-        key = mock.plans["core"].api_key
-        asked = [pool.submit(call, mock.base_url, f"/gen/image/{turn % 3}", key) for turn in range(40)]
-        wait(asked, return_when=FIRST_COMPLETED)
-        own_redis.hang()
-        asked += [pool.submit(call, mock.base_url, "/gen/image/0", key) for _ in range(20)]
-        time.sleep(1.0)
-        own_redis.go_on()
-        statuses = Counter(answer.result().status_code for answer in asked)
-        assert set(statuses) <= {200, 500}
-        assert statuses[500]
-        assert used(mock.base_url, key) == statuses[200]
+    charged_as_served(own_redis, 40, own_redis.hang, own_redis.go_on, pause=1.0)
 
 
 def test_what_was_charged_stays_charged_when_redis_crashes(own_redis: RedisServer) -> None:
-    with running(store=own_redis.url) as mock, ThreadPoolExecutor(8) as pool:
-        key = mock.plans["core"].api_key
-        asked = [pool.submit(call, mock.base_url, f"/gen/image/{turn % 3}", key) for turn in range(60)]
-        wait(asked, return_when=FIRST_COMPLETED)
-        own_redis.kill()
-        asked += [pool.submit(call, mock.base_url, "/gen/image/0", key) for _ in range(20)]
-        time.sleep(0.1)
-        own_redis.start()
-        statuses = Counter(answer.result().status_code for answer in asked)
-        assert set(statuses) <= {200, 500}
-        assert statuses[500]
-        assert used(mock.base_url, key) == statuses[200]
+    charged_as_served(own_redis, 60, own_redis.kill, own_redis.start, pause=0.1)
 
 
 def test_a_redis_that_comes_back_empty_gets_the_state_again(own_redis: RedisServer, tmp_path: Any) -> None:

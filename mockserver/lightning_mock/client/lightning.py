@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypedDict, Unpack
 
 from lightning_mock.client.callers import Guest, MetadataForm, RetryAdvice, User, chosen, journal_entries
 from lightning_mock.client.transport import Transport, segment
@@ -23,6 +23,18 @@ from lightning_mock.real_time import stopwatch
 
 class SharedClockWarning(UserWarning):
     """Everybody's clock was moved on a mock that others use at the same time."""
+
+
+class JournalFilter(TypedDict, total=False):
+    """Which exchanges are meant; what is left out, or None, is any. `fault` is one that fired, or the kind
+    of one; `since` is the id of the last exchange known."""
+
+    operation: str | None
+    identity: str | None
+    user: User | str | None
+    status: int | None
+    fault: Fault | str | None
+    since: int | None
 
 
 class Lightning:
@@ -344,50 +356,21 @@ class Lightning:
 
     # Journal
 
-    def journal(
-        self,
-        *,
-        operation: str | None = None,
-        identity: str | None = None,
-        user: User | str | None = None,
-        status: int | None = None,
-        fault: Fault | str | None = None,
-        since: int | None = None,
-        limit: int = 100,
-    ) -> list[JournalEntry]:
-        """The latest exchanges that match, the newest last; `fault` is one that fired, or the kind of one;
-        `since` is the id of the last one known."""
-        query = _query(operation, identity, user, status, fault=fault, since=since) | {"limit": limit}
+    def journal(self, *, limit: int = 100, **wanted: Unpack[JournalFilter]) -> list[JournalEntry]:
+        """The latest exchanges that match, the newest last."""
+        query = _query(wanted) | {"limit": limit}
         return journal_entries(self._transport.call("GET", "/journal", query=query))
 
-    def count(
-        self,
-        *,
-        operation: str | None = None,
-        identity: str | None = None,
-        user: User | str | None = None,
-        status: int | None = None,
-        fault: Fault | str | None = None,
-        since: int | None = None,
-    ) -> int:
+    def count(self, **wanted: Unpack[JournalFilter]) -> int:
         """How many exchanges match."""
-        query = _query(operation, identity, user, status, fault=fault, since=since)
+        query = _query(wanted)
         return int(self._transport.call("GET", "/journal/count", query=query)["count"])
 
     def wait_for(
-        self,
-        *,
-        operation: str | None = None,
-        identity: str | None = None,
-        user: User | str | None = None,
-        status: int | None = None,
-        fault: Fault | str | None = None,
-        since: int | None = None,
-        count: int = 1,
-        timeout: float = 5.0,
+        self, *, count: int = 1, timeout: float = 5.0, **wanted: Unpack[JournalFilter]
     ) -> list[JournalEntry]:
         """Wait until `count` exchanges match. Raises NothingSeenError after `timeout` seconds."""
-        query = _query(operation, identity, user, status, fault=fault, since=since) | {
+        query = _query(wanted) | {
             "count": count,
             "timeout": timeout,
         }
@@ -407,34 +390,16 @@ class Lightning:
         """Make a call once more, as the same caller, and charged like any other; its entry."""
         return JournalEntry.of(self._transport.call("POST", f"/journal/{_number(entry)}/send", wait=60.0))
 
-    def har(
-        self,
-        *,
-        operation: str | None = None,
-        identity: str | None = None,
-        user: User | str | None = None,
-        status: int | None = None,
-        fault: Fault | str | None = None,
-        since: int | None = None,
-    ) -> dict[str, Any]:
+    def har(self, **wanted: Unpack[JournalFilter]) -> dict[str, Any]:
         """The exchanges that match as an HTTP archive (HAR 1.2), to be kept as JSON in a file `*.har`."""
-        query = _query(operation, identity, user, status, fault=fault, since=since)
+        query = _query(wanted)
         return dict(self._transport.call("GET", "/journal/har", query=query))
 
-    def recording(
-        self,
-        *,
-        operation: str | None = None,
-        identity: str | None = None,
-        user: User | str | None = None,
-        status: int | None = None,
-        fault: Fault | str | None = None,
-        since: int | None = None,
-    ) -> dict[str, Any]:
+    def recording(self, **wanted: Unpack[JournalFilter]) -> dict[str, Any]:
         """The exchanges that match as a recording: kept as JSON in a file, `lightning-mock --replay FILE`
         answers from it. Only those that the journal kept whole are in it; the setting `journal_bodies` says
         how much it keeps."""
-        query = _query(operation, identity, user, status, fault=fault, since=since)
+        query = _query(wanted)
         return dict(self._transport.call("GET", "/journal/recording", query=query)["recording"])
 
     def replay(self) -> Replay:
@@ -488,22 +453,12 @@ def _answer(fields: Mapping[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def _query(
-    operation: str | None,
-    identity: str | None,
-    user: User | str | None,
-    status: int | None,
-    *,
-    fault: Fault | str | None,
-    since: int | None,
-) -> dict[str, object]:
+def _query(wanted: JournalFilter) -> dict[str, object]:
+    fault = wanted.get("fault")
     return {
-        "operation": operation,
-        "identity": identity,
-        "user": _id(user),
-        "status": status,
+        **wanted,
+        "user": _id(wanted.get("user")),
         "fault": fault.id if isinstance(fault, Fault) else fault,
-        "since": since,
     }
 
 

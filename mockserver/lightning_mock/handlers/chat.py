@@ -5,13 +5,14 @@ from random import Random
 
 from lightning_mock.generation.completions.completion import (
     Completion,
+    CompletionRequest,
     complete,
-    is_cheap,
+    parse_cheap,
     parse_completion,
     request_digest,
 )
 from lightning_mock.generation.completions.wire import completion_body, completion_events
-from lightning_mock.generation.conversation import Conversation, read_conversation
+from lightning_mock.generation.conversation import read_conversation
 from lightning_mock.generation.model_router import choose_model
 from lightning_mock.http.call import Call
 from lightning_mock.http.reading import LARGE
@@ -24,23 +25,20 @@ _tokens = Random()  # noqa: S311 - an id is no secret
 async def prepare_completion(call: Call, state: State) -> None:
     """Decides the whole answer. InvalidRequest when a tool or a format cannot be met."""
     if call.size <= LARGE:
-        conversation = read_conversation(call.arguments["messages"])
-        if is_cheap(call.arguments, conversation):
-            call.prepared = _completion(call, state, conversation)
+        cheap = parse_cheap(call.arguments, read_conversation(call.arguments["messages"]))
+        if cheap is not None:
+            call.prepared = _completion(call, state, cheap)
             return
     # What the caller's schemas cost is bounded, but not small.
-    call.prepared = await asyncio.to_thread(_completion, call, state)
+    call.prepared = await asyncio.to_thread(
+        lambda: _completion(call, state, parse_completion(call.arguments))
+    )
 
 
-def _completion(call: Call, state: State, conversation: Conversation | None = None) -> Completion:
-    request = parse_completion(call.arguments, conversation)
+def _completion(call: Call, state: State, request: CompletionRequest) -> Completion:
     seed = state.settings.seed
     token = _tokens.randbytes(12) if seed is None else request_digest(call.arguments, seed)[:12]
-    completion = complete(
-        request, seed or 0, f"chatcmpl-{token.hex()}", int(state.clock.now_of(call.identity.key))
-    )
-    named = state.spec.models.get(call.arguments.get("model") or "")
-    return completion if named is None else completion._replace(model=named)
+    return complete(request, seed or 0, f"chatcmpl-{token.hex()}", int(state.clock.now_of(call.identity.key)))
 
 
 async def create_completion(call: Call, state: State) -> Reply:

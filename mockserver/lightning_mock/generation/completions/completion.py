@@ -87,30 +87,44 @@ class CompletionRequest(NamedTuple):
     budget: Budget
 
 
-def is_cheap(arguments: Mapping[str, Any], conversation: Conversation) -> bool:
-    """Whether a request asks for text alone, however much of it and in how many choices."""
-    return _COSTLY.isdisjoint(arguments) and not mentions_json(conversation.text)
-
-
-def parse_completion(
-    arguments: Mapping[str, Any], conversation: Conversation | None = None
-) -> CompletionRequest:
-    """Reads a chat request; `conversation` is its messages where they were read before. InvalidRequest when a
-    tool, a choice, a format or a number cannot be met.
+def parse_cheap(arguments: Mapping[str, Any], conversation: Conversation) -> CompletionRequest | None:
+    """Reads a chat request that asks for text alone; None when it asks for more. InvalidRequest when a number
+    cannot be met.
     """
-    if conversation is None:
-        conversation = read_conversation(arguments["messages"])
-    if _SHAPING.isdisjoint(arguments) and not mentions_json(conversation.text):
+    if not _COSTLY.isdisjoint(arguments) or mentions_json(conversation.text):
+        return None
+    if _SHAPING.isdisjoint(arguments):
         return CompletionRequest(arguments, conversation, NO_TOOLS, TEXT, 1, None, (), _NOTHING_TO_SPEND)
+    return _parsed(arguments, conversation, NO_TOOLS, TEXT, _NOTHING_TO_SPEND)
+
+
+def parse_completion(arguments: Mapping[str, Any]) -> CompletionRequest:
+    """Reads any chat request. InvalidRequest when a tool, a choice, a format or a number cannot be met."""
+    conversation = read_conversation(arguments["messages"])
+    cheap = parse_cheap(arguments, conversation)
+    if cheap is not None:
+        return cheap
     budget = Budget()
+    tools = read_tools(arguments, budget)
+    format = read_format(arguments.get("response_format"), conversation, budget)
+    return _parsed(arguments, conversation, tools, format, budget)
+
+
+def _parsed(
+    arguments: Mapping[str, Any],
+    conversation: Conversation,
+    tools: ToolRequest,
+    format: ResponseFormat,
+    budget: Budget,
+) -> CompletionRequest:
     limit = arguments.get("max_completion_tokens")
     if limit is None:
         limit = arguments.get("max_tokens")
     return CompletionRequest(
         arguments=arguments,
         conversation=conversation,
-        tools=read_tools(arguments, budget),
-        format=read_format(arguments.get("response_format"), conversation, budget),
+        tools=tools,
+        format=format,
         choices=_read_choices(arguments.get("n")),
         limit=limit if isinstance(limit, int) and limit > 0 else None,
         stops=_read_stops(arguments.get("stop")),
