@@ -15,7 +15,7 @@ from tests.judge.commands import Finished, command
 
 pytestmark = pytest.mark.slow
 
-HURRIED = ("--patience=2", "--wake=1", "--settle=0.3")
+HURRIED = ("--patience=2", "--wake=1", "--settle=0.1")
 # Not one promise can be seen kept there.
 SHOW_NOTHING = {
     *(f"all-{status}" for status in (400, 401, 404, 429, 500, 503)),
