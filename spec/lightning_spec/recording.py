@@ -44,6 +44,8 @@ from typing import IO, Any, Final
 import jsonschema_rs
 import yaml
 
+from lightning_spec.text_formats import yaml_or_json
+
 FORMAT: Final = "lightning-recording"
 VERSION: Final = 1
 _SCHEMA = Path(__file__).parent / "recording.schema.json"
@@ -187,7 +189,7 @@ def read_recording(path: Path) -> Recording:
 def parse_recording(text: str) -> Recording:
     """The recording that a text holds. Raises RecordingError."""
     try:
-        document = yaml.load(text, _Loader)  # noqa: S506 - a safe loader
+        document = yaml_or_json(text, _Loader)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise RecordingError(f"expected YAML or JSON; {' '.join(str(error).split())}") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:

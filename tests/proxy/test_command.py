@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from lightning_spec.recording import read_recording
 from lightning_verify.proxy.command import main
@@ -59,15 +59,15 @@ def test_a_breach_is_logged_shown_reported_recorded_and_fails(tmp_path: Path) ->
         with started(lab.base_url, *options) as (proxy, base_url, page):
             bearer = {"Authorization": f"Bearer {key}"}
             for path in ("/usage", "/status"):
-                httpx.get(base_url + path, headers=bearer)
-            httpx.post(f"{base_url}/gen/chat/completions", json=CHAT, headers=bearer)
+                httpx2.get(base_url + path, headers=bearer)
+            httpx2.post(f"{base_url}/gen/chat/completions", json=CHAT, headers=bearer)
             deadline = time.monotonic() + 10
-            while not (view := httpx.get(f"{page}status.json").json())["breaches"]:
+            while not (view := httpx2.get(f"{page}status.json").json())["breaches"]:
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
-            assert httpx.get(f"{page}report.html").headers["content-type"].startswith("text/html")
+            assert httpx2.get(f"{page}report.html").headers["content-type"].startswith("text/html")
             assert not list(reports.iterdir())
-            assert httpx.post(f"{page}reports").status_code == 204
+            assert httpx2.post(f"{page}reports").status_code == 204
             assert sorted(file.name for file in reports.iterdir()) == REPORTS
             code, log = ended(proxy)
     assert code == 1
@@ -95,7 +95,7 @@ def test_a_signal_ends_it_with_a_report_even_in_the_middle_of_a_stream(tmp_path:
     with (
         running(variants=["stream-slowly"]) as lab,
         started(lab.base_url, "--report-dir", str(tmp_path)) as (proxy, base_url, _),
-        httpx.stream("POST", f"{base_url}/gen/chat/completions", json=CHAT) as stream,
+        httpx2.stream("POST", f"{base_url}/gen/chat/completions", json=CHAT) as stream,
     ):
         next(stream.iter_raw())
         code, log = ended(proxy, number)
@@ -106,7 +106,7 @@ def test_a_signal_ends_it_with_a_report_even_in_the_middle_of_a_stream(tmp_path:
 
 def test_it_reports_when_asked_to() -> None:
     with running() as lab, started(lab.base_url) as (proxy, base_url, _):
-        httpx.get(f"{base_url}/status")
+        httpx2.get(f"{base_url}/status")
         proxy.send_signal(signal.SIGUSR1)
         assert proxy.stderr is not None
         assert "KEPT: 1 of " in proxy.stderr.readline()
@@ -115,13 +115,13 @@ def test_it_reports_when_asked_to() -> None:
 
 def test_the_page_is_for_this_machine_and_for_itself() -> None:
     with running() as lab, started(lab.base_url) as (_, _, page):
-        answer = httpx.get(page)
+        answer = httpx2.get(page)
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         for name in ("page.js", "page.css", "status.json"):
-            assert httpx.get(page + name).headers["x-content-type-options"] == "nosniff"
-        assert httpx.get(page, headers={"Host": "evil.example"}).status_code == 403
-        assert httpx.post(f"{page}reports", headers={"Origin": "http://evil.example"}).status_code == 403
-        assert httpx.post(f"{page}reports").status_code == 409
+            assert httpx2.get(page + name).headers["x-content-type-options"] == "nosniff"
+        assert httpx2.get(page, headers={"Host": "evil.example"}).status_code == 403
+        assert httpx2.post(f"{page}reports", headers={"Origin": "http://evil.example"}).status_code == 403
+        assert httpx2.post(f"{page}reports").status_code == 409
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 from xml.etree import ElementTree
 
-import httpx
+import httpx2
 import jsonschema_rs
 import openai
 import pytest
@@ -36,7 +36,7 @@ def talk_to(base_url: str, key: str) -> list[Any]:
         words = [chunk.choices[0].delta.content for chunk in stream if chunk.choices]
         with pytest.raises(openai.BadRequestError) as refused:
             client.chat.completions.create(model="lightning", messages=[])
-        picture = client.post("/image", body={"prompt": "a fox"}, cast_to=httpx.Response)
+        picture = client.post("/image", body={"prompt": "a fox"}, cast_to=httpx2.Response)
     return [plain.choices[0].message.content, words, refused.value.status_code, picture.content]
 
 
@@ -66,7 +66,7 @@ def test_a_breach_now_and_then_is_told_with_its_rate() -> None:
 
     with tiny(sometimes) as host, running_proxy(host.base_url) as proxy:
         for _ in range(8):
-            httpx.get(f"{proxy.base_url}/status")
+            httpx2.get(f"{proxy.base_url}/status")
         [breach] = proxy.settled().view().breaches
     assert breach.line.startswith("breach STAT-3 in 2 of 8 answers: ")
     assert len(proxy.log) == 2
@@ -77,7 +77,7 @@ def test_a_conforming_host_is_not_accused() -> None:
         talk_to(proxy.base_url, lab.credentials[KEY])
         client = {"X-Client-ID": f"ipc-{uuid.uuid4()}"}
         for path in ("/status", "/usage", "/tiers", "/tier-config", "/models", "/gen/image/fox", "/usage"):
-            httpx.get(f"{proxy.base_url}{path}", headers=client)
+            httpx2.get(f"{proxy.base_url}{path}", headers=client)
         assert broken(proxy) == {}
         outcome = outcome_of(proxy.judge, load_requirements(), lab.base_url, 0.0, strict=False)
     assert outcome.headline.startswith("KEPT: ")
@@ -90,7 +90,7 @@ def test_what_is_packed_passes_as_it_is_and_is_judged_unpacked() -> None:
         tiny(lambda _: Answer(headers={"Content-Encoding": "gzip"}, pieces=(packed,))) as host,
         running_proxy(host.base_url) as proxy,
     ):
-        with httpx.stream("GET", f"{proxy.base_url}/status") as answer:
+        with httpx2.stream("GET", f"{proxy.base_url}/status") as answer:
             assert b"".join(answer.iter_raw()) == packed
         assert "missing: services" in broken(proxy)["STAT-3"]
 
@@ -104,7 +104,7 @@ def test_what_cannot_be_unpacked_is_not_judged(headers: dict[str, str]) -> None:
         tiny(lambda _: Answer(headers=headers, pieces=(b'{"a": 1}',))) as host,
         running_proxy(host.base_url) as proxy,
     ):
-        with httpx.stream("GET", f"{proxy.base_url}/status") as answer:
+        with httpx2.stream("GET", f"{proxy.base_url}/status") as answer:
             assert b"".join(answer.iter_raw()) == b'{"a": 1}'
         assert broken(proxy) == {}
         assert proxy.judge.view().judged == 0
@@ -123,7 +123,7 @@ def test_parts_and_the_words_of_others_accuse_nobody(
     status: int, headers: dict[str, str], body: bytes
 ) -> None:
     with tiny(lambda _: Answer(status, headers, (body,))) as host, running_proxy(host.base_url) as proxy:
-        httpx.get(f"{proxy.base_url}/gen/image/fox", headers={"Range": "bytes=0-3"})
+        httpx2.get(f"{proxy.base_url}/gen/image/fox", headers={"Range": "bytes=0-3"})
         assert broken(proxy) == {}
 
 
@@ -140,7 +140,7 @@ def test_an_answer_that_its_request_cut_short_may_have_no_words(curb: dict[str, 
         tiny(lambda _: Answer(pieces=(json.dumps(completion).encode(),))) as host,
         running_proxy(host.base_url) as proxy,
     ):
-        httpx.post(f"{proxy.base_url}/gen/chat/completions", json={"messages": QUESTION, **curb})
+        httpx2.post(f"{proxy.base_url}/gen/chat/completions", json={"messages": QUESTION, **curb})
         assert broken(proxy) == {}
 
 
@@ -148,11 +148,11 @@ def test_an_answer_that_its_request_cut_short_may_have_no_words(curb: dict[str, 
 
 
 def usage_of(proxy: RunningProxy, headers: dict[str, str]) -> None:
-    httpx.get(f"{proxy.base_url}/usage", headers=headers)
+    httpx2.get(f"{proxy.base_url}/usage", headers=headers)
 
 
 def spend(proxy: RunningProxy, headers: dict[str, str]) -> None:
-    httpx.post(f"{proxy.base_url}/gen/image", json={"prompt": "a fox"}, headers=headers)
+    httpx2.post(f"{proxy.base_url}/gen/image", json={"prompt": "a fox"}, headers=headers)
 
 
 def client_of_one() -> dict[str, str]:
@@ -176,7 +176,7 @@ def test_an_account_may_be_spent_from_elsewhere() -> None:
         for all_traffic in (False, True):
             with running_proxy(lab.base_url, settle=0.0, all_traffic=all_traffic) as proxy:
                 usage_of(proxy, account)
-                httpx.get(f"{lab.base_url}/gen/image/elsewhere", headers=account)
+                httpx2.get(f"{lab.base_url}/gen/image/elsewhere", headers=account)
                 usage_of(proxy, account)
                 assert bool(broken(proxy)) is all_traffic
 
@@ -185,7 +185,7 @@ def test_what_was_called_before_we_looked_is_not_held_against_the_host() -> None
     with running() as lab, running_proxy(lab.base_url, settle=30.0) as proxy:
         client = client_of_one()
         usage_of(proxy, client)
-        httpx.get(f"{lab.base_url}/gen/image/elsewhere", headers=client)
+        httpx2.get(f"{lab.base_url}/gen/image/elsewhere", headers=client)
         usage_of(proxy, client)
         assert broken(proxy) == {}
 
@@ -197,7 +197,7 @@ def test_a_look_in_the_middle_of_a_call_settles_nothing() -> None:
         # The host counts the stream when it begins, and we know of it when it ends.
         asked = {"messages": QUESTION, "stream": True}
         chat = f"{proxy.base_url}/gen/chat/completions"
-        with httpx.stream("POST", chat, json=asked, headers=client) as stream:
+        with httpx2.stream("POST", chat, json=asked, headers=client) as stream:
             usage_of(proxy, client)
             stream.read()
         usage_of(proxy, client)
@@ -271,9 +271,9 @@ def test_no_secret_is_shown_anywhere() -> None:
     with tiny(echo) as host, running_proxy(host.base_url, settle=0.0) as proxy:
         for secret in secrets:
             headers = {"Authorization": f"Bearer {secret}", "X-Api-Key": more[1], "X-Client-ID": more[2]}
-            httpx.get(f"{proxy.base_url}/usage?token={more[0]}", headers=headers)
-            httpx.post(f"{proxy.base_url}/gen/image", json={"prompt": secret}, headers=headers)
-        httpx.get(f"{proxy.base_url}/usage", headers={"X-Client-ID": more[2]})
+            httpx2.get(f"{proxy.base_url}/usage?token={more[0]}", headers=headers)
+            httpx2.post(f"{proxy.base_url}/gen/image", json={"prompt": secret}, headers=headers)
+        httpx2.get(f"{proxy.base_url}/usage", headers={"X-Client-ID": more[2]})
         proxy.settled()
         outcome = outcome_of(proxy.judge, load_requirements(), host.base_url, 0.0, strict=False)
         shown = {name: render(outcome) for name, (_, render) in RENDERERS.items()}
@@ -289,7 +289,7 @@ def test_a_hostile_answer_makes_one_harmless_line() -> None:
         tiny(lambda _: Answer(pieces=(json.dumps({"state": nasty, "services": nasty}).encode(),))) as host,
         running_proxy(host.base_url) as proxy,
     ):
-        httpx.get(f"{proxy.base_url}/tier-config?{'x' * 3000}")
+        httpx2.get(f"{proxy.base_url}/tier-config?{'x' * 3000}")
         found = broken(proxy)
     assert found
     for line in proxy.log:
@@ -303,8 +303,8 @@ def test_the_judges_own_fault_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> 
         raise RuntimeError("a slip of ours")
 
     with running() as lab, running_proxy(lab.base_url, witnesses=(stumble,)) as proxy:
-        assert httpx.get(f"{proxy.base_url}/status").status_code == 200
-        assert httpx.get(f"{proxy.base_url}/status").status_code == 200
+        assert httpx2.get(f"{proxy.base_url}/status").status_code == 200
+        assert httpx2.get(f"{proxy.base_url}/status").status_code == 200
         assert proxy.settled().view().not_judged == {"the judge itself failed": 2}
 
 

@@ -23,6 +23,7 @@ from lightning_spec.recording import (
     read_recording,
     recording_text,
 )
+from lightning_spec.text_formats import yaml_or_json
 from multidict import istr
 
 SECRET = "ipa_live_CANARYcanaryCANARYcanary0001"
@@ -118,6 +119,11 @@ def test_no_credential_is_kept(kept: RecordedExchange) -> None:
     assert "CANARY" not in text
     assert "no-known-form" not in text
     assert len(parse_recording(text).exchanges) == 1
+
+
+def test_numbers_of_json_are_numbers() -> None:
+    assert yaml_or_json('{"after": 7e-05}') == {"after": 0.00007}
+    assert yaml_or_json("after: 0.5") == {"after": 0.5}
 
 
 def test_a_recording_written_by_hand_in_json_is_read() -> None:

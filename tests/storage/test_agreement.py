@@ -132,6 +132,25 @@ class Agreement(RuleBasedStateMachine):
         self.runner.close()
 
 
+def test_what_is_owed_is_made_good_first_though_redis_has_not_seen_its_script(own_redis: RedisServer) -> None:
+    clock = Clock(frozen_at=1_781_000_000.0)
+    link = FlakyLink(own_redis.url, "owed")
+    ledger = Ledger(clock, METRICS, SharedCounts(link, clock))
+
+    async def used() -> int:
+        return (await ledger.usage(CALLERS[0]))["imagesDaily"][1]
+
+    async def story() -> None:
+        charge = await ledger.spend(CALLERS[0], "imagesDaily", None)
+        assert await used() == 1
+        link.losses = ("there", "there")
+        await ledger.refund(charge)
+        assert await used() == 0
+        await link.close()
+
+    asyncio.run(story())
+
+
 def test_whatever_is_done_both_stores_count_the_same(redis_server: RedisServer) -> None:
     class Here(Agreement):
         url = redis_server.url

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 from lightning_spec.recording import FORMAT, RecordingError, read_recording
+from lightning_spec.text_formats import yaml_or_json
 
 from lightning_mock.control.contract import Contract
 from lightning_mock.control.request import ControlError
@@ -19,10 +20,10 @@ from lightning_mock.state import State
 def start_with_file(path: Path, state: State) -> None:
     """Have the replies of a file from the start. Raises SettingsError with the place of the first mistake."""
     try:
-        listed = yaml.safe_load(path.read_text(encoding="utf-8"))
+        listed = yaml_or_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"replies file {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise SettingsError(f"replies file {path}: expected YAML or JSON; {error}") from error
     if isinstance(listed, dict) and listed.get("format") == FORMAT:
         try:

@@ -38,7 +38,11 @@ async def prepare_completion(call: Call, state: State) -> None:
 def _completion(call: Call, state: State, request: CompletionRequest) -> Completion:
     seed = state.settings.seed
     token = _tokens.randbytes(12) if seed is None else request_digest(call.arguments, seed)[:12]
-    return complete(request, seed or 0, f"chatcmpl-{token.hex()}", int(state.clock.now_of(call.identity.key)))
+    completion = complete(
+        request, seed or 0, f"chatcmpl-{token.hex()}", int(state.clock.now_of(call.identity.key))
+    )
+    named = state.spec.models.get(call.arguments.get("model") or "")
+    return completion if named is None else completion._replace(model=named)
 
 
 async def create_completion(call: Call, state: State) -> Reply:

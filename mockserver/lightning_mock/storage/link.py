@@ -80,6 +80,7 @@ class Link:
         self._drain: asyncio.Task[None] | None = None
         self._owed: list[_Sent] = []
         self._acknowledged: list[str] = []
+        self._loaded: set[str] = set()
         self._name = token_hex(8)
         self._count = 0
         self._lost = False
@@ -198,7 +199,17 @@ class Link:
         return answers[len(owed) : len(owed) + len(batch)]
 
     async def _exchange(self, connection: AbstractConnection, batch: Sequence[_Sent]) -> list[Any]:
-        answers = await _exchanged(connection, [sent.command for sent in batch])
+        # Scripts that Redis may not know go ahead of the batch: one carried out later than its place would
+        # let others see what it has not done yet.
+        unloaded = {
+            sent.script.sha: sent.script.text
+            for sent in batch
+            if sent.script is not None and sent.script.sha not in self._loaded
+        }
+        commands: list[Sequence[Argument]] = [("SCRIPT LOAD", text) for text in unloaded.values()]
+        commands += [sent.command for sent in batch]
+        answers = (await _exchanged(connection, commands))[len(unloaded) :]
+        self._loaded.update(unloaded)
         unknown = [place for place, answered in enumerate(answers) if isinstance(answered, NoScriptError)]
         if unknown:
             scripts = {sent.script.text for sent in batch if sent.script is not None}
@@ -219,6 +230,7 @@ class Link:
         if self._connection is not None:
             await self._connection.disconnect()
             self._connection = None
+            self._loaded.clear()
 
     def _note_loss(self, error: Exception) -> None:
         """One line for an outage, however many calls it costs."""

@@ -118,9 +118,13 @@ function offRow(entry) {
     off = off.filter((known) => known !== entry);
     changed();
   };
-  const again = async () => {
-    if (await act("The fault is on again.", () => api.addFault(wishOf(entry.fault)))) forget();
-  };
+  // Forgotten before the list is read again: it would stand there twice, off and on.
+  const again = () =>
+    act("The fault is on again.", async () => {
+      const made = await api.addFault(wishOf(entry.fault));
+      off = off.filter((known) => known !== entry);
+      return made;
+    });
   return h(
     "li",
     { key: `off ${entry.id}` },
