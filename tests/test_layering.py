@@ -50,7 +50,7 @@ LAYERS = {
     "lightning_mock": (
         {"real_time", "private_file"},
         {"clock", "memory", "turns", "errors", "settings", "client"},
-        {"callers", "quota", "generation", "preferences", "service_status"},
+        {"loops", "callers", "quota", "generation", "preferences", "service_status"},
         {"journal"},
         {"http"},
         {"faults"},
@@ -61,7 +61,8 @@ LAYERS = {
         {"storage"},
         {"pipeline"},
         {"app"},
-        {"background", "command"},
+        {"background", "workers"},
+        {"command"},
         {"__main__", "pytest_plugin"},
     ),
     "lightning_verify": (
@@ -90,7 +91,7 @@ LAYERS = {
 # pytest loads the plugin in every project of an environment: it must not bring the server along.
 LOADED_EVERYWHERE = "lightning_mock.pytest_plugin"
 # Where else an import may wait for its use, since it brings a library that most mocks never need: one that
-# draws or decodes, PyJWT with cryptography, the reader of package metadata, or Redis.
+# draws or decodes, PyJWT with cryptography, the reader of package metadata, Redis, gunicorn or uvloop.
 LOADED_LATE = {
     # Which revision the judge reads is chosen by an option, and decided by the import.
     "lightning_verify.command",
@@ -99,6 +100,7 @@ LOADED_LATE = {
     "lightning_mock.command",
     "lightning_mock.generation.image_inputs",
     "lightning_mock.generation.rendering.jobs",
+    "lightning_mock.loops",
 }
 SOURCES = {
     path: package for package, folder in FOLDERS.items() for path in sorted((folder / package).rglob("*.py"))
@@ -269,17 +271,31 @@ def imported(files: Iterable[Path]) -> set[str]:
     return {canonical(known[top][0]) for top in tops - OURS if top in known} - {"lightning-contract"}
 
 
+# What an extra brings: parts that are loaded only where it is asked for.
+OF_AN_EXTRA = {
+    "lightning_mock.loops": {"uvloop"},
+    "lightning_mock.storage": {"redis"},
+    "lightning_mock.workers": {"gunicorn"},
+}
+
+
+def extra_of(name: str) -> set[str]:
+    """The packages of others that a module may import since its extra brings them."""
+    return next(
+        (set(extra) for part, extra in OF_AN_EXTRA.items() if f"{name}.".startswith(f"{part}.")), set()
+    )
+
+
 def test_every_dependency_that_is_imported_is_declared():
     parts = ("lightning_spec", "lightning_mock")
-    sources = [path for path, package in SOURCES.items() if package in parts]
-    # Only a store outside of the process needs the extra `redis`.
-    stores = [path for path in sources if "storage" in path.parts]
-    assert imported(stores) <= declared("redis")
-    # Where the plugin runs, pytest is there.
-    assert imported(set(sources) - set(stores)) - {"pytest"} <= declared()
+    sources = {path: extra_of(name_of(path)) for path, package in SOURCES.items() if package in parts}
+    assert set().union(*sources.values()) <= declared("redis", "workers", "uvloop")
+    for path, extra in sources.items():
+        # Where the plugin runs, pytest is there.
+        assert imported([path]) - extra - {"pytest"} <= declared()
     # The table of clients installs what it needs when it is made.
     tests = [path for path in (ROOT / "tests").rglob("*.py") if path.parent.name != "table"]
-    assert imported(tests) <= declared("verify", "test", "clients", "redis")
+    assert imported(tests) <= declared("verify", "test", "clients", "redis", "workers")
 
 
 def test_the_mock_starts_without_the_judges_dependencies():
@@ -307,7 +323,5 @@ def test_the_mock_starts_without_the_judges_dependencies():
             elif isinstance(node, ast.ImportFrom) and node.module:
                 names = [node.module]
             tops = {top.partition(".")[0] for top in names}
-            if name.startswith("lightning_mock.storage."):
-                tops -= {"redis"}
-            allowed = ours | extra.get(name, set()) | OURS | set(sys.stdlib_module_names)
+            allowed = ours | extra.get(name, set()) | extra_of(name) | OURS | set(sys.stdlib_module_names)
             assert tops <= allowed, f"{name} imports {tops}"

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -29,6 +31,7 @@ from lightning_mock.handlers import HANDLERS, PREPARATIONS
 from lightning_mock.http import delivery
 from lightning_mock.http.routing import Router
 from lightning_mock.http.validation import BodyValidator, ParameterValidator, compile_schemas
+from lightning_mock.journal.event_hub import EventHub
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.memory import return_large_blocks
 from lightning_mock.pipeline import (
@@ -52,7 +55,14 @@ logger = logging.getLogger(__name__)
 # Prompts travel in paths, percent-encoded, and tokens in headers: the usual 8 KiB would refuse honest ones.
 MAX_REQUEST_LINE = 256 * 1024
 MAX_HEADER = 64 * 1024
+QUEUE = 1024
+"""Connections that wait to be accepted."""
 _GRACE = 0.2
+_GRACE_OF_MANY = 8.0
+"""Seconds that a stream has to come to its end where another process serves on."""
+_LAST_CALLS = 1.0
+"""Seconds for which a connection is waited on for one more call."""
+_LOOK = 0.02
 
 
 class _Protocol(web.RequestHandler):
@@ -78,6 +88,9 @@ class _Protocol(web.RequestHandler):
 
 
 class _Server(web.Server):
+    leaving = False
+    """Whether each answer is to be the last one on its connection."""
+
     def __call__(self) -> web.RequestHandler:
         return _Protocol(self, loop=self._loop, **self._kwargs)
 
@@ -104,7 +117,7 @@ Answering = Callable[[web.BaseRequest, Exchange], Awaitable[web.StreamResponse]]
 """What answers calls in place of the mock: a recording, or a host that is being recorded."""
 
 
-def make_server(state: State, sharing: Sharing | None = None, instead: Answering | None = None) -> web.Server:
+def make_server(state: State, sharing: Sharing | None = None, instead: Answering | None = None) -> _Server:
     """The server of one mock, to be given to a runner inside a running event loop."""
     spec = state.spec
     router: Router[Endpoint] = Router()
@@ -153,11 +166,13 @@ def make_server(state: State, sharing: Sharing | None = None, instead: Answering
         return await handle(request)
 
     def make_request(message, payload, protocol, writer, task) -> web.BaseRequest:  # type: ignore[no-untyped-def]
+        if server.leaving:
+            message = message._replace(should_close=True)
         return web.BaseRequest(
             message, payload, protocol, writer, task, loop, client_max_size=spec.body_limit_bytes
         )
 
-    return _Server(
+    server = _Server(
         handle if sharing is None else handle_shared,
         request_factory=make_request,
         access_log=None,
@@ -165,6 +180,7 @@ def make_server(state: State, sharing: Sharing | None = None, instead: Answering
         max_line_size=MAX_REQUEST_LINE,
         max_field_size=MAX_HEADER,
     )
+    return server
 
 
 def _is_preflight(request: web.BaseRequest) -> bool:
@@ -172,21 +188,31 @@ def _is_preflight(request: web.BaseRequest) -> bool:
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[tuple[str, State]]:
-    """Serve until the block ends. Gives the base URL and the state. Raises SettingsError."""
+async def serving(
+    settings: Settings, inherited: socket.socket | None = None
+) -> AsyncIterator[tuple[str, State]]:
+    """Serve until the block ends. Gives the base URL and the state. Raises SettingsError. On a socket that
+    was `inherited`, other processes serve as well: at the end the callers are let go to them."""
     return_large_blocks()
     async with AsyncExitStack() as ending:
-        state, sharing = await ending.enter_async_context(_begun(settings))
+        state, sharing = await ending.enter_async_context(begun(settings))
         ending.callback(state.renderer.close)
         instead = state.replay.answer if state.replay is not None else None
         if settings.record is not None:
             recorder = _recorder(settings.record, settings.recording, state)
             ending.push_async_callback(recorder.close)
             instead = recorder.answer
-        runner = web.ServerRunner(make_server(state, sharing, instead), shutdown_timeout=_GRACE)
+        server = make_server(state, sharing, instead)
+        runner = web.ServerRunner(server, shutdown_timeout=_GRACE if inherited is None else _GRACE_OF_MANY)
         await runner.setup()
         ending.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
+        site: web.BaseSite
+        if inherited is None:
+            site = web.TCPSite(runner, settings.host, settings.port, backlog=QUEUE)
+        else:
+            backlog = 1 if settings.loop == "asyncio" else QUEUE
+            site = web.SockSite(runner, _Shared(inherited), backlog=backlog)
+            ending.push_async_callback(_let_go, server, site, state.event_hub)
         try:
             await site.start()
         except OSError as error:
@@ -197,8 +223,30 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[str, State]]:
         yield f"http://{shown}:{port}", state
 
 
+class _Shared(socket.socket):
+    """A socket that listens already, for other processes as well. To asyncio the length of its queue is also
+    how many connections to accept at once: with a queue of one, nobody takes all that come together."""
+
+    def __init__(self, inherited: socket.socket) -> None:
+        super().__init__(fileno=os.dup(inherited.fileno()))
+
+    def listen(self, backlog: int = 0, /) -> None:
+        """The queue stays as long as it is."""
+
+
+async def _let_go(server: _Server, site: web.BaseSite, event_hub: EventHub) -> None:
+    """Accept nobody any more, and end each connection with its next answer, which says so: the caller
+    connects to another process then. Closed between two calls, a connection could cost the second one."""
+    server.leaving = True
+    await site.stop()
+    event_hub.end()
+    until = stopwatch() + _LAST_CALLS
+    while server.connections and stopwatch() < until:  # noqa: ASYNC110
+        await asyncio.sleep(_LOOK)
+
+
 @asynccontextmanager
-async def _begun(settings: Settings) -> AsyncIterator[tuple[State, Sharing | None]]:
+async def begun(settings: Settings) -> AsyncIterator[tuple[State, Sharing | None]]:
     """The state as it is at the start, of this process alone or shared; kept until the last call has been
     answered."""
     if settings.store is None:

@@ -16,7 +16,7 @@ from typing import Any
 from lightning_mock.app import serving
 from lightning_mock.callers.seed import PlanCredentials
 from lightning_mock.real_time import stopwatch
-from lightning_mock.settings import Settings
+from lightning_mock.settings import Settings, SettingsError
 from lightning_mock.state import State
 
 
@@ -40,6 +40,8 @@ def running(**settings: Any) -> Iterator[RunningMock]:
     """Start a mock and stop it again. Keywords are the fields of `Settings`; the port is a free one unless
     given. Raises SettingsError when a setting cannot be used."""
     chosen = Settings(**{"port": 0, **settings})
+    if chosen.workers > 1:
+        raise SettingsError("workers: only the command starts processes; here there are threads")
     started: Future[tuple[RunningMock, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
     thread = threading.Thread(target=_run, args=(chosen, started), name="lightning-mock", daemon=True)
     thread.start()

@@ -13,15 +13,17 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NoReturn, get_args
 
 from lightning_mock.app import serving
 from lightning_mock.control.api_page import DOCS_PATH
 from lightning_mock.control.control_page import PAGE_PATH
 from lightning_mock.control.scenarios import SCENARIOS
+from lightning_mock.loops import loop_factory
 from lightning_mock.private_file import PrivateFileError, write_private
-from lightning_mock.settings import MetadataForm, RetryAdvice, Settings, SettingsError
+from lightning_mock.settings import Loop, MetadataForm, RetryAdvice, Settings, SettingsError
 from lightning_mock.state import State
 
 _PREFIX = "LIGHTNING_MOCK_"
@@ -42,7 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and give its exit code."""
     try:
         settings, credentials_file = parse(arguments, os.environ)
-        asyncio.run(_serve(settings, credentials_file))
+        if settings.workers > 1:
+            _serve_with_workers(settings, credentials_file)
+        with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
+            runner.run(_serve(settings, credentials_file))
     except SettingsError as error:
         print(f"lightning-mock: {error}", file=sys.stderr)
         return _WRONG_USAGE
@@ -213,6 +218,18 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
     )
     option(
+        "workers",
+        f"how many processes serve, {usual.workers} by default; more than one share a --store, and need "
+        "pip install 'lightning-contract[workers]'",
+        type=int,
+        metavar="N",
+    )
+    option(
+        "loop",
+        f"the event loop, {usual.loop} by default; uvloop needs pip install 'lightning-contract[uvloop]'",
+        choices=get_args(Loop),
+    )
+    option(
         "journal",
         f"how many calls to remember, {usual.journal} by default; 0 remembers none",
         type=int,
@@ -269,15 +286,32 @@ async def _serve(settings: Settings, credentials_file: Path | None) -> None:
             # Windows: Ctrl-C arrives as KeyboardInterrupt there.
             break
     async with serving(settings) as (base_url, state):
-        if credentials_file is not None:
-            _write_credentials(credentials_file, state.credentials.named)
-        print(greeting(base_url, state), flush=True)
-        # Modules and spec stay as long as the process does: the collector need not walk them again and again.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(20_000, 20, 20)
-        gc.enable()
+        _greet(credentials_file, base_url, state)
         await stop.wait()
+
+
+def _serve_with_workers(settings: Settings, credentials_file: Path | None) -> NoReturn:
+    try:
+        # It brings the supervisor along, which is an extra.
+        from lightning_mock import workers
+    except ImportError as error:
+        raise SettingsError(
+            f"workers: there is nothing to watch over them ({error}); on Linux and macOS, "
+            "pip install 'lightning-contract[workers]'"
+        ) from error
+    workers.serve(settings, partial(_greet, credentials_file))
+
+
+def _greet(credentials_file: Path | None, base_url: str, state: State) -> None:
+    """Say what a developer needs to begin; from then on everything is loaded."""
+    if credentials_file is not None:
+        _write_credentials(credentials_file, state.credentials.named)
+    print(greeting(base_url, state), flush=True)
+    # Modules and spec stay as long as the process does: the collector need not walk them again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+    gc.enable()
 
 
 def _write_credentials(path: Path, named: Mapping[str, str]) -> None:

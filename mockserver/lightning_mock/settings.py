@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Literal, get_args
 
 MOST_EXCHANGES = 1_000_000
+MOST_WORKERS = 256
 MOST_BODY = 32 * 1024 * 1024
 USUAL_EXCERPT = 512
 _PREFIX = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _BASE_URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?", re.ASCII)
 MetadataForm = Literal["bare", "choices"]
+Loop = Literal["asyncio", "uvloop"]
 RetryAdvice = Literal["none", "seconds", "date", "x-should-retry-true", "x-should-retry-false"]
 
 
@@ -75,6 +77,10 @@ class Settings:
     """The URL of the Redis in which several processes share one mock; without one it is in this process."""
     store_prefix: str = "lightning"
     """What keeps apart the mocks in one Redis: the beginning of every key."""
+    workers: int = 1
+    """How many processes serve, which share one mock in a store."""
+    loop: Loop = "asyncio"
+    """The event loop: asyncio's own, or uvloop, which is an extra."""
     journal: int = 500
     """How many exchanges are remembered; 0 remembers none. The usual number stays within a processor's cache:
     each one more costs a little with every call."""
@@ -96,6 +102,7 @@ class Settings:
             raise SettingsError(
                 "store_prefix: expected 1 to 64 letters, digits, dots, hyphens or underscores"
             )
+        self._check_workers()
         token = self.control_token
         if token is not None and not (len(token) >= 8 and token.isascii() and token.isprintable()):
             raise SettingsError("control_token: expected at least 8 ASCII characters")
@@ -107,9 +114,28 @@ class Settings:
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise SettingsError(f"{name}: expected a number from 0 up, got {value}")
-        for name, kind in (("metadata_form", MetadataForm), ("retry_advice", RetryAdvice)):
+        for name, kind in (("metadata_form", MetadataForm), ("retry_advice", RetryAdvice), ("loop", Loop)):
             value, allowed = getattr(self, name), get_args(kind)
             if value not in allowed:
                 raise SettingsError(f"{name}: expected one of {', '.join(allowed)}, got {value!r}")
         if self.jwt_secret is not None and len(self.jwt_secret.encode()) < 32:
             raise SettingsError("jwt_secret: expected at least 32 bytes, as HS256 wants")
+
+    def _check_workers(self) -> None:
+        """Several processes can do together what each does alone, or what the store does for all."""
+        if not 1 <= self.workers <= MOST_WORKERS:
+            raise SettingsError(f"workers: expected 1 to {MOST_WORKERS}, got {self.workers}")
+        if self.workers == 1:
+            return
+        if self.store is None:
+            raise SettingsError(
+                "workers: without a store each process would keep users, counters and clock of its own; add "
+                "--store redis://127.0.0.1:6379/0, or leave it at 1"
+            )
+        if self.record is not None:
+            raise SettingsError("workers, record: a recording is written by one process; leave workers at 1")
+        if self.replay is not None:
+            raise SettingsError(
+                "workers, replay: which answer of a recording comes next is known to one process only; leave "
+                "workers at 1"
+            )

@@ -17,8 +17,13 @@ class StateChanged:
     """Something that the control plane shows is not what it was."""
 
 
+class End:
+    """Nothing more is told."""
+
+
 STATE_CHANGED: Final = StateChanged()
-Event = Recording | StateChanged
+END: Final = End()
+Event = Recording | StateChanged | End
 _BACKLOG = 1000
 
 
@@ -33,6 +38,10 @@ class EventHub:
         for queue in self.listeners:
             if not queue.full():
                 queue.put_nowait(event)
+
+    def end(self) -> None:
+        """Let every listener go."""
+        self.publish(END)
 
     @contextmanager
     def listening(self) -> Iterator[asyncio.Queue[Event]]:

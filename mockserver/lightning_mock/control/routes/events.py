@@ -6,14 +6,15 @@ Law: a listener that is slow or gone costs the mock nothing; changes that come t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import orjson
 from aiohttp import web
 
 from lightning_mock.control.entries import entry
 from lightning_mock.control.request import ControlRequest
-from lightning_mock.journal.event_hub import Event, StateChanged
+from lightning_mock.journal.event_hub import END, Event, StateChanged
+from lightning_mock.journal.recording import Recording
 from lightning_mock.state import State
 
 _HEADERS = {
@@ -27,7 +28,7 @@ _STATE = b"event: state\ndata: {}\n\n"
 
 
 async def stream_events(request: ControlRequest, state: State) -> web.StreamResponse:
-    """Until the listener leaves."""
+    """Until the listener leaves, or the process does."""
     response = web.StreamResponse(headers=_HEADERS)
     with state.event_hub.listening() as events:
         try:
@@ -40,7 +41,10 @@ async def stream_events(request: ControlRequest, state: State) -> web.StreamResp
                 except TimeoutError:
                     await response.write(b": still here\n\n")
                 else:
-                    await response.write(b"".join(_written(_coalesced(first, events))))
+                    heard = list(_coalesced(first, events))
+                    await response.write(b"".join(_written(heard)))
+                    if END in heard:
+                        return response
         except ConnectionError:
             return response
 
@@ -51,12 +55,12 @@ def _coalesced(first: Event, events: asyncio.Queue[Event]) -> Iterator[Event]:
         yield events.get_nowait()
 
 
-def _written(events: Iterator[Event]) -> Iterator[bytes]:
+def _written(events: Iterable[Event]) -> Iterator[bytes]:
     state_changed = False
     for event in events:
         if isinstance(event, StateChanged):
             state_changed = True
-        else:
+        elif isinstance(event, Recording):
             yield b"event: exchange\nid: %d\ndata: %s\n\n" % (event.id, orjson.dumps(entry(event)))
     if state_changed:
         yield _STATE

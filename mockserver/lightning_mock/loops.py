@@ -1,0 +1,21 @@
+"""The event loop that a mock runs on: asyncio's own, or uvloop where that is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from lightning_mock.settings import Loop, SettingsError
+
+
+def loop_factory(name: Loop) -> Callable[[], asyncio.AbstractEventLoop]:
+    """What makes a loop of that name. Raises SettingsError where it is not installed."""
+    if name == "asyncio":
+        return asyncio.new_event_loop
+    try:
+        import uvloop
+    except ImportError as error:
+        raise SettingsError(
+            "loop: uvloop is not installed; pip install 'lightning-contract[uvloop]'"
+        ) from error
+    return uvloop.new_event_loop

@@ -1,0 +1,144 @@
+"""Several processes of one mock on one port, watched over by gunicorn's arbiter.
+
+Law: the arbiter owns the listening socket and never accepts; its workers share it. So nobody who connects is
+refused while a worker is replaced, and a worker that leaves lets its callers move to another one first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable
+from typing import NoReturn
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.workers.base import Worker
+
+from lightning_mock.app import QUEUE, begun, serving
+from lightning_mock.loops import loop_factory
+from lightning_mock.settings import Settings, SettingsError
+from lightning_mock.state import State
+
+logger = logging.getLogger(__name__)
+
+_PATIENCE = 10
+"""Seconds in which a worker that leaves ends what it has begun; then it is killed."""
+_HANGING = 30
+"""Seconds without a sign of life after which a worker is replaced."""
+_PULSE = 0.5
+
+Greet = Callable[[str, State], None]
+"""Is told the address and the state, once everything is ready."""
+
+
+def serve(settings: Settings, greet: Greet) -> NoReturn:
+    """Serve with several processes until a signal ends it: SIGTERM once the callers are served, SIGINT at
+    once. SIGHUP replaces one process after another. Leaves the program. Raises SettingsError."""
+    state = _first_state(settings)
+    listener = _listening(settings)
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    application = _Application(settings, listener, lambda: greet(f"http://{shown}:{port}", state))
+    _Supervisor(application).run()
+    raise AssertionError("the arbiter leaves the program itself")
+
+
+def _first_state(settings: Settings) -> State:
+    """What every process finds: whatever is wrong shows here, before there is one."""
+
+    async def look() -> State:
+        async with begun(settings) as (state, _):
+            state.renderer.close()
+            return state
+
+    return asyncio.run(look())
+
+
+def _listening(settings: Settings) -> socket.socket:
+    where = (settings.host, settings.port)
+    try:
+        family, *_, address = socket.getaddrinfo(*where, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=QUEUE)
+    except OSError as error:
+        raise SettingsError(f"cannot listen on {where[0]}:{where[1]}: {error.strerror or error}") from error
+
+
+class _Application(BaseApplication):
+    """What gunicorn is to run. It reads no file and no variable of its own."""
+
+    def __init__(self, settings: Settings, listener: socket.socket, ready: Callable[[], None]) -> None:
+        self.settings = settings
+        self._address = f"fd://{listener.detach()}"
+        self._ready = ready
+        super().__init__()
+
+    def load_config(self) -> None:
+        chosen = {
+            "bind": self._address,
+            "workers": self.settings.workers,
+            "worker_class": _Worker,
+            "timeout": _HANGING,
+            "graceful_timeout": _PATIENCE,
+            "loglevel": "warning",
+            "control_socket_disable": True,
+            "when_ready": lambda arbiter: self._ready(),
+        }
+        for name, value in chosen.items():
+            self.cfg.set(name, value)
+
+
+class _Supervisor(Arbiter):
+    """Replaces the workers only by such as can start."""
+
+    app: _Application
+
+    def reload(self) -> None:
+        try:
+            _first_state(self.app.settings)
+        except SettingsError as error:
+            logger.error("the workers stay as they are: %s", error)
+        else:
+            super().reload()
+
+
+class _Worker(Worker):
+    """One process of the mock."""
+
+    app: _Application
+
+    def load_wsgi(self) -> None:
+        """There is none: `run` serves by itself."""
+
+    def run(self) -> None:
+        with asyncio.Runner(loop_factory=loop_factory(self.app.settings.loop)) as runner:
+            runner.run(self._live())
+
+    async def _live(self) -> None:
+        leave, loop = asyncio.Event(), asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, leave.set)
+        for number in (signal.SIGINT, signal.SIGQUIT):
+            loop.add_signal_handler(number, os._exit, 0)
+        serving_now = loop.create_task(self._serve(leave))
+        while not serving_now.done():
+            self.notify()
+            if self.ppid != os.getppid() or not self.alive:
+                leave.set()
+            await asyncio.wait((serving_now,), timeout=_PULSE)
+        await serving_now
+
+    async def _serve(self, leave: asyncio.Event) -> None:
+        """Serve until it is time to leave. Where the store is away at the start, wait for it."""
+        waiting = False
+        while not leave.is_set():
+            try:
+                async with serving(self.app.settings, self.sockets[0]):
+                    await leave.wait()
+            except SettingsError as error:
+                if not waiting:
+                    waiting = True
+                    logger.error("a worker waits: %s", error)
+                await asyncio.sleep(_PULSE)
