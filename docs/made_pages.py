@@ -77,7 +77,9 @@ def _commands() -> str:
 def _requirements(revision: str) -> str:
     _, found = load_revision(revision)
     rows = [(r.id, r.level, r.statement, r.section) for r in found.requirements.values()]
-    return f"# Requirements of {revision}\n\n" + _table(("id", "level", "statement", "section"), *rows)
+    page = f"# Requirements of {revision}\n\n" + _table(("id", "level", "statement", "section"), *rows)
+    reasons = [(r.id, r.why_advice) for r in found.requirements.values() if r.why_advice]
+    return f"{page}\n## Why some only advise\n\n{_table(('id', 'why'), *reasons)}"
 
 
 def _changes(old: str, new: str) -> str:

@@ -77,6 +77,33 @@ fields(
     spend="sample",
 )
 
+fields(
+    BOOK,
+    "completion",
+    "CHAT-2",
+    "createChatCompletion",
+    chat(),
+    "choices.0.index usage.completion_tokens",
+    {"choices.0.index": "0", "usage.total_tokens": "many", "usage": []},
+    spend="sample",
+)
+
+fields(
+    BOOK,
+    "label",
+    "OBS-6",
+    "createChatCompletion",
+    chat(),
+    "id object created model",
+    {"id": 17, "object": "text_completion", "created": "today", "model": None},
+    spend="sample",
+)
+
+BOOK.reported("OBS-6", chat(), spend="sample").add(
+    "label-retype-created-fraction: created is the time with its fraction of a second",
+    edit("createChatCompletion", at("created", put(17.25))),
+)
+
 BOOK.reported("CHAT-2", chat(), spend="sample").add(
     # A reasoning model whose answer never leaves the reasoning field.
     "content-null: the content of a completion is null, the text stands under reasoning",

@@ -209,6 +209,53 @@ BOOK.reported("CHAT-6", streamed(), spend="sample").add(
     seams.events(_chunks(_no_role)),
 ).add("content-in-parts: the content of a delta is a list of parts", seams.events(_chunks(_parts)))
 
+
+def _without_index(chunk: dict[str, Any]) -> Any:
+    del chunk["choices"][0]["index"]
+    return chunk
+
+
+BOOK.handwritten("CHAT-6", streamed(), spend="sample").add(
+    "index-never: no choice of a stream has its index", seams.events(_chunks(_without_index))
+)
+
+
+def _labelled(**labels: Any) -> Callable[[list[Any]], list[Any]]:
+    """The labels of every chunk changed; None leaves one out."""
+
+    def change(chunk: dict[str, Any]) -> Any:
+        return {name: value for name, value in {**chunk, **labels}.items() if value is not None}
+
+    return _chunks(change)
+
+
+BOOK.handwritten("OBS-6", streamed(), spend="sample").add(
+    "chunks-without-id: the chunks of a stream have no id", seams.events(_labelled(id=None))
+).add("chunks-without-model: the chunks of a stream name no model", seams.events(_labelled(model=None))).add(
+    "chunks-created-as-text: created is a text in the chunks of a stream",
+    seams.events(_labelled(created="today")),
+).add(
+    "chunks-called-completions: the chunks of a stream call themselves chat.completion",
+    seams.events(_labelled(object="chat.completion")),
+)
+
+
+def _last_without_labels(items: list[Any]) -> list[Any]:
+    """The chunk that finishes is put together elsewhere."""
+    return [
+        {"choices": item["choices"]} if isinstance(item, dict) and _finishes(item) else item for item in items
+    ]
+
+
+def _finishes(chunk: dict[str, Any]) -> bool:
+    return any(choice["finish_reason"] for choice in chunk.get("choices", []))
+
+
+BOOK.reported("OBS-6", streamed(), spend="sample").add(
+    "last-chunk-without-labels: the chunk with the finish reason has its choices and nothing else",
+    seams.events(_last_without_labels),
+)
+
 BOOK.reported("CHAT-6 CHAT-7", _raw_stream, spend="sample").add(
     "sse-without-blank-lines: events are not parted by an empty line",
     lambda lab: _encode(lab, lambda block: block.replace(b"\n\n", b"\n")),

@@ -63,6 +63,18 @@ BOOK.handwritten("CHAT-8", chat(**WEATHER), spend="sample").add(
 )
 
 
+def _untyped(payload: Any) -> Any:
+    for choice in payload["choices"]:
+        for tool_call in choice["message"].get("tool_calls") or []:
+            del tool_call["type"]
+    return payload
+
+
+BOOK.handwritten("CHAT-8", chat(**WEATHER), spend="sample").add(
+    "tool-calls-without-type: a tool call has no type", seams.edit("createChatCompletion", _untyped)
+)
+
+
 def _streamed_without_ids(events: list[Any]) -> list[Any]:
     for event in events:
         for choice in event.get("choices", []) if isinstance(event, dict) else []:

@@ -161,7 +161,8 @@ class Requirement:
     """One testable statement; `lines` are first and last lines it cites, `operations` the ids it binds.
 
     `owner` tells that this is the requirement that is broken when one of them has no good answer at all,
-    `price` that it says what a served call of them is charged.
+    `price` that it says what a served call of them is charged. `why_advice` says why the document does not
+    settle what is observed or assumed; what is documented has none. What is `urgent` puts callers in danger.
     """
 
     id: str
@@ -173,6 +174,8 @@ class Requirement:
     operations: tuple[str, ...]
     owner: bool = False
     price: bool = False
+    why_advice: str = ""
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

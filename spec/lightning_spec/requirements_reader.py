@@ -68,7 +68,7 @@ def _requirement(value: Any, place: str, source: SourceDocument, spec: Spec) -> 
     data = mapping(value, place)
     # An id says more than a number in a list, as soon as there is one.
     place = data["id"] if isinstance(data.get("id"), str) else place
-    keys(data, place, required=_REQUIREMENT, optional=("owner", "price"))
+    keys(data, place, required=_REQUIREMENT, optional=("owner", "price", "why_advice", "urgent"))
     identifier = text(data["id"], place)
     if not re.fullmatch(r"[A-Z]+-[1-9][0-9]*", identifier):
         raise SpecError(place, "expected an id of capitals, a hyphen and a number")
@@ -76,6 +76,9 @@ def _requirement(value: Any, place: str, source: SourceDocument, spec: Spec) -> 
     lines = _lines(data["lines"], f"{place}.lines", source)
     if level == "documented" and not lines:
         raise SpecError(f"{place}.lines", "a documented requirement cites at least one line")
+    if (level == "documented") == ("why_advice" in data):
+        told = "has no why_advice" if level == "documented" else "says in why_advice why it only advises"
+        raise SpecError(place, f"what is {level} {told}")
     return Requirement(
         id=identifier,
         area=text(data["area"], f"{place}.area"),
@@ -86,6 +89,8 @@ def _requirement(value: Any, place: str, source: SourceDocument, spec: Spec) -> 
         operations=_operations(data["operations"], f"{place}.operations", spec),
         owner=truth(data.get("owner", False), f"{place}.owner"),
         price=truth(data.get("price", False), f"{place}.price"),
+        why_advice=text(data["why_advice"], f"{place}.why_advice") if "why_advice" in data else "",
+        urgent=truth(data.get("urgent", False), f"{place}.urgent"),
     )
 
 

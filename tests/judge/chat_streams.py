@@ -30,9 +30,13 @@ class Said:
     finish: str
 
 
+LABELS = {"id": "c-1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+
+
 def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> dict[str, Any]:
     """One event with one choice."""
-    return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}], **more}
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    return {**LABELS, "choices": [choice], **more}
 
 
 @st.composite
@@ -41,8 +45,7 @@ def scripts(draw: st.DrawFn, *, words: bool | None = None, tools: bool | None = 
     with_tools = draw(st.booleans()) if tools is None else tools
     with_words = (not with_tools or draw(st.booleans())) if words is None else words
     model = draw(_names.filter(str.strip))
-    labels = {"id": "c-1", "object": "chat.completion.chunk", "created": 1, "model": model}
-    more: dict[str, Any] = labels if draw(st.booleans()) else {}
+    more = {"model": model}
     remarks: list[dict[str, Any]] = [{}, {"reason": None, "score": 1.5}]
     metadata = {"model_name": model, **draw(st.sampled_from(remarks))}
     pieces = draw(st.lists(_words, min_size=1, max_size=5)) if with_words else []
@@ -52,7 +55,7 @@ def scripts(draw: st.DrawFn, *, words: bool | None = None, tools: bool | None = 
         case "bare":
             script.append({"router_metadata": metadata})
         case "empty choice":
-            script.append(chunk({}, **more, router_metadata=metadata))
+            script.append(chunk({}, router_metadata=metadata))
         case _:
             role_apart = True
             script.append(chunk({"role": "assistant"}, **more, router_metadata=metadata))
@@ -216,14 +219,6 @@ def _insert(event: Any) -> Callable[[Script], Script]:
     return lambda script: [*script[: _first(script)], event, *script[_first(script) :]]
 
 
-def _at_first(**more: Any) -> Callable[[Script], Script]:
-    def apply(script: Script) -> Script:
-        script[_first(script)] |= more
-        return script
-
-    return apply
-
-
 def _delta_of_first(**more: Any) -> Callable[[Script], Script]:
     def apply(script: Script) -> Script:
         script[_first(script)]["choices"][0]["delta"] |= more
@@ -279,7 +274,10 @@ MUTATIONS = {
         Mutation("choices that are no list", "chunk", _insert({"choices": {"delta": {}}})),
         Mutation("a choice without a delta", "chunk", _insert({"choices": [{"message": {"content": "x"}}]})),
         Mutation("a choice that is text", "chunk", _insert({"choices": ["x"]})),
-        Mutation("another kind of object", "chunk", _at_first(object="chat.completion")),
+        Mutation("another kind of object", "label", _insert(chunk({}, object="chat.completion"))),
+        Mutation("no id", "label", _insert(chunk({}, id=None))),
+        Mutation("created as text", "label", _insert(chunk({}, created="1"))),
+        Mutation("no labels", "label", _insert({"choices": chunk({})["choices"]})),
         Mutation("an index that is text", "chunk", _choice_of_first(index="0")),
         Mutation("content that is a number", "chunk", _insert(chunk({"content": 5}))),
         Mutation("content that is false", "chunk", _insert(chunk({"content": False}))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 
 from lightning_spec.loader import load_requirements
@@ -25,6 +26,13 @@ def test_every_requirement_has_a_row_with_the_checks_that_judge_it(tmp_path: Pat
     assert "| exhaust" in table["RATE-6"]
     assert "LIGHTNING_JWT" in table["AUTH-1"]
     assert "a control plane" in table["RATE-7"]
+
+
+def test_what_only_advises_says_why() -> None:
+    table = as_markdown(rows([]))
+    for name, requirement in REQUIREMENTS.items():
+        line = next(line for line in table.splitlines() if line.startswith(f"| {name}:"))
+        assert f"| {requirement.level} |" in line or requirement.why_advice in html.unescape(line)
 
 
 ONE = Check("test_a::test_b", ("TIERS-1",), "none", ())

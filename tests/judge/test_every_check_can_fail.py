@@ -161,9 +161,6 @@ CHECKS: dict[str, Broken] = {
     "test_unknown_fields_and_no_tools_are_harmless": Broken(
         "OBS-5", seams.refuse_when("createChatCompletion", lambda c: "x_unknown" in c.arguments), "sample"
     ),
-    "test_a_completion_is_labelled": Broken(
-        "OBS-6", seams.edit("createChatCompletion", seams.at("id", seams.drop)), "sample"
-    ),
     "test_the_status_has_the_form_that_clients_read": Broken(
         "OBS-7", seams.edit("getStatus", seams.at("services", seams.put([])))
     ),

@@ -14,14 +14,12 @@ from lightning_verify.judging.verdicts import Finding, apart, rule
 from lightning_verify.report.sections import request_line, seen
 from lightning_verify.transport.exchange import Exchange
 
+from tests.judge.chat_streams import chunk
+
 REQUIREMENTS = load_requirements().requirements
 SECRET = "ipa_live_a-secret-that-nobody-may-see"
-CHUNK = {"choices": [{"index": 0, "delta": {"content": "word"}, "finish_reason": None}]}
-LAST = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
-BEGINNING = [
-    {"router_metadata": {"model_name": "Swift 8B"}},
-    {"choices": [{"index": 0, "delta": {"role": "assistant"}, "finish_reason": None}]},
-]
+CHUNK, LAST = chunk({"content": "word"}), chunk({}, "stop")
+BEGINNING = [{"router_metadata": {"model_name": "Swift 8B"}}, chunk({"role": "assistant"})]
 
 
 def events(*chunks: object) -> bytes:
@@ -52,7 +50,7 @@ def test_of_a_text_that_breaks_off_the_end_is_shown() -> None:
 
 
 def test_the_offending_event_is_shown_with_its_number() -> None:
-    wrong = {"choices": [{"index": 0, "delta": {"content": 17}}]}
+    wrong = chunk({"content": 17})
     told = shown(events(*BEGINNING, *[CHUNK] * 40, wrong, *[CHUNK] * 40, LAST) + b"data: [DONE]\n\n")
     lines = told.splitlines()
     assert lines[0] == "(85 events, of which these matter)"

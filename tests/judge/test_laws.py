@@ -14,6 +14,8 @@ from lightning_verify.laws.table import LAWS, held
 from lightning_verify.requests.valid import CALLS, say
 from lightning_verify.transport.exchange import Exchange
 
+from tests.judge.chat_streams import LABELS, chunk
+
 SPEC = load_spec()
 TOOLS = [{"type": "function", "function": {"name": "get_time", "parameters": {"type": "object"}}}]
 COMPLETION: dict[str, Any] = {
@@ -83,16 +85,20 @@ def called(*calls: tuple[str, str, str]) -> Exchange:
     return chat(answer, asked=say("What time is it?", tools=TOOLS))
 
 
+USAGE_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 METADATA = {"router_metadata": {"model_name": "m"}}
-ROLE = {"choices": [{"index": 0, "delta": {"role": "assistant"}}]}
-WORDS = {"choices": [{"index": 0, "delta": {"content": "Hello"}}]}
-END = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+ROLE, WORDS, END = chunk({"role": "assistant"}), chunk({"content": "Hello"}), chunk({}, "stop")
+# Labels of nothing, beside which a content filter tells what it found.
+FILTERED = {"id": "", "object": "", "created": 0, "model": "", "choices": []}
 
 KEPT = [
     chat(COMPLETION),
     chat(spoken(message={"content": ""}), asked={"messages": [{"role": "user", "content": "?"}]}),
     stream(METADATA, ROLE, WORDS, END, "[DONE]"),
     stream(METADATA, ROLE, END, "[DONE]", asked={"messages": [], "stream": True}),
+    stream({**METADATA, "choices": ROLE["choices"]}, WORDS, END, "[DONE]"),
+    stream(FILTERED, METADATA, ROLE, WORDS, END, {"choices": [], "usage": {}}, "[DONE]"),
+    chat({**COMPLETION, "created": 1.0, "usage": None}),
     called(("a", "get_time", "{}"), ("b", "get_time", "{}")),
     exchange("getUsage", USAGE),
     exchange("getUsage", used(limit=None, remaining=None)),
@@ -111,6 +117,17 @@ BROKEN = [
     ("CHAT-8", called(("a", "get_time", "[]"))),
     ("CHAT-8", called(("a", "get_time", "{}"), ("a", "get_time", "{}"))),
     ("OBS-6", chat({**COMPLETION, "created": "today"})),
+    ("OBS-6", chat({**COMPLETION, "created": 1.5})),
+    ("OBS-6", chat({**COMPLETION, "created": True})),
+    ("OBS-6", chat({**COMPLETION, "object": None})),
+    ("OBS-6", chat({**COMPLETION, "id": 7})),
+    ("OBS-6", stream(METADATA, ROLE, chunk({"content": "Hello"}, id=None), END, "[DONE]")),
+    ("OBS-6", stream(METADATA, ROLE, WORDS, chunk({}, "stop", created="today"), "[DONE]")),
+    ("OBS-6", stream(METADATA, ROLE, WORDS, chunk({}, "stop", object="chat.completion"), "[DONE]")),
+    ("CHAT-2", chat(spoken(index=None))),
+    ("CHAT-2", chat({**COMPLETION, "usage": {"prompt_tokens": 1, "completion_tokens": 1}})),
+    ("CHAT-2", chat({**COMPLETION, "usage": dict.fromkeys(USAGE_COUNTS, "1")})),
+    ("CHAT-6", stream(METADATA, ROLE, {**LABELS, "choices": [{"delta": {"content": "Hi"}}]}, END, "[DONE]")),
     ("USE-1", exchange("getUsage", {**USAGE, "plan_name": 7})),
     ("USE-6", exchange("getUsage", {**USAGE, "generated_at": "later"})),
     ("USE-6", exchange("getUsage", {**USAGE, "generated_at": "2026-05-14T10:00:00Z"})),

@@ -20,6 +20,7 @@ from lightning_verify.judging.verdicts import Finding, Verdict, exit_code, headl
 from lightning_verify.report.markdown import MAX_BYTES, render_markdown
 from lightning_verify.report.outcome import Outcome
 from lightning_verify.report.sections import sections
+from lightning_verify.report.terminal import alarm_lines, terminal_lines
 from lightning_verify.report.writers import write_reports
 from lightning_verify.transport.exchange import Exchange
 
@@ -116,6 +117,17 @@ def mixed(body: str = '{"detail":"quota is not counted"}', reason: str = "a unit
             finding("CHAT-2", "inconclusive", "out of quota, so nothing could be seen"),
             finding(advisory(), "fail", "the host sends no Retry-After", exchange(body, 429)),
         ]
+    )
+
+
+def leaking(*, strict: bool = False) -> Outcome:
+    """A host that repeats a credential, and is wrong about something that is only advice."""
+    return outcome(
+        [
+            finding(advisory(), "fail", "the host sends no Retry-After", exchange("{}", 429)),
+            finding("ASM-12", "fail", "the answer repeats the credential", exchange("{}", 401)),
+        ],
+        strict=strict,
     )
 
 
@@ -278,6 +290,34 @@ def test_failures_that_only_advise_become_failures_when_strict() -> None:
     assert (relaxed.broken, relaxed.tone) == ((), "pass")
     assert [entry.ruling.requirement.id for entry in strict.broken] == [advisory()]
     assert (strict.advice, strict.tone) == ((), "fail")
+
+
+def test_what_endangers_callers_is_told_first_and_in_red(tmp_path: Path) -> None:
+    told = leaking()
+    assert told.exit_code == 0
+    assert alarm_lines(told)[0].startswith("danger       ASM-12")
+    assert not [line for line in terminal_lines(told) if "ASM-12" in line]
+    summary = render_markdown(told)
+    assert summary.index("Danger to callers") < summary.index("Target") < summary.index("Advice, which")
+    page = written(told, tmp_path)["report.html"]
+    assert page.index('id="danger"') < page.index("The run and its bill") < page.index('id="advice"')
+    assert 'class="finding danger" id="danger-ASM-12"' in page
+    assert ".danger { --tone: var(--fail)" in page
+
+
+def test_what_endangers_callers_is_the_first_failure_when_strict() -> None:
+    told = leaking(strict=True)
+    assert alarm_lines(told) == []
+    assert [entry.ruling.requirement.id for entry in sections(told).broken] == ["ASM-12", advisory()]
+
+
+def test_advice_says_why_it_is_no_more(tmp_path: Path) -> None:
+    why = load_requirements().requirements[advisory()].why_advice
+    assert why in written(leaking(), tmp_path)["report.html"]
+    assert why in render_markdown(leaking())
+    told = {entry["id"]: entry["why_advice"] for entry in leaking().as_json()["requirements"]}
+    assert told[advisory()] == why
+    assert told["AUTH-1"] is None
 
 
 def test_units_nobody_looked_at_are_unknown_and_not_zero(tmp_path: Path) -> None:

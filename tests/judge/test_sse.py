@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lightning_verify.reading.sse import Event, read_events, transcribe
 
-from tests.judge.chat_streams import MUTATIONS, Said, broken, dressed, plainly, scripts
+from tests.judge.chat_streams import LABELS, MUTATIONS, Said, broken, chunk, dressed, plainly, scripts
 
 thorough = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 
@@ -119,8 +119,11 @@ def test_a_failure_of_the_host_in_mid_stream_is_told_apart(said: Said, at: int) 
 def test_another_choice_is_held_to_the_grammar_as_well() -> None:
     both = [
         {"router_metadata": {"model_name": "m"}},
-        {"choices": [{"index": i, "delta": {"role": "assistant", "content": "hi"}} for i in (0, 1)]},
-        {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+        {
+            **LABELS,
+            "choices": [{"index": i, "delta": {"role": "assistant", "content": "hi"}} for i in (0, 1)],
+        },
+        chunk({}, "stop"),
         "[DONE]",
     ]
     assert list(transcribe(plainly(both)).problems) == ["end"]

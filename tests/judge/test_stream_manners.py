@@ -55,7 +55,7 @@ def test_what_a_gateway_adds_breaks_no_rule(script: Script) -> None:
     [
         (stream(first=[ROLE, WORDS, METADATA]), "metadata"),
         (stream(first=[METADATA, chunk({"content": "hi"}), ROLE]), "chunk"),
-        (stream(first=[METADATA, {**ROLE, "object": ""}]), "chunk"),
+        (stream(first=[METADATA, {**ROLE, "object": ""}]), "label"),
         (stream(within=[{"choices": [{**FILTER, "finish_reason": "stop"}]}]), "chunk"),
         (stream(within=[{"choices": [{"index": 0, "message": {"content": "hi"}}]}]), "chunk"),
         (stream(last=[STOP]), "end"),
@@ -98,7 +98,7 @@ def test_a_failure_inside_a_stream_is_the_upstreams(event: Any) -> None:
 
 
 def test_a_choice_without_a_delta_is_told_once() -> None:
-    silent = {"choices": [{"index": 0, "delta": None, "finish_reason": "stop"}]}
+    silent = {**STOP, "choices": [{"index": 0, "delta": None, "finish_reason": "stop"}]}
     script = [METADATA, ROLE, WORDS, silent, DONE]
     assert list(transcribe(plainly(script)).problems) == ["chunk"]
 

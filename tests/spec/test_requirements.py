@@ -40,6 +40,9 @@ SMALL: dict[str, Any] = {
 }
 
 
+ASSUMED = {"level": "assumed", "lines": [], "why_advice": "The document is silent."}
+
+
 def small(change: Change) -> dict[str, Any]:
     data = copy.deepcopy(SMALL)
     change(data)
@@ -127,7 +130,7 @@ def test_a_small_file_is_read_as_it_stands(tmp_path: Path) -> None:
 
 
 def test_an_assumption_needs_no_line() -> None:
-    data = small(lambda d: first(d).update({"level": "assumed", "lines": []}))
+    data = small(lambda d: first(d).update(ASSUMED))
     assert parse_requirements(data, SPEC).requirements["AUTH-1"].lines == ()
 
 
@@ -172,6 +175,19 @@ REFUSED: list[tuple[Change, str]] = [
         lambda d: d["exclusions"][0].update({"lines": []}),
         "exclusions[0].lines: an exclusion names at least one",
     ),
+    (
+        lambda d: first(d).update({**ASSUMED, "why_advice": " "}),
+        "AUTH-1.why_advice: expected text, found ' '",
+    ),
+    (
+        lambda d: first(d).update({"level": "observed"}),
+        "AUTH-1: what is observed says in why_advice why it only advises",
+    ),
+    (
+        lambda d: first(d).update({"why_advice": "The document is silent."}),
+        "AUTH-1: what is documented has no why_advice",
+    ),
+    (lambda d: first(d).update({"urgent": 1}), "AUTH-1.urgent: expected true or false, found 1"),
     (lambda d: first(d).update({"owner": "yes"}), "AUTH-1.owner: expected true or false, found 'yes'"),
     (
         lambda d: (

@@ -292,6 +292,13 @@ def test_a_stream_with_tools_keeps_the_grammar(judge: Judge, requirement: str) -
         judge.keeps(requirement, exchange)
 
 
+@judges("OBS-6", shares=["createChatCompletion"])
+def test_a_completion_is_labelled(judge: Judge) -> None:
+    exchange = operation_observed(judge, "createChatCompletion").call
+    judge.document("OBS-6", exchange, owner=False)
+    judge.keeps("OBS-6", exchange)
+
+
 # --- what clients rely on -------------------------------------------------------------------------------
 
 
@@ -303,13 +310,6 @@ def test_unknown_fields_and_no_tools_are_harmless(judge: Judge) -> None:
     ]
     for more in bodies:
         judge.witness("OBS-5", judge.served("OBS-5", judge.post(CHAT, say("Say hello.", **more))))
-
-
-@judges("OBS-6", shares=["createChatCompletion"])
-def test_a_completion_is_labelled(judge: Judge) -> None:
-    exchange = operation_observed(judge, "createChatCompletion").call
-    judge.document("OBS-6", exchange, owner=False)
-    judge.keeps("OBS-6", exchange)
 
 
 @judges("ASM-15", shares=["createChatCompletion"])

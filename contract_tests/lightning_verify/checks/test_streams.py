@@ -80,6 +80,11 @@ def test_the_stream_ends_with_a_reason_and_done(judge: Judge) -> None:
     _holds(judge, "CHAT-7")
 
 
+@judges("OBS-6", shares=["stream", "long stream"])
+def test_the_chunks_are_labelled(judge: Judge) -> None:
+    _holds(judge, "OBS-6")
+
+
 @judges("OBS-13", shares=["stream"])
 def test_the_metadata_chunk_has_no_choices(judge: Judge) -> None:
     exchange = stream_observed(judge).call

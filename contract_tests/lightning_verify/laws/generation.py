@@ -9,7 +9,9 @@ from typing import Any
 
 from lightning_verify.laws.law import Law, Wrong, asked, filled, law, told, whole
 from lightning_verify.laws.witnesses import transcript
+from lightning_verify.reading.completions import mislabelled
 from lightning_verify.reading.media import delivered, flaw, unknown
+from lightning_verify.reading.numbers import is_integer
 from lightning_verify.requests.prompts import model_name
 from lightning_verify.transport.exchange import Exchange
 
@@ -55,7 +57,7 @@ def _completion(exchange: Exchange) -> Wrong:
     choices = value.get("choices") if isinstance(value, dict) else None
     if not isinstance(choices, list) or not choices:
         return ["no choices"]
-    wrong = [] if value.get("object") in (None, "chat.completion") else [f"object is {value['object']!r}"]
+    wrong = list[str]()
     for choice in choices:
         wrong += _choice(choice, spoken=asks_for_words(exchange))
     return wrong + _token_counts(value.get("usage"))
@@ -79,18 +81,19 @@ def _choice(choice: Any, *, spoken: bool) -> Iterator[str]:
         yield "the message has neither content nor tool calls"
     if not filled(choice.get("finish_reason")):
         yield f"finish_reason is {choice.get('finish_reason')!r}"
-    if not isinstance(choice.get("index", 0), int):
-        yield f"index is {choice['index']!r}"
+    if not is_integer(choice.get("index")):
+        yield f"index is {choice.get('index')!r}"
+
+
+_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
 def _token_counts(usage: Any) -> list[str]:
+    """A usage may be left out; whoever tells one tells three counts."""
     if usage is None:
         return []
-    if not isinstance(usage, dict):
-        return [f"usage is {usage!r}"]
-    fields = ("prompt_tokens", "completion_tokens", "total_tokens")
-    counts = [usage[field] for field in fields if isinstance(usage.get(field), int)]
-    fine = len(counts) < len(fields) or (min(counts) >= 0 and counts[2] >= max(counts[:2]))
+    counts: list[Any] = [usage.get(name) for name in _COUNTS] if isinstance(usage, dict) else [None]
+    fine = all(is_integer(count) and count >= 0 for count in counts) and counts[2] >= max(counts[:2])
     return [] if fine else [f"usage is {usage}"]
 
 
@@ -147,6 +150,8 @@ def _calls(exchange: Exchange) -> tuple[list[_Call], list[str]] | None:
             function = _function(call)
             id_ = call.get("id") if isinstance(call, dict) else None
             found.append((id_, function.get("name"), function.get("arguments")))
+            if isinstance(call, dict) and function and call.get("type") != "function":
+                wrong.append(f"the call of {function.get('name')!r} has the type {call.get('type')!r}")
     return found, wrong
 
 
@@ -201,13 +206,15 @@ def _well_formed(calls: list[tuple[Any, Any, Any]], given: set[Any]) -> Iterator
 
 
 def _labels(exchange: Exchange) -> Wrong:
-    value = told(exchange) if _is_plain(exchange) and exchange.media_type != "text/event-stream" else None
-    if not isinstance(value, dict) or "choices" not in value:
+    """The labels of a completion, or of the chunks that have a part of one."""
+    if not whole(exchange):
         return None
-    kinds = (("id", str), ("object", str), ("created", int), ("model", str))
-    return [
-        f"{field} is {value.get(field)!r}" for field, kind in kinds if not isinstance(value.get(field), kind)
-    ]
+    if exchange.media_type == "text/event-stream":
+        stream = transcript(exchange.body)
+        said = stream.content or stream.tool_calls or stream.finish_reasons
+        return stream.problems.get("label", []) if said else None
+    value = told(exchange)
+    return mislabelled(value, "chat.completion") if isinstance(value, dict) and "choices" in value else None
 
 
 def _names_model(exchange: Exchange) -> Wrong:

@@ -36,6 +36,11 @@ def is_amount(value: Any) -> bool:
     return not isinstance(value, str) and number(value) is not None
 
 
+def is_integer(value: Any) -> bool:
+    """Whether `value` is an integer as JSON Schema has them: 5 and 5.0, and no truth."""
+    return is_amount(value) and value == value // 1
+
+
 def says_unlimited(value: Any) -> bool:
     """Whether `value` is another way than null to say that there is no limit."""
     if isinstance(value, str):

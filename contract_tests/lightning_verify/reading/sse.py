@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from lightning_verify.reading.completions import mislabelled
 from lightning_verify.reading.failures import failure_in_event, failure_in_text
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
@@ -61,8 +62,8 @@ class ToolCall:
 class Transcript:
     """What a chat stream said.
 
-    `problems` maps a rule of the grammar ("metadata", "chunk", "end") to what broke it, in words; `places`
-    has the events, counted from 1, that did.
+    `problems` maps a rule of the grammar ("metadata", "chunk", "label", "tools", "end") to what broke it, in
+    words; `places` has the events, counted from 1, that did.
     `upstream_error` holds an error event, which is a failure of the host and no breach of the grammar.
     """
 
@@ -173,15 +174,16 @@ def _choices(transcript: Transcript, chunk: dict[str, Any], begun: dict[int, boo
         return
     # A chunk without a part of the message is of the host's own kind, whatever it calls itself.
     choices = [choice for choice in choices if not _only_annotates(choice)]
-    kind = chunk.get("object")
-    if choices and kind is not None and kind != "chat.completion.chunk":
-        transcript.breaks("chunk", f"a chunk calls itself {kind!r}")
+    # The document's own chunk says what it is in its own way.
+    if choices and "router_metadata" not in chunk:
+        for problem in mislabelled(chunk, "chat.completion.chunk"):
+            transcript.breaks("label", f"a chunk's {problem}")
     for choice in choices:
         if not isinstance(choice, dict):
             transcript.breaks("chunk", f"a choice is no object: {str(choice)[:80]!r}")
             continue
         # What is wrong with a part of a choice is told once; the rest of it counts all the same.
-        index, delta = choice.get("index", 0), choice.get("delta")
+        index, delta = choice.get("index"), choice.get("delta")
         if not isinstance(index, int):
             transcript.breaks("chunk", f"a choice has the index {str(index)[:80]!r}")
             index = 0

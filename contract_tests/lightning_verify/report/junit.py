@@ -23,7 +23,8 @@ def render_junit(outcome: Outcome, suite: str) -> str:
         if ruling.verdict == "fail" and outcome.counts(ruling):
             ET.SubElement(case, "failure", message=words)
         elif ruling.verdict != "pass":
-            kind = "advice" if ruling.verdict == "fail" else ruling.verdict
+            advice = "danger" if requirement.urgent else "advice"
+            kind = advice if ruling.verdict == "fail" else ruling.verdict
             ET.SubElement(case, "skipped", message=f"{kind}: {words}")
         cases.append(case)
     root = ET.Element("testsuites")

@@ -33,6 +33,7 @@ _BYTES_FOR_GROUPS = 54_000
 _BYTES_FOR_ALL = MAX_BYTES - 500
 
 _SIGNS: dict[Tone, str] = {
+    "danger": "🚨",
     "pass": "✅",
     "fail": "❌",
     "advice": "💡",
@@ -74,6 +75,7 @@ def render_markdown(outcome: Outcome) -> str:
     parts = sections(outcome)
     page = _Page()
     page.add(f"## {_SIGNS[parts.tone]} {_prose(outcome.headline, 900)}")
+    _add_entries(page, "Danger to callers", parts.danger, _BYTES_FOR_FAILURES)
     page.add(_facts(outcome.run))
     page.add(_areas(parts))
     if parts.units:
@@ -151,6 +153,8 @@ def _entry(entry: Entry) -> str:
         f"<details><summary>{title}</summary>",
         f"The document, {entry.place}; level {requirement.level}.",
     ]
+    if requirement.why_advice:
+        blocks.append(_prose(requirement.why_advice, 300))
     if entry.tone == "known_difference":
         blocks.append(_prose(entry.ruling.reason, 600))
     for case in entry.cases[:3]:

@@ -100,6 +100,7 @@ class Outcome:
                     "id": ruling.requirement.id,
                     "area": ruling.requirement.area,
                     "level": ruling.requirement.level,
+                    "why_advice": ruling.requirement.why_advice or None,
                     "verdict": ruling.verdict,
                     "broken": ruling.broken,
                     "reason": ruling.reason,

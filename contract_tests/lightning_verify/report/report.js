@@ -67,5 +67,5 @@ unfold();
 
 // On paper nothing can be unfolded.
 addEventListener("beforeprint", () => {
-  for (const broken of document.querySelectorAll("details.finding.fail")) broken.open = true;
+  for (const broken of document.querySelectorAll("details.finding:is(.fail, .danger)")) broken.open = true;
 });

@@ -13,11 +13,13 @@ from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_KEPT, Ruling, ap
 from lightning_verify.report.outcome import Outcome
 from lightning_verify.requests.credentials import MEANING
 
-# A verdict as a reader meets it. "advice" is a failure that does not fail the run.
-Tone = Literal["pass", "fail", "advice", "inconclusive", "not_run", "known_difference"]
+# A verdict as a reader meets it. "advice" is a failure that does not fail the run, and "danger" one that puts
+# callers in danger all the same.
+Tone = Literal["danger", "pass", "fail", "advice", "inconclusive", "not_run", "known_difference"]
 
 # Never colour alone: each tone has a word and a symbol.
 WORDS: dict[Tone, str] = {
+    "danger": "danger",
     "pass": "pass",
     "fail": "fail",
     "advice": "advice",
@@ -26,6 +28,7 @@ WORDS: dict[Tone, str] = {
     "known_difference": "known difference",
 }
 SYMBOLS: dict[Tone, str] = {
+    "danger": "‼",
     "pass": "✓",
     "fail": "✕",
     "advice": "!",
@@ -145,6 +148,7 @@ class Sections:
     tone: Tone
     counts: Mapping[Tone, int]
     units: tuple[UnitRow, ...]
+    danger: tuple[Entry, ...]
     broken: tuple[Entry, ...]
     undecided: tuple[Group, ...]
     not_run: tuple[Group, ...]
@@ -164,7 +168,8 @@ def sections(outcome: Outcome) -> Sections:
         tone=_tone_of_run(outcome.exit_code),
         counts=_counts(entries),
         units=_units(outcome.run["units"]),
-        broken=of("fail"),
+        danger=of("danger"),
+        broken=tuple(sorted(of("fail"), key=lambda entry: not entry.ruling.requirement.urgent)),
         undecided=_grouped(of("inconclusive")),
         not_run=_grouped(of("not_run")),
         advice=of("advice"),
@@ -180,8 +185,10 @@ def _tone_of_run(exit_code: int) -> Tone:
 
 
 def _entry(ruling: Ruling, *, strict: bool) -> Entry:
-    advises = ruling.verdict == "fail" and not strict and ruling.requirement.level != "documented"
-    return Entry(ruling, "advice" if advises else ruling.verdict, _cases(ruling))
+    tone: Tone = ruling.verdict
+    if ruling.verdict == "fail" and not strict and ruling.requirement.level != "documented":
+        tone = "danger" if ruling.requirement.urgent else "advice"
+    return Entry(ruling, tone, _cases(ruling))
 
 
 def _cases(ruling: Ruling) -> tuple[Case, ...]:

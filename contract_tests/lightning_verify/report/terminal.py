@@ -12,6 +12,19 @@ from lightning_verify.report.sections import BILL_WORDS, request_line, seen
 _LONGEST = 300
 
 
+def alarm_lines(outcome: Outcome) -> list[str]:
+    """What puts callers in danger and would else be advice among others: for the top, and in red."""
+    return [
+        _line("danger", _statement(ruling), *_request(ruling), one_line(seen(ruling), _LONGEST))
+        for ruling in outcome.rulings
+        if _alarms(outcome, ruling)
+    ]
+
+
+def _alarms(outcome: Outcome, ruling: Ruling) -> bool:
+    return ruling.verdict == "fail" and ruling.requirement.urgent and not outcome.counts(ruling)
+
+
 def terminal_lines(outcome: Outcome) -> list[str]:
     """The lines below the verdict."""
     return [*(_line(label, *text) for label, *text in _told(outcome)), *_bill(outcome)]
@@ -36,7 +49,7 @@ def _told(outcome: Outcome) -> Iterator[tuple[str, ...]]:
     for reason, names in _by_reason(counting, "not_run").items():
         yield "not run", f"{one_line(reason, _LONGEST)}: {', '.join(names)}"
     for ruling in outcome.rulings:
-        if ruling.verdict == "fail" and not outcome.counts(ruling):
+        if ruling.verdict == "fail" and not outcome.counts(ruling) and not _alarms(outcome, ruling):
             yield "advice", _statement(ruling)
     if outcome.comparison is not None:
         for line in outcome.comparison.lines():

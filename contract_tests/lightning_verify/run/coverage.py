@@ -112,7 +112,7 @@ def write(file: Path, checks: Iterable[Check]) -> None:
 
 def _columns(row: Row) -> Iterator[list[str]]:
     yield [f"{row.requirement.id}: {row.requirement.statement}"]
-    yield [row.requirement.level]
+    yield list(filter(None, [row.requirement.level, row.requirement.why_advice]))
     ways = row.ways or (("nobody", "", ""),)
     for index in range(3):
         yield [way[index] or "nothing" for way in ways]

@@ -21,7 +21,7 @@ from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_INCONCLUSIVE, EX
 from lightning_verify.report.github import workflow_commands, write_summary
 from lightning_verify.report.history import new_run, point_to
 from lightning_verify.report.outcome import Outcome
-from lightning_verify.report.terminal import terminal_lines
+from lightning_verify.report.terminal import alarm_lines, terminal_lines
 from lightning_verify.report.writers import write_reports
 from lightning_verify.run import hooks, options
 from lightning_verify.run.bill import ask_again, observed_units
@@ -404,6 +404,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         "green": outcome.exit_code == EXIT_KEPT,
     }
     terminalreporter.write_line(outcome.headline, bold=True, **colour)
+    for line in alarm_lines(outcome):
+        write(line, red=True, bold=True)
     for line in terminal_lines(outcome):
         write(line)
     if _on_github(config):
