@@ -20,15 +20,21 @@ from lightning_spec.loader import load_revision, revisions
 from lightning_spec.model import SpecError
 
 _DONE, _FAILED, _USAGE = 0, 1, 2
+# Enough for schemas a thousand levels deep, which is where YAML's own limit lies.
+_DEPTH = 20_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 is well, 1 a finding that fails, 2 wrong usage."""
     options = _parser().parse_args(arguments)
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), _DEPTH))
     try:
         code: int = options.run(options)
     except (SourceError, SpecError, OSError) as error:
         sys.stderr.write(f"lightning-spec: {harmless(str(error))}\n")
+        return _USAGE
+    except RecursionError:
+        sys.stderr.write("lightning-spec: a description is nested too deeply to be compared\n")
         return _USAGE
     return code
 

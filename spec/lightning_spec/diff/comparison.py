@@ -13,11 +13,24 @@ def compare(old: str, new: str) -> Comparison:
     return compare_revisions(read_revision(old), read_revision(new))
 
 
+def _check(side: Revision) -> None:
+    """Raise SourceError for what is no description of the editions that are understood."""
+    name, data = side.description.name, side.description.data
+    if not isinstance(data, dict):
+        raise SourceError(f"{name} holds no description")
+    version = data.get("openapi")
+    if data.get("swagger") is not None or (isinstance(version, str) and not version.startswith("3.")):
+        raise SourceError(
+            f"{name} is of {version or data.get('swagger')!r}; only OpenAPI 3.0 to 3.2 is compared"
+        )
+    if side.requirements is None and not data.keys() & {"openapi", "paths", "webhooks", "components"}:
+        raise SourceError(f"{name} holds no description of OpenAPI")
+
+
 def compare_revisions(old: Revision, new: Revision) -> Comparison:
     """Every difference between two revisions that were read already."""
     for side in (old, new):
-        if not isinstance(side.description.data, dict):
-            raise SourceError(f"{side.description.name} holds no description")
+        _check(side)
     found = compare_operations(old.description, new.description) + compare_meaning(old, new)
     # One change reached in two ways is one change.
     once: dict[str, Change] = {}

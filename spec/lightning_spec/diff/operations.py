@@ -7,14 +7,17 @@ what they are instead of what they are called. What a webhook or a callback send
 
 from __future__ import annotations
 
+import itertools
+import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lightning_spec.diff.change import Change, Place
+from lightning_spec.diff.rules import WHEN_CALLED_BACK
 from lightning_spec.diff.schema import ANY_TEXT, NOTHING, Part, Schema, Side
-from lightning_spec.diff.shapes import At, Shapes, change
+from lightning_spec.diff.shapes import At, Shapes, change, removal
 from lightning_spec.diff.source import Document
 
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace", "query")
@@ -23,6 +26,8 @@ _NOT_PARAMETERS = ("accept", "content-type", "authorization")
 _STYLES = {"path": "simple", "header": "simple", "query": "form", "cookie": "form"}
 _PRIMITIVES = frozenset({"boolean", "integer", "number", "string"})
 _PERMANENT = ("301", "308")
+_MOST_ADDRESSES = 200
+_LEADS = ("operationId", "operationRef", "parameters", "requestBody", "server")
 
 
 @dataclass
@@ -42,14 +47,37 @@ class Operation:
 
 @dataclass
 class Sides:
-    """The two shapes: what goes out from a caller, and what comes back."""
+    """Both directions: what goes out from a caller and what comes back; the other way round in reverse."""
 
-    request: Shapes = field(default_factory=lambda: Shapes("request"))
-    response: Shapes = field(default_factory=lambda: Shapes("response"))
+    is_reverse: bool = False
+    _shapes: dict[tuple[Side, bool], Shapes] = field(default_factory=dict)
 
-    def of(self, side: Side) -> Shapes:
-        """The shapes of one direction."""
-        return self.request if side == "request" else self.response
+    @property
+    def request(self) -> Shapes:
+        """The shapes of what an operation takes."""
+        return self.of("request")
+
+    @property
+    def response(self) -> Shapes:
+        """The shapes of what an operation answers."""
+        return self.of("response")
+
+    def of(self, side: Side, media_type: str = "") -> Shapes:
+        """The shapes of one direction, and of what is written in this media type."""
+        key = (self.towards(side), media_type.endswith(("/xml", "+xml")))
+        if key not in self._shapes:
+            self._shapes[key] = Shapes(key[0], is_xml=key[1])
+        return self._shapes[key]
+
+    def towards(self, side: Side) -> Side:
+        """The direction that a side has for whoever reads the description."""
+        return side if not self.is_reverse else "response" if side == "request" else "request"
+
+    def change(self, rule: str, at: At, old: Any, new: Any, reason: str = "") -> Change:
+        """The finding of a rule, as grave as it is in this direction."""
+        found = change(rule, at, old, new, reason)
+        called_back = self.is_reverse and rule in WHEN_CALLED_BACK
+        return replace(found, severity=WHEN_CALLED_BACK[rule]) if called_back else found
 
 
 def mapping(value: Any) -> dict[str, Any]:
@@ -113,10 +141,10 @@ def _nameless(path: str) -> str:
 def compare_operations(old: Document, new: Document) -> list[Change]:
     """Every difference between the operations of two documents, those of webhooks too."""
     sides = Sides()
-    reverse = Sides(Shapes("response"), Shapes("request"))
-    before, after = (_addresses(Part(side, (), mapping(side.data))) for side in (old, new))
+    reverse = Sides(is_reverse=True)
+    roots = [[Part(side, (), mapping(side.data))] for side in (old, new)]
     here = At("", "base addresses", new.place(("servers",)))
-    found = list(_moved(before, after, here))
+    found = list(_moved(roots[0], roots[1], sides, here))
     found += _all_operations(operations(old), operations(new), sides, new)
     hooks = operations(old, "webhooks"), operations(new, "webhooks")
     return found + list(_all_operations(*hooks, reverse, new, "webhook "))
@@ -132,32 +160,36 @@ def _all_operations(
     for key, operation in old.items():
         name = prefix + operation.name
         if key not in new:
-            rule = (
-                "deprecated-operation-removed" if operation.get("deprecated") is True else "operation-removed"
-            )
+            rule = _removal("operation", operation.part.raw)
             around = document.place(("paths",))
             reason = f"it stood at {place(operation.part)}"
-            yield change(rule, At(name, "operation", around), "the operation", "no such operation", reason)
+            yield sides.change(
+                rule, At(name, "operation", around), "the operation", "no such operation", reason
+            )
         else:
             yield from _operation(operation, new[key], sides, At(name, "operation", place(new[key].part)))
     for key, operation in new.items():
         if key not in old:
             at = At(prefix + operation.name, "operation", place(operation.part))
-            yield change("operation-added", at, "no such operation", "the operation")
+            yield sides.change("operation-added", at, "no such operation", "the operation")
+
+
+def _removal(thing: str, raw: Mapping[str, Any]) -> str:
+    return removal(thing, deprecated=raw.get("deprecated") is True, sunset=raw.get("x-sunset"))
 
 
 def _operation(old: Operation, new: Operation, sides: Sides, at: At) -> Iterator[Change]:
     before, after = (side.get("deprecated") is True for side in (old, new))
     if before != after:
         rule = "operation-deprecated" if after else "operation-no-longer-deprecated"
-        yield change(rule, at, before, after)
+        yield sides.change(rule, at, before, after)
     if old.get("operationId") != new.get("operationId"):
         ids = (old.get("operationId") or "no id", new.get("operationId") or "no id")
-        yield change("operation-id-changed", At(at.operation, "operation id", at.place), *ids)
+        yield sides.change("operation-id-changed", At(at.operation, "operation id", at.place), *ids)
     sunsets = (old.get("x-sunset"), new.get("x-sunset"))
     if sunsets[0] != sunsets[1]:
         earlier = sunsets[0] and sunsets[1] and str(sunsets[1]) < str(sunsets[0])
-        yield change(
+        yield sides.change(
             "sunset-earlier" if earlier else "sunset-changed",
             At(at.operation, "sunset", at.place),
             sunsets[0] or "no date",
@@ -166,8 +198,8 @@ def _operation(old: Operation, new: Operation, sides: Sides, at: At) -> Iterator
     yield from _parameters(_parameters_of(old), _parameters_of(new), sides, at)
     yield from _body(old, new, sides, at)
     yield from _responses(old, new, sides, at)
-    yield from _security(old, new, at)
-    yield from _servers(old, new, at)
+    yield from _security(old, new, sides, at)
+    yield from _servers(old, new, sides, at)
     yield from _callbacks(old, new, at)
 
 
@@ -178,7 +210,10 @@ def _parameters_of(operation: Operation) -> dict[tuple[str, str], Part]:
     path = re.findall(r"\{([^}]*)\}", operation.name)
     found: dict[tuple[str, str], Part] = {}
     for level in (operation.path_level, operation.part):
-        for index, _ in enumerate(level.raw.get("parameters") or ()):
+        listed = level.raw.get("parameters")
+        if listed is not None and not isinstance(listed, list):
+            level.document.complain((*level.trail, "parameters"), "parameters that are not a list")
+        for index, _ in enumerate(listed if isinstance(listed, list) else ()):
             part = resolved(level.at("parameters", index))
             if not isinstance(part.raw, dict) or is_broken(part):
                 part.document.complain(part.trail, "a parameter that cannot be read")
@@ -207,13 +242,12 @@ def _parameters(
             schemas = [_parameter_schema(side[key]) if key in side else ANY_TEXT for side in (old, new)]
             yield from sides.request.compare_text(schemas[0], schemas[1], here)
         elif key in old:
-            gone = old[key].raw
-            rule = "deprecated-parameter-removed" if gone.get("deprecated") is True else "parameter-removed"
-            yield change(rule, here, _necessity(gone), "no such parameter")
+            rule = _removal("parameter", old[key].raw)
+            yield sides.change(rule, here, _necessity(old[key].raw), "no such parameter")
         else:
             here = At(here.operation, here.subject, place(part))
             rule = "required-parameter-added" if _is_required(part.raw) else "optional-parameter-added"
-            yield change(rule, here, "no such parameter", _necessity(part.raw))
+            yield sides.change(rule, here, "no such parameter", _necessity(part.raw))
 
 
 def _is_required(raw: Mapping[str, Any]) -> bool:
@@ -228,18 +262,18 @@ def _parameter(old: Part, new: Part, sides: Sides, at: At) -> Iterator[Change]:
     before, after = _is_required(old.raw), _is_required(new.raw)
     if before != after:
         rule = "parameter-became-required" if after else "parameter-became-optional"
-        yield change(rule, at, _necessity(old.raw), _necessity(new.raw))
+        yield sides.change(rule, at, _necessity(old.raw), _necessity(new.raw))
     flags = [part.raw.get("deprecated") is True for part in (old, new)]
     if flags[0] != flags[1]:
         rule = "parameter-deprecated" if flags[1] else "parameter-no-longer-deprecated"
-        yield change(rule, at, flags[0], flags[1])
+        yield sides.change(rule, at, flags[0], flags[1])
     styles = [_style(part.raw) for part in (old, new)]
     if styles[0] != styles[1] and not _is_one_value(old, new, styles):
-        yield change("parameter-serialized-otherwise", at, styles[0], styles[1])
+        yield sides.change("parameter-serialized-otherwise", at, styles[0], styles[1])
     empties = [part.raw.get("allowEmptyValue") is True for part in (old, new)]
     if empties[0] != empties[1]:
         rule = "parameter-empty-admitted" if empties[1] else "parameter-empty-refused"
-        yield change(rule, at, empties[0], empties[1])
+        yield sides.change(rule, at, empties[0], empties[1])
     schemas = [_parameter_schema(part) for part in (old, new)]
     yield from sides.request.compare_text(schemas[0], schemas[1], at)
 
@@ -265,7 +299,7 @@ def _parameter_schema(part: Part) -> Schema:
     for media_type in content:
         if "schema" in mapping(content[media_type]):
             return (part.at("content", media_type, "schema"),)
-    return (part.at("schema"),) if "schema" in part.raw else NOTHING
+    return (part.at("schema"),) if "schema" in part.raw else ANY_TEXT
 
 
 # -- bodies
@@ -279,14 +313,14 @@ def _body(old: Operation, new: Operation, sides: Sides, at: At) -> Iterator[Chan
     here = At(at.operation, "request body", place(after) if after else at.place)
     if before is None and after is None:
         return
-    if after is not None and (is_broken(after) or not isinstance(after.raw, dict)):
-        yield change("unreadable", here, "a body", "a body that cannot be read")
-        return
-    if before is not None and (is_broken(before) or not isinstance(before.raw, dict)):
+    broken = [part is not None and (is_broken(part) or not isinstance(part.raw, dict)) for part in parts]
+    if broken[1] and not broken[0]:
+        yield sides.change("unreadable", here, "a body", "a body that cannot be read")
+    if any(broken):
         return
     if before is None and after is not None:
         required = after.raw.get("required") is True
-        yield change(
+        yield sides.change(
             "required-body-added" if required else "optional-body-added",
             here,
             "no body",
@@ -294,23 +328,31 @@ def _body(old: Operation, new: Operation, sides: Sides, at: At) -> Iterator[Chan
         )
         return
     if after is None or before is None:
-        yield change("body-removed", here, "a body", "no body")
+        yield sides.change("body-removed", here, "a body", "no body")
         return
     flags = [part.raw.get("required") is True for part in (before, after)]
     if flags[0] != flags[1]:
         words = ("an optional body", "a required body")
-        yield change("body-required" if flags[1] else "body-optional", here, words[flags[0]], words[flags[1]])
+        yield sides.change(
+            "body-required" if flags[1] else "body-optional", here, words[flags[0]], words[flags[1]]
+        )
     yield from _content(before, after, "request", sides, here)
 
 
 def _media(part: Part) -> dict[str, Part]:
-    """The media types of a body by their names, without parameters such as a charset."""
+    """The media types of a body by their names, in one spelling and without the charset."""
     found: dict[str, Part] = {}
     for name in mapping(part.raw.get("content")):
         media = resolved(part.at("content", name))
         if isinstance(media.raw, dict):
-            found[name.partition(";")[0].strip().lower()] = media
+            found[_media_name(name)] = media
     return found
+
+
+def _media_name(name: str) -> str:
+    kind, *parameters = (part.strip().lower() for part in name.split(";"))
+    kept = sorted(part for part in parameters if part and not part.startswith("charset="))
+    return "; ".join([kind, *kept])
 
 
 def _fits(pattern: str, name: str) -> bool:
@@ -320,6 +362,7 @@ def _fits(pattern: str, name: str) -> bool:
 
 def _content(old: Part, new: Part, side: Side, sides: Sides, at: At) -> Iterator[Change]:
     before, after = _media(old), _media(new)
+    towards = sides.towards(side)
     paired_new: set[str] = set()
     for name, media in before.items():
         matches = [name] if name in after else [other for other in after if _fits(other, name)][:1]
@@ -329,36 +372,43 @@ def _content(old: Part, new: Part, side: Side, sides: Sides, at: At) -> Iterator
             here = At(at.operation, f"{at.subject}, {other}", place(after[other]))
             if other != name:
                 word = "widened" if matches else "narrowed"
-                yield change(f"{side}-media-type-{word}", here, name, other)
-            yield from _media_type(media, after[other], side, sides, here)
+                yield sides.change(f"{towards}-media-type-{word}", here, name, other)
+            yield from _media_type(media, after[other], sides.of(side, other), here)
+            if side == "request":
+                yield from _encodings(media, after[other], sides, here)
         if not matches and not narrower:
             others = ", ".join(after) or "no body"
             here = At(at.operation, at.subject, place(new))
-            yield change(f"{side}-media-type-removed", here, name, others)
+            yield sides.change(f"{towards}-media-type-removed", here, name, others)
     for name, media in after.items():
         if name in paired_new or name in before:
             continue
         here = At(at.operation, at.subject, place(media))
         if not before:
             # Where nothing was said of the body, something is now.
-            rule = "response-body-described" if side == "response" else "request-body-described"
-            yield change(rule, here, "no description", name)
+            yield sides.change(f"{towards}-body-described", here, "no description", name)
         else:
-            yield change(f"{side}-media-type-added", here, ", ".join(before), name)
+            yield sides.change(f"{towards}-media-type-added", here, ", ".join(before), name)
 
 
-def _media_type(old: Part, new: Part, side: Side, sides: Sides, at: At) -> Iterator[Change]:
+def _media_type(old: Part, new: Part, shapes: Shapes, at: At) -> Iterator[Change]:
     for key in ("schema", "itemSchema"):
         parts = [(part.at(key),) if key in part.raw else NOTHING for part in (old, new)]
         here = at.below("each event") if key == "itemSchema" else at
-        yield from sides.of(side).compare(parts[0], parts[1], here)
+        yield from shapes.compare(parts[0], parts[1], here)
+
+
+def _encodings(old: Part, new: Part, sides: Sides, at: At) -> Iterator[Change]:
     encodings = [mapping(part.raw.get("encoding")) for part in (old, new)]
-    if side == "request":
-        for name in sorted({*encodings[0], *encodings[1]}):
-            types = [mapping(encoding.get(name)).get("contentType") for encoding in encodings]
-            if types[0] != types[1]:
-                words = [kind or "the usual type" for kind in types]
-                yield change("request-encoding-changed", at.below(name), *words)
+    for name in sorted({*encodings[0], *encodings[1]}):
+        words = [_encoding(mapping(encoding.get(name))) for encoding in encodings]
+        if words[0] != words[1]:
+            yield sides.change("request-encoding-changed", at.below(name), *words)
+
+
+def _encoding(raw: Mapping[str, Any]) -> str:
+    """How a field of a form is written."""
+    return f"{raw.get('contentType') or 'the usual type'}, {_style({**raw, 'in': 'query'})}"
 
 
 # -- responses
@@ -369,13 +419,18 @@ def _responses(old: Operation, new: Operation, sides: Sides, at: At) -> Iterator
     seen: set[str] = set()
     for status, part in before.items():
         other = _covering(status, after)
-        members = [other] if other else [name for name in after if _in_range(name, status)]
+        members = (
+            [other] if other else [name for name in after if _in_range(name, status) and name not in before]
+        )
         for member in members:
             seen.add(member)
             here = At(at.operation, f"response {member}", place(after[member]))
+            if member != status and "2XX" in (member, status):
+                rule = "success-status-widened" if member == "2XX" else "success-status-narrowed"
+                yield sides.change(rule, here, status, member)
             yield from _response(part, after[member], sides, here)
         if not members and not _is_spare_redirect(status, before, after):
-            yield _status_removed(status, after, at)
+            yield _status_removed(status, after, sides, at)
     for status, part in after.items():
         if status in seen or status in before:
             continue
@@ -384,7 +439,7 @@ def _responses(old: Operation, new: Operation, sides: Sides, at: At) -> Iterator
         if around is not None:
             yield from _response(before[around], part, sides, here)
         else:
-            yield change(_added_rule(status), here, ", ".join(before) or "no status", status)
+            yield sides.change(_added_rule(status), here, ", ".join(before) or "no status", status)
 
 
 def _statuses(operation: Operation) -> dict[str, Part]:
@@ -420,14 +475,14 @@ def _is_spare_redirect(status: str, before: Mapping[str, Part], after: Mapping[s
     return status in _PERMANENT and bool(kept)
 
 
-def _status_removed(status: str, after: Mapping[str, Part], at: At) -> Change:
+def _status_removed(status: str, after: Mapping[str, Part], sides: Sides, at: At) -> Change:
     here = At(at.operation, f"response {status}", at.place)
     rule = "failure-status-removed"
     if status.startswith("2"):
         rule = "success-status-removed"
     elif status in _PERMANENT and not any(name in after for name in _PERMANENT):
         rule = "redirect-not-permanent"
-    return change(rule, here, status, ", ".join(after) or "no status")
+    return sides.change(rule, here, status, ", ".join(after) or "no status")
 
 
 def _added_rule(status: str) -> str:
@@ -435,12 +490,12 @@ def _added_rule(status: str) -> str:
 
 
 def _response(old: Part, new: Part, sides: Sides, at: At) -> Iterator[Change]:
-    if is_broken(new):
-        yield change("unreadable", at, "a response", "a response that cannot be read")
-        return
-    if is_broken(old):
+    if is_broken(new) and not is_broken(old):
+        yield sides.change("unreadable", at, "a response", "a response that cannot be read")
+    if is_broken(new) or is_broken(old):
         return
     yield from _headers(old, new, sides, at)
+    yield from _links(old, new, sides, at)
     if _media(old) or _media(new):
         yield from _content(old, new, "response", sides, at)
 
@@ -463,14 +518,16 @@ def _headers(old: Part, new: Part, sides: Sides, at: At) -> Iterator[Change]:
             for raw, flag in zip(sides_of, flags, strict=True)
         ]
         if name not in after:
-            yield change("header-removed" if flags[0] else "optional-header-removed", here, *words)
+            yield sides.change("header-removed" if flags[0] else "optional-header-removed", here, *words)
             continue
         here = At(here.operation, here.subject, place(after[name]))
         if name not in before:
-            yield change("header-added", here, *words)
+            yield sides.change("header-added", here, *words)
             continue
         if flags[0] != flags[1]:
-            yield change("header-became-required" if flags[1] else "header-became-optional", here, *words)
+            yield sides.change(
+                "header-became-required" if flags[1] else "header-became-optional", here, *words
+            )
         parts = [
             _parameter_schema(side[name]) if isinstance(side[name].raw, dict) else NOTHING
             for side in (before, after)
@@ -478,20 +535,40 @@ def _headers(old: Part, new: Part, sides: Sides, at: At) -> Iterator[Change]:
         yield from sides.response.compare(parts[0], parts[1], here)
 
 
+def _links(old: Part, new: Part, sides: Sides, at: At) -> Iterator[Change]:
+    before, after = (
+        {name: resolved(part.at("links", name)) for name in mapping(part.raw.get("links"))}
+        for part in (old, new)
+    )
+    for name in {**before, **after}:
+        here = at.below(f"link {name}")
+        words = [_link(side[name].raw) if name in side else "no such link" for side in (before, after)]
+        if name not in after:
+            yield sides.change("link-removed", here, *words)
+        elif words[0] != words[1]:
+            here = At(here.operation, here.subject, place(after[name]))
+            yield sides.change("link-changed" if name in before else "link-added", here, *words)
+
+
+def _link(raw: Any) -> str:
+    leads = {key: value for key, value in mapping(raw).items() if key in _LEADS}
+    return json.dumps(leads, sort_keys=True, default=str)
+
+
 # -- credentials
 
 Way = frozenset[tuple[str, frozenset[str]]]
 
 
-def _security(old: Operation, new: Operation, at: At) -> Iterator[Change]:
+def _security(old: Operation, new: Operation, sides: Sides, at: At) -> Iterator[Change]:
     before, after = _ways(old), _ways(new)
     here = At(at.operation, "credentials", at.place)
     for way in sorted(before, key=_way_words):
         if not any(_needs_no_more(other, way) for other in after):
-            yield change("security-way-removed", here, _way_words(way), _all_words(after))
+            yield sides.change("security-way-removed", here, _way_words(way), _all_words(after))
     for way in sorted(after, key=_way_words):
         if not any(_needs_no_more(other, way) for other in before):
-            yield change("security-way-added", here, _all_words(before), _way_words(way))
+            yield sides.change("security-way-added", here, _all_words(before), _way_words(way))
 
 
 def _ways(operation: Operation) -> frozenset[Way]:
@@ -501,13 +578,12 @@ def _ways(operation: Operation) -> frozenset[Way]:
         listed = operation.root.raw.get("security")
     ways = set()
     for entry in listed if isinstance(listed, list) else ():
-        scopes = mapping(entry)
-        ways.add(
-            frozenset(
-                (_scheme(operation.root, name), frozenset(map(str, needed or ())))
-                for name, needed in scopes.items()
-            )
-        )
+        choices = [
+            [(scheme, frozenset(map(str, needed if isinstance(needed, list) else ()))) for scheme in schemes]
+            for name, needed in mapping(entry).items()
+            for schemes in [_schemes(operation.root, name)]
+        ]
+        ways |= {frozenset(way) for way in itertools.product(*choices)}
     return frozenset(ways or {frozenset()})
 
 
@@ -517,25 +593,28 @@ def _needs_no_more(way: Way, other: Way) -> bool:
     return all(scheme in held and scopes <= held[scheme] for scheme, scopes in way)
 
 
-def _scheme(root: Part, name: str) -> str:
+def _schemes(root: Part, name: str) -> list[str]:
+    """What a scheme does. Each flow of OAuth is a way of its own."""
     schemes = mapping(mapping(root.raw.get("components")).get("securitySchemes"))
     if name not in schemes:
-        return f"an unknown scheme {name}"
+        return [f"an unknown scheme {name}"]
     raw = mapping(resolved(root.at("components", "securitySchemes", name)).raw)
     kind = str(raw.get("type", "")).lower()
     if kind == "http":
-        return f"http {str(raw.get('scheme', '')).lower()}"
+        return [f"http {str(raw.get('scheme', '')).lower()}"]
     if kind == "apikey":
         where = str(raw.get("in", ""))
         key = str(raw.get("name", ""))
-        return f"API key in {where} {key.lower() if where == 'header' else key}"
+        return [f"API key in {where} {key.lower() if where == 'header' else key}"]
     if kind == "oauth2":
         flows = mapping(raw.get("flows"))
-        return "OAuth " + ", ".join(
-            f"{flow} ({mapping(flows[flow]).get('tokenUrl') or mapping(flows[flow]).get('authorizationUrl')})"
-            for flow in sorted(flows)
-        )
-    return f"{kind} {raw.get('openIdConnectUrl', '')}".strip()
+        return [f"OAuth {flow} ({_endpoints(mapping(flows[flow]))})" for flow in sorted(flows)] or ["OAuth"]
+    return [f"{kind} {raw.get('openIdConnectUrl', '')}".strip()]
+
+
+def _endpoints(flow: Mapping[str, Any]) -> str:
+    keys = ("authorizationUrl", "deviceAuthorizationUrl", "tokenUrl")
+    return ", ".join(str(flow[key]) for key in keys if key in flow)
 
 
 def _way_words(way: Way) -> str:
@@ -554,45 +633,67 @@ def _all_words(ways: frozenset[Way]) -> str:
 # -- base addresses and callbacks
 
 
-def _servers(old: Operation, new: Operation, at: At) -> Iterator[Change]:
+def _servers(old: Operation, new: Operation, sides: Sides, at: At) -> Iterator[Change]:
     """Addresses of an operation's own. Those of the whole description are told once, not by each of its
     operations."""
     levels = [(side.part, side.path_level, side.root) for side in (old, new)]
     if any(level.raw.get("servers") for side in levels for level in side[:2]):
-        before, after = (_addresses(*side) for side in levels)
-        yield from _moved(before, after, At(at.operation, "base addresses", at.place))
+        yield from _moved(levels[0], levels[1], sides, At(at.operation, "base addresses", at.place))
 
 
-def _moved(before: set[str], after: set[str], here: At) -> Iterator[Change]:
-    for address in sorted(before - after):
-        yield change("server-removed", here, address, ", ".join(sorted(after)))
-    for address in sorted(after - before):
-        yield change("server-added", here, ", ".join(sorted(before)), address)
+def _moved(old: Iterable[Part], new: Iterable[Part], sides: Sides, here: At) -> Iterator[Change]:
+    before, after = _addresses(old), _addresses(new)
+    reached = [{address for way in side.values() for address in way} for side in (before, after)]
+    for address in sorted(reached[0] - reached[1]):
+        yield sides.change("server-removed", here, address, ", ".join(sorted(reached[1])))
+    for address in sorted(reached[1] - reached[0]):
+        yield sides.change("server-added", here, ", ".join(sorted(reached[0])), address)
+    if reached[0] == reached[1] and before.keys() != after.keys():
+        yield sides.change(
+            "server-default-changed", here, *(", ".join(sorted(side)) for side in (before, after))
+        )
 
 
-def _addresses(*levels: Part) -> set[str]:
-    """The addresses at the nearest level that has any."""
+def _addresses(levels: Iterable[Part]) -> dict[str, set[str]]:
+    """At the nearest level that has any: each address by default, with those that variables make of it."""
     for level in levels:
         servers = level.raw.get("servers")
         if isinstance(servers, list) and servers:
-            return {str(mapping(server).get("url", "/")).rstrip("/") or "/" for server in servers}
-    return {"/"}
+            return dict(map(_address, servers))
+    return {"/": {"/"}}
+
+
+def _address(server: Any) -> tuple[str, set[str]]:
+    url = str(mapping(server).get("url", "/")).rstrip("/") or "/"
+    default, all_ = url, {url}
+    for name, raw in mapping(mapping(server).get("variables")).items():
+        variable, slot = mapping(raw), f"{{{name}}}"
+        usual = str(variable.get("default", ""))
+        listed = variable.get("enum")
+        default = default.replace(slot, usual)
+        # Without a list any value will do; a list that is too long is left as it is.
+        values = (
+            list(map(str, listed)) if isinstance(listed, list) and listed else [f"{{{usual}, or another}}"]
+        )
+        if len(values) * len(all_) <= _MOST_ADDRESSES:
+            all_ = {address.replace(slot, value) for value in values for address in all_}
+    return default, all_
 
 
 def _callbacks(old: Operation, new: Operation, at: At) -> Iterator[Change]:
     before, after = _calls(old), _calls(new)
-    reverse = Sides(Shapes("response"), Shapes("request"))
+    reverse = Sides(is_reverse=True)
     for key, operation in before.items():
         if key not in after:
             here = At(at.operation, f"callback {key[1]}", at.place)
-            yield change("operation-removed", here, "the callback", "no such callback")
+            yield reverse.change("operation-removed", here, "the callback", "no such callback")
         else:
             here = At(at.operation, f"callback {key[1]}", place(after[key].part))
             yield from _operation(operation, after[key], reverse, here)
     for key, operation in after.items():
         if key not in before:
             here = At(at.operation, f"callback {key[1]}", place(operation.part))
-            yield change("operation-added", here, "no such callback", "the callback")
+            yield reverse.change("operation-added", here, "no such callback", "the callback")
 
 
 def _calls(operation: Operation) -> dict[tuple[str, str], Operation]:

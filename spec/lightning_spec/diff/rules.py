@@ -55,6 +55,7 @@ _SHAPES: tuple[tuple[str, Severity, Severity, str], ...] = (
     ("property-added-to-closed-object", SAFE, BREAKING, "a property that was refused may be there"),
     ("property-removed", RISKY, BREAKING, "a property is no longer announced"),
     ("deprecated-property-removed", RISKY, RISKY, "a property that was called deprecated is gone"),
+    ("property-removed-before-sunset", RISKY, BREAKING, "a property went before the announced day"),
     ("property-refused", BREAKING, BREAKING, "a property that was announced is refused"),
     ("object-closed", BREAKING, SAFE, "properties that are not named are refused or restricted"),
     ("object-opened", SAFE, BREAKING, "properties that are not named are admitted"),
@@ -69,6 +70,8 @@ _SHAPES: tuple[tuple[str, Severity, Severity, str], ...] = (
     ("condition-added", BREAKING, SAFE, "a further condition applies"),
     ("condition-removed", SAFE, BREAKING, "a condition no longer applies"),
     ("condition-changed", BREAKING, BREAKING, "another condition applies"),
+    ("content-encoding-changed", BREAKING, BREAKING, "a text stands for something else"),
+    ("xml-changed", BREAKING, BREAKING, "values are written otherwise as XML"),
     ("discriminator-changed", BREAKING, BREAKING, "variants are told apart in another way"),
     ("discriminator-added", SAFE, SAFE, "a property tells the variants apart"),
     ("default-changed", RISKY, SAFE, "leaving it out means something else"),
@@ -86,6 +89,7 @@ _SHAPES: tuple[tuple[str, Severity, Severity, str], ...] = (
 _OPERATIONS: tuple[tuple[str, Severity, str], ...] = (
     ("operation-removed", BREAKING, "an operation is gone"),
     ("deprecated-operation-removed", RISKY, "an operation that was called deprecated is gone"),
+    ("operation-removed-before-sunset", BREAKING, "an operation went before the announced day"),
     ("operation-added", SAFE, "there is a new operation"),
     ("operation-deprecated", SAFE, "callers are asked to stop using an operation"),
     ("operation-no-longer-deprecated", SAFE, "callers may go on using an operation"),
@@ -94,6 +98,7 @@ _OPERATIONS: tuple[tuple[str, Severity, str], ...] = (
     ("sunset-changed", SAFE, "a deprecated operation ends later, or its end is announced or withdrawn"),
     ("parameter-removed", BREAKING, "a parameter is gone"),
     ("deprecated-parameter-removed", RISKY, "a parameter that was called deprecated is gone"),
+    ("parameter-removed-before-sunset", BREAKING, "a parameter went before the announced day"),
     ("required-parameter-added", BREAKING, "a new parameter has to be sent"),
     ("optional-parameter-added", SAFE, "a new parameter may be sent"),
     ("parameter-became-required", BREAKING, "a parameter has to be sent"),
@@ -121,6 +126,11 @@ _OPERATIONS: tuple[tuple[str, Severity, str], ...] = (
     ("failure-status-removed", RISKY, "a failure or redirect is no longer told by this status"),
     ("success-status-added", RISKY, "a success may be told by a further status"),
     ("failure-status-added", SAFE, "a failure may be told by a further status"),
+    ("success-status-widened", RISKY, "a success may be told by any status of a range"),
+    ("success-status-narrowed", SAFE, "a success is told by one status instead of a range"),
+    ("link-removed", RISKY, "an answer no longer says which operation follows"),
+    ("link-changed", RISKY, "an answer says that another operation follows"),
+    ("link-added", SAFE, "an answer says which operation follows"),
     ("redirect-status-added", RISKY, "callers may be sent elsewhere"),
     ("redirect-not-permanent", BREAKING, "a redirect that was for good no longer is"),
     ("header-removed", BREAKING, "a header that every answer had is gone"),
@@ -131,6 +141,7 @@ _OPERATIONS: tuple[tuple[str, Severity, str], ...] = (
     ("security-way-removed", BREAKING, "callers with these credentials alone are no longer served"),
     ("security-way-added", SAFE, "there is a further way to authenticate"),
     ("server-removed", RISKY, "a base address is gone"),
+    ("server-default-changed", RISKY, "who does not choose gets another base address"),
     ("server-added", SAFE, "there is a further base address"),
     ("request-body-described", BREAKING, "a body that could be anything is described"),
     ("response-body-described", SAFE, "an answer that could be anything is described"),
@@ -195,6 +206,30 @@ _MEANING: tuple[tuple[str, Severity, str], ...] = (
     ("fact-removed", BREAKING, "a fact of behaviour is gone, and no rule knows it"),
     ("fact-added", RISKY, "there is a new fact of behaviour that no rule knows"),
 )
+
+
+# Where the host calls and the reader of the description answers: what goes out is what answers are elsewhere.
+WHEN_CALLED_BACK: dict[str, Severity] = {
+    "optional-parameter-added": SAFE,
+    "required-parameter-added": SAFE,
+    "parameter-became-required": SAFE,
+    "parameter-became-optional": BREAKING,
+    "parameter-empty-refused": SAFE,
+    "parameter-empty-admitted": BREAKING,
+    "body-required": SAFE,
+    "body-optional": BREAKING,
+    "required-body-added": SAFE,
+    "body-removed": BREAKING,
+    "success-status-added": SAFE,
+    "success-status-widened": SAFE,
+    "success-status-narrowed": BREAKING,
+    "failure-status-removed": SAFE,
+    "header-removed": SAFE,
+    "optional-header-removed": SAFE,
+    "header-became-optional": SAFE,
+    "header-became-required": BREAKING,
+    "security-way-added": RISKY,
+}
 
 
 def _table() -> dict[str, Rule]:

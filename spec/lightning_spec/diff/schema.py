@@ -59,8 +59,9 @@ _NAMED = ("dependentSchemas", "patternProperties")
 # Formats that are ranges of integers; other formats are compared by name.
 _INTEGERS = {"int32": 2**31, "int64": 2**63}
 # How a value is shown or entered, not which values there are.
-_HINTS = frozenset({"password", "int32", "int64", "float", "double", "binary"})
+_HINTS = frozenset({"password", "int32", "int64", "float", "double", "binary", "byte"})
 _LARGEST = 5000
+_TOO_LARGE = 10**300
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Part:
     @property
     def key(self) -> tuple[int, Trail]:
         """The same for the same place."""
-        return (id(self.document), self.trail)
+        return (id(self.document), self.document.home(self.trail, self.raw))
 
     def at(self, *keys: str | int) -> Part:
         """The part below this one."""
@@ -127,6 +128,9 @@ class Form:
     opaque: dict[str, list[Any]] = field(default_factory=dict)
     default: Any = None
     deprecated: bool = False
+    sunset: Any = None
+    encodings: frozenset[str] = frozenset()
+    xml: Any = None
     discriminator: dict[str, Any] | None = None
     clamp: dict[str, Any] | None = None
     places: dict[str, Part] = field(default_factory=dict)
@@ -170,12 +174,12 @@ class Forms:
             return Form()
         open_ |= {part.key}
         form = Form()
-        if "$ref" in raw:
-            found = part.document.follow(raw["$ref"], part.trail)
+        for keyword in ("$ref", "$dynamicRef"):
+            found = part.document.follow(raw[keyword], part.trail) if keyword in raw else None
             if found is not None:
-                form = self._part(Part(*found), open_)
-            if part.document.is_30:
-                return form
+                form = self._both(form, self._part(Part(*found), open_))
+        if "$ref" in raw and part.document.is_30:
+            return form
         form = self._both(form, self._own(part, open_))
         for index, _ in enumerate(_list(raw.get("allOf"))):
             form = self._both(form, self._part(part.at("allOf", index), open_))
@@ -206,7 +210,7 @@ class Forms:
             form.enum = (raw["const"],)
         elif isinstance(raw.get("enum"), list):
             form.enum = tuple(raw["enum"])
-        self._numbers(form, raw)
+        self._numbers(form, part)
         form.unique = raw.get("uniqueItems") is True
         if isinstance(raw.get("pattern"), str) and raw["pattern"] not in (".*", "^.*$", ""):
             form.patterns = frozenset({raw["pattern"]})
@@ -220,13 +224,22 @@ class Forms:
                 form.opaque[keyword] = [self._resolved(part, keyword)]
         form.default = raw.get("default")
         form.deprecated = raw.get("deprecated") is True
+        form.sunset = raw.get("x-sunset")
+        form.encodings = _encodings(raw)
+        form.xml = raw.get("xml")
         if isinstance(raw.get("discriminator"), dict):
             form.discriminator = raw["discriminator"]
         if isinstance(raw.get("x-lightning-clamp"), dict):
             form.clamp = raw["x-lightning-clamp"]
         return form
 
-    def _numbers(self, form: Form, raw: dict[str, Any]) -> None:
+    def _numbers(self, form: Form, part: Part) -> None:
+        raw = part.raw
+        for keyword in (*BOUNDS, "exclusiveMaximum", "exclusiveMinimum", "multipleOf"):
+            if isinstance(raw.get(keyword), int | float) and not _number(raw[keyword]) | _boolean(
+                raw[keyword]
+            ):
+                part.document.complain((*part.trail, keyword), "a number that is too large to be compared")
         for keyword in BOUNDS:
             value = raw.get(keyword)
             exclusive = (
@@ -303,6 +316,9 @@ class Forms:
             unions=[*one.unions, *other.unions],
             default=one.default if one.default is not None else other.default,
             deprecated=one.deprecated or other.deprecated,
+            sunset=one.sunset or other.sunset,
+            encodings=one.encodings | other.encodings,
+            xml=one.xml or other.xml,
             discriminator=one.discriminator or other.discriminator,
             clamp=one.clamp or other.clamp,
             places={**other.places, **one.places},
@@ -340,7 +356,7 @@ class Forms:
         if form.enum is not None:
             form.enum = tuple(
                 sorted(
-                    (value for value in _distinct(form.enum) if _type_of(value) in form.types), key=_ordering
+                    (value for value in _distinct(form.enum) if _type_of(value) in form.types), key=ordering
                 )
             )
             form.types = frozenset(_type_of(value) for value in form.enum)
@@ -356,7 +372,7 @@ class Forms:
             elif form.types & types == {"integer"} and keyword in ("maximum", "minimum"):
                 form.bounds[keyword] = _whole_bound(keyword, bound)
         if "string" not in form.types:
-            form.patterns = form.formats = frozenset()
+            form.patterns = form.formats = form.encodings = frozenset()
             form.content = NOTHING
         if not form.types & {"integer", "number"}:
             form.multiples = frozenset()
@@ -503,7 +519,8 @@ def _list(value: Any) -> list[Any]:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Whether a value is a number that can be calculated with."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _TOO_LARGE
 
 
 def _types(value: Any) -> frozenset[str] | None:
@@ -526,7 +543,8 @@ def _type_of(value: Any) -> str:
     return "string" if isinstance(value, str) else "array" if isinstance(value, list) else "object"
 
 
-def _ordering(value: Any) -> str:
+def ordering(value: Any) -> str:
+    """A text that is the same for the same value only: 1 is neither true nor "1"."""
     return json.dumps(value, sort_keys=True, default=str)
 
 
@@ -535,7 +553,7 @@ def _distinct(values: Iterable[Any]) -> list[Any]:
     for value in values:
         # One and true are different values of JSON, 1 and 1.0 are the same.
         same = int(value) if isinstance(value, float) and value.is_integer() else value
-        seen.setdefault(_ordering(same) if not _deferred(value) else _deferred_key(value), value)
+        seen.setdefault(ordering(same) if not _deferred(value) else _deferred_key(value), value)
     return list(seen.values())
 
 
@@ -551,14 +569,14 @@ def _deferred_key(value: Any) -> str:
         return repr(key_of(value.schema))
     if isinstance(value, dict):
         return repr({key: _deferred_key(entry) for key, entry in value.items()})
-    return _ordering(value)
+    return ordering(value)
 
 
 def _common(one: tuple[Any, ...] | None, other: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
     if one is None or other is None:
         return other if one is None else one
-    known = {_ordering(value) for value in other}
-    return tuple(value for value in one if _ordering(value) in known)
+    known = {ordering(value) for value in other}
+    return tuple(value for value in one if ordering(value) in known)
 
 
 def _meet(one: Schema | None, other: Schema | None) -> Schema | None:
@@ -587,7 +605,7 @@ def _whole_bound(keyword: str, bound: tuple[float, bool]) -> tuple[float, bool]:
 
 def _formats(raw: dict[str, Any], form: Form) -> frozenset[str]:
     name = raw.get("format")
-    if name in _INTEGERS and form.types & {"integer", "number"} == {"integer"}:
+    if isinstance(name, str) and name in _INTEGERS and form.types & {"integer", "number"} == {"integer"}:
         limit = _INTEGERS[name]
         form.bounds["maximum"] = _tightest(
             "maximum", [(limit - 1, False), *([form.bounds["maximum"]] if "maximum" in form.bounds else [])]
@@ -595,7 +613,16 @@ def _formats(raw: dict[str, Any], form: Form) -> frozenset[str]:
         form.bounds["minimum"] = _tightest(
             "minimum", [(-limit, False), *([form.bounds["minimum"]] if "minimum" in form.bounds else [])]
         )
-    return frozenset({name}) if isinstance(name, str) and name not in _HINTS else frozenset()
+    return frozenset({name}) - _HINTS if isinstance(name, str) else frozenset()
+
+
+def _encodings(raw: dict[str, Any]) -> frozenset[str]:
+    """What a text stands for: bytes in some encoding, or a document of some type."""
+    said = [raw.get("contentEncoding"), raw.get("contentMediaType")]
+    names = {name.lower() for name in said if isinstance(name, str)}
+    if raw.get("format") == "byte":
+        names.add("base64")
+    return frozenset(names - {"binary", "application/octet-stream"})
 
 
 def _only_null(form: Form) -> bool:

@@ -8,7 +8,9 @@ breaking.
 
 from __future__ import annotations
 
+import datetime
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,6 +28,7 @@ from lightning_spec.diff.schema import (
     Union,
     key_of,
     opaque_json,
+    ordering,
     place_of,
 )
 
@@ -34,6 +37,9 @@ _BEYOND_VALUES = (
     "optional-property-added",
     "property-removed",
     "deprecated-property-removed",
+    "property-removed-before-sunset",
+    "content-encoding-changed",
+    "xml-changed",
     "discriminator-changed",
     "discriminator-added",
     "default-changed",
@@ -42,7 +48,23 @@ _BEYOND_VALUES = (
     "variants-overlap",
 )
 _NO_VALUE = "none"
+# A difference of something that is used so often has been told; a description may use it a billion times.
+_OFTEN = 20
 # A text of one class of characters and a length: the one form of pattern that can be weighed here.
+_ALTERNATIVES = re.compile(r"\^\((?:\?:)?([\w|-]+)\)\$")
+# What is written before a backslash that is itself escaped is left alone.
+_SPELLINGS = tuple(
+    (re.compile(rf"(?<!\\){longer}"), shorter)
+    for longer, shorter in (
+        (r"\\d", "[0-9]"),
+        (r"\\w", "[A-Za-z0-9_]"),
+        (r"\\/", "/"),
+        (r"\{1,\}", "+"),
+        (r"\{0,\}", "*"),
+        (r"\{0,1\}", "?"),
+        (r"\{(\d+),\1\}", r"{\1}"),
+    )
+)
 _CLASS = re.compile(r"\^\[([^\]\\^]+)\](?:\{(\d+)(?:(,)(\d*))?\}|([*+]?))\$")
 
 
@@ -65,30 +87,53 @@ def change(rule: str, at: At, old: Any, new: Any, reason: str = "") -> Change:
     return Change(rule, severity, at.operation, at.subject, shown(old), shown(new), at.place, reason)
 
 
-class Shapes:
-    """Compares schemas of one direction."""
+def removal(thing: str, *, deprecated: bool, sunset: Any) -> str:
+    """The rule of something that was removed, with regard to what was announced before."""
+    if isinstance(sunset, str) and sunset[:10] > datetime.datetime.now(datetime.UTC).date().isoformat():
+        return f"{thing}-removed-before-sunset"
+    return f"deprecated-{thing}-removed" if deprecated else f"{thing}-removed"
 
-    def __init__(self, side: Side) -> None:
+
+class Shapes:
+    """Compares schemas of one direction. How values are written as XML counts only where they are."""
+
+    def __init__(self, side: Side, *, is_xml: bool = False) -> None:
         self.side = side
+        self._is_xml = is_xml
         self._old = Forms(side)
         self._new = Forms(side)
-        self._open: set[Any] = set()
+        self._open: dict[Any, int] = {}
+        self._lowest = 0  # the outermost comparison under way that something found so far relies on
         self._equal: set[Any] = set()
+        self._told: dict[Any, list[Change]] = {}
+        self._times: Counter[Any] = Counter()
         self._trials: dict[Any, list[Change]] = {}
 
     def compare(self, old: Schema, new: Schema, at: At) -> list[Change]:
         """Every difference between two schemas."""
         pair = (key_of(old), key_of(new))
-        if pair in self._open or pair in self._equal:
+        if pair in self._open:
             # What recurs is equal if all else is: its values end somewhere.
+            self._lowest = min(self._lowest, self._open[pair])
             return []
+        if pair in self._equal:
+            return []
+        here = (pair, at.operation)
+        if self._times[here] >= _OFTEN:
+            return self._told[here]
         at = replace(at, place=place_of(new, at.place))
-        self._open.add(pair)
+        depth = self._open[pair] = len(self._open)
+        around, self._lowest = self._lowest, depth
         try:
-            found = self._level(old, new, at)
+            found = list(dict.fromkeys(self._level(old, new, at)))
         finally:
-            self._open.discard(pair)
-        if not found and not self._open:
+            del self._open[pair]
+            relies_on_itself_alone = self._lowest >= depth
+            self._lowest = min(around, self._lowest)
+        if relies_on_itself_alone and found:
+            self._told[here] = found
+            self._times[here] += 1
+        elif relies_on_itself_alone:
             self._equal.add(pair)
         return found
 
@@ -158,8 +203,9 @@ class Shapes:
 
     def _keywords(self, one: Form, other: Form, at: At) -> Iterator[Change]:
         yield from self._types(one, other, at)
-        if one.types & other.types:
+        if one.types & other.types or (one.enum is not None and other.enum is not None):
             yield from self._enums(one, other, at)
+        if one.types & other.types:
             yield from self._bounds(one, other, at)
             yield from self._sets(one, other, at)
         yield from self._notes(one, other, at)
@@ -184,7 +230,7 @@ class Shapes:
             elif other.enum is not None:
                 yield self._finding("enum-introduced", at, "any value", list(other.enum))
             return
-        before, after = ({shown(value): value for value in form.enum or ()} for form in (one, other))
+        before, after = ({ordering(value): value for value in form.enum or ()} for form in (one, other))
         for value in before.keys() - after.keys():
             yield self._finding("enum-value-removed", at, before[value], f"one of {shown(list(other.enum))}")
         for value in after.keys() - before.keys():
@@ -224,6 +270,8 @@ class Shapes:
 
     def _patterns(self, one: Form, other: Form, at: At) -> Iterator[Change]:
         gone, come = sorted(one.patterns - other.patterns), sorted(other.patterns - one.patterns)
+        if {plain(pattern) for pattern in gone} == {plain(pattern) for pattern in come}:
+            return
         if len(gone) == len(come) == 1:
             if wider_pattern(come[0], gone[0]):
                 yield self._finding("pattern-removed", at, gone[0], come[0])
@@ -246,6 +294,11 @@ class Shapes:
         if one.deprecated != other.deprecated:
             name = "deprecated" if other.deprecated else "no-longer-deprecated"
             yield self._finding(name, at, one.deprecated, other.deprecated)
+        if one.encodings != other.encodings:
+            words = (" as ".join(sorted(form.encodings)) or "plain" for form in (one, other))
+            yield self._finding("content-encoding-changed", _at_keyword(at, other, "contentEncoding"), *words)
+        if self._is_xml and one.xml != other.xml:
+            yield self._finding("xml-changed", _at_keyword(at, other, "xml"), one.xml, other.xml)
         yield from self._discriminator(one, other, at)
         yield from self._clamp(one, other, at)
 
@@ -340,8 +393,8 @@ class Shapes:
                 rule = "property-refused" if self.side == "request" else "property-removed"
                 yield self._finding(rule, here, word, "no such property")
             else:
-                deprecated = self._old.of(before).deprecated
-                rule = "deprecated-property-removed" if deprecated else "property-removed"
+                form = self._old.of(before)
+                rule = removal("property", deprecated=form.deprecated, sunset=form.sunset)
                 yield self._finding(rule, here, word, "no such property")
                 if other.additional != NOTHING:
                     yield from self.compare(before, other.additional, here)
@@ -541,10 +594,21 @@ def _as_announced(wide: Any, narrow: Any) -> Any:
     return result
 
 
+def plain(pattern: str) -> str:
+    """A pattern in the one spelling that it shares with others of the same meaning."""
+    for longer, shorter in _SPELLINGS:
+        pattern = longer.sub(shorter, pattern)
+    return pattern
+
+
 def wider_pattern(wide: str, narrow: str) -> bool:
     """Whether it is plain that one pattern admits all that another does."""
+    wide, narrow = plain(wide), plain(narrow)
     if wide == narrow:
         return True
+    words = [_ALTERNATIVES.fullmatch(pattern) for pattern in (wide, narrow)]
+    if words[0] and words[1]:
+        return set(words[1][1].split("|")) <= set(words[0][1].split("|"))
     sides = [_weighed(pattern) for pattern in (wide, narrow)]
     if sides[0] is None or sides[1] is None:
         return False

@@ -9,6 +9,7 @@ import json
 import posixpath
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,35 @@ class SourceError(ValueError):
     """A revision that cannot be read at all."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The schemas that a document names otherwise than by where they stand."""
+
+    anchors: dict[str, Trail] = field(default_factory=dict)
+    ids: dict[str, Trail] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, data: Any) -> _Names:
+        """Every name in `data`."""
+        names = cls()
+        seen: set[int] = set()
+        waiting: list[tuple[Trail, Any]] = [((), data)]
+        while waiting:
+            trail, value = waiting.pop()
+            if id(value) in seen or not isinstance(value, dict | list):
+                continue  # an alias of YAML may even lead in a circle
+            seen.add(id(value))
+            if isinstance(value, dict):
+                for keyword in ("$anchor", "$dynamicAnchor"):
+                    if isinstance(value.get(keyword), str):
+                        names.anchors[value[keyword]] = trail
+                if isinstance(value.get("$id"), str):
+                    names.ids[value["$id"].removesuffix("#")] = trail
+            children = value.items() if isinstance(value, dict) else enumerate(value)
+            waiting.extend(((*trail, key), child) for key, child in children)
+        return names
+
+
 @dataclass(eq=False)
 class Document:
     """The data of one file, the line of each value in it, and a way to the files that it refers to."""
@@ -41,7 +71,8 @@ class Document:
     read: Read
     unread: list[Unread]
     neighbours: dict[str, Document] = field(default_factory=dict)
-    _anchors: dict[str, Trail] | None = None
+    homes: dict[int, Trail] = field(default_factory=dict)
+    _names: _Names | None = None
 
     @property
     def is_30(self) -> bool:
@@ -57,6 +88,10 @@ class Document:
         pointer = "".join("/" + str(key).replace("~", "~0").replace("/", "~1") for key in trail)
         return Place(self.name, self.lines.get(known, 1), pointer)
 
+    def home(self, trail: Trail, value: Any) -> Trail:
+        """The one trail of what stands at `trail`, wherever aliases of YAML repeat it."""
+        return self.homes.get(id(value), trail)
+
     def complain(self, trail: Trail, problem: str) -> None:
         """Say once that something at `trail` could not be read."""
         unread = Unread(self.place(trail), problem)
@@ -69,21 +104,25 @@ class Document:
             self.complain(trail, "a reference that is not text")
             return None
         file, _, fragment = reference.partition("#")
-        document = self if not file else self._neighbour(file, trail)
-        if document is None:
-            return None
-        found = document._find(unquote(fragment))
+        if file and file in self._named().ids:
+            document, base = self, self._named().ids[file]
+        else:
+            neighbour = self._neighbour(file, trail) if file else self
+            if neighbour is None:
+                return None
+            document, base = neighbour, ()
+        found = document._find(unquote(fragment), base)
         if found is None:
             self.complain(trail, f"the reference {reference} leads nowhere")
             return None
         return document, *found
 
-    def _find(self, fragment: str) -> tuple[Trail, Any] | None:
+    def _find(self, fragment: str, base: Trail) -> tuple[Trail, Any] | None:
         if fragment and not fragment.startswith("/"):
-            at = self._anchor_trails().get(fragment)
+            at = self._named().anchors.get(fragment)
             return None if at is None else (at, _walk(self.data, at))
-        trail: Trail = ()
-        value = self.data
+        trail = base
+        value = _walk(self.data, base)
         for part in fragment.split("/")[1:]:
             key = part.replace("~1", "/").replace("~0", "~")
             if isinstance(value, dict) and key in value:
@@ -94,21 +133,10 @@ class Document:
                 return None
         return trail, value
 
-    def _anchor_trails(self) -> dict[str, Trail]:
-        if self._anchors is None:
-            self._anchors = {}
-            waiting: list[tuple[Trail, Any]] = [((), self.data)]
-            while waiting:
-                trail, value = waiting.pop()
-                children: list[tuple[Any, Any]] = []
-                if isinstance(value, dict):
-                    children = list(value.items())
-                elif isinstance(value, list):
-                    children = list(enumerate(value))
-                if isinstance(value, dict) and isinstance(value.get("$anchor"), str):
-                    self._anchors[value["$anchor"]] = trail
-                waiting.extend(((*trail, key), child) for key, child in children)
-        return self._anchors
+    def _named(self) -> _Names:
+        if self._names is None:
+            self._names = _Names.of(self.data)
+        return self._names
 
     def _neighbour(self, file: str, trail: Trail) -> Document | None:
         path = posixpath.normpath(posixpath.join(posixpath.dirname(self.name), unquote(file)))
@@ -166,17 +194,16 @@ def parse(
     neighbours: dict[str, Document] | None = None,
 ) -> Document:
     """The document in `content`. SourceError when it is neither YAML nor JSON."""
-    lines: dict[Trail, int] = {}
+    known = neighbours if neighbours is not None else {}
+    document = Document(name, None, {}, read, unread if unread is not None else [], known)
     try:
-        data = _build(content, lines)
+        document.data = _build(content, document)
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
         try:
             # JSON indented by tabs is no YAML.
-            data = json.loads(content)
+            document.data = json.loads(content)
         except (ValueError, RecursionError):
             raise SourceError(f"{name} is not YAML: {' '.join(str(error).split())}") from None
-    known = neighbours if neighbours is not None else {}
-    document = Document(name, data, lines, read, unread if unread is not None else [], known)
     known.setdefault(posixpath.normpath(name), document)
     return document
 
@@ -224,46 +251,76 @@ def _git(*arguments: str) -> bytes:
     return done.stdout
 
 
-def _build(content: bytes, lines: dict[Trail, int]) -> Any:
-    """The plain data of a YAML text; fills `lines`. What an alias repeats is not walked again."""
+def _build(content: bytes, document: Document) -> Any:
+    """The plain data of a YAML text, with its lines. What an alias repeats is not walked again."""
+    lines, homes = document.lines, document.homes
     loader: Any = _Base(content)
     try:
         root = loader.get_single_node()
         built: dict[int, Any] = {}
+        open_: set[int] = set()
 
         def value_of(node: Any, trail: Trail) -> Any:
             lines[trail] = node.start_mark.line + 1
+            if id(node) in open_:
+                document.complain(trail, "an alias that leads in a circle")
+                return {}
             if id(node) in built:
                 return built[id(node)]
+            open_.add(id(node))
+            value = container_of(node, trail)
+            open_.discard(id(node))
+            return value
+
+        def container_of(node: Any, trail: Trail) -> Any:
             if isinstance(node, yaml.MappingNode):
+                twice = Counter(str(key_node.value) for key_node, _ in node.value)
                 loader.flatten_mapping(node)
                 mapping: dict[str, Any] = {}
                 built[id(node)] = mapping
+                homes[id(mapping)] = trail
                 for key_node, child in node.value:
                     key = str(key_node.value)
                     mapping[key] = value_of(child, (*trail, key))
                     lines[(*trail, key)] = key_node.start_mark.line + 1
+                for key in (key for key, times in twice.items() if times > 1):
+                    document.complain((*trail, key), f"the key {key} stands twice; the last one counts")
                 return mapping
             if isinstance(node, yaml.SequenceNode):
                 sequence: list[Any] = []
                 built[id(node)] = sequence
+                homes[id(sequence)] = trail
                 sequence.extend(value_of(child, (*trail, index)) for index, child in enumerate(node.value))
                 return sequence
-            return _scalar(loader, node)
+            return _scalar(node)
 
         return value_of(root, ()) if root is not None else None
     finally:
         loader.dispose()
 
 
-_PLAIN = re.compile(r"tag:yaml\.org,2002:(int|float|bool|null)")
+_PLAIN = re.compile(r"tag:yaml\.org,2002:(int|float|bool|null|str)")
+# OpenAPI's YAML is 1.2, where `no`, `on` and `1:30` are words. The loader reads 1.1.
+_WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
+_WHOLE = re.compile(r"[-+]?[0-9]+")
+_BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_DECIMAL = re.compile(
+    r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+)
 
 
-def _scalar(loader: Any, node: yaml.ScalarNode) -> Any:
-    """Numbers, truths and null; everything else, dates too, stays the text that it is."""
-    if not _PLAIN.fullmatch(node.tag):
-        return node.value
+def _scalar(node: yaml.ScalarNode) -> Any:
+    """Numbers, truths and null as YAML 1.2 has them; all else, dates too, stays the text that it is."""
+    text: str = node.value
+    if node.style in {"'", '"', "|", ">"} or not _PLAIN.fullmatch(node.tag):
+        return text
+    if text in (text.lower(), text.upper(), text.capitalize()) and text.lower() in _WORDS:
+        return _WORDS[text.lower()]
     try:
-        return loader.construct_object(node)
+        if _WHOLE.fullmatch(text):
+            return int(text)
+        if _BASED.fullmatch(text):
+            return int(text, 0)
     except ValueError:
-        return node.value
+        return text  # more digits than anybody means
+    return float(re.sub(r"\.(?=[inIN])", "", text)) if _DECIMAL.fullmatch(text) else text

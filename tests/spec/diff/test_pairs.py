@@ -12,14 +12,17 @@ from lightning_spec.diff.comparison import compare_revisions
 from lightning_spec.diff.source import Document, Revision, parse
 from lightning_spec.loader import OPENAPI_FILE, REQUIREMENTS_FILE
 
+from tests.spec.diff import unseen
 from tests.spec.diff.pairs import DOCUMENTS, MEANING, REQUIREMENTS, SCHEMAS, base
+
+ALL_SCHEMAS = [*SCHEMAS, *unseen.SCHEMAS]
 
 OURS = yaml.load(OPENAPI_FILE.read_text(), yaml.CSafeLoader)
 PROMISES = yaml.load(REQUIREMENTS_FILE.read_text(), yaml.CSafeLoader)
 
 
 def document(data: Any, name: str = "openapi.yaml") -> Document:
-    return parse(name, yaml.dump(data, sort_keys=False, Dumper=yaml.CSafeDumper).encode(), lambda _: b"")
+    return Document(name, data, {}, lambda _: b"", [])
 
 
 def compared(old: Any, new: Any) -> Comparison:
@@ -45,7 +48,7 @@ def with_schema(schema: Any, side: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("side", ["request", "response"])
-@pytest.mark.parametrize(("name", "old", "new", "classes"), SCHEMAS, ids=[row[0] for row in SCHEMAS])
+@pytest.mark.parametrize(("name", "old", "new", "classes"), ALL_SCHEMAS, ids=[row[0] for row in ALL_SCHEMAS])
 def test_a_schema(name: str, old: Any, new: Any, classes: str, side: str) -> None:
     expected = classes[:2] if side == "request" else classes[2:]
     there = compared(with_schema(old, side), with_schema(new, side))
@@ -59,6 +62,15 @@ def test_a_description(name: str, edit: Any, classes: str) -> None:
     edit(new)
     there, back = compared(old, new), compared(new, old)
     assert letter(there) + letter(back) == classes, (told(there), told(back))
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "classes"), unseen.DESCRIPTIONS, ids=[row[0] for row in unseen.DESCRIPTIONS]
+)
+def test_a_pair_of_descriptions(name: str, old: Any, new: Any, classes: str) -> None:
+    there, back = compared(old, new), compared(new, old)
+    assert letter(there) + letter(back) == classes, (told(there), told(back))
+    assert told(compared(new, new)) == []
 
 
 @pytest.mark.parametrize(("name", "edit", "classes"), MEANING, ids=[row[0] for row in MEANING])
@@ -91,8 +103,10 @@ def change_of(comparison: Comparison, rule: str) -> Change:
 def test_a_change_says_where_it_stands_and_what_each_side_expects() -> None:
     new = copy.deepcopy(OURS)
     new["x-lightning-plans"]["plans"][1]["limits"]["imagesDaily"] = 40
-    change = change_of(compared(OURS, new), "plan-limit-lowered")
-    lines = yaml.safe_dump(new, sort_keys=False).splitlines()
+    text = yaml.safe_dump(new, sort_keys=False)
+    written = Revision(parse("openapi.yaml", text.encode(), lambda _: b""), None)
+    change = change_of(compare_revisions(Revision(document(OURS), None), written), "plan-limit-lowered")
+    lines = text.splitlines()
     assert lines[change.place.line - 1].strip() == "imagesDaily: 40"
     assert change.place.pointer == "/x-lightning-plans/plans/1/limits/imagesDaily"
     assert change.sentence == "plan light, imagesDaily: new expects 40 units, old 50 units"

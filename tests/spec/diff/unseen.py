@@ -1,0 +1,753 @@
+"""Pairs that were written when the comparison stood already, each of a kind that users of such tools report.
+
+The classes are those of `pairs`: a pair of schemas has four letters, a pair of descriptions two.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from tests.spec.diff.pairs import INT, NULL, READ_ONLY, TEXT, WRITE_ONLY, listed, one_of, thing
+
+NUMBER: dict[str, Any] = {"type": "number"}
+OBJECT: dict[str, Any] = {"type": "object"}
+
+
+def text(**more: Any) -> dict[str, Any]:
+    return {**TEXT, **more}
+
+
+def number(**more: Any) -> dict[str, Any]:
+    return {**NUMBER, **more}
+
+
+def integer(**more: Any) -> dict[str, Any]:
+    return {**INT, **more}
+
+
+def array(**more: Any) -> dict[str, Any]:
+    return {"type": "array", **more}
+
+
+def any_of(*branches: Any) -> dict[str, Any]:
+    return {"anyOf": list(branches)}
+
+
+def all_of(*branches: Any, **more: Any) -> dict[str, Any]:
+    return {"allOf": list(branches), **more}
+
+
+def tagged(*names: str, tag: str = "kind", **more: Any) -> dict[str, Any]:
+    """A choice of objects that a property tells apart."""
+    branches = [thing(tag, **{tag: {"const": name}, name: TEXT}) for name in names]
+    return {"oneOf": branches, "discriminator": {"propertyName": tag, **more}}
+
+
+_IF = {"if": {"properties": {"a": {"const": "x"}}, "required": ["a"]}, "then": {"required": ["b"]}}
+
+# name, old, new, classes: the request, its reverse, the response, its reverse
+SCHEMAS: list[tuple[str, Any, Any, str]] = [
+    # narrowed by one keyword
+    ("required of an undescribed property", OBJECT, {**OBJECT, "required": ["a"]}, "BSSB"),
+    ("pattern properties", OBJECT, {**OBJECT, "patternProperties": {"^x": INT}}, "BSSB"),
+    ("property names", OBJECT, {**OBJECT, "propertyNames": {"maxLength": 3}}, "BSSB"),
+    ("min properties", OBJECT, {**OBJECT, "minProperties": 1}, "BSSB"),
+    ("map of texts", OBJECT, {**OBJECT, "additionalProperties": TEXT}, "BSSB"),
+    (
+        "map closed",
+        {**OBJECT, "additionalProperties": TEXT},
+        {**OBJECT, "additionalProperties": False},
+        "BSSB",
+    ),
+    (
+        "unevaluated properties",
+        all_of(thing(a=TEXT)),
+        all_of(thing(a=TEXT), unevaluatedProperties=False),
+        "BSSB",
+    ),
+    ("if and then", thing(a=TEXT), {**thing(a=TEXT), **_IF}, "BSSB"),
+    ("contains", array(), array(contains=TEXT), "BSSB"),
+    ("contains more", array(contains=TEXT), array(contains=TEXT, minContains=2), "BSSB"),
+    (
+        "dependent schema",
+        thing(a=TEXT),
+        {**thing(a=TEXT), "dependentSchemas": {"a": {"required": ["b"]}}},
+        "BSSB",
+    ),
+    ("tuple closed", array(prefixItems=[TEXT]), array(prefixItems=[TEXT], items=False), "BSSB"),
+    ("items refused", array(), array(items=False), "BSSB"),
+    ("no items", listed(TEXT), listed(TEXT, maxItems=0), "BSSB"),
+    ("items described", array(), listed(TEXT), "BSSB"),
+    ("items wrapped", listed(TEXT), listed(listed(TEXT)), "BBBB"),
+    ("date to date and time", text(format="date"), text(format="date-time"), "BBBB"),
+    ("int64 to int32 in a list", listed(integer(format="int64")), listed(integer(format="int32")), "BSSB"),
+    ("number to integer in a property", thing(a=NUMBER), thing(a=INT), "BSSB"),
+    ("decimal places", number(multipleOf=0.01), number(multipleOf=0.1), "BSSB"),
+    ("exclusive minimum", number(minimum=0), number(exclusiveMinimum=0), "BSSB"),
+    ("minimum of a property", thing(a=integer(minimum=1)), thing(a=integer(minimum=2)), "BSSB"),
+    ("longer pattern", text(pattern="^[a-z]{3,5}$"), text(pattern="^[a-z]{3}$"), "BSSB"),
+    ("alternatives of a pattern", text(pattern="^(a|b|c)$"), text(pattern="^(a|b)$"), "BSSB"),
+    ("pattern to enum", text(pattern="^[ab]$"), text(enum=["a"]), "BSSB"),
+    ("enum within a list", listed(text(enum=["a", "b"])), listed(text(enum=["a"])), "BSSB"),
+    ("null gone from an enum", {"enum": ["a", None]}, {"enum": ["a"]}, "BSSB"),
+    ("type introduced", {}, TEXT, "BSSB"),
+    ("enum to const", {"enum": [1, 2]}, {"const": 1}, "BSSB"),
+    ("case of a value", text(enum=["A"]), text(enum=["a"]), "BBBB"),
+    ("1 to its text", {"enum": [1]}, {"enum": ["1"]}, "BBBB"),
+    ("1 to true", {"enum": [1]}, {"enum": [True]}, "BBBB"),
+    ("boolean to text", {"type": "boolean"}, TEXT, "BBBB"),
+    ("object to list", thing(a=TEXT), listed(thing(a=TEXT)), "BBBB"),
+    ("encoding of a text", TEXT, text(contentEncoding="base64"), "BBBB"),
+    ("media type of a text", text(contentMediaType="image/png"), text(contentMediaType="image/jpeg"), "BBBB"),
+    ("contradiction", TEXT, all_of(TEXT, INT), "BSSB"),
+    ("property that can never be", thing(a=TEXT), thing(a=False), "BSSB"),
+    # choices
+    ("branch of anyOf removed", any_of(TEXT, INT, thing(a=TEXT)), any_of(TEXT, INT), "BSSB"),
+    ("null branch removed", one_of(thing(a=TEXT), NULL), thing(a=TEXT), "BSSB"),
+    ("null branch removed below a list", listed(one_of(TEXT, NULL)), listed(TEXT), "BSSB"),
+    ("choice of one text", any_of(TEXT, INT), TEXT, "BSSB"),
+    (
+        "exactly one of two that overlap",
+        any_of(integer(minimum=0), integer(maximum=9)),
+        one_of(integer(minimum=0), integer(maximum=9)),
+        "BSSB",
+    ),
+    ("tagged variant removed", tagged("cat", "dog"), tagged("cat"), "BSSB"),
+    ("tag renamed", tagged("cat", "dog"), tagged("cat", "dog", tag="type"), "BBBB"),
+    ("tagged variant narrowed", tagged("cat", "dog"), {**tagged("cat", "dog"), "required": ["cat"]}, "BSSB"),
+    (
+        "below two choices",
+        one_of(any_of(thing(a=TEXT), INT), {"type": "boolean"}),
+        one_of(any_of(thing(a={"enum": ["x"]}), INT), {"type": "boolean"}),
+        "BSSB",
+    ),
+    ("object to a choice with it", thing("a", a=TEXT), one_of(thing("a", a=TEXT), INT), "SBBS"),
+    (
+        "base with more",
+        all_of(thing(a=TEXT), thing(b=TEXT)),
+        all_of(thing("a", a=TEXT), thing(b=TEXT)),
+        "BSSB",
+    ),
+    (
+        "property in two parts",
+        all_of(thing(a=TEXT), thing(a=text(maxLength=9))),
+        thing(a=text(maxLength=5)),
+        "BSSB",
+    ),
+    # directions
+    ("property became read-only", thing(a=TEXT), thing(a=READ_ONLY), "RS=="),
+    ("property became write-only", thing(a=TEXT), thing(a=WRITE_ONLY), "==BS"),
+    ("required property became read-only", thing("a", a=TEXT), thing("a", a=READ_ONLY), "RB=="),
+    (
+        "read-only enum grew",
+        thing(a={"enum": ["x"], "readOnly": True}),
+        thing(a={"enum": ["x", "y"], "readOnly": True}),
+        "==BS",
+    ),
+    (
+        "write-only enum shrank",
+        thing(a={"enum": ["x", "y"], "writeOnly": True}),
+        thing(a={"enum": ["x"], "writeOnly": True}),
+        "BS==",
+    ),
+    ("default introduced", INT, integer(default=1), "RRSS"),
+    ("default of another type", integer(default=1), integer(default=1.0), "===="),
+    ("default false and none", {"type": "boolean"}, {"type": "boolean", "default": False}, "RRSS"),
+    ("default null", text(), text(default=None), "===="),
+    (
+        "required property added to a closed object",
+        thing(a=TEXT, closed=True),
+        thing("b", a=TEXT, b=TEXT, closed=True),
+        "BBBB",
+    ),
+    (
+        "property removed from a closed object",
+        thing(a=TEXT, b=TEXT, closed=True),
+        thing(a=TEXT, closed=True),
+        "BSBB",
+    ),
+    ("property renamed", thing("a", a=TEXT), thing("b", b=TEXT), "BBBB"),
+    ("optional property renamed", thing(a=TEXT), thing(b=TEXT), "RRBB"),
+    ("property moved into an object", thing(a=TEXT), thing(b=thing(a=TEXT)), "RRBB"),
+    (
+        "deprecated property became required",
+        thing(a=text(deprecated=True)),
+        thing("a", a=text(deprecated=True)),
+        "BSSB",
+    ),
+    # the same in other words
+    ("bound that another implies", number(exclusiveMinimum=0, minimum=1), number(minimum=1), "===="),
+    ("integers among numbers", integer(enum=[1, 2]), number(enum=[1, 2]), "===="),
+    ("1.0 is 1", {"enum": [1.0]}, {"enum": [1]}, "===="),
+    ("const null", {"const": None}, NULL, "===="),
+    (
+        "null in a typed enum that has none",
+        {"type": ["string", "null"], "enum": ["a"]},
+        text(enum=["a"]),
+        "====",
+    ),
+    ("bounds in parts", all_of(integer(minimum=1), {"maximum": 5}), integer(minimum=1, maximum=5), "===="),
+    ("redundant branch", any_of(TEXT, text(maxLength=5)), TEXT, "===="),
+    ("exclusive branches", one_of(TEXT, INT), any_of(TEXT, INT), "===="),
+    (
+        "choice within a choice",
+        one_of(one_of(TEXT, INT), {"type": "boolean"}),
+        one_of(TEXT, INT, {"type": "boolean"}),
+        "====",
+    ),
+    ("same branch twice", any_of(TEXT, TEXT), TEXT, "===="),
+    ("base within a base", all_of(all_of(thing(a=TEXT)), thing(b=INT)), thing(a=TEXT, b=INT), "===="),
+    ("true and empty", {}, True, "===="),
+    ("every type", {}, {"type": ["null", "boolean", "number", "string", "array", "object"]}, "===="),
+    ("false", False, {"not": {}}, "===="),
+    ("twice not", {"not": {"not": TEXT}}, TEXT, "===="),
+    ("no properties", OBJECT, thing(), "===="),
+    ("nothing required", thing(a=TEXT), {**thing(a=TEXT), "required": []}, "===="),
+    ("required twice", thing("a", a=TEXT), {**thing("a", a=TEXT), "required": ["a", "a"]}, "===="),
+    ("value twice", {"enum": ["a", "a"]}, {"enum": ["a"]}, "===="),
+    ("whole multiples", number(multipleOf=1), INT, "===="),
+    ("multiples of one", integer(multipleOf=1), INT, "===="),
+    ("length as a decimal", text(maxLength=5.0), text(maxLength=5), "===="),
+    ("list of one type", {"type": ["string"]}, TEXT, "===="),
+    ("integer beside number", {"type": ["integer", "number"]}, NUMBER, "===="),
+    ("both truths", {"enum": [True, False]}, {"type": "boolean"}, "===="),
+    ("may repeat, said", listed(TEXT), listed(TEXT, uniqueItems=False), "===="),
+    ("any items, said", array(), array(items={}), "===="),
+    ("repetition in a pattern", text(pattern="^[a-z]+$"), text(pattern="^[a-z]{1,}$"), "===="),
+    ("digits in a pattern", text(pattern=r"^\d{4}$"), text(pattern="^[0-9]{4}$"), "===="),
+    ("length as a pattern", text(pattern="^.{1,9}$"), text(pattern="^.{1,9}$", minLength=1), "===="),
+    ("example and comment", text(example="a", **{"$comment": "c"}), text(examples=["b"], title="t"), "===="),
+    ("extension", text(**{"x-order": 1}), text(**{"x-order": 2}), "===="),
+    ("order of properties", thing("a", "b", a=TEXT, b=INT), thing("b", "a", b=INT, a=TEXT), "===="),
+    (
+        "types of a list of null",
+        {"type": ["null", "array"], "items": TEXT},
+        one_of(NULL, listed(TEXT)),
+        "====",
+    ),
+    ("null and enum by anyOf", any_of({"enum": ["a", "b"]}, NULL), {"enum": ["b", "a", None]}, "===="),
+    (
+        "definition beside",
+        {"$defs": {"x": TEXT}, "properties": {"a": TEXT}},
+        {"properties": {"a": TEXT}},
+        "====",
+    ),
+]
+
+
+def api(
+    operation: dict[str, Any] | None = None, method: str = "get", path: str = "/a/{id}", **root: Any
+) -> dict[str, Any]:
+    """A description of one operation."""
+    plain = {"responses": {"200": {"description": "d"}}}
+    return {"openapi": "3.1.0", "paths": {path: {method: {**plain, **(operation or {})}}}, **root}
+
+
+def takes(*parameters: Any, **more: Any) -> dict[str, Any]:
+    return api({"parameters": list(parameters)}, **more)
+
+
+def query(name: str = "q", schema: Any = None, **more: Any) -> dict[str, Any]:
+    return {"name": name, "in": "query", "schema": TEXT if schema is None else schema, **more}
+
+
+def body(schema: Any, media_type: str = "application/json", **more: Any) -> dict[str, Any]:
+    return api({"requestBody": {"content": {media_type: {"schema": schema, **more}}}}, "post")
+
+
+def answer(
+    schema: Any, media_type: str = "application/json", status: str = "200", **root: Any
+) -> dict[str, Any]:
+    return api(
+        {"responses": {status: {"description": "d", "content": {media_type: {"schema": schema}}}}}, **root
+    )
+
+
+def answers(*statuses: str, **more: Any) -> dict[str, Any]:
+    return api({"responses": {status: {"description": "d", **more} for status in statuses}})
+
+
+def secured(*ways: Any, **schemes: Any) -> dict[str, Any]:
+    return api({"security": list(ways)}, components={"securitySchemes": {**SCHEMES, **schemes}})
+
+
+def oauth(**flows: Any) -> dict[str, Any]:
+    return {
+        "type": "oauth2",
+        "flows": {name: {"tokenUrl": "https://t", "scopes": {}, **flow} for name, flow in flows.items()},
+    }
+
+
+def serving(*servers: Any) -> dict[str, Any]:
+    return api(servers=list(servers))
+
+
+def callback(schema: Any) -> dict[str, Any]:
+    inner = {
+        "requestBody": {"content": {"application/json": {"schema": schema}}},
+        "responses": {"200": {"description": "d"}},
+    }
+    return api({"callbacks": {"done": {"{$request.body#/url}": {"post": inner}}}})
+
+
+def webhook(operation: dict[str, Any]) -> dict[str, Any]:
+    return api(webhooks={"done": {"post": {"responses": {"200": {"description": "d"}}, **operation}}})
+
+
+def without(description: dict[str, Any], *trail: str | int) -> dict[str, Any]:
+    """The same without what `trail` leads to."""
+    result = copy.deepcopy(description)
+    value: Any = result
+    for key in trail[:-1]:
+        value = value[key]
+    del value[trail[-1]]
+    return result
+
+
+SCHEMES = {
+    "key": {"type": "apiKey", "in": "header", "name": "X-Key"},
+    "basic": {"type": "http", "scheme": "basic"},
+    "bearer": {"type": "http", "scheme": "bearer"},
+}
+KEYS = {"securitySchemes": SCHEMES}
+AN_ID = {"name": "id", "in": "path", "required": True, "schema": TEXT}
+LEFT = {"headers": {"X-Left": {"schema": INT}}}
+A_JSON_BODY = {"content": {"application/json": {"schema": thing(a=TEXT)}}}
+REGION = {
+    "url": "https://{region}.example.com",
+    "variables": {"region": {"default": "eu", "enum": ["eu", "us"]}},
+}
+SUNSET = {"deprecated": True, "x-sunset": "2999-01-01"}
+NODE = {"components": {"schemas": {"Node": thing(next={"$ref": "#/components/schemas/Node"}, a=TEXT)}}}
+A_NODE = {"$ref": "#/components/schemas/Node"}
+LINK = {"links": {"next": {"operationId": "getNext"}}}
+
+# name, old, new, the class and the class of the reverse
+DESCRIPTIONS: list[tuple[str, Any, Any, str]] = [
+    # parameters
+    ("parameter moved from query to header", takes(query()), takes({**query(), "in": "header"}), "BB"),
+    ("query parameter renamed in case", takes(query("Q")), takes(query("q")), "BB"),
+    ("required cookie", takes(), takes({**query(required=True), "in": "cookie"}), "BB"),
+    ("optional cookie", takes(), takes({**query(), "in": "cookie"}), "SB"),
+    (
+        "list no longer exploded",
+        takes(query(schema=listed(TEXT))),
+        takes(query(schema=listed(TEXT), explode=False)),
+        "BB",
+    ),
+    (
+        "list by pipes",
+        takes(query(schema=listed(TEXT))),
+        takes(query(schema=listed(TEXT), style="pipeDelimited")),
+        "BB",
+    ),
+    ("one value no longer exploded", takes(query()), takes(query(explode=False)), "=="),
+    (
+        "parameter as JSON",
+        takes(query(schema=OBJECT)),
+        takes(without({**query(), "content": {"application/json": {"schema": OBJECT}}}, "schema")),
+        "BB",
+    ),
+    (
+        "parameter of the path item required",
+        api(),
+        {**api(), "paths": {"/a/{id}": {**api()["paths"]["/a/{id}"], "parameters": [query(required=True)]}}},
+        "BB",
+    ),
+    (
+        "operation overrides the path item",
+        takes(query(schema=INT)),
+        {
+            **api(),
+            "paths": {
+                "/a/{id}": {
+                    "parameters": [query(schema=OBJECT)],
+                    "get": takes(query(schema=INT))["paths"]["/a/{id}"]["get"],
+                }
+            },
+        },
+        "==",
+    ),
+    ("path parameter narrowed", takes(AN_ID), takes({**AN_ID, "schema": INT}), "BS"),
+    ("path parameter described at last", api(), takes(AN_ID), "=="),
+    ("path parameter without schema", takes(without(AN_ID, "schema")), takes(AN_ID), "=="),
+    ("max length of a parameter", takes(query()), takes(query(schema=text(maxLength=3))), "BS"),
+    (
+        "list parameter shorter",
+        takes(query(schema=listed(TEXT))),
+        takes(query(schema=listed(TEXT, maxItems=3))),
+        "BS",
+    ),
+    ("parameter nullable", takes(query(schema=INT)), takes(query(schema=one_of(INT, NULL))), "SB"),
+    (
+        "default of a parameter",
+        takes(query(schema=integer(default=10))),
+        takes(query(schema=integer(default=20))),
+        "RR",
+    ),
+    (
+        "deep object narrowed",
+        takes(query(schema=thing(a=TEXT), style="deepObject")),
+        takes(query(schema=thing("a", a=TEXT), style="deepObject")),
+        "BS",
+    ),
+    ("deprecated parameter removed", takes(query(deprecated=True)), takes(), "RS"),
+    ("deprecated parameter removed before its sunset", takes(query(**SUNSET)), takes(), "BS"),
+    (
+        "parameter by reference",
+        takes(query()),
+        takes({"$ref": "#/components/parameters/Q"}, components={"parameters": {"Q": query()}}),
+        "==",
+    ),
+    ("order of parameters", takes(query("a"), query("b")), takes(query("b"), query("a")), "=="),
+    (
+        "ignored header parameter",
+        takes(),
+        takes({"name": "Accept", "in": "header", "required": True, "schema": TEXT}),
+        "==",
+    ),
+    # paths and operations
+    ("path with a slash at its end", api(path="/a"), api(path="/a/"), "BB"),
+    ("path in another case", api(path="/a"), api(path="/A"), "BB"),
+    ("one segment more", api(path="/a/{id}"), api(path="/a/{id}/b"), "BB"),
+    ("two path parameters renamed", api(path="/a/{x}/b/{y}"), api(path="/a/{y}/b/{x}"), "=="),
+    (
+        "method added",
+        api(path="/a"),
+        {**api(path="/a"), "paths": {"/a": {**api(path="/a")["paths"]["/a"], "put": {}}}},
+        "SB",
+    ),
+    (
+        "query method",
+        {"openapi": "3.2.0", "paths": {"/a": {"query": {}}}},
+        {"openapi": "3.2.0", "paths": {"/a": {}}},
+        "BS",
+    ),
+    (
+        "additional method",
+        {"openapi": "3.2.0", "paths": {"/a": {"additionalOperations": {"PURGE": {}}}}},
+        {"openapi": "3.2.0", "paths": {"/a": {}}},
+        "BS",
+    ),
+    ("deprecated operation removed", api({"deprecated": True}), {"openapi": "3.1.0", "paths": {}}, "RS"),
+    ("operation removed before its sunset", api(SUNSET), {"openapi": "3.1.0", "paths": {}}, "BS"),
+    ("sunset earlier", api(SUNSET), api({**SUNSET, "x-sunset": "2998-01-01"}), "BS"),
+    ("deprecated", api(), api({"deprecated": True}), "SS"),
+    ("operation id gone", api({"operationId": "a"}), api(), "SS"),
+    ("tags and words", api({"tags": ["a"], "summary": "b"}), api({"tags": ["c"], "description": "d"}), "=="),
+    # bodies
+    (
+        "property of a form required",
+        body(thing(a=TEXT), "multipart/form-data"),
+        body(thing("a", a=TEXT), "multipart/form-data"),
+        "BS",
+    ),
+    (
+        "part encoded otherwise",
+        body(thing(a=TEXT), "multipart/form-data"),
+        body(thing(a=TEXT), "multipart/form-data", encoding={"a": {"contentType": "image/png"}}),
+        "BB",
+    ),
+    (
+        "part written in another style",
+        body(thing(a=listed(TEXT)), "application/x-www-form-urlencoded"),
+        body(thing(a=listed(TEXT)), "application/x-www-form-urlencoded", encoding={"a": {"explode": False}}),
+        "BB",
+    ),
+    ("vendor media type", body(TEXT), body(TEXT, "application/vnd.api+json"), "BB"),
+    (
+        "version in the media type",
+        body(TEXT, "application/json; v=1"),
+        body(TEXT, "application/json; v=2"),
+        "BB",
+    ),
+    ("charset in the media type", body(TEXT), body(TEXT, "application/json;charset=UTF-8"), "=="),
+    ("media type in capitals", body(TEXT), body(TEXT, "Application/JSON"), "=="),
+    (
+        "body by reference",
+        api({"requestBody": A_JSON_BODY}, "post"),
+        api(
+            {"requestBody": {"$ref": "#/components/requestBodies/B"}},
+            "post",
+            components={"requestBodies": {"B": A_JSON_BODY}},
+        ),
+        "==",
+    ),
+    (
+        "optional body, said",
+        api({"requestBody": A_JSON_BODY}, "post"),
+        api({"requestBody": {**A_JSON_BODY, "required": False}}, "post"),
+        "==",
+    ),
+    (
+        "schema of a body removed",
+        body(thing("a", a=TEXT)),
+        without(
+            body(TEXT), "paths", "/a/{id}", "post", "requestBody", "content", "application/json", "schema"
+        ),
+        "RB",
+    ),
+    (
+        "XML name",
+        body({**thing(a=TEXT), "xml": {"name": "a"}}, "application/xml"),
+        body({**thing(a=TEXT), "xml": {"name": "b"}}, "application/xml"),
+        "BB",
+    ),
+    (
+        "XML name of what travels as JSON",
+        body({**thing(a=TEXT), "xml": {"name": "a"}}),
+        body({**thing(a=TEXT), "xml": {"name": "b"}}),
+        "==",
+    ),
+    # answers
+    ("range to one status", answers("2XX"), answers("200"), "SR"),
+    ("range in small letters", answers("4XX"), answers("4xx"), "=="),
+    ("default added", answers("200"), answers("200", "default"), "SR"),
+    ("default made plain", answers("200", "default"), answers("200", "400", "default"), "=="),
+    ("empty success added", answers("200"), answers("200", "204"), "RB"),
+    ("success renumbered", answers("200"), answers("201"), "BB"),
+    ("body of an answer removed", answer(TEXT), answers("200"), "BS"),
+    ("error body narrowed", answer(thing(a=TEXT), status="400"), answer(thing(), status="400"), "BS"),
+    (
+        "default body changed",
+        answer(thing(a=TEXT), status="default"),
+        answer(thing(a=INT), status="default"),
+        "BB",
+    ),
+    ("answer as text", answer(TEXT), answer(TEXT, "text/plain"), "BB"),
+    (
+        "answer by reference",
+        answers("200", **LEFT),
+        api(
+            {"responses": {"200": {"$ref": "#/components/responses/R"}}},
+            components={"responses": {"R": {"description": "d", **LEFT}}},
+        ),
+        "==",
+    ),
+    (
+        "header narrowed",
+        answers("200", headers={"X-Left": {"schema": INT}}),
+        answers("200", headers={"X-Left": {"schema": integer(minimum=0)}}),
+        "SB",
+    ),
+    (
+        "header by reference",
+        answers("200", **LEFT),
+        {
+            **answers("200", headers={"X-Left": {"$ref": "#/components/headers/L"}}),
+            "components": {"headers": {"L": {"schema": INT}}},
+        },
+        "==",
+    ),
+    ("header removed", answers("200", **LEFT), answers("200"), "RS"),
+    ("link removed", answers("200", **LEFT, **LINK), answers("200", **LEFT), "RS"),
+    (
+        "link elsewhere",
+        answers("200", **LINK),
+        answers("200", links={"next": {"operationId": "getLast"}}),
+        "RR",
+    ),
+    (
+        "events of a stream",
+        answer(TEXT, "text/event-stream"),
+        api(
+            {
+                "responses": {
+                    "200": {"description": "d", "content": {"text/event-stream": {"itemSchema": TEXT}}}
+                }
+            }
+        ),
+        "BB",
+    ),
+    # credentials
+    (
+        "credentials for all, said at each",
+        api(security=[{"key": []}], components=KEYS),
+        secured({"key": []}),
+        "==",
+    ),
+    ("credentials wanted", api(components=KEYS), secured({"key": []}), "BS"),
+    ("nobody is asked, said", api(), secured({}), "=="),
+    ("two of them wanted", secured({"key": []}), secured({"key": [], "basic": []}), "BS"),
+    ("either instead of both", secured({"key": [], "basic": []}), secured({"key": []}, {"basic": []}), "SB"),
+    ("basic to bearer", secured({"basic": []}), secured({"bearer": []}), "BB"),
+    (
+        "form of the bearer",
+        secured({"bearer": []}),
+        secured({"bearer": []}, bearer={"type": "http", "scheme": "Bearer", "bearerFormat": "JWT"}),
+        "==",
+    ),
+    (
+        "key in the query",
+        secured({"key": []}),
+        secured({"key": []}, key={"type": "apiKey", "in": "query", "name": "X-Key"}),
+        "BB",
+    ),
+    (
+        "flow removed",
+        secured({"o": []}, o=oauth(clientCredentials={}, password={})),
+        secured({"o": []}, o=oauth(password={})),
+        "BS",
+    ),
+    (
+        "tokens from elsewhere",
+        secured({"o": []}, o=oauth(password={})),
+        secured({"o": []}, o=oauth(password={"tokenUrl": "https://u"})),
+        "BB",
+    ),
+    (
+        "scope listed",
+        secured({"o": []}, o=oauth(password={})),
+        secured({"o": []}, o=oauth(password={"scopes": {"a": "b"}})),
+        "==",
+    ),
+    (
+        "scope wanted",
+        secured({"o": []}, o=oauth(password={})),
+        secured({"o": ["a"]}, o=oauth(password={})),
+        "BS",
+    ),
+    (
+        "identity from elsewhere",
+        secured({"o": []}, o={"type": "openIdConnect", "openIdConnectUrl": "https://a"}),
+        secured({"o": []}, o={"type": "openIdConnect", "openIdConnectUrl": "https://b"}),
+        "BB",
+    ),
+    # base addresses
+    (
+        "server variable loses a value",
+        serving(REGION),
+        serving({**REGION, "variables": {"region": {"default": "eu", "enum": ["eu"]}}}),
+        "RS",
+    ),
+    (
+        "server variable with another default",
+        serving(REGION),
+        serving({**REGION, "variables": {"region": {"default": "ap"}}}),
+        "RR",
+    ),
+    ("order of servers", serving({"url": "/a"}, {"url": "/b"}), serving({"url": "/b"}, {"url": "/a"}), "=="),
+    (
+        "server of an operation",
+        api(servers=[{"url": "/a"}]),
+        api({"servers": [{"url": "/b"}]}, servers=[{"url": "/a"}]),
+        "RR",
+    ),
+    # what the host sends
+    ("callback sends more values", callback({"enum": ["a"]}), callback({"enum": ["a", "b"]}), "BS"),
+    ("callback sends no property", callback(thing(a=TEXT)), callback(thing()), "BS"),
+    ("callback removed", callback(TEXT), api(), "BS"),
+    ("webhook removed", webhook({}), api(), "BS"),
+    (
+        "webhook demands another status",
+        webhook({"responses": {"200": {"description": "d"}}}),
+        webhook({"responses": {"204": {"description": "d"}}}),
+        "BB",
+    ),
+    (
+        "webhook sends a required header",
+        webhook({}),
+        webhook({"parameters": [{"name": "X-S", "in": "header", "required": True, "schema": TEXT}]}),
+        "SB",
+    ),
+    # references
+    (
+        "recursion narrowed",
+        answer(A_NODE, **NODE),
+        answer(A_NODE, components={"schemas": {"Node": thing(next=A_NODE, a=INT)}}),
+        "BB",
+    ),
+    ("recursion unrolled", answer(A_NODE, **NODE), answer(thing(a=TEXT, next=A_NODE), **NODE), "=="),
+    (
+        "base class introduced",
+        answer(thing(a=TEXT, b=INT)),
+        answer(
+            all_of({"$ref": "#/components/schemas/Base"}, thing(b=INT)),
+            components={"schemas": {"Base": thing(a=TEXT)}},
+        ),
+        "==",
+    ),
+    (
+        "words beside a reference",
+        answer({"$ref": "#/components/schemas/T"}, components={"schemas": {"T": TEXT}}),
+        answer({"$ref": "#/components/schemas/T", "description": "d"}, components={"schemas": {"T": TEXT}}),
+        "==",
+    ),
+    (
+        "bound beside a reference",
+        answer({"$ref": "#/components/schemas/T"}, components={"schemas": {"T": TEXT}}),
+        answer({"$ref": "#/components/schemas/T", "maxLength": 5}, components={"schemas": {"T": TEXT}}),
+        "SB",
+    ),
+    (
+        "reference by anchor",
+        answer({"$ref": "#t"}, components={"schemas": {"T": text(**{"$anchor": "t"})}}),
+        answer(TEXT),
+        "==",
+    ),
+    (
+        "reference by id",
+        answer(
+            {"$ref": "https://example.com/t"},
+            components={"schemas": {"T": integer(**{"$id": "https://example.com/t"})}},
+        ),
+        answer(INT),
+        "==",
+    ),
+    (
+        "dynamic reference",
+        answer({"$dynamicRef": "#t"}, components={"schemas": {"T": integer(**{"$dynamicAnchor": "t"})}}),
+        answer(INT),
+        "==",
+    ),
+    (
+        "path item by reference",
+        api(),
+        {
+            **api(),
+            "paths": {"/a/{id}": {"$ref": "#/components/pathItems/A"}},
+            "components": {"pathItems": {"A": api()["paths"]["/a/{id}"]}},
+        },
+        "==",
+    ),
+    (
+        "escaped reference",
+        answer({"$ref": "#/components/schemas/a~1b%20c"}, components={"schemas": {"a/b c": TEXT}}),
+        answer(TEXT),
+        "==",
+    ),
+    (
+        "nullable beside a reference of 3.0",
+        {
+            **answer({"$ref": "#/components/schemas/T"}, components={"schemas": {"T": TEXT}}),
+            "openapi": "3.0.3",
+        },
+        {
+            **answer(
+                {"$ref": "#/components/schemas/T", "nullable": True}, components={"schemas": {"T": TEXT}}
+            ),
+            "openapi": "3.0.3",
+        },
+        "==",
+    ),
+    (
+        "nullable in 3.0",
+        {**answer(TEXT), "openapi": "3.0.3"},
+        {**answer(text(nullable=True)), "openapi": "3.0.3"},
+        "BS",
+    ),
+    ("edition alone", {**answer(TEXT), "openapi": "3.0.3"}, {**answer(TEXT), "openapi": "3.2.0"}, "=="),
+    (
+        "bytes of 3.0",
+        {**answer(text(format="byte")), "openapi": "3.0.3"},
+        answer(text(contentEncoding="base64")),
+        "==",
+    ),
+    (
+        "file of 3.0",
+        {**body(thing(f=text(format="binary")), "multipart/form-data"), "openapi": "3.0.3"},
+        body(thing(f=text(contentMediaType="application/octet-stream")), "multipart/form-data"),
+        "==",
+    ),
+]
