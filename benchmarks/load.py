@@ -103,7 +103,7 @@ class Connection:
             return
         if not head.startswith(b"HTTP/1.1 200"):
             raise LoadError(head.partition(b"\r\n")[0].decode("latin-1"))
-        _, length, rest = head.partition(b"\r\nContent-Length: ")
+        _, length, rest = head.lower().partition(b"\r\ncontent-length: ")
         self.end = len(head) + len(_END_OF_HEADERS) + int(rest.partition(b"\r\n")[0]) if length else -1
 
 

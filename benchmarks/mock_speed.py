@@ -58,7 +58,7 @@ QUICK = Size(turns=1, seconds=0.1, warm_up=0.0, starts=1, identities=(1, 100))
 def servers(folder: Path) -> Iterator[Servers]:
     """Both servers. Nobody's quota can end: the mock keeps its limits, and they are large."""
     plans, credentials = folder / "plans.json", folder / "credentials.json"
-    plans.write_text(json.dumps(_generous_plans()), encoding="utf-8")
+    plans.write_text(json.dumps(generous_plans()), encoding="utf-8")
     with server(mock_arguments("--plans", str(plans), "--credentials", str(credentials)), "/usage") as mock:
         key = json.loads(credentials.read_text(encoding="utf-8"))["LIGHTNING_API_KEY"]
         replies = folder / "replies.json"
@@ -75,7 +75,7 @@ def mock_arguments(*more: str) -> tuple[str, ...]:
     return ("lightning_mock", "--port", "0", *more)
 
 
-def _generous_plans() -> dict[str, Any]:
+def generous_plans() -> dict[str, Any]:
     spec = load_spec()
     limits = dict.fromkeys(spec.metrics, PLENTY)
     plans = [

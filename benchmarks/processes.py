@@ -16,13 +16,16 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Any
 
 from benchmarks.load import Job, Load
 
 ROOT = Path(__file__).parent.parent
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
 _GRACE = 10.0
+_PATIENCE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +93,45 @@ def server(arguments: Sequence[str], first_path: str, under: Sequence[str] = ())
             answer.read()
         yield Server(process.pid, port, time.perf_counter() - began)
     finally:
-        process.terminate()
-        try:
-            process.communicate(timeout=_GRACE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+        _end(process)
+
+
+@contextmanager
+def program(command: Sequence[str], port: int, folder: Path) -> Iterator[Server]:
+    """Run any program that is to listen on a port, until the block ends. It has started once it answers,
+    whatever it answers."""
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder)
+    try:
+        _pin(process.pid, cores().server)
+        while not _answers(port):
+            if process.poll() is not None or time.perf_counter() - began > _PATIENCE:
+                raise RuntimeError(f"{' '.join(command)} did not start")
+            time.sleep(0.005)
+        yield Server(process.pid, port, time.perf_counter() - began)
+    finally:
+        _end(process)
+
+
+def _answers(port: int) -> bool:
+    connection = HTTPConnection("127.0.0.1", port, timeout=_GRACE)
+    try:
+        connection.request("GET", "/usage")
+        connection.getresponse().read()
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+    return True
+
+
+def _end(process: subprocess.Popen[Any]) -> None:
+    process.terminate()
+    try:
+        process.communicate(timeout=_GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
 
 
 def load(job: Job) -> Load:

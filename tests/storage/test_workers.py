@@ -120,8 +120,13 @@ async def under_load(mock: Workers, disturb: Any) -> Counter[Any]:
 
 
 @pytest.fixture(scope="module")
-def two_workers(redis_server: RedisServer) -> Iterator[Workers]:
-    with workers(redis_server, f"workers-{os.getpid()}") as started:
+def credentials(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("workers") / "credentials.json"
+
+
+@pytest.fixture(scope="module")
+def two_workers(redis_server: RedisServer, credentials: Path) -> Iterator[Workers]:
+    with workers(redis_server, f"workers-{os.getpid()}", "--credentials", str(credentials)) as started:
         yield started
 
 
@@ -175,6 +180,27 @@ async def test_killing_a_worker_loses_no_unit_and_charges_none_twice(two_workers
     # What was on its way when the process died may have been charged already, once.
     assert answers[200] <= two_workers.used() - used <= answers[200] + answers["lost"]
     assert answers["lost"] <= CALLERS
+
+
+@pytest.mark.redis
+@pytest.mark.slow
+def test_the_judge_finds_nothing_amiss_in_what_two_processes_count(
+    two_workers: Workers, credentials: Path
+) -> None:
+    """A part of what docs/scale.md has the command for, since the whole takes a minute."""
+    asked = [
+        ("--base-url", two_workers.base_url),
+        ("--control", two_workers.base_url + "/__mock__"),
+        ("--credentials", str(credentials)),
+        ("--spend", "sample"),
+        ("--examples", "1"),
+        ("--only", "quota"),
+        ("--only", "failures"),
+    ]
+    command = [sys.executable, "-m", "lightning_verify", *(word for words in asked for word in words)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"KEPT: \d+ of \d+ documented requirements hold", done.stdout)
 
 
 @pytest.mark.redis
