@@ -160,10 +160,10 @@ async def _write_rest(
     exchange: Exchange,
 ) -> None:
     events, split = reply.events, reply.split
-    pause = 1.0 / settings.token_rate if settings.token_rate else 0.0
-    if isinstance(events, Ready) and not split and not pause and not settings.first_token_delay:
-        await _write_ready(request, response, events, exchange)
+    if isinstance(events, Ready) and not split:
+        await _write_ready(request, response, events, exchange, settings)
         return
+    pause = _pause(settings)
     count = 0
     async for event in events:
         count += 1
@@ -180,15 +180,23 @@ async def _write_rest(
 
 
 async def _write_ready(
-    request: web.BaseRequest, response: web.StreamResponse, ready: Ready, exchange: Exchange
+    request: web.BaseRequest,
+    response: web.StreamResponse,
+    ready: Ready,
+    exchange: Exchange,
+    settings: Settings,
 ) -> None:
-    """As fast as the client reads. Each event is a chunk of its own, but many go out in one write: to write
-    them one by one would be most of what a stream costs.
+    """At the pace that was chosen, or as fast as the client reads. Each event is a chunk of its own, but then
+    many go out in one write: to write them one by one would be most of what a stream costs.
     """
+    pause = _pause(settings)
+    wait = settings.first_token_delay or pause
+    at_once = 1 if pause else EVENTS_BETWEEN_YIELDS
     writer = request.writer
     chunked = isinstance(writer, StreamWriter) and writer.chunked
-    while batch := list(islice(ready.events, EVENTS_BETWEEN_YIELDS)):
-        await asyncio.sleep(0)
+    while batch := list(islice(ready.events, at_once)):
+        await asyncio.sleep(wait)
+        wait = pause
         if chunked:
             transport = request.transport
             if transport is None or transport.is_closing():
@@ -201,6 +209,11 @@ async def _write_ready(
         exchange.sent += sum(map(len, batch))
         if len(exchange.head) < exchange.most:
             exchange.head = (exchange.head + b"".join(batch))[: exchange.most]
+
+
+def _pause(settings: Settings) -> float:
+    """Seconds between two events."""
+    return 1.0 / settings.token_rate if settings.token_rate else 0.0
 
 
 async def _write(response: web.StreamResponse, event: bytes, split: Split | None) -> None:
