@@ -55,12 +55,24 @@ class Server:
     start: float
 
     def cpu_seconds(self) -> float | None:
-        """What the process has used of its core since it began; None where the system does not tell."""
+        """What the process and its workers have used of their cores since they began; None where the system
+        does not tell."""
+        used = 0
         try:
-            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+            for pid in (self.pid, *self.workers()):
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                used += int(fields[11]) + int(fields[12])
         except OSError:
             return None
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return used / os.sysconf("SC_CLK_TCK")
+
+    def workers(self) -> list[int]:
+        """The processes that it has started."""
+        try:
+            found = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        except OSError:
+            return []
+        return [int(pid) for pid in found]
 
     def resident_bytes(self) -> int | None:
         """The memory that the process has in use; None where the system does not tell."""

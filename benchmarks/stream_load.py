@@ -60,8 +60,9 @@ def run(job: StreamJob) -> Streams:
         if not ready:
             raise RuntimeError(f"no chunk within {_TIMEOUT:g} seconds")
         for key, _ in ready:
-            connection: socket.socket = key.fileobj  # type: ignore[assignment]
-            data = connection.recv(1 << 16)
+            stream = key.fileobj
+            assert isinstance(stream, socket.socket)
+            data = stream.recv(1 << 16)
             now = clock()
             last, rest = key.data
             if not last and not data.startswith(b"HTTP/1.1 200"):
@@ -73,7 +74,7 @@ def run(job: StreamJob) -> Streams:
             rest = (rest + data)[-len(_END_OF_CHUNKS) :]
             key.data[:] = now, rest
             if rest == _END_OF_CHUNKS:
-                selector.unregister(connection)
+                selector.unregister(stream)
                 left -= 1
             elif not data:
                 raise RuntimeError("a stream was cut")
