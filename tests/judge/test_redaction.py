@@ -141,6 +141,13 @@ def test_a_forged_token_is_a_secret_from_the_moment_it_is_made(redactor: Redacto
     assert leaks([*forged.values(), *CANARIES.values()], shown) == []
 
 
+def test_a_text_that_was_shown_before_is_looked_at_again_when_a_secret_is_learned(redactor: Redactor) -> None:
+    text = "session eb7c1f09d2a84b56"
+    assert redactor.text(text) == text
+    redactor.learn("session", "eb7c1f09d2a84b56")
+    assert redactor.text(text) == "session <session>"
+
+
 def test_a_short_secret_is_hidden_when_it_is_whole() -> None:
     assert Redactor({"LIGHTNING_API_KEY": "hunter22"}).text("key hunter22!") == "key <LIGHTNING_API_KEY>!"
 

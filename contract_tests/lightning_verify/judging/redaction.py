@@ -28,9 +28,11 @@ _DECODERS: tuple[Callable[[str], str], ...] = (
     lambda text: _ESCAPE.sub(lambda found: found[3] or chr(int(found[1] or found[2], 16)), text),
 )
 _NESTED = 2
-# Letters of either case are one; nothing else, so that no text changes its length.
-_FOLDED = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+_UPPER_TO_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
+
+# Texts that come again and again, such as header names, are redacted once; longer ones are not kept.
+_REMEMBERED, _LONGEST_REMEMBERED = 2_000, 200
 
 # Characters of a secret in a row that are not shown. Texts are cut before and after they come here, by the
 # host and by us, so that whole secrets are not all there is to look for.
@@ -53,6 +55,7 @@ class Redactor:
         self._names: dict[str, str] = {}
         self._longest_first: list[str] = []
         self._pieces: dict[str, list[_Piece]] = {}
+        self._remembered: dict[str, str] = {}
         for name, secret in credentials.items():
             self.learn(name, secret)
 
@@ -60,13 +63,14 @@ class Redactor:
         """From now on `secret`, each longer part of it and the usual encodings of both, in any case of the
         letters, are shown as `name`."""
         shown = f"<{name}>"
+        self._remembered.clear()
         for whole in (secret, secret[::-1]):
             if len(whole) >= _SHORTEST:
-                self._names.setdefault(whole.translate(_FOLDED), shown)
+                self._names.setdefault(_folded(whole), shown)
         # Longest first, so that a secret is named before one that is a part of it.
         self._longest_first = sorted(self._names, key=len, reverse=True)
         for written in (secret, *secret.split("."), *_encoded(secret)):
-            spelling = written.translate(_FOLDED)
+            spelling = _folded(written)
             last = len(spelling) - _PIECE
             if last >= 0:
                 for start in (*range(0, last, _PIECE), last):
@@ -75,6 +79,15 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """`text` without secrets. What hides one in an encoding is shown decoded."""
+        known = self._remembered.get(text)
+        if known is not None:
+            return known
+        shown = self._searched(text)
+        if len(text) <= _LONGEST_REMEMBERED and len(self._remembered) < _REMEMBERED:
+            self._remembered[text] = shown
+        return shown
+
+    def _searched(self, text: str) -> str:
         text = self._plain(text)
         for _ in range(_NESTED):
             for decode in _DECODERS:
@@ -92,9 +105,11 @@ class Redactor:
         return text
 
     def _plain(self, text: str) -> str:
+        folded = _folded(text)
         for secret in self._longest_first:
-            if secret in text.translate(_FOLDED):
+            if secret in folded:
                 text = re.sub(f"(?ai){re.escape(secret)}", self._names[secret].replace("\\", "\\\\"), text)
+                folded = _folded(text)
         text = self._without_pieces(text)
         for pattern, replacement in _PATTERNS:
             text = pattern.sub(replacement, text)
@@ -102,7 +117,7 @@ class Redactor:
 
     def _without_pieces(self, text: str) -> str:
         kept, shown_to, position = list[str](), 0, 0
-        folded = text.translate(_FOLDED)
+        folded = _folded(text)
         while position <= len(text) - _PIECE:
             found = self._pieces.get(folded[position : position + _PIECE])
             if found is None:
@@ -122,6 +137,11 @@ class Redactor:
             for name, value in headers
             for shown in [self.text(value.split("=", 1)[0] if name.lower() in _COOKIES else value)]
         ]
+
+
+def _folded(text: str) -> str:
+    """Letters of either case are one; nothing else, so that no text changes its length."""
+    return text.lower() if text.isascii() else text.translate(_UPPER_TO_LOWER)
 
 
 def _extent(text: str, lowest: int, position: int, piece: _Piece) -> tuple[int, int]:

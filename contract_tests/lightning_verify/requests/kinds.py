@@ -112,9 +112,8 @@ class Subject:
     def drawn(self, count: int, seed: int) -> list[dict[str, Any]]:
         """`count` requests, the same ones for the same seed. Each slot goes through its kinds, and through
         having none, in an order of chance, so that few requests meet all of them."""
-        values = {
-            name: sample(kind.values, VALUES, self.seed_of(name, seed)) for name, kind in self.kinds.items()
-        }
+        # Drawing takes longer than asking, so only for the kinds that are met.
+        values: dict[str, list[Any]] = {}
         slots: dict[str, list[str | None]] = {}
         for kind in self.kinds.values():
             slots.setdefault(kind.place, [None]).extend(
@@ -130,6 +129,9 @@ class Subject:
                 names.add(decks[slot].pop())
             names |= {self._first_of(kind.needs, names) for kind in self.kinds.values() if kind.name in names}
             chosen = self.closed(name for name in names if name)
+            for name in chosen:
+                if name not in values:
+                    values[name] = sample(self.kinds[name].values, VALUES, self.seed_of(name, seed))
             requests.append({name: values[name][turn % len(values[name])] for name in chosen})
         return requests
 
