@@ -32,6 +32,7 @@ def run(
     with running() as server:
         finished = command(
             *(f"--base-url={server.base_url}", f"--spend={request.param}", "--report-dir=reports"),
+            "--jobs=1",  # Who asked is told by the test that runs.
             directory=directory,
             credentials={
                 **server.credentials,

@@ -36,6 +36,7 @@ def exchanges(tmp_path_factory: pytest.TempPathFactory) -> list[Recorded]:
     with lightning_mock.running() as mock:
         run = command(
             *("--spend=exhaust", f"--base-url={mock.base_url}", f"--control={mock.base_url}/__mock__"),
+            "--jobs=1",  # Who asked is told by the test that runs.
             directory=directory,
             credentials={**mock.credentials, VARIABLE: str(file)},
             plugins=("tests.judge.recorder",),

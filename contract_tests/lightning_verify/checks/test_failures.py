@@ -132,11 +132,12 @@ def _streamed(size: int) -> dict[str, Any]:
 
 @judges("FAIL-2", requests=1)
 @pytest.mark.parametrize("body", [_in_messages, _in_parts, _streamed])
+@pytest.mark.parametrize("path", [CHAT])
 def test_an_oversized_chat_is_413_however_it_is_said(
-    judge: Judge, body: Callable[[int], dict[str, Any]]
+    judge: Judge, path: str, body: Callable[[int], dict[str, Any]]
 ) -> None:
     size, exchange = _oversized(
-        judge, CHAT, body(OVERSIZED[0]), lambda: judge.post(CHAT, body(OVERSIZED[1]), lane="free")
+        judge, path, body(OVERSIZED[0]), lambda: judge.post(path, body(OVERSIZED[1]), lane="free")
     )
     judge.refused("FAIL-2", exchange, 413, f"{size:,} characters{body.__name__.replace('_', ' ')}")
 

@@ -8,6 +8,7 @@ or out of reach. Only witnesses make a pass.
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -39,6 +40,10 @@ T = TypeVar("T")
 
 REDIRECTS = 3
 LONGEST_REASON = 2000
+
+
+# Tests may run side by side, and make one thing once all the same.
+_NAMING = threading.Lock()
 
 
 def _owner(exchange: Exchange) -> str:
@@ -153,8 +158,11 @@ class Judge:
 
     def once(self, name: str, make: Callable[[], T]) -> T:
         """The result of `make`, made once in a run and shared between tests under `name`."""
-        if name not in self.shared:
-            self.shared[name] = make()
+        with _NAMING:
+            making = self.shared.setdefault(f"making {name}", threading.RLock())
+        with making:  # Whoever else wants it meanwhile waits.
+            if name not in self.shared:
+                self.shared[name] = make()
         result: T = self.shared[name]
         return result
 

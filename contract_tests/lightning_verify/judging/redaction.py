@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import html
 import re
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import quote, unquote
@@ -56,6 +57,7 @@ class Redactor:
         self._longest_first: list[str] = []
         self._pieces: dict[str, list[_Piece]] = {}
         self._remembered: dict[str, str] = {}
+        self._learning = threading.Lock()
         for name, secret in credentials.items():
             self.learn(name, secret)
 
@@ -63,19 +65,21 @@ class Redactor:
         """From now on `secret`, each longer part of it and the usual encodings of both, in any case of the
         letters, are shown as `name`."""
         shown = f"<{name}>"
-        self._remembered.clear()
-        for whole in (secret, secret[::-1]):
-            if len(whole) >= _SHORTEST:
-                self._names.setdefault(_folded(whole), shown)
-        # Longest first, so that a secret is named before one that is a part of it.
-        self._longest_first = sorted(self._names, key=len, reverse=True)
-        for written in (secret, *secret.split("."), *_encoded(secret)):
-            spelling = _folded(written)
-            last = len(spelling) - _PIECE
-            if last >= 0:
-                for start in (*range(0, last, _PIECE), last):
-                    piece = spelling[start : start + _PIECE]
-                    self._pieces.setdefault(piece, []).append(_Piece(spelling, start, shown))
+        with self._learning:
+            for whole in (secret, secret[::-1]):
+                if len(whole) >= _SHORTEST:
+                    self._names.setdefault(_folded(whole), shown)
+            # Longest first, so that a secret is named before one that is a part of it.
+            self._longest_first = sorted(self._names, key=len, reverse=True)
+            for written in (secret, *secret.split("."), *_encoded(secret)):
+                spelling = _folded(written)
+                last = len(spelling) - _PIECE
+                if last >= 0:
+                    for start in (*range(0, last, _PIECE), last):
+                        piece = spelling[start : start + _PIECE]
+                        self._pieces.setdefault(piece, []).append(_Piece(spelling, start, shown))
+            # Last, so that nobody remembers a text from before.
+            self._remembered.clear()
 
     def text(self, text: str) -> str:
         """`text` without secrets. What hides one in an encoding is shown decoded."""

@@ -10,7 +10,7 @@ import schemathesis
 from schemathesis import GenerationMode
 
 from lightning_verify.facts import SPEC
-from lightning_verify.requests.invalid import sample
+from lightning_verify.requests.invalid import DRAWING, sample
 
 # How many valid cases of an operation a run sends.
 CASES = 3
@@ -23,9 +23,14 @@ def _schema() -> Any:
     return schemathesis.openapi.from_dict(SPEC.document, config=schemathesis.Config.from_dict(config))
 
 
-@cache
 def cases(operation_id: str, mode: GenerationMode, count: int, seed: int) -> tuple[Any, ...]:
     """`count` cases of an operation: valid ones, or ones that break the request's schema somewhere."""
+    with DRAWING:  # Once for all who ask meanwhile.
+        return _cases(operation_id, mode, count, seed)
+
+
+@cache
+def _cases(operation_id: str, mode: GenerationMode, count: int, seed: int) -> tuple[Any, ...]:
     operation = SPEC.operations[operation_id]
     endpoint = _schema()[operation.path][operation.method]
     return tuple(sample(endpoint.as_strategy(generation_mode=mode), count, seed + len(operation_id)))

@@ -7,6 +7,7 @@ list may be served by a lenient host, so none of them is here.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,10 @@ _text = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1,
 _thing = st.dictionaries(_text, st.integers(1, 9), min_size=1, max_size=2)
 _list_of_things = st.lists(_thing, min_size=1, max_size=2)
 _not_a_list = st.one_of(st.integers(1, 99), _thing, st.just(True))
+
+
+# Tests may run side by side; what draws for them need not know.
+DRAWING = threading.RLock()
 
 
 def sample(strategy: st.SearchStrategy[Any], count: int, seed: int) -> list[Any]:
@@ -41,7 +46,8 @@ def sample(strategy: st.SearchStrategy[Any], count: int, seed: int) -> list[Any]
     def draw(example: Any) -> None:
         drawn.append(example)
 
-    draw()
+    with DRAWING:
+        draw()
     return drawn[:count]
 
 

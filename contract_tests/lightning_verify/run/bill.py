@@ -7,6 +7,7 @@ from collections import Counter
 from itertools import islice
 
 from lightning_verify.judging.ledger import Ledger
+from lightning_verify.judging.observations import USAGE
 from lightning_verify.judging.snapshot import Unreadable, parse_usage
 from lightning_verify.transport.client import Client, HostGone
 
@@ -15,7 +16,7 @@ _OWING = 20
 _A_MOMENT = 0.01
 
 
-def observed_units(client: Client) -> dict[str, int] | None:
+def observed_units(client: Client, jobs: int) -> dict[str, int] | None:
     """Units used, by metric, of the callers that only we can spend as; None when the host does not tell.
 
     All that were served are asked for, and of each operation one that was not. Shared accounts are left out:
@@ -23,9 +24,11 @@ def observed_units(client: Client) -> dict[str, int] | None:
     """
     counted: Counter[str] = Counter()
     callers = {caller.key: caller for caller in client.refused.values()} | client.spenders
+    looks = [("GET", USAGE, caller, None) for caller in callers.values()]
     try:
-        for caller in callers.values():
-            counted.update(parse_usage(client.send("GET", "/usage", caller)).used)
+        for begin in range(0, len(looks), jobs):
+            for exchange in client.send_together(looks[begin : begin + jobs], patient=True):
+                counted.update(parse_usage(exchange).used)
     except (Unreadable, HostGone):
         return None
     return dict(counted)

@@ -13,6 +13,7 @@ import pytest
 from lightning_verify.target import LIVE, Spend
 
 POLITE_RATE = 2.0
+JOBS = 16
 
 TARGET, COST, CHOICE, REPORT = "target", "cost", "what is judged", "report and patience"
 
@@ -105,6 +106,13 @@ OPTIONS = (
         "`lightning-spec revisions` lists them",
         {"metavar": "NAME"},
         short=False,  # pytest cannot choose one any more when it reads its options.
+    ),
+    Option(
+        "jobs",
+        COST,
+        f"how many independent tests run at the same time (default: {JOBS}; one where the rate is limited, "
+        "with --max-units, whose units go to the first tests, and with --fail-fast)",
+        {"type": int, "metavar": "N"},
     ),
     Option(
         "only",

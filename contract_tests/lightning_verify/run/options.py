@@ -16,7 +16,7 @@ from lightning_verify.report.comparison import ComparisonError, read_report
 from lightning_verify.report.history import LATEST, report_of
 from lightning_verify.requests.credentials import CredentialsError, gather
 from lightning_verify.run.known import KnownError, read_known
-from lightning_verify.run.option_table import POLITE_RATE
+from lightning_verify.run.option_table import JOBS, POLITE_RATE
 from lightning_verify.run.session import Settings
 from lightning_verify.target import LIVE, Spend, Target
 
@@ -71,12 +71,22 @@ def settings_of(config: pytest.Config, target: Target, *, own_mock: bool) -> Set
         patience=option.lightning_patience,
         examples=examples or _usual_examples(target, spend),
         seed=_seed(config),
+        jobs=_jobs(config, alone=rate is not None or bool(caps)),
     )
 
 
 def _usual_examples(target: Target, spend: Spend) -> int:
     """Many where requests cost neither units nor patience, few elsewhere."""
     return 24 if target.is_loopback and spend is Spend.EXHAUST else 4
+
+
+def _jobs(config: pytest.Config, *, alone: bool) -> int:
+    """How many tests run at once: several, unless the rate is limited, the first tests are to have the units,
+    or none is to begin after the first that fails."""
+    given: int | None = config.option.lightning_jobs
+    if given is not None and given < 1:
+        raise pytest.UsageError(f"--jobs {given}: expected a number above 0")
+    return given or (1 if alone or config.option.maxfail else JOBS)
 
 
 def _seed(config: pytest.Config) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -24,6 +24,7 @@ from lightning_verify.report.outcome import Outcome
 from lightning_verify.report.terminal import alarm_lines, terminal_lines
 from lightning_verify.report.writers import write_reports
 from lightning_verify.run import hooks, options
+from lightning_verify.run.ahead import PAYLOADS, Ahead, can_run_ahead
 from lightning_verify.run.bill import ask_again, observed_units
 from lightning_verify.run.known import known_file
 from lightning_verify.run.marks import charge_of
@@ -33,11 +34,9 @@ from lightning_verify.run.preflight import preflight, refused_everywhere
 from lightning_verify.run.progress import Progress
 from lightning_verify.run.session import Run, read_facts, read_findings, rulings
 from lightning_verify.run.signals import INTERRUPTION
+from lightning_verify.run.together import Together
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.client import BudgetExhausted, HostGone
-
-# The requirements that say which payloads are invalid.
-PAYLOADS = {"CHAT-1", "IMG-1", "VID-1", "SFX-2", "TTS-2", "ANA-2", "FAIL-1", "FAIL-2"}
 
 _run_key = pytest.StashKey[Run]()
 _books_key = pytest.StashKey[Path]()
@@ -45,6 +44,7 @@ _judge_key = pytest.StashKey[Judge]()
 _reports_key = pytest.StashKey[Path]()
 _outcome_key = pytest.StashKey[Outcome]()
 _trouble_key = pytest.StashKey[OSError]()
+_ahead_key = pytest.StashKey[Ahead]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -117,7 +117,9 @@ def _open_run(config: pytest.Config) -> Run:
     return run
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> None:
     """Keep what the revision has and `--only` selects; run what costs nothing first, and what costs most
     last."""
     only = options.selection(config)
@@ -147,19 +149,40 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         )
 
     items.sort(key=price)
+    judging = [item for item in items if charge_of(item)]
+    if _is_worker(config) and judging:
+        others = [item for item in items if not charge_of(item)]
+        items[:] = [
+            Together.from_parent(session, name="the whole contract", tests=judging),
+            *others,
+        ]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
-    """Tell the plan and look whether anybody is there, before the first test."""
+    """Begin the run before the first test, unless xdist spreads the tests."""
     config = session.config
-    if config.option.collectonly or _is_controller(config):
+    if config.option.collectonly or _is_controller(config) or _is_worker(config):
         return
-    if not any(charge_of(item) for item in session.items):
-        return
+    if any(map(charge_of, session.items)):
+        _begin(config, session.items)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Begin the run on the worker that has it, and go through it."""
+    if not isinstance(item, Together):
+        return None
+    _begin(item.config, item.tests)
+    item.run_all(nextitem)
+    return True
+
+
+def _begin(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
+    """Tell the plan, look whether anybody is there, and let tests run ahead."""
     run = _open_run(config)
     config.stash[_run_key] = run
-    requests, units = estimate(session.items, run.settings.spend, run.target, run.settings.examples)
+    requests, units = estimate(items, run.settings.spend, run.target, run.settings.examples)
     spend = run.settings.spend.name.lower()
     _say(
         config,
@@ -191,7 +214,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     run.aborted = aborted and _told(run, aborted)
     run.note(aborted=run.aborted)
     if not run.aborted:
-        seconds = duration(requests, run.settings.rate, median(answered_in))
+        seconds = duration(requests, run.settings.rate, median(answered_in), run.settings.jobs)
         _say(config, f"time: {spoken(seconds)}")
         run.learned["examples"] = read_examples(config.option.lightning_report_dir)
         run.learned["unusable credentials"] = refused_everywhere(
@@ -200,9 +223,16 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         for reason in run.learned["unusable credentials"].values():
             _say(config, f"not used: {reason}")
 
+    if run.settings.jobs > 1 and not run.aborted:
+        able = [item for item in items if _can_judge(item, run) and can_run_ahead(item)]
+        config.stash[_ahead_key] = Ahead(able, run.settings.jobs, partial(_judge_of, run))
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None and config.get_verbosity() <= 0 and all(map(charge_of, session.items)):
-        config.pluginmanager.register(Progress(reporter, session.items))
+    if reporter is not None and config.get_verbosity() <= 0 and all(map(charge_of, items)):
+        config.pluginmanager.register(Progress(reporter, items))
+
+
+def _can_judge(item: pytest.Item, run: Run) -> bool:
+    return charge_of(item) is not None and obstacle(item, run.settings.spend, run.target) is None
 
 
 def _on_github(config: pytest.Config) -> bool:
@@ -229,9 +259,15 @@ def lightning_run(request: pytest.FixtureRequest) -> Run:
 @pytest.fixture
 def judge(request: pytest.FixtureRequest, lightning_run: Run) -> Judge:
     """The judge of this test."""
-    run = lightning_run
-    judge = Judge(
-        test=request.node.name,
+    ahead = request.config.stash.get(_ahead_key, None)
+    judge = (ahead.judge(request.node) if ahead else None) or _judge_of(lightning_run, request.node)
+    request.node.stash[_judge_key] = judge
+    return judge
+
+
+def _judge_of(run: Run, item: pytest.Item) -> Judge:
+    return Judge(
+        test=item.name,
         target=run.target,
         spec=run.spec,
         client=run.client,
@@ -242,8 +278,13 @@ def judge(request: pytest.FixtureRequest, lightning_run: Run) -> Judge:
         examples=run.settings.examples,
         seed=run.settings.seed,
     )
-    request.node.stash[_judge_key] = judge
-    return judge
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Take what came of a test that has run ahead."""
+    ahead = pyfuncitem.config.stash.get(_ahead_key, None)
+    return (ahead is not None and ahead.finish(pyfuncitem)) or None
 
 
 _STOPPED: tuple[tuple[type[BaseException], Verdict], ...] = (
@@ -317,6 +358,8 @@ def pytest_runtest_makereport(
             outcome, reason = "inconclusive", f"the check itself failed: {redact(repr(problem)[:300])}"
             report.longrepr = "\n".join(redact(line) for line in str(report.longrepr).splitlines())
     run.keep(judge.close(charge.requirements, outcome, reason))
+    ahead = item.config.stash.get(_ahead_key, None)
+    report.duration = (ahead.seconds(item) if ahead else None) or report.duration
     return report
 
 
@@ -331,10 +374,14 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
         trouble = problem
     config = session.config
     run = config.stash.get(_run_key, None)
+    if ahead := config.stash.get(_ahead_key, None):
+        ahead.stop()
+    if run is not None and INTERRUPTION.by is not None:
+        run.client.give_up("the run was interrupted")
     # On a host of others, asking every caller again would be as much traffic as the run itself.
     if run is not None and not run.aborted and run.target.is_loopback and INTERRUPTION.by is None:
         # Once the target's clock has been moved, its counters are those of another day.
-        seen = None if run.learned.get("time moved") else observed_units(run.client)
+        seen = None if run.learned.get("time moved") else observed_units(run.client, run.settings.jobs)
         run.note(**{f"observed {run.worker}": seen})
     if run is not None and not run.aborted:
         ask_again(run.client, run.ledger)

@@ -30,7 +30,8 @@ from lightning_verify.transport.client import Client, Timeouts
 @dataclass(slots=True)
 class Settings:
     """What the run was asked for. `rate` is requests a second, None for no pacing; `only` ids or areas;
-    `examples` is how many generated requests a property is tried with, `seed` which ones."""
+    `examples` is how many generated requests a property is tried with, `seed` which ones; `jobs` how many
+    tests run at the same time."""
 
     spend: Spend
     max_units: dict[str, int]
@@ -44,6 +45,7 @@ class Settings:
     patience: float
     examples: int
     seed: int
+    jobs: int
 
 
 @dataclass(slots=True)

@@ -141,6 +141,10 @@ class Client:
             max_field_size=65536,
         )
 
+    def give_up(self, reason: str) -> None:
+        """Send nothing more, whoever asks."""
+        self._gone = self._gone or reason
+
     def close(self) -> None:
         """End the session and its thread."""
         self._run(self._session.close())
@@ -207,14 +211,17 @@ class Client:
             )
         )
 
-    def send_together(self, requests: Sequence[tuple[str, str, Caller, Any]]) -> list[Exchange]:
-        """Send (method, path, caller, json body) requests at the same time, once each, in the paid lane."""
+    def send_together(
+        self, requests: Sequence[tuple[str, str, Caller, Any]], *, patient: bool = False
+    ) -> list[Exchange]:
+        """Send (method, path, caller, json body) requests at the same time, once each unless it is with
+        patience, in the paid lane."""
 
         async def together() -> list[Exchange]:
             return list(
                 await asyncio.gather(
                     *(
-                        self._send(method, path, caller, json_body=body, patient=False)
+                        self._send(method, path, caller, json_body=body, patient=patient)
                         for method, path, caller, body in requests
                     )
                 )
