@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from functools import partial
 from typing import Any
 
 import orjson
@@ -10,7 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lightning_mock.generation.sampling.pattern_sampler import UnknownPatternError, sample_pattern
-from lightning_mock.generation.sampling.schema_cost import UnusableSchemaError
+from lightning_mock.generation.sampling.schema_cost import (
+    MOST_STEPS,
+    Budget,
+    UnusableSchemaError,
+    pattern_size,
+)
 from lightning_mock.generation.sampling.schema_sampler import (
     Hints,
     compile_schema,
@@ -224,6 +230,96 @@ def test_a_reference_to_another_host_is_refused_and_never_fetched() -> None:
 )  # fmt: skip
 def test_what_cannot_be_satisfied_still_gives_json_soon(schema: Any) -> None:
     assert len(orjson.dumps(sample(schema, NOTHING, seed=1))) < 1_000_000
+
+
+def everything_twice(keywords: str, closing: str, levels: int = 40) -> Any:
+    """A schema that refers to the one below it by each of these keywords, level after level."""
+
+    def described(level: int) -> Any:
+        below = {"$ref": f"#/$defs/d{level - 1}"}
+        lists = {"anyOf": [below, below], "oneOf": [below, below], "allOf": [below, below]}
+        kinds = {
+            **lists,
+            "dependentSchemas": {"a": below, "b": below},
+            "if": below,
+            "then": below,
+            "else": below,
+        }
+        return {**{name: kinds[name] for name in keywords.split()}, closing: False}
+
+    definitions = {f"d{level}": described(level) for level in range(1, levels)}
+    return {"$defs": {"d0": {"type": "object"}, **definitions}, "$ref": f"#/$defs/d{levels - 1}"}
+
+
+EACH_OF_ALL = [{"$ref": f"#/$defs/d{index}"} for index in range(12)]
+
+
+@pytest.mark.parametrize("closing", ["unevaluatedProperties", "unevaluatedItems"])
+@pytest.mark.parametrize(
+    "schema",
+    [
+        *(partial(everything_twice, keywords) for keywords in
+          ("anyOf", "oneOf", "allOf", "dependentSchemas", "if then", "then else if", "allOf anyOf")),
+        lambda closing: {"$defs": {f"d{index}": {"anyOf": EACH_OF_ALL} for index in range(12)},
+                         "$ref": "#/$defs/d0", closing: False},
+    ],
+)  # fmt: skip
+def test_what_takes_for_ever_to_compile_is_refused_before(schema: Any, closing: Any) -> None:
+    with pytest.raises(UnusableSchemaError, match="steps of work"):
+        compile_schema(schema(closing), Budget())
+
+
+def test_unevaluated_members_of_an_honest_schema_are_affordable() -> None:
+    address = {"type": "object", "properties": {"street": {"type": "string"}}}
+    schema = {
+        "$defs": {"address": address, "named": {"properties": {"name": {"type": "string"}}}},
+        "type": "object",
+        "allOf": [{"$ref": "#/$defs/address"}, {"$ref": "#/$defs/named"}],
+        "properties": {"age": {"type": "integer"}},
+        "required": ["age", "name"],
+        "unevaluatedProperties": False,
+    }
+    budget = Budget()
+    assert compile_schema(schema).is_valid(sample(schema, NOTHING, seed=1, budget=budget))
+    assert MOST_STEPS - budget.left < 2000
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        {"pattern": "(?:(?:(?:a{9}){9}){9}){9}"},
+        {"pattern": "[^b]" * 5000},
+        {"pattern": "(?=[^b]*b)c", "minLength": 20_000},
+        {"pattern": "(?=x*y)z", "minLength": 20_000},
+        {"pattern": r"(?:(.)\1)*y", "minLength": 20_000},
+    ],
+)
+def test_what_takes_long_to_match_is_refused_before(described: Any) -> None:
+    with pytest.raises(UnusableSchemaError, match="steps of work"):
+        sample({"type": "string", **described}, NOTHING, seed=1)
+
+
+def test_each_pattern_of_many_is_paid_for_once() -> None:
+    names = [f"p{index}" for index in range(300)]
+    patterns = {rf"^(?:(?:p+)+)+{index}$": {"type": "integer"} for index in range(300)}
+    with pytest.raises(UnusableSchemaError, match="steps of work"):
+        sample({"type": "object", "required": names, "patternProperties": patterns}, NOTHING, seed=1)
+    few = dict(list(patterns.items())[:20])
+    budget = Budget()
+    sample({"type": "object", "required": names[:60], "patternProperties": few}, NOTHING, 1, budget=budget)
+    assert MOST_STEPS - budget.left < 20_000
+
+
+@pytest.mark.parametrize(
+    ("pattern", "size"),
+    [
+        ("a", 1), ("abc", 3), ("a{3}", 3), ("(ab){3}c", 7), (".", 8), (r"\pL{3}", 600), (r"\p{Lu}{3}", 600),
+        (r"[\pL\pN]{3}", 612), (r"\w{3}", 3), (r"(?=a)\w{3}", 603), (r"(a)\1\w{3}", 602), (r"[\w]{3}", 9),
+        ("[", 1), ("[]", 1), (r"\p", 200), (r"\p{", 200), ("\\", 1), ("", 0), ("({", 1),
+    ],
+)  # fmt: skip
+def test_a_pattern_is_as_large_as_it_is_to_the_compiler(pattern: Any, size: Any) -> None:
+    assert pattern_size(pattern) == size
 
 
 @pytest.mark.parametrize(

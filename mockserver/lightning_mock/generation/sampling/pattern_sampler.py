@@ -54,6 +54,8 @@ class _Reader:
         self.random = random
         self.at = 0
         self.steps = 0
+        self.classes: dict[int, tuple[int, str | list[tuple[int, int]]]] = {}
+        """Of each class by its place: where it ends, and its characters or ranges of them."""
 
     def peek(self) -> str:
         return self.pattern[self.at] if self.at < len(self.pattern) else ""
@@ -183,6 +185,17 @@ class _Reader:
         raise UnknownPatternError(f"unknown property {name}")
 
     def character_class(self) -> str:
+        start = self.at
+        if start not in self.classes:
+            members = self.class_members()
+            self.classes[start] = self.at, members
+        self.at, members = self.classes[start]
+        if isinstance(members, str):
+            return self.random.choice(members)
+        low, high = self.random.choice(members)
+        return chr(self.random.randint(low, high))
+
+    def class_members(self) -> str | list[tuple[int, int]]:
         negated = self.peek() == "^"
         if negated:
             self.at += 1
@@ -200,11 +213,10 @@ class _Reader:
             else:
                 ranges.append((low, low))
         self.at += 1
-        if negated:
-            allowed = [c for c in _PRINTABLE if not any(low <= ord(c) <= high for low, high in ranges)]
-            return self.random.choice(allowed or [chr(_ASTRAL)])
-        low_end, high_end = self.random.choice(ranges)
-        return chr(self.random.randint(low_end, high_end))
+        if not negated:
+            return ranges
+        allowed = [c for c in _PRINTABLE if not any(low <= ord(c) <= high for low, high in ranges)]
+        return "".join(allowed) or chr(_ASTRAL)
 
     def class_member(self, ranges: list[tuple[int, int]]) -> int | None:
         """One code point; None when the member was a whole class, which is then in `ranges`."""

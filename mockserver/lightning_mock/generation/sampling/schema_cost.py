@@ -15,21 +15,28 @@ MOST_STEPS = 200_000
 """For all that one request asks for. A step takes the sampler or the validator about a microsecond."""
 MOST_SCHEMA_BYTES = 256 * 1024
 MOST_PATTERN_SIZE = 100_000
+MOST_TRIES = 10_000
+"""Of a pattern that looks around or back, at one text."""
 _DEEPEST = 500
 
 _BYTES_PER_STEP = 16
 _BACKTRACKING = re.compile(r"\(\?(?:[=!]|<[=!])|\\[1-9k]")
 _BACKTRACKING_STEPS = 500
+_STATES_PER_STEP = 250
 _COUNTED = re.compile(r"\{(\d{1,9})(?:,(\d{0,9}))?\}")
-_CLASS_SIZES = {"p": 50, "P": 50, ".": 8, "S": 8, "W": 8, "D": 8}
+_CLASS_SIZES = {"p": 200, "P": 200, ".": 8, "S": 8, "W": 8, "D": 8}
+_WIDE_CLASS_SIZES = {**_CLASS_SIZES, "w": 200, "W": 200, "d": 30, "D": 60}
+"""Where a pattern looks around or back, the usual classes are those of all scripts."""
+_CLASS = re.compile(r"\\(.)", re.DOTALL)
 _BRANCHES = ("allOf", "anyOf", "oneOf")
 _IN_PLACE = ("not", "if", "then", "else")
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _NAMED_IN_PLACE = ("dependentSchemas", "dependencies")
 _OF_ALL_ITEMS = ("items", "additionalItems", "contains", "unevaluatedItems")
 _OF_ALL_MEMBERS = ("additionalProperties", "unevaluatedProperties")
-_UNEVALUATED = ("unevaluatedProperties", "unevaluatedItems")
+_UNEVALUATED = frozenset(("unevaluatedProperties", "unevaluatedItems"))
 _UNEVALUATED_FACTOR = 3
+_STEPS_OF_WRITING_OUT = 8
 _NOT_CHECKED = frozenset(("$defs", "definitions", "default", "examples"))
 
 
@@ -110,6 +117,7 @@ class CheckingCost:
         self._schema = schema
         self._references = references
         self._budget = budget
+        self._patterns = Patterns(budget)
         self._weights: dict[int, int] = {}
 
     def spend(self, value: Any) -> None:
@@ -121,12 +129,25 @@ class CheckingCost:
             if not isinstance(schema, Mapping):
                 spend()
                 continue
-            spend(self._weight(schema) + _pattern_steps(schema, part))
+            spend(self._weight(schema))
+            self._spend_on_patterns(schema, part)
             if depth > _DEEPEST:
                 # A schema that is its own part: a validator notices.
                 continue
-            waiting.extend((inner, part, depth + 1) for inner in self._in_place(schema))
+            # To know what has been evaluated, validators look at the branches again.
+            looks = 1 if _UNEVALUATED.isdisjoint(schema) else _UNEVALUATED_FACTOR
+            for inner in _in_place(schema, self._references):
+                waiting.extend([(inner, part, depth + 1)] * looks)
             waiting.extend((inner, below, depth + 1) for inner, below in _inside(schema, part))
+
+    def _spend_on_patterns(self, schema: Mapping[str, Any], value: Any) -> None:
+        if isinstance(value, str):
+            if isinstance(schema.get("pattern"), str):
+                self._patterns.spend(schema["pattern"], value)
+        elif isinstance(value, dict) and isinstance(schema.get("patternProperties"), dict):
+            for pattern in schema["patternProperties"]:
+                for name in value:
+                    self._patterns.spend(pattern, name)
 
     def _weight(self, schema: Mapping[str, Any]) -> int:
         weight = self._weights.get(id(schema))
@@ -140,20 +161,42 @@ class CheckingCost:
             self._weights[id(schema)] = weight
         return weight
 
-    def _in_place(self, schema: Mapping[str, Any]) -> Iterator[Any]:
-        inner = [schema[keyword] for keyword in _IN_PLACE if keyword in schema]
-        references = [schema[keyword] for keyword in _REFERENCES if isinstance(schema.get(keyword), str)]
-        inner.extend(map(self._references.follow, references))
-        for keyword in _BRANCHES:
-            if isinstance(schema.get(keyword), list):
-                inner.extend(schema[keyword])
-        for keyword in _NAMED_IN_PLACE:
-            if isinstance(schema.get(keyword), dict):
-                inner.extend(schema[keyword].values())
-        # To know what has been evaluated, validators look at the branches again.
-        repeats = _UNEVALUATED_FACTOR if any(keyword in schema for keyword in _UNEVALUATED) else 1
-        for _ in range(repeats):
-            yield from inner
+
+def spend_on_compiling(schema: Any, budget: Budget) -> None:
+    """Take the steps of a compiler that writes out, for every `unevaluated...`, all that applies in the same
+    place. Raises UnusableSchemaError.
+    """
+    references = References(schema, budget)
+    for node in _nodes(schema):
+        if not _UNEVALUATED.isdisjoint(node):
+            _spend_on_writing_out(node, references, budget)
+
+
+def _spend_on_writing_out(schema: Mapping[str, Any], references: References, budget: Budget) -> None:
+    waiting: list[tuple[Any, int]] = [(schema, 0)]
+    path: dict[int, None] = {}
+    while waiting:
+        node, depth = waiting.pop()
+        while len(path) > depth:
+            path.popitem()
+        budget.spend(_STEPS_OF_WRITING_OUT)
+        if isinstance(node, Mapping) and id(node) not in path:
+            path[id(node)] = None
+            waiting.extend((inner, depth + 1) for inner in _in_place(node, references))
+
+
+def _in_place(schema: Mapping[str, Any], references: References) -> list[Any]:
+    """The schemas that a value is held against together with this one."""
+    inner = [schema[keyword] for keyword in _IN_PLACE if keyword in schema]
+    named = [schema[keyword] for keyword in _REFERENCES if isinstance(schema.get(keyword), str)]
+    inner.extend(map(references.follow, named))
+    for keyword in _BRANCHES:
+        if isinstance(schema.get(keyword), list):
+            inner.extend(schema[keyword])
+    for keyword in _NAMED_IN_PLACE:
+        if isinstance(schema.get(keyword), dict):
+            inner.extend(schema[keyword].values())
+    return inner
 
 
 def _inside(schema: Mapping[str, Any], value: Any) -> Iterator[tuple[Any, Any]]:
@@ -184,22 +227,24 @@ def _inside(schema: Mapping[str, Any], value: Any) -> Iterator[tuple[Any, Any]]:
                     yield schema[keyword], item
 
 
-def _pattern_steps(schema: Mapping[str, Any], value: Any) -> int:
-    if isinstance(value, str):
-        pattern = schema.get("pattern")
-        return matching_steps(pattern, value) if isinstance(pattern, str) else 0
-    patterns = schema.get("patternProperties")
-    if isinstance(value, dict) and isinstance(patterns, dict):
-        names = sum(map(len, value)) // _BYTES_PER_STEP + len(value)
-        return sum(max(names, matching_steps(pattern, "") * len(value)) for pattern in patterns)
-    return 0
+class Patterns:
+    """What it costs to match the patterns of one schema."""
 
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._sizes: dict[str, int] = {}
 
-def matching_steps(pattern: str, text: str) -> int:
-    """What one match costs. A pattern that looks around or back is tried in many ways, within a limit."""
-    if _BACKTRACKING.search(pattern):
-        return _BACKTRACKING_STEPS
-    return 1 + len(text) // _BYTES_PER_STEP
+    def spend(self, pattern: str, text: str) -> None:
+        """Take the steps of one match. Raises UnusableSchemaError."""
+        size = self._sizes.get(pattern)
+        if size is None:
+            size = self._sizes[pattern] = pattern_size(pattern, {})
+        length = len(text)
+        steps = 1 + length // _BYTES_PER_STEP + length * size // _STATES_PER_STEP
+        if _BACKTRACKING.search(pattern):
+            # Each of many tries may look at all that is left of the text.
+            steps += _BACKTRACKING_STEPS + size + length * min(length, MOST_TRIES) // _STATES_PER_STEP
+        self._budget.spend(steps)
 
 
 def size_of_patterns(schema: Any) -> int:
@@ -207,11 +252,15 @@ def size_of_patterns(schema: Any) -> int:
     be compiled.
     """
     size = 0
+    known = set()
     for node in _nodes(schema):
         patterns = [node["pattern"]] if isinstance(node.get("pattern"), str) else []
         if isinstance(node.get("patternProperties"), dict):
             patterns.extend(node["patternProperties"])
         for pattern in patterns:
+            if pattern in known:
+                continue
+            known.add(pattern)
             size += pattern_size(pattern)
             if size > MOST_PATTERN_SIZE:
                 raise UnusableSchemaError(
@@ -220,8 +269,13 @@ def size_of_patterns(schema: Any) -> int:
     return size
 
 
-def pattern_size(pattern: str) -> int:
-    """How long a pattern is when everything counted is written out; close enough for a bound."""
+def pattern_size(pattern: str, sizes: Mapping[str, int] | None = None) -> int:
+    """How long a pattern is when everything counted is written out; close enough for a bound. A class is as
+    large as it is to the compiler, unless other sizes are given.
+    """
+    if sizes is None:
+        sizes = _WIDE_CLASS_SIZES if _BACKTRACKING.search(pattern) else _CLASS_SIZES
+    last_bracket, last_brace = pattern.rfind("]"), pattern.rfind("}")
     groups = [0]
     last = at = 0
     while at < len(pattern):
@@ -240,17 +294,21 @@ def pattern_size(pattern: str) -> int:
             last *= times
             continue
         elif character == "\\":
-            last = _CLASS_SIZES.get(pattern[at : at + 1], 1)
+            letter = pattern[at : at + 1]
+            last = sizes.get(letter, 1)
             at += 1
+            if letter in ("p", "P"):
+                named = pattern.startswith("{", at) and at < last_brace
+                at = 1 + (pattern.index("}", at) if named else at)
         elif character == "[":
-            end = max(pattern.find("]", at + 1), at)
+            end = pattern.index("]", at + 1) if at < last_bracket else at
             members = pattern[at:end]
-            last = 1 + len(members) // 2 + _CLASS_SIZES["p"] * members.lower().count("\\p")
+            last = 1 + len(members) // 2 + max((sizes.get(c, 1) for c in _CLASS.findall(members)), default=0)
             if members.startswith("^"):
-                last += _CLASS_SIZES["."]
+                last += sizes.get(".", 1)
             at = end + 1
         else:
-            last = _CLASS_SIZES["."] if character == "." else 1
+            last = sizes.get(".", 1) if character == "." else 1
         groups[-1] += last
     return sum(groups)
 

@@ -6,6 +6,8 @@ properties, other branches); when none does, the first proposal is returned, as 
 something. No reference leaves the schema: nothing is ever fetched.
 """
 
+from __future__ import annotations
+
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -21,12 +23,15 @@ import orjson
 from lightning_mock.generation.sampling.pattern_sampler import UnknownPatternError, sample_pattern
 from lightning_mock.generation.sampling.schema_cost import (
     MOST_SCHEMA_BYTES,
+    MOST_TRIES,
     Budget,
     CheckingCost,
+    Patterns,
     References,
     UnusableSchemaError,
-    matching_steps,
+    pattern_size,
     size_of_patterns,
+    spend_on_compiling,
 )
 
 ATTEMPTS = 24
@@ -39,8 +44,8 @@ _LONGEST_KEPT_SCHEMA = 8 * 1024
 _LARGEST_KEPT_PATTERNS = 2000
 _MOST_HINTS = 100
 _STEPS_OF_A_NODE = 8
+_STEPS_OF_A_PATTERN = 40
 _OPTIONS_PER_STEP = 4
-_BACKTRACKS = 10_000
 _SAFE_INTEGER = 2**53 - 1
 _FITS_INTEGER = (-(2**63), 2**63)
 """What JSON's encoder writes as an integer. Beyond, a float with a whole value is one to a schema as well."""
@@ -136,6 +141,8 @@ def compile_schema(schema: Any, budget: Budget | None = None) -> Validator:
         raise UnusableSchemaError(f"at most {MOST_SCHEMA_BYTES} bytes long")
     if budget is not None:
         budget.spend_on_bytes(len(text))
+        if b'"unevaluated' in text:
+            spend_on_compiling(schema, budget)
     keeps = len(text) <= _LONGEST_KEPT_SCHEMA and (
         b'"pattern' not in text or size_of_patterns(schema) <= _LARGEST_KEPT_PATTERNS
     )
@@ -157,7 +164,7 @@ def _compile(text: bytes) -> Validator:
             # Whatever is a pattern elsewhere is checked above; to compile every text as one is too much.
             formats={"regex": lambda _: True},
             retriever=_refuse_to_fetch,
-            pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=_BACKTRACKS),
+            pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=MOST_TRIES),
         )
     except jsonschema_rs.ValidationError as error:
         place = "".join(f"/{step}" for step in error.instance_path)
@@ -190,12 +197,13 @@ def sample(
     budget = budget or Budget()
     validator = compile_schema(schema, budget)
     references = References(schema, budget)
+    matcher = _Matcher(budget)
     cost = CheckingCost(schema, references, budget)
     first: Any = None
     spent = 0
     for attempt in range(ATTEMPTS):
         random = Random(seed * ATTEMPTS + attempt)  # noqa: S311 - sample data, not secrets
-        sampler = _Sampler(references, hints, random, attempt, budget)
+        sampler = _Sampler(references, matcher, hints, random, attempt=attempt, budget=budget)
         value = sampler.value(schema, "", 0)
         cost.spend(value)
         if validator.is_valid(value):
@@ -216,13 +224,42 @@ def _with_root_type(schema: Any, root_type: str) -> Any:
     return schema
 
 
+class _Matcher:
+    """The patterns of one schema, each compiled once."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._cost = Patterns(budget)
+        self._compiled: dict[str, Validator | None] = {}
+
+    def matches(self, pattern: str, text: str) -> bool:
+        """Whether a text matches; nothing matches what is no pattern."""
+        if pattern not in self._compiled:
+            self._budget.spend(_STEPS_OF_A_PATTERN + pattern_size(pattern))
+            try:
+                self._compiled[pattern] = compile_schema({"pattern": pattern})
+            except UnusableSchemaError:
+                self._compiled[pattern] = None
+        self._cost.spend(pattern, text)
+        compiled = self._compiled[pattern]
+        return compiled is not None and compiled.is_valid(text)
+
+
 class _Sampler:
     """One proposal. Attempt 0 is the natural one, 1 the smallest, the later ones choose at random."""
 
     def __init__(
-        self, references: References, hints: Hints, random: Random, attempt: int, budget: Budget
+        self,
+        references: References,
+        matcher: _Matcher,
+        hints: Hints,
+        random: Random,
+        *,
+        attempt: int,
+        budget: Budget,
     ) -> None:
         self.references = references
+        self.matcher = matcher
         self.budget = budget
         self.hints = hints
         self.random = random
@@ -505,13 +542,7 @@ class _Sampler:
 
     def matches(self, pattern: str, text: str) -> bool:
         # Both come from the caller: a short text bounds what a hostile pattern can cost.
-        if len(text) > 64 or len(pattern) > 200:
-            return False
-        self.budget.spend(matching_steps(pattern, text))
-        try:
-            return compile_schema({"pattern": pattern}).is_valid(text)
-        except UnusableSchemaError:
-            return False
+        return len(text) <= 64 and len(pattern) <= 200 and self.matcher.matches(pattern, text)
 
     def number(self, schema: Mapping[str, Any], integer: bool) -> float:
         step = schema.get("multipleOf")
