@@ -6,7 +6,7 @@ import ast
 import re
 import sys
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -258,6 +258,12 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+@cache
+def distributions() -> Mapping[str, list[str]]:
+    """Which distributions bring a package. To look through all that is installed takes seconds."""
+    return packages_distributions()
+
+
 def imported(files: Iterable[Path]) -> set[str]:
     """The distributions of others that files import at their top."""
     tops = set()
@@ -267,7 +273,7 @@ def imported(files: Iterable[Path]) -> set[str]:
                 tops |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 tops.add(node.module.partition(".")[0])
-    known = packages_distributions()
+    known = distributions()
     return {canonical(known[top][0]) for top in tops - OURS if top in known} - {"lightning-contract"}
 
 

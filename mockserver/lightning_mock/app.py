@@ -58,6 +58,10 @@ MAX_HEADER = 64 * 1024
 QUEUE = 1024
 """Connections that wait to be accepted."""
 _GRACE = 0.2
+_MOST_AT_ONCE = 32 * 1024
+"""Bytes that one connection may have parsed before the others have their turn. A chunk of a body can be a
+byte, and costs as much as a large one.
+"""
 _GRACE_OF_MANY = 8.0
 """Seconds that a stream has to come to its end where another process serves on."""
 _LAST_CALLS = 1.0
@@ -67,6 +71,11 @@ _LOOK = 0.02
 
 class _Protocol(web.RequestHandler):
     """Answers what is not even HTTP in the API's own form, without repeating any of it."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if hasattr(transport, "max_size"):
+            transport.max_size = _MOST_AT_ONCE
 
     def handle_error(
         self,

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lightning_mock.background import RunningMock, running
@@ -423,3 +424,24 @@ def test_logs_and_answers_never_show_a_bearer(
         assert canary not in client.post_raw(CHAT_PATH, b"{").text
     out, err = capfd.readouterr()
     assert canary not in caplog.text + out + err
+
+
+def test_a_connection_gives_way_to_others_every_few_kilobytes(
+    mock: RunningMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A body in chunks of a byte costs five hundred times what its length says."""
+    sizes: list[int] = []
+    received = web.RequestHandler.data_received
+
+    def counted(protocol: Any, data: bytes) -> None:
+        sizes.append(len(data))
+        received(protocol, data)
+
+    monkeypatch.setattr(web.RequestHandler, "data_received", counted)
+    chunks = b"1\r\n \r\n" * 200_000
+    with connection(mock) as raw:
+        head = f"POST {CHAT_PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        raw.sendall(head.encode() + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n")
+        assert raw.recv(100).split(b" ")[1] == b"400"
+    assert sum(sizes) > len(chunks)
+    assert max(sizes) <= 32 * 1024
