@@ -11,11 +11,13 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cache
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
@@ -88,7 +90,11 @@ def server(arguments: Sequence[str], first_path: str, under: Sequence[str] = ())
     """Run `python -m ARGUMENTS`, which prints its address, until the block ends; `under` another program."""
     began = time.perf_counter()
     process = subprocess.Popen(
-        [*under, sys.executable, "-m", *arguments], stdout=subprocess.PIPE, text=True, cwd=ROOT
+        [*under, sys.executable, "-m", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=_environment(),
     )
     try:
         _pin(process.pid, cores().server)
@@ -123,6 +129,18 @@ def program(command: Sequence[str], port: int, folder: Path) -> Iterator[Server]
         yield Server(process.pid, port, time.perf_counter() - began)
     finally:
         _end(process)
+
+
+@cache
+def _bytecode() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory()
+
+
+def _environment() -> dict[str, str]:
+    """With the bytecode of all modules at hand from the second start on, as an installed package has it."""
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": _bytecode().name}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    return environment
 
 
 def _answers(port: int) -> bool:

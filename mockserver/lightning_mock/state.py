@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lightning_spec.loader import Spec, SpecError, load_revision
+from lightning_spec.loader import OPENAPI_FILE, Spec, SpecError, load_spec, revision_folder
 from lightning_spec.recording import RecordingError, read_recording
 
 from lightning_mock.callers.accounts import Accounts, Catalogue, load_catalogue
@@ -131,7 +131,7 @@ def make_state(settings: Settings, clock: Clock | None = None, outside: Outside 
 
 def spec_of(revision: str | None) -> Spec:
     try:
-        return load_revision(revision)[0]
+        return load_spec(revision_folder(revision) / OPENAPI_FILE.name)
     except SpecError as error:
         raise SettingsError(str(error)) from error
 

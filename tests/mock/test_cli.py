@@ -26,6 +26,13 @@ from lightning_mock.settings import Settings, SettingsError
 HEAVY = ("PIL", "av", "cryptography", "jwt")
 SHOW_WHAT_IS_LOADED = f"""
 import asyncio, sys
+
+def note(event, arguments):
+    if event == "open" and str(arguments[0]).endswith("requirements.yaml"):
+        print(arguments[0])
+
+sys.addaudithook(note)
+
 from lightning_mock.app import serving
 from lightning_mock.settings import Settings
 
@@ -70,7 +77,7 @@ def found(pattern: str, text: str) -> str:
     return match[0]
 
 
-def test_what_draws_and_verifies_is_not_loaded_before_it_is_needed() -> None:
+def test_what_draws_and_verifies_and_the_requirements_are_not_loaded_before_they_are_needed() -> None:
     shown = subprocess.run(
         [sys.executable, "-c", SHOW_WHAT_IS_LOADED], check=False, capture_output=True, text=True
     )

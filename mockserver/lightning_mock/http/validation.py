@@ -161,8 +161,19 @@ class ParameterValidator:
 
 
 def compile_schemas(spec: Spec) -> jsonschema_rs.ValidatorMap:
-    """Validators of every schema of the spec, by JSON pointer."""
-    return jsonschema_rs.validator_map_for(dict(spec.document), mask="the value")
+    """Validators of what is asked for, by JSON pointer. Those of the answers, which are more, have no use
+    here, and would take their time at every start."""
+    paths = {
+        path: {method: _without_answers(operation) for method, operation in item.items()}
+        for path, item in spec.document["paths"].items()
+    }
+    return jsonschema_rs.validator_map_for({**spec.document, "paths": paths}, mask="the value")
+
+
+def _without_answers(operation: Any) -> Any:
+    if not isinstance(operation, Mapping):
+        return operation
+    return {name: value for name, value in operation.items() if name != "responses"}
 
 
 def check_text_size(arguments: Mapping[str, Any], limit: TextLimit, fields: Iterable[str]) -> None:
