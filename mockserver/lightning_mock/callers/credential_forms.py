@@ -48,7 +48,11 @@ def _is_suspicious(text: str) -> bool:
     lowered = text.lower()
     for name in _HARMLESS:
         lowered = lowered.replace(name, "")
-    return any(suspicion in lowered for suspicion in _SUSPICIONS)
+    # The journal looks at a dozen texts for each call, and a generator would be half of what that costs.
+    for suspicion in _SUSPICIONS:  # noqa: SIM110
+        if suspicion in lowered:
+            return True
+    return False
 
 
 def _unescaped(text: str) -> str:

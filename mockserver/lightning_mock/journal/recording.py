@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 
 from aiohttp.hdrs import ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN, USER_AGENT
@@ -121,12 +122,18 @@ def _cut(text: str, most: int) -> str:
 
 def _response_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
     given = islice((headers or {}).items(), _MOST_HEADERS)
-    return {
-        without_credentials(name[:_MOST_HEADER]): "[redacted]"
-        if name.lower() in _SECRET
-        else without_credentials(value[:_MOST_HEADER])
-        for name, value in given
-    }
+    shown = {}
+    for name, value in given:
+        shown_name, secret = _name(name)
+        shown[shown_name] = "[redacted]" if secret else without_credentials(value[:_MOST_HEADER])
+    return shown
+
+
+@lru_cache(maxsize=256)
+def _name(name: str) -> tuple[str, bool]:
+    """How the name of a header is shown, and whether its value is a secret. Nearly all answers have the same
+    names."""
+    return without_credentials(name[:_MOST_HEADER]), name.lower() in _SECRET
 
 
 def _headers(values: Sequence[str | None], bearer: str | None, exchange: Exchange) -> dict[str, str]:
