@@ -291,7 +291,7 @@ def _is_one_value(old: Part, new: Part, styles: list[str]) -> bool:
     shapes = Shapes("request")
     forms = [shapes.form_of(_parameter_schema(part)) for part in (old, new)]
     single = all(form.types <= _PRIMITIVES for form in forms)
-    return single and styles[0].partition(", explode")[0] == styles[1].partition(", explode")[0]
+    return single and len({style.replace("explode true", "explode false") for style in styles}) == 1
 
 
 def _parameter_schema(part: Part) -> Schema:

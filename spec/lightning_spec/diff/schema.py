@@ -94,6 +94,40 @@ def key_of(schema: Schema) -> tuple[Any, ...]:
     return tuple(part.key for part in schema)
 
 
+def base_of(schema: Schema) -> Part | None:
+    """The schema itself where it is one that others extend and a property tells which one it is."""
+    if len(schema) != 1:
+        return None
+    part, seen = schema[0], set()
+    while isinstance(part.raw, dict) and "$ref" in part.raw and part.key not in seen:
+        seen.add(part.key)
+        found = part.document.follow(part.raw["$ref"], part.trail)
+        if found is None:
+            return None
+        part = Part(*found)
+    raw = part.raw if isinstance(part.raw, dict) else {}
+    return (
+        part if isinstance(raw.get("discriminator"), dict) and not raw.keys() & {"oneOf", "anyOf"} else None
+    )
+
+
+def heirs(base: Part) -> dict[str, Schema]:
+    """The components that extend a schema by `allOf`, by their names."""
+    data = base.document.data
+    components = data.get("components") if isinstance(data, dict) else None
+    schemas = components.get("schemas") if isinstance(components, dict) else None
+    found: dict[str, Schema] = {}
+    for name, raw in schemas.items() if isinstance(schemas, dict) else ():
+        part = Part(base.document, ("components", "schemas", name), raw)
+        for entry in _list(raw.get("allOf")) if isinstance(raw, dict) else ():
+            if not isinstance(entry, dict) or not isinstance(entry.get("$ref"), str):
+                continue
+            target = base.document.follow(entry["$ref"], part.trail)
+            if target is not None and Part(*target).key == base.key:
+                found[name] = (part,)
+    return found
+
+
 def place_of(schema: Schema, fallback: Place) -> Place:
     """Where a schema stands."""
     return schema[0].document.place(schema[0].trail) if schema else fallback
@@ -134,6 +168,7 @@ class Form:
     discriminator: dict[str, Any] | None = None
     clamp: dict[str, Any] | None = None
     places: dict[str, Part] = field(default_factory=dict)
+    is_unread: bool = False
 
 
 def _boolean(raw: Any) -> bool:
@@ -178,6 +213,7 @@ class Forms:
             found = part.document.follow(raw[keyword], part.trail) if keyword in raw else None
             if found is not None:
                 form = self._both(form, self._part(Part(*found), open_))
+            form.is_unread = form.is_unread or (keyword in raw and found is None)
         if "$ref" in raw and part.document.is_30:
             return form
         form = self._both(form, self._own(part, open_))
@@ -321,6 +357,7 @@ class Forms:
             xml=one.xml or other.xml,
             discriminator=one.discriminator or other.discriminator,
             clamp=one.clamp or other.clamp,
+            is_unread=one.is_unread or other.is_unread,
             places={**other.places, **one.places},
         )
         for keyword in {*one.bounds, *other.bounds}:

@@ -26,6 +26,8 @@ from lightning_spec.diff.schema import (
     Schema,
     Side,
     Union,
+    base_of,
+    heirs,
     key_of,
     opaque_json,
     ordering,
@@ -154,6 +156,13 @@ class Shapes:
         return change(f"{self.side}-{name}", at, old, new, reason)
 
     def _level(self, old: Schema, new: Schema, at: At) -> list[Change]:
+        one, other = self._old.of(old), self._new.of(new)
+        found = [*self._form(old, new, at), *self._heirs(old, new, at)]
+        if other.is_unread and not one.is_unread:
+            found.append(change("unreadable", at, "a schema", "a schema that cannot be read"))
+        return found
+
+    def _form(self, old: Schema, new: Schema, at: At) -> list[Change]:
         one, other = self._old.of(old), self._new.of(new)
         own = list(self._keywords(one, other, at))
         if one.types & other.types or not (one.types or other.types):
@@ -390,14 +399,31 @@ class Shapes:
             if name in other.required:
                 yield from self.compare(before, NOTHING, here)
             elif other.additional is None:
-                rule = "property-refused" if self.side == "request" else "property-removed"
+                rule = "property-refused" if self.side == "request" else self._removal(before)
                 yield self._finding(rule, here, word, "no such property")
             else:
-                form = self._old.of(before)
-                rule = removal("property", deprecated=form.deprecated, sunset=form.sunset)
-                yield self._finding(rule, here, word, "no such property")
+                yield self._finding(self._removal(before), here, word, "no such property")
                 if other.additional != NOTHING:
                     yield from self.compare(before, other.additional, here)
+
+    def _removal(self, schema: Schema) -> str:
+        form = self._old.of(schema)
+        return removal("property", deprecated=form.deprecated, sunset=form.sunset)
+
+    def _heirs(self, old: Schema, new: Schema, at: At) -> Iterator[Change]:
+        """What extends a schema may stand wherever the schema may."""
+        bases = base_of(old), base_of(new)
+        if bases[0] is None or bases[1] is None:
+            return
+        before, after = heirs(bases[0]), heirs(bases[1])
+        for name in {**before, **after}:
+            if name in before and name in after:
+                yield from self.compare(before[name], after[name], at.below(f"variant {name}"))
+            elif name in before:
+                yield self._finding("variant-removed", at, name, _NO_VALUE)
+            else:
+                here = replace(at, place=place_of(after[name], at.place))
+                yield self._finding("variant-added", here, _NO_VALUE, name)
 
     def _rest(
         self, one: Schema | None, other: Schema | None, at: At, narrowed: str, widened: str

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urljoin
 
 import yaml
 
@@ -104,18 +104,33 @@ class Document:
             self.complain(trail, "a reference that is not text")
             return None
         file, _, fragment = reference.partition("#")
-        if file and file in self._named().ids:
-            document, base = self, self._named().ids[file]
+        ids = self._named().ids
+        within = self._enclosing_id(trail) if ids else ""
+        named = urljoin(within, file) if within else file
+        if named in ids:
+            # Authors count from the root of the document, too, though a schema with an id has its own.
+            found = (
+                self._find(unquote(fragment), ids[named]) or (not file and self._find(fragment, ())) or None
+            )
+            document: Document | None = self
         else:
-            neighbour = self._neighbour(file, trail) if file else self
-            if neighbour is None:
-                return None
-            document, base = neighbour, ()
-        found = document._find(unquote(fragment), base)
+            document = self._neighbour(file, trail) if file else self
+            found = document._find(unquote(fragment), ()) if document else None
+        if document is None:
+            return None
         if found is None:
             self.complain(trail, f"the reference {reference} leads nowhere")
             return None
         return document, *found
+
+    def _enclosing_id(self, trail: Trail) -> str:
+        """The id that references at `trail` count from."""
+        value, base = self.data, ""
+        for key in trail:
+            value = value[key]
+            if isinstance(value, dict) and isinstance(value.get("$id"), str):
+                base = urljoin(base, value["$id"].removesuffix("#"))
+        return base
 
     def _find(self, fragment: str, base: Trail) -> tuple[Trail, Any] | None:
         if fragment and not fragment.startswith("/"):

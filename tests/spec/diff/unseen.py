@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from tests.spec.diff.pairs import INT, NULL, READ_ONLY, TEXT, WRITE_ONLY, listed, one_of, thing
+from tests.spec.diff.pairs import A_CAT, A_DOG, INT, NULL, READ_ONLY, TEXT, WRITE_ONLY, listed, one_of, thing
 
 NUMBER: dict[str, Any] = {"type": "number"}
 OBJECT: dict[str, Any] = {"type": "object"}
@@ -233,6 +233,101 @@ SCHEMAS: list[tuple[str, Any, Any, str]] = [
         {"properties": {"a": TEXT}},
         "====",
     ),
+    # a second time
+    ("min and max swapped in list", listed(TEXT, minItems=1), listed(TEXT, minItems=0), "SBBS"),
+    ("exclusive to inclusive", number(exclusiveMaximum=9), number(maximum=9), "SBBS"),
+    ("bound by one on integers", integer(exclusiveMaximum=10), integer(maximum=9), "===="),
+    ("bound on integer decimal", integer(maximum=9.5), integer(maximum=9), "===="),
+    (
+        "enum and null by type",
+        {"type": ["string", "null"], "enum": ["a", None]},
+        one_of(text(enum=["a"]), NULL),
+        "====",
+    ),
+    ("list to one or list", TEXT, one_of(TEXT, listed(TEXT)), "SBBS"),
+    ("enum to free text in list", listed(text(enum=["a"])), listed(TEXT), "SBBS"),
+    ("anyOf required a or b", any_of({"required": ["a"]}, {"required": ["b"]}), {}, "SBBS"),
+    (
+        "required in anyOf",
+        {**thing(a=TEXT, b=TEXT), "anyOf": [{"required": ["a"]}, {"required": ["b"]}]},
+        thing("a", a=TEXT, b=TEXT),
+        "BSSB",
+    ),
+    ("not required", {**thing(a=TEXT), "not": {"required": ["a"]}}, thing(a=TEXT), "SBBS"),
+    ("not enum shrinks", {"not": {"enum": ["a"]}}, {"not": {"enum": ["a", "b"]}}, "BSSB"),
+    (
+        "dependentRequired removed",
+        {**thing(a=TEXT), "dependentRequired": {"a": ["b"]}},
+        thing(a=TEXT),
+        "SBBS",
+    ),
+    (
+        "patternProperties narrowed",
+        {**OBJECT, "patternProperties": {"^x": TEXT}},
+        {**OBJECT, "patternProperties": {"^x": text(maxLength=3)}},
+        "BSSB",
+    ),
+    ("const changed", {"const": "a"}, {"const": "b"}, "BBBB"),
+    ("enum of objects", {"enum": [{"a": 1}, {"a": 2}]}, {"enum": [{"a": 1}]}, "BSSB"),
+    ("format in list items", listed(text(format="uuid")), listed(TEXT), "SBBS"),
+    (
+        "additionalProperties object",
+        {**OBJECT, "additionalProperties": thing(a=TEXT)},
+        {**OBJECT, "additionalProperties": thing("a", a=TEXT)},
+        "BSSB",
+    ),
+    ("map to object", {**OBJECT, "additionalProperties": TEXT}, thing("a", a=TEXT, closed=True), "BRSB"),
+    ("allOf order", all_of(thing(a=TEXT), thing(b=INT)), all_of(thing(b=INT), thing(a=TEXT)), "===="),
+    ("same base twice", all_of(thing(a=TEXT), thing(a=TEXT)), thing(a=TEXT), "===="),
+    (
+        "oneOf branch became required inside",
+        one_of(A_DOG, A_CAT),
+        one_of({**A_DOG, "required": ["kind", "bark", "age"]}, A_CAT),
+        "BSSB",
+    ),
+    ("oneOf variant renamed const", tagged("cat", "dog"), tagged("cat", "cow"), "BBBB"),
+    ("readOnly dropped", thing(a=READ_ONLY), thing(a=TEXT), "SR=="),
+    ("readOnly required in request", thing("a", a=READ_ONLY), thing("a", a=TEXT), "BR=="),
+    ("minLength on enum that fits", text(enum=["aa", "bb"]), text(enum=["aa", "bb"], minLength=2), "===="),
+    ("maxLength that cuts an enum", text(enum=["a", "bbb"]), text(enum=["a", "bbb"], maxLength=2), "BSSB"),
+    ("pattern on enum", text(enum=["a", "b"]), text(enum=["a", "b"], pattern="^a$"), "BSSB"),
+    ("minimum on enum ints", {"enum": [1, 2, 3]}, {"enum": [1, 2, 3], "minimum": 2}, "BSSB"),
+    ("type list order", {"type": ["null", "string"]}, {"type": ["string", "null"]}, "===="),
+    ("tuple longer", array(prefixItems=[TEXT]), array(prefixItems=[TEXT, INT]), "BSSB"),
+    (
+        "tuple shorter closed",
+        array(prefixItems=[TEXT, INT], items=False),
+        array(prefixItems=[TEXT], items=False),
+        "BSSB",
+    ),
+    ("minContains 0", array(contains=TEXT, minContains=0), array(), "===="),
+    (
+        "else",
+        {**thing(a=TEXT), "if": {"required": ["a"]}, "else": {"required": ["b"]}},
+        thing(a=TEXT),
+        "SBBS",
+    ),
+    ("property type in closed", thing(a=TEXT, closed=True), thing(a=INT, closed=True), "BBBB"),
+    ("unknown format changed", text(format="iban"), text(format="bic"), "BBBB"),
+    ("nested list length", listed(listed(TEXT, maxItems=3)), listed(listed(TEXT, maxItems=2)), "BSSB"),
+    ("multipleOf decimals eq", number(multipleOf=0.5), number(multipleOf=1.0), "BSSB"),
+    ("default list", listed(TEXT, default=["a"]), listed(TEXT, default=["b"]), "RRSS"),
+    ("required moved to allOf", thing("a", a=TEXT), all_of(thing(a=TEXT), {"required": ["a"]}), "===="),
+    (
+        "every type by anyOf",
+        any_of(TEXT, INT, {"type": "boolean"}, OBJECT, array(), NUMBER, NULL),
+        {},
+        "====",
+    ),
+    ("oneOf number integer", one_of(NUMBER, TEXT), one_of(INT, TEXT), "BSSB"),
+    (
+        "deprecated property removed in closed",
+        thing(a=text(deprecated=True), closed=True),
+        thing(closed=True),
+        "BSRB",
+    ),
+    ("nullable list items", listed({"type": ["string", "null"]}), listed(TEXT), "BSSB"),
+    ("nullable object property", thing(a={"type": ["object", "null"]}), thing(a=OBJECT), "BSSB"),
 ]
 
 
@@ -305,6 +400,23 @@ def without(description: dict[str, Any], *trail: str | int) -> dict[str, Any]:
     return result
 
 
+def of_30(description: dict[str, Any]) -> dict[str, Any]:
+    return {**description, "openapi": "3.0.3"}
+
+
+def to(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def components(**schemas: Any) -> dict[str, Any]:
+    return {"components": {"schemas": schemas}}
+
+
+PETS = {
+    "Pet": {**thing("kind", kind=TEXT), "discriminator": {"propertyName": "kind"}},
+    "Cat": all_of(to("Pet"), thing(purr=TEXT)),
+    "Dog": all_of(to("Pet"), thing(bark=TEXT)),
+}
 SCHEMES = {
     "key": {"type": "apiKey", "in": "header", "name": "X-Key"},
     "basic": {"type": "http", "scheme": "basic"},
@@ -748,6 +860,347 @@ DESCRIPTIONS: list[tuple[str, Any, Any, str]] = [
         "file of 3.0",
         {**body(thing(f=text(format="binary")), "multipart/form-data"), "openapi": "3.0.3"},
         body(thing(f=text(contentMediaType="application/octet-stream")), "multipart/form-data"),
+        "==",
+    ),
+    # a second time
+    (
+        "heir of a schema added",
+        of_30(answer(to("Pet"), **components(**{k: PETS[k] for k in ("Pet", "Cat")}))),
+        of_30(answer(to("Pet"), **components(**PETS))),
+        "BS",
+    ),
+    (
+        "heir narrowed",
+        of_30(answer(to("Cat"), **components(**PETS))),
+        of_30(
+            answer(
+                to("Cat"), **components(**{**PETS, "Cat": {"allOf": [to("Pet"), thing("purr", purr=TEXT)]}})
+            )
+        ),
+        "SB",
+    ),
+    (
+        "parameter schema by ref",
+        takes(query(schema=to("Q")), **components(Q=text(enum=["a", "b"]))),
+        takes(query(schema=to("Q")), **components(Q=text(enum=["a"]))),
+        "BS",
+    ),
+    (
+        "query object style form explode",
+        takes(query(schema=thing(a=TEXT))),
+        takes(query(schema=thing(a=TEXT), explode=False)),
+        "BB",
+    ),
+    ("allowReserved", takes(query()), takes(query(allowReserved=True)), "BB"),
+    (
+        "whole query narrowed",
+        {
+            **takes(
+                {
+                    "name": "q",
+                    "in": "querystring",
+                    "content": {"application/x-www-form-urlencoded": {"schema": thing(a=TEXT)}},
+                }
+            ),
+            "openapi": "3.2.0",
+        },
+        {
+            **takes(
+                {
+                    "name": "q",
+                    "in": "querystring",
+                    "content": {"application/x-www-form-urlencoded": {"schema": thing("a", a=TEXT)}},
+                }
+            ),
+            "openapi": "3.2.0",
+        },
+        "BS",
+    ),
+    (
+        "parameter as JSON narrowed",
+        takes({"name": "q", "in": "query", "content": {"application/json": {"schema": thing(a=TEXT)}}}),
+        takes({"name": "q", "in": "query", "content": {"application/json": {"schema": thing("a", a=TEXT)}}}),
+        "BS",
+    ),
+    (
+        "response content parameters narrowed list",
+        answer(listed(A_DOG)),
+        answer(listed({**A_DOG, "required": ["kind"]})),
+        "BS",
+    ),
+    (
+        "array to null in response",
+        answer(listed(TEXT)),
+        answer({"type": ["array", "null"], "items": TEXT}),
+        "BS",
+    ),
+    ("too many requests, said", answers("200"), answers("200", "429"), "SR"),
+    ("redirect added", answers("200"), answers("200", "302"), "RR"),
+    ("switching protocols", answers("200"), answers("200", "101"), "SR"),
+    (
+        "header required",
+        answers("200", headers={"X-A": {"schema": TEXT}}),
+        answers("200", headers={"X-A": {"required": True, "schema": TEXT}}),
+        "SB",
+    ),
+    (
+        "header type widened",
+        answers("200", headers={"X-A": {"schema": INT}}),
+        answers("200", headers={"X-A": {"schema": NUMBER}}),
+        "BS",
+    ),
+    (
+        "error media type changed",
+        answer(TEXT, status="400"),
+        answer(TEXT, "application/problem+json", status="400"),
+        "BB",
+    ),
+    ("answer of any type narrowed", answer(TEXT, "*/*"), answer(TEXT), "SB"),
+    ("body of any type narrowed", body(TEXT, "*/*"), body(TEXT), "BS"),
+    (
+        "request media type added",
+        body(TEXT),
+        {
+            **body(TEXT),
+            "paths": {
+                "/a/{id}": {
+                    "post": {
+                        "requestBody": {
+                            "content": {"application/json": {"schema": TEXT}, "text/plain": {"schema": TEXT}}
+                        },
+                        "responses": {"200": {"description": "d"}},
+                    }
+                }
+            },
+        },
+        "SB",
+    ),
+    ("security removed globally", api(security=[{"key": []}], components=KEYS), api(components=KEYS), "SB"),
+    ("security optional", secured({"key": []}, {}), secured({"key": []}), "BS"),
+    ("way that needs more added", secured({"key": []}), secured({"key": []}, {"key": [], "basic": []}), "=="),
+    (
+        "cookie key",
+        secured({"c": []}, c={"type": "apiKey", "in": "cookie", "name": "a"}),
+        secured({"c": []}, c={"type": "apiKey", "in": "cookie", "name": "b"}),
+        "BB",
+    ),
+    (
+        "unused scheme removed",
+        secured({"key": []}),
+        without(secured({"key": []}), "components", "securitySchemes", "basic"),
+        "==",
+    ),
+    ("base path changed", api(servers=[{"url": "/v1"}]), api(servers=[{"url": "/v2"}]), "RR"),
+    (
+        "server with words",
+        api(servers=[{"url": "/v1/"}]),
+        api(servers=[{"url": "/v1", "description": "x"}]),
+        "==",
+    ),
+    ("server of the root, said", api(), api(servers=[{"url": "/"}]), "=="),
+    (
+        "webhook body property added",
+        webhook({"requestBody": A_JSON_BODY}),
+        webhook({"requestBody": {"content": {"application/json": {"schema": thing(a=TEXT, b=TEXT)}}}}),
+        "SB",
+    ),
+    (
+        "webhook required property removed",
+        webhook({"requestBody": {"content": {"application/json": {"schema": thing("a", a=TEXT)}}}}),
+        webhook({"requestBody": {"content": {"application/json": {"schema": thing(a=TEXT)}}}}),
+        "BS",
+    ),
+    ("webhook added", api(), webhook({}), "SB"),
+    (
+        "callback elsewhere",
+        callback(TEXT),
+        {
+            **api(
+                {
+                    "callbacks": {
+                        "done": {
+                            "{$request.body#/other}": {
+                                "post": callback(TEXT)["paths"]["/a/{id}"]["get"]["callbacks"]["done"][
+                                    "{$request.body#/url}"
+                                ]["post"]
+                            }
+                        }
+                    }
+                }
+            )
+        },
+        "BB",
+    ),
+    (
+        "callback by ref",
+        callback(TEXT),
+        {
+            **api({"callbacks": {"done": {"$ref": "#/components/callbacks/D"}}}),
+            "components": {
+                "callbacks": {"D": callback(TEXT)["paths"]["/a/{id}"]["get"]["callbacks"]["done"]}
+            },
+        },
+        "==",
+    ),
+    (
+        "schema component renamed",
+        answer(to("A"), **components(A=thing(a=TEXT))),
+        answer(to("B"), **components(B=thing(a=TEXT))),
+        "==",
+    ),
+    (
+        "oneOf component renamed",
+        answer(one_of(to("A"), INT), **components(A=thing(a=TEXT))),
+        answer(one_of(to("B"), INT), **components(B=thing(a=TEXT))),
+        "==",
+    ),
+    (
+        "mutual recursion narrowed",
+        body(to("A")) | components(A=thing(b=to("B")), B=thing(a=to("A"), x=TEXT)),
+        body(to("A")) | components(A=thing(b=to("B")), B=thing("x", a=to("A"), x=TEXT)),
+        "BS",
+    ),
+    (
+        "reference to itself",
+        body(to("A")) | components(A=to("A")),
+        body(to("A")) | components(A=to("A")),
+        "==",
+    ),
+    ("body that leads nowhere", body(to("A")) | components(A=TEXT), body(to("Z")) | components(A=TEXT), "BB"),
+    (
+        "answer that leads nowhere",
+        answer(to("A"), **components(A=TEXT)),
+        answer(to("Z"), **components(A=TEXT)),
+        "BS",
+    ),
+    (
+        "nullable parameter of 3.0",
+        of_30(takes(query(schema=text(nullable=True)))),
+        of_30(takes(query())),
+        "BS",
+    ),
+    (
+        "nullable enum 3.0 response",
+        of_30(answer(text(enum=["a"]))),
+        of_30(answer(text(enum=["a", None], nullable=True))),
+        "BS",
+    ),
+    (
+        "exclusive bool to number",
+        of_30(answer(number(minimum=0, exclusiveMinimum=True))),
+        answer(number(exclusiveMinimum=0)),
+        "==",
+    ),
+    (
+        "exclusiveMinimum false 3.0",
+        of_30(answer(number(minimum=0, exclusiveMinimum=False))),
+        answer(number(minimum=0)),
+        "==",
+    ),
+    ("path templating in segment", api(path="/a/{id}.json"), api(path="/a/{name}.json"), "=="),
+    (
+        "operation moved between tags/ids",
+        api({"operationId": "x", "tags": ["t"]}),
+        api({"operationId": "x"}),
+        "==",
+    ),
+    ("end announced", api({"deprecated": True}), api(SUNSET), "SS"),
+    (
+        "deprecated removed past sunset",
+        api({"deprecated": True, "x-sunset": "2020-01-01"}),
+        {"openapi": "3.1.0", "paths": {}},
+        "RS",
+    ),
+    (
+        "summary of path item",
+        api(),
+        {**api(), "paths": {"/a/{id}": {**api()["paths"]["/a/{id}"], "summary": "x", "description": "y"}}},
+        "==",
+    ),
+    ("dialect, said", api(), api(jsonSchemaDialect="https://spec.openapis.org/oas/3.1/dialect/base"), "=="),
+    (
+        "reference to a definition",
+        answer({"$ref": "#/components/schemas/A/$defs/X"}, **components(A={"$defs": {"X": INT}})),
+        answer(INT),
+        "==",
+    ),
+    (
+        "reference from one id to another",
+        answer(
+            to("A"),
+            **components(
+                A={"$id": "https://e.com/a", "properties": {"b": {"$ref": "b"}}},
+                B={"$id": "https://e.com/b", "type": "integer"},
+            ),
+        ),
+        answer(thing(b=INT)),
+        "SB",
+    ),
+    (
+        "multipart file type",
+        body(thing(f=text(format="binary")), "multipart/form-data"),
+        body(thing(f=text(format="byte")), "multipart/form-data"),
+        "BB",
+    ),
+    (
+        "text to binary response",
+        answer(TEXT, "application/pdf"),
+        answer(text(format="binary"), "application/pdf"),
+        "==",
+    ),
+    (
+        "event narrowed",
+        {
+            "openapi": "3.2.0",
+            "paths": {
+                "/a": {
+                    "get": {
+                        "responses": {
+                            "200": {
+                                "description": "d",
+                                "content": {"text/event-stream": {"itemSchema": thing("a", a=TEXT)}},
+                            }
+                        }
+                    }
+                }
+            },
+        },
+        {
+            "openapi": "3.2.0",
+            "paths": {
+                "/a": {
+                    "get": {
+                        "responses": {
+                            "200": {
+                                "description": "d",
+                                "content": {"text/event-stream": {"itemSchema": thing(a=TEXT)}},
+                            }
+                        }
+                    }
+                }
+            },
+        },
+        "BS",
+    ),
+    (
+        "media type by reference",
+        {**answer(TEXT), "openapi": "3.2.0"},
+        {
+            "openapi": "3.2.0",
+            "components": {"mediaTypes": {"M": {"schema": TEXT}}},
+            "paths": {
+                "/a/{id}": {
+                    "get": {
+                        "responses": {
+                            "200": {
+                                "description": "d",
+                                "content": {"application/json": {"$ref": "#/components/mediaTypes/M"}},
+                            }
+                        }
+                    }
+                }
+            },
+        },
         "==",
     ),
 ]
