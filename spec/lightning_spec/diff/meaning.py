@@ -86,12 +86,14 @@ def _plans(old: Any, new: Any, here: _Place) -> Iterator[Change]:
             "default-plan-changed", spot.at, _said(before.get("default")), _said(after.get("default"))
         )
     left, right = _by(before.get("plans"), "key"), _by(after.get("plans"), "key")
+    known = {metric for _, plan in left.values() for metric in mapping(plan.get("limits"))}
     for key, (_, plan) in left.items():
         if key not in right:
             yield change("plan-removed", here.below("plans", f"plan {key}").at, "the plan", "no such plan")
         else:
             index, other = right[key]
-            yield from _plan(plan, other, here.below("plans", "plans").below(index, f"plan {key}"))
+            spot = here.below("plans", "plans").below(index, f"plan {key}")
+            yield from _plan(plan, other, spot, known)
     for key, (index, _) in right.items():
         if key not in left:
             spot = here.below("plans", "plans").below(index, f"plan {key}")
@@ -107,16 +109,23 @@ def _by(entries: Any, key: str) -> dict[str, tuple[int, dict[str, Any]]]:
     }
 
 
-def _plan(old: dict[str, Any], new: dict[str, Any], here: _Place) -> Iterator[Change]:
+def _units(limit: Any) -> str:
+    return "unlimited" if limit is None else f"{limit} units"
+
+
+def _plan(old: dict[str, Any], new: dict[str, Any], here: _Place, others: set[str]) -> Iterator[Change]:
     limits = [mapping(side.get("limits")) for side in (old, new)]
     spot = here.below("limits", here.subject)
     for metric in {**limits[0], **limits[1]}:
         here_ = spot.below(metric, f"{here.subject}, {metric}")
-        missing = [metric not in side for side in limits]
-        if any(missing):
-            # A counter that comes or goes is told once, by the counters themselves.
-            continue
-        yield from _limit(limits[0][metric], limits[1][metric], here_)
+        if metric not in limits[1]:
+            # A counter that goes for all is told once, by the counters themselves.
+            if metric in mapping(mapping(here.document.data).get(f"{_PREFIX}metrics")):
+                yield change("plan-limit-unnamed", here_.at, _units(limits[0][metric]), "no word of it")
+        elif metric in limits[0]:
+            yield from _limit(limits[0][metric], limits[1][metric], here_)
+        elif metric in others:
+            yield change("plan-limit-named", here_.at, "no word of it", _units(limits[1][metric]))
     for key, words in (
         ("name", "plan-renamed"),
         ("url", "plan-detail-changed"),
@@ -156,7 +165,7 @@ def _unknown(
 def _limit(before: Any, after: Any, here: _Place) -> Iterator[Change]:
     if before == after:
         return
-    words = ["unlimited" if units is None else f"{units} units" for units in (before, after)]
+    words = [_units(before), _units(after)]
     if before is None:
         rule = "plan-limit-introduced"
     elif after is None:
@@ -228,8 +237,22 @@ def _errors(old: Any, new: Any, here: _Place) -> Iterator[Change]:
             yield change("failure-removed", spot.at, before[name], "no such failure")
         elif name not in before:
             yield change("failure-added", spot.at, "no such failure", after[name])
-        elif before[name] != after[name]:
-            yield change("failure-status-changed", spot.at, before[name], after[name])
+        else:
+            yield from _failure(_told_by(before[name]), _told_by(after[name]), spot)
+
+
+def _told_by(raw: Any) -> dict[str, Any]:
+    return raw if isinstance(raw, dict) else {"status": raw}
+
+
+def _failure(old: dict[str, Any], new: dict[str, Any], here: _Place) -> Iterator[Change]:
+    for key in {**old, **new}:
+        if old.get(key) != new.get(key):
+            rule = {"status": "failure-status-changed", "message": "failure-reworded"}.get(
+                key, "failure-detail-changed"
+            )
+            spot = here.below(key, f"{here.subject}, {key}")
+            yield change(rule, spot.at, old.get(key, "none"), new.get(key, "none"))
 
 
 def _size(lowered: str, raised: str) -> Callable[[Any, Any, _Place], Iterator[Change]]:

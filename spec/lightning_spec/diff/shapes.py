@@ -341,7 +341,7 @@ class Shapes:
                 "clamp-became-refusal" if refuses else "clamp-removed", at, one.clamp, "no clamp"
             )
         elif before is None:
-            refused = bounded & one.bounds.keys()
+            refused = bounded & one.bounds.keys() or one.enum is not None
             yield self._finding(
                 "clamp-introduced" if refused else "clamp-imposed", at, "no clamp", other.clamp
             )

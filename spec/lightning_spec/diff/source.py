@@ -109,9 +109,9 @@ class Document:
         named = urljoin(within, file) if within else file
         if named in ids:
             # Authors count from the root of the document, too, though a schema with an id has its own.
-            found = (
-                self._find(unquote(fragment), ids[named]) or (not file and self._find(fragment, ())) or None
-            )
+            found = self._find(unquote(fragment), ids[named])
+            if found is None and not file:
+                found = self._find(unquote(fragment), ())
             document: Document | None = self
         else:
             document = self._neighbour(file, trail) if file else self

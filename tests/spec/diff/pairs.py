@@ -348,6 +348,16 @@ def _refuse(document: dict[str, Any]) -> None:
     _duration(document).update(minimum=1, maximum=10)
 
 
+def _list(document: dict[str, Any]) -> None:
+    del _duration(document)["x-lightning-clamp"]
+    _duration(document).update(enum=[5, 10])
+
+
+def failure(document: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = document["x-lightning-errors"]["unauthorized"]
+    return found
+
+
 def asset(document: dict[str, Any]) -> dict[str, Any]:
     response: dict[str, Any] = document["paths"]["/asset-cdn/assets/{image_id}"]["get"]["responses"]["200"]
     return response
@@ -413,6 +423,18 @@ MEANING: list[tuple[str, Change, str]] = [
         "BR",
     ),
     ("a fact nobody knows", lambda d: d.update({"x-lightning-mood": "good"}), "RB"),
+    ("limit not named", lambda d: plan(d)["limits"].pop("imagesDaily"), "BR"),
+    ("limit to nothing", lambda d: plan(d)["limits"].update(imagesDaily=0), "BS"),
+    ("order of plans", lambda d: d["x-lightning-plans"]["plans"].reverse(), "=="),
+    ("price lowered", lambda d: plan(d).update(price="8.99"), "SR"),
+    ("charge dropped", lambda d: d["paths"]["/gen/sfx"]["post"].pop("x-lightning-metric"), "SB"),
+    ("fewer bytes", lambda d: d["paths"][CHAT[0]][CHAT[1]]["x-lightning-text-limit"].update(bytes=9), "BS"),
+    ("clamp shifted", lambda d: _duration(d)["x-lightning-clamp"].update(minimum=2, maximum=20), "BB"),
+    ("clamp to a list", _list, "BS"),
+    ("status of a failure", lambda d: failure(d).update(status=403), "BB"),
+    ("words of a failure", lambda d: failure(d).update(message="No."), "SS"),
+    ("codes of a failure", lambda d: failure(d).pop("codes"), "RR"),
+    ("only for users", lambda d: d["paths"]["/tiers"]["get"].update(security=[{"bearerAuth": []}]), "BS"),
     ("section", lambda d: d["paths"]["/usage"]["get"].update({"x-lightning-section": "Headers"}), "SS"),
 ]
 
