@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -49,7 +50,8 @@ class Runner:
         self.folder = folder
         self.output, self.environment = folder / "output", folder / "environment"
         (folder / "lightning" / "bin").mkdir(parents=True)
-        for command in ("lightning-mock", "lightning-verify"):
+        self.summary = folder / "summary"
+        for command in ("lightning-mock", "lightning-spec", "lightning-verify"):
             (folder / "lightning" / "bin" / command).symlink_to(BIN / command)
 
     def run(self, step: str, **inputs: str) -> subprocess.CompletedProcess[str]:
@@ -64,6 +66,7 @@ class Runner:
             "RUNNER_TEMP": str(self.folder),
             "GITHUB_OUTPUT": str(self.output),
             "GITHUB_ENV": str(self.environment),
+            "GITHUB_STEP_SUMMARY": str(self.summary),
         }
         return subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script(step)],
@@ -118,6 +121,59 @@ def test_an_address_has_to_be_given(runner: Runner) -> None:
     done = runner.run("Judge")
     assert done.returncode == 2
     assert "base-url" in done.stdout
+
+
+CONTRACT = """\
+openapi: 3.1.0
+paths:
+  /a:
+    get:
+      parameters: [{name: q, in: query, schema: {type: string, maxLength: 9}}]
+"""
+
+
+def compare(runner: Runner, new: str, **inputs: str) -> subprocess.CompletedProcess[str]:
+    for name, text in (("old.yaml", CONTRACT), ("new.yaml", new)):
+        (runner.folder / name).write_text(text, encoding="utf-8")
+    return runner.run("Compare the contracts", OLD_SPEC="old.yaml", NEW_SPEC="new.yaml", **inputs)
+
+
+def test_a_contract_that_breaks_callers_fails_the_gate_at_its_line(runner: Runner) -> None:
+    done = compare(runner, CONTRACT.replace("maxLength: 9", "maxLength: 5"))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "::error file=new.yaml,line=5" in done.stdout
+    assert "request-bound-tightened" in done.stdout
+    assert runner.output.read_text(encoding="utf-8") == "exit-code=1\n"
+    assert "new expects maxLength 5" in runner.summary.read_text(encoding="utf-8")
+
+
+def test_a_contract_that_takes_more_passes_the_gate(runner: Runner) -> None:
+    done = compare(runner, CONTRACT.replace(", maxLength: 9", ""))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert runner.output.read_text(encoding="utf-8") == "exit-code=0\n"
+
+
+def test_what_may_break_fails_the_gate_where_that_is_asked_for(runner: Runner) -> None:
+    new = CONTRACT.replace("maxLength: 9", "maxLength: 9, default: a")
+    assert compare(runner, new).returncode == 0
+    assert compare(runner, new, FAIL_ON="risky").returncode == 1
+
+
+def test_a_change_that_is_meant_passes_the_gate(runner: Runner) -> None:
+    new = CONTRACT.replace("maxLength: 9", "maxLength: 5")
+    mark = re.search(r"\[([0-9a-f]{12})\]", compare(runner, new).stdout)
+    assert mark is not None
+    approvals = f"approvals: [{{fingerprint: {mark[1]}, reason: meant, expires: 2999-01-01}}]"
+    (runner.folder / "approvals.yaml").write_text(approvals, encoding="utf-8")
+    done = compare(runner, new, APPROVALS="approvals.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_contract_that_is_not_there_is_wrong_usage(runner: Runner) -> None:
+    done = runner.run("Compare the contracts", OLD_SPEC="HEAD:nowhere", NEW_SPEC="--help")
+    assert done.returncode == 2
+    assert "::error title=Lightning contract::the contracts cannot be compared" in done.stdout
+    assert not runner.summary.exists()
 
 
 def test_the_mock_stays_for_the_steps_that_follow(runner: Runner) -> None:

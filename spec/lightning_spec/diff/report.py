@@ -71,7 +71,7 @@ def as_github(outcome: Outcome, unread: tuple[Unread, ...]) -> str:
     lines = [
         f"::{words[change.severity]} file={_property(change.place.file)},line={change.place.line},"
         f"title={_property(change.rule)}::{_message(f'{change.operation}: ' if change.operation else '')}"
-        f"{_message(change.sentence)}"
+        f"{_message(change.sentence)} [{change.fingerprint}]"
         for change in outcome.open
     ]
     lines += [
