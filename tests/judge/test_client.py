@@ -43,6 +43,18 @@ def test_a_body_that_stops_is_given_up_before_the_deadline(tmp_path: Path) -> No
     assert exchange.seconds < 5
 
 
+def test_a_root_that_leads_to_its_site_for_a_moment_only_is_the_hosts_own(tmp_path: Path) -> None:
+    statuses = iter([302, 301, 302])
+
+    def leads(_: Asked) -> Answer:
+        return Answer(next(statuses), {"Location": "https://example.com/"})
+
+    with tiny(leads) as host, client_of(host.base_url, tmp_path) as (client, _):
+        looks = [client.send("GET", "/", anonymous(), patient=False) for _ in range(3)]
+    # Before the site is known, it may be a sign-in page that somebody else leads to.
+    assert [look.leads_away for look in looks] == [True, False, False]
+
+
 def test_a_host_may_think_before_the_first_piece_and_talk_for_long(tmp_path: Path) -> None:
     def slowly(_: Asked) -> Answer:
         time.sleep(0.3)

@@ -99,6 +99,8 @@ KEPT = [
     stream({**METADATA, "choices": ROLE["choices"]}, WORDS, END, "[DONE]"),
     stream(FILTERED, METADATA, ROLE, WORDS, END, {"choices": [], "usage": {}}, "[DONE]"),
     chat({**COMPLETION, "created": 1.0, "usage": None}),
+    chat(spoken(message={"content": ""}, finish_reason="length"), asked=say("Say hello.", max_tokens=9)),
+    stream(METADATA, ROLE, chunk({}, "length"), "[DONE]", asked=say("Say hello.", stream=True)),
     called(("a", "get_time", "{}"), ("b", "get_time", "{}")),
     exchange("getUsage", USAGE),
     exchange("getUsage", used(limit=None, remaining=None)),
@@ -108,6 +110,7 @@ KEPT = [
 BROKEN = [
     ("CHAT-2", chat(spoken(finish_reason=None))),
     ("CHAT-2", chat(spoken(message={"content": ""}))),
+    ("CHAT-2", chat(spoken(message={"content": None}), asked=say("Say hello.", max_tokens=400))),
     ("CHAT-3", chat(b"data: [DONE]\n\n", media_type="text/event-stream")),
     ("CHAT-4", chat(COMPLETION, asked=say("Say hello.", stream=True))),
     ("CHAT-5", stream(ROLE, WORDS, END, "[DONE]")),
@@ -162,6 +165,7 @@ BROKEN = [
     ("ANA-2", exchange("analyzePrompt", "Some model", asked={"messages": []})),
     ("HDR-1", exchange("getUsage", USAGE, media_type="text/plain")),
     ("OBS-2", exchange("getUsage", {"message": "No"}, status=401)),
+    ("OBS-2", exchange("getImage", b"", status=429)),
     (
         "ASM-12",
         exchange("getUsage", {"detail": "eyJ0.eyJ1.signature"}, status=401, token=TOKEN),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import product
+from itertools import count, product
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from lab.faults import FAULTS, seams
 from lab.faults.fault import Fault
 from lab.running import running
 from lab.server.lab import Call, Lab, Refusal
-from lab.triggers import TRIGGERS, sometimes
+from lab.triggers import TRIGGERS, Asked, Trigger, sometimes
 from tests.judge.commands import command
 
 METERED = {name for name, operation in load_spec().operations.items() if operation.metric}
@@ -119,6 +119,30 @@ def _no_reason_for_keys(lab: Lab) -> None:
     sometimes(fault, TRIGGERS["only-key"])(lab)
 
 
+def _inputs_lost_for_keys(lab: Lab) -> None:
+    """A lab that announces what a key sends along, and does not keep it."""
+    sometimes(FAULTS["asset-not-kept"], TRIGGERS["only-key"])(lab)
+
+
+def _videos_without_end_for_tokens(lab: Lab) -> None:
+    """A lab whose limit of videos is not there for access tokens."""
+
+    def holds(asked: Asked) -> bool:
+        return asked.credential == "jwt" and asked.path.startswith("/gen/video")
+
+    sometimes(FAULTS["no-limits-for-users"], Trigger("", lambda: holds))(lab)
+
+
+def _large_speech_now_and_then(lab: Lab) -> None:
+    """A lab that speaks every tenth text that is too large."""
+
+    def make() -> Callable[[Asked], bool]:
+        large = count(1)
+        return lambda asked: asked.path == "/gen/tts?" and len(asked.body) > 100_000 and next(large) % 10 == 0
+
+    sometimes(FAULTS["media-size-unlimited"], Trigger("", make))(lab)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("prepare", "only", "owner"),
@@ -130,6 +154,9 @@ def _no_reason_for_keys(lab: Lab) -> None:
         pytest.param(_charged_for_forged_streams, "AUTH-4", "RATE-2", id="a forged bearer pays"),
         pytest.param(_no_option_for_addresses, "ID-4", "VID-4", id="an option is refused to an address"),
         pytest.param(_no_reason_for_keys, "AUTH-2", "CHAT-2", id="a key gets half an answer"),
+        pytest.param(_inputs_lost_for_keys, "AUTH-2", "IMG-5", id="what a key sends along is lost"),
+        pytest.param(_videos_without_end_for_tokens, "RATE-4", "RATE-4", id="a token knows no limit"),
+        pytest.param(_large_speech_now_and_then, "FAIL-2", "FAIL-2", id="a size is forgotten now and then"),
     ],
 )
 def test_what_is_wrong_for_one_kind_of_caller_is_found(

@@ -30,12 +30,12 @@ STREAMING = pytest.mark.parametrize("more", [{}, {"stream": True}], ids=["plain"
 
 
 @STREAMING
-@judges("CHAT-1", requests=lambda means: 1 + means.examples)
+@judges("CHAT-1", requests=lambda means: 1 + _wrong_ones(means.examples))
 def test_a_chat_without_an_array_of_messages_is_400(judge: Judge, more: dict[str, bool]) -> None:
     # A host that begins to stream before it has looked can only refuse inside a 200.
     told = "a chat without messages" + (", streamed" if more else "")
     _refuse(judge, "CHAT-1", more or {"stream": False}, told)
-    for wrong in judge.drawn(wrong_messages(), judge.examples):
+    for wrong in judge.drawn(wrong_messages(), _wrong_ones(judge.examples)):
         _refuse(judge, "CHAT-1", {"messages": wrong, **more}, f"{json.dumps({'messages': wrong, **more})}")
 
 
@@ -57,6 +57,10 @@ def test_tools_that_are_no_list_are_400(judge: Judge, more: dict[str, bool]) -> 
     for wrong in judge.drawn(wrong_tools(), judge.examples // 2, 2):
         told = json.dumps({"tools": wrong, **more})
         _refuse(judge, "CHAT-8", say("Say hello.", tools=wrong, **more), told)
+
+
+def _wrong_ones(examples: int) -> int:
+    return min(examples, max(4, examples // 2))
 
 
 def _completed(judge: Judge, requirement: str, exchange: Exchange) -> None:

@@ -48,7 +48,7 @@ FEW = 2
 
 
 def _number_of_broken_bodies(examples: int) -> int:
-    return examples if examples > 2 * FEW else FEW
+    return max(FEW, examples // 2)
 
 
 def _broken_bodies(judge: Judge, operation: str) -> list[bytes]:

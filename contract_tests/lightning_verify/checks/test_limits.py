@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
 from lightning_verify.requests.prompts import IMAGE, TOOLS
 from lightning_verify.requests.valid import CALLS, CONVERSATION, PROMPT, Call, picture_base64, say
-from lightning_verify.run.marks import judges, needs
+from lightning_verify.run.marks import judges, needs, needs_own_host
 from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange
 
@@ -434,3 +435,50 @@ def _one_sound_and_no_more(judge: Judge, caller: Caller) -> None:
     if used < limit:
         judge.served("RATE-4", _patiently(judge, call, caller), owner=False)
     _refuse_beyond(judge, Spent(caller, "audioWeekly", limit, before), call)
+
+
+# The credentials of one account, which share its units.
+ACCOUNTS: dict[str, tuple[str, ...]] = {"free": (FREE_JWT,), "paid": (JWT, API_KEY)}
+
+
+@pytest.mark.parametrize(
+    ("account", "metric"),
+    [
+        pytest.param(
+            account,
+            metric,
+            id=f"{account}-{metric}",
+            marks=[
+                needs(*names),
+                judges(
+                    "RATE-4",
+                    units={metric: PUBLISHED_LIMITS[metric] + len(names) * len(_calls_on(metric))},
+                    requests=1 + PUBLISHED_LIMITS[metric] + len(names) * len(_calls_on(metric)),
+                    spend=Spend.EXHAUST,
+                ),
+            ],
+        )
+        for account, names in ACCOUNTS.items()
+        for metric in METRICS
+    ],
+)
+@needs_own_host
+def test_an_account_is_served_up_to_its_limit(judge: Judge, account: str, metric: str) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        raise NotRun("needs a run in one process: others may need what is spent here")
+    owners = [judge.credential(name) for name in ACCOUNTS[account]]
+    before = read_usage(judge, "RATE-4", owners[0])
+    limit, used = before.limit[metric], before.used[metric]
+    if limit is None or limit - used > FARTHEST[metric]:
+        raise NotRun(f"needs an account with {FARTHEST[metric]} units of {metric} left at most")
+    calls = _calls_on(metric)
+    for turn in range(limit - used):
+        exchange = _patiently(judge, calls[turn % len(calls)], owners[turn % len(owners)])
+        if exchange.status == 429:
+            _has_units_left(judge, exchange, owners[0], metric)
+            break  # Somebody else has spent the rest.
+        judge.witness("RATE-4", judge.served("RATE-4", exchange, owner=False))
+    for owner in owners:
+        spent = Spent(owner, metric, limit, before)
+        for call in calls:
+            _refuse_beyond(judge, spent, call)

@@ -34,7 +34,9 @@ _WORDS = re.compile(r"[A-Za-z]{3,}\W+[A-Za-z]{3,}")
 
 
 # What may leave an answer without words: the end it is to have, or another form than text.
-_CURBS = ("max_tokens", "max_completion_tokens", "stop", "modalities", "functions")
+_CURBS = ("stop", "modalities", "functions")
+# How an answer ends that may have no words: those for thoughts were counted as well, or it was held back.
+_ENDED_EARLY = {"length", "content_filter"}
 
 
 def asks_for_words(exchange: Exchange) -> bool:
@@ -77,7 +79,12 @@ def _choice(choice: Any, *, spoken: bool) -> Iterator[str]:
     content = message.get("content")
     if not isinstance(content, str | None):
         yield f"content is {content!r}"
-    elif spoken and not filled(content) and not any(message.get(name) for name in _INSTEAD):
+    elif (
+        spoken
+        and not filled(content)
+        and choice.get("finish_reason") not in _ENDED_EARLY
+        and not any(message.get(name) for name in _INSTEAD)
+    ):
         yield "the message has neither content nor tool calls"
     if not filled(choice.get("finish_reason")):
         yield f"finish_reason is {choice.get('finish_reason')!r}"
@@ -116,8 +123,10 @@ def _grammar(rule: str) -> Callable[[Exchange], Wrong]:
     def look(exchange: Exchange) -> Wrong:
         if not _is_streamed(exchange) or exchange.media_type in {"application/json", "text/html"}:
             return None
-        problems = transcript(exchange.body).problems.get(rule, [])
-        return problems if asks_for_words(exchange) else [p for p in problems if p not in _SILENT]
+        stream = transcript(exchange.body)
+        problems = stream.problems.get(rule, [])
+        spoken = asks_for_words(exchange) and not _ENDED_EARLY & set(stream.finish_reasons.values())
+        return problems if spoken else [p for p in problems if p not in _SILENT]
 
     return look
 

@@ -10,7 +10,7 @@ _RESOLVING = (
     "getSubscription getUsage createChatCompletion createImage getImage createVideo getVideo "
     "createAirforceVideo getAirforceVideo createSfx getSfx createTts getTts analyzePrompt"
 )
-# Larger ones may be refused by whatever stands before the host, which has its own words.
+# Larger ones may be refused by whatever stands before the host.
 _USUAL_BODY = 500_000
 # A path as a traceback has it, bare and as it stands in JSON.
 _TRACES = ("Traceback (most recent call last)", 'File "/', r"File \"/")
@@ -28,9 +28,12 @@ def _says_json(exchange: Exchange) -> Wrong:
 
 
 def _readable(exchange: Exchange) -> Wrong:
-    if exchange.status not in {400, 401, 413} or exchange.problem or exchange.truncated:
+    if exchange.status not in {400, 401, 413, 429} or exchange.problem or exchange.truncated:
         return None
-    if len(exchange.request_body or b"") > _USUAL_BODY or (exchange.status == 413 and exchange.is_page):
+    # What stands before the host has its own words for what is too large or too often.
+    if len(exchange.request_body or b"") > _USUAL_BODY or (
+        exchange.status in {413, 429} and exchange.is_page
+    ):
         return None
     value = told(exchange)
     error = value.get("error") if isinstance(value, dict) else None

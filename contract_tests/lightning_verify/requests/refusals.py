@@ -23,7 +23,8 @@ _INVALID = {
     _ANALYSIS: "ANA-2",
 }
 POSTS = [name for name in _INVALID if name in CALLS]
-FLAWS = ("left out", "of another kind", "cut off", "no object", "too large")
+TOO_LARGE = "too large"
+FLAWS = ("left out", "of another kind", "cut off", "no object", TOO_LARGE)
 # Bearers that no host accepts, beside whoever asks.
 BEARERS = ("unknown API key", "foreign signature", "garbled")
 _PLAIN = "plain"
@@ -43,7 +44,7 @@ class Refusal:
         """Whose statement it is that this is refused."""
         if self.flaw in BEARERS:
             return "AUTH-4"
-        if self.flaw == "too large":
+        if self.flaw == TOO_LARGE:
             return "FAIL-2"
         return "FAIL-1" if self.flaw in {"cut off", "no object"} else _INVALID[self.operation]
 
@@ -66,7 +67,7 @@ class Refusal:
         if self.flaw == "of another kind":
             # A list of what is no message, or no text: all of it, so that nothing is left to serve.
             return {**sound, required: [5] if self.operation in {_CHAT, _ANALYSIS} else {"text": "a fox"}}
-        if self.flaw == "too large":
+        if self.flaw == TOO_LARGE:
             return {**sound, **oversized(self.operation, size)}
         return sound if self.flaw in BEARERS else None
 
@@ -88,7 +89,7 @@ def refusals() -> Iterator[Refusal]:
         Refusal(kind, operation, flaw, form)
         for kind, operation in product(KINDS, POSTS)
         for flaw in (*FLAWS, *(BEARERS if kind in OWN else ()))
-        for form in _forms(operation, flaw)
+        for form in forms_of(operation, flaw)
     ]
     missing = set().union(*(refusal.pairs for refusal in left))
     while missing:
@@ -98,7 +99,7 @@ def refusals() -> Iterator[Refusal]:
         yield best
 
 
-def _forms(operation: str, flaw: str) -> list[str]:
+def forms_of(operation: str, flaw: str) -> list[str]:
     """The forms that a flaw can have: what is no JSON object has none."""
     if flaw in {"cut off", "no object"} or operation != _CHAT:
         return [_PLAIN]

@@ -76,7 +76,7 @@ _EVERYTHING: dict[str, Any] = {"messages": _HISTORY, "tools": [*TOOLS, TRIP]}
 _NAMED = {"type": "function", "function": {"name": "plan_trip"}}
 
 # What makes each form, by operation: fields of a body, or of a query for GET. What comes together in one form
-# shows what is wrong with each of it.
+# shows what is wrong with each of it. Forms of one name are one form to the choice of situations.
 FORMS: dict[str, dict[str, Mapping[str, Any]]] = {
     "createChatCompletion": {
         "plain": {},
@@ -94,13 +94,13 @@ FORMS: dict[str, dict[str, Mapping[str, Any]]] = {
     "createImage": {
         "plain": {},
         "options": {"mode": "fantasy", "prompt": f"{_LONG} {_UNICODE}"},
-        "picture": {**_PICTURE, "mode": "realistic"},
+        "inputs of an image": {**_PICTURE, "mode": "realistic"},
     },
     "createVideo": {
         "plain": {},
         "options": {"mode": "fun", "ratio": "3:2", "duration": 3, "prompt": f"{_LONG} {_UNICODE}"},
         "other options": {"mode": "normal", "ratio": "1:1", "duration": 10},
-        "picture": {**_PICTURE, "ratio": "2:3"},
+        "inputs of a video": {**_PICTURE, "ratio": "2:3"},
     },
     "getImage": {"plain": {}, "options": {"mode": "realistic"}, "other options": {"mode": "fantasy"}},
     "getVideo": {

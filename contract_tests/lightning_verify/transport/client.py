@@ -113,6 +113,8 @@ class Client:
         self._silent = 0
         self._lost = 0.0
         self._gone: str | None = None
+        # Where the root has led for good.
+        self._sites: set[str] = set()
         self._fruitless = 0.0
         # Operations that were answered by a gateway each time they were tried again.
         self._hopeless: set[_Kind] = set()
@@ -120,7 +122,8 @@ class Client:
         # that was refused it.
         self.spenders: dict[tuple[tuple[str, str], ...], Caller] = {}
         self.refused: dict[str, Caller] = {}
-        # How often each operation was served.
+        # How often each method of a path has had an answer, and how often each operation was served.
+        self.answered: Counter[tuple[str, str]] = Counter()
         self.served: Counter[str] = Counter()
         # Who looks at every exchange once it is over, whoever asked for it.
         self.observers: list[Callable[[Exchange], None]] = []
@@ -363,10 +366,14 @@ class Client:
         """Whether a route of the host's leads to another one; the site is elsewhere, and for good."""
         if exchange.status not in REDIRECTS:
             return False
-        operation = exchange.operation.id if exchange.operation else ""
-        if operation == "getSite" and exchange.status in PERMANENT:
-            return False
-        there = urlsplit(exchange.header("location") or "").netloc.rpartition("@")[2]
+        location = exchange.header("location") or ""
+        if exchange.operation is not None and exchange.operation.id == "getSite":
+            if exchange.status in PERMANENT:
+                self._sites.add(location)
+            # Nobody but the host itself leads there for a moment only.
+            if location in self._sites:
+                return False
+        there = urlsplit(location).netloc.rpartition("@")[2]
         return there not in {"", urlsplit(self.base_url).netloc}
 
     async def _read(
@@ -401,6 +408,7 @@ class Client:
         elif exchange.problem is None:
             self._silent = 0
         operation = exchange.operation
+        self.answered[exchange.method, exchange.path] += exchange.problem is None
         if operation is not None and exchange.served:
             self.served[operation.id] += 1
         # A page or an error is no generation; that it may have been charged is among the doubts.
