@@ -11,6 +11,7 @@ import pytest
 from lightning_verify.checks import test_identity as identity
 from lightning_verify.checks import test_limits as limits
 from lightning_verify.checks import test_quota as quota
+from lightning_verify.checks import test_user_limits as user_limits
 from lightning_verify.judging.judge import Judge, NotRun, Undecided
 
 from lab.running import running
@@ -47,6 +48,10 @@ CHECKS: dict[str, tuple[Check, int]] = {
         lambda j: limits.test_refusals_at_the_limit_do_not_empty_the_counter(j, "audioWeekly"),
         9,
     ),
+    "account at its limit": (
+        lambda j: user_limits.test_an_account_is_served_up_to_its_limit(j, "free", "videosDaily"),
+        8,
+    ),
     "race": (lambda j: limits.test_calls_at_the_same_time_do_not_pass_the_limit(j, "videos"), 12),
 }
 
@@ -62,6 +67,8 @@ def _midnight_after(requests: int) -> Callable[[Lab], None]:
 def test_the_day_may_end_at_any_request(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quota, "A_WHILE", 0.0)
     monkeypatch.setattr(limits, "PAUSES", ())
+    # The judge's workers leave out what uses up accounts.
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     check, last = CHECKS[name]
     for requests in range(last + 1):
         books = tmp_path / str(requests)

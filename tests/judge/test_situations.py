@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from lightning_spec.loader import load_spec
-from lightning_verify.requests.refusals import BEARERS, FLAWS, KINDS, POSTS, refusals
+from lightning_verify.requests.refusals import BEARERS, FLAWS, KINDS, OPTIONS, POSTS, refusals
 from lightning_verify.requests.situations import ACCOUNTS, FORMS, OWN, Situation, cover
 from lightning_verify.requests.valid import CALLS
 
@@ -58,9 +58,9 @@ def test_a_field_that_is_taken_away_takes_along_what_needs_it() -> None:
 def test_what_is_refused_meets_in_pairs_and_could_be_served_without_its_flaw() -> None:
     chosen = list(refusals())
     assert {(each.kind, each.operation) for each in chosen} == set(product(KINDS, POSTS))
-    assert {(each.kind, each.flaw) for each in chosen} >= set(product(KINDS, FLAWS))
+    assert {(each.kind, each.flaw) for each in chosen} >= set(product(KINDS, (*FLAWS, *OPTIONS)))
     assert {each.flaw for each in chosen if each.form == "streamed"} >= {"left out", "too large", *BEARERS}
-    assert len(chosen) < 60
+    assert len(chosen) < 80
     for each in chosen:
         body = each.body(100)
         assert (body is None) == (each.flaw in {"cut off", "no object"})
@@ -133,6 +133,12 @@ def _videos_without_end_for_tokens(lab: Lab) -> None:
     sometimes(FAULTS["no-limits-for-users"], Trigger("", lambda: holds))(lab)
 
 
+def _any_inputs_for_keys(lab: Lab) -> None:
+    """A lab that makes an image for a key, whatever comes as its inputs."""
+    fault = Fault("", "", (), "", seams.without("image_urls", "createImage"), lambda _: None)
+    sometimes(fault, TRIGGERS["only-key"])(lab)
+
+
 def _large_speech_now_and_then(lab: Lab) -> None:
     """A lab that speaks every tenth text that is too large."""
 
@@ -155,6 +161,7 @@ def _large_speech_now_and_then(lab: Lab) -> None:
         pytest.param(_no_option_for_addresses, "ID-4", "VID-4", id="an option is refused to an address"),
         pytest.param(_no_reason_for_keys, "AUTH-2", "CHAT-2", id="a key gets half an answer"),
         pytest.param(_inputs_lost_for_keys, "AUTH-2", "IMG-5", id="what a key sends along is lost"),
+        pytest.param(_any_inputs_for_keys, "IMG-4", "IMG-4", id="a key may send any inputs"),
         pytest.param(_videos_without_end_for_tokens, "RATE-4", "RATE-4", id="a token knows no limit"),
         pytest.param(_large_speech_now_and_then, "FAIL-2", "FAIL-2", id="a size is forgotten now and then"),
     ],

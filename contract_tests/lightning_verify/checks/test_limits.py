@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,12 +19,15 @@ from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
 from lightning_verify.requests.prompts import IMAGE, TOOLS
 from lightning_verify.requests.valid import CALLS, CONVERSATION, PROMPT, Call, picture_base64, say
-from lightning_verify.run.marks import judges, needs, needs_own_host
+from lightning_verify.run.marks import judges, needs
 from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange
 
 # Seconds to wait before a call that was refused within the limit is tried again.
 PAUSES = (1.0, 5.0)
+# Seconds between two calls at a pace that no limit of bursts minds: that of a run against a host of others.
+CALM = 0.5
+_HASTY = "a call within a limit was refused at first"
 # Refusals that blame the request itself.
 _INVALID = {400, 404, 405, 413, 422}
 # How far a free-tier caller is driven at most; a host with higher limits is not emptied for a test.
@@ -44,7 +46,7 @@ def _ask(judge: Judge, call: Call, caller: Caller, *, served: bool) -> Exchange:
     )
 
 
-def _calls_on(metric: str) -> list[Call]:
+def calls_on(metric: str) -> list[Call]:
     calls = [CALLS[name] for name, its_metric in METRIC_OF.items() if its_metric == metric]
     return [*calls, STREAM] if metric == "cloudChatDaily" else calls
 
@@ -112,9 +114,9 @@ def _drive_to_limit(judge: Judge, metric: str) -> Spent:
     if limit > FARTHEST[metric]:
         raise NotRun(f"needs a lower limit: {limit} units of {metric} are more than a test should use")
     not_exhausted(judge, "RATE-4", before)
-    calls = _calls_on(metric)
+    calls = calls_on(metric)
     for turn in range(limit):
-        exchange = _patiently(judge, calls[turn % len(calls)], caller)
+        exchange = patiently(judge, calls[turn % len(calls)], caller)
         if exchange.status == 429:
             judge.answered("RATE-4", exchange)
             raise judge.violation(
@@ -126,10 +128,16 @@ def _drive_to_limit(judge: Judge, metric: str) -> Spent:
     return Spent(caller, metric, limit, before)
 
 
-def _patiently(judge: Judge, call: Call, caller: Caller) -> Exchange:
+def patiently(judge: Judge, call: Call, caller: Caller) -> Exchange:
     """The answer to a call within the limit. A host that limits bursts, and does not say for how long, is
-    given some time before it is taken at its word."""
+    given some time before it is taken at its word. Once one has seemed to, it is asked calmly: who then
+    refuses a caller with units left limits no bursts."""
+    calm = _HASTY in judge.shared
+    time.sleep(CALM if calm else 0)
     exchange = _ask(judge, call, caller, served=True)
+    own_words = exchange.stand_in is None and exchange.astray is None
+    if calm and exchange.status == 429 and own_words and exchange.header("retry-after") is None:
+        has_units_left(judge, exchange, caller, METRIC_OF[call.operation])
     if exchange.status in _INVALID:
         exchange = _ask(judge, call, caller, served=True)
     for pause in PAUSES:
@@ -137,13 +145,15 @@ def _patiently(judge: Judge, call: Call, caller: Caller) -> Exchange:
             break
         time.sleep(pause)
         exchange = _ask(judge, call, caller, served=True)
+        if exchange.served:
+            judge.shared[_HASTY] = True
     return exchange
 
 
 def _limit_holds(judge: Judge, metric: str) -> Spent:
     """Every call beyond the limit is 429, on every route of the metric, and stays so."""
     spent = _drive_to_limit(judge, metric)
-    calls = [*_calls_on(metric), *OTHERWISE.get(metric, ()), _calls_on(metric)[0]]
+    calls = [*calls_on(metric), *OTHERWISE.get(metric, ()), calls_on(metric)[0]]
     # A host of one's own may be asked until what it does now and then has been seen.
     often = OFTEN if judge.target.is_loopback and judge.spend is Spend.EXHAUST else len(calls)
     for turn in range(max(often, len(calls))):
@@ -225,10 +235,10 @@ def _every_metric(requirement: str, requests: int = 1, *, beside: bool = False) 
 def test_beyond_the_limit_the_answer_is_429_and_stays_so(judge: Judge, metric: str) -> None:
     spent = _at_limit(judge, metric)
     if not judge.witnesses["RATE-4"]:  # Another test has driven the caller there.
-        _refuse_beyond(judge, spent, _calls_on(metric)[0])
+        refuse_beyond(judge, spent, calls_on(metric)[0])
 
 
-def _refuse_beyond(judge: Judge, spent: Spent, call: Call) -> None:
+def refuse_beyond(judge: Judge, spent: Spent, call: Call) -> None:
     exchange = _ask(judge, call, spent.caller, served=False)
     if exchange.served:
         raise spent.served_too_much(judge, exchange)
@@ -287,7 +297,7 @@ def test_refusals_at_the_limit_do_not_empty_the_counter(judge: Judge, metric: st
 )
 def test_one_caller_at_its_limit_does_not_stop_another(judge: Judge, metric: str) -> None:
     _stop_for(judge, "RATE-1", metric)
-    exchange = _ask(judge, _calls_on(metric)[0], judge.caller(), served=True)
+    exchange = _ask(judge, calls_on(metric)[0], judge.caller(), served=True)
     refused = exchange.status == 429
     judge.check("RATE-1", not refused, f"{exchange.title} for a caller that has spent nothing", exchange)
     judge.served("RATE-1", exchange, owner=False)
@@ -302,7 +312,7 @@ def test_a_metric_that_is_used_up_does_not_stop_another(judge: Judge, metric: st
     for other in METRICS:
         if other == metric or not left[other]:
             continue
-        exchange = _ask(judge, _calls_on(other)[0], caller, served=True)
+        exchange = _ask(judge, calls_on(other)[0], caller, served=True)
         refused = exchange.status == 429
         judge.check("RATE-5", not refused, f"{exchange.title}, although only {metric} is used up", exchange)
         judge.served("RATE-5", exchange, owner=False)
@@ -360,9 +370,9 @@ def test_calls_at_the_same_time_do_not_pass_the_limit(judge: Judge, race: str) -
     if race == "chats":
         calls.append(_CONVERSATION)
     for turn in range(limit - left):
-        exchange = _patiently(judge, calls[turn % len(calls)], caller)
+        exchange = patiently(judge, calls[turn % len(calls)], caller)
         if exchange.status == 429:
-            _has_units_left(judge, exchange, caller, metric)
+            has_units_left(judge, exchange, caller, metric)
         judge.served("RATE-6", exchange, owner=False)
     before = settled(judge, "RATE-6", caller, metric, limit - left)
     if before.used[metric] != limit - left:
@@ -396,14 +406,14 @@ def test_calls_at_the_same_time_do_not_pass_the_limit(judge: Judge, race: str) -
         after.exchange,
     )
     if after.used[metric] >= limit:
-        _refuse_beyond(judge, Spent(caller, metric, limit, before), calls[0])
+        refuse_beyond(judge, Spent(caller, metric, limit, before), calls[0])
     else:
-        last = _patiently(judge, calls[0], caller)
+        last = patiently(judge, calls[0], caller)
         if last.status == 429:
-            _has_units_left(judge, last, caller, metric)
+            has_units_left(judge, last, caller, metric)
 
 
-def _has_units_left(judge: Judge, exchange: Exchange, caller: Caller, metric: str) -> None:
+def has_units_left(judge: Judge, exchange: Exchange, caller: Caller, metric: str) -> None:
     """Raises a violation when a caller that only we can spend as was refused although it has units left."""
     judge.answered("RATE-4", exchange)
     look = read_usage(judge, "RATE-4", caller)
@@ -433,52 +443,5 @@ def _one_sound_and_no_more(judge: Judge, caller: Caller) -> None:
         raise NotRun("needs a caller with one unit of audioWeekly left, or none")
     call = CALLS["createSfx"]
     if used < limit:
-        judge.served("RATE-4", _patiently(judge, call, caller), owner=False)
-    _refuse_beyond(judge, Spent(caller, "audioWeekly", limit, before), call)
-
-
-# The credentials of one account, which share its units.
-ACCOUNTS: dict[str, tuple[str, ...]] = {"free": (FREE_JWT,), "paid": (JWT, API_KEY)}
-
-
-@pytest.mark.parametrize(
-    ("account", "metric"),
-    [
-        pytest.param(
-            account,
-            metric,
-            id=f"{account}-{metric}",
-            marks=[
-                needs(*names),
-                judges(
-                    "RATE-4",
-                    units={metric: PUBLISHED_LIMITS[metric] + len(names) * len(_calls_on(metric))},
-                    requests=1 + PUBLISHED_LIMITS[metric] + len(names) * len(_calls_on(metric)),
-                    spend=Spend.EXHAUST,
-                ),
-            ],
-        )
-        for account, names in ACCOUNTS.items()
-        for metric in METRICS
-    ],
-)
-@needs_own_host
-def test_an_account_is_served_up_to_its_limit(judge: Judge, account: str, metric: str) -> None:
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        raise NotRun("needs a run in one process: others may need what is spent here")
-    owners = [judge.credential(name) for name in ACCOUNTS[account]]
-    before = read_usage(judge, "RATE-4", owners[0])
-    limit, used = before.limit[metric], before.used[metric]
-    if limit is None or limit - used > FARTHEST[metric]:
-        raise NotRun(f"needs an account with {FARTHEST[metric]} units of {metric} left at most")
-    calls = _calls_on(metric)
-    for turn in range(limit - used):
-        exchange = _patiently(judge, calls[turn % len(calls)], owners[turn % len(owners)])
-        if exchange.status == 429:
-            _has_units_left(judge, exchange, owners[0], metric)
-            break  # Somebody else has spent the rest.
-        judge.witness("RATE-4", judge.served("RATE-4", exchange, owner=False))
-    for owner in owners:
-        spent = Spent(owner, metric, limit, before)
-        for call in calls:
-            _refuse_beyond(judge, spent, call)
+        judge.served("RATE-4", patiently(judge, call, caller), owner=False)
+    refuse_beyond(judge, Spent(caller, "audioWeekly", limit, before), call)

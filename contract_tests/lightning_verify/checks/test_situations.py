@@ -262,8 +262,7 @@ def test_every_kind_of_caller_is_refused_alike(judge: Judge, refusal: Refusal) -
     exchange = judge.client.send("POST", path, asker, json_body=body, body=sent, lane="free")
     if exchange.status == 429 and refusal.kind in CREDENTIAL:
         raise NotRun(f"needs an account with units of {METRIC_OF.get(refusal.operation)} left")
-    told = f"the prompt {refusal.flaw}" if refusal.flaw not in BEARERS else f"{refusal.flaw}, as a bearer,"
-    judge.refused(refusal.requirement, exchange, refusal.status, f"{told} ({refusal.form})")
+    judge.refused(refusal.requirement, exchange, refusal.status, f"{refusal.told} ({refusal.form})")
 
 
 @pytest.mark.parametrize("kind", OWN)

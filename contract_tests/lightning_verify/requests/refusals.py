@@ -27,6 +27,15 @@ TOO_LARGE = "too large"
 FLAWS = ("left out", "of another kind", "cut off", "no object", TOO_LARGE)
 # Bearers that no host accepts, beside whoever asks.
 BEARERS = ("unknown API key", "foreign signature", "garbled")
+# Options with a value of another kind: the operation that takes them, what is sent, and whose statement it is
+# that they are refused.
+OPTIONS: dict[str, tuple[str, Mapping[str, Any], str]] = {
+    "with a stream that is text": (_CHAT, {"stream": "sure"}, "CHAT-3"),
+    "with tools that are text": (_CHAT, {"tools": "all"}, "CHAT-8"),
+    "with an image that is no list": ("createImage", {"image_urls": {"url": 1}}, "IMG-4"),
+    "with a film's image that is no list": ("createVideo", {"image_urls": {"url": 1}}, "VID-6"),
+    "with a duration that is a list": ("createVideo", {"duration": [2]}, "VID-5"),
+}
 _PLAIN = "plain"
 
 
@@ -44,9 +53,18 @@ class Refusal:
         """Whose statement it is that this is refused."""
         if self.flaw in BEARERS:
             return "AUTH-4"
+        if self.flaw in OPTIONS:
+            return OPTIONS[self.flaw][2]
         if self.flaw == TOO_LARGE:
             return "FAIL-2"
         return "FAIL-1" if self.flaw in {"cut off", "no object"} else _INVALID[self.operation]
+
+    @property
+    def told(self) -> str:
+        """What is wrong, in words."""
+        if self.flaw in BEARERS:
+            return f"{self.flaw}, as a bearer,"
+        return f"{'a request' if self.flaw in OPTIONS else 'the prompt'} {self.flaw}"
 
     @property
     def status(self) -> int:
@@ -61,6 +79,8 @@ class Refusal:
     def body(self, size: int = OVERSIZED[1]) -> Mapping[str, Any] | None:
         """The JSON that is sent; None for what is none."""
         sound = {**(CALLS[self.operation].body or {}), **self.fields}
+        if self.flaw in OPTIONS:
+            return {**sound, **OPTIONS[self.flaw][1]}
         required = "messages" if self.operation == _CHAT else "prompt"
         if self.flaw == "left out":
             return {name: value for name, value in sound.items() if name != required} or {"nothing": "asked"}
@@ -88,7 +108,7 @@ def refusals() -> Iterator[Refusal]:
     left = [
         Refusal(kind, operation, flaw, form)
         for kind, operation in product(KINDS, POSTS)
-        for flaw in (*FLAWS, *(BEARERS if kind in OWN else ()))
+        for flaw in (*FLAWS, *(BEARERS if kind in OWN else ()), *_options(operation))
         for form in forms_of(operation, flaw)
     ]
     missing = set().union(*(refusal.pairs for refusal in left))
@@ -99,8 +119,12 @@ def refusals() -> Iterator[Refusal]:
         yield best
 
 
+def _options(operation: str) -> list[str]:
+    return [flaw for flaw, (of, *_) in OPTIONS.items() if of == operation]
+
+
 def forms_of(operation: str, flaw: str) -> list[str]:
     """The forms that a flaw can have: what is no JSON object has none."""
-    if flaw in {"cut off", "no object"} or operation != _CHAT:
+    if flaw in {"cut off", "no object", *OPTIONS} or operation != _CHAT:
         return [_PLAIN]
     return [_PLAIN, "streamed", "tools", "picture", "everything"]

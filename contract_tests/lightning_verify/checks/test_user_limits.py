@@ -1,0 +1,69 @@
+"""Signed-in users at their limits. What they have is used up then, so that nothing else is tried with them
+after this: the file's name puts it behind the others."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from lightning_verify.checks.test_limits import (
+    FARTHEST,
+    Spent,
+    calls_on,
+    has_units_left,
+    patiently,
+    refuse_beyond,
+)
+from lightning_verify.facts import METRICS, PUBLISHED_LIMITS
+from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.usage import read_usage
+from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
+from lightning_verify.run.marks import judges, needs, needs_own_host
+from lightning_verify.target import Spend
+
+# The credentials of one account, which share its units.
+ACCOUNTS: dict[str, tuple[str, ...]] = {"free": (FREE_JWT,), "paid": (JWT, API_KEY)}
+
+
+@pytest.mark.parametrize(
+    ("account", "metric"),
+    [
+        pytest.param(
+            account,
+            metric,
+            id=f"{account}-{metric}",
+            marks=[
+                needs(*names),
+                judges(
+                    "RATE-4",
+                    units={metric: PUBLISHED_LIMITS[metric] + len(names) * len(calls_on(metric))},
+                    requests=1 + PUBLISHED_LIMITS[metric] + len(names) * len(calls_on(metric)),
+                    spend=Spend.EXHAUST,
+                ),
+            ],
+        )
+        for account, names in ACCOUNTS.items()
+        for metric in METRICS
+    ],
+)
+@needs_own_host
+def test_an_account_is_served_up_to_its_limit(judge: Judge, account: str, metric: str) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        raise NotRun("needs a run in one process: others may need what is spent here")
+    owners = [judge.credential(name) for name in ACCOUNTS[account]]
+    before = read_usage(judge, "RATE-4", owners[0])
+    limit, used = before.limit[metric], before.used[metric]
+    if limit is None or limit - used > FARTHEST[metric]:
+        raise NotRun(f"needs an account with {FARTHEST[metric]} units of {metric} left at most")
+    calls = calls_on(metric)
+    for turn in range(limit - used):
+        exchange = patiently(judge, calls[turn % len(calls)], owners[turn % len(owners)])
+        if exchange.status == 429:
+            has_units_left(judge, exchange, owners[0], metric)
+            break  # Somebody else has spent the rest.
+        judge.witness("RATE-4", judge.served("RATE-4", exchange, owner=False))
+    for owner in owners:
+        spent = Spent(owner, metric, limit, before)
+        for call in calls:
+            refuse_beyond(judge, spent, call)

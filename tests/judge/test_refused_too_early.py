@@ -1,0 +1,61 @@
+"""Refusals below a limit: who limits bursts is given time, and who refuses at any pace is told."""
+
+from __future__ import annotations
+
+import time
+from itertools import count
+from pathlib import Path
+
+import pytest
+from lightning_verify.checks import test_limits as limits
+from lightning_verify.judging.judge import Violation
+
+from lab.faults import seams
+from lab.running import running
+from lab.server.lab import Call, Lab, Refusal
+from tests.judge.tools import judge_of
+
+VIDEOS = "createVideo getVideo createAirforceVideo getAirforceVideo"
+
+
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PAUSES", (0.06, 0.06))
+    monkeypatch.setattr(limits, "CALM", 0.06)
+
+
+def _every_second(lab: Lab) -> None:
+    """Every second video is refused as if there were no units left."""
+    turn = count(1)
+
+    def refuse(_: Lab, __: Call) -> None:
+        if next(turn) % 2 == 0:
+            raise Refusal("exhausted", "No")
+
+    seams.check(VIDEOS, refuse)(lab)
+
+
+def _bursts(lab: Lab) -> None:
+    """Two videos in quick succession are too many."""
+    last = [0.0]
+
+    def refuse(_: Lab, __: Call) -> None:
+        before, last[0] = last[0], time.monotonic()
+        if last[0] - before < 0.03:
+            raise Refusal("exhausted", "Not so fast")
+
+    seams.check(VIDEOS, refuse)(lab)
+
+
+def test_a_host_that_refuses_below_the_limit_at_any_pace_is_told(tmp_path: Path) -> None:
+    with (
+        running(prepare=_every_second) as lab,
+        judge_of(lab.base_url, tmp_path) as judge,
+        pytest.raises(Violation, match="with 2 of 3 videosDaily used"),
+    ):
+        limits.test_beyond_the_limit_the_answer_is_429_and_stays_so(judge, "videosDaily")
+
+
+def test_a_host_that_limits_bursts_is_not(tmp_path: Path) -> None:
+    with running(prepare=_bursts) as lab, judge_of(lab.base_url, tmp_path) as judge:
+        limits.test_beyond_the_limit_the_answer_is_429_and_stays_so(judge, "videosDaily")
