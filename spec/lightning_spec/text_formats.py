@@ -7,6 +7,9 @@ from typing import Any
 
 import yaml
 
+MOST_TIMES_WRITTEN = 10
+"""How many values aliases may stand for, for each character of the text."""
+
 
 def yaml_or_json(text: str, loader: Any = yaml.SafeLoader) -> Any:
     """The value of a text. Raises yaml.YAMLError, ValueError or RecursionError.
@@ -16,4 +19,19 @@ def yaml_or_json(text: str, loader: Any = yaml.SafeLoader) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError:
-        return yaml.load(text, loader)  # noqa: S506 - a safe loader
+        value = yaml.load(text, loader)  # noqa: S506 - a safe loader
+    if "*" in text:
+        _check_aliases(value, MOST_TIMES_WRITTEN * (len(text) + 1000))
+    return value
+
+
+def _check_aliases(value: Any, most: int) -> None:
+    """Raise ValueError where aliases of aliases stand for far more values than anybody wrote."""
+    waiting = [value]
+    while waiting:
+        most -= 1
+        if most < 0:
+            raise ValueError("its aliases stand for too much, or for themselves")
+        part = waiting.pop()
+        if isinstance(part, dict | list):
+            waiting.extend(part.values() if isinstance(part, dict) else part)

@@ -217,6 +217,16 @@ def test_scripts_can_be_taken_back_and_a_reset_takes_all(own: Any) -> None:
     assert own("GET", "/replies") == {"replies": [], "misses": []}
 
 
+@pytest.mark.parametrize("pattern", ["(a+)+$", "(?=(a+)+$)b", "(?:a|aa)+b(?=c)", "(?=.*b)c"])
+def test_a_pattern_keeps_nobody_waiting(own: Any, pattern: Any) -> None:
+    script(own, {"text": "scripted"}, pattern=pattern)
+    user = own.user()
+    answer = user.chat(messages=[{"role": "user", "content": "a" * 30_000 + "!"}])
+    assert answer.status_code == 200
+    assert said(answer) != "scripted"
+    assert pattern in str(own("GET", "/replies")["misses"])
+
+
 @pytest.mark.parametrize(
     "body",
     [

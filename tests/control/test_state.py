@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import copy
 import json
 import threading
@@ -14,7 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lightning_mock.background import RunningMock, running
 from lightning_mock.client import Lightning
+from lightning_mock.control import snapshot
 from lightning_mock.quota.store import MemoryStore
+from lightning_mock.settings import Settings
+from lightning_mock.state import make_state
 from lightning_spec.loader import load_spec
 
 from .conftest import Control
@@ -299,3 +304,33 @@ def test_a_snapshot_of_many_callers_holds_nobody_up() -> None:
     assert size > 20_000_000
     # Made in one go it would let hardly anybody in.
     assert answered[0] > 20
+
+
+async def test_a_large_snapshot_is_restored_with_others_turn_in_between() -> None:
+    state = make_state(Settings(port=0))
+    document = await snapshot.take(state)
+    document["ledger"] = [
+        {"identity": f"client:{number}", "metric": "imagesDaily", "window": "2026-11-27", "used": 1}
+        for number in range(40_000)
+    ]
+    document["prior_use"]["seen"] = [f"client:{number}" for number in range(40_000)]
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    waiting = asyncio.create_task(others())
+    await snapshot.restore(document, state)
+    waiting.cancel()
+    assert turns >= 40
+    assert len(await state.ledger.store.rows()) == 40_000
+    state.renderer.close()
+
+
+def test_a_control_call_has_no_body_of_many_megabytes(own: Control) -> None:
+    assert "1048576 bytes" in own.refuse("POST", "/users", {"email": "a" * 1_100_000}, status=413)
+    film = base64.b64encode(b"\0" * 2_000_000).decode()
+    own("POST", "/replies", {"reply": {"bytes": film}})

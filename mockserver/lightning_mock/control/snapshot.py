@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import jsonschema_rs
 import orjson
@@ -27,6 +27,7 @@ from lightning_mock.scripting.parse import ScriptError, parse_script
 from lightning_mock.scripting.script import Script
 from lightning_mock.state import State
 
+T = TypeVar("T")
 FORMAT: Final = "lightning-mock-snapshot"
 VERSION: Final = 1
 _AT_ONCE = 2_000
@@ -127,14 +128,15 @@ def _count_row(count: Count) -> dict[str, Any]:
 
 async def restore(document: Mapping[str, Any], state: State) -> list[str]:
     """Make the state what a document says; tells in sentences what was done. Raises SnapshotError, with
-    nothing changed."""
-    faults, scripts = _checked(document, state)
+    nothing changed. Calls are answered in between: of a large document they may see a part."""
+    faults, scripts = await asyncio.to_thread(_checked, document, state)
     restore_control_state(document, state)
+    store = state.ledger.store
     await state.ledger.start_anew()
-    for identity in document["prior_use"]["seen"]:
-        await state.ledger.store.begin(identity, ())
-    for row in document["ledger"]:
-        await state.ledger.store.put(row["identity"], row["metric"], row["window"], row["used"])
+    async for identity in _in_turns(document["prior_use"]["seen"]):
+        await store.begin(identity, ())
+    async for row in _in_turns(document["ledger"]):
+        await store.put(row["identity"], row["metric"], row["window"], row["used"])
     state.faults.restore(faults, document["faults_made"])
     state.scripts.restore(scripts, document.get("replies_made", 0))
     return [
@@ -144,6 +146,14 @@ async def restore(document: Mapping[str, Any], state: State) -> list[str]:
         "are armed.",
         f"Not part of it: {_NOT_HELD}.",
     ]
+
+
+async def _in_turns(rows: Sequence[T]) -> AsyncIterator[T]:
+    """Each of many, with others' turn in between."""
+    for number, row in enumerate(rows, 1):
+        yield row
+        if number % _AT_ONCE == 0:
+            await asyncio.sleep(0)
 
 
 def restore_control_state(document: Mapping[str, Any], state: State) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from lightning_spec.loader import Spec
 
 from lightning_mock.faults.parse import FaultError, operations_named
+from lightning_mock.scripting.pattern import Pattern
 from lightning_mock.scripting.script import Condition, Script
 
 USUAL_ROUTE = "POST /gen/chat/completions"
@@ -66,8 +66,8 @@ def _condition(match: Mapping[str, Any], spec: Spec) -> Condition:
             ) from None
     pattern = match.get("pattern")
     try:
-        compiled = None if pattern is None else re.compile(pattern)
-    except re.error as error:
+        compiled = None if pattern is None else Pattern(pattern)
+    except ValueError as error:
         raise ScriptError(f"match.pattern: expected a regular expression; {error}.") from None
     user, header = match.get("user"), match.get("header")
     return Condition(

@@ -5,13 +5,13 @@ Law: a script counts only the calls that fit everything it asks for; `nth` count
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from lightning_spec.loader import Operation
 
+from lightning_mock.scripting.pattern import Pattern
 from lightning_mock.turns import Turn
 
 
@@ -38,7 +38,7 @@ class Condition:
     caller: str | None = None
     header: Mapping[str, str] | None = None
     prompt: str | None = None
-    pattern: re.Pattern[str] | None = None
+    pattern: Pattern | None = None
 
     def misses(self, asked: Asked) -> list[str]:
         """What does not fit, one clause each."""
@@ -54,8 +54,9 @@ class Condition:
         said = asked.prompt or ""
         if self.prompt is not None and self.prompt.casefold() not in said.casefold():
             missed.append(f"prompt: expected {self.prompt!r} in it")
-        if self.pattern is not None and self.pattern.search(said) is None:
-            missed.append(f"pattern: expected {self.pattern.pattern!r} in the prompt")
+        if self.pattern is not None and not (found := self.pattern.is_in(said)):
+            why = "expected {!r} in the prompt" if found is not None else "{!r} takes too long in this prompt"
+            missed.append(f"pattern: {why.format(self.pattern.source)}")
         return missed
 
     def _is_route(self, asked: Asked) -> bool:

@@ -1,0 +1,29 @@
+"""The pattern of a scripted reply: a regular expression that is searched for in time that is bounded.
+
+Python's own would keep everybody waiting for ever over `(a+)+$` and a prompt of a few dozen letters.
+"""
+
+from __future__ import annotations
+
+from lightning_mock.generation.sampling.schema_cost import Budget, Patterns, UnusableSchemaError
+from lightning_mock.generation.sampling.schema_sampler import compile_schema
+
+_MOST_STEPS = 50_000
+
+
+class Pattern:
+    """A regular expression. Raises ValueError where it is none, or asks for too much."""
+
+    __slots__ = ("_validator", "source")
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self._validator = compile_schema({"pattern": source}, Budget(_MOST_STEPS))
+
+    def is_in(self, text: str) -> bool | None:
+        """Whether it finds something in a text; None where to look would take too long."""
+        try:
+            Patterns(Budget(_MOST_STEPS)).spend(self.source, text)
+        except UnusableSchemaError:
+            return None
+        return self._validator.is_valid(text)
