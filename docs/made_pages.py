@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import dataclasses
+import inspect
 import io
 import json
-from collections.abc import Iterator, Mapping
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import lightning_verify
 import yaml
+from lightning_mock import client
 from lightning_mock.command import main as mock
 from lightning_spec.command import main as spec
 from lightning_spec.diff.comparison import compare
@@ -44,6 +49,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "laws", _laws()
     yield "rules", _rules()
     yield "control", _control()
+    yield "python", _python()
     yield "report", _report()
 
 
@@ -121,6 +127,44 @@ def _control() -> str:
     return "# Control API\n\nA mock serves its own description at `/__mock__/docs`.\n\n" + _table(
         ("call", "what it does"), *rows
     )
+
+
+def _python() -> str:
+    page = [
+        "# Python client\n",
+        "The fixtures `lightning` and `lightning_mock` of the pytest plugin bring a client and a mock. "
+        "Elsewhere it is `lightning_mock.client.Lightning(url)`.\n",
+    ]
+    for name in sorted(client.__all__, key=lambda name: (name != "Lightning", name)):
+        thing = getattr(client, name)
+        page.append(f"## {name}\n\n{_docstring(thing)}\n")
+        if dataclasses.is_dataclass(thing):
+            fields = [(f"`{field.name}`", f"`{field.type}`") for field in dataclasses.fields(thing)]
+            page.append(_table(("field", "type"), *fields))
+        for called, member in vars(thing).items():
+            if called.startswith("_") or not inspect.getdoc(member):
+                continue
+            if isinstance(member, property):
+                page.append(f"### {name}.{called}\n\n{_docstring(member)}\n")
+            elif inspect.isfunction(member):
+                page.append(
+                    f"### {name}.{called}\n\n```python\n{_signature(member)}\n```\n\n{_docstring(member)}\n"
+                )
+    return "\n".join(page)
+
+
+def _docstring(thing: object) -> str:
+    return inspect.getdoc(thing) or ""
+
+
+def _signature(function: Callable[..., object]) -> str:
+    """As it is written in the source, where the names of types are short."""
+    (written,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+    if not isinstance(written, ast.FunctionDef):
+        raise TypeError(f"{function.__qualname__} is not written as a function")
+    written.args.args = [argument for argument in written.args.args if argument.arg != "self"]
+    returns = f" -> {ast.unparse(written.returns)}" if written.returns else ""
+    return f"{written.name}({ast.unparse(written.args)}){returns}"
 
 
 def _report() -> str:

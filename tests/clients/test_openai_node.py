@@ -1,6 +1,7 @@
 """The official OpenAI client for Node, through its public API alone, against the mock."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -103,3 +104,14 @@ def test_automatic_retries_of_an_exhausted_quota_cost_nothing(scenarios, client_
         assert "50" in seen["message"]
         assert seen["requests"] == 3
         assert http.get("/usage", headers=headers).json()["usage"]["cloudChatDaily"]["used"] == 50
+
+
+def test_the_program_of_the_documentation_runs_as_printed(scenarios, friendly_mock):
+    page = (Path(__file__).parents[2] / "docs" / "clients.md").read_text(encoding="utf-8")
+    programs = re.findall(r"^```js\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    [program] = [text for text in programs if '"openai"' in text]
+    file = scenarios.with_name("documented.mjs")
+    file.write_text(program.replace("http://127.0.0.1:8787", friendly_mock.base_url), encoding="utf-8")
+    done = subprocess.run(["node", str(file)], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Hello" in done.stdout

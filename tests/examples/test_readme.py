@@ -12,9 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import requests
 from lightning_mock.background import RunningMock, running
-from lightning_mock.client import Lightning, User
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -23,9 +21,6 @@ DEFAULT_URL = "http://127.0.0.1:8787"
 
 # The installs are what .ci/run and the packaging tests do; a mock that is started is ended by nobody here.
 RUN_ELSEWHERE = re.compile(r"pip install|^\.venv/bin/lightning-mock")
-
-# The lines about scripted replies go on from the test above them.
-REPLIES = "lightning.reply("
 
 # Stands in for the reader's own program.
 MY_APP = """\
@@ -75,9 +70,7 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize(
-    "program", [text for text in blocks("python") if "def test_" not in text and not text.startswith(REPLIES)]
-)
+@pytest.mark.parametrize("program", [text for text in blocks("python") if "def test_" not in text])
 def test_a_program_runs_as_printed(program: str, mock: RunningMock, tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(program.replace(DEFAULT_URL, mock.base_url), encoding="utf-8")
     done = run(tmp_path, sys.executable, "program.py")
@@ -102,30 +95,6 @@ def test_a_command_succeeds_as_printed(command: str, mock: RunningMock, tmp_path
     assert words[0] == "curl", textwrap.shorten(command, 60)
     done = run(tmp_path, *words, "--fail-with-body", "--silent", "--show-error")
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def has_its_replies(lightning: Lightning, user: User) -> None:
-    body = {"messages": [{"role": "user", "content": "How is the weather?"}]}
-    url = lightning.base_url
-    said = requests.post(f"{url}/gen/chat/completions", json=body, headers=user.headers(), timeout=10).json()
-    assert said["choices"][0]["message"]["content"] == "It will rain."
-    assert requests.get(f"{url}/v1/me", headers=user.headers(), timeout=10).json() == {"credits": 12}
-
-
-def test_scripted_replies_answer_as_printed(mock: RunningMock) -> None:
-    [lines] = [text for text in blocks("python") if text.startswith(REPLIES)]
-    with Lightning(mock.base_url) as lightning:
-        user = lightning.user()
-        exec(lines, {"lightning": lightning, "user": user})
-        has_its_replies(lightning, user)
-
-
-def test_a_file_of_replies_answers_as_printed(tmp_path: Path) -> None:
-    [lines] = blocks("yaml")
-    file = tmp_path / "replies.yaml"
-    file.write_text(lines, encoding="utf-8")
-    with running(replies=file) as scripted, Lightning(scripted.base_url) as lightning:
-        has_its_replies(lightning, lightning.user())
 
 
 def test_every_option_that_the_readme_names_exists() -> None:
