@@ -110,10 +110,8 @@ def pytest_arguments(options: argparse.Namespace) -> list[str]:
         str(HERE),
         "--confcutdir",
         str(HERE),
-        "-p",
-        "no:cacheprovider",
-        "-W",
-        "ignore::pytest.PytestAssertRewriteWarning",
+        # Nothing of these is used, and each would take its time at every check.
+        *("-p", "no:cacheprovider", "-p", "no:logging", "--assert=plain"),
         # Progress is told by area, unless each test is named.
         *["-q", "-o", "console_output_style=classic"] * (not options.verbose),
         "--no-header",

@@ -10,6 +10,7 @@ import gc
 import importlib
 import json
 import os
+import pkgutil
 import resource
 import tempfile
 import time
@@ -173,13 +174,17 @@ def _judged(task: Task, reader: Meter, *target: str) -> Trial:
 
 
 def warm_up(seed: int | None = None) -> None:
-    """Draw the generated cases once, in the process that all trials are forked from."""
+    """Import, compile and draw once, in the process that all trials are forked from, what each needs."""
     # The lab runs the judge by its command and imports nothing else of it. Only here it reaches inside, by
     # name: what one process has drawn, all that are forked from it need not draw again.
-    checks, generated, valid = (
+    checks, generated, valid, html = (
         importlib.import_module(f"lightning_verify.{name}")
-        for name in ("checks.test_schema", "requests.generated", "requests.valid")
+        for name in ("checks.test_schema", "requests.generated", "requests.valid", "report.html")
     )
+    html.template()
+    folder = importlib.import_module("lightning_verify.checks")
+    for _, name, _ in pkgutil.iter_modules(folder.__path__, f"{folder.__name__}."):
+        importlib.import_module(name)
     for operation in (*checks.FREE, "createChatCompletion"):
         generated.cases(operation, GenerationMode.POSITIVE, checks.CASES, seed or 0)
     for operation, call in valid.CALLS.items():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import cache
 from importlib import resources
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from lightning_verify.facts import REQUIREMENTS
@@ -22,19 +23,9 @@ _TELLING = frozenset(
 
 def render_html(outcome: Outcome) -> str:
     """The report as a page."""
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        shortened=shortened, one_line=one_line, visible=visible, request_line=request_line, zip=zip
-    )
-    environment.tests["telling"] = _is_telling
     script = _own_file("report.js")
     word, _, rest = outcome.headline.partition(": ")
-    page = environment.from_string(_own_file("template.html")).render(
+    page = template().render(
         # Our own files, and nothing else, go in as they are.
         style=Markup(_own_file("report.css")),  # noqa: S704
         script=Markup(script),  # noqa: S704
@@ -51,6 +42,22 @@ def render_html(outcome: Outcome) -> str:
         document=REQUIREMENTS.source,
     )
     return page.lstrip()
+
+
+@cache
+def template() -> Template:
+    """The page without its contents, compiled."""
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        shortened=shortened, one_line=one_line, visible=visible, request_line=request_line, zip=zip
+    )
+    environment.tests["telling"] = _is_telling
+    return environment.from_string(_own_file("template.html"))
 
 
 def _own_file(name: str) -> str:
