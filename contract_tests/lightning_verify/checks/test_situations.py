@@ -60,6 +60,11 @@ def _needs(kind: str) -> list[pytest.MarkDecorator]:
     return [needs(CREDENTIAL[kind])] if kind in CREDENTIAL else []
 
 
+def _inputs(situation: Situation) -> int:
+    """How many assets an answer may tell of."""
+    return len(situation.fields.get("image_urls", ()))
+
+
 def _judged(situation: Situation) -> tuple[str, ...]:
     """That this kind is served; and that it pays, where only this look at the counters can show it."""
     served = SERVES[situation.kind]
@@ -78,7 +83,7 @@ def _judged(situation: Situation) -> tuple[str, ...]:
                 judges(
                     *_judged(situation),
                     units={METRIC_OF[situation.operation]: 3},
-                    requests=4 if situation.kind in CREDENTIAL else 2,
+                    requests=(4 if situation.kind in CREDENTIAL else 2) + _inputs(situation),
                 ),
             ],
         )
