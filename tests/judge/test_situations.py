@@ -44,6 +44,13 @@ def test_a_situation_is_a_valid_request() -> None:
     assert all(call.body is None for call in calls.values() if call.method == "GET")
 
 
+def test_a_long_chat_is_long_and_nothing_curbs_its_answer() -> None:
+    long = Situation("address", "createChatCompletion", "long").call.body
+    assert long is not None
+    assert len(long["messages"]) > 20
+    assert long.keys() == {"messages"}
+
+
 def test_a_field_that_is_taken_away_takes_along_what_needs_it() -> None:
     situation = Situation("address", "createChatCompletion", "everything")
     body = situation.without("tools").body

@@ -72,6 +72,8 @@ _HISTORY: list[dict[str, Any]] = [
         "content": f"Plan a trip to Malmö and Oslo, and say why each stop is worth it. {_UNICODE}",
     },
 ]
+# Many turns, and nothing beside them that could curb an answer.
+_TURNS = [*CONVERSATION[:1], *CONVERSATION[1:3] * 10]
 _EVERYTHING: dict[str, Any] = {"messages": _HISTORY, "tools": [*TOOLS, TRIP]}
 _NAMED = {"type": "function", "function": {"name": "plan_trip"}}
 
@@ -85,7 +87,7 @@ FORMS: dict[str, dict[str, Mapping[str, Any]]] = {
         "streamed tools": {**_WITH_TOOLS, "stream": True},
         "picture": {"messages": IMAGE[1]},
         "streamed picture": {"messages": IMAGE[1], "stream": True},
-        "long": {"messages": [*CONVERSATION, {"role": "user", "content": f"Say more about this. {_LONG}"}]},
+        "long": {"messages": [*_TURNS, {"role": "user", "content": f"Say more about this. {_LONG}"}]},
         "everything": {"tool_choice": _NAMED, **_EVERYTHING},
         "streamed everything": {"tool_choice": _NAMED, **_EVERYTHING, "stream": True},
         "streamed, without a call": {"tool_choice": "none", **_EVERYTHING, "stream": True},
