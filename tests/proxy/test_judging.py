@@ -72,6 +72,25 @@ def test_a_breach_now_and_then_is_told_with_its_rate() -> None:
     assert len(proxy.log) == 2
 
 
+@pytest.mark.parametrize(
+    ("status", "location", "accused"),
+    [
+        (301, "https://example.com", False),
+        (302, "http://portal.example/login?back=1", False),
+        (307, "http://portal.example/login?back=1", False),
+        (302, "/home", True),
+        (301, "/home", True),
+        (200, "", True),
+    ],
+)
+def test_a_portal_before_the_host_is_not_the_hosts_site(status: int, location: str, accused: bool) -> None:
+    """Where the root leads for now, and elsewhere, may be where a portal sends everybody."""
+    headers = {"Location": location} if location else {}
+    with tiny(lambda _: Answer(status, headers)) as host, running_proxy(host.base_url) as proxy:
+        httpx2.get(f"{proxy.base_url}/", follow_redirects=False)
+        assert ("STAT-1" in broken(proxy)) is accused
+
+
 def test_a_conforming_host_is_not_accused() -> None:
     with running() as lab, running_proxy(lab.base_url) as proxy:
         talk_to(proxy.base_url, lab.credentials[KEY])

@@ -22,7 +22,7 @@ from lightning_verify.proxy.books import Books
 from lightning_verify.proxy.exchanges import PassingRecorder, exchange_of
 from lightning_verify.proxy.passage import Content, Passage, Space
 from lightning_verify.proxy.tallies import Tallies
-from lightning_verify.transport.exchange import Exchange
+from lightning_verify.transport.exchange import Exchange, leads_away
 from lightning_verify.transport.operations import OperationFinder
 
 # Bytes of one body, and of all bodies that pass or wait at a time.
@@ -109,6 +109,7 @@ class TrafficJudge:
         self._queue: queue.SimpleQueue[Passage | None] = queue.SimpleQueue()
         self._missed = False
         self._in_books: dict[str, str] = {}
+        self._sites: set[str] = set()
         self._lock = threading.Lock()
         self.passed = self._judged = 0
         self.served: Counter[str] = Counter()
@@ -167,6 +168,7 @@ class TrafficJudge:
 
     def _judge(self, passage: Passage) -> None:
         exchange = exchange_of(passage, MOST_OF_ONE)
+        exchange.leads_away = leads_away(exchange, self._recorder.base_url, self._sites)
         with self._lock:
             self._recorder.turn_to(exchange)
             self._answers[f"{exchange.status // 100}xx" if exchange.status else "none"] += 1

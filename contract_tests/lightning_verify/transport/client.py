@@ -18,7 +18,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
-from urllib.parse import urlsplit
 
 import aiohttp
 from lightning_spec.loader import Operation, Spec
@@ -30,7 +29,7 @@ from lightning_verify.reading.times import wait_asked
 from lightning_verify.requests.callers import Caller, anonymous
 from lightning_verify.transport.budget import Budget, BudgetExhausted
 from lightning_verify.transport.causes import cause
-from lightning_verify.transport.exchange import Exchange
+from lightning_verify.transport.exchange import Exchange, leads_away
 from lightning_verify.transport.operations import OperationFinder
 from lightning_verify.transport.pacing import Pace
 
@@ -53,8 +52,6 @@ RESENDS = 3
 # in seven is a gateway's, it is so many times in a row in one of 100,000 requests.
 DOUBTS = 5
 FRUITLESS_WAIT = 90.0
-REDIRECTS = {301, 302, 303, 307, 308}
-PERMANENT = {301, 308}
 # Seconds before a free request is sent again that a gateway has answered in the host's place.
 SECOND_THOUGHTS = 0.1
 
@@ -343,7 +340,7 @@ class Client:
             ) as response:
                 exchange.status = response.status
                 exchange.headers = list(response.headers.items())
-                exchange.leads_away = self._leads_away(exchange)
+                exchange.leads_away = leads_away(exchange, self.base_url, self._sites)
                 if bound is None:
                     textual = exchange.media_type.startswith(("text/", "application/json"))
                     # Media may come as base64 in JSON.
@@ -361,20 +358,6 @@ class Client:
             exchange.problem += " (after a part of the body)"
         exchange.seconds = time.monotonic() - started
         exchange.received = datetime.now(UTC)
-
-    def _leads_away(self, exchange: Exchange) -> bool:
-        """Whether a route of the host's leads to another one; the site is elsewhere, and for good."""
-        if exchange.status not in REDIRECTS:
-            return False
-        location = exchange.header("location") or ""
-        if exchange.operation is not None and exchange.operation.id == "getSite":
-            if exchange.status in PERMANENT:
-                self._sites.add(location)
-            # Nobody but the host itself leads there for a moment only.
-            if location in self._sites:
-                return False
-        there = urlsplit(location).netloc.rpartition("@")[2]
-        return there not in {"", urlsplit(self.base_url).netloc}
 
     async def _read(
         self, exchange: Exchange, content: aiohttp.StreamReader, started: float, bound: int

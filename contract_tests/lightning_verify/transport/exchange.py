@@ -7,13 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from lightning_spec.loader import Operation
 
 from lightning_verify.reading import gateways
 from lightning_verify.reading.failures import failure_in_text
 from lightning_verify.reading.times import http_date
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+PERMANENT = frozenset({301, 308})
+_SITES = 100
 
 
 class NotJson(ValueError):
@@ -136,3 +140,19 @@ class Exchange:
         """`GET /gen/image/a red fox -> 400`, for messages: what is percent-encoded is shown decoded."""
         came = self.status if self.status is not None else self.problem
         return f"{self.method} {unquote(self.path)} -> {came}"
+
+
+def leads_away(exchange: Exchange, base_url: str, sites: set[str]) -> bool:
+    """Whether a route of the host's leads to another one; the site is elsewhere, and for good. `sites` has
+    where the host has led for good so far."""
+    if exchange.status not in REDIRECTS:
+        return False
+    location = exchange.header("location") or ""
+    if exchange.operation is not None and exchange.operation.id == "getSite":
+        if exchange.status in PERMANENT and len(sites) < _SITES:
+            sites.add(location)
+        # Nobody but the host itself leads there for a moment only.
+        if exchange.status in PERMANENT or location in sites:
+            return False
+    there = urlsplit(location).netloc.rpartition("@")[2]
+    return there not in {"", urlsplit(base_url).netloc}

@@ -11,7 +11,8 @@ from typing import Any
 
 from lightning_spec.diff.change import Change, Place
 from lightning_spec.diff.operations import Operation, mapping, operations
-from lightning_spec.diff.shapes import At, change, wider_pattern
+from lightning_spec.diff.patterns import wider_pattern
+from lightning_spec.diff.shapes import At, change
 from lightning_spec.diff.source import Document, Revision, Trail
 
 _PREFIX = "x-lightning-"

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from lightning_spec.diff.change import Place
+from lightning_spec.diff.patterns import weighed
 from lightning_spec.diff.source import Document, Trail
 
 Side = Literal["request", "response"]
@@ -408,6 +409,12 @@ class Forms:
                 del form.bounds[keyword]
             elif form.types & types == {"integer"} and keyword in ("maximum", "minimum"):
                 form.bounds[keyword] = _whole_bound(keyword, bound)
+        for _, least, most in filter(None, map(weighed, form.patterns)):
+            # A length that a pattern has anyway says nothing.
+            if form.bounds.get("maxLength", (-1.0, False))[0] >= most:
+                del form.bounds["maxLength"]
+            if 0 < form.bounds.get("minLength", (least + 1, False))[0] <= least:
+                del form.bounds["minLength"]
         if "string" not in form.types:
             form.patterns = form.formats = form.encodings = frozenset()
             form.content = NOTHING

@@ -9,7 +9,6 @@ breaking.
 from __future__ import annotations
 
 import datetime
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,12 +16,14 @@ from typing import Any
 
 from lightning_spec.diff.change import Change, Place, Severity, shown
 from lightning_spec.diff.containment import Answer, covers, disjoint
+from lightning_spec.diff.patterns import plain, wider_pattern
 from lightning_spec.diff.rules import RULES
 from lightning_spec.diff.schema import (
     BOUNDS,
     NOTHING,
     Form,
     Forms,
+    Part,
     Schema,
     Side,
     Union,
@@ -52,22 +53,6 @@ _BEYOND_VALUES = (
 _NO_VALUE = "none"
 # A difference of something that is used so often has been told; a description may use it a billion times.
 _OFTEN = 20
-# A text of one class of characters and a length: the one form of pattern that can be weighed here.
-_ALTERNATIVES = re.compile(r"\^\((?:\?:)?([\w|-]+)\)\$")
-# What is written before a backslash that is itself escaped is left alone.
-_SPELLINGS = tuple(
-    (re.compile(rf"(?<!\\){longer}"), shorter)
-    for longer, shorter in (
-        (r"\\d", "[0-9]"),
-        (r"\\w", "[A-Za-z0-9_]"),
-        (r"\\/", "/"),
-        (r"\{1,\}", "+"),
-        (r"\{0,\}", "*"),
-        (r"\{0,1\}", "?"),
-        (r"\{(\d+),\1\}", r"{\1}"),
-    )
-)
-_CLASS = re.compile(r"\^\[([^\]\\^]+)\](?:\{(\d+)(?:(,)(\d*))?\}|([*+]?))\$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,11 +308,18 @@ class Shapes:
         tags = (before.get("propertyName"), after.get("propertyName"))
         if tags[0] != tags[1]:
             yield self._finding("discriminator-changed", at, *map(_value, tags))
-        if self.side == "response":
-            return  # a variant that is no longer sent is told as a variant
-        known, left = (_variant_names(form) for form in (before, after))
-        for name in sorted(known - left):
+        known, left = _variants(one), _variants(other)
+        # A name that is no longer sent hurts nobody, and one that nobody sent before is taken.
+        gone = known.keys() - left.keys() if self.side == "request" else set()
+        come = left.keys() - known.keys() if self.side == "response" and known else set()
+        for name in sorted(gone):
             yield self._finding("discriminator-changed", at, f"{name} as a variant", "no such variant")
+        for name in sorted(come):
+            yield self._finding("discriminator-changed", at, "no such variant", f"{name} as a variant")
+        for name in sorted(known.keys() & left.keys()):
+            if not self._is_equal(known[name], left[name]) and not _is_namesake(known[name], left[name]):
+                words = (_name(side[name]) or "another variant" for side in (known, left))
+                yield self._finding("discriminator-changed", at.below(name), *words)
 
     def _clamp(self, one: Form, other: Form, at: At) -> Iterator[Change]:
         if one.clamp == other.clamp:
@@ -620,50 +612,6 @@ def _as_announced(wide: Any, narrow: Any) -> Any:
     return result
 
 
-def plain(pattern: str) -> str:
-    """A pattern in the one spelling that it shares with others of the same meaning."""
-    for longer, shorter in _SPELLINGS:
-        pattern = longer.sub(shorter, pattern)
-    return pattern
-
-
-def wider_pattern(wide: str, narrow: str) -> bool:
-    """Whether it is plain that one pattern admits all that another does."""
-    wide, narrow = plain(wide), plain(narrow)
-    if wide == narrow:
-        return True
-    words = [_ALTERNATIVES.fullmatch(pattern) for pattern in (wide, narrow)]
-    if words[0] and words[1]:
-        return set(words[1][1].split("|")) <= set(words[0][1].split("|"))
-    sides = [_weighed(pattern) for pattern in (wide, narrow)]
-    if sides[0] is None or sides[1] is None:
-        return False
-    letters, least, most = sides[0]
-    inner, inner_least, inner_most = sides[1]
-    return inner <= letters and least <= inner_least and inner_most <= most
-
-
-def _weighed(pattern: str) -> tuple[frozenset[str], float, float] | None:
-    match = _CLASS.fullmatch(pattern)
-    if match is None:
-        return None
-    body, least, comma, most, star = match.groups()
-    letters: set[str] = set()
-    index = 0
-    while index < len(body):
-        if index + 2 < len(body) and body[index + 1] == "-":
-            letters |= {chr(code) for code in range(ord(body[index]), ord(body[index + 2]) + 1)}
-            index += 3
-        else:
-            letters.add(body[index])
-            index += 1
-    if least is None:
-        low, high = {"": (1, 1.0), "*": (0, float("inf")), "+": (1, float("inf"))}[star]
-        return frozenset(letters), low, high
-    high = float(least) if not comma else float(most) if most else float("inf")
-    return frozenset(letters), int(least), high
-
-
 _WRITTEN = frozenset({"boolean", "integer", "number", "string"})
 
 
@@ -725,9 +673,16 @@ def _divides(number: float, others: list[float]) -> bool:
     return any(abs(other / number - round(other / number)) < 1e-9 for other in others if number)
 
 
-def _variant_names(discriminator: Mapping[str, Any]) -> set[str]:
-    names = discriminator.get("mapping")
-    return {str(name) for name in names} if isinstance(names, dict) else set()
+def _variants(form: Form) -> dict[str, Schema]:
+    """The variants that a discriminator names; where a name leads to is written as a reference or a name."""
+    part = form.places["discriminator"].at("discriminator")
+    names = part.raw.get("mapping")
+    found: dict[str, Schema] = {}
+    for name, target in names.items() if isinstance(names, dict) else ():
+        is_name = isinstance(target, str) and not {"/", "#", "."} & set(target)
+        reference = f"#/components/schemas/{target}" if is_name else target
+        found[name] = (Part(part.document, (*part.trail, "mapping", name), {"$ref": reference}),)
+    return found
 
 
 def _clamp_range(clamp: Mapping[str, Any] | None) -> tuple[float, float] | None:
