@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.hostile_requests import CHAT, MIB, HostileRequest, hostile_requests, post
+from benchmarks.hostile_requests import CHAT, MIB, HostileRequest, hostile_requests, post
 
 LONGEST_WAIT = 3.0
 """Seconds. Alone on a machine the longest is a tenth of it."""

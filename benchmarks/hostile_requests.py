@@ -65,6 +65,16 @@ def doubling(keyword: str, levels: int = 40, root: str = "not", wrap: str | None
     }
 
 
+def written_out(keyword: str, levels: int = 40) -> dict[str, Any]:
+    """Twice what is below, for a compiler that writes it out to know what is evaluated."""
+    definitions: dict[str, Any] = {"d0": {"type": "object"}}
+    for level in range(1, levels):
+        below = {"$ref": f"#/$defs/d{level - 1}"}
+        inner = {"a": below, "b": below} if keyword == "dependentSchemas" else [below, below]
+        definitions[f"d{level}"] = {keyword: inner, "unevaluatedProperties": False}
+    return {"$defs": definitions, "$ref": f"#/$defs/d{levels - 1}"}
+
+
 def unevaluated(levels: int = 40) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "string"}}}
     for _ in range(levels):
@@ -119,6 +129,8 @@ def hostile_requests() -> Iterator[tuple[str, HostileRequest]]:
         yield f"{keyword} doubles, for a tool", called(doubling(keyword))
         yield f"{keyword} doubles at the root", formatted(doubling(keyword, root=keyword))
         yield f"{keyword} doubles with depth", called(doubling(keyword, root=keyword, wrap="a"))
+    for keyword in ("anyOf", "oneOf", "allOf", "dependentSchemas"):
+        yield f"{keyword} written out", formatted(written_out(keyword))
     yield "nested unevaluated", formatted(unevaluated())
     yield "a schema of itself", formatted({"anyOf": [{"$ref": "#"}, {"$ref": "#"}], "not": {"$ref": "#"}})
     chain = {f"d{i}": {"$ref": f"#/$defs/d{i + 1}"} for i in range(6000)}
@@ -188,6 +200,9 @@ def hostile_requests() -> Iterator[tuple[str, HostileRequest]]:
         "(^{4000}){4000}",
         r"\ud800",
         r"[\ud800-\udfff]",
+        "(?:(?:(?:a{9}){9}){9}){9}",
+        "[^b]" * 5000,
+        "(?=[^b]*b)c",
     ):
         yield (
             f"pattern {pattern[:24]}",

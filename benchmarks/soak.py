@@ -1,0 +1,282 @@
+"""Does the mock stay well for as long as it runs? Honest and hostile callers at once, and everything counted.
+
+`python -m benchmarks.soak --minutes 10` prints a Markdown table and exits with 1 when a goal is missed;
+`--write` puts it into soak.md, `--quick` takes seconds and shows only that everything still runs.
+
+Law: every unit that was served is found in `/usage` at the end, and no other. Who asks and who polls is a
+process of its own, so that a wait is the mock's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+from lightning_mock.client import Lightning
+from lightning_spec.loader import load_spec
+
+from benchmarks.hostile_requests import MIB, HostileRequest, hostile_requests
+from benchmarks.processes import ROOT, Server, server
+
+MOST_KEPT = 30
+"""MiB that may stay once the journal has been cleared."""
+LONGEST_WAIT = 250
+"""Milliseconds that somebody may wait for `/usage` on a machine that has nothing else to do."""
+HONEST, HOSTILE = 2, 2
+_PATIENCE = 120.0
+_BETWEEN_POLLS = 0.01
+_BREATH = 2.0
+_PAGE = ROOT / "benchmarks" / "soak.md"
+_SAID = {"messages": [{"role": "user", "content": "Name three rivers."}]}
+_HONEST_CALLS: Sequence[tuple[str, str, Any]] = (
+    ("POST", "/gen/chat/completions", _SAID),
+    ("POST", "/gen/chat/completions", {**_SAID, "stream": True}),
+    ("POST", "/gen/image", {"prompt": "A harbour"}),
+    ("POST", "/gen/sfx", {"prompt": "Rain"}),
+    ("GET", "/tiers", None),
+    ("POST", "/gen/chat/completions", {"messages": "none"}),
+)
+
+
+@dataclass
+class Tally:
+    """What one caller was answered: statuses, and the units that it was served."""
+
+    key: str
+    statuses: Counter[str] = field(default_factory=Counter)
+    served: Counter[str] = field(default_factory=Counter)
+
+
+def metrics() -> dict[tuple[str, str], str]:
+    """What a call of method and path costs, where it costs something."""
+    operations = load_spec().operations.values()
+    return {(each.method, each.path): each.metric for each in operations if each.metric is not None}
+
+
+def ask(
+    port: int, key: str, request: HostileRequest, tally: Tally, costs: dict[tuple[str, str], str]
+) -> None:
+    """Send one request and note what came of it."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
+    body = request.body()
+    headers = {"Authorization": f"Bearer {key}", "Content-Length": str(len(body)), **request.headers}
+    try:
+        connection.putrequest(request.method, request.path, skip_host="Host" in headers)
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        # A refusal may come before the body is wanted.
+        with suppress(ConnectionError):
+            connection.send(body)
+        response = connection.getresponse()
+        response.read()
+    except (OSError, http.client.HTTPException) as error:
+        tally.statuses[type(error).__name__] += 1
+        return
+    finally:
+        connection.close()
+    tally.statuses[str(response.status)] += 1
+    path = request.path.partition("?")[0]
+    named = path if (request.method, path) in costs else f"{path.rpartition('/')[0]}/{{prompt}}"
+    if response.status == 200 and (metric := costs.get((request.method, named))):
+        tally.served[metric] += 1
+
+
+def honest_requests() -> list[HostileRequest]:
+    """What clients ask."""
+    kind = {"Content-Type": "application/json"}
+    return [
+        HostileRequest(method, path, kind, json.dumps(body).encode) for method, path, body in _HONEST_CALLS
+    ]
+
+
+def be_honest(port: int, key: str, seconds: float, results: Any) -> None:
+    """Ask what clients ask, again and again."""
+    _be(honest_requests(), port, key, seconds, results)
+
+
+def be_hostile(port: int, key: str, seconds: float, part: int, results: Any) -> None:
+    """Ask what no client asks; each of several begins elsewhere."""
+    requests = [request for _, request in hostile_requests()]
+    start = part * len(requests) // HOSTILE
+    _be(requests[start:] + requests[:start], port, key, seconds, results)
+
+
+def _be(requests: Sequence[HostileRequest], port: int, key: str, seconds: float, results: Any) -> None:
+    tally, costs, end = Tally(key), metrics(), time.monotonic() + seconds
+    for request in cycle(requests):
+        if time.monotonic() > end:
+            break
+        ask(port, key, request, tally, costs)
+    results.put(tally)
+
+
+def polled(port: int, processes: Sequence[Any]) -> list[float]:
+    """How long each look at `/usage` took, in milliseconds, for as long as the others ask."""
+    waits = []
+    while any(process.is_alive() for process in processes):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
+        began = time.perf_counter()
+        connection.request("GET", "/usage")
+        connection.getresponse().read()
+        waits.append((time.perf_counter() - began) * 1000)
+        connection.close()
+        time.sleep(_BETWEEN_POLLS)
+    return waits
+
+
+@contextmanager
+def asking(port: int, keys: Sequence[str], seconds: float) -> Iterator[tuple[list[Any], Any]]:
+    """All callers at once, each a process, and where they leave their tallies."""
+    context = multiprocessing.get_context("spawn")
+    results = context.Queue()
+    processes = [
+        *(context.Process(target=be_honest, args=(port, key, seconds, results)) for key in keys[:HONEST]),
+        *(
+            context.Process(target=be_hostile, args=(port, key, seconds, part, results))
+            for part, key in enumerate(keys[HONEST:])
+        ),
+    ]
+    for process in processes:
+        process.start()
+    try:
+        yield processes, results
+    finally:
+        for process in processes:
+            process.join(_PATIENCE)
+
+
+def differences(tallies: Sequence[Tally], usage: Any) -> list[str]:
+    """Where what a caller was served is not what the mock has counted. `usage` gives the counts of a key."""
+    found = []
+    for number, tally in enumerate(tallies):
+        counted = usage(tally.key)
+        for metric in counted.keys() | tally.served.keys():
+            served, used = tally.served[metric], counted.get(metric, 0)
+            if served != used:
+                found.append(f"caller {number}: {served} {metric} served, {used} counted")
+    return sorted(found)
+
+
+def used_by(port: int, key: str) -> dict[str, int]:
+    """The counts of a key, from `/usage`."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
+    connection.request("GET", "/usage", headers={"Authorization": f"Bearer {key}"})
+    usage = json.loads(connection.getresponse().read())["usage"]
+    connection.close()
+    return {metric: row["used"] for metric, row in usage.items()}
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value that so large a share of them does not exceed."""
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+def soak(minutes: float) -> tuple[str, bool]:
+    """Ask for so long. A table, and whether every goal was reached."""
+    with server(("lightning_mock", "--port", "0"), "/usage") as mock:
+        control = Lightning(f"http://127.0.0.1:{mock.port}")
+        keys = [control.user(plan="professional").api_key for _ in range(HONEST + HOSTILE)]
+        idle = _idle(mock.port)
+        # What is made at first use stays.
+        _warm_up(mock.port)
+        before = _resident(mock)
+        with asking(mock.port, keys, minutes * 60) as (processes, results):
+            waits = polled(mock.port, processes)
+            tallies = [results.get(timeout=_PATIENCE) for _ in processes]
+        after = _resident(mock)
+        wrong = differences(tallies, lambda key: used_by(mock.port, key))
+        control.clear_journal()
+        time.sleep(_BREATH)
+        cleared = _resident(mock)
+    statuses: Counter[str] = sum((tally.statuses for tally in tallies), Counter())
+    failed = sum(count for status, count in statuses.items() if not "200" <= status < "500")
+    longest = max(waits)
+    goals = [not wrong, failed == 0, longest < LONGEST_WAIT, cleared - before <= MOST_KEPT]
+    told = ", ".join(f"{count:,} × {status}" for status, count in sorted(statuses.items()))
+    rows = [
+        ("answers", f"{statuses.total():,}: {told}", "no 5xx, none lost", goals[1]),
+        ("counts", "; ".join(wrong) or f"all of {len(tallies)} callers agree", "exact", goals[0]),
+        (
+            f"`/usage`, {len(waits):,} times",
+            f"median {percentile(waits, 0.5):.1f} ms, p99 {percentile(waits, 0.99):.0f} ms, "
+            f"longest {longest:.0f} ms (idle: longest {max(idle):.0f} ms)",
+            f"under {LONGEST_WAIT} ms",
+            goals[2],
+        ),
+        (
+            "memory",
+            f"{before} MiB before, {after} after, {cleared} once the journal is cleared",
+            f"at most {MOST_KEPT} more",
+            goals[3],
+        ),
+    ]
+    lines = ["| what | seen | goal | reached |", "| --- | --- | --- | --- |"]
+    lines += [
+        f"| {what} | {seen} | {goal} | {'yes' if reached else 'no'} |" for what, seen, goal, reached in rows
+    ]
+    return "\n".join(lines), all(goals)
+
+
+def _idle(port: int) -> list[float]:
+    context = multiprocessing.get_context("spawn")
+    nobody = context.Process(target=time.sleep, args=(_BREATH,))
+    nobody.start()
+    return polled(port, [nobody])
+
+
+def _warm_up(port: int) -> None:
+    tally, costs = Tally("public"), metrics()
+    for request in (*honest_requests(), *(hostile for _, hostile in islice(hostile_requests(), 3))):
+        ask(port, "public", request, tally, costs)
+
+
+def _resident(mock: Server) -> int:
+    return (mock.resident_bytes() or 0) // MIB
+
+
+def _page(table: str, minutes: float) -> str:
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT, check=False
+    ).stdout.strip()
+    load, kinds = os.getloadavg()[1], sum(1 for _ in hostile_requests())
+    return (
+        "# How the mock bears honest and hostile callers at once\n\n"
+        f"`python -m benchmarks.soak --minutes {minutes:g} --write`, {datetime.now(UTC):%Y-%m-%d}, commit "
+        f"{commit}, {os.cpu_count()} cores, load average {load:.1f} at the end: {HONEST} honest callers, "
+        f"{HOSTILE} that send each of {kinds} hostile requests in turn, and one that polls `/usage`.\n\n"
+        f"{table}\n"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Soak, and print; 0 when every goal was reached."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--quick", action="store_true", help="a few seconds")
+    parser.add_argument("--write", action="store_true", help=f"write {_PAGE.name}")
+    options = parser.parse_args(arguments)
+    minutes = 0.05 if options.quick else options.minutes
+    table, reached = soak(minutes)
+    print(table)
+    if options.write:
+        Path(_PAGE).write_text(_page(table, minutes), encoding="utf-8")
+    return 0 if reached or options.quick else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
