@@ -7,11 +7,12 @@ import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import requests
 from lightning_mock.background import RunningMock, running
+from lightning_spec.recording import read_recording
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -465,6 +466,42 @@ def test_a_call_in_the_journal_can_be_copied_sent_again_and_exported(page: Page,
     archive = tmp_path / "calls.har"
     download.value.save_as(archive)
     assert len(json.loads(archive.read_text())["log"]["entries"]) == 2
+
+
+def test_the_status_can_be_changed_and_put_back(page: Page, mock: RunningMock) -> None:
+    def said() -> dict[str, Any]:
+        answer: dict[str, Any] = requests.get(f"{mock.base_url}/status", timeout=10).json()
+        return answer
+
+    before = said()
+    panel = page.locator("#status-body")
+    expect(panel).to_contain_text("every service ok")
+    panel.get_by_text("Say something else").click()
+    panel.get_by_label("Overall state").fill("degraded")
+    panel.get_by_label("Latest version").fill("3.0.0")
+    panel.get_by_label("Notification").fill("Back at noon.")
+    panel.get_by_label("State of video").fill("down")
+    panel.get_by_label("Message of video").fill("The provider is away.")
+    panel.get_by_role("button", name="Say so").click()
+    expect(panel).to_contain_text("video down")
+    assert said() == {
+        "state": "degraded",
+        "services": {**before["services"], "video": {"state": "down", "message": "The provider is away."}},
+        "notifications": "Back at noon.",
+        "latest": "3.0.0",
+    }
+    panel.get_by_role("button", name="Say what it said at the start").click()
+    expect(panel).to_contain_text("every service ok")
+    assert said() == before
+
+
+def test_the_journal_can_be_saved_as_a_recording(page: Page, tmp_path: Path) -> None:
+    send(page, "getUsage")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save recording").click()
+    saved.value.save_as(tmp_path / "kept.json")
+    exchanges = read_recording(tmp_path / "kept.json").exchanges
+    assert [exchange.request.target for exchange in exchanges] == ["/usage"]
 
 
 @pytest.mark.node

@@ -71,6 +71,9 @@ export const setUsed = (identity, metric, used) =>
 export const setLimits = (plan, limits) => control("PUT", `plans/${part(plan)}/limits`, limits);
 export const addFault = (fault) => control("POST", "faults", fault);
 export const removeFault = (id) => control("DELETE", `faults/${part(id)}`);
+export const getStatus = () => control("GET", "status");
+export const changeStatus = (wish) => control("PATCH", "status", wish);
+export const resetStatus = () => control("DELETE", "status");
 export const getReplies = () => control("GET", "replies");
 export const addReply = (reply) => control("POST", "replies", reply);
 export const removeReply = (id) => control("DELETE", `replies/${part(id)}`);
@@ -82,6 +85,7 @@ export const rejoinClock = (identity) => control("DELETE", `identities/${part(id
 export const curlOf = (entry) => control("GET", `journal/${entry}/curl`);
 export const sendAgain = (entry) => control("POST", `journal/${entry}/send`);
 export const getArchive = () => control("GET", "journal/har");
+export const getRecording = () => control("GET", "journal/recording");
 export const startScenario = (name, user) => control("POST", `scenarios/${part(name)}`, user ? { user } : {});
 export const reset = (user) => control("POST", "reset", user ? { user } : {});
 export const snapshot = () => control("GET", "snapshot");

@@ -31,6 +31,7 @@ export function showJournal() {
       field("Caller", h("select", { onchange: set("identity") }, options([["", "Everyone"], ...callers.map((key) => [key, nameOf(key)])], ""))),
       h("button", { type: "button", disabled: store.journal.length === 0, onclick: clear }, "Clear"),
       h("button", { type: "button", disabled: store.journal.length === 0, title: "An HTTP archive, for the tools of a browser", onclick: archive }, "Save HAR"),
+      h("button", { type: "button", disabled: store.journal.length === 0, title: "For lightning-mock --replay or --replies", onclick: recording }, "Save recording"),
     ),
     entries.length > 0
       ? h("ol", { key: "entries", class: "entries" }, entries.slice(0, SHOWN).map(entryView))
@@ -52,6 +53,14 @@ const set = (name) => (event) => {
 async function archive() {
   const har = await act("The archive is saved.", api.getArchive);
   if (har) save(har, "har");
+}
+
+async function recording() {
+  const taken = await act(
+    ({ left_out }) => (left_out ? `The recording is saved without ${plural(left_out, "exchange")} not kept whole.` : "The recording is saved."),
+    api.getRecording,
+  );
+  if (taken) save(taken.recording, "recording.json");
 }
 
 function clear() {

@@ -9,6 +9,7 @@ import { showGreeting, toggleGreeting } from "./greeting.js";
 import { showIdentities } from "./identities.js";
 import { showJournal } from "./journal.js";
 import { act, confirmed, copyButton, field, fieldsOf, save, tell } from "./notices.js";
+import { showStatus } from "./status.js";
 import { addEntry, changed, loadJournal, onChange, refresh, refreshSoon, store } from "./store.js";
 import { showTryIt } from "./tryit.js";
 import { plural, reason } from "./words.js";
@@ -25,7 +26,7 @@ function paint() {
   showProblem(problem);
   if (!state) return;
   render(document.getElementById("base-url"), h("code", null, api.apiRoot()), copyButton(api.apiRoot(), "the base URL", ""));
-  for (const show of [showGreeting, showClock, showIdentities, showFaults, showAnswers, showJournal, showTryIt]) show();
+  for (const show of [showGreeting, showClock, showIdentities, showFaults, showAnswers, showStatus, showJournal, showTryIt]) show();
 }
 
 function showProblem(problem) {

@@ -30,6 +30,8 @@ const SHARE_OF_TIME = 4;
  *   next_cursor: number | null, scenarios: Scenario[], journal: {entries: number}}} State
  * @typedef {{id: string, match: Record<string, any>, replies: Record<string, any>[], used: number,
  *   left: number | null}} Reply
+ * @typedef {{state: string, services: Record<string, {state: string, message: string}>,
+ *   notifications: string | string[] | null, latest: string | null}} Status
  * @typedef {{method: string, path: string, near: {id: string, missed: string[]}[]}} Miss
  * @typedef {{id: number, at: string, method: string, path: string, operation: string | null, status: number,
  *   milliseconds: number, caller: {identity: string | null, kind: string, why: string}, plan_key: string | null,
@@ -50,6 +52,8 @@ export const store = {
   journal: [],
   /** @type {{replies: Reply[], misses: Miss[]}} */
   replies: { replies: [], misses: [] },
+  /** @type {Status | null} */
+  status: null,
   /** @type {api.Refusal | null} */
   problem: null,
   connection: "connecting",
@@ -96,7 +100,7 @@ export async function refresh() {
 async function fetchState() {
   const started = performance.now();
   try {
-    [store.state, store.replies] = await Promise.all([api.getState(), api.getReplies()]);
+    [store.state, store.replies, store.status] = await Promise.all([api.getState(), api.getReplies(), api.getStatus()]);
     store.fetchedAt = performance.now();
     store.problem = null;
     // Somebody emptied it, or a call came while nobody listened.
