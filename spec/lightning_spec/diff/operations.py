@@ -314,7 +314,7 @@ def _body(old: Operation, new: Operation, sides: Sides, at: At) -> Iterator[Chan
     if before is None and after is None:
         return
     broken = [part is not None and (is_broken(part) or not isinstance(part.raw, dict)) for part in parts]
-    if broken[1] and not broken[0]:
+    if broken[1] and not (broken[0] and before is not None and after is not None and before.raw == after.raw):
         yield sides.change("unreadable", here, "a body", "a body that cannot be read")
     if any(broken):
         return
@@ -490,7 +490,7 @@ def _added_rule(status: str) -> str:
 
 
 def _response(old: Part, new: Part, sides: Sides, at: At) -> Iterator[Change]:
-    if is_broken(new) and not is_broken(old):
+    if is_broken(new) and not (is_broken(old) and old.raw == new.raw):
         yield sides.change("unreadable", at, "a response", "a response that cannot be read")
     if is_broken(new) or is_broken(old):
         return

@@ -169,7 +169,7 @@ class Form:
     discriminator: dict[str, Any] | None = None
     clamp: dict[str, Any] | None = None
     places: dict[str, Part] = field(default_factory=dict)
-    is_unread: bool = False
+    unread: frozenset[str] = frozenset()
 
 
 def _boolean(raw: Any) -> bool:
@@ -214,7 +214,8 @@ class Forms:
             found = part.document.follow(raw[keyword], part.trail) if keyword in raw else None
             if found is not None:
                 form = self._both(form, self._part(Part(*found), open_))
-            form.is_unread = form.is_unread or (keyword in raw and found is None)
+            if keyword in raw and found is None:
+                form.unread |= {str(raw[keyword])}
         if "$ref" in raw and part.document.is_30:
             return form
         form = self._both(form, self._own(part, open_))
@@ -358,7 +359,7 @@ class Forms:
             xml=one.xml or other.xml,
             discriminator=one.discriminator or other.discriminator,
             clamp=one.clamp or other.clamp,
-            is_unread=one.is_unread or other.is_unread,
+            unread=one.unread | other.unread,
             places={**other.places, **one.places},
         )
         for keyword in {*one.bounds, *other.bounds}:

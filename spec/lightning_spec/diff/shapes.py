@@ -143,8 +143,11 @@ class Shapes:
     def _level(self, old: Schema, new: Schema, at: At) -> list[Change]:
         one, other = self._old.of(old), self._new.of(new)
         found = [*self._form(old, new, at), *self._heirs(old, new, at)]
-        if other.is_unread and not one.is_unread:
-            found.append(change("unreadable", at, "a schema", "a schema that cannot be read"))
+        if other.unread - one.unread:
+            before = (
+                f"{_listed(sorted(one.unread))}, which cannot be read either" if one.unread else "a schema"
+            )
+            found.append(change("unreadable", at, before, "a schema that cannot be read"))
         return found
 
     def _form(self, old: Schema, new: Schema, at: At) -> list[Change]:
@@ -675,13 +678,15 @@ def _divides(number: float, others: list[float]) -> bool:
 
 def _variants(form: Form) -> dict[str, Schema]:
     """The variants that a discriminator names; where a name leads to is written as a reference or a name."""
-    part = form.places["discriminator"].at("discriminator")
-    names = part.raw.get("mapping")
+    part = form.places["discriminator"]
+    names = form.discriminator.get("mapping") if form.discriminator else None
     found: dict[str, Schema] = {}
     for name, target in names.items() if isinstance(names, dict) else ():
         is_name = isinstance(target, str) and not {"/", "#", "."} & set(target)
         reference = f"#/components/schemas/{target}" if is_name else target
-        found[name] = (Part(part.document, (*part.trail, "mapping", name), {"$ref": reference}),)
+        found[name] = (
+            Part(part.document, (*part.trail, "discriminator", "mapping", name), {"$ref": reference}),
+        )
     return found
 
 

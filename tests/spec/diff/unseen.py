@@ -1474,4 +1474,12 @@ DESCRIPTIONS: list[tuple[str, Any, Any, str]] = [
         webhook({"requestBody": {"content": {"application/json": {"schema": text(enum=["a"])}}}}),
         "SB",
     ),
+    ("schema on another host", answer({"$ref": "https://a/x"}), answer({"$ref": "https://a/y"}), "BB"),
+    ("the same on another host", answer({"$ref": "https://a/x"}), answer({"$ref": "https://a/x"}), "=="),
+    (
+        "answer on another host",
+        api({"responses": {"200": {"$ref": "https://a/x"}}}),
+        api({"responses": {"200": {"$ref": "https://a/y"}}}),
+        "BB",
+    ),
 ]
