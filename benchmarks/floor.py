@@ -13,6 +13,7 @@ import json
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 
 import orjson
@@ -88,5 +89,12 @@ async def serve(replies: Sequence[Recorded]) -> None:
     await asyncio.Event().wait()
 
 
+def main(replies: str, loop: str = "asyncio") -> None:
+    """Serve the replies of a file, on asyncio's own loop or on uvloop."""
+    factory = import_module("uvloop").new_event_loop if loop == "uvloop" else None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(serve(load(Path(replies))))
+
+
 if __name__ == "__main__":
-    asyncio.run(serve(load(Path(sys.argv[1]))))
+    main(*sys.argv[1:])

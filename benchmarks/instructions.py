@@ -85,7 +85,7 @@ def counted(arguments: Sequence[str], folder: Path) -> Iterator[Counted]:
         yield Counted(running, folder)
 
 
-def table(answers: int, streams: int) -> str:
+def table(answers: int, streams: int, loop: str = "asyncio") -> str:
     """A row for each scenario."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -96,8 +96,8 @@ def table(answers: int, streams: int) -> str:
         mine = ("--plans", str(folder / "plans.json"), "--credentials", str(folder / "credentials.json"))
         found: list[list[float]] = []
         starts = (
-            ("mock", mock_arguments(*mine, "--journal", str(_SMALL_JOURNAL))),
-            ("floor", floor_arguments(folder)),
+            ("mock", mock_arguments(*mine, "--journal", str(_SMALL_JOURNAL), "--loop", loop)),
+            ("floor", floor_arguments(folder, loop)),
         )
         for which, arguments in starts:
             with counted(arguments, folder / which) as one:
@@ -130,10 +130,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="How many instructions an answer takes, beside bare aiohttp. Needs valgrind.",
     )
     parser.add_argument("--quick", action="store_true", help="few answers; figures mean little")
+    parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio", help="what both run on")
     chosen = parser.parse_args(arguments)
     if shutil.which("callgrind_control") is None:
         parser.error("valgrind is not installed")
-    print(table(20, 5) if chosen.quick else table(ANSWERS, _STREAMS))
+    print(table(*((20, 5) if chosen.quick else (ANSWERS, _STREAMS)), chosen.loop))
     return 0
 
 

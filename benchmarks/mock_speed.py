@@ -55,20 +55,22 @@ QUICK = Size(turns=1, seconds=0.1, warm_up=0.0, starts=1, identities=(1, 100))
 
 
 @contextmanager
-def servers(folder: Path) -> Iterator[Servers]:
-    """Both servers. Nobody's quota can end: the mock keeps its limits, and they are large."""
+def servers(folder: Path, loop: str = "asyncio") -> Iterator[Servers]:
+    """Both servers, on the same kind of loop. Nobody's quota can end: the mock keeps its limits, and they are
+    large."""
     plans, credentials = folder / "plans.json", folder / "credentials.json"
     plans.write_text(json.dumps(generous_plans()), encoding="utf-8")
-    with server(mock_arguments("--plans", str(plans), "--credentials", str(credentials)), "/usage") as mock:
+    arguments = mock_arguments("--plans", str(plans), "--credentials", str(credentials), "--loop", loop)
+    with server(arguments, "/usage") as mock:
         key = json.loads(credentials.read_text(encoding="utf-8"))["LIGHTNING_API_KEY"]
         replies = folder / "replies.json"
         save([record(mock.port, scenario, key) for scenario in SCENARIOS], replies)
-        with server(floor_arguments(folder), "/usage") as floor:
+        with server(floor_arguments(folder, loop), "/usage") as floor:
             yield Servers(floor, mock, key)
 
 
-def floor_arguments(folder: Path) -> tuple[str, ...]:
-    return ("benchmarks.floor", str(folder / "replies.json"))
+def floor_arguments(folder: Path, loop: str = "asyncio") -> tuple[str, ...]:
+    return ("benchmarks.floor", str(folder / "replies.json"), loop)
 
 
 def mock_arguments(*more: str) -> tuple[str, ...]:
@@ -198,22 +200,22 @@ def bytes_an_identity(grown: Sequence[Growth]) -> float | None:
 # ------------------------------------------------------------------------------------------ what is said
 
 
-def report(size: Size, say: Say) -> str:
+def report(size: Size, say: Say, loop: str = "asyncio") -> str:
     """Measure everything and say it in Markdown."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with servers(folder) as both:
+        with servers(folder, loop) as both:
             speed = measure_speed(both, size, say)
             loaded = (both.floor.resident_bytes(), both.mock.resident_bytes())
         starts = measure_starts(folder, loaded, size, say)
-        with servers(folder) as both:
+        with servers(folder, loop) as both:
             grown = measure_growth(both, size, say)
     each = bytes_an_identity(grown)
     return "\n".join(
         [
             "# How fast the mock is beside bare aiohttp",
             "",
-            circumstances(size),
+            circumstances(size, loop),
             "",
             row("", "floor", "mock", "ratio", "ratio by CPU", "goal", "floor ms", "mock ms", "client busy"),
             rule(9),
@@ -244,9 +246,10 @@ def growth_row(step: Growth) -> str:
     )
 
 
-def circumstances(size: Size) -> str:
+def circumstances(size: Size, loop: str) -> str:
     """When, where, with what, and how to read the tables."""
-    packages = ", ".join(f"{name} {version(name)}" for name in ("aiohttp", "orjson", "jsonschema-rs"))
+    names = ("aiohttp", "orjson", "jsonschema-rs", *(("uvloop",) if loop == "uvloop" else ()))
+    packages = ", ".join(f"{name} {version(name)}" for name in names)
     pinned = "server and client on a core of their own each" if cores().server else "no core pinned"
     return f"""\
 {datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {packages}, \
@@ -287,13 +290,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--quick", action="store_true", help="seconds, not minutes; figures mean nothing")
     parser.add_argument("--write", action="store_true", help=f"also write {REPORT.relative_to(ROOT)}")
+    parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio", help="what both run on")
     chosen = parser.parse_args(arguments)
 
     def say(text: str) -> None:
         print(text, end="", file=sys.stderr, flush=True)
 
     began = time.perf_counter()
-    text = report(QUICK if chosen.quick else USUAL, say)
+    text = report(QUICK if chosen.quick else USUAL, say, chosen.loop)
     say(f"{time.perf_counter() - began:.0f} s\n")
     print(text)
     if chosen.write:

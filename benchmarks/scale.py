@@ -10,6 +10,7 @@ show something, it is said from what was counted, and said that it is.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import platform
@@ -26,6 +27,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from lightning_mock.clock import Clock
+from lightning_mock.quota.windows import window_at
+from lightning_mock.storage.counts import SharedCounts
+from lightning_mock.storage.link import Link
 from redis import Redis
 
 from benchmarks.mock_speed import (
@@ -43,7 +48,7 @@ from benchmarks.mock_speed import (
 )
 from benchmarks.peers import free_port
 from benchmarks.processes import ROOT, Server, cores, load, server
-from benchmarks.scenarios import CHAT, IMAGE, NUMBER, STREAM, USAGE
+from benchmarks.scenarios import CHAT, IMAGE, STREAM, USAGE
 from benchmarks.stream_load import StreamJob, Streams
 
 REPORT = Path(__file__).with_suffix(".md")
@@ -52,6 +57,8 @@ _SHOWN = (USAGE, CHAT, IMAGE)
 _GOAL_REQUESTS = 100_000
 _GOAL_IDENTITIES = 100_000_000
 _METRICS = 4
+_AT_ONCE = 1_000
+_BUCKETS = (1, 1_024)
 _ENOUGH_CORES = 4
 """Two for two workers, one for Redis and one for the load."""
 
@@ -67,8 +74,8 @@ class Extent:
     shared_identities: int
 
 
-USUAL = Extent(Size(7, 1.0, 0.2, 1, (1, 1_000, 1_000_000)), 1000, (0, 10, 20), 3, 50_000)
-QUICK = Extent(Size(1, 0.1, 0.0, 1, (1, 100)), 20, (0, 100), 1, 200)
+USUAL = Extent(Size(5, 1.0, 0.2, 1, (1, 1_000, 1_000_000)), 1000, (0, 10, 20), 3, 50_000)
+QUICK = Extent(Size(1, 0.1, 0.0, 1, (1, 100)), 20, (0, 100), 1, 2_000)
 
 
 # ------------------------------------------------------------------------------------------------ the servers
@@ -120,9 +127,12 @@ def mock(folder: Path, *more: str) -> Iterator[Mock]:
             yield Mock(started, json.loads(credentials.read_text(encoding="utf-8"))["LIGHTNING_API_KEY"])
 
 
+def url_of(redis: Redis) -> str:
+    return f"redis://127.0.0.1:{redis.connection_pool.connection_kwargs['port']}/0"
+
+
 def shared(redis: Redis, prefix: str) -> tuple[str, ...]:
-    port = redis.connection_pool.connection_kwargs["port"]
-    return "--store", f"redis://127.0.0.1:{port}/0", "--store-prefix", prefix
+    return "--store", url_of(redis), "--store-prefix", prefix
 
 
 # ----------------------------------------------------------------------------------------------- many streams
@@ -243,16 +253,33 @@ def _each(before: tuple[float, ...], after: tuple[float, ...], answers: int) -> 
     return Cost(*((now - then) / answers for then, now in zip(before, after, strict=True)))
 
 
-def bytes_in_redis(folder: Path, redis: Redis, identities: int) -> float:
-    """What an identity with one metric takes there."""
-    with mock(folder, *shared(redis, "identities"), "--journal", "0") as one:
-        asked = job(CHAT, {"X-Client-ID": f"benchmark-{NUMBER}"}, USUAL.size, different=identities)
-        filled = replace(asked, port=one.server.port, seconds=0.0, warm_up=0.0, connections=8)
-        load(replace(filled, requests=100))
-        before = redis.info("memory")["used_memory"]
-        load(replace(filled, first=100, requests=identities))
-        after = redis.info("memory")["used_memory"]
-    return float(after - before) / identities
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What one Redis uses for the counts of many: processor seconds for a charge, bytes for an identity."""
+
+    seconds: float
+    identity: float
+
+
+async def keep(redis: Redis, identities: int, buckets: int) -> Kept:
+    """Charge every identity once. They lie in so many buckets, as they would in a cluster."""
+    link = Link(url_of(redis), f"kept-{buckets}")
+    counts = SharedCounts(link, Clock())
+    window = window_at("day", time.time())
+    names = [f"client:benchmark-{number:09d}" for number in range(identities)]
+    for bucket in range(buckets):
+        await counts.spend("first", f"bucket-{bucket}", window, None)
+    before: Any = redis.info()
+    for start in range(0, identities, _AT_ONCE):
+        some = enumerate(names[start : start + _AT_ONCE])
+        await asyncio.gather(
+            *(counts.spend(name, f"bucket-{place % buckets}", window, None) for place, name in some)
+        )
+    after: Any = redis.info()
+    await link.close()
+    used = [about["used_cpu_sys"] + about["used_cpu_user"] for about in (before, after)]
+    memory = after["used_memory"] - before["used_memory"]
+    return Kept((used[1] - used[0]) / identities, memory / identities)
 
 
 # ------------------------------------------------------------------------------------------------ two workers
@@ -335,7 +362,7 @@ def report(extent: Extent, say: Say) -> str:
             grown = measure_growth(both, extent.size, say)
         with redis_server(folder) as redis:
             store, costs = measure_store(folder, redis, extent, say)
-            identity_bytes = bytes_in_redis(folder, redis, extent.shared_identities)
+            kept = {count: asyncio.run(keep(redis, extent.shared_identities, count)) for count in _BUCKETS}
             workers = measure_workers(folder, redis, extent, say)
     each = bytes_an_identity(grown)
     return "\n".join(
@@ -358,7 +385,7 @@ def report(extent: Extent, say: Say) -> str:
             *(growth_row(step) for step in grown),
             "",
             f"Memory for each identity and metric: {'not told' if each is None else f'{each:.0f} bytes'} in "
-            f"the process, {identity_bytes:.0f} bytes in Redis.",
+            f"the process, {kept[1].identity:.0f} bytes in Redis.",
             "",
             "**The store**: the time to an answer with counts in Redis over that with counts in the process; "
             "goal: at most 3.",
@@ -382,7 +409,17 @@ def report(extent: Extent, say: Say) -> str:
             rule(3),
             *(row(name, spread(both.measured), spread(both.by_cpu)) for name, both in workers.items()),
             "",
-            *plan(costs[CHAT.name], identity_bytes),
+            f"**One Redis**, where {extent.shared_identities:,} identities are charged once each, by nothing "
+            "but the script that refuses or charges:",
+            "",
+            row("hashes for a metric and window", "Redis CPU µs a charge", "bytes an identity"),
+            rule(3),
+            *(
+                row(f"{count:,}", f"{found.seconds * 1e6:.1f}", f"{found.identity:.0f}")
+                for count, found in kept.items()
+            ),
+            "",
+            *plan(costs[CHAT.name], kept[1].identity),
             "",
         ]
     )
