@@ -63,6 +63,14 @@ def until(holds: Any, seconds: float) -> None:
         time.sleep(0.01)
 
 
+def runs(pid: int) -> bool:
+    """Whether there is such a process, and more than its exit code is left of it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 @contextmanager
 def workers(redis: RedisServer, prefix: str, *more: str) -> Iterator[Workers]:
     arguments = ("--port", "0", "--workers", "2", "--store", redis.url, "--store-prefix", prefix, *more)
@@ -214,7 +222,7 @@ def test_a_termination_signal_lets_a_stream_end(redis_server: RedisServer, prefi
             mock.process.terminate()
             assert "data: [DONE]" in list(lines)
         assert mock.ended(signal.SIGTERM) == (0, "")
-        assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+        assert not any(map(runs, pids))
 
 
 @pytest.mark.redis
@@ -227,6 +235,14 @@ def test_a_worker_that_comes_back_without_its_redis_waits_for_it(own_redis: Redi
         until(lambda: len(mock.pids()) == 2 and not mock.pids() & before, 2)
         own_redis.start()
         assert mock.used() == 0
+
+
+@pytest.mark.redis
+def test_workers_leave_when_what_watches_over_them_is_killed(redis_server: RedisServer, prefix: str) -> None:
+    with workers(redis_server, prefix) as mock:
+        left = mock.pids()
+        mock.process.kill()
+        until(lambda: not any(map(runs, left)), 5)
 
 
 @pytest.mark.redis

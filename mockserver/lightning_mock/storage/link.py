@@ -69,7 +69,8 @@ class Link:
         self.prefix = prefix
         self._pool = ConnectionPool.from_url(
             url,
-            socket_timeout=PATIENCE,
+            # There is one for a batch instead of two for each command, which were half of its cost.
+            socket_timeout=None,
             socket_connect_timeout=PATIENCE,
             retry=Retry(NoBackoff(), 0),
             protocol=2,
@@ -223,7 +224,9 @@ class Link:
     async def _connected(self) -> AbstractConnection:
         if self._connection is None:
             self._connection = cast(AbstractConnection, self._pool.make_connection())  # type: ignore[no-untyped-call]
-        await self._connection.connect()  # type: ignore[no-untyped-call]
+        if not self._connection.is_connected:
+            async with asyncio.timeout(PATIENCE):
+                await self._connection.connect()  # type: ignore[no-untyped-call]
         return self._connection
 
     async def _disconnect(self) -> None:
@@ -245,14 +248,18 @@ class Link:
 
 
 async def _exchanged(connection: AbstractConnection, commands: Sequence[Sequence[Argument]]) -> list[Any]:
-    """One round trip. An error of a single command takes the place of its answer."""
-    await connection.send_packed_command(connection.pack_commands(commands))
+    """One round trip. An error of a single command takes the place of its answer. Raises TimeoutError where
+    one is waited for too long."""
     answers: list[Any] = []
-    for _ in commands:
-        try:
-            answers.append(await connection.read_response())
-        except ResponseError as error:
-            answers.append(error)
+    time = asyncio.get_running_loop().time
+    async with asyncio.timeout(PATIENCE) as patience:
+        await connection.send_packed_command(connection.pack_commands(commands))
+        for _ in commands:
+            try:
+                answers.append(await connection.read_response())
+            except ResponseError as error:
+                answers.append(error)
+            patience.reschedule(time() + PATIENCE)
     return answers
 
 
