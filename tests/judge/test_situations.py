@@ -17,6 +17,7 @@ from lab.faults import FAULTS, seams
 from lab.faults.fault import Fault
 from lab.running import running
 from lab.server.lab import Call, Lab, Refusal
+from lab.server.router import VISION
 from lab.triggers import TRIGGERS, Asked, Trigger, sometimes
 from tests.judge.commands import command
 
@@ -146,6 +147,13 @@ def _any_inputs_for_keys(lab: Lab) -> None:
     sometimes(fault, TRIGGERS["only-key"])(lab)
 
 
+def _another_analysis_of_long_ones(lab: Lab) -> None:
+    """A lab that names another model for what it is to analyse, when there are many messages."""
+
+    fault = Fault("", "", (), "", seams.edit("analyzePrompt", lambda _: [VISION]), lambda _: None)
+    sometimes(fault, Trigger("", lambda: lambda asked: len(asked.messages) > 8))(lab)
+
+
 def _large_speech_now_and_then(lab: Lab) -> None:
     """A lab that speaks every tenth text that is too large."""
 
@@ -169,6 +177,9 @@ def _large_speech_now_and_then(lab: Lab) -> None:
         pytest.param(_no_reason_for_keys, "AUTH-2", "CHAT-2", id="a key gets half an answer"),
         pytest.param(_inputs_lost_for_keys, "AUTH-2", "IMG-5", id="what a key sends along is lost"),
         pytest.param(_any_inputs_for_keys, "IMG-4", "IMG-4", id="a key may send any inputs"),
+        pytest.param(
+            _another_analysis_of_long_ones, "ANA-3", "ANA-3", id="a long chat is analysed otherwise"
+        ),
         pytest.param(_videos_without_end_for_tokens, "RATE-4", "RATE-4", id="a token knows no limit"),
         pytest.param(_large_speech_now_and_then, "FAIL-2", "FAIL-2", id="a size is forgotten now and then"),
     ],

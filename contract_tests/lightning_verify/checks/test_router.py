@@ -187,12 +187,12 @@ def test_tools_change_the_model(judge: Judge) -> None:
     raise judge.violation("ROUTE-3", message, *seen)
 
 
-AGREEING = ("simple", "code", "complex", "image")
+AGREEING = ("simple", "code", "complex", "image", "conversation")
 
 
 @judges(
     "ANA-3",
-    units={"cloudChatDaily": 4},
+    units={"cloudChatDaily": len(AGREEING)},
     shares=[*_analyses(*AGREEING), *(f"stream of {prompt}" for prompt in AGREEING)],
 )
 def test_analysis_and_chat_agree(judge: Judge) -> None:

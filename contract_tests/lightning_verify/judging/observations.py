@@ -19,7 +19,7 @@ from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import API_KEY, BAD, FREE_JWT, GOOD, JWT, invalid_bearers
 from lightning_verify.requests.generated import CASES
 from lightning_verify.requests.prompts import CODE, COMPLEX, IMAGE, SIMPLE
-from lightning_verify.requests.valid import CALLS, OVERSIZED, Call, oversized, say
+from lightning_verify.requests.valid import CALLS, LONG_CONVERSATION, OVERSIZED, Call, oversized, say
 from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange
 
@@ -269,7 +269,14 @@ def _cases(operation: str) -> int:
 # --- what it all costs ----------------------------------------------------------------------------------
 
 # Prompts whose analysis several tests look at.
-ANALYSED = {"hi": SIMPLE[0], "simple": SIMPLE[1], "complex": COMPLEX[0], "code": CODE[0], "image": IMAGE[1]}
+ANALYSED = {
+    "hi": SIMPLE[0],
+    "simple": SIMPLE[1],
+    "complex": COMPLEX[0],
+    "code": CODE[0],
+    "image": IMAGE[1],
+    "conversation": LONG_CONVERSATION,
+}
 
 # The price of each shared observation, by its name in `judges(shares=...)`.
 COST: dict[str, Price] = {

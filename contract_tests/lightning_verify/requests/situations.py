@@ -15,7 +15,14 @@ from urllib.parse import urlencode
 
 from lightning_verify.facts import OWNER_OF
 from lightning_verify.requests.prompts import IMAGE, TOOLS
-from lightning_verify.requests.valid import CALLS, CONVERSATION, Call, picture_base64, picture_data_uri, say
+from lightning_verify.requests.valid import (
+    CALLS,
+    LONG_CONVERSATION,
+    Call,
+    picture_base64,
+    picture_data_uri,
+    say,
+)
 
 ACCOUNTS = ("access token", "API key")
 OWN = ("client id", "address")
@@ -72,8 +79,6 @@ _HISTORY: list[dict[str, Any]] = [
         "content": f"Plan a trip to Malmö and Oslo, and say why each stop is worth it. {_UNICODE}",
     },
 ]
-# Many turns, and nothing beside them that could curb an answer.
-_TURNS = [*CONVERSATION[:1], *CONVERSATION[1:3] * 10]
 _EVERYTHING: dict[str, Any] = {"messages": _HISTORY, "tools": [*TOOLS, TRIP]}
 _NAMED = {"type": "function", "function": {"name": "plan_trip"}}
 
@@ -87,7 +92,9 @@ FORMS: dict[str, dict[str, Mapping[str, Any]]] = {
         "streamed tools": {**_WITH_TOOLS, "stream": True},
         "picture": {"messages": IMAGE[1]},
         "streamed picture": {"messages": IMAGE[1], "stream": True},
-        "long": {"messages": [*_TURNS, {"role": "user", "content": f"Say more about this. {_LONG}"}]},
+        "long": {
+            "messages": [*LONG_CONVERSATION, {"role": "user", "content": f"Say more about this. {_LONG}"}]
+        },
         "everything": {"tool_choice": _NAMED, **_EVERYTHING},
         "streamed everything": {"tool_choice": _NAMED, **_EVERYTHING, "stream": True},
         "streamed, without a call": {"tool_choice": "none", **_EVERYTHING, "stream": True},

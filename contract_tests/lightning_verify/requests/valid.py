@@ -41,6 +41,8 @@ CONVERSATION: list[dict[str, Any]] = [
     {"role": "assistant", "content": "A helpful assistant."},
     {"role": "user", "content": "Tell me three facts about lighthouses, with an é and a 灯."},
 ]
+# The same after many turns, with nothing beside it that could curb an answer.
+LONG_CONVERSATION = [*CONVERSATION[:1], *CONVERSATION[1:3] * 10, CONVERSATION[3]]
 
 
 def _media(create: str, get: str, path: str) -> list[Call]:
