@@ -154,6 +154,13 @@ def _another_analysis_of_long_ones(lab: Lab) -> None:
     sometimes(fault, Trigger("", lambda: lambda asked: len(asked.messages) > 8))(lab)
 
 
+def _any_duration_for_tokens(lab: Lab) -> None:
+    """A lab that takes any duration from a token, and whose free account has used up its videos."""
+    lab.ledger.add("user:free", "videosDaily", lab.window_of("videosDaily", lab.clock()), 3)
+    fault = Fault("", "", (), "", seams.without("duration", "createVideo"), lambda _: None)
+    sometimes(fault, TRIGGERS["only-jwt"])(lab)
+
+
 def _large_speech_now_and_then(lab: Lab) -> None:
     """A lab that speaks every tenth text that is too large."""
 
@@ -180,6 +187,7 @@ def _large_speech_now_and_then(lab: Lab) -> None:
         pytest.param(
             _another_analysis_of_long_ones, "ANA-3", "ANA-3", id="a long chat is analysed otherwise"
         ),
+        pytest.param(_any_duration_for_tokens, "VID-5", "VID-5", id="a token may ask for any duration"),
         pytest.param(_videos_without_end_for_tokens, "RATE-4", "RATE-4", id="a token knows no limit"),
         pytest.param(_large_speech_now_and_then, "FAIL-2", "FAIL-2", id="a size is forgotten now and then"),
     ],
