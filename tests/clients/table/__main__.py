@@ -32,7 +32,11 @@ def main() -> int:
     parser.add_argument("--workplace", type=Path, help="where the clients are, or will be, installed")
     options = parser.parse_args()
     workplace = (options.workplace or Path(tempfile.mkdtemp(prefix="lightning-clients-"))).resolve()
-    commands = [python_clients(workplace), *node_clients(workplace)]
+    commands = [
+        python_clients(workplace / "venv", "python_clients.py", "requirements.txt"),
+        python_clients(workplace / "venv_agents", "python_agents.py", "requirements_agents.txt"),
+        *node_clients(workplace),
+    ]
     outcomes = {form: outcomes_with(form, commands, workplace) for form in get_args(MetadataForm)}
     table = "\n".join(rows(outcomes)) + "\n"
     if options.write:
@@ -42,14 +46,14 @@ def main() -> int:
     return 0
 
 
-def python_clients(workplace: Path) -> list[str]:
-    """The command that runs the Python clients."""
-    python = workplace / "venv" / "bin" / "python"
+def python_clients(environment: Path, script: str, requirements: str) -> list[str]:
+    """The command that runs some Python clients in an environment of their own."""
+    python = environment / "bin" / "python"
     if not python.exists():
-        venv.create(workplace / "venv", with_pip=True)
-        install = [str(python), "-m", "pip", "install", "-q", "-r", str(HERE / "requirements.txt")]
+        venv.create(environment, with_pip=True)
+        install = [str(python), "-m", "pip", "install", "-q", "-r", str(HERE / requirements)]
         subprocess.run(install, check=True)
-    return [str(python), str(HERE / "python_clients.py")]
+    return [str(python), str(HERE / script)]
 
 
 def node_clients(workplace: Path) -> list[list[str]]:
@@ -76,7 +80,7 @@ def outcomes_with(form: MetadataForm, commands: list[list[str]], workplace: Path
             done = subprocess.run(
                 [*command, *arguments],
                 cwd=workplace,
-                env={"PATH": "/usr/local/bin:/usr/bin:/bin"},
+                env={"PATH": "/usr/local/bin:/usr/bin:/bin", "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
                 capture_output=True,
                 text=True,
                 timeout=RUN_SECONDS,

@@ -3,6 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+import { ChatOpenAI } from "@langchain/openai";
 import { generateObject, generateText, stepCountIs, streamText, tool } from "ai";
 import OpenAI from "openai";
 import { z } from "zod";
@@ -107,11 +108,42 @@ const aiFeatures = () => {
   };
 };
 
+const langchainFeatures = () => {
+  const build = (apiKey, headers) =>
+    new ChatOpenAI({ model, apiKey, maxRetries: 1, configuration: { baseURL: `${base}/gen`, defaultHeaders: headers } });
+  const chat = build(key);
+  const spent = build("public", { "X-Client-ID": spentId });
+  const weather = { type: "function", function: { name: "get_weather", parameters: jsonSchema } };
+  const called = chat.bindTools([weather], { tool_choice: "required" });
+  const whole = async (parts) => {
+    let sum;
+    for await (const part of parts) sum = sum ? sum.concat(part) : part;
+    return sum;
+  };
+  return {
+    plain: async () => speaks((await chat.invoke(SAID)).content),
+    stream: async () => {
+      const reply = await whole(await chat.stream(SAID));
+      speaks(reply.content);
+      if (!reply.usage_metadata?.total_tokens) throw new Error("the usage is lost");
+      isOslo((await whole(await called.stream(SAID))).tool_calls[0].args);
+    },
+    tools: async () => isOslo((await called.invoke(SAID)).tool_calls[0].args),
+    schema: async () => isOslo(await chat.withStructuredOutput(city, { method: "jsonSchema" }).invoke(SAID)),
+    "prompted JSON": async () => {
+      const words = `${SAID} Answer with JSON of this schema: ${JSON.stringify(jsonSchema)}`;
+      isOslo(await chat.withStructuredOutput(city, { method: "jsonMode" }).invoke(words));
+    },
+    limit: () => refusedAtOnce(() => spent.invoke(SAID)),
+  };
+};
+
 const versionOf = (name) => JSON.parse(readFileSync(`node_modules/${name}/package.json`, "utf8")).version;
 const outcomes = {};
 for (const [name, features] of [
   ["openai", openaiFeatures()],
   ["ai", aiFeatures()],
+  ["@langchain/openai", langchainFeatures()],
 ]) {
   const row = (outcomes[`${name} ${versionOf(name)} (Node)`] = {});
   for (const [feature, call] of Object.entries(features)) {

@@ -6,69 +6,33 @@ a key, and a client id that has nothing left.
 
 import asyncio
 import json
-import sys
-import time
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any
 
 import instructor
 import openai
+from expectations import (
+    BASE_URL,
+    HELLO,
+    IN_KEYS,
+    KEY,
+    OSLO,
+    SAID,
+    SPENT,
+    City,
+    refused_at_once,
+    report,
+    same,
+    speaks,
+    weather,
+)
 from langchain_core.messages import HumanMessage
 from langchain_openai import ChatOpenAI
 from llama_index.core.llms import ChatMessage
 from llama_index.llms.openai_like import OpenAILike
-from pydantic import BaseModel
 from pydantic_ai import Agent, NativeOutput, PromptedOutput
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
-
-BASE_URL, KEY, SPENT = sys.argv[1:4]
-SAID = 'The city is "Oslo" with 700000 people.'
-IN_KEYS = f"{SAID} Return the result as JSON with 'name' and 'population' keys."
-HELLO = [{"role": "user", "content": SAID}]
-PATIENCE_SECONDS = 60
-"""Longer than the clients' own pauses between tries, and far from midnight."""
-
-
-class City(BaseModel):
-    """A city."""
-
-    name: str
-    population: int
-
-
-OSLO = City(name="Oslo", population=700000)
-
-
-def weather(city: str) -> str:
-    """The weather of a city."""
-    return f"Snow in {city}"
-
-
-def same(value: object, wanted: object = OSLO) -> None:
-    if isinstance(value, BaseModel) and isinstance(wanted, BaseModel):
-        # Some clients answer with a subclass of the model that was asked for.
-        value, wanted = value.model_dump(), wanted.model_dump()
-    if value != wanted:
-        raise AssertionError(f"expected {wanted!r}, got {value!r}")
-
-
-def speaks(text: str | None) -> None:
-    if "Oslo" not in (text or ""):
-        raise AssertionError(f"expected the prompt's words, got {text!r}")
-
-
-def refused_at_once(call: Callable[[], Any], kind: type[BaseException]) -> None:
-    """The limit is told, and without a wait until midnight."""
-    begun = time.monotonic()
-    try:
-        call()
-    except kind:
-        if time.monotonic() - begun > PATIENCE_SECONDS:
-            raise AssertionError("waited for the limit to end") from None
-    else:
-        raise AssertionError("expected a refusal")
 
 
 def openai_python() -> dict[str, Callable[[], None]]:
@@ -225,20 +189,4 @@ CLIENTS = {
     "llama-index-llms-openai-like": llama_index,
 }
 
-
-def outcome(feature: Callable[[], None]) -> str:
-    try:
-        feature()
-    except Exception as error:
-        return f"{type(error).__name__}: {str(error)[:200]}"
-    return "ok"
-
-
-print(
-    json.dumps(
-        {
-            f"{name} {version(name)}": {feature: outcome(call) for feature, call in features().items()}
-            for name, features in CLIENTS.items()
-        }
-    )
-)
+report(CLIENTS)
