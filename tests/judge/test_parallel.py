@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from lightning_verify.requests.callers import anonymous
+from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
+from lightning_verify.run.ahead import predecessors
+from lightning_verify.run.marks import judges, needs, uses_up_accounts
+from lightning_verify.target import Spend
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lab.running import running
@@ -74,6 +78,40 @@ def test_workers_agree_with_one_process_and_share_one_budget(tmp_path: Path) -> 
         assert run.report["run"]["units"]["booked"]["imagesDaily"] == 2
         runs.append((run.code, verdicts(run)))
     assert runs[0] == runs[1]
+
+
+class _Check:
+    """A contract test, as far as its order depends on it."""
+
+    def __init__(self, *marks: pytest.MarkDecorator) -> None:
+        self.marks = [decorator.mark for decorator in marks]
+
+    def iter_markers(self, name: str) -> list[pytest.Mark]:
+        return [mark for mark in self.marks if mark.name == name]
+
+    def get_closest_marker(self, name: str) -> pytest.Mark | None:
+        return next(iter(self.iter_markers(name)), None)
+
+
+def test_those_that_spend_from_one_account_wait_and_who_uses_it_up_is_last() -> None:
+    paid = judges("RATE-1", units={"imagesDaily": 1}, spend=Spend.SAMPLE)
+    checks = [
+        _Check(judges("STAT-1", spend=Spend.SAMPLE)),
+        _Check(paid, needs(JWT)),
+        _Check(paid, needs(FREE_JWT)),
+        _Check(paid, needs(API_KEY)),
+        _Check(paid, needs(FREE_JWT), uses_up_accounts),
+        _Check(paid, needs(JWT, API_KEY), uses_up_accounts),
+    ]
+    # The paid account's token and key spend from the same units.
+    assert [*predecessors(cast("list[pytest.Item]", checks))] == [
+        set(),
+        set(),
+        set(),
+        {1},
+        {0, 1, 2, 3},
+        {0, 1, 2, 3},
+    ]
 
 
 def _late(lab: Lab) -> None:

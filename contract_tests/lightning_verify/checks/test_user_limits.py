@@ -3,8 +3,6 @@ after this: the file's name puts it behind the others."""
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from lightning_verify.checks.test_limits import (
@@ -19,7 +17,7 @@ from lightning_verify.facts import METRICS, PUBLISHED_LIMITS
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.usage import read_usage
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
-from lightning_verify.run.marks import judges, needs, needs_own_host
+from lightning_verify.run.marks import judges, needs, needs_own_host, uses_up_accounts
 from lightning_verify.target import Spend
 
 # The credentials of one account, which share its units.
@@ -48,9 +46,8 @@ ACCOUNTS: dict[str, tuple[str, ...]] = {"free": (FREE_JWT,), "paid": (JWT, API_K
     ],
 )
 @needs_own_host
+@uses_up_accounts
 def test_an_account_is_served_up_to_its_limit(judge: Judge, account: str, metric: str) -> None:
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        raise NotRun("needs a run in one process: others may need what is spent here")
     owners = [judge.credential(name) for name in ACCOUNTS[account]]
     before = read_usage(judge, "RATE-4", owners[0])
     limit, used = before.limit[metric], before.used[metric]

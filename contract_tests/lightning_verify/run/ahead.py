@@ -5,7 +5,8 @@ with its budget and its pace, the books, and what tests look at together; proces
 again. pytest itself, which knows nothing of threads, still sees one test after the other.
 
 Law: verdicts do not depend on how many run at once. Tests that would notice each other, since they spend from
-one account or may surprise the budget on one operation, run in their order.
+one account or may surprise the budget on one operation, run in their order, and those that use an account up
+after all others.
 """
 
 from __future__ import annotations
@@ -65,6 +66,21 @@ def _operations(item: pytest.Item, charge: Charge) -> Iterator[str]:
             yield from known[requirement].operations
 
 
+def predecessors(items: Iterable[pytest.Item]) -> Iterator[set[int]]:
+    """For each test the places of those before it that it has to wait for."""
+    last: dict[str, int] = {}
+    in_need: set[int] = set()
+    for place, item in enumerate(items):
+        claimed = claims(item)
+        before = {last[claim] for claim in claimed if claim in last}
+        if item.get_closest_marker("uses_up_accounts"):
+            before |= in_need
+        else:
+            in_need.add(place)
+        yield before
+        last.update(dict.fromkeys(claimed, place))
+
+
 @dataclass(slots=True)
 class _Task:
     """A test that runs ahead: what waits for it, and what came of it."""
@@ -89,14 +105,12 @@ class Ahead:
         self._order = {name: number for number, name in enumerate(self._tasks)}
         self._lock = threading.Lock()
         self._stopped = False
-        last: dict[str, _Task] = {}
-        for task in self._tasks.values():
-            before = {id(last[claim]): last[claim] for claim in claims(task.item) if claim in last}
+        tasks = [*self._tasks.values()]
+        for task, before in zip(tasks, predecessors([task.item for task in tasks]), strict=True):
             task.waits_for = len(before)
-            for other in before.values():
-                other.followers.append(task)
-            last.update(dict.fromkeys(claims(task.item), task))
-        for task in self._tasks.values():
+            for number in before:
+                tasks[number].followers.append(task)
+        for task in tasks:
             if not task.waits_for:
                 self._offer(task)
         self._jobs = jobs

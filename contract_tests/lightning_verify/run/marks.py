@@ -63,6 +63,8 @@ def needs(*credentials: str) -> pytest.MarkDecorator:
 
 # A test that asks very often, which only a host of one's own can be asked for.
 needs_own_host = pytest.mark.needs_own_host
+# A test after which an account has nothing left, so that it waits for all others.
+uses_up_accounts = pytest.mark.uses_up_accounts
 # A test that needs the target's control plane: moving time, failing upstreams.
 needs_control = pytest.mark.needs_control
 

@@ -79,6 +79,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "needs(*credentials): the credentials a contract test cannot do without"
     )
     config.addinivalue_line("markers", "needs_own_host: a contract test that asks very often")
+    config.addinivalue_line(
+        "markers", "uses_up_accounts: a contract test after which an account is at its limits"
+    )
     config.addinivalue_line("markers", "needs_control: a contract test that moves time or fails upstreams")
     if _is_worker(config):
         config.stash[_books_key] = Path(config.workerinput["lightning_books"])  # type: ignore[attr-defined]
