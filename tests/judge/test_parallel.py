@@ -80,6 +80,16 @@ def test_workers_agree_with_one_process_and_share_one_budget(tmp_path: Path) -> 
     assert runs[0] == runs[1]
 
 
+def test_a_worker_that_has_the_whole_contract_runs_other_tests_as_well(tmp_path: Path) -> None:
+    others = tmp_path / "test_others.py"
+    others.write_text("import pytest\n@pytest.mark.parametrize('n', range(40))\ndef test_other(n): pass\n")
+    with running() as server:
+        options = ("-n", "2", f"--base-url={server.base_url}", "--spend=none", "--settle=0.1")
+        run = pytest_run(tmp_path / "run", str(others), *options, credentials=server.credentials)
+    assert run.code == 0, run.out[-2000:] + run.error
+    assert "INTERNALERROR" not in run.out
+
+
 class _Check:
     """A contract test, as far as its order depends on it."""
 

@@ -230,7 +230,13 @@ def _begin(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         able = [item for item in items if _can_judge(item, run) and can_run_ahead(item)]
         config.stash[_ahead_key] = Ahead(able, run.settings.jobs, partial(_judge_of, run))
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None and config.get_verbosity() <= 0 and all(map(charge_of, items)):
+    # A worker says nothing, and has tests beside the contract's.
+    if (
+        reporter is not None
+        and not _is_worker(config)
+        and config.get_verbosity() <= 0
+        and all(map(charge_of, items))
+    ):
         config.pluginmanager.register(Progress(reporter, items))
 
 
