@@ -319,6 +319,8 @@ def test_an_interrupted_run_says_so_and_is_never_green(number: signal.Signals, t
     report = json.loads((tmp_path / "reports" / "report.json").read_text())
     assert report["run"]["interrupted"] == number.name
     assert report["run"]["exit_code"] == 128 + number
+    unreached = [entry for entry in report["requirements"] if not entry["tests"]]
+    assert {entry["reason"] for entry in unreached} == {"the run was interrupted before its checks"}
     for name in ("report.md", "report.html"):
         assert "INTERRUPTED" in (tmp_path / "reports" / name).read_text()
     assert list(temporary.iterdir()) == []
@@ -388,6 +390,8 @@ def test_fail_fast_stops_at_the_first_broken_requirement(tmp_path: Path) -> None
     # One answer may break more than one requirement.
     assert fast.documented("fail")
     assert fast.documented("fail") < slow.documented("fail")
+    reasons = {entry["reason"] for entry in fast.report["requirements"] if not entry["tests"]}
+    assert reasons == {"the run stopped at the first failure, before its checks"}
     assert asked < len(host.asked) - asked
 
 

@@ -141,11 +141,15 @@ def _added(parts: list[Finding]) -> Finding:
     return replace(worst, reason=reason, rate=rate, witnesses=sum(part.witnesses for part in parts))
 
 
-def rule(requirement: Requirement, findings: Iterable[Finding]) -> Ruling:
-    """The verdict on `requirement`: the worst of its findings, or not_run when there is none."""
+NOT_PART = "no check of this requirement was part of the run"
+
+
+def rule(requirement: Requirement, findings: Iterable[Finding], unreached: str = NOT_PART) -> Ruling:
+    """The verdict on `requirement`: the worst of its findings, or not_run when there is none, for the reason
+    `unreached`."""
     ours = tuple(sorted(findings, key=lambda finding: (_WEIGHT.index(finding.verdict), finding.test)))
     if not ours:
-        return Ruling(requirement, "not_run", "no check of this requirement was part of the run", 0)
+        return Ruling(requirement, "not_run", unreached, 0)
     worst = ours[0]
     reasons = apart(f.reason for f in ours if f.verdict == worst.verdict)
     # In one order, so that requirements which lack the same things are told together.

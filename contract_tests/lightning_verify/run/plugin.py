@@ -17,7 +17,14 @@ from lightning_verify.facts import REQUIREMENTS, REVISION
 from lightning_verify.judging.examples import read_examples, write_examples
 from lightning_verify.judging.harmless import one_line
 from lightning_verify.judging.judge import LONGEST_REASON, Judge, NotRun, Undecided, Violation
-from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_INCONCLUSIVE, EXIT_KEPT, Verdict, accept
+from lightning_verify.judging.verdicts import (
+    EXIT_BROKEN,
+    EXIT_INCONCLUSIVE,
+    EXIT_KEPT,
+    NOT_PART,
+    Verdict,
+    accept,
+)
 from lightning_verify.report.github import workflow_commands, write_summary
 from lightning_verify.report.history import new_run, point_to
 from lightning_verify.report.outcome import Outcome
@@ -404,7 +411,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
     if "target" not in facts:
         return
     only = options.selection(config)
-    ruled = rulings(REQUIREMENTS, read_findings(books), only)
+    ruled = rulings(REQUIREMENTS, read_findings(books), only, _unreached(session))
     known = options.known_differences(config)
     outcome = Outcome.of(
         accept(ruled, known, _today()),
@@ -442,6 +449,15 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
     judged_alone = all(charge_of(item) for item in session.items) and not _is_controller(config)
     if exitstatus == EXIT_KEPT or (exitstatus == EXIT_BROKEN and judged_alone):
         session.exitstatus = outcome.exit_code
+
+
+def _unreached(session: pytest.Session) -> str:
+    """Why a check has not run that is part of the run."""
+    if INTERRUPTION.by is not None:
+        return "the run was interrupted before its checks"
+    if session.shouldfail or session.shouldstop:
+        return "the run stopped at the first failure, before its checks"
+    return NOT_PART
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

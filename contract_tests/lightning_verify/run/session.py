@@ -20,7 +20,7 @@ from lightning_verify.judging.comparisons import Comparisons
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.ledger import Ledger
 from lightning_verify.judging.redaction import Redactor
-from lightning_verify.judging.verdicts import Finding, Known, Ruling, rule, together
+from lightning_verify.judging.verdicts import NOT_PART, Finding, Known, Ruling, rule, together
 from lightning_verify.judging.watch import Watch
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.budget import Budget
@@ -133,10 +133,18 @@ def read_findings(books: Path) -> list[Finding]:
     )
 
 
-def rulings(requirements: RequirementSet, findings: list[Finding], only: tuple[str, ...]) -> list[Ruling]:
-    """The verdict on each requirement that `only` selects, in the order of the document."""
+def rulings(
+    requirements: RequirementSet,
+    findings: list[Finding],
+    only: tuple[str, ...],
+    unreached: str = NOT_PART,
+) -> list[Ruling]:
+    """The verdict on each requirement that `only` selects, in the order of the document. `unreached` says why
+    nothing was found out about those without a finding."""
     return [
-        rule(requirement, [finding for finding in findings if finding.requirement == requirement.id])
+        rule(
+            requirement, [finding for finding in findings if finding.requirement == requirement.id], unreached
+        )
         for requirement in requirements.requirements.values()
         if not only or requirement.id in only or requirement.area in only
     ]
