@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -88,6 +89,7 @@ def test_a_worker_that_has_the_whole_contract_runs_other_tests_as_well(tmp_path:
         run = pytest_run(tmp_path / "run", str(others), *options, credentials=server.credentials)
     assert run.code == 0, run.out[-2000:] + run.error
     assert "INTERNALERROR" not in run.out
+    assert max(map(int, re.findall(r"\[ *(\d+)%\]", run.out))) == 100
 
 
 class _Check:

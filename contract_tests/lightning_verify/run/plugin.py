@@ -41,7 +41,7 @@ from lightning_verify.run.preflight import preflight, refused_everywhere
 from lightning_verify.run.progress import Progress
 from lightning_verify.run.session import Run, read_facts, read_findings, rulings
 from lightning_verify.run.signals import INTERRUPTION
-from lightning_verify.run.together import Together
+from lightning_verify.run.together import CountEach, Together
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.client import BudgetExhausted, HostGone
 
@@ -127,6 +127,12 @@ def _open_run(config: pytest.Config) -> Run:
     return run
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Let xdist's progress know of every test."""
+    if _is_controller(session.config):
+        session.config.pluginmanager.register(CountEach(session))
+
+
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
@@ -163,7 +169,7 @@ def pytest_collection_modifyitems(
     if _is_worker(config) and judging:
         others = [item for item in items if not charge_of(item)]
         items[:] = [
-            Together.from_parent(session, name="the whole contract", tests=judging),
+            Together.from_parent(session, tests=judging),
             *others,
         ]
 
