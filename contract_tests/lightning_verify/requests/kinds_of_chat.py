@@ -219,7 +219,6 @@ def _conversations(said: str, seen: str, tools: str, needs: str | None) -> list[
         ("two tool calls at once", _history(calls=2)),
         ("several rounds of tool calls", _history(rounds=3)),
         ("a tool call beside a text", _history(content="Let me see.")),
-        ("a tool call beside an empty text", _history(content="")),
         ("a tool call without content", _history(content=...)),
         ("a tool's answer in parts", _history(answer=lambda text: [{"type": "text", "text": text}])),
         ("a tool's answer beyond ASCII", _history(texts=anywhere)),
