@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from lightning_verify.checks.test_schema import lacks_words
+
 from lab.running import running
 from lab.server.lab import Call, Lab, Reply
 from tests.judge.commands import command
@@ -48,3 +51,11 @@ def test_a_seed_of_the_environment_that_is_no_number_is_wrong_use(
     )
     assert run.code == 2
     assert "LIGHTNING_VERIFY_SEED=many: expected a whole number" in run.out + run.error
+
+
+@pytest.mark.parametrize(
+    "body", [{"messages": []}, {"messages": [{"role": "user", "content": ""}]}, [[]], ""]
+)
+def test_nonsense_that_an_upstream_may_fail_at_is_told_by_what_is_empty_in_it(body: object) -> None:
+    assert lacks_words(body)
+    assert not lacks_words({"messages": [{"role": 7, "content": "Hello", "n": None}], "stream": "no"})

@@ -120,17 +120,17 @@ def _words(failure: Failure | FailureGroup) -> str:
     return " ".join(str(first).split())[:300]
 
 
-def _lacks_words(value: object) -> bool:
+def lacks_words(value: object) -> bool:
     """Whether something in it is empty: a lenient host may send that on, to an upstream that fails at it."""
     if isinstance(value, dict):
         value = [*value.values()]
-    return value in ("", []) or (isinstance(value, list) and any(map(_lacks_words, value)))
+    return value in ("", []) or (isinstance(value, list) and any(map(lacks_words, value)))
 
 
 def _survives(judge: Judge, operation: str, lane: Lane) -> None:
     call = CALLS[operation]
     for case in cases(operation, GenerationMode.NEGATIVE, NONSENSE, judge.seed):
-        if _lacks_words(case.body):
+        if lacks_words(case.body):
             continue
         exchange, _ = _send(judge, case, lane)
         judge.answered("FAIL-1", exchange)
