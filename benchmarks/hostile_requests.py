@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import base64
 import gzip
+import http.client
 import json
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -27,6 +29,26 @@ class HostileRequest(NamedTuple):
     path: str
     headers: dict[str, str]
     body: Callable[[], bytes]
+
+
+def send(request: HostileRequest, port: int, key: str, patience: float) -> tuple[int, bytes]:
+    """Status and body of the answer to it. Raises OSError or HTTPException when there is none in so many
+    seconds."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=patience)
+    body = request.body()
+    headers = {"Authorization": f"Bearer {key}", "Content-Length": str(len(body)), **request.headers}
+    try:
+        connection.putrequest(request.method, request.path, skip_host="Host" in headers)
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        # A refusal may come before the body is wanted.
+        with suppress(ConnectionError):
+            connection.send(body)
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
 
 
 def post(path: str, body: Callable[[], bytes], **headers: str) -> HostileRequest:

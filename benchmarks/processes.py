@@ -166,18 +166,25 @@ def _end(process: subprocess.Popen[Any]) -> None:
 
 def load(job: Job) -> Load:
     """Run the load client. Raises RuntimeError when an answer was not as it must be."""
+    return Load(**client("benchmarks.load", asdict(job)))
+
+
+def client(module: str, job: dict[str, Any]) -> dict[str, Any]:
+    """What the module prints for the job, run in a process on the core of the load. Raises RuntimeError when
+    it gives up."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.load"],
+        [sys.executable, "-m", module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
     )
     _pin(process.pid, cores().load)
-    output, _ = process.communicate(json.dumps(asdict(job)))
+    output, _ = process.communicate(json.dumps(job))
     if process.returncode:
-        raise RuntimeError("the load client gave up")
-    return Load(**json.loads(output))
+        raise RuntimeError(f"{module} gave up")
+    found: dict[str, Any] = json.loads(output)
+    return found
 
 
 def _pin(pid: int, processors: frozenset[int]) -> None:

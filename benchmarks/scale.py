@@ -47,7 +47,7 @@ from benchmarks.mock_speed import (
     spread,
 )
 from benchmarks.peers import free_port
-from benchmarks.processes import ROOT, Server, cores, load, server
+from benchmarks.processes import ROOT, Server, client, cores, load, server
 from benchmarks.scenarios import CHAT, IMAGE, STREAM, USAGE
 from benchmarks.stream_load import StreamJob, Streams
 
@@ -166,19 +166,7 @@ def measure_streams(folder: Path, extent: Extent, say: Say) -> list[str]:
 
 
 def read_streams(asked: StreamJob) -> Streams:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.stream_load"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-    )
-    if cores().load:
-        os.sched_setaffinity(process.pid, cores().load)
-    output, _ = process.communicate(json.dumps(asdict(asked)))
-    if process.returncode:
-        raise RuntimeError("the client of the streams gave up")
-    return Streams(**json.loads(output))
+    return Streams(**client("benchmarks.stream_load", asdict(asked)))
 
 
 # --------------------------------------------------------------------------------------------- a shared store

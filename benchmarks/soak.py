@@ -19,7 +19,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import cycle, islice
@@ -29,7 +29,7 @@ from typing import Any
 from lightning_mock.client import Lightning
 from lightning_spec.loader import load_spec
 
-from benchmarks.hostile_requests import MIB, HostileRequest, hostile_requests
+from benchmarks.hostile_requests import MIB, HostileRequest, hostile_requests, send
 from benchmarks.processes import ROOT, Server, server
 
 MOST_KEPT = 30
@@ -71,28 +71,15 @@ def ask(
     port: int, key: str, request: HostileRequest, tally: Tally, costs: dict[tuple[str, str], str]
 ) -> None:
     """Send one request and note what came of it."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
-    body = request.body()
-    headers = {"Authorization": f"Bearer {key}", "Content-Length": str(len(body)), **request.headers}
     try:
-        connection.putrequest(request.method, request.path, skip_host="Host" in headers)
-        for name, value in headers.items():
-            connection.putheader(name, value)
-        connection.endheaders()
-        # A refusal may come before the body is wanted.
-        with suppress(ConnectionError):
-            connection.send(body)
-        response = connection.getresponse()
-        response.read()
+        status, _ = send(request, port, key, _PATIENCE)
     except (OSError, http.client.HTTPException) as error:
         tally.statuses[type(error).__name__] += 1
         return
-    finally:
-        connection.close()
-    tally.statuses[str(response.status)] += 1
+    tally.statuses[str(status)] += 1
     path = request.path.partition("?")[0]
     named = path if (request.method, path) in costs else f"{path.rpartition('/')[0]}/{{prompt}}"
-    if response.status == 200 and (metric := costs.get((request.method, named))):
+    if status == 200 and (metric := costs.get((request.method, named))):
         tally.served[metric] += 1
 
 

@@ -13,13 +13,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.hostile_requests import CHAT, MIB, HostileRequest, hostile_requests, post
+from benchmarks.hostile_requests import CHAT, MIB, HostileRequest, hostile_requests, post, send
 
 LONGEST_WAIT = 3.0
 """Seconds. Alone on a machine the longest is a tenth of it."""
@@ -37,21 +37,7 @@ class Mock:
         self.process, self.port, self.key = process, port, key
 
     def send(self, request: HostileRequest) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LONGEST_ANSWER)
-        body = request.body()
-        headers = {"Authorization": f"Bearer {self.key}", "Content-Length": str(len(body)), **request.headers}
-        try:
-            connection.putrequest(request.method, request.path, skip_host="Host" in headers)
-            for name, value in headers.items():
-                connection.putheader(name, value)
-            connection.endheaders()
-            # A refusal may come before the body is wanted.
-            with suppress(ConnectionError):
-                connection.send(body)
-            response = connection.getresponse()
-            return response.status, response.read()
-        finally:
-            connection.close()
+        return send(request, self.port, self.key, LONGEST_ANSWER)
 
     @property
     def resident(self) -> int:

@@ -132,6 +132,7 @@ def _streamed(size: int) -> dict[str, Any]:
 
 @judges("FAIL-2", requests=1)
 @pytest.mark.parametrize("body", [_in_messages, _in_parts, _streamed])
+# Named as a parameter, so that tests that run at once know which operation this may surprise.
 @pytest.mark.parametrize("path", [CHAT])
 def test_an_oversized_chat_is_413_however_it_is_said(
     judge: Judge, path: str, body: Callable[[int], dict[str, Any]]
