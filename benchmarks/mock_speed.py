@@ -15,8 +15,7 @@ import os
 import platform
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,13 +29,13 @@ from lightning_spec.loader import load_spec
 from benchmarks.floor import save
 from benchmarks.load import Job
 from benchmarks.processes import ROOT, cores, load, server
+from benchmarks.publishing import Say, publish
 from benchmarks.scenarios import CHAT, NUMBER, SCENARIOS, Scenario, record
 from benchmarks.turns import Pair, Servers, cpu_ratios
 
 REPORT = Path(__file__).with_suffix(".md")
 PLENTY = 1_000_000_000
 JOURNAL_FULL = 2_000
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,15 +292,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio", help="what both run on")
     chosen = parser.parse_args(arguments)
 
-    def say(text: str) -> None:
-        print(text, end="", file=sys.stderr, flush=True)
-
-    began = time.perf_counter()
-    text = report(QUICK if chosen.quick else USUAL, say, chosen.loop)
-    say(f"{time.perf_counter() - began:.0f} s\n")
-    print(text)
-    if chosen.write:
-        REPORT.write_text(text, encoding="utf-8")
+    publish(
+        lambda say: report(QUICK if chosen.quick else USUAL, say, chosen.loop),
+        REPORT if chosen.write else None,
+    )
     return 0
 
 

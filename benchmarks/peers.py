@@ -17,7 +17,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from collections import defaultdict
@@ -33,6 +32,7 @@ from lightning_spec.loader import OPENAPI_FILE
 
 from benchmarks.mock_speed import QUICK, USUAL, Size, generous_plans, job, mib, mock_arguments, row, rule
 from benchmarks.processes import ROOT, Server, cores, load, program, server
+from benchmarks.publishing import Say, publish
 from benchmarks.scenarios import CHAT, CHUNKS, IMAGE, SCENARIOS, STREAM, USAGE, Scenario
 
 REPORT = Path(__file__).with_suffix(".md")
@@ -40,7 +40,6 @@ ROUNDS = 5
 OURS = "lightning-mock"
 _OPENAPI_3_1 = OPENAPI_FILE.with_name("openapi-3.1.yaml")
 _THEIR_CHAT = "/v1/chat/completions"
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,25 +381,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--installed", type=Path, metavar="FOLDER", help="where they are installed already")
     chosen = parser.parse_args(arguments)
 
-    def say(text: str) -> None:
-        print(text, end="", file=sys.stderr, flush=True)
+    def make(say: Say) -> str:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            if chosen.installed is None:
+                install(folder, say)
+            else:
+                for part in ("node_modules", "venv"):
+                    (folder / part).symlink_to(chosen.installed.absolute() / part)
+            rounds = 1 if chosen.quick else ROUNDS
+            found = run(QUICK if chosen.quick else USUAL, rounds, folder, say)
+            versions: dict[str, Any] = {OURS: "", **{peer.name: peer.version(folder) for peer in PEERS}}
+            return report(found, versions, rounds)
 
-    began = time.perf_counter()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        if chosen.installed is None:
-            install(folder, say)
-        else:
-            for part in ("node_modules", "venv"):
-                (folder / part).symlink_to(chosen.installed.absolute() / part)
-        rounds = 1 if chosen.quick else ROUNDS
-        found = run(QUICK if chosen.quick else USUAL, rounds, folder, say)
-        versions: dict[str, Any] = {OURS: "", **{peer.name: peer.version(folder) for peer in PEERS}}
-        text = report(found, versions, rounds)
-    say(f"{time.perf_counter() - began:.0f} s\n")
-    print(text)
-    if chosen.write:
-        REPORT.write_text(text, encoding="utf-8")
+    publish(make, REPORT if chosen.write else None)
     return 0
 
 

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -48,11 +48,11 @@ from benchmarks.mock_speed import (
 )
 from benchmarks.peers import free_port
 from benchmarks.processes import ROOT, Server, client, cores, load, server
+from benchmarks.publishing import Say, publish
 from benchmarks.scenarios import CHAT, IMAGE, STREAM, USAGE
 from benchmarks.stream_load import StreamJob, Streams
 
 REPORT = Path(__file__).with_suffix(".md")
-Say = Callable[[str], None]
 _SHOWN = (USAGE, CHAT, IMAGE)
 _GOAL_REQUESTS = 100_000
 _GOAL_IDENTITIES = 100_000_000
@@ -444,15 +444,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if shutil.which("redis-server") is None:
         parser.error("redis-server is not installed")
 
-    def say(text: str) -> None:
-        print(text, end="", file=sys.stderr, flush=True)
-
-    began = time.perf_counter()
-    text = report(QUICK if chosen.quick else USUAL, say)
-    say(f"{time.perf_counter() - began:.0f} s\n")
-    print(text)
-    if chosen.write:
-        REPORT.write_text(text, encoding="utf-8")
+    publish(lambda say: report(QUICK if chosen.quick else USUAL, say), REPORT if chosen.write else None)
     return 0
 
 
