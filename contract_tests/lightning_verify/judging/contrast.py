@@ -39,9 +39,11 @@ def trouble(exchange: Exchange) -> Trouble | None:
 
 @dataclass(frozen=True, slots=True)
 class SecondLook:
-    """What came of asking again. `shown` has what accuses the host, and nothing when it does not."""
+    """What came of asking again. `shown` has what accuses the host, and nothing when it does not; `unsteady`
+    tells that one and the same request was answered well at one time and badly at another."""
 
     shown: tuple[Exchange, ...] = ()
+    unsteady: bool = False
 
     @property
     def stands_out(self) -> bool:
@@ -66,10 +68,10 @@ def look_again(first: Exchange, again: Ask, plain: Ask, *, rounds: int = 1) -> S
             return SecondLook()
         if in_question:
             if trouble(exchange) != kind:
-                return SecondLook()
+                return SecondLook(unsteady=exchange.served)
             failed = exchange
         elif exchange.served:
             served = exchange
         else:
-            return SecondLook()
+            return SecondLook(unsteady=trouble(exchange) == "failed")
     return SecondLook((first, failed, served))

@@ -17,7 +17,7 @@ from typing import Any
 from lightning_spec.diff.change import Change, Place
 from lightning_spec.diff.rules import WHEN_CALLED_BACK
 from lightning_spec.diff.schema import ANY_TEXT, NOTHING, Part, Schema, Side
-from lightning_spec.diff.shapes import At, Shapes, change, removal
+from lightning_spec.diff.shapes import At, Shapes, change, removal, sunset_change
 from lightning_spec.diff.source import Document
 
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace", "query")
@@ -130,6 +130,10 @@ def operations(document: Document, root_key: str = "paths") -> dict[tuple[str, s
                 document.complain(part.trail, "an operation that is not a mapping")
                 continue
             key = (method, _nameless(path))
+            if key in found:
+                document.complain(part.trail, f"stands for the same as {found[key].name}; one of them counts")
+                if found[key].name <= f"{method.upper()} {path}":
+                    continue
             found[key] = Operation(f"{method.upper()} {path}", key, part, item, root)
     return found
 
@@ -186,21 +190,22 @@ def _operation(old: Operation, new: Operation, sides: Sides, at: At) -> Iterator
     if old.get("operationId") != new.get("operationId"):
         ids = (old.get("operationId") or "no id", new.get("operationId") or "no id")
         yield sides.change("operation-id-changed", At(at.operation, "operation id", at.place), *ids)
-    sunsets = (old.get("x-sunset"), new.get("x-sunset"))
-    if sunsets[0] != sunsets[1]:
-        earlier = sunsets[0] and sunsets[1] and str(sunsets[1]) < str(sunsets[0])
-        yield sides.change(
-            "sunset-earlier" if earlier else "sunset-changed",
-            At(at.operation, "sunset", at.place),
-            sunsets[0] or "no date",
-            sunsets[1] or "no date",
-        )
+    yield from _sunset("sunset", old.part.raw, new.part.raw, sides, At(at.operation, "sunset", at.place))
     yield from _parameters(_parameters_of(old), _parameters_of(new), sides, at)
     yield from _body(old, new, sides, at)
     yield from _responses(old, new, sides, at)
     yield from _security(old, new, sides, at)
     yield from _servers(old, new, sides, at)
     yield from _callbacks(old, new, at)
+
+
+def _sunset(
+    thing: str, old: Mapping[str, Any], new: Mapping[str, Any], sides: Sides, at: At
+) -> Iterator[Change]:
+    before, after = old.get("x-sunset"), new.get("x-sunset")
+    if before != after:
+        rule = sunset_change(thing, before, after, deprecated=new.get("deprecated") is True)
+        yield sides.change(rule, at, before or "no date", after or "no date")
 
 
 # -- parameters
@@ -267,6 +272,7 @@ def _parameter(old: Part, new: Part, sides: Sides, at: At) -> Iterator[Change]:
     if flags[0] != flags[1]:
         rule = "parameter-deprecated" if flags[1] else "parameter-no-longer-deprecated"
         yield sides.change(rule, at, flags[0], flags[1])
+    yield from _sunset("parameter-sunset", old.raw, new.raw, sides, at)
     styles = [_style(part.raw) for part in (old, new)]
     if styles[0] != styles[1] and not _is_one_value(old, new, styles):
         yield sides.change("parameter-serialized-otherwise", at, styles[0], styles[1])
@@ -374,8 +380,7 @@ def _content(old: Part, new: Part, side: Side, sides: Sides, at: At) -> Iterator
                 word = "widened" if matches else "narrowed"
                 yield sides.change(f"{towards}-media-type-{word}", here, name, other)
             yield from _media_type(media, after[other], sides.of(side, other), here)
-            if side == "request":
-                yield from _encodings(media, after[other], sides, here)
+            yield from _encodings(media, after[other], side, sides, here)
         if not matches and not narrower:
             others = ", ".join(after) or "no body"
             here = At(at.operation, at.subject, place(new))
@@ -398,17 +403,57 @@ def _media_type(old: Part, new: Part, shapes: Shapes, at: At) -> Iterator[Change
         yield from shapes.compare(parts[0], parts[1], here)
 
 
-def _encodings(old: Part, new: Part, sides: Sides, at: At) -> Iterator[Change]:
+def _encodings(old: Part, new: Part, side: Side, sides: Sides, at: At) -> Iterator[Change]:
+    """How the fields of a form are written."""
     encodings = [mapping(part.raw.get("encoding")) for part in (old, new)]
+    towards = sides.towards(side)
     for name in sorted({*encodings[0], *encodings[1]}):
-        words = [_encoding(mapping(encoding.get(name))) for encoding in encodings]
-        if words[0] != words[1]:
-            yield sides.change("request-encoding-changed", at.below(name), *words)
+        here = at.below(name)
+        raws = [mapping(encoding.get(name)) for encoding in encodings]
+        styles = [_style({**raw, "in": "query"}) for raw in raws]
+        types = [_field_types(part, name, raw) for part, raw in zip((old, new), raws, strict=True)]
+        words = [f"{', '.join(sorted(kinds))}, {style}" for kinds, style in zip(types, styles, strict=True)]
+        narrow, wide = types if towards == "request" else types[::-1]
+        if styles[0] != styles[1] or not _all_fit(narrow, wide):
+            yield sides.change(f"{towards}-encoding-changed", here, *words)
+        elif types[0] != types[1]:
+            word = "widened" if towards == "request" else "narrowed"
+            yield sides.change(f"{towards}-encoding-{word}", here, *words)
+        if side == "request":
+            headers = [_field_headers(part, name, raw) for part, raw in zip((old, new), raws, strict=True)]
+            yield from _parameters(headers[0], headers[1], sides, here)
 
 
-def _encoding(raw: Mapping[str, Any]) -> str:
-    """How a field of a form is written."""
-    return f"{raw.get('contentType') or 'the usual type'}, {_style({**raw, 'in': 'query'})}"
+def _all_fit(narrow: frozenset[str], wide: frozenset[str]) -> bool:
+    return all(any(_fits(pattern, name) for pattern in wide) for name in narrow)
+
+
+def _field_types(media: Part, name: str, raw: Mapping[str, Any]) -> frozenset[str]:
+    """The media types of a field: those that are said, else what is usual for its schema."""
+    said = raw.get("contentType")
+    if isinstance(said, str):
+        return frozenset(_media_name(kind) for kind in said.split(","))
+    shapes = Shapes("request")
+    whole: Schema = (media.at("schema"),) if "schema" in media.raw else NOTHING
+    form = shapes.form_of(shapes.form_of(whole).properties.get(name, NOTHING))
+    if form.types == {"array"} and form.items:
+        form = shapes.form_of(form.items)
+    if form.types <= {"object", "array"}:
+        return frozenset({"application/json"})
+    written = form.places["format"].raw["format"] if "format" in form.places else None
+    is_bytes = not form.types <= _PRIMITIVES or written == "binary" or bool(form.encodings)
+    return frozenset({"application/octet-stream" if is_bytes else "text/plain"})
+
+
+def _field_headers(media: Part, name: str, raw: Mapping[str, Any]) -> dict[tuple[str, str], Part]:
+    """The headers of a field, as the parameters that they are."""
+    found: dict[tuple[str, str], Part] = {}
+    for header in mapping(raw.get("headers")):
+        part = resolved(media.at("encoding", name, "headers", header))
+        if header.lower() != "content-type" and isinstance(part.raw, dict):
+            described = {**part.raw, "in": "header", "name": header}
+            found["header", header.lower()] = Part(part.document, part.trail, described)
+    return found
 
 
 # -- responses
@@ -518,7 +563,10 @@ def _headers(old: Part, new: Part, sides: Sides, at: At) -> Iterator[Change]:
             for raw, flag in zip(sides_of, flags, strict=True)
         ]
         if name not in after:
-            yield sides.change("header-removed" if flags[0] else "optional-header-removed", here, *words)
+            raw = mapping(before[name].raw)
+            rule = _removal("header", raw)
+            is_plain = rule == "header-removed" and not flags[0]
+            yield sides.change("optional-header-removed" if is_plain else rule, here, *words)
             continue
         here = At(here.operation, here.subject, place(after[name]))
         if name not in before:
@@ -528,11 +576,24 @@ def _headers(old: Part, new: Part, sides: Sides, at: At) -> Iterator[Change]:
             yield sides.change(
                 "header-became-required" if flags[1] else "header-became-optional", here, *words
             )
+        yield from _header_notes(before[name], after[name], sides, here)
         parts = [
             _parameter_schema(side[name]) if isinstance(side[name].raw, dict) else NOTHING
             for side in (before, after)
         ]
         yield from sides.response.compare(parts[0], parts[1], here)
+
+
+def _header_notes(old: Part, new: Part, sides: Sides, at: At) -> Iterator[Change]:
+    raws = [mapping(part.raw) for part in (old, new)]
+    flags = [raw.get("deprecated") is True for raw in raws]
+    if flags[0] != flags[1]:
+        rule = "header-deprecated" if flags[1] else "header-no-longer-deprecated"
+        yield sides.change(rule, at, flags[0], flags[1])
+    yield from _sunset("header-sunset", raws[0], raws[1], sides, at)
+    styles = [_style({**raw, "in": "header"}) for raw in raws]
+    if styles[0] != styles[1] and not _is_one_value(old, new, styles):
+        yield sides.change("header-serialized-otherwise", at, styles[0], styles[1])
 
 
 def _links(old: Part, new: Part, sides: Sides, at: At) -> Iterator[Change]:
@@ -569,15 +630,39 @@ def _security(old: Operation, new: Operation, sides: Sides, at: At) -> Iterator[
     for way in sorted(after, key=_way_words):
         if not any(_needs_no_more(other, way) for other in before):
             yield sides.change("security-way-added", here, _all_words(before), _way_words(way))
+    known, left = _refreshed(old), _refreshed(new)
+    offered = {scheme for way in after for scheme, _ in way} & {scheme for way in before for scheme, _ in way}
+    for scheme in sorted(offered & {*known, *left}):
+        urls = [side.get(scheme, "no renewal") for side in (known, left)]
+        if urls[0] != urls[1]:
+            rule = "token-refresh-changed" if scheme in known else "token-refresh-added"
+            yield sides.change(rule, here.below(scheme), *urls)
+
+
+def _refreshed(operation: Operation) -> dict[str, str]:
+    """Where tokens are renewed, by what each flow of OAuth does."""
+    found: dict[str, str] = {}
+    schemes = mapping(mapping(operation.root.raw.get("components")).get("securitySchemes"))
+    for entry in _required(operation):
+        for name in mapping(entry).keys() & schemes.keys():
+            raw = mapping(resolved(operation.root.at("components", "securitySchemes", name)).raw)
+            for flow, flow_raw in mapping(raw.get("flows")).items():
+                if "refreshUrl" in mapping(flow_raw):
+                    found[_flow_words(flow, flow_raw)] = str(flow_raw["refreshUrl"])
+    return found
+
+
+def _required(operation: Operation) -> list[Any]:
+    listed = operation.get("security")
+    if listed is None:
+        listed = operation.root.raw.get("security")
+    return listed if isinstance(listed, list) else []
 
 
 def _ways(operation: Operation) -> frozenset[Way]:
     """Every set of credentials that suffices. A scheme is what it does, whatever it is called."""
-    listed = operation.get("security")
-    if listed is None:
-        listed = operation.root.raw.get("security")
     ways = set()
-    for entry in listed if isinstance(listed, list) else ():
+    for entry in _required(operation):
         choices = [
             [(scheme, frozenset(map(str, needed if isinstance(needed, list) else ()))) for scheme in schemes]
             for name, needed in mapping(entry).items()
@@ -608,13 +693,13 @@ def _schemes(root: Part, name: str) -> list[str]:
         return [f"API key in {where} {key.lower() if where == 'header' else key}"]
     if kind == "oauth2":
         flows = mapping(raw.get("flows"))
-        return [f"OAuth {flow} ({_endpoints(mapping(flows[flow]))})" for flow in sorted(flows)] or ["OAuth"]
+        return [_flow_words(flow, mapping(flows[flow])) for flow in sorted(flows)] or ["OAuth"]
     return [f"{kind} {raw.get('openIdConnectUrl', '')}".strip()]
 
 
-def _endpoints(flow: Mapping[str, Any]) -> str:
+def _flow_words(name: str, flow: Mapping[str, Any]) -> str:
     keys = ("authorizationUrl", "deviceAuthorizationUrl", "tokenUrl")
-    return ", ".join(str(flow[key]) for key in keys if key in flow)
+    return f"OAuth {name} ({', '.join(str(flow[key]) for key in keys if key in flow)})"
 
 
 def _way_words(way: Way) -> str:

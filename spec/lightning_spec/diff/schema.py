@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -39,7 +39,6 @@ _OPAQUE: dict[str, frozenset[str]] = {
     "dependentRequired": frozenset({"object"}),
     "dependencies": frozenset({"object"}),
     "patternProperties": frozenset({"object"}),
-    "propertyNames": frozenset({"object"}),
     "unevaluatedProperties": frozenset({"object"}),
     "unevaluatedItems": frozenset({"array"}),
     "contains": frozenset({"array"}),
@@ -48,7 +47,6 @@ _OPAQUE: dict[str, frozenset[str]] = {
 _WITH = {"contains": ("minContains", "maxContains"), "if": ("then", "else")}
 _SINGLE = (
     "not",
-    "propertyNames",
     "unevaluatedProperties",
     "unevaluatedItems",
     "contains",
@@ -57,8 +55,12 @@ _SINGLE = (
     "else",
 )
 _NAMED = ("dependentSchemas", "patternProperties")
-# Formats that are ranges of integers; other formats are compared by name.
-_INTEGERS = {"int32": 2**31, "int64": 2**63}
+# Formats that are ranges of numbers; other formats are compared by name.
+_RANGES: dict[str, tuple[float, float]] = {
+    "int32": (-(2**31), 2**31 - 1),
+    "int64": (-(2**63), 2**63 - 1),
+    "float": (-3.4028234663852886e38, 3.4028234663852886e38),
+}
 # How a value is shown or entered, not which values there are.
 _HINTS = frozenset({"password", "int32", "int64", "float", "double", "binary", "byte"})
 _LARGEST = 5000
@@ -159,11 +161,13 @@ class Form:
     items: Schema | None = NOTHING
     prefix: tuple[Schema, ...] = ()
     content: Schema = NOTHING
+    names: Schema = NOTHING
     unions: list[Union] = field(default_factory=list)
     opaque: dict[str, list[Any]] = field(default_factory=dict)
     default: Any = None
     deprecated: bool = False
     sunset: Any = None
+    announced: frozenset[str] = frozenset()
     encodings: frozenset[str] = frozenset()
     xml: Any = None
     discriminator: dict[str, Any] | None = None
@@ -263,6 +267,7 @@ class Forms:
         form.default = raw.get("default")
         form.deprecated = raw.get("deprecated") is True
         form.sunset = raw.get("x-sunset")
+        form.announced = frozenset(map(str, _list(raw.get("x-extensible-enum"))))
         form.encodings = _encodings(raw)
         form.xml = raw.get("xml")
         if isinstance(raw.get("discriminator"), dict):
@@ -305,6 +310,8 @@ class Forms:
             else:
                 form.properties[name] = (sub,)
         form.required = frozenset(names)
+        if "propertyNames" in raw:
+            form.names = (part.at("propertyNames"),)
         if "additionalProperties" in raw:
             form.additional = _sub(part, "additionalProperties")
 
@@ -351,10 +358,12 @@ class Forms:
             required=one.required | other.required,
             additional=_meet(one.additional, other.additional),
             content=one.content + other.content,
+            names=one.names + other.names,
             unions=[*one.unions, *other.unions],
             default=one.default if one.default is not None else other.default,
             deprecated=one.deprecated or other.deprecated,
             sunset=one.sunset or other.sunset,
+            announced=one.announced | other.announced,
             encodings=one.encodings | other.encodings,
             xml=one.xml or other.xml,
             discriminator=one.discriminator or other.discriminator,
@@ -423,6 +432,7 @@ class Forms:
             form.multiples = frozenset()
         if "object" not in form.types:
             form.properties, form.required, form.additional = {}, frozenset(), NOTHING
+            form.names = NOTHING
         if "array" not in form.types:
             form.items, form.prefix, form.unique = NOTHING, (), False
         form.opaque = {
@@ -432,9 +442,25 @@ class Forms:
 
     # -- the whole schema
 
-    def json(self, schema: Schema) -> Any:
-        """The schema in full, in normal form, for the containment engine. OverflowError if too large."""
-        return _Writer(self).write(schema)
+    def json(self, schema: Schema, named: Mapping[Any, frozenset[str]] | None = None) -> Any:
+        """The schema in full, in normal form, for the containment engine. OverflowError if too large.
+
+        With `named`, a variant of a choice admits only properties that it names, that are named around the
+        choice, or that `named` lists for it. So it stands apart from others though all are left open.
+        """
+        return _Writer(self, named).write(schema)
+
+    def admits_all(self, schema: Schema) -> bool:
+        """Whether a schema says nothing of the values that it admits."""
+        return _Writer(self).body(self.of(schema)) == {}
+
+    def variants(self, schema: Schema) -> tuple[Schema, ...]:
+        """The variants of the one choice that a schema has, each with what is said beside the choice."""
+        (union,) = self.of(schema).unions
+        beside = [found for part in schema for found in _beside_choice(part) or (part,)]
+        return tuple(
+            tuple({part.key: part for part in (*branch, *beside)}.values()) for branch in union.branches
+        )
 
     def _resolved(self, part: Part, keyword: str) -> Any:
         """An opaque keyword, with every schema below it in normal form."""
@@ -463,8 +489,9 @@ class _Later:
 class _Writer:
     """Writes a schema out in full; what recurs becomes a definition."""
 
-    def __init__(self, forms: Forms) -> None:
+    def __init__(self, forms: Forms, named: Mapping[Any, frozenset[str]] | None = None) -> None:
         self.forms = forms
+        self.named = named
         self.open: dict[Any, str] = {}
         self.used: set[str] = set()
         self.definitions: dict[str, Any] = {}
@@ -472,7 +499,19 @@ class _Writer:
 
     def write(self, schema: Schema) -> Any:
         body = self.node(schema)
+        if key_of(schema) in (self.named or ()):
+            body = self.variant(schema, Form())
         return {**body, "$defs": self.definitions} if self.definitions else body
+
+    def variant(self, schema: Schema, around: Form) -> Any:
+        """A schema as one of several, closed where `named` is given and it is a plain open object."""
+        body, form = self.node(schema), self.forms.of(schema)
+        plain = form.properties and not (form.unions or form.opaque) and form.additional == NOTHING
+        if self.named is None or not plain or "$ref" in body:
+            return body
+        names = around.properties.keys() | form.required | self.named.get(key_of(schema), frozenset())
+        properties = {name: {} for name in sorted(names)} | body["properties"]
+        return {**body, "properties": properties, "additionalProperties": False}
 
     def node(self, schema: Schema) -> Any:
         key = tuple(sorted(map(repr, key_of(schema))))
@@ -515,13 +554,15 @@ class _Writer:
             out["required"] = sorted(form.required)
         if form.additional != NOTHING:
             out["additionalProperties"] = False if form.additional is None else self.node(form.additional)
+        if form.names:
+            out["propertyNames"] = self.node(form.names)
         if form.prefix:
             out["prefixItems"] = [self.node(sub) for sub in form.prefix]
         if form.items != NOTHING:
             out["items"] = False if form.items is None else self.node(form.items)
         for union in form.unions:
             word = "oneOf" if union.exactly_one else "anyOf"
-            conditions.append({word: [self.node(branch) for branch in union.branches]})
+            conditions.append({word: [self.variant(branch, form) for branch in union.branches]})
         for values in form.opaque.values():
             conditions += [self.opaque(value) for value in values]
         if len(conditions) == 1 and not set(conditions[0]) & set(out):
@@ -550,6 +591,26 @@ _SYNTHETIC = Document("", {"openapi": "3.1.0"}, {}, lambda _: b"", [])
 _REFUSED: Schema = (Part(_SYNTHETIC, ("refused",), False),)
 ANY_TEXT: Schema = (Part(_SYNTHETIC, ("text",), {"type": "string"}),)
 _NULL: Schema = (Part(_SYNTHETIC, ("null",), {"type": "null"}),)
+
+
+def _beside_choice(part: Part, seen: frozenset[Any] = frozenset()) -> Schema | None:
+    """What a part says beside the choice that it makes; None where it makes none."""
+    if not isinstance(part.raw, dict) or part.key in seen:
+        return None
+    apart = {"oneOf", "anyOf", "discriminator"}
+    beside: Schema = NOTHING
+    if len(_list(part.raw.get("oneOf"))) + len(_list(part.raw.get("anyOf"))) < 2:
+        apart = {"$ref", "allOf"}
+        entries = [part.at("allOf", index) for index, _ in enumerate(_list(part.raw.get("allOf")))]
+        found = part.document.follow(part.raw["$ref"], part.trail) if "$ref" in part.raw else None
+        entries += [Part(*found)] if found else []
+        inner = [_beside_choice(entry, seen | {part.key}) for entry in entries]
+        if not any(schema is not None for schema in inner):
+            return None
+        for entry, schema in zip(entries, inner, strict=True):
+            beside += (entry,) if schema is None else schema
+    rest = {key: value for key, value in part.raw.items() if key not in apart}
+    return (Part(part.document, (*part.trail, "beside"), rest), *beside)
 
 
 def _sub(part: Part, keyword: str) -> Schema | None:
@@ -650,14 +711,11 @@ def _whole_bound(keyword: str, bound: tuple[float, bool]) -> tuple[float, bool]:
 
 def _formats(raw: dict[str, Any], form: Form) -> frozenset[str]:
     name = raw.get("format")
-    if isinstance(name, str) and name in _INTEGERS and form.types & {"integer", "number"} == {"integer"}:
-        limit = _INTEGERS[name]
-        form.bounds["maximum"] = _tightest(
-            "maximum", [(limit - 1, False), *([form.bounds["maximum"]] if "maximum" in form.bounds else [])]
-        )
-        form.bounds["minimum"] = _tightest(
-            "minimum", [(-limit, False), *([form.bounds["minimum"]] if "minimum" in form.bounds else [])]
-        )
+    numbers = {"number"} if name == "float" else {"integer"}
+    if isinstance(name, str) and name in _RANGES and form.types & {"integer", "number"} >= numbers:
+        for keyword, limit in zip(("minimum", "maximum"), _RANGES[name], strict=True):
+            known = [form.bounds[keyword]] if keyword in form.bounds else []
+            form.bounds[keyword] = _tightest(keyword, [(limit, False), *known])
     return frozenset({name}) - _HINTS if isinstance(name, str) else frozenset()
 
 

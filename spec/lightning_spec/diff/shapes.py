@@ -9,9 +9,10 @@ breaking.
 from __future__ import annotations
 
 import datetime
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lightning_spec.diff.change import Change, Place, Severity, shown
@@ -19,6 +20,7 @@ from lightning_spec.diff.containment import Answer, covers, disjoint
 from lightning_spec.diff.patterns import plain, wider_pattern
 from lightning_spec.diff.rules import RULES
 from lightning_spec.diff.schema import (
+    ANY_TEXT,
     BOUNDS,
     NOTHING,
     Form,
@@ -46,6 +48,10 @@ _BEYOND_VALUES = (
     "discriminator-changed",
     "discriminator-added",
     "default-changed",
+    "announced-value-removed",
+    "announced-value-added",
+    "sunset-earlier",
+    "sunset-changed",
     "deprecated",
     "no-longer-deprecated",
     "variants-overlap",
@@ -79,6 +85,27 @@ def removal(thing: str, *, deprecated: bool, sunset: Any) -> str:
     if isinstance(sunset, str) and sunset[:10] > datetime.datetime.now(datetime.UTC).date().isoformat():
         return f"{thing}-removed-before-sunset"
     return f"deprecated-{thing}-removed" if deprecated else f"{thing}-removed"
+
+
+def sunset_change(thing: str, before: Any, after: Any, *, deprecated: bool) -> str:
+    """The rule of an announced end that moved. Without a day, what is deprecated may end any day."""
+    earlier = before and (str(after) < str(before) if after else deprecated)
+    return f"{thing}-earlier" if earlier else f"{thing}-changed"
+
+
+@dataclass
+class _Choices:
+    """What two choices differ in: findings about the choices, about variants, and the pairs of variants."""
+
+    own: list[Change] = field(default_factory=list)
+    varied: list[Change] = field(default_factory=list)
+    pairs: list[tuple[Schema, Schema]] = field(default_factory=list)
+
+    def __iadd__(self, other: _Choices) -> _Choices:
+        self.own += other.own
+        self.varied += other.varied
+        self.pairs += other.pairs
+        return self
 
 
 class Shapes:
@@ -154,12 +181,19 @@ class Shapes:
         one, other = self._old.of(old), self._new.of(new)
         own = list(self._keywords(one, other, at))
         if one.types & other.types or not (one.types or other.types):
-            inner = list(self._children(one, other, at))
-            choices, varied = self._choices(one, other, at)
-            own += choices
+            # Where anything is taken, so is all that was described.
+            is_freed = self.side == "request" and self._new.admits_all(new)
+            inner = [] if is_freed else list(self._children(one, other, at))
+            choices = self._choices(old, new, at)
+            own += choices.own
             own += self._conditions(one, other, at)
         else:
-            inner, varied = [], []
+            inner, choices = [], _Choices()
+        varied = choices.varied
+        if choices.pairs and len(one.unions) != len(other.unions):
+            # A pair of variants is compared with all that is said beside the choice.
+            own = [finding for finding in own if finding in choices.own or not self._is_about_values(finding)]
+            inner = []
         values = [finding for finding in own if self._is_about_values(finding)]
         if not values and not varied:
             return own + inner
@@ -182,7 +216,7 @@ class Shapes:
                     self._finding("rewritten", at, "other parts", "the same or a wider contract"),
                 ]
             return own + inner + varied
-        overlap = self._overlap(one, other, at, answer) if values or varied else []
+        overlap = [] if self._told_apart(old, new, choices) else self._overlap(one, other, at)
         if answer is Answer.UNKNOWN:
             values = [
                 replace(finding, reason=finding.reason or "containment cannot be decided")
@@ -291,6 +325,14 @@ class Shapes:
         if one.deprecated != other.deprecated:
             name = "deprecated" if other.deprecated else "no-longer-deprecated"
             yield self._finding(name, at, one.deprecated, other.deprecated)
+        if one.sunset != other.sunset:
+            name = sunset_change("sunset", one.sunset, other.sunset, deprecated=other.deprecated)
+            here = _at_keyword(at, other, "x-sunset")
+            yield self._finding(name, here, one.sunset or "no date", other.sunset or "no date")
+        for value in sorted(one.announced - other.announced):
+            yield self._finding("announced-value-removed", at, value, _listed(sorted(other.announced)))
+        for value in sorted(other.announced - one.announced):
+            yield self._finding("announced-value-added", at, _listed(sorted(one.announced)), value)
         if one.encodings != other.encodings:
             words = (" as ".join(sorted(form.encodings)) or "plain" for form in (one, other))
             yield self._finding("content-encoding-changed", _at_keyword(at, other, "contentEncoding"), *words)
@@ -368,6 +410,10 @@ class Shapes:
         yield from self._array(one, other, at)
         if one.content or other.content:
             yield from self.compare(one.content, other.content, at.below("content"))
+        if one.names or other.names:
+            yield from self.compare(
+                (*one.names, *ANY_TEXT), (*other.names, *ANY_TEXT), at.below("property names")
+            )
 
     def _property(self, name: str, one: Form, other: Form, at: At) -> Iterator[Change]:
         here = at.below(name)
@@ -457,49 +503,53 @@ class Shapes:
 
     # -- choices
 
-    def _choices(self, one: Form, other: Form, at: At) -> tuple[list[Change], list[Change]]:
+    def _choices(self, old: Schema, new: Schema, at: At) -> _Choices:
         """Findings about the choices themselves, and about variants that are on both sides."""
+        one, other = self._old.of(old), self._new.of(new)
+        if {len(one.unions), len(other.unions)} == {0, 1}:
+            return self._choice_of_one(old, new, at)
         if len(one.unions) != len(other.unions):
-            if not one.unions:
-                return [
-                    self._finding("choice-introduced", at, "no choice", self._union_words(other.unions[0]))
-                ], []
-            if not other.unions:
-                return [
-                    self._finding("choice-dropped", at, self._union_words(one.unions[0]), "no choice")
-                ], []
-            return [self._finding("choice-changed", at, len(one.unions), len(other.unions))], []
-        own: list[Change] = []
-        varied: list[Change] = []
+            return _Choices([self._finding("choice-changed", at, len(one.unions), len(other.unions))])
+        found = _Choices()
         for before, after in zip(one.unions, other.unions, strict=True):
             here = _at_keyword(at, other, "oneOf" if after.exactly_one else "anyOf")
-            found, inner = self._union(before, after, here)
-            own += found
-            varied += inner
-            if not found and not inner and before.exactly_one != after.exactly_one:
+            union = self._union(before.branches, after.branches, here)
+            found += union
+            if not union.own and not union.varied and before.exactly_one != after.exactly_one:
                 words = ("any of them", "exactly one")
                 name = "condition-added" if after.exactly_one else "condition-removed"
-                own.append(self._finding(name, here, words[before.exactly_one], words[after.exactly_one]))
-        return own, varied
+                found.own.append(
+                    self._finding(name, here, words[before.exactly_one], words[after.exactly_one])
+                )
+        return found
 
-    def _union(self, before: Union, after: Union, at: At) -> tuple[list[Change], list[Change]]:
-        left, right = list(before.branches), list(after.branches)
-        pairs: list[tuple[Schema, Schema]] = []
-        for test in (self._is_equal, _is_namesake, self._is_compatible):
+    def _choice_of_one(self, old: Schema, new: Schema, at: At) -> _Choices:
+        """A schema that became one variant of a choice, or what is left of one."""
+        one, other = self._old.of(old), self._new.of(new)
+        before = self._old.variants(old) if one.unions else (old,)
+        after = self._new.variants(new) if other.unions else (new,)
+        found = self._union(before, after, at)
+        if found.pairs:
+            return found
+        if one.unions:
+            return _Choices([self._finding("choice-dropped", at, _union_words(one.unions[0]), "no choice")])
+        return _Choices([self._finding("choice-introduced", at, "no choice", _union_words(other.unions[0]))])
+
+    def _union(self, before: tuple[Schema, ...], after: tuple[Schema, ...], at: At) -> _Choices:
+        left, right = list(before), list(after)
+        found = _Choices()
+        for test in (self._is_equal, _is_namesake, self._is_compatible, self._is_alike):
             for branch in list(left):
                 match = next((other for other in right if test(branch, other)), None)
                 if match is not None:
-                    pairs.append((branch, match))
+                    found.pairs.append((branch, match))
                     left.remove(branch)
                     right.remove(match)
-        if len(left) == len(right):
-            pairs += zip(left, right, strict=True)
-            left, right = [], []
-        own = [
+        found.own += [
             self._finding("variant-removed", at, self._variant_words(branch, self._old), _NO_VALUE)
             for branch in left
         ]
-        own += [
+        found.own += [
             self._finding(
                 "variant-added",
                 replace(at, place=place_of(branch, at.place)),
@@ -508,10 +558,9 @@ class Shapes:
             )
             for branch in right
         ]
-        varied = []
-        for branch, match in pairs:
-            varied += self.compare(branch, match, at.below(self._variant_words(match, self._new)))
-        return own, varied
+        for branch, match in found.pairs:
+            found.varied += self.compare(branch, match, at.below(self._variant_words(match, self._new)))
+        return found
 
     def _trial(self, one: Schema, other: Schema) -> list[Change]:
         """What a pair of variants would differ in; asked often, so remembered."""
@@ -525,24 +574,46 @@ class Shapes:
 
     def _is_compatible(self, one: Schema, other: Schema) -> bool:
         found = self._trial(one, other)
-        return all(finding.severity is not Severity.BREAKING for finding in found) and bool(
+        return all(finding.severity is Severity.SAFE for finding in found) and bool(
             self._old.of(one).types & self._new.of(other).types
         )
+
+    def _is_alike(self, one: Schema, other: Schema) -> bool:
+        """Whether one variant is what became of another, rather than something else in its place."""
+        if _has_other_name(one, other):
+            return False
+        before, after = self._old.of(one), self._new.of(other)
+        named = before.properties.keys() | after.properties.keys()
+        shares_a_property = before.properties.keys() & after.properties.keys()
+        return bool(before.types & after.types) and bool(shares_a_property or not named)
 
     def _variant_words(self, branch: Schema, forms: Forms) -> str:
         form = forms.of(branch)
         return f"variant {_name(branch) or _type_words(form)}"
 
-    def _union_words(self, union: Union) -> str:
-        return "exactly one of several" if union.exactly_one else "one of several"
+    def _told_apart(self, old: Schema, new: Schema, choices: _Choices) -> bool:
+        """Whether by what each variant names, though others leave it open, none is mistaken for another."""
+        named: dict[Any, frozenset[str]] = {}
+        for before, after in choices.pairs:
+            # What the wider of a pair no longer or not yet names was told as a property that went or came.
+            names = [frozenset(self._old.of(before).properties), frozenset(self._new.of(after).properties)]
+            narrow, wide = (before, after) if self.side == "request" else (after, before)
+            named |= {key_of(narrow): frozenset(), key_of(wide): names[self.side == "response"]}
+        try:
+            sides = self._old.json(old, named), self._new.json(new, named)
+        except (OverflowError, RecursionError):
+            return False
+        narrow, wide = sides if self.side == "request" else sides[::-1]
+        return covers(wide, narrow) is Answer.YES
 
-    def _overlap(self, one: Form, other: Form, at: At, answer: Answer) -> list[Change]:
+    def _overlap(self, one: Form, other: Form, at: At) -> list[Change]:
         """A finding for a choice of exactly one whose variants are not proven to exclude each other."""
-        for before, after in zip(one.unions, other.unions, strict=False):
-            if not (before.exactly_one or after.exactly_one) or (one.discriminator and other.discriminator):
+        for before, after in itertools.zip_longest(one.unions, other.unions):
+            exactly_one = any(union.exactly_one for union in (before, after) if union)
+            if not exactly_one or (one.discriminator and other.discriminator):
                 continue
             for union, forms in ((before, self._old), (after, self._new)):
-                pair = self._overlapping(union, forms) if union.exactly_one else None
+                pair = self._overlapping(union, forms) if union and union.exactly_one else None
                 if pair is not None:
                     only_objects = all("object" in forms.of(branch).types for branch in pair)
                     found = self._finding(
@@ -574,6 +645,8 @@ class Shapes:
             if not gone and not come:
                 continue
             name = "changed" if gone and come else "added" if come else "removed"
+            if _refuses_the_rest(one) or _refuses_the_rest(other):
+                name = "changed"  # what it speaks of is exempt from what is said of the rest
             here = _at_keyword(at, other, keyword)
             yield self._finding(
                 f"condition-{name}",
@@ -604,7 +677,7 @@ def _as_announced(wide: Any, narrow: Any) -> Any:
         known = narrow.get("properties", {})
         is_open = narrow.get("additionalProperties", True) is True
         # Conditions may look at the same property; then nothing is left out.
-        is_plain = not {"allOf", "not", "if", "patternProperties"} & {*wide, *narrow}
+        is_plain = not {"allOf", "anyOf", "oneOf", "not", "if", "patternProperties"} & {*wide, *narrow}
         result["properties"] = {
             name: _as_announced(sub, known.get(name))
             for name, sub in wide["properties"].items()
@@ -613,6 +686,10 @@ def _as_announced(wide: Any, narrow: Any) -> Any:
     if "items" in wide and "items" in narrow:
         result["items"] = _as_announced(wide["items"], narrow["items"])
     return result
+
+
+def _refuses_the_rest(form: Form) -> bool:
+    return form.additional != NOTHING or any(keyword.startswith("unevaluated") for keyword in form.opaque)
 
 
 _WRITTEN = frozenset({"boolean", "integer", "number", "string"})
@@ -631,14 +708,27 @@ def _is_namesake(one: Schema, other: Schema) -> bool:
     return name is not None and name == _name(other)
 
 
+def _has_other_name(one: Schema, other: Schema) -> bool:
+    names = _name(one), _name(other)
+    return None not in names and names[0] != names[1]
+
+
+def _union_words(union: Union) -> str:
+    return "exactly one of several" if union.exactly_one else "one of several"
+
+
 def _name(schema: Schema) -> str | None:
     for part in schema:
-        if isinstance(part.raw, dict):
-            reference = part.raw.get("$ref")
-            if isinstance(reference, str):
-                return reference.rpartition("/")[2]
-            if isinstance(part.raw.get("title"), str):
-                return str(part.raw["title"])
+        if isinstance(part.raw, dict) and isinstance(part.raw.get("title"), str):
+            return _reference(schema) or str(part.raw["title"])
+    return _reference(schema)
+
+
+def _reference(schema: Schema) -> str | None:
+    """The name of the component that a schema refers to."""
+    for part in schema:
+        if isinstance(part.raw, dict) and isinstance(part.raw.get("$ref"), str):
+            return str(part.raw["$ref"]).rpartition("/")[2]
     return None
 
 
@@ -677,7 +767,7 @@ def _divides(number: float, others: list[float]) -> bool:
 
 
 def _variants(form: Form) -> dict[str, Schema]:
-    """The variants that a discriminator names; where a name leads to is written as a reference or a name."""
+    """The variants by the names that a discriminator has for them: those it lists, else their own."""
     part = form.places["discriminator"]
     names = form.discriminator.get("mapping") if form.discriminator else None
     found: dict[str, Schema] = {}
@@ -687,6 +777,12 @@ def _variants(form: Form) -> dict[str, Schema]:
         found[name] = (
             Part(part.document, (*part.trail, "discriminator", "mapping", name), {"$ref": reference}),
         )
+    listed = {_name(schema) for schema in found.values()}
+    for union in form.unions:
+        for branch in union.branches:
+            name = _reference(branch)
+            if name is not None and name not in listed:
+                found.setdefault(name, branch)
     return found
 
 

@@ -127,7 +127,10 @@ class Document:
         """The id that references at `trail` count from."""
         value, base = self.data, ""
         for key in trail:
-            value = value[key]
+            try:
+                value = value[key]
+            except (LookupError, TypeError):
+                break  # a part that was made of what stands here
             if isinstance(value, dict) and isinstance(value.get("$id"), str):
                 base = urljoin(base, value["$id"].removesuffix("#"))
         return base

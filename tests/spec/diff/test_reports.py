@@ -196,7 +196,7 @@ def test_every_rule_is_used() -> None:
     """A row of the table that no code names would be a promise that nobody keeps."""
     folder = Path(reporting.__file__).parent
     code = "".join(path.read_text() for path in folder.glob("*.py") if path.name != "rules.py")
-    stems = ("type", "pattern", "format", "multiple", "condition", "media-type", "body")
+    stems = ("type", "pattern", "format", "multiple", "condition", "media-type", "body", "encoding")
     made = {
         f"{stem}-{ending}"
         for stem in (*stems, "requirement", "advisory-requirement")
@@ -213,8 +213,13 @@ def test_every_rule_is_used() -> None:
     } | {"optional-property-added", "required-property-added"}
     made |= {
         name
-        for thing in ("operation", "parameter", "property")
+        for thing in ("operation", "parameter", "property", "header")
         for name in (f"{thing}-removed", f"deprecated-{thing}-removed", f"{thing}-removed-before-sunset")
+    }
+    made |= {
+        f"{thing}sunset-{ending}"
+        for thing in ("", "parameter-", "header-")
+        for ending in ("earlier", "changed")
     }
     for rule in RULES:
         bare = re.sub(r"^(request|response)-", "", rule)

@@ -46,6 +46,14 @@ def tagged(*names: str, tag: str = "kind", **more: Any) -> dict[str, Any]:
 
 _IF = {"if": {"properties": {"a": {"const": "x"}}, "required": ["a"]}, "then": {"required": ["b"]}}
 
+CAR, VAN, BUS = thing(doors=INT), thing(load=INT), thing(seats=INT)
+LORRY = thing("axles", axles=INT)
+
+
+def names(**schema: Any) -> dict[str, Any]:
+    return {**OBJECT, "propertyNames": schema}
+
+
 # name, old, new, classes: the request, its reverse, the response, its reverse
 SCHEMAS: list[tuple[str, Any, Any, str]] = [
     # narrowed by one keyword
@@ -415,6 +423,67 @@ SCHEMAS: list[tuple[str, Any, Any, str]] = [
     ),
     ("negative minimum", number(minimum=-1), number(minimum=0), "BSSB"),
     ("number with an exponent", number(maximum=1e3), number(maximum=1000), "===="),
+    # variants that others leave open
+    ("one more of open shapes", one_of(CAR, VAN), one_of(CAR, VAN, BUS), "SBBS"),
+    ("one more of any open shapes", any_of(CAR, VAN), any_of(CAR, VAN, BUS), "SBBS"),
+    ("one shape for another", one_of(CAR, VAN), one_of(CAR, BUS), "BBBB"),
+    ("one of two shapes left", one_of(CAR, VAN), CAR, "BRRB"),
+    ("a shape or a further one", thing("doors", doors=INT), one_of(thing("doors", doors=INT), LORRY), "SBBS"),
+    (
+        "shapes beside what they share",
+        {**thing("plate", plate=TEXT), **one_of(CAR, VAN)},
+        {**thing("plate", plate=TEXT), **one_of(CAR, VAN, BUS)},
+        "SBBS",
+    ),
+    (
+        "one of two shapes left beside what they share",
+        all_of(thing("plate", plate=TEXT), one_of(LORRY, thing("seats", seats=INT))),
+        thing("plate", "seats", plate=TEXT, seats=INT),
+        "BSSB",
+    ),
+    (
+        "optional property of a variant",
+        one_of(LORRY, CAR),
+        one_of(thing("axles", axles=INT, load=INT), CAR),
+        "SRSB",
+    ),
+    (
+        "variants that come to overlap",
+        one_of(thing("k", k={"enum": ["x"]}), thing("k", k={"enum": ["y"]})),
+        one_of(thing("k", k={"enum": ["x", "y"]}), thing("k", k={"enum": ["y"]})),
+        "RSSR",
+    ),
+    # what speaks of the rest
+    (
+        "pattern of names in a closed object",
+        {**thing(closed=True), "patternProperties": {"^x": INT}},
+        thing(closed=True),
+        "BSSB",
+    ),
+    ("names of a shorter kind", names(pattern="^[a-z]+$"), names(pattern="^[a-f]+$"), "BSSB"),
+    ("names listed", OBJECT, names(enum=["a", "b"]), "BSSB"),
+    ("described, then anything", thing(a=thing("b", b=TEXT)), thing(a={}), "SBBS"),
+    (
+        "content described",
+        text(contentMediaType="application/json"),
+        text(contentMediaType="application/json", contentSchema=thing("a", a=TEXT)),
+        "BSSB",
+    ),
+    ("float to double", number(format="float"), number(format="double"), "SBBS"),
+    ("number to float in a list", listed(NUMBER), listed(number(format="float")), "BSSB"),
+    # words beside the values
+    (
+        "value gone from a list that may grow",
+        text(**{"x-extensible-enum": ["a", "b"]}),
+        text(**{"x-extensible-enum": ["a"]}),
+        "BSSS",
+    ),
+    (
+        "end of a property brought forward",
+        thing(a=text(**{"deprecated": True, "x-sunset": "2999-02-01"})),
+        thing(a=text(**{"deprecated": True, "x-sunset": "2999-01-01"})),
+        "RSBS",
+    ),
 ]
 
 
@@ -436,6 +505,11 @@ def query(name: str = "q", schema: Any = None, **more: Any) -> dict[str, Any]:
 
 def body(schema: Any, media_type: str = "application/json", **more: Any) -> dict[str, Any]:
     return api({"requestBody": {"content": {media_type: {"schema": schema, **more}}}}, "post")
+
+
+def form_of(kinds: str, **encoding: Any) -> dict[str, Any]:
+    """A form of one field of these media types."""
+    return body(thing(a=TEXT), "multipart/form-data", encoding={"a": {"contentType": kinds, **encoding}})
 
 
 def answer(
@@ -520,6 +594,10 @@ REGION = {
 SUNSET = {"deprecated": True, "x-sunset": "2999-01-01"}
 NODE = {"components": {"schemas": {"Node": thing(next={"$ref": "#/components/schemas/Node"}, a=TEXT)}}}
 A_NODE = {"$ref": "#/components/schemas/Node"}
+SOONER = {**SUNSET, "x-sunset": "2998-01-01"}
+AN_OLD_HEADER = {"X-A": {"required": True, "deprecated": True, "schema": TEXT}}
+TAGGED = components(A=thing("k", k=TEXT, x=TEXT), B=thing("k", k=TEXT, y=TEXT), C=thing("k", k=TEXT, x=TEXT))
+A_AND_B = {"A": "#/components/schemas/A", "B": "B"}
 LINK = {"links": {"next": {"operationId": "getNext"}}}
 
 # name, old, new, the class and the class of the reverse
@@ -685,7 +763,7 @@ DESCRIPTIONS: list[tuple[str, Any, Any, str]] = [
         without(
             body(TEXT), "paths", "/a/{id}", "post", "requestBody", "content", "application/json", "schema"
         ),
-        "RB",
+        "SB",
     ),
     (
         "XML name",
@@ -1191,7 +1269,7 @@ DESCRIPTIONS: list[tuple[str, Any, Any, str]] = [
         api({"operationId": "x"}),
         "==",
     ),
-    ("end announced", api({"deprecated": True}), api(SUNSET), "SS"),
+    ("end announced", api({"deprecated": True}), api(SUNSET), "SB"),
     (
         "deprecated removed past sunset",
         api({"deprecated": True, "x-sunset": "2020-01-01"}),
@@ -1480,6 +1558,64 @@ DESCRIPTIONS: list[tuple[str, Any, Any, str]] = [
         "answer on another host",
         api({"responses": {"200": {"$ref": "https://a/x"}}}),
         api({"responses": {"200": {"$ref": "https://a/y"}}}),
+        "BB",
+    ),
+    # what is said of a header, a field or a token
+    ("deprecated header removed", answers("200", headers=AN_OLD_HEADER), answers("200"), "RS"),
+    (
+        "header deprecated",
+        answers("200", headers={"X-A": {"schema": TEXT}}),
+        answers("200", headers={"X-A": {"schema": TEXT, "deprecated": True}}),
+        "SS",
+    ),
+    (
+        "header written otherwise",
+        answers("200", headers={"X-A": {"schema": thing(a=INT)}}),
+        answers("200", headers={"X-A": {"schema": thing(a=INT), "explode": True}}),
+        "BB",
+    ),
+    (
+        "one value of a header, exploded",
+        answers("200", headers={"X-A": {"schema": INT}}),
+        answers("200", headers={"X-A": {"schema": INT, "explode": True}}),
+        "==",
+    ),
+    ("end of a parameter brought forward", takes(query(**SUNSET)), takes(query(**SOONER)), "BS"),
+    ("end of a parameter no longer said", takes(query(**SUNSET)), takes(query(deprecated=True)), "BS"),
+    ("deprecation and its end withdrawn", api(SUNSET), api(), "SS"),
+    ("field of one type more", form_of("image/png"), form_of("image/png, image/webp"), "SB"),
+    ("field of any image", form_of("image/png"), form_of("image/*"), "SB"),
+    ("usual type of a field, said", body(thing(a=TEXT), "multipart/form-data"), form_of("text/plain"), "=="),
+    (
+        "header of a field required",
+        form_of("text/plain", headers={"X-A": {"schema": TEXT}}),
+        form_of("text/plain", headers={"X-A": {"schema": TEXT, "required": True}}),
+        "BS",
+    ),
+    (
+        "tokens renewed elsewhere",
+        secured({"o": []}, o=oauth(password={"refreshUrl": "https://a"})),
+        secured({"o": []}, o=oauth(password={"refreshUrl": "https://b"})),
+        "BB",
+    ),
+    (
+        "tokens renewed at last",
+        secured({"o": []}, o=oauth(password={})),
+        secured({"o": []}, o=oauth(password={"refreshUrl": "https://a"})),
+        "SB",
+    ),
+    (
+        "names of variants, said",
+        answer({**one_of(to("A"), to("B")), "discriminator": {"propertyName": "k"}}, **TAGGED),
+        answer(
+            {**one_of(to("A"), to("B")), "discriminator": {"propertyName": "k", "mapping": A_AND_B}}, **TAGGED
+        ),
+        "==",
+    ),
+    (
+        "tagged variant renamed",
+        answer({**one_of(to("A"), to("B")), "discriminator": {"propertyName": "k"}}, **TAGGED),
+        answer({**one_of(to("C"), to("B")), "discriminator": {"propertyName": "k"}}, **TAGGED),
         "BB",
     ),
 ]
