@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import LineTooLong
 from lightning_spec.loader import Spec
 from lightning_spec.recording import RecordingError
@@ -76,6 +77,22 @@ class _Protocol(web.RequestHandler):
         super().connection_made(transport)
         if hasattr(transport, "max_size"):
             transport.max_size = _MOST_AT_ONCE
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._messages and not isinstance(self._messages[-1][0], RawRequestMessage):
+            self._give_up_bodies()
+
+    def _give_up_bodies(self) -> None:
+        """What came is not HTTP any more. Whoever waits for the rest of a body is told: the library queues
+        its complaint behind them, and they would wait for ever."""
+        bodies = [body for _, body in self._messages]
+        if self._current_request is not None:
+            bodies.append(self._current_request.content)
+        self._lingering_time = 0
+        for body in bodies:
+            if not body.is_eof():
+                body.set_exception(web.RequestPayloadError("the body is broken"))
 
     def handle_error(
         self,
@@ -177,6 +194,10 @@ def make_server(state: State, sharing: Sharing | None = None, instead: Answering
     def make_request(message, payload, protocol, writer, task) -> web.BaseRequest:  # type: ignore[no-untyped-def]
         if server.leaving:
             message = message._replace(should_close=True)
+        if message.url.absolute:
+            # What stands before the path is for proxies; the library trips over some of the names in it.
+            url = message.url.relative()
+            message = message._replace(url=url, path=url.raw_path_qs)
         return web.BaseRequest(
             message, payload, protocol, writer, task, loop, client_max_size=spec.body_limit_bytes
         )

@@ -18,6 +18,7 @@ from lightning_mock.clock import Clock
 from lightning_mock.errors import InvalidRequest
 from lightning_mock.generation.assets import AssetStore
 from lightning_mock.generation.image_inputs import MOST_PIXELS, decode_image
+from lightning_mock.generation.rendering import decoding_process
 from PIL import Image
 
 
@@ -148,6 +149,18 @@ def test_a_decompression_bomb_is_refused(width: Any) -> None:
     assert len(content) < 100_000
     with pytest.raises(InvalidRequest, match=str(MOST_PIXELS)):
         decode_image(content, "image_urls[0]")
+
+
+PIECEWISE = b"\xff\xe1\x00\x09Exif\x00\x00M"
+"""A piece of a JPEG that its decoder puts together with all before it."""
+
+
+def test_a_picture_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = base64.b64decode(encoded("JPEG"))
+    hostile = content[:2] + PIECEWISE * 20_000 + content[2:]
+    monkeypatch.setattr(decoding_process, "_PATIENCE", 0.001)
+    with pytest.raises(InvalidRequest, match="seconds"):
+        decode_image(base64.b64encode(hostile).decode(), "image_urls[0]")
 
 
 @pytest.mark.parametrize(
@@ -312,6 +325,23 @@ def test_an_orientation_tag_is_followed(form: Any, orientation: Any, size: Any, 
     assert image.size == size
     assert image.convert("RGB").getpixel(red)[0] > 200
     assert not image.getexif()
+
+
+@pytest.mark.parametrize(
+    ("space", "signature", "size", "kept"),
+    [
+        (b"RGB ", b"acsp", 0, True),
+        (b"CMYK", b"acsp", 0, False),
+        (b"GRAY", b"acsp", 0, False),
+        (b"RGB ", b"????", 0, False),
+        (b"RGB ", b"acsp", 500_000, False),
+    ],
+)
+def test_a_colour_profile_is_kept_where_it_fits_the_pixels(
+    space: Any, signature: Any, size: Any, kept: Any
+) -> None:
+    profile = bytes(16) + space + bytes(16) + signature + bytes(size)
+    assert ("icc_profile" in served(left_red(), icc_profile=profile).info) is kept
 
 
 def test_sixteen_bits_of_grey_stay_grey() -> None:

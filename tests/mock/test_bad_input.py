@@ -392,6 +392,35 @@ def test_what_is_not_http_gets_a_json_400_without_an_echo(
     assert "sesame" not in caplog.text
 
 
+CHUNKED = (
+    f"POST {CHAT_PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n"
+).encode()
+
+
+@pytest.mark.parametrize("rest", [b"zz\r\n", b"1\r\nbc", b"0\r\nX: " + b"a" * 100_000, b"0\r\nX\r\n\r\n"])
+def test_a_body_that_breaks_in_a_later_packet_is_a_400_and_ends_the_connection(
+    mock: RunningMock, rest: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with connection(mock) as raw:
+        raw.sendall(CHUNKED)
+        time.sleep(0.02)
+        raw.sendall(rest)
+        answer = b""
+        while piece := raw.recv(65_536):
+            answer += piece
+    assert answer.count(b"HTTP/1.") == 1
+    assert answer.split(b" ")[1] == b"400"
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("host", ["elsewhere", "xn--a", "[v1.x]", "user:word@elsewhere:80"])
+def test_the_host_of_an_absolute_target_does_not_matter(mock: RunningMock, host: Any) -> None:
+    with connection(mock) as raw:
+        raw.sendall(f"GET http://{host}/usage?a=%41 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert raw.recv(100).split(b" ")[1] == b"200"
+
+
 def test_a_request_line_of_a_megabyte_is_a_413(mock: RunningMock) -> None:
     with connection(mock) as raw:
         raw.sendall(b"GET /gen/image/" + b"a" * MIB + b" HTTP/1.1\r\nHost: x\r\n\r\n")

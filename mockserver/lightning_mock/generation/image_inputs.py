@@ -69,12 +69,15 @@ def _is_address(item: str, place: str) -> bool:
 def decode_image(item: str, place: str) -> ImageInput:
     """The image in a base64 string, bare or as a data URI. InvalidRequest when there is none."""
     # It brings Pillow along, which a mock that never sees an image does without.
-    from lightning_mock.generation.rendering.decoding import TooManyPixels, decode
+    from lightning_mock.generation.rendering.decoding import TooManyPixels
+    from lightning_mock.generation.rendering.decoding_process import TooMuchWork, decode_within_bounds
 
     try:
-        return ImageInput(*decode(_content(item), MOST_PIXELS))
+        return ImageInput(*decode_within_bounds(_content(item), MOST_PIXELS))
     except TooManyPixels as error:
         raise _refusal(place, f"an image of at most {MOST_PIXELS} pixels") from error
+    except TooMuchWork as error:
+        raise _refusal(place, "an image that can be decoded in a few seconds") from error
     except Exception as error:
         # Decoders fail in many ways on a broken file, and every one of them is the file's fault.
         raise _refusal(place, "an http(s) URL or a base64 PNG, JPEG, GIF, WebP or BMP image") from error

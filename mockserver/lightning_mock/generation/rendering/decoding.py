@@ -1,4 +1,5 @@
-"""Images of others, decoded: what is drawn anew from one has nothing of the foreign file but its pixels."""
+"""Images of others, decoded: what is drawn anew from one has nothing of the foreign file but its pixels, and
+the profile that says which colours they are."""
 
 from io import BytesIO
 
@@ -8,10 +9,21 @@ from lightning_mock.generation.rendering.thumbnails import make_thumbnail, png_b
 
 # Only formats whose decoders stay inside Pillow: others would start programs.
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP")
+_LARGEST_PROFILE = 256 * 1024
+_COLOUR_SPACE, _SIGNATURE = slice(16, 20), slice(36, 40)
 
 
 class TooManyPixels(ValueError):
     """The image is larger than anybody should have to hold in memory."""
+
+
+def pixels(content: bytes) -> int:
+    """How many pixels an image file says it has. Raises as `decode` does."""
+    try:
+        with Image.open(BytesIO(content), formats=FORMATS) as image:
+            return image.width * image.height
+    except Image.DecompressionBombError as error:
+        raise TooManyPixels from error
 
 
 def decode(content: bytes, most_pixels: int) -> tuple[bytes, bytes]:
@@ -23,7 +35,8 @@ def decode(content: bytes, most_pixels: int) -> tuple[bytes, bytes]:
                 raise TooManyPixels
             upright = ImageOps.exif_transpose(_in_eight_bits(image))
             plain = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
-            return png_bytes(plain), make_thumbnail(plain)
+            profile = plain.info.pop("icc_profile", None)
+            return png_bytes(plain, _usable(profile)), make_thumbnail(plain)
     except Image.DecompressionBombError as error:
         raise TooManyPixels from error
 
@@ -35,3 +48,10 @@ def _in_eight_bits(image: Image.Image) -> Image.Image:
     grey = image.convert("I").point(lambda value: value * (1 / 256))
     grey.info = image.info
     return grey.convert("L")
+
+
+def _usable(profile: bytes | None) -> bytes | None:
+    """A colour profile, where it speaks of the red, green and blue that the picture has now."""
+    if not profile or len(profile) > _LARGEST_PROFILE:
+        return None
+    return profile if (profile[_COLOUR_SPACE], profile[_SIGNATURE]) == (b"RGB ", b"acsp") else None

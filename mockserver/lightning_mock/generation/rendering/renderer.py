@@ -1,6 +1,7 @@
 """Renders in threads, once for equal jobs, and keeps what was rendered within a bound of bytes.
 
-The event loop only looks up and waits. Jobs are equal when they would give the same bytes.
+The event loop only looks up and waits, and what is rendered does not wait for what is decoded. Jobs are equal
+when they would give the same bytes.
 """
 
 import asyncio
@@ -31,6 +32,7 @@ class Renderer:
         self._kept_bytes = 0
         self._pending: dict[Job, asyncio.Future[bytes]] = {}
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="render")
+        self._decoding = ThreadPoolExecutor(workers, thread_name_prefix="decode")
 
     @property
     def kept_bytes(self) -> int:
@@ -51,11 +53,12 @@ class Renderer:
         return await asyncio.shield(pending)
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Other work on images that must not hold up the event loop; not cached."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        """Work on the images of others, which may take long; not cached."""
+        return await asyncio.get_running_loop().run_in_executor(self._decoding, work)
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._decoding):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _finish(self, job: Job, done: asyncio.Future[bytes]) -> None:
         del self._pending[job]

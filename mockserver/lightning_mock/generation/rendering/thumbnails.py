@@ -17,10 +17,10 @@ def make_thumbnail(image: Image.Image) -> bytes:
     return png_bytes(small)
 
 
-def png_bytes(image: Image.Image) -> bytes:
+def png_bytes(image: Image.Image, profile: bytes | None = None) -> bytes:
     out = BytesIO()
     # The fastest level: these pictures live for minutes.
-    image.save(out, "PNG", compress_level=1)
+    image.save(out, "PNG", compress_level=1, icc_profile=profile)
     return out.getvalue()
 
 
