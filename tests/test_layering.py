@@ -50,6 +50,7 @@ LAYERS = {
     "lightning_mock": (
         {"real_time", "private_file"},
         {"clock", "memory", "turns", "errors", "settings", "client"},
+        {"basis"},
         {"loops", "callers", "quota", "generation", "preferences", "service_status"},
         {"journal"},
         {"http"},
@@ -280,7 +281,7 @@ def imported(files: Iterable[Path]) -> set[str]:
 # What an extra brings: parts that are loaded only where it is asked for.
 OF_AN_EXTRA = {
     "lightning_mock.loops": {"uvloop"},
-    "lightning_mock.storage": {"redis"},
+    "lightning_mock.storage": {"redis", "hiredis"},
     "lightning_mock.workers": {"gunicorn"},
 }
 

@@ -22,6 +22,7 @@ from aiohttp.http_exceptions import LineTooLong
 from lightning_spec.loader import Spec
 from lightning_spec.recording import RecordingError
 
+from lightning_mock.basis import Basis, Outdated
 from lightning_mock.control import snapshot
 from lightning_mock.control.plane import CONTROL_PREFIX, ControlPlane
 from lightning_mock.control.replies_file import start_with_file
@@ -155,14 +156,18 @@ def make_server(state: State, sharing: Sharing | None = None, instead: Answering
     journal, most_bytes = state.journal, state.settings.journal_bodies
     loop = asyncio.get_running_loop()
 
-    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+    async def handle(request: web.BaseRequest, basis: Basis | None = None) -> web.StreamResponse:
         path = request.rel_url.raw_path
         if path.startswith(CONTROL_PREFIX):
             return await control.answer(request, path)
         exchange = Exchange(stopwatch(), most_bytes)
+        if basis is not None:
+            exchange.basis = basis
         method = request.method
         response: web.StreamResponse
         if method == "OPTIONS" and _is_preflight(request):
+            if basis is not None:
+                await basis.confirm()
             response = delivery.preflight(request, exchange)
         else:
             try:
@@ -178,18 +183,26 @@ def make_server(state: State, sharing: Sharing | None = None, instead: Answering
                     response = await answer_instead(request, instead, exchange)
                 else:
                     response = await answer(request, match, state, exchange)
+        if basis is not None:
+            # It holds the body, which may be large.
+            exchange.basis = None
         if journal.on:
             journal.record(exchange, request)
         return response
 
     async def handle_shared(request: web.BaseRequest) -> web.StreamResponse:
-        """Everything else is answered by what is the newest state now."""
-        if sharing is not None and not request.rel_url.raw_path.startswith(CONTROL_PREFIX):
+        """Everything but control calls is answered by what is the newest state now."""
+        if sharing is None or request.rel_url.raw_path.startswith(CONTROL_PREFIX):
+            return await handle(request)
+        try:
+            basis = await sharing.basis(sure=instead is not None)
             try:
+                return await handle(request, basis)
+            except Outdated:
                 await sharing.fresh()
-            except StoreLost as error:
-                return delivery.response(delivery.refusal(error))
-        return await handle(request)
+                return await handle(request, basis)
+        except StoreLost as error:
+            return delivery.response(delivery.refusal(error))
 
     def make_request(message, payload, protocol, writer, task) -> web.BaseRequest:  # type: ignore[no-untyped-def]
         if server.leaving:

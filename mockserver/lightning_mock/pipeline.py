@@ -16,6 +16,7 @@ from aiohttp import web
 from aiohttp.hdrs import CONTENT_TYPE
 from lightning_spec.loader import Operation, TextLimit
 
+from lightning_mock.basis import Outdated
 from lightning_mock.callers.identity import Identity
 from lightning_mock.errors import (
     ApiError,
@@ -61,7 +62,7 @@ async def answer(
     request: web.BaseRequest, match: RouteMatch[Endpoint], state: State, exchange: Exchange
 ) -> web.StreamResponse:
     """Identify, validate, measure, charge, handle, deliver; note it all in the exchange. Never raises but for
-    cancellation."""
+    cancellation, and Outdated or StoreLost before anything is delivered where the exchange has a basis."""
     endpoint = match.target
     operation = exchange.operation = endpoint.operation
     charge: Charge | None = None
@@ -88,7 +89,8 @@ async def answer(
         exchange.identity = identity
 
         arguments = await endpoint.read(request, match, exchange) if endpoint.read is not None else {}
-        call = Call(operation, request, identity, arguments, exchange.received)
+        basis = exchange.basis
+        call = Call(operation, request, identity, arguments, exchange.received, basis)
         if endpoint.prepare is not None:
             await endpoint.prepare(call, state)
 
@@ -96,7 +98,8 @@ async def answer(
             await injector.interrupt("before_charge")
         if operation.metric is not None:
             plan = state.accounts.plan_of(identity.account)
-            charge = await state.ledger.spend(identity.key, operation.metric, plan.limits[operation.metric])
+            limit = plan.limits[operation.metric]
+            charge = await state.ledger.spend(identity.key, operation.metric, limit, basis)
             exchange.charge = charge
             if not charge.granted:
                 raise _exhausted(charge, plan.name, state)
@@ -114,11 +117,15 @@ async def answer(
         failed = reply.status >= 400
         if injector is not None:
             reply = await injector.alter(reply)
+        if basis is not None:
+            await basis.confirm()
         if isinstance(reply, EventStream):
             if failed and charge is not None:
                 await state.ledger.refund(charge)
                 exchange.refunded = charge.granted
             return await delivery.streamed(request, reply, state.settings, exchange)
+    except Outdated:
+        raise
     except Interrupted as interruption:
         reply, failed = _advised(interruption, operation, identity, state), True
     except ApiError as error:
@@ -130,6 +137,8 @@ async def answer(
         failure = UpstreamFailure()
         exchange.refusal = failure.refusal
         reply, failed = delivery.refusal(failure), True
+    if exchange.basis is not None:
+        await exchange.basis.confirm()
     if failed and charge is not None:
         await state.ledger.refund(charge)
         exchange.refunded = charge.granted
@@ -154,6 +163,8 @@ async def answer_unknown(
     if reply is None:
         exchange.refusal = error.refusal
         reply = delivery.refusal(error)
+    if exchange.basis is not None:
+        await exchange.basis.confirm()
     return await _deliver(request, reply, exchange, state)
 
 
@@ -234,7 +245,7 @@ def body_reader(validator: BodyValidator, limit: int, text_limit: TextLimit | No
         content_type = request.headers.get(CONTENT_TYPE)
         if content_type != JSON and content_type is not None and not _is_json(content_type):
             raise InvalidRequest("Content-Type: expected application/json.", "Content-Type")
-        body = await read_body(request, limit)
+        body = await read_body(request, limit, exchange.basis)
         exchange.body, exchange.received = body[:MOST_KEPT_BODY], len(body)
         return check(body) if len(body) <= LARGE else await asyncio.to_thread(check, body)
 

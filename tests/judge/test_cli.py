@@ -20,6 +20,7 @@ import yaml
 from lightning_spec.loader import load_requirements
 from lightning_verify import command as cli
 from lightning_verify.command import main, parser
+from lightning_verify.judging.verdicts import BROKE_OFF
 from lightning_verify.requests.credentials import MEANING
 from lightning_verify.target import LIVE
 
@@ -324,6 +325,19 @@ def test_an_interrupted_run_says_so_and_is_never_green(number: signal.Signals, t
     for name in ("report.md", "report.html"):
         assert "INTERRUPTED" in (tmp_path / "reports" / name).read_text()
     assert list(temporary.iterdir()) == []
+
+
+def test_a_run_that_breaks_off_by_itself_says_so_and_is_never_green(tmp_path: Path) -> None:
+    with running() as server:
+        run = command(
+            *(f"--base-url={server.base_url}", "--spend=none", "--only=STAT-1", "--report-dir=reports"),
+            "--write-known=known.yaml",
+            directory=tmp_path,
+            plugins=("tests.judge.broken_plugin",),
+        )
+    assert (run.code, run.report["run"]["exit_code"]) == (3, 3)
+    assert run.report["run"]["verdict"] == f"INCONCLUSIVE: {BROKE_OFF}"
+    assert not (tmp_path / "known.yaml").exists()
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from lightning_verify.judging.contrast import look_again, trouble
+from lightning_verify.judging.judge import Judge
 from lightning_verify.transport.client import BudgetExhausted
 from lightning_verify.transport.exchange import Exchange
 
@@ -16,6 +17,8 @@ from lab.faults import seams
 from lab.running import running
 from lab.server.lab import Call, Lab
 from tests.judge.commands import command
+from tests.judge.tiny_server import Answer, Asked, tiny
+from tests.judge.tools import judge_of
 
 IN_QUESTION, PLAIN = "in question", "plain"
 
@@ -69,17 +72,26 @@ def look_by_chance(dice: random.Random, share: float) -> bool:
     return look_again(answered(500), lambda: ask(IN_QUESTION), lambda: ask(PLAIN)).stands_out
 
 
-def test_a_host_that_is_known_to_fail_is_looked_at_for_longer() -> None:
-    asked: list[str] = []
+@pytest.mark.parametrize(("fails_elsewhere", "stands_out"), [(False, True), (True, False)])
+def test_where_others_fail_too_it_is_looked_at_for_longer(
+    fails_elsewhere: bool, stands_out: bool, tmp_path: Path
+) -> None:
+    turns = count()
 
-    def ask(who: str) -> Exchange:
-        asked.append(who)
-        return answered(500 if who == IN_QUESTION else 200)
+    def bad_luck(asked: Asked) -> Answer:
+        """By chance the request in question falls in with the whole of the shorter look."""
+        question = b"tower" in asked.body and next(turns) < 5
+        return Answer(500 if question or b"bridge" in asked.body else 200)
 
-    assert accused(ask)
-    once = len(asked)
-    assert accused(ask, rounds=2)
-    assert len(asked) - once == 2 * once - 1
+    def ask(judge: Judge, prompt: str) -> Exchange:
+        return judge.post("/gen/image", {"prompt": prompt})
+
+    with tiny(bad_luck) as host, judge_of(host.base_url, tmp_path) as judge:
+        if fails_elsewhere:
+            ask(judge, "a bridge")
+        first = ask(judge, "a tower")
+        second = judge.second_look(first, lambda: ask(judge, "a tower"), lambda: ask(judge, "a field"))
+    assert second.stands_out is stands_out
 
 
 def test_without_units_nobody_is_accused() -> None:
@@ -110,8 +122,6 @@ def test_an_upstream_that_fails_now_and_then_accuses_nobody(every: int, tmp_path
             "--report-dir=reports",
             "--spend=sample",
             "--settle=1",
-            # Every second answer is every second one of a test's own only when no other test asks meanwhile.
-            "--jobs=1",
             *(f"--only={name}" for name in judged),
             directory=tmp_path,
             credentials=server.credentials,

@@ -15,6 +15,7 @@ import pytest
 import redis
 from lightning_mock.background import RunningMock
 from lightning_mock.settings import SettingsError
+from lightning_mock.storage.wire import Wire
 from PIL import Image
 
 from tests.control.conftest import HELLO, Control
@@ -70,6 +71,52 @@ def test_every_control_call_holds_for_both_when_it_returns(two: tuple[Control, C
     assert key["last_used_at"] is not None
     one("DELETE", f"/users/{user.id}/keys/{key['id']}")
     assert get(other, "/usage", user.key).status_code == 401
+
+
+CALLS = (
+    ("GET", "/gen/image/x", None, 200),
+    ("POST", "/gen/chat/completions", HELLO, 200),
+    ("POST", "/gen/chat/completions", {**HELLO, "stream": True}, 200),
+    ("POST", "/gen/chat/completions", {"messages": 1}, 400),
+    ("POST", "/gen/chat/completions", {"messages": [{"role": "user", "content": "x" * 70_000}]}, 413),
+    ("GET", "/usage", None, 200),
+    ("GET", "/subscription", None, 200),
+    ("GET", "/tiers", None, 200),
+    ("GET", "/nowhere", None, 404),
+)
+
+
+def test_a_call_costs_one_round_trip_and_is_decided_again_when_another_process_has_changed_the_state(
+    two: tuple[Control, Control], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = two
+    trips = 0
+    exchange = Wire.exchange
+
+    async def counted(wire: Wire, commands: Any, patience: float) -> Any:
+        # What the journal and the last use of a key add goes out when it happens to be due.
+        nonlocal trips
+        trips += any(words[0] in ("EVALSHA", "GET") for words in commands)
+        return await exchange(wire, commands, patience)
+
+    monkeypatch.setattr(Wire, "exchange", counted)
+    for method, path, body, status in CALLS:
+        user = one.user("free")
+        bearer, url = {"Authorization": f"Bearer {user.key}"}, other.base_url + path
+
+        def status_of() -> int:
+            return client.request(method, url, json=body, headers=bearer).status_code  # noqa: B023
+
+        # The other has not heard of the user yet.
+        assert status_of() == status
+        trips = 0
+        assert status_of() == status
+        assert trips == 1
+        counts = get(one, "/usage", user.key).json()["usage"].values()
+        charged = status == 200 and path.startswith("/gen")
+        assert sum(count["used"] for count in counts) == (2 if charged else 0)
+        one("DELETE", f"/users/{user.id}")
+        assert status_of() == (status if path in {"/tiers", "/nowhere"} else 401)
 
 
 def test_faults_and_scripted_replies_take_their_turns_once_for_all(two: tuple[Control, Control]) -> None:

@@ -13,7 +13,6 @@ import pytest
 
 from lightning_verify.facts import METRIC_OF, OWNER_OF, PRICE_OF
 from lightning_verify.judging.assets import revealed_assets
-from lightning_verify.judging.contrast import look_again
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import OFTEN
 from lightning_verify.judging.snapshot import Snapshot, parse_usage
@@ -98,6 +97,10 @@ def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: S
     def ask(call: Call = situation.call, who: Caller = caller) -> Exchange:
         return judge.client.send(call.method, call.path, who, json_body=call.body)
 
+    def again(call: Call = situation.call) -> Exchange:
+        """As the same kind of caller; as a new one where there may be many, since one has few units."""
+        return ask(call, _caller(judge, situation.kind) if situation.kind in OWN else caller)
+
     if situation.kind in OWN:
         exchange = ask()
         # For the books: nobody else spends here, so that they need no look that waits. On this machine all
@@ -113,7 +116,7 @@ def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: S
         judge.witness(requirement, exchange)
         _keeps_inputs(judge, exchange)
         if otherwise := chosen_otherwise(exchange):
-            _once_more(judge, exchange, ask(), otherwise)
+            _once_more(judge, exchange, again(), otherwise)
         if situation.kind not in OWN:
             _pays_once(judge, price, seen, ask)
         return
@@ -124,7 +127,7 @@ def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: S
             message = f"{exchange.title} for {caller.label} with units of {metric} left"
             raise judge.violation("RATE-4", message, before.exchange, exchange, after)
         raise NotRun(f"needs an account with units of {metric} left")
-    _tell_why(judge, situation, exchange, ask)
+    _tell_why(judge, situation, exchange, again, plain=lambda: ask(who=judge.caller()))
 
 
 def _keeps_inputs(judge: Judge, exchange: Exchange) -> None:
@@ -207,18 +210,32 @@ def _has_units(judge: Judge, metric: str, before: Snapshot, after: Exchange) -> 
     return True
 
 
-def _tell_why(judge: Judge, situation: Situation, exchange: Exchange, ask: Callable[..., Exchange]) -> None:
-    """A host that refuses or fails each time here, and never without one field of the form, cannot do that
-    field; one that serves another kind of caller each time does not serve this kind. Otherwise it is for
-    others to tell."""
+def _tell_why(
+    judge: Judge,
+    situation: Situation,
+    exchange: Exchange,
+    again: Callable[..., Exchange],
+    plain: Callable[[], Exchange],
+) -> None:
+    """A host that fails, and serves the very same request the next time, had a bad moment. One that refuses
+    or fails each time here, and never without one field of the form, cannot do that field; one that serves
+    another kind of caller each time does not serve this kind. Otherwise it is for others to tell."""
+    if (exchange.status or 0) >= 500 and (later := again()).served:
+        judge.witness(SERVES[situation.kind], later)
+        return
     for field in sorted(situation.fields, key=lambda name: name in {"messages", "prompt"}):
         reduced = situation.without(field)
-        if ask(reduced).served:
-            second = look_again(exchange, ask, lambda reduced=reduced: ask(reduced))  # type: ignore[misc]
+        if again(reduced).served:
+            second = judge.second_look(
+                exchange,
+                again,
+                plain=lambda reduced=reduced: again(reduced),  # type: ignore[misc]
+                beside=f"without {field}",
+            )
             if second.stands_out:
                 message = f"{exchange.title} for {exchange.caller}, each time, and served without {field}"
                 raise judge.violation(situation.owner(field), message, *second.shown)
-    second = judge.second_look(exchange, again=ask, plain=lambda: ask(who=judge.caller()))
+    second = judge.second_look(exchange, again, plain)
     if not second.stands_out:
         told = f"{exchange.title}, which is not for this kind of caller or form alone"
         raise judge.undecided(SERVES[situation.kind], told, exchange)

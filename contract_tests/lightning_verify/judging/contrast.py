@@ -39,11 +39,9 @@ def trouble(exchange: Exchange) -> Trouble | None:
 
 @dataclass(frozen=True, slots=True)
 class SecondLook:
-    """What came of asking again. `shown` has what accuses the host, and nothing when it does not; `unsteady`
-    tells that one and the same request was answered well at one time and badly at another."""
+    """What came of asking again. `shown` has what accuses the host, and nothing when it does not."""
 
     shown: tuple[Exchange, ...] = ()
-    unsteady: bool = False
 
     @property
     def stands_out(self) -> bool:
@@ -68,10 +66,10 @@ def look_again(first: Exchange, again: Ask, plain: Ask, *, rounds: int = 1) -> S
             return SecondLook()
         if in_question:
             if trouble(exchange) != kind:
-                return SecondLook(unsteady=exchange.served)
+                return SecondLook()
             failed = exchange
         elif exchange.served:
             served = exchange
         else:
-            return SecondLook(unsteady=trouble(exchange) == "failed")
+            return SecondLook()
     return SecondLook((first, failed, served))

@@ -297,20 +297,20 @@ class Judge:
             )
         raise self.violation(requirement, f"{exchange.title}: a valid request was refused", exchange)
 
-    def second_look(self, exchange: Exchange, again: Ask, plain: Ask) -> SecondLook:
-        """Whether it is this request that the host cannot do. Made once in a run for one and the same
-        request, and more thoroughly on a route that is known to fail now and then."""
-        unsteady: set[str] = self.shared.setdefault("unsteady", set())
-        route = _owner(exchange)
+    def second_look(self, exchange: Exchange, again: Ask, plain: Ask, *, beside: str = "") -> SecondLook:
+        """Whether it is this request that the host cannot do. Made once in a run for one and the same request
+        (`beside` tells apart several plain ones), and for longer where others fail as well."""
 
         def look() -> SecondLook:
-            second = look_again(exchange, again, plain, rounds=2 if route in unsteady else 1)
-            if second.unsteady:
-                unsteady.add(route)
-            return second
+            return look_again(exchange, again, plain, rounds=2 if self._fails_elsewhere(exchange) else 1)
 
         asked = f"{exchange.caller} {exchange.method} {exchange.path} {exchange.request_body!r}"
-        return self.once(f"second look at {asked}", look)
+        return self.once(f"second look at {asked} {beside}", look)
+
+    def _fails_elsewhere(self, exchange: Exchange) -> bool:
+        """Whether an operation has failed at more than one request, so that failing may be by chance."""
+        operation = exchange.operation
+        return operation is not None and len(self.client.failed[operation.id]) > 1
 
     def _is_beyond_it(self, exchange: Exchange) -> SecondLook:
         """A second look at a valid request that failed, beside the plainest one that asks for the same."""

@@ -18,6 +18,7 @@ from lightning_verify.judging.examples import read_examples, write_examples
 from lightning_verify.judging.harmless import one_line
 from lightning_verify.judging.judge import LONGEST_REASON, Judge, NotRun, Undecided, Violation
 from lightning_verify.judging.verdicts import (
+    BROKE_OFF,
     EXIT_BROKEN,
     EXIT_INCONCLUSIVE,
     EXIT_KEPT,
@@ -416,8 +417,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
     facts = read_facts(books)
     if "target" not in facts:
         return
+    if exitstatus == pytest.ExitCode.INTERNAL_ERROR:
+        facts = {**facts, "aborted": facts.get("aborted") or BROKE_OFF}
     only = options.selection(config)
-    ruled = rulings(REQUIREMENTS, read_findings(books), only, _unreached(session))
+    ruled = rulings(REQUIREMENTS, read_findings(books), only, _unreached(session, exitstatus))
     known = options.known_differences(config)
     outcome = Outcome.of(
         accept(ruled, known, _today()),
@@ -449,7 +452,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
         config.stash[_trouble_key] = trouble
         session.exitstatus = EXIT_INCONCLUSIVE
         return
-    if INTERRUPTION.by is not None:
+    if INTERRUPTION.by is not None or exitstatus == pytest.ExitCode.INTERNAL_ERROR:
         session.exitstatus = outcome.exit_code
         return
     judged_alone = all(charge_of(item) for item in session.items) and not _is_controller(config)
@@ -457,10 +460,12 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
         session.exitstatus = outcome.exit_code
 
 
-def _unreached(session: pytest.Session) -> str:
+def _unreached(session: pytest.Session, exitstatus: int) -> str:
     """Why a check has not run that is part of the run."""
     if INTERRUPTION.by is not None:
         return "the run was interrupted before its checks"
+    if exitstatus == pytest.ExitCode.INTERNAL_ERROR:
+        return f"{BROKE_OFF}, before its checks"
     if session.shouldfail or session.shouldstop:
         return "the run stopped at the first failure, before its checks"
     return NOT_PART

@@ -12,7 +12,7 @@ import contextvars
 import json
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -122,6 +122,8 @@ class Client:
         # How often each method of a path has had an answer, and how often each operation was served.
         self.answered: Counter[tuple[str, str]] = Counter()
         self.served: Counter[str] = Counter()
+        # The requests that each operation failed at, by what tells them apart.
+        self.failed: defaultdict[str, set[int]] = defaultdict(set)
         # Who looks at every exchange once it is over, whoever asked for it.
         self.observers: list[Callable[[Exchange], None]] = []
         self._loop = asyncio.new_event_loop()
@@ -394,6 +396,8 @@ class Client:
         self.answered[exchange.method, exchange.path] += exchange.problem is None
         if operation is not None and exchange.served:
             self.served[operation.id] += 1
+        if operation is not None and (exchange.status or 0) >= 500:
+            self.failed[operation.id].add(hash((exchange.path, exchange.request_body)))
         # A page or an error is no generation; that it may have been charged is among the doubts.
         made = exchange.served and (lane == "paid" or exchange.astray is None)
         if operation is not None and operation.metric is not None and made:

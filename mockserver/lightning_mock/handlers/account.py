@@ -38,7 +38,7 @@ async def get_usage(call: Call, state: State) -> Body:
     """The counters of the resolved identity, read from the ledger that enforces them."""
     plan = state.accounts.plan_of(call.identity.account)
     limits, metrics = plan.limits, state.spec.metrics
-    ledger_view = await state.ledger.usage(call.identity.key)
+    ledger_view = await state.ledger.usage(call.identity.key, call.basis)
     usage = {
         metric: _metric(limits[metric], used, metrics[metric].label or window.key, metrics[metric].period)
         for metric, (window, used) in ledger_view.items()

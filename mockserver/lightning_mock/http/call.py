@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp.web import BaseRequest
 from lightning_spec.loader import Operation
 
+from lightning_mock.basis import Basis
 from lightning_mock.callers.identity import Identity
 
 
@@ -20,7 +21,7 @@ class Call:
 
     `arguments` is the decoded JSON body of a POST; for a GET the same names, taken from path and query
     and turned into the types of the schema. `size` is that of the body in bytes. `prepared` is whatever the
-    preparation leaves for the handler.
+    preparation leaves for the handler. `basis` is of a shared mock.
     """
 
     operation: Operation
@@ -28,4 +29,5 @@ class Call:
     identity: Identity
     arguments: dict[str, Any]
     size: int = 0
+    basis: Basis | None = None
     prepared: Any = None

@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.hdrs import CONTENT_ENCODING
 from aiohttp.http_exceptions import HttpProcessingError
 
+from lightning_mock.basis import Basis
 from lightning_mock.errors import InvalidRequest, TooLarge
 
 LARGE = 64 * 1024
@@ -23,9 +24,12 @@ _WINDOW_BITS = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": _ZLIB}
 _ZLIB_METHOD = 8
 
 
-async def read_body(request: web.BaseRequest, limit: int) -> bytes:
+async def read_body(request: web.BaseRequest, limit: int, basis: Basis | None = None) -> bytes:
     """The body, unpacked, of at most `limit` bytes. Raises TooLarge or InvalidRequest."""
-    body = await _arrived(request, limit)
+    if basis is None:
+        body = await _arrived(request, limit)
+    else:
+        body = await basis.body(lambda: _arrived(request, limit))
     coding = request.headers.get(CONTENT_ENCODING)
     if coding is None or not body:
         return body

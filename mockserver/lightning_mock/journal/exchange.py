@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from lightning_spec.loader import Operation
 
+from lightning_mock.basis import Basis
 from lightning_mock.callers.identity import Identity
 from lightning_mock.errors import Refusal
 from lightning_mock.journal.redaction import MOST_EXCERPT
@@ -23,9 +24,11 @@ class Exchange:
     `arrived` is a reading of the process' stopwatch in seconds. `faults` has (id, kind) of every fault that
     fired, `script` the id of the scripted reply that answered. `body` is the beginning of the request's, of
     `received` bytes; `status`, `headers`, `content_type`, `sent` (bytes of its body) and `head` (their
-    beginning, `most` bytes of it) tell of the answer.
+    beginning, `most` bytes of it) tell of the answer. `basis` is there while a call of a shared mock is being
+    decided.
     """
 
+    basis: Basis | None = None
     operation: Operation | None = None
     identity: Identity | None = None
     charge: Charge | None = None

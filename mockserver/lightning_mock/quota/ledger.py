@@ -11,6 +11,7 @@ from math import ceil
 
 from lightning_spec.loader import Metric
 
+from lightning_mock.basis import Basis
 from lightning_mock.clock import Clock
 from lightning_mock.quota.prior_use import PriorUse
 from lightning_mock.quota.store import Store
@@ -46,12 +47,15 @@ class Ledger:
         """The window in which a metric counts for a caller now."""
         return self._windows.of(identity)[metric]
 
-    async def spend(self, identity: str, metric: str, limit: int | None) -> Charge:
-        """Charge one unit, or say that the limit (None: unlimited) is reached; one atomic step."""
+    async def spend(
+        self, identity: str, metric: str, limit: int | None, basis: Basis | None = None
+    ) -> Charge:
+        """Charge one unit, or say that the limit (None: unlimited) is reached; one atomic step. Raises
+        Outdated when the basis is."""
         if self.prior_use.used:
             await self._count_prior_use(identity)
         window = self._windows.of(identity)[metric]
-        granted, before = await self.store.spend(identity, metric, window, limit)
+        granted, before = await self.store.spend(identity, metric, window, limit, basis)
         return Charge(identity, metric, window, granted, limit, before)
 
     async def refund(self, charge: Charge) -> None:
@@ -59,11 +63,12 @@ class Ledger:
         if charge.granted:
             await self.store.give_back(charge.identity, charge.metric, charge.window)
 
-    async def usage(self, identity: str) -> dict[str, tuple[Window, int]]:
-        """Every metric's present window and the units used in it, in the order of the spec."""
+    async def usage(self, identity: str, basis: Basis | None = None) -> dict[str, tuple[Window, int]]:
+        """Every metric's present window and the units used in it, in the order of the spec. Raises Outdated
+        when the basis is."""
         if self.prior_use.used:
             await self._count_prior_use(identity)
-        return await self.store.used(identity, self._windows.of(identity))
+        return await self.store.used(identity, self._windows.of(identity), basis)
 
     async def identities(self) -> list[Mapping[str, int]]:
         """Who has a count in the present windows, for each metric that has any."""

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+from lightning_mock.basis import Basis
 from lightning_mock.quota.windows import Window
 
 Shelves = dict[str, tuple[str, dict[str, int]]]
@@ -24,12 +25,16 @@ _AT_ONCE = 10_000
 
 class Store(Protocol):
     """What a ledger asks of the place where its units are counted. Each method is one step for everybody who
-    shares that place."""
+    shares that place. With a basis it raises Outdated, in that same step, where that is not the newest."""
 
-    async def spend(self, identity: str, metric: str, window: Window, limit: int | None) -> tuple[bool, int]:
+    async def spend(
+        self, identity: str, metric: str, window: Window, limit: int | None, basis: Basis | None = None
+    ) -> tuple[bool, int]:
         """Count one unit unless the limit is reached. Gives (counted, units used before)."""
 
-    async def used(self, identity: str, windows: Mapping[str, Window]) -> dict[str, tuple[Window, int]]:
+    async def used(
+        self, identity: str, windows: Mapping[str, Window], basis: Basis | None = None
+    ) -> dict[str, tuple[Window, int]]:
         """The units used of several metrics, each in its window."""
 
     async def give_back(self, identity: str, metric: str, window: Window) -> None:
@@ -75,7 +80,9 @@ class MemoryStore:
         self._apart: dict[str, Shelves] = {}
         self._begun: dict[str, None] = {}
 
-    async def spend(self, identity: str, metric: str, window: Window, limit: int | None) -> tuple[bool, int]:
+    async def spend(
+        self, identity: str, metric: str, window: Window, limit: int | None, basis: Basis | None = None
+    ) -> tuple[bool, int]:
         counts = self._counts(identity, metric, window.key)
         used = counts.get(identity, 0)
         if limit is not None and used >= limit:
@@ -83,7 +90,9 @@ class MemoryStore:
         counts[identity] = used + 1
         return True, used
 
-    async def used(self, identity: str, windows: Mapping[str, Window]) -> dict[str, tuple[Window, int]]:
+    async def used(
+        self, identity: str, windows: Mapping[str, Window], basis: Basis | None = None
+    ) -> dict[str, tuple[Window, int]]:
         found = {}
         shelves = self._shelves_of(identity)
         for metric, window in windows.items():

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from math import ceil
 
+from lightning_mock.basis import Basis, Outdated
 from lightning_mock.clock import Clock
 from lightning_mock.errors import StoreLost
 from lightning_mock.quota.store import Count
@@ -21,22 +22,30 @@ _GRACE = 86_400
 
 _LONGEST = 7 * 86_400
 
-_SPEND = Script("""
-local used = tonumber(redis.call('HGET', KEYS[2], ARGV[2]) or '0')
-if used == 0 then redis.call('SADD', KEYS[3], KEYS[2]) end
-if ARGV[3] ~= '' and used >= tonumber(ARGV[3]) then return answer({0, used}) end
-redis.call('HINCRBY', KEYS[2], ARGV[2], 1)
-if ARGV[4] == '' then redis.call('PERSIST', KEYS[2])
-elseif redis.call('TTL', KEYS[2]) < tonumber(ARGV[4]) then redis.call('EXPIRE', KEYS[2], ARGV[4]) end
+_UNLESS_OUTDATED = """
+if ARGV[3] ~= '' and (redis.call('GET', KEYS[2]) or '0') ~= ARGV[3] then return false end
+"""
+"""Begins a script that gives nothing where the control state of version `ARGV[3]` is not the newest."""
+
+_SPEND = Script(
+    _UNLESS_OUTDATED
+    + """
+local used = tonumber(redis.call('HGET', KEYS[3], ARGV[2]) or '0')
+if used == 0 then redis.call('SADD', KEYS[4], KEYS[3]) end
+if ARGV[4] ~= '' and used >= tonumber(ARGV[4]) then return answer({0, used}) end
+redis.call('HINCRBY', KEYS[3], ARGV[2], 1)
+if ARGV[5] == '' then redis.call('PERSIST', KEYS[3])
+elseif redis.call('TTL', KEYS[3]) < tonumber(ARGV[5]) then redis.call('EXPIRE', KEYS[3], ARGV[5]) end
 return answer({1, used})
-""")
+"""
+)
 
 # Whether the unit was charged is known by what is remembered under the id; from then on it was not.
 _UNSPEND = Script(
     """
 local done = redis.call('HGET', KEYS[1], ARGV[1])
 if done and cjson.decode(done)[1] == 1 then
-  if redis.call('HINCRBY', KEYS[2], ARGV[2], -1) < 1 then redis.call('HDEL', KEYS[2], ARGV[2]) end
+  if redis.call('HINCRBY', KEYS[3], ARGV[2], -1) < 1 then redis.call('HDEL', KEYS[3], ARGV[2]) end
 end
 redis.call('HSET', KEYS[1], ARGV[1], '[0,0]')
 return 0
@@ -68,9 +77,10 @@ return answer({1})
 """)
 
 _USED = Script(
-    """
+    _UNLESS_OUTDATED
+    + """
 local found = {}
-for place = 2, #KEYS do found[place - 1] = tonumber(redis.call('HGET', KEYS[place], ARGV[2]) or '0') end
+for place = 3, #KEYS do found[place - 2] = tonumber(redis.call('HGET', KEYS[place], ARGV[2]) or '0') end
 return found
 """,
     once=False,
@@ -83,22 +93,31 @@ class SharedCounts:
     def __init__(self, link: Link, clock: Clock) -> None:
         self._link = link
         self._clock = clock
-        self._index = link.key("windows")
+        self._index, self._version = link.key("windows"), link.key("version")
 
-    async def spend(self, identity: str, metric: str, window: Window, limit: int | None) -> tuple[bool, int]:
+    async def spend(
+        self, identity: str, metric: str, window: Window, limit: int | None, basis: Basis | None = None
+    ) -> tuple[bool, int]:
         left = ceil(max(0.0, window.end - self._clock.now_of(identity)))
         lifetime = "" if self._clock.frozen else left + _GRACE
-        granted, used = await self._link.run(
+        answered = await self._link.run(
             _SPEND,
-            (self._shelf(metric, window.key), self._index),
-            (identity, "" if limit is None else limit, lifetime),
+            (self._version, self._shelf(metric, window.key), self._index),
+            (identity, _version_of(basis), "" if limit is None else limit, lifetime),
             amends=_UNSPEND,
         )
+        if answered is None:
+            raise Outdated
+        granted, used = answered
         return bool(granted), used
 
-    async def used(self, identity: str, windows: Mapping[str, Window]) -> dict[str, tuple[Window, int]]:
+    async def used(
+        self, identity: str, windows: Mapping[str, Window], basis: Basis | None = None
+    ) -> dict[str, tuple[Window, int]]:
         shelves = [self._shelf(metric, window.key) for metric, window in windows.items()]
-        counts = await self._link.run(_USED, shelves, (identity,))
+        counts = await self._link.run(_USED, (self._version, *shelves), (identity, _version_of(basis)))
+        if counts is None:
+            raise Outdated
         return {
             metric: (window, used) for (metric, window), used in zip(windows.items(), counts, strict=True)
         }
@@ -180,3 +199,8 @@ class SharedCounts:
     async def _shelves(self) -> list[str]:
         """The names of all hashes, of windows that are over as well."""
         return sorted(name.decode() for name in await self._link.ask("SMEMBERS", self._index))
+
+
+def _version_of(basis: Basis | None) -> int | str:
+    version = None if basis is None else basis.take()
+    return "" if version is None else version

@@ -13,18 +13,15 @@ import logging
 from collections.abc import Sequence
 from hashlib import sha1
 from secrets import token_hex
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from redis.asyncio.connection import AbstractConnection, ConnectionPool
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from lightning_mock.errors import StoreLost
+from lightning_mock.storage.wire import Argument, Command, Wire, opener
 
 logger = logging.getLogger(__name__)
 
-Argument = str | bytes | int | float
 PATIENCE = 1.0
 """Seconds for a connection, and for the answers of a batch."""
 _ATTEMPTS = 2
@@ -55,7 +52,7 @@ class _Sent(NamedTuple):
     """A command on its way. `once` is the id of a script, `amends` what makes good that it may or may not
     have been carried out."""
 
-    command: Sequence[Argument]
+    command: Command
     future: asyncio.Future[Any] | None
     once: str | None = None
     script: Script | None = None
@@ -67,15 +64,8 @@ class Link:
 
     def __init__(self, url: str, prefix: str) -> None:
         self.prefix = prefix
-        self._pool = ConnectionPool.from_url(
-            url,
-            # There is one for a batch instead of two for each command, which were half of its cost.
-            socket_timeout=None,
-            socket_connect_timeout=PATIENCE,
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,
-        )
-        self._connection: AbstractConnection | None = None
+        self._open = opener(url, PATIENCE)
+        self._wire: Wire | None = None
         self._queue: list[_Sent] = []
         self._version_waiters: list[asyncio.Future[Any]] = []
         self._drain: asyncio.Task[None] | None = None
@@ -132,9 +122,7 @@ class Link:
         """Send what is still to be sent, and let go."""
         if self._drain is not None:
             await self._drain
-        if self._connection is not None:
-            await self._connection.disconnect()
-        await self._pool.disconnect()
+        await self._disconnect()
 
     def _put(self, sent: _Sent) -> None:
         self._queue.append(sent)
@@ -184,9 +172,9 @@ class Link:
         underway = False
         for attempt in range(_ATTEMPTS):
             try:
-                connection = await self._connected()
+                wire = await self._connected()
                 underway = True
-                answers = await self._exchange(connection, whole)
+                answers = await self._exchange(wire, whole)
                 break
             except _LOST:
                 await self._disconnect()
@@ -199,7 +187,7 @@ class Link:
         self._acknowledged = [sent.once for sent in whole if sent.once is not None] if attempt == 0 else []
         return answers[len(owed) : len(owed) + len(batch)]
 
-    async def _exchange(self, connection: AbstractConnection, batch: Sequence[_Sent]) -> list[Any]:
+    async def _exchange(self, wire: Wire, batch: Sequence[_Sent]) -> list[Any]:
         # Scripts that Redis may not know go ahead of the batch: one carried out later than its place would
         # let others see what it has not done yet.
         unloaded = {
@@ -207,33 +195,32 @@ class Link:
             for sent in batch
             if sent.script is not None and sent.script.sha not in self._loaded
         }
-        commands: list[Sequence[Argument]] = [("SCRIPT LOAD", text) for text in unloaded.values()]
+        commands: list[Command] = [("SCRIPT", "LOAD", text) for text in unloaded.values()]
         commands += [sent.command for sent in batch]
-        answers = (await _exchanged(connection, commands))[len(unloaded) :]
+        answers = (await wire.exchange(commands, PATIENCE))[len(unloaded) :]
         self._loaded.update(unloaded)
-        unknown = [place for place, answered in enumerate(answers) if isinstance(answered, NoScriptError)]
+        unknown = [place for place, answered in enumerate(answers) if _is_unknown_script(answered)]
         if unknown:
             scripts = {sent.script.text for sent in batch if sent.script is not None}
-            again: list[Sequence[Argument]] = [("SCRIPT LOAD", text) for text in scripts]
+            again: list[Command] = [("SCRIPT", "LOAD", text) for text in scripts]
             again += [batch[place].command for place in unknown]
-            answered = await _exchanged(connection, again)
+            answered = await wire.exchange(again, PATIENCE)
             for place, late in zip(unknown, answered[len(scripts) :], strict=True):
                 answers[place] = late
         return answers
 
-    async def _connected(self) -> AbstractConnection:
-        if self._connection is None:
-            self._connection = cast(AbstractConnection, self._pool.make_connection())  # type: ignore[no-untyped-call]
-        if not self._connection.is_connected:
+    async def _connected(self) -> Wire:
+        if self._wire is None or self._wire.lost:
+            await self._disconnect()
             async with asyncio.timeout(PATIENCE):
-                await self._connection.connect()  # type: ignore[no-untyped-call]
-        return self._connection
+                self._wire = await self._open()
+        return self._wire
 
     async def _disconnect(self) -> None:
-        if self._connection is not None:
-            await self._connection.disconnect()
-            self._connection = None
+        if self._wire is not None:
+            wire, self._wire = self._wire, None
             self._loaded.clear()
+            await wire.close()
 
     def _note_loss(self, error: Exception) -> None:
         """One line for an outage, however many calls it costs."""
@@ -247,20 +234,8 @@ class Link:
             logger.warning("the store answers again")
 
 
-async def _exchanged(connection: AbstractConnection, commands: Sequence[Sequence[Argument]]) -> list[Any]:
-    """One round trip. An error of a single command takes the place of its answer. Raises TimeoutError where
-    one is waited for too long."""
-    answers: list[Any] = []
-    time = asyncio.get_running_loop().time
-    async with asyncio.timeout(PATIENCE) as patience:
-        await connection.send_packed_command(connection.pack_commands(commands))
-        for _ in commands:
-            try:
-                answers.append(await connection.read_response())
-            except ResponseError as error:
-                answers.append(error)
-            patience.reschedule(time() + PATIENCE)
-    return answers
+def _is_unknown_script(answered: object) -> bool:
+    return isinstance(answered, ResponseError) and str(answered).startswith("NOSCRIPT")
 
 
 def _resolve(future: asyncio.Future[Any] | None, answered: Any) -> None:

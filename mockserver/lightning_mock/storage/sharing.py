@@ -2,9 +2,10 @@
 still the newest.
 
 Law: what calls count is kept in Redis alone (`counts`, `turns`). What control calls change is one document
-with a version. A call reads the version first; a control call works on the newest document and puts its own
-in place only if nobody else was quicker, or else begins again. The journal is written to Redis every second,
-and by everybody when somebody wants to read it.
+with a version. A call learns with its first step in the store whether its version is the newest, and is
+decided again if not; a control call works on the newest document and puts its own in place only if nobody
+else was quicker, or else begins again. The journal is written to Redis every second, and by everybody when
+somebody wants to read it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from lightning_mock.basis import Basis
 from lightning_mock.control.request import ControlError
 from lightning_mock.control.snapshot import (
     control_state,
@@ -131,9 +133,27 @@ class Sharing:
 
     async def fresh(self) -> None:
         """Have the newest control state. Raises StoreLost."""
-        if await self._link.version() != self._version:
+        newest = await self._link.version()
+        if newest != self._version:
             async with self._loading:
-                await self._load()
+                # Another call may have waited for it as well.
+                if newest != self._version:
+                    await self._load()
+
+    async def basis(self, *, sure: bool = False) -> Basis:
+        """What a call is decided on. It is made sure of first when `sure`, and where something else than the
+        charge may be a call's first step in the store. Raises StoreLost."""
+        state, version = self._state, self._version
+        if (
+            sure
+            or version is None
+            or state.faults.armed
+            or state.scripts.armed
+            or state.ledger.prior_use.used
+        ):
+            await self.fresh()
+            version = None
+        return Basis(version, self._link.version)
 
     async def perform(self, answer: Callable[[], Awaitable[T]], *, changes: bool) -> T:
         """Answer a control call on the newest state. One that changes it is tried again when another process
