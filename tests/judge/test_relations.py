@@ -79,6 +79,7 @@ def test_documents_that_agree_are_witnesses() -> None:
         ("SUB-2", ("getSubscription", view(FREE), callers.bearer("LIGHTNING_FREE_JWT", "a.b.c"))),
         ("TIERS-1", ("listTiers", [PRO, FREE], USER)),
         ("TIERS-2", ("listTiers", [{**PRO, "price": "1.99"}], USER)),
+        ("TIERS-2", ("listTiers", [{**PRO, "limits": {"videosDaily": {"limit": 7}}}], USER)),
     ],
 )
 def test_one_odd_answer_is_told_as_that_one(requirement: str, odd: tuple[str, Any, Caller]) -> None:
@@ -90,9 +91,15 @@ def test_one_odd_answer_is_told_as_that_one(requirement: str, odd: tuple[str, An
 
 
 def test_an_odd_catalogue_is_told_as_that_one() -> None:
-    odd = {**CATALOGUE, "plans": [FREE, {**PRO, "limits": dict.fromkeys(METRICS, 5)}]}
+    odd = {**CATALOGUE, "plans": [{**FREE, "limits": dict.fromkeys(METRICS, 5)}, PRO]}
     found = compared(*GOOD * 3, ("getTierConfig", odd, USER))
     assert {name for name, finding in found.items() if finding.verdict == "fail"} == {"USE-5"}
+
+
+@pytest.mark.parametrize("unlimited", [None, -1, "unlimited", {"limit": None}])
+def test_a_list_for_people_may_say_limits_in_its_own_way(unlimited: object) -> None:
+    shown = {**PRO, "limits": dict.fromkeys(METRICS[:2], unlimited)}
+    assert compared(*GOOD, ("listTiers", [shown], USER))["TIERS-2"].verdict == "pass"
 
 
 def test_what_somebody_has_set_is_not_compared() -> None:

@@ -16,16 +16,19 @@ from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import (
     NO_ASSET,
     NOTHING,
+    OFTEN,
     operation_observed,
     refusal,
     refused_call,
     shown,
 )
 from lightning_verify.reading.media import Measure, delivered, flaw, measure, unknown
+from lightning_verify.requests import callers
+from lightning_verify.requests.credentials import API_KEY, JWT
 from lightning_verify.requests.invalid import wrong_duration, wrong_image_urls, wrong_prompt
 from lightning_verify.requests.valid import CALLS, PROMPT, picture_base64, picture_data_uri
-from lightning_verify.run.marks import judges
-from lightning_verify.target import LIVE
+from lightning_verify.run.marks import judges, needs_own_host
+from lightning_verify.target import LIVE, Spend
 from lightning_verify.transport.exchange import Exchange
 
 IMAGE, VIDEO, AIRFORCE, SFX, TTS = (
@@ -250,7 +253,9 @@ def _of_duration(judge: Judge, duration: int) -> Exchange:
     return judge.once(f"video of {duration} s", lambda: _patiently(lambda: judge.post(VIDEO, body)))
 
 
-DURATIONS = (1, 10, 0, -5, 11, 10**6)
+# The ends of the range.
+ENDS = (1, 10)
+DURATIONS = (*ENDS, 0, -5, 11, 10**6)
 
 
 @pytest.mark.parametrize(
@@ -454,25 +459,72 @@ def test_an_id_that_nobody_made_is_no_file(judge: Judge) -> None:
         shown(judge, NO_ASSET),
         judge.get("/asset-cdn/assets/zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz.png"),
     ):
-        judge.able("CDN-2", exchange)
-        judge.check("CDN-2", not exchange.served, f"{exchange.title}: a file came", exchange)
+        _is_no_file(judge, exchange)
 
 
 CUT = 4
 
 
-@judges("CDN-2", units={"imagesDaily": TRIES}, shares=[f"inputs to {IMAGE}"], requests=3)
-def test_a_part_of_an_id_is_no_id(judge: Judge) -> None:
-    asset, fetched = _assets(judge, "CDN-2", IMAGE)[0]
-    judge.served("CDN-2", fetched, owner=False)
-    path, mark, query = asset.path.partition("?")
+def _no_ids(path: str) -> list[str]:
+    """What is nearly the path of an asset, and cannot be that of another: its id without its end, with
+    another one, and without its beginning. Empty where ids are too short to tell."""
+    path, mark, query = path.partition("?")
     # A file may be found without its `.png`, which is no part of what tells it from others.
     parts = re.fullmatch(r"(.*/)([^/.]+)(\.[^/]*)?", path)
     if parts is None or len(parts[2]) < 3 * CUT or parts[2].isdigit():
+        return []
+    folder, name, ending = parts[1], parts[2], parts[3] or ""
+    other = name[:-CUT] + "".join("1" if sign == "0" else "0" for sign in name[-CUT:])
+    return [f"{folder}{near}{ending}{mark}{query}" for near in (name[:-CUT], other, name[len(name) // 2 :])]
+
+
+@judges("CDN-2", units={"imagesDaily": TRIES}, shares=[f"inputs to {IMAGE}"], requests=5)
+def test_a_part_of_an_id_is_no_id(judge: Judge) -> None:
+    asset, fetched = _assets(judge, "CDN-2", IMAGE)[0]
+    judge.served("CDN-2", fetched, owner=False)
+    near = _no_ids(asset.path)
+    if not near:
         raise NotRun("needs ids that a part of cannot be the id of another asset")
-    exchange = judge.get(f"{parts[1]}{parts[2][:-CUT]}{parts[3] or ''}{mark}{query}")
+    for path in near:
+        _is_no_file(judge, judge.get(path))
+
+
+def _is_no_file(judge: Judge, exchange: Exchange) -> None:
     judge.able("CDN-2", exchange)
-    judge.check("CDN-2", not exchange.served, f"{exchange.title}: a file came for a part of its id", exchange)
+    judge.check(
+        "CDN-2",
+        not exchange.served,
+        f"{exchange.title}: a file came, and nobody has stored one there",
+        exchange,
+    )
+
+
+@needs_own_host
+@judges(
+    "CDN-2",
+    "IMG-5",
+    units={"imagesDaily": TRIES},
+    shares=[f"inputs to {IMAGE}"],
+    requests=2 + 4 * OFTEN,
+    spend=Spend.EXHAUST,
+)
+def test_what_is_stored_is_there_each_time_and_nothing_else_is(judge: Judge) -> None:
+    (asset, fetched), *_ = _assets(judge, "IMG-5", IMAGE)
+    judge.served("IMG-5", fetched, owner=False)
+    # Every kind of caller asks for it, and twice as often for what is nearly it or nothing at all.
+    asking = [judge.caller(), callers.by_user_agent(), *judge.usable(JWT, API_KEY)]
+    nowhere = [NO_ASSET, *_no_ids(asset.path)]
+    paths = [*[asset.path] * 2 * OFTEN, *(nowhere[turn % len(nowhere)] for turn in range(2 * OFTEN))]
+    turns = [("GET", path, asking[turn // 2 % len(asking)], None) for turn, path in enumerate(paths)]
+    for exchange in judge.client.send_together(turns):
+        if exchange.path != asset.path:
+            _is_no_file(judge, exchange)
+        elif exchange.status == 404:
+            judge.answered("IMG-5", exchange)
+            told = f"{exchange.title}: a stored input that was served before"
+            raise judge.violation("IMG-5", told, fetched, exchange)
+        elif exchange.served:
+            judge.witness("IMG-5", exchange)
 
 
 # --- what clients rely on, and what we assume -----------------------------------------------------------
@@ -507,7 +559,12 @@ def test_unknown_options_are_400(judge: Judge) -> None:
         judge.refused("ASM-8", exchange, 400, f"{json.dumps(more)}")
 
 
-@judges("ASM-9", units={"videosDaily": 3}, requests=3)
+@judges(
+    "ASM-9",
+    units={"videosDaily": 3 + 2 * TRIES},
+    shares=[f"video of {each} s" for each in ENDS],
+    requests=3,
+)
 def test_a_video_shows_what_was_asked_for(judge: Judge) -> None:
     for ratio, shape in (("3:2", 1.5), ("2:3", 2 / 3), ("1:1", 1.0)):
         exchange = judge.served("ASM-9", judge.post(VIDEO, {"prompt": PROMPT, "ratio": ratio}), owner=False)
@@ -517,6 +574,13 @@ def test_a_video_shows_what_was_asked_for(judge: Judge) -> None:
         fits = abs(seen.width / seen.height - shape) < 0.1
         judge.check("ASM-9", fits, f"{ratio} gave {seen.width} x {seen.height}", exchange)
         judge.check("ASM-9", abs(seen.seconds - 5) < 1, f"without a duration {seen.seconds:.1f} s", exchange)
+    for duration in ENDS:
+        exchange = judge.served("ASM-9", _of_duration(judge, duration), owner=False)
+        seen = _measured(exchange)
+        if seen is None:
+            raise judge.undecided("ASM-9", "the video cannot be measured", exchange)
+        kept = abs(seen.seconds - duration) < 1
+        judge.check("ASM-9", kept, f"a duration of {duration} gave {seen.seconds:.1f} s", exchange)
 
 
 @judges("ASM-10", units={"imagesDaily": 2}, requests=2)

@@ -31,7 +31,7 @@ from lightning_verify.requests.refusals import (
     refusals,
 )
 from lightning_verify.requests.situations import OWN, Situation, cover
-from lightning_verify.requests.valid import CALLS, OVERSIZED, Call
+from lightning_verify.requests.valid import CALLS, OVERSIZED, PLACES, Call
 from lightning_verify.run.marks import judges, needs, needs_own_host
 from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange
@@ -361,7 +361,7 @@ def test_every_kind_of_caller_may_check_what_there_is(judge: Judge, kind: str) -
 @judges("HDR-1", requests=OFTEN * (len(READS) + len(CHECKS) + 1), spend=Spend.EXHAUST)
 def test_what_anybody_may_read_is_good_each_time(judge: Judge) -> None:
     reads = [("GET", path) for path in ("/", *READS.values())] + [("HEAD", path) for path in CHECKS]
-    asking = [judge.caller(), callers.by_user_agent(), *_good(judge, [JWT, API_KEY, FREE_JWT])]
+    asking = [judge.caller(), callers.by_user_agent(), *judge.usable(JWT, API_KEY, FREE_JWT)]
     # Less often what other tests have asked for.
     _ask_often(judge, asking, {read: OFTEN - judge.client.answered[read] for read in reads})
 
@@ -369,17 +369,12 @@ def test_what_anybody_may_read_is_good_each_time(judge: Judge) -> None:
 @needs_own_host
 @judges("HDR-1", requests=3 * OFTEN, spend=Spend.EXHAUST)
 def test_an_account_is_shown_well_each_time(judge: Judge) -> None:
-    accounts = _good(judge, [JWT, API_KEY, FREE_JWT])
+    accounts = judge.usable(JWT, API_KEY, FREE_JWT)
     if not accounts:
         raise NotRun(f"needs {JWT} or {API_KEY}")
     # By every credential half as often: the other half has been asked before.
     times = max(OFTEN, len(accounts) * OFTEN // 2)
     _ask_often(judge, accounts, {("GET", path): times for path in ("/subscription", "/usage")})
-
-
-def _good(judge: Judge, names: list[str]) -> list[Caller]:
-    usable = judge.target.credentials.keys() - judge.unusable.keys()
-    return [judge.credential(name) for name in names if name in usable]
 
 
 def _ask_often(judge: Judge, asking: list[Caller], reads: Mapping[tuple[str, str], int]) -> None:
@@ -398,23 +393,26 @@ def _ask_often(judge: Judge, asking: list[Caller], reads: Mapping[tuple[str, str
 @needs_own_host
 @judges("FAIL-2", requests=OFTEN, spend=Spend.EXHAUST)
 def test_an_oversized_prompt_is_413_each_time(judge: Judge, operation: str) -> None:
-    # By every kind of caller and in every form, in turns.
-    kinds = [kind for kind in KINDS if kind in OWN or _good(judge, [CREDENTIAL[kind]])]
-    forms, size = forms_of(operation, TOO_LARGE), OVERSIZED[0]
+    # By every kind of caller, in every form and place, in turns that meet in pairs.
+    kinds = [kind for kind in KINDS if kind in OWN or judge.usable(CREDENTIAL[kind])]
+    forms, places, size = forms_of(operation, TOO_LARGE), tuple(PLACES), OVERSIZED[0]
     for turn in range(OFTEN):
         refusal = Refusal(kinds[turn % len(kinds)], operation, TOO_LARGE, forms[turn % len(forms)])
+        place = places[turn % len(places)]
         exchange = judge.client.send(
             "POST",
             CALLS[operation].path,
             _asker(judge, refusal.kind),
-            json_body=refusal.body(size),
+            json_body=refusal.body(size, place),
             lane="free",
         )
         if not turn and exchange.status != 413:
             raise NotRun(f"needs a host that refuses {size:,} characters")
         # A host may hang up on a large body, and an account may be at its limit.
         if exchange.problem is None and exchange.status != 429:
-            judge.refused("FAIL-2", exchange, 413, f"a prompt of {size:,} characters ({refusal.form})")
+            judge.refused(
+                "FAIL-2", exchange, 413, f"a prompt of {size:,} characters {place} ({refusal.form})"
+            )
 
 
 # What few tests ask for.

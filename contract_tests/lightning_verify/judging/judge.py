@@ -122,6 +122,11 @@ class Judge:
             raise Undecided(self.unusable[name])
         return callers.bearer(name, token)
 
+    def usable(self, *names: str) -> list[Caller]:
+        """The callers behind those of these credentials that the run was given and that show something."""
+        at_hand = self.target.credentials.keys() - self.unusable.keys()
+        return [self.credential(name) for name in names if name in at_hand]
+
     def forged(self, kind: str, token: str) -> Caller:
         """A caller with a bearer made by the judge; its secret is never recorded."""
         self.recorder.redactor.learn(kind, token)

@@ -205,6 +205,7 @@ def _all_paid(exchange: Exchange, beside: Exchange) -> Wrong:
         ]
         if not _same_price(entry.get("price"), plan.get("price")):
             wrong.append(f"{key}: the price is {entry.get('price')!r} here")
+        wrong += [f"{key}: {told} here" for told in _other_limits(entry.get("limits"), plan.get("limits"))]
     # Whether a listed plan costs anything is for TIERS-1 to say.
     known = [plan.get(field) for plan in plans_of(catalogue) for field in ("key", "name")]
     wrong += [
@@ -213,6 +214,23 @@ def _all_paid(exchange: Exchange, beside: Exchange) -> Wrong:
         if plan.get("key") not in known and plan.get("name") not in known
     ]
     return wrong
+
+
+def _other_limits(here: object, there: object) -> list[str]:
+    """The limits that contradict each other, as far as they can be compared; words are for people."""
+    if not isinstance(here, dict) or not isinstance(there, dict):
+        return []
+    both = {
+        metric: (limit_of(here[metric]), limit_of(there[metric]))
+        for metric in METRICS
+        if metric in here and metric in there
+    }
+    return [
+        f"the limit of {metric} is {shown!r}"
+        for metric, (shown, given) in both.items()
+        if not any(isinstance(each, str) and number(each) is None for each in (shown, given))
+        and _amount(shown) != _amount(given)
+    ]
 
 
 def _same_price(one: object, other: object) -> bool:

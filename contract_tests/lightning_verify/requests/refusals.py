@@ -76,8 +76,8 @@ class Refusal:
         """What the form adds to the body."""
         return FORMS.get(self.operation, {}).get(self.form, {})
 
-    def body(self, size: int = OVERSIZED[1]) -> Mapping[str, Any] | None:
-        """The JSON that is sent; None for what is none."""
+    def body(self, size: int = OVERSIZED[1], place: str = "in one message") -> Mapping[str, Any] | None:
+        """The JSON that is sent, with what is too large in a `place`; None for what is none."""
         sound = {**(CALLS[self.operation].body or {}), **self.fields}
         if self.flaw in OPTIONS:
             return {**sound, **OPTIONS[self.flaw][1]}
@@ -88,7 +88,7 @@ class Refusal:
             # A list of what is no message, or no text: all of it, so that nothing is left to serve.
             return {**sound, required: [5] if self.operation in {_CHAT, _ANALYSIS} else {"text": "a fox"}}
         if self.flaw == TOO_LARGE:
-            return {**sound, **oversized(self.operation, size)}
+            return {**sound, **oversized(self.operation, size, place)}
         return sound if self.flaw in BEARERS else None
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -83,14 +83,42 @@ CALLS: dict[str, Call] = {
 OVERSIZED = (300_000, 4_000_000)
 
 
-def oversized(operation: str, size: int) -> dict[str, Any]:
-    """A body of `operation` whose prompt has `size` characters."""
-    text = ("word " * (size // 5 + 1))[:size]
+def _words(size: int) -> str:
+    return ("word " * (size // 5 + 1))[:size]
+
+
+# Characters that any published limit allows.
+PIECE = 20_000
+
+
+def _in_messages(size: int) -> list[dict[str, Any]]:
+    """All of it before the last message, and in none of them too much."""
+    said = [
+        {"role": "assistant" if turn % 2 else "user", "content": _words(PIECE)}
+        for turn in range(size // PIECE)
+    ]
+    return [*said, {"role": "user", "content": "Go on."}]
+
+
+def _in_parts(size: int) -> list[dict[str, Any]]:
+    """All of it in one message, and in none of its parts too much."""
+    parts = [{"type": "text", "text": _words(PIECE)} for _ in range(size // PIECE)]
+    return [{"role": "user", "content": parts}]
+
+
+# Where too much text stands in a conversation: whoever measures it has to add up what it finds.
+PLACES: dict[str, Callable[[int], list[dict[str, Any]]]] = {
+    "in one message": lambda size: [{"role": "user", "content": _words(size)}],
+    "in many messages": _in_messages,
+    "in parts": _in_parts,
+}
+
+
+def oversized(operation: str, size: int, place: str = "in one message") -> dict[str, Any]:
+    """A body of `operation` whose prompt has `size` characters, for a conversation in one of the `PLACES`."""
     if operation == "createChatCompletion":
-        return say(text)
-    if operation == "analyzePrompt":
-        return {"prompt": [{"role": "user", "content": text}]}
-    return {"prompt": text}
+        return {"messages": PLACES[place](size)}
+    return {"prompt": PLACES[place](size) if operation == "analyzePrompt" else _words(size)}
 
 
 @cache
