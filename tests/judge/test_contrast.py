@@ -101,6 +101,17 @@ def test_without_units_nobody_is_accused() -> None:
     assert not look_again(answered(500), empty, empty).stands_out
 
 
+def test_without_units_for_a_longer_look_the_shorter_one_stands() -> None:
+    left = iter(range(9))
+
+    def ask(status: int) -> Exchange:
+        if next(left, None) is None:
+            raise BudgetExhausted
+        return answered(status)
+
+    assert look_again(answered(500), lambda: ask(500), lambda: ask(200), rounds=2).stands_out
+
+
 def _failing_upstream(every: int) -> seams.Apply:
     calls = count()
 

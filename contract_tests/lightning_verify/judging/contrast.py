@@ -52,23 +52,29 @@ class SecondLook:
 def look_again(first: Exchange, again: Ask, plain: Ask, *, rounds: int = 1) -> SecondLook:
     """Ask `again` for what `first` was answered badly, in turns with a `plain` request that should be served.
 
-    More `rounds` are for a host that is known to fail now and then. It ends with the first answer that speaks
-    for the host, or with the run's units.
+    It ends with the first answer that speaks for the host. More `rounds` are for a host that is known to fail
+    now and then; without units for them, what an earlier one has shown stands.
     """
-    kind = trouble(first)
+    kind, look = trouble(first), SecondLook()
     if kind is None:
-        return SecondLook()
-    failed, served = first, first
-    for in_question in _ORDER[kind] * (rounds if kind == "failed" else 1):
+        return look
+    for _ in range(rounds if kind == "failed" else 1):
         try:
-            exchange = again() if in_question else plain()
+            look = _one_round(first, kind, again, plain)
         except BudgetExhausted:
-            return SecondLook()
-        if in_question:
-            if trouble(exchange) != kind:
-                return SecondLook()
+            break
+        if not look.stands_out:
+            break
+    return look
+
+
+def _one_round(first: Exchange, kind: Trouble, again: Ask, plain: Ask) -> SecondLook:
+    failed, served = first, first
+    for in_question in _ORDER[kind]:
+        exchange = again() if in_question else plain()
+        if in_question and trouble(exchange) == kind:
             failed = exchange
-        elif exchange.served:
+        elif not in_question and exchange.served:
             served = exchange
         else:
             return SecondLook()

@@ -115,8 +115,11 @@ class Search:
     def run(self, examples: Iterable[Chosen]) -> Iterator[Found]:
         """Send the examples, and give what each shows that no other has shown."""
         sent, known = list[tuple[Chosen, Flaw | None]](), list[Found]()
-        for chosen in examples:
+        for example in examples:
             try:
+                # What may be refused would hide what may not.
+                refused = trouble(self.ask(example)) == "refused"
+                chosen = self.subject.beyond_doubt(example) if refused else example
                 sent.append((chosen, self.flaw(chosen)))
             except BudgetExhausted:
                 break

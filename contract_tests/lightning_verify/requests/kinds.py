@@ -85,6 +85,11 @@ class Subject:
         """Whether these are kinds of its own that go together."""
         return set(names) <= self.kinds.keys() and len(self.closed(names)) == len(set(names))
 
+    def beyond_doubt(self, chosen: Chosen) -> Chosen:
+        """The kinds of a request that no host may refuse."""
+        kept = self.closed(name for name in chosen if not self.kinds[name].doubtful)
+        return {name: chosen[name] for name in kept}
+
     def telling(self, names: Iterable[str]) -> list[str]:
         """Those of the names that say most: not those that are only there because others need them."""
         needed = {self.kinds[name].needs for name in names}
