@@ -151,6 +151,31 @@ def test_what_is_owed_is_made_good_first_though_redis_has_not_seen_its_script(ow
     asyncio.run(story())
 
 
+def test_what_is_owed_is_made_good_though_nobody_calls_again(redis_server: RedisServer) -> None:
+    clock = Clock(frozen_at=1_781_000_000.0)
+    prefix = f"owed-{next(_numbers)}"
+    links = [FlakyLink(redis_server.url, prefix) for _ in range(2)]
+    ledgers = [Ledger(clock, METRICS, SharedCounts(link, clock)) for link in links]
+
+    async def used() -> int:
+        return (await ledgers[1].usage(CALLERS[0]))["imagesDaily"][1]
+
+    async def story(make_good: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        links[0].losses = ("back", "back")
+        with pytest.raises(StoreLost):
+            await ledgers[0].spend(CALLERS[0], "imagesDaily", None)
+        assert await used() == 1
+        await make_good()
+        assert await used() == 0
+
+    async def both() -> None:
+        await story(links[0].settle)
+        await story(links[0].close)
+        await links[1].close()
+
+    asyncio.run(both())
+
+
 def test_whatever_is_done_both_stores_count_the_same(redis_server: RedisServer) -> None:
     class Here(Agreement):
         url = redis_server.url

@@ -168,6 +168,21 @@ def test_the_journal_is_of_both_in_order(two: tuple[Control, Control]) -> None:
     assert other("GET", f"/journal?user={user.id}")["total"] == 0
 
 
+def test_calls_that_end_at_the_same_moment_have_entries_of_their_own(
+    two: tuple[Control, Control], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = two
+    user = one.user("free")
+    monkeypatch.setattr("lightning_mock.journal.journal.stopwatch", lambda: 1.0)
+    paths = [f"/gen/image/{turn}" for turn in range(4)]
+    for turn, path in enumerate(paths):
+        get(two[turn % 2], path, user.key)
+    entries = other("GET", f"/journal?user={user.id}")["entries"]
+    assert sorted(entry["path"] for entry in entries) == paths
+    for entry in entries:
+        assert one("GET", f"/journal/{entry['id']}")["path"] == entry["path"]
+
+
 def test_listeners_hear_of_what_the_other_process_does(two: tuple[Control, Control]) -> None:
     one, other = two
     with httpx2.stream("GET", one.base_url + "/__mock__/events") as events:

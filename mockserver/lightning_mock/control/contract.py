@@ -26,7 +26,7 @@ from lightning_mock.http.validation import first_violation, refusal
 
 PREFIX = "/__mock__"
 _FILE = Path(__file__).parent / "openapi.yaml"
-_INTEGER = re.compile(r"-?[0-9]{1,15}")
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 _COMMON_QUERY = ("token",)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import sha1
 from secrets import token_hex
 from typing import Any, NamedTuple
@@ -118,8 +119,15 @@ class Link:
         self._start()
         return int(await future or 0)
 
+    async def settle(self) -> None:
+        """Make good what is owed, if anything is. Raises StoreLost."""
+        if self._owed:
+            await self.ask("PING")
+
     async def close(self) -> None:
         """Send what is still to be sent, and let go."""
+        with suppress(StoreLost):
+            await self.settle()
         if self._drain is not None:
             await self._drain
         await self._disconnect()

@@ -39,6 +39,7 @@ from lightning_mock.state import State
 from lightning_mock.storage.counts import SharedCounts
 from lightning_mock.storage.journal_rows import read, written
 from lightning_mock.storage.link import PATIENCE, Link, Script
+from lightning_mock.storage.seats import SEATS, Seat
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -48,7 +49,8 @@ _LOOK = 0.002
 _SWEEP = 1.0
 _WHILE_LISTENED = 0.1
 _MOST_MISSES = 100
-_IDS_PER_SECOND = 100_000
+_TICKS_PER_SECOND = 10_000
+"""Times the seats and the seconds since 1970 it has to stay below what a double holds exactly."""
 _COUNTS = ("fault-turns", "script-turns", "key-uses")
 
 # The counts of what is new or gone are put in place together with the document that says so.
@@ -92,13 +94,10 @@ class Sharing:
         self._in_redis: set[int] = set()
         """The ids of the entries of the journal that everybody can read."""
         self._tasks: list[asyncio.Task[None]] = []
-        # Entries of several processes are told apart, and put in order, by the time at which they ended.
-        offset = wall_time() - stopwatch()
-
-        def number(raw: Raw) -> int:
-            return int((raw[2] + offset) * _IDS_PER_SECOND)
-
-        state.journal.number = number
+        self._seat = Seat(link)
+        self._offset = wall_time() - stopwatch()
+        self._tick = 0
+        state.journal.number = self._number
 
     # ------------------------------------------------------------------------------------ beginning and end
 
@@ -110,6 +109,7 @@ class Sharing:
             await self._found()
         self._state.start.update(orjson.loads(await self._link.ask("GET", self._link.key("start"))))
         await self.fresh()
+        await self._seat.take()
         self._tasks = [asyncio.create_task(self._answer_askers()), asyncio.create_task(self._sweep())]
 
     async def _found(self) -> None:
@@ -120,10 +120,17 @@ class Sharing:
         keys = (link.key("document"), link.key("version"))
         await link.run(_COMMIT, keys, (0, self._written_document(), "[]"))
 
+    def _number(self, raw: Raw) -> int:
+        """The id of an entry of the journal. Those of all processes are in order by when they ended, and told
+        apart by the seat where they ended together."""
+        self._tick = max(int((raw[2] + self._offset) * _TICKS_PER_SECOND), self._tick + 1)
+        return self._tick * SEATS + self._seat.number
+
     async def close(self) -> None:
         """Write what is still to be written, and stop."""
         for task in self._tasks:
             task.cancel()
+        self._seat.leave()
         with suppress(StoreLost):
             await self._write_journal()
         await self._redis.aclose()
@@ -342,11 +349,14 @@ class Sharing:
                 await asyncio.sleep(_WHILE_LISTENED)
 
     async def _sweep(self) -> None:
-        """Write the journal now and then, and tell listeners what happens in other processes."""
+        """Write the journal now and then, undo what is owed, and tell listeners what happens in other
+        processes."""
         while True:
             listened = bool(self._state.event_hub.listeners)
             await asyncio.sleep(_WHILE_LISTENED if listened else _SWEEP)
+            self._seat.keep()
             with suppress(StoreLost):
+                await self._link.settle()
                 if listened:
                     async with self._changing:
                         await self._tell_listeners()

@@ -24,6 +24,7 @@ from lightning_mock.state import State
 
 _USUAL_LIMIT = 100
 _USUAL_TIMEOUT = 5.0
+_LONGEST_ID = 18
 
 
 async def read_journal(request: ControlRequest, state: State) -> Body:
@@ -120,7 +121,7 @@ def _filter(request: ControlRequest, state: State) -> Filter:
 def _known(request: ControlRequest, state: State) -> Recording:
     """The exchange that the path names. Raises ControlError 404."""
     number = request.path["entry_id"]
-    is_number = number.isascii() and number.isdigit() and len(number) < 16
+    is_number = number.isascii() and number.isdigit() and len(number) <= _LONGEST_ID
     kept = state.journal.get(int(number)) if is_number else None
     if kept is None:
         raise ControlError(404, "entry_id: the journal has no such entry; GET /__mock__/journal lists them.")
