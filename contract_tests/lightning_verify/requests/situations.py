@@ -26,8 +26,10 @@ from lightning_verify.requests.valid import (
 
 ACCOUNTS = ("access token", "API key")
 OWN = ("client id", "address")
-# Longer than a sentence, and shorter than any limit that is known of.
-_LONG = "A lighthouse at dusk, with waves that break on the rocks below, seen from a boat far out. " * 8
+_SENTENCE = "A lighthouse at dusk, with waves that break on the rocks below, seen from a boat far out. "
+# Nearly as long as any limit allows that is known of: of a medium's prompt, and what a chat may well be.
+_LONG = _SENTENCE * 21
+_LONG_MESSAGE = f"Say more about this. {_SENTENCE * 100}"
 # Letters of several scripts, and one beyond the basic plane.
 _UNICODE = "Ein Café in Malmö – 灯台と海, маяк 🗼"
 _WITH_TOOLS = say("What is the weather in Paris?", tools=TOOLS, tool_choice="required")
@@ -92,9 +94,7 @@ FORMS: dict[str, dict[str, Mapping[str, Any]]] = {
         "streamed tools": {**_WITH_TOOLS, "stream": True},
         "picture": {"messages": IMAGE[1]},
         "streamed picture": {"messages": IMAGE[1], "stream": True},
-        "long": {
-            "messages": [*LONG_CONVERSATION, {"role": "user", "content": f"Say more about this. {_LONG}"}]
-        },
+        "long": {"messages": [*LONG_CONVERSATION, {"role": "user", "content": _LONG_MESSAGE}]},
         "everything": {"tool_choice": _NAMED, **_EVERYTHING},
         "streamed everything": {"tool_choice": _NAMED, **_EVERYTHING, "stream": True},
         "streamed, without a call": {"tool_choice": "none", **_EVERYTHING, "stream": True},
