@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import jsonschema_rs
 import lightning_mock
 import pytest
+from lightning_mock.client import Lightning
 from lightning_spec.loader import Operation, Parameter, load_spec
 from lightning_verify.checks import test_media as media
 from lightning_verify.checks.test_failures import ODD
@@ -34,6 +36,8 @@ def exchanges(tmp_path_factory: pytest.TempPathFactory) -> list[Recorded]:
     directory = tmp_path_factory.mktemp("run")
     file = tmp_path_factory.mktemp("record") / "exchanges.jsonl"
     with lightning_mock.running() as mock:
+        lightning = Lightning(mock.base_url)
+        lightning.advance(days=10)
         run = command(
             *("--spend=exhaust", f"--base-url={mock.base_url}", f"--control={mock.base_url}/__mock__"),
             "--jobs=1",  # Who asked is told by the test that runs.
@@ -41,7 +45,11 @@ def exchanges(tmp_path_factory: pytest.TempPathFactory) -> list[Recorded]:
             credentials={**mock.credentials, VARIABLE: str(file)},
             plugins=("tests.judge.recorder",),
         )
+        left = lightning.clock().now
     assert run.code == 0, run.out[-2000:] + run.error
+    # Somebody else had moved it, and tests of the judge do.
+    assert "clock: the target's was +86" in run.out
+    assert abs(left - datetime.now(UTC)) < timedelta(minutes=2)
     return recorded(file)
 
 

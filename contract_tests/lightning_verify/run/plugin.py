@@ -6,6 +6,7 @@ import datetime
 import os
 import tempfile
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -45,6 +46,7 @@ from lightning_verify.run.signals import INTERRUPTION
 from lightning_verify.run.together import CountEach, Together
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.client import BudgetExhausted, HostGone
+from lightning_verify.transport.control import ControlFailed
 
 _run_key = pytest.StashKey[Run]()
 _books_key = pytest.StashKey[Path]()
@@ -224,9 +226,10 @@ def _begin(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         started=run.started,
         generated={"examples": examples, "seed": seed},
     )
+    levers = _unlevered(config, run)
     answered_in: list[float] = []
     run.client.observers.append(lambda exchange: answered_in.append(exchange.seconds))
-    aborted = preflight(run.client, run.settings.wake)
+    aborted = preflight(run.client, run.settings.wake) or levers
     run.client.observers.pop()
     run.aborted = aborted and _told(run, aborted)
     run.note(aborted=run.aborted)
@@ -239,7 +242,6 @@ def _begin(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         )
         for reason in run.learned["unusable credentials"].values():
             _say(config, f"not used: {reason}")
-
     if run.settings.jobs > 1 and not run.aborted:
         able = [item for item in items if _can_judge(item, run) and can_run_ahead(item)]
         config.stash[_ahead_key] = Ahead(able, run.settings.jobs, partial(_judge_of, run))
@@ -252,6 +254,17 @@ def _begin(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         and all(map(charge_of, items))
     ):
         config.pluginmanager.register(Progress(reporter, items))
+
+
+def _unlevered(config: pytest.Config, run: Run) -> str | None:
+    """Begin with the target's clock as it should be; why that cannot be, where it cannot."""
+    try:
+        ahead = run.put_time_right()
+    except (ControlFailed, HostGone) as problem:
+        return f"the control plane at {run.target.control} does not answer as one: {problem}"
+    if ahead is not None:
+        _say(config, f"clock: the target's was {ahead:+.0f} s off, and has been put right")
+    return None
 
 
 def _can_judge(item: pytest.Item, run: Run) -> bool:
@@ -406,6 +419,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
         # Once the target's clock has been moved, its counters are those of another day.
         seen = None if run.learned.get("time moved") else observed_units(run.client, run.settings.jobs)
         run.note(**{f"observed {run.worker}": seen})
+    if run is not None and run.learned.get("time moved"):
+        # Whoever judges next would find a host that lives in the future.
+        with suppress(ControlFailed, HostGone):
+            run.put_time_right()
     if run is not None and not run.aborted:
         ask_again(run.client, run.ledger)
         run.keep(run.looked_through())

@@ -25,6 +25,7 @@ from lightning_verify.judging.watch import Watch
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.budget import Budget
 from lightning_verify.transport.client import Client, Timeouts
+from lightning_verify.transport.control import Control
 
 
 @dataclass(slots=True)
@@ -98,6 +99,17 @@ class Run:
             ledger,
             comparisons,
         )
+
+    def put_time_right(self) -> float | None:
+        """Undo what was done to the target's clock, by its control plane, before the run or in it. That is no
+        part of what is judged. Returns by how many seconds the target was ahead, None when it was not."""
+        if self.target.control is None:
+            return None
+        observers, self.client.observers = self.client.observers, []
+        try:
+            return Control(self.client, self.target.control).put_right()
+        finally:
+            self.client.observers = observers
 
     def looked_through(self) -> list[Finding]:
         """What was found by whoever looks at every exchange."""

@@ -7,10 +7,14 @@ on it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from lightning_verify.requests.callers import Caller
 from lightning_verify.transport.client import Client
+
+# Seconds that asking for the time may take.
+_ON_TIME = 5.0
 
 
 class ControlFailed(RuntimeError):
@@ -37,6 +41,17 @@ class Control:
     def now(self) -> str:
         """The target's time (ISO 8601, UTC)."""
         return str(self._ask("GET", "/clock")["now"])
+
+    def put_right(self) -> float | None:
+        """Let the target live by the real time. Returns by how many seconds its own was ahead; None when
+        there was nothing to put right."""
+        clock = self._ask("GET", "/clock")
+        real = datetime.now(UTC)
+        ahead = (datetime.fromisoformat(clock["now"]) - real).total_seconds()
+        if abs(ahead) < _ON_TIME and not clock["frozen"]:
+            return None
+        self._ask("POST", "/clock", {"set": real.isoformat(), "force": True, "frozen": False})
+        return ahead
 
     def fail_upstream(self, operation: str, caller: Caller) -> None:
         """Let the next call of `operation` by `caller` fail behind the API, after it has been accepted."""
