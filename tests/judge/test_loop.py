@@ -45,7 +45,7 @@ def exchanges(tmp_path_factory: pytest.TempPathFactory) -> list[Recorded]:
             credentials={**mock.credentials, VARIABLE: str(file)},
             plugins=("tests.judge.recorder",),
         )
-        left = lightning.clock().now
+        left = datetime.fromisoformat(lightning.clock().now)
     assert run.code == 0, run.out[-2000:] + run.error
     # Somebody else had moved it, and tests of the judge do.
     assert "clock: the target's was +86" in run.out
