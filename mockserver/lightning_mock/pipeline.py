@@ -142,7 +142,9 @@ async def answer(
     if failed and charge is not None:
         await state.ledger.refund(charge)
         exchange.refunded = charge.granted
-    return await _deliver(request, reply, exchange, state)
+    if isinstance(reply, Body):
+        return delivery.respond(request, reply, exchange)
+    return await delivery.streamed(request, reply, state.settings, exchange)
 
 
 async def answer_unknown(

@@ -24,6 +24,8 @@ def test_a_trivial_prompt_gets_the_small_model() -> None:
         "word " * 100,
         "Compare the two proposals.",
         "Explain it to me step by step",
+        "PROS AND CONS, please",
+        "What of the trade-offs?",
     ],
 )
 def test_a_complex_prompt_changes_the_choice(prompt: Any) -> None:
@@ -43,6 +45,8 @@ def test_a_long_conversation_changes_the_choice() -> None:
         "for (;;) { spin(); }",
         "What does this do?\n  def f(x): return x",
         "if (a == b) go home",
+        "A SyntaxError!",
+        "MY UNIT TEST FAILS",
     ],
 )
 def test_code_changes_the_choice(prompt: Any) -> None:

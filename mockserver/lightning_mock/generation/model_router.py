@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence, Set
 from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
+import jsonschema_rs
+
 from lightning_mock.generation.conversation import Conversation, Message, read_conversation
 
 SIMPLE = "Meta Llama 3.1 8B Instant"
@@ -21,8 +23,8 @@ VISION = "Meta Llama 4 Maverick 17B Instruct"
 LONG_PROMPT_CHARACTERS = 400
 LONG_CONVERSATION_TURNS = 8
 
-# Signals are looked up in sets and by substring: a regular expression over a long prompt would hold up
-# every other caller.
+# Signals are looked up in sets and by substring: one of Python's regular expressions over a long prompt would
+# hold up every other caller.
 _CODE_VOCABULARY = """
 python javascript typescript java kotlin rust golang php perl sql html css bash regex regexp json yaml code
 compile compiler debug refactor algorithm traceback stacktrace segfault undefined nullpointerexception
@@ -46,7 +48,14 @@ _HARD_PHRASES = {
 _TELLING_WORDS = _CODE_WORDS | _HARD_WORDS | _CODE_PHRASES.keys() | _HARD_PHRASES.keys()
 _CODE_SIGNS = ("```", "=>", "();", "){", ") {", "};", "==", "!=", "#include", "</", "c++")
 # Each sign has one of these, and `_CODE_STARTS` count where there is more than one line.
-_NO_SIGN_CHARACTERS = bytes(set(range(256)) - set(b"`=;{}#<+\n"))
+_SIGN_CHARACTERS = "`=;{}#<+\n"
+_NO_SIGN_CHARACTERS = bytes(set(range(256)) - set(_SIGN_CHARACTERS.encode()))
+# Most prompts hold nothing of all this, and are done with after one look. The validator's expressions take
+# time in proportion to the text, a quarter of what it takes to cut it into words.
+_ANY_SIGN = "|".join([*sorted(word.decode() for word in _TELLING_WORDS), f"[{_SIGN_CHARACTERS}]"])
+_may_hold_a_sign = jsonschema_rs.validator_for(
+    {"pattern": f"(?i){_ANY_SIGN}"}, pattern_options=jsonschema_rs.RegexOptions()
+).is_valid
 _CODE_STARTS = ("def ", "class ", "import ", "from ", "const ", "let ", "var ", "fn ", "func ", "public ")
 
 # Words are cut and put into lower case on bytes, several times as fast as on text: at punctuation, and at the
@@ -68,17 +77,17 @@ def choose_for(conversation: Conversation, has_tools: bool) -> str:
     if has_tools:
         return TOOLS
     said = conversation.spoken
+    long = len(said) > LONG_PROMPT_CHARACTERS or conversation.turns > LONG_CONVERSATION_TURNS
+    if said.isascii() and not _may_hold_a_sign(said):
+        return COMPLEX if long else SIMPLE
     raw = (said if said.isascii() else said.lower().translate(_SPACES)).encode("utf-8", "replace")
     words = raw.translate(_TO_WORDS).split()
-    # Most prompts hold no sign at all, and are done with after one look at each.
     telling = None if _TELLING_WORDS.isdisjoint(words) else _TELLING_WORDS.intersection(words)
     if telling and _speaks_of_code(said.lower(), telling):
         return CODE
     if raw.translate(None, _NO_SIGN_CHARACTERS) and _looks_like_code(said.lower()):
         return CODE
-    if len(said) > LONG_PROMPT_CHARACTERS or conversation.turns > LONG_CONVERSATION_TURNS:
-        return COMPLEX
-    return COMPLEX if telling and _is_hard(said.lower(), telling) else SIMPLE
+    return COMPLEX if long or (telling and _is_hard(said.lower(), telling)) else SIMPLE
 
 
 def _speaks_of_code(said: str, telling: Set[bytes]) -> bool:

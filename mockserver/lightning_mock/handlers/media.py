@@ -111,7 +111,7 @@ async def _sound(kind: Literal["sfx", "tts"], text: str, call: Call, state: Stat
 async def _rendered(job: Job, call: Call, state: State, inputs: list[ImageInput]) -> Body:
     content = await state.renderer.render(job)
     media_type = call.operation.media_type or "application/octet-stream"
-    return Body(content, media_type, headers=await _links(inputs, state))
+    return Body(content, media_type, headers=await _links(inputs, state) if inputs else None)
 
 
 async def _listed(jobs: Sequence[Job], call: Call, state: State) -> Body:

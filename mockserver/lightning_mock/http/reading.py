@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.hdrs import CONTENT_ENCODING
 from aiohttp.http_exceptions import HttpProcessingError
 
@@ -26,10 +26,13 @@ _ZLIB_METHOD = 8
 
 async def read_body(request: web.BaseRequest, limit: int, basis: Basis | None = None) -> bytes:
     """The body, unpacked, of at most `limit` bytes. Raises TooLarge or InvalidRequest."""
-    if basis is None:
-        body = await _arrived(request, limit)
-    else:
+    if basis is not None:
         body = await basis.body(lambda: _arrived(request, limit))
+    elif request.content.is_eof():
+        # Most bodies are small, and have come with the head.
+        body = _at_hand(request.content, limit)
+    else:
+        body = await _arrived(request, limit)
     coding = request.headers.get(CONTENT_ENCODING)
     if coding is None or not body:
         return body
@@ -37,14 +40,18 @@ async def read_body(request: web.BaseRequest, limit: int, basis: Basis | None = 
     return body if coding == "identity" else await asyncio.to_thread(unpacked, body, coding, limit)
 
 
+def _at_hand(content: StreamReader, limit: int) -> bytes:
+    try:
+        body = content.read_nowait()
+    except (web.RequestPayloadError, HttpProcessingError):
+        raise _broken() from None
+    if len(body) > limit:
+        raise _too_large(limit)
+    return body
+
+
 async def _arrived(request: web.BaseRequest, limit: int) -> bytes:
     try:
-        # Most bodies are small, and have come with the head.
-        if request.content.is_eof():
-            body = request.content.read_nowait()
-            if len(body) > limit:
-                raise _too_large(limit)
-            return body
         length = request.content_length
         if length is not None and length > limit:
             raise _too_large(limit)
@@ -52,7 +59,7 @@ async def _arrived(request: web.BaseRequest, limit: int) -> bytes:
     except web.HTTPRequestEntityTooLarge:
         raise _too_large(limit) from None
     except (web.RequestPayloadError, HttpProcessingError):
-        raise InvalidRequest("The body does not arrive as its headers announce it.") from None
+        raise _broken() from None
 
 
 def unpacked(body: bytes, coding: str, limit: int) -> bytes:
@@ -74,6 +81,10 @@ def unpacked(body: bytes, coding: str, limit: int) -> bytes:
     if not unpacking.eof or unpacking.unused_data:
         raise InvalidRequest(f"The body is not one whole piece of {coding} data.")
     return content
+
+
+def _broken() -> InvalidRequest:
+    return InvalidRequest("The body does not arrive as its headers announce it.")
 
 
 def _too_large(limit: int) -> TooLarge:

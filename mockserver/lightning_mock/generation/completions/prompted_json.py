@@ -64,7 +64,7 @@ class PromptedJson(NamedTuple):
 
 def mentions_json(text: str) -> bool:
     """Whether looking for JSON in a text is worth while."""
-    return "json" in text or "JSON" in text or "Json" in text
+    return "json" in text.lower()
 
 
 def prompted_json(text: str, in_words: bool, budget: Budget) -> PromptedJson | None:
