@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lightning_verify.checks import test_failures, test_limits, test_media, test_situations
+from lightning_verify.checks import test_failures, test_identity, test_limits, test_media, test_situations
 from lightning_verify.facts import METRICS, PUBLISHED_LIMITS
 from lightning_verify.judging.judge import NotRun, Violation
 from lightning_verify.judging.observations import CHAT
+from lightning_verify.requests.credentials import REVOKED_API_KEY
+from lightning_verify.requests.invalid import sample, wrong_messages, wrong_prompt
+from lightning_verify.requests.refusals import refusals
 from lightning_verify.requests.situations import Situation
 from lightning_verify.requests.valid import PLACES
 from PIL import Image
@@ -153,3 +156,25 @@ def test_a_host_may_be_configured_to_less_than_the_published_sizes(tmp_path: Pat
     situation = Situation("address", "createTts", "long")
     with tiny(answer) as host, judge_of(host.base_url, tmp_path) as judge, pytest.raises(NotRun):
         test_situations.test_every_kind_of_caller_is_served_in_every_form(judge, situation)
+
+
+def test_a_key_that_was_revoked_and_is_good_for_pictures(tmp_path: Path) -> None:
+    def answer(asked: Asked) -> Answer:
+        return Answer(200 if b"image_url" in asked.body else 401)
+
+    known = {REVOKED_API_KEY: "ipa_live_0123456789"}
+    check = test_identity.test_a_bearer_that_was_good_once_is_401_in_every_form
+    with (
+        tiny(answer) as host,
+        judge_of(host.base_url, tmp_path, known) as judge,
+        pytest.raises(Violation, match="AUTH-6"),
+    ):
+        check(judge, REVOKED_API_KEY, "AUTH-6")
+
+
+def test_what_is_invalid_is_tried_with_letters_beyond_ascii() -> None:
+    tried = {each.flaw for each in refusals() if not str(each.body(10) or "").isascii()}
+    assert tried >= {"left out", "of another kind"}
+    for strategy in (wrong_messages(), wrong_prompt()):
+        drawn = [json.dumps(each, ensure_ascii=False) for each in sample(strategy, 24, 0)]
+        assert {each.isascii() for each in drawn} == {True, False}

@@ -50,8 +50,10 @@ from lightning_verify.requests.credentials import (
     REVOKED_API_KEY,
     invalid_bearers,
 )
+from lightning_verify.requests.situations import FORMS, Situation
 from lightning_verify.requests.valid import CALLS, say
 from lightning_verify.run.marks import judges, needs
+from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange
 
 RESOLVING = list(CALLS)
@@ -258,17 +260,17 @@ def _refuses_bad_bearers(judge: Judge, requirement: str, operation: str) -> None
         judge.refused(requirement, exchange, 401, f"{kind}, as a bearer,")
 
 
+# What was good once, and the requirement that says that it is refused.
+ONCE_GOOD = ((EXPIRED_JWT, "AUTH-5"), (EXPIRED_API_KEY, "AUTH-5"), (REVOKED_API_KEY, "AUTH-6"))
+
+
 @pytest.mark.parametrize(
     ("requirement", "credential"),
     [
         pytest.param("AUTH-4", None, marks=judges("AUTH-4", requests=1)),
         *(
             pytest.param(requirement, name, marks=[needs(name), judges(requirement, requests=1)])
-            for requirement, name in (
-                ("AUTH-5", EXPIRED_JWT),
-                ("AUTH-5", EXPIRED_API_KEY),
-                ("AUTH-6", REVOKED_API_KEY),
-            )
+            for name, requirement in ONCE_GOOD
         ),
     ],
 )
@@ -290,11 +292,7 @@ def test_a_bad_bearer_is_401_where_a_stream_is_asked_for(
             id=f"{name}-{operation}",
             marks=[needs(name), judges(requirement, shares=[used_on(operation, name)])],
         )
-        for requirement, name in (
-            ("AUTH-5", EXPIRED_JWT),
-            ("AUTH-5", EXPIRED_API_KEY),
-            ("AUTH-6", REVOKED_API_KEY),
-        )
+        for name, requirement in ONCE_GOOD
         for operation in RESOLVING
     ],
 )
@@ -303,6 +301,41 @@ def test_a_bearer_that_was_good_once_is_401(
 ) -> None:
     exchange = with_bad_credential(judge, operation, credential)
     judge.refused(requirement, exchange, 401, f"{exchange.caller}, as a bearer,")
+
+
+_FORMS = [(name, form) for name, forms in FORMS.items() if name in CALLS for form in forms if form != "plain"]
+_OF_CHATS = [each for each in _FORMS if each[0] == "createChatCompletion"]
+_OF_MEDIA = [each for each in _FORMS if each not in _OF_CHATS]
+
+
+def _forms_tried_with(credential: str) -> list[tuple[str, str]]:
+    """Every form of a chat, and of all others what falls to this one when they take turns."""
+    turn = [name for name, _ in ONCE_GOOD].index(credential)
+    return [*_OF_CHATS, *_OF_MEDIA[turn :: len(ONCE_GOOD)]]
+
+
+@pytest.mark.parametrize(
+    ("credential", "requirement"),
+    [
+        pytest.param(
+            name,
+            requirement,
+            marks=[
+                needs(name),
+                judges(requirement, requests=len(_forms_tried_with(name)), spend=Spend.SAMPLE),
+            ],
+        )
+        for name, requirement in ONCE_GOOD
+    ],
+)
+def test_a_bearer_that_was_good_once_is_401_in_every_form(
+    judge: Judge, credential: str, requirement: str
+) -> None:
+    caller = judge.credential(credential)
+    for operation, form in _forms_tried_with(credential):
+        call = Situation("", operation, form).call
+        exchange = judge.client.send(call.method, call.path, caller, json_body=call.body, lane="free")
+        judge.refused(requirement, exchange, 401, f"{exchange.caller}, as a bearer ({form}),")
 
 
 AIRFORCE = ("createAirforceVideo", "getAirforceVideo")

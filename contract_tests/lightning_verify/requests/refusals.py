@@ -86,7 +86,10 @@ class Refusal:
             return {name: value for name, value in sound.items() if name != required} or {"nothing": "asked"}
         if self.flaw == "of another kind":
             # A list of what is no message, or no text: all of it, so that nothing is left to serve.
-            return {**sound, required: [5] if self.operation in {_CHAT, _ANALYSIS} else {"text": "a fox"}}
+            return {
+                **sound,
+                required: [5] if self.operation in {_CHAT, _ANALYSIS} else {"text": "a fox"},
+            }
         if self.flaw == TOO_LARGE:
             return {**sound, **oversized(self.operation, size, place)}
         return sound if self.flaw in BEARERS else None

@@ -35,12 +35,13 @@ _UNICODE = "Ein Café in Malmö – 灯台と海, маяк 🗼"
 _WITH_TOOLS = say("What is the weather in Paris?", tools=TOOLS, tool_choice="required")
 _PICTURE = {"image_urls": [picture_base64(), picture_data_uri()]}
 
-# A tool whose arguments are nested.
+# A tool whose arguments are nested, and told of in letters beyond ASCII: they are there, whatever is wrong
+# with a request.
 TRIP: dict[str, Any] = {
     "type": "function",
     "function": {
         "name": "plan_trip",
-        "description": "Plans a trip with several stops.",
+        "description": f"Plans a trip with several stops. {_UNICODE}",
         "parameters": {
             "type": "object",
             "properties": {
