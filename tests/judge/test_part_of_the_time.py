@@ -6,6 +6,7 @@ import io
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import count
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 from lightning_verify.checks import test_failures, test_identity, test_limits, test_media, test_situations
 from lightning_verify.facts import METRICS, PUBLISHED_LIMITS
-from lightning_verify.judging.judge import NotRun, Violation
+from lightning_verify.judging.judge import NotRun, Undecided, Violation
 from lightning_verify.judging.observations import CHAT
 from lightning_verify.requests.credentials import REVOKED_API_KEY
 from lightning_verify.requests.invalid import sample, wrong_messages, wrong_prompt
@@ -90,30 +91,35 @@ def test_an_asset_that_is_served_well_most_of_the_time(odd: str, owner: str, tmp
             check(judge)
 
 
-class _Host:
-    """A host with the free plan's counters, for one caller, that may count a call later than it serves it."""
+Chosen = Callable[[Asked], bool]
 
-    def __init__(self, slips: Callable[[Asked], bool]) -> None:
-        self._slips = slips
+
+class _Host:
+    """A host with the free plan's counters, which counts some calls later than it serves them, or twice."""
+
+    def __init__(self, late: Chosen, twice: Chosen) -> None:
+        self._late, self._twice = late, twice
         self._counting = threading.Lock()
-        self._used = dict.fromkeys(METRICS, 0)
+        self._used = Counter[tuple[str, str]]()
 
     def answer(self, asked: Asked) -> Answer:
+        caller = asked.headers.get("X-Client-ID", asked.headers["User-Agent"])
         if asked.path == "/usage":
-            return Answer(pieces=(json.dumps(self._usage()).encode(),))
+            return Answer(pieces=(json.dumps(self._usage(caller)).encode(),))
         metric = "imagesDaily" if "/image" in asked.path else "audioWeekly"
         with self._counting:
-            if self._used[metric] >= PUBLISHED_LIMITS[metric]:
+            if self._used[caller, metric] >= PUBLISHED_LIMITS[metric]:
                 return Answer(429)
-            slips = self._slips(asked)
-            self._used[metric] += not slips
-        if slips:
+            late, price = self._late(asked), 1 + self._twice(asked)
+            self._used[caller, metric] += 0 if late else price
+        if late:
             time.sleep(0.05)
             with self._counting:
-                self._used[metric] += 1
+                self._used[caller, metric] += price
         return Answer(headers={"Content-Type": "image/png"})
 
-    def _usage(self) -> dict[str, Any]:
+    def _usage(self, caller: str) -> dict[str, Any]:
+        counters = {metric: self._used[caller, metric] for metric in METRICS}
         rows = {
             metric: {
                 "limit": PUBLISHED_LIMITS[metric],
@@ -122,31 +128,41 @@ class _Host:
                 "window": "now",
                 "period": "weekly" if metric == "audioWeekly" else "daily",
             }
-            for metric, used in self._used.items()
+            for metric, used in counters.items()
         }
         now = datetime.now(UTC).isoformat()
         return {"plan_key": "free", "plan_name": "Free", "generated_at": now, "usage": rows}
 
 
-def _race(slips: Callable[[Asked], bool], race: str, at_once: int, books: Path) -> None:
+def _never(_: Asked) -> bool:
+    return False
+
+
+def _long(asked: Asked) -> bool:
+    return len(asked.body) > 500
+
+
+def _race(race: str, at_once: int, books: Path, *, late: Chosen = _never, twice: Chosen = _never) -> None:
     metric, calls = test_limits.RACES[race]
-    with tiny(_Host(slips).answer) as host, judge_of(host.base_url, books) as judge:
+    with tiny(_Host(late, twice).answer) as host, judge_of(host.base_url, books) as judge:
         test_limits.race_for(judge, judge.caller(), metric, calls, at_once)
 
 
 def test_a_race_that_only_long_speech_wins(tmp_path: Path) -> None:
-    def long(asked: Asked) -> bool:
-        return len(asked.body) > 500
-
-    _race(long, "speech", 6, tmp_path)
+    _race("speech", 6, tmp_path, late=_long)
     with pytest.raises(Violation, match="RATE-6"):
-        _race(long, "speech, long", 6, tmp_path)
+        _race("speech, long", 6, tmp_path, late=_long)
 
 
 def test_a_crowd_meets_the_call_in_ten_that_is_counted_too_late(tmp_path: Path) -> None:
     turns = count(1)
     with pytest.raises(Violation, match="RATE-6"):
-        _race(lambda _: next(turns) % 8 == 0, "images", 20, tmp_path)
+        _race("images", 20, tmp_path, late=lambda _: next(turns) % 8 == 0)
+
+
+def test_a_price_that_is_wrong_is_no_race(tmp_path: Path) -> None:
+    with pytest.raises(Undecided, match="TTS-3"):
+        _race("speech, long", 6, tmp_path, twice=_long)
 
 
 def test_a_host_may_be_configured_to_less_than_the_published_sizes(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from lightning_verify.facts import METRIC_OF, METRICS, PRICE_OF, PUBLISHED_LIMITS
 from lightning_verify.judging.judge import Judge, NotRun
-from lightning_verify.judging.observations import CHAT, OFTEN, STREAM, operation_observed
+from lightning_verify.judging.observations import CHAT, OFTEN, STREAM, call_observed
 from lightning_verify.judging.snapshot import Snapshot
 from lightning_verify.judging.usage import moved, not_exhausted, read_usage, settled
 from lightning_verify.reading.numbers import number
@@ -440,13 +440,12 @@ def race_for(judge: Judge, caller: Caller, metric: str, calls: list[Call], at_on
     # What an upstream has failed at may be counted or not.
     failed = sum(exchange.status is None or exchange.status >= 500 for exchange in answers)
     if not len(served) <= counted <= len(served) + failed:
-        for name in dict.fromkeys(call.operation for call in calls):
-            price = operation_observed(judge, name).consumed(judge, "RATE-6").get(metric, 0)
-            if price != 1:
-                told = (
-                    f"{name} costs {price} units by itself (see CHAT-11, IMG-6, VID-7, AIR-3, SFX-3, TTS-3)"
-                )
-                raise judge.undecided("RATE-6", told, after.exchange)
+        for call in calls:
+            alone = call_observed(judge, call)
+            price = alone.consumed(judge, "RATE-6").get(metric, 0)
+            if alone.call.served and price != 1:
+                told = f"{call.operation} costs {price} units by itself (see {PRICE_OF[call.operation]})"
+                raise judge.undecided("RATE-6", told, alone.call, after.exchange)
     message = f"{len(served)} of {at_once} calls were served with {left} units left"
     judge.check("RATE-6", len(served) <= left, message, *served)
     judge.check(

@@ -65,6 +65,13 @@ def operation_observed(judge: Judge, operation: str) -> Observation:
     return judge.once(f"call of {operation}", lambda: _make(judge, CALLS[operation]))
 
 
+def call_observed(judge: Judge, call: Call) -> Observation:
+    """The observation of a call in any form, made on first use."""
+    if call == CALLS[call.operation]:
+        return operation_observed(judge, call.operation)
+    return judge.once(f"call of {call}", lambda: _make(judge, call))
+
+
 def stream_observed(judge: Judge) -> Observation:
     """The observation of a streamed chat, made on first use."""
     return judge.once("streamed chat", lambda: _make(judge, STREAM))
