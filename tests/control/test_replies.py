@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -270,12 +272,31 @@ def test_a_file_has_them_from_the_start_and_after_a_reset(start: Any, tmp_path: 
         ("a: 1", "list"),
         ("- reply: {colour: red}", "reply 1: reply.colour"),
         ("- match: {}", "reply 1"),
+        ("- {reply: {text: 2026-01-01, colour: red}}", "reply.colour"),
+        ("- reply: {json: !!set {a}}", "set is not"),
+        ("- reply: {json: !!binary AAAA}", "bytes is not"),
+        ("- {reply: {text: x}, times: 1" + "0" * 30 + "}", "reply 1: Integer"),
+        ('[{"reply": {"text": "\\ud800"}}]', "surrogates"),
+        ("[" * 100_000, "too deeply"),
+        ("? [a]\n: b", "^[^\n]*unhashable[^\n]*$"),
     ],
 )
 def test_a_file_that_means_nothing_stops_the_start(tmp_path: Any, text: str, said: Any) -> None:
     file = tmp_path / "replies.yaml"
     file.write_text(text)
     with pytest.raises(SettingsError, match=said), running(replies=file):
+        pass
+
+
+@pytest.mark.parametrize("option", ["replies", "replay", "plans", "jwks", "state"])
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_is_no_regular_file_is_not_read(tmp_path: Any, option: str, kind: str) -> None:
+    place = tmp_path / "pipe"
+    if kind == "pipe":
+        os.mkfifo(place)
+    else:
+        place = Path("/dev/zero")
+    with pytest.raises(SettingsError, match="regular"), running(**{option: place}):
         pass
 
 

@@ -103,6 +103,10 @@ def broken(document: Any, **changes: Any) -> bytes:
     return json.dumps({**document, **changes}).encode()
 
 
+def credentials(document: Any, **changes: Any) -> bytes:
+    return broken(document, credentials={**document["credentials"], **changes})
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -113,7 +117,11 @@ def broken(document: Any, **changes: Any) -> bytes:
         (lambda document: b'{"users": []}', "no whole state file"),
         (lambda document: broken(document, version=2), "expected version 1"),
         (lambda document: broken(document, more=1), "expected the fields"),
+        (lambda document: broken(document, version="x" * 1000), "expected version 1, got 'x{39}$"),
         (lambda document: broken(document, credentials={}), "credentials"),
+        (lambda document: credentials(document, named={}), "credentials are not whole"),
+        (lambda document: credentials(document, named="x"), "credentials are not whole"),
+        (lambda document: credentials(document, named={"LIGHTNING_JWT": 5}), "credentials are not whole"),
         (lambda document: broken(document, state={**document["state"], "keys": 5}), "keys"),
         (lambda document: broken(document, state={**document["state"], "limits": {"gold": {}}}), "a plan"),
         (lambda document: broken(document, start={}), "required"),

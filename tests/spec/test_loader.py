@@ -188,6 +188,16 @@ REFUSED: list[tuple[Change, str]] = [
         "x-lightning-plans.plans[1].limits.imagesDaily: expected a whole number of at least 0, found -1",
     ),
     (
+        lambda d: d["x-lightning-plans"]["plans"][1]["limits"].update({"imagesDaily": 2**53}),
+        "x-lightning-plans.plans[1].limits.imagesDaily: expected a whole number of at most 9007199254740991, "
+        "found 9007199254740992",
+    ),
+    (
+        lambda d: d["x-lightning-plans"]["plans"][1]["limits"].update({"imagesDaily": -(10**5000)}),
+        "x-lightning-plans.plans[1].limits.imagesDaily: expected a whole number of at least 0, "
+        "found a number of thousands of digits",
+    ),
+    (
         lambda d: d["x-lightning-plans"]["plans"][1].update({"price": "5"}),
         "x-lightning-plans.plans[1].price: expected text with two decimals or a number, found '5'",
     ),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jwt
+from lightning_spec.text_formats import read_file
 
 from lightning_mock.callers.claims import AUDIENCE, InvalidTokenError
 from lightning_mock.settings import SettingsError
@@ -72,7 +73,7 @@ def load_jwks(path: Path) -> dict[str, jwt.PyJWK]:
     As RFC 7517 has it, keys of another kind or use, and those that lack something, are passed over.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(read_file(path))
         listed = list(document["keys"])
     except OSError as error:
         raise SettingsError(f"JWKS file {path}: {error.strerror}") from error

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-import yaml
+import orjson
 from lightning_spec.recording import FORMAT, RecordingError, read_recording
-from lightning_spec.text_formats import yaml_or_json
+from lightning_spec.text_formats import read_file, yaml_or_json
 
 from lightning_mock.control.contract import Contract
 from lightning_mock.control.request import ControlError
@@ -20,10 +20,10 @@ from lightning_mock.state import State
 def start_with_file(path: Path, state: State) -> None:
     """Have the replies of a file from the start. Raises SettingsError with the place of the first mistake."""
     try:
-        listed = yaml_or_json(path.read_text(encoding="utf-8"))
+        listed = yaml_or_json(read_file(path).decode())
     except OSError as error:
         raise SettingsError(f"replies file {path}: {error.strerror}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except ValueError as error:
         raise SettingsError(f"replies file {path}: expected YAML or JSON; {error}") from error
     if isinstance(listed, dict) and listed.get("format") == FORMAT:
         try:
@@ -36,9 +36,10 @@ def start_with_file(path: Path, state: State) -> None:
     route, _ = contract.find("POST", "/__mock__/replies")
     for position, description in enumerate(listed, 1):
         try:
+            orjson.dumps(description)  # which has bounds on numbers and depth
             contract.check_body(route, description)
             parse_script("", description, state.spec)
-        except (ControlError, ScriptError) as error:
+        except (ControlError, ScriptError, orjson.JSONEncodeError) as error:
             said = error.detail if isinstance(error, ControlError) else error
             raise SettingsError(f"replies file {path}: reply {position}: {said}") from error
     state.scripts.start_with(

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
@@ -48,7 +48,10 @@ async def state_from_file(path: Path, settings: Settings) -> State:
             f"state file {path}: it was kept with another jwt_secret; expected the same or none"
         )
     state = make_state(replace(settings, jwt_secret=secret))
-    state = replace(state, settings=settings, credentials=_credentials(document["credentials"]))
+    credentials = _credentials(document["credentials"])
+    if state.credentials.named.keys() - credentials.named.keys():
+        raise SettingsError(f"state file {path}: its credentials are not whole.")
+    state = replace(state, settings=settings, credentials=credentials)
     # What came with a file of replies is read again from there.
     replies = [row for row in document["state"].get("replies", ()) if not row["of_file"]]
     try:
@@ -127,14 +130,15 @@ def _digest(pieces: list[bytes]) -> bytes:
 
 def _read(path: Path) -> Mapping[str, Any] | None:
     try:
-        if not is_file_of_ours(path.stat()):
-            raise SettingsError(f"state file {path}: expected a new file, or a regular one of yours")
-        content = path.read_bytes()
+        is_ours = is_file_of_ours(path.stat())
+        content = path.read_bytes() if is_ours else b""
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a usable name"
         raise SettingsError(f"state file {path}: {reason}") from error
+    if not is_ours:
+        raise SettingsError(f"state file {path}: expected a new file, or a regular one of yours")
     try:
         document = orjson.loads(content)
     except orjson.JSONDecodeError:
@@ -145,7 +149,9 @@ def _read(path: Path) -> Mapping[str, Any] | None:
             "start anew"
         )
     if document.get("version") != VERSION:
-        raise SettingsError(f"state file {path}: expected version {VERSION}, got {document.get('version')!r}")
+        raise SettingsError(
+            f"state file {path}: expected version {VERSION}, got {document.get('version')!r:.40}"
+        )
     _check(path, document)
     return document
 
@@ -159,11 +165,15 @@ def _check(path: Path, document: Mapping[str, Any]) -> None:
         _credentials(document["credentials"])
         for name in ("start", "state"):
             contract.check_body(route, document[name])
-    except (ControlError, KeyError, TypeError, AttributeError) as error:
+    except (ControlError, KeyError, TypeError, ValueError, AttributeError) as error:
         said = error.detail if isinstance(error, ControlError) else "its credentials are not whole."
         raise SettingsError(f"state file {path}: {said}") from error
 
 
 def _credentials(document: Mapping[str, Any]) -> Credentials:
     by_plan = {key: PlanCredentials(**kept) for key, kept in document["by_plan"].items()}
-    return Credentials(by_plan, dict(document["named"]))
+    named = dict(document["named"])
+    texts = [*named.values(), *(text for kept in by_plan.values() for text in astuple(kept))]
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("a credential is text")
+    return Credentials(by_plan, named)
