@@ -6,8 +6,10 @@ import base64
 import re
 import socket
 import struct
+import tracemalloc
 import zlib
 from io import BytesIO
+from random import Random
 from typing import Any
 
 import httpx2
@@ -70,6 +72,40 @@ async def test_a_file_larger_than_all_room_is_not_kept() -> None:
     assets = store(Clock(frozen_at=1000.0))
     assert await assets.get((await assets.put(bytes(101))).id) is None
     assert assets.kept_bytes == 0
+
+
+async def test_every_file_that_is_kept_is_whole_however_many_have_gone() -> None:
+    assets = store(Clock(frozen_at=1000.0), most_bytes=1000)
+    chance, kept = Random(1), {}
+    for number in range(300):
+        content = chance.randbytes(chance.choice((0, 1, 80, 499, 700, 1000)))
+        kept[(await assets.put(content)).id] = content
+        if number % 50 == 49:
+            await assets.clear()
+        found = {asset_id: await assets.get(asset_id) for asset_id in kept}
+        assert all(asset is None or asset.content == kept[asset_id] for asset_id, asset in found.items())
+        assert sum(asset is not None for asset in found.values()) >= (number % 50 != 49)
+        assert assets.kept_bytes == sum(len(asset.content) for asset in found.values() if asset) <= 1000
+
+
+async def test_where_nothing_can_be_written_memory_has_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_only() -> Any:
+        raise FileNotFoundError("no usable temporary directory")
+
+    monkeypatch.setattr("lightning_mock.generation.assets.TemporaryFile", read_only)
+    assets = store(Clock(frozen_at=1000.0))
+    assert await assets.get((await assets.put(b"one")).id) is not None
+
+
+async def test_files_are_not_kept_in_memory() -> None:
+    assets = store(Clock(frozen_at=1000.0), most_bytes=10_000_000)
+    tracemalloc.start()
+    try:
+        for _ in range(8):
+            await assets.put(bytes(1_000_000))
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 async def test_ids_cannot_be_guessed_and_fit_in_a_path() -> None:

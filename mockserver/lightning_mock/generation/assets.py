@@ -3,16 +3,25 @@
 All files live equally long, so the oldest is always the next to expire.
 """
 
+import asyncio
 from base64 import urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from io import BytesIO
+from tempfile import TemporaryFile
+from threading import Lock
+from typing import IO, Protocol, TypeVar
+from weakref import finalize
 
 from lightning_mock.clock import Clock
 
 MOST_BYTES = 128 * 1024 * 1024
 _ID_BYTES = 18
+_LARGE = 1024 * 1024
+
+T = TypeVar("T")
 
 RandomBytes = Callable[[str, int], bytes]
 
@@ -44,8 +53,22 @@ def new_id(random: RandomBytes, purpose: str) -> str:
     return urlsafe_b64encode(random(purpose, _ID_BYTES)).decode()
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a file lies in the ring."""
+
+    start: int
+    size: int
+    expires_at: float
+
+
 class AssetStore:
-    """Files in this process, within a bound of bytes."""
+    """Files of this process, within a bound of bytes. They lie one after the other in a temporary file, and
+    not in memory: they would stay there for an hour, whether or not somebody asks for them.
+
+    The oldest is always the first to go, so what is free is one piece of the ring, or two at its ends. The
+    ring is twice as long as the bound: then a file that does not fit before its end always fits at its start.
+    """
 
     def __init__(
         self, clock: Clock, lifetime_seconds: float, random: RandomBytes, most_bytes: int = MOST_BYTES
@@ -54,9 +77,12 @@ class AssetStore:
         self._lifetime = lifetime_seconds
         self._random = random
         self._most_bytes = most_bytes
-        self._assets: OrderedDict[str, Asset] = OrderedDict()
+        self._places: OrderedDict[str, _Place] = OrderedDict()
         self._bytes = 0
         self._count = 0
+        self._end = 0
+        self._ring: IO[bytes] | None = None
+        self._using = Lock()
 
     @property
     def kept_bytes(self) -> int:
@@ -68,30 +94,61 @@ class AssetStore:
         asset = Asset(
             new_id(self._random, f"asset-{self._count}"), content, self._clock.now() + self._lifetime
         )
-        self._assets[asset.id] = asset
-        self._bytes += len(content)
-        self._drop_expired()
-        while self._bytes > self._most_bytes:
-            self._drop(next(iter(self._assets)))
+        size = len(content)
+        if size <= self._most_bytes:
+            self._make_room(size)
+            start = self._end if self._end + size <= 2 * self._most_bytes else 0
+            self._end = start + size
+            self._places[asset.id] = _Place(start, size, asset.expires_at)
+            self._bytes += size
+            await _run(partial(self._write, start, content), size)
         return asset
 
     async def clear(self) -> None:
-        self._assets.clear()
+        self._places.clear()
         self._bytes = 0
 
     async def get(self, asset_id: str) -> Asset | None:
-        asset = self._assets.get(asset_id)
-        if asset is None or asset.expires_at <= self._clock.now():
+        place = self._places.get(asset_id)
+        if place is None or place.expires_at <= self._clock.now():
             return None
-        return asset
+        content = await _run(partial(self._read, place.start, place.size), place.size)
+        # Others may have written over it in the meantime.
+        return Asset(asset_id, content, place.expires_at) if asset_id in self._places else None
 
-    def _drop_expired(self) -> None:
+    def _make_room(self, size: int) -> None:
         now = self._clock.now()
-        while self._assets:
-            oldest = next(iter(self._assets.values()))
-            if oldest.expires_at > now:
+        while self._places:
+            oldest = next(iter(self._places.values()))
+            if oldest.expires_at > now and self._bytes + size <= self._most_bytes:
                 return
-            self._drop(oldest.id)
+            self._places.popitem(last=False)
+            self._bytes -= oldest.size
 
-    def _drop(self, asset_id: str) -> None:
-        self._bytes -= len(self._assets.pop(asset_id).content)
+    def _write(self, start: int, content: bytes) -> None:
+        with self._using:
+            if self._ring is None:
+                self._ring = _new_ring()
+                finalize(self, self._ring.close)
+            self._ring.seek(start)
+            self._ring.write(content)
+
+    def _read(self, start: int, size: int) -> bytes:
+        with self._using:
+            if self._ring is None:
+                return b""
+            self._ring.seek(start)
+            return self._ring.read(size)
+
+
+def _new_ring() -> IO[bytes]:
+    try:
+        return TemporaryFile()
+    except OSError:
+        # In some containers nothing can be written.
+        return BytesIO()
+
+
+async def _run(work: Callable[[], T], size: int) -> T:
+    """Work on so many bytes, out of the loop where they are many."""
+    return work() if size <= _LARGE else await asyncio.to_thread(work)
