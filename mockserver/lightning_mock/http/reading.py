@@ -51,6 +51,8 @@ def _at_hand(content: StreamReader, limit: int) -> bytes:
 
 
 async def _arrived(request: web.BaseRequest, limit: int) -> bytes:
+    if request.content.is_eof():
+        return _at_hand(request.content, limit)
     try:
         length = request.content_length
         if length is not None and length > limit:

@@ -27,6 +27,8 @@ PATIENCE = 1.0
 """Seconds for a connection, and for the answers of a batch."""
 _ATTEMPTS = 2
 _LOST = (RedisError, OSError)
+_FORGOTTEN_AT_ONCE = 32
+"""So many answers of scripts Redis remembers for a process until it is told to forget them."""
 _ONCE = """
 local done = redis.call('HGET', KEYS[1], ARGV[1])
 if done then return cjson.decode(done) end
@@ -50,14 +52,14 @@ class Script:
 
 
 class _Sent(NamedTuple):
-    """A command on its way. `once` is the id of a script, `amends` what makes good that it may or may not
-    have been carried out."""
+    """A command on its way. `once` is the id of a script, `amends` the script that makes good that it may or
+    may not have been carried out."""
 
     command: Command
     future: asyncio.Future[Any] | None
     once: str | None = None
     script: Script | None = None
-    amends: _Sent | None = None
+    amends: Script | None = None
 
 
 class Link:
@@ -105,11 +107,8 @@ class Link:
         future = asyncio.get_running_loop().create_future()
         names = (self.key("once", self._name), *keys)
 
-        def call(script: Script, future: asyncio.Future[Any] | None, amends: _Sent | None = None) -> _Sent:
-            command = ("EVALSHA", script.sha, len(names), *names, once, *arguments)
-            return _Sent(command, future, once if script.once else None, script, amends)
-
-        self._put(call(script, future, None if amends is None else call(amends, None)))
+        command = ("EVALSHA", script.sha, len(names), *names, once, *arguments)
+        self._put(_Sent(command, future, once if script.once else None, script, amends))
         return await future
 
     async def version(self) -> int:
@@ -175,7 +174,8 @@ class Link:
         """The answers to a batch, in its order. Raises what `_LOST` names."""
         owed, acknowledged = self._owed, self._acknowledged
         whole = [*owed, *batch]
-        if acknowledged:
+        forgets = len(acknowledged) >= _FORGOTTEN_AT_ONCE
+        if forgets:
             whole.append(_Sent(("HDEL", self.key("once", self._name), *acknowledged), None))
         underway = False
         for attempt in range(_ATTEMPTS):
@@ -188,11 +188,14 @@ class Link:
                 await self._disconnect()
                 if attempt + 1 == _ATTEMPTS:
                     if underway:
-                        self._owed = owed + [sent.amends for sent in batch if sent.amends is not None]
+                        self._owed = owed + [_amends(sent, sent.amends) for sent in batch if sent.amends]
                     raise
         self._owed = []
-        # What went out twice may still arrive a second time: only what went out once can be forgotten.
-        self._acknowledged = [sent.once for sent in whole if sent.once is not None] if attempt == 0 else []
+        if forgets:
+            self._acknowledged = []
+        if attempt == 0:
+            # What went out twice may still arrive a second time: only what went out once can be forgotten.
+            self._acknowledged += [sent.once for sent in whole if sent.once is not None]
         return answers[len(owed) : len(owed) + len(batch)]
 
     async def _exchange(self, wire: Wire, batch: Sequence[_Sent]) -> list[Any]:
@@ -240,6 +243,12 @@ class Link:
         if self._lost:
             self._lost = False
             logger.warning("the store answers again")
+
+
+def _amends(sent: _Sent, script: Script) -> _Sent:
+    """What makes good a script: another one with the same id, keys and arguments."""
+    _, _, *words = sent.command
+    return _Sent(("EVALSHA", script.sha, *words), None, sent.once if script.once else None, script)
 
 
 def _is_unknown_script(answered: object) -> bool:
