@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lightning_spec.loader import load_spec
 from lightning_verify.judging.snapshot import Unreadable, parse_usage
+from lightning_verify.laws.table import LAWS
+from lightning_verify.reading.addresses import NOWHERE, address
 from lightning_verify.reading.failures import failure_in, failure_in_event, failure_in_text
 from lightning_verify.reading.gateways import stand_in
 from lightning_verify.reading.numbers import is_amount, number, says_unlimited, whole
 from lightning_verify.reading.times import http_date, moment, wait_asked
 from lightning_verify.reading.tokens import claims_of, has_expired
-from lightning_verify.transport.exchange import Exchange
+from lightning_verify.transport.exchange import Exchange, leads_away
 
 NOW = datetime(2026, 5, 15, 12, 0, tzinfo=UTC)
 thorough = settings(max_examples=200, deadline=None, derandomize=True, database=None)
@@ -153,3 +156,26 @@ def test_a_gateway_is_known_by_its_pages(status: int, headers: list[tuple[str, s
 )
 def test_a_host_behind_a_gateway_is_heard(status: int, headers: list[tuple[str, str]], body: bytes) -> None:
     assert stand_in(status, headers, body) is None
+
+
+@given(
+    st.text()
+    | st.sampled_from(["https://[site", "http://a:b:c", "//[", "\n//x", "https://x:port"])
+    | anything
+)
+@thorough
+def test_any_address_can_be_read(told: Any) -> None:
+    assert isinstance(told, str) or address(told) == NOWHERE
+    assert address("//example.org/a").geturl() == "https://example.org/a"
+    address(told, "http://127.0.0.1:8787").geturl()
+
+
+@pytest.mark.parametrize(
+    ("location", "fine"),
+    [("https://example.org", True), ("//example.org", True), ("/docs", False), ("https://[site", False)],
+)
+def test_where_the_root_leads(location: str, fine: bool) -> None:
+    site = load_spec().operations["getSite"]
+    exchange = Exchange("GET", "/", {}, None, site, "somebody", 308, [("Location", location)])
+    assert (LAWS["STAT-1"].wrong(exchange) == []) is fine
+    assert not leads_away(exchange, "http://127.0.0.1", set())

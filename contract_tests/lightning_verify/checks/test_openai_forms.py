@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -11,6 +10,7 @@ from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import operation_observed
 from lightning_verify.judging.usage import observe
 from lightning_verify.laws.openai_forms import ROUTER, entries
+from lightning_verify.reading.addresses import address
 from lightning_verify.reading.media import flaw
 from lightning_verify.requests.valid import PROMPT, picture_base64, say
 from lightning_verify.run.marks import judges
@@ -104,14 +104,14 @@ def test_an_address_leads_to_what_was_made(
 ) -> None:
     exchange = judge.served(requirement, judge.post(path, {"prompt": PROMPT, "response_format": "url"}))
     pieces = _pieces(judge, requirement, exchange, owner)
-    addresses = [urlsplit(str(piece.get("url") or "")) for piece in pieces]
-    told = bool(addresses) and all(address.path.startswith("/asset-cdn/assets/") for address in addresses)
+    addresses = [address(piece.get("url"), judge.target.base_url) for piece in pieces]
+    told = bool(addresses) and all(each.path.startswith("/asset-cdn/assets/") for each in addresses)
     judge.check(requirement, told, f"{exchange.title}: no address on the asset CDN", exchange)
-    here = urlsplit(judge.target.base_url).netloc
-    for address in addresses:
-        if address.netloc not in {"", here}:
+    here = address(judge.target.base_url).netloc
+    for each in addresses:
+        if each.netloc not in {"", here}:
             raise NotRun("needs a host that keeps its assets under the address it is judged at")
-        asset = judge.get(address.path + (f"?{address.query}" if address.query else ""))
+        asset = judge.get(each.path + (f"?{each.query}" if each.query else ""))
         judge.served(requirement, asset)
         problem = flaw(asset.body, media_type.partition("/")[0], asset.media_type)
         judge.check(requirement, problem is None, f"{asset.title}: {problem}", exchange, asset)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
 from lightning_verify.facts import SPEC, example
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import CAPABILITIES, MODELS, STATUS, capability_check, shown
+from lightning_verify.reading.addresses import address
 from lightning_verify.run.marks import judges
 from lightning_verify.transport.exchange import Exchange
 
@@ -28,10 +28,9 @@ def test_the_root_redirects_for_good(judge: Judge) -> None:
     exchange = _root(judge)
     judge.able("STAT-1", exchange)
     judge.check("STAT-1", exchange.status in {301, 308}, f"{exchange.title}: expected 301 or 308", exchange)
-    location = urlsplit(exchange.header("location") or "")
-    elsewhere = (
-        location.scheme in {"http", "https"} and location.netloc != urlsplit(judge.target.base_url).netloc
-    )
+    location = address(exchange.header("location"), judge.target.base_url)
+    here = {"", address(judge.target.base_url).netloc}
+    elsewhere = location.scheme in {"http", "https"} and location.netloc not in here
     judge.check(
         "STAT-1", elsewhere, f"Location is {exchange.header('location')!r}, not another site", exchange
     )

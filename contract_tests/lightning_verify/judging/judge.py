@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote
 
 from hypothesis.strategies import SearchStrategy
 from lightning_spec.loader import Spec
@@ -26,6 +26,7 @@ from lightning_verify.judging.verdicts import Finding, Verdict
 from lightning_verify.laws.law import asked
 from lightning_verify.laws.relations import RELATIONS
 from lightning_verify.laws.table import LAWS
+from lightning_verify.reading.addresses import address
 from lightning_verify.reading.tokens import has_expired
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
@@ -150,8 +151,8 @@ class Judge:
             return None
         if exchange.operation is not None and exchange.operation.metric is not None:
             return None
-        here = urlsplit(self.target.base_url)
-        there = urlsplit(urljoin(self.target.base_url + exchange.path, location))
+        here = address(self.target.base_url)
+        there = address(location, self.target.base_url + exchange.path)
         # Whatever lies under /gen may cost a unit, spelt as we know it or not.
         if there.netloc != here.netloc or "/gen/" in unquote(there.path).lower():
             return None

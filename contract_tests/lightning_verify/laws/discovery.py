@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 from lightning_verify.facts import METRICS
 from lightning_verify.laws.law import Law, Wrong, document, filled, law, told, whole
+from lightning_verify.reading.addresses import address
 from lightning_verify.reading.numbers import is_amount, number, says_unlimited
 from lightning_verify.reading.plans import costs, limit_of, listed
 from lightning_verify.transport.exchange import Exchange
@@ -122,7 +122,7 @@ def _leads_elsewhere(exchange: Exchange) -> Wrong:
         return None
     if exchange.status not in {301, 308}:
         return [f"expected 301 or 308, not {exchange.status}"]
-    location = urlsplit(exchange.header("location") or "")
+    location = address(exchange.header("location"))
     if location.scheme in {"http", "https"} and location.netloc:
         return []
     return [f"Location is {exchange.header('location')!r}, not another site"]

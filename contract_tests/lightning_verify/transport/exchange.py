@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from lightning_spec.loader import Operation
 
 from lightning_verify.reading import gateways
+from lightning_verify.reading.addresses import address
 from lightning_verify.reading.failures import failure_in_text
 from lightning_verify.reading.times import http_date
 
@@ -154,5 +155,5 @@ def leads_away(exchange: Exchange, base_url: str, sites: set[str]) -> bool:
         # Nobody but the host itself leads there for a moment only.
         if exchange.status in PERMANENT or location in sites:
             return False
-    there = urlsplit(location).netloc.rpartition("@")[2]
-    return there not in {"", urlsplit(base_url).netloc}
+    there = address(location, base_url).netloc.rpartition("@")[2]
+    return there not in {"", address(base_url).netloc}

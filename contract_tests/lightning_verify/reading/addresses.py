@@ -1,0 +1,15 @@
+"""Addresses as hosts write them: whole, without a scheme, relative, or not to be read at all."""
+
+from __future__ import annotations
+
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+NOWHERE = urlsplit("")
+
+
+def address(told: object, base: str = "https:") -> SplitResult:
+    """Where a text leads from `base`; without any part when it is no address."""
+    try:
+        return urlsplit(urljoin(base, told)) if isinstance(told, str) else NOWHERE
+    except ValueError:
+        return NOWHERE
