@@ -10,6 +10,10 @@ from typing import Any
 
 import httpx2
 import pytest
+from lightning_mock.clock import Clock
+from lightning_mock.journal.event_hub import STATE_CHANGED, EventHub
+from lightning_mock.journal.journal import Journal
+from lightning_mock.journal.recording import Recording
 
 from .conftest import Control
 
@@ -110,3 +114,14 @@ def test_a_mock_stops_at_once_with_listeners(start: Callable[..., Any]) -> None:
         for _ in response.iter_lines():
             pass
     stream.__exit__(None, None, None)
+
+
+async def test_what_the_journal_forgets_waits_for_no_listener() -> None:
+    hub = EventHub()
+    journal = Journal(Clock(), hub, "free", 10)
+    with hub.listening() as events:
+        hub.publish(object.__new__(Recording))
+        hub.publish(STATE_CHANGED)
+        hub.publish(object.__new__(Recording))
+        journal.forget()
+        assert [events.get_nowait() for _ in range(events.qsize())] == [STATE_CHANGED]

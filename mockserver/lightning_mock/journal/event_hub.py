@@ -39,6 +39,14 @@ class EventHub:
             if not queue.full():
                 queue.put_nowait(event)
 
+    def forget(self) -> None:
+        """Drop the calls that listeners have not come to yet. One that never reads would keep them."""
+        for queue in self.listeners:
+            waiting = [queue.get_nowait() for _ in range(queue.qsize())]
+            for event in waiting:
+                if not isinstance(event, Recording):
+                    queue.put_nowait(event)
+
     def end(self) -> None:
         """Let every listener go."""
         self.publish(END)

@@ -136,6 +136,8 @@ class Journal:
         kept = [] if user is None else [entry for entry in ring if entry not in Filter(user=user)]
         self._ring.clear()
         self._ring.extend(kept)
+        if user is None:
+            self._event_hub.forget()
 
     def _clean(self) -> deque[Recording]:
         """The ring, once everything in it is clean."""
