@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import datetime
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,16 +22,16 @@ from lightning_spec.loader import load_revision, revisions
 from lightning_spec.model import SpecError
 
 _DONE, _FAILED, _USAGE = 0, 1, 2
-# Enough for schemas a thousand levels deep, which is where YAML's own limit lies.
-_DEPTH = 20_000
+# Enough for a chain of references through ten thousand schemas, in a thread that has the stack for it.
+_DEPTH = 200_000
+_STACK = 512 * 1024**2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 is well, 1 a finding that fails, 2 wrong usage."""
     options = _parser().parse_args(arguments)
-    sys.setrecursionlimit(max(sys.getrecursionlimit(), _DEPTH))
     try:
-        code: int = options.run(options)
+        code: int = _with_room(lambda: options.run(options))
     except (SourceError, SpecError, OSError) as error:
         sys.stderr.write(f"lightning-spec: {harmless(str(error))}\n")
         return _USAGE
@@ -37,6 +39,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write("lightning-spec: a description is nested too deeply to be compared\n")
         return _USAGE
     return code
+
+
+def _with_room(run: Callable[[], int]) -> int:
+    """What `run` returns, with room for descriptions whose schemas lead from one to the next."""
+    limit, stack = sys.getrecursionlimit(), threading.stack_size(_STACK)
+    sys.setrecursionlimit(max(limit, _DEPTH))
+    try:
+        with ThreadPoolExecutor(1) as executor:
+            return executor.submit(run).result()
+    finally:
+        threading.stack_size(stack)
+        sys.setrecursionlimit(limit)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from lightning_spec.diff.change import Place
@@ -63,7 +63,7 @@ _RANGES: dict[str, tuple[float, float]] = {
 }
 # How a value is shown or entered, not which values there are.
 _HINTS = frozenset({"password", "int32", "int64", "float", "double", "binary", "byte"})
-_LARGEST = 5000
+_LARGEST = 2000
 _TOO_LARGE = 10**300
 
 
@@ -93,8 +93,21 @@ NOTHING: Schema = ()
 
 
 def key_of(schema: Schema) -> tuple[Any, ...]:
-    """What tells one schema from another."""
-    return tuple(part.key for part in schema)
+    """What tells one schema from another, however many references lead to it."""
+    return tuple(_goal(part) for part in schema)
+
+
+def _goal(part: Part) -> tuple[int, Trail]:
+    """The key of what a part that only refers to another leads to."""
+    if not isinstance(part.raw, dict) or part.raw.keys() != {"$ref"}:
+        return part.key
+    goals = part.document.goals
+    if part.trail not in goals:
+        goals[part.trail] = part.key  # where references lead in a circle
+        found = part.document.follow(part.raw["$ref"], part.trail)
+        if found is not None:
+            goals[part.trail] = _goal(Part(*found))
+    return goals[part.trail]
 
 
 def base_of(schema: Schema) -> Part | None:
@@ -176,6 +189,13 @@ class Form:
     unread: frozenset[str] = frozenset()
 
 
+def admits_all(form: Form) -> bool:
+    """Whether a form says nothing of the values that it admits, whatever it notes beside them."""
+    notes = ("default", "deprecated", "sunset", "announced", "xml", "discriminator", "clamp", "places")
+    plain = Form()
+    return replace(form, **{name: getattr(plain, name) for name in notes}) == plain
+
+
 def _boolean(raw: Any) -> bool:
     return isinstance(raw, bool)
 
@@ -186,6 +206,7 @@ class Forms:
     def __init__(self, side: Side) -> None:
         self.side = side
         self._forms: dict[tuple[Any, ...], Form] = {}
+        self._written: dict[Any, Any] = {}
 
     def of(self, schema: Schema) -> Form:
         """The normal form of a schema."""
@@ -448,11 +469,15 @@ class Forms:
         With `named`, a variant of a choice admits only properties that it names, that are named around the
         choice, or that `named` lists for it. So it stands apart from others though all are left open.
         """
-        return _Writer(self, named).write(schema)
-
-    def admits_all(self, schema: Schema) -> bool:
-        """Whether a schema says nothing of the values that it admits."""
-        return _Writer(self).body(self.of(schema)) == {}
+        key = (key_of(schema), None if named is None else frozenset(named.items()))
+        if key not in self._written:
+            try:
+                self._written[key] = _Writer(self, named).write(schema)
+            except (OverflowError, RecursionError):
+                self._written[key] = None  # the next try would take as long and end the same
+        if self._written[key] is None:
+            raise OverflowError("the schema is too large")
+        return self._written[key]
 
     def variants(self, schema: Schema) -> tuple[Schema, ...]:
         """The variants of the one choice that a schema has, each with what is said beside the choice."""

@@ -29,6 +29,7 @@ from lightning_spec.diff.schema import (
     Schema,
     Side,
     Union,
+    admits_all,
     base_of,
     heirs,
     key_of,
@@ -117,7 +118,11 @@ class Shapes:
         self._old = Forms(side)
         self._new = Forms(side)
         self._open: dict[Any, int] = {}
+        self._path: list[Any] = []
         self._lowest = 0  # the outermost comparison under way that something found so far relies on
+        # What was found below a comparison that is still under way, and which one that is.
+        self._waiting: dict[Any, list[Change]] = {}
+        self._anchors: dict[Any, Any] = {}
         self._equal: set[Any] = set()
         self._told: dict[Any, list[Change]] = {}
         self._times: Counter[Any] = Counter()
@@ -126,30 +131,52 @@ class Shapes:
     def compare(self, old: Schema, new: Schema, at: At) -> list[Change]:
         """Every difference between two schemas."""
         pair = (key_of(old), key_of(new))
+        here = (pair, at.operation)
         if pair in self._open:
             # What recurs is equal if all else is: its values end somewhere.
             self._lowest = min(self._lowest, self._open[pair])
             return []
         if pair in self._equal:
             return []
-        here = (pair, at.operation)
+        if here in self._waiting:
+            self._lowest = min(self._lowest, self._relied_on(here))
+            return self._waiting[here]
         if self._times[here] >= _OFTEN:
             return self._told[here]
         at = replace(at, place=place_of(new, at.place))
         depth = self._open[pair] = len(self._open)
+        self._path.append(here)
         around, self._lowest = self._lowest, depth
+        known = len(self._waiting)
         try:
             found = list(dict.fromkeys(self._level(old, new, at)))
         finally:
             del self._open[pair]
-            relies_on_itself_alone = self._lowest >= depth
-            self._lowest = min(around, self._lowest)
-        if relies_on_itself_alone and found:
+            self._path.pop()
+            lowest, self._lowest = self._lowest, min(around, self._lowest)
+        if lowest < depth:
+            self._waiting[here] = found
+            self._anchors[here] = self._path[lowest]
+            return found
+        settled = {here: found}
+        while len(self._waiting) > known:
+            inner, inner_found = self._waiting.popitem()
+            del self._anchors[inner]
+            settled[inner] = inner_found
+        if found:
             self._told[here] = found
             self._times[here] += 1
-        elif relies_on_itself_alone:
-            self._equal.add(pair)
+        else:
+            self._equal |= {inner[0] for inner, inner_found in settled.items() if not inner_found}
         return found
+
+    def _relied_on(self, here: Any) -> int:
+        """The outermost comparison under way that what waits for one relies on."""
+        anchor = self._anchors[here]
+        while anchor in self._anchors:
+            anchor = self._anchors[anchor]
+        self._anchors[here] = anchor
+        return self._open[anchor[0]]
 
     def compare_text(self, old: Schema, new: Schema, at: At) -> list[Change]:
         """The same for a value that travels as text: whoever takes any text takes every number too."""
@@ -182,7 +209,7 @@ class Shapes:
         own = list(self._keywords(one, other, at))
         if one.types & other.types or not (one.types or other.types):
             # Where anything is taken, so is all that was described.
-            is_freed = self.side == "request" and self._new.admits_all(new)
+            is_freed = self.side == "request" and admits_all(other)
             inner = [] if is_freed else list(self._children(one, other, at))
             choices = self._choices(old, new, at)
             own += choices.own
@@ -216,7 +243,9 @@ class Shapes:
                     self._finding("rewritten", at, "other parts", "the same or a wider contract"),
                 ]
             return own + inner + varied
-        overlap = [] if self._told_apart(old, new, choices) else self._overlap(one, other, at)
+        overlap = self._overlap(one, other, at)
+        if overlap and self._told_apart(old, new, choices):
+            overlap = []
         if answer is Answer.UNKNOWN:
             values = [
                 replace(finding, reason=finding.reason or "containment cannot be decided")
@@ -538,7 +567,8 @@ class Shapes:
     def _union(self, before: tuple[Schema, ...], after: tuple[Schema, ...], at: At) -> _Choices:
         left, right = list(before), list(after)
         found = _Choices()
-        for test in (self._is_equal, _is_namesake, self._is_compatible, self._is_alike):
+        # The cheap test first: to compare unlike variants may lead through the whole description.
+        for test in (_is_same_reference, self._is_equal, _is_namesake, self._is_compatible, self._is_alike):
             for branch in list(left):
                 match = next((other for other in right if test(branch, other)), None)
                 if match is not None:
@@ -701,6 +731,10 @@ def _is_any_text(form: Form) -> bool:
 
 
 _ANYWHERE = At("", "", Place("", 1, ""))
+
+
+def _is_same_reference(one: Schema, other: Schema) -> bool:
+    return len(one) == len(other) == 1 and _is_namesake(one, other) and _reference(one) == _reference(other)
 
 
 def _is_namesake(one: Schema, other: Schema) -> bool:

@@ -14,13 +14,14 @@ import pytest
 import yaml
 from lightning_spec.command import main
 from lightning_spec.diff.approvals import apply_approvals
+from lightning_spec.diff.change import Severity
 from lightning_spec.diff.comparison import compare_revisions
 from lightning_spec.diff.report import FORMATS
 from lightning_spec.diff.source import Document, Revision, SourceError
 
 from tests.spec.diff import unseen
-from tests.spec.diff.pairs import base
-from tests.spec.diff.test_pairs import with_schema
+from tests.spec.diff.pairs import base, thing
+from tests.spec.diff.test_pairs import compared, with_schema
 
 WHOLE = b"""\
 openapi: 3.1.0
@@ -175,3 +176,19 @@ def test_junk_anywhere_stops_nothing() -> None:
         outcome = apply_approvals(found.changes, (), datetime.datetime.now(datetime.UTC).date())
         for write in FORMATS.values():
             write(outcome, found.unread)
+
+
+def test_schemas_that_all_lead_to_each_other_are_compared_once_each() -> None:
+    def description(leaf: str) -> dict[str, Any]:
+        leads = {
+            f"S{i}": thing(
+                **{f"p{k}": unseen.to(f"S{(i * k + k) % 30}") for k in range(1, 6)}, leaf={"type": leaf}
+            )
+            for i in range(30)
+        }
+        choice = {"C": unseen.one_of(*(unseen.to(f"S{i}") for i in range(8)))}
+        return unseen.answer(unseen.to("C"), **unseen.components(**leads, **choice))
+
+    assert compared(description("string"), description("string")).changes == ()
+    worst = compared(description("string"), description("integer")).worst
+    assert worst is Severity.BREAKING

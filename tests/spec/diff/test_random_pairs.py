@@ -17,7 +17,7 @@ from lightning_spec.diff.source import Revision, parse
 from lightning_spec.loader import OPENAPI_FILE
 
 OURS = yaml.load(OPENAPI_FILE.read_text(), yaml.CSafeLoader)
-CALM = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+CALM = settings(max_examples=110, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 NAMES = ("a", "b", "c")
 
 
