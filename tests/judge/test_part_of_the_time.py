@@ -194,3 +194,17 @@ def test_what_is_invalid_is_tried_with_letters_beyond_ascii() -> None:
     for strategy in (wrong_messages(), wrong_prompt()):
         drawn = [json.dumps(each, ensure_ascii=False) for each in sample(strategy, 24, 0)]
         assert {each.isascii() for each in drawn} == {True, False}
+
+
+def test_who_is_not_let_in_is_not_refused_for_an_option(tmp_path: Path) -> None:
+    def answer(asked: Asked) -> Answer:
+        return Answer(401 if b"mode" in asked.body and "X-Client-ID" not in asked.headers else 200)
+
+    situation = Situation("address", "createImage", "options")
+    check = test_situations.test_every_kind_of_caller_is_served_in_every_form
+    with (
+        tiny(answer) as host,
+        judge_of(host.base_url, tmp_path) as judge,
+        pytest.raises(Violation, match="ID-4"),
+    ):
+        check(judge, situation)

@@ -221,11 +221,13 @@ def _tell_why(
 ) -> None:
     """A host that fails, and serves the very same request the next time, had a bad moment. One that refuses
     or fails each time here, and never without one field of the form, cannot do that field; one that serves
-    another kind of caller each time does not serve this kind. Otherwise it is for others to tell."""
+    another kind of caller each time does not serve this kind. Otherwise it is for others to tell.
+    A 401 is about who asks, and about no field."""
     if (exchange.status or 0) >= 500 and (later := again()).served:
         judge.witness(SERVES[situation.kind], later)
         return
-    for field in sorted(situation.fields, key=lambda name: name in {"messages", "prompt"}):
+    fields = () if exchange.status == 401 else situation.fields
+    for field in sorted(fields, key=lambda name: name in {"messages", "prompt"}):
         reduced = situation.without(field)
         if again(reduced).served:
             second = judge.second_look(
