@@ -337,12 +337,17 @@ def _exchange(row: Mapping[str, Any]) -> RecordedExchange:
         ),
         response=RecordedResponse(
             status=response["status"],
-            headers=response.get("headers", {}),
+            headers=_without_framing(response.get("headers", {})),
             after=response.get("after", 0.0),
             pieces=pieces,
             cut=response.get("cut", False),
         ),
     )
+
+
+def _without_framing(headers: Mapping[str, str]) -> dict[str, str]:
+    """What a file of other origin says of a connection is not true of the one on which it is replayed."""
+    return {name: value for name, value in headers.items() if name.lower() not in _OF_THE_CONNECTION}
 
 
 def _content(row: Mapping[str, Any]) -> bytes:

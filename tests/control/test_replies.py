@@ -272,6 +272,8 @@ def test_a_file_has_them_from_the_start_and_after_a_reset(start: Any, tmp_path: 
         ("a: 1", "list"),
         ("- reply: {colour: red}", "reply 1: reply.colour"),
         ("- match: {}", "reply 1"),
+        ("- reply: {text: x, headers: {Content-Length: '9'}}", "the mock sets content-length"),
+        ("- reply: {text: x, headers: {transfer-encoding: chunked}}", "transfer-encoding itself"),
         ("- {reply: {text: 2026-01-01, colour: red}}", "reply.colour"),
         ("- reply: {json: !!set {a}}", "set is not"),
         ("- reply: {json: !!binary AAAA}", "bytes is not"),

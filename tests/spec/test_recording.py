@@ -158,3 +158,14 @@ def test_a_recording_written_by_hand_in_json_is_read() -> None:
 def test_what_is_no_recording_is_refused_with_the_place(text: str, said: str) -> None:
     with pytest.raises(RecordingError, match=said):
         parse_recording(text)
+
+
+def test_headers_of_a_connection_are_not_replayed() -> None:
+    [found] = parse_recording(
+        '{"format": "lightning-recording", "version": 1, "recorded_at": "2026-06-13T12:00:00Z",'
+        ' "upstream": "",'
+        ' "exchanges": [{"at": "2026-06-13T12:00:00Z", "request": {"method": "GET", "target": "/usage"},'
+        ' "response": {"status": 200, "headers": {"Content-Length": "999", "transfer-encoding": "chunked",'
+        ' "Connection": "upgrade", "Content-Encoding": "gzip", "X-Kept": "a"}, "text": "b"}}]}'
+    ).exchanges
+    assert found.response.headers == {"X-Kept": "a"}

@@ -14,6 +14,7 @@ from lightning_mock.scripting.pattern import Pattern
 from lightning_mock.scripting.script import Condition, Script
 
 USUAL_ROUTE = "POST /gen/chat/completions"
+_FRAMING = ("content-length", "transfer-encoding")
 KINDS = ("text", "tool_calls", "json", "bytes", "events")
 
 
@@ -45,6 +46,9 @@ def _check(answer: Mapping[str, Any]) -> None:
     given = [kind for kind in KINDS if kind in answer]
     if len(given) > 1 or (not given and "status" not in answer):
         raise ScriptError(f"reply: expected one of {', '.join(KINDS)}, or a status alone.")
+    for name in answer.get("headers", {}):
+        if name.lower() in _FRAMING:
+            raise ScriptError(f"reply.headers: the mock sets {' and '.join(_FRAMING)} itself.")
     if "bytes" in answer:
         try:
             base64.b64decode(answer["bytes"], validate=True)
