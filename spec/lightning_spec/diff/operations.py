@@ -362,8 +362,8 @@ def _media_name(name: str) -> str:
 
 
 def _fits(pattern: str, name: str) -> bool:
-    kind = pattern.partition("/")[0]
-    return pattern in (name, "*/*") or (pattern.endswith("/*") and name.startswith(f"{kind}/"))
+    """Whether a media type is one of a range: `image/*`, or `application/*+json`."""
+    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), name) is not None
 
 
 def _content(old: Part, new: Part, side: Side, sides: Sides, at: At) -> Iterator[Change]:

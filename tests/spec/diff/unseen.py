@@ -1583,6 +1583,7 @@ DESCRIPTIONS: list[tuple[str, Any, Any, str]] = [
     ("end of a parameter brought forward", takes(query(**SUNSET)), takes(query(**SOONER)), "BS"),
     ("end of a parameter no longer said", takes(query(**SUNSET)), takes(query(deprecated=True)), "BS"),
     ("deprecation and its end withdrawn", api(SUNSET), api(), "SS"),
+    ("any type of one suffix", body(TEXT, "application/a+json"), body(TEXT, "application/*+json"), "SB"),
     ("field of one type more", form_of("image/png"), form_of("image/png, image/webp"), "SB"),
     ("field of any image", form_of("image/png"), form_of("image/*"), "SB"),
     ("usual type of a field, said", body(thing(a=TEXT), "multipart/form-data"), form_of("text/plain"), "=="),
