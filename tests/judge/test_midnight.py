@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from lightning_verify.checks import test_limits as limits
 from lightning_verify.checks import test_quota as quota
 from lightning_verify.checks import test_user_limits as user_limits
 from lightning_verify.judging.judge import Judge, NotRun, Undecided
+from lightning_verify.run.ahead import through_midnight
 
 from lab.running import running
 from lab.server.lab import Lab
@@ -81,6 +83,18 @@ def test_the_day_may_end_at_any_request(name: str, tmp_path: Path, monkeypatch: 
                 check(judge)
             accused = [finding for finding in judge.findings if finding.verdict == "fail"]
         assert not accused, f"midnight after {requests} requests"
+
+
+@pytest.mark.parametrize("requests", [1, 2, 3])
+def test_what_midnight_disturbs_is_measured_once_more(requests: int, tmp_path: Path) -> None:
+    with (
+        running(prepare=_midnight_after(requests)) as server,
+        judge_of(server.base_url, tmp_path, server.credentials) as judge,
+    ):
+        through_midnight(judge, partial(quota.test_the_same_prompt_twice_costs_two_units, judge))
+    assert judge.days == 1
+    assert judge.witnesses["CHAT-11"]
+    assert not judge.findings
 
 
 def test_a_check_that_no_midnight_disturbs_decides(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from lightning_verify.facts import METRIC_OF, METRICS, PRICE_OF, PUBLISHED_LIMITS
-from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.judge import Judge, MidnightPassed, NotRun
 from lightning_verify.judging.observations import CHAT, OFTEN, STREAM, call_observed
 from lightning_verify.judging.snapshot import Snapshot
 from lightning_verify.judging.usage import moved, not_exhausted, read_usage, settled
@@ -322,7 +322,7 @@ def test_a_metric_that_is_used_up_does_not_stop_another(judge: Judge, metric: st
 def _stop_for(judge: Judge, requirement: str, metric: str) -> Spent:
     """The caller at its limit for a test of something else: trouble with the limit itself is RATE-4's."""
     made = judge.once(f"caller without {metric}", lambda: _attempt(lambda: _limit_holds(judge, metric)))
-    if isinstance(made, NotRun):
+    if isinstance(made, NotRun | MidnightPassed):
         raise made
     if isinstance(made, Exception):
         raise judge.undecided(requirement, f"no caller could be brought to its limit: {made}")
@@ -415,7 +415,8 @@ def test_a_crowd_does_not_pass_the_limit(judge: Judge, race: str) -> None:
 def race_for(judge: Judge, caller: Caller, metric: str, calls: list[Call], at_once: int) -> None:
     """So many calls at the same time, with units left for half of them, or for fewer where the limit is."""
     plain = calls[0]
-    limit = read_usage(judge, "RATE-6", caller).limit[metric]
+    fresh = read_usage(judge, "RATE-6", caller)
+    limit = fresh.limit[metric]
     if limit is None or not 0 < limit <= FARTHEST[metric]:
         raise NotRun(f"needs a limit of 1 to {FARTHEST[metric]} units of {metric}, not {limit}")
     left = min(limit, at_once // 2)
@@ -425,8 +426,9 @@ def race_for(judge: Judge, caller: Caller, metric: str, calls: list[Call], at_on
             has_units_left(judge, exchange, caller, metric)
         judge.served("RATE-6", exchange, owner=False)
     before = settled(judge, "RATE-6", caller, metric, limit - left)
-    if before.used[metric] != limit - left:
-        told = f"{limit - left} calls moved {metric} by {before.used[metric]}"
+    spent = moved(judge, "RATE-6", fresh, before).get(metric, 0)
+    if spent != limit - left:
+        told = f"{limit - left} calls moved {metric} by {spent}"
         raise judge.undecided(
             "RATE-6", f"{told} (see ID-3, CHAT-11, IMG-6, VID-7, AIR-3, SFX-3 and TTS-3)", before.exchange
         )

@@ -81,6 +81,10 @@ class Undecided(Exception):
     """An answer that shows nothing about the requirement."""
 
 
+class MidnightPassed(Undecided):
+    """A window of the counters ended during a measurement, which can be made once more after that."""
+
+
 class NotRun(Exception):
     """The test cannot be tried with what the run was given."""
 
@@ -105,6 +109,8 @@ class Judge:
     findings: list[Finding] = field(default_factory=list)
     witnesses: Counter[str] = field(default_factory=Counter)
     seen: dict[str, list[Exchange]] = field(default_factory=dict)
+    # How often it has begun anew since a day had ended.
+    days: int = 0
 
     # --- requests -------------------------------------------------------------------------------------
 
@@ -163,7 +169,9 @@ class Judge:
         return self.client.send("POST", path, caller or self.caller(), json_body=json_body, **options)
 
     def once(self, name: str, make: Callable[[], T]) -> T:
-        """The result of `make`, made once in a run and shared between tests under `name`."""
+        """The result of `make`, made once in a run and shared between tests under `name`. Who begins anew
+        after midnight shares only what was made since."""
+        name += ", the next day" * self.days
         with _NAMING:
             making = self.shared.setdefault(f"making {name}", threading.RLock())
         with making:  # Whoever else wants it meanwhile waits.
@@ -198,6 +206,20 @@ class Judge:
         """Record that nothing was shown and return the exception that ends the test."""
         self._find(requirement, "inconclusive", message, exchanges)
         return Undecided(f"{requirement}: {message}")
+
+    def midnight(self, requirement: str, *exchanges: Exchange) -> MidnightPassed:
+        """Record that a day or week ended meanwhile and return the exception that ends the test."""
+        undecided = self.undecided(
+            requirement, "a window of the counters ended during the measurement", *exchanges
+        )
+        return MidnightPassed(*undecided.args)
+
+    def begin_anew(self) -> None:
+        """Forget what was found so far, and what others measured on the day that has ended."""
+        self.findings.clear()
+        self.witnesses.clear()
+        self.seen.clear()
+        self.days += 1
 
     def check(self, requirement: str, holds: bool, message: str, *exchanges: Exchange) -> None:
         """A witness when `holds`, else a violation."""

@@ -34,12 +34,11 @@ def counters(judge: Judge, requirement: str, exchange: Exchange) -> Snapshot:
 def moved(judge: Judge, requirement: str, before: Snapshot, after: Snapshot) -> dict[str, int]:
     """By how much each counter changed between two readings; counters that did not are left out.
 
-    Every comparison of two readings goes through here. Raises Undecided when a window may have ended between
-    them: then what was used is of one day and what is used of another.
+    Every comparison of two readings goes through here. Raises MidnightPassed when a window may have ended
+    between them: then what was used is of one day and what is used of another.
     """
     if rolled_over(before, after):
-        message = "a window of the counters ended during the measurement"
-        raise judge.undecided(requirement, message, before.exchange, after.exchange)
+        raise judge.midnight(requirement, before.exchange, after.exchange)
     return difference(before, after)
 
 

@@ -16,11 +16,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 
 from lightning_verify.facts import REQUIREMENTS
-from lightning_verify.judging.judge import Judge
+from lightning_verify.judging.judge import Judge, MidnightPassed
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
 from lightning_verify.requests.valid import CALLS
 from lightning_verify.run.marks import Charge, charge_of
@@ -155,7 +156,7 @@ class Ahead:
             task = self._tasks[name]
             started = time.monotonic()
             try:
-                _call(task.item, task.judge)
+                call(task.item, task.judge)
             except BaseException as problem:
                 task.problem = problem
             task.seconds = time.monotonic() - started
@@ -176,7 +177,17 @@ def can_run_ahead(item: pytest.Item) -> bool:
     return set(item._fixtureinfo.argnames) <= {"judge", *params}
 
 
-def _call(item: pytest.Item, judge: Judge) -> None:
+def call(item: pytest.Item, judge: Judge) -> None:
+    """Run a test."""
     assert isinstance(item, pytest.Function)
     params = item.callspec.params if hasattr(item, "callspec") else {}
-    item.obj(judge=judge, **params)
+    through_midnight(judge, partial(item.obj, judge=judge, **params))
+
+
+def through_midnight(judge: Judge, test: Callable[[], object]) -> None:
+    """Run a test, and once more when a day has ended in the middle of what it measured."""
+    try:
+        test()
+    except MidnightPassed:
+        judge.begin_anew()
+        test()

@@ -33,7 +33,7 @@ from lightning_verify.report.outcome import Outcome
 from lightning_verify.report.terminal import alarm_lines, terminal_lines
 from lightning_verify.report.writers import write_reports
 from lightning_verify.run import hooks, options
-from lightning_verify.run.ahead import PAYLOADS, Ahead, can_run_ahead
+from lightning_verify.run.ahead import PAYLOADS, Ahead, call, can_run_ahead
 from lightning_verify.run.bill import ask_again, observed_units
 from lightning_verify.run.known import known_file
 from lightning_verify.run.marks import charge_of
@@ -318,9 +318,15 @@ def _judge_of(run: Run, item: pytest.Item) -> Judge:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Take what came of a test that has run ahead."""
+    """Take what came of a test that has run ahead, or run one that might have."""
     ahead = pyfuncitem.config.stash.get(_ahead_key, None)
-    return (ahead is not None and ahead.finish(pyfuncitem)) or None
+    if ahead is not None and ahead.finish(pyfuncitem):
+        return True
+    judge = pyfuncitem.stash.get(_judge_key, None)
+    if judge is None or charge_of(pyfuncitem) is None or not can_run_ahead(pyfuncitem):
+        return None
+    call(pyfuncitem, judge)
+    return True
 
 
 _STOPPED: tuple[tuple[type[BaseException], Verdict], ...] = (
