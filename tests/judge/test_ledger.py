@@ -110,6 +110,18 @@ def test_a_charge_that_never_comes_is_found_once_it_cannot_lag(play: Play) -> No
     assert play.broken == {"IMG-6"}
 
 
+@pytest.mark.parametrize(
+    ("caller", "requirement"), [(callers.by_user_agent(), "ID-3"), (callers.anonymous(), "ID-2")]
+)
+def test_counters_of_callers_that_are_not_told_apart_say_nothing(
+    play: Play, caller: Caller, requirement: str
+) -> None:
+    play.call(caller)
+    play.look(caller, imagesDaily=2)
+    assert play.broken == {"IMG-6"}
+    assert not play.books.findings({requirement})
+
+
 def test_what_was_counted_and_is_forgotten_breaks_the_window(play: Play) -> None:
     caller = callers.anonymous()
     play.call(caller)

@@ -18,7 +18,7 @@ from lightning_verify.checks import test_failures, test_identity, test_limits, t
 from lightning_verify.facts import METRICS, PUBLISHED_LIMITS
 from lightning_verify.judging.judge import NotRun, Undecided, Violation
 from lightning_verify.judging.observations import CHAT
-from lightning_verify.requests.credentials import REVOKED_API_KEY
+from lightning_verify.requests.credentials import JWT, REVOKED_API_KEY, foreign_token
 from lightning_verify.requests.invalid import sample, wrong_messages, wrong_prompt
 from lightning_verify.requests.refusals import refusals
 from lightning_verify.requests.situations import Situation
@@ -186,6 +186,22 @@ def test_a_key_that_was_revoked_and_is_good_for_pictures(tmp_path: Path) -> None
         pytest.raises(Violation, match="AUTH-6"),
     ):
         check(judge, REVOKED_API_KEY, "AUTH-6")
+
+
+def test_an_altered_token_that_is_good_where_there_are_tools(tmp_path: Path) -> None:
+    token = foreign_token()
+
+    def answer(asked: Asked) -> Answer:
+        claims = asked.headers["Authorization"].split(".")[1:2]
+        return Answer(200 if claims == token.split(".")[1:2] and b'"tools"' in asked.body else 401)
+
+    check = test_identity.test_a_bearer_that_never_was_good_is_401_in_every_form
+    with (
+        tiny(answer) as host,
+        judge_of(host.base_url, tmp_path, {JWT: token}) as judge,
+        pytest.raises(Violation, match="AUTH-4"),
+    ):
+        check(judge)
 
 
 def test_what_is_invalid_is_tried_with_letters_beyond_ascii() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -78,6 +78,18 @@ class _Account:
         return least, most
 
 
+@dataclass(frozen=True, slots=True)
+class _Breach:
+    """Counters that do not fit: on whose requirement it may be blamed, what it is, what to show, whether
+    something was not charged, and whose counters they are."""
+
+    blamed: frozenset[str]
+    told: str
+    shown: tuple[Exchange, ...]
+    missing: bool
+    account: _Account
+
+
 class Ledger:
     """The books of a run. `settle` is how many seconds counters may lag behind; `from_nothing` tells that the
     counters of our own callers begin at nothing."""
@@ -92,8 +104,7 @@ class Ledger:
         self._seen: Counter[str] = Counter()
         # Prices that callers with a client id were seen to pay.
         self._paid_elsewhere: set[str] = set()
-        # Whom each may be blamed on, what it is, what to show, and whether an address paid nothing.
-        self._breaches: list[tuple[frozenset[str], str, tuple[Exchange, ...], bool]] = []
+        self._breaches: list[_Breach] = []
 
     # --- looking ------------------------------------------------------------------------------------------
 
@@ -218,8 +229,7 @@ class Ledger:
         call = account.latest.get(metric) or next(iter(account.latest.values()), account.refused)
         shown = (call, now.exchange) if call else (now.exchange,)
         words = f"{shown[0].title}: {metric} of {account.label} {told}"
-        unpaid = missing and _is_address(account)
-        self._breaches.append((frozenset(blamed), words, shown, unpaid))
+        self._breaches.append(_Breach(frozenset(blamed), words, shown, missing, account))
 
     # --- closing ------------------------------------------------------------------------------------------
 
@@ -242,17 +252,19 @@ class Ledger:
                 found.append((Caller(account.label, account.headers), max(ended) + self._settle))
         return found
 
-    def findings(self) -> list[Finding]:
-        """What the books show about the price of each operation."""
-        sure = {requirement for blamed, *_ in self._breaches if len(blamed) == 1 for requirement in blamed}
+    def findings(self, broken_elsewhere: Collection[str] = ()) -> list[Finding]:
+        """What the books show about the price of each operation. Where callers are not told apart, one among
+        those `broken_elsewhere` says so, and their counters say nothing."""
+        breaches = [each for each in self._breaches if _tells_apart(each.account) not in broken_elsewhere]
+        sure = {requirement for each in breaches if len(each.blamed) == 1 for requirement in each.blamed}
         broken: dict[str, list[tuple[str, tuple[Exchange, ...]]]] = {}
-        for blamed, told, shown, unpaid in self._breaches:
+        for each in breaches:
             # Where several operations share a counter, the one that is known to be wrong is; what costs
             # nothing for addresses only is wrong about them.
-            requirement = min(blamed & sure or blamed)
-            if unpaid and requirement in self._paid_elsewhere:
+            requirement = min(each.blamed & sure or each.blamed)
+            if each.missing and _is_address(each.account) and requirement in self._paid_elsewhere:
                 requirement = "ID-3"
-            broken.setdefault(requirement, []).append((told, shown))
+            broken.setdefault(requirement, []).append((each.told, each.shown))
         findings = []
         for requirement, found in broken.items():
             kept = self._seen[requirement]
@@ -271,6 +283,13 @@ def _is_address(account: _Account) -> bool:
     return account.private and not {"x-client-id", "authorization"} & {
         name.lower() for name in account.headers
     }
+
+
+def _tells_apart(account: _Account) -> str | None:
+    """The requirement by which a throwaway caller has counters of its own; None for others."""
+    if not account.private:
+        return None
+    return "ID-3" if _is_address(account) else "ID-2"
 
 
 def _is_ours(name: str) -> bool:

@@ -113,7 +113,8 @@ class Run:
 
     def looked_through(self) -> list[Finding]:
         """What was found by whoever looks at every exchange."""
-        return [*self.watch.findings(), *self.comparisons.findings(), *self.ledger.findings()]
+        broken = {each.requirement for each in read_findings(self.books) if each.verdict == "fail"}
+        return [*self.watch.findings(), *self.comparisons.findings(), *self.ledger.findings(broken)]
 
     def keep(self, findings: Iterable[Finding]) -> None:
         """Write findings down at once."""
