@@ -14,11 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lightning_verify.checks import test_failures, test_identity, test_limits, test_media, test_situations
+from lightning_verify.checks import (
+    test_failures,
+    test_identity,
+    test_limits,
+    test_media,
+    test_quota,
+    test_situations,
+)
 from lightning_verify.facts import METRICS, PUBLISHED_LIMITS
 from lightning_verify.judging.judge import NotRun, Undecided, Violation
 from lightning_verify.judging.observations import CHAT
-from lightning_verify.requests.credentials import JWT, REVOKED_API_KEY, foreign_token
+from lightning_verify.requests.credentials import FREE_JWT, JWT, REVOKED_API_KEY, foreign_token
 from lightning_verify.requests.invalid import sample, wrong_messages, wrong_prompt
 from lightning_verify.requests.refusals import refusals
 from lightning_verify.requests.situations import Situation
@@ -202,6 +209,23 @@ def test_an_altered_token_that_is_good_where_there_are_tools(tmp_path: Path) -> 
         pytest.raises(Violation, match="AUTH-4"),
     ):
         check(judge)
+
+
+def test_an_account_that_pays_for_each_look_at_its_counters(tmp_path: Path) -> None:
+    looks = count()
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path != "/usage":
+            return Answer()
+        entry = {"limit": 500, "used": next(looks), "remaining": 0, "window": "2026-11-27"}
+        return Answer(pieces=(json.dumps({"usage": dict.fromkeys(METRICS, entry)}).encode(),))
+
+    with (
+        tiny(answer) as host,
+        judge_of(host.base_url, tmp_path, {FREE_JWT: foreign_token()}) as judge,
+        pytest.raises(Violation, match="RATE-3: each of 10 looks"),
+    ):
+        test_quota.test_reading_an_account_costs_nothing(judge)
 
 
 def test_what_is_invalid_is_tried_with_letters_beyond_ascii() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -371,7 +372,8 @@ def _leaves_alone(
     judge: Judge, requirement: str, account: Caller, action: Callable[[], None], what: str
 ) -> None:
     """`action` does not move the counters of an account. Others may spend there at the same moment, so only
-    a movement that comes with every one of three actions, and not without them, is held against the host."""
+    a movement that comes with every one of three actions, and not without them, is held against the host. One
+    that comes with every single look is the price of looking."""
     for _ in range(3):
         before = read_usage(judge, requirement, account)
         action()
@@ -380,9 +382,12 @@ def _leaves_alone(
         if not change:
             judge.witness(requirement, after.exchange)
             return
-    for _ in range(IDLE_LOOKS):
-        later = read_usage(judge, requirement, account)
-    if moved(judge, requirement, after, later):
+    looks = [after, *(read_usage(judge, requirement, account) for _ in range(IDLE_LOOKS))]
+    steps = [moved(judge, requirement, *two) for two in pairwise(looks)]
+    if steps[0] and all(step == steps[0] for step in steps):
+        message = f"each of {len(steps)} looks at the counters of an account moved them by {steps[0]}"
+        raise judge.violation("RATE-3", message, *(look.exchange for look in looks[-2:]))
+    if any(steps):
         raise NotRun("needs an account where nobody else spends meanwhile")
     raise judge.violation(requirement, f"{what} moved {change} of an account, three times", after.exchange)
 
