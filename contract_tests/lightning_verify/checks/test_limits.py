@@ -313,7 +313,10 @@ def test_a_metric_that_is_used_up_does_not_stop_another(judge: Judge, metric: st
     for other in METRICS:
         if other == metric or not left[other]:
             continue
-        exchange = _ask(judge, calls_on(other)[0], caller, served=True)
+        # In turns, since what is counted for one form alone stops only that form.
+        plain, *more = calls_on(other)
+        calls = [plain, *OTHERWISE.get(other, ()), *more]
+        exchange = _ask(judge, calls[list(METRICS).index(metric) % len(calls)], caller, served=True)
         refused = exchange.status == 429
         judge.check("RATE-5", not refused, f"{exchange.title}, although only {metric} is used up", exchange)
         judge.served("RATE-5", exchange, owner=False)
@@ -448,6 +451,9 @@ def race_for(judge: Judge, caller: Caller, metric: str, calls: list[Call], at_on
             if alone.call.served and price != 1:
                 told = f"{call.operation} costs {price} units by itself (see {PRICE_OF[call.operation]})"
                 raise judge.undecided("RATE-6", told, alone.call, after.exchange)
+    if not counted:
+        told = f"{len(served)} calls moved nothing (see ID-3, CHAT-11, IMG-6, VID-7, AIR-3, SFX-3 and TTS-3)"
+        raise judge.undecided("RATE-6", told, *served[:1], after.exchange)
     message = f"{len(served)} of {at_once} calls were served with {left} units left"
     judge.check("RATE-6", len(served) <= left, message, *served)
     judge.check(

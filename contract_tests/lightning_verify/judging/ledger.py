@@ -24,7 +24,8 @@ from lightning_verify.transport.exchange import Exchange
 # What a finding of the books gives in place of a test's name.
 NAME = "the judge's own books"
 LOOKS = "looks at the counters"
-_OURS = re.compile(r"ipc-[0-9a-f-]{36}|.+ \([0-9a-f]{32}\)")
+# A client id, or a user agent made for one caller.
+_OURS = re.compile(r"(?P<client>ipc-[0-9a-f-]{36})|.+ \([0-9a-f]{32}\)")
 
 
 def identities(headers: Mapping[str, str]) -> list[str]:
@@ -51,10 +52,12 @@ class _Call:
 
 @dataclass(slots=True)
 class _Account:
-    """What is known of one identity. `base` is the first look; `from_nothing` says that there is no need of
-    one, since the counters begin at nothing. `latest` has the last call of each metric."""
+    """What is known of one identity. Nobody else can have a `private` one, of which one by `address` and user
+    agent has nothing else to be known by. `base` is the first look; `from_nothing` says that there is no need
+    of one, since the counters begin at nothing. `latest` has the last call of each metric."""
 
     private: bool
+    address: bool
     headers: Mapping[str, str]
     label: str
     from_nothing: bool
@@ -125,10 +128,11 @@ class Ledger:
 
     def _account(self, name: str, exchange: Exchange) -> _Account:
         if name not in self._accounts:
-            private = _is_ours(name)
+            ours = _OURS.fullmatch(name)
+            private, address = ours is not None, ours is not None and ours["client"] is None
             headers = {k: v for k, v in exchange.request_headers.items() if k.lower() in _IDENTITY}
             nothing = private and self._from_nothing
-            self._accounts[name] = _Account(private, headers, exchange.caller, nothing)
+            self._accounts[name] = _Account(private, address, headers, exchange.caller, nothing)
         return self._accounts[name]
 
     def _enter(self, named: list[str], exchange: Exchange) -> None:
@@ -201,7 +205,7 @@ class Ledger:
         elif moved == most > 0:
             paid = {call.requirement for call in account.calls if call.metric == metric}
             self._seen.update(paid)
-            if account.private and not _is_address(account):
+            if account.private and not account.address:
                 self._paid_elsewhere |= paid
 
     def _to_blame(self, account: _Account, metric: str) -> set[str]:
@@ -262,7 +266,7 @@ class Ledger:
             # Where several operations share a counter, the one that is known to be wrong is; what costs
             # nothing for addresses only is wrong about them.
             requirement = min(each.blamed & sure or each.blamed)
-            if each.missing and _is_address(each.account) and requirement in self._paid_elsewhere:
+            if each.missing and each.account.address and requirement in self._paid_elsewhere:
                 requirement = "ID-3"
             broken.setdefault(requirement, []).append((each.told, each.shown))
         findings = []
@@ -278,18 +282,11 @@ class Ledger:
         return findings
 
 
-def _is_address(account: _Account) -> bool:
-    """Whether a caller of our own is known by its address and user agent only."""
-    return account.private and not {"x-client-id", "authorization"} & {
-        name.lower() for name in account.headers
-    }
-
-
 def _tells_apart(account: _Account) -> str | None:
     """The requirement by which a throwaway caller has counters of its own; None for others."""
     if not account.private:
         return None
-    return "ID-3" if _is_address(account) else "ID-2"
+    return "ID-3" if account.address else "ID-2"
 
 
 def _is_ours(name: str) -> bool:
