@@ -21,6 +21,7 @@ from lightning_verify.checks import (
     test_media,
     test_quota,
     test_situations,
+    test_user_limits,
 )
 from lightning_verify.facts import METRICS, PUBLISHED_LIMITS
 from lightning_verify.judging.judge import NotRun, Undecided, Violation
@@ -226,6 +227,26 @@ def test_an_account_that_pays_for_each_look_at_its_counters(tmp_path: Path) -> N
         pytest.raises(Violation, match="RATE-3: each of 10 looks"),
     ):
         test_quota.test_reading_an_account_costs_nothing(judge)
+
+
+@pytest.mark.parametrize("feature", [b'"stream"', b"\\u706f", b"image_url", b'"tool"'])
+def test_a_limit_that_one_form_passes(
+    feature: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    entry = {"limit": 5, "used": 5, "remaining": 0, "window": "2026-11-27"}
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path == "/usage":
+            return Answer(pieces=(json.dumps({"usage": dict.fromkeys(METRICS, entry)}).encode(),))
+        return Answer(200 if feature in asked.body else 429)
+
+    with (
+        tiny(answer) as host,
+        judge_of(host.base_url, tmp_path, {FREE_JWT: foreign_token()}) as judge,
+        pytest.raises(Violation, match=r"RATE-4: .* beyond the limit of 5 cloudChatDaily"),
+    ):
+        test_user_limits.test_an_account_is_served_up_to_its_limit(judge, "free", "cloudChatDaily")
 
 
 def test_what_is_invalid_is_tried_with_letters_beyond_ascii() -> None:

@@ -17,9 +17,8 @@ from lightning_verify.reading.numbers import number
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
-from lightning_verify.requests.prompts import IMAGE, TOOLS
-from lightning_verify.requests.situations import Situation
-from lightning_verify.requests.valid import CALLS, CONVERSATION, PROMPT, Call, picture_base64, say
+from lightning_verify.requests.situations import FORMS, Situation
+from lightning_verify.requests.valid import CALLS, CONVERSATION, Call
 from lightning_verify.run.marks import judges, needs, needs_own_host
 from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange
@@ -31,6 +30,8 @@ CALM = 0.5
 _HASTY = "a call within a limit was refused at first"
 # Refusals that blame the request itself.
 _INVALID = {400, 404, 405, 413, 422}
+# Forms stand in families; so far apart they are of different ones.
+_STRIDE = 3
 # How far a free-tier caller is driven at most; a host with higher limits is not emptied for a test.
 FARTHEST = {metric: limit + 10 for metric, limit in PUBLISHED_LIMITS.items()}
 
@@ -52,23 +53,16 @@ def calls_on(metric: str) -> list[Call]:
     return [*calls, STREAM] if metric == "cloudChatDaily" else calls
 
 
-# Calls that ask for more than the plain ones, and are refused beyond the limit like them.
+# Calls that ask for more than the plain ones, and are refused beyond the limit like them: every form.
 OTHERWISE: dict[str, tuple[Call, ...]] = {
-    "cloudChatDaily": (
-        Call("createChatCompletion", "POST", CHAT, say("What is the weather in Paris?", tools=TOOLS)),
-        Call("createChatCompletion", "POST", CHAT, {"messages": IMAGE[1]}),
-    ),
-    "imagesDaily": (
-        Call(
-            "createImage",
-            "POST",
-            "/gen/image",
-            {"prompt": PROMPT, "mode": "realistic", "image_urls": [picture_base64()]},
-        ),
-    ),
-    "videosDaily": (
-        Call("createVideo", "POST", "/gen/video", {"prompt": PROMPT, "ratio": "1:1", "duration": 1}),
-    ),
+    metric: tuple(
+        Situation("", operation, form).call
+        for operation, of in METRIC_OF.items()
+        if of == metric and operation in CALLS
+        for form in FORMS.get(operation, {})
+        if form != "plain"
+    )
+    for metric in METRICS
 }
 
 
@@ -154,14 +148,14 @@ def patiently(judge: Judge, call: Call, caller: Caller) -> Exchange:
 def _limit_holds(judge: Judge, metric: str) -> Spent:
     """Every call beyond the limit is 429, on every route of the metric, and stays so."""
     spent = _drive_to_limit(judge, metric)
-    calls = [*calls_on(metric), *OTHERWISE.get(metric, ()), calls_on(metric)[0]]
+    calls = [*calls_on(metric), *OTHERWISE[metric], calls_on(metric)[0]]
     # A host of one's own may be asked until what it does now and then has been seen.
     often = OFTEN if judge.target.is_loopback and judge.spend is Spend.EXHAUST else len(calls)
     for turn in range(max(often, len(calls))):
         call = calls[turn % len(calls)]
         exchange = _ask(judge, call, spent.caller, served=False)
-        if exchange.status == 400 and call in OTHERWISE.get(metric, ()):
-            continue  # The option is refused, with a unit or without.
+        if exchange.status in _INVALID and call in OTHERWISE[metric]:
+            continue  # The form is refused, with a unit or without.
         if exchange.served:
             raise spent.served_too_much(judge, exchange)
         if (exchange.status or 0) >= 500:
@@ -240,7 +234,10 @@ def test_beyond_the_limit_the_answer_is_429_and_stays_so(judge: Judge, metric: s
 
 
 def refuse_beyond(judge: Judge, spent: Spent, call: Call) -> None:
+    """A call beyond the limit is 429, unless it asks for more than a plain one and is refused for that."""
     exchange = _ask(judge, call, spent.caller, served=False)
+    if exchange.status in _INVALID and call in OTHERWISE[spent.metric]:
+        return
     if exchange.served:
         raise spent.served_too_much(judge, exchange)
     judge.refused("RATE-4", exchange, 429, f"a call beyond the limit of {spent.limit} {spent.metric}")
@@ -313,13 +310,21 @@ def test_a_metric_that_is_used_up_does_not_stop_another(judge: Judge, metric: st
     for other in METRICS:
         if other == metric or not left[other]:
             continue
-        # In turns, since what is counted for one form alone stops only that form.
-        plain, *more = calls_on(other)
-        calls = [plain, *OTHERWISE.get(other, ()), *more]
-        exchange = _ask(judge, calls[list(METRICS).index(metric) % len(calls)], caller, served=True)
+        exchange = _ask_beside(judge, metric, other, caller)
         refused = exchange.status == 429
         judge.check("RATE-5", not refused, f"{exchange.title}, although only {metric} is used up", exchange)
         judge.served("RATE-5", exchange, owner=False)
+
+
+def _ask_beside(judge: Judge, metric: str, other: str, caller: Caller) -> Exchange:
+    """The answer to a call of another metric, in another form beside each that is used up: what is refused in
+    one form only is seen as well. A host that does not do that form is asked plainly."""
+    turn, forms = list(METRICS).index(metric), OTHERWISE[other]
+    if turn and forms:
+        exchange = _ask(judge, forms[_STRIDE * turn % len(forms)], caller, served=True)
+        if exchange.status not in _INVALID:
+            return exchange
+    return _ask(judge, calls_on(other)[0], caller, served=True)
 
 
 def _stop_for(judge: Judge, requirement: str, metric: str) -> Spent:

@@ -3,10 +3,13 @@ after this: the file's name puts it behind the others."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from lightning_verify.checks.test_limits import (
     FARTHEST,
+    OTHERWISE,
     Spent,
     calls_on,
     has_units_left,
@@ -24,6 +27,11 @@ from lightning_verify.target import Spend
 ACCOUNTS: dict[str, tuple[str, ...]] = {"free": (FREE_JWT,), "paid": (JWT, API_KEY)}
 
 
+def _beyond(metric: str, names: Sequence[str]) -> int:
+    """How many calls are made beyond a limit."""
+    return len(names) * (len(calls_on(metric)) + len(OTHERWISE[metric]))
+
+
 @pytest.mark.parametrize(
     ("account", "metric"),
     [
@@ -35,8 +43,8 @@ ACCOUNTS: dict[str, tuple[str, ...]] = {"free": (FREE_JWT,), "paid": (JWT, API_K
                 needs(*names),
                 judges(
                     "RATE-4",
-                    units={metric: PUBLISHED_LIMITS[metric] + len(names) * len(calls_on(metric))},
-                    requests=1 + PUBLISHED_LIMITS[metric] + len(names) * len(calls_on(metric)),
+                    units={metric: PUBLISHED_LIMITS[metric] + _beyond(metric, names)},
+                    requests=1 + PUBLISHED_LIMITS[metric] + _beyond(metric, names),
                     spend=Spend.EXHAUST,
                 ),
             ],
@@ -62,5 +70,5 @@ def test_an_account_is_served_up_to_its_limit(judge: Judge, account: str, metric
         judge.witness("RATE-4", judge.served("RATE-4", exchange, owner=False))
     for owner in owners:
         spent = Spent(owner, metric, limit, before)
-        for call in calls:
+        for call in (*calls, *OTHERWISE[metric]):
             refuse_beyond(judge, spent, call)
