@@ -441,10 +441,18 @@ def race_for(judge: Judge, caller: Caller, metric: str, calls: list[Call], at_on
             "RATE-6", f"{told} (see ID-3, CHAT-11, IMG-6, VID-7, AIR-3, SFX-3 and TTS-3)", before.exchange
         )
     racing = [calls[turn % len(calls)] for turn in range(at_once)]
-    answers = judge.client.send_together([(c.method, c.path, caller, c.body) for c in racing])
-    served = [exchange for exchange in answers if exchange.served]
+    for pause in (0.0, *PAUSES):
+        time.sleep(pause)
+        answers = judge.client.send_together([(c.method, c.path, caller, c.body) for c in racing])
+        served = [exchange for exchange in answers if exchange.served]
+        # A host that limits bursts is asked again when it has calmed down.
+        if served or any(exchange.status != 429 for exchange in answers):
+            break
     if not served:
-        raise judge.undecided("RATE-6", f"none of {at_once} calls at the same time was served", answers[0])
+        told = f"none of {at_once} calls at the same time was served"
+        if at_once > AT_ONCE or any(call in OTHERWISE[metric] for call in calls):
+            raise NotRun(f"needs a host that does so many, or this form, at the same time: {told}")
+        raise judge.undecided("RATE-6", told, answers[0])
     after = settled(judge, "RATE-6", caller, metric, before.used[metric] + len(served))
     counted = moved(judge, "RATE-6", before, after).get(metric, 0)
     # What an upstream has failed at may be counted or not.

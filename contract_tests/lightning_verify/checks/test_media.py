@@ -517,9 +517,10 @@ def _asked_by_everybody(judge: Judge, paths: list[str]) -> list[Exchange]:
     spend=Spend.EXHAUST,
 )
 def test_what_is_stored_is_there_each_time(judge: Judge) -> None:
-    (asset, fetched), *_ = _assets(judge, "IMG-5", IMAGE)
-    judge.served("IMG-5", fetched, owner=False)
-    for exchange in _asked_by_everybody(judge, [asset.path]):
+    (_, fetched), *_ = _assets(judge, "IMG-5", IMAGE)
+    judge.witness("IMG-5", judge.served("IMG-5", fetched, owner=False))
+    # Where it has led to, if anywhere.
+    for exchange in _asked_by_everybody(judge, [fetched.path]):
         if exchange.status == 404:
             judge.answered("IMG-5", exchange)
             told = f"{exchange.title}: a stored input that was served before"
@@ -538,7 +539,11 @@ def test_what_is_stored_is_there_each_time(judge: Judge) -> None:
 )
 def test_what_is_not_stored_is_never_there(judge: Judge) -> None:
     told = revealed_assets(_with_pictures(judge, IMAGE))
-    for exchange in _asked_by_everybody(judge, [NO_ASSET, *(_no_ids(told[0].path) if told else ())]):
+    answers = _asked_by_everybody(judge, [NO_ASSET, *(_no_ids(told[0].path) if told else ())])
+    calm = [exchange for exchange in answers if exchange.status != 429]
+    if not calm:
+        raise NotRun("needs a host that answers so many at once")
+    for exchange in calm:
         _is_no_file(judge, exchange)
 
 
