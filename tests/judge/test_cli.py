@@ -336,7 +336,7 @@ def test_a_run_that_breaks_off_by_itself_says_so_and_is_never_green(tmp_path: Pa
             plugins=("tests.judge.broken_plugin",),
         )
     assert (run.code, run.report["run"]["exit_code"]) == (3, 3)
-    assert run.report["run"]["verdict"] == f"INCONCLUSIVE: {BROKE_OFF}"
+    assert run.report["run"]["verdict"] == f"INCONCLUSIVE: {BROKE_OFF}: RuntimeError: a mistake of our own"
     assert not (tmp_path / "known.yaml").exists()
 
 

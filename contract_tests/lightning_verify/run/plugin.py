@@ -55,6 +55,8 @@ _reports_key = pytest.StashKey[Path]()
 _outcome_key = pytest.StashKey[Outcome]()
 _trouble_key = pytest.StashKey[OSError]()
 _ahead_key = pytest.StashKey[Ahead]()
+# Why the run broke off, where it did.
+_mistake_key = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -80,6 +82,16 @@ def _is_controller(config: pytest.Config) -> bool:
 
 
 @pytest.hookimpl(tryfirst=True)
+class _Mistakes:
+    """Keeps in what internal error a run broke off: pytest's hook does not say whose run it is."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        self._config.stash[_mistake_key] = f"{BROKE_OFF}: {excinfo.exconly()}"
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Know the marks, check the options and lay out the run's directory."""
     config.addinivalue_line(
@@ -93,6 +105,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "uses_up_accounts: a contract test after which an account is at its limits"
     )
     config.addinivalue_line("markers", "needs_control: a contract test that moves time or fails upstreams")
+    config.pluginmanager.register(_Mistakes(config))
     if _is_worker(config):
         config.stash[_books_key] = Path(config.workerinput["lightning_books"])  # type: ignore[attr-defined]
         return
@@ -441,7 +454,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
     if "target" not in facts:
         return
     if exitstatus == pytest.ExitCode.INTERNAL_ERROR:
-        facts = {**facts, "aborted": facts.get("aborted") or BROKE_OFF}
+        mistake = config.stash.get(_mistake_key, BROKE_OFF)
+        facts = {**facts, "aborted": facts.get("aborted") or (_told(run, mistake) if run else mistake)}
     only = options.selection(config)
     ruled = rulings(REQUIREMENTS, read_findings(books), only, _unreached(session, exitstatus))
     known = options.known_differences(config)
