@@ -90,7 +90,7 @@ class Bench:
 
     def plain(self) -> None:
         """What a run costs."""
-        self._try("plain", plan.plain())
+        self._try("plain", [*plan.plain(), plan.in_order()])
 
     def faults(self) -> None:
         """Narrowed first, the survivors with all of the judge."""

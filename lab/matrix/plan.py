@@ -34,6 +34,11 @@ def plain() -> list[Task]:
     return [Task(f"plain {spend}", spend=spend) for spend in SPENDS]
 
 
+def in_order() -> Task:
+    """All of the judge on the plain server, test by test: what each fault costs until it is killed."""
+    return Task("plain, in order", in_order=True)
+
+
 def narrowed(fault: Fault) -> Task:
     """The judge narrowed to what this fault breaks."""
     return Task(fault.name, faults=(fault.name,), only=fault.requirements)

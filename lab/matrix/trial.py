@@ -46,7 +46,8 @@ class Task:
 
     `mock_fault` stands for our mock with that fault and its control plane in place of the lab. `shadowed`
     asks for what a conforming server would have charged as well. With a `trigger` the faults show only
-    when it holds.
+    when it holds. `in_order` runs one test after the other, so that the books after each tell what it and
+    those before it cost.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Task:
     seed: int | None = None
     shadowed: bool = False
     trigger: str | None = None
+    in_order: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,7 @@ def _judged(task: Task, reader: Meter, *target: str) -> Trial:
                 f"--report-dir={directory}",
                 f"--spend={task.spend}",
                 *WAITING,
+                *(["--jobs=1"] if task.in_order else []),
                 f"--seed={task.seed or 0}",
                 *(f"--only={name}" for name in task.only),
                 *(f"--max-units={cap}" for cap in task.caps),

@@ -7,6 +7,7 @@ import os
 import subprocess
 import time
 import urllib.request
+from itertools import pairwise
 from pathlib import Path
 
 from lab.matrix.__main__ import main, objection, write
@@ -19,7 +20,7 @@ from lab.matrix.plan import combinations, faults, sampled, stability
 from lab.matrix.process_pool import Lost, in_processes
 from lab.matrix.results import FaultResult, Results, passed_cap
 from lab.matrix.shadow import Shadow
-from lab.matrix.trial import DIED, Task, Trial
+from lab.matrix.trial import DIED, Task, Trial, run_all
 from lab.running import running
 from lab.server.credentials import DEFAULTS
 from lab.variants import VARIANTS
@@ -188,3 +189,12 @@ def test_a_commit_is_clean_until_a_file_differs_that_the_matrix_does_not_write(t
     assert origin(tmp_path).clean
     (tmp_path / "lab" / "fault.py").write_text("new", encoding="utf-8")
     assert not origin(tmp_path).clean
+
+
+def test_what_a_kill_costs_is_told_test_by_test() -> None:
+    """Tests that run ahead would all have spent before the first of them is told of."""
+    [found] = run_all([Task("some", only=("STAT-1", "CHAT-11", "IMG-6"), in_order=True)], workers=1)
+    units = [step.units for step in found.steps]
+    assert units[-1] == found.charged > 10
+    # No test of these costs more than three.
+    assert max(after - before for before, after in pairwise(units)) <= 3
