@@ -369,20 +369,30 @@ RACES: dict[str, tuple[str, list[Call]]] = {
 BY_CLIENT_ID = {"videos", "sounds", "speech by GET"}
 
 
+def _judges_race(race: str, *, units: int, requests: int) -> pytest.MarkDecorator:
+    metric, calls = RACES[race]
+    return judges(
+        "RATE-6",
+        units={metric: units},
+        shares=sorted({call.operation for call in calls}),
+        requests=requests,
+        spend=Spend.EXHAUST,
+    )
+
+
 @pytest.mark.parametrize(
     "race",
     [
         pytest.param(
             race,
-            marks=judges(
-                "RATE-6",
-                units={metric: PUBLISHED_LIMITS[metric] + AT_ONCE + 1},
-                shares=sorted({call.operation for call in calls}),
-                requests=max(PUBLISHED_LIMITS[metric] - AT_ONCE // 2, 0) + AT_ONCE + 3,
-                spend=Spend.EXHAUST,
+            marks=_judges_race(
+                race,
+                units=limit + AT_ONCE + 1,
+                requests=max(limit - AT_ONCE // 2, 0) + AT_ONCE + 3,
             ),
         )
-        for race, (metric, calls) in RACES.items()
+        for race, (metric, _) in RACES.items()
+        for limit in [PUBLISHED_LIMITS[metric]]
     ],
 )
 def test_calls_at_the_same_time_do_not_pass_the_limit(judge: Judge, race: str) -> None:
@@ -401,15 +411,10 @@ CROWDS = {"images": 2, "videos": 4}
     [
         pytest.param(
             race,
-            marks=judges(
-                "RATE-6",
-                units={RACES[race][0]: 3 * times * PUBLISHED_LIMITS[RACES[race][0]]},
-                shares=sorted({call.operation for call in RACES[race][1]}),
-                requests=times * (2 * PUBLISHED_LIMITS[RACES[race][0]] + 3),
-                spend=Spend.EXHAUST,
-            ),
+            marks=_judges_race(race, units=3 * times * limit, requests=times * (2 * limit + 3)),
         )
         for race, times in CROWDS.items()
+        for limit in [PUBLISHED_LIMITS[RACES[race][0]]]
     ],
 )
 @needs_own_host

@@ -508,14 +508,19 @@ def _asked_by_everybody(judge: Judge, paths: list[str]) -> list[Exchange]:
     )
 
 
+def _judges_often(requirement: str) -> pytest.MarkDecorator:
+    """What it costs to have a stored picture asked for by everybody."""
+    return judges(
+        requirement,
+        units={"imagesDaily": TRIES},
+        shares=[f"inputs to {IMAGE}"],
+        requests=2 + 2 * OFTEN,
+        spend=Spend.EXHAUST,
+    )
+
+
 @needs_own_host
-@judges(
-    "IMG-5",
-    units={"imagesDaily": TRIES},
-    shares=[f"inputs to {IMAGE}"],
-    requests=2 + 2 * OFTEN,
-    spend=Spend.EXHAUST,
-)
+@_judges_often("IMG-5")
 def test_what_is_stored_is_there_each_time(judge: Judge) -> None:
     (_, fetched), *_ = _assets(judge, "IMG-5", IMAGE)
     judge.witness("IMG-5", judge.served("IMG-5", fetched, owner=False))
@@ -530,13 +535,7 @@ def test_what_is_stored_is_there_each_time(judge: Judge) -> None:
 
 
 @needs_own_host
-@judges(
-    "CDN-2",
-    units={"imagesDaily": TRIES},
-    shares=[f"inputs to {IMAGE}"],
-    requests=2 + 2 * OFTEN,
-    spend=Spend.EXHAUST,
-)
+@_judges_often("CDN-2")
 def test_what_is_not_stored_is_never_there(judge: Judge) -> None:
     told = revealed_assets(_with_pictures(judge, IMAGE))
     answers = _asked_by_everybody(judge, [NO_ASSET, *(_no_ids(told[0].path) if told else ())])
