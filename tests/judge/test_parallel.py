@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 from lightning_verify.requests.callers import anonymous
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
-from lightning_verify.run.ahead import predecessors
+from lightning_verify.run.ahead import predecessors, waiting_behind
 from lightning_verify.run.marks import judges, needs, uses_up_accounts
 from lightning_verify.target import Spend
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -124,6 +124,19 @@ def test_those_that_spend_from_one_account_wait_and_who_uses_it_up_is_last() -> 
         {0, 1, 2, 3},
         {0, 1, 2, 3},
     ]
+
+
+def test_accounts_are_used_up_one_metric_at_a_time_beside_the_others() -> None:
+    checks = [
+        _Check(judges("RATE-4", units={metric: 1}, spend=Spend.EXHAUST), needs(FREE_JWT), uses_up_accounts)
+        for metric in ("imagesDaily", "audioWeekly", "imagesDaily")
+    ]
+    assert [*predecessors(cast("list[pytest.Item]", checks))] == [set(), set(), {0}]
+
+
+def test_what_the_longest_chain_waits_for_comes_first() -> None:
+    # The third waits for the first, the last for the second and third.
+    assert waiting_behind([1, 9, 2, 4], [set(), set(), {0}, {1, 2}]) == [6, 4, 4, 0]
 
 
 def _late(lab: Lab) -> None:

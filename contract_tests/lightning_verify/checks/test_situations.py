@@ -82,7 +82,7 @@ def _judged(situation: Situation) -> tuple[str, ...]:
                 judges(
                     *_judged(situation),
                     units={METRIC_OF[situation.operation]: 3},
-                    requests=(4 if situation.kind in CREDENTIAL else 2) + _inputs(situation),
+                    requests=(3 if situation.kind in CREDENTIAL else 2) + _inputs(situation),
                 ),
             ],
         )
@@ -110,7 +110,7 @@ def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: S
     else:
         before = read_usage(judge, requirement, caller)
         _take_a_share(judge, metric, before)
-        seen = observe(judge, caller, metric, ask)
+        seen = observe(judge, caller, metric, ask, before.exchange)
         exchange, after = seen.call, seen.after
     if exchange.served:
         judge.witness(requirement, exchange)

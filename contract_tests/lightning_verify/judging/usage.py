@@ -74,12 +74,19 @@ class Observation:
         return moved(judge, requirement, before, after)
 
 
-def observe(judge: Judge, caller: Caller, metric: str, call: Callable[[], Exchange]) -> Observation:
-    """Look, call, and look again until `metric` has moved or the counters have had their time to settle.
+def observe(
+    judge: Judge,
+    caller: Caller,
+    metric: str,
+    call: Callable[[], Exchange],
+    before: Exchange | None = None,
+) -> Observation:
+    """Look, unless `before` is a look already, call, and look again until `metric` has moved or the counters
+    have had their time to settle.
 
     The longest time that it took to move is kept as the host's lag.
     """
-    before = judge.get("/usage", caller)
+    before = before or judge.get("/usage", caller)
     exchange = call()
     called = time.monotonic()
     after = judge.get("/usage", caller)

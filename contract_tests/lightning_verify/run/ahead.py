@@ -14,7 +14,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -22,6 +22,7 @@ import pytest
 
 from lightning_verify.facts import REQUIREMENTS
 from lightning_verify.judging.judge import Judge, MidnightPassed
+from lightning_verify.judging.observations import Means
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
 from lightning_verify.requests.valid import CALLS
 from lightning_verify.run.marks import Charge, charge_of
@@ -38,19 +39,28 @@ _OF_COUNTERS = {"AUTH-3", "RATE-2", "RATE-3"}
 def claims(item: pytest.Item) -> set[str]:
     """What a test must have for itself: accounts whose counters it moves or compares, and operations on which
     it may send something that a host serves and should not."""
-    charge = charge_of(item)
-    assert charge is not None, "only tests that judge run ahead"
+    charge = _charge(item)
     claimed = set[str]()
     if charge.spend > Spend.NONE or _OF_COUNTERS.intersection(charge.requirements):
-        claimed |= {
+        accounts = {
             _ACCOUNTS[name]
             for marker in item.iter_markers("needs")
             for name in marker.args
             if name in _ACCOUNTS
         }
+        if item.get_closest_marker("uses_up_accounts"):
+            # These come last, and each notices its own metric alone.
+            accounts = {f"{account}, {metric}" for account in accounts for metric in charge.units}
+        claimed |= accounts
     if charge.spend is Spend.NONE:
         claimed |= set(_operations(item, charge))
     return claimed
+
+
+def _charge(item: pytest.Item) -> Charge:
+    charge = charge_of(item)
+    assert charge is not None, "only tests that judge run ahead"
+    return charge
 
 
 def _operations(item: pytest.Item, charge: Charge) -> Iterator[str]:
@@ -82,13 +92,24 @@ def predecessors(items: Iterable[pytest.Item]) -> Iterator[set[int]]:
         last.update(dict.fromkeys(claimed, place))
 
 
+def waiting_behind(asks: Sequence[int], before: Sequence[set[int]]) -> list[int]:
+    """For each test the requests of the longest chain of tests that wait for it and for one another, by the
+    requests of each and the places of those before it."""
+    behind = [0] * len(asks)
+    for place in reversed(range(len(asks))):
+        for earlier in before[place]:
+            behind[earlier] = max(behind[earlier], asks[place] + behind[place])
+    return behind
+
+
 @dataclass(slots=True)
 class _Task:
-    """A test that runs ahead: what waits for it, and what came of it."""
+    """A test that runs ahead: what waits for it (`behind`, in requests), and what came of it."""
 
     item: pytest.Item
     judge: Judge
     waits_for: int = 0
+    behind: int = 0
     followers: list[_Task] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
     problem: BaseException | None = None
@@ -96,21 +117,28 @@ class _Task:
 
 
 class Ahead:
-    """Runs tests in `jobs` threads, in their order as far as they are free to."""
+    """Runs tests in `jobs` threads: first those that the longest chain of others waits for, since what spends
+    from one account takes turns and would else be left over at the end; among equals in their order."""
 
     def __init__(
-        self, items: Iterable[pytest.Item], jobs: int, judge_of: Callable[[pytest.Item], Judge]
+        self,
+        items: Iterable[pytest.Item],
+        jobs: int,
+        judge_of: Callable[[pytest.Item], Judge],
+        means: Means,
     ) -> None:
         self._tasks = {item.nodeid: _Task(item, judge_of(item)) for item in items}
-        self._ready: queue.PriorityQueue[tuple[int, str]] = queue.PriorityQueue()
+        self._ready: queue.PriorityQueue[tuple[int, int, str]] = queue.PriorityQueue()
         self._order = {name: number for number, name in enumerate(self._tasks)}
         self._lock = threading.Lock()
         self._stopped = False
         tasks = [*self._tasks.values()]
-        for task, before in zip(tasks, predecessors([task.item for task in tasks]), strict=True):
-            task.waits_for = len(before)
-            for number in before:
-                tasks[number].followers.append(task)
+        before = [*predecessors([task.item for task in tasks])]
+        waiting = waiting_behind([_charge(task.item).asks(means) for task in tasks], before)
+        for task, places, behind in zip(tasks, before, waiting, strict=True):
+            task.waits_for, task.behind = len(places), behind
+            for place in places:
+                tasks[place].followers.append(task)
         for task in tasks:
             if not task.waits_for:
                 self._offer(task)
@@ -143,14 +171,14 @@ class Ahead:
         """Begin no other test."""
         self._stopped = True
         for _ in range(self._jobs):  # Who waits for a test is told as well.
-            self._ready.put((-1, ""))
+            self._ready.put((0, 0, ""))
 
     def _offer(self, task: _Task) -> None:
-        self._ready.put((self._order[task.item.nodeid], task.item.nodeid))
+        self._ready.put((-task.behind, self._order[task.item.nodeid], task.item.nodeid))
 
     def _work(self) -> None:
         while True:
-            _, name = self._ready.get()
+            *_, name = self._ready.get()
             if self._stopped:
                 return
             task = self._tasks[name]

@@ -18,6 +18,7 @@ from lightning_verify.facts import REQUIREMENTS, REVISION
 from lightning_verify.judging.examples import read_examples, write_examples
 from lightning_verify.judging.harmless import one_line
 from lightning_verify.judging.judge import LONGEST_REASON, Judge, NotRun, Undecided, Violation
+from lightning_verify.judging.observations import Means
 from lightning_verify.judging.verdicts import (
     BROKE_OFF,
     EXIT_BROKEN,
@@ -257,7 +258,8 @@ def _begin(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
             _say(config, f"not used: {reason}")
     if run.settings.jobs > 1 and not run.aborted:
         able = [item for item in items if _can_judge(item, run) and can_run_ahead(item)]
-        config.stash[_ahead_key] = Ahead(able, run.settings.jobs, partial(_judge_of, run))
+        means = Means(run.settings.spend, examples, run.target.credentials.keys())
+        config.stash[_ahead_key] = Ahead(able, run.settings.jobs, partial(_judge_of, run), means)
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     # A worker says nothing, and has tests beside the contract's.
     if (
