@@ -50,7 +50,7 @@ from lightning_verify.requests.credentials import (
     REVOKED_API_KEY,
     invalid_bearers,
 )
-from lightning_verify.requests.situations import FORMS, Situation
+from lightning_verify.requests.situations import FORMED, Situation
 from lightning_verify.requests.valid import CALLS, say
 from lightning_verify.run.marks import judges, needs
 from lightning_verify.target import Spend
@@ -303,9 +303,8 @@ def test_a_bearer_that_was_good_once_is_401(
     judge.refused(requirement, exchange, 401, f"{exchange.caller}, as a bearer,")
 
 
-_FORMS = [(name, form) for name, forms in FORMS.items() if name in CALLS for form in forms if form != "plain"]
-_OF_CHATS = [each for each in _FORMS if each[0] == "createChatCompletion"]
-_OF_MEDIA = [each for each in _FORMS if each not in _OF_CHATS]
+_OF_CHATS = [each for each in FORMED if each[0] == "createChatCompletion"]
+_OF_MEDIA = [each for each in FORMED if each not in _OF_CHATS]
 
 
 def _forms_tried_with(credential: str) -> list[tuple[str, str]]:
@@ -338,12 +337,12 @@ def test_a_bearer_that_was_good_once_is_401_in_every_form(
         judge.refused(requirement, exchange, 401, f"{exchange.caller}, as a bearer ({form}),")
 
 
-@judges("AUTH-4", requests=2 * len(_FORMS), spend=Spend.SAMPLE)
+@judges("AUTH-4", requests=2 * len(FORMED), spend=Spend.SAMPLE)
 def test_a_bearer_that_never_was_good_is_401_in_every_form(judge: Judge) -> None:
     every = invalid_bearers(judge.target.credentials)
     made_up = [kind for kind in every if kind in invalid_bearers({})]
     altered = [kind for kind in every if kind not in made_up]
-    for turn, (operation, form) in enumerate(_FORMS):
+    for turn, (operation, form) in enumerate(FORMED):
         call = Situation("", operation, form).call
         # In turns: a host that takes a kind of them in one form mostly takes others there as well.
         for kind in [kinds[turn % len(kinds)] for kinds in (made_up, altered) if kinds]:

@@ -17,7 +17,7 @@ from lightning_verify.reading.numbers import number
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
-from lightning_verify.requests.situations import FORMS, Situation
+from lightning_verify.requests.situations import FORMED, Situation
 from lightning_verify.requests.valid import CALLS, CONVERSATION, Call
 from lightning_verify.run.marks import judges, needs, needs_own_host
 from lightning_verify.target import Spend
@@ -56,11 +56,7 @@ def calls_on(metric: str) -> list[Call]:
 # Calls that ask for more than the plain ones, and are refused beyond the limit like them: every form.
 OTHERWISE: dict[str, tuple[Call, ...]] = {
     metric: tuple(
-        Situation("", operation, form).call
-        for operation, of in METRIC_OF.items()
-        if of == metric and operation in CALLS
-        for form in FORMS.get(operation, {})
-        if form != "plain"
+        Situation("", operation, form).call for operation, form in FORMED if METRIC_OF[operation] == metric
     )
     for metric in METRICS
 }

@@ -137,6 +137,9 @@ FORMS: dict[str, dict[str, Mapping[str, Any]]] = {
     },
     **{name: {"plain": {}, "long": {"input": _LONG}} for name in ("createSpeech", "createAudio")},
 }
+# What can be asked for in this revision: operation and form; and of these what is more than a plain call.
+ASKED = [(operation, form) for operation, forms in FORMS.items() if operation in CALLS for form in forms]
+FORMED = [(operation, form) for operation, form in ASKED if form != "plain"]
 
 
 _OWNERS = {
@@ -195,12 +198,11 @@ class Situation:
 def cover() -> Iterator[Situation]:
     """Situations in which callers of our own meet everything, and accounts all that they can in few calls;
     of these come first those that bring most."""
-    asked = [(name, form) for name, forms in FORMS.items() if name in CALLS for form in forms]
-    for kind, (operation, form) in product(OWN, asked):
+    for kind, (operation, form) in product(OWN, ASKED):
         # A plain call with a client id is what most tests make.
         if (kind, form) != ("client id", "plain"):
             yield Situation(kind, operation, form)
-    left = [Situation(kind, *each) for kind, each in product(ACCOUNTS, asked)]
+    left = [Situation(kind, *each) for kind, each in product(ACCOUNTS, ASKED)]
     missing = {pair for situation in left for pair in situation.pairs if pair[0] in ACCOUNTS}
     while missing:
         best = max(left, key=lambda situation: len(situation.pairs & missing))
