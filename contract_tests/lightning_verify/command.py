@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import os
 import sys
@@ -161,6 +162,14 @@ def _catalogue(options: argparse.Namespace) -> int:
     return EXIT_BROKEN if problems else EXIT_KEPT
 
 
+class _Kept:
+    """What is here when a run begins is here until its end: nobody need look for garbage in it."""
+
+    @staticmethod
+    def pytest_collection_finish() -> None:
+        gc.freeze()
+
+
 def main(arguments: list[str] | None = None, plugins: Sequence[str] = ()) -> int:
     """Judge; returns the exit code described in `--help`. `plugins` names pytest plugins that watch."""
     options = parser().parse_args(arguments)
@@ -184,7 +193,7 @@ def main(arguments: list[str] | None = None, plugins: Sequence[str] = ()) -> int
                 os.environ["LIGHTNING_REVISION"] = options.revision
             if options.coverage or options.lint:
                 return _catalogue(options)
-            code = int(pytest.main([*pytest_arguments(options), *watching]))
+            code = int(pytest.main([*pytest_arguments(options), *watching], plugins=[_Kept()]))
     except KeyboardInterrupt:  # Before pytest listens, or after it is done.
         pass
     finally:

@@ -180,9 +180,12 @@ def warm_up(seed: int | None = None) -> None:
     """Import, compile and draw once, in the process that all trials are forked from, what each needs."""
     # The lab runs the judge by its command and imports nothing else of it. Only here it reaches inside, by
     # name: what one process has drawn, all that are forked from it need not draw again.
-    checks, generated, valid, html = (
+    checks, variety, generated, valid, options, html = (
         importlib.import_module(f"lightning_verify.{name}")
-        for name in ("checks.test_schema", "requests.generated", "requests.valid", "report.html")
+        for name in (
+            *("checks.test_schema", "checks.test_variety", "requests.generated", "requests.valid"),
+            *("run.options", "report.html"),
+        )
     )
     html.template()
     folder = importlib.import_module("lightning_verify.checks")
@@ -193,6 +196,8 @@ def warm_up(seed: int | None = None) -> None:
     for operation, call in valid.CALLS.items():
         if call.method == "POST":
             generated.cases(operation, GenerationMode.NEGATIVE, checks.NONSENSE, seed or 0)
+    for subject in variety.SUBJECTS:
+        subject.drawn(subject.count(options.MANY), seed or 0)
     # pytest collects garbage at its end: what is here already need not be looked through by each.
     gc.collect()
     gc.freeze()

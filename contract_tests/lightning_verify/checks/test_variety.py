@@ -16,6 +16,8 @@ from lightning_verify.requests.kinds_of_chat import ANALYSIS, CHAT
 from lightning_verify.requests.kinds_of_media import MEDIA
 from lightning_verify.run.marks import judges
 
+SUBJECTS = (ANALYSIS, CHAT, *MEDIA)
+
 
 def _requests(subject: Subject) -> Callable[[Means], int]:
     return lambda means: 1 + subject.count(means.examples)
@@ -33,7 +35,7 @@ def _requests(subject: Subject) -> Callable[[Means], int]:
                 each_on=METRIC_OF.get(subject.operation),
             ),
         )
-        for subject in (ANALYSIS, CHAT, *MEDIA)
+        for subject in SUBJECTS
     ],
 )
 def test_every_kind_of_valid_request_is_served(judge: Judge, subject: Subject) -> None:

@@ -120,18 +120,19 @@ class Redactor:
         return text
 
     def _without_pieces(self, text: str) -> str:
-        kept, shown_to, position = list[str](), 0, 0
         folded = _folded(text)
-        while position <= len(text) - _PIECE:
-            found = self._pieces.get(folded[position : position + _PIECE])
-            if found is None:
-                position += 1
+        last = len(text) - _PIECE
+        places = [at for at in range(last + 1) if folded[at : at + _PIECE] in self._pieces]
+        kept, shown_to = list[str](), 0
+        for position in places:
+            if position < shown_to:
                 continue
+            found = self._pieces[folded[position : position + _PIECE]]
             # Tokens begin alike, so the one that fits longest is meant.
             fits = [(_extent(folded, shown_to, position, piece), piece.shown) for piece in found]
             (first, end), shown = max(fits, key=lambda fit: fit[0][1] - fit[0][0])
             kept += [text[shown_to:first], shown]
-            shown_to = position = end
+            shown_to = end
         return "".join([*kept, text[shown_to:]])
 
     def headers(self, headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

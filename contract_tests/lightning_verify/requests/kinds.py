@@ -13,6 +13,7 @@ import json
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -118,7 +119,7 @@ class Subject:
         """`count` requests, the same ones for the same seed. Each slot goes through its kinds, and through
         having none, in an order of chance, so that few requests meet all of them."""
         # Drawing takes longer than asking, so only for the kinds that are met.
-        values: dict[str, list[Any]] = {}
+        values: dict[str, tuple[Any, ...]] = {}
         slots: dict[str, list[str | None]] = {}
         for kind in self.kinds.values():
             slots.setdefault(kind.place, [None]).extend(
@@ -136,7 +137,7 @@ class Subject:
             chosen = self.closed(name for name in names if name)
             for name in chosen:
                 if name not in values:
-                    values[name] = sample(self.kinds[name].values, VALUES, self.seed_of(name, seed))
+                    values[name] = _values(self.kinds[name], self.seed_of(name, seed))
             requests.append({name: values[name][turn % len(values[name])] for name in chosen})
         return requests
 
@@ -144,6 +145,11 @@ class Subject:
         """A kind that fills a slot that is needed; None when that is filled already."""
         members = [kind.name for kind in self.kinds.values() if kind.place == slot]
         return None if slot is None or names.intersection(members) else members[0]
+
+
+@cache
+def _values(kind: Kind, seed: int) -> tuple[Any, ...]:
+    return tuple(sample(kind.values, VALUES, seed))
 
 
 _PLAIN: dict[str, Fields] = {

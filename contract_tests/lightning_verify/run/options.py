@@ -75,9 +75,12 @@ def settings_of(config: pytest.Config, target: Target, *, own_mock: bool) -> Set
     )
 
 
+# Generated requests a property: many where requests cost neither units nor patience, few elsewhere.
+MANY, FEW = 24, 4
+
+
 def _usual_examples(target: Target, spend: Spend) -> int:
-    """Many where requests cost neither units nor patience, few elsewhere."""
-    return 24 if target.is_loopback and spend is Spend.EXHAUST else 4
+    return MANY if target.is_loopback and spend is Spend.EXHAUST else FEW
 
 
 def _jobs(config: pytest.Config, *, alone: bool) -> int:

@@ -56,7 +56,8 @@ class Budget:
             yield books
             file.seek(0)
             file.truncate()
-            json.dump(books, file)
+            # In one piece: written bit by bit it takes ten times as long, at every request.
+            file.write(json.dumps(books))
 
     def book(self, metric: str) -> None:
         """Book one unit of `metric`. Raises BudgetExhausted when its cap is reached."""
