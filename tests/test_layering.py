@@ -99,7 +99,6 @@ LOADED_LATE = {
     "lightning_mock.app",
     "lightning_mock.callers.tokens",
     "lightning_mock.command",
-    "lightning_mock.generation.image_inputs",
     "lightning_mock.generation.rendering.jobs",
     "lightning_mock.loops",
 }

@@ -8,6 +8,7 @@ import socket
 import struct
 import tracemalloc
 import zlib
+from collections.abc import Iterator
 from io import BytesIO
 from random import Random
 from typing import Any
@@ -19,8 +20,9 @@ from lightning_mock.callers.credentials import random_bytes, seeded_bytes
 from lightning_mock.clock import Clock
 from lightning_mock.errors import InvalidRequest
 from lightning_mock.generation.assets import AssetStore
-from lightning_mock.generation.image_inputs import MOST_PIXELS, decode_image
-from lightning_mock.generation.rendering import decoding_process
+from lightning_mock.generation.image_inputs import MOST_PIXELS, ImageInput, decode_image
+from lightning_mock.generation.rendering import worker
+from lightning_mock.generation.rendering.worker_pool import WorkerPool
 from PIL import Image
 
 
@@ -122,10 +124,22 @@ async def test_a_seed_makes_the_ids_the_same_again() -> None:
 
 # The decoder
 
+WORKERS = WorkerPool()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def end_of_the_workers() -> Iterator[None]:
+    yield
+    WORKERS.close()
+
+
+def decoded(item: str, place: str = "image_urls[0]") -> ImageInput:
+    return decode_image(item, place, WORKERS.decode)
+
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "WEBP", "BMP"])
 def test_the_usual_formats_become_png(form: Any) -> None:
-    read = decode_image(encoded(form), "image_urls[0]")
+    read = decoded(encoded(form))
     with Image.open(BytesIO(read.png or b"")) as image:
         assert (image.format, image.size) == ("PNG", (40, 20))
     with Image.open(BytesIO(read.thumbnail)) as image:
@@ -135,11 +149,11 @@ def test_the_usual_formats_become_png(form: Any) -> None:
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1", "I;16", "CMYK"])
 def test_every_kind_of_pixel_is_read(mode: Any) -> None:
     form = "JPEG" if mode == "CMYK" else "PNG"
-    assert decode_image(encoded(form, mode=mode, color=None), "image_urls[0]").png
+    assert decoded(encoded(form, mode=mode, color=None)).png
 
 
 def test_transparency_is_kept() -> None:
-    read = decode_image(encoded(mode="RGBA", color=(1, 2, 3, 4)), "image_urls[0]")
+    read = decoded(encoded(mode="RGBA", color=(1, 2, 3, 4)))
     with Image.open(BytesIO(read.png or b"")) as image:
         assert image.getpixel((0, 0)) == (1, 2, 3, 4)
 
@@ -163,7 +177,7 @@ def urlsafe(text: Any) -> Any:
     ],
 )
 def test_base64_is_read_however_it_is_written(written: Any) -> None:
-    assert decode_image(written, "image_urls[0]").png
+    assert decoded(written).png
 
 
 def bomb(width: Any = 20_000, height: Any = 20_000) -> Any:
@@ -184,7 +198,7 @@ def test_a_decompression_bomb_is_refused(width: Any) -> None:
     content = base64.b64encode(bomb(width, 20_000)).decode()
     assert len(content) < 100_000
     with pytest.raises(InvalidRequest, match=str(MOST_PIXELS)):
-        decode_image(content, "image_urls[0]")
+        decoded(content)
 
 
 PIECEWISE = b"\xff\xe1\x00\x09Exif\x00\x00M"
@@ -194,9 +208,9 @@ PIECEWISE = b"\xff\xe1\x00\x09Exif\x00\x00M"
 def test_a_picture_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     content = base64.b64decode(encoded("JPEG"))
     hostile = content[:2] + PIECEWISE * 20_000 + content[2:]
-    monkeypatch.setattr(decoding_process, "_PATIENCE", 0.001)
+    monkeypatch.setattr(worker, "_PATIENCE", 0.001)
     with pytest.raises(InvalidRequest, match="seconds"):
-        decode_image(base64.b64encode(hostile).decode(), "image_urls[0]")
+        decoded(base64.b64encode(hostile).decode())
 
 
 @pytest.mark.parametrize(
@@ -221,7 +235,7 @@ def test_a_picture_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatc
 )
 def test_what_is_no_image_is_refused_by_name(item: Any) -> None:
     with pytest.raises(InvalidRequest) as refusal:
-        decode_image(item, "image_urls[1]")
+        decoded(item, "image_urls[1]")
     assert refusal.value.param == "image_urls[1]"
     assert item[:20] not in refusal.value.message or not item
 
@@ -246,8 +260,8 @@ def test_a_base64_input_is_served_as_png(client: Any) -> None:
     served = client.get(link)
     assert served.status_code == 200
     assert served.headers["content-type"] == "image/png"
-    with Image.open(BytesIO(served.content)) as decoded:
-        assert (decoded.format, decoded.size) == ("PNG", (40, 20))
+    with Image.open(BytesIO(served.content)) as seen:
+        assert (seen.format, seen.size) == ("PNG", (40, 20))
 
 
 def test_each_base64_input_has_a_link_and_addresses_have_none(client: Any) -> None:
@@ -332,7 +346,7 @@ def test_a_large_photograph_is_welcome(client: Any) -> None:
 def served(image: Any, form: Any = "PNG", **more: Any) -> Any:
     out = BytesIO()
     image.save(out, form, **more)
-    png = decode_image(base64.b64encode(out.getvalue()).decode(), "image_urls[0]").png
+    png = decoded(base64.b64encode(out.getvalue()).decode()).png
     assert png is not None
     return Image.open(BytesIO(png))
 
@@ -404,4 +418,4 @@ def test_a_palette_keeps_what_is_transparent_and_of_a_film_the_first_picture_cou
 def test_blanks_around_base64_do_no_harm(blanks: Any, head: Any) -> None:
     wrapped = "\n ".join(PNG[start : start + 76] for start in range(0, len(PNG), 76))
     for text in (PNG, wrapped):
-        assert decode_image(f"{blanks}{head}{blanks}{text}{blanks}", "image_urls[0]").png
+        assert decoded(f"{blanks}{head}{blanks}{text}{blanks}").png

@@ -110,6 +110,14 @@ def test_no_request_keeps_others_waiting(mock: Any, name: Any) -> None:
     assert len(answer) < 16 * MIB
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="libraries are read from /proc")
+def test_no_picture_is_drawn_or_decoded_in_the_mock_itself(mock: Any) -> None:
+    assert mock.send(post("/gen/image", lambda: b'{"prompt": "a fox"}'))[0] == 200
+    assert mock.send(REQUESTS["a picture of 3900 squared"])[0] == 200
+    loaded = Path(f"/proc/{mock.process.pid}/maps").read_text()
+    assert not re.search(r"/PIL/|/av/|libav", loaded)
+
+
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 def test_refused_bodies_do_not_stay_in_memory() -> None:
     refused = [

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, cast
@@ -16,10 +20,12 @@ import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lightning_mock.generation.rendering.jobs import Film, Picture, Sound
+from lightning_mock.generation.rendering.jobs import Film, Job, Picture, Sound
 from lightning_mock.generation.rendering.lettering import SIZES, Face
 from lightning_mock.generation.rendering.renderer import Renderer
 from lightning_mock.generation.rendering.thumbnails import make_thumbnail
+from lightning_mock.generation.rendering.worker import JobFailedError, Worker, WorkerLostError
+from lightning_mock.generation.rendering.worker_pool import WorkerPool
 from PIL import Image, ImageChops
 
 
@@ -173,7 +179,7 @@ class Counter:
 
 
 @dataclass(frozen=True)
-class Job:
+class CountedJob:
     """A job that counts how often it is rendered; equal by name and size."""
 
     name: str
@@ -191,20 +197,20 @@ class Job:
 
 @pytest.fixture
 def renderer() -> Iterator[Any]:
-    made = Renderer(most_bytes=100)
+    made = Renderer(most_bytes=100, do=lambda job: job.render())
     yield made
     made.close()
 
 
 async def test_equal_jobs_at_the_same_time_are_rendered_once(renderer: Any) -> None:
-    job = Job("a", 10, Counter(), seconds=0.05)
+    job = CountedJob("a", 10, Counter(), seconds=0.05)
     replies = await asyncio.gather(*[renderer.render(job) for _ in range(10)])
     assert replies == [bytes(10)] * 10
     assert job.counter.renders == 1
 
 
 async def test_what_was_rendered_is_kept(renderer: Any) -> None:
-    job = Job("a", 10, Counter())
+    job = CountedJob("a", 10, Counter())
     await renderer.render(job)
     await renderer.render(job)
     assert job.counter.renders == 1
@@ -212,7 +218,7 @@ async def test_what_was_rendered_is_kept(renderer: Any) -> None:
 
 async def test_the_least_used_makes_room(renderer: Any) -> None:
     counters = [Counter() for _ in range(3)]
-    first, second, third = (Job(str(index), 40, counter) for index, counter in enumerate(counters))
+    first, second, third = (CountedJob(str(index), 40, counter) for index, counter in enumerate(counters))
     await renderer.render(first)
     await renderer.render(second)
     await renderer.render(first)
@@ -224,13 +230,13 @@ async def test_the_least_used_makes_room(renderer: Any) -> None:
 
 
 async def test_what_is_larger_than_all_room_is_not_kept(renderer: Any) -> None:
-    job = Job("a", 101, Counter())
+    job = CountedJob("a", 101, Counter())
     assert len(await renderer.render(job)) == 101
     assert renderer.kept_bytes == 0
 
 
 async def test_a_failure_reaches_every_caller_and_is_not_kept(renderer: Any) -> None:
-    job = Job("a", -1, Counter(), seconds=0.02)
+    job = CountedJob("a", -1, Counter(), seconds=0.02)
     replies = await asyncio.gather(*[renderer.render(job) for _ in range(3)], return_exceptions=True)
     assert [type(reply) for reply in replies] == [ValueError] * 3
     with pytest.raises(ValueError, match="a"):
@@ -239,7 +245,7 @@ async def test_a_failure_reaches_every_caller_and_is_not_kept(renderer: Any) -> 
 
 
 async def test_a_caller_that_leaves_takes_nothing_from_the_others(renderer: Any) -> None:
-    job = Job("a", 10, Counter(), seconds=0.05)
+    job = CountedJob("a", 10, Counter(), seconds=0.05)
     leaving, staying = asyncio.create_task(renderer.render(job)), asyncio.create_task(renderer.render(job))
     await asyncio.sleep(0.01)
     leaving.cancel()
@@ -248,12 +254,40 @@ async def test_a_caller_that_leaves_takes_nothing_from_the_others(renderer: Any)
 
 
 async def test_rendering_leaves_the_event_loop_free(renderer: Any) -> None:
-    pending = asyncio.create_task(renderer.render(Job("a", 10, Counter(), seconds=0.1)))
+    pending = asyncio.create_task(renderer.render(CountedJob("a", 10, Counter(), seconds=0.1)))
     turns = 0
     while not pending.done():
         await asyncio.sleep(0.001)
         turns += 1
     assert turns > 10
+
+
+# The workers
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process is killed by a signal")
+def test_no_job_waits_for_a_worker_that_was_killed() -> None:
+    pool, film = WorkerPool(most=1), Film("a fox", "1:1", 10)
+    try:
+        with ThreadPoolExecutor(1) as thread:
+            at_work = thread.submit(pool.do, film)
+            while not pool.pids:
+                time.sleep(0.001)
+            first = pool.pids
+            os.kill(first[0], signal.SIGKILL)
+            assert at_work.result(timeout=30) == film.render()
+        second = pool.pids
+        os.kill(second[0], signal.SIGKILL)
+        assert pool.do(Picture("a fox")) == Picture("a fox").render()
+        assert len({*first, *second, *pool.pids}) == 3
+        with pytest.raises(JobFailedError, match="UnidentifiedImageError"):
+            pool.do(Picture("a fox", inputs=(b"no PNG",)))
+        pool.end_idle()
+        assert pool.pids == []
+    finally:
+        pool.close()
+    with pytest.raises(WorkerLostError):
+        pool.do(film)
 
 
 # Over HTTP
@@ -342,13 +376,13 @@ def test_a_crowd_that_asks_for_the_same_picture_waits_for_one_rendering(
     mock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rendered = []
-    render = Picture.render
+    do = Worker.do
 
-    def counted(self: Picture) -> Any:
+    def counted(self: Worker, job: Job) -> Any:
         rendered.append(threading.current_thread().name)
-        return render(self)
+        return do(self, job)
 
-    monkeypatch.setattr(Picture, "render", counted)
+    monkeypatch.setattr(Worker, "do", counted)
 
     async def crowd() -> Any:
         headers = {"Authorization": f"Bearer {mock.plans['professional'].api_key}"}
@@ -365,10 +399,10 @@ def test_a_crowd_that_asks_for_the_same_picture_waits_for_one_rendering(
 def test_a_failed_rendering_is_an_upstream_failure_that_costs_nothing(
     client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(self: Picture) -> None:
-        raise RuntimeError("no colours left")
+    def broken(self: Worker, job: Job) -> None:
+        raise JobFailedError("no colours left")
 
-    monkeypatch.setattr(Picture, "render", broken)
+    monkeypatch.setattr(Worker, "do", broken)
     reply = client.post("/gen/image", json={"prompt": "never drawn"})
     assert reply.status_code == 500
     assert "no colours left" not in reply.text

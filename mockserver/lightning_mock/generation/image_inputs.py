@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from lightning_mock.errors import InvalidRequest
+from lightning_mock.generation.rendering.errors import TooManyPixelsError, TooMuchWorkError
 
 MOST_PIXELS = 16 * 1024 * 1024
 
@@ -37,8 +38,15 @@ class ImageInput:
 ADDRESS = ImageInput(None, b"")
 
 
+Decode = Callable[[bytes, int], tuple[bytes, bytes]]
+"""A file of at most so many pixels as PNG, and its thumbnail. Raises TooManyPixelsError, TooMuchWorkError,
+and anything else for what is no image."""
+
+
 class Background(Protocol):
-    """Runs work outside the event loop."""
+    """Works outside the event loop."""
+
+    def decode(self, content: bytes, most_pixels: int, /) -> tuple[bytes, bytes]: ...
 
     async def run(self, work: Callable[[], Any]) -> Any: ...
 
@@ -51,7 +59,7 @@ async def read_inputs(items: Sequence[str], background: Background) -> list[Imag
         if _is_address(item, place):
             inputs.append(ADDRESS)
         else:
-            inputs.append(await background.run(partial(decode_image, item, place)))
+            inputs.append(await background.run(partial(decode_image, item, place, background.decode)))
     return inputs
 
 
@@ -66,17 +74,13 @@ def _is_address(item: str, place: str) -> bool:
         return False
 
 
-def decode_image(item: str, place: str) -> ImageInput:
+def decode_image(item: str, place: str, decode: Decode) -> ImageInput:
     """The image in a base64 string, bare or as a data URI. InvalidRequest when there is none."""
-    # It brings Pillow along, which a mock that never sees an image does without.
-    from lightning_mock.generation.rendering.decoding import TooManyPixels
-    from lightning_mock.generation.rendering.decoding_process import TooMuchWork, decode_within_bounds
-
     try:
-        return ImageInput(*decode_within_bounds(_content(item), MOST_PIXELS))
-    except TooManyPixels as error:
+        return ImageInput(*decode(_content(item), MOST_PIXELS))
+    except TooManyPixelsError as error:
         raise _refusal(place, f"an image of at most {MOST_PIXELS} pixels") from error
-    except TooMuchWork as error:
+    except TooMuchWorkError as error:
         raise _refusal(place, "an image that can be decoded in a few seconds") from error
     except Exception as error:
         # Decoders fail in many ways on a broken file, and every one of them is the file's fault.

@@ -9,8 +9,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from lightning_mock.generation.image_inputs import ImageInput, read_inputs
-from lightning_mock.generation.rendering.jobs import Film, Picture, Sound
-from lightning_mock.generation.rendering.renderer import Job
+from lightning_mock.generation.rendering.jobs import Film, Job, Picture, Sound
 from lightning_mock.http.call import Call
 from lightning_mock.http.replies import Body, json_body
 from lightning_mock.state import State

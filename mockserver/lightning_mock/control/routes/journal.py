@@ -97,6 +97,7 @@ async def take_recording(request: ControlRequest, state: State) -> Body:
 async def clear_journal(request: ControlRequest, state: State) -> Body:
     count = len(state.journal)
     state.journal.forget()
+    state.renderer.forget()
     await asyncio.to_thread(give_back)
     return json_body({"did": [f"Forgot {count} exchanges."]})
 

@@ -53,6 +53,7 @@ async def reset(request: ControlRequest, state: State) -> Body:
     if state.replay is not None:
         state.replay.reset()
     state.journal.forget()
+    state.renderer.forget()
     await state.assets.clear()
     await asyncio.to_thread(give_back)
     return json_body({"did": [*did, "The journal and the asset files are empty."]})

@@ -5,6 +5,7 @@ from io import BytesIO
 
 from PIL import Image, ImageOps
 
+from lightning_mock.generation.rendering.errors import TooManyPixelsError
 from lightning_mock.generation.rendering.thumbnails import make_thumbnail, png_bytes
 
 # Only formats whose decoders stay inside Pillow: others would start programs.
@@ -13,32 +14,28 @@ _LARGEST_PROFILE = 256 * 1024
 _COLOUR_SPACE, _SIGNATURE = slice(16, 20), slice(36, 40)
 
 
-class TooManyPixels(ValueError):
-    """The image is larger than anybody should have to hold in memory."""
-
-
 def pixels(content: bytes) -> int:
     """How many pixels an image file says it has. Raises as `decode` does."""
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
             return image.width * image.height
     except Image.DecompressionBombError as error:
-        raise TooManyPixels from error
+        raise TooManyPixelsError from error
 
 
 def decode(content: bytes, most_pixels: int) -> tuple[bytes, bytes]:
-    """An image file as PNG, upright, and its thumbnail. Raises TooManyPixels, and for what is no image
+    """An image file as PNG, upright, and its thumbnail. Raises TooManyPixelsError, and for what is no image
     whatever its decoder raises."""
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
             if image.width * image.height > most_pixels:
-                raise TooManyPixels
+                raise TooManyPixelsError
             upright = ImageOps.exif_transpose(_in_eight_bits(image))
             plain = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
             profile = plain.info.pop("icc_profile", None)
             return png_bytes(plain, _usable(profile)), make_thumbnail(plain)
     except Image.DecompressionBombError as error:
-        raise TooManyPixels from error
+        raise TooManyPixelsError from error
 
 
 def _in_eight_bits(image: Image.Image) -> Image.Image:

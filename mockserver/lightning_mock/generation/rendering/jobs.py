@@ -1,13 +1,25 @@
-"""What can be rendered: pictures, films and sounds.
+"""What a worker does: draw pictures, films and sounds, and decode the pictures of others.
 
 Pillow and PyAV take a quarter of an idle mock's memory and a tenth of a second of its start, so whatever
-draws with them is loaded by the first job that needs it.
+draws with them is loaded by the first job that needs it, in the worker.
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
+from lightning_mock.generation.rendering.errors import HeavyPictureError
 from lightning_mock.generation.rendering.palette import dice
+
+_SMALL_PICTURE = 1024 * 1024
+"""Pixels. With so few, no small file takes a decoder longer than a tenth of a second."""
+_LENGTH_BYTES = 8
+
+
+class Job(Hashable, Protocol):
+    """Something that can be rendered, whatever it is."""
+
+    def render(self) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +78,28 @@ class Sound:
         from lightning_mock.generation.rendering.audio import make_sound
 
         return make_sound(self.prompt, self.kind, dice(self.kind, self.prompt, self.seed))
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """A picture of others. With `only_small`, one that is large once it is unpacked is refused as heavy."""
+
+    content: bytes
+    most_pixels: int
+    only_small: bool = False
+
+    def render(self) -> bytes:
+        """A PNG and its thumbnail, to be taken apart with `parts`. Raises TooManyPixelsError or
+        HeavyPictureError, and for what is no picture whatever its decoder raises."""
+        from lightning_mock.generation.rendering.decoding import decode, pixels
+
+        if self.only_small and _SMALL_PICTURE < pixels(self.content) <= self.most_pixels:
+            raise HeavyPictureError
+        png, thumbnail = decode(self.content, self.most_pixels)
+        return len(png).to_bytes(_LENGTH_BYTES) + png + thumbnail
+
+
+def parts(decoded: bytes) -> tuple[bytes, bytes]:
+    """The PNG and its thumbnail."""
+    end = _LENGTH_BYTES + int.from_bytes(decoded[:_LENGTH_BYTES])
+    return decoded[_LENGTH_BYTES:end], decoded[end:]

@@ -1,38 +1,40 @@
-"""Renders in threads, once for equal jobs, and keeps what was rendered within a bound of bytes.
+"""Has jobs rendered, once for equal ones, and keeps what was rendered within a bound of bytes.
 
-The event loop only looks up and waits, and what is rendered does not wait for what is decoded. Jobs are equal
-when they would give the same bytes.
+The event loop only looks up and waits, and what is rendered does not wait for what takes long to decode. Jobs
+are equal when they would give the same bytes.
 """
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
+
+from lightning_mock.generation.rendering.jobs import Job
+from lightning_mock.generation.rendering.worker_pool import WORKERS, WorkerPool
 
 T = TypeVar("T")
 
 MOST_BYTES = 32 * 1024 * 1024
-WORKERS = 2
-
-
-class Job(Hashable, Protocol):
-    """Something that can be rendered, whatever it is."""
-
-    def render(self) -> bytes: ...
+_IDLE = 60.0
+"""Seconds without work after which the workers end."""
 
 
 class Renderer:
-    """The threads and the cache of one mock. Used from one event loop; `close` when the mock ends."""
+    """The workers of one mock, the threads that wait for them, and the cache. Used from one event loop;
+    `close` when the mock ends."""
 
-    def __init__(self, most_bytes: int = MOST_BYTES, workers: int = WORKERS) -> None:
+    def __init__(self, most_bytes: int = MOST_BYTES, do: Callable[[Job], bytes] | None = None) -> None:
+        self.workers = WorkerPool()
+        self._do = do or self.workers.do
         self._most_bytes = most_bytes
         self._kept: OrderedDict[Job, bytes] = OrderedDict()
         self._kept_bytes = 0
         self._pending: dict[Job, asyncio.Future[bytes]] = {}
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="render")
-        self._decoding = ThreadPoolExecutor(workers, thread_name_prefix="decode")
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="render")
+        self._decoding = ThreadPoolExecutor(WORKERS, thread_name_prefix="decode")
+        self._idle: asyncio.TimerHandle | None = None
 
     @property
     def kept_bytes(self) -> int:
@@ -47,21 +49,44 @@ class Renderer:
             return kept
         pending = self._pending.get(job)
         if pending is None:
-            pending = asyncio.get_running_loop().run_in_executor(self._pool, job.render)
+            pending = asyncio.get_running_loop().run_in_executor(self._pool, self._do, job)
             self._pending[job] = pending
             pending.add_done_callback(partial(self._finish, job))
         return await asyncio.shield(pending)
 
+    def decode(self, content: bytes, most_pixels: int) -> tuple[bytes, bytes]:
+        """As the workers do it; to be called by what is `run`."""
+        return self.workers.decode(content, most_pixels)
+
     async def run(self, work: Callable[[], T]) -> T:
         """Work on the images of others, which may take long; not cached."""
-        return await asyncio.get_running_loop().run_in_executor(self._decoding, work)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._decoding, work)
+        finally:
+            self._rest()
+
+    def forget(self) -> None:
+        """Free what is held to be quicker: the cache, and workers without work."""
+        self._kept.clear()
+        self._kept_bytes = 0
+        self.workers.end_idle()
 
     def close(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
         for pool in (self._pool, self._decoding):
             pool.shutdown(wait=False, cancel_futures=True)
+        self.workers.close()
+
+    def _rest(self) -> None:
+        """The workers have had work: they end in a while, unless they have more."""
+        if self._idle is not None:
+            self._idle.cancel()
+        self._idle = asyncio.get_running_loop().call_later(_IDLE, self.workers.end_idle)
 
     def _finish(self, job: Job, done: asyncio.Future[bytes]) -> None:
         del self._pending[job]
+        self._rest()
         # Asking for the exception also tells asyncio that somebody has seen it, if all callers have left.
         if done.cancelled() or done.exception() is not None:
             return
