@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from lightning_mock.generation.completions.completion import complete, parse_completion
+from lightning_mock.generation.completions.completion import complete
 from lightning_mock.generation.completions.tokens import count_tokens, split_tokens
 from lightning_mock.generation.completions.wire import completion_body, completion_events
 from lightning_mock.generation.conversation import read_conversation
@@ -18,7 +18,7 @@ def asked(prompt: Any = "Name three rivers.", **fields: Any) -> Any:
 
 
 def answered(arguments: Any, seed: Any = 0) -> Any:
-    return complete(parse_completion(arguments), seed, "chatcmpl-1", 1_000)
+    return complete(arguments, seed, "chatcmpl-1", 1_000)
 
 
 def plain(completion: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from lightning_mock.generation.completions.completion import complete, parse_completion
+from lightning_mock.generation.completions.completion import complete
 
 CITY = {
     "type": "object",
@@ -27,8 +27,7 @@ EXAMPLE = {"properties": {"foo": {"type": "array", "items": {"type": "string"}}}
 def answer(*messages: Any, **fields: Any) -> Any:
     """The text of the answer to (role, content) pairs."""
     said = [{"role": role, "content": content} for role, content in messages]
-    request = parse_completion({"messages": said, **fields})
-    (choice,) = complete(request, 0, "chatcmpl-1", 1_000).choices
+    (choice,) = complete({"messages": said, **fields}, 0, "chatcmpl-1", 1_000).choices
     return choice.text
 
 

@@ -5,11 +5,12 @@ error.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 Message = Mapping[str, Any]
 
-_INSTRUCTING_ROLES = ("system", "developer")
+_INSTRUCTING_ROLES = ("system", "developer", "user")
 _RESULT_ROLES = ("tool", "function")
 
 
@@ -22,54 +23,54 @@ class ToolResult(NamedTuple):
     content: str
 
 
-class Conversation(NamedTuple):
+@dataclass(slots=True)
+class Conversation:
     """The parts of a message array that decide the answer.
 
     `prompt` is the text of the last user message, `spoken` the text of all user messages, `text` that of
-    all messages, `instructions` that of all but the model's and the tools'; `results` are the tool results
-    after the last assistant turn.
+    all messages; `results` are the tool results after the last assistant turn.
     """
 
+    messages: Sequence[Message]
     prompt: str
     spoken: str
     text: str
-    instructions: str
     images: int
-    turns: int
     results: tuple[ToolResult, ...]
+
+    @property
+    def turns(self) -> int:
+        return len(self.messages)
+
+    @property
+    def instructions(self) -> str:
+        """The text of all messages but the model's and the tools'."""
+        return "\n".join(
+            _said(message) for message in self.messages if message.get("role") in _INSTRUCTING_ROLES
+        )
 
 
 def read_conversation(messages: Sequence[Message]) -> Conversation:
     prompt = ""
     spoken: list[str] = []
     everything: list[str] = []
-    instructions: list[str] = []
     images = 0
     for message in messages:
-        content = message.get("content")
-        if isinstance(content, str):
-            said = content
-        else:
-            said = "\n".join(_texts(content))
-            images += _images(content)
+        said = message.get("content")
+        if not isinstance(said, str):
+            images += _images(said)
+            said = "\n".join(_texts(said))
         everything.append(said)
-        role = message.get("role")
-        if role == "user":
+        if message.get("role") == "user":
             spoken.append(said)
-            instructions.append(said)
             prompt = said
-        elif role in _INSTRUCTING_ROLES:
-            instructions.append(said)
     results = _open_results(messages) if messages and messages[-1].get("role") in _RESULT_ROLES else ()
-    return Conversation(
-        prompt,
-        "\n".join(spoken),
-        "\n".join(everything),
-        "\n".join(instructions),
-        images,
-        len(messages),
-        results,
-    )
+    return Conversation(messages, prompt, "\n".join(spoken), "\n".join(everything), images, results)
+
+
+def _said(message: Message) -> str:
+    content = message.get("content")
+    return content if isinstance(content, str) else "\n".join(_texts(content))
 
 
 def _parts(content: Any) -> Iterator[Mapping[str, Any]]:
@@ -99,13 +100,11 @@ def _open_results(messages: Sequence[Message]) -> tuple[ToolResult, ...]:
     names = _call_names(messages)
     results = []
     for message in reversed(trailing):
-        content = message.get("content")
-        said = content if isinstance(content, str) else "\n".join(_texts(content))
         name = message.get("name")
         if not isinstance(name, str):
             call_id = message.get("tool_call_id")
             name = names.get(call_id, "") if isinstance(call_id, str) else ""
-        results.append(ToolResult(name, said))
+        results.append(ToolResult(name, _said(message)))
     return tuple(results)
 
 

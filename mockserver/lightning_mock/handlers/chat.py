@@ -1,18 +1,17 @@
 """Chat completions and the router's choice (document: /gen/chat/completions, /gen/prompt_analyze)."""
 
 import asyncio
+from collections.abc import Callable, Mapping
 from random import Random
+from typing import Any
 
 from lightning_mock.generation.completions.completion import (
     Completion,
-    CompletionRequest,
     complete,
-    parse_cheap,
-    parse_completion,
+    complete_text,
     request_digest,
 )
 from lightning_mock.generation.completions.wire import completion_body, completion_events
-from lightning_mock.generation.conversation import read_conversation
 from lightning_mock.generation.model_router import choose_model
 from lightning_mock.http.call import Call
 from lightning_mock.http.reading import LARGE
@@ -25,24 +24,23 @@ _tokens = Random()  # noqa: S311 - an id is no secret
 async def prepare_completion(call: Call, state: State) -> None:
     """Decides the whole answer. InvalidRequest when a tool or a format cannot be met."""
     if call.size <= LARGE:
-        cheap = parse_cheap(call.arguments, read_conversation(call.arguments["messages"]))
-        if cheap is not None:
-            call.prepared = _completion(call, state, cheap)
-            return
-    # What the caller's schemas cost is bounded, but not small.
-    call.prepared = await asyncio.to_thread(
-        lambda: _completion(call, state, parse_completion(call.arguments))
-    )
+        call.prepared = _decided(complete_text, call, state)
+    if call.prepared is None:
+        # What the caller's schemas cost is bounded, but not small.
+        call.prepared = await asyncio.to_thread(_decided, complete, call, state)
 
 
-def _completion(call: Call, state: State, request: CompletionRequest) -> Completion:
-    seed = state.settings.seed
-    token = _tokens.randbytes(12) if seed is None else request_digest(call.arguments, seed)[:12]
-    completion = complete(
-        request, seed or 0, f"chatcmpl-{token.hex()}", int(state.clock.now_of(call.identity.key))
-    )
-    named = state.spec.models.get(call.arguments.get("model") or "")
-    return completion if named is None else completion._replace(model=named)
+def _decided(
+    complete: Callable[[Mapping[str, Any], int, str, int], Completion | None], call: Call, state: State
+) -> Completion | None:
+    arguments, seed = call.arguments, state.settings.seed
+    token = _tokens.randbytes(12) if seed is None else request_digest(arguments, seed)[:12]
+    created = int(state.clock.now_of(call.identity.key))
+    completion = complete(arguments, seed or 0, f"chatcmpl-{token.hex()}", created)
+    model = arguments.get("model")
+    if model and completion is not None:
+        completion.model = state.spec.models.get(model, completion.model)
+    return completion
 
 
 async def create_completion(call: Call, state: State) -> Reply:

@@ -23,7 +23,6 @@ _HUGE_INTEGER: int = 10**_LONGEST_INTEGER
 _HUGE_NUMBER = 1.7976931348623157e308
 _GIVEN_UP = ("depth limit", "failed to allocate")
 """How the decoder says that it goes no deeper."""
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[{"))
 _TOO_DEEP = f"The body is nested too deeply; expected at most {MAX_DEPTH} levels."
 
 
@@ -35,7 +34,8 @@ def decode_json(body: bytes) -> Any:
     """
     if not body:
         raise InvalidRequest("The body is empty; expected a JSON object.")
-    brackets = len(body.translate(None, _NO_BRACKETS))
+    # To take them out looks for them a vector at a time; to count them would look at byte after byte.
+    brackets = len(body) - len(body.replace(b"{", b"").replace(b"[", b""))
     # Every value but the first follows a comma or a bracket. Those in texts count too: telling them apart
     # would cost more than the bound saves.
     if len(body) > MOST_VALUES and brackets + body.count(b",") > MOST_VALUES:

@@ -1,13 +1,14 @@
 """One chat completion, decided as a whole before anything of it is sent.
 
-Pure: the same request, seed, id and time give the same completion. Both steps may refuse (InvalidRequest) and
-are taken before the charge.
+Pure: the same request, seed, id and time give the same completion. It may be refused (InvalidRequest) and is
+decided before the charge.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from random import Random
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import orjson
 
@@ -47,7 +48,8 @@ _SHAPING = _COSTLY | {"n", "stop", "max_tokens", "max_completion_tokens"}
 FinishReason = Literal["stop", "length", "tool_calls"]
 
 
-class Choice(NamedTuple):
+@dataclass(slots=True)
+class Choice:
     """One answer: a text, or tool calls."""
 
     position: int
@@ -57,13 +59,14 @@ class Choice(NamedTuple):
     tokens: int
 
 
-class Completion(NamedTuple):
+@dataclass(slots=True)
+class Completion:
     """All that a reply needs, whichever way it is sent. `created` is in whole seconds since the epoch."""
 
     id: str
     created: int
     model: str
-    choices: tuple[Choice, ...]
+    choices: Sequence[Choice]
     prompt_tokens: int
 
     @property
@@ -74,7 +77,8 @@ class Completion(NamedTuple):
         return tokens
 
 
-class CompletionRequest(NamedTuple):
+@dataclass(slots=True)
+class _Request:
     """A chat request understood, and what may still be spent on it."""
 
     arguments: Mapping[str, Any]
@@ -87,27 +91,42 @@ class CompletionRequest(NamedTuple):
     budget: Budget
 
 
-def parse_cheap(arguments: Mapping[str, Any], conversation: Conversation) -> CompletionRequest | None:
-    """Reads a chat request that asks for text alone; None when it asks for more. InvalidRequest when a number
-    cannot be met.
+def complete_text(
+    arguments: Mapping[str, Any], seed: int, completion_id: str, created: int
+) -> Completion | None:
+    """The answer to a chat request that asks for text alone; None when it asks for more. InvalidRequest when
+    a number cannot be met.
     """
+    conversation = read_conversation(arguments["messages"])
     if not _COSTLY.isdisjoint(arguments) or mentions_json(conversation.text):
         return None
     if _SHAPING.isdisjoint(arguments):
-        return CompletionRequest(arguments, conversation, NO_TOOLS, TEXT, 1, None, (), _NOTHING_TO_SPEND)
-    return _parsed(arguments, conversation, NO_TOOLS, TEXT, _NOTHING_TO_SPEND)
+        text = reply_text(conversation, seed)
+        choices = [Choice(0, text, (), "stop", count_tokens(len(text)))]
+    else:
+        request = _parsed(arguments, conversation, NO_TOOLS, TEXT, _NOTHING_TO_SPEND)
+        choices = [_plain(request, position, seed) for position in range(request.choices)]
+    prompt_tokens = count_prompt_tokens(conversation)
+    return Completion(completion_id, created, choose_for(conversation, False), choices, prompt_tokens)
 
 
-def parse_completion(arguments: Mapping[str, Any]) -> CompletionRequest:
-    """Reads any chat request. InvalidRequest when a tool, a choice, a format or a number cannot be met."""
+def complete(arguments: Mapping[str, Any], seed: int, completion_id: str, created: int) -> Completion:
+    """The answer to any chat request. InvalidRequest when a tool, a choice, a format or a number cannot be
+    met, and when the answer would be too long or cost too much.
+    """
+    text = complete_text(arguments, seed, completion_id, created)
+    if text is not None:
+        return text
     conversation = read_conversation(arguments["messages"])
-    cheap = parse_cheap(arguments, conversation)
-    if cheap is not None:
-        return cheap
     budget = Budget()
     tools = read_tools(arguments, budget)
     format = read_format(arguments.get("response_format"), conversation, budget)
-    return _parsed(arguments, conversation, tools, format, budget)
+    choices = _drawn(_parsed(arguments, conversation, tools, format, budget), seed)
+    prompt_tokens = count_prompt_tokens(conversation)
+    if tools.tools:
+        prompt_tokens += len(orjson.dumps(arguments["tools"])) // _BYTES_OF_SCHEMA_PER_TOKEN
+    model = choose_for(conversation, bool(tools.tools))
+    return Completion(completion_id, created, model, choices, prompt_tokens)
 
 
 def _parsed(
@@ -116,11 +135,11 @@ def _parsed(
     tools: ToolRequest,
     format: ResponseFormat,
     budget: Budget,
-) -> CompletionRequest:
+) -> _Request:
     limit = arguments.get("max_completion_tokens")
     if limit is None:
         limit = arguments.get("max_tokens")
-    return CompletionRequest(
+    return _Request(
         arguments=arguments,
         conversation=conversation,
         tools=tools,
@@ -150,22 +169,7 @@ def _read_stops(stop: Any) -> tuple[str, ...]:
     return tuple(text for text in stop if isinstance(text, str) and text)
 
 
-def complete(request: CompletionRequest, seed: int, completion_id: str, created: int) -> Completion:
-    """The answer to a parsed request. InvalidRequest when it would be too long or cost too much."""
-    # Plain answers are the hot path: the random source is only built where something is drawn from it.
-    drawing = request.tools is not NO_TOOLS or request.format.kind == "json_schema"
-    if drawing:
-        choices = _drawn(request, seed)
-    else:
-        choices = [_plain(request, position, seed) for position in range(request.choices)]
-    prompt_tokens = count_prompt_tokens(request.conversation)
-    if request.tools.tools:
-        prompt_tokens += len(orjson.dumps(request.arguments["tools"])) // _BYTES_OF_SCHEMA_PER_TOKEN
-    model = choose_for(request.conversation, bool(request.tools.tools))
-    return Completion(completion_id, created, model, tuple(choices), prompt_tokens)
-
-
-def _drawn(request: CompletionRequest, seed: int) -> list[Choice]:
+def _drawn(request: _Request, seed: int) -> list[Choice]:
     digest = request_digest(request.arguments, seed)
     try:
         choices = [_choose(request, position, seed, digest) for position in range(request.choices)]
@@ -173,7 +177,7 @@ def _drawn(request: CompletionRequest, seed: int) -> list[Choice]:
     except InvalidRequest:
         if request.format.otherwise is None:
             raise
-        return _drawn(request._replace(format=ResponseFormat(request.format.otherwise)), seed)
+        return _drawn(replace(request, format=ResponseFormat(request.format.otherwise)), seed)
     return choices
 
 
@@ -191,7 +195,7 @@ def request_digest(arguments: Mapping[str, Any], seed: int) -> bytes:
     return blake2b(body, digest_size=16, salt=(seed & 0xFFFFFFFF).to_bytes(4, "big")).digest()
 
 
-def _choose(request: CompletionRequest, position: int, seed: int, digest: bytes) -> Choice:
+def _choose(request: _Request, position: int, seed: int, digest: bytes) -> Choice:
     random = Random(digest + bytes([position]))  # noqa: S311 - sample data, not secrets
     calls = choose_calls(request.tools, request.conversation, random, request.budget)
     if calls:
@@ -206,7 +210,7 @@ def _choose(request: CompletionRequest, position: int, seed: int, digest: bytes)
     return _plain(request, position, seed)
 
 
-def _plain(request: CompletionRequest, position: int, seed: int) -> Choice:
+def _plain(request: _Request, position: int, seed: int) -> Choice:
     if request.format.kind == "json_object":
         text = json_object_text(request.conversation, seed, position)
     else:
@@ -214,7 +218,7 @@ def _plain(request: CompletionRequest, position: int, seed: int) -> Choice:
     return _cut(request, position, text)
 
 
-def _cut(request: CompletionRequest, position: int, text: str) -> Choice:
+def _cut(request: _Request, position: int, text: str) -> Choice:
     for stop in request.stops:
         text = text.partition(stop)[0]
     tokens = count_tokens(len(text))

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from json import JSONDecoder
 from typing import Any, NamedTuple
 
+import jsonschema_rs
 import orjson
 
 from lightning_mock.generation.sampling.schema_cost import Budget, UnusableSchemaError
@@ -29,6 +30,10 @@ _TYPES = frozenset(("object", "array", "string", "number", "integer", "boolean",
 _SCHEMA_KEYWORDS = frozenset(("$ref", "anyOf", "oneOf", "allOf", "enum", "const"))
 
 _SENTENCE = re.compile(r"[^.!?\n]{1,600}")
+# Every prompt is looked through for the word, and the validator's expressions do so without a copy.
+_names_json = jsonschema_rs.validator_for(
+    {"pattern": "(?i)json"}, pattern_options=jsonschema_rs.RegexOptions()
+).is_valid
 _JSON = re.compile(r"\bjson\b", re.IGNORECASE)
 _ASKING = re.compile(
     r"\b(?:respond|answer|reply|return|output|outputs|formatted|format|provide|produce|generate|give|write|emit"
@@ -64,7 +69,7 @@ class PromptedJson(NamedTuple):
 
 def mentions_json(text: str) -> bool:
     """Whether looking for JSON in a text is worth while."""
-    return "json" in text.lower()
+    return _names_json(text)
 
 
 def prompted_json(text: str, in_words: bool, budget: Budget) -> PromptedJson | None:

@@ -18,13 +18,17 @@ from lightning_mock.settings import MetadataForm
 
 DONE = b"data: [DONE]\n\n"
 
-_BODY = (
-    b'{"id":"%b","object":"chat.completion","created":%d,"model":%b,"choices":[%b],"usage":%b,'
-    b'"router_metadata":{"model_name":%b}}'
-)
-_CHOICE = b'{"index":%d,"message":{"role":"assistant","content":%b},"logprobs":null,"finish_reason":"%b"}'
-_CALLS = b'null,"refusal":null,"tool_calls":%b'
 _USAGE = b'{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}'
+_BODY = (
+    b'{"id":"%b","object":"chat.completion","created":%d,"model":%b,"choices":[%b],"usage":'
+    + _USAGE
+    + b',"router_metadata":{"model_name":%b}}'
+)
+_CHOICE = (
+    b'{"index":%d,"message":{"role":"assistant","content":%b,"refusal":null%b},"logprobs":null,'
+    b'"finish_reason":"%b"}'
+)
+_CALLS = b',"tool_calls":%b'
 _CHUNK = b'data: {"id":"%b","object":"chat.completion.chunk","created":%d,"model":%b'
 _OPENING = b',"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]'
 _METADATA = b',"router_metadata":{"model_name":%b}}\n\n'
@@ -36,16 +40,19 @@ _BETWEEN = "\x7f"
 def completion_body(completion: Completion) -> bytes:
     """The `chat.completion` object of a reply that is not streamed."""
     model = _encoded(completion.model)
-    choices = b",".join([_choice_of_body(choice) for choice in completion.choices])
-    return _BODY % (completion.id.encode(), completion.created, model, choices, _usage(completion), model)
+    choices = b",".join(map(_choice_of_body, completion.choices))
+    identifier, created = completion.id.encode(), completion.created
+    prompt, answer = completion.prompt_tokens, completion.completion_tokens
+    return _BODY % (identifier, created, model, choices, prompt, answer, prompt + answer, model)
 
 
 def _choice_of_body(choice: Choice) -> bytes:
+    content, calls = b"null", b""
     if choice.calls:
-        message = _CALLS % orjson.dumps([_call_object(call) for call in choice.calls])
+        calls = _CALLS % orjson.dumps([_call_object(call) for call in choice.calls])
     else:
-        message = orjson.dumps(choice.text) + b',"refusal":null'
-    return _CHOICE % (choice.position, message, choice.finish.encode())
+        content = orjson.dumps(choice.text)
+    return _CHOICE % (choice.position, content, calls, choice.finish.encode())
 
 
 @cache
