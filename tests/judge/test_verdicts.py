@@ -225,6 +225,17 @@ def test_a_test_that_saw_nothing_does_not_pass(judge: Judge) -> None:
     assert verdicts(judge) == {"USE-1": "pass", "USE-2": "inconclusive"}
 
 
+def test_a_run_shows_a_few_answers_of_what_is_kept_and_each_of_what_is_not(judge: Judge) -> None:
+    shown = []
+    for _ in range(5):
+        judge.findings.clear()
+        judge.witness("USE-1", answer(200))
+        shown += [len(one.evidence) for one in judge.close(("USE-1",), None, "")]
+    assert shown == [1, 1, 1, 0, 0]
+    judge.violation("USE-1", "not fine", answer(200))
+    assert len(judge.findings[-1].evidence) == 1
+
+
 def test_a_violation_outlives_the_witnesses_before_it(judge: Judge) -> None:
     judge.check("USE-1", True, "fine", answer(200))
     with pytest.raises(Violation):

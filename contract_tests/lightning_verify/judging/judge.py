@@ -41,6 +41,8 @@ T = TypeVar("T")
 
 REDIRECTS = 3
 LONGEST_REASON = 2000
+# How many answers a run shows of a requirement that is kept.
+PASSES_SHOWN = 3
 
 
 # Tests may run side by side, and make one thing once all the same.
@@ -439,8 +441,15 @@ class Judge:
         for requirement in requirements:
             if requirement not in decided:
                 kept = bool(self.witnesses[requirement])
-                shown = tuple(self.seen.get(requirement, ())[:1])
+                shown = self._example(requirement) if kept else ()
                 self._find(requirement, "pass" if kept else "not_run", "" if kept else reason, shown)
+
+    def _example(self, requirement: str) -> tuple[Exchange, ...]:
+        """An answer that could have shown a violation; nothing once the run has shown enough of them."""
+        shown: Counter[str] = self.once("passes shown", Counter)
+        found = tuple(self.seen.get(requirement, ())[: shown[requirement] < PASSES_SHOWN])
+        shown[requirement] += len(found)
+        return found
 
     def close(self, requirements: tuple[str, ...], outcome: Verdict | None, reason: str) -> list[Finding]:
         """The findings of the test. `outcome` None means that it ran to its end; else it is what stopped it,
@@ -449,11 +458,10 @@ class Judge:
         for requirement in requirements:
             if requirement in decided:
                 continue
-            shown = tuple(self.seen.get(requirement, ())[:1])
             if outcome is not None:
                 self._find(requirement, outcome, reason, ())
             elif self.witnesses[requirement]:
-                self._find(requirement, "pass", "", shown)
+                self._find(requirement, "pass", "", self._example(requirement))
             else:
                 self._find(requirement, "inconclusive", "no answer could have shown a violation", ())
         return self.findings
