@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
-from itertools import count
+from itertools import chain, count, repeat
 from pathlib import Path
 from typing import Any
 
@@ -173,9 +173,12 @@ def test_a_price_that_is_wrong_is_no_race(tmp_path: Path) -> None:
         _race("speech, long", 6, tmp_path, twice=_long)
 
 
-def test_a_host_may_be_configured_to_less_than_the_published_sizes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", [413, 500])
+def test_a_host_may_be_configured_to_less_than_the_published_sizes(tmp_path: Path, first: int) -> None:
+    statuses = chain([first], repeat(413))
+
     def answer(asked: Asked) -> Answer:
-        return Answer(413 if len(asked.body) > 1000 else 200)
+        return Answer(next(statuses) if len(asked.body) > 1000 else 200)
 
     situation = Situation("address", "createTts", "long")
     with tiny(answer) as host, judge_of(host.base_url, tmp_path) as judge, pytest.raises(NotRun):

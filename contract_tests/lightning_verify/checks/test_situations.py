@@ -127,9 +127,14 @@ def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: S
             message = f"{exchange.title} for {caller.label} with units of {metric} left"
             raise judge.violation("RATE-4", message, before.exchange, exchange, after)
         raise NotRun(f"needs an account with units of {metric} left")
+    _is_not_too_long(exchange)
+    _tell_why(judge, situation, exchange, again, plain=lambda: ask(who=judge.caller()))
+
+
+def _is_not_too_long(exchange: Exchange) -> None:
+    """A host may be configured to take less than the published sizes."""
     if exchange.status == 413:
         raise NotRun("needs a host whose prompts may be as long as published")
-    _tell_why(judge, situation, exchange, again, plain=lambda: ask(who=judge.caller()))
 
 
 def _keeps_inputs(judge: Judge, exchange: Exchange) -> None:
@@ -219,13 +224,16 @@ def _tell_why(
     again: Callable[..., Exchange],
     plain: Callable[[], Exchange],
 ) -> None:
-    """A host that fails, and serves the very same request the next time, had a bad moment. One that refuses
-    or fails each time here, and never without one field of the form, cannot do that field; one that serves
-    another kind of caller each time does not serve this kind. Otherwise it is for others to tell.
-    A 401 is about who asks, and about no field."""
-    if (exchange.status or 0) >= 500 and (later := again()).served:
-        judge.witness(SERVES[situation.kind], later)
-        return
+    """A host that fails, and serves the very same request the next time or finds it too long, had a bad
+    moment. One that refuses or fails each time here, and never without one field of the form, cannot do that
+    field; one that serves another kind of caller each time does not serve this kind. Otherwise it is for
+    others to tell. A 401 is about who asks, and about no field."""
+    if (exchange.status or 0) >= 500:
+        later = again()
+        if later.served:
+            judge.witness(SERVES[situation.kind], later)
+            return
+        _is_not_too_long(later)
     fields = () if exchange.status == 401 else situation.fields
     for field in sorted(fields, key=lambda name: name in {"messages", "prompt"}):
         reduced = situation.without(field)
