@@ -26,12 +26,14 @@ SECRETS = (
     "/usage?key=hush",
     "/usage?a=1&key=hush",
     "a capital api, a token, max_tokens: 5, then token=hush",
+    "bytes that are no UTF-8, \udce9, then token=hush",
+    "ésk-abcdefghij",
 )
 HIDDEN = ("hush", "kkk", "eyjzdwii", "abcdefghij", "abc.def")
 HARMLESS = (
     '{"plan_key":"light","usage":{"prompt_tokens":5},"max_tokens":64}',
     "the capital of a task-force is a ring-bearer; tokens; a secret author",
-    "risk-assessments",
+    "risk-assessments and keys: a monkey = an ape, tokens: none",
 )
 
 

@@ -34,11 +34,12 @@ _CLIENT_ID = istr("X-Client-ID")
 _REMEMBERED_TOKENS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Identity:
     """A caller: the ledger key, how it was found, and the user behind it, if any.
 
-    `why` is one clause for the journal that says which part of the request decided.
+    `why` is one clause for the journal that says which part of the request decided. Never changed once it is
+    made; to freeze it would make it cost four times as much.
     """
 
     key: str

@@ -39,10 +39,6 @@ class Conversation:
     results: tuple[ToolResult, ...]
 
     @property
-    def turns(self) -> int:
-        return len(self.messages)
-
-    @property
     def instructions(self) -> str:
         """The text of all messages but the model's and the tools'."""
         return "\n".join(

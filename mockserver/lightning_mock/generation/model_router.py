@@ -77,7 +77,7 @@ def choose_for(conversation: Conversation, has_tools: bool) -> str:
     if has_tools:
         return TOOLS
     said = conversation.spoken
-    long = len(said) > LONG_PROMPT_CHARACTERS or conversation.turns > LONG_CONVERSATION_TURNS
+    long = len(said) > LONG_PROMPT_CHARACTERS or len(conversation.messages) > LONG_CONVERSATION_TURNS
     if said.isascii() and not _may_hold_a_sign(said):
         return COMPLEX if long else SIMPLE
     raw = (said if said.isascii() else said.lower().translate(_SPACES)).encode("utf-8", "replace")

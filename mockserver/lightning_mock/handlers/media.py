@@ -5,7 +5,6 @@ Law: a POST and a GET with the same arguments are the same generation.
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 from lightning_mock.generation.image_inputs import ImageInput, read_inputs
@@ -33,8 +32,8 @@ async def create_images(call: Call, state: State) -> Body:
     """As many pictures as are asked for, each another: JPEG in base64, or PNG at addresses."""
     picture = _picture(call, state)
     if _at_address(call):
-        picture = replace(picture, form="PNG")
-    pictures = [replace(picture, seed=picture.seed + index) for index in range(call.arguments.get("n") or 1)]
+        picture = picture._replace(form="PNG")
+    pictures = [picture._replace(seed=picture.seed + index) for index in range(call.arguments.get("n") or 1)]
     return await _listed(pictures, call, state)
 
 
@@ -79,12 +78,8 @@ def _input(call: Call) -> str:
 
 
 def _picture(call: Call, state: State) -> Picture:
-    return Picture(
-        prompt=call.arguments["prompt"],
-        mode=_mode(call.arguments),
-        inputs=tuple(image.thumbnail for image in _inputs(call)),
-        seed=_seed(state),
-    )
+    arguments = call.arguments
+    return Picture(arguments["prompt"], _mode(arguments), _thumbnails(call), _seed(state))
 
 
 def _film(provider: str, call: Call, state: State) -> Film:
@@ -96,7 +91,7 @@ def _film(provider: str, call: Call, state: State) -> Film:
         seconds=arguments["duration"],
         mode=_mode(arguments),
         provider=provider,
-        inputs=tuple(image.thumbnail for image in _inputs(call)),
+        inputs=_thumbnails(call),
         seed=_seed(state),
     )
 
@@ -141,6 +136,11 @@ def _at_address(call: Call) -> bool:
 
 def _inputs(call: Call) -> list[ImageInput]:
     return call.arguments.get("image_urls") or []
+
+
+def _thumbnails(call: Call) -> tuple[bytes, ...]:
+    inputs = _inputs(call)
+    return tuple(image.thumbnail for image in inputs) if inputs else ()
 
 
 def _mode(arguments: Mapping[str, Any]) -> str | None:

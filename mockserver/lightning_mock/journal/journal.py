@@ -12,7 +12,7 @@ import asyncio
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import takewhile
 
 from aiohttp.web import BaseRequest
@@ -162,7 +162,9 @@ class Journal:
             kept = ring[position]
             assert not isinstance(kept, Recording)
             made = recording(kept, self._default_plan)
-            ring[position] = made if self.number is None else replace(made, id=self.number(kept))
+            if self.number is not None:
+                made.id = self.number(kept)
+            ring[position] = made
         if self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None

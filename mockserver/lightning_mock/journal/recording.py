@@ -34,9 +34,10 @@ _SECRET = ("set-cookie",)
 _TEXTUAL = ("application/json", "text/")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Recording:
-    """One exchange as it is kept. `at` is the mock's clock, in seconds since the epoch."""
+    """One exchange as it is kept. `at` is the mock's clock, in seconds since the epoch. Never changed once it
+    is in the ring; to freeze it would make it cost several times as much."""
 
     id: int
     at: float

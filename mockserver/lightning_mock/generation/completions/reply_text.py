@@ -23,6 +23,9 @@ def reply_text(conversation: Conversation, seed: int, choice: int = 0) -> str:
     """One answer. `choice` is the index within `n` choices, which all differ."""
     quote = quoted(conversation.prompt)
     variant = crc32(conversation.text.encode("utf-8", "replace"), (seed + choice) & 0xFFFFFFFF)
+    closing = _CLOSINGS[variant % len(_CLOSINGS)]
+    if quote and not (choice or conversation.results or conversation.images):
+        return f"{_OPENINGS[variant % len(_OPENINGS)]}“{quote}”. {closing}"
     sentences = []
     if choice:
         sentences.append(f"Alternative {choice + 1}.")
@@ -41,7 +44,7 @@ def reply_text(conversation: Conversation, seed: int, choice: int = 0) -> str:
     if conversation.images:
         counted = "one image" if conversation.images == 1 else f"{conversation.images} images"
         sentences.append(f"I also received {counted}.")
-    sentences.append(_CLOSINGS[variant % len(_CLOSINGS)])
+    sentences.append(closing)
     return " ".join(sentences)
 
 

@@ -21,8 +21,5 @@ def count_tokens(characters: int) -> int:
 
 def count_prompt_tokens(conversation: Conversation) -> int:
     """Tokens of all messages, their framing and their images; tool definitions are counted by the caller."""
-    return (
-        count_tokens(len(conversation.text))
-        + MESSAGE_OVERHEAD * conversation.turns
-        + IMAGE_TOKENS * conversation.images
-    )
+    framing = MESSAGE_OVERHEAD * len(conversation.messages)
+    return count_tokens(len(conversation.text)) + framing + IMAGE_TOKENS * conversation.images

@@ -1,12 +1,13 @@
 """What a worker does: draw pictures, films and sounds, and decode the pictures of others.
 
 Pillow and PyAV take a quarter of an idle mock's memory and a tenth of a second of its start, so whatever
-draws with them is loaded by the first job that needs it, in the worker.
+draws with them is loaded by the first job that needs it, in the worker. What is kept once it is drawn is
+asked for by a tuple, the cheapest to make and to look up; of each kind it has another length.
 """
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from lightning_mock.generation.rendering.errors import HeavyPictureError
 from lightning_mock.generation.rendering.palette import dice
@@ -22,8 +23,7 @@ class Job(Hashable, Protocol):
     def render(self) -> bytes: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(NamedTuple):
     """A still image.
 
     `inputs` are thumbnails (PNG bytes); an empty one stands for an image that was named by its URL.
@@ -43,8 +43,7 @@ class Picture:
         return draw_picture(self.prompt, self.mode, self.inputs, chance, form=self.form)
 
 
-@dataclass(frozen=True, slots=True)
-class Film:
+class Film(NamedTuple):
     """A moving image of so many whole seconds. `inputs` as in a picture."""
 
     prompt: str
@@ -65,8 +64,7 @@ class Film:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Sound:
+class Sound(NamedTuple):
     """An effect or speech."""
 
     prompt: str
