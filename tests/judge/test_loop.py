@@ -20,8 +20,8 @@ from lightning_verify.checks.test_failures import ODD
 from lightning_verify.reading.sse import read_events, transcribe
 from lightning_verify.transport.operations import OperationFinder
 
-from tests.judge.commands import command
-from tests.judge.recorder import VARIABLE, Recorded, recorded
+from tests.judge.recorder import Recorded
+from tests.judge.watched_runs import Watched, watch
 
 pytestmark = pytest.mark.slow
 
@@ -31,26 +31,30 @@ CHUNK = VALIDATORS["#/components/schemas/StreamChunk"]
 
 
 @pytest.fixture(scope="module")
-def exchanges(tmp_path_factory: pytest.TempPathFactory) -> list[Recorded]:
-    """Every exchange of a whole run against the mock, with its control plane."""
-    directory = tmp_path_factory.mktemp("run")
-    file = tmp_path_factory.mktemp("record") / "exchanges.jsonl"
+def run(tmp_path_factory: pytest.TempPathFactory) -> Watched:
+    """The most thorough run against the mock, with its control plane."""
     with lightning_mock.running() as mock:
         lightning = Lightning(mock.base_url)
         lightning.advance(days=10)
-        run = command(
+        run = watch(
             *("--spend=exhaust", f"--base-url={mock.base_url}", f"--control={mock.base_url}/__mock__"),
-            "--jobs=1",  # Who asked is told by the test that runs.
-            directory=directory,
-            credentials={**mock.credentials, VARIABLE: str(file)},
-            plugins=("tests.judge.recorder",),
+            credentials=mock.credentials,
+            folder=tmp_path_factory.mktemp("watched"),
         )
         left = datetime.fromisoformat(lightning.clock().now)
-    assert run.code == 0, run.out[-2000:] + run.error
     # Somebody else had moved it, and tests of the judge do.
-    assert "clock: the target's was +86" in run.out
+    assert "clock: the target's was +86" in run.finished.out
     assert abs(left - datetime.now(UTC)) < timedelta(minutes=2)
-    return recorded(file)
+    return run
+
+
+@pytest.fixture
+def exchanges(run: Watched) -> list[Recorded]:
+    return run.exchanges
+
+
+def test_the_run_keeps_to_its_plan(run: Watched) -> None:
+    run.keeps_to_its_plan()
 
 
 def problems(validator: jsonschema_rs.Validator, value: Any) -> list[str]:

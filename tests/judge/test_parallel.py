@@ -36,7 +36,6 @@ def pytest_run(directory: Path, *more: str, credentials: Mapping[str, str]) -> F
         directory=directory,
         credentials=credentials,
         program="pytest",
-        fresh=True,
     )
 
 
@@ -85,7 +84,7 @@ def test_a_worker_that_has_the_whole_contract_runs_other_tests_as_well(tmp_path:
     others = tmp_path / "test_others.py"
     others.write_text("import pytest\n@pytest.mark.parametrize('n', range(40))\ndef test_other(n): pass\n")
     with running() as server:
-        options = ("-n", "2", f"--base-url={server.base_url}", "--spend=none", "--settle=0.1")
+        options = ("-n", "2", f"--base-url={server.base_url}", "--only=catalogue", "--settle=0.1")
         run = pytest_run(tmp_path / "run", str(others), *options, credentials=server.credentials)
     assert run.code == 0, run.out[-2000:] + run.error
     assert "INTERNALERROR" not in run.out

@@ -29,7 +29,10 @@ class Control:
         self._url = url.rstrip("/")
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
-        exchange = self._client.send(method, self._url + path, Caller("operator"), json_body=body)
+        # What it answers is its own, however unlike an answer of the API: there is nothing to ask again.
+        exchange = self._client.send(
+            method, self._url + path, Caller("operator"), json_body=body, patient=False
+        )
         if not exchange.served:
             raise ControlFailed(f"{exchange.title}: {exchange.problem or exchange.text[:200]}")
         return exchange.json() if exchange.body else None
