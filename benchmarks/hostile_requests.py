@@ -257,6 +257,10 @@ def hostile_requests() -> Iterator[tuple[str, HostileRequest]]:
         called({"required": NAMES[:3000], "patternProperties": {f"^(?=p).*{i}": {} for i in range(3000)}}),
     )
     yield "regex format", called({"const": r"(\pL{1000}){10}", "format": "regex"})
+    fields = {f"k{i}": 1 for i in range(99_000)}
+    yield "a choice of tool with 99,000 fields", chat(tool_choice=fields)
+    yield "a choice of tool of 31 MiB", chat(tool_choice="a" * 31 * MIB)
+    yield "a fault that is a list", post("/__mock__/faults", filled(b"[", b"0,", b"0]", 390_000))
     yield "100,000 stops", chat(stop=[f"stop {i}" for i in range(100_000)])
     yield "n beyond all", chat(n=10**9)
     yield "deep arrays", post(CHAT, filled(USER, b"[", b""))

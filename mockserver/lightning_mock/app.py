@@ -13,12 +13,14 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 from aiohttp.http import RawRequestMessage
-from aiohttp.http_exceptions import LineTooLong
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from lightning_spec.loader import Spec
 from lightning_spec.recording import RecordingError
 
@@ -31,6 +33,7 @@ from lightning_mock.control.state_file import kept_in_file, state_from_file
 from lightning_mock.errors import ApiError, InvalidRequest, StoreLost, TooLarge
 from lightning_mock.handlers import HANDLERS, PREPARATIONS
 from lightning_mock.http import delivery
+from lightning_mock.http.replies import Body
 from lightning_mock.http.routing import Router
 from lightning_mock.http.validation import BodyValidator, ParameterValidator, compile_schemas
 from lightning_mock.journal.event_hub import EventHub
@@ -57,6 +60,7 @@ logger = logging.getLogger(__name__)
 # Prompts travel in paths, percent-encoded, and tokens in headers: the usual 8 KiB would refuse honest ones.
 MAX_REQUEST_LINE = 256 * 1024
 MAX_HEADER = 64 * 1024
+MAX_HEADERS = 128
 QUEUE = 1024
 """Connections that wait to be accepted."""
 _GRACE = 0.2
@@ -104,14 +108,22 @@ class _Protocol(web.RequestHandler):
     ) -> web.StreamResponse:
         if request.writer.output_size > 0:
             raise ConnectionError("the response has begun already")
-        error: ApiError
-        if isinstance(exc, LineTooLong):
-            error = TooLarge("The request line or a header is too long.")
-        else:
-            error = InvalidRequest("This is not a well-formed HTTP request.")
-        response = delivery.response(delivery.refusal(error))
+        response = delivery.response(_refusal_of_head(exc))
         response.force_close()
         return response
+
+
+def _refusal_of_head(error: BaseException | None) -> Body:
+    """What is answered to a head that is too large, or none. The library says which in its exception."""
+    if isinstance(error, LineTooLong):
+        if f"more than {MAX_REQUEST_LINE} " in error.message:
+            return delivery.refusal(TooLarge(f"The request line is longer than {MAX_REQUEST_LINE} bytes."))
+        told = TooLarge(f"A header field is longer than {MAX_HEADER} bytes.")
+    elif isinstance(error, HttpProcessingError) and "Too many headers" in error.message:
+        told = TooLarge(f"There are more than {MAX_HEADERS} header fields.")
+    else:
+        return delivery.refusal(InvalidRequest("This is not a well-formed HTTP request."))
+    return replace(delivery.refusal(told), status=HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
 
 class _Server(web.Server):
@@ -222,6 +234,7 @@ def make_server(state: State, sharing: Sharing | None = None, instead: Answering
         auto_decompress=False,
         max_line_size=MAX_REQUEST_LINE,
         max_field_size=MAX_HEADER,
+        max_headers=MAX_HEADERS,
     )
     return server
 

@@ -11,7 +11,9 @@ from typing import Any
 import httpx2
 import pytest
 from lightning_mock.clock import Clock
-from lightning_mock.journal.event_hub import STATE_CHANGED, EventHub
+from lightning_mock.control.entries import entry
+from lightning_mock.control.routes import events
+from lightning_mock.journal.event_hub import STATE_CHANGED, EventHub, Told
 from lightning_mock.journal.journal import Journal
 from lightning_mock.journal.recording import Recording
 
@@ -53,6 +55,23 @@ def test_every_call_is_told_as_its_entry(own: Control) -> None:
         name, data = following()
     assert name == "exchange"
     assert data == user.entry()
+
+
+def test_a_call_is_put_into_words_once_for_all_listeners(
+    own: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+
+    def noted(kept: Recording) -> dict[str, Any]:
+        written.append(kept.id)
+        return entry(kept)
+
+    monkeypatch.setattr(events, "entry", noted)
+    user = own.user()
+    with listening(own) as first, listening(own) as second:
+        user.chat()
+        assert first() == second()
+    assert len(written) == 1
 
 
 CHANGES: list[tuple[str, str, Any]] = [
@@ -120,8 +139,8 @@ async def test_what_the_journal_forgets_waits_for_no_listener() -> None:
     hub = EventHub()
     journal = Journal(Clock(), hub, "free", 10)
     with hub.listening() as events:
-        hub.publish(object.__new__(Recording))
+        hub.publish(Told(object.__new__(Recording)))
         hub.publish(STATE_CHANGED)
-        hub.publish(object.__new__(Recording))
+        hub.publish(Told(object.__new__(Recording)))
         journal.forget()
         assert [events.get_nowait() for _ in range(events.qsize())] == [STATE_CHANGED]

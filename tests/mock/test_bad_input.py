@@ -19,8 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lightning_mock.background import RunningMock, running
 from lightning_mock.errors import InvalidRequest
+from lightning_mock.http import validation
 from lightning_mock.http.decoding import MAX_DEPTH, decode_json
-from lightning_mock.http.validation import BodyValidator, compile_schemas
+from lightning_mock.http.validation import BodyValidator, compile_schemas, first_violation
+from lightning_spec.loader import load_spec
 
 from .conftest import Client
 
@@ -188,6 +190,45 @@ FIELDS = st.sampled_from(
     ["messages", "prompt", "stream", "tools", "tool_choice", "response_format", "stream_options", "mode",
      "ratio", "duration", "image_urls", "max_tokens"]
 )  # fmt: skip
+
+
+VALIDATORS = compile_schemas(load_spec())
+MANY = dict.fromkeys(map(str, range(100_000)), 0)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("tool_choice", MANY),
+        ("tool_choice", [0] * 100_000),
+        ("tool_choice", " " * MIB + "x"),
+        ("temperature", MANY),
+        ("messages", [{"role": "king", "content": "a" * MIB}]),
+        ("messages", [{"role": "user", "content": [{"type": "image_url", **MANY}]}]),
+        ("messages", [{"role": "user", "content": MANY}]),
+        (None, "a" * MIB),
+    ],
+)
+def test_a_violation_is_told_from_little_and_in_the_words_that_all_of_it_would_have(
+    field: Any, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = load_spec()
+    operation = spec.operations["createChatCompletion"]
+    assert operation.body_pointer is not None
+    checked = BodyValidator(spec, VALIDATORS, operation.body_pointer)
+    body = value if field is None else {"messages": [{"role": "user", "content": "a"}], field: value}
+    told_from = []
+
+    def noted(validator: Any, value: Any) -> Any:
+        told_from.append(len(json.dumps(value)))
+        return first_violation(validator, value)
+
+    monkeypatch.setattr(validation, "first_violation", noted)
+    with pytest.raises(InvalidRequest) as refused:
+        checked.check(body)
+    whole = validation.refusal(first_violation(VALIDATORS[operation.body_pointer], body))
+    assert refused.value.message == whole.message
+    assert max(told_from) < 100_000
 
 
 @settings(max_examples=300, deadline=None)
@@ -421,10 +462,23 @@ def test_the_host_of_an_absolute_target_does_not_matter(mock: RunningMock, host:
         assert raw.recv(100).split(b" ")[1] == b"200"
 
 
-def test_a_request_line_of_a_megabyte_is_a_413(mock: RunningMock) -> None:
+@pytest.mark.parametrize(
+    ("line", "fields", "status", "words"),
+    [
+        (b"/gen/image/" + b"a" * MIB, b"", b"413", b"request line"),
+        (b"/usage", b"X: " + b"a" * MIB + b"\r\n", b"431", b"65536 bytes"),
+        (b"/usage", b"X: a\r\n" * 128, b"431", b"128 header fields"),
+        (b"/usage", b"X: a\r\n" * 127, b"200", b"usage"),
+    ],
+)
+def test_a_head_that_is_too_large_is_a_413_or_431(
+    mock: RunningMock, line: bytes, fields: bytes, status: bytes, words: bytes
+) -> None:
     with connection(mock) as raw:
-        raw.sendall(b"GET /gen/image/" + b"a" * MIB + b" HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert raw.recv(100).split(b" ")[1] == b"413"
+        raw.sendall(b"GET " + line + b" HTTP/1.1\r\nHost: x\r\n" + fields + b"\r\n")
+        answer = raw.recv(65_536)
+    assert answer.split(b" ")[1] == status
+    assert words in answer
 
 
 def test_a_client_that_leaves_in_the_middle_of_its_body_leaves_no_trace(

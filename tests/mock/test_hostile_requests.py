@@ -25,7 +25,7 @@ LONGEST_WAIT = 3.0
 """Seconds. Alone on a machine the longest is a tenth of it."""
 LONGEST_ANSWER = 30.0
 MOST_KEPT = 30 * MIB
-REFUSALS = {400, 401, 404, 405, 413}
+REFUSALS = {400, 401, 404, 405, 413, 431}
 
 REQUESTS = dict(hostile_requests())
 

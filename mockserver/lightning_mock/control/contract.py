@@ -98,7 +98,9 @@ class Contract:
             if body not in ({}, None):
                 raise ControlError(400, "This call takes no body.")
             return
-        if route.variants and isinstance(body, dict):
+        if not isinstance(body, dict):
+            raise ControlError(400, "body: expected an object.")
+        if route.variants:
             kind = body.get("kind")
             variant = route.variants.get(kind) if isinstance(kind, str) else None
             if variant is None:

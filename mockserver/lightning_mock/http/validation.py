@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
@@ -24,6 +25,8 @@ _NULL = "null"
 """What clients make of an absent value when they build a query."""
 _MAX_QUERY_FIELDS = 1000
 _TEXT_FIELDS = ("messages", "prompt", "input")
+_LONG_TEXT = 64 * 1024
+_MOST_UNDESCRIBED = 20
 _MOST_UTF8 = 4
 """Bytes that one character can need."""
 
@@ -48,24 +51,24 @@ class BodyValidator:
         schema = _schema_at(spec, pointer)
         self._clamped = _clamped(spec, schema.get("properties", {}))
         self.text_fields = tuple(name for name in _TEXT_FIELDS if name in schema.get("properties", {}))
-        self._without_nulls = NullRemover(spec, schema)
+        self._described = DescribedValues(spec, schema)
 
     def check(self, body: Any) -> dict[str, Any]:
         """The body as arguments. Raises InvalidRequest."""
         if not self.is_valid(body):
-            body = self._without_nulls(body)
+            body = self._described.without_nulls(body)
             if not self.is_valid(body):
-                raise refusal(first_violation(self._validator, body))
+                raise refusal(first_violation(self._validator, self._described.abridged(body)))
         arguments: dict[str, Any] = body
         for name in self._clamped:
             arguments[name] = self._clamp(arguments.get(name))
         return arguments
 
 
-class NullRemover:
-    """Leaves out what is explicitly null and need not be there, wherever the spec describes it.
+class DescribedValues:
+    """Values as the spec describes them, without what it has no interest in.
 
-    What a caller makes up himself, the schema of a tool for example, stays as it is.
+    What a caller makes up himself, the schema of a tool for example, is not described.
     """
 
     def __init__(self, spec: Spec, schema: Mapping[str, Any]) -> None:
@@ -73,22 +76,48 @@ class NullRemover:
         self._schema = schema
         self._described: dict[int, _Described] = {}
 
-    def __call__(self, value: Any) -> Any:
-        return self._removed(value, self._schema)
+    def without_nulls(self, value: Any) -> Any:
+        """Without what is explicitly null and need not be there, wherever the spec describes it."""
+        return self._without_nulls(value, self._schema)
 
-    def _removed(self, value: Any, schema: Mapping[str, Any] | None) -> Any:
+    def abridged(self, value: Any) -> Any:
+        """A value that breaks the schema as this one does, and is not much larger than what is described:
+        to tell a violation takes a copy of the value for every alternative."""
+        return self._abridged(value, self._schema)
+
+    def _without_nulls(self, value: Any, schema: Mapping[str, Any] | None) -> Any:
         if schema is None or not isinstance(value, dict | list):
             return value
-        described = self._described.get(id(schema))
-        if described is None:
-            described = self._described[id(schema)] = self._describe(schema)
+        described = self._parts(schema)
         if isinstance(value, list):
-            return [self._removed(item, described.items) for item in value]
+            return [self._without_nulls(item, described.items) for item in value]
         return {
-            name: self._removed(member, described.properties.get(name))
+            name: self._without_nulls(member, described.properties.get(name))
             for name, member in value.items()
             if member is not None or name not in described.optional
         }
+
+    def _abridged(self, value: Any, schema: Mapping[str, Any] | None) -> Any:
+        if isinstance(value, str):
+            # Blanks in front stand for a text that has nothing else.
+            return value if len(value) <= _LONG_TEXT else value.lstrip()[:_LONG_TEXT]
+        if not isinstance(value, dict | list):
+            return value
+        if schema is None:
+            return type(value)()
+        described = self._parts(schema)
+        if isinstance(value, list):
+            items = value if described.items is not None else value[:_MOST_UNDESCRIBED]
+            return [self._abridged(item, described.items) for item in items]
+        others = islice((name for name in value if name not in described.properties), _MOST_UNDESCRIBED)
+        names = [*(name for name in described.properties if name in value), *others]
+        return {name: self._abridged(value[name], described.properties.get(name)) for name in names}
+
+    def _parts(self, schema: Mapping[str, Any]) -> _Described:
+        described = self._described.get(id(schema))
+        if described is None:
+            described = self._described[id(schema)] = self._describe(schema)
+        return described
 
     def _describe(self, schema: Mapping[str, Any]) -> _Described:
         always = self._always(schema)

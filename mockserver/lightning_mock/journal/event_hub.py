@@ -13,6 +13,17 @@ from typing import Final
 from lightning_mock.journal.recording import Recording
 
 
+class Told:
+    """An exchange. `words` are how it is written to listeners, once the first of them has needed it: they are
+    the same for all."""
+
+    __slots__ = ("recording", "words")
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self.words: bytes | None = None
+
+
 class StateChanged:
     """Something that the control plane shows is not what it was."""
 
@@ -23,7 +34,7 @@ class End:
 
 STATE_CHANGED: Final = StateChanged()
 END: Final = End()
-Event = Recording | StateChanged | End
+Event = Told | StateChanged | End
 _BACKLOG = 1000
 
 
@@ -44,7 +55,7 @@ class EventHub:
         for queue in self.listeners:
             waiting = [queue.get_nowait() for _ in range(queue.qsize())]
             for event in waiting:
-                if not isinstance(event, Recording):
+                if not isinstance(event, Told):
                     queue.put_nowait(event)
 
     def end(self) -> None:

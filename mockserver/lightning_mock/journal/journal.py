@@ -18,7 +18,7 @@ from itertools import takewhile
 from aiohttp.web import BaseRequest
 
 from lightning_mock.clock import Clock
-from lightning_mock.journal.event_hub import EventHub
+from lightning_mock.journal.event_hub import EventHub, Told
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.journal.recording import Raw, Recording, head_of, recording
 from lightning_mock.real_time import stopwatch
@@ -79,7 +79,7 @@ class Journal:
         if self._sweep is None:
             self._sweep = asyncio.get_running_loop().call_later(_SWEEP, self._sweep_on)
         if self._event_hub.listeners:
-            self._event_hub.publish(self._clean()[-1])
+            self._event_hub.publish(Told(self._clean()[-1]))
 
     def get(self, number: int) -> Recording | None:
         """The exchange of an id, if it is still there."""

@@ -31,7 +31,7 @@ from lightning_mock.control.snapshot import (
     script_of,
 )
 from lightning_mock.errors import StoreLost
-from lightning_mock.journal.event_hub import STATE_CHANGED
+from lightning_mock.journal.event_hub import STATE_CHANGED, Told
 from lightning_mock.journal.recording import Raw
 from lightning_mock.real_time import stopwatch, wall_time
 from lightning_mock.scripting.script import Script as ScriptedReply
@@ -369,7 +369,7 @@ class Sharing:
         await self._gather()
         for kept in journal.all():
             if kept.id not in known:
-                self._state.event_hub.publish(kept)
+                self._state.event_hub.publish(Told(kept))
 
 
 def _changes(before: Owned, after: Owned) -> tuple[list[str], list[tuple[str, float]]]:

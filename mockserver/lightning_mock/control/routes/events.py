@@ -13,7 +13,7 @@ from aiohttp import web
 
 from lightning_mock.control.entries import entry
 from lightning_mock.control.request import ControlRequest
-from lightning_mock.journal.event_hub import END, Event, StateChanged
+from lightning_mock.journal.event_hub import END, Event, StateChanged, Told
 from lightning_mock.journal.recording import Recording
 from lightning_mock.state import State
 
@@ -55,12 +55,18 @@ def _coalesced(first: Event, events: asyncio.Queue[Event]) -> Iterator[Event]:
         yield events.get_nowait()
 
 
+def _words(kept: Recording) -> bytes:
+    return b"event: exchange\nid: %d\ndata: %s\n\n" % (kept.id, orjson.dumps(entry(kept)))
+
+
 def _written(events: Iterable[Event]) -> Iterator[bytes]:
     state_changed = False
     for event in events:
         if isinstance(event, StateChanged):
             state_changed = True
-        elif isinstance(event, Recording):
-            yield b"event: exchange\nid: %d\ndata: %s\n\n" % (event.id, orjson.dumps(entry(event)))
+        elif isinstance(event, Told):
+            if event.words is None:
+                event.words = _words(event.recording)
+            yield event.words
     if state_changed:
         yield _STATE

@@ -11,15 +11,16 @@ from lightning_spec.recording import recording_document
 from lightning_mock.callers.credential_forms import without_credentials
 from lightning_mock.control.curl import curl
 from lightning_mock.control.entries import entry, whole_entry
+from lightning_mock.control.freeing import free_memory
 from lightning_mock.control.har import archive
 from lightning_mock.control.journal_recording import recorded_exchanges
 from lightning_mock.control.request import ControlError, ControlRequest
 from lightning_mock.control.sending_again import NotSentError, send_again
 from lightning_mock.faults.parse import FaultError, operations_named
 from lightning_mock.http.replies import Body, json_body
+from lightning_mock.journal.event_hub import Event, Told
 from lightning_mock.journal.journal import Filter
 from lightning_mock.journal.recording import Recording
-from lightning_mock.memory import give_back
 from lightning_mock.state import State
 
 _USUAL_LIMIT = 100
@@ -49,13 +50,19 @@ async def wait_for_journal(request: ControlRequest, state: State) -> Body:
         try:
             async with asyncio.timeout(timeout):
                 while len(found := state.journal.find(wanted)) < count:
-                    await events.get()
+                    # With many who wait, to search for each of them at every event would hold up all.
+                    while not _is_told(await events.get(), wanted):
+                        pass
         except TimeoutError:
             found = state.journal.find(wanted)
             raise ControlError(
                 408, f"There were {len(found)} such exchanges within {timeout:g} s; expected {count}."
             ) from None
     return json_body({"entries": [entry(kept) for kept in found]})
+
+
+def _is_told(event: Event, wanted: Filter) -> bool:
+    return isinstance(event, Told) and event.recording in wanted
 
 
 async def get_entry(request: ControlRequest, state: State) -> Body:
@@ -97,8 +104,7 @@ async def take_recording(request: ControlRequest, state: State) -> Body:
 async def clear_journal(request: ControlRequest, state: State) -> Body:
     count = len(state.journal)
     state.journal.forget()
-    state.renderer.forget()
-    await asyncio.to_thread(give_back)
+    await free_memory(state)
     return json_body({"did": [f"Forgot {count} exchanges."]})
 
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from aiohttp import web
 from aiohttp.hdrs import HOST
 
 from lightning_mock.control import snapshot
+from lightning_mock.control.freeing import free_memory
 from lightning_mock.control.request import ControlError, ControlRequest
 from lightning_mock.control.routes.identities import identity_page, page_view
 from lightning_mock.control.routes.scenarios import scenario_views
 from lightning_mock.control.snapshot import SnapshotError
 from lightning_mock.control.views import clock_view, fault_view, plan_view, user_view
 from lightning_mock.http.replies import JSON, Body, json_body
-from lightning_mock.memory import give_back
 from lightning_mock.state import State
 
 _SNAPSHOT_HEADERS = {
@@ -53,9 +51,8 @@ async def reset(request: ControlRequest, state: State) -> Body:
     if state.replay is not None:
         state.replay.reset()
     state.journal.forget()
-    state.renderer.forget()
     await state.assets.clear()
-    await asyncio.to_thread(give_back)
+    await free_memory(state)
     return json_body({"did": [*did, "The journal and the asset files are empty."]})
 
 

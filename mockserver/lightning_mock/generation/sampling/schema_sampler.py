@@ -154,6 +154,11 @@ def _compile_once(schema: bytes) -> Validator:
     return _compile(schema)
 
 
+def forget_compiled() -> None:
+    """Free the schemas that are kept compiled. A small one can have a large automaton."""
+    _compile_once.cache_clear()
+
+
 def _compile(text: bytes) -> Validator:
     schema = orjson.loads(text)
     size_of_patterns(schema)

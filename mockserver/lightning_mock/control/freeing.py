@@ -1,0 +1,16 @@
+"""What makes the mock as small as it can be: all that is kept only to be quicker goes."""
+
+from __future__ import annotations
+
+import asyncio
+
+from lightning_mock.generation.sampling.schema_sampler import forget_compiled
+from lightning_mock.memory import give_back
+from lightning_mock.state import State
+
+
+async def free_memory(state: State) -> None:
+    """Drop what was rendered and compiled, and give back what is free."""
+    state.renderer.forget()
+    forget_compiled()
+    await asyncio.to_thread(give_back)
