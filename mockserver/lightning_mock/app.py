@@ -88,6 +88,11 @@ class _Protocol(web.RequestHandler):
         if self._messages and not isinstance(self._messages[-1][0], RawRequestMessage):
             self._give_up_bodies()
 
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        # Whoever has read a body asks for it, whether or not anything was held back.
+        if self.transport is None or not self.transport.is_reading():
+            super().resume_reading(resume_parser)
+
     def _give_up_bodies(self) -> None:
         """What came is not HTTP any more. Whoever waits for the rest of a body is told: the library queues
         its complaint behind them, and they would wait for ever."""

@@ -30,7 +30,7 @@ from lightning_mock.handlers import Handler, Preparation
 from lightning_mock.http import delivery
 from lightning_mock.http.call import Call
 from lightning_mock.http.decoding import decode_json
-from lightning_mock.http.reading import LARGE, read_body
+from lightning_mock.http.reading import LARGE, body_at_hand, read_body
 from lightning_mock.http.replies import JSON, Body, EventStream, Reply
 from lightning_mock.http.routing import RouteMatch, decode_segment
 from lightning_mock.http.validation import BodyValidator, ParameterValidator, check_text_size
@@ -247,7 +247,10 @@ def body_reader(validator: BodyValidator, limit: int, text_limit: TextLimit | No
         content_type = request.headers.get(CONTENT_TYPE)
         if content_type != JSON and content_type is not None and not _is_json(content_type):
             raise InvalidRequest("Content-Type: expected application/json.", "Content-Type")
-        body = await read_body(request, limit, exchange.basis)
+        basis = exchange.basis
+        body = body_at_hand(request, limit) if basis is None else None
+        if body is None:
+            body = await read_body(request, limit, basis)
         exchange.body, exchange.received = body[:MOST_KEPT_BODY], len(body)
         return check(body) if len(body) <= LARGE else await asyncio.to_thread(check, body)
 

@@ -60,25 +60,25 @@ class RealTime:
     The wall clock is read past Python, now and then; the stopwatch runs in between.
     """
 
-    __slots__ = ("_at", "_moment", "_stopwatch", "_wall")
+    __slots__ = ("_ahead", "_next_reading", "_stopwatch", "_wall")
 
     def __init__(
         self, wall: Callable[[], float] | None = None, stopwatch: Callable[[], float] = stopwatch
     ) -> None:
         self._wall = wall or _wall_clock()
         self._stopwatch = stopwatch
-        self._at = stopwatch()
-        self._moment = self._wall()
+        at = stopwatch()
+        self._ahead = self._wall() - at
+        self._next_reading = at + _BETWEEN_READINGS
 
     def now(self) -> float:
         """The present moment."""
         at = self._stopwatch()
-        moment = self._moment + at - self._at
-        if at - self._at >= _BETWEEN_READINGS:
+        if at >= self._next_reading:
             # The stopwatch stands still while the machine sleeps.
-            self._moment = moment = max(moment, self._wall())
-            self._at = at
-        return moment
+            self._ahead = max(self._ahead, self._wall() - at)
+            self._next_reading = at + _BETWEEN_READINGS
+        return at + self._ahead
 
 
 wall_time = RealTime().now

@@ -24,15 +24,18 @@ _WINDOW_BITS = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": _ZLIB}
 _ZLIB_METHOD = 8
 
 
+def body_at_hand(request: web.BaseRequest, limit: int) -> bytes | None:
+    """The body where there is nothing to wait for, otherwise None: most are small, not packed, and have come
+    with the head. Raises TooLarge or InvalidRequest."""
+    content = request.content
+    if CONTENT_ENCODING in request.headers or not content.is_eof():
+        return None
+    return _at_hand(content, limit)
+
+
 async def read_body(request: web.BaseRequest, limit: int, basis: Basis | None = None) -> bytes:
     """The body, unpacked, of at most `limit` bytes. Raises TooLarge or InvalidRequest."""
-    if basis is not None:
-        body = await basis.body(lambda: _arrived(request, limit))
-    elif request.content.is_eof():
-        # Most bodies are small, and have come with the head.
-        body = _at_hand(request.content, limit)
-    else:
-        body = await _arrived(request, limit)
+    body = await (_arrived(request, limit) if basis is None else basis.body(lambda: _arrived(request, limit)))
     coding = request.headers.get(CONTENT_ENCODING)
     if coding is None or not body:
         return body
