@@ -20,13 +20,14 @@ from lightning_verify.checks import (
     test_limits,
     test_media,
     test_quota,
+    test_router,
     test_situations,
     test_user_limits,
 )
 from lightning_verify.facts import METRICS, PUBLISHED_LIMITS
 from lightning_verify.judging.judge import NotRun, Undecided, Violation
-from lightning_verify.judging.observations import CHAT
-from lightning_verify.requests.credentials import FREE_JWT, JWT, REVOKED_API_KEY, foreign_token
+from lightning_verify.judging.observations import CHAT, OFTEN
+from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT, REVOKED_API_KEY, foreign_token
 from lightning_verify.requests.invalid import sample, wrong_messages, wrong_prompt
 from lightning_verify.requests.refusals import refusals
 from lightning_verify.requests.situations import Situation
@@ -256,7 +257,7 @@ def test_what_is_invalid_is_tried_with_letters_beyond_ascii() -> None:
     tried = {each.flaw for each in refusals() if not str(each.body(10) or "").isascii()}
     assert tried >= {"left out", "of another kind"}
     for strategy in (wrong_messages(), wrong_prompt()):
-        drawn = [json.dumps(each, ensure_ascii=False) for each in sample(strategy, 24, 0)]
+        drawn = [json.dumps(each, ensure_ascii=False) for each in sample(strategy, 12, 0)]
         assert {each.isascii() for each in drawn} == {True, False}
 
 
@@ -272,3 +273,100 @@ def test_who_is_not_let_in_is_not_refused_for_an_option(tmp_path: Path) -> None:
         pytest.raises(Violation, match="ID-4"),
     ):
         check(judge, situation)
+
+
+def test_a_prompt_that_is_not_looked_at_once_in_ten_times(tmp_path: Path) -> None:
+    turns = count(1)
+
+    def answer(_: Asked) -> Answer:
+        return Answer(200 if next(turns) % 10 == 0 else 400)
+
+    assert test_media.wrong_prompts(24) > OFTEN // 2
+    check = test_router.test_an_analysis_without_an_array_of_messages_is_400
+    with (
+        tiny(answer) as host,
+        judge_of(host.base_url, tmp_path) as judge,
+        pytest.raises(Violation, match="ANA-2"),
+    ):
+        check(judge)
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_the_last_unit_that_one_call_does_not_get(status: int, tmp_path: Path) -> None:
+    used = Counter[str]()
+
+    def answer(asked: Asked) -> Answer:
+        caller = asked.headers["X-Client-ID"]
+        entry = {"limit": 2, "used": used[caller], "remaining": 2 - used[caller], "window": "now"}
+        if asked.path == "/usage":
+            return Answer(pieces=(json.dumps({"usage": dict.fromkeys(METRICS, entry)}).encode(),))
+        if used[caller] == 1 and asked.method == "GET":
+            return Answer(status)
+        used[caller] += 1
+        return Answer(429 if used[caller] > 2 else 200)
+
+    with (
+        tiny(answer) as host,
+        judge_of(host.base_url, tmp_path) as judge,
+        pytest.raises(Violation, match=r"RATE-4: .* for the last unit"),
+    ):
+        test_limits.test_beyond_the_limit_the_answer_is_429_and_stays_so(judge, "imagesDaily")
+
+
+def test_a_caller_that_is_served_no_more_once_it_was_refused(tmp_path: Path) -> None:
+    refused = set[str]()
+
+    def answer(asked: Asked) -> Answer:
+        caller = asked.headers.get("X-Client-ID", asked.headers["User-Agent"])
+        if b"nothing" in asked.body:
+            refused.add(caller)
+        return Answer(400 if caller in refused else 200)
+
+    situation = Situation("address", "getSfx", "plain")
+    check = test_situations.test_every_kind_of_caller_is_served_in_every_form
+    with (
+        tiny(answer) as host,
+        judge_of(host.base_url, tmp_path) as judge,
+        pytest.raises(Violation, match="ID-4"),
+    ):
+        check(judge, situation)
+
+
+class _Accounts:
+    """A host that counts images by account, or by `payer` where that names somebody; what is refused costs
+    `refusal` units."""
+
+    def __init__(self, payer: Callable[[Asked], str | None], refusal: int = 0) -> None:
+        self._payer, self._refusal = payer, refusal
+        self._used = Counter[str]()
+
+    def answer(self, asked: Asked) -> Answer:
+        account = asked.headers.get("Authorization") or asked.headers["X-Client-ID"]
+        if asked.path == "/usage":
+            entry = {"limit": 500, "used": self._used[account], "window": "now"}
+            return Answer(pieces=(json.dumps({"usage": dict.fromkeys(METRICS, entry)}).encode(),))
+        refused = b"nothing" in asked.body or len(asked.body) > 100_000
+        self._used[self._payer(asked) or account] += self._refusal if refused else 1
+        return Answer(413 if len(asked.body) > 100_000 else 400 if refused else 200)
+
+
+def test_a_key_that_leaves_the_client_id_beside_it_to_pay(tmp_path: Path) -> None:
+    host = _Accounts(lambda asked: asked.headers.get("X-Client-ID"))
+    situation = Situation("API key", "createImage", "options")
+    check = test_situations.test_every_kind_of_caller_is_served_in_every_form
+    with (
+        tiny(host.answer) as server,
+        judge_of(server.base_url, tmp_path, {API_KEY: "ipa_live_0123456789"}) as judge,
+        pytest.raises(Violation, match=r"ID-5: .* client id beside it"),
+    ):
+        check(judge, situation)
+
+
+def test_a_key_that_pays_for_what_it_is_refused(tmp_path: Path) -> None:
+    host = _Accounts(lambda _: None, refusal=1)
+    with (
+        tiny(host.answer) as server,
+        judge_of(server.base_url, tmp_path, {API_KEY: "ipa_live_0123456789"}) as judge,
+        pytest.raises(Violation, match="RATE-2: refused calls moved"),
+    ):
+        test_quota.test_a_refused_call_costs_an_account_nothing(judge, API_KEY, ["createTts"], [])

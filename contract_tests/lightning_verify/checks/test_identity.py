@@ -566,10 +566,17 @@ def test_a_client_id_beside_a_bearer_does_not_change_the_plan(judge: Judge, cred
     )
 
 
-@judges("ID-5", units={"cloudChatDaily": 1}, requests=5)
-@needs(JWT)
-def test_a_client_id_beside_a_bearer_is_not_charged(judge: Judge) -> None:
-    account, guest = judge.credential(JWT), judge.caller()
+@pytest.mark.parametrize(
+    "credential",
+    [
+        pytest.param(
+            name, marks=[needs(name), judges("ID-5", units={"cloudChatDaily": 1}, requests=5, spend=spend)]
+        )
+        for name, spend in ((JWT, None), (API_KEY, Spend.EXHAUST))
+    ],
+)
+def test_a_client_id_beside_a_bearer_is_not_charged(judge: Judge, credential: str) -> None:
+    account, guest = judge.credential(credential), judge.caller()
     both = account.also(X_Client_ID=guest.headers["X-Client-ID"])
     before = read_usage(judge, "ID-5", guest)
     seen = observe(judge, account, "cloudChatDaily", lambda: judge.post(CHAT, say("Say hello."), both))

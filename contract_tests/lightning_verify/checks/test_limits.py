@@ -108,6 +108,8 @@ def _drive_to_limit(judge: Judge, metric: str) -> Spent:
     calls = calls_on(metric)
     for turn in range(limit):
         exchange = patiently(judge, calls[turn % len(calls)], caller)
+        if turn == limit - 1:
+            serves_the_last(judge, exchange, calls[turn % len(calls)], caller)
         if exchange.status == 429:
             judge.answered("RATE-4", exchange)
             raise judge.violation(
@@ -117,6 +119,18 @@ def _drive_to_limit(judge: Judge, metric: str) -> Spent:
         owner = turn >= len(calls) and exchange.status not in _INVALID
         judge.witness("RATE-4", judge.served("RATE-4", exchange, owner=owner))
     return Spent(caller, metric, limit, before)
+
+
+def serves_the_last(judge: Judge, exchange: Exchange, call: Call, caller: Caller) -> None:
+    """Raises a violation when the call for what is left is refused or fails each time, and not for others."""
+    second = judge.second_look(
+        exchange,
+        again=lambda: _ask(judge, call, caller, served=True),
+        plain=lambda: _ask(judge, call, judge.caller(), served=True),
+    )
+    if second.stands_out:
+        message = f"{exchange.title} for the last unit of {caller.label}, each time, while others are served"
+        raise judge.violation("RATE-4", message, *second.shown)
 
 
 def patiently(judge: Judge, call: Call, caller: Caller) -> Exchange:
@@ -482,6 +496,7 @@ def race_for(judge: Judge, caller: Caller, metric: str, calls: list[Call], at_on
         last = patiently(judge, plain, caller)
         if last.status == 429:
             has_units_left(judge, last, caller, metric)
+        serves_the_last(judge, last, plain, caller)
 
 
 def has_units_left(judge: Judge, exchange: Exchange, caller: Caller, metric: str) -> None:

@@ -146,7 +146,7 @@ def test_a_prompt_may_be_in_any_script(judge: Judge, requirement: str, path: str
             marks=judges(
                 requirement,
                 shares=[refusal(operation, NOTHING)],
-                requests=lambda means: 1 + _wrong_prompts(means.examples),
+                requests=lambda means: 1 + wrong_prompts(means.examples),
             ),
             id=operation,
         )
@@ -162,14 +162,16 @@ def test_a_prompt_may_be_in_any_script(judge: Judge, requirement: str, path: str
 def test_without_a_prompt_nothing_is_generated(judge: Judge, requirement: str, operation: str) -> None:
     judge.refused(requirement, refused_call(judge, operation, NOTHING), 400, "a body without a prompt")
     # Other wrong prompts for each operation, so that few are tried on each and many in all.
-    wrong_ones = judge.drawn(wrong_prompt(), _wrong_prompts(judge.examples), len(operation))
-    for body in ({}, *({"prompt": wrong} for wrong in wrong_ones)):
-        exchange = judge.post(CALLS[operation].path, body, lane="free")
+    wrong_ones = judge.drawn(wrong_prompt(), wrong_prompts(judge.examples), len(operation))
+    for turn, body in enumerate([{}, *({"prompt": wrong} for wrong in wrong_ones)]):
+        caller = callers.by_user_agent() if turn % 2 else judge.caller()
+        exchange = judge.post(CALLS[operation].path, body, caller, lane="free")
         judge.refused(requirement, exchange, 400, f"{json.dumps(body)}")
 
 
-def _wrong_prompts(examples: int) -> int:
-    return max(1, examples // 4)
+def wrong_prompts(examples: int) -> int:
+    # Where examples are many, as often as meets what is not looked at once in ten times.
+    return max(1, 2 * examples // 3 - 1)
 
 
 @pytest.mark.parametrize(

@@ -38,10 +38,17 @@ from lightning_verify.judging.usage import (
     settled,
 )
 from lightning_verify.requests.callers import Caller
-from lightning_verify.requests.credentials import FREE_JWT, JWT
+from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
 from lightning_verify.requests.prompts import IMAGE, TOOLS
-from lightning_verify.requests.valid import CALLS, picture_base64, picture_data_uri, say
-from lightning_verify.run.marks import judges, needs
+from lightning_verify.requests.valid import (
+    CALLS,
+    OVERSIZED,
+    oversized,
+    picture_base64,
+    picture_data_uri,
+    say,
+)
+from lightning_verify.run.marks import judges, needs, needs_own_host
 from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange
 
@@ -271,15 +278,41 @@ def _stands_still(judge: Judge, caller: Caller, before: Snapshot, calls: list[Ex
     judge.check("RATE-2", not change, f"refused calls moved {change}", *calls[-1:], after.exchange)
 
 
-@judges("RATE-2", requests=6)
-@needs(FREE_JWT)
-def test_a_refused_call_costs_an_account_nothing(judge: Judge) -> None:
-    # The free account's: a host that charges for it nonetheless must not charge the paid one.
-    account = judge.credential(FREE_JWT)
+_METERED = [operation for operation in POSTS if operation in METRIC_OF]
+
+
+@pytest.mark.parametrize(
+    ("credential", "operations", "too_large"),
+    [
+        pytest.param(
+            name,
+            operations,
+            too_large,
+            id=name,
+            marks=[
+                needs(name),
+                judges("RATE-2", requests=len(operations) + len(too_large) + 2, spend=spend),
+                *marks,
+            ],
+        )
+        # The free account's: a host that charges for it nonetheless must not charge the paid one, unless
+        # nobody else needs that.
+        for name, operations, too_large, spend, marks in (
+            (FREE_JWT, ["createChatCompletion", "createImage", "createVideo", "createSfx"], [], None, []),
+            *((name, _METERED, _METERED[:1], Spend.EXHAUST, [needs_own_host]) for name in (JWT, API_KEY)),
+        )
+    ],
+)
+def test_a_refused_call_costs_an_account_nothing(
+    judge: Judge, credential: str, operations: list[str], too_large: list[str]
+) -> None:
+    account = judge.credential(credential)
+    bodies: list[tuple[str, dict[str, Any]]] = [(operation, {"nothing": "asked"}) for operation in operations]
+    bodies += [(operation, oversized(operation, OVERSIZED[1])) for operation in too_large]
 
     def be_refused() -> None:
-        for operation in ("createChatCompletion", "createImage", "createVideo", "createSfx"):
-            exchange = judge.post(CALLS[operation].path, {"nothing": "asked"}, account, lane="free")
+        for operation, body in bodies:
+            exchange = judge.post(CALLS[operation].path, body, account, lane="free")
             if exchange.status is None or exchange.served:
                 raise judge.undecided("RATE-2", f"{exchange.title}: it was not refused", exchange)
         time.sleep(_lag(judge))

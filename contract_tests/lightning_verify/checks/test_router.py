@@ -12,6 +12,7 @@ from lightning_verify.judging.judge import Judge, NotRun, Undecided
 from lightning_verify.judging.observations import ANALYSED, CHAT, NOTHING, refusal, refused_call
 from lightning_verify.reading.model_names import disagreements
 from lightning_verify.reading.sse import transcribe
+from lightning_verify.requests.invalid import wrong_messages
 from lightning_verify.requests.prompts import (
     CODE,
     COMPLEX,
@@ -72,19 +73,24 @@ def test_an_analysis_names_a_model(judge: Judge, messages: Messages) -> None:
     judge.witness("ANA-1", exchange)
 
 
-@judges("ANA-2", shares=[refusal("analyzePrompt", NOTHING)], requests=6)
+@judges(
+    "ANA-2",
+    shares=[refusal("analyzePrompt", NOTHING)],
+    requests=lambda means: 6 + _wrong_ones(means.examples),
+)
 def test_an_analysis_without_an_array_of_messages_is_400(judge: Judge) -> None:
     judge.refused("ANA-2", refused_call(judge, "analyzePrompt", NOTHING), 400, "a body without a prompt")
-    for body in (
-        {"prompt": None},
-        {"prompt": "hello"},
-        {"prompt": 5},
-        {"prompt": {"role": "user", "content": "hi"}},
-        {"prompt": [1]},
-        {"prompt": ["hello"]},
-    ):
+    count = _wrong_ones(judge.examples)
+    drawn = judge.drawn(wrong_messages(), count) if count else []
+    for wrong in (None, "hello", 5, {"role": "user", "content": "hi"}, [1], ["hello"], *drawn):
+        body = {"prompt": wrong}
         exchange = judge.post(ANALYZE, body, lane="free")
         judge.refused("ANA-2", exchange, 400, f"{json.dumps(body)}")
+
+
+def _wrong_ones(examples: int) -> int:
+    # Beside those that every host is asked.
+    return max(0, examples // 2 - 2)
 
 
 def _analyses(*prompts: str) -> list[str]:

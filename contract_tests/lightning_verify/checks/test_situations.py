@@ -47,12 +47,13 @@ IDLE_LOOKS = 10
 PLENTY = 5
 
 
-def _caller(judge: Judge, kind: str) -> Caller:
+def _caller(judge: Judge, kind: str, form: str = "plain") -> Caller:
     if kind in OWN:
         return judge.caller() if kind == "client id" else callers.by_user_agent()
     account = judge.credential(CREDENTIAL[kind])
-    # The desktop application sends its client id beside the token.
-    return account.also(X_Client_ID=callers.client_id()) if kind == "access token" else account
+    # The desktop application sends its client id beside the token; a key stands alone as well.
+    alone = kind == "API key" and form == "plain"
+    return account if alone else account.also(X_Client_ID=callers.client_id())
 
 
 def _needs(kind: str) -> list[pytest.MarkDecorator]:
@@ -62,6 +63,11 @@ def _needs(kind: str) -> list[pytest.MarkDecorator]:
 def _inputs(situation: Situation) -> int:
     """How many assets an answer may tell of."""
     return len(situation.fields.get("image_urls", ()))
+
+
+def _comes_refused(situation: Situation) -> bool:
+    """Whether the caller has been refused just before, since what is then wrong shows nowhere else."""
+    return (situation.kind, situation.form) == ("address", "plain")
 
 
 def _judged(situation: Situation) -> tuple[str, ...]:
@@ -82,7 +88,9 @@ def _judged(situation: Situation) -> tuple[str, ...]:
                 judges(
                     *_judged(situation),
                     units={METRIC_OF[situation.operation]: 3},
-                    requests=(3 if situation.kind in CREDENTIAL else 2) + _inputs(situation),
+                    requests=(3 if situation.kind in CREDENTIAL else 2)
+                    + _inputs(situation)
+                    + _comes_refused(situation),
                 ),
             ],
         )
@@ -92,14 +100,14 @@ def _judged(situation: Situation) -> tuple[str, ...]:
 def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: Situation) -> None:
     requirement = SERVES[situation.kind]
     metric, price = METRIC_OF[situation.operation], PRICE_OF[situation.operation]
-    caller = _caller(judge, situation.kind)
+    caller = _newcomer(judge, situation)
 
     def ask(call: Call = situation.call, who: Caller = caller) -> Exchange:
         return judge.client.send(call.method, call.path, who, json_body=call.body)
 
     def again(call: Call = situation.call) -> Exchange:
         """As the same kind of caller; as a new one where there may be many, since one has few units."""
-        return ask(call, _caller(judge, situation.kind) if situation.kind in OWN else caller)
+        return ask(call, _newcomer(judge, situation) if situation.kind in OWN else caller)
 
     if situation.kind in OWN:
         exchange = ask()
@@ -129,6 +137,15 @@ def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: S
         raise NotRun(f"needs an account with units of {metric} left")
     _is_not_too_long(exchange)
     _tell_why(judge, situation, exchange, again, plain=lambda: ask(who=judge.caller()))
+
+
+def _newcomer(judge: Judge, situation: Situation) -> Caller:
+    caller = _caller(judge, situation.kind, situation.form)
+    if _comes_refused(situation):
+        metric = METRIC_OF[situation.operation]
+        path = next(CALLS[name].path for name in POSTS if METRIC_OF.get(name) == metric)
+        judge.post(path, {"nothing": "asked"}, caller, lane="free")
+    return caller
 
 
 def _is_not_too_long(exchange: Exchange) -> None:
@@ -179,6 +196,11 @@ def _pays_once(judge: Judge, price: str, seen: Observation, ask: Callable[[], Ex
     change = seen.consumed(judge, price)
     if not change.get(metric):
         message = f"{seen.call.title} for {seen.caller.label} did not move its {metric}"
+        if name := seen.caller.headers.get("X-Client-ID"):
+            guest = read_usage(judge, price, judge.caller().also(X_Client_ID=name))
+            if guest.used[metric]:
+                message += ", but that of the client id beside it"
+                raise judge.violation("ID-5", message, *shown, guest.exchange)
         raise judge.violation(price, message, *shown)
     if change != {metric: 1}:
         for _ in range(IDLE_LOOKS):

@@ -15,6 +15,7 @@ from lightning_verify.checks.test_limits import (
     has_units_left,
     patiently,
     refuse_beyond,
+    serves_the_last,
 )
 from lightning_verify.facts import METRICS, PUBLISHED_LIMITS
 from lightning_verify.judging.judge import Judge, NotRun
@@ -61,12 +62,15 @@ def test_an_account_is_served_up_to_its_limit(judge: Judge, account: str, metric
     limit, used = before.limit[metric], before.used[metric]
     if limit is None or limit - used > FARTHEST[metric]:
         raise NotRun(f"needs an account with {FARTHEST[metric]} units of {metric} left at most")
-    calls = calls_on(metric)
+    # From the other end: its last unit is asked for by another call than a throwaway caller's.
+    calls = calls_on(metric)[::-1]
     for turn in range(limit - used):
         exchange = patiently(judge, calls[turn % len(calls)], owners[turn % len(owners)])
         if exchange.status == 429:
             has_units_left(judge, exchange, owners[0], metric)
             break  # Somebody else has spent the rest.
+        if turn == limit - used - 1:
+            serves_the_last(judge, exchange, calls[turn % len(calls)], owners[turn % len(owners)])
         judge.witness("RATE-4", judge.served("RATE-4", exchange, owner=False))
     for owner in owners:
         spent = Spent(owner, metric, limit, before)
