@@ -14,6 +14,7 @@ from lightning_verify.checks import test_limits as limits
 from lightning_verify.checks import test_quota as quota
 from lightning_verify.checks import test_user_limits as user_limits
 from lightning_verify.judging.judge import Judge, NotRun, Undecided
+from lightning_verify.requests.credentials import JWT
 from lightning_verify.run.ahead import through_midnight
 
 from lab.running import running
@@ -31,7 +32,10 @@ CHECKS: dict[str, tuple[Check, int]] = {
     ),
     "another client id": (identity.test_another_client_id_has_its_own_counters, 6),
     "user agents apart": (identity.test_without_a_client_id_the_user_agent_tells_callers_apart, 6),
-    "client id beside a bearer": (identity.test_a_client_id_beside_a_bearer_is_not_charged, 6),
+    "client id beside a bearer": (
+        lambda j: identity.test_a_client_id_beside_a_bearer_is_not_charged(j, JWT),
+        6,
+    ),
     "token and key": (identity.test_a_chat_by_token_is_seen_by_the_key, 9),
     "two chats": (quota.test_the_same_prompt_twice_costs_two_units, 5),
     "stays counted": (lambda j: quota.test_what_is_counted_stays_counted(j, "createSfx"), 7),

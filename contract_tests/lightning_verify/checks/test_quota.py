@@ -313,7 +313,9 @@ def test_a_refused_call_costs_an_account_nothing(
     def be_refused() -> None:
         for operation, body in bodies:
             exchange = judge.post(CALLS[operation].path, body, account, lane="free")
-            if exchange.status is None or exchange.served:
+            # A host may hang up on a large body.
+            silent = exchange.status is None and operation not in too_large
+            if silent or exchange.served:
                 raise judge.undecided("RATE-2", f"{exchange.title}: it was not refused", exchange)
         time.sleep(_lag(judge))
 
