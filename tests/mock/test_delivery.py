@@ -66,6 +66,17 @@ def test_requests_in_one_write_are_answered_in_their_order(mock: RunningMock) ->
     assert received.index(b'"services"') < received.index(b'"not_found"') < received.index(b'"price"')
 
 
+def test_large_bodies_in_one_write_are_read_to_the_end(mock: RunningMock) -> None:
+    # More than the server reads at once: it pauses the connection, and has to go on.
+    body = json.dumps({"prompt": [{"role": "user", "content": "hello"}], "unknown": "x" * 900_000}).encode()
+    head = b"POST /gen/prompt_analyze HTTP/1.1\r\nHost: mock\r\nContent-Type: application/json\r\n"
+    request = head + b"Content-Length: %d\r\n%b\r\n%b"
+    received = talk(
+        mock, request % (len(body), b"", body) * 3 + request % (len(body), b"Connection: close\r\n", body)
+    )
+    assert re.findall(rb"HTTP/1.1 (\d+)", received) == [b"200"] * 4
+
+
 def test_a_client_of_http_1_0_gets_a_whole_answer_and_the_end(mock: RunningMock) -> None:
     head, _, body = talk(mock, b"GET /tiers HTTP/1.0\r\n\r\n").partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.0 200")
@@ -88,7 +99,7 @@ def test_a_body_in_small_pieces_is_the_same_request(mock: RunningMock) -> None:
     with socket.create_connection((where.hostname, where.port), TIMEOUT) as connection:
         for piece in (head, content[:7], content[7:]):
             connection.sendall(piece)
-            time.sleep(0.05)
+            time.sleep(0.02)
         received = b""
         while piece := connection.recv(65536):
             received += piece
