@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
+from weakref import WeakSet
 
 import httpx2
 import pytest
@@ -143,4 +144,28 @@ async def test_what_the_journal_forgets_waits_for_no_listener() -> None:
         hub.publish(STATE_CHANGED)
         hub.publish(Told(object.__new__(Recording)))
         journal.forget()
-        assert [events.get_nowait() for _ in range(events.qsize())] == [STATE_CHANGED]
+        assert await events.next() == [STATE_CHANGED]
+
+
+async def test_listeners_that_fall_behind_keep_one_backlog_between_them() -> None:
+    hub, alive = EventHub(), WeakSet[Any]()
+
+    class Numbered(Told):
+        """One that can be counted for as long as somebody keeps it."""
+
+        def __init__(self, number: int) -> None:
+            super().__init__(object.__new__(Recording))
+            self.number = number
+
+    with ExitStack() as listening_on:
+        for _ in range(20):
+            late = listening_on.enter_context(hub.listening())
+            for number in range(500):
+                told = Numbered(number)
+                alive.add(told)
+                hub.publish(told)
+        assert len(alive) == 1000
+        first = (await late.next())[0]
+        assert isinstance(first, Numbered)
+        assert first.number == 0
+    assert len(alive) <= 2

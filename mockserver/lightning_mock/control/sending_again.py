@@ -58,7 +58,7 @@ async def send_again(kept: Recording, state: State, base_url: str) -> Recording:
                     for found in state.journal.find(wanted):
                         if (found.method, found.target, found.body) == (kept.method, kept.target, kept.body):
                             return found
-                    await events.get()
+                    await events.next()
         except TimeoutError:
             raise NotSentError(f"the mock did not answer ({failure or 'no entry'})") from None
 

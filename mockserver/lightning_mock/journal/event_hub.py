@@ -1,13 +1,16 @@
 """Who is told when something happens.
 
-Law: nobody who tells waits for anybody who listens. A listener that falls behind misses what does not fit.
+Law: nobody who tells waits for anybody who listens, and a listener that falls behind costs no memory: it
+misses what is the oldest.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Final
 
 from lightning_mock.journal.recording import Recording
@@ -36,38 +39,69 @@ STATE_CHANGED: Final = StateChanged()
 END: Final = End()
 Event = Told | StateChanged | End
 _BACKLOG = 1000
+_AT_ONCE = 10
 
 
 class EventHub:
-    """The listeners of one mock."""
+    """The listeners of one mock, and the events that not all of them have heard: kept once for all."""
 
     def __init__(self) -> None:
-        self.listeners: set[asyncio.Queue[Event]] = set()
+        self.listeners: set[Listener] = set()
+        self._events: deque[Event] = deque(maxlen=_BACKLOG)
+        self._count = 0
 
     def publish(self, event: Event) -> None:
-        """Give event to every listener that has room."""
-        for queue in self.listeners:
-            if not queue.full():
-                queue.put_nowait(event)
+        """Tell every listener."""
+        if not self.listeners:
+            return
+        self._events.append(event)
+        self._count += 1
+        for listener in self.listeners:
+            listener.news.set()
 
     def forget(self) -> None:
         """Drop the calls that listeners have not come to yet. One that never reads would keep them."""
-        for queue in self.listeners:
-            waiting = [queue.get_nowait() for _ in range(queue.qsize())]
-            for event in waiting:
-                if not isinstance(event, Told):
-                    queue.put_nowait(event)
+        kept = [event for event in self._events if not isinstance(event, Told)]
+        self._events.clear()
+        self._events.extend(kept)
 
     def end(self) -> None:
         """Let every listener go."""
         self.publish(END)
 
+    def since(self, number: int) -> tuple[list[Event], int]:
+        """The next few events after so many, and after how many the next ones are."""
+        first = self._count - len(self._events)
+        start = max(number, first)
+        events = list(islice(self._events, start - first, start - first + _AT_ONCE))
+        return events, start + len(events)
+
     @contextmanager
-    def listening(self) -> Iterator[asyncio.Queue[Event]]:
+    def listening(self) -> Iterator[Listener]:
         """Hear everything that is told until the block ends."""
-        queue: asyncio.Queue[Event] = asyncio.Queue(_BACKLOG)
-        self.listeners.add(queue)
+        listener = Listener(self, self._count)
+        self.listeners.add(listener)
         try:
-            yield queue
+            yield listener
         finally:
-            self.listeners.discard(queue)
+            self.listeners.discard(listener)
+            if not self.listeners:
+                self._events.clear()
+
+
+class Listener:
+    """One who is told. What it has not heard yet is kept by the hub."""
+
+    def __init__(self, hub: EventHub, heard: int) -> None:
+        self._hub = hub
+        self._heard = heard
+        self.news = asyncio.Event()
+
+    async def next(self) -> list[Event]:
+        """The next few events, as soon as there is one."""
+        while True:
+            self.news.clear()
+            events, self._heard = self._hub.since(self._heard)
+            if events:
+                return events
+            await self.news.wait()

@@ -24,6 +24,8 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 _HEARTBEAT = 10.0
+_MOST_UNREAD = 16 * 1024
+"""Bytes that wait for a listener to read, before it is told no more."""
 _STATE = b"event: state\ndata: {}\n\n"
 
 
@@ -33,26 +35,24 @@ async def stream_events(request: ControlRequest, state: State) -> web.StreamResp
     with state.event_hub.listening() as events:
         try:
             await response.prepare(request.http)
+            if request.http.transport is not None:
+                request.http.transport.set_write_buffer_limits(_MOST_UNREAD)
             await response.write(b": listening\n\n")
             while True:
                 try:
                     async with asyncio.timeout(_HEARTBEAT):
-                        first = await events.get()
+                        heard = await events.next()
                 except TimeoutError:
                     await response.write(b": still here\n\n")
-                else:
-                    heard = list(_coalesced(first, events))
-                    await response.write(b"".join(_written(heard)))
-                    if END in heard:
-                        return response
+                    continue
+                written, ended = b"".join(_written(heard)), END in heard
+                # Whoever does not read holds up this line, and must not keep what others have forgotten.
+                heard.clear()
+                await response.write(written)
+                if ended:
+                    return response
         except ConnectionError:
             return response
-
-
-def _coalesced(first: Event, events: asyncio.Queue[Event]) -> Iterator[Event]:
-    yield first
-    while not events.empty():
-        yield events.get_nowait()
 
 
 def _words(kept: Recording) -> bytes:

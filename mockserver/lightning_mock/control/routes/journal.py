@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 from aiohttp.hdrs import HOST
 from lightning_spec.recording import Recording as Recorded
@@ -51,7 +52,7 @@ async def wait_for_journal(request: ControlRequest, state: State) -> Body:
             async with asyncio.timeout(timeout):
                 while len(found := state.journal.find(wanted)) < count:
                     # With many who wait, to search for each of them at every event would hold up all.
-                    while not _is_told(await events.get(), wanted):
+                    while not _are_told(await events.next(), wanted):
                         pass
         except TimeoutError:
             found = state.journal.find(wanted)
@@ -61,8 +62,8 @@ async def wait_for_journal(request: ControlRequest, state: State) -> Body:
     return json_body({"entries": [entry(kept) for kept in found]})
 
 
-def _is_told(event: Event, wanted: Filter) -> bool:
-    return isinstance(event, Told) and event.recording in wanted
+def _are_told(events: Iterable[Event], wanted: Filter) -> bool:
+    return any(isinstance(event, Told) and event.recording in wanted for event in events)
 
 
 async def get_entry(request: ControlRequest, state: State) -> Body:
