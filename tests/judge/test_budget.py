@@ -103,7 +103,7 @@ def test_nothing_is_sent_once_the_budget_is_used_up(tmp_path: Path) -> None:
 @pytest.mark.parametrize("operation", [name for name in CALLS if name not in {"getUsage", "getSubscription"}])
 def test_every_generation_route_is_booked_before_it_is_asked(operation: str, tmp_path: Path) -> None:
     call = CALLS[operation]
-    caps = dict.fromkeys(["cloudChatDaily", "imagesDaily", "videosDaily", "audioWeekly"], 0)
+    caps = dict.fromkeys(load_spec().metrics, 0)
     with tiny(served) as host, client_of(host.base_url, tmp_path, caps) as (client, _):
         if operation == "analyzePrompt":
             client.send(call.method, call.path, anonymous(), json_body=call.body)

@@ -27,13 +27,13 @@ COMPLETION: dict[str, Any] = {
 }
 TOKEN = "eyJ0.eyJ1.signature"
 METRIC = {"limit": 50, "used": 1, "remaining": 49, "window": "2026-05-15", "period": "daily"}
+WEEKLY = {**METRIC, "window": "2026-W20", "period": "weekly"}
 USAGE: dict[str, Any] = {
     "plan_key": "free",
     "plan_name": "Free",
     "generated_at": "2026-05-15T10:00:00Z",
     "usage": {
-        **dict.fromkeys(("cloudChatDaily", "imagesDaily", "videosDaily"), METRIC),
-        "audioWeekly": {**METRIC, "window": "2026-W20", "period": "weekly"},
+        name: METRIC if metric.window == "day" else WEEKLY for name, metric in load_spec().metrics.items()
     },
 }
 

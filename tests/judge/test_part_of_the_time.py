@@ -24,7 +24,7 @@ from lightning_verify.checks import (
     test_situations,
     test_user_limits,
 )
-from lightning_verify.facts import METRICS, PUBLISHED_LIMITS
+from lightning_verify.facts import METRIC_OF, METRICS, PUBLISHED_LIMITS
 from lightning_verify.judging.judge import NotRun, Undecided, Violation
 from lightning_verify.judging.observations import CHAT, OFTEN
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT, REVOKED_API_KEY, foreign_token
@@ -152,9 +152,9 @@ def _long(asked: Asked) -> bool:
 
 
 def _race(race: str, at_once: int, books: Path, *, late: Chosen = _never, twice: Chosen = _never) -> None:
-    metric, calls = test_limits.RACES[race]
+    calls = test_limits.RACES[race]
     with tiny(_Host(late, twice).answer) as host, judge_of(host.base_url, books) as judge:
-        test_limits.race_for(judge, judge.caller(), metric, calls, at_once)
+        test_limits.race_for(judge, judge.caller(), METRIC_OF[calls[0].operation], calls, at_once)
 
 
 def test_a_race_that_only_long_speech_wins(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_an_unknown_revision_is_told_with_those_there_are() -> None:
 BREAKING = {
     *(
         (f"metric-{what}-changed", f"counter {metric}, {what}")
-        for metric in ("cloudChatDaily", "imagesDaily", "videosDaily", "audioWeekly")
+        for metric in load_spec().metrics
         for what in ("period", "label")
     ),
     ("plan-limit-introduced", "plan light, cloudChatDaily"),

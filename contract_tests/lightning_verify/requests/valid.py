@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote
 
+from lightning_spec.loader import Operation
 from PIL import Image
 
 from lightning_verify.facts import SPEC
@@ -45,37 +46,26 @@ CONVERSATION: list[dict[str, Any]] = [
 LONG_CONVERSATION = [*CONVERSATION[:1], *CONVERSATION[1:3] * 10, CONVERSATION[3]]
 
 
-def _media(create: str, get: str, path: str) -> list[Call]:
-    return [
-        Call(create, "POST", path, {"prompt": PROMPT}),
-        Call(get, "GET", f"{path}/{quote(PATH_PROMPT, safe='')}", None),
-    ]
+# What a valid body of an operation has where that is not a prompt.
+_BODIES: dict[str, Mapping[str, Any]] = {
+    "createChatCompletion": say("Say hello."),
+    "analyzePrompt": {"prompt": say("Say hello.")["messages"]},
+    **{name: {"input": PROMPT} for name in ("createSpeech", "createAudio")},
+}
+# What else knows who is calling.
+_READS = ("getUsage", "getSubscription")
+
+
+def _valid(operation: Operation) -> Call:
+    path = operation.path.replace("{prompt}", quote(PATH_PROMPT, safe=""))
+    body = _BODIES.get(operation.id, {"prompt": PROMPT}) if operation.method == "POST" else None
+    return Call(operation.id, operation.method, path, body)
 
 
 CALLS: dict[str, Call] = {
-    call.operation: call
-    for call in [
-        Call("createChatCompletion", "POST", "/gen/chat/completions", say("Say hello.")),
-        *_media("createImage", "getImage", "/gen/image"),
-        *_media("createVideo", "getVideo", "/gen/video"),
-        *_media("createAirforceVideo", "getAirforceVideo", "/gen/video/airforce"),
-        *_media("createSfx", "getSfx", "/gen/sfx"),
-        *_media("createTts", "getTts", "/gen/tts"),
-        Call(
-            "analyzePrompt",
-            "POST",
-            "/gen/prompt_analyze",
-            {"prompt": [{"role": "user", "content": "Say hello."}]},
-        ),
-        Call("getUsage", "GET", "/usage", None),
-        Call("getSubscription", "GET", "/subscription", None),
-        Call("createImages", "POST", "/gen/images/generations", {"prompt": PROMPT}),
-        Call("createVideos", "POST", "/gen/videos/generations", {"prompt": PROMPT}),
-        Call("createSpeech", "POST", "/gen/audio/speech", {"input": PROMPT}),
-        Call("createAudio", "POST", "/gen/audio/generations", {"input": PROMPT}),
-    ]
-    # A revision has not all of them.
-    if call.operation in SPEC.operations
+    name: _valid(operation)
+    for name, operation in SPEC.operations.items()
+    if operation.metric or name in _BODIES or name in _READS
 }
 
 
