@@ -142,6 +142,7 @@ def test_the_journal_is_searched_counted_and_paged(own: Control) -> None:
         ("status=ok", "an integer"), ("status=99", "at least 100"), ("limit=0", "at least 1"),
         ("operation=nothing", "POST /gen/image"), ("method=GET", "operation, since, status, user"),
         ("since=-1", "at least 0"),
+        ("status=200&" * 101, "more than 100 fields"),
     ],
 )  # fmt: skip
 def test_a_search_that_means_nothing_is_refused(shared: Control, query: Any, allowed: Any) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
+from lightning_mock.generation.completions import wire
 from lightning_mock.generation.completions.completion import complete
 from lightning_mock.generation.completions.tokens import count_tokens, split_tokens
 from lightning_mock.generation.completions.wire import completion_body, completion_events
@@ -48,6 +50,25 @@ def test_the_pieces_of_a_stream_are_the_text_of_the_plain_answer() -> None:
     deltas = [choice["delta"] for chunk in chunks(completion) for choice in chunk.get("choices", [])]
     assert "".join(delta.get("content") or "" for delta in deltas) == text
     assert "東京" in text
+
+
+def test_the_events_of_a_long_text_are_made_as_they_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    cut: list[str] = []
+
+    def noted(text: str) -> list[str]:
+        cut.append(text)
+        return split_tokens(text)
+
+    monkeypatch.setattr(wire, "split_tokens", noted)
+    completion = answered(asked())
+    text = "word " * 100_000
+    completion = replace(completion, choices=(replace(completion.choices[0], text=text),))
+    events = iter(completion_events(completion, "bare", False))
+    assert b"router_metadata" in next(events)
+    assert [b"role" in next(events), b"word" in next(events)] == [True, True]
+    assert len(cut) == 1
+    assert sum(1 for _ in events) > 100_000
+    assert "".join(cut) == text
 
 
 @pytest.mark.parametrize(

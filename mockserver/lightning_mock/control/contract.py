@@ -28,6 +28,7 @@ PREFIX = "/__mock__"
 _FILE = Path(__file__).parent / "openapi.yaml"
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+_MOST_FIELDS = 100
 _COMMON_QUERY = ("token",)
 
 
@@ -78,7 +79,11 @@ class Contract:
     def read_query(self, route: Route, query: str) -> dict[str, Any]:
         """The query, its values turned into what the file says. Raises ControlError 400."""
         found: dict[str, Any] = {}
-        for name, text in parse_qsl(query, keep_blank_values=True):
+        try:
+            pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+        except ValueError:
+            raise ControlError(400, f"The query string has more than {_MOST_FIELDS} fields.") from None
+        for name, text in pairs:
             if name in _COMMON_QUERY:
                 continue
             schema = route.query.get(name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping
 from secrets import token_hex
 from typing import Any
 
@@ -87,13 +87,13 @@ def _event(event: Any) -> bytes:
     return lines + b"\n"
 
 
-def _paced(events: Sequence[bytes], answer: Mapping[str, Any]) -> AsyncIterator[bytes]:
+def _paced(events: Iterable[bytes], answer: Mapping[str, Any]) -> AsyncIterator[bytes]:
     """All at once, or at the script's `rate` of events a second."""
     rate = answer.get("rate")
     return Ready(events) if rate is None else _at_rate(events, 1 / rate)
 
 
-async def _at_rate(events: Sequence[bytes], pause: float) -> AsyncIterator[bytes]:
+async def _at_rate(events: Iterable[bytes], pause: float) -> AsyncIterator[bytes]:
     for position, event in enumerate(events):
         if position:
             await asyncio.sleep(pause)

@@ -5,8 +5,9 @@ usage when asked for; `[DONE]`. Both forms are written from fixed byte strings a
 building objects and encoding them would be most of what a completion costs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -35,6 +36,8 @@ _METADATA = b',"router_metadata":{"model_name":%b}}\n\n'
 
 # Never escaped in JSON and one byte long: what stands between pieces that are encoded together.
 _BETWEEN = "\x7f"
+_AT_ONCE = 32 * 1024
+"""Characters of a text that are cut and encoded at once. A scripted answer can have millions."""
 
 
 def completion_body(completion: Completion) -> bytes:
@@ -69,33 +72,41 @@ def _call_object(call: ToolCall) -> dict[str, Any]:
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
 
 
-def completion_events(completion: Completion, form: MetadataForm, with_usage: bool) -> list[bytes]:
-    """All events in their order; each item is one complete server-sent event."""
+def completion_events(completion: Completion, form: MetadataForm, with_usage: bool) -> Iterable[bytes]:
+    """All events in their order; each item is one complete server-sent event. Those of a long text are made
+    as they are taken."""
+    return chain.from_iterable(_events(completion, form, with_usage))
+
+
+def _events(completion: Completion, form: MetadataForm, with_usage: bool) -> Iterator[list[bytes]]:
     model = _encoded(completion.model)
     head = _CHUNK % (completion.id.encode(), completion.created, model)
     metadata = _METADATA % model
-    events = [b"data: {" + metadata[1:] if form == "bare" else head + _OPENING + metadata]
+    yield [b"data: {" + metadata[1:] if form == "bare" else head + _OPENING + metadata]
     for choice in completion.choices:
-        events += _chunks(head, choice, b',"usage":null' if with_usage else b"")
+        yield from _chunks(head, choice, b',"usage":null' if with_usage else b"")
     if with_usage:
-        events.append(head + b',"choices":[],"usage":' + _usage(completion) + b"}\n\n")
-    events.append(DONE)
-    return events
+        yield [head + b',"choices":[],"usage":' + _usage(completion) + b"}\n\n"]
+    yield [DONE]
 
 
-def _chunks(head: bytes, choice: Choice, usage_field: bytes) -> list[bytes]:
+def _chunks(head: bytes, choice: Choice, usage_field: bytes) -> Iterator[list[bytes]]:
     before = head + b',"choices":[{"index":%d,"delta":{' % choice.position
     after = b'},"logprobs":null,"finish_reason":null}]' + usage_field + b"}\n\n"
     content = b"null" if choice.calls else b'""'
     chunks = [before + b'"role":"assistant","content":' + content + after]
     opened, closed = before + b'"content":"', b'"' + after
-    chunks += [opened + piece + closed for piece in _encoded_pieces(choice.text)]
+    yield chunks
+    for start in range(0, len(choice.text), _AT_ONCE):
+        text = choice.text[start : start + _AT_ONCE]
+        yield [opened + piece + closed for piece in _encoded_pieces(text)]
+    chunks = []
     for index, call in enumerate(choice.calls):
         for delta in _call_deltas(index, call):
             chunks.append(before + b'"tool_calls":[' + orjson.dumps(delta) + b"]" + after)
     finish = b'},"logprobs":null,"finish_reason":"%b"}]%b}\n\n' % (choice.finish.encode(), usage_field)
     chunks.append(before + finish)
-    return chunks
+    yield chunks
 
 
 def _encoded_pieces(text: str) -> list[bytes]:
