@@ -334,17 +334,23 @@ def test_a_caller_that_is_served_no_more_once_it_was_refused(tmp_path: Path) -> 
 
 class _Accounts:
     """A host that counts images by account, or by `payer` where that names somebody; what is refused costs
-    `refusal` units."""
+    `refusal` units, and the first `failing` calls are 500."""
 
-    def __init__(self, payer: Callable[[Asked], str | None], refusal: int = 0) -> None:
-        self._payer, self._refusal = payer, refusal
+    def __init__(
+        self, payer: Callable[[Asked], str | None] = lambda _: None, *, refusal: int = 0, failing: int = 0
+    ) -> None:
+        self._payer, self._refusal, self._failing = payer, refusal, failing
         self._used = Counter[str]()
 
     def answer(self, asked: Asked) -> Answer:
         account = asked.headers.get("Authorization") or asked.headers["X-Client-ID"]
         if asked.path == "/usage":
-            entry = {"limit": 500, "used": self._used[account], "window": "now"}
-            return Answer(pieces=(json.dumps({"usage": dict.fromkeys(METRICS, entry)}).encode(),))
+            entries = {name: {"limit": 500, "used": 0, "window": "now"} for name in METRICS}
+            entries["imagesDaily"]["used"] = self._used[account]
+            return Answer(pieces=(json.dumps({"usage": entries}).encode(),))
+        if self._failing:
+            self._failing -= 1
+            return Answer(500)
         refused = b"nothing" in asked.body or len(asked.body) > 100_000
         self._used[self._payer(asked) or account] += self._refusal if refused else 1
         return Answer(413 if len(asked.body) > 100_000 else 400 if refused else 200)
@@ -362,11 +368,22 @@ def test_a_key_that_leaves_the_client_id_beside_it_to_pay(tmp_path: Path) -> Non
         check(judge, situation)
 
 
+def test_a_key_that_pays_after_a_bad_moment(tmp_path: Path) -> None:
+    host = _Accounts(failing=1)
+    check = test_situations.test_every_kind_of_caller_is_served_in_every_form
+    with (
+        tiny(host.answer) as server,
+        judge_of(server.base_url, tmp_path, {API_KEY: "ipa_live_0123456789"}) as judge,
+    ):
+        check(judge, Situation("API key", "createImage", "options"))
+        assert {"AUTH-2", "IMG-6"} <= judge.witnesses.keys()
+
+
 def test_a_key_that_pays_for_what_it_is_refused(tmp_path: Path) -> None:
-    host = _Accounts(lambda _: None, refusal=1)
+    host = _Accounts(refusal=1)
     with (
         tiny(host.answer) as server,
         judge_of(server.base_url, tmp_path, {API_KEY: "ipa_live_0123456789"}) as judge,
         pytest.raises(Violation, match="RATE-2: refused calls moved"),
     ):
-        test_quota.test_a_refused_call_costs_an_account_nothing(judge, API_KEY, ["createTts"], [])
+        test_quota.test_a_refused_call_costs_an_account_nothing(judge, API_KEY, ["createImage"], [])
