@@ -12,9 +12,10 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from hashlib import sha1
 from secrets import token_hex
-from typing import Any, NamedTuple
+from typing import Any
 
 from redis.exceptions import RedisError, ResponseError
 
@@ -51,7 +52,8 @@ class Script:
         self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
-class _Sent(NamedTuple):
+@dataclass(slots=True)
+class _Sent:
     """A command on its way. `once` is the id of a script, `amends` the script that makes good that it may or
     may not have been carried out."""
 
@@ -75,7 +77,7 @@ class Link:
         self._owed: list[_Sent] = []
         self._acknowledged: list[str] = []
         self._loaded: set[str] = set()
-        self._name = token_hex(8)
+        self._once = self.key("once", token_hex(8))
         self._count = 0
         self._lost = False
 
@@ -105,9 +107,7 @@ class Link:
         self._count += 1
         once = str(self._count)
         future = asyncio.get_running_loop().create_future()
-        names = (self.key("once", self._name), *keys)
-
-        command = ("EVALSHA", script.sha, len(names), *names, once, *arguments)
+        command = ("EVALSHA", script.sha, 1 + len(keys), self._once, *keys, once, *arguments)
         self._put(_Sent(command, future, once if script.once else None, script, amends))
         return await future
 
@@ -176,7 +176,7 @@ class Link:
         whole = [*owed, *batch]
         forgets = len(acknowledged) >= _FORGOTTEN_AT_ONCE
         if forgets:
-            whole.append(_Sent(("HDEL", self.key("once", self._name), *acknowledged), None))
+            whole.append(_Sent(("HDEL", self._once, *acknowledged), None))
         underway = False
         for attempt in range(_ATTEMPTS):
             try:
