@@ -7,10 +7,12 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
 import pytest
+from lightning_mock.journal.journal import Filter, Journal
 from lightning_mock.journal.recording import Recording
 
 from .conftest import Control, User
@@ -158,6 +160,26 @@ def test_waiting_ends_with_the_call_that_was_waited_for(shared: Control, user: U
     assert found["entries"][0]["operation"] == "createChatCompletion"
     timer.join()
     assert shared("GET", f"/journal/wait?user={user.id}&timeout=0")["entries"]
+
+
+def test_who_waits_searches_only_once_there_may_be_enough(
+    shared: Control, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searches, find = [], Journal.find
+
+    def noted(journal: Journal, wanted: Filter) -> list[Recording]:
+        searches.append(wanted)
+        return find(journal, wanted)
+
+    monkeypatch.setattr(Journal, "find", noted)
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(shared, "GET", f"/journal/wait?user={user.id}&count=5&timeout=10")
+        while not searches:
+            time.sleep(0.001)
+        for _ in range(5):
+            user.chat()
+        assert len(waiting.result()["entries"]) == 5
+    assert len(searches) == 2
 
 
 def test_waiting_in_vain_is_a_408(shared: Control, user: User) -> None:

@@ -50,10 +50,10 @@ async def wait_for_journal(request: ControlRequest, state: State) -> Body:
     with state.event_hub.listening() as events:
         try:
             async with asyncio.timeout(timeout):
-                while len(found := state.journal.find(wanted)) < count:
+                while (missing := count - len(found := state.journal.find(wanted))) > 0:
                     # With many who wait, to search for each of them at every event would hold up all.
-                    while not _are_told(await events.next(), wanted):
-                        pass
+                    while missing > 0:
+                        missing -= _told(await events.next(), wanted)
         except TimeoutError:
             found = state.journal.find(wanted)
             raise ControlError(
@@ -62,8 +62,9 @@ async def wait_for_journal(request: ControlRequest, state: State) -> Body:
     return json_body({"entries": [entry(kept) for kept in found]})
 
 
-def _are_told(events: Iterable[Event], wanted: Filter) -> bool:
-    return any(isinstance(event, Told) and event.recording in wanted for event in events)
+def _told(events: Iterable[Event], wanted: Filter) -> int:
+    """How many of these are exchanges that are meant."""
+    return sum(isinstance(event, Told) and event.recording in wanted for event in events)
 
 
 async def get_entry(request: ControlRequest, state: State) -> Body:
