@@ -39,7 +39,7 @@ def test_half_a_file_has_a_flaw(name: str) -> None:
     assert flaw(whole[: len(whole) // 2], family(name), TYPES[name]) is not None
 
 
-@pytest.mark.parametrize("name", sorted(set(TYPES) - ENDLESS - {"png", "flac"}))
+@pytest.mark.parametrize("name", sorted(set(TYPES) - ENDLESS - {"flac"}))
 def test_a_file_without_its_last_bytes_has_a_flaw(name: str) -> None:
     assert flaw(sample(name)[:-5], family(name), TYPES[name]) is not None
 

@@ -37,6 +37,7 @@ from PIL import Image
 from tests.judge.tiny_server import Answer, Asked, tiny
 from tests.judge.tools import judge_of
 
+KEY = "ipa_live_0123456789"
 ASSET = "/asset-cdn/assets/5f1c0a9be2d74c3f"
 
 
@@ -190,7 +191,7 @@ def test_a_key_that_was_revoked_and_is_good_for_pictures(tmp_path: Path) -> None
     def answer(asked: Asked) -> Answer:
         return Answer(200 if b"image_url" in asked.body else 401)
 
-    known = {REVOKED_API_KEY: "ipa_live_0123456789"}
+    known = {REVOKED_API_KEY: KEY}
     check = test_identity.test_a_bearer_that_was_good_once_is_401_in_every_form
     with (
         tiny(answer) as host,
@@ -216,7 +217,10 @@ def test_an_altered_token_that_is_good_where_there_are_tools(tmp_path: Path) -> 
         check(judge)
 
 
-def test_an_account_that_pays_for_each_look_at_its_counters(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("credential", "token"), [(FREE_JWT, foreign_token()), (API_KEY, KEY)])
+def test_an_account_that_pays_for_each_look_at_its_counters(
+    credential: str, token: str, tmp_path: Path
+) -> None:
     looks = count()
 
     def answer(asked: Asked) -> Answer:
@@ -227,10 +231,10 @@ def test_an_account_that_pays_for_each_look_at_its_counters(tmp_path: Path) -> N
 
     with (
         tiny(answer) as host,
-        judge_of(host.base_url, tmp_path, {FREE_JWT: foreign_token()}) as judge,
+        judge_of(host.base_url, tmp_path, {credential: token}) as judge,
         pytest.raises(Violation, match="RATE-3: each of 10 looks"),
     ):
-        test_quota.test_reading_an_account_costs_nothing(judge)
+        test_quota.test_reading_an_account_costs_nothing(judge, credential)
 
 
 @pytest.mark.parametrize("feature", [b'"stream"', b"\\u706f", b"image_url", b'"tool"'])
@@ -362,7 +366,7 @@ def test_a_key_that_leaves_the_client_id_beside_it_to_pay(tmp_path: Path) -> Non
     check = test_situations.test_every_kind_of_caller_is_served_in_every_form
     with (
         tiny(host.answer) as server,
-        judge_of(server.base_url, tmp_path, {API_KEY: "ipa_live_0123456789"}) as judge,
+        judge_of(server.base_url, tmp_path, {API_KEY: KEY}) as judge,
         pytest.raises(Violation, match=r"ID-5: .* client id beside it"),
     ):
         check(judge, situation)
@@ -373,7 +377,7 @@ def test_a_key_that_pays_after_a_bad_moment(tmp_path: Path) -> None:
     check = test_situations.test_every_kind_of_caller_is_served_in_every_form
     with (
         tiny(host.answer) as server,
-        judge_of(server.base_url, tmp_path, {API_KEY: "ipa_live_0123456789"}) as judge,
+        judge_of(server.base_url, tmp_path, {API_KEY: KEY}) as judge,
     ):
         check(judge, Situation("API key", "createImage", "options"))
         assert {"AUTH-2", "IMG-6"} <= judge.witnesses.keys()
@@ -383,7 +387,18 @@ def test_a_key_that_pays_for_what_it_is_refused(tmp_path: Path) -> None:
     host = _Accounts(refusal=1)
     with (
         tiny(host.answer) as server,
-        judge_of(server.base_url, tmp_path, {API_KEY: "ipa_live_0123456789"}) as judge,
+        judge_of(server.base_url, tmp_path, {API_KEY: KEY}) as judge,
         pytest.raises(Violation, match="RATE-2: refused calls moved"),
     ):
         test_quota.test_a_refused_call_costs_an_account_nothing(judge, API_KEY, ["createImage"], [])
+
+
+def test_every_road_to_a_sound_is_tried_beside_what_is_used_up(tmp_path: Path) -> None:
+    with tiny(lambda _: Answer()) as host, judge_of(host.base_url, tmp_path) as judge:
+        for metric in ("cloudChatDaily", "imagesDaily", "videosDaily"):
+            test_limits.ask_beside(judge, metric, "audioWeekly", judge.caller())
+    assert {path.partition("%")[0].rpartition("caf")[0] or path for path in host.paths} == {
+        "POST /gen/sfx",
+        "GET /gen/sfx/",
+        "GET /gen/tts/",
+    }

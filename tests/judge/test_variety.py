@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lightning_verify.judging.search import Search, fewest
+from lightning_verify.requests.invalid import sample
 from lightning_verify.requests.kinds import Subject
 from lightning_verify.requests.kinds_of_chat import ANALYSIS, CHAT
 from lightning_verify.requests.kinds_of_media import MEDIA
@@ -67,6 +69,29 @@ def test_what_may_be_refused_hides_nothing_that_may_not(tmp_path: Path) -> None:
     with tiny(refuses_both) as host, judge_of(host.base_url, tmp_path) as judge:
         [found] = Search(judge, CHAT, 60).run([example])
     assert set(found.chosen) == {"a tool with anyOf"}
+
+
+def _calls_no_tool(asked: Asked) -> Answer:
+    """A host that forgets that a tool must be called, once another has answered."""
+    body = json.loads(asked.body)
+    obeys = body.get("tool_choice") == "required" and all(m["role"] != "tool" for m in body["messages"])
+    message: dict[str, Any] = {"role": "assistant", "content": None if obeys else "Clear."}
+    if obeys:
+        function = {"name": body["tools"][0]["function"]["name"], "arguments": "{}"}
+        message["tool_calls"] = [{"id": "call_1", "type": "function", "function": function}]
+    choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if obeys else "stop"}
+    labels = {"id": "chat-1", "object": "chat.completion", "created": 1, "model": "m"}
+    told = json.dumps({**labels, "choices": [choice]}).encode()
+    return Answer(headers={"Content-Type": "application/json"}, pieces=(told,))
+
+
+def test_a_tool_that_must_be_called_and_is_not_after_another_has_answered(tmp_path: Path) -> None:
+    wanted = ("a tool without parameters", "tool_choice required", "a tool call and its answer")
+    example = {name: sample(kind.values, 1, 0)[0] for name in wanted for kind in [CHAT.kinds[name]]}
+    with tiny(_calls_no_tool) as host, judge_of(host.base_url, tmp_path) as judge:
+        [found] = Search(judge, CHAT, 60).run([example])
+    assert found.flaw.sort == "CHAT-9"
+    assert set(found.chosen) == set(wanted)
 
 
 def test_a_kind_that_is_failed_at_is_named_shown_at_its_smallest_and_tried_first_again(

@@ -30,8 +30,8 @@ CALM = 0.5
 _HASTY = "a call within a limit was refused at first"
 # Refusals that blame the request itself.
 _INVALID = {400, 404, 405, 413, 422}
-# Forms stand in families; so far apart they are of different ones.
-_STRIDE = 3
+# Forms stand in families; so far apart they are of different ones, and of sound each is another operation's.
+_STRIDE = 2
 # How far a free-tier caller is driven at most; a host with higher limits is not emptied for a test.
 FARTHEST = {metric: limit + 10 for metric, limit in PUBLISHED_LIMITS.items()}
 
@@ -107,6 +107,8 @@ def _drive_to_limit(judge: Judge, metric: str) -> Spent:
     not_exhausted(judge, "RATE-4", before)
     calls = calls_on(metric)
     for turn in range(limit):
+        if 0 < turn == limit - 1:
+            judge.get("/usage", caller)  # For the laws: nobody else looks at counters that are nearly full.
         exchange = patiently(judge, calls[turn % len(calls)], caller)
         if turn == limit - 1:
             serves_the_last(judge, exchange, calls[turn % len(calls)], caller)
@@ -320,21 +322,22 @@ def test_a_metric_that_is_used_up_does_not_stop_another(judge: Judge, metric: st
     for other in METRICS:
         if other == metric or not left[other]:
             continue
-        exchange = _ask_beside(judge, metric, other, caller)
+        exchange = ask_beside(judge, metric, other, caller)
         refused = exchange.status == 429
         judge.check("RATE-5", not refused, f"{exchange.title}, although only {metric} is used up", exchange)
         judge.served("RATE-5", exchange, owner=False)
 
 
-def _ask_beside(judge: Judge, metric: str, other: str, caller: Caller) -> Exchange:
-    """The answer to a call of another metric, in another form beside each that is used up: what is refused in
-    one form only is seen as well. A host that does not do that form is asked plainly."""
-    turn, forms = list(METRICS).index(metric), OTHERWISE[other]
-    if turn and forms:
-        exchange = _ask(judge, forms[_STRIDE * turn % len(forms)], caller, served=True)
+def ask_beside(judge: Judge, metric: str, other: str, caller: Caller) -> Exchange:
+    """The answer to a call of another metric, in another form or by another road beside each used up one:
+    what is refused in one of them only is seen too. A host that does not do that form is asked plainly."""
+    plain, *roads = calls_on(other)
+    turn, more = list(METRICS).index(metric), [*OTHERWISE[other], *roads]
+    if turn and more:
+        exchange = _ask(judge, more[_STRIDE * turn % len(more)], caller, served=True)
         if exchange.status not in _INVALID:
             return exchange
-    return _ask(judge, calls_on(other)[0], caller, served=True)
+    return _ask(judge, plain, caller, served=True)
 
 
 def _stop_for(judge: Judge, requirement: str, metric: str) -> Spent:

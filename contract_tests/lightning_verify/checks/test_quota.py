@@ -335,10 +335,18 @@ def test_reading_costs_nothing(judge: Judge) -> None:
     judge.check("RATE-3", not change, f"reading moved {change}", before.exchange, after.exchange)
 
 
-@judges("RATE-3", requests=8)
-@needs(FREE_JWT)
-def test_reading_an_account_costs_nothing(judge: Judge) -> None:
-    account = judge.credential(FREE_JWT)
+@pytest.mark.parametrize(
+    "credential",
+    [
+        pytest.param(FREE_JWT, marks=[needs(FREE_JWT), judges("RATE-3", requests=8)]),
+        *(
+            pytest.param(name, marks=[needs(name), judges("RATE-3", requests=8, spend=Spend.EXHAUST)])
+            for name in (JWT, API_KEY)
+        ),
+    ],
+)
+def test_reading_an_account_costs_nothing(judge: Judge, credential: str) -> None:
+    account = judge.credential(credential)
 
     def read() -> None:
         for path in ("/subscription", "/usage", "/tier-config", "/tiers", "/models", "/status"):

@@ -292,7 +292,7 @@ COST: dict[str, Price] = {
     "long stream": Price(1, {"cloudChatDaily": 1}),
     # Up to the limit, often beyond it by every road, and the counters around it.
     **{
-        f"limit of {metric}": Price(limit + OFTEN + 3, {metric: limit})
+        f"limit of {metric}": Price(limit + OFTEN + 4, {metric: limit})
         for metric, limit in PUBLISHED_LIMITS.items()
     },
     **{path: Price() for path in READABLE},

@@ -18,6 +18,7 @@ from hypothesis.strategies import SearchStrategy
 from lightning_verify.facts import REQUIREMENTS
 from lightning_verify.judging.contrast import trouble
 from lightning_verify.judging.judge import Judge, Violation
+from lightning_verify.laws.generation import chosen_otherwise
 from lightning_verify.laws.table import LAWS
 from lightning_verify.requests.kinds import VALUES, Chosen, Subject, shown
 from lightning_verify.target import Spend, Target
@@ -26,6 +27,8 @@ from lightning_verify.transport.exchange import Exchange
 
 # Requests to tell kinds apart and to make them smaller: where nobody needs the units, and elsewhere.
 PLENTY, FEW = 60, 6
+# That a choice of tools is obeyed: no law, since one answer may differ.
+OBEYS = "CHAT-9"
 # Characters shown of a request in words; the evidence has all of it.
 LONGEST = 400
 # A text that no host can call too long.
@@ -78,7 +81,8 @@ def flaw_of(exchange: Exchange, *, doubtful: bool = False) -> Flaw | None:
         wrong = LAWS[requirement].wrong(exchange)
         if wrong:
             return Flaw(requirement, f"{wrong[0]}, for")
-    return None
+    otherwise = chosen_otherwise(exchange)
+    return Flaw(OBEYS, f"{otherwise}, for") if otherwise else None
 
 
 def _is_long(exchange: Exchange) -> bool:
@@ -131,7 +135,7 @@ class Search:
             if flaw is None or any(_explains(found, chosen, flaw) for found in known):
                 continue
             # One that fails at random would be told apart by nothing.
-            if flaw.sort == "failed" and flaw_of(self.send(chosen)) is None:
+            if flaw.sort in {"failed", OBEYS} and flaw_of(self.send(chosen)) is None:
                 continue
             found = self._narrowed(chosen, flaw, good)
             if found.chosen:
@@ -277,7 +281,7 @@ def accuse(search: Search, found: Found) -> Violation | None:
 
 def _broken(subject: Subject, found: Found) -> str:
     """The requirement that is broken. What only clients show to be valid makes it advice."""
-    if found.flaw.sort in LAWS:
+    if found.flaw.sort in REQUIREMENTS.requirements:
         return found.flaw.sort
     requirements = [subject.kinds[name].requirement for name in subject.telling(found.chosen)]
     return next((name for name in requirements if name not in _DOCUMENTED), requirements[0])

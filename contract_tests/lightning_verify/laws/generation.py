@@ -253,12 +253,12 @@ def medium(family: str) -> Callable[[Exchange], Wrong]:
 
 
 def _png(exchange: Exchange) -> Wrong:
-    """What is served as a picture; a page instead of one is for others to tell."""
-    if not whole(exchange) or not exchange.media_type.startswith("image/"):
+    """What is served as a picture, or is one; a page instead of one is for others to tell."""
+    begins = exchange.body.startswith(b"\x89PNG\r\n\x1a\n")
+    if not whole(exchange) or not (begins or exchange.media_type.startswith("image/")):
         return None
     problem = flaw(exchange.body, "image", exchange.media_type)
-    named = exchange.media_type in {"image/png", "image/x-png"}
-    is_png = problem is None and named and exchange.body.startswith(b"\x89PNG\r\n\x1a\n")
+    is_png = problem is None and begins and exchange.media_type in {"image/png", "image/x-png"}
     return [] if is_png else [problem or f"the content type is {exchange.media_type}"]
 
 

@@ -1,4 +1,4 @@
-"""Containers of video and sound, walked to their end: what is cut, empty or made up shows without a codec.
+"""Containers of video and sound, and PNG, walked to their end: what is cut or made up shows without a codec.
 
 Each function takes the bytes of a file that begins as its format does, and returns what is wrong with it or
 None. Where a format allows lengths that nobody knew in advance, as live encoders write them, so do we.
@@ -30,6 +30,18 @@ def _walk(walker: Callable[[bytes], str | None]) -> Callable[[bytes], str | None
             return "the file ends inside a header"
 
     return inspect
+
+
+@_walk
+def png(data: bytes) -> str | None:
+    """Chunks from the signature to IEND: a decoder has all pixels before that, and misses nothing."""
+    position, kind = 8, b""
+    while kind != b"IEND":
+        size, kind = struct.unpack_from(">I4s", data, position)
+        position += size + 12
+        if position > len(data):
+            raise _Cut(kind, size, max(0, len(data) - position + size + 4))
+    return None
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, int]]:

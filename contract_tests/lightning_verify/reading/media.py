@@ -22,7 +22,7 @@ import av
 import av.error
 from PIL import Image
 
-from lightning_verify.reading.containers import INSPECTORS
+from lightning_verify.reading.containers import INSPECTORS, png
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,8 +248,11 @@ def _contradicts(name: str, media_type: str) -> bool:
 
 
 def _picture(data: bytes) -> str | None:
-    if (kind := recognise(data)) and kind.name == "svg":
+    kind = recognise(data)
+    if kind and kind.name == "svg":
         return None
+    if kind and kind.name == "png" and (problem := png(data)):
+        return problem
     try:
         with Image.open(io.BytesIO(data)) as picture:
             picture.load()
