@@ -14,6 +14,7 @@ import av
 from PIL import Image
 
 from lab.client import Answer, Client
+from lab.server import facts
 
 Proof = Callable[[Client], Any]
 
@@ -21,16 +22,9 @@ LATE = 0.3
 """Seconds after an answer at which a faulty background task charges."""
 
 KINDS = {
-    "createImage": "image",
-    "createVideo": "video",
-    "createAirforceVideo": "video/airforce",
-    "createSfx": "sfx",
-    "createTts": "tts",
-    "getImage": "image",
-    "getVideo": "video",
-    "getAirforceVideo": "video/airforce",
-    "getSfx": "sfx",
-    "getTts": "tts",
+    operation.id: operation.path.removeprefix("/gen/").removesuffix("/{prompt:path}")
+    for operation in facts.OPERATIONS
+    if operation.text == "media"
 }
 PATHS = {
     "getSubscription": "/subscription",

@@ -200,8 +200,9 @@ def all_checks() -> dict[str, dict[str, Check]]:
         "tool_choice": tool_choice,
     }
     analyze: dict[str, Check] = {"messages": check_messages("prompt"), "items": check_items("prompt")}
-    kinds = {"Image": image, "Video": video, "AirforceVideo": video, "Sfx": audio, "Tts": audio}
-    table = {f"{verb}{kind}": dict(checks) for kind, checks in kinds.items() for verb in ("create", "get")}
+    kinds = {"imagesDaily": image, "videosDaily": video}
+    media = (operation for operation in facts.OPERATIONS if operation.text == "media")
+    table = {operation.id: dict(kinds.get(operation.metric or "", audio)) for operation in media}
     return {**table, "createChatCompletion": chat, "analyzePrompt": analyze}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from lightning_spec.loader import load_spec
 from lightning_verify.requests.refusals import BEARERS, FLAWS, KINDS, OPTIONS, POSTS, refusals
-from lightning_verify.requests.situations import ACCOUNTS, FORMS, OWN, Situation, cover
+from lightning_verify.requests.situations import ACCOUNTS, ASKED, OWN, Situation, cover
 from lightning_verify.requests.valid import CALLS
 
 from lab.faults import FAULTS, seams
@@ -26,7 +26,7 @@ METERED = {name for name, operation in load_spec().operations.items() if operati
 
 def test_our_own_callers_meet_everything_and_accounts_every_two() -> None:
     chosen = list(cover())
-    asked = {(name, form) for name, forms in FORMS.items() if name in CALLS for form in forms}
+    asked = set(ASKED)
     for kind in OWN:
         met = {(each.operation, each.form) for each in chosen if each.kind == kind}
         assert {(operation, form) for operation, form in asked - met if form != "plain"} == set()

@@ -30,11 +30,14 @@ from .conftest import Client
 SPEC = load_spec()
 CHAT = {"messages": [{"role": "user", "content": "hello"}]}
 BODIES = {
+    **{
+        name: {"prompt": "harbour", "duration": 1}
+        for name, each in SPEC.operations.items()
+        if each.body_pointer
+    },
     "createChatCompletion": CHAT,
     "analyzePrompt": {"prompt": CHAT["messages"]},
-    **{name: {"prompt": "harbour", "duration": 1} for name in (
-        "createImage", "createVideo", "createAirforceVideo", "createSfx", "createTts")},
-}  # fmt: skip
+}
 OPERATIONS = sorted(SPEC.operations)
 
 

@@ -13,7 +13,7 @@ from itertools import combinations, product
 from typing import Any
 from urllib.parse import urlencode
 
-from lightning_verify.facts import OWNER_OF
+from lightning_verify.facts import METRIC_OF, OWNER_OF
 from lightning_verify.requests.prompts import IMAGE, TOOLS
 from lightning_verify.requests.valid import (
     CALLS,
@@ -122,7 +122,6 @@ FORMS: dict[str, dict[str, Mapping[str, Any]]] = {
         name: {"plain": {}, "long": {"prompt": f"{_LONG} {_UNICODE}"}}
         for name in ("createAirforceVideo", "createSfx", "createTts")
     },
-    **{name: {"plain": {}} for name in ("getAirforceVideo", "getSfx", "getTts")},
     "createImages": {
         "plain": {},
         "options": {"mode": "fantasy", "response_format": "url"},
@@ -137,8 +136,9 @@ FORMS: dict[str, dict[str, Mapping[str, Any]]] = {
     },
     **{name: {"plain": {}, "long": {"input": _LONG}} for name in ("createSpeech", "createAudio")},
 }
+_PLAIN: dict[str, Mapping[str, Any]] = {"plain": {}}
 # What can be asked for in this revision: operation and form; and of these what is more than a plain call.
-ASKED = [(operation, form) for operation, forms in FORMS.items() if operation in CALLS for form in forms]
+ASKED = [(operation, form) for operation in METRIC_OF for form in FORMS.get(operation, _PLAIN)]
 FORMED = [(operation, form) for operation, form in ASKED if form != "plain"]
 
 
@@ -163,7 +163,7 @@ class Situation:
     @property
     def fields(self) -> Mapping[str, Any]:
         """What makes the form."""
-        return FORMS[self.operation][self.form]
+        return FORMS.get(self.operation, _PLAIN)[self.form]
 
     @property
     def call(self) -> Call:
