@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from lightning_verify.facts import OWNER_OF
+from lightning_verify.facts import METRIC_OF, OWNER_OF, REQUIREMENTS
 from lightning_verify.judging.assets import Revealed, revealed_assets
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import (
@@ -22,6 +22,7 @@ from lightning_verify.judging.observations import (
     refused_call,
     shown,
 )
+from lightning_verify.laws.generation import MEDIA
 from lightning_verify.reading.media import Measure, delivered, flaw, measure, unknown
 from lightning_verify.requests import callers
 from lightning_verify.requests.credentials import API_KEY, JWT
@@ -31,10 +32,7 @@ from lightning_verify.run.marks import judges, needs_own_host
 from lightning_verify.target import LIVE, Spend
 from lightning_verify.transport.exchange import Exchange
 
-IMAGE, VIDEO, AIRFORCE, SFX, TTS = (
-    CALLS[name].path
-    for name in ("createImage", "createVideo", "createAirforceVideo", "createSfx", "createTts")
-)
+IMAGE, VIDEO = (CALLS[name].path for name in ("createImage", "createVideo"))
 ADDRESSES = [f"{LIVE}/asset-cdn/assets/one.png", f"{LIVE}/asset-cdn/assets/two.png"]
 
 
@@ -99,13 +97,8 @@ def _patiently(send: Callable[[], Exchange]) -> Exchange:
             id=operation,
             marks=judges(requirement, shares=operations),
         )
-        for requirement, family, operations in (
-            ("IMG-2", "image", ("createImage", "getImage")),
-            ("VID-2", "video", ("createVideo", "getVideo")),
-            ("AIR-1", "video", ("createAirforceVideo", "getAirforceVideo")),
-            ("SFX-1", "audio", ("createSfx", "getSfx")),
-            ("TTS-1", "audio", ("createTts", "getTts")),
-        )
+        for requirement, family in MEDIA.items()
+        for operations in [REQUIREMENTS.requirements[requirement].operations]
         for operation in operations
     ],
 )
@@ -119,15 +112,15 @@ def test_what_is_generated_is_what_was_asked_for(
     ("requirement", "path", "family"),
     [
         pytest.param(
-            requirement, path, family, id=path, marks=judges(requirement, units={metric: 1}, requests=1)
+            requirement,
+            CALLS[operation].path,
+            family,
+            id=CALLS[operation].path,
+            marks=judges(requirement, units={METRIC_OF[operation]: 1}, requests=1),
         )
-        for requirement, path, family, metric in (
-            ("IMG-2", IMAGE, "image", "imagesDaily"),
-            ("VID-2", VIDEO, "video", "videosDaily"),
-            ("AIR-1", AIRFORCE, "video", "videosDaily"),
-            ("SFX-1", SFX, "audio", "audioWeekly"),
-            ("TTS-1", TTS, "audio", "audioWeekly"),
-        )
+        for requirement, family in MEDIA.items()
+        for operation in REQUIREMENTS.requirements[requirement].operations
+        if CALLS[operation].method == "POST"
     ],
 )
 def test_a_prompt_may_be_in_any_script(judge: Judge, requirement: str, path: str, family: str) -> None:

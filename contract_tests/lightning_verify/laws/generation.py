@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from lightning_verify.facts import REQUIREMENTS
 from lightning_verify.laws.law import Law, Wrong, asked, filled, law, told, whole
 from lightning_verify.laws.witnesses import transcript
 from lightning_verify.reading.completions import mislabelled
@@ -262,6 +263,9 @@ def _png(exchange: Exchange) -> Wrong:
     return [] if is_png else [problem or f"the content type is {exchange.media_type}"]
 
 
+# The requirements that say what is generated, and the family of it.
+MEDIA = {"IMG-2": "image", "VID-2": "video", "AIR-1": "video", "SFX-1": "audio", "TTS-1": "audio"}
+
 GENERATION: tuple[Law, ...] = (
     law("CHAT-2", CHAT, _completion),
     law("CHAT-3", CHAT, _no_stream),
@@ -272,10 +276,9 @@ GENERATION: tuple[Law, ...] = (
     law("CHAT-8", CHAT, _tool_calls),
     law("OBS-6", CHAT, _labels),
     law("ANA-1", "analyzePrompt", _names_model),
-    law("IMG-2", "createImage getImage", medium("image")),
-    law("VID-2", "createVideo getVideo", medium("video")),
-    law("AIR-1", "createAirforceVideo getAirforceVideo", medium("video")),
-    law("SFX-1", "createSfx getSfx", medium("audio")),
-    law("TTS-1", "createTts getTts", medium("audio")),
+    *(
+        law(name, " ".join(REQUIREMENTS.requirements[name].operations), medium(family))
+        for name, family in MEDIA.items()
+    ),
     law("CDN-1", "getAsset", _png),
 )

@@ -67,3 +67,9 @@ def _metric(limit: int | None, used: int, window: str, period: str) -> orjson.Fr
             }
         )
     )
+
+
+HANDLERS = {
+    "getSubscription": get_subscription,
+    "getUsage": get_usage,
+}

@@ -13,3 +13,8 @@ async def get_asset(call: Call, state: State) -> Body:
         raise NotFound("No asset has this id, or it has expired.", "image_id")
     # Only later revisions keep anything but pictures there.
     return Body(asset.content, "video/mp4" if asset.content[4:8] == b"ftyp" else "image/png")
+
+
+HANDLERS = {
+    "getAsset": get_asset,
+}

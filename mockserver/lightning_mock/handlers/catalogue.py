@@ -33,3 +33,9 @@ def _row(plan: Plan) -> dict[str, Any]:
         "limits": dict(plan.limits),
         "order": plan.order,
     }
+
+
+HANDLERS = {
+    "getTierConfig": get_tier_config,
+    "listTiers": list_tiers,
+}

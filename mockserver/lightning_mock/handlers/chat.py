@@ -60,3 +60,12 @@ async def analyze_prompt(call: Call, state: State) -> Body:
     if call.size <= LARGE:
         return json_body([choose_model(messages)])
     return json_body([await asyncio.to_thread(choose_model, messages)])
+
+
+HANDLERS = {
+    "createChatCompletion": create_completion,
+    "analyzePrompt": analyze_prompt,
+}
+PREPARATIONS = {
+    "createChatCompletion": prepare_completion,
+}

@@ -151,3 +151,35 @@ def _mode(arguments: Mapping[str, Any]) -> str | None:
 
 def _seed(state: State) -> int:
     return state.settings.seed or 0
+
+
+HANDLERS = {
+    "createImage": create_image,
+    "getImage": create_image,
+    "createVideo": create_video,
+    "getVideo": create_video,
+    "createAirforceVideo": create_airforce_video,
+    "getAirforceVideo": create_airforce_video,
+    "createSfx": create_sfx,
+    "getSfx": create_sfx,
+    "createTts": create_tts,
+    "getTts": create_tts,
+    # Since the revision 2026-06-19.
+    "createImages": create_images,
+    "createVideos": create_videos,
+    "createSpeech": create_speech,
+    "createAudio": create_audio,
+}
+PREPARATIONS = dict.fromkeys(
+    (
+        "createImage",
+        "getImage",
+        "createVideo",
+        "getVideo",
+        "createAirforceVideo",
+        "getAirforceVideo",
+        "createImages",
+        "createVideos",
+    ),
+    prepare_inputs,
+)

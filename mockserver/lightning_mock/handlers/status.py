@@ -51,3 +51,18 @@ def _response(call: Call, state: State, status: str) -> Any:
     operation = call.operation
     responses = state.spec.document["paths"][operation.path][operation.method.lower()]["responses"]
     return resolve(state.spec.document, responses[status], operation.path)[0]
+
+
+HANDLERS = {
+    "getSite": get_site,
+    "listModels": list_models,
+    "getStatus": get_status,
+    "headStatusImage": head_status,
+    "headStatusVideo": head_status,
+    "headStatusSfx": head_status,
+    "headStatusText": head_status,
+    # Since the revision 2026-06-19.
+    "listChatModels": list_models,
+    "headVideo": head_status,
+    "create3d": refuse,
+}
