@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from lightning_spec.loader import load_spec
+from lightning_spec.loader import load_requirements, load_spec
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.redaction import Redactor
 from lightning_verify.judging.watch import Watch
+from lightning_verify.laws.generation import MEDIA
 from lightning_verify.laws.table import LAWS, held
 from lightning_verify.requests.valid import CALLS, say
 from lightning_verify.transport.exchange import Exchange
@@ -151,8 +152,13 @@ BROKEN = [
     ("STAT-5", exchange("headStatusImage", b"", media_type="audio/mpeg")),
     ("ANA-1", exchange("analyzePrompt", [])),
     ("IMG-2", exchange("getImage", b"\xff\xd8\xff", media_type="image/jpeg")),
-    ("VID-2", exchange("getVideo", b"hello", media_type="video/mp4")),
-    ("AIR-1", exchange("createAirforceVideo", b"hello", media_type="video/mp4")),
+    *(
+        (
+            name,
+            exchange(load_requirements().requirements[name].operations[0], b"hello", media_type="video/mp4"),
+        )
+        for name in MEDIA
+    ),
     ("SFX-1", exchange("getSfx", b"", media_type="audio/mpeg")),
     ("TTS-1", exchange("createTts", b"\x89PNG\r\n\x1a\n", media_type="image/png")),
     ("CDN-1", exchange("getAsset", b"\xff\xd8\xff", media_type="image/png")),

@@ -11,7 +11,7 @@ from typing import Any
 from lightning_spec.loader import load_spec
 
 from lab.client import Answer, Client
-from lab.proofs import KINDS, TOOL, decoded, picture
+from lab.proofs import KINDS, TOOL, bad_bearer, decoded, picture
 
 PAID, KEY, FREE = "LIGHTNING_JWT", "LIGHTNING_API_KEY", "LIGHTNING_FREE_JWT"
 METRICS = load_spec().metrics
@@ -140,9 +140,9 @@ def media(c: Client) -> None:
 
 
 def refusals(c: Client) -> None:
-    for kind in sorted(set(KINDS.values())):
-        assert c.post(f"/gen/{kind}", {}).status == 400
-        assert c.fetch(kind, "bad").status == 401
+    for operation, kind in KINDS.items():
+        assert operation.startswith("get") or c.post(f"/gen/{kind}", {}).status == 400
+        assert bad_bearer(operation)(c) == 401
     assert c.post("/gen/chat/completions", {"messages": "hello"}).status == 400
     assert c.post("/gen/prompt_analyze", {"prompt": "hello"}).status == 400
     assert c.make("tts", prompt="x" * 200_000).status == 413
