@@ -18,8 +18,8 @@ from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lightning_mock.background import RunningMock, running
-from lightning_mock.errors import InvalidRequest
-from lightning_mock.http import validation
+from lightning_mock.errors import InvalidRequest, TooLarge
+from lightning_mock.http import decoding, validation
 from lightning_mock.http.decoding import MAX_DEPTH, decode_json
 from lightning_mock.http.validation import BodyValidator, compile_schemas, first_violation
 from lightning_spec.loader import load_spec
@@ -190,6 +190,22 @@ FIELDS = st.sampled_from(
     ["messages", "prompt", "stream", "tools", "tool_choice", "response_format", "stream_options", "mode",
      "ratio", "duration", "image_urls", "max_tokens"]
 )  # fmt: skip
+
+
+@pytest.mark.parametrize("filler", [b"[", b"{", b",", b"[],"])
+def test_what_has_too_many_values_is_not_read_to_its_end(
+    filler: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at, count = [], decoding._brackets
+
+    def noted(piece: bytes) -> int:
+        looked_at.append(len(piece))
+        return count(piece)
+
+    monkeypatch.setattr(decoding, "_brackets", noted)
+    with pytest.raises(TooLarge, match="too many values"):
+        decode_json(filler * (8 * MIB // len(filler)))
+    assert sum(looked_at) <= 3 * decoding.MOST_VALUES
 
 
 VALIDATORS = compile_schemas(load_spec())
