@@ -126,9 +126,8 @@ def test_their_tests_and_our_plugin_run_side_by_side(project: Project, command: 
 @pytest.mark.parametrize(
     "command", ["lightning-mock", "lightning-spec", "lightning-verify", "lightning-proxy"]
 )
-@pytest.mark.parametrize("option", ["--help", "--version"])
-def test_our_commands_start_beside_their_packages(project: Project, command: str, option: str) -> None:
-    run = project.run(command, option)
+def test_our_commands_start_beside_their_packages(project: Project, command: str) -> None:
+    run = project.run(command, "--help")
     assert run.returncode == 0, run.stderr
     assert command in run.stdout
 
