@@ -402,3 +402,11 @@ def test_every_road_to_a_sound_is_tried_beside_what_is_used_up(tmp_path: Path) -
         "GET /gen/sfx/",
         "GET /gen/tts/",
     }
+
+
+def test_who_was_refused_in_every_form_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(test_situations, "OVERSIZED", (3_000, 30_000))
+    with tiny(lambda _: Answer(413)) as host, judge_of(host.base_url, tmp_path) as judge:
+        test_situations.test_an_oversized_prompt_is_413_each_time(judge, "createChatCompletion")
+    streamed = {asked.headers.get("X-Client-ID") for asked in host.asked if b'"stream": true' in asked.body}
+    assert streamed == {asked.headers.get("X-Client-ID") for asked in host.asked if asked.path == "/usage"}

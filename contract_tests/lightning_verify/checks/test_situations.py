@@ -431,7 +431,7 @@ def _ask_often(judge: Judge, asking: list[Caller], reads: Mapping[tuple[str, str
 
 @pytest.mark.parametrize("operation", POSTS)
 @needs_own_host
-@judges("FAIL-2", requests=OFTEN, spend=Spend.EXHAUST)
+@judges("FAIL-2", requests=OFTEN + len(OWN), spend=Spend.EXHAUST)
 def test_an_oversized_prompt_is_413_each_time(judge: Judge, operation: str) -> None:
     # By every kind of caller, in every form and place, in turns that meet in pairs.
     kinds = [kind for kind in KINDS if kind in OWN or judge.usable(CREDENTIAL[kind])]
@@ -453,6 +453,9 @@ def test_an_oversized_prompt_is_413_each_time(judge: Judge, operation: str) -> N
             judge.refused(
                 "FAIL-2", exchange, 413, f"a prompt of {size:,} characters {place} ({refusal.form})"
             )
+    if len(forms) > 1:
+        for kind in OWN:  # For the books: nobody else is refused in every form.
+            judge.get("/usage", _asker(judge, kind))
 
 
 # What few tests ask for.
