@@ -52,19 +52,19 @@ def _chat(**more: Any) -> dict[str, Any]:
     return {"model": "lightning", "messages": messages, **more}
 
 
-USAGE = Scenario("`GET /usage` with an API key", "GET", "/usage", None, 0.7)
-CHAT = Scenario("chat, JSON", "POST", "/gen/chat/completions", _chat(stream=False), 0.7)
+USAGE = Scenario("`GET /usage` with an API key", "GET", "/usage", None, 0.95)
+CHAT = Scenario("chat, JSON", "POST", "/gen/chat/completions", _chat(stream=False), 0.85)
 STREAM = Scenario(
     f"chat, stream of {CHUNKS} chunks",
     "POST",
     "/gen/chat/completions",
     _chat(stream=True, max_tokens=CHUNKS),
-    0.8,
+    0.95,
     connections=8,
     unit="streams",
 )
 IMAGE = Scenario(
-    "cached image", "POST", "/gen/image", {"prompt": "a quiet harbour at dawn"}, 0.8, connections=8
+    "cached image", "POST", "/gen/image", {"prompt": "a quiet harbour at dawn"}, 0.95, connections=8
 )
 SCENARIOS = (USAGE, CHAT, STREAM, IMAGE)
 
