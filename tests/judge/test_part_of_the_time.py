@@ -217,7 +217,9 @@ def test_an_altered_token_that_is_good_where_there_are_tools(tmp_path: Path) -> 
         check(judge)
 
 
-@pytest.mark.parametrize(("credential", "token"), [(FREE_JWT, foreign_token()), (API_KEY, KEY)])
+@pytest.mark.parametrize(
+    ("credential", "token"), [(FREE_JWT, foreign_token()), (API_KEY, KEY)], ids=["token", "key"]
+)
 def test_an_account_that_pays_for_each_look_at_its_counters(
     credential: str, token: str, tmp_path: Path
 ) -> None:
