@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from itertools import chain, count, repeat
 from pathlib import Path
@@ -168,6 +169,16 @@ def test_a_crowd_meets_the_call_in_ten_that_is_counted_too_late(tmp_path: Path) 
     turns = count(1)
     with pytest.raises(Violation, match="RATE-6"):
         _race("images", 20, tmp_path, late=lambda _: next(turns) % 8 == 0)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_race_that_an_account_wins(tmp_path: Path, late: bool) -> None:
+    with (
+        tiny(_Host(lambda _: late, _never).answer) as host,
+        judge_of(host.base_url, tmp_path, {FREE_JWT: foreign_token()}) as judge,
+        pytest.raises(Violation, match="RATE-6") if late else nullcontext(),
+    ):
+        test_user_limits.test_an_account_is_served_up_to_its_limit(judge, "free", "imagesDaily")
 
 
 def test_a_price_that_is_wrong_is_no_race(tmp_path: Path) -> None:

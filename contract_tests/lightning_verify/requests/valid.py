@@ -82,11 +82,10 @@ PIECE = 20_000
 
 
 def _in_messages(size: int) -> list[dict[str, Any]]:
-    """All of it before the last message, and in none of them too much."""
-    said = [
-        {"role": "assistant" if turn % 2 else "user", "content": _words(PIECE)}
-        for turn in range(size // PIECE)
-    ]
+    """All of it before the last message, in none of them too much, and nearly none of it the user's."""
+    said = [{"role": "system", "content": _words(PIECE)}]
+    for _ in range(size // PIECE - 1):
+        said += [{"role": "user", "content": "Go on."}, {"role": "assistant", "content": _words(PIECE)}]
     return [*said, {"role": "user", "content": "Go on."}]
 
 
