@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from itertools import chain, count, repeat
@@ -130,19 +130,23 @@ class _Host:
         return Answer(headers={"Content-Type": "image/png"})
 
     def _usage(self, caller: str) -> dict[str, Any]:
-        counters = {metric: self._used[caller, metric] for metric in METRICS}
-        rows = {
-            metric: {
-                "limit": PUBLISHED_LIMITS[metric],
-                "used": used,
-                "remaining": max(0, PUBLISHED_LIMITS[metric] - used),
-                "window": "now",
-                "period": "weekly" if metric == "audioWeekly" else "daily",
-            }
-            for metric, used in counters.items()
+        return usage({metric: self._used[caller, metric] for metric in METRICS})
+
+
+def usage(counters: Mapping[str, int]) -> dict[str, Any]:
+    """A usage document of the free plan."""
+    rows = {
+        metric: {
+            "limit": PUBLISHED_LIMITS[metric],
+            "used": used,
+            "remaining": max(0, PUBLISHED_LIMITS[metric] - used),
+            "window": "now",
+            "period": "weekly" if metric == "audioWeekly" else "daily",
         }
-        now = datetime.now(UTC).isoformat()
-        return {"plan_key": "free", "plan_name": "Free", "generated_at": now, "usage": rows}
+        for metric, used in counters.items()
+    }
+    now = datetime.now(UTC).isoformat()
+    return {"plan_key": "free", "plan_name": "Free", "generated_at": now, "usage": rows}
 
 
 def _never(_: Asked) -> bool:
@@ -179,6 +183,32 @@ def test_a_race_that_an_account_wins(tmp_path: Path, late: bool) -> None:
         pytest.raises(Violation, match="RATE-6") if late else nullcontext(),
     ):
         test_user_limits.test_an_account_is_served_up_to_its_limit(judge, "free", "imagesDaily")
+
+
+def test_what_guests_spend_shows_on_an_account_however_many_there_are(tmp_path: Path) -> None:
+    others_end, spent = threading.Event(), list[Asked]()
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path != "/usage":
+            spent.append(asked)
+            return Answer(headers={"Content-Type": "application/json"})
+        used = {**dict.fromkeys(METRICS, 0), "cloudChatDaily": len(spent)}
+        return Answer(pieces=(json.dumps(usage(used)).encode(),))
+
+    with tiny(answer) as host, judge_of(host.base_url, tmp_path, {FREE_JWT: foreign_token()}) as judge:
+
+        def others() -> None:
+            while not others_end.wait(0.01):
+                judge.post("/gen/chat/completions", {}, judge.caller())
+
+        spending = threading.Thread(target=others)
+        spending.start()
+        try:
+            with pytest.raises(Violation, match="RATE-1"):
+                test_quota.test_what_a_guest_spends_is_not_counted_for_an_account(judge)
+        finally:
+            others_end.set()
+            spending.join()
 
 
 def test_a_price_that_is_wrong_is_no_race(tmp_path: Path) -> None:

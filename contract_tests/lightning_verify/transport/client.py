@@ -15,6 +15,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
@@ -27,6 +28,7 @@ from yarl import URL
 from lightning_verify.reading import gateways
 from lightning_verify.reading.times import wait_asked
 from lightning_verify.requests.callers import Caller, anonymous
+from lightning_verify.transport.alone import Turns
 from lightning_verify.transport.budget import Budget, BudgetExhausted
 from lightning_verify.transport.causes import cause
 from lightning_verify.transport.exchange import Exchange, leads_away
@@ -126,6 +128,7 @@ class Client:
         self.failed: defaultdict[str, set[int]] = defaultdict(set)
         # Who looks at every exchange once it is over, whoever asked for it.
         self.observers: list[Callable[[Exchange], None]] = []
+        self._turns = Turns()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="judge-client", daemon=True)
         self._thread.start()
@@ -153,9 +156,14 @@ class Client:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=5)
 
+    def alone(self) -> AbstractContextManager[None]:
+        """While the block lasts, nothing is sent by another thread."""
+        return self._turns.alone()
+
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        future: Future[T] = asyncio.run_coroutine_threadsafe(work, self._loop)
-        return future.result()
+        with self._turns.among_others():
+            future: Future[T] = asyncio.run_coroutine_threadsafe(work, self._loop)
+            return future.result()
 
     async def _breaker(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
