@@ -108,8 +108,8 @@ FORMS: dict[str, dict[str, Mapping[str, Any]]] = {
     },
     "createVideo": {
         "plain": {},
-        "options": {"mode": "fun", "ratio": "3:2", "duration": 3, "prompt": f"{_LONG} {_UNICODE}"},
-        "other options": {"mode": "normal", "ratio": "1:1", "duration": 10},
+        "options of a video": {"mode": "fun", "ratio": "3:2", "duration": 3, "prompt": f"{_LONG} {_UNICODE}"},
+        "more options of a video": {"mode": "normal", "ratio": "1:1", "duration": 10},
         "inputs of a video": {**_PICTURE, "ratio": "2:3"},
     },
     "getImage": {"plain": {}, "options": {"mode": "realistic"}, "other options": {"mode": "fantasy"}},
