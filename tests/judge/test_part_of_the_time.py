@@ -27,12 +27,13 @@ from lightning_verify.checks import (
 )
 from lightning_verify.facts import METRIC_OF, METRICS, PUBLISHED_LIMITS
 from lightning_verify.judging.judge import NotRun, Undecided, Violation
-from lightning_verify.judging.observations import CHAT, OFTEN
+from lightning_verify.judging.observations import CHAT, OFTEN, enough
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT, REVOKED_API_KEY, foreign_token
 from lightning_verify.requests.invalid import sample, wrong_messages, wrong_prompt
-from lightning_verify.requests.refusals import refusals
+from lightning_verify.requests.refusals import KINDS, refusals
 from lightning_verify.requests.situations import Situation
 from lightning_verify.requests.valid import PLACES
+from lightning_verify.run.options import MANY
 from PIL import Image
 
 from tests.judge.tiny_server import Answer, Asked, tiny
@@ -328,7 +329,7 @@ def test_a_prompt_that_is_not_looked_at_once_in_ten_times(tmp_path: Path) -> Non
     def answer(_: Asked) -> Answer:
         return Answer(200 if next(turns) % 10 == 0 else 400)
 
-    assert test_media.wrong_prompts(24) > OFTEN // 2
+    assert enough(MANY, 1) + len(KINDS) >= OFTEN
     check = test_router.test_an_analysis_without_an_array_of_messages_is_400
     with (
         tiny(answer) as host,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lightning_verify.judging.judge import Judge
-from lightning_verify.judging.observations import CHAT, operation_observed, stream_observed
+from lightning_verify.judging.observations import CHAT, enough, operation_observed, stream_observed
 from lightning_verify.reading.failures import parsed
 from lightning_verify.reading.sse import Transcript, repeated, transcribe
 from lightning_verify.requests.invalid import wrong_messages, wrong_stream, wrong_tools
@@ -45,9 +45,9 @@ def test_what_looks_like_messages_is_no_array_of_them(judge: Judge) -> None:
         _refuse(judge, "CHAT-1", {"messages": wrong}, json.dumps({"messages": wrong}))
 
 
-@judges("CHAT-3", requests=lambda means: means.examples // 2)
+@judges("CHAT-3", requests=lambda means: enough(means.examples, means.examples // 2))
 def test_a_stream_flag_that_is_no_boolean_is_400(judge: Judge) -> None:
-    for wrong in judge.drawn(wrong_stream(), judge.examples // 2, 1):
+    for wrong in judge.drawn(wrong_stream(), enough(judge.examples, judge.examples // 2), 1):
         _refuse(judge, "CHAT-3", say("Say hello.", stream=wrong), f"stream={json.dumps(wrong)}")
 
 

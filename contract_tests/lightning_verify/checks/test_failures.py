@@ -28,6 +28,7 @@ from lightning_verify.judging.observations import (
     Means,
     bad_bearers,
     bearers_tried_on,
+    enough,
     operation_observed,
     refusal,
     refused_call,
@@ -48,7 +49,7 @@ FEW = 2
 
 
 def _number_of_broken_bodies(examples: int) -> int:
-    return max(FEW, examples // 2)
+    return enough(examples, max(FEW, examples // 2))
 
 
 def _broken_bodies(judge: Judge, operation: str) -> list[bytes]:

@@ -17,6 +17,7 @@ from lightning_verify.judging.observations import (
     NO_ASSET,
     NOTHING,
     OFTEN,
+    enough,
     operation_observed,
     refusal,
     refused_call,
@@ -139,7 +140,7 @@ def test_a_prompt_may_be_in_any_script(judge: Judge, requirement: str, path: str
             marks=judges(
                 requirement,
                 shares=[refusal(operation, NOTHING)],
-                requests=lambda means: 1 + wrong_prompts(means.examples),
+                requests=lambda means: 1 + enough(means.examples, 1),
             ),
             id=operation,
         )
@@ -155,16 +156,11 @@ def test_a_prompt_may_be_in_any_script(judge: Judge, requirement: str, path: str
 def test_without_a_prompt_nothing_is_generated(judge: Judge, requirement: str, operation: str) -> None:
     judge.refused(requirement, refused_call(judge, operation, NOTHING), 400, "a body without a prompt")
     # Other wrong prompts for each operation, so that few are tried on each and many in all.
-    wrong_ones = judge.drawn(wrong_prompt(), wrong_prompts(judge.examples), len(operation))
+    wrong_ones = judge.drawn(wrong_prompt(), enough(judge.examples, 1), len(operation))
     for turn, body in enumerate([{}, *({"prompt": wrong} for wrong in wrong_ones)]):
         caller = callers.by_user_agent() if turn % 2 else judge.caller()
         exchange = judge.post(CALLS[operation].path, body, caller, lane="free")
         judge.refused(requirement, exchange, 400, f"{json.dumps(body)}")
-
-
-def wrong_prompts(examples: int) -> int:
-    # Where examples are many, as often as meets what is not looked at once in ten times.
-    return max(1, 2 * examples // 3 - 1)
 
 
 @pytest.mark.parametrize(
@@ -173,21 +169,22 @@ def wrong_prompts(examples: int) -> int:
         pytest.param(
             requirement,
             path,
-            marks=judges(requirement, requests=lambda means: 2 + means.examples // 3),
+            marks=judges(requirement, requests=lambda means: 2 + enough(means.examples, means.examples // 3)),
             id=name,
         )
         for requirement, path, name in (("IMG-4", IMAGE, "image"), ("VID-6", VIDEO, "video"))
     ],
 )
 def test_image_urls_that_are_no_list_are_400(judge: Judge, requirement: str, path: str) -> None:
-    for wrong in [*judge.drawn(wrong_image_urls(), judge.examples // 3, 4), [5], [{"url": 1}]]:
+    count = enough(judge.examples, judge.examples // 3)
+    for wrong in [*judge.drawn(wrong_image_urls(), count, 4), [5], [{"url": 1}]]:
         exchange = judge.post(path, {"prompt": PROMPT, "image_urls": wrong}, lane="free")
         judge.refused(requirement, exchange, 400, f"image_urls={json.dumps(wrong)}")
 
 
-@judges("VID-5", requests=lambda means: means.examples // 2)
+@judges("VID-5", requests=lambda means: enough(means.examples, means.examples // 2))
 def test_a_duration_that_is_no_integer_is_400(judge: Judge) -> None:
-    for wrong in judge.drawn(wrong_duration(), judge.examples // 2, 5):
+    for wrong in judge.drawn(wrong_duration(), enough(judge.examples, judge.examples // 2), 5):
         exchange = judge.post(VIDEO, {"prompt": PROMPT, "duration": wrong}, lane="free")
         judge.refused("VID-5", exchange, 400, f"duration={json.dumps(wrong)}")
 

@@ -28,6 +28,12 @@ CHAT = "/gen/chat/completions"
 OFTEN = 22
 
 
+def enough(examples: int, few: int) -> int:
+    """How many wrong values of one field are tried: `few` with few examples; with many as often as meets,
+    beside those of every kind of caller, what is let through once in ten times."""
+    return max(few, examples - 6)
+
+
 @dataclass(frozen=True, slots=True)
 class Means:
     """What the number of requests depends on: what may be spent, how many generated examples a property is
