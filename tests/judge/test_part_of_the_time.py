@@ -7,8 +7,8 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from itertools import chain, count, repeat
 from pathlib import Path
@@ -26,7 +26,7 @@ from lightning_verify.checks import (
     test_user_limits,
 )
 from lightning_verify.facts import METRIC_OF, METRICS, PUBLISHED_LIMITS
-from lightning_verify.judging.judge import NotRun, Undecided, Violation
+from lightning_verify.judging.judge import Judge, NotRun, Undecided, Violation
 from lightning_verify.judging.observations import CHAT, OFTEN, enough
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT, REVOKED_API_KEY, foreign_token
 from lightning_verify.requests.invalid import sample, wrong_messages, wrong_prompt
@@ -41,6 +41,19 @@ from tests.judge.tools import judge_of
 
 KEY = "ipa_live_0123456789"
 ASSET = "/asset-cdn/assets/5f1c0a9be2d74c3f"
+
+
+@contextmanager
+def accused(
+    answer: Callable[[Asked], Answer], books: Path, match: str, credentials: Mapping[str, str] | None = None
+) -> Iterator[Judge]:
+    """A judge in front of a host that answers so, and has to find this violation."""
+    with (
+        tiny(answer) as host,
+        judge_of(host.base_url, books, credentials) as judge,
+        pytest.raises(Violation, match=match),
+    ):
+        yield judge
 
 
 Measured = Callable[[list[Any]], int]
@@ -235,11 +248,7 @@ def test_a_key_that_was_revoked_and_is_good_for_pictures(tmp_path: Path) -> None
 
     known = {REVOKED_API_KEY: KEY}
     check = test_identity.test_a_bearer_that_was_good_once_is_401_in_every_form
-    with (
-        tiny(answer) as host,
-        judge_of(host.base_url, tmp_path, known) as judge,
-        pytest.raises(Violation, match="AUTH-6"),
-    ):
+    with accused(answer, tmp_path, "AUTH-6", known) as judge:
         check(judge, REVOKED_API_KEY, "AUTH-6")
 
 
@@ -251,11 +260,7 @@ def test_an_altered_token_that_is_good_where_there_are_tools(tmp_path: Path) -> 
         return Answer(200 if claims == token.split(".")[1:2] and b'"tools"' in asked.body else 401)
 
     check = test_identity.test_a_bearer_that_never_was_good_is_401_in_every_form
-    with (
-        tiny(answer) as host,
-        judge_of(host.base_url, tmp_path, {JWT: token}) as judge,
-        pytest.raises(Violation, match="AUTH-4"),
-    ):
+    with accused(answer, tmp_path, "AUTH-4", {JWT: token}) as judge:
         check(judge)
 
 
@@ -273,11 +278,7 @@ def test_an_account_that_pays_for_each_look_at_its_counters(
         entry = {"limit": 500, "used": next(looks), "remaining": 0, "window": "2026-11-27"}
         return Answer(pieces=(json.dumps({"usage": dict.fromkeys(METRICS, entry)}).encode(),))
 
-    with (
-        tiny(answer) as host,
-        judge_of(host.base_url, tmp_path, {credential: token}) as judge,
-        pytest.raises(Violation, match="RATE-3: each of 10 looks"),
-    ):
+    with accused(answer, tmp_path, "RATE-3: each of 10 looks", {credential: token}) as judge:
         test_quota.test_reading_an_account_costs_nothing(judge, credential)
 
 
@@ -293,11 +294,9 @@ def test_a_limit_that_one_form_passes(
             return Answer(pieces=(json.dumps({"usage": dict.fromkeys(METRICS, entry)}).encode(),))
         return Answer(200 if feature in asked.body else 429)
 
-    with (
-        tiny(answer) as host,
-        judge_of(host.base_url, tmp_path, {FREE_JWT: foreign_token()}) as judge,
-        pytest.raises(Violation, match=r"RATE-4: .* beyond the limit of 5 cloudChatDaily"),
-    ):
+    with accused(
+        answer, tmp_path, r"RATE-4: .* beyond the limit of 5 cloudChatDaily", {FREE_JWT: foreign_token()}
+    ) as judge:
         test_user_limits.test_an_account_is_served_up_to_its_limit(judge, "free", "cloudChatDaily")
 
 
@@ -315,11 +314,7 @@ def test_who_is_not_let_in_is_not_refused_for_an_option(tmp_path: Path) -> None:
 
     situation = Situation("address", "createImage", "options")
     check = test_situations.test_every_kind_of_caller_is_served_in_every_form
-    with (
-        tiny(answer) as host,
-        judge_of(host.base_url, tmp_path) as judge,
-        pytest.raises(Violation, match="ID-4"),
-    ):
+    with accused(answer, tmp_path, "ID-4") as judge:
         check(judge, situation)
 
 
@@ -331,11 +326,7 @@ def test_a_prompt_that_is_not_looked_at_once_in_ten_times(tmp_path: Path) -> Non
 
     assert enough(MANY, 1) + len(KINDS) >= OFTEN
     check = test_router.test_an_analysis_without_an_array_of_messages_is_400
-    with (
-        tiny(answer) as host,
-        judge_of(host.base_url, tmp_path) as judge,
-        pytest.raises(Violation, match="ANA-2"),
-    ):
+    with accused(answer, tmp_path, "ANA-2") as judge:
         check(judge)
 
 
@@ -353,11 +344,7 @@ def test_the_last_unit_that_one_call_does_not_get(status: int, tmp_path: Path) -
         used[caller] += 1
         return Answer(429 if used[caller] > 2 else 200)
 
-    with (
-        tiny(answer) as host,
-        judge_of(host.base_url, tmp_path) as judge,
-        pytest.raises(Violation, match=r"RATE-4: .* for the last unit"),
-    ):
+    with accused(answer, tmp_path, r"RATE-4: .* for the last unit") as judge:
         test_limits.test_beyond_the_limit_the_answer_is_429_and_stays_so(judge, "imagesDaily")
 
 
@@ -372,11 +359,7 @@ def test_a_caller_that_is_served_no_more_once_it_was_refused(tmp_path: Path) -> 
 
     situation = Situation("address", "getSfx", "plain")
     check = test_situations.test_every_kind_of_caller_is_served_in_every_form
-    with (
-        tiny(answer) as host,
-        judge_of(host.base_url, tmp_path) as judge,
-        pytest.raises(Violation, match="ID-4"),
-    ):
+    with accused(answer, tmp_path, "ID-4") as judge:
         check(judge, situation)
 
 

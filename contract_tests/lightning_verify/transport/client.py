@@ -157,7 +157,8 @@ class Client:
         self._thread.join(timeout=5)
 
     def alone(self) -> AbstractContextManager[None]:
-        """While the block lasts, nothing is sent by another thread."""
+        """While the block lasts, nothing is sent by another thread. Ask in it for nothing that is made once
+        for all: whoever makes that may be waiting for the block to end."""
         return self._turns.alone()
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
