@@ -71,6 +71,18 @@ def test_a_cap_holds_when_processes_book_at_once(tmp_path: Path) -> None:
     assert Budget(books, {}).bill()["requests"] == 30
 
 
+def test_what_is_kept_for_second_looks_is_booked_by_nothing_else(tmp_path: Path) -> None:
+    budget = Budget(tmp_path / "b", {"imagesDaily": 3})
+    budget.kept = {"imagesDaily": 2}
+    budget.book("imagesDaily")
+    with pytest.raises(BudgetExhausted, match="the last 2 are kept"):
+        budget.book("imagesDaily")
+    for _ in range(2):
+        budget.book("imagesDaily", second_look=True)
+    with pytest.raises(BudgetExhausted, match="booked them all"):
+        budget.book("imagesDaily", second_look=True)
+
+
 def test_each_metric_has_its_own_cap_and_one_without_is_free(tmp_path: Path) -> None:
     budget = Budget(tmp_path / "b", {"imagesDaily": 1, "audioWeekly": 0})
     budget.book("imagesDaily")

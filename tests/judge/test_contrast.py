@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations, count
 from pathlib import Path
 
 import pytest
-from lightning_verify.judging.contrast import look_again, trouble
+from lightning_verify.judging.contrast import SecondLook, look_again, trouble
 from lightning_verify.judging.judge import Judge
+from lightning_verify.requests.callers import anonymous
 from lightning_verify.transport.client import BudgetExhausted
 from lightning_verify.transport.exchange import Exchange
 
@@ -18,7 +20,7 @@ from lab.running import running
 from lab.server.lab import Call, Lab
 from tests.judge.commands import command
 from tests.judge.tiny_server import Answer, Asked, tiny
-from tests.judge.tools import judge_of
+from tests.judge.tools import client_of, judge_of
 
 IN_QUESTION, PLAIN = "in question", "plain"
 
@@ -92,6 +94,35 @@ def test_where_others_fail_too_it_is_looked_at_for_longer(
         first = ask(judge, "a tower")
         second = judge.second_look(first, lambda: ask(judge, "a tower"), lambda: ask(judge, "a field"))
     assert second.stands_out is stands_out
+
+
+def test_a_second_look_is_whole_whatever_others_ask_for_meanwhile(tmp_path: Path) -> None:
+    def towers_fail(asked: Asked) -> Answer:
+        return Answer(500 if b"tower" in asked.body else 200)
+
+    with (
+        tiny(towers_fail) as host,
+        client_of(host.base_url, tmp_path, {"imagesDaily": 16}) as (client, budget),
+    ):
+        budget.kept = {"imagesDaily": 16}
+
+        def ask(prompt: str) -> Exchange:
+            return client.send("POST", "/gen/image", anonymous(), json_body={"prompt": prompt})
+
+        def look(name: str) -> SecondLook:
+            with client.second_look():
+                return look_again(answered(500), lambda: ask(f"a {name} tower"), lambda: ask("a field"))
+
+        def others() -> None:
+            for _ in range(16):
+                with pytest.raises(BudgetExhausted, match="are kept"):
+                    ask("a bridge")
+
+        with ThreadPoolExecutor(3) as threads:
+            asking = threads.submit(others)
+            assert [second.stands_out for second in threads.map(look, ["stone", "wooden"])] == [True, True]
+            asking.result()
+        assert budget.bill()["booked"] == {"imagesDaily": 16}
 
 
 def test_without_units_nobody_is_accused() -> None:

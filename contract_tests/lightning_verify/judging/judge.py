@@ -332,7 +332,9 @@ class Judge:
         (`beside` tells apart several plain ones), and for longer where others fail as well."""
 
         def look() -> SecondLook:
-            return look_again(exchange, again, plain, rounds=2 if self._fails_elsewhere(exchange) else 1)
+            with self.client.second_look():
+                rounds = 2 if self._fails_elsewhere(exchange) else 1
+                return look_again(exchange, again, plain, rounds=rounds)
 
         asked = f"{exchange.caller} {exchange.method} {exchange.path} {exchange.request_body!r}"
         return self.once(f"second look at {asked} {beside}", look)

@@ -39,7 +39,7 @@ from lightning_verify.run.bill import ask_again, observed_units
 from lightning_verify.run.known import known_file
 from lightning_verify.run.marks import charge_of
 from lightning_verify.run.option_table import declare_to_pytest
-from lightning_verify.run.plan import describe, duration, estimate, obstacle, spoken
+from lightning_verify.run.plan import SECOND_LOOKS, describe, duration, estimate, obstacle, spoken
 from lightning_verify.run.preflight import preflight, refused_everywhere
 from lightning_verify.run.progress import Progress
 from lightning_verify.run.session import Run, read_facts, read_findings, rulings
@@ -230,7 +230,9 @@ def _begin(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     if run.settings.spend is not Spend.NONE:
         # Without a cap of the user's the plan itself is the cap: a host cannot make us spend more.
         for metric in run.spec.metrics:
-            run.budget.caps.setdefault(metric, units.get(metric, 0))
+            if metric not in run.budget.caps:
+                run.budget.caps[metric] = units.get(metric, 0)
+                run.budget.kept[metric] = SECOND_LOOKS
     run.note(
         target=run.target.base_url,
         revision=REVISION,

@@ -13,9 +13,9 @@ import json
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
@@ -90,6 +90,7 @@ class HostGone(Exception):
 _lane: contextvars.ContextVar[Lane] = contextvars.ContextVar("lane", default="paid")
 # What a request may be counted as: the name of its operation, and the metric; None when it is free.
 _charge: contextvars.ContextVar[tuple[str, str] | None] = contextvars.ContextVar("charge", default=None)
+_second_look: contextvars.ContextVar[bool] = contextvars.ContextVar("second look", default=False)
 
 
 class Client:
@@ -109,6 +110,7 @@ class Client:
         self._budget = budget
         self._pace = Pace(rate)
         self._timeouts = timeouts or Timeouts()
+        self._looking = threading.RLock()
         self._silent = 0
         self._lost = 0.0
         self._gone: str | None = None
@@ -161,6 +163,17 @@ class Client:
         for all: whoever makes that may be waiting for the block to end."""
         return self._turns.alone()
 
+    @contextmanager
+    def second_look(self) -> Iterator[None]:
+        """While the block lasts, this thread may spend what is kept for second looks. One at a time: two that
+        share what is left would both end half done."""
+        with self._looking:
+            before = _second_look.set(True)
+            try:
+                yield
+            finally:
+                _second_look.reset(before)
+
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         with self._turns.among_others():
             future: Future[T] = asyncio.run_coroutine_threadsafe(work, self._loop)
@@ -173,7 +186,7 @@ class Client:
         if charge is None:
             self._budget.count()
         elif lane == "paid":
-            self._budget.book(charge[1])
+            self._budget.book(charge[1], second_look=_second_look.get())
         else:
             self._budget.enter_free_lane(*charge)
         try:
