@@ -455,7 +455,11 @@ CHUNKED = (
 ).encode()
 
 
-@pytest.mark.parametrize("rest", [b"zz\r\n", b"1\r\nbc", b"0\r\nX: " + b"a" * 100_000, b"0\r\nX\r\n\r\n"])
+@pytest.mark.parametrize(
+    "rest",
+    [b"zz\r\n", b"1\r\nbc", b"0\r\nX: " + b"a" * 100_000, b"0\r\nX\r\n\r\n"],
+    ids=["no size", "no line break", "a long trailer", "no trailer"],
+)
 def test_a_body_that_breaks_in_a_later_packet_is_a_400_and_ends_the_connection(
     mock: RunningMock, rest: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

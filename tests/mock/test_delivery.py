@@ -3,6 +3,7 @@ nobody outside can tell which it was."""
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import re
@@ -11,8 +12,10 @@ import time
 from urllib.parse import urlsplit
 
 import pytest
+from lightning_mock.app import serving
 from lightning_mock.background import RunningMock, running
 from lightning_mock.http import delivery
+from lightning_mock.settings import Settings
 
 from tests.mock.conftest import CHAT
 
@@ -64,6 +67,25 @@ def test_requests_in_one_write_are_answered_in_their_order(mock: RunningMock) ->
     )
     assert re.findall(rb"HTTP/1.1 (\d+)", received) == [b"200", b"404", b"200"]
     assert received.index(b'"services"') < received.index(b'"not_found"') < received.index(b'"price"')
+
+
+def test_whoever_asks_ahead_lets_others_have_their_turn_between_two_answers() -> None:
+    asked = 20
+
+    async def pieces_received() -> int:
+        """The client in the same loop has a turn for each piece."""
+        async with serving(Settings(port=0)) as (url, _):
+            where = urlsplit(url)
+            reader, writer = await asyncio.open_connection(where.hostname, where.port)
+            line = b"GET /status HTTP/1.1\r\nHost: mock\r\n"
+            writer.write((line + b"\r\n") * asked + line + b"Connection: close\r\n\r\n")
+            pieces = 0
+            while await reader.read(2**16):
+                pieces += 1
+            writer.close()
+            return pieces
+
+    assert asyncio.run(pieces_received()) > asked / 4
 
 
 def test_large_bodies_in_one_write_are_read_to_the_end(mock: RunningMock) -> None:
