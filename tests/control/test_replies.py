@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
@@ -13,6 +14,8 @@ import httpx2
 import openai
 import pytest
 from lightning_mock.background import running
+from lightning_mock.scripting.book import ScriptBook
+from lightning_mock.scripting.script import Asked
 from lightning_mock.settings import SettingsError
 
 GUEST = {"X-Client-ID": "ipc-0123456789abcdef"}
@@ -229,6 +232,34 @@ def test_a_pattern_keeps_nobody_waiting(own: Any, pattern: Any) -> None:
     assert pattern in str(own("GET", "/replies")["misses"])
 
 
+def test_many_replies_keep_nobody_waiting() -> None:
+    class Slow:
+        id, checked = "reply", True
+
+        @property
+        def condition(self) -> Slow:
+            return self
+
+        def misses(self, asked: Asked) -> list[str]:
+            time.sleep(0.004)
+            return ["it is another"]
+
+    async def turns_of_others() -> int:
+        book, turns = ScriptBook(), 0
+        for number in range(9):
+            slow: Any = Slow()
+            slow.id = f"reply-{number}"
+            book.add(slow)
+        answering = asyncio.create_task(book.answer(Asked("", "", None, "", {}, ""), checked=True))
+        while not answering.done():
+            await asyncio.sleep(0)
+            turns += 1
+        assert len(book.misses) == 1
+        return turns
+
+    assert asyncio.run(turns_of_others()) > 2
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -240,6 +271,7 @@ def test_a_pattern_keeps_nobody_waiting(own: Any, pattern: Any) -> None:
         {"reply": {"bytes": "not base64!"}},
         {"reply": {"text": "a", "headers": {"X-A": "b\r\nX-C: d"}}},
         {"match": {"pattern": "("}, "reply": {"text": "a"}},
+        {"match": {"pattern": r"\P{L}{240}"}, "reply": {"text": "a"}},
         {"match": {"route": "nowhere"}, "reply": {"text": "a"}},
         {"match": {"user": "nobody"}, "reply": {"text": "a"}},
         {"match": {"prompt": "a"}, "reply": {"text": "a"}, "checked": False},

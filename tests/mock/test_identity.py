@@ -8,6 +8,7 @@ import hmac
 import json
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from lightning_mock.background import RunningMock, running
 from lightning_mock.callers import identity
+from lightning_mock.callers.credentials import KeyRing
 from lightning_mock.callers.token_verifier import load_jwks
 from lightning_mock.settings import SettingsError
 
@@ -314,6 +316,28 @@ def test_what_is_kept_of_a_key_does_not_contain_its_secret(
     assert kept[0].prefix == secret[:16]
     assert secret not in repr(kept)
     assert all(secret.encode() != stored for stored in mock.state.keys._by_digest)
+
+
+def test_the_keys_of_one_of_many_users_are_found_without_looking_at_all() -> None:
+    class Counted(str):
+        __slots__ = ()
+        compared = 0
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            Counted.compared += 1
+            return str.__eq__(self, other)
+
+    ring = KeyRing()
+    for number in range(100):
+        ring.issue(Counted(number), "default", 0.0)
+    assert all(len(ring.of(str(number))) == 1 for number in range(100))
+    assert Counted.compared < 1000
+    [(kept_as, key), *_] = ring.rows()
+    ring.put(kept_as, replace(key, account_id="7"))
+    assert [len(ring.of(user)) for user in ("0", "7")] == [0, 2]
+    ring.remove("7")
+    assert len(ring.rows()) == 98
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256"])

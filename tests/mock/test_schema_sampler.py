@@ -292,6 +292,7 @@ def test_unevaluated_members_of_an_honest_schema_are_affordable() -> None:
         {"pattern": "(?=[^b]*b)c", "minLength": 20_000},
         {"pattern": "(?=x*y)z", "minLength": 20_000},
         {"pattern": r"(?:(.)\1)*y", "minLength": 20_000},
+        {"pattern": "(a++)+b", "minLength": 20_000},
     ],
 )
 def test_what_takes_long_to_match_is_refused_before(described: Any) -> None:
@@ -316,6 +317,7 @@ def test_each_pattern_of_many_is_paid_for_once() -> None:
         ("a", 1), ("abc", 3), ("a{3}", 3), ("(ab){3}c", 7), (".", 8), (r"\pL{3}", 600), (r"\p{Lu}{3}", 600),
         (r"[\pL\pN]{3}", 612), (r"\w{3}", 3), (r"(?=a)\w{3}", 603), (r"(a)\1\w{3}", 602), (r"[\w]{3}", 9),
         ("[", 1), ("[]", 1), (r"\p", 200), (r"\p{", 200), ("\\", 1), ("", 0), ("({", 1),
+        ("(a)(b)(c)(?:d)", 6), ("(a)(b)(c)(d)", 8),
     ],
 )  # fmt: skip
 def test_a_pattern_is_as_large_as_it_is_to_the_compiler(pattern: Any, size: Any) -> None:
@@ -323,8 +325,10 @@ def test_a_pattern_is_as_large_as_it_is_to_the_compiler(pattern: Any, size: Any)
 
 
 @pytest.mark.parametrize(
-    "pattern", ["(", "[a", "a{99999}", "*", "\\", "(?<n", "(?#x)", "\\p{", "\\x{", "[\\", "(a", "\\q"]
-)
+    "pattern",
+    ["(", "[a", "a{99999}", "*", "\\", "(?<n", "(?#x)", "\\p{", "\\x{", "[\\", "(a", "\\q",
+     f"({'|' * 5000}){{9}}"],
+)  # fmt: skip
 def test_a_pattern_beyond_the_sampler_says_so(pattern: Any) -> None:
     from random import Random
 

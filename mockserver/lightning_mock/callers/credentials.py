@@ -62,6 +62,7 @@ class KeyRing:
 
     def __init__(self, random: RandomBytes = random_bytes) -> None:
         self._by_digest: dict[bytes, ApiKey] = {}
+        self._of_account: dict[str, dict[bytes, ApiKey]] = {}
         self._random = random
         self.issued = 0
         self.find = self._by_digest.get
@@ -81,7 +82,7 @@ class KeyRing:
             created_at=now,
             expires_at=expires_at,
         )
-        self._by_digest[digest(secret)] = key
+        self.put(digest(secret), key)
         return key, secret
 
     def revoke(self, key_id: str, now: float) -> ApiKey | None:
@@ -93,15 +94,16 @@ class KeyRing:
         return None
 
     def of(self, account_id: str) -> tuple[ApiKey, ...]:
-        return tuple(key for key in self._by_digest.values() if key.account_id == account_id)
+        return tuple(self._of_account.get(account_id, {}).values())
 
     def clear(self) -> None:
         """Forget all keys."""
         self._by_digest.clear()
+        self._of_account.clear()
 
     def remove(self, account_id: str) -> None:
         """Forget all keys of an account; their secrets are unknown from now on."""
-        for kept_as in [kept_as for kept_as, key in self.rows() if key.account_id == account_id]:
+        for kept_as in self._of_account.pop(account_id, ()):
             del self._by_digest[kept_as]
 
     def rows(self) -> tuple[tuple[bytes, ApiKey], ...]:
@@ -110,4 +112,7 @@ class KeyRing:
 
     def put(self, kept_as: bytes, key: ApiKey) -> None:
         """Keep a key whose secret has this digest."""
+        if kept_as in self._by_digest:
+            del self._of_account[self._by_digest[kept_as].account_id][kept_as]
         self._by_digest[kept_as] = key
+        self._of_account.setdefault(key.account_id, {})[kept_as] = key

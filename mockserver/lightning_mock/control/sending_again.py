@@ -13,7 +13,7 @@ from aiohttp.hdrs import AUTHORIZATION, CONTENT_LENGTH, USER_AGENT
 from yarl import URL
 
 from lightning_mock.control.tokens import token_for
-from lightning_mock.journal.journal import Filter
+from lightning_mock.journal.event_hub import Told
 from lightning_mock.journal.recording import Recording
 from lightning_mock.state import State
 
@@ -31,7 +31,6 @@ async def send_again(kept: Recording, state: State, base_url: str) -> Recording:
     headers = {name: value for name, value in kept.headers.items() if name != CONTENT_LENGTH}
     if AUTHORIZATION in headers:
         headers[AUTHORIZATION] = f"Bearer {_bearer(kept, state)}"
-    since = state.journal.last_id
     with state.event_hub.listening() as events:
         try:
             async with (
@@ -51,16 +50,18 @@ async def send_again(kept: Recording, state: State, base_url: str) -> Recording:
             failure: Exception | None = error
         else:
             failure = None
-        wanted = Filter(since=since)
         try:
             async with asyncio.timeout(1):
                 while True:
-                    for found in state.journal.find(wanted):
-                        if (found.method, found.target, found.body) == (kept.method, kept.target, kept.body):
-                            return found
-                    await events.next()
+                    for event in await events.next():
+                        if isinstance(event, Told) and _is_same(event.recording, kept):
+                            return event.recording
         except TimeoutError:
             raise NotSentError(f"the mock did not answer ({failure or 'no entry'})") from None
+
+
+def _is_same(found: Recording, kept: Recording) -> bool:
+    return (found.method, found.target, found.body) == (kept.method, kept.target, kept.body)
 
 
 def _bearer(kept: Recording, state: State) -> str:

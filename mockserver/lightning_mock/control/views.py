@@ -5,6 +5,7 @@ Law: views only; a secret has no view.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from lightning_spec.loader import Plan
@@ -15,6 +16,8 @@ from lightning_mock.clock import Clock, iso
 from lightning_mock.faults.fault import Fault
 from lightning_mock.faults.kinds import KINDS
 from lightning_mock.state import State
+
+_USERS_AT_ONCE = 500
 
 
 def clock_view(clock: Clock) -> dict[str, Any]:
@@ -52,6 +55,16 @@ def user_view(account: Account, state: State) -> dict[str, Any]:
         "signed_up": iso(account.signed_up),
         "keys": [key_view(key) for key in state.keys.of(account.id)],
     }
+
+
+async def user_views(state: State) -> list[dict[str, Any]]:
+    """All users, with others' turn in between."""
+    views = []
+    for account in state.accounts.all():
+        views.append(user_view(account, state))
+        if len(views) % _USERS_AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return views
 
 
 def plan_view(plan: Plan) -> dict[str, Any]:

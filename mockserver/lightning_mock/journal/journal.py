@@ -88,11 +88,6 @@ class Journal:
         place = bisect_left(ring, number, key=lambda kept: kept.id)
         return ring[place] if place < len(ring) and ring[place].id == number else None
 
-    @property
-    def last_id(self) -> int:
-        ring = self._clean()
-        return ring[-1].id if ring else self._count
-
     async def settle(self) -> None:
         """Have everything clean, without keeping others waiting."""
         while not self._sweep_some():  # noqa: ASYNC110 - it works, others' turn in between

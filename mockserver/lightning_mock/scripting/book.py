@@ -5,12 +5,14 @@ Law: of the scripts that fit a call the oldest that is not used up answers, so s
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from lightning_mock.callers.credential_forms import without_credentials
 from lightning_mock.journal.redaction import MOST_TARGET
+from lightning_mock.real_time import stopwatch
 from lightning_mock.scripting.script import Asked, Script
 from lightning_mock.turns import Turn, Turns
 
@@ -18,6 +20,8 @@ Miss = dict[str, Any]
 """A call that met nothing: its method and path, and what came near, each with what it missed."""
 _REMEMBERED = 100
 _NEAREST = 3
+_BREATH = 0.01
+"""Seconds that may be spent on one call before others have their turn, however many scripts there are."""
 
 
 class ScriptBook:
@@ -81,8 +85,14 @@ class ScriptBook:
         """The script that answers a call, with its answer. Remembers what came near when none does, once all
         that is checked has been."""
         near: list[tuple[int, Script, list[str]]] = []
+        pause = stopwatch() + _BREATH
         for script in list(self._scripts.values()):
             if script.checked != checked:
+                continue
+            if stopwatch() > pause:
+                await asyncio.sleep(0)
+                pause = stopwatch() + _BREATH
+            if script.id not in self._scripts:
                 continue
             missed = script.condition.misses(asked)
             if not missed:

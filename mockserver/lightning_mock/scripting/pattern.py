@@ -5,10 +5,17 @@ Python's own would keep everybody waiting for ever over `(a+)+$` and a prompt of
 
 from __future__ import annotations
 
-from lightning_mock.generation.sampling.schema_cost import Budget, Patterns, UnusableSchemaError
+from lightning_mock.generation.sampling.schema_cost import (
+    Budget,
+    Patterns,
+    UnusableSchemaError,
+    pattern_size,
+)
 from lightning_mock.generation.sampling.schema_sampler import compile_schema
 
 _MOST_STEPS = 50_000
+_LARGEST = 10_000
+"""To compile a larger one would hold up everybody."""
 
 
 class Pattern:
@@ -18,6 +25,8 @@ class Pattern:
 
     def __init__(self, source: str) -> None:
         self.source = source
+        if pattern_size(source) > _LARGEST:
+            raise ValueError(f"it has more than {_LARGEST} characters with repetitions written out")
         self._validator = compile_schema({"pattern": source}, Budget(_MOST_STEPS))
 
     def is_in(self, text: str) -> bool | None:

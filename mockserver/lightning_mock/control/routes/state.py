@@ -11,7 +11,7 @@ from lightning_mock.control.request import ControlError, ControlRequest
 from lightning_mock.control.routes.identities import identity_page, page_view
 from lightning_mock.control.routes.scenarios import scenario_views
 from lightning_mock.control.snapshot import SnapshotError
-from lightning_mock.control.views import clock_view, fault_view, plan_view, user_view
+from lightning_mock.control.views import clock_view, fault_view, plan_view, user_views
 from lightning_mock.http.replies import JSON, Body, json_body
 from lightning_mock.state import State
 
@@ -30,7 +30,7 @@ async def get_state(request: ControlRequest, state: State) -> Body:
             "base_url": f"http://{request.http.headers.get(HOST, '')}",
             "clock": clock_view(state.clock),
             "plans": [plan_view(plan) for plan in state.catalogue.all],
-            "users": [user_view(account, state) for account in state.accounts.all()],
+            "users": await user_views(state),
             **await page_view(await identity_page(request, state), state),
             "faults": [fault_view(fault) for fault in state.faults.all()],
             "scenarios": scenario_views(state),

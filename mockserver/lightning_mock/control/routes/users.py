@@ -9,13 +9,13 @@ from lightning_mock.clock import iso
 from lightning_mock.control.request import ControlError, ControlRequest
 from lightning_mock.control.routes.keys import made_key
 from lightning_mock.control.tokens import token_for
-from lightning_mock.control.views import user_view
+from lightning_mock.control.views import user_view, user_views
 from lightning_mock.http.replies import Body, json_body
 from lightning_mock.state import State
 
 
 async def list_users(request: ControlRequest, state: State) -> Body:
-    return json_body({"users": [user_view(account, state) for account in state.accounts.all()]})
+    return json_body({"users": await user_views(state)})
 
 
 async def create_user(request: ControlRequest, state: State) -> Body:

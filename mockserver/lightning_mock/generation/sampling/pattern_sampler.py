@@ -23,9 +23,9 @@ _PRINTABLE = string.ascii_letters + string.digits + " -_.,:;/@#%&!?+*=~'\"()[]{}
 _MORE_THAN_MINIMUM = 3
 _LONGEST_REPEAT = 4096
 _DEEPEST_GROUP = 50
-_ASTRAL = 0x10FFFF
+_ASCII, _ASTRAL = 0x80, 0x10FFFF
 _MOST_STEPS = 20_000
-_CHARACTERS_PER_STEP = 8
+_PARTS_PER_STEP = 4
 
 
 class UnknownPatternError(ValueError):
@@ -39,7 +39,7 @@ def sample_pattern(pattern: str, random: Random, budget: Budget | None = None) -
         sampled = reader.alternation(0)
     finally:
         if budget is not None:
-            budget.spend(reader.steps // _CHARACTERS_PER_STEP)
+            budget.spend(1 + reader.steps // _PARTS_PER_STEP)
     if reader.at < len(pattern):
         raise UnknownPatternError(f"unexpected {pattern[reader.at]!r} at {reader.at}")
     # Half a character, which a pattern can ask for, is none that could be sent.
@@ -65,10 +65,14 @@ class _Reader:
         if not character:
             raise UnknownPatternError("the pattern ends too early")
         self.at += 1
+        self.step()
+        return character
+
+    def step(self) -> None:
+        """Count one part that is read: a character, or a branch, which may be empty."""
         self.steps += 1
         if self.steps > _MOST_STEPS:
             raise UnknownPatternError("the pattern asks for too long a text")
-        return character
 
     def alternation(self, depth: int) -> str:
         if depth > _DEEPEST_GROUP:
@@ -80,6 +84,7 @@ class _Reader:
         return self.random.choice(branches)
 
     def sequence(self, depth: int) -> str:
+        self.step()
         written: list[str] = []
         while self.peek() not in ("", "|", ")"):
             start = self.at
@@ -215,8 +220,10 @@ class _Reader:
         self.at += 1
         if not negated:
             return ranges
-        allowed = [c for c in _PRINTABLE if not any(low <= ord(c) <= high for low, high in ranges)]
-        return "".join(allowed) or chr(_ASTRAL)
+        excluded = bytearray(_ASCII)
+        for low, high in ranges:
+            excluded[low : high + 1] = b"x" * (min(high + 1, _ASCII) - low)
+        return "".join(c for c in _PRINTABLE if not excluded[ord(c)]) or chr(_ASTRAL)
 
     def class_member(self, ranges: list[tuple[int, int]]) -> int | None:
         """One code point; None when the member was a whole class, which is then in `ranges`."""

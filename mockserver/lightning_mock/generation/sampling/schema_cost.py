@@ -16,13 +16,19 @@ MOST_STEPS = 200_000
 MOST_SCHEMA_BYTES = 256 * 1024
 MOST_PATTERN_SIZE = 100_000
 MOST_TRIES = 10_000
-"""Of a pattern that looks around or back, at one text."""
+"""Of a pattern that is tried again and again, at one text."""
 _DEEPEST = 500
 
 _BYTES_PER_STEP = 16
-_BACKTRACKING = re.compile(r"\(\?(?:[=!]|<[=!])|\\[1-9k]")
+_BACKTRACKING = re.compile(r"\(\?(?:[=!>(~]|<[=!]|P[=>])|\\[1-9kgKGRZ]|[*+?}]\+")
+"""What no automaton knows: looking around or back, parts that are never given back, conditions. Where it is
+found in a class, more is counted than is needed.
+"""
 _BACKTRACKING_STEPS = 500
 _STATES_PER_STEP = 250
+_NOT_KEPT = ("?:", "?=", "?!", "?<=", "?<!")
+_GROUPS_PER_SIZE = 4
+"""Every state of a matcher has room for each group: with so many a pattern is as large once more."""
 _COUNTED = re.compile(r"\{(\d{1,9})(?:,(\d{0,9}))?\}")
 _CLASS_SIZES = {"p": 200, "P": 200, ".": 8, "S": 8, "W": 8, "D": 8}
 _WIDE_CLASS_SIZES = {**_CLASS_SIZES, "w": 200, "W": 200, "d": 30, "D": 60}
@@ -277,12 +283,13 @@ def pattern_size(pattern: str, sizes: Mapping[str, int] | None = None) -> int:
         sizes = _WIDE_CLASS_SIZES if _BACKTRACKING.search(pattern) else _CLASS_SIZES
     last_bracket, last_brace = pattern.rfind("]"), pattern.rfind("}")
     groups = [0]
-    last = at = 0
+    last = at = captures = 0
     while at < len(pattern):
         character = pattern[at]
         at += 1
         if character == "(":
             groups.append(0)
+            captures += not pattern.startswith(_NOT_KEPT, at)
             last = 0
             continue
         if character == ")" and len(groups) > 1:
@@ -310,7 +317,7 @@ def pattern_size(pattern: str, sizes: Mapping[str, int] | None = None) -> int:
         else:
             last = sizes.get(".", 1) if character == "." else 1
         groups[-1] += last
-    return sum(groups)
+    return sum(groups) * (1 + captures // _GROUPS_PER_SIZE)
 
 
 def _nodes(root: Any) -> Iterator[dict[str, Any]]:
