@@ -17,6 +17,7 @@ from lightning_mock.quota.ledger import Charge, Ledger
 from lightning_mock.quota.store import MemoryStore
 from lightning_mock.storage.counts import SharedCounts
 from lightning_mock.storage.link import Link
+from lightning_mock.storage.wire import Command, Then, Wire
 from lightning_spec.loader import load_spec
 from redis.exceptions import ConnectionError as RedisConnectionError
 
@@ -37,13 +38,21 @@ class FlakyLink(Link):
 
     losses: Sequence[str] = ()
 
-    async def _exchange(self, connection: Any, batch: Sequence[Any]) -> list[Any]:
-        if not self.losses:
-            return await super()._exchange(connection, batch)
-        lost, *self.losses = self.losses
-        if lost == "back":
-            await super()._exchange(connection, batch)
-        raise RedisConnectionError(f"lost on the way {lost}")
+    async def _connected(self) -> Wire:
+        wire = await super()._connected()
+        send = type(wire).send
+
+        def send_if_spared(commands: Sequence[Command], patience: float, then: Then) -> None:
+            if not self.losses:
+                return send(wire, commands, patience, then)
+            lost, *self.losses = self.losses
+            error = RedisConnectionError(f"lost on the way {lost}")
+            if lost == "there":
+                raise error
+            return send(wire, commands, patience, lambda answers: then(error))
+
+        wire.send = send_if_spared  # type: ignore[method-assign]
+        return wire
 
 
 class Agreement(RuleBasedStateMachine):

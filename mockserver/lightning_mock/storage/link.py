@@ -1,9 +1,10 @@
 """The one connection of this process to Redis.
 
 Law: what is asked while an earlier batch is under way goes out together with the next one, so that a busy
-process pays for a few round trips and not for one a call. A script that changes something carries an id, and
-Redis remembers what it answered: a batch whose answer was lost is sent again and changes nothing twice. What
-could not even be sent twice is made good before anything else as soon as Redis answers again.
+process pays for a few round trips and not for one a call. Where all goes well a batch takes no task. A script
+that changes something carries an id, and Redis remembers what it answered: a batch whose answer was lost is
+sent again and changes nothing twice. What could not even be sent twice is made good before anything else as
+soon as Redis answers again.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha1
 from secrets import token_hex
 from typing import Any
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from lightning_mock.errors import StoreLost
 from lightning_mock.storage.wire import Argument, Command, Wire, opener
@@ -54,11 +56,11 @@ class Script:
 
 @dataclass(slots=True)
 class _Sent:
-    """A command on its way. `once` is the id of a script, `amends` the script that makes good that it may or
-    may not have been carried out."""
+    """A command on its way, and who waits for the answer. `once` is the id of a script, `amends` the script
+    that makes good that it may or may not have been carried out."""
 
     command: Command
-    future: asyncio.Future[Any] | None
+    waiting: Sequence[asyncio.Future[Any]] = ()
     once: str | None = None
     script: Script | None = None
     amends: Script | None = None
@@ -72,11 +74,13 @@ class Link:
         self._open = opener(url, PATIENCE)
         self._wire: Wire | None = None
         self._queue: list[_Sent] = []
-        self._version_waiters: list[asyncio.Future[Any]] = []
-        self._drain: asyncio.Task[None] | None = None
+        self._asking_version: list[asyncio.Future[Any]] = []
+        self._busy = False
+        """Whether a batch is under way, or about to be."""
+        self._careful: asyncio.Task[None] | None = None
         self._owed: list[_Sent] = []
         self._acknowledged: list[str] = []
-        self._loaded: set[str] = set()
+        self._loaded: set[Script | None] = {None}
         self._once = self.key("once", token_hex(8))
         self._count = 0
         self._lost = False
@@ -88,12 +92,12 @@ class Link:
     async def ask(self, *command: Argument) -> Any:
         """The answer to a command that may be carried out twice. Raises StoreLost."""
         future = asyncio.get_running_loop().create_future()
-        self._put(_Sent(command, future))
+        self._put(_Sent(command, (future,)))
         return await future
 
     def tell(self, *command: Argument) -> None:
         """Send a command that may get lost."""
-        self._put(_Sent(command, None))
+        self._put(_Sent(command))
 
     async def run(
         self,
@@ -108,14 +112,15 @@ class Link:
         once = str(self._count)
         future = asyncio.get_running_loop().create_future()
         command = ("EVALSHA", script.sha, 1 + len(keys), self._once, *keys, once, *arguments)
-        self._put(_Sent(command, future, once if script.once else None, script, amends))
+        self._put(_Sent(command, (future,), once if script.once else None, script, amends))
         return await future
 
     async def version(self) -> int:
         """How often the shared state has been changed; one question for all who ask at the same time."""
         future = asyncio.get_running_loop().create_future()
-        self._version_waiters.append(future)
-        self._start()
+        self._asking_version.append(future)
+        if len(self._asking_version) == 1:
+            self._put(_Sent(("GET", self.key("version")), self._asking_version))
         return int(await future or 0)
 
     async def settle(self) -> None:
@@ -125,100 +130,112 @@ class Link:
 
     async def close(self) -> None:
         """Send what is still to be sent, and let go."""
-        with suppress(StoreLost):
-            await self.settle()
-        if self._drain is not None:
-            await self._drain
+        if self._owed or self._busy:
+            with suppress(StoreLost):
+                await self.ask("PING")
         await self._disconnect()
 
     def _put(self, sent: _Sent) -> None:
         self._queue.append(sent)
-        self._start()
+        if not self._busy:
+            self._busy = True
+            asyncio.get_running_loop().call_soon(self._go_on)
 
-    def _start(self) -> None:
-        if self._drain is None:
-            self._drain = asyncio.get_running_loop().create_task(self._send_all())
+    def _go_on(self) -> None:
+        """Send what waits, if anything does."""
+        batch, self._queue, self._asking_version = self._queue, [], []
+        if not batch:
+            self._busy = False
+            return
+        if len(self._acknowledged) >= _FORGOTTEN_AT_ONCE:
+            batch.append(_Sent(("HDEL", self._once, *self._acknowledged)))
+            self._acknowledged = []
+        wire = self._wire
+        if wire is None or self._owed or not self._loaded.issuperset([sent.script for sent in batch]):
+            self._take_care(batch)
+            return
+        try:
+            wire.send([sent.command for sent in batch], PATIENCE, partial(self._end, batch))
+        except Exception as error:
+            self._end(batch, error)
 
-    async def _send_all(self) -> None:
-        while self._queue or self._version_waiters:
-            batch, self._queue = self._queue, []
-            waiters, self._version_waiters = self._version_waiters, []
-            for waiter in waiters[:1]:
-                batch.append(_Sent(("GET", self.key("version")), waiter))
-            try:
-                answers = await self._send(batch)
-            except Exception as error:
-                # Whatever it is, nobody may be left waiting.
-                await self._disconnect()
-                self._note_loss(error)
-                for sent in batch:
-                    _fail(sent.future)
-            else:
-                refused = next((answered for answered in answers if isinstance(answered, RedisError)), None)
-                if refused is None:
-                    self._note_return()
-                else:
-                    self._note_loss(refused)
-                for sent, answered in zip(batch, answers, strict=True):
-                    _resolve(sent.future, answered)
-            if waiters:
-                first = waiters[0]
-                for waiter in waiters[1:]:
-                    if first.exception() is not None:
-                        _fail(waiter)
-                    else:
-                        _resolve(waiter, first.result())
-        self._drain = None
+    def _end(self, batch: Sequence[_Sent], answers: list[Any] | Exception) -> None:
+        """Hand out the answers to a batch, unless it has to be sent again."""
+        if isinstance(answers, Exception) or any(map(_is_unknown_script, answers)):
+            self._take_care(batch, attempts=1)
+            return
+        # What went out twice may still arrive a second time: only what went out once can be forgotten.
+        self._acknowledged += [sent.once for sent in batch if sent.once is not None]
+        self._hand_out(batch, answers)
+        self._go_on()
 
-    async def _send(self, batch: Sequence[_Sent]) -> list[Any]:
+    def _take_care(self, batch: Sequence[_Sent], attempts: int = 0) -> None:
+        """Send a batch by a task, which can do what else there is to be done, after so many attempts."""
+        self._careful = asyncio.get_running_loop().create_task(self._send_with_care(batch, attempts))
+
+    async def _send_with_care(self, batch: Sequence[_Sent], attempts: int) -> None:
+        try:
+            answers = await self._send(batch, attempts)
+        except Exception as error:
+            # Whatever it is, nobody may be left waiting.
+            await self._disconnect()
+            self._note_loss(error)
+            for sent in batch:
+                _fail(sent)
+        else:
+            self._hand_out(batch, answers)
+        self._go_on()
+
+    async def _send(self, batch: Sequence[_Sent], attempts: int) -> list[Any]:
         """The answers to a batch, in its order. Raises what `_LOST` names."""
-        owed, acknowledged = self._owed, self._acknowledged
+        owed = self._owed
         whole = [*owed, *batch]
-        forgets = len(acknowledged) >= _FORGOTTEN_AT_ONCE
-        if forgets:
-            whole.append(_Sent(("HDEL", self._once, *acknowledged), None))
-        underway = False
-        for attempt in range(_ATTEMPTS):
+        underway = attempts > 0
+        while True:
             try:
+                if attempts:
+                    await self._disconnect()
                 wire = await self._connected()
                 underway = True
                 answers = await self._exchange(wire, whole)
                 break
             except _LOST:
-                await self._disconnect()
-                if attempt + 1 == _ATTEMPTS:
+                attempts += 1
+                if attempts == _ATTEMPTS:
                     if underway:
                         self._owed = owed + [_amends(sent, sent.amends) for sent in batch if sent.amends]
                     raise
         self._owed = []
-        if forgets:
-            self._acknowledged = []
-        if attempt == 0:
-            # What went out twice may still arrive a second time: only what went out once can be forgotten.
+        if not attempts:
             self._acknowledged += [sent.once for sent in whole if sent.once is not None]
-        return answers[len(owed) : len(owed) + len(batch)]
+        return answers[len(owed) :]
 
     async def _exchange(self, wire: Wire, batch: Sequence[_Sent]) -> list[Any]:
         # Scripts that Redis may not know go ahead of the batch: one carried out later than its place would
         # let others see what it has not done yet.
-        unloaded = {
-            sent.script.sha: sent.script.text
-            for sent in batch
-            if sent.script is not None and sent.script.sha not in self._loaded
-        }
-        commands: list[Command] = [("SCRIPT", "LOAD", text) for text in unloaded.values()]
+        unloaded = {sent.script for sent in batch if sent.script is not None} - self._loaded
+        commands: list[Command] = [("SCRIPT", "LOAD", script.text) for script in unloaded]
         commands += [sent.command for sent in batch]
         answers = (await wire.exchange(commands, PATIENCE))[len(unloaded) :]
-        self._loaded.update(unloaded)
-        unknown = [place for place, answered in enumerate(answers) if _is_unknown_script(answered)]
-        if unknown:
-            scripts = {sent.script.text for sent in batch if sent.script is not None}
-            again: list[Command] = [("SCRIPT", "LOAD", text) for text in scripts]
-            again += [batch[place].command for place in unknown]
-            answered = await wire.exchange(again, PATIENCE)
-            for place, late in zip(unknown, answered[len(scripts) :], strict=True):
-                answers[place] = late
+        if any(map(_is_unknown_script, answers)):
+            raise NoScriptError
+        self._loaded |= unloaded
         return answers
+
+    def _hand_out(self, batch: Sequence[_Sent], answers: Sequence[Any]) -> None:
+        refused = None
+        for sent, answered in zip(batch, answers, strict=True):
+            if isinstance(answered, RedisError):
+                refused = answered
+                _fail(sent)
+            else:
+                for future in sent.waiting:
+                    if not future.done():
+                        future.set_result(answered)
+        if refused is None:
+            self._note_return()
+        else:
+            self._note_loss(refused)
 
     async def _connected(self) -> Wire:
         if self._wire is None or self._wire.lost:
@@ -230,7 +247,7 @@ class Link:
     async def _disconnect(self) -> None:
         if self._wire is not None:
             wire, self._wire = self._wire, None
-            self._loaded.clear()
+            self._loaded = {None}
             await wire.close()
 
     def _note_loss(self, error: Exception) -> None:
@@ -248,22 +265,14 @@ class Link:
 def _amends(sent: _Sent, script: Script) -> _Sent:
     """What makes good a script: another one with the same id, keys and arguments."""
     _, _, *words = sent.command
-    return _Sent(("EVALSHA", script.sha, *words), None, sent.once if script.once else None, script)
+    return _Sent(("EVALSHA", script.sha, *words), (), sent.once if script.once else None, script)
 
 
 def _is_unknown_script(answered: object) -> bool:
     return isinstance(answered, ResponseError) and str(answered).startswith("NOSCRIPT")
 
 
-def _resolve(future: asyncio.Future[Any] | None, answered: Any) -> None:
-    if future is None or future.done():
-        return
-    if isinstance(answered, RedisError):
-        future.set_exception(StoreLost())
-    else:
-        future.set_result(answered)
-
-
-def _fail(future: asyncio.Future[Any] | None) -> None:
-    if future is not None and not future.done():
-        future.set_exception(StoreLost())
+def _fail(sent: _Sent) -> None:
+    for future in sent.waiting:
+        if not future.done():
+            future.set_exception(StoreLost())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 from hiredis import Reader, pack_command
@@ -20,7 +21,10 @@ from redis.exceptions import InvalidResponse, ResponseError
 
 Argument = str | bytes | int | float
 Command = Sequence[Argument]
+Then = Callable[[list[Any] | Exception], None]
+"""Is given the answers to a batch, or why there are none."""
 
+_packed = cast(Callable[[Command], bytes], pack_command)
 _MORE = object()
 """Stands for an answer that has not come yet."""
 
@@ -37,53 +41,61 @@ class Wire(asyncio.Protocol):
         )
         self._answers: list[Any] = []
         self._wanted = 0
-        self._all: asyncio.Future[list[Any]] | None = None
+        self._then: Then | None = None
         self._heard = self._patience = 0.0
         self._watch: asyncio.TimerHandle | None = None
         self.lost = False
         self._transport.set_protocol(self)
 
-    async def exchange(self, commands: Sequence[Command], patience: float) -> list[Any]:
-        """The answers to commands, where one failed its error. Raises RedisError, and TimeoutError when
-        nothing comes for `patience` seconds."""
+    def send(self, commands: Sequence[Command], patience: float, then: Then) -> None:
+        """Send commands, and give `then` their answers, where one failed its error; TimeoutError when nothing
+        comes for `patience` seconds. Raises RedisError."""
         if self.lost:
             raise RedisConnectionError("the connection is closed")
+        self._transport.write(b"".join([_packed(command) for command in commands]))
+        self._answers, self._wanted, self._then = [], len(commands), then
         loop = asyncio.get_running_loop()
-        self._all = loop.create_future()
-        self._answers, self._wanted = [], len(commands)
-        self._transport.write(b"".join([pack_command(cast(Any, command)) for command in commands]))
         self._heard, self._patience = loop.time(), patience
         if self._watch is None:
             self._watch = loop.call_later(patience, self._look)
-        return await self._all
+
+    async def exchange(self, commands: Sequence[Command], patience: float) -> list[Any]:
+        """The same answers, awaited. Raises RedisError and TimeoutError."""
+        answered: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        self.send(commands, patience, partial(_settle, answered))
+        return await answered
 
     def _look(self) -> None:
         """Whether what is waited for takes too long. One timer looks after many batches."""
         self._watch = None
-        if self._all is None or self._all.done():
+        if self._then is None:
             return
         loop = asyncio.get_running_loop()
         left = self._heard + self._patience - loop.time()
         if left <= 0:
-            self._fail(TimeoutError())
+            self._end(TimeoutError())
         else:
             self._watch = loop.call_later(left, self._look)
 
     def data_received(self, data: bytes) -> None:
         parser, answers = self._parser, self._answers
-        self._heard = asyncio.get_running_loop().time()
         try:
             parser.feed(data)
             while (answer := parser.gets()) is not _MORE:
                 answers.append(answer)
         except InvalidResponse as error:
-            self._fail(error)
-        if len(answers) >= self._wanted and self._all is not None and not self._all.done():
-            self._all.set_result(answers)
+            self._end(error)
+            return
+        if len(answers) == self._wanted:
+            self._end(answers)
+        elif len(answers) > self._wanted:
+            self._end(InvalidResponse("more answers than commands"))
+        else:
+            self._heard = asyncio.get_running_loop().time()
 
     def connection_lost(self, error: Exception | None) -> None:
         self.lost = True
-        self._fail(RedisConnectionError(f"the connection is closed: {error or 'by Redis'}"))
+        self._end(RedisConnectionError(f"the connection is closed: {error or 'by Redis'}"))
         # redis-py waits for this when it closes the connection.
         self._opener.connection_lost(error)
 
@@ -92,9 +104,19 @@ class Wire(asyncio.Protocol):
             self._watch.cancel()
         await self._connection.disconnect()
 
-    def _fail(self, error: Exception) -> None:
-        if self._all is not None and not self._all.done():
-            self._all.set_exception(error)
+    def _end(self, answers: list[Any] | Exception) -> None:
+        then, self._then = self._then, None
+        if then is not None:
+            then(answers)
+
+
+def _settle(future: asyncio.Future[list[Any]], answers: list[Any] | Exception) -> None:
+    if future.done():
+        return
+    if isinstance(answers, Exception):
+        future.set_exception(answers)
+    else:
+        future.set_result(answers)
 
 
 def opener(url: str, patience: float) -> Callable[[], Awaitable[Wire]]:
