@@ -125,8 +125,8 @@ def summary(results: Results) -> list[str]:
         ("hostile hosts taken for conforming", _count(sum(h.fooled for h in hosts), len(hosts)), "0"),
         ("runs past a cap", _count(passed, len(hosts) + len(unpaid)), "0"),
         (
-            "verdicts that depend on the seed",
-            _count(sum(len(f.flipped) for f in results.flips), len(results.flips), "servers"),
+            "servers with a verdict that depends on the seed",
+            _count(sum(bool(f.flipped) for f in results.flips), len(results.flips), "servers"),
             "0",
         ),
     ]

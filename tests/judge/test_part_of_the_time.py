@@ -363,6 +363,20 @@ def test_a_caller_that_is_served_no_more_once_it_was_refused(tmp_path: Path) -> 
         check(judge, situation)
 
 
+def test_a_caller_is_let_in_where_only_an_option_fails(tmp_path: Path) -> None:
+    def answer(asked: Asked) -> Answer:
+        return Answer(500 if b"mode" in asked.body else 200)
+
+    situation = Situation("address", "createImage", "options")
+    check = test_situations.test_every_kind_of_caller_is_served_in_every_form
+    with accused(answer, tmp_path, situation.owner("mode")) as judge:
+        check(judge, situation)
+    assert [(each.requirement, each.verdict) for each in judge.findings] == [
+        ("ID-4", "pass"),
+        (situation.owner("mode"), "fail"),
+    ]
+
+
 class _Accounts:
     """A host that counts images by account, or by `payer` where that names somebody; what is refused costs
     `refusal` units, and the first `failing` calls are 500."""

@@ -71,6 +71,21 @@ def test_what_may_be_refused_hides_nothing_that_may_not(tmp_path: Path) -> None:
     assert set(found.chosen) == {"a tool with anyOf"}
 
 
+@pytest.mark.parametrize("left", [30, 60])
+def test_what_can_no_longer_be_told_apart_adds_nothing_to_what_was(left: int, tmp_path: Path) -> None:
+    def fails_at_streams_with_tools(asked: Asked) -> Answer:
+        body = json.loads(asked.body)
+        return Answer(500 if body.get("stream") and body.get("tools") else 200)
+
+    with tiny(fails_at_streams_with_tools) as host, judge_of(host.base_url, tmp_path) as judge:
+        found = list(Search(judge, CHAT, left).run(CHAT.drawn(40, 2)))
+    assert found
+    for each in found:
+        [tool] = set(CHAT.telling(each.chosen)) - {"a stream"}
+        assert each.narrowed
+        assert "tool" in tool
+
+
 def _calls_no_tool(asked: Asked) -> Answer:
     """A host that forgets that a tool must be called, once another has answered."""
     body = json.loads(asked.body)

@@ -265,7 +265,7 @@ def _tell_why(
     fields = () if exchange.status == 401 else situation.fields
     for field in sorted(fields, key=lambda name: name in {"messages", "prompt"}):
         reduced = situation.without(field)
-        if again(reduced).served:
+        if (without := again(reduced)).served:
             second = judge.second_look(
                 exchange,
                 again,
@@ -273,6 +273,9 @@ def _tell_why(
                 beside=f"without {field}",
             )
             if second.stands_out:
+                # The caller is not what the host minds.
+                judge.witness(SERVES[situation.kind], without)
+                judge.leave((SERVES[situation.kind],), "")
                 message = f"{exchange.title} for {exchange.caller}, each time, and served without {field}"
                 raise judge.violation(situation.owner(field), message, *second.shown)
     second = judge.second_look(exchange, again, plain)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
@@ -117,7 +117,11 @@ class Search:
         return flaw_of(self.ask(chosen), doubtful=doubtful)
 
     def run(self, examples: Iterable[Chosen]) -> Iterator[Found]:
-        """Send the examples, and give what each shows that no other has shown."""
+        """Send the examples, and give what each shows that no other has shown.
+
+        Kinds are told apart for all of them before values are made smaller for any. What can no longer be
+        told apart may well be what was found before, and accuses nobody; alone it is told as it was sent.
+        """
         sent, known = list[tuple[Chosen, Flaw | None]](), list[Found]()
         for example in examples:
             try:
@@ -138,9 +142,10 @@ class Search:
             if flaw.sort in {"failed", OBEYS} and flaw_of(self.send(chosen)) is None:
                 continue
             found = self._narrowed(chosen, flaw, good)
-            if found.chosen:
+            if found.chosen and (found.narrowed or not known):
                 known.append(found)
-                yield found
+        for found in known:
+            yield replace(found, chosen=self._smallest(found))
 
     def _witness(self, served: Iterable[Chosen]) -> None:
         for chosen in served:
@@ -148,15 +153,14 @@ class Search:
                 self.judge.witness(requirement, self.ask(chosen))
 
     def _narrowed(self, chosen: Chosen, flaw: Flaw, good: set[str]) -> Found:
-        """The fewest of these kinds that still have this flaw, each at its smallest."""
+        """The fewest of these kinds that still have this flaw."""
 
         def bad(names: Iterable[str]) -> bool:
             kept = {name: chosen[name] for name in self.subject.closed(names)}
             return self._still(kept, flaw)
 
         names = fewest(self.subject.closed, tuple(chosen), good, bad)
-        kept = {name: chosen[name] for name in names}
-        return Found(flaw, self._smallest(kept, flaw), self.left > 0)
+        return Found(flaw, {name: chosen[name] for name in names}, self.left > 0)
 
     def _still(self, chosen: Chosen, flaw: Flaw) -> bool:
         if shown(self.subject.request(chosen)) not in self.answers:
@@ -170,8 +174,9 @@ class Search:
             return False
         return told is not None and told.sort == flaw.sort
 
-    def _smallest(self, kept: Chosen, flaw: Flaw) -> Chosen:
+    def _smallest(self, found: Found) -> Chosen:
         """The same kinds with values that are as small as can be and still have this flaw."""
+        kept = found.chosen
         if self.left <= FEW:
             return kept
 
@@ -179,7 +184,7 @@ class Search:
             others = dict(kept)
 
             def bad(value: Any, name: str = name, others: Chosen = others) -> bool:
-                return self._still({**others, name: value}, flaw)
+                return self._still({**others, name: value}, found.flaw)
 
             number = self.subject.seed_of(name, self.judge.seed)
             value = smallest(self.subject.kinds[name].values, VALUES, number, kept[name], bad)
