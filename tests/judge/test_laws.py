@@ -92,12 +92,24 @@ ROLE, WORDS, END = chunk({"role": "assistant"}), chunk({"content": "Hello"}), ch
 # Labels of nothing, beside which a content filter tells what it found.
 FILTERED = {"id": "", "object": "", "created": 0, "model": "", "choices": []}
 
+# Integers as hosts write them that know one kind of number.
+FIRST = {"index": 0.0, "finish_reason": None}
+FRAGMENT = {"index": 0.0, "id": "a", "function": {"name": "get_time", "arguments": "{}"}}
+IN_FLOATS = [{"delta": {"tool_calls": [FRAGMENT]}}, {"delta": {}, "finish_reason": "tool_calls"}]
+
 KEPT = [
     chat(COMPLETION),
     chat(spoken(message={"content": ""}), asked={"messages": [{"role": "user", "content": "?"}]}),
     stream(METADATA, ROLE, WORDS, END, "[DONE]"),
     stream(METADATA, ROLE, END, "[DONE]", asked={"messages": [], "stream": True}),
     stream({**METADATA, "choices": ROLE["choices"]}, WORDS, END, "[DONE]"),
+    stream(
+        METADATA,
+        ROLE,
+        *({**LABELS, "choices": [{**FIRST, **part}]} for part in IN_FLOATS),
+        "[DONE]",
+        asked=say("What time is it?", tools=TOOLS, stream=True),
+    ),
     stream(FILTERED, METADATA, ROLE, WORDS, END, {"choices": [], "usage": {}}, "[DONE]"),
     chat({**COMPLETION, "created": 1.0, "usage": None}),
     chat(spoken(message={"content": ""}, finish_reason="length"), asked=say("Say hello.", max_tokens=9)),
@@ -105,6 +117,7 @@ KEPT = [
     called(("a", "get_time", "{}"), ("b", "get_time", "{}")),
     exchange("getUsage", USAGE),
     exchange("getUsage", used(limit=None, remaining=None)),
+    exchange("getSubscription", {"plan_key": None, "auth_type": None}),
     exchange("getImage", {"url": "https://example.com/a.png"}),
     exchange("getUsage", {"detail": "No"}, status=401, token=TOKEN),
 ]
@@ -139,7 +152,7 @@ BROKEN = [
     ("USE-3", exchange("getUsage", used(window=""))),
     ("USE-4", exchange("getUsage", used(remaining=50))),
     ("USE-8", exchange("getUsage", used(period="weekly"))),
-    ("SUB-1", exchange("getSubscription", {"email": "a@example.com"})),
+    ("SUB-1", exchange("getSubscription", {"email": "a@example.com"}, token=TOKEN)),
     ("SUB-4", exchange("getSubscription", {"auth_type": "jwt"}, token="ipa_live_abcdefgh")),
     ("TIER-1", exchange("getTierConfig", {"defaultPlanKey": "free", "plans": [{"key": "pro"}]})),
     ("TIER-1", exchange("getTierConfig", {"plans": []})),

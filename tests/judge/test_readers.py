@@ -61,13 +61,22 @@ def test_any_text_can_be_read(text: str) -> None:
     "used", ['"Infinity"', "1e400", "NaN", '"' + "9" * 5000 + '"', "true", "null", "[1]", '{"value": 1}']
 )
 def test_a_counter_that_is_none_is_unreadable_and_no_more(used: str) -> None:
+    with pytest.raises(Unreadable):
+        parse_usage(_usage(used, "5"))
+
+
+@pytest.mark.parametrize(("most", "limit"), [("-1", None), ('"unlimited"', None), ("null", None), ("0", 0)])
+def test_a_limit_may_say_in_many_ways_that_it_is_none(most: str, limit: int | None) -> None:
+    assert set(parse_usage(_usage("3", most)).limit.values()) == {limit}
+
+
+def _usage(used: str, limit: str) -> Exchange:
     metrics = ", ".join(
-        f'"{name}": {{"used": {used}, "limit": 5}}'
+        f'"{name}": {{"used": {used}, "limit": {limit}}}'
         for name in ("cloudChatDaily", "imagesDaily", "videosDaily", "audioWeekly")
     )
     body = f'{{"usage": {{{metrics}}}}}'.encode()
-    with pytest.raises(Unreadable):
-        parse_usage(Exchange("GET", "/usage", {}, None, None, "somebody", status=200, body=body))
+    return Exchange("GET", "/usage", {}, None, None, "somebody", status=200, body=body)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lightning_verify.facts import METRICS
-from lightning_verify.reading.numbers import whole
+from lightning_verify.reading.numbers import says_unlimited, whole
 from lightning_verify.reading.times import moment
 from lightning_verify.transport.exchange import Exchange, NotJson
 
@@ -46,7 +46,8 @@ def parse_usage(exchange: Exchange) -> Snapshot:
         if not isinstance(entry, dict) or spent is None:
             raise Unreadable(f"/usage does not tell how much of {metric} is used")
         used[metric] = spent
-        limit[metric] = whole(entry.get("limit"))
+        most = entry.get("limit")
+        limit[metric] = None if says_unlimited(most) else whole(most)
         window[metric] = str(entry.get("window"))[:_LONGEST_NAME]
     return Snapshot(used, limit, window, exchange, _days(exchange, document.get("generated_at")))
 

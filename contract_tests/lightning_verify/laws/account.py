@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from lightning_verify.facts import METRICS
-from lightning_verify.laws.law import Law, Wrong, document, filled, law, told, whole
+from lightning_verify.laws.law import Law, Wrong, bearer, document, filled, law, told, whole
 from lightning_verify.reading.numbers import is_amount, number, says_unlimited
 from lightning_verify.reading.periods import is_week, suits
 from lightning_verify.reading.times import moment
@@ -22,6 +22,11 @@ def _lacks(view: Mapping[str, Any], fields: tuple[str, ...]) -> list[str]:
     return [f"missing: {', '.join(missing)}"] if missing else []
 
 
+def _of_a_user(look: Callable[[Exchange], Wrong]) -> Callable[[Exchange], Wrong]:
+    """What is promised of the authenticated user's view says nothing of what a host shows to others."""
+    return lambda exchange: look(exchange) if bearer(exchange) else None
+
+
 def _subscription(view: dict[str, Any]) -> Iterator[str]:
     yield from _lacks(view, SUBSCRIPTION_FIELDS)
     for field in ("plan_key", "plan_name", "auth_type"):
@@ -35,7 +40,7 @@ def _subscription(view: dict[str, Any]) -> Iterator[str]:
 def _auth_type(exchange: Exchange) -> Wrong:
     """The credential tells its kind by its form."""
     view = told(exchange) if whole(exchange) else None
-    _, _, token = exchange.request_headers.get("Authorization", "").partition(" ")
+    token = bearer(exchange)
     expected = "api_key" if token.startswith("ipa_live_") else "jwt" if token.count(".") == 2 else None
     if not isinstance(view, dict) or "auth_type" not in view or expected is None:
         return None
@@ -143,7 +148,7 @@ def _periods(view: dict[str, Any]) -> Wrong:
 
 
 ACCOUNT: tuple[Law, ...] = (
-    law("SUB-1", "getSubscription", document(_subscription, owner=True)),
+    law("SUB-1", "getSubscription", _of_a_user(document(_subscription, owner=True))),
     law("SUB-4", "getSubscription", _auth_type),
     law("USE-1", "getUsage", document(_snapshot, owner=True)),
     law("USE-2", "getUsage", document(_reported)),

@@ -73,6 +73,12 @@ def told(exchange: Exchange) -> Any:
         return None
 
 
+def bearer(exchange: Exchange) -> str:
+    """The bearer token that was sent; empty when there was none."""
+    _, _, token = exchange.request_headers.get("Authorization", "").partition(" ")
+    return token.strip()
+
+
 def document(look: Callable[[dict[str, Any]], Wrong], *, owner: bool = False) -> Callable[[Exchange], Wrong]:
     """A look at the object of a whole answer. That there is none is wrong for its `owner` only."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lightning_verify.laws.law import Law, Wrong, asked, law, told, whole
+from lightning_verify.laws.law import Law, Wrong, asked, bearer, law, told, whole
 from lightning_verify.transport.exchange import Exchange
 
 _JSON_ENDPOINTS = "getSubscription getUsage getTierConfig listTiers listModels getStatus createChatCompletion"
@@ -48,7 +48,7 @@ def _readable(exchange: Exchange) -> Wrong:
 def _leaks(exchange: Exchange) -> Wrong:
     if exchange.status is None or not (exchange.status >= 400 or "json" in exchange.media_type):
         return None
-    _, _, token = exchange.request_headers.get("Authorization", "").partition(" ")
+    token = bearer(exchange)
     text = exchange.text
     wrong = [f"the answer shows {trace!r}" for trace in _TRACES if trace in text]
     if len(token) >= _SHORTEST_SECRET and token in text:

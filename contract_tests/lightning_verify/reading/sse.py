@@ -16,6 +16,7 @@ from typing import Any
 
 from lightning_verify.reading.completions import mislabelled
 from lightning_verify.reading.failures import failure_in_event, failure_in_text
+from lightning_verify.reading.numbers import is_integer
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
@@ -184,7 +185,7 @@ def _choices(transcript: Transcript, chunk: dict[str, Any], begun: dict[int, boo
             continue
         # What is wrong with a part of a choice is told once; the rest of it counts all the same.
         index, delta = choice.get("index"), choice.get("delta")
-        if not isinstance(index, int):
+        if not is_integer(index):
             transcript.breaks("chunk", f"a choice has the index {str(index)[:80]!r}")
             index = 0
         if not isinstance(delta, dict):
@@ -259,7 +260,7 @@ def _tool_calls(transcript: Transcript, calls: Any) -> None:
             continue
         index = fragment.get("index")
         index = position if index is None else index
-        if not isinstance(index, int):
+        if not is_integer(index):
             transcript.breaks("tools", f"a fragment of a tool call has the index {index!r}")
             continue
         call = transcript.tool_calls.setdefault(index, ToolCall())
