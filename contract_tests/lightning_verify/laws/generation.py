@@ -12,7 +12,7 @@ from lightning_verify.laws.law import Law, Wrong, asked, filled, law, told, whol
 from lightning_verify.laws.witnesses import transcript
 from lightning_verify.reading.completions import mislabelled
 from lightning_verify.reading.media import delivered, flaw, unknown
-from lightning_verify.reading.numbers import is_integer
+from lightning_verify.reading.numbers import integer
 from lightning_verify.requests.prompts import model_name
 from lightning_verify.transport.exchange import Exchange
 
@@ -89,7 +89,7 @@ def _choice(choice: Any, *, spoken: bool) -> Iterator[str]:
         yield "the message has neither content nor tool calls"
     if not filled(choice.get("finish_reason")):
         yield f"finish_reason is {choice.get('finish_reason')!r}"
-    if not is_integer(choice.get("index")):
+    if integer(choice.get("index")) is None:
         yield f"index is {choice.get('index')!r}"
 
 
@@ -101,7 +101,7 @@ def _token_counts(usage: Any) -> list[str]:
     if usage is None:
         return []
     counts: list[Any] = [usage.get(name) for name in _COUNTS] if isinstance(usage, dict) else [None]
-    fine = all(is_integer(count) and count >= 0 for count in counts) and counts[2] >= max(counts[:2])
+    fine = all(integer(count) is not None and count >= 0 for count in counts) and counts[2] >= max(counts[:2])
     return [] if fine else [f"usage is {usage}"]
 
 

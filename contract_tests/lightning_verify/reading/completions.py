@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lightning_verify.reading.numbers import is_integer
+from lightning_verify.reading.numbers import integer
 
 
 def mislabelled(value: Mapping[str, Any], kind: str) -> list[str]:
@@ -19,5 +19,5 @@ def _mislabelled(value: Mapping[str, Any], kind: str) -> Iterator[str]:
             yield f"{field} is {str(value.get(field))[:80]!r}, not a text"
     if value.get("object") != kind:
         yield f"object is {str(value.get('object'))[:80]!r}, not {kind!r}"
-    if not is_integer(value.get("created")):
+    if integer(value.get("created")) is None:
         yield f"created is {str(value.get('created'))[:80]!r}, not an integer"

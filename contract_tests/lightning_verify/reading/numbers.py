@@ -36,9 +36,9 @@ def is_amount(value: Any) -> bool:
     return not isinstance(value, str) and number(value) is not None
 
 
-def is_integer(value: Any) -> bool:
-    """Whether `value` is an integer as JSON Schema has them: 5 and 5.0, and no truth."""
-    return is_amount(value) and value == value // 1
+def integer(value: Any) -> int | None:
+    """`value` if it is an integer as JSON Schema has them: 5 and 5.0, and no truth; None otherwise."""
+    return int(value) if is_amount(value) and value == value // 1 else None
 
 
 def says_unlimited(value: Any) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 
 from lightning_verify.reading.completions import mislabelled
 from lightning_verify.reading.failures import failure_in_event, failure_in_text
-from lightning_verify.reading.numbers import is_integer
+from lightning_verify.reading.numbers import integer
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
@@ -184,9 +184,9 @@ def _choices(transcript: Transcript, chunk: dict[str, Any], begun: dict[int, boo
             transcript.breaks("chunk", f"a choice is no object: {str(choice)[:80]!r}")
             continue
         # What is wrong with a part of a choice is told once; the rest of it counts all the same.
-        index, delta = choice.get("index"), choice.get("delta")
-        if not is_integer(index):
-            transcript.breaks("chunk", f"a choice has the index {str(index)[:80]!r}")
+        index, delta = integer(choice.get("index")), choice.get("delta")
+        if index is None:
+            transcript.breaks("chunk", f"a choice has the index {str(choice.get('index'))[:80]!r}")
             index = 0
         if not isinstance(delta, dict):
             transcript.breaks("chunk", f"a choice has no delta object: {str(choice)[:80]!r}")
@@ -258,10 +258,10 @@ def _tool_calls(transcript: Transcript, calls: Any) -> None:
         if not isinstance(fragment, dict):
             transcript.breaks("tools", "a fragment of a tool call is not an object")
             continue
-        index = fragment.get("index")
-        index = position if index is None else index
-        if not is_integer(index):
-            transcript.breaks("tools", f"a fragment of a tool call has the index {index!r}")
+        told = fragment.get("index")
+        index = position if told is None else integer(told)
+        if index is None:
+            transcript.breaks("tools", f"a fragment of a tool call has the index {told!r}")
             continue
         call = transcript.tool_calls.setdefault(index, ToolCall())
         function = fragment.get("function")
