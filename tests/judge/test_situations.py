@@ -16,7 +16,7 @@ from lightning_verify.requests.valid import CALLS
 from lab.faults import FAULTS, seams
 from lab.faults.fault import Fault
 from lab.running import running
-from lab.server.lab import Call, Lab, Refusal
+from lab.server.lab import Call, Json, Lab, Refusal
 from lab.server.router import VISION
 from lab.triggers import TRIGGERS, Asked, Trigger, sometimes
 from tests.judge.commands import command
@@ -41,7 +41,7 @@ def test_our_own_callers_meet_everything_and_accounts_every_two() -> None:
 def test_a_situation_is_a_valid_request() -> None:
     calls = {(each.operation, each.form): each.call for each in cover()}
     assert calls["createChatCompletion", "streamed tools"].body["stream"] is True  # type: ignore[index]
-    assert calls["getVideo", "options"].path.endswith("?mode=normal&ratio=2%3A3&duration=2")
+    assert calls["getVideo", "options"].path.endswith("?mode=normal&ratio=2%3A3&duration=-2")
     assert all(call.body is None for call in calls.values() if call.method == "GET")
 
 
@@ -59,7 +59,7 @@ def test_a_field_that_is_taken_away_takes_along_what_needs_it() -> None:
     assert body.keys() == {"messages"}
     assert situation.owner("tools") == "CHAT-8"
     assert (
-        Situation("address", "getVideo", "options").without("mode").path.endswith("?ratio=2%3A3&duration=2")
+        Situation("address", "getVideo", "options").without("mode").path.endswith("?ratio=2%3A3&duration=-2")
     )
 
 
@@ -128,8 +128,10 @@ def _no_reason_for_keys(lab: Lab) -> None:
 
 
 def _inputs_lost_for_keys(lab: Lab) -> None:
-    """A lab that announces what a key sends along, and does not keep it."""
-    sometimes(FAULTS["asset-not-kept"], TRIGGERS["only-key"])(lab)
+    """A lab that announces what a key sends along, and has nothing to show to keys."""
+    lost = seams.instead("getAsset", lambda _: Json({"detail": "Not for you"}, 404))
+    fault = Fault("", "", (), "", lost, lambda _: None)
+    sometimes(fault, TRIGGERS["only-key"])(lab)
 
 
 def _videos_without_end_for_tokens(lab: Lab) -> None:

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lightning_spec.loader import Requirement, load_requirements
+from lightning_spec.loader import Requirement, load_requirements, load_spec
 from lightning_verify.judging.judge import Judge, Undecided, Violation
 from lightning_verify.judging.verdicts import (
     Finding,
@@ -292,4 +292,16 @@ def test_a_wrong_request_is_refused_as_documented_or_else(
         with pytest.raises(Violation):
             judge.refused("USE-1", exchange, wanted, "a wrong thing")
         expected = "fail"
+    assert verdicts(judge)["USE-1"] == expected
+
+
+@pytest.mark.parametrize(("others", "expected"), [(200, "fail"), (401, "fail"), (302, "inconclusive")])
+def test_a_bad_bearer_that_is_led_to_a_login_is_not_refused(
+    judge: Judge, monkeypatch: pytest.MonkeyPatch, others: int, expected: str
+) -> None:
+    """A proxy leads everybody to its login, and not the bad bearers alone."""
+    monkeypatch.setattr(judge.client, "send", lambda *_, **__: answer(others))
+    led = answer(302, operation=load_spec().operations["getUsage"], headers=[("Location", "/login")])
+    with pytest.raises(Violation if expected == "fail" else Undecided):
+        judge.refused("USE-1", led, 401, "a bad bearer")
     assert verdicts(judge)["USE-1"] == expected

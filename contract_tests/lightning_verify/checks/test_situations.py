@@ -128,7 +128,7 @@ def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: S
         exchange, after = seen.call, seen.after
     if exchange.served:
         judge.witness(requirement, exchange)
-        _keeps_inputs(judge, exchange)
+        _keeps_inputs(judge, exchange, caller)
         if otherwise := chosen_otherwise(exchange):
             _once_more(judge, exchange, again(), otherwise)
         if situation.kind not in OWN:
@@ -160,13 +160,13 @@ def _is_not_too_long(exchange: Exchange) -> None:
         raise NotRun("needs a host whose prompts may be as long as published")
 
 
-def _keeps_inputs(judge: Judge, exchange: Exchange) -> None:
-    """What an answer tells of is there; that it is a picture is for a law to say. One odd answer may be a bad
-    moment, and another host's files are not ours to judge."""
+def _keeps_inputs(judge: Judge, exchange: Exchange, caller: Caller) -> None:
+    """What an answer tells of is there for whoever sent it; that it is a picture is for a law to say. One odd
+    answer may be a bad moment, and another host's files are not ours to judge."""
     for asset in revealed_assets(exchange):
-        looks = [judge.get(asset.path)]
+        looks = [judge.get(asset.path, caller)]
         if looks[0].status in {404, 410, 500} and not asset.guessed:
-            looks.append(judge.get(asset.path))
+            looks.append(judge.get(asset.path, caller))
             gone = all(look.status in {404, 410, 500} for look in looks)
             told = f"{looks[0].title}: an input of {exchange.caller} is not kept"
             owner = "IMG-5" if exchange.path.startswith("/gen/image") else "CDN-1"

@@ -35,11 +35,11 @@ from lightning_verify.requests.invalid import sample
 from lightning_verify.requests.valid import CALLS, Call
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.client import DOUBTS, Client
-from lightning_verify.transport.exchange import Exchange, NotJson
+from lightning_verify.transport.exchange import REDIRECTS, Exchange, NotJson
 
 T = TypeVar("T")
 
-REDIRECTS = 3
+FOLLOWED = 3
 LONGEST_REASON = 2000
 # How many answers a run shows of a requirement that is kept.
 PASSES_SHOWN = 3
@@ -145,7 +145,7 @@ class Judge:
         """GET `path`, by default as a fresh caller. Redirects of free routes are followed on this host."""
         caller = caller or self.caller()
         exchange = self.client.send("GET", path, caller, **options)
-        for _ in range(REDIRECTS):
+        for _ in range(FOLLOWED):
             onwards = self._redirect(exchange)
             if onwards is None:
                 break
@@ -155,7 +155,7 @@ class Judge:
     def _redirect(self, exchange: Exchange) -> str | None:
         """Where a free route sends us, if that is on this host and free as well."""
         location = exchange.header("location")
-        if exchange.status not in {301, 302, 303, 307, 308} or not location:
+        if exchange.status not in REDIRECTS or not location:
             return None
         if exchange.operation is not None and exchange.operation.metric is not None:
             return None
@@ -367,6 +367,21 @@ class Judge:
         plain = self.once(f"is there {path}", lambda: self.post(path, {"nothing": "asked"}, lane="free"))
         return plain.status in {404, 405}
 
+    def _keeps_others(self, exchange: Exchange) -> bool:
+        """Whether a route redirects on this host, and only with a bearer that is bad. A GET that generates is
+        not asked: it would cost a unit."""
+        operation = exchange.operation
+        if operation is None or exchange.leads_away or (exchange.method == "GET" and operation.metric):
+            return False
+        body = None if exchange.method == "GET" else {"nothing": "asked"}
+        plain = self.once(
+            f"is anybody redirected {exchange.path}",
+            lambda: self.client.send(
+                exchange.method, exchange.path, self.caller(), json_body=body, lane="free"
+            ),
+        )
+        return plain.problem is None and plain.status not in REDIRECTS
+
     def _is_broken(self, exchange: Exchange) -> bool:
         """Whether a route that needs no upstream fails time and again, on a host that is well otherwise."""
         operation = exchange.operation
@@ -390,7 +405,7 @@ class Judge:
             )
         if got in {401, 403} and status != 401:
             raise self.undecided(requirement, f"{exchange.title}: {exchange.caller} was not let in", exchange)
-        if 300 <= got < 400:
+        if 300 <= got < 400 and not (status == 401 and self._keeps_others(exchange)):
             raise self.undecided(requirement, f"{exchange.title}: redirected, not followed", exchange)
         if got == 406:
             raise self.undecided(requirement, f"{exchange.title} (see HDR-1)", exchange)

@@ -198,7 +198,10 @@ def invalid_bearers(credentials: Mapping[str, str]) -> dict[str, str]:
             break
     if len(credentials.get(API_KEY, "")) > 16:
         key = credentials[API_KEY]
-        kinds["altered API key"] = key[:-4] + ("aaaa" if key[-4:] != "aaaa" else "bbbb")
+        # The last letter alone, and another byte by it, in base64 and in hexadecimal digits: whoever looks at
+        # the beginning of a key only is seen.
+        kinds["altered API key"] = key[:-1] + ("E" if key[-1] in "wxyz0123456789-_+/" else "0")
+        kinds["API key and more"] = f"{key}0"
         # The letters of a key are random in both cases, so exchanging them makes another key.
         kinds["API key in the other case"] = key[:12] + key[12:].swapcase()
     return kinds

@@ -65,6 +65,7 @@ def wrong_messages() -> st.SearchStrategy[JsonBody]:
             min_size=1,
             max_size=2,
         ),
+        _thing.map(lambda content: [{"role": "user", "content": content}]),
     )
 
 
@@ -80,7 +81,7 @@ def wrong_stream() -> st.SearchStrategy[JsonBody]:
 
 def wrong_tools() -> st.SearchStrategy[JsonBody]:
     """Values that are no list of tools."""
-    return st.one_of(_not_a_list, _text)
+    return st.one_of(_not_a_list, _text, st.lists(st.integers(1, 99), min_size=1, max_size=2))
 
 
 def wrong_duration() -> st.SearchStrategy[JsonBody]:

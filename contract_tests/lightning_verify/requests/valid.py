@@ -74,7 +74,7 @@ OVERSIZED = (300_000, 4_000_000)
 
 
 def _words(size: int) -> str:
-    return ("word " * (size // 5 + 1))[:size]
+    return ("word café " * (size // 10 + 1))[:size]
 
 
 # Characters that any published limit allows.
