@@ -17,14 +17,15 @@ class Outdated(Exception):
 
 
 class Basis:
-    """The control state of one call. `version` is None as soon as nobody has to ask any more."""
+    """The control state of one call. `version` is None as soon as nobody has to ask any more. `kept` is the
+    body once it has been read, which can be done only once, for a call that is decided again."""
 
-    __slots__ = ("_body", "_newest", "_refusal", "version")
+    __slots__ = ("_newest", "_refusal", "kept", "version")
 
     def __init__(self, version: int | None, newest: Callable[[], Awaitable[int]]) -> None:
         self.version = version
         self._newest = newest
-        self._body: bytes | None = None
+        self.kept: bytes | None = None
         self._refusal: ApiError | None = None
 
     def take(self) -> int | None:
@@ -39,13 +40,13 @@ class Basis:
             raise Outdated
 
     async def body(self, read: Callable[[], Awaitable[bytes]]) -> bytes:
-        """What `read` gives or raises, for a call that is decided again as well: it can be read only once."""
+        """What `read` gives or raises, and does again."""
         if self._refusal is not None:
             raise self._refusal
-        if self._body is None:
+        if self.kept is None:
             try:
-                self._body = await read()
+                self.kept = await read()
             except ApiError as refusal:
                 self._refusal = refusal
                 raise
-        return self._body
+        return self.kept

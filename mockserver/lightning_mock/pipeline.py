@@ -117,7 +117,7 @@ async def answer(
         failed = reply.status >= 400
         if injector is not None:
             reply = await injector.alter(reply)
-        if basis is not None:
+        if basis is not None and basis.version is not None:
             await basis.confirm()
         if isinstance(reply, EventStream):
             if failed and charge is not None:
@@ -137,11 +137,12 @@ async def answer(
         failure = UpstreamFailure()
         exchange.refusal = failure.refusal
         reply, failed = delivery.refusal(failure), True
-    if exchange.basis is not None:
-        await exchange.basis.confirm()
-    if failed and charge is not None:
-        await state.ledger.refund(charge)
-        exchange.refunded = charge.granted
+    if failed:
+        if exchange.basis is not None:
+            await exchange.basis.confirm()
+        if charge is not None:
+            await state.ledger.refund(charge)
+            exchange.refunded = charge.granted
     if isinstance(reply, Body):
         return delivery.respond(request, reply, exchange)
     return await delivery.streamed(request, reply, state.settings, exchange)
@@ -248,9 +249,11 @@ def body_reader(validator: BodyValidator, limit: int, text_limit: TextLimit | No
         if content_type != JSON and content_type is not None and not _is_json(content_type):
             raise InvalidRequest("Content-Type: expected application/json.", "Content-Type")
         basis = exchange.basis
-        body = body_at_hand(request, limit) if basis is None else None
+        body = body_at_hand(request, limit) if basis is None or basis.kept is None else None
         if body is None:
             body = await read_body(request, limit, basis)
+        elif basis is not None:
+            basis.kept = body
         exchange.body, exchange.received = body[:MOST_KEPT_BODY], len(body)
         return check(body) if len(body) <= LARGE else await asyncio.to_thread(check, body)
 

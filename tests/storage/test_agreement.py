@@ -17,7 +17,7 @@ from lightning_mock.quota.ledger import Charge, Ledger
 from lightning_mock.quota.store import MemoryStore
 from lightning_mock.storage.counts import SharedCounts
 from lightning_mock.storage.link import Link
-from lightning_mock.storage.wire import Command, Then, Wire
+from lightning_mock.storage.wire import Then, Wire
 from lightning_spec.loader import load_spec
 from redis.exceptions import ConnectionError as RedisConnectionError
 
@@ -42,7 +42,7 @@ class FlakyLink(Link):
         wire = await super()._connected()
         send = type(wire).send
 
-        def send_if_spared(commands: Sequence[Command], patience: float, then: Then) -> None:
+        def send_if_spared(commands: Sequence[bytes], patience: float, then: Then) -> None:
             if not self.losses:
                 return send(wire, commands, patience, then)
             lost, *self.losses = self.losses

@@ -26,7 +26,7 @@ _ZLIB_METHOD = 8
 
 def body_at_hand(request: web.BaseRequest, limit: int) -> bytes | None:
     """The body where there is nothing to wait for, otherwise None: most are small, not packed, and have come
-    with the head. Raises TooLarge or InvalidRequest."""
+    with the head. Raises TooLarge or InvalidRequest, and would again."""
     content = request.content
     if CONTENT_ENCODING in request.headers or not content.is_eof():
         return None
@@ -44,13 +44,12 @@ async def read_body(request: web.BaseRequest, limit: int, basis: Basis | None = 
 
 
 def _at_hand(content: StreamReader, limit: int) -> bytes:
+    if content.total_bytes > limit:
+        raise _too_large(limit)
     try:
-        body = content.read_nowait()
+        return content.read_nowait()
     except (web.RequestPayloadError, HttpProcessingError):
         raise _broken() from None
-    if len(body) > limit:
-        raise _too_large(limit)
-    return body
 
 
 async def _arrived(request: web.BaseRequest, limit: int) -> bytes:

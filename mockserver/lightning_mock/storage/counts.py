@@ -103,7 +103,8 @@ class SharedCounts:
         answered = await self._link.run(
             _SPEND,
             (self._version, self._shelf(metric, window.key), self._index),
-            (identity, _version_of(basis), "" if limit is None else limit, lifetime),
+            (identity,),
+            (_version_of(basis), "" if limit is None else limit, lifetime),
             amends=_UNSPEND,
         )
         if answered is None:

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import sha1
 from secrets import token_hex
 from typing import Any
@@ -22,7 +22,7 @@ from typing import Any
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from lightning_mock.errors import StoreLost
-from lightning_mock.storage.wire import Argument, Command, Wire, opener
+from lightning_mock.storage.wire import Argument, Wire, opener, packed, part
 
 logger = logging.getLogger(__name__)
 
@@ -54,15 +54,20 @@ class Script:
         self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
+_Words = tuple[tuple[str, ...], tuple[Argument, ...], tuple[Argument, ...]]
+"""Keys, arguments, and those after them that are the same in many calls."""
+
+
 @dataclass(slots=True)
 class _Sent:
-    """A command on its way, and who waits for the answer. `once` is the id of a script, `amends` the script
-    that makes good that it may or may not have been carried out."""
+    """A command on its way, and who waits for the answer. `once` is the id of a script with these `words`,
+    `amends` the script that makes good that it may or may not have been carried out."""
 
-    command: Command
+    command: bytes
     waiting: Sequence[asyncio.Future[Any]] = ()
-    once: str | None = None
+    once: int | None = None
     script: Script | None = None
+    words: _Words = ((), (), ())
     amends: Script | None = None
 
 
@@ -79,7 +84,7 @@ class Link:
         """Whether a batch is under way, or about to be."""
         self._careful: asyncio.Task[None] | None = None
         self._owed: list[_Sent] = []
-        self._acknowledged: list[str] = []
+        self._acknowledged: list[int] = []
         self._loaded: set[Script | None] = {None}
         self._once = self.key("once", token_hex(8))
         self._count = 0
@@ -89,38 +94,41 @@ class Link:
         """The name of a key of this mock."""
         return ":".join((self.prefix, *parts))
 
-    async def ask(self, *command: Argument) -> Any:
+    def ask(self, *command: Argument) -> Awaitable[Any]:
         """The answer to a command that may be carried out twice. Raises StoreLost."""
         future = asyncio.get_running_loop().create_future()
-        self._put(_Sent(command, (future,)))
-        return await future
+        self._put(_Sent(packed(*command), (future,)))
+        return future
 
     def tell(self, *command: Argument) -> None:
         """Send a command that may get lost."""
-        self._put(_Sent(command))
+        self._put(_Sent(packed(*command)))
 
-    async def run(
+    def run(
         self,
         script: Script,
         keys: Sequence[str],
         arguments: Sequence[Argument],
+        usual: tuple[Argument, ...] = (),
         amends: Script | None = None,
-    ) -> Any:
-        """The answer of a script, which is carried out once. When it cannot be known whether it was, `amends`
-        is run later with the same id, keys and arguments. Raises StoreLost."""
-        self._count += 1
-        once = str(self._count)
+    ) -> Awaitable[Any]:
+        """The answer of a script, which is carried out once. After its arguments it gets those that are
+        `usual`, the same in many calls. When it cannot be known whether it was carried out, `amends` is run
+        later with the same id, keys and arguments. Raises StoreLost."""
+        self._count = once = self._count + 1
         future = asyncio.get_running_loop().create_future()
-        command = ("EVALSHA", script.sha, 1 + len(keys), self._once, *keys, once, *arguments)
-        self._put(_Sent(command, (future,), once if script.once else None, script, amends))
-        return await future
+        words = ((self._once, *keys), (once, *arguments), usual)
+        self._put(
+            _Sent(_call(script, *words), (future,), once if script.once else None, script, words, amends)
+        )
+        return future
 
     async def version(self) -> int:
         """How often the shared state has been changed; one question for all who ask at the same time."""
         future = asyncio.get_running_loop().create_future()
         self._asking_version.append(future)
         if len(self._asking_version) == 1:
-            self._put(_Sent(("GET", self.key("version")), self._asking_version))
+            self._put(_Sent(packed("GET", self.key("version")), self._asking_version))
         return int(await future or 0)
 
     async def settle(self) -> None:
@@ -148,10 +156,15 @@ class Link:
             self._busy = False
             return
         if len(self._acknowledged) >= _FORGOTTEN_AT_ONCE:
-            batch.append(_Sent(("HDEL", self._once, *self._acknowledged)))
+            batch.append(_Sent(packed("HDEL", self._once, *self._acknowledged)))
             self._acknowledged = []
         wire = self._wire
-        if wire is None or self._owed or not self._loaded.issuperset([sent.script for sent in batch]):
+        if (
+            wire is None
+            or wire.lost
+            or self._owed
+            or not self._loaded.issuperset([sent.script for sent in batch])
+        ):
             self._take_care(batch)
             return
         try:
@@ -214,7 +227,7 @@ class Link:
         # Scripts that Redis may not know go ahead of the batch: one carried out later than its place would
         # let others see what it has not done yet.
         unloaded = {sent.script for sent in batch if sent.script is not None} - self._loaded
-        commands: list[Command] = [("SCRIPT", "LOAD", script.text) for script in unloaded]
+        commands = [packed("SCRIPT", "LOAD", script.text) for script in unloaded]
         commands += [sent.command for sent in batch]
         answers = (await wire.exchange(commands, PATIENCE))[len(unloaded) :]
         if any(map(_is_unknown_script, answers)):
@@ -264,8 +277,26 @@ class Link:
 
 def _amends(sent: _Sent, script: Script) -> _Sent:
     """What makes good a script: another one with the same id, keys and arguments."""
-    _, _, *words = sent.command
-    return _Sent(("EVALSHA", script.sha, *words), (), sent.once if script.once else None, script)
+    once = sent.once if script.once else None
+    return _Sent(_call(script, *sent.words), (), once, script, sent.words)
+
+
+def _call(
+    script: Script, keys: tuple[str, ...], arguments: tuple[Argument, ...], usual: tuple[Argument, ...]
+) -> bytes:
+    before, after = _around(script, keys, len(arguments), usual)
+    return before + part(arguments) + after
+
+
+@lru_cache(maxsize=256)
+def _around(
+    script: Script, keys: tuple[str, ...], arguments: int, usual: tuple[Argument, ...]
+) -> tuple[bytes, bytes]:
+    """What stands before and after the arguments of a call, which are few: to write all of its words anew was
+    half of what a charge took."""
+    before: tuple[Argument, ...] = ("EVALSHA", script.sha, len(keys), *keys)
+    count = len(before) + arguments + len(usual)
+    return b"*%d\r\n%b" % (count, part(before)), part(usual)
 
 
 def _is_unknown_script(answered: object) -> bool:

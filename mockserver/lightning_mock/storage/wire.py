@@ -20,11 +20,10 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import InvalidResponse, ResponseError
 
 Argument = str | bytes | int | float
-Command = Sequence[Argument]
 Then = Callable[[list[Any] | Exception], None]
 """Is given the answers to a batch, or why there are none."""
 
-_packed = cast(Callable[[Command], bytes], pack_command)
+_pack = cast(Callable[[Sequence[Argument]], bytes], pack_command)
 _MORE = object()
 """Stands for an answer that has not come yet."""
 
@@ -47,19 +46,19 @@ class Wire(asyncio.Protocol):
         self.lost = False
         self._transport.set_protocol(self)
 
-    def send(self, commands: Sequence[Command], patience: float, then: Then) -> None:
+    def send(self, commands: Sequence[bytes], patience: float, then: Then) -> None:
         """Send commands, and give `then` their answers, where one failed its error; TimeoutError when nothing
         comes for `patience` seconds. Raises RedisError."""
         if self.lost:
             raise RedisConnectionError("the connection is closed")
-        self._transport.write(b"".join([_packed(command) for command in commands]))
+        self._transport.write(b"".join(commands))
         self._answers, self._wanted, self._then = [], len(commands), then
         loop = asyncio.get_running_loop()
         self._heard, self._patience = loop.time(), patience
         if self._watch is None:
             self._watch = loop.call_later(patience, self._look)
 
-    async def exchange(self, commands: Sequence[Command], patience: float) -> list[Any]:
+    async def exchange(self, commands: Sequence[bytes], patience: float) -> list[Any]:
         """The same answers, awaited. Raises RedisError and TimeoutError."""
         answered: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
         self.send(commands, patience, partial(_settle, answered))
@@ -117,6 +116,16 @@ def _settle(future: asyncio.Future[list[Any]], answers: list[Any] | Exception) -
         future.set_exception(answers)
     else:
         future.set_result(answers)
+
+
+def packed(*words: Argument) -> bytes:
+    """A command."""
+    return _pack(words)
+
+
+def part(words: Sequence[Argument]) -> bytes:
+    """Some of the words of a command, without how many there are in all."""
+    return _pack(words).partition(b"\n")[2]
 
 
 def opener(url: str, patience: float) -> Callable[[], Awaitable[Wire]]:
