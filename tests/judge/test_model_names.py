@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from lightning_verify.checks import test_router
+from lightning_verify.judging.judge import Undecided
 from lightning_verify.reading.model_names import disagreements, same
+from lightning_verify.requests.prompts import CODE, with_code
+
+from lab.faults.routing import routed
+from lab.running import running
+from lab.server.payloads import text_of
+from lab.server.router import COMPLEX, SWIFT
+from tests.judge.tools import judge_of
 
 
 @pytest.mark.parametrize(
@@ -55,3 +66,14 @@ def test_one_strange_name_among_known_ones_cannot_be_told() -> None:
 def test_a_name_that_fits_better_elsewhere_does_not_match() -> None:
     pairs = {"a": ("Swift 8B", "Swift 8B"), "b": ("Swift 8B", "Swift 8B Turbo")}
     assert list(disagreements(pairs)[0]) == ["b"]
+
+
+def test_a_router_that_looks_at_the_length_alone_does_not_pass_for_one_that_sees_code(tmp_path: Path) -> None:
+    """The first question of medium length is beyond its bound with code below it, as with anything else."""
+    by_length = routed(lambda _: lambda messages, __: SWIFT if len(text_of(messages)) < 200 else COMPLEX)
+    with (
+        running(prepare=by_length) as lab,
+        judge_of(lab.base_url, tmp_path) as judge,
+        pytest.raises(Undecided, match="length"),
+    ):
+        test_router.test_a_signal_in_the_prompt_changes_the_model(judge, "ROUTE-2", "code", CODE, with_code)

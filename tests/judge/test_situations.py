@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count, product
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lightning_spec.loader import load_spec
+from lightning_verify.checks.test_situations import pays_once
+from lightning_verify.judging.judge import Violation
+from lightning_verify.judging.usage import observe
+from lightning_verify.requests import callers
+from lightning_verify.requests.credentials import JWT
 from lightning_verify.requests.refusals import BEARERS, FLAWS, KINDS, OPTIONS, POSTS, refusals
 from lightning_verify.requests.situations import ACCOUNTS, ASKED, OWN, Situation, cover
 from lightning_verify.requests.valid import CALLS
+from lightning_verify.transport.exchange import Exchange
 
 from lab.faults import FAULTS, seams
 from lab.faults.fault import Fault
 from lab.running import running
-from lab.server.lab import Call, Json, Lab, Refusal
+from lab.server.lab import Call, Identity, Json, Lab, Refusal
 from lab.server.router import VISION
 from lab.triggers import TRIGGERS, Asked, Trigger, sometimes
 from tests.judge.commands import command
+from tests.judge.tools import judge_of
 
 METERED = {name for name, operation in load_spec().operations.items() if operation.metric}
 
@@ -208,3 +216,22 @@ def test_what_is_wrong_for_one_kind_of_caller_is_found(
             credentials=server.credentials,
         )
     assert finished.documented("fail") == {owner}, finished.out[-2000:]
+
+
+def test_an_account_whose_counters_are_others_beside_a_client_id_is_told_so(tmp_path: Path) -> None:
+    def others(_: Lab, called: Call, who: Identity) -> Identity:
+        beside = called.operation.id == "getUsage" and "x-client-id" in called.request.headers
+        return replace(who, key=f"{who.key} beside a client id") if beside else who
+
+    with (
+        running(prepare=seams.resolve(others)) as lab,
+        judge_of(lab.base_url, tmp_path, lab.credentials) as judge,
+    ):
+        account = judge.credential(JWT).also(X_Client_ID=callers.client_id())
+
+        def ask() -> Exchange:
+            return judge.post("/gen/image", {"prompt": "A fox."}, account)
+
+        seen = observe(judge, account, "imagesDaily", ask)
+        with pytest.raises(Violation, match="ID-5"):
+            pays_once(judge, "IMG-6", seen, ask)

@@ -24,6 +24,7 @@ from lightning_verify.requests.prompts import (
     model_name,
     with_code,
     with_image,
+    with_words,
 )
 from lightning_verify.run.marks import judges
 from lightning_verify.transport.exchange import Exchange, NotJson
@@ -133,15 +134,17 @@ def test_a_signal_in_the_prompt_changes_the_model(
     judge: Judge, requirement: str, signal: str, prompts: list[Messages], add: Add | None
 ) -> None:
     plain = {_analysis(judge, requirement, messages)[0] for messages in SIMPLE}
-    seen, unread = list[Exchange](), list[Exchange]()
-    for without, messages in _comparisons(judge, plain, prompts, add):
+    seen, unread, alike = list[Exchange](), list[Exchange](), list[Exchange]()
+    for without, messages, control in _comparisons(judge, plain, prompts, add):
         exchange = _analysed(judge, messages)
         name = _name_in(exchange)
         if name is None or None in without:
             unread.append(exchange)
         elif name not in without:
-            judge.witness(requirement, exchange)
-            return
+            if control is None or _name_in(_analysed(judge, control)) != name:
+                judge.witness(requirement, exchange)
+                return
+            alike.append(exchange)
         else:
             seen.append(exchange)
     names = ", ".join(sorted(plain))
@@ -149,19 +152,23 @@ def test_a_signal_in_the_prompt_changes_the_model(
     if unread:
         # It may have shown in the one that was not answered, which was too long perhaps.
         raise judge.undecided(requirement, f"{message}; {unread[0].title} (see ANA-1)", *unread)
+    if alike:
+        raise judge.undecided(requirement, f"{message}; elsewhere it did what its length does", *alike)
     raise judge.violation(requirement, message, *seen)
 
 
 def _comparisons(
     judge: Judge, plain: set[str], prompts: list[Messages], add: Add | None
-) -> Iterator[tuple[Set[str | None], Messages]]:
-    """Prompts with the signal, each with the names that are given without it."""
+) -> Iterator[tuple[Set[str | None], Messages, Messages | None]]:
+    """Prompts with the signal, each with the names that are given without it, and for one that is longer by
+    its signal the same prompt with as many plain words."""
     for messages in prompts:
-        yield plain, messages
+        yield plain, messages, None
     # A signal that weighs half shows only in a prompt that is not quite simple.
     for messages in MEDIUM if add is not None else ():
         assert add is not None
-        yield {_name_in(_analysed(judge, messages))}, add(messages)
+        control = with_words(messages) if add is with_code else None
+        yield {_name_in(_analysed(judge, messages))}, add(messages), control
 
 
 def _streamed_name(judge: Judge, requirement: str, messages: Messages, **more: Any) -> tuple[str, Exchange]:

@@ -132,7 +132,7 @@ def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: S
         if otherwise := chosen_otherwise(exchange):
             _once_more(judge, exchange, again(), otherwise)
         if situation.kind not in OWN:
-            _pays_once(judge, price, seen, ask)
+            pays_once(judge, price, seen, ask)
         return
     if exchange.status == 429:
         if situation.kind in OWN:
@@ -195,7 +195,7 @@ def _refused_before(judge: Judge, metric: str, exchange: Exchange, after: Exchan
     raise judge.undecided("RATE-4", f"{exchange.title}: the host refuses whoever asks", exchange, after)
 
 
-def _pays_once(judge: Judge, price: str, seen: Observation, ask: Callable[[], Exchange]) -> None:
+def pays_once(judge: Judge, price: str, seen: Observation, ask: Callable[[], Exchange]) -> None:
     """An account pays one unit, and nothing of another metric. Others may spend from it, so only what comes
     twice, and not without a call, is held against the host."""
     metric, shown = seen.metric, (seen.before, seen.call, seen.after)
@@ -207,6 +207,7 @@ def _pays_once(judge: Judge, price: str, seen: Observation, ask: Callable[[], Ex
             if guest.used[metric]:
                 message += ", but that of the client id beside it"
                 raise judge.violation("ID-5", message, *shown, guest.exchange)
+            _shows_its_counters(judge, price, seen.caller, metric)
         raise judge.violation(price, message, *shown)
     if change != {metric: 1}:
         for _ in range(IDLE_LOOKS):
@@ -219,6 +220,16 @@ def _pays_once(judge: Judge, price: str, seen: Observation, ask: Callable[[], Ex
             raise judge.violation(price, message, *shown)
     # It has paid; whether for itself only cannot be seen where others spend.
     judge.witness(price, *shown)
+
+
+def _shows_its_counters(judge: Judge, price: str, beside: Caller, metric: str) -> None:
+    """An account has the same counters with a client id beside it. They only grow, whoever spends: what it
+    has used without one is used with one as well when that is read later."""
+    bare, there = (read_usage(judge, price, who) for who in (beside.without("X-Client-ID"), beside))
+    told = (
+        f"{beside.label} has used {bare.used[metric]} {metric}, and {there.used[metric]} beside a client id"
+    )
+    judge.check("ID-5", there.used[metric] >= bare.used[metric], told, bare.exchange, there.exchange)
 
 
 def _take_a_share(judge: Judge, metric: str, before: Snapshot) -> None:

@@ -38,6 +38,10 @@ class Caller:
         more = {name.replace("_", "-"): value for name, value in headers.items()}
         return replace(self, headers={**self.headers, **more})
 
+    def without(self, name: str) -> Caller:
+        """The same caller without one header."""
+        return replace(self, headers={key: value for key, value in self.headers.items() if key != name})
+
 
 def client_id() -> str:
     """A client id of the form the desktop application makes."""

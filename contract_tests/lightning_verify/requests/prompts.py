@@ -91,6 +91,13 @@ def with_code(messages: Messages) -> Messages:
     return user(messages[0]["content"] + _SNIPPET)
 
 
+def with_words(messages: Messages) -> Messages:
+    """The same question, longer by plain words as with code."""
+    return user(
+        messages[0]["content"] + "\nTake all the time for it that you need, and then begin."[: len(_SNIPPET)]
+    )
+
+
 def with_image(messages: Messages) -> Messages:
     """The same question with a picture beside."""
     picture = {"type": "image_url", "image_url": {"url": picture_data_uri()}}
