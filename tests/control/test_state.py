@@ -164,7 +164,7 @@ def walk(control: Any, users: list[Any], path: list[tuple[str, Any]]) -> None:
             user.call("GET", value)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=steps, after=steps)
 def test_a_restored_snapshot_is_exactly_what_was_there(own: Control, before: Any, after: Any) -> None:
     own("POST", "/reset", {})

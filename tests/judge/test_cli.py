@@ -150,7 +150,8 @@ def test_live_is_short_for_the_documented_host() -> None:
 def test_a_host_that_is_not_there_is_exit_3(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        run = command(f"--base-url=http://127.0.0.1:{taken.getsockname()[1]}", directory=tmp_path, fresh=True)
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        run = command(f"--base-url={address}", "--only=status", directory=tmp_path, fresh=True)
     assert run.code == 3
     assert "INCONCLUSIVE" in run.out
     assert "Traceback" not in run.out + run.error
@@ -174,7 +175,7 @@ def test_a_host_that_cannot_be_talked_to_is_said_once_with_the_cause(
             server.close()
         else:
             threading.Thread(target=_answer_all, args=(server, answer), daemon=True).start()
-        run = command(f"--base-url={scheme}://127.0.0.1:{port}", directory=tmp_path)
+        run = command(f"--base-url={scheme}://127.0.0.1:{port}", "--only=status", directory=tmp_path)
     assert run.code == 3
     assert (run.out + run.error).count(says) == 1, run.out
 

@@ -62,10 +62,15 @@ NEVER_SHOWN = {
     "counters-jump": {"CHAT-11", "RATE-2", "RATE-3", "RATE-4"},
     "charges-everything": {"CHAT-11", "IMG-6", "VID-7", "AIR-3", "SFX-3", "TTS-3", "RATE-4"},
 }
-# What is wrong there shows in a part of a run as well; the others are judged whole.
+# Those that answer everything alike could pass for a host that refuses in some area, so all of a run is tried
+# there. What is wrong with these shows in a part of it as well.
 NARROWED = {
+    **{name: ("chat", "account", "assets") for name in SHOW_NOTHING if not name.startswith("all-")},
     **dict.fromkeys(("endless-stream", "stalled-stream"), ("chat",)),
     **{name: tuple(NEVER_SHOWN[name]) for name in ("charges-everything", "counters-jump", "zero-limits")},
+    # What serves what it should refuse surprises most where much is refused.
+    "counters-stand-still": (*NEVER_SHOWN["counters-stand-still"], "failures"),
+    "counters-tenfold": ("quota", "chat"),
 }
 # They charge without saying so, which nobody can hold them to from outside.
 CHARGE_IN_SECRET = {"counters-tenfold", "charges-everything"}
@@ -117,16 +122,13 @@ def test_a_host_that_misbehaves_passes_only_what_it_showed(name: str, tmp_path: 
     holds(name, run, charged)
 
 
-@pytest.mark.parametrize(
-    "name", ["starved-half-way", "dies-half-way", "redirects-posts", "counters-stand-still"]
-)
+@pytest.mark.parametrize("name", ["starved-half-way", "dies-half-way", "redirects-posts"])
 def test_a_host_that_misbehaves_is_charged_nothing_in_a_free_run(name: str, tmp_path: Path) -> None:
     run, charged = judged(name, "none", tmp_path)
     assert run.report["run"]["units"]["booked"] == {}
     assert charged == 0
     assert not run.documented("pass") & OF_GENERATION
-    # What counts wrongly cannot be seen without a unit to count.
-    assert run.code == (0 if name == "counters-stand-still" else 3)
+    assert run.code == 3
 
 
 def test_every_hostile_host_is_tried() -> None:

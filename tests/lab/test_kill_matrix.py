@@ -20,7 +20,7 @@ from lab.matrix.plan import combinations, faults, sampled, stability
 from lab.matrix.process_pool import Lost, in_processes
 from lab.matrix.results import FaultResult, Results, passed_cap
 from lab.matrix.shadow import Shadow
-from lab.matrix.trial import DIED, Task, Trial, run_all
+from lab.matrix.trial import DIED, Task, Trial, run
 from lab.running import running
 from lab.server.credentials import DEFAULTS
 from lab.variants import VARIANTS
@@ -193,7 +193,9 @@ def test_a_commit_is_clean_until_a_file_differs_that_the_matrix_does_not_write(t
 
 def test_what_a_kill_costs_is_told_test_by_test() -> None:
     """Tests that run ahead would all have spent before the first of them is told of."""
-    [found] = run_all([Task("some", only=("STAT-1", "CHAT-11", "IMG-6"), in_order=True)], workers=1)
+    task = Task("some", only=("STAT-1", "CHAT-11", "IMG-6"), in_order=True)
+    [(_, found)] = in_processes(run, [task])
+    assert isinstance(found, Trial)
     units = [step.units for step in found.steps]
     assert units[-1] == found.charged > 10
     # No test of these costs more than three.

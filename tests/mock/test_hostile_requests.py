@@ -90,7 +90,7 @@ def longest_wait(mock: Mock) -> Iterator[list[float]]:
             connection.getresponse().read()
             waits[0] = max(waits[0], time.perf_counter() - begun)
             connection.close()
-            done.wait(0.005)
+            done.wait(0.05)
 
     thread = threading.Thread(target=ask)
     thread.start()
