@@ -1,14 +1,14 @@
 """The ledger's counts in Redis: a hash for each metric and window, with a field for each identity.
 
-Law: refusing or charging is one script. A hash goes with its window: it expires a while after the window's
-end as the mock's clock sees it, and not at all while that clock stands still.
+Law: refusing or charging is one script. A hash goes with its window: it expires when it has not been charged
+for as long as its window lasts and a while, and not at all while the mock's clock stands still.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from math import ceil
+from functools import lru_cache, partial
 
 from lightning_mock.basis import Basis, Outdated
 from lightning_mock.clock import Clock
@@ -94,12 +94,13 @@ class SharedCounts:
         self._link = link
         self._clock = clock
         self._index, self._version = link.key("windows"), link.key("version")
+        self._shelf = lru_cache(maxsize=64)(partial(link.key, "used"))
+        """The name of the hash of a metric and a window."""
 
     async def spend(
         self, identity: str, metric: str, window: Window, limit: int | None, basis: Basis | None = None
     ) -> tuple[bool, int]:
-        left = ceil(max(0.0, window.end - self._clock.now_of(identity)))
-        lifetime = "" if self._clock.frozen else left + _GRACE
+        lifetime = "" if self._clock.frozen else int(window.end - window.start) + _GRACE
         answered = await self._link.run(
             _SPEND,
             (self._version, self._shelf(metric, window.key), self._index),
@@ -189,9 +190,6 @@ class SharedCounts:
             if gone:
                 await ask("HDEL", shelf, *gone)
             await (ask("PERSIST", shelf) if self._clock.frozen else ask("EXPIRE", shelf, _LONGEST + _GRACE))
-
-    def _shelf(self, metric: str, window: str) -> str:
-        return self._link.key("used", metric, window)
 
     async def _counts(self, shelf: str) -> dict[str, int]:
         fields = await self._link.ask("HGETALL", shelf)

@@ -19,7 +19,7 @@ from hashlib import sha1
 from secrets import token_hex
 from typing import Any
 
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisError
 
 from lightning_mock.errors import StoreLost
 from lightning_mock.storage.wire import Argument, Wire, opener, packed, part
@@ -174,7 +174,7 @@ class Link:
 
     def _end(self, batch: Sequence[_Sent], answers: list[Any] | Exception) -> None:
         """Hand out the answers to a batch, unless it has to be sent again."""
-        if isinstance(answers, Exception) or any(map(_is_unknown_script, answers)):
+        if isinstance(answers, Exception) or NoScriptError in map(type, answers):
             self._take_care(batch, attempts=1)
             return
         # What went out twice may still arrive a second time: only what went out once can be forgotten.
@@ -230,7 +230,7 @@ class Link:
         commands = [packed("SCRIPT", "LOAD", script.text) for script in unloaded]
         commands += [sent.command for sent in batch]
         answers = (await wire.exchange(commands, PATIENCE))[len(unloaded) :]
-        if any(map(_is_unknown_script, answers)):
+        if NoScriptError in map(type, answers):
             raise NoScriptError
         self._loaded |= unloaded
         return answers
@@ -297,10 +297,6 @@ def _around(
     before: tuple[Argument, ...] = ("EVALSHA", script.sha, len(keys), *keys)
     count = len(before) + arguments + len(usual)
     return b"*%d\r\n%b" % (count, part(before)), part(usual)
-
-
-def _is_unknown_script(answered: object) -> bool:
-    return isinstance(answered, ResponseError) and str(answered).startswith("NOSCRIPT")
 
 
 def _fail(sent: _Sent) -> None:

@@ -17,7 +17,7 @@ from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import InvalidResponse, ResponseError
+from redis.exceptions import InvalidResponse, NoScriptError, ResponseError
 
 Argument = str | bytes | int | float
 Then = Callable[[list[Any] | Exception], None]
@@ -36,7 +36,7 @@ class Wire(asyncio.Protocol):
         self._transport: asyncio.Transport = connection._writer.transport  # type: ignore[union-attr,assignment]
         self._opener = self._transport.get_protocol()
         self._parser = Reader(
-            protocolError=InvalidResponse, replyError=ResponseError, notEnoughData=cast(Any, _MORE)
+            protocolError=InvalidResponse, replyError=_error, notEnoughData=cast(Any, _MORE)
         )
         self._answers: list[Any] = []
         self._wanted = 0
@@ -107,6 +107,11 @@ class Wire(asyncio.Protocol):
         then, self._then = self._then, None
         if then is not None:
             then(answers)
+
+
+def _error(message: str) -> ResponseError:
+    kind = NoScriptError if message.startswith("NOSCRIPT") else ResponseError
+    return kind(message)
 
 
 def _settle(future: asyncio.Future[list[Any]], answers: list[Any] | Exception) -> None:
