@@ -12,7 +12,7 @@ from lightning_verify.judging.judge import Violation
 
 from lab.faults import seams
 from lab.running import running
-from lab.server.lab import Call, Lab, Refusal
+from lab.server.lab import Call, Json, Lab, Refusal, Reply
 from tests.judge.tools import judge_of
 
 VIDEOS = "createVideo getVideo createAirforceVideo getAirforceVideo"
@@ -45,6 +45,25 @@ def _bursts(lab: Lab) -> None:
             raise Refusal("exhausted", "Not so fast")
 
     seams.check(VIDEOS, refuse)(lab)
+
+
+def _apologies(lab: Lab) -> None:
+    """Where a plan is used up, a success that says that it failed."""
+
+    def apologize(_: Lab, __: Call, reply: Reply) -> Reply:
+        over = isinstance(reply, Json) and reply.refused == "exhausted"
+        return Json({"error": {"message": "That was all for today"}}, 200) if over else reply
+
+    lab.changes.append(apologize)
+
+
+def test_a_success_that_says_each_time_that_the_limit_is_reached_is_no_refusal(tmp_path: Path) -> None:
+    with (
+        running(prepare=_apologies) as lab,
+        judge_of(lab.base_url, tmp_path) as judge,
+        pytest.raises(Violation, match=r"RATE-4.*served beyond the limit"),
+    ):
+        limits.race_for(judge, judge.caller(), "videosDaily", limits.calls_on("videosDaily"), 4)
 
 
 def test_a_host_that_refuses_below_the_limit_at_any_pace_is_told(tmp_path: Path) -> None:
