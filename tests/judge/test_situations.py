@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from lightning_spec.loader import load_spec
+from lightning_verify.checks.test_quota import TOO_LARGE_FOR
 from lightning_verify.checks.test_situations import pays_once
 from lightning_verify.judging.judge import Violation
 from lightning_verify.judging.usage import observe
@@ -82,6 +83,11 @@ def test_what_is_refused_meets_in_pairs_and_could_be_served_without_its_flaw() -
         assert (body is None) == (each.flaw in {"cut off", "no object"})
         if body is not None and each.flaw in BEARERS:
             assert body == {**(CALLS[each.operation].body or {}), **each.fields}
+
+
+def test_every_generation_is_refused_as_too_large_to_an_account_that_could_pay() -> None:
+    tried = [operation for operations in TOO_LARGE_FOR.values() for operation in operations]
+    assert sorted(tried) == sorted(METERED & set(POSTS))
 
 
 def _refused_to(kind: str) -> Callable[[Lab], None]:
