@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -22,6 +23,13 @@ def pytest_configure(config: pytest.Config) -> None:
     configuration file, which pytest would refuse then."""
     if getattr(config.option, "timeout", 0) is None:
         config.option.timeout = LONGEST_TEST
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Keep what is here before the first test out of the garbage collector: a mock that gives its memory back
+    would have it all looked through each time."""
+    gc.freeze()
 
 
 def pytest_lightning_target(config: pytest.Config) -> Target:

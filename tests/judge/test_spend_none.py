@@ -10,6 +10,7 @@ import pytest
 
 from lab.running import running
 from tests.judge.commands import Finished, command
+from tests.judge.watched_runs import watch
 
 pytestmark = pytest.mark.slow
 
@@ -27,15 +28,13 @@ def nothing_was_spent(run: Finished) -> None:
 
 def test_the_mocks_ledger_stays_empty(tmp_path: Path) -> None:
     with lightning_mock.running() as mock:
-        run = command(
-            f"--base-url={mock.base_url}",
-            "--report-dir=reports",
-            directory=tmp_path,
-            credentials=mock.credentials,
-        )
+        run = watch(f"--base-url={mock.base_url}", credentials=mock.credentials, folder=tmp_path)
         spent = [row for row in asyncio.run(mock.state.ledger.store.rows()) if row[3]]
-    nothing_was_spent(run)
+    nothing_was_spent(run.finished)
     assert spent == []
+    run.keeps_to_its_plan()
+    # A host that is not ours gets two requests a second: a free run ends within two minutes and a half.
+    assert run.finished.report["run"]["requests"]["sent"] <= 300
 
 
 def test_nothing_is_spent_on_a_host_that_only_we_call_free(tmp_path: Path) -> None:
