@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
 import pytest
 from lightning_verify.checks import test_limits as limits
 from lightning_verify.judging.judge import Violation
+from lightning_verify.requests.callers import by_user_agent
 
-from lab.faults import seams
+from lab.faults import FAULTS, seams
 from lab.running import running
 from lab.server.lab import Call, Json, Lab, Refusal, Reply
 from tests.judge.tools import judge_of
@@ -57,13 +59,16 @@ def _apologies(lab: Lab) -> None:
     lab.changes.append(apologize)
 
 
-def test_a_success_that_says_each_time_that_the_limit_is_reached_is_no_refusal(tmp_path: Path) -> None:
+@pytest.mark.parametrize("prepare", [_apologies, FAULTS["no-limits-without-client-id"].apply])
+def test_a_limit_that_stops_nobody_is_not_lost_by_a_race(
+    prepare: Callable[[Lab], None], tmp_path: Path
+) -> None:
     with (
-        running(prepare=_apologies) as lab,
+        running(prepare=prepare) as lab,
         judge_of(lab.base_url, tmp_path) as judge,
         pytest.raises(Violation, match=r"RATE-4.*served beyond the limit"),
     ):
-        limits.race_for(judge, judge.caller(), "videosDaily", limits.calls_on("videosDaily"), 4)
+        limits.race_for(judge, by_user_agent(), "videosDaily", limits.calls_on("videosDaily"), 4)
 
 
 def test_a_host_that_refuses_below_the_limit_at_any_pace_is_told(tmp_path: Path) -> None:

@@ -493,6 +493,10 @@ def race_for(judge: Judge, caller: Caller, metric: str, calls: list[Call], at_on
     if not counted:
         told = f"{len(served)} calls moved nothing (see ID-3, CHAT-11, IMG-6, VID-7, AIR-3, SFX-3 and TTS-3)"
         raise judge.undecided("RATE-6", told, *served[:1], after.exchange)
+    beyond = Spent(caller, metric, limit, before)
+    if len(served) > left:
+        # A limit that does not stop one call by itself either is not lost by the race.
+        refuse_beyond(judge, beyond, plain)
     message = f"{len(served)} of {at_once} calls were served with {left} units left"
     judge.check("RATE-6", len(served) <= left, message, *served)
     judge.check(
@@ -502,7 +506,7 @@ def race_for(judge: Judge, caller: Caller, metric: str, calls: list[Call], at_on
         after.exchange,
     )
     if after.used[metric] >= limit:
-        refuse_beyond(judge, Spent(caller, metric, limit, before), plain)
+        refuse_beyond(judge, beyond, plain)
     else:
         last = patiently(judge, plain, caller)
         if last.status == 429:
