@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
-from lightning_mock.generation.sampling.schema_sampler import compile_schema
+from lightning_mock.generation.completions.completion import complete
+from lightning_mock.generation.sampling.schema_sampler import compile_schema, forget_compiled
 
 
 def tool(name: Any, description: Any = "", **properties: Any) -> Any:
@@ -65,6 +67,21 @@ def test_a_named_tool_is_the_one_that_is_called(client: Any) -> None:
 def test_required_prefers_the_tool_the_prompt_speaks_of(client: Any) -> None:
     reply = chat(client, "What is the weather?", tools=[CLOCK, WEATHER], tool_choice="required")
     assert called(reply) == ["get_weather"]
+
+
+def test_the_names_of_tools_that_nobody_speaks_of_are_not_compiled() -> None:
+    prompt = {"role": "user", "content": "Call tool_7, not tool_70."}
+    many = [tool(f"tool_{number}") for number in range(200)]
+    re.purge()
+    first = re.compile("the first that is kept")
+    [choice] = complete({"messages": [prompt], "tools": many}, 1, "", 0).choices
+    assert [call.name for call in choice.calls] == ["tool_7", "tool_70"]
+    # 512 are kept, and then the oldest one goes.
+    for number in range(400):
+        re.compile(f"one of 400: {number}")
+    assert re.compile("the first that is kept") is first
+    forget_compiled()
+    assert re.compile("the first that is kept") is not first
 
 
 def test_none_calls_no_tool(client: Any) -> None:

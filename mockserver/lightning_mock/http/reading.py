@@ -36,10 +36,10 @@ def body_at_hand(request: web.BaseRequest, limit: int) -> bytes | None:
 async def read_body(request: web.BaseRequest, limit: int, basis: Basis | None = None) -> bytes:
     """The body, unpacked, of at most `limit` bytes. Raises TooLarge or InvalidRequest."""
     body = await (_arrived(request, limit) if basis is None else basis.body(lambda: _arrived(request, limit)))
-    coding = request.headers.get(CONTENT_ENCODING)
-    if coding is None or not body:
+    codings = request.headers.getall(CONTENT_ENCODING, ())
+    if not codings or not body:
         return body
-    coding = coding.strip().lower()
+    coding = ", ".join(codings).strip().lower()
     return body if coding == "identity" else await asyncio.to_thread(unpacked, body, coding, limit)
 
 

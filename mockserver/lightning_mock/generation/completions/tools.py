@@ -188,7 +188,9 @@ def _spoken_of(request: ToolRequest, prompt: str) -> Sequence[Tool]:
 
 
 def _is_named(tool: Tool, text: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(tool.name.casefold())}(?!\w)", text) is not None
+    name = tool.name.casefold()
+    # An expression is compiled for each name, and kept: of most tools nothing is said.
+    return name in text and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
 
 
 def _score(tool: Tool, words: frozenset[str], wishes: Sequence[Wish]) -> int:

@@ -155,8 +155,10 @@ def _compile_once(schema: bytes) -> Validator:
 
 
 def forget_compiled() -> None:
-    """Free the schemas that are kept compiled. A small one can have a large automaton."""
+    """Free the schemas and expressions that are kept compiled. A small one can have a large automaton, and
+    each is in the way of giving back what lies around it."""
     _compile_once.cache_clear()
+    re.purge()
 
 
 def _compile(text: bytes) -> Validator:
