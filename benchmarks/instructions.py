@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 from benchmarks.mock_speed import USUAL, floor_arguments, job, mock_arguments, row, rule, servers
 from benchmarks.processes import Server, load, server
@@ -85,15 +86,17 @@ def counted(arguments: Sequence[str], folder: Path) -> Iterator[Counted]:
         yield Counted(running, folder)
 
 
-def table(answers: int, streams: int, loop: str = "asyncio") -> str:
-    """A row for each scenario."""
+def table(answers: int, streams: int, loop: str = "asyncio", store: str | None = None) -> str:
+    """A row for each scenario. With a store the mock shares its state there."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with servers(folder):
             # Writes the replies that the floor gives back, and the files that the mock starts with.
             pass
         (folder / "credentials.json").unlink()
-        mine = ("--plans", str(folder / "plans.json"), "--credentials", str(folder / "credentials.json"))
+        mine = ["--plans", str(folder / "plans.json"), "--credentials", str(folder / "credentials.json")]
+        if store is not None:
+            mine += ["--store", store, "--store-prefix", token_hex(8)]
         found: list[list[float]] = []
         starts = (
             ("mock", mock_arguments(*mine, "--journal", str(_SMALL_JOURNAL), "--loop", loop)),
@@ -131,10 +134,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--quick", action="store_true", help="few answers; figures mean little")
     parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio", help="what both run on")
+    parser.add_argument("--store", metavar="URL", help="a Redis in which the mock shares its state")
     chosen = parser.parse_args(arguments)
     if shutil.which("callgrind_control") is None:
         parser.error("valgrind is not installed")
-    print(table(*((20, 5) if chosen.quick else (ANSWERS, _STREAMS)), chosen.loop))
+    print(table(*((20, 5) if chosen.quick else (ANSWERS, _STREAMS)), chosen.loop, chosen.store))
     return 0
 
 
