@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -25,11 +26,16 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.timeout = LONGEST_TEST
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_finish() -> None:
-    """Keep what is here before the first test out of the garbage collector: a mock that gives its memory back
-    would have it all looked through each time."""
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect no garbage while tests are collected, nor look for any in them afterwards: a mock that gives
+    its memory back would have all of it looked through each time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_lightning_target(config: pytest.Config) -> Target:
