@@ -18,8 +18,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from lightning_mock.background import RunningMock, running
 from lightning_mock.callers import identity
+from lightning_mock.callers.claims import InvalidTokenError
 from lightning_mock.callers.credentials import KeyRing
 from lightning_mock.callers.token_verifier import load_jwks
+from lightning_mock.callers.tokens import TokenAuthority
 from lightning_mock.settings import SettingsError
 
 from .conftest import Client
@@ -316,6 +318,14 @@ def test_what_is_kept_of_a_key_does_not_contain_its_secret(
     assert kept[0].prefix == secret[:16]
     assert secret not in repr(kept)
     assert all(secret.encode() != stored for stored in mock.state.keys._by_digest)
+
+
+@pytest.mark.parametrize("token", ["nonsense", "a.b", "", pytest.param("eyJ." * 15_000, id="dots")])
+def test_what_does_not_look_like_a_token_is_refused_without_loading_anything(token: str) -> None:
+    authority = TokenAuthority("s" * 32)
+    with pytest.raises(InvalidTokenError, match="well-formed"):
+        authority.verify(token, lambda subject: 0.0)
+    assert "_verifier" not in vars(authority)
 
 
 def test_the_keys_of_one_of_many_users_are_found_without_looking_at_all() -> None:

@@ -13,7 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from lightning_mock.callers.claims import Claims, read_claims, token_payload
+from lightning_mock.callers.claims import Claims, InvalidTokenError, read_claims, token_payload
+
+_DOTS = 2
+"""In the compact form of RFC 7515. Nothing is loaded to refuse what does not even look like it."""
 
 
 class Verifier(Protocol):
@@ -45,6 +48,8 @@ class TokenAuthority:
     def verify(self, token: str, now_of: Callable[[str], float]) -> Claims:
         """The claims of a token that is signed, meant for us and valid at its subject's moment. Raises
         InvalidTokenError."""
+        if token.count(".") != _DOTS:
+            raise InvalidTokenError("it is not a well-formed signed token")
         return read_claims(self._verifier.payload(token), now_of)
 
     @cached_property
