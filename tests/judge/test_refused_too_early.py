@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -49,6 +50,18 @@ def _bursts(lab: Lab) -> None:
     seams.check(VIDEOS, refuse)(lab)
 
 
+def _tired_of_pictures(lab: Lab) -> None:
+    """Whoever has had half of its pictures sends nothing valid any more."""
+    had = Counter[str]()
+
+    def refuse(_: Lab, called: Call) -> None:
+        had[called.identity.key] += 1
+        if had[called.identity.key] > 5:
+            raise Refusal("invalid", "No")
+
+    seams.check("createImage getImage", refuse)(lab)
+
+
 def _apologies(lab: Lab) -> None:
     """Where a plan is used up, a success that says that it failed."""
 
@@ -57,6 +70,15 @@ def _apologies(lab: Lab) -> None:
         return Json({"error": {"message": "That was all for today"}}, 200) if over else reply
 
     lab.changes.append(apologize)
+
+
+def test_what_is_called_invalid_once_half_of_the_limit_is_used_is_told(tmp_path: Path) -> None:
+    with (
+        running(prepare=_tired_of_pictures) as lab,
+        judge_of(lab.base_url, tmp_path) as judge,
+        pytest.raises(Violation, match=r"RATE-4.*400"),
+    ):
+        limits.test_beyond_the_limit_the_answer_is_429_and_stays_so(judge, "imagesDaily")
 
 
 @pytest.mark.parametrize("prepare", [_apologies, FAULTS["no-limits-without-client-id"].apply])

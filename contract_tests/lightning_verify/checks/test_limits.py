@@ -114,8 +114,9 @@ def _drive_to_limit(judge: Judge, metric: str) -> Spent:
         if 0 < turn == limit - 1:
             judge.get("/usage", caller)  # For the laws: nobody else looks at counters that are nearly full.
         exchange = patiently(judge, calls[turn % len(calls)], caller)
-        if turn == limit - 1:
-            serves_the_last(judge, exchange, calls[turn % len(calls)], caller)
+        # What this caller was served before is valid, whatever it is called now.
+        if turn == limit - 1 or (turn >= len(calls) and exchange.status in _INVALID):
+            serves_what_is_left(judge, exchange, calls[turn % len(calls)], caller)
         if exchange.status == 429:
             judge.answered("RATE-4", exchange)
             raise judge.violation(
@@ -127,7 +128,7 @@ def _drive_to_limit(judge: Judge, metric: str) -> Spent:
     return Spent(caller, metric, limit, before)
 
 
-def serves_the_last(judge: Judge, exchange: Exchange, call: Call, caller: Caller) -> None:
+def serves_what_is_left(judge: Judge, exchange: Exchange, call: Call, caller: Caller) -> None:
     """Raises a violation when the call for what is left is refused or fails each time, and not for others."""
     second = judge.second_look(
         exchange,
@@ -135,7 +136,7 @@ def serves_the_last(judge: Judge, exchange: Exchange, call: Call, caller: Caller
         plain=lambda: _ask(judge, call, judge.caller(), served=True),
     )
     if second.stands_out:
-        message = f"{exchange.title} for the last unit of {caller.label}, each time, while others are served"
+        message = f"{exchange.title} for {caller.label} with units left, each time, while others are served"
         raise judge.violation("RATE-4", message, *second.shown)
 
 
@@ -511,7 +512,7 @@ def race_for(judge: Judge, caller: Caller, metric: str, calls: list[Call], at_on
         last = patiently(judge, plain, caller)
         if last.status == 429:
             has_units_left(judge, last, caller, metric)
-        serves_the_last(judge, last, plain, caller)
+        serves_what_is_left(judge, last, plain, caller)
 
 
 def has_units_left(judge: Judge, exchange: Exchange, caller: Caller, metric: str) -> None:

@@ -16,7 +16,7 @@ from lightning_verify.checks.test_limits import (
     has_units_left,
     patiently,
     refuse_beyond,
-    serves_the_last,
+    serves_what_is_left,
 )
 from lightning_verify.facts import METRICS, PUBLISHED_LIMITS
 from lightning_verify.judging.judge import Judge, NotRun
@@ -82,7 +82,7 @@ def test_an_account_is_served_up_to_its_limit(judge: Judge, account: str, metric
             has_units_left(judge, exchange, owners[0], metric)
             break  # Somebody else has spent the rest.
         if left == 1:
-            serves_the_last(judge, exchange, calls[turn % len(calls)], owners[turn % len(owners)])
+            serves_what_is_left(judge, exchange, calls[turn % len(calls)], owners[turn % len(owners)])
         judge.witness("RATE-4", judge.served("RATE-4", exchange, owner=False))
         turn += 1
     for owner in owners:
