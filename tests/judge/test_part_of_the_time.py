@@ -344,7 +344,7 @@ def test_the_last_unit_that_one_call_does_not_get(status: int, tmp_path: Path) -
         used[caller] += 1
         return Answer(429 if used[caller] > 2 else 200)
 
-    with accused(answer, tmp_path, r"RATE-4: .* for the last unit") as judge:
+    with accused(answer, tmp_path, r"RATE-4: .* with units left") as judge:
         test_limits.test_beyond_the_limit_the_answer_is_429_and_stays_so(judge, "imagesDaily")
 
 
