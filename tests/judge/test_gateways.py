@@ -12,7 +12,7 @@ from lightning_verify.transport.client import DOUBTS
 from lab.gateways import GATEWAYS, answering
 from lab.running import running
 from tests.judge.commands import command
-from tests.judge.tiny_server import Answer, tiny
+from tests.judge.tiny_server import Answer, Asked, tiny
 from tests.judge.tools import client_of
 
 REQUESTS = [
@@ -53,6 +53,19 @@ def test_one_answer_in_seven_from_others_accuses_nobody(seed: int, tmp_path: Pat
         assert host.charged() == 0
     assert run.documented("fail") == set(), run.out
     assert len(run.documented("pass")) > 25
+
+
+def test_a_host_that_refuses_in_plain_words_is_soon_taken_at_them(tmp_path: Path) -> None:
+    statuses = {"/usage": 401, "/models": 404, "/tiers": 400}
+
+    def answer(asked: Asked) -> Answer:
+        return Answer(statuses[asked.path], {"Content-Type": "text/plain"}, (b"Sorry.",))
+
+    with tiny(answer) as host, client_of(host.base_url, tmp_path) as (client, _):
+        for path, asked in ("/usage", 1 + DOUBTS), ("/models", 1 + DOUBTS), ("/tiers", 1):
+            before = len(host.asked)
+            assert client.send("GET", path, anonymous()).insists
+            assert len(host.asked) - before == asked, path
 
 
 def test_a_host_that_leads_elsewhere_each_time_means_it(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from lightning_verify.requests.callers import Caller, anonymous
 from lightning_verify.transport.alone import Turns
 from lightning_verify.transport.budget import Budget, BudgetExhausted
 from lightning_verify.transport.causes import cause
-from lightning_verify.transport.exchange import Exchange, leads_away
+from lightning_verify.transport.exchange import NOT_JSON, Exchange, leads_away
 from lightning_verify.transport.operations import OperationFinder
 from lightning_verify.transport.pacing import Pace
 
@@ -53,6 +53,8 @@ RESENDS = 3
 # What seems to be somebody else's answer is asked for so often before it counts as the host's own: where one
 # in seven is a gateway's, it is so many times in a row in one of 100,000 requests.
 DOUBTS = 5
+# Once refusals of so many statuses were meant, each in other words than JSON, that is how the host talks.
+MANNERS = 2
 FRUITLESS_WAIT = 90.0
 # Seconds before a free request is sent again that a gateway has answered in the host's place.
 SECOND_THOUGHTS = 0.1
@@ -119,6 +121,8 @@ class Client:
         self._fruitless = 0.0
         # Operations that were answered by a gateway each time they were tried again.
         self._hopeless: set[_Kind] = set()
+        # Statuses that the host has refused with in other words than JSON, and meant it.
+        self._own_words: set[int | None] = set()
         # Callers that were served something metered, by what identifies them, and by operation the last one
         # that was refused it.
         self.spenders: dict[tuple[tuple[str, str], ...], Caller] = {}
@@ -313,9 +317,11 @@ class Client:
             self._fruitless += wait
         else:
             self._hopeless.add(_kind(exchange))
+            if exchange.astray == NOT_JSON:
+                self._own_words.add(exchange.status)
         # What came for what is free, each time, is meant as well where it costs.
         tired = exchange.repeatable and self._fruitless > FRUITLESS_WAIT
-        exchange.insists = exchange.insists or tired or _kind(exchange) in self._hopeless
+        exchange.insists = exchange.insists or tired or self._is_meant(exchange)
         if waited and exchange.status not in {429, 503} and exchange.astray is None:
             self._fruitless -= waited
         if operation is not None and operation.metric is not None and caller.private:
@@ -331,9 +337,14 @@ class Client:
             asked = self._pace.hold(wait_asked(exchange.header("retry-after"), exchange.clock))
             if asked is not None:
                 return asked
-        if exchange.repeatable and exchange.astray and _kind(exchange) not in self._hopeless:
+        if exchange.repeatable and exchange.astray and not self._is_meant(exchange):
             return self._pace.hold(SECOND_THOUGHTS)
         return None
+
+    def _is_meant(self, exchange: Exchange) -> bool:
+        """Whether the host is known to say this itself."""
+        talks_so = len(self._own_words) >= MANNERS and exchange.astray == NOT_JSON
+        return talks_so or _kind(exchange) in self._hopeless
 
     async def _still_there(self) -> bool:
         """Whether a host that left the last requests unanswered answers a plain one: then it was something

@@ -18,6 +18,7 @@ from lightning_verify.reading.times import http_date
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PERMANENT = frozenset({301, 308})
+NOT_JSON = "a refusal that is not in JSON may be somebody else's"
 _SITES = 100
 
 
@@ -131,7 +132,7 @@ class Exchange:
         if self.is_page and (self.served or refuses or status >= 500):
             return "a page stands in its place, as a proxy shows it"
         if refuses and self._has_other_words:
-            return "a refusal that is not in JSON may be somebody else's"
+            return NOT_JSON
         if self.leads_away:
             return "it leads to another site, as a portal does"
         return f"the host says inside it that it failed: {self.failure}" if self.failure else None
