@@ -30,8 +30,7 @@ VALIDATORS = jsonschema_rs.validator_map_for(dict(SPEC.document))
 CHUNK = VALIDATORS["#/components/schemas/StreamChunk"]
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Watched:
+def thorough_run(folder: Path) -> Watched:
     """The most thorough run against the mock, with its control plane."""
     with lightning_mock.running() as mock:
         lightning = Lightning(mock.base_url)
@@ -39,22 +38,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Watched:
         run = watch(
             *("--spend=exhaust", f"--base-url={mock.base_url}", f"--control={mock.base_url}/__mock__"),
             credentials=mock.credentials,
-            folder=tmp_path_factory.mktemp("watched"),
+            folder=folder,
         )
         left = datetime.fromisoformat(lightning.clock().now)
     # Somebody else had moved it, and tests of the judge do.
     assert "clock: the target's was +86" in run.finished.out
     assert abs(left - datetime.now(UTC)) < timedelta(minutes=2)
     return run
-
-
-@pytest.fixture
-def exchanges(run: Watched) -> list[Recorded]:
-    return run.exchanges
-
-
-def test_the_run_keeps_to_its_plan(run: Watched) -> None:
-    run.keeps_to_its_plan()
 
 
 def problems(validator: jsonschema_rs.Validator, value: Any) -> list[str]:
@@ -110,7 +100,7 @@ def is_odd(exchange: Recorded) -> bool:
     return exchange.request is not None and (refused_as_we_assume or json.loads(exchange.request) in odd)
 
 
-def test_every_request_that_is_made_in_earnest_fits_the_spec(exchanges: list[Recorded]) -> None:
+def every_request_that_is_made_in_earnest_fits_the_spec(exchanges: list[Recorded]) -> None:
     earnest = [
         exchange
         for exchange in exchanges
@@ -123,20 +113,20 @@ def test_every_request_that_is_made_in_earnest_fits_the_spec(exchanges: list[Rec
     assert not found, told(found)
 
 
-def test_nothing_is_served_that_does_not_fit_the_spec(exchanges: list[Recorded]) -> None:
+def nothing_is_served_that_does_not_fit_the_spec(exchanges: list[Recorded]) -> None:
     served = [e for e in exchanges if e.operation and e.status is not None and 200 <= e.status < 300]
     assert any(exchange.generated for exchange in served)
     found = [problem for exchange in served for problem in request_problems(exchange)]
     assert not found, told(found)
 
 
-def test_the_requests_that_should_be_refused_are(exchanges: list[Recorded]) -> None:
+def the_requests_that_should_be_refused_are(exchanges: list[Recorded]) -> None:
     lane = [exchange for exchange in exchanges if exchange.operation and exchange.lane == "free"]
     assert {exchange.status for exchange in lane} == {400, 401, 413, 429}
     assert len(lane) > 300
 
 
-def test_the_judge_knows_what_it_asks_for(exchanges: list[Recorded]) -> None:
+def the_judge_knows_what_it_asks_for(exchanges: list[Recorded]) -> None:
     finder = OperationFinder(SPEC)
     for exchange in exchanges:
         found = finder.find(exchange.method, exchange.path)
@@ -182,13 +172,24 @@ def stream_problems(body: bytes) -> list[str]:
     return found + ([] if failed else [p for rule in transcript.problems.values() for p in rule])
 
 
-def test_every_answer_of_the_mock_fits_the_spec(exchanges: list[Recorded]) -> None:
+def every_answer_of_the_mock_fits_the_spec(exchanges: list[Recorded]) -> None:
     answered = [exchange for exchange in exchanges if exchange.operation]
     assert all(exchange.status is not None for exchange in answered)
     kinds = {(exchange.operation, exchange.status) for exchange in answered}
     assert len(kinds) > 60, "too little was seen"
     found = [problem for exchange in answered for problem in answer_problems(exchange)]
     assert not found, told(found)
+
+
+def test_the_most_thorough_run_keeps_to_its_plan_and_to_the_spec(tmp_path: Path) -> None:
+    # All that is asked of one run in one test: shared out among workers, each would make the run again.
+    run = thorough_run(tmp_path)
+    run.keeps_to_its_plan()
+    every_request_that_is_made_in_earnest_fits_the_spec(run.exchanges)
+    nothing_is_served_that_does_not_fit_the_spec(run.exchanges)
+    the_requests_that_should_be_refused_are(run.exchanges)
+    the_judge_knows_what_it_asks_for(run.exchanges)
+    every_answer_of_the_mock_fits_the_spec(run.exchanges)
 
 
 def test_the_check_of_answers_has_teeth(tmp_path: Path) -> None:

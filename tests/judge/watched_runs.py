@@ -34,7 +34,8 @@ class Watched:
             assert booked <= units["planned"][metric]
         declared = {check.test: check.requests for check in self.checks}
         asked = Counter(exchange.test for exchange in self.exchanges if exchange.test)
-        assert {test: (n, declared[test]) for test, n in asked.items() if n > declared[test]} == {}
+        beyond = {test: (n, declared[test]) for test, n in asked.items() if n > declared[test]}
+        assert not beyond, f"(asked, declared) by test: {beyond}"
 
     def _paid_units(self) -> Counter[str]:
         metric_of = {operation.id: operation.metric for operation in load_spec().operations.values()}

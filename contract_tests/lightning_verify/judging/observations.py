@@ -16,7 +16,16 @@ from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.usage import Observation, observe
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
-from lightning_verify.requests.credentials import API_KEY, BAD, FREE_JWT, GOOD, JWT, invalid_bearers
+from lightning_verify.requests.credentials import (
+    API_KEY,
+    BAD,
+    FREE_JWT,
+    GOOD,
+    JWT,
+    foreign_token,
+    invalid_bearers,
+    unknown_key,
+)
 from lightning_verify.requests.generated import CASES
 from lightning_verify.requests.prompts import CODE, COMPLEX, IMAGE, SIMPLE
 from lightning_verify.requests.valid import CALLS, LONG_CONVERSATION, OVERSIZED, Call, oversized, say
@@ -259,10 +268,10 @@ def bearers_tried_on(operation: str) -> str:
 
 
 def _kinds_of_bad_bearers(means: Means) -> int:
-    # Five of the judge's own making, three from a token that it was given, two from a key.
-    own, from_token, from_key = 5, 3 * bool(means.credentials & {JWT, FREE_JWT}), 2
-    every = own + from_token + from_key * (API_KEY in means.credentials)
-    return every if means.examples >= THOROUGH else FAMILIES_OF_BEARERS
+    # As many as are made of credentials of the same kinds.
+    kinds = {JWT: foreign_token, FREE_JWT: foreign_token, API_KEY: unknown_key}
+    alike = {name: make() for name, make in kinds.items() if name in means.credentials}
+    return len(invalid_bearers(alike)) if means.examples >= THOROUGH else FAMILIES_OF_BEARERS
 
 
 # --- what a generator thinks of -------------------------------------------------------------------------
