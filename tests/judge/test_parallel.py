@@ -12,7 +12,7 @@ import pytest
 from lightning_verify.requests.callers import anonymous
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
 from lightning_verify.run.ahead import predecessors, waiting_behind
-from lightning_verify.run.marks import judges, needs, uses_up_accounts
+from lightning_verify.run.marks import judges, looks_back, needs, uses_up_accounts
 from lightning_verify.target import Spend
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -134,6 +134,13 @@ def test_those_that_spend_from_one_account_wait_and_who_uses_it_up_is_last() -> 
         {0, 1, 2, 3},
         {0, 1, 2, 3},
     ]
+
+
+def test_who_looks_back_waits_for_all_before_and_nobody_for_it() -> None:
+    refused = _Check(judges("AUTH-4", spend=Spend.SAMPLE))
+    looks = _Check(judges("RATE-2", spend=Spend.SAMPLE), looks_back)
+    checks = [refused, refused, looks, refused]
+    assert [*predecessors(cast("list[pytest.Item]", checks))] == [set(), set(), {0, 1}, set()]
 
 
 def test_accounts_are_used_up_one_metric_at_a_time_beside_the_others() -> None:

@@ -32,7 +32,7 @@ from lightning_verify.requests.refusals import (
 )
 from lightning_verify.requests.situations import OWN, Situation, cover
 from lightning_verify.requests.valid import CALLS, OVERSIZED, PLACES, Call
-from lightning_verify.run.marks import judges, needs, needs_own_host
+from lightning_verify.run.marks import judges, looks_back, needs, needs_own_host
 from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange
 
@@ -347,6 +347,7 @@ def test_every_kind_of_caller_is_refused_alike(judge: Judge, refusal: Refusal) -
 
 
 @pytest.mark.parametrize("kind", OWN)
+@looks_back
 @judges("RATE-2", requests=1, spend=Spend.SAMPLE)
 def test_what_was_refused_has_cost_nothing(judge: Judge, kind: str) -> None:
     asker = _asker(judge, kind)

@@ -5,8 +5,8 @@ with its budget and its pace, the books, and what tests look at together; proces
 again. pytest itself, which knows nothing of threads, still sees one test after the other.
 
 Law: verdicts do not depend on how many run at once. Tests that would notice each other, since they spend from
-one account or may surprise the budget on one operation, run in their order, and those that use an account up
-after all others.
+one account or may surprise the budget on one operation, run in their order, those that look back after all
+before them, and those that use an account up after all others.
 """
 
 from __future__ import annotations
@@ -84,9 +84,10 @@ def predecessors(items: Iterable[pytest.Item]) -> Iterator[set[int]]:
     for place, item in enumerate(items):
         claimed = claims(item)
         before = {last[claim] for claim in claimed if claim in last}
-        if item.get_closest_marker("uses_up_accounts"):
+        uses_up = item.get_closest_marker("uses_up_accounts")
+        if uses_up or item.get_closest_marker("looks_back"):
             before |= in_need
-        else:
+        if not uses_up:
             in_need.add(place)
         yield before
         last.update(dict.fromkeys(claimed, place))

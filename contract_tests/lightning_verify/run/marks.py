@@ -65,6 +65,8 @@ def needs(*credentials: str) -> pytest.MarkDecorator:
 needs_own_host = pytest.mark.needs_own_host
 # A test after which an account has nothing left, so that it waits for all others.
 uses_up_accounts = pytest.mark.uses_up_accounts
+# A test that looks at what those before it left behind, so that it waits for them.
+looks_back = pytest.mark.looks_back
 # A test that needs the target's control plane: moving time, failing upstreams.
 needs_control = pytest.mark.needs_control
 

@@ -105,6 +105,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "uses_up_accounts: a contract test after which an account is at its limits"
     )
+    config.addinivalue_line("markers", "looks_back: a contract test that waits for all those before it")
     config.addinivalue_line("markers", "needs_control: a contract test that moves time or fails upstreams")
     config.pluginmanager.register(_Mistakes(config))
     if _is_worker(config):
