@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from itertools import pairwise
 from typing import Any
 
@@ -432,13 +431,15 @@ def _leaves_alone(
         return after, moved(judge, requirement, before, after)
 
     after, change = tried()
-    with judge.client.alone() if change else nullcontext():
+    if not change:
+        judge.witness(requirement, after.exchange)
+        return
+    with judge.client.alone():
         for _ in range(2):
-            if change:
-                after, change = tried()
-        if not change:
-            judge.witness(requirement, after.exchange)
-            return
+            after, change = tried()
+            if not change:
+                judge.witness(requirement, after.exchange)
+                return
         looks = [after, *(read_usage(judge, requirement, account) for _ in range(IDLE_LOOKS))]
         steps = [moved(judge, requirement, *two) for two in pairwise(looks)]
     if steps[0] and all(step == steps[0] for step in steps):
