@@ -13,7 +13,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
@@ -74,9 +74,9 @@ _GRACE_OF_MANY = 8.0
 _LAST_CALLS = 1.0
 """Seconds for which a connection is waited on for one more call."""
 _LOOK = 0.02
-_REST = 0.02
-"""Seconds for what still comes after something that is not HTTP. With any of it unread, closing would reset
-the connection, and the answer would be lost."""
+_REST = 5.0
+"""Seconds for which what still comes after something that is not HTTP is thrown away. With any of it unread,
+closing would reset the connection, and the answer would be lost."""
 
 
 class _LoopOfConnection:
@@ -98,6 +98,33 @@ class _LoopOfConnection:
         return self._loop.create_task(answering) if self._connection._messages else answering
 
 
+class _Lingering:
+    """The transport of a connection on which something came that is not HTTP. To close it ends the answer;
+    what the client still sends is then thrown away until it leaves, or its time is over."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._end: asyncio.TimerHandle | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def close(self) -> None:
+        if self._end is not None or self._transport.is_closing():
+            self.left()
+            self._transport.close()
+            return
+        self._end = asyncio.get_running_loop().call_later(_REST, self._transport.close)
+        with suppress(OSError):  # from a client that has left already
+            self._transport.write_eof()
+        self._transport.resume_reading()
+
+    def left(self) -> None:
+        """There is nothing to wait for any more."""
+        if self._end is not None:
+            self._end.cancel()
+
+
 class _Protocol(web.RequestHandler):
     """Answers what is not even HTTP in the API's own form, without repeating any of it."""
 
@@ -111,11 +138,19 @@ class _Protocol(web.RequestHandler):
         if hasattr(transport, "max_size"):
             transport.max_size = _MOST_AT_ONCE
 
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if isinstance(self.transport, _Lingering):
+            self.transport.left()
+        super().connection_lost(exc)
+
     def data_received(self, data: bytes) -> None:
+        if isinstance(self.transport, _Lingering):
+            return
         super().data_received(data)
         if self._messages and not isinstance(self._messages[-1][0], RawRequestMessage):
             self._lingering_time = 0
-            asyncio.get_running_loop().call_later(_REST, self._give_up_bodies)
+            self.transport = cast(asyncio.Transport, _Lingering(cast(asyncio.Transport, self.transport)))
+            self._give_up_bodies()
 
     def resume_reading(self, resume_parser: bool = True) -> None:
         # Whoever has read a body asks for it, whether or not anything was held back.

@@ -10,7 +10,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import httpx2
@@ -18,6 +18,7 @@ import pytest
 from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lightning_mock import app
 from lightning_mock.background import RunningMock, running
 from lightning_mock.errors import InvalidRequest, TooLarge
 from lightning_mock.http import decoding, validation
@@ -475,6 +476,9 @@ def test_a_body_that_breaks_in_a_later_packet_is_a_400_and_ends_the_connection(
         answer = b""
         while piece := raw.recv(65_536):
             answer += piece
+        raw.sendall(
+            b"a" * MIB
+        )  # what is still under way would reset a closed connection, and lose the answer
     assert answer.count(b"HTTP/1.") == 1
     assert answer.split(b" ")[1] == b"400"
     assert caplog.text == ""
@@ -495,6 +499,7 @@ def test_the_host_of_an_absolute_target_does_not_matter(mock: RunningMock, host:
         (b"/usage", b"X: a\r\n" * 128, b"431", b"128 header fields"),
         (b"/usage", b"X: a\r\n" * 127, b"200", b"usage"),
     ],
+    ids=["line", "field", "fields", "enough"],
 )
 def test_a_head_that_is_too_large_is_a_413_or_431(
     mock: RunningMock, line: bytes, fields: bytes, status: bytes, words: bytes
@@ -502,8 +507,28 @@ def test_a_head_that_is_too_large_is_a_413_or_431(
     with connection(mock) as raw:
         raw.sendall(b"GET " + line + b" HTTP/1.1\r\nHost: x\r\n" + fields + b"\r\n")
         answer = raw.recv(65_536)
+        if status != b"200":
+            while raw.recv(65_536):
+                pass
+            raw.sendall(b"a" * MIB)
     assert answer.split(b" ")[1] == status
     assert words in answer
+
+
+def test_who_never_stops_sending_what_is_not_http_is_cut_off(
+    mock: RunningMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "_REST", 0.01)
+    with connection(mock) as raw:
+        raw.sendall(b"hello\r\n\r\n")
+        assert b" 400 " in raw.recv(65_536)
+        with pytest.raises(ConnectionError):
+            send_for_ever(raw)
+
+
+def send_for_ever(raw: socket.socket) -> NoReturn:
+    while True:
+        raw.sendall(b"a" * 1000)
 
 
 def test_a_client_that_leaves_in_the_middle_of_its_body_leaves_no_trace(
