@@ -13,16 +13,20 @@ from contextlib import contextmanager, redirect_stdout
 from importlib.metadata import version
 from pathlib import Path
 
+from lightning_spec.loader import SpecError, revision_folder
+
+from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_KEPT, EXIT_USAGE
+
 try:
     import pytest
     from hypothesis.configuration import set_hypothesis_home_dir
 except ModuleNotFoundError:
     # The mock's own install is light; the judge's tools come with an extra.
-    sys.exit("lightning-verify needs more than the mock does: pip install 'lightning-contract[verify]'")
+    print(
+        "lightning-verify needs more than the mock: pip install 'lightning-contract[verify]'", file=sys.stderr
+    )
+    sys.exit(EXIT_USAGE)
 
-from lightning_spec.loader import SpecError, revision_folder
-
-from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_KEPT, EXIT_USAGE
 from lightning_verify.run.option_table import as_pytest, declare_to_command
 from lightning_verify.run.signals import INTERRUPTION
 

@@ -8,6 +8,7 @@ answer 404 and 405 in plain text.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import socket
@@ -340,11 +341,22 @@ async def serving(
         try:
             await site.start()
         except OSError as error:
-            where = f"{settings.host}:{settings.port}"
-            raise SettingsError(f"cannot listen on {where}: {error.strerror or error}") from error
+            raise cannot_listen(settings, error) from error
         host, port = runner.addresses[0][:2]
         shown = f"[{host}]" if ":" in host else host
         yield f"http://{shown}:{port}", state
+
+
+def cannot_listen(settings: Settings, error: OSError) -> SettingsError:
+    """What is told where the address cannot be had."""
+    if error.errno == errno.EADDRINUSE:
+        why = "the port is in use; choose another with --port, or 0 for a free one"
+    elif isinstance(error, socket.gaierror) or not error.errno:
+        why = error.strerror or str(error)
+    else:
+        # asyncio tells the address again, in Python's own form.
+        why = os.strerror(error.errno)
+    return SettingsError(f"cannot listen on {settings.host}:{settings.port}: {why}")
 
 
 class _Shared(socket.socket):

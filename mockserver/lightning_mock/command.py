@@ -49,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
             runner.run(_serve(settings, credentials_file))
     except SettingsError as error:
-        print(f"lightning-mock: {error}", file=sys.stderr)
+        for complaint in str(error).splitlines():
+            print(f"lightning-mock: {complaint}", file=sys.stderr)
         return _WRONG_USAGE
     except KeyboardInterrupt:
         # A second Ctrl-C, or one before the start: no traceback for that either.
@@ -63,6 +64,7 @@ def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> tu
     parser = _parser()
     given = vars(parser.parse_args(arguments))
     chosen: dict[str, Any] = {}
+    complaints = []
     for action in parser._actions:
         name = action.dest
         if name in {"help", "version"}:
@@ -70,12 +72,16 @@ def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> tu
         variable = _variable(name)
         if given[name] is not None:
             chosen[name] = given[name]
-        elif environment.get(variable):
-            text = environment[variable]
-            if name in _LISTS:
-                chosen[name] = [_convert(action, variable, part.strip()) for part in text.split(",")]
-            else:
-                chosen[name] = _convert(action, variable, text)
+        elif text := environment.get(variable):
+            try:
+                if name in _LISTS:
+                    chosen[name] = [_convert(action, variable, part.strip()) for part in text.split(",")]
+                else:
+                    chosen[name] = _convert(action, variable, text)
+            except SettingsError as error:
+                complaints.append(str(error))
+    if complaints:
+        raise SettingsError("\n".join(complaints))
     for name in _LISTS & chosen.keys():
         chosen[name] = tuple(chosen[name])
     credentials_file = chosen.pop("credentials", None)

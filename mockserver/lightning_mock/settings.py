@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
+from urllib.parse import urlsplit
 
 MOST_EXCHANGES = 1_000_000
 MOST_WORKERS = 256
@@ -24,7 +26,8 @@ RetryAdvice = Literal["none", "seconds", "date", "x-should-retry-true", "x-shoul
 
 
 class SettingsError(ValueError):
-    """A setting or a file named by one cannot be used. The message is meant for the terminal."""
+    """Settings, or a file named by one, cannot be used. The message is meant for the terminal, with a line
+    for each thing that is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ class Settings:
     """From how many days on a recording is called old."""
     scenario: tuple[str, ...] = ()
     """The scenarios to start in, one after another."""
-    store: str | None = None
+    store: str | None = field(default=None, repr=False)
     """The URL of the Redis in which several processes share one mock; without one it is in this process."""
     store_prefix: str = "lightning"
     """What keeps apart the mocks in one Redis: the beginning of every key."""
@@ -88,54 +91,63 @@ class Settings:
     """How many bytes it keeps of the body of an answer."""
 
     def __post_init__(self) -> None:
+        if complaints := list(self._complaints()):
+            raise SettingsError("\n".join(complaints))
+
+    @property
+    def store_shown(self) -> str:
+        """The address of the store without what lets one in."""
+        scheme, host, path, _, _ = urlsplit(self.store or "")
+        return f"{scheme}://{host.rpartition('@')[2]}{path}"
+
+    def _complaints(self) -> Iterator[str]:
+        """What is wrong, all of it, one line each."""
         if not 0 <= self.port <= 65535:
-            raise SettingsError(f"port: expected 0 to 65535, got {self.port}")
+            yield f"port: expected 0 to 65535, got {self.port}"
         if not 0 <= self.journal <= MOST_EXCHANGES:
-            raise SettingsError(f"journal: expected 0 to {MOST_EXCHANGES}, got {self.journal}")
+            yield f"journal: expected 0 to {MOST_EXCHANGES}, got {self.journal}"
         if not 0 <= self.journal_bodies <= MOST_BODY:
-            raise SettingsError(f"journal_bodies: expected 0 to {MOST_BODY}, got {self.journal_bodies}")
+            yield f"journal_bodies: expected 0 to {MOST_BODY}, got {self.journal_bodies}"
         if self.store is not None and not self.store.startswith(("redis://", "rediss://", "unix://")):
-            raise SettingsError("store: expected an address such as redis://127.0.0.1:6379/0")
+            yield "store: expected an address such as redis://127.0.0.1:6379/0"
         if self.store is not None and self.state is not None:
-            raise SettingsError("state: a store keeps the state already; expected only one of the two")
+            yield "state: a store keeps the state already; expected only one of the two"
         if not _PREFIX.fullmatch(self.store_prefix):
-            raise SettingsError(
-                "store_prefix: expected 1 to 64 letters, digits, dots, hyphens or underscores"
-            )
-        self._check_workers()
+            yield "store_prefix: expected 1 to 64 letters, digits, dots, hyphens or underscores"
+        yield from self._complaints_of_workers()
         token = self.control_token
         if token is not None and not (len(token) >= 8 and token.isascii() and token.isprintable()):
-            raise SettingsError("control_token: expected at least 8 ASCII characters")
+            yield "control_token: expected at least 8 ASCII characters"
         if self.record is not None and not _BASE_URL.fullmatch(self.record):
-            raise SettingsError(f"record: expected an address like https://host.example, got {self.record!r}")
+            yield f"record: expected an address like https://host.example, got {self.record!r}"
         if self.record is not None and self.replay is not None:
-            raise SettingsError("record, replay: expected one of them")
+            yield "record, replay: expected one of them"
         for name in ("first_token_delay", "token_rate", "replay_pace", "replay_max_age"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
-                raise SettingsError(f"{name}: expected a number from 0 up, got {value}")
+                yield f"{name}: expected a number from 0 up, got {value}"
         for name, kind in (("metadata_form", MetadataForm), ("retry_advice", RetryAdvice), ("loop", Loop)):
             value, allowed = getattr(self, name), get_args(kind)
             if value not in allowed:
-                raise SettingsError(f"{name}: expected one of {', '.join(allowed)}, got {value!r}")
+                yield f"{name}: expected one of {', '.join(allowed)}, got {value!r}"
         if self.jwt_secret is not None and len(self.jwt_secret.encode()) < 32:
-            raise SettingsError("jwt_secret: expected at least 32 bytes, as HS256 wants")
+            yield "jwt_secret: expected at least 32 bytes, as HS256 wants"
 
-    def _check_workers(self) -> None:
+    def _complaints_of_workers(self) -> Iterator[str]:
         """Several processes can do together what each does alone, or what the store does for all."""
         if not 1 <= self.workers <= MOST_WORKERS:
-            raise SettingsError(f"workers: expected 1 to {MOST_WORKERS}, got {self.workers}")
-        if self.workers == 1:
+            yield f"workers: expected 1 to {MOST_WORKERS}, got {self.workers}"
+        if self.workers <= 1:
             return
         if self.store is None:
-            raise SettingsError(
+            yield (
                 "workers: without a store each process would keep users, counters and clock of its own; add "
                 "--store redis://127.0.0.1:6379/0, or leave it at 1"
             )
         if self.record is not None:
-            raise SettingsError("workers, record: a recording is written by one process; leave workers at 1")
+            yield "workers, record: a recording is written by one process; leave workers at 1"
         if self.replay is not None:
-            raise SettingsError(
+            yield (
                 "workers, replay: which answer of a recording comes next is known to one process only; leave "
                 "workers at 1"
             )

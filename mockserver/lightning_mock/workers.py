@@ -18,7 +18,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
-from lightning_mock.app import QUEUE, begun, serving
+from lightning_mock.app import QUEUE, begun, cannot_listen, serving
 from lightning_mock.loops import loop_factory
 from lightning_mock.settings import Settings, SettingsError
 from lightning_mock.state import State
@@ -59,12 +59,11 @@ def _first_state(settings: Settings) -> State:
 
 
 def _listening(settings: Settings) -> socket.socket:
-    where = (settings.host, settings.port)
     try:
-        family, *_, address = socket.getaddrinfo(*where, type=socket.SOCK_STREAM)[0]
+        family, *_, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=QUEUE)
     except OSError as error:
-        raise SettingsError(f"cannot listen on {where[0]}:{where[1]}: {error.strerror or error}") from error
+        raise cannot_listen(settings, error) from error
 
 
 class _Application(BaseApplication):

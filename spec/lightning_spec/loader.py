@@ -108,7 +108,7 @@ def load_revision(name: str | None = None) -> tuple[Spec, RequirementSet]:
 def load_plans(path: Path | str, metrics: Mapping[str, Metric]) -> PlanCatalogue:
     """A file in the form of x-lightning-plans (`default`, `plans`), to use instead of the built-in one."""
     source = Path(path)
-    return parse_plans(read_yaml(source), metrics, source.name)
+    return parse_plans(read_yaml(source, str(source)), metrics, str(source))
 
 
 @cache

@@ -46,18 +46,19 @@ _StrictLoader.add_constructor("tag:yaml.org,2002:map", _mapping_without_doubles)
 _StrictLoader.add_constructor("tag:yaml.org,2002:timestamp", _date_as_text)
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path, place: str | None = None) -> dict[str, Any]:
     """The mapping in a YAML (or JSON) file. SpecError when it cannot be read or holds anything else."""
+    named = place or path.name
     try:
         # The loader makes plain data types only, so this is as safe as safe_load.
         data = yaml.load(read_file(path), Loader=_StrictLoader)  # noqa: S506
     except SpecError as error:
-        raise SpecError(f"{path.name}, {error.place}", error.problem) from None
+        raise SpecError(f"{named}, {error.place}", error.problem) from None
     except OSError as error:
         raise SpecError(str(path), f"cannot be read ({error.strerror})") from error
     except (yaml.YAMLError, ValueError) as error:
-        raise SpecError(path.name, f"is not YAML: {' '.join(str(error).split())}") from error
-    return mapping(data, path.name)
+        raise SpecError(named, f"is not YAML: {' '.join(str(error).split())}") from error
+    return mapping(data, named)
 
 
 def mapping(value: Any, place: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 import requests
-from lightning_mock.command import parse
+from lightning_mock.command import main, parse
 from lightning_mock.settings import Settings, SettingsError
 
 HEAVY = ("PIL", "av", "cryptography", "jwt")
@@ -125,15 +125,22 @@ def test_a_signal_ends_it_within_a_second_with_an_open_stream_and_without_a_trac
         stream.close()
 
 
-def test_a_taken_port_is_one_clear_line_and_exit_code_2() -> None:
+def complaints(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
+    """The lines with which a start is refused."""
+    assert main(("--port", "0", *arguments)) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    return err.splitlines()
+
+
+def test_a_taken_port_is_one_clear_line_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        result = run("--port", str(port))
-    assert result.returncode == 2
-    assert result.stdout == ""
-    [line] = result.stderr.splitlines()
-    assert f"127.0.0.1:{port}" in line
-    assert "in use" in line
+        [line] = complaints(capsys, "--port", str(port))
+    assert line == (
+        f"lightning-mock: cannot listen on 127.0.0.1:{port}: the port is in use; choose another with --port, "
+        "or 0 for a free one"
+    )
 
 
 def run(*arguments: Any, **environment: Any) -> Any:
@@ -147,45 +154,52 @@ def run(*arguments: Any, **environment: Any) -> Any:
     )
 
 
+FREE = "default: free\nplans:\n  - {key: free, "
+
+
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("option", "content", "complaint"),
     [
-        (None, "cannot be read"),
-        ("{", "not YAML"),
-        ("plans: []", "default"),
-        ("default: free\nplans:\n  - {key: free, colour: red}", "colour"),
-        (
-            "default: free\nplans:\n  - {key: free, name: F, url: '', price: '0', order: 0, limits: {}}",
-            "limits",
-        ),
+        ("plans", None, "cannot be read"),
+        ("plans", "{", "not YAML"),
+        ("plans", "plans: []", "default"),
+        ("plans", FREE + "colour: red}", "colour"),
+        ("plans", FREE + "name: F, url: '', price: '0', order: 0, limits: {}}", "limits"),
+        ("jwks", None, "JWKS"),
+        ("jwks", "[]", "JWKS"),
+        ("jwks", "{}", "JWKS"),
+        ("jwks", '{"keys": []}', "JWKS"),
+        ("jwks", '{"keys": [{"kty": "oct", "k": "AAAA"}]}', "JWKS"),
+        ("replies", b"\xff\xfe", "in UTF-8"),
+        ("state", "{", "no whole state file"),
+        ("replay", "{}", "lightning-recording"),
     ],
 )
-def test_a_plans_file_that_cannot_be_used_is_one_clear_line_and_exit_code_2(
-    tmp_path: Path, content: Any, complaint: Any
+def test_a_file_that_cannot_be_used_is_named_once_in_one_clear_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: Any, content: Any, complaint: Any
 ) -> None:
-    file = tmp_path / "plans.yaml"
+    file = tmp_path / "given.yaml"
     if content is not None:
-        file.write_text(content)
-    result = run("--port", "0", "--plans", str(file))
-    assert result.returncode == 2
-    [line] = result.stderr.splitlines()
-    assert "plans" in line
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+    [line] = complaints(capsys, f"--{option}", str(file))
     assert complaint in line
+    assert line.count(file.name) == line.count(str(file)) == 1
 
 
-@pytest.mark.parametrize(
-    "content", [None, "[]", "{}", '{"keys": []}', '{"keys": [{"kty": "oct", "k": "AAAA"}]}']
-)
-def test_a_jwks_file_that_cannot_be_used_is_one_clear_line_and_exit_code_2(
-    tmp_path: Path, content: Any
+def test_all_values_that_cannot_be_used_are_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert complaints(capsys, "--token-rate", "-1", "--journal", "-3") == [
+        "lightning-mock: journal: expected 0 to 1000000, got -3",
+        "lightning-mock: token_rate: expected a number from 0 up, got -1.0",
+    ]
+    with pytest.raises(SettingsError, match=r"(?s)MOCK_PORT.*\n.*MOCK_SEED"):
+        parse([], {"LIGHTNING_MOCK_PORT": "eighty", "LIGHTNING_MOCK_SEED": "none"})
+
+
+def test_a_store_that_does_not_answer_is_named_without_its_password(
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    file = tmp_path / "jwks.json"
-    if content is not None:
-        file.write_text(content)
-    result = run("--port", "0", "--jwks", str(file))
-    assert result.returncode == 2
-    [line] = result.stderr.splitlines()
-    assert "JWKS" in line
+    [line] = complaints(capsys, "--store", "redis://me:sesame@127.0.0.1:1/0?password=sesame")
+    assert "store redis://127.0.0.1:1/0: no Redis answers" in line
 
 
 def test_the_credentials_file_is_for_its_owner_alone_and_has_the_known_names(tmp_path: Path) -> None:
@@ -203,10 +217,10 @@ def test_the_credentials_file_is_for_its_owner_alone_and_has_the_known_names(tmp
     assert all(value in text for value in named.values())
 
 
-def test_a_credentials_file_that_cannot_be_written_is_one_clear_line_and_exit_code_2(tmp_path: Path) -> None:
-    result = run("--port", "0", "--credentials", str(tmp_path / "missing" / "file.json"))
-    assert result.returncode == 2
-    [line] = result.stderr.splitlines()
+def test_a_credentials_file_that_cannot_be_written_is_one_clear_line_and_exit_code_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [line] = complaints(capsys, "--credentials", str(tmp_path / "missing" / "file.json"))
     assert "credentials file" in line
 
 

@@ -153,3 +153,21 @@ def test_help_says_what_it_keeps_and_what_it_never_does(capsys: pytest.CaptureFi
     shown = capsys.readouterr().out
     for word in ("what it keeps", "what it never does", "exit codes", "SIGUSR1"):
         assert word in shown
+
+
+def test_without_its_extra_each_command_says_in_a_line_what_to_install() -> None:
+    script = (
+        "import importlib, sys\n"
+        "sys.modules['pytest'] = None\n"
+        "for name in ('lightning_verify.command', 'lightning_verify.proxy.command'):\n"
+        "    try:\n"
+        "        importlib.import_module(name)\n"
+        "    except SystemExit as end:\n"
+        "        print(end.code)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert result.stdout == "2\n2\n"
+    assert ["pip install 'lightning-contract[verify]'" in line for line in result.stderr.splitlines()] == [
+        True,
+        True,
+    ]

@@ -18,15 +18,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from lightning_verify.facts import REQUIREMENTS, SPEC
+from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_USAGE
 
 try:
+    from lightning_verify.facts import REQUIREMENTS, SPEC
     from lightning_verify.proxy import page, reporting
 except ModuleNotFoundError:
     # The mock's own install is light; reports come with an extra.
-    sys.exit("lightning-proxy needs more than the mock does: pip install 'lightning-contract[verify]'")
+    print(
+        "lightning-proxy needs more than the mock: pip install 'lightning-contract[verify]'", file=sys.stderr
+    )
+    sys.exit(EXIT_USAGE)
 
-from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_USAGE
 from lightning_verify.proxy.judging import TrafficJudge
 from lightning_verify.proxy.recording import RecordingError, Tape
 from lightning_verify.proxy.relay import Observer, Relay, Upstream

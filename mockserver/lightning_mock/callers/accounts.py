@@ -122,5 +122,5 @@ def load_catalogue(spec: Spec, path: Path | None) -> Catalogue:
     try:
         plans = load_plans(path, spec.metrics)
     except SpecError as error:
-        raise SettingsError(f"plans file {path}: {error}") from error
+        raise SettingsError(f"plans file {error}") from error
     return Catalogue(plans.plans, plans.default)

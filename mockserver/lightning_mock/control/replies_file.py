@@ -23,6 +23,8 @@ def start_with_file(path: Path, state: State) -> None:
         listed = yaml_or_json(read_file(path).decode())
     except OSError as error:
         raise SettingsError(f"replies file {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"replies file {path}: expected YAML or JSON in UTF-8") from error
     except ValueError as error:
         raise SettingsError(f"replies file {path}: expected YAML or JSON; {error}") from error
     if isinstance(listed, dict) and listed.get("format") == FORMAT:

@@ -32,13 +32,13 @@ async def birth_of(link: Link, settings: Settings) -> Birth:
         await link.ask("SET", key, orjson.dumps(own), "NX")
         row = await link.ask("GET", key)
     except StoreLost:
-        raise SettingsError(f"store {settings.store}: no Redis answers there") from None
+        raise SettingsError(f"store {settings.store_shown}: no Redis answers there") from None
     found = orjson.loads(row)
     if found["settings"] != own["settings"]:
         raise SettingsError(
-            f"store {settings.store}: the mock {settings.store_prefix!r} in it was started with another "
-            "revision or seed, other plans, replies or signing keys; give the same options, or another "
-            "--store-prefix"
+            f"store {settings.store_shown}: the mock {settings.store_prefix!r} in it was started with "
+            "another revision or seed, other plans, replies or signing keys; give the same options, or "
+            "another --store-prefix"
         )
     return Birth(found["at"], int(found["secret"], 16), row)
 

@@ -50,7 +50,7 @@ async def shared_state(
         try:
             await sharing.begin(begin)
         except StoreLost as error:
-            raise SettingsError(f"store {settings.store}: {error.message}") from None
+            raise SettingsError(f"store {settings.store_shown}: {error.message}") from None
     except BaseException:
         await link.close()
         raise

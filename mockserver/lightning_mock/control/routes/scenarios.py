@@ -27,7 +27,7 @@ async def start_scenario(request: ControlRequest, state: State) -> Body:
     try:
         did = await play(name, state, user)
     except ScenarioError as error:
-        raise ControlError(404, str(error)) from None
+        raise ControlError(404, f"{error}.") from None
     answer = {"name": name, "did": did}
     if state.clock.shift() != clock:
         answer["moved_users"] = recently_active(state, before)
