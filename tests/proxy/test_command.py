@@ -105,8 +105,11 @@ def test_a_signal_ends_it_with_a_report_even_in_the_middle_of_a_stream(tmp_path:
 
 
 def test_it_reports_when_asked_to() -> None:
-    with running() as lab, started(lab.base_url) as (proxy, base_url, _):
+    with running() as lab, started(lab.base_url) as (proxy, base_url, page):
         httpx2.get(f"{base_url}/status")
+        # The client has its answer a moment before the relay is done with it.
+        while not httpx2.get(f"{page}status.json").json()["passed"]:
+            time.sleep(0.01)
         proxy.send_signal(signal.SIGUSR1)
         assert proxy.stderr is not None
         assert "KEPT: 1 of " in proxy.stderr.readline()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import threading
+import time
 import uuid
 from importlib.resources import files
 from typing import Any
@@ -15,8 +17,9 @@ import openai
 import pytest
 from lightning_spec.loader import load_requirements, load_spec
 from lightning_verify.proxy import books, judging
-from lightning_verify.proxy.passage import Space
+from lightning_verify.proxy.passage import Passage, Space
 from lightning_verify.proxy.reporting import RENDERERS, outcome_of
+from lightning_verify.transport.exchange import Exchange
 from openai import OpenAI
 
 from lab.running import running
@@ -339,6 +342,24 @@ def test_a_report_is_of_the_published_form() -> None:
     told = next(one for one in outcome.as_json()["requirements"] if one["id"] == "CHAT-7")
     evidence = told["evidence"][0]
     assert evidence["request"]["path"] == "/gen/chat/completions"
+
+
+def test_what_has_passed_is_in_a_report_however_long_it_waits_to_be_judged() -> None:
+    slow = threading.Event()
+
+    def look_for_long(_passage: Passage, _exchange: Exchange) -> None:
+        slow.wait(0.3)
+
+    with running() as lab, running_proxy(lab.base_url, witnesses=(look_for_long,)) as proxy:
+        for _ in range(3):
+            httpx2.get(f"{proxy.base_url}/status")
+        while proxy.judge.passed < 3:
+            time.sleep(0.01)
+        assert proxy.judge.view().judged < 3
+        proxy.judge.catch_up(10)
+        assert proxy.judge.view().judged == 3
+        proxy.judge.close(10)
+        proxy.judge.catch_up(0)
 
 
 def test_every_report_can_be_made_of_nothing() -> None:

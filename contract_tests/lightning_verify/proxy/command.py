@@ -38,7 +38,8 @@ from lightning_verify.report.outcome import Outcome
 _PORT, _PAGE_PORT = 8788, 8789
 # For the judge's thread to let the relay go on: much shorter than usual, so that nobody waits for it.
 _SWITCHING = 0.0001
-_PATIENCE = 20.0
+# Seconds for the judge to come to the end of what has passed: before the proxy ends, and before each report.
+_PATIENCE, _CATCHING_UP = 20.0, 5.0
 
 DESCRIPTION = """\
 Stand between clients and a Lightning host. Everything passes as it is: streams as they come, bodies of any
@@ -161,7 +162,8 @@ class _Watch:
     here: str = ""
 
     def outcome(self) -> Outcome:
-        """What can be said now."""
+        """What can be said of all that has passed until now."""
+        self.judge.catch_up(_CATCHING_UP)
         requirements, strict = REQUIREMENTS, self.options.strict
         return reporting.outcome_of(
             self.judge, requirements, self.options.upstream, self.started, strict=strict

@@ -106,7 +106,7 @@ class TrafficJudge:
         self._books = Books(self._recorder, settle, all_traffic=all_traffic)
         self._space = Space(MOST_OF_ALL)
         self._under_way: dict[int, Passage] = {}
-        self._queue: queue.SimpleQueue[Passage | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Passage | threading.Event | None] = queue.SimpleQueue()
         self._missed = False
         self._in_books: dict[str, str] = {}
         self._sites: set[str] = set()
@@ -148,6 +148,13 @@ class TrafficJudge:
             )
         self._queue.put(passage)
 
+    def catch_up(self, patience: float) -> None:
+        """Wait, for so many seconds at most, until what has passed before this call is judged."""
+        here = threading.Event()
+        if self._thread.is_alive():
+            self._queue.put(here)
+            here.wait(patience)
+
     def close(self, patience: float) -> None:
         """Judge what waits, for so many seconds at most."""
         self._queue.put(None)
@@ -157,6 +164,9 @@ class TrafficJudge:
 
     def _work(self) -> None:
         while (passage := self._queue.get()) is not None:
+            if isinstance(passage, threading.Event):
+                passage.set()
+                continue
             try:
                 self._judge(passage)
             except Exception as problem:  # Whatever it was, the next one is judged.
