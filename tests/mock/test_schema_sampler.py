@@ -45,6 +45,8 @@ FIXED = {
     "exclusive": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 0.001},
     "multiple": {"type": "number", "multipleOf": 0.25, "minimum": 3.1},
     "integer multiple": {"type": "integer", "multipleOf": 7, "minimum": 100, "maximum": 110},
+    "large multiple": {"type": "integer", "multipleOf": 1e20, "minimum": 1},
+    "largest": {"type": "number", "minimum": 1.7976931348623157e308},
     "negative": {"type": "integer", "maximum": -5},
     "length": {"type": "string", "minLength": 30, "maxLength": 31},
     "short": {"type": "string", "maxLength": 2},
@@ -117,6 +119,12 @@ FIXED = {
 def test_a_sample_fits_its_schema(name: Any) -> None:
     schema = FIXED[name]
     assert compile_schema(schema).is_valid(sample(schema, NOTHING, seed=1))
+
+
+@pytest.mark.parametrize("bound", [2**64 + 1, 10**30 + 1])
+def test_a_sample_keeps_to_a_bound_that_no_float_can_hold(bound: int) -> None:
+    assert sample({"type": "integer", "minimum": float(bound)}, NOTHING, seed=1) > bound
+    assert sample({"type": "integer", "maximum": -float(bound)}, NOTHING, seed=1) < -bound
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -49,6 +50,9 @@ _OPTIONS_PER_STEP = 4
 _SAFE_INTEGER = 2**53 - 1
 _FITS_INTEGER = (-(2**63), 2**63)
 """What JSON's encoder writes as an integer. Beyond, a float with a whole value is one to a schema as well."""
+_ROUNDED = 2**64
+"""From here on numbers are read as floats: a bound may have been a little beyond what it became."""
+_LARGEST = sys.float_info.max
 _SPREAD = 100
 
 _QUOTED = re.compile(r"“([^”]{1,200})”|\"([^\"]{1,200})\"|`([^`]{1,200})`|(?<!\w)'([^']{1,200})'(?!\w)")
@@ -636,6 +640,10 @@ def _range(schema: Mapping[str, Any], step: float | None) -> tuple[float | None,
     """Inclusive bounds. An exclusive bound moves by one step, or by a little where there is none."""
     low = _number(schema.get("minimum"))
     high = _number(schema.get("maximum"))
+    if low is not None and _ROUNDED <= low < (_LARGEST if high is None else high):
+        low = math.nextafter(low, math.inf)
+    if high is not None and (-_LARGEST if low is None else low) < high <= -_ROUNDED:
+        high = math.nextafter(high, -math.inf)
     above = _number(schema.get("exclusiveMinimum"))
     below = _number(schema.get("exclusiveMaximum"))
     if step is None and above is not None and below is not None:
@@ -653,11 +661,12 @@ def _range(schema: Mapping[str, Any], step: float | None) -> tuple[float | None,
 
 def _next_multiple(start: float, step: float, high: float | None) -> float:
     count = start / step
-    times = math.ceil(count - 1e-9) if math.isfinite(count) else 0
+    # What is a whole number of steps may have become a little more on the way.
+    times = math.ceil(count - 1e-9 * min(1, abs(count))) if math.isfinite(count) else 0
     value = times * step
     if high is not None and value > high and math.isfinite(high / step):
         value = math.floor(high / step) * step
-    return round(value, 12) if isinstance(value, float) else value
+    return float(f"{value:.15g}") if isinstance(value, float) and abs(value) < _SAFE_INTEGER else value
 
 
 def _fits(said: float, low: float | None, high: float | None, step: float | None, integer: bool) -> bool:
