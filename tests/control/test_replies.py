@@ -14,6 +14,7 @@ import httpx2
 import openai
 import pytest
 from lightning_mock.background import running
+from lightning_mock.scripting import pattern
 from lightning_mock.scripting.book import ScriptBook
 from lightning_mock.scripting.script import Asked
 from lightning_mock.settings import SettingsError
@@ -319,6 +320,25 @@ def test_a_file_that_means_nothing_stops_the_start(tmp_path: Any, text: str, sai
     file = tmp_path / "replies.yaml"
     file.write_text(text)
     with pytest.raises(SettingsError, match=said), running(replies=file):
+        pass
+
+
+def test_the_patterns_of_all_replies_are_bounded_together_wherever_they_come_from(
+    own: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pattern, "_LARGEST", pattern.MOST_OF_ALL)
+    monkeypatch.setattr(pattern, "pattern_size", lambda source: pattern.MOST_OF_ALL * 2 // 3)
+    script(own, {"text": "one"}, pattern="one")
+    assert "all other replies" in own.refuse(
+        "POST", "/replies", {"match": {"pattern": "two"}, "reply": {"text": "two"}}
+    )
+    snapshot = own("GET", "/snapshot")
+    own("POST", "/restore", snapshot)
+    snapshot["replies"] *= 2
+    assert "all other replies" in own.refuse("POST", "/restore", snapshot)
+    file = tmp_path / "replies.json"
+    file.write_text(json.dumps([{"match": {"pattern": "a"}, "reply": {"text": "a"}}] * 2))
+    with pytest.raises(SettingsError, match=r"reply 2: .*all other replies"), running(replies=file):
         pass
 
 

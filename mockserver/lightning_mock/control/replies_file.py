@@ -13,6 +13,7 @@ from lightning_mock.control.contract import Contract
 from lightning_mock.control.request import ControlError
 from lightning_mock.recordings.as_replies import replies_of
 from lightning_mock.scripting.parse import ScriptError, parse_script
+from lightning_mock.scripting.pattern import MOST_OF_ALL
 from lightning_mock.settings import SettingsError
 from lightning_mock.state import State
 
@@ -36,11 +37,12 @@ def start_with_file(path: Path, state: State) -> None:
         raise SettingsError(f"replies file {path}: expected a list of replies, or a recording")
     contract = Contract()
     route, _ = contract.find("POST", "/__mock__/replies")
+    room = MOST_OF_ALL
     for position, description in enumerate(listed, 1):
         try:
             orjson.dumps(description)  # which has bounds on numbers and depth
             contract.check_body(route, description)
-            parse_script("", description, state.spec)
+            room -= parse_script("", description, state.spec, room).pattern_size
         except (ControlError, ScriptError, orjson.JSONEncodeError) as error:
             said = error.detail if isinstance(error, ControlError) else error
             raise SettingsError(f"replies file {path}: reply {position}: {said}") from error

@@ -24,6 +24,7 @@ from lightning_mock.faults.parse import FaultError, parse_match
 from lightning_mock.http.validation import refusal
 from lightning_mock.quota.store import Count
 from lightning_mock.scripting.parse import ScriptError, parse_script
+from lightning_mock.scripting.pattern import MOST_OF_ALL
 from lightning_mock.scripting.script import Script
 from lightning_mock.state import State
 
@@ -225,15 +226,19 @@ def _checked(document: Mapping[str, Any], state: State) -> tuple[list[Fault], li
         faults = [fault_of(row, state) for row in document["faults"]]
     except FaultError as error:
         raise SnapshotError(f"faults: {error}") from error
+    scripts, room = [], MOST_OF_ALL
     try:
-        return faults, [script_of(row, state) for row in document.get("replies", ())]
+        for row in document.get("replies", ()):
+            scripts.append(script_of(row, state, room))
+            room -= scripts[-1].pattern_size
+        return faults, scripts
     except ScriptError as error:
         raise SnapshotError(f"replies: {error}") from error
 
 
-def script_of(row: Mapping[str, Any], state: State) -> Script:
-    """The reply of a document. Raises ScriptError."""
-    script = parse_script(row["id"], row, state.spec)
+def script_of(row: Mapping[str, Any], state: State, room: int = MOST_OF_ALL) -> Script:
+    """The reply of a document, whose pattern has so much room. Raises ScriptError."""
+    script = parse_script(row["id"], row, state.spec, room)
     script.met, script.used, script.of_file = row["met"], row["used"], row["of_file"]
     return script
 

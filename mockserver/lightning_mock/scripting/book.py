@@ -13,6 +13,7 @@ from typing import Any
 from lightning_mock.callers.credential_forms import without_credentials
 from lightning_mock.journal.redaction import MOST_TARGET
 from lightning_mock.real_time import stopwatch
+from lightning_mock.scripting.pattern import MOST_OF_ALL
 from lightning_mock.scripting.script import Asked, Script
 from lightning_mock.turns import Turn, Turns
 
@@ -48,6 +49,11 @@ class ScriptBook:
 
     def all(self) -> list[Script]:
         return list(self._scripts.values())
+
+    @property
+    def room(self) -> int:
+        """How large a pattern may still be."""
+        return MOST_OF_ALL - sum(script.pattern_size for script in self._scripts.values())
 
     def remove(self, unwanted: Callable[[Script], bool]) -> list[Script]:
         gone = [script for script in self._scripts.values() if unwanted(script)]

@@ -10,7 +10,7 @@ from typing import Any
 from lightning_spec.loader import Spec
 
 from lightning_mock.faults.parse import FaultError, operations_named
-from lightning_mock.scripting.pattern import Pattern
+from lightning_mock.scripting.pattern import MOST_OF_ALL, Pattern
 from lightning_mock.scripting.script import Condition, Script
 
 USUAL_ROUTE = "POST /gen/chat/completions"
@@ -22,8 +22,11 @@ class ScriptError(ValueError):
     """A description that means nothing. The message says what is allowed."""
 
 
-def parse_script(script_id: str, description: Mapping[str, Any], spec: Spec) -> Script:
-    """A script from a description whose fields have been checked. Raises ScriptError."""
+def parse_script(
+    script_id: str, description: Mapping[str, Any], spec: Spec, room: int = MOST_OF_ALL
+) -> Script:
+    """A script from a description whose fields have been checked, where others have left so much room for a
+    pattern. Raises ScriptError."""
     match = description.get("match", {})
     answers = tuple(description["replies"]) if "replies" in description else (description["reply"],)
     for answer in answers:
@@ -33,7 +36,7 @@ def parse_script(script_id: str, description: Mapping[str, Any], spec: Spec) -> 
         raise ScriptError("checked: a prompt is known only once the call has been checked; expected true.")
     return Script(
         id=script_id,
-        condition=_condition(match, spec),
+        condition=_condition(match, spec, room),
         answers=answers,
         description={"match": match, "replies": list(answers), "times": description.get("times")},
         times=description.get("times"),
@@ -56,7 +59,7 @@ def _check(answer: Mapping[str, Any]) -> None:
             raise ScriptError("reply.bytes: expected base64.") from None
 
 
-def _condition(match: Mapping[str, Any], spec: Spec) -> Condition:
+def _condition(match: Mapping[str, Any], spec: Spec, room: int) -> Condition:
     route = match.get("route", USUAL_ROUTE)
     method, _, path = route.rpartition(" ")
     try:
@@ -70,7 +73,7 @@ def _condition(match: Mapping[str, Any], spec: Spec) -> Condition:
             ) from None
     pattern = match.get("pattern")
     try:
-        compiled = None if pattern is None else Pattern(pattern)
+        compiled = None if pattern is None else Pattern(pattern, room)
     except ValueError as error:
         raise ScriptError(f"match.pattern: expected a regular expression; {error}.") from None
     user, header = match.get("user"), match.get("header")

@@ -16,17 +16,26 @@ from lightning_mock.generation.sampling.schema_sampler import compile_schema
 _MOST_STEPS = 50_000
 _LARGEST = 10_000
 """To compile a larger one would hold up everybody."""
+MOST_OF_ALL = 1_000_000
+"""For the patterns of all replies together. Compiled they take sixty times as many bytes."""
 
 
 class Pattern:
-    """A regular expression. Raises ValueError where it is none, or asks for too much."""
+    """A regular expression. Raises ValueError where it is none, or asks for too much; `room` is what the
+    others have left."""
 
-    __slots__ = ("_validator", "source")
+    __slots__ = ("_validator", "size", "source")
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, room: int = MOST_OF_ALL) -> None:
         self.source = source
-        if pattern_size(source) > _LARGEST:
+        self.size = pattern_size(source)
+        if self.size > _LARGEST:
             raise ValueError(f"it has more than {_LARGEST} characters with repetitions written out")
+        if self.size > room:
+            raise ValueError(
+                f"with those of all other replies it has more than {MOST_OF_ALL} characters with repetitions "
+                "written out"
+            )
         self._validator = compile_schema({"pattern": source}, Budget(_MOST_STEPS))
 
     def is_in(self, text: str) -> bool | None:

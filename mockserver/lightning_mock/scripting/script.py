@@ -92,6 +92,11 @@ class Script:
             self.nth is not None and self.met >= self.nth
         )
 
+    @property
+    def pattern_size(self) -> int:
+        pattern = self.condition.pattern
+        return 0 if pattern is None else pattern.size
+
     def take(self) -> Turn:
         """The turn of a call that fits; none when it is not the nth."""
         if self.is_over:

@@ -42,7 +42,7 @@ async def create_reply(request: ControlRequest, state: State) -> Body:
     if user is not None and state.accounts.get(user) is None:
         raise ControlError(400, "match.user: expected the id of a user; GET /__mock__/users lists them.")
     try:
-        script = parse_script(state.scripts.new_id(), request.body, state.spec)
+        script = parse_script(state.scripts.new_id(), request.body, state.spec, state.scripts.room)
     except ScriptError as error:
         raise ControlError(400, str(error)) from None
     return json_body(state.scripts.add(script).view(), 201)
