@@ -210,7 +210,7 @@ fields(
     "TIER-3",
     "getTierConfig",
     read("/tier-config"),
-    "plans.0.limits.audioWeekly",
+    "plans.*.limits.audioWeekly",
     {"plans.1.limits.videosDaily": "10", "plans.0.limits": [50, 10, 3, 1]},
 )
 

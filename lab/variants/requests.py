@@ -48,6 +48,20 @@ SHELF.group("", generated("createImage", image_urls=["https://example.com/a.png"
 )
 
 
+def _prompt_alone(lab: Lab) -> None:
+    def alone(_: Lab, call: Call) -> None:
+        call.arguments = {"prompt": call.arguments["prompt"]}
+
+    for name in ("createAirforceVideo", "getAirforceVideo"):
+        lab.checks[name] = {"prompt": lab.checks[name]["prompt"], "alone": alone}
+
+
+SHELF.group("", generated("createAirforceVideo", image_urls={"first": 1})).add(
+    "airforce-prompt-alone: the alternate video endpoint knows no field but the prompt",
+    _prompt_alone,
+)
+
+
 def _blank(lab: Lab) -> None:
     def blank(_: Lab, call: Call) -> None:
         if isinstance(call.arguments.get("prompt"), str) and not call.arguments["prompt"].strip():

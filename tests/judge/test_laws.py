@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from lightning_spec.loader import load_requirements, load_spec
+from lightning_verify.facts import METRICS
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.redaction import Redactor
 from lightning_verify.judging.watch import Watch
@@ -97,6 +98,15 @@ FIRST = {"index": 0.0, "finish_reason": None}
 FRAGMENT = {"index": 0.0, "id": "a", "function": {"name": "get_time", "arguments": "{}"}}
 IN_FLOATS = [{"delta": {"tool_calls": [FRAGMENT]}}, {"delta": {}, "finish_reason": "tool_calls"}]
 
+# A plan that leaves out what it does not limit.
+UNLIMITED_LEFT_OUT = {
+    "defaultPlanKey": "free",
+    "plans": [
+        {"key": key, "name": key, "url": "", "price": "0", "order": order, "limits": limits}
+        for order, (key, limits) in enumerate({"free": dict.fromkeys(METRICS, 5), "pro": {}}.items())
+    ],
+}
+
 KEPT = [
     chat(COMPLETION),
     chat(spoken(message={"content": ""}), asked={"messages": [{"role": "user", "content": "?"}]}),
@@ -117,6 +127,7 @@ KEPT = [
     called(("a", "get_time", "{}"), ("b", "get_time", "{}")),
     exchange("getUsage", USAGE),
     exchange("getUsage", used(limit=None, remaining=None)),
+    exchange("getTierConfig", UNLIMITED_LEFT_OUT),
     exchange("getSubscription", {"plan_key": None, "auth_type": None}),
     exchange("getImage", {"url": "https://example.com/a.png"}),
     exchange("getUsage", {"detail": "No"}, status=401, token=TOKEN),

@@ -72,6 +72,10 @@ def test_documents_that_agree_are_witnesses() -> None:
             "USE-5",
             ("getUsage", usage({**FREE, "limits": dict.fromkeys(METRICS, 9)}), callers.by_user_agent()),
         ),
+        (
+            "USE-5",
+            ("getTierConfig", {**CATALOGUE, "plans": [{**FREE, "limits": {}}, PRO]}, callers.by_user_agent()),
+        ),
         ("USE-7", ("getUsage", usage({**FREE, "name": "Gratis"}), callers.by_user_agent())),
         ("ID-4", ("getUsage", usage(PRO), callers.by_user_agent())),
         ("SUB-3", ("getSubscription", view(PRO, subscription=None), USER)),

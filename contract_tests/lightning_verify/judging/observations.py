@@ -151,12 +151,12 @@ NOTHING, BROKEN, TOO_LARGE, BAD_BEARER, WRONG = (
     "a bad bearer",
     "a wrong option",
 )
-# Wrong in one optional field, of a kind that no host can take for a right one.
+# Wrong in one optional field that the document names for the operation, of a kind that no host can take for a
+# right one.
 WRONG_OPTION: dict[str, dict[str, Any]] = {
     "createChatCompletion": {"tools": "a hammer"},
     "createImage": {"image_urls": {"first": 1}},
     "createVideo": {"duration": "long"},
-    "createAirforceVideo": {"image_urls": {"first": 1}},
 }
 NOT_A_TOKEN = "not-a-token-whatsoever"
 

@@ -10,7 +10,7 @@ from lightning_verify.facts import METRICS
 from lightning_verify.laws.law import Law, Wrong, document, filled, law, told, whole
 from lightning_verify.reading.addresses import address
 from lightning_verify.reading.numbers import is_amount, number, says_unlimited
-from lightning_verify.reading.plans import costs, limit_of, listed
+from lightning_verify.reading.plans import costs, limit_of, listed, metrics_named
 from lightning_verify.transport.exchange import Exchange
 
 PLAN_FIELDS = ("key", "name", "url", "price", "limits", "order")
@@ -74,7 +74,8 @@ def _limits(catalogue: dict[str, Any]) -> Wrong:
     plans = catalogue.get("plans")
     if not isinstance(plans, list) or not plans:
         return None
-    wrong = []
+    named = metrics_named(plans)
+    wrong = [f"no plan has a limit for {metric}" for metric in METRICS if metric not in named]
     for plan in plans:
         limits = plan.get("limits") if isinstance(plan, dict) else None
         if not isinstance(limits, dict):
@@ -82,9 +83,7 @@ def _limits(catalogue: dict[str, Any]) -> Wrong:
             continue
         for metric in METRICS:
             limit = limit_of(limits.get(metric))
-            if metric not in limits:
-                wrong.append(f"{plan.get('key')}: no limit for {metric}")
-            elif not (limit is None or says_unlimited(limit) or (is_amount(limit) and limit >= 0)):
+            if not (limit is None or says_unlimited(limit) or (is_amount(limit) and limit >= 0)):
                 wrong.append(f"{plan.get('key')}: {metric} is limited to {limit!r}")
     return wrong
 

@@ -21,6 +21,7 @@ from lightning_verify.reading.plans import (
     is_free,
     limit_of,
     listed,
+    metrics_named,
     paid_plans,
     plans_of,
 )
@@ -72,10 +73,11 @@ def _limits_of_the_plan(snapshot: Document, catalogue: Document) -> Wrong:
     promised = plan.get("limits") if plan else None
     if not isinstance(promised, dict) or not isinstance(usage, dict):
         return None
+    named = metrics_named(plans_of(catalogue))
     told_limits = {
-        metric: (usage[metric]["limit"], limit_of(promised[metric]))
+        metric: (usage[metric]["limit"], limit_of(promised.get(metric)))
         for metric in METRICS
-        if metric in promised and isinstance(usage.get(metric), dict) and "limit" in usage[metric]
+        if metric in named and isinstance(usage.get(metric), dict) and "limit" in usage[metric]
     }
     wrong = [
         f"{metric}: limit {shown!r}, but the plan gives {given!r}"

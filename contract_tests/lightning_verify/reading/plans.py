@@ -35,6 +35,12 @@ def costs(price: object) -> bool | None:
     return None if amount is None else amount != 0
 
 
+def metrics_named(plans: list[Any]) -> set[str]:
+    """The metrics that any plan names a limit for: a plan that leaves out one of them does not limit it."""
+    limits = [plan.get("limits") for plan in plans if isinstance(plan, dict)]
+    return {metric for each in limits if isinstance(each, dict) for metric in each}
+
+
 def limit_of(value: Any) -> Any:
     """A limit of the catalogue, bare or in an object that may tell more of it."""
     return value["limit"] if isinstance(value, dict) and "limit" in value else value
