@@ -13,9 +13,11 @@ import openai
 import pytest
 import requests
 import yaml
+from lightning_mock import app
 from lightning_mock.background import RunningMock, running
 from lightning_mock.client import Lightning, LightningError
 from lightning_mock.command import greeting
+from lightning_mock.recordings.recorder import Recorder
 from lightning_mock.settings import SettingsError
 from lightning_spec.recording import read_recording
 
@@ -198,6 +200,27 @@ def test_a_connection_that_broke_off_breaks_off_again(host: RunningMock, tmp_pat
     assert before == exchange.response.content
     with running(replay=file) as mock:
         assert read(mock.base_url) == before
+
+
+def test_an_answer_that_cannot_be_kept_whole_is_left_out_and_named(
+    host: RunningMock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a caller saw who left in mid-stream is not what the host does."""
+    file = tmp_path / "partly.yaml"
+    monkeypatch.setattr(app, "Recorder", lambda upstream, path, limit: Recorder(upstream, path, 500))
+    with running(record=host.base_url, recording=file) as mock:
+        requests.get(mock.base_url + "/tiers?token=sesame", timeout=10)
+        body = {**CHAT, "stream": True}
+        url = mock.base_url + "/gen/chat/completions"
+        with requests.post(url, json=body, headers=HEADERS, stream=True, timeout=10) as answer:
+            next(answer.iter_content(None))
+        while "caller left" not in caplog.text:
+            time.sleep(0.01)
+    assert [record.getMessage() for record in caplog.records] == [
+        "the answer to GET /tiers?token=[redacted] is not recorded: it is larger than 500 bytes",
+        "the answer to POST /gen/chat/completions is not recorded: the caller left before its end",
+    ]
+    assert read_recording(file).exchanges == []
 
 
 def test_a_host_that_does_not_answer_is_a_failure_that_says_so(tmp_path: Path) -> None:

@@ -20,7 +20,9 @@ _CREDENTIALS = re.compile(
     # The word that clients send when nobody is signed in is none, and our own explanations name it.
     r"|(bearer(?:\s|%20|\+)+)(?!`?public(?![\w.-]))[^\s\"'&]{6,}"
     r"|((?:token|secret|password|passwd|api[_-]?key|authorization|[?&]key)"
-    r"(?:\\?[\"'])?(?:\s|%20)*(?:[=:]|%3[ad])(?:\s|%20)*(?:\\?[\"'])?)[^\s\"'&,}\\]+",
+    r"(?:\\?[\"'])?(?:\s|%20)*(?:[=:]|%3[ad])(?:\s|%20)*\[?(?:\\?[\"'])?"
+    # Of a header's value the first word only names the scheme.
+    r"(?:(?:bearer|basic|token|apikey)(?:\s|%20|\+|\\u0020)+)?)[^\s\"'&,}\\]+",
     re.IGNORECASE | re.ASCII,
 )
 # How each of them begins. The journal looks at a dozen texts for each call, and the validator's expressions

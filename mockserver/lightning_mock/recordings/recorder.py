@@ -26,7 +26,7 @@ from lightning_mock.callers.credential_forms import without_credentials
 from lightning_mock.errors import UpstreamFailure
 from lightning_mock.http.reading import read_body
 from lightning_mock.journal.exchange import Exchange
-from lightning_mock.journal.redaction import MOST_KEPT_BODY
+from lightning_mock.journal.redaction import MOST_KEPT_BODY, MOST_TARGET
 from lightning_mock.real_time import stopwatch, wall_time
 
 logger = logging.getLogger(__name__)
@@ -48,6 +48,10 @@ _OF_THE_CONNECTION = frozenset(
     )
 )
 _PATIENCE = ClientTimeout(total=None, sock_connect=30)
+
+
+class _CallerLeft(Exception):
+    """Whoever asked does not read any more: what came until then is not the host's answer."""
 
 
 class Recorder:
@@ -100,13 +104,20 @@ class Recorder:
             if request.method == "HEAD" or answering.status in (204, 304):
                 response.content_length = None
             await response.prepare(request)
-            pieces, cut = await self._pass_on(answering.content, response, exchange)
+            try:
+                pieces, cut = await self._pass_on(answering.content, response, exchange)
+            except _CallerLeft:
+                self._leave_out(request, "the caller left before its end")
+                return response
         recorded = RecordedExchange(
             at,
             RecordedRequest(request.method, request.raw_path, dict(request.headers), body),
             RecordedResponse(answering.status, dict(passed), after, pieces or (), cut),
         )
-        await self._keep(None if pieces is None else recorded)
+        if pieces is None:
+            self._leave_out(request, f"it is larger than {self._body_limit} bytes")
+        else:
+            await self._keep(recorded)
         if cut and request.transport is not None:
             request.transport.abort()
         return response
@@ -115,7 +126,7 @@ class Recorder:
         self, content: object, response: web.StreamResponse, exchange: Exchange
     ) -> tuple[list[Piece] | None, bool]:
         """Write what comes as it comes. Gives the pieces, None when they are too much to keep; and whether
-        the host broke off."""
+        the host broke off. Raises _CallerLeft."""
         pieces: list[Piece] | None = []
         before, size = stopwatch(), 0
         try:
@@ -130,17 +141,21 @@ class Recorder:
                 exchange.sent = size
                 if len(exchange.head) < exchange.most:
                     exchange.head = (exchange.head + chunk)[: exchange.most]
-                await response.write(chunk)
+                try:
+                    await response.write(chunk)
+                except ConnectionError:
+                    raise _CallerLeft from None
         except (ClientPayloadError, ClientError, OSError):
             return pieces, True
         await response.write_eof()
         return pieces, False
 
-    async def _keep(self, recorded: RecordedExchange | None) -> None:
-        if recorded is None:
-            self.left_out += 1
-            logger.warning("an answer was too large to be recorded")
-            return
+    def _leave_out(self, request: web.BaseRequest, why: str) -> None:
+        self.left_out += 1
+        target = without_credentials(request.raw_path[:MOST_TARGET])
+        logger.warning("the answer to %s %s is not recorded: %s", request.method, target, why)
+
+    async def _keep(self, recorded: RecordedExchange) -> None:
         async with self._writing:
             await asyncio.to_thread(self._writer.add, recorded)
         self.kept += 1
