@@ -7,29 +7,39 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import mkstemp
+
+if sys.platform != "win32":
+    import fcntl
+
+_PART = ".part"
 
 
 class PrivateFileError(Exception):
     """A file that cannot be written, or is not to be. The message says why, without the name."""
 
 
-def write_private(path: Path, pieces: Iterable[bytes]) -> None:
-    """Write the pieces beside the file and put them in its place, so that they are never readable by others.
-    Raises PrivateFileError."""
+def write_private(
+    path: Path, pieces: Iterable[bytes], placing: Callable[[int], object] = lambda descriptor: None
+) -> None:
+    """Write the pieces beside the file and put them in its place, so that they are never readable by others;
+    `placing` is given the new file before it stands there. Raises PrivateFileError."""
     try:
         target = path.resolve(strict=path.is_symlink())
         if target.exists() and not is_file_of_ours(target.stat()):
             raise PrivateFileError("expected a new file, or a regular one of yours")
         # Nobody else can open a file of `mkstemp`.
-        descriptor, written = mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
+        descriptor, written = mkstemp(_PART, _prefix(target), target.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.writelines(pieces)
                 file.flush()
                 os.fsync(file.fileno())
+                placing(file.fileno())
             os.replace(written, target)
         except BaseException:
             os.unlink(written)
@@ -37,6 +47,33 @@ def write_private(path: Path, pieces: Iterable[bytes]) -> None:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a usable name"
         raise PrivateFileError(reason) from error
+
+
+def _prefix(target: Path) -> str:
+    return f".{target.name[:100]}."
+
+
+def remove_parts(path: Path) -> None:
+    """Remove what is left of a file whose writer was killed at it. Nobody else may be writing it now."""
+    target = path.resolve()
+    with suppress(OSError), os.scandir(target.parent) as found:
+        for entry in found:
+            name = entry.name
+            if name.startswith(_prefix(target)) and name.endswith(_PART) and is_file_of_ours(os.lstat(entry)):
+                os.unlink(entry)
+
+
+def hold(descriptor: int) -> bool:
+    """Hold a file for as long as it is open, or say that somebody else does. Where files cannot be held,
+    nobody does."""
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass
+    return True
 
 
 def is_file_of_ours(found: os.stat_result) -> bool:

@@ -117,7 +117,7 @@ def credentials(document: Any, **changes: Any) -> bytes:
         (lambda document: b'{"users": []}', "no whole state file"),
         (lambda document: broken(document, version=2), "expected version 1"),
         (lambda document: broken(document, more=1), "expected the fields"),
-        (lambda document: broken(document, version="x" * 1000), "expected version 1, got 'x{39}$"),
+        (lambda document: broken(document, version="x" * 1000), "expected version 1, got 'x{39};"),
         (lambda document: broken(document, credentials={}), "credentials"),
         (lambda document: credentials(document, named={}), "credentials are not whole"),
         (lambda document: credentials(document, named="x"), "credentials are not whole"),
@@ -136,6 +136,22 @@ def test_a_damaged_or_foreign_file_is_refused_and_left_alone(tmp_path: Path, cha
     with pytest.raises(SettingsError, match=f"state file .*{said}"), running(state=file):
         pass
     assert file.read_bytes() == content
+
+
+def test_a_file_is_one_mock_s_own_and_what_a_killed_one_left_is_removed(tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    left, other = tmp_path / ".state.json.k1ll3d.part", tmp_path / ".state.json.of.mine"
+    left.write_text("{")
+    other.write_text("{")
+    with running(state=file) as mock:
+        assert not left.exists()
+        before = file.read_bytes()
+        with pytest.raises(SettingsError, match="another mock keeps it"), running(state=file):
+            pass
+        assert file.read_bytes() == before
+        assert usable(mock.base_url, *mock.credentials.values())
+    with running(state=file):
+        assert other.exists()
 
 
 @pytest.mark.parametrize("kind", ["directory", "device", "missing folder", "foreign"])

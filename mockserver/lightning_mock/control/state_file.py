@@ -1,13 +1,15 @@
 """The state of a mock in a file, so that it outlives the process.
 
 Law: the file is always whole: it is written beside its place and put there at once. What is no state file of
-a mock, or does not fit this one, is refused at the start and never replaced.
+a mock, or does not fit this one, or belongs to another that runs, is refused at the start and never replaced.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, astuple, replace
@@ -22,7 +24,7 @@ from lightning_mock.control import snapshot
 from lightning_mock.control.contract import Contract
 from lightning_mock.control.request import ControlError
 from lightning_mock.control.snapshot import SnapshotError
-from lightning_mock.private_file import PrivateFileError, is_file_of_ours, write_private
+from lightning_mock.private_file import PrivateFileError, hold, is_file_of_ours, remove_parts, write_private
 from lightning_mock.real_time import stopwatch
 from lightning_mock.settings import Settings, SettingsError
 from lightning_mock.state import State, make_state
@@ -34,6 +36,7 @@ VERSION: Final = 1
 _EVERY = 10.0
 _SHARE = 20
 """Writing takes at most one part in so many of the time."""
+_NOT_WHOLE = "its credentials are not whole"
 _FIELDS = {"format", "version", "jwt_secret", "credentials", "start", "state"}
 
 
@@ -50,14 +53,14 @@ async def state_from_file(path: Path, settings: Settings) -> State:
     state = make_state(replace(settings, jwt_secret=secret))
     credentials = _credentials(document["credentials"])
     if state.credentials.named.keys() - credentials.named.keys():
-        raise SettingsError(f"state file {path}: its credentials are not whole.")
+        raise _unusable(path, _NOT_WHOLE)
     state = replace(state, settings=settings, credentials=credentials)
     # What came with a file of replies is read again from there.
     replies = [row for row in document["state"].get("replies", ()) if not row["of_file"]]
     try:
         await snapshot.restore({**document["state"], "replies": replies}, state)
     except SnapshotError as error:
-        raise SettingsError(f"state file {path}: {error}") from error
+        raise _unusable(path, str(error)) from error
     state.start.update(document["start"])
     return state
 
@@ -69,6 +72,7 @@ async def kept_in_file(path: Path, state: State) -> AsyncIterator[None]:
     keeper = _Keeper(path, state)
     try:
         await keeper.write()
+        await asyncio.to_thread(remove_parts, path)
     except PrivateFileError as error:
         raise SettingsError(f"state file {path}: {error}") from error
     writing = asyncio.create_task(keeper.write_now_and_then())
@@ -79,6 +83,7 @@ async def kept_in_file(path: Path, state: State) -> AsyncIterator[None]:
         with suppress(asyncio.CancelledError):
             await writing
         await keeper.try_to_write()
+        keeper.let_go()
 
 
 class _Keeper:
@@ -86,6 +91,7 @@ class _Keeper:
         self._path = path
         self._state = state
         self._written = b""
+        self._held: int | None = None
 
     async def write_now_and_then(self) -> None:
         pause = _EVERY
@@ -117,8 +123,24 @@ class _Keeper:
         pieces.append(b"}\n")
         digest = await asyncio.to_thread(_digest, pieces)
         if digest != self._written:
-            await asyncio.to_thread(write_private, self._path, pieces)
+            await asyncio.to_thread(write_private, self._path, pieces, self._hold)
             self._written = digest
+
+    def _hold(self, descriptor: int) -> None:
+        """Keep other mocks off the new file before they can find it, and let the one before it go."""
+        if sys.platform == "win32":
+            # There a file that is open cannot be replaced.
+            return
+        held = os.dup(descriptor)
+        hold(held)
+        self.let_go()
+        self._held = held
+
+    def let_go(self) -> None:
+        """Others may have the file."""
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
 
 def _digest(pieces: list[bytes]) -> bytes:
@@ -129,9 +151,11 @@ def _digest(pieces: list[bytes]) -> bytes:
 
 
 def _read(path: Path) -> Mapping[str, Any] | None:
+    free, content = True, b""
     try:
-        is_ours = is_file_of_ours(path.stat())
-        content = path.read_bytes() if is_ours else b""
+        if is_ours := is_file_of_ours(path.stat()):
+            with path.open("rb") as file:
+                free, content = hold(file.fileno()), file.read()
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -139,19 +163,18 @@ def _read(path: Path) -> Mapping[str, Any] | None:
         raise SettingsError(f"state file {path}: {reason}") from error
     if not is_ours:
         raise SettingsError(f"state file {path}: expected a new file, or a regular one of yours")
+    if not free:
+        raise SettingsError(
+            f"state file {path}: another mock keeps its state there; stop it, or give another name"
+        )
     try:
         document = orjson.loads(content)
     except orjson.JSONDecodeError:
         document = None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise SettingsError(
-            f"state file {path}: this is no whole state file of a mock; give another name, or remove it to "
-            "start anew"
-        )
+        raise _unusable(path, "this is no whole state file of a mock")
     if document.get("version") != VERSION:
-        raise SettingsError(
-            f"state file {path}: expected version {VERSION}, got {document.get('version')!r:.40}"
-        )
+        raise _unusable(path, f"expected version {VERSION}, got {document.get('version')!r:.40}")
     _check(path, document)
     return document
 
@@ -166,8 +189,14 @@ def _check(path: Path, document: Mapping[str, Any]) -> None:
         for name in ("start", "state"):
             contract.check_body(route, document[name])
     except (ControlError, KeyError, TypeError, ValueError, AttributeError) as error:
-        said = error.detail if isinstance(error, ControlError) else "its credentials are not whole."
-        raise SettingsError(f"state file {path}: {said}") from error
+        said = error.detail if isinstance(error, ControlError) else _NOT_WHOLE
+        raise _unusable(path, said) from error
+
+
+def _unusable(path: Path, said: str) -> SettingsError:
+    return SettingsError(
+        f"state file {path}: {said.rstrip('.')}; give another name, or remove it to start anew"
+    )
 
 
 def _credentials(document: Mapping[str, Any]) -> Credentials:
