@@ -138,6 +138,17 @@ def test_a_refusal_that_costs_is_named(play: Play) -> None:
     assert play.broken == {"RATE-2"}
 
 
+@pytest.mark.parametrize(("elsewhere", "named"), [(set(), "VID-7"), ({"RATE-2"}, "RATE-2")])
+def test_a_charge_after_a_call_and_a_refusal_is_of_the_one_that_is_known(
+    play: Play, elsewhere: set[str], named: str
+) -> None:
+    caller = callers.anonymous()
+    play.call(caller, "createVideo")
+    play.call(caller, "createVideo", status=429)
+    play.look(caller, videosDaily=1, imagesDaily=1)
+    assert [each.requirement for each in play.books.findings(elsewhere) if each.verdict == "fail"] == [named]
+
+
 def test_reading_that_costs_is_named(play: Play) -> None:
     caller = callers.anonymous()
     play.look(caller)

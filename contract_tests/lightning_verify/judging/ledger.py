@@ -24,6 +24,8 @@ from lightning_verify.transport.exchange import Exchange
 # What a finding of the books gives in place of a test's name.
 NAME = "the judge's own books"
 LOOKS = "looks at the counters"
+# That what is refused costs nothing.
+_REFUSED = "RATE-2"
 # A client id, or a user agent made for one caller.
 _OURS = re.compile(r"(?P<client>ipc-[0-9a-f-]{36})|.+ \([0-9a-f]{32}\)")
 
@@ -213,10 +215,11 @@ class Ledger:
         were served, the refused ones', or that of reading."""
         since = account.last.exchange.sent - self._settle if account.last else float("-inf")
         calls = [call for call in account.calls if call.ended > since]
-        if blamed := {c.requirement for c in calls if c.metric == metric} or {c.requirement for c in calls}:
-            return blamed
+        blamed = {c.requirement for c in calls if c.metric == metric} or {c.requirement for c in calls}
         if account.refused is not None and account.refused.sent > since:
-            return {"RATE-2"}
+            blamed.add(_REFUSED)
+        if blamed:
+            return blamed
         return {"RATE-3"} if account.last or account.calls else {"RATE-1"}
 
     def _breach(
@@ -258,14 +261,16 @@ class Ledger:
 
     def findings(self, broken_elsewhere: Collection[str] = ()) -> list[Finding]:
         """What the books show about the price of each operation. Where callers are not told apart, one among
-        those `broken_elsewhere` says so, and their counters say nothing."""
+        those `broken_elsewhere` says so, and their counters say nothing; of several that may be to blame, it
+        is one of those."""
         breaches = [each for each in self._breaches if _tells_apart(each.account) not in broken_elsewhere]
-        sure = {requirement for each in breaches if len(each.blamed) == 1 for requirement in each.blamed}
+        known = {requirement for each in breaches if len(each.blamed) == 1 for requirement in each.blamed}
+        known.update(broken_elsewhere)
         broken: dict[str, list[tuple[str, tuple[Exchange, ...]]]] = {}
         for each in breaches:
-            # Where several operations share a counter, the one that is known to be wrong is; what costs
-            # nothing for addresses only is wrong about them.
-            requirement = min(each.blamed & sure or each.blamed)
+            # Where several may be to blame, it is the one that is known to be wrong; what costs nothing for
+            # addresses only is wrong about them.
+            requirement = min(each.blamed & known or each.blamed - {_REFUSED} or each.blamed)
             if each.missing and each.account.address and requirement in self._paid_elsewhere:
                 requirement = "ID-3"
             broken.setdefault(requirement, []).append((each.told, each.shown))
