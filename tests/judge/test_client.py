@@ -9,6 +9,7 @@ import pytest
 from lightning_verify.requests.callers import USER_AGENT, anonymous, bearer, by_user_agent
 from lightning_verify.requests.valid import CALLS
 from lightning_verify.transport import client as client_module
+from lightning_verify.transport import pacing
 from lightning_verify.transport.client import EXCERPT, PATIENCE, Client, HostGone, Timeouts
 
 from tests.judge.tiny_server import Answer, Asked, tiny
@@ -222,6 +223,19 @@ def test_a_host_that_limits_bursts_is_asked_again_when_it_says_so(tmp_path: Path
         impatient = client.send("POST", CHAT.path, anonymous(), json_body=CHAT.body, patient=False)
     assert impatient.status == 429
     assert len(host.asked) == 4
+
+
+def test_a_host_that_limits_bursts_is_asked_more_slowly_from_then_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pacing, "FIRST_GAP", 0.1)
+    answers = iter([Answer(429, {"Retry-After": "0"})])
+    with tiny(lambda _: next(answers, Answer())) as host, client_of(host.base_url, tmp_path) as (client, _):
+        client.send("GET", "/usage", anonymous())
+        started = time.monotonic()
+        for _ in range(3):
+            client.send("GET", "/usage", anonymous())
+        assert time.monotonic() - started >= 0.2
 
 
 def test_sending_again_stops_at_the_cap(tmp_path: Path) -> None:

@@ -322,8 +322,10 @@ class Client:
         # What came for what is free, each time, is meant as well where it costs.
         tired = exchange.repeatable and self._fruitless > FRUITLESS_WAIT
         exchange.insists = exchange.insists or tired or self._is_meant(exchange)
-        if waited and exchange.status not in {429, 503} and exchange.astray is None:
+        if refused is not None and exchange.status not in {429, 503} and exchange.astray is None:
             self._fruitless -= waited
+            if refused.status == 429:
+                self._pace.slow_down(refused.sent)
         if operation is not None and operation.metric is not None and caller.private:
             if exchange.served:
                 self.spenders[caller.key] = caller

@@ -7,14 +7,17 @@ import time
 
 # A host may ask for patience; a quota that returns tomorrow is not something to wait for.
 LONGEST_WAIT = 30.0
+# The seconds between two requests to a host that limits bursts, at first and at most.
+FIRST_GAP, LONGEST_GAP = 0.01, 0.1
 
 
 class Pace:
-    """At most `rate` requests a second (None: as fast as the host answers)."""
+    """At most `rate` requests a second (None: as fast as the host answers, until it limits bursts)."""
 
     def __init__(self, rate: float | None) -> None:
         self._gap = 1.0 / rate if rate else 0.0
         self._next = 0.0
+        self._slowed = float("-inf")
 
     async def turn(self) -> None:
         """Wait for the next free slot."""
@@ -31,3 +34,10 @@ class Pace:
             return None
         self._next = max(self._next, time.monotonic() + seconds)
         return seconds
+
+    def slow_down(self, sent: float) -> None:
+        """Double the gap, since waiting helped: without one, all that wait would go at once and be refused
+        again. Once for all that were `sent` at the old rate."""
+        if sent > self._slowed and self._gap < LONGEST_GAP:
+            self._gap = min(max(2 * self._gap, FIRST_GAP), LONGEST_GAP)
+            self._slowed = time.monotonic()
