@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import combinations, count
 from pathlib import Path
 
@@ -44,6 +45,26 @@ def accused(ask: Callable[[str], Exchange], rounds: int = 1) -> bool:
 def test_what_comes_each_time_stands_out(status: int) -> None:
     assert accused(host(lambda who: who == IN_QUESTION, status))
     assert not accused(host(lambda who: True, status))
+
+
+def test_what_breaks_off_or_tells_its_failure_has_failed(tmp_path: Path) -> None:
+    stream, cut = {"Content-Type": "text/event-stream"}, {"Content-Length": "999", "Connection": "close"}
+    told = b'data: {"error": {"message": "upstream is gone"}}\n\n'
+    said = {
+        b'"plain"': Answer(200, stream, (b"data: [DONE]\n\n",)),
+        b'"tools"': Answer(200, stream, (told,)),
+        b'"picture"': Answer(200, {**stream, **cut}, (b"data: {}\n\n",)),
+    }
+    with tiny(lambda asked: said[asked.body]) as host, client_of(host.base_url, tmp_path) as (client, _):
+
+        def ask(what: str) -> Exchange:
+            return client.send("POST", "/gen/chat/completions", anonymous(), json_body=what)
+
+        assert trouble(ask("plain")) is None
+        for what in ("tools", "picture"):
+            again = partial(ask, what)
+            assert look_again(again(), again, partial(ask, "plain")).stands_out
+            assert not look_again(again(), again, again).stands_out
 
 
 @pytest.mark.parametrize("status", [200, 301, 408, 429])

@@ -11,7 +11,7 @@ from lightning_verify.facts import METRICS
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.redaction import Redactor
 from lightning_verify.judging.watch import Watch
-from lightning_verify.laws.generation import MEDIA
+from lightning_verify.laws.generation import MEDIA, chosen_otherwise
 from lightning_verify.laws.table import LAWS, held
 from lightning_verify.requests.valid import CALLS, say
 from lightning_verify.transport.exchange import Exchange
@@ -211,6 +211,13 @@ def test_a_good_answer_keeps_every_law(kept: Exchange) -> None:
 @pytest.mark.parametrize(("requirement", "broken"), BROKEN)
 def test_a_bad_answer_breaks_its_law(requirement: str, broken: Exchange) -> None:
     assert held(broken)[requirement]
+
+
+def test_a_stream_that_failed_has_not_chosen_otherwise() -> None:
+    asked = say("What time is it?", tools=TOOLS, tool_choice="required", stream=True)
+    assert chosen_otherwise(stream(METADATA, ROLE, WORDS, END, "[DONE]", asked=asked))
+    failed = stream(METADATA, ROLE, WORDS, {"error": {"message": "gone"}}, "[DONE]", asked=asked)
+    assert chosen_otherwise(failed) is None
 
 
 def test_every_law_can_be_broken() -> None:

@@ -7,7 +7,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lightning_verify.reading.sse import Event, read_events, transcribe
+from lightning_verify.reading.sse import Event, read_events, told_again, transcribe
 
 from tests.judge.chat_streams import LABELS, MUTATIONS, Said, broken, chunk, dressed, plainly, scripts
 
@@ -133,3 +133,30 @@ def test_the_metadata_chunk_is_seen_with_and_without_choices() -> None:
     metadata = {"router_metadata": {"model_name": "m"}}
     assert not transcribe(plainly([metadata])).metadata_has_choices
     assert transcribe(plainly([{**metadata, "choices": []}])).metadata_has_choices
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        ("A fox", "A fox in", "A fox in the rain."),
+        ("A fox", "A fox", " in", " in", " the rain.", " the rain."),
+        ("A fox", " in", " the rain.", "A fox in the rain."),
+    ],
+)
+def test_deltas_that_say_again_what_was_said_do_not_add_up(pieces: tuple[str, ...]) -> None:
+    assert told_again(list(pieces))
+    assert not told_again([*pieces, "\nThe end."])
+
+
+@pytest.mark.parametrize("pieces", [[], ["Hello, hello there!"], ["ha "] * 8, ["1", "10", "100"]])
+def test_words_may_be_alike(pieces: list[str]) -> None:
+    assert not told_again(pieces)
+
+
+@pytest.mark.parametrize(
+    ("fragments", "name"),
+    [(["get_", "time"], "get_time"), (["get_time", "get_time"], "get_time"), (["a", "b"], "ab")],
+)
+def test_the_name_of_a_tool_is_put_together_unless_it_is_repeated(fragments: list[str], name: str) -> None:
+    deltas = [{"tool_calls": [{"index": 0, "function": {"name": each}}]} for each in fragments]
+    assert transcribe(plainly([chunk(delta) for delta in deltas])).tool_calls[0].name == name

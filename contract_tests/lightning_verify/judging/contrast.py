@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from lightning_verify.laws.witnesses import tells_failure
 from lightning_verify.transport.client import BudgetExhausted
 from lightning_verify.transport.exchange import Exchange
 
@@ -34,7 +35,8 @@ def trouble(exchange: Exchange) -> Trouble | None:
         return "failed"
     if 400 <= status < 500 and status not in _NOT_NOW and exchange.astray is None:
         return "refused"
-    return None
+    # What fails after it has said success has failed all the same.
+    return "failed" if exchange.served and (exchange.cut_off or tells_failure(exchange)) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def _one_round(first: Exchange, kind: Trouble, again: Ask, plain: Ask) -> Second
         exchange = again() if in_question else plain()
         if in_question and trouble(exchange) == kind:
             failed = exchange
-        elif not in_question and exchange.served:
+        elif not in_question and exchange.served and trouble(exchange) is None:
             served = exchange
         else:
             return SecondLook()

@@ -9,7 +9,7 @@ from typing import Any
 
 from lightning_verify.facts import REQUIREMENTS
 from lightning_verify.laws.law import Law, Wrong, asked, filled, law, told, whole
-from lightning_verify.laws.witnesses import transcript
+from lightning_verify.laws.witnesses import tells_failure, transcript
 from lightning_verify.reading.completions import mislabelled
 from lightning_verify.reading.media import delivered, flaw, unknown
 from lightning_verify.reading.numbers import integer
@@ -178,7 +178,7 @@ def chosen_otherwise(exchange: Exchange) -> str | None:
     """How an answer goes against the `tool_choice` it was asked with; None when it does not. Models are free
     in what they say, so that this is no law: one answer may differ."""
     choice, found = asked(exchange).get("tool_choice"), _calls(exchange)
-    if found is None or choice in (None, "auto"):
+    if found is None or choice in (None, "auto") or tells_failure(exchange):
         return None
     names = {str(name) for _, name, _ in found[0]}
     wanted = _function(choice).get("name")

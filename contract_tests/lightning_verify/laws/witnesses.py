@@ -16,4 +16,9 @@ def shows_something(exchange: Exchange) -> bool:
     neither a document nor a stream tells its own failure. A host that insists on such an answer means it."""
     if exchange.stand_in is not None or (exchange.astray is not None and not exchange.insists):
         return False
-    return exchange.media_type != "text/event-stream" or transcript(exchange.body).upstream_error is None
+    return not tells_failure(exchange)
+
+
+def tells_failure(exchange: Exchange) -> bool:
+    """Whether a stream tells that it failed, after a status that said success."""
+    return exchange.media_type == "text/event-stream" and transcript(exchange.body).upstream_error is not None

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from lightning_verify.reading.completions import mislabelled
@@ -19,6 +20,8 @@ from lightning_verify.reading.failures import failure_in_event, failure_in_text
 from lightning_verify.reading.numbers import integer
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
+# How many pieces, and how many characters of one, do not repeat each other by chance.
+_FEW_PIECES, _LONG_PIECE = 3, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,8 @@ class Transcript:
     model_name: str | None = None
     metadata_has_choices: bool = False
     content: str = ""
+    # The pieces of the content, as they came.
+    pieces: list[str] = field(default_factory=list)
     tool_calls: dict[int, ToolCall] = field(default_factory=dict)
     finish_reasons: dict[int, str] = field(default_factory=dict)
     chunks: list[dict[str, Any]] = field(default_factory=list)
@@ -246,6 +251,7 @@ def _delta(
             transcript.breaks("chunk", f"delta.content is {type(content).__name__}")
         elif index == 0:
             transcript.content += content
+            transcript.pieces.append(content)
     if calls:
         _tool_calls(transcript, calls)
 
@@ -270,7 +276,9 @@ def _tool_calls(transcript: Transcript, calls: Any) -> None:
         if call.id and named and named != call.id:
             transcript.breaks("tools", f"the call {call.id[:40]!r} goes on under the id {named[:40]!r}")
         call.id = call.id or named
-        call.name = call.name or str(function.get("name") or "")
+        # Clients put a name together like all text; some hosts repeat it whole.
+        name = str(function.get("name") or "")
+        call.name += name if name != call.name else ""
         arguments = function.get("arguments")
         if arguments is not None and not isinstance(arguments, str):
             transcript.breaks("tools", f"arguments come as {type(arguments).__name__}, not as text")
@@ -281,6 +289,16 @@ def _tool_calls(transcript: Transcript, calls: Any) -> None:
 def repeated(ids: Iterable[str]) -> list[str]:
     """The ids that more than one tool call has: a client runs each call, and answers to each id once."""
     return [name for name, count in Counter(ids).items() if name and count > 1]
+
+
+def told_again(pieces: list[str]) -> bool:
+    """Whether each piece of a text repeats the one before it, grown or as it was, or the last one repeats all.
+    By chance, that comes about with few or short pieces."""
+    grown = all(later.startswith(earlier) for earlier, later in pairwise(pieces))
+    doubled = pieces[::2] == pieces[1::2] and len(set(pieces)) >= _FEW_PIECES
+    whole = "".join(pieces[:-1]) == pieces[-1] if pieces else False
+    long = len(pieces) >= _FEW_PIECES and len(pieces[-1]) >= _LONG_PIECE and len(set(pieces)) > 1
+    return doubled or (long and (grown or whole))
 
 
 def _ending(transcript: Transcript, begun: dict[int, bool]) -> None:
@@ -295,6 +313,8 @@ def _ending(transcript: Transcript, begun: dict[int, bool]) -> None:
             transcript.breaks("chunk", f"choice {index} never says that it is the assistant's")
         if index not in transcript.finish_reasons:
             transcript.breaks("end", f"choice {index} has no finish reason")
+    if told_again(transcript.pieces):
+        transcript.breaks("chunk", "the deltas say again what was said: they do not add up to the message")
     if begun and not transcript.content and not transcript.tool_calls:
         transcript.breaks("chunk", "the deltas add up to nothing")
     if not transcript.done:

@@ -391,6 +391,7 @@ class Client:
             exchange.problem = str(dropped)
         except (aiohttp.ClientError, OSError, ValueError) as problem:
             exchange.problem = cause(problem)
+            exchange.cut_off = bool(exchange.arrivals)
         if exchange.problem and exchange.arrivals:
             exchange.problem += " (after a part of the body)"
         exchange.seconds = time.monotonic() - started
