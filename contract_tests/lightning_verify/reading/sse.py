@@ -292,8 +292,7 @@ def repeated(ids: Iterable[str]) -> list[str]:
 
 
 def told_again(pieces: list[str]) -> bool:
-    """Whether each piece of a text repeats the one before it, grown or as it was, or the last one repeats all.
-    By chance, that comes about with few or short pieces."""
+    """Whether each piece of a text repeats the one before, grown or as it was, or the last repeats all."""
     grown = all(later.startswith(earlier) for earlier, later in pairwise(pieces))
     doubled = pieces[::2] == pieces[1::2] and len(set(pieces)) >= _FEW_PIECES
     whole = "".join(pieces[:-1]) == pieces[-1] if pieces else False
