@@ -48,7 +48,7 @@ def _silent(answers: list[Exchange], hint: str) -> str:
 def _sense(answers: list[Exchange], hint: str) -> str | None:
     if all(answer.problem for answer in answers):
         return _silent(answers, hint)
-    if all(answer.truncated for answer in answers):
+    if all(answer.truncated or answer.problem for answer in answers):
         return "the host's answers do not end within the bounds that the judge reads to"
     statuses = {answer.status for answer in answers}
     if len(statuses) == 1:

@@ -1,0 +1,66 @@
+"""Whether judging makes sense is seen from four answers, also where not all of them are alike."""
+
+from __future__ import annotations
+
+from itertools import cycle
+from typing import Any
+
+import pytest
+from lightning_verify.run.preflight import preflight
+from lightning_verify.transport.client import HostGone
+from lightning_verify.transport.exchange import Exchange
+
+Answer = dict[str, Any]
+
+GOOD: list[Answer] = [
+    {"status": 200, "headers": [("Content-Type", "application/json")], "body": body}
+    for body in (b"{}", b"[]", b'{"plan": 1}', b'{"data": []}')
+]
+SILENT: Answer = {"problem": "no complete answer within 15 s"}
+ENDLESS: Answer = {"status": 200, "truncated": True}
+PAGE: Answer = {"status": 200, "headers": [("Content-Type", "text/html; charset=utf-8")]}
+
+
+class Host:
+    """Gives the answers in turn, in a client's place."""
+
+    base_url = "http://host"
+
+    def __init__(self, answers: list[Answer | HostGone]) -> None:
+        self._answers = cycle(answers)
+
+    def send(self, method: str, path: str, _caller: object) -> Exchange:
+        answer = next(self._answers)
+        if isinstance(answer, HostGone):
+            raise answer
+        return Exchange(method, path, {}, None, None, "nobody", **answer)
+
+
+@pytest.mark.parametrize(
+    ("answers", "why"),
+    [
+        (GOOD, None),
+        ([*GOOD[:3], SILENT], None),
+        ([*GOOD[:3], ENDLESS], None),
+        ([{"status": 406}], None),
+        ([SILENT], "the host does not answer: no complete answer within 15 s"),
+        ([SILENT, HostGone("gone")], "the host does not answer: no complete answer within 15 s"),
+        ([HostGone("gone")], "gone"),
+        ([ENDLESS], "do not end within the bounds"),
+        ([ENDLESS, ENDLESS, ENDLESS, SILENT], "do not end within the bounds"),
+        ([SILENT, ENDLESS, SILENT, SILENT], "do not end within the bounds"),
+        ([{"status": 503}], "answered nothing but 503 for 0 s"),
+        ([{"status": 502}, {"status": 504}], "answered nothing but 502 for 0 s"),
+        ([{"status": 400}], "answers every request with 400; is it https://?"),
+        ([{"status": 404}], "answers every request with 404"),
+        ([{"status": 302}], "redirects every request"),
+        ([PAGE], "with an HTML page"),
+        ([{"status": 200, "body": b"hello"}], "answers every request alike"),
+    ],
+)
+def test_a_host_is_judged_only_if_its_first_answers_make_sense(
+    answers: list[Answer | HostGone], why: str | None
+) -> None:
+    told = preflight(Host(answers), wake=0)  # type: ignore[arg-type]
+    assert (told is None) == (why is None), told
+    assert (why or "") in (told or "")
