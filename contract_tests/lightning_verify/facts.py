@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from lightning_spec.loader import SpecError, load_revision, revisions
+from lightning_spec.references import look_up, resolve
 
 REVISION_VARIABLE = "LIGHTNING_REVISION"
 REVISION = os.environ.get(REVISION_VARIABLE) or next(iter(revisions()))
@@ -53,6 +54,18 @@ FREE = tuple(
     and operation.auth != "required"
     and "application/json" in operation.responses.get("200", {})
 )
+
+
+def _schema(pointer: str) -> Any:
+    return resolve(SPEC.document, look_up(SPEC.document, pointer), pointer)[0]
+
+
+# The field that a request's JSON cannot do without; where one of several will do, there is none.
+REQUIRED_FIELD = {
+    name: required[0]
+    for name, operation in SPEC.operations.items()
+    if operation.body_pointer is not None and (required := _schema(operation.body_pointer).get("required"))
+}
 
 
 def example(operation: str) -> Any:

@@ -148,12 +148,12 @@ def _periods(view: dict[str, Any]) -> Wrong:
 
 
 ACCOUNT: tuple[Law, ...] = (
-    law("SUB-1", "getSubscription", _of_a_user(document(_subscription, owner=True))),
-    law("SUB-4", "getSubscription", _auth_type),
-    law("USE-1", "getUsage", document(_snapshot, owner=True)),
-    law("USE-2", "getUsage", document(_reported)),
-    law("USE-3", "getUsage", document(_fields)),
-    law("USE-4", "getUsage", document(_adds_up)),
-    law("USE-6", "getUsage", _of_this_moment, at_rest=True),
-    law("USE-8", "getUsage", document(_periods)),
+    law("SUB-1", _of_a_user(document(_subscription, owner=True))),
+    law("SUB-4", _auth_type),
+    law("USE-1", document(_snapshot, owner=True)),
+    law("USE-2", document(_reported)),
+    law("USE-3", document(_fields)),
+    law("USE-4", document(_adds_up)),
+    law("USE-6", _of_this_moment, at_rest=True),
+    law("USE-8", document(_periods)),
 )

@@ -149,15 +149,13 @@ def _own_medium(exchange: Exchange) -> Wrong:
     return [f"the content type is {exchange.media_type}"] if foreign else []
 
 
-_CAPABILITIES = " ".join(_FOREIGN)
-
 DISCOVERY: tuple[Law, ...] = (
-    law("TIER-1", "getTierConfig", document(_default_plan, owner=True)),
-    law("TIER-2", "getTierConfig", document(_plans, owner=True)),
-    law("TIER-3", "getTierConfig", document(_limits, owner=True)),
-    law("STAT-1", "getSite", _leads_elsewhere),
-    law("STAT-2", "listModels", _models),
-    law("STAT-3", "getStatus", document(_status, owner=True)),
-    law("STAT-4", _CAPABILITIES, _tells_type),
-    law("STAT-5", _CAPABILITIES, _own_medium),
+    law("TIER-1", document(_default_plan, owner=True)),
+    law("TIER-2", document(_plans, owner=True)),
+    law("TIER-3", document(_limits, owner=True)),
+    law("STAT-1", _leads_elsewhere),
+    law("STAT-2", _models),
+    law("STAT-3", document(_status, owner=True)),
+    law("STAT-4", _tells_type),
+    law("STAT-5", _own_medium),
 )

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from lightning_verify.facts import REQUIREMENTS
 from lightning_verify.laws.law import Law, Wrong, asked, filled, law, told, whole
 from lightning_verify.laws.witnesses import tells_failure, transcript
 from lightning_verify.reading.completions import mislabelled
@@ -267,18 +266,15 @@ def _png(exchange: Exchange) -> Wrong:
 MEDIA = {"IMG-2": "image", "VID-2": "video", "AIR-1": "video", "SFX-1": "audio", "TTS-1": "audio"}
 
 GENERATION: tuple[Law, ...] = (
-    law("CHAT-2", CHAT, _completion),
-    law("CHAT-3", CHAT, _no_stream),
-    law("CHAT-4", CHAT, _event_stream),
-    law("CHAT-5", CHAT, _grammar("metadata")),
-    law("CHAT-6", CHAT, _grammar("chunk")),
-    law("CHAT-7", CHAT, _grammar("end")),
-    law("CHAT-8", CHAT, _tool_calls),
-    law("OBS-6", CHAT, _labels),
-    law("ANA-1", "analyzePrompt", _names_model),
-    *(
-        law(name, " ".join(REQUIREMENTS.requirements[name].operations), medium(family))
-        for name, family in MEDIA.items()
-    ),
-    law("CDN-1", "getAsset", _png),
+    law("CHAT-2", _completion),
+    law("CHAT-3", _no_stream),
+    law("CHAT-4", _event_stream),
+    law("CHAT-5", _grammar("metadata")),
+    law("CHAT-6", _grammar("chunk")),
+    law("CHAT-7", _grammar("end")),
+    law("CHAT-8", _tool_calls),
+    law("OBS-6", _labels),
+    law("ANA-1", _names_model),
+    *(law(name, medium(family)) for name, family in MEDIA.items()),
+    law("CDN-1", _png),
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from lightning_verify.facts import REQUIREMENTS
 from lightning_verify.laws.witnesses import shows_something
 from lightning_verify.transport.exchange import Exchange, NotJson
 
@@ -17,8 +18,8 @@ Wrong = Iterable[str] | None
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """`look` judges an answer of one of `operations`; every operation when there are none. `at_rest` tells
-    that it holds only while nobody moves the host's time."""
+    """`look` judges an answer of one of `operations`. `at_rest` tells that it holds only while nobody moves
+    the host's time."""
 
     requirement: str
     operations: frozenset[str]
@@ -32,17 +33,22 @@ class Law:
     def held_against(self, exchange: Exchange) -> list[str] | None:
         """The same, of an answer that is known to show something."""
         operation = exchange.operation
-        if self.operations and (operation is None or operation.id not in self.operations):
+        if operation is None or operation.id not in self.operations:
             return None
         found = self.look(exchange)
         return None if found is None else list(found)
 
 
 def law(
-    requirement: str, operations: str, look: Callable[[Exchange], Wrong], *, at_rest: bool = False
+    requirement: str,
+    look: Callable[[Exchange], Wrong],
+    *operations: str,
+    at_rest: bool = False,
 ) -> Law:
-    """A row of the table; operations are separated by spaces."""
-    return Law(requirement, frozenset(operations.split()), look, at_rest)
+    """A row of the table. It binds the operations of its requirement, unless some of them are named."""
+    found = REQUIREMENTS.requirements.get(requirement)
+    # A revision has not all of them, and what it does not ask for binds nothing.
+    return Law(requirement, frozenset(operations or (found.operations if found else ())), look, at_rest)
 
 
 def whole(exchange: Exchange) -> bool:

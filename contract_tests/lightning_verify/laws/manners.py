@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
+from lightning_verify.facts import REQUIRED_FIELD
 from lightning_verify.laws.law import Law, Wrong, asked, bearer, law, told, whole
 from lightning_verify.transport.exchange import Exchange
 
-_JSON_ENDPOINTS = "getSubscription getUsage getTierConfig listTiers listModels getStatus createChatCompletion"
-_RESOLVING = (
-    "getSubscription getUsage createChatCompletion createImage getImage createVideo getVideo "
-    "createAirforceVideo getAirforceVideo createSfx getSfx createTts getTts analyzePrompt"
-)
 # Larger ones may be refused by whatever stands before the host.
 _USUAL_BODY = 500_000
 # A path as a traceback has it, bare and as it stands in JSON.
@@ -56,14 +52,6 @@ def _leaks(exchange: Exchange) -> Wrong:
     return wrong
 
 
-# What each operation cannot do without.
-_REQUIRED = {
-    "createChatCompletion": "messages",
-    "analyzePrompt": "prompt",
-    **dict.fromkeys(
-        ("createImage", "createVideo", "createAirforceVideo", "createSfx", "createTts"), "prompt"
-    ),
-}
 # Refusals that have other reasons than the payload; what is 500 may be any failure.
 _OTHER_REASONS = {401, 403, 404, 405, 406, 408, 413, 415, 429}
 
@@ -75,21 +63,21 @@ def _incomplete(exchange: Exchange) -> Wrong:
         return None
     if exchange.problem or exchange.truncated:
         return None
-    payload, required = asked(exchange), _REQUIRED[exchange.operation.id]
+    payload, required = asked(exchange), REQUIRED_FIELD[exchange.operation.id]
     if not payload or required in payload:
         return None
     return [] if status == 400 else [f"without {required} it must be 400, not {status}"]
 
 
 MANNERS: tuple[Law, ...] = (
-    law("CHAT-1", "createChatCompletion", _incomplete),
-    law("IMG-1", "createImage", _incomplete),
-    law("VID-1", "createVideo", _incomplete),
-    law("FAIL-1", "createAirforceVideo", _incomplete),
-    law("SFX-2", "createSfx", _incomplete),
-    law("TTS-2", "createTts", _incomplete),
-    law("ANA-2", "analyzePrompt", _incomplete),
-    law("HDR-1", _JSON_ENDPOINTS, _says_json),
-    law("OBS-2", _RESOLVING, _readable),
-    law("ASM-12", _RESOLVING, _leaks),
+    law("CHAT-1", _incomplete),
+    law("IMG-1", _incomplete),
+    law("VID-1", _incomplete),
+    law("FAIL-1", _incomplete, "createAirforceVideo"),
+    law("SFX-2", _incomplete),
+    law("TTS-2", _incomplete),
+    law("ANA-2", _incomplete),
+    law("HDR-1", _says_json),
+    law("OBS-2", _readable),
+    law("ASM-12", _leaks),
 )

@@ -92,10 +92,10 @@ def _tells_fields(exchange: Exchange) -> Wrong:
 
 
 OPENAI_FORMS: tuple[Law, ...] = (
-    law("LIST-1", "listChatModels", document(_models, owner=True)),
-    law("IMG-7", "createImages", _pieces("image", "image/jpeg")),
-    law("VID-8", "createVideos", _pieces("video", "video/mp4")),
-    law("VID-13", "headVideo", _tells_fields),
-    law("AUD-1", "createSpeech createAudio", _sound),
-    law("MESH-1", "create3d", _kept_out),
+    law("LIST-1", document(_models, owner=True)),
+    law("IMG-7", _pieces("image", "image/jpeg")),
+    law("VID-8", _pieces("video", "video/mp4")),
+    law("VID-13", _tells_fields),
+    law("AUD-1", _sound),
+    law("MESH-1", _kept_out),
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from lightning_verify.facts import REQUIRED_FIELD
 from lightning_verify.requests.situations import ACCOUNTS, FORMS, OWN
 from lightning_verify.requests.valid import CALLS, OVERSIZED, oversized
 
@@ -81,7 +82,7 @@ class Refusal:
         sound = {**(CALLS[self.operation].body or {}), **self.fields}
         if self.flaw in OPTIONS:
             return {**sound, **OPTIONS[self.flaw][1]}
-        required = "messages" if self.operation == _CHAT else "prompt"
+        required = REQUIRED_FIELD[self.operation]
         if self.flaw == "left out":
             return {name: value for name, value in sound.items() if name != required} or {"nothing": "asked"}
         if self.flaw == "of another kind":
