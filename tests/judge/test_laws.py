@@ -141,6 +141,8 @@ BROKEN = [
     ("CHAT-5", stream(ROLE, WORDS, END, "[DONE]")),
     ("CHAT-6", stream(METADATA, WORDS, END, "[DONE]")),
     ("CHAT-7", stream(METADATA, ROLE, WORDS, "[DONE]")),
+    ("CHAT-2", chat(spoken(finish_reason="tool_calls"))),
+    ("CHAT-7", stream(METADATA, ROLE, WORDS, chunk({}, "tool_calls"), "[DONE]")),
     ("CHAT-8", called(("a", "set_alarm", "{}"))),
     ("CHAT-8", called(("a", "get_time", "[]"))),
     ("CHAT-8", called(("a", "get_time", "{}"), ("a", "get_time", "{}"))),

@@ -9,7 +9,7 @@ from typing import Any
 
 from lightning_verify.laws.law import Law, Wrong, asked, filled, law, told, whole
 from lightning_verify.laws.witnesses import tells_failure, transcript
-from lightning_verify.reading.completions import mislabelled
+from lightning_verify.reading.completions import CALLS_TOOLS, mislabelled
 from lightning_verify.reading.media import delivered, flaw, unknown
 from lightning_verify.reading.numbers import integer
 from lightning_verify.requests.prompts import model_name
@@ -88,6 +88,8 @@ def _choice(choice: Any, *, spoken: bool) -> Iterator[str]:
         yield "the message has neither content nor tool calls"
     if not filled(choice.get("finish_reason")):
         yield f"finish_reason is {choice.get('finish_reason')!r}"
+    elif choice["finish_reason"] == CALLS_TOOLS and not message.get("tool_calls"):
+        yield f"finish_reason is {CALLS_TOOLS!r}, and there are none"
     if integer(choice.get("index")) is None:
         yield f"index is {choice.get('index')!r}"
 

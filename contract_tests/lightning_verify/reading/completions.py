@@ -7,6 +7,9 @@ from typing import Any
 
 from lightning_verify.reading.numbers import integer
 
+# How a choice finishes that waits for what tools answer.
+CALLS_TOOLS = "tool_calls"
+
 
 def mislabelled(value: Mapping[str, Any], kind: str) -> list[str]:
     """What is wrong with the labels of an object of this kind."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from lightning_verify.reading.completions import mislabelled
+from lightning_verify.reading.completions import CALLS_TOOLS, mislabelled
 from lightning_verify.reading.failures import failure_in_event, failure_in_text
 from lightning_verify.reading.numbers import integer
 
@@ -316,5 +316,9 @@ def _ending(transcript: Transcript, begun: dict[int, bool]) -> None:
         transcript.breaks("chunk", "the deltas say again what was said: they do not add up to the message")
     if begun and not transcript.content and not transcript.tool_calls:
         transcript.breaks("chunk", "the deltas add up to nothing")
+    # Calls in a form that is broken are told as that.
+    sound = not transcript.problems.keys() & {"chunk", "tools"}
+    if sound and CALLS_TOOLS in transcript.finish_reasons.values() and not transcript.tool_calls:
+        transcript.breaks("end", f"the finish reason is {CALLS_TOOLS!r}, and there are none")
     if not transcript.done:
         transcript.breaks("end", "the stream does not end with [DONE]")
