@@ -115,6 +115,21 @@ BOOK.handwritten("ANA-3", _models(CODE), spend="sample").add(
 )
 
 
+def part(which: slice) -> Callable[[Choose], Choose]:
+    """Look at these of the messages alone."""
+    return lambda plain: lambda messages, tools: plain(messages[which], tools)
+
+
+BOOK.handwritten("ANA-3", _models([*EASY, *CODE]), spend="sample").add(
+    "analysis-of-the-first-message: prompt analysis looks at the first message alone",
+    routed(part(slice(1)), "analyzePrompt"),
+)
+BOOK.handwritten("ANA-3", _models([*CODE, *EASY]), spend="sample").add(
+    "analysis-of-the-last-message: prompt analysis looks at the last message alone",
+    routed(part(slice(-1, None)), "analyzePrompt"),
+)
+
+
 def _first_answer(lab: Lab) -> None:
     inner = lab.handlers["analyzePrompt"]
     kept: list[Reply] = []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from lightning_verify.checks import test_router
-from lightning_verify.judging.judge import Undecided
+from lightning_verify.judging.judge import Undecided, Violation
 from lightning_verify.reading.model_names import disagreements, same
 from lightning_verify.requests.prompts import CODE, with_code
 
@@ -77,3 +77,14 @@ def test_a_router_that_looks_at_the_length_alone_does_not_pass_for_one_that_sees
         pytest.raises(Undecided, match="length"),
     ):
         test_router.test_a_signal_in_the_prompt_changes_the_model(judge, "ROUTE-2", "code", CODE, with_code)
+
+
+@pytest.mark.parametrize("part", [slice(1), slice(-1, None)], ids=["the first", "the last"])
+def test_an_analysis_of_one_message_alone_does_not_agree_with_a_chat(part: slice, tmp_path: Path) -> None:
+    one = routed(lambda plain: lambda messages, tools: plain(messages[part], tools), "analyzePrompt")
+    with (
+        running(prepare=one) as lab,
+        judge_of(lab.base_url, tmp_path) as judge,
+        pytest.raises(Violation, match="conversation"),
+    ):
+        test_router.test_analysis_and_chat_agree(judge)

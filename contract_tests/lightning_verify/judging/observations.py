@@ -27,8 +27,8 @@ from lightning_verify.requests.credentials import (
     unknown_key,
 )
 from lightning_verify.requests.generated import CASES
-from lightning_verify.requests.prompts import CODE, COMPLEX, IMAGE, SIMPLE
-from lightning_verify.requests.valid import CALLS, LONG_CONVERSATION, OVERSIZED, Call, oversized, say
+from lightning_verify.requests.prompts import AFTER_CODE, CODE, COMPLEX, IMAGE, SIMPLE
+from lightning_verify.requests.valid import CALLS, OVERSIZED, Call, oversized, say
 from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange
 
@@ -297,7 +297,7 @@ ANALYSED = {
     "complex": COMPLEX[0],
     "code": CODE[0],
     "image": IMAGE[1],
-    "conversation": LONG_CONVERSATION,
+    "conversation": AFTER_CODE,
 }
 
 # The price of each shared observation, by its name in `judges(shares=...)`.

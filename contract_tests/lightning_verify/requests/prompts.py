@@ -73,6 +73,15 @@ CODE = [
         "import os\n\nclass Reader:\n    def read(self):\n        return os.getcwd()\n\nRefactor this code."
     ),
 ]
+# The only signal stands in the middle: who looks at the first or the last message alone does not see it.
+AFTER_CODE = [
+    {"role": "system", "content": "You answer in full sentences."},
+    *SIMPLE[1],
+    {"role": "assistant", "content": "Hello!"},
+    *CODE[0],
+    {"role": "assistant", "content": "It adds two numbers."},
+    *user("Thank you."),
+]
 IMAGE = [
     user([{"type": "text", "text": "hi"}, {"type": "image_url", "image_url": {"url": picture_data_uri()}}]),
     user(
