@@ -62,6 +62,7 @@ LAYERS = {
         {"storage"},
         {"pipeline"},
         {"app"},
+        {"serving"},
         {"background", "workers"},
         {"command"},
         {"__main__", "pytest_plugin"},
@@ -96,7 +97,7 @@ LOADED_EVERYWHERE = "lightning_mock.pytest_plugin"
 LOADED_LATE = {
     # Which revision the judge reads is chosen by an option, and decided by the import.
     "lightning_verify.command",
-    "lightning_mock.app",
+    "lightning_mock.serving",
     "lightning_mock.callers.tokens",
     "lightning_mock.command",
     "lightning_mock.generation.rendering.jobs",

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from lightning_mock.app import serving
 from lightning_mock.callers.seed import PlanCredentials
 from lightning_mock.real_time import stopwatch
+from lightning_mock.serving import serving
 from lightning_mock.settings import Settings, SettingsError
 from lightning_mock.state import State
 

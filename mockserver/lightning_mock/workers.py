@@ -18,8 +18,8 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
-from lightning_mock.app import QUEUE, begun, cannot_listen, serving
 from lightning_mock.loops import loop_factory
+from lightning_mock.serving import QUEUE, begun, cannot_listen, serving
 from lightning_mock.settings import Settings, SettingsError
 from lightning_mock.state import State
 

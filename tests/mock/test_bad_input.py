@@ -18,9 +18,9 @@ import pytest
 from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lightning_mock import app
 from lightning_mock.background import RunningMock, running
 from lightning_mock.errors import InvalidRequest, TooLarge
+from lightning_mock.http import connection as http_connection
 from lightning_mock.http import decoding, validation
 from lightning_mock.http.decoding import MAX_DEPTH, decode_json
 from lightning_mock.http.validation import BodyValidator, compile_schemas, first_violation
@@ -518,7 +518,7 @@ def test_a_head_that_is_too_large_is_a_413_or_431(
 def test_who_never_stops_sending_what_is_not_http_is_cut_off(
     mock: RunningMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "_REST", 0.01)
+    monkeypatch.setattr(http_connection, "_REST", 0.01)
     with connection(mock) as raw:
         raw.sendall(b"hello\r\n\r\n")
         assert b" 400 " in raw.recv(65_536)

@@ -33,7 +33,7 @@ def note(event, arguments):
 
 sys.addaudithook(note)
 
-from lightning_mock.app import serving
+from lightning_mock.serving import serving
 from lightning_mock.settings import Settings
 
 async def main():

@@ -12,9 +12,9 @@ import time
 from urllib.parse import urlsplit
 
 import pytest
-from lightning_mock.app import serving
 from lightning_mock.background import RunningMock, running
 from lightning_mock.http import delivery
+from lightning_mock.serving import serving
 from lightning_mock.settings import Settings
 
 from tests.mock.conftest import CHAT

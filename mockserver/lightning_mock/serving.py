@@ -1,0 +1,156 @@
+"""Serving: the state is begun, the port opened, and at the end everybody is let go in order."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from lightning_spec.recording import RecordingError
+
+from lightning_mock.app import Server, make_server
+from lightning_mock.control import snapshot
+from lightning_mock.control.replies_file import start_with_file
+from lightning_mock.control.scenarios import ScenarioError, play
+from lightning_mock.control.state_file import kept_in_file, state_from_file
+from lightning_mock.journal.event_hub import EventHub
+from lightning_mock.memory import return_large_blocks
+from lightning_mock.real_time import stopwatch
+from lightning_mock.recordings.recorder import Recorder
+from lightning_mock.settings import Settings, SettingsError
+from lightning_mock.state import State, make_state
+
+if TYPE_CHECKING:
+    from lightning_mock.storage.sharing import Sharing
+
+QUEUE = 1024
+"""Connections that wait to be accepted."""
+_GRACE = 0.2
+_GRACE_OF_MANY = 8.0
+"""Seconds that a stream has to come to its end where another process serves on."""
+_LAST_CALLS = 1.0
+"""Seconds for which a connection is waited on for one more call."""
+_LOOK = 0.02
+
+
+@asynccontextmanager
+async def serving(
+    settings: Settings, inherited: socket.socket | None = None
+) -> AsyncIterator[tuple[str, State]]:
+    """Serve until the block ends. Gives the base URL and the state. Raises SettingsError. On a socket that
+    was `inherited`, other processes serve as well: at the end the callers are let go to them."""
+    return_large_blocks()
+    async with AsyncExitStack() as ending:
+        state, sharing = await ending.enter_async_context(begun(settings))
+        ending.callback(state.renderer.close)
+        instead = state.replay.answer if state.replay is not None else None
+        if settings.record is not None:
+            recorder = _recorder(settings.record, settings.recording, state)
+            ending.push_async_callback(recorder.close)
+            instead = recorder.answer
+        server = make_server(state, sharing, instead)
+        runner = web.ServerRunner(server, shutdown_timeout=_GRACE if inherited is None else _GRACE_OF_MANY)
+        await runner.setup()
+        ending.push_async_callback(runner.cleanup)
+        site: web.BaseSite
+        if inherited is None:
+            site = web.TCPSite(runner, settings.host, settings.port, backlog=QUEUE)
+        else:
+            backlog = 1 if settings.loop == "asyncio" else QUEUE
+            site = web.SockSite(runner, _Shared(inherited), backlog=backlog)
+            ending.push_async_callback(_let_go, server, site, state.event_hub)
+        try:
+            await site.start()
+        except OSError as error:
+            raise cannot_listen(settings, error) from error
+        host, port = runner.addresses[0][:2]
+        shown = f"[{host}]" if ":" in host else host
+        yield f"http://{shown}:{port}", state
+
+
+def cannot_listen(settings: Settings, error: OSError) -> SettingsError:
+    """What is told where the address cannot be had."""
+    if error.errno == errno.EADDRINUSE:
+        why = "the port is in use; choose another with --port, or 0 for a free one"
+    elif isinstance(error, socket.gaierror) or not error.errno:
+        why = error.strerror or str(error)
+    else:
+        # asyncio tells the address again, in Python's own form.
+        why = os.strerror(error.errno)
+    return SettingsError(f"cannot listen on {settings.host}:{settings.port}: {why}")
+
+
+class _Shared(socket.socket):
+    """A socket that listens already, for other processes as well. To asyncio the length of its queue is also
+    how many connections to accept at once: with a queue of one, nobody takes all that come together."""
+
+    def __init__(self, inherited: socket.socket) -> None:
+        super().__init__(fileno=os.dup(inherited.fileno()))
+
+    def listen(self, backlog: int = 0, /) -> None:
+        """The queue stays as long as it is."""
+
+
+async def _let_go(server: Server, site: web.BaseSite, event_hub: EventHub) -> None:
+    """Accept nobody any more, and end each connection with its next answer, which says so: the caller
+    connects to another process then. Closed between two calls, a connection could cost the second one."""
+    server.leaving = True
+    await site.stop()
+    event_hub.end()
+    until = stopwatch() + _LAST_CALLS
+    while server.connections and stopwatch() < until:  # noqa: ASYNC110
+        await asyncio.sleep(_LOOK)
+
+
+@asynccontextmanager
+async def begun(settings: Settings) -> AsyncIterator[tuple[State, Sharing | None]]:
+    """The state as it is at the start, of this process alone or shared; kept until the last call has been
+    answered."""
+    if settings.store is None:
+        state = await state_from_file(settings.state, settings) if settings.state else make_state(settings)
+        _load_replies(state)
+        await _begin(state)
+        if settings.state is None:
+            yield state, None
+        else:
+            async with kept_in_file(settings.state, state):
+                yield state, None
+        return
+    try:
+        # It brings the Redis client along, which is an extra.
+        from lightning_mock.storage.opening import shared_state
+    except ImportError as error:
+        raise SettingsError(
+            "store: the Redis client is not installed; pip install 'lightning-contract[redis]'"
+        ) from error
+    async with shared_state(settings.store, settings, _load_replies, _begin) as (state, sharing):
+        yield state, sharing
+
+
+def _load_replies(state: State) -> None:
+    if state.settings.replies is not None:
+        start_with_file(state.settings.replies, state)
+
+
+async def _begin(state: State) -> None:
+    """Play the scenarios that the settings ask for, and note the beginning to which a reset goes back."""
+    for name in state.settings.scenario:
+        try:
+            await play(name, state)
+        except ScenarioError as error:
+            raise SettingsError(str(error)) from error
+    if not state.start:
+        state.start.update(await snapshot.take(state))
+
+
+def _recorder(upstream: str, path: Path, state: State) -> Recorder:
+    try:
+        return Recorder(upstream, path, state.spec.body_limit_bytes)
+    except RecordingError as error:
+        raise SettingsError(str(error)) from error
