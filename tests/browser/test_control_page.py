@@ -282,6 +282,9 @@ def test_what_others_send_is_shown_as_text(page: Page, mock: RunningMock) -> Non
     expect(entry).to_contain_text("/gen/image/")
     entry.locator("summary").click()
     expect(page.locator("#injected")).to_have_count(0)
+    script = {"match": {"prompt": "turned \u202eround"}, "reply": {"text": "x"}}
+    requests.post(f"{mock.base_url}/__mock__/replies", json=script, timeout=10)
+    expect(page.get_by_text("prompt turned \ufffdround · used 0 times")).to_be_visible()
 
 
 def test_the_journal_can_be_searched(page: Page, mock: RunningMock) -> None:

@@ -7,6 +7,8 @@ const LIVE = Symbol("live properties");
 const HANDLERS = Symbol("handlers");
 const KEY = Symbol("key");
 const SVG = "http://www.w3.org/2000/svg";
+// What turns the direction of all that follows it: in a caller's text it would turn our own words round.
+const TURNS = /[\u202A-\u202E\u2066-\u2069]/g;
 
 // What the reader changed by hand stays: it is not ours to set back.
 const OWNED_BY_READER = new Set(["open"]);
@@ -56,7 +58,7 @@ function append(node, children) {
   for (const child of children) {
     if (child === null || child === undefined || child === false) continue;
     if (Array.isArray(child)) append(node, child);
-    else node.append(child instanceof Node ? child : String(child));
+    else node.append(child instanceof Node ? child : String(child).replace(TURNS, "\uFFFD"));
   }
 }
 

@@ -41,7 +41,7 @@ export function showJournal() {
           store.journal.length ? "No call matches the filter." : "No calls yet. Calls to the mock appear here as they happen.",
         ),
     entries.length > SHOWN &&
-      h("p", { key: "more", class: "muted small-text" }, `The newest ${SHOWN} of ${plural(entries.length, "call")}; narrow the filter to find older ones.`),
+      h("p", { key: "more", class: "muted small-text" }, `The newest ${SHOWN} of the last ${plural(entries.length, "call")}; narrow the filter to find older ones.`),
   );
 }
 

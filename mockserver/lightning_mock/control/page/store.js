@@ -5,7 +5,7 @@
 
 import * as api from "./api.js";
 
-const KEPT_ENTRIES = 300;
+const KEPT_ENTRIES = 500;
 const REFETCH_AFTER = 120;
 // A mock with thousands of callers has a long state: it is not to be busy with the page alone.
 const SHARE_OF_TIME = 4;
