@@ -85,24 +85,28 @@ def test_what_is_too_large_is_so_in_every_place(place: str) -> None:
     assert str(PLACES[place](300_000)).count("word café ") == 30_000
 
 
-def _picture() -> bytes:
+def _picture(width: int = 8) -> bytes:
     buffer = io.BytesIO()
-    Image.new("RGB", (8, 8)).save(buffer, "PNG")
+    Image.new("RGB", (width, 8)).save(buffer, "PNG")
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize(("odd", "owner"), [("an id in part", "CDN-2"), ("gone", "IMG-5")])
+@pytest.mark.parametrize(
+    ("odd", "owner"), [("an id in part", "CDN-2"), ("gone", "IMG-5"), ("another's", "IMG-5")]
+)
 def test_an_asset_that_is_served_well_most_of_the_time(odd: str, owner: str, tmp_path: Path) -> None:
-    turns, png = count(1), _picture()
+    turns, made, png = count(1), list[str](), _picture()
 
     def answer(asked: Asked) -> Answer:
         if asked.method == "POST":
+            made.append(asked.path)
             return Answer(headers={"Content-Type": "image/png", "X-Asset": ASSET}, pieces=(png,))
         third = next(turns) % 3 == 0
         known = asked.path == ASSET and not (third and odd == "gone")
         by_part = third and odd == "an id in part" and asked.path.startswith(ASSET[:-4])
         if known or by_part:
-            return Answer(headers={"Content-Type": "image/png"}, pieces=(png,))
+            shown = _picture(9) if odd == "another's" and len(made) > 1 else png
+            return Answer(headers={"Content-Type": "image/png"}, pieces=(shown,))
         return Answer(404)
 
     with tiny(answer) as host, judge_of(host.base_url, tmp_path) as judge:

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 from lightning_verify.checks import test_limits as limits
-from lightning_verify.judging.judge import Violation
+from lightning_verify.judging.judge import Undecided, Violation
 from lightning_verify.requests.callers import by_user_agent
 
 from lab.faults import FAULTS, seams
 from lab.running import running
 from lab.server.lab import Call, Json, Lab, Refusal, Reply
+from tests.judge.tiny_server import Answer, tiny
 from tests.judge.tools import judge_of
 
 VIDEOS = "createVideo getVideo createAirforceVideo getAirforceVideo"
@@ -105,3 +106,26 @@ def test_a_host_that_refuses_below_the_limit_at_any_pace_is_told(tmp_path: Path)
 def test_a_host_that_limits_bursts_is_not(tmp_path: Path) -> None:
     with running(prepare=_bursts) as lab, judge_of(lab.base_url, tmp_path) as judge:
         limits.test_beyond_the_limit_the_answer_is_429_and_stays_so(judge, "videosDaily")
+
+
+def test_a_429_for_one_kind_of_request_alone_is_no_limit(tmp_path: Path) -> None:
+    def refuse(_: Lab, called: Call) -> None:
+        if len(called.arguments["prompt"]) > 1000:
+            raise Refusal("exhausted", "Too many words")
+
+    body = {"prompt": "word " * 300}
+    with (
+        running(prepare=seams.check(VIDEOS, refuse)) as lab,
+        judge_of(lab.base_url, tmp_path) as judge,
+        pytest.raises(Violation, match="must be 413"),
+    ):
+        judge.refused("FAIL-2", judge.post("/gen/video", body, lane="free"), 413, "a long prompt")
+
+
+def test_a_429_for_whatever_is_asked_tells_nothing(tmp_path: Path) -> None:
+    with (
+        tiny(lambda _: Answer(429)) as host,
+        judge_of(host.base_url, tmp_path) as judge,
+        pytest.raises(Undecided, match="out of quota"),
+    ):
+        judge.refused("FAIL-2", judge.post("/gen/video", {"prompt": "x"}, lane="free"), 413, "a long prompt")

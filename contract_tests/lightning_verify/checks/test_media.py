@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -500,22 +501,25 @@ def _asked_by_everybody(judge: Judge, paths: list[str]) -> list[Exchange]:
     )
 
 
-def _judges_often(requirement: str) -> pytest.MarkDecorator:
-    """What it costs to have a stored picture asked for by everybody."""
+def _judges_often(requirement: str, more: int = 0) -> pytest.MarkDecorator:
+    """What it costs to have a stored picture asked for by everybody, after some `more` are stored."""
     return judges(
         requirement,
-        units={"imagesDaily": TRIES},
+        units={"imagesDaily": TRIES + more},
         shares=[f"inputs to {IMAGE}"],
-        requests=2 + 2 * OFTEN,
+        requests=2 + more + 2 * OFTEN,
         spend=Spend.EXHAUST,
     )
 
 
 @needs_own_host
-@_judges_often("IMG-5")
+@_judges_often("IMG-5", more=1)
 def test_what_is_stored_is_there_each_time(judge: Judge) -> None:
     (_, fetched), *_ = _assets(judge, "IMG-5", IMAGE)
     judge.witness("IMG-5", judge.served("IMG-5", fetched, owner=False))
+    # Another caller's picture takes nobody's place.
+    judge.post(IMAGE, {"prompt": PROMPT, "image_urls": [picture_base64()]})
+    others = Counter[bytes]()
     # Where it has led to, if anywhere.
     for exchange in _asked_by_everybody(judge, [fetched.path]):
         if exchange.status == 404:
@@ -524,6 +528,11 @@ def test_what_is_stored_is_there_each_time(judge: Judge) -> None:
             raise judge.violation("IMG-5", told, fetched, exchange)
         if exchange.served:
             judge.witness("IMG-5", exchange)
+            others[exchange.body] += exchange.media_type == "image/png" and exchange.body != fetched.body
+            # A host that encodes it anew each time may never serve the same bytes twice.
+            replaced = others[exchange.body] > 1
+            told = f"{exchange.title}: another file than before"
+            judge.check("IMG-5", not replaced, told, fetched, exchange)
 
 
 @needs_own_host
