@@ -92,7 +92,8 @@ def _picture(width: int = 8) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("odd", "owner"), [("an id in part", "CDN-2"), ("gone", "IMG-5"), ("another's", "IMG-5")]
+    ("odd", "owner"),
+    [("an id in part", "CDN-2"), ("gone", "IMG-5"), ("another's", "IMG-5"), ("an id twice", "IMG-5")],
 )
 def test_an_asset_that_is_served_well_most_of_the_time(odd: str, owner: str, tmp_path: Path) -> None:
     turns, made, png = count(1), list[str](), _picture()
@@ -100,7 +101,8 @@ def test_an_asset_that_is_served_well_most_of_the_time(odd: str, owner: str, tmp
     def answer(asked: Asked) -> Answer:
         if asked.method == "POST":
             made.append(asked.path)
-            return Answer(headers={"Content-Type": "image/png", "X-Asset": ASSET}, pieces=(png,))
+            address = ASSET if odd == "an id twice" or not made[1:] else f"{ASSET}-{len(made)}"
+            return Answer(headers={"Content-Type": "image/png", "X-Asset": address}, pieces=(png,))
         third = next(turns) % 3 == 0
         known = asked.path == ASSET and not (third and odd == "gone")
         by_part = third and odd == "an id in part" and asked.path.startswith(ASSET[:-4])

@@ -517,8 +517,10 @@ def _judges_often(requirement: str, more: int = 0) -> pytest.MarkDecorator:
 def test_what_is_stored_is_there_each_time(judge: Judge) -> None:
     (_, fetched), *_ = _assets(judge, "IMG-5", IMAGE)
     judge.witness("IMG-5", judge.served("IMG-5", fetched, owner=False))
-    # Another caller's picture takes nobody's place.
-    judge.post(IMAGE, {"prompt": PROMPT, "image_urls": [picture_base64()]})
+    # Another caller's picture, which nobody else sends, takes nobody's place.
+    another = judge.post(IMAGE, {"prompt": PROMPT, "image_urls": [picture_base64(width=248)]})
+    apart = fetched.path not in {asset.path for asset in revealed_assets(another)}
+    judge.check("IMG-5", apart, f"{fetched.path} is the address of another input, too", fetched, another)
     others = Counter[bytes]()
     # Where it has led to, if anywhere.
     for exchange in _asked_by_everybody(judge, [fetched.path]):

@@ -119,9 +119,9 @@ def _picture(size: tuple[int, int], form: str) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def picture_base64() -> str:
+def picture_base64(width: int = 256) -> str:
     """A PNG in bare base64."""
-    return _picture((256, 256), "PNG")
+    return _picture((width, 256), "PNG")
 
 
 def picture_data_uri() -> str:
