@@ -436,58 +436,16 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
     run = config.stash.get(_run_key, None)
     if ahead := config.stash.get(_ahead_key, None):
         ahead.stop()
-    if run is not None and INTERRUPTION.by is not None:
-        run.client.give_up("the run was interrupted")
-    # On a host of others, asking every caller again would be as much traffic as the run itself.
-    if run is not None and not run.aborted and run.target.is_loopback and INTERRUPTION.by is None:
-        # Once the target's clock has been moved, its counters are those of another day.
-        seen = None if run.learned.get("time moved") else observed_units(run.client, run.settings.jobs)
-        run.note(**{f"observed {run.worker}": seen})
-    if run is not None and run.learned.get("time moved"):
-        # Whoever judges next would find a host that lives in the future.
-        with suppress(ControlFailed, HostGone):
-            run.put_time_right()
-    if run is not None and not run.aborted:
-        ask_again(run.client, run.ledger)
-        run.keep(run.looked_through())
-        examples = run.learned["examples"]
-        run.note(**{f"examples {run.worker}": {"found": examples.found, "tried": examples.tried}})
+    if run is not None:
+        _look_for_the_last_time(run)
     if _is_worker(config):
         return
-    books = config.stash[_books_key]
-    facts = read_facts(books)
-    if "target" not in facts:
+    outcome = _ruled(session, exitstatus, run)
+    if outcome is None:
         return
-    if exitstatus == pytest.ExitCode.INTERNAL_ERROR:
-        mistake = config.stash.get(_mistake_key, BROKE_OFF)
-        facts = {**facts, "aborted": facts.get("aborted") or (_told(run, mistake) if run else mistake)}
-    only = options.selection(config)
-    ruled = rulings(REQUIREMENTS, read_findings(books), only, _unreached(session, exitstatus))
-    known = options.known_differences(config)
-    outcome = Outcome.of(
-        accept(ruled, known, _today()),
-        facts,
-        books,
-        strict=config.option.lightning_strict,
-        interrupted=INTERRUPTION.by,
-        earlier=options.earlier_verdicts(config),
-        fail_on_new=config.option.lightning_fail_on == "new",
-    )
     config.stash[_outcome_key] = outcome
-    report_dir = config.stash.get(_reports_key, None)
-    write_known: Path | None = config.option.lightning_write_known
     try:
-        if write_known is not None and not outcome.run["aborted"] and INTERRUPTION.by is None:
-            before = options.known_before(config)
-            listed = known_file(outcome.rulings, before, strict=outcome.strict)
-            write_known.write_text(listed, encoding="utf-8")
-        if report_dir is not None:
-            write_reports(outcome, report_dir)
-            write_examples(config.option.lightning_report_dir, facts)
-            if config.option.lightning_history:
-                point_to(report_dir)
-        if _on_github(config):
-            write_summary(outcome, os.environ)
+        _write(config, outcome)
     except OSError as problem:
         trouble = problem
     if trouble is not None:
@@ -500,6 +458,65 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
     judged_alone = all(charge_of(item) for item in session.items) and not _is_controller(config)
     if exitstatus == EXIT_KEPT or (exitstatus == EXIT_BROKEN and judged_alone):
         session.exitstatus = outcome.exit_code
+
+
+def _look_for_the_last_time(run: Run) -> None:
+    """What only the end can show: the counters as they are then, and all answers taken together."""
+    if INTERRUPTION.by is not None:
+        run.client.give_up("the run was interrupted")
+    # On a host of others, asking every caller again would be as much traffic as the run itself.
+    elif not run.aborted and run.target.is_loopback:
+        # Once the target's clock has been moved, its counters are those of another day.
+        seen = None if run.learned.get("time moved") else observed_units(run.client, run.settings.jobs)
+        run.note(**{f"observed {run.worker}": seen})
+    if run.learned.get("time moved"):
+        # Whoever judges next would find a host that lives in the future.
+        with suppress(ControlFailed, HostGone):
+            run.put_time_right()
+    if not run.aborted:
+        ask_again(run.client, run.ledger)
+        run.keep(run.looked_through())
+        examples = run.learned["examples"]
+        run.note(**{f"examples {run.worker}": {"found": examples.found, "tried": examples.tried}})
+
+
+def _ruled(session: pytest.Session, exitstatus: int, run: Run | None) -> Outcome | None:
+    """What comes of the findings of all workers; None where no host was judged."""
+    config = session.config
+    books = config.stash[_books_key]
+    facts = read_facts(books)
+    if "target" not in facts:
+        return None
+    if exitstatus == pytest.ExitCode.INTERNAL_ERROR:
+        mistake = config.stash.get(_mistake_key, BROKE_OFF)
+        facts = {**facts, "aborted": facts.get("aborted") or (_told(run, mistake) if run else mistake)}
+    only = options.selection(config)
+    found = rulings(REQUIREMENTS, read_findings(books), only, _unreached(session, exitstatus))
+    return Outcome.of(
+        accept(found, options.known_differences(config), _today()),
+        facts,
+        books,
+        strict=config.option.lightning_strict,
+        interrupted=INTERRUPTION.by,
+        earlier=options.earlier_verdicts(config),
+        fail_on_new=config.option.lightning_fail_on == "new",
+    )
+
+
+def _write(config: pytest.Config, outcome: Outcome) -> None:
+    """Write everything that was asked for. Raises OSError."""
+    known: Path | None = config.option.lightning_write_known
+    if known is not None and not outcome.run["aborted"] and INTERRUPTION.by is None:
+        before = options.known_before(config)
+        known.write_text(known_file(outcome.rulings, before, strict=outcome.strict), encoding="utf-8")
+    report_dir = config.stash.get(_reports_key, None)
+    if report_dir is not None:
+        write_reports(outcome, report_dir)
+        write_examples(config.option.lightning_report_dir, read_facts(config.stash[_books_key]))
+        if config.option.lightning_history:
+            point_to(report_dir)
+    if _on_github(config):
+        write_summary(outcome, os.environ)
 
 
 def _unreached(session: pytest.Session, exitstatus: int) -> str:
