@@ -254,7 +254,7 @@ def parser() -> argparse.ArgumentParser:
         type=int,
         default=BASELINE,
         metavar="N",
-        help=f"size of the sample of the baseline, at most {len(FAULTS)} ({BASELINE}); each takes 45 seconds",
+        help=f"size of the sample of the baseline, at most {len(FAULTS)} ({BASELINE})",
     )
     return parser
 

@@ -35,7 +35,7 @@ from lab.server.credentials import DEFAULTS, NAMES
 from lab.server.lab import Lab
 from lab.triggers import TRIGGERS, sometimes
 
-"""As the help of the command says."""
+# Shorter than a host of others would need: the lab is awake and counts at once.
 WAITING = ("--wake=5", "--settle=4")
 DIED = -1
 

@@ -183,7 +183,7 @@ async def answer_instead(
         error = refused
     except Exception:
         if request.transport is not None:
-            logger.exception("%s %s failed", request.method, exchange.operation)
+            logger.exception("%s %s failed", request.method, request.rel_url.raw_path)
         error = UpstreamFailure()
     exchange.refusal = error.refusal
     return delivery.respond(request, delivery.refusal(error), exchange)

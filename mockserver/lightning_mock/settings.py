@@ -1,7 +1,7 @@
 """What can be chosen at start, frozen from then on.
 
 Law: one field for each choice, with the value it has when nobody chooses. The command line and the
-environment fill it in `cli.py`; `running()` takes the same names as keywords.
+environment fill it in `command.py`; `running()` takes the same names as keywords.
 """
 
 from __future__ import annotations

@@ -128,13 +128,15 @@ class Recording:
 
 
 class RecordingWriter:
-    """A new file, to which one exchange after another is added as it ends.
+    """A new file, to which one exchange after another is added as it ends. Without any there is none left.
 
     Raises RecordingError when there is a file already: what somebody has recorded is not to be lost.
     """
 
     def __init__(self, path: Path, upstream: str, started: float, clean: Clean) -> None:
+        self._path = path
         self._clean = clean
+        self._is_empty = True
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         except FileExistsError:
@@ -147,11 +149,14 @@ class RecordingWriter:
 
     def add(self, exchange: RecordedExchange) -> None:
         """Keep one exchange, without its credentials."""
+        self._is_empty = False
         self._write(_yaml([exchange_document(exchange, self._clean)]))
 
     def close(self) -> None:
-        """Nothing more is added."""
+        """Nothing more is added. What holds nothing would only be in the way of the next attempt."""
         self._file.close()
+        if self._is_empty:
+            self._path.unlink(missing_ok=True)
 
     def _write(self, text: str) -> None:
         self._file.write(text)

@@ -231,8 +231,9 @@ def test_a_truncated_stream_ends_cleanly_without_done(arm: Any, raw: Any, sdk: A
     assert list(stream(sdk))[-1].choices[0].finish_reason == "stop"
 
 
-def test_a_truncated_picture_is_shorter_than_announced(arm: Any, raw: Any) -> None:
-    arm("truncate", times=1)
+@pytest.mark.parametrize("after", [1, 2, 50])
+def test_a_truncated_picture_is_shorter_than_announced(arm: Any, raw: Any, after: int) -> None:
+    arm("truncate", after_events=after, times=1)
     received, end = raw("GET", "/gen/image/harbour", b"").read()
     head, _, content = received.partition(b"\r\n\r\n")
     announced = int(head.lower().partition(b"content-length: ")[2].split()[0])
@@ -283,6 +284,13 @@ def test_a_stalled_stream_goes_on_after_its_time(arm: Any, sdk: Any) -> None:
     gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
     assert gaps.index(max(gaps)) == 2
     assert max(gaps) >= 0.25
+
+
+def test_a_stalled_picture_waits_for_its_second_half(arm: Any, user: User) -> None:
+    arm("stall", after_events=2, seconds=0.2, times=1)
+    began = time.perf_counter()
+    assert user.call("GET", "/gen/image/harbour").status_code == 200
+    assert time.perf_counter() - began >= 0.2
 
 
 def test_a_stall_without_end_makes_the_sdk_run_out_of_time(arm: Any, sdk: Any) -> None:

@@ -149,6 +149,12 @@ def test_what_makes_no_sense_is_told_before_anything_starts(
     assert capsys.readouterr().err.startswith("lightning-proxy: ")
 
 
+def test_a_proxy_that_cannot_start_leaves_no_recording(tmp_path: Path) -> None:
+    tape = tmp_path / "tape.yaml"
+    assert main(["--upstream", "http://here", "--host", "192.0.2.1", "--record", str(tape)]) == 2
+    assert not tape.exists()
+
+
 def test_help_says_what_it_keeps_and_what_it_never_does(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["--help"])

@@ -61,6 +61,13 @@ def test_what_is_added_is_in_the_file_at_once_and_only_its_owner_can_read_it(tmp
         RecordingWriter(file, "http://127.0.0.1:1", 1_000_000.0, without_credentials)
 
 
+def test_what_holds_nothing_is_not_left_in_the_way(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    for _ in range(2):
+        RecordingWriter(file, "http://127.0.0.1:1", 1_000_000.0, without_credentials).close()
+    assert not file.exists()
+
+
 @given(st.binary(max_size=60), st.sampled_from(["image/png", "text/plain", "application/json", ""]))
 def test_bodies_come_back_as_they_were(content: bytes, kind: str) -> None:
     headers = {"Content-Type": kind} if kind else {}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lightning_verify.facts import METRIC_OF, OWNER_OF
+from lightning_verify.facts import METRIC_OF, OWNER_OF, SPEC
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import (
     BAD_BEARER,
@@ -36,6 +36,7 @@ from lightning_verify.judging.observations import (
     shown_to,
     with_bad_bearer,
 )
+from lightning_verify.laws.manners import TRACES
 from lightning_verify.laws.table import LAWS
 from lightning_verify.requests.credentials import JWT
 from lightning_verify.requests.invalid import NO_OBJECT, broken_json
@@ -146,7 +147,9 @@ def test_an_oversized_chat_is_413_however_it_is_said(
 )
 def test_the_published_sizes_are_the_limits(judge: Judge, operation: str) -> None:
     # The document leaves the sizes to configuration: a host with other ones serves this, and charges for it.
-    size = 32_769 if operation in {"createChatCompletion", "analyzePrompt"} else 2_049
+    limit = SPEC.operations[operation].text_limit
+    assert limit is not None, f"{operation} has a limit"
+    size = limit.characters + 1
     exchange = judge.post(CALLS[operation].path, oversized(operation, size))
     judge.refused("OBS-3", exchange, 413, f"a prompt of {size:,} characters")
 
@@ -267,9 +270,7 @@ def _says_json(judge: Judge, exchange: Exchange) -> None:
     if exchange.status == 406:
         raise judge.violation("HDR-1", f"{exchange.title} to a client that accepts JSON", exchange)
     judge.served("HDR-1", exchange, owner=False)
-    kind = exchange.media_type
-    is_json = kind == "application/json" or kind.endswith("+json")
-    judge.check("HDR-1", is_json, f"{exchange.title}: the content type is {kind or 'missing'!r}", exchange)
+    judge.keeps("HDR-1", exchange)
     judge.document("HDR-1", exchange)
 
 
@@ -300,13 +301,7 @@ def test_a_refusal_can_be_read_by_clients(judge: Judge) -> None:
 def test_a_refusal_leaks_nothing(judge: Judge) -> None:
     for exchange in _refusals(judge):
         judge.answered("ASM-12", exchange)
-        # A path as a traceback has it, bare and as it stands in JSON.
-        for leak in (
-            "Traceback (most recent call last)",
-            'File "/',
-            r"File \"/",
-            NOT_A_TOKEN,
-        ):
+        for leak in (*TRACES, NOT_A_TOKEN):
             judge.check(
                 "ASM-12", leak not in exchange.text, f"{exchange.title}: the answer shows {leak!r}", exchange
             )

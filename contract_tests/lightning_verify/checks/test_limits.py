@@ -22,15 +22,13 @@ from lightning_verify.requests.situations import FORMED, Situation
 from lightning_verify.requests.valid import CALLS, CONVERSATION, Call
 from lightning_verify.run.marks import judges, needs, needs_own_host
 from lightning_verify.target import Spend
-from lightning_verify.transport.exchange import Exchange
+from lightning_verify.transport.exchange import BLAMES_THE_REQUEST, Exchange
 
 # Seconds to wait before a call that was refused within the limit is tried again.
 PAUSES = (1.0, 5.0)
 # Seconds between two calls at a pace that no limit of bursts minds: that of a run against a host of others.
 CALM = 0.5
 _HASTY = "a call within a limit was refused at first"
-# Refusals that blame the request itself.
-_INVALID = {400, 404, 405, 413, 422}
 # Forms stand in families; so far apart they are of different ones, and of sound each is another operation's.
 _STRIDE = 2
 # How far a free-tier caller is driven at most; a host with higher limits is not emptied for a test.
@@ -115,7 +113,7 @@ def _drive_to_limit(judge: Judge, metric: str) -> Spent:
             judge.get("/usage", caller)  # For the laws: nobody else looks at counters that are nearly full.
         exchange = patiently(judge, calls[turn % len(calls)], caller)
         # What this caller was served before is valid, whatever it is called now.
-        if turn == limit - 1 or (turn >= len(calls) and exchange.status in _INVALID):
+        if turn == limit - 1 or (turn >= len(calls) and exchange.status in BLAMES_THE_REQUEST):
             serves_what_is_left(judge, exchange, calls[turn % len(calls)], caller)
         if exchange.status == 429:
             judge.answered("RATE-4", exchange)
@@ -123,7 +121,7 @@ def _drive_to_limit(judge: Judge, metric: str) -> Spent:
                 "RATE-4", f"{exchange.title}: refused at call {turn + 1} of {limit}", exchange
             )
         # A route that refuses its first call is others' matter, and so is a request that is called invalid.
-        owner = turn >= len(calls) and exchange.status not in _INVALID
+        owner = turn >= len(calls) and exchange.status not in BLAMES_THE_REQUEST
         judge.witness("RATE-4", judge.served("RATE-4", exchange, owner=owner))
     return Spent(caller, metric, limit, before)
 
@@ -150,7 +148,7 @@ def patiently(judge: Judge, call: Call, caller: Caller) -> Exchange:
     own_words = exchange.stand_in is None and exchange.astray is None
     if calm and exchange.status == 429 and own_words and exchange.header("retry-after") is None:
         has_units_left(judge, exchange, caller, METRIC_OF[call.operation])
-    if exchange.status in _INVALID:
+    if exchange.status in BLAMES_THE_REQUEST:
         exchange = _ask(judge, call, caller, served=True)
     for pause in PAUSES:
         if exchange.status != 429:
@@ -171,7 +169,7 @@ def _limit_holds(judge: Judge, metric: str) -> Spent:
     for turn in range(max(often, len(calls))):
         call = calls[turn % len(calls)]
         exchange = _ask(judge, call, spent.caller, served=False)
-        if exchange.status in _INVALID and call in OTHERWISE[metric]:
+        if exchange.status in BLAMES_THE_REQUEST and call in OTHERWISE[metric]:
             continue  # The form is refused, with a unit or without.
         if exchange.served:
             raise spent.served_too_much(judge, exchange)
@@ -253,7 +251,7 @@ def test_beyond_the_limit_the_answer_is_429_and_stays_so(judge: Judge, metric: s
 def refuse_beyond(judge: Judge, spent: Spent, call: Call) -> None:
     """A call beyond the limit is 429, unless it asks for more than a plain one and is refused for that."""
     exchange = _ask(judge, call, spent.caller, served=False)
-    if exchange.status in _INVALID and call in OTHERWISE[spent.metric]:
+    if exchange.status in BLAMES_THE_REQUEST and call in OTHERWISE[spent.metric]:
         return
     if exchange.served:
         raise spent.served_too_much(judge, exchange)
@@ -340,7 +338,7 @@ def ask_beside(judge: Judge, metric: str, other: str, caller: Caller) -> Exchang
     turn, more = list(METRICS).index(metric), [*OTHERWISE[other], *roads]
     if turn and more:
         exchange = _ask(judge, more[_STRIDE * turn % len(more)], caller, served=True)
-        if exchange.status not in _INVALID:
+        if exchange.status not in BLAMES_THE_REQUEST:
             return exchange
     return _ask(judge, plain, caller, served=True)
 

@@ -39,6 +39,7 @@ from lightning_verify.judging.usage import (
 )
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
+from lightning_verify.requests.invalid import NOTHING_ASKED
 from lightning_verify.requests.prompts import IMAGE, TOOLS
 from lightning_verify.requests.valid import (
     CALLS,
@@ -312,7 +313,7 @@ def test_a_refused_call_costs_an_account_nothing(
     judge: Judge, credential: str, operations: list[str], too_large: list[str]
 ) -> None:
     account = judge.credential(credential)
-    bodies: list[tuple[str, dict[str, Any]]] = [(operation, {"nothing": "asked"}) for operation in operations]
+    bodies: list[tuple[str, dict[str, Any]]] = [(operation, NOTHING_ASKED) for operation in operations]
     bodies += [(operation, oversized(operation, OVERSIZED[1])) for operation in too_large]
 
     def be_refused() -> None:

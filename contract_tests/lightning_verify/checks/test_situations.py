@@ -21,6 +21,7 @@ from lightning_verify.laws.generation import chosen_otherwise
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT, invalid_bearers
+from lightning_verify.requests.invalid import NOTHING_ASKED
 from lightning_verify.requests.refusals import (
     BEARERS,
     KINDS,
@@ -150,7 +151,7 @@ def _newcomer(judge: Judge, situation: Situation) -> Caller:
     if _comes_refused(situation):
         metric = METRIC_OF[situation.operation]
         path = next(CALLS[name].path for name in POSTS if METRIC_OF.get(name) == metric)
-        judge.post(path, {"nothing": "asked"}, caller, lane="free")
+        judge.post(path, NOTHING_ASKED, caller, lane="free")
     return caller
 
 

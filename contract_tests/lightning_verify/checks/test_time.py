@@ -15,10 +15,11 @@ from lightning_verify.facts import METRIC_OF, PUBLISHED_LIMITS, SPEC
 from lightning_verify.judging.catalogue import catalogue
 from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.model import QuotaModel
-from lightning_verify.judging.snapshot import Snapshot, parse_usage
+from lightning_verify.judging.snapshot import Snapshot
 from lightning_verify.judging.usage import read_usage
 from lightning_verify.reading.plans import plans_of
 from lightning_verify.requests.callers import Caller
+from lightning_verify.requests.invalid import NOTHING_ASKED
 from lightning_verify.requests.valid import CALLS
 from lightning_verify.run.marks import judges, needs_control
 from lightning_verify.target import Spend
@@ -123,7 +124,7 @@ def _machine(judge: Judge, control: Control, plan: str) -> type[RuleBasedStateMa
 
         @rule(name=_callers, operation=st.sampled_from(["createChatCompletion", "createImage", "createSfx"]))
         def be_refused(self, name: str, operation: str) -> None:
-            judge.post(CALLS[operation].path, {"nothing": "asked"}, self.callers[name], lane="free")
+            judge.post(CALLS[operation].path, NOTHING_ASKED, self.callers[name], lane="free")
 
         @rule()
         def sleep(self) -> None:
@@ -149,7 +150,7 @@ def _machine(judge: Judge, control: Control, plan: str) -> type[RuleBasedStateMa
                     raise Mismatch("RATE-1", message, snapshot.exchange)
 
         def _snapshot(self, caller: Caller) -> Snapshot:
-            return parse_usage(judge.get("/usage", caller))
+            return read_usage(judge, "RATE-1", caller)
 
     return Quotas
 

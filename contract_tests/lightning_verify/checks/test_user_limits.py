@@ -1,5 +1,5 @@
 """Signed-in users at their limits. What they have is used up then, so that nothing else is tried with them
-after this: the file's name puts it behind the others."""
+after this: the marker `uses_up_accounts` puts these tests behind the others."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from lightning_verify.reading.tokens import has_expired
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import GOOD
-from lightning_verify.requests.invalid import sample
+from lightning_verify.requests.invalid import NOTHING_ASKED, sample
 from lightning_verify.requests.valid import CALLS, Call
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.client import DOUBTS, Client
@@ -366,7 +366,7 @@ class Judge:
         if exchange.method == "GET":
             return exchange.operation.metric is not None
         path = exchange.path
-        plain = self.once(f"is there {path}", lambda: self.post(path, {"nothing": "asked"}, lane="free"))
+        plain = self.once(f"is there {path}", lambda: self.post(path, NOTHING_ASKED, lane="free"))
         return plain.status in {404, 405}
 
     def _keeps_others(self, exchange: Exchange) -> bool:
@@ -375,7 +375,7 @@ class Judge:
         operation = exchange.operation
         if operation is None or exchange.leads_away or (exchange.method == "GET" and operation.metric):
             return False
-        body = None if exchange.method == "GET" else {"nothing": "asked"}
+        body = None if exchange.method == "GET" else NOTHING_ASKED
         plain = self.once(
             f"is anybody redirected {exchange.path}",
             lambda: self.client.send(
@@ -425,7 +425,7 @@ class Judge:
             return False
         path, body = exchange.path, exchange.request_body
         for _ in range(_TURNS):
-            nothing = self.post(path, {"nothing": "asked"}, lane="free")
+            nothing = self.post(path, NOTHING_ASKED, lane="free")
             again = self.client.send("POST", path, self.caller(), body=body, lane="free")
             if nothing.status not in {400, 422} or again.status != 429:
                 return False

@@ -115,7 +115,7 @@ class Ledger:
 
     def see(self, exchange: Exchange) -> None:
         """Enter a call, or hold the books against a usage document."""
-        if "://" in exchange.path[:8]:
+        if exchange.is_of_control:
             if exchange.method != "GET":  # The target's levers: its time, its limits, its counters.
                 self._begin_anew()
             return

@@ -27,6 +27,7 @@ from lightning_verify.requests.credentials import (
     unknown_key,
 )
 from lightning_verify.requests.generated import CASES
+from lightning_verify.requests.invalid import NOTHING_ASKED
 from lightning_verify.requests.prompts import AFTER_CODE, CODE, COMPLEX, IMAGE, SIMPLE
 from lightning_verify.requests.valid import CALLS, OVERSIZED, Call, oversized, say
 from lightning_verify.target import Spend
@@ -196,7 +197,7 @@ def _ask_for_refusal(judge: Judge, operation: str, kind: str, caller: Caller) ->
     call = CALLS[operation]
     if kind == BROKEN:
         return judge.client.send("POST", call.path, caller, body=b"{broken", lane="free")
-    body: Any = {"nothing": "asked"}
+    body: Any = NOTHING_ASKED
     if kind == TOO_LARGE:
         body = oversized(operation, OVERSIZED[1])
     elif kind == WRONG:
@@ -213,7 +214,7 @@ def nothing_asked_by(judge: Judge, operation: str, credential: str) -> Exchange:
     caller = judge.credential(credential)
     return judge.once(
         asked_by(credential, operation),
-        lambda: judge.post(CALLS[operation].path, {"nothing": "asked"}, caller, lane="free"),
+        lambda: judge.post(CALLS[operation].path, NOTHING_ASKED, caller, lane="free"),
     )
 
 

@@ -16,7 +16,7 @@ from lightning_verify.laws.table import held
 from lightning_verify.laws.witnesses import shows_something
 from lightning_verify.reading.tokens import has_expired
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
-from lightning_verify.transport.exchange import Exchange
+from lightning_verify.transport.exchange import BLAMES_THE_REQUEST, Exchange
 
 # What a finding of the watch gives in place of a test's name.
 NAME = "a look at every answer"
@@ -74,7 +74,7 @@ def finding(recorder: Recorder, requirement: str, name: str, tally: Tally, of: s
 
 def pulls_a_lever(exchange: Exchange) -> bool:
     """Whether this moved the target's time, limits or counters by its control plane."""
-    return "://" in exchange.path[:8] and exchange.method != "GET"
+    return exchange.is_of_control and exchange.method != "GET"
 
 
 # The statement that lets a good credential in.
@@ -102,8 +102,6 @@ class Entry:
         self.shut_out.add(exchange, [], witness=False)
 
 
-# Refusals that blame the request itself.
-_INVALID = {400, 404, 405, 413, 422}
 _Request = tuple[str, str, str, bytes | None]
 
 
@@ -125,7 +123,7 @@ class Watch:
             self._at_rest = False
         if exchange.operation is None or not shows_something(exchange):
             return
-        if exchange.served or exchange.status in _INVALID:
+        if exchange.served or exchange.status in BLAMES_THE_REQUEST:
             self._compare(exchange)
         if exchange.served or exchange.status == 401:
             self._enter(exchange)

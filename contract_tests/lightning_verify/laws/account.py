@@ -10,6 +10,7 @@ from lightning_verify.laws.law import Law, Wrong, bearer, document, filled, law,
 from lightning_verify.reading.numbers import is_amount, number, says_unlimited
 from lightning_verify.reading.periods import is_week, suits
 from lightning_verify.reading.times import moment
+from lightning_verify.requests.credentials import KEY_PREFIX
 from lightning_verify.transport.exchange import Exchange
 
 SUBSCRIPTION_FIELDS = ("email", "signed_up", "plan_key", "plan_name", "subscription", "auth_type")
@@ -41,7 +42,7 @@ def _auth_type(exchange: Exchange) -> Wrong:
     """The credential tells its kind by its form."""
     view = told(exchange) if whole(exchange) else None
     token = bearer(exchange)
-    expected = "api_key" if token.startswith("ipa_live_") else "jwt" if token.count(".") == 2 else None
+    expected = "api_key" if token.startswith(KEY_PREFIX) else "jwt" if token.count(".") == 2 else None
     if not isinstance(view, dict) or "auth_type" not in view or expected is None:
         return None
     got = view["auth_type"]

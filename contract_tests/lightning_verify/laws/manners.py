@@ -9,7 +9,7 @@ from lightning_verify.transport.exchange import Exchange
 # Larger ones may be refused by whatever stands before the host.
 _USUAL_BODY = 500_000
 # A path as a traceback has it, bare and as it stands in JSON.
-_TRACES = ("Traceback (most recent call last)", 'File "/', r"File \"/")
+TRACES = ("Traceback (most recent call last)", 'File "/', r"File \"/")
 _SHORTEST_SECRET = 12
 
 
@@ -46,7 +46,7 @@ def _leaks(exchange: Exchange) -> Wrong:
         return None
     token = bearer(exchange)
     text = exchange.text
-    wrong = [f"the answer shows {trace!r}" for trace in _TRACES if trace in text]
+    wrong = [f"the answer shows {trace!r}" for trace in TRACES if trace in text]
     if len(token) >= _SHORTEST_SECRET and token in text:
         wrong.append("the answer repeats the credential")
     return wrong

@@ -267,10 +267,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the proxy until a signal; returns the exit code that `--help` describes."""
     options = parser().parse_args(arguments)
     options.upstream = options.upstream.rstrip("/")
+    tape: Tape | None = None
     try:
         _check(options)
         sys.setswitchinterval(_SWITCHING)
-        tape = Tape(options.record, options.upstream, time.time()) if options.record else None
+        if options.record:
+            tape = Tape(options.record, options.upstream, time.time())
         judge = TrafficJudge(
             options.upstream,
             SPEC,
@@ -284,6 +286,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         asyncio.run(_serve(options, judge, watch))
     except (UsageError, RecordingError) as problem:
         print(f"lightning-proxy: {problem}", file=sys.stderr)
+        if tape is not None:
+            tape.close()
         return EXIT_USAGE
     judge.close(_PATIENCE)
     if tape is not None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 
 from lightning_verify.requests.credentials import MEANING
 
 # One name for the whole run, so that an operator finds us in a log.
-USER_AGENT = "lightning-verify/0.1"
+USER_AGENT = f"lightning-verify/{version('lightning-contract')}"
 # On the bill, whoever was not given a credential: identities of one run, and bearers that the judge made up.
 THROWAWAY, MADE_UP = "throwaway callers", "made-up bearers"
 

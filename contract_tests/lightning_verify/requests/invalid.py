@@ -16,6 +16,8 @@ from hypothesis import seed as hypothesis_seed
 from hypothesis import strategies as st
 
 JsonBody = Any
+# A payload without any field that an operation knows: every host must refuse it, so that it costs nothing.
+NOTHING_ASKED = {"nothing": "asked"}
 # Of every script: what is invalid is so in any.
 _text = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=12)
 _thing = st.dictionaries(_text, st.integers(1, 9), min_size=1, max_size=2)

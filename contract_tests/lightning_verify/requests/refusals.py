@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any
 
 from lightning_verify.facts import REQUIRED_FIELD
+from lightning_verify.requests.invalid import NOTHING_ASKED
 from lightning_verify.requests.situations import ACCOUNTS, FORMS, OWN
 from lightning_verify.requests.valid import CALLS, OVERSIZED, oversized
 
@@ -84,7 +85,7 @@ class Refusal:
             return {**sound, **OPTIONS[self.flaw][1]}
         required = REQUIRED_FIELD[self.operation]
         if self.flaw == "left out":
-            return {name: value for name, value in sound.items() if name != required} or {"nothing": "asked"}
+            return {name: value for name, value in sound.items() if name != required} or NOTHING_ASKED
         if self.flaw == "of another kind":
             # A list of what is no message, or no text: all of it, so that nothing is left to serve.
             return {

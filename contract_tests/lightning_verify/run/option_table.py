@@ -81,9 +81,10 @@ OPTIONS = (
     Option(
         "spend",
         COST,
-        "none (default for every host but our own mock): nothing that a conforming host charges, and no more "
-        "of what another host serves or fails at instead of refusing it; sample: each metered route a few "
-        "times, mostly by throwaway free-tier callers; exhaust: also drive such callers to their limits",
+        "none (the default): nothing that a conforming host charges for, and no more of what a host serves "
+        "or fails at where it should refuse; sample: each metered route a few times, mostly by throwaway "
+        "free-tier callers; exhaust: also drive such callers to their limits (the default of `pytest "
+        "contract_tests` without a host, which starts a mock of its own)",
         {"choices": [mode.name.lower() for mode in Spend]},
     ),
     Option(

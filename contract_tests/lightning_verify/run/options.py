@@ -53,7 +53,8 @@ def settings_of(config: pytest.Config, target: Target, *, own_mock: bool) -> Set
         seconds: float | None = getattr(option, f"lightning_{name}")
         least = 0.0 if name in {"wake", "settle"} else 0.001
         if seconds is not None and not least <= seconds < math.inf:
-            raise pytest.UsageError(f"--{name} {seconds:g}: expected a number above 0")
+            expected = "a number above 0" if least else "0 or more"
+            raise pytest.UsageError(f"--{name} {seconds:g}: expected {expected}")
     examples = option.lightning_examples
     if examples is not None and examples < 1:
         raise pytest.UsageError(f"--examples {examples}: expected a number above 0")
@@ -62,10 +63,8 @@ def settings_of(config: pytest.Config, target: Target, *, own_mock: bool) -> Set
         spend=spend,
         max_units=caps,
         rate=rate,
-        report_dir=option.lightning_report_dir,
         strict=option.lightning_strict,
         known=known_differences(config),
-        only=selection(config),
         wake=option.lightning_wake,
         settle=option.lightning_settle,
         patience=option.lightning_patience,
@@ -222,5 +221,6 @@ def check(config: pytest.Config) -> None:
         raise pytest.UsageError(f"--lightning-revision {wanted}: set {REVISION_VARIABLE}={wanted} as well")
     target = given_target(config) or Target("http://127.0.0.1")
     settings_of(config, target, own_mock=False)
+    selection(config)
     known_before(config)
     earlier_verdicts(config)

@@ -82,13 +82,13 @@ def _is_controller(config: pytest.Config) -> bool:
     return not _is_worker(config) and bool(getattr(config.option, "numprocesses", None))
 
 
-@pytest.hookimpl(tryfirst=True)
 class _Mistakes:
     """Keeps in what internal error a run broke off: pytest's hook does not say whose run it is."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         self._config.stash[_mistake_key] = f"{BROKE_OFF}: {excinfo.exconly()}"
 
@@ -172,13 +172,15 @@ def pytest_collection_modifyitems(
         config.hook.pytest_deselected(items=dropped)
         items[:] = [item for item in items if selected(item)]
 
-    def price(item: pytest.Item) -> tuple[bool, int, bool]:
+    def price(item: pytest.Item) -> tuple[bool, int, bool, bool]:
         charge = charge_of(item)
-        # A moved clock and changed limits stay with the target, so those tests come last. A host that serves
-        # what it should refuse is soon asked no more, so those who judge just that come first.
+        # A moved clock and changed limits stay with the target, so those tests come last, and an account that
+        # is used up serves nobody after that. A host that serves what it should refuse is soon asked no more,
+        # so those who judge just that come first.
         return (
             item.get_closest_marker("needs_control") is not None,
             0 if charge is None else int(charge.spend),
+            item.get_closest_marker("uses_up_accounts") is not None,
             charge is None or not PAYLOADS.intersection(charge.requirements),
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 from lightning_verify.judging.observations import SUBSCRIPTION, USAGE, shown_to
 from lightning_verify.requests.callers import anonymous, bearer
 from lightning_verify.requests.credentials import GOOD
+from lightning_verify.requests.invalid import NOTHING_ASKED
 from lightning_verify.transport.causes import SILENCE
 from lightning_verify.transport.client import BudgetExhausted, Client, HostGone
 from lightning_verify.transport.exchange import Exchange
@@ -99,7 +100,7 @@ def _is_let_in(client: Client, name: str, credential: str, learned: dict[str, An
             return True
     try:
         answers = [
-            client.send("POST", _CHAT, each, json_body={"nothing": "asked"}, lane="free")
+            client.send("POST", _CHAT, each, json_body=NOTHING_ASKED, lane="free")
             for each in (caller, bearer("garbled", "not-a-token-at-the-door"))
         ]
     except BudgetExhausted:

@@ -30,17 +30,15 @@ from lightning_verify.transport.control import Control
 
 @dataclass(slots=True)
 class Settings:
-    """What the run was asked for. `rate` is requests a second, None for no pacing; `only` ids or areas;
+    """What the run was asked for. `rate` is requests a second, None for no pacing;
     `examples` is how many generated requests a property is tried with, `seed` which ones; `jobs` how many
     tests run at the same time."""
 
     spend: Spend
     max_units: dict[str, int]
     rate: float | None
-    report_dir: Path | None
     strict: bool
     known: Mapping[str, Known]
-    only: tuple[str, ...]
     wake: float
     settle: float
     patience: float

@@ -354,6 +354,7 @@ class Client:
         caller = anonymous()
         exchange = Exchange("GET", "/status", caller.headers, None, None, caller.label)
         _charge.set(None)
+        await self._pace.turn()
         await self._converse(exchange, CIMultiDict(caller.headers), self._timeouts.reading, None)
         if exchange.problem is None:
             self._silent = 0
@@ -367,7 +368,7 @@ class Client:
             async with self._session.request(
                 exchange.method,
                 URL(
-                    exchange.path if "://" in exchange.path[:8] else self.base_url + exchange.path,
+                    exchange.path if exchange.is_of_control else self.base_url + exchange.path,
                     encoded=True,
                 ),
                 headers=headers,

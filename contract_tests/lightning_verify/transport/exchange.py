@@ -18,6 +18,8 @@ from lightning_verify.reading.times import http_date
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PERMANENT = frozenset({301, 308})
+# Refusals that blame the request itself.
+BLAMES_THE_REQUEST = frozenset({400, 404, 405, 413, 422})
 NOT_JSON = "a refusal that is not in JSON may be somebody else's"
 _SITES = 100
 
@@ -64,6 +66,11 @@ class Exchange:
         """Whether this is the request that has this JSON as its body, None for no body."""
         sent = None if body is None else json.dumps(body).encode()
         return (self.method, self.path, self.request_body) == (method, path, sent)
+
+    @property
+    def is_of_control(self) -> bool:
+        """Whether it went to a control plane, which has an address of its own."""
+        return "://" in self.path[:8]
 
     @property
     def served(self) -> bool:

@@ -1,6 +1,8 @@
-"""The door of the control plane: may this caller ask, what is request, does it fit, and who answers.
+"""The door of the control plane: whether the caller may ask, what it asks for, whether that is valid, and
+what answers it.
 
-Law: no answer from here carries CORS headers, and every call that changes something wakes the listeners.
+Law: no answer but the API page and its files carries CORS headers, and every call that changes something
+wakes the listeners.
 """
 
 from __future__ import annotations

@@ -134,6 +134,22 @@ def as_stream(reply: Reply) -> EventStream:
     return EventStream(effects.halves(content), reply.content_type, reply.status, reply.headers, len(content))
 
 
+def _place(reply: Reply, fault: Fault) -> int:
+    """After how many pieces it shows; a reply that is not streamed has two."""
+    after: int = fault.parameters["after_events"]
+    return after if isinstance(reply, EventStream) else min(after, 1)
+
+
+def _truncate(reply: Reply, fault: Fault, held: effects.Held) -> Reply:
+    stream = as_stream(reply)
+    return replace(stream, events=effects.truncated(stream.events, _place(reply, fault)))
+
+
+def _stall(reply: Reply, fault: Fault, held: effects.Held) -> Reply:
+    stream, seconds = as_stream(reply), fault.parameters["seconds"]
+    return replace(stream, events=effects.stalled(stream.events, _place(reply, fault), seconds, held))
+
+
 def _after(parameters: Mapping[str, Any], name: str, unit: str) -> str:
     count = parameters[name]
     return f" after {count:,} {unit}{'' if count == 1 else 's'}" if count else ""
@@ -258,11 +274,7 @@ _ALL = (
         point="bytes",
         fields={"after_events": _events(1, 2)},
         says=lambda given: "Ends the stream early" + _after(given, "after_events", "event"),
-        effect=_stream(
-            lambda stream, fault, held: replace(
-                stream, events=effects.truncated(stream.events, fault.parameters["after_events"])
-            )
-        ),
+        effect=_truncate,
     ),
     FaultKind(
         name="stall",
@@ -284,14 +296,7 @@ _ALL = (
         says=lambda given: (
             "Stalls the stream " + ("for good" if given["seconds"] is None else f"for {given['seconds']:g} s")
         ),
-        effect=_stream(
-            lambda stream, fault, held: replace(
-                stream,
-                events=effects.stalled(
-                    stream.events, fault.parameters["after_events"], fault.parameters["seconds"], held
-                ),
-            )
-        ),
+        effect=_stall,
     ),
     FaultKind(
         name="refragment",
