@@ -63,6 +63,11 @@ class Clock:
         """How far the clock runs from the wall clock, and the moment at which it stands still, if it does."""
         return self._offset, self._frozen_at
 
+    @staticmethod
+    def check_shift(offset: float, frozen_at: float | None, ahead: Mapping[str, float]) -> None:
+        """Raises ClockError where `put` would carry anybody out of the calendar."""
+        _check_all(wall_time() + offset if frozen_at is None else frozen_at, ahead)
+
     def put(self, offset: float, frozen_at: float | None, ahead: Mapping[str, float] | None = None) -> None:
         """Run or stand as `shift` said; into the past as well. With `ahead` callers' own clocks are these."""
         self._offset, self._frozen_at = offset, frozen_at
@@ -91,13 +96,17 @@ class Clock:
         self.ahead[caller] = ahead
 
     def _move_to(self, moment: float) -> None:
-        # Nobody's own clock may be carried out of the calendar either.
-        for ahead in (0.0, *self.ahead.values()):
-            _check(moment + ahead)
+        _check_all(moment, self.ahead)
         if self._frozen_at is not None:
             self._frozen_at = moment
         else:
             self._offset = moment - wall_time()
+
+
+def _check_all(moment: float, ahead: Mapping[str, float]) -> None:
+    # Nobody's own clock may be carried out of the calendar either.
+    for by in (0.0, *ahead.values()):
+        _check(moment + by)
 
 
 def _check(moment: float) -> None:

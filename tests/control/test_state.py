@@ -232,6 +232,8 @@ def change(document: Any, *path: Any, to: Any) -> Any:
         (["version"], 2, "expected 1"),
         (["extra"], 1, "format, version"),
         (["clock", "offset"], "now", "a number"),
+        (["clock"], {"offset": -2e11, "frozen_at": None}, "outside 1970 to 9000"),
+        (["clock"], {"offset": 0, "frozen_at": 5, "ahead": {"user:x": -10}}, "outside 1970 to 9000"),
         (["limits", "gold"], {}, "core, creator, free"),
         (["limits", "free", "images"], 3, "imagesDaily"),
         (["users", 0, "plan_key"], "gold", "core, creator, free"),
@@ -312,11 +314,12 @@ async def test_a_large_snapshot_is_restored_with_others_turn_in_between() -> Non
     document = await snapshot.take(state)
     document["ledger"] = [
         {"identity": f"client:{number}", "metric": "imagesDaily", "window": "2026-11-27", "used": 1}
-        for number in range(40_000)
+        for number in range(30_000)
     ]
-    document["prior_use"]["seen"] = [f"client:{number}" for number in range(40_000)]
-    assert await turns_of_others(snapshot.restore(document, state)) >= 40
-    assert len(await state.ledger.store.rows()) == 40_000
+    document["prior_use"]["seen"] = [f"client:{number}" for number in range(30_000)]
+    document["clock"]["ahead"] = {f"client:{number}": 1.0 for number in range(2_000)}
+    assert await turns_of_others(snapshot.restore(document, state)) >= 50
+    assert len(await state.ledger.store.rows()) == 30_000
     state.renderer.close()
 
 

@@ -17,7 +17,7 @@ import orjson
 
 from lightning_mock.callers.accounts import Account
 from lightning_mock.callers.credentials import ApiKey
-from lightning_mock.clock import iso
+from lightning_mock.clock import ClockError, iso
 from lightning_mock.faults.fault import Fault
 from lightning_mock.faults.kinds import KINDS
 from lightning_mock.faults.parse import FaultError, parse_match
@@ -212,6 +212,11 @@ def fault_row(fault: Fault) -> dict[str, Any]:
 
 def _checked(document: Mapping[str, Any], state: State) -> tuple[list[Fault], list[Script]]:
     """Everything that could go wrong, before anything is changed. Gives the faults and the replies."""
+    clock = document["clock"]
+    try:
+        state.clock.check_shift(clock["offset"], clock["frozen_at"], clock.get("ahead", {}))
+    except ClockError as error:
+        raise SnapshotError(f"clock: {error}") from error
     metrics = set(state.spec.metrics)
     plans = {plan.key for plan in state.catalogue.all}
     _only(document["limits"], plans, "limits", "a plan of this mock")

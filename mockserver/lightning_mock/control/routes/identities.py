@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Collection, Sequence
 from itertools import islice
@@ -13,6 +14,7 @@ from lightning_mock.http.replies import Body, json_body
 from lightning_mock.state import State
 
 MOST_IDENTITIES = 1000
+_AT_ONCE = 100
 _ADDRESS = re.compile(r"address:\S{1,64}:[0-9a-f]{16}")
 
 
@@ -84,10 +86,13 @@ async def identity_page(request: ControlRequest, state: State) -> IdentityPage:
 
 
 async def page_view(page: IdentityPage, state: State) -> dict[str, Any]:
-    return {
-        "identities": [await identity_view(key, state) for key in page.identities],
-        "next_cursor": page.next_cursor,
-    }
+    """The callers of a page with their counters, with others' turn in between."""
+    views = []
+    for key in page.identities:
+        views.append(await identity_view(key, state))
+        if len(views) % _AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return {"identities": views, "next_cursor": page.next_cursor}
 
 
 async def is_seen(identity: str, state: State) -> bool:
