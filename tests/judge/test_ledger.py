@@ -138,10 +138,17 @@ def test_a_refusal_that_costs_is_named(play: Play) -> None:
     assert play.broken == {"RATE-2"}
 
 
-@pytest.mark.parametrize(("elsewhere", "named"), [(set(), "VID-7"), ({"RATE-2"}, "RATE-2")])
+@pytest.mark.parametrize(
+    ("paid_rightly", "elsewhere", "named"),
+    [(False, set(), "VID-7"), (False, {"RATE-2"}, "RATE-2"), (True, set(), "RATE-2")],
+)
 def test_a_charge_after_a_call_and_a_refusal_is_of_the_one_that_is_known(
-    play: Play, elsewhere: set[str], named: str
+    play: Play, *, paid_rightly: bool, elsewhere: set[str], named: str
 ) -> None:
+    if paid_rightly:
+        other = callers.anonymous()
+        play.call(other, "createVideo")
+        play.look(other, videosDaily=1)
     caller = callers.anonymous()
     play.call(caller, "createVideo")
     play.call(caller, "createVideo", status=429)

@@ -268,9 +268,10 @@ class Ledger:
         known.update(broken_elsewhere)
         broken: dict[str, list[tuple[str, tuple[Exchange, ...]]]] = {}
         for each in breaches:
-            # Where several may be to blame, it is the one that is known to be wrong; what costs nothing for
-            # addresses only is wrong about them.
-            requirement = min(each.blamed & known or each.blamed - {_REFUSED} or each.blamed)
+            # Where several may be to blame, it is the one that is known to be wrong; else one that nobody was
+            # seen to pay rightly, then the refusal. What is free for addresses only is wrong about them.
+            unseen = {name for name in each.blamed - {_REFUSED} if not self._seen[name]}
+            requirement = min(each.blamed & known or unseen or each.blamed & {_REFUSED} or each.blamed)
             if each.missing and each.account.address and requirement in self._paid_elsewhere:
                 requirement = "ID-3"
             broken.setdefault(requirement, []).append((each.told, each.shown))
