@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -212,6 +213,12 @@ def test_bodies_are_kept_whole_where_that_is_asked_for(start: Any) -> None:
             assert whole["whole"]
             assert whole["excerpt"] == answer.text
             assert entry["response"]["excerpt"] == answer.text[:512]
+        film = base64.b64encode(b"\0\xff" * 500).decode()
+        reply = {"bytes": film, "headers": {"Content-Type": "video/mp4"}}
+        control("POST", "/replies", {"match": {"route": "GET /film"}, "reply": reply})
+        user.call("GET", "/film")
+        exported = control("GET", "/journal/har")["log"]["entries"][-1]["response"]["content"]
+        assert exported == {"size": 1000, "mimeType": "video/mp4", "text": film, "encoding": "base64"}
 
 
 def test_the_client_names_an_entry_that_is_gone(shared: Control) -> None:

@@ -5,6 +5,7 @@ Law: it tells what the journal keeps, which holds no credential.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -68,6 +69,8 @@ def _response(kept: Recording) -> dict[str, Any]:
     content: dict[str, Any] = {"size": kept.size, "mimeType": kept.content_type}
     if kept.text:
         content["text"] = kept.text
+    elif kept.answered_whole and kept.exchange.head:
+        content["text"], content["encoding"] = b64encode(kept.exchange.head).decode(), "base64"
     if not kept.answered_whole:
         content["comment"] = "Not all of the body was kept."
     return {

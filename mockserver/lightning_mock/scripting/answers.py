@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import replace
 from secrets import token_hex
 from typing import Any
 
@@ -32,24 +33,39 @@ async def scripted_reply(
 ) -> Reply:
     """The reply; after its delay. `arguments` are those of a chat completion, None for any other call."""
     await asyncio.sleep(answer.get("delay", 0))
-    status, headers = answer.get("status", 200), answer.get("headers")
+    headers = dict(answer.get("headers", {}))
     content_type = answer.get("content_type")
+    for name in answer.get("headers", {}):
+        if name.lower() == "content-type":
+            # What is sent is also what the journal knows of it.
+            content_type = headers.pop(name)
+    reply = _reply(answer, headers, arguments, now, form)
+    return reply if content_type is None else replace(reply, content_type=content_type)
+
+
+def _reply(
+    answer: Mapping[str, Any],
+    headers: Mapping[str, str],
+    arguments: Mapping[str, Any] | None,
+    now: float,
+    form: MetadataForm,
+) -> Reply:
+    """The reply with the type of content that it usually has."""
+    status = answer.get("status", 200)
     if "json" in answer:
-        return Body(orjson.dumps(answer["json"]), content_type or JSON, status, headers)
+        return Body(orjson.dumps(answer["json"]), JSON, status, headers)
     if "bytes" in answer:
-        content = base64.b64decode(answer["bytes"])
-        return Body(content, content_type or "application/octet-stream", status, headers)
+        return Body(base64.b64decode(answer["bytes"]), "application/octet-stream", status, headers)
     if "events" in answer:
         events = [_event(event) for event in answer["events"]]
         return EventStream(_paced(events, answer), status=status, headers=headers)
     if status >= 400:
         refusal = refusal_with(status)(answer.get("text") or f"A script answers with {status}.")
-        return json_body(refusal.body(), status, {**refusal.headers, **(headers or {})})
+        return json_body(refusal.body(), status, {**refusal.headers, **headers})
     if status in _NO_CONTENT:
-        return Body(b"", content_type or JSON, status, headers)
+        return Body(b"", JSON, status, headers)
     if arguments is None:
-        text = answer.get("text", "")
-        return Body(text.encode(), content_type or "text/plain; charset=utf-8", status, headers)
+        return Body(answer.get("text", "").encode(), "text/plain; charset=utf-8", status, headers)
     completion = _completion(answer, arguments, int(now))
     if arguments.get("stream"):
         options = arguments.get("stream_options") or {}

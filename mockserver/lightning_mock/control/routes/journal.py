@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+import orjson
 from aiohttp.hdrs import HOST
 from lightning_spec.recording import Recording as Recorded
 from lightning_spec.recording import recording_document
@@ -89,10 +90,13 @@ async def export_har(request: ControlRequest, state: State) -> Body:
     """The exchanges that are meant as an HTTP archive."""
     await state.journal.settle()
     found = state.journal.find(_filter(request, state))
-    return json_body(
-        archive(found, _base_url(request)),
-        headers={"Content-Disposition": 'attachment; filename="lightning-mock.har"'},
-    )
+    content = await asyncio.to_thread(_archive, found, _base_url(request))
+    return Body(content, headers={"Content-Disposition": 'attachment; filename="lightning-mock.har"'})
+
+
+def _archive(found: list[Recording], base_url: str) -> bytes:
+    """With whole bodies kept it is long."""
+    return orjson.dumps(archive(found, base_url))
 
 
 async def take_recording(request: ControlRequest, state: State) -> Body:
