@@ -274,6 +274,8 @@ def test_many_replies_keep_nobody_waiting() -> None:
         {"match": {"pattern": "("}, "reply": {"text": "a"}},
         {"match": {"pattern": r"\P{L}{240}"}, "reply": {"text": "a"}},
         {"match": {"route": "nowhere"}, "reply": {"text": "a"}},
+        {"match": {"route": "* /v1/me"}, "reply": {"text": "a"}},
+        {"reply": {"text": "a"}, "times": 10**30},
         {"match": {"user": "nobody"}, "reply": {"text": "a"}},
         {"match": {"prompt": "a"}, "reply": {"text": "a"}, "checked": False},
     ],

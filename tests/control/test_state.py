@@ -234,6 +234,8 @@ def change(document: Any, *path: Any, to: Any) -> Any:
         (["clock", "offset"], "now", "a number"),
         (["clock"], {"offset": -2e11, "frozen_at": None}, "outside 1970 to 9000"),
         (["clock"], {"offset": 0, "frozen_at": 5, "ahead": {"user:x": -10}}, "outside 1970 to 9000"),
+        (["faults_made"], 10**30, "at most"),
+        (["keys_issued"], 10**30, "at most"),
         (["limits", "gold"], {}, "core, creator, free"),
         (["limits", "free", "images"], 3, "imagesDaily"),
         (["users", 0, "plan_key"], "gold", "core, creator, free"),

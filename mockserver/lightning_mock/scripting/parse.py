@@ -66,7 +66,7 @@ def _condition(match: Mapping[str, Any], spec: Spec, room: int) -> Condition:
         operations = operations_named(route, spec)
     except FaultError:
         operations = frozenset()
-        if not path.startswith("/"):
+        if not path.startswith("/") or (method and not method.isalpha()):
             raise ScriptError(
                 "match.route: expected a path, a method and path such as `GET /v1/me`, either with `*` at "
                 "its end, or an operation id."
