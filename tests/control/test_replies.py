@@ -175,6 +175,8 @@ def test_paths_that_the_api_does_not_have_can_be_answered(own: Any) -> None:
     user = own.user()
     script(own, {"json": {"credits": 12}}, route="GET /v1/me")
     script(own, {"status": 204}, route="/v1/deploy*")
+    script(own, {"text": "calm"}, route="GET /gen/image/a quiet harbour")
+    assert user.call("GET", "/gen/image/a%20quiet%20harbour").text == "calm"
     answer = user.call("GET", "/v1/me")
     assert answer.json() == {"credits": 12}
     assert answer.headers["access-control-allow-origin"] == "*"

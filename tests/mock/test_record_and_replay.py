@@ -131,6 +131,7 @@ def test_what_is_not_recorded_is_refused_with_what_came_near(recorded: Any) -> N
         assert "CANARY" not in refused.text
         for path in ("/usage?x=1", "/status"):
             assert requests.get(mock.base_url + path, timeout=10).status_code == 404
+        assert client.near_misses()[1].near[0]["missed"] == ["target: expected /usage"]
         assert client.journal(status=404)[-1].refused_by == "routing"
         deep = b'{"messages": ' + b"[" * 127 + b"]" * 127 + b"}"
         for body in (deep, b"{" * 500, b"\xff\x00", b'{"a": 1' + b"0" * 400 + b"}"):

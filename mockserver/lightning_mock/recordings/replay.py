@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import takewhile
 
 from aiohttp import web
 from lightning_spec.recording import RecordedResponse, Recording
@@ -89,7 +90,7 @@ class Replay:
 
     def _refused(self, wanted: Asked) -> NotFound:
         distances = [
-            (len(missed), number, missed)
+            (len(missed), -_alike(known.target, wanted.target), number, missed)
             for number, known in enumerate(self._asked)
             for missed in [known.misses(wanted)]
         ]
@@ -99,7 +100,7 @@ class Replay:
                 "id": f"exchange-{number + 1}",
                 "missed": [words[:MOST_TARGET] for words in missed[:_MOST_REASONS]],
             }
-            for _, number, missed in nearest
+            for _, _, number, missed in nearest
         ]
         miss = {"method": wanted.method[:MOST_TARGET], "path": wanted.target[:MOST_TARGET], "near": near}
         self.misses = [*self.misses[-99:], miss]
@@ -108,6 +109,12 @@ class Replay:
             f"The recording has no such request. Nearest: {said or 'nothing, it is empty'}.",
             code="not_recorded",
         )
+
+
+def _alike(one: str, other: str) -> int:
+    """With how many characters both begin."""
+    pairs = zip(one[:MOST_TARGET], other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _reply(response: RecordedResponse, pace: float) -> Reply:

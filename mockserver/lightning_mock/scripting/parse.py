@@ -61,7 +61,8 @@ def _check(answer: Mapping[str, Any]) -> None:
 
 def _condition(match: Mapping[str, Any], spec: Spec, room: int) -> Condition:
     route = match.get("route", USUAL_ROUTE)
-    method, _, path = route.rpartition(" ")
+    # A path may hold blanks, as a prompt does.
+    method, _, path = ("", "", route) if route.startswith("/") else route.partition(" ")
     try:
         operations = operations_named(route, spec)
     except FaultError:
