@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain, count, repeat
 from pathlib import Path
@@ -36,6 +37,9 @@ from lightning_verify.requests.valid import PLACES
 from lightning_verify.run.options import MANY
 from PIL import Image
 
+from lab.faults import seams
+from lab.running import running
+from lab.server.lab import Call, Identity, Lab
 from tests.judge.tiny_server import Answer, Asked, tiny
 from tests.judge.tools import judge_of
 
@@ -457,3 +461,17 @@ def test_who_was_refused_in_every_form_is_looked_at(tmp_path: Path, monkeypatch:
         test_situations.test_an_oversized_prompt_is_413_each_time(judge, "createChatCompletion")
     streamed = {asked.headers.get("X-Client-ID") for asked in host.asked if b'"stream": true' in asked.body}
     assert streamed == {asked.headers.get("X-Client-ID") for asked in host.asked if asked.path == "/usage"}
+
+
+def test_an_account_that_is_counted_by_client_id_is_not_taken_for_one_that_pays_nothing(
+    tmp_path: Path,
+) -> None:
+    def apart(_: Lab, called: Call, who: Identity) -> Identity:
+        return replace(who, key=who.key + called.request.headers.get("x-client-id", ""))
+
+    with (
+        running(prepare=seams.resolve(apart)) as lab,
+        judge_of(lab.base_url, tmp_path, lab.credentials) as judge,
+        pytest.raises(Violation, match="ID-5"),
+    ):
+        test_identity.test_a_client_id_beside_a_bearer_is_not_charged(judge, "LIGHTNING_JWT")

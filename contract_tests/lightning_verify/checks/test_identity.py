@@ -582,7 +582,7 @@ def test_a_client_id_beside_a_bearer_does_not_change_the_plan(judge: Judge, cred
     "credential",
     [
         pytest.param(
-            name, marks=[needs(name), judges("ID-5", units={"cloudChatDaily": 1}, requests=5, spend=spend)]
+            name, marks=[needs(name), judges("ID-5", units={"cloudChatDaily": 2}, requests=5, spend=spend)]
         )
         for name, spend in ((JWT, None), (API_KEY, Spend.EXHAUST))
     ],
@@ -597,6 +597,11 @@ def test_a_client_id_beside_a_bearer_is_not_charged(judge: Judge, credential: st
     charged = moved(judge, "ID-5", before, after)
     judge.check("ID-5", not charged, "the client id was charged beside a bearer", after.exchange)
     if change < 1:
+        alone = observe(
+            judge, account, "cloudChatDaily", lambda: judge.post(CHAT, say("Say hello."), account)
+        )
+        told = "the account is charged for its chat, and not with a client id beside its bearer"
+        judge.check("ID-5", not alone.consumed(judge, "ID-5"), told, seen.call, seen.after, alone.after)
         raise judge.undecided("ID-5", "the account was not charged for its chat (see CHAT-11)", seen.call)
 
 
