@@ -131,21 +131,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     option(
         "token-rate",
-        "how many pieces of a streamed reply are sent per second; 0, the default, sends them as fast as they "
-        "are read",
+        "streamed events per second; 0, the default, sends them as fast as they are read",
         type=float,
         metavar="N",
     )
     option(
         "metadata-form",
-        "what the first event of a stream looks like: `bare`, the usual, has nothing but router_metadata, as "
+        "what the first event of a stream looks like: `bare`, the default, has router_metadata only, as "
         "later documented; `choices` adds a choice with the role and no words, for clients that insist on "
         "one; neither was seen on the live host",
         choices=get_args(MetadataForm),
     )
     option(
         "retry-advice",
-        "what a refusal at the limit says of coming back: `none`, the usual, says nothing, as the document "
+        "what a 429 says about retrying: `none`, the default, says nothing, as the document "
         "does; `seconds` and `date` send Retry-After, which some clients obey until midnight; the others "
         "send X-Should-Retry",
         choices=get_args(RetryAdvice),
@@ -189,7 +188,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     option(
         "replay-max-age",
-        f"from how many days on a recording is called old; {usual.replay_max_age:g} by default",
+        f"age in days after which a recording is reported as old; {usual.replay_max_age:g} by default",
         type=float,
         metavar="DAYS",
     )
@@ -243,7 +242,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     option(
         "journal-bodies",
-        f"how many bytes to remember of the body of an answer, {usual.journal_bodies} by default; whole ones "
+        f"how many bytes of each response body to keep, {usual.journal_bodies} by default; whole ones "
         "can be taken from the journal as a recording",
         type=int,
         metavar="N",

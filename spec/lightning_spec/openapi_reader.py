@@ -101,7 +101,7 @@ def parse_plans(value: Any, metrics: Mapping[str, Metric], place: str) -> PlanCa
         here = f"{place}.plans[{index}]"
         plan = _plan(entry, metrics, here)
         if plan.key in plans:
-            raise SpecError(here, f"the plan key {plan.key!r} stands here twice")
+            raise SpecError(here, f"the plan key {plan.key!r} appears twice")
         plans[plan.key] = plan
     default = one_of(data["default"], plans, f"{place}.default")
     return PlanCatalogue(default, tuple(sorted(plans.values(), key=lambda plan: plan.order)))
@@ -140,7 +140,7 @@ def _sections(value: Any) -> tuple[str, ...]:
     names = tuple(text(entry, place) for entry in sequence(value, place))
     for name in names:
         if names.count(name) > 1:
-            raise SpecError(place, f"the section {name!r} stands here twice")
+            raise SpecError(place, f"the section {name!r} appears twice")
     return names
 
 
@@ -207,9 +207,7 @@ def _operations(around: _Surroundings) -> dict[str, Operation]:
         for method, node in keys(mapping(item, path), path, optional=_METHODS).items():
             operation = _operation(around, path, method, node)
             if operation.id in operations:
-                raise SpecError(
-                    f"{method.upper()} {path}", f"the operationId {operation.id!r} stands here twice"
-                )
+                raise SpecError(f"{method.upper()} {path}", f"the operationId {operation.id!r} appears twice")
             operations[operation.id] = operation
     return operations
 
@@ -285,7 +283,7 @@ def _parameters(document: dict[str, Any], value: Any, pointer: str, place: str) 
         location = one_of(node["in"], ("path", "query", "header"), f"{here}/in")
         name = text(node["name"], f"{here}/name")
         if (location, name) in found:
-            raise SpecError(f"{place} parameters", f"the {location} parameter {name!r} stands here twice")
+            raise SpecError(f"{place} parameters", f"the {location} parameter {name!r} appears twice")
         found[location, name] = Parameter(
             name=name,
             location=cast(Any, location),

@@ -35,7 +35,7 @@ def parse_requirements(data: Mapping[str, Any], spec: Spec) -> RequirementSet:
     for index, entry in enumerate(sequence(raw["requirements"], "requirements")):
         requirement = _requirement(entry, f"requirements[{index}]", source, spec)
         if requirement.id in requirements:
-            raise SpecError(requirement.id, "this id stands here twice")
+            raise SpecError(requirement.id, "duplicate id")
         requirements[requirement.id] = requirement
         for operation in requirement.operations if requirement.owner else ():
             if operation in owned:
@@ -100,7 +100,7 @@ def _operations(value: Any, place: str, spec: Spec) -> tuple[str, ...]:
         if name not in spec.operations:
             raise SpecError(place, f"unknown operation {name!r}")
         if names.count(name) > 1:
-            raise SpecError(place, f"the operation {name!r} stands here twice")
+            raise SpecError(place, f"the operation {name!r} appears twice")
     if not names:
         raise SpecError(place, "a requirement binds at least one operation")
     return names

@@ -33,7 +33,7 @@ def _mapping_without_doubles(loader: Any, node: yaml.MappingNode) -> dict[Hashab
         if not isinstance(key, str):
             raise SpecError(place, f"the key {key!r} must be text; put it in quotes")
         if key in built:
-            raise SpecError(place, f"the key {key!r} stands here twice")
+            raise SpecError(place, f"the key {key!r} appears twice")
         built[key] = loader.construct_object(value_node, deep=True)
     return built
 

@@ -90,7 +90,6 @@ def test_an_exhausted_day_is_over_at_midnight_and_a_week_on_monday(own: Control)
     own("POST", "/clock", {"set": "2026-06-13T23:59:59Z", "force": True})
     for metric in ("imagesDaily", "audioWeekly"):
         own("POST", f"/identities/{user.identity}/exhaust", {"metric": metric})
-    began = time.perf_counter()
     assert user.call("GET", "/gen/image/x").status_code == 429
     assert user.call("GET", "/gen/sfx/x").status_code == 429
     own.advance(seconds=1)
@@ -99,7 +98,6 @@ def test_an_exhausted_day_is_over_at_midnight_and_a_week_on_monday(own: Control)
     own("POST", "/clock", {"to": "next_week"})
     assert user.call("GET", "/gen/sfx/x").status_code == 200
     assert user.call("GET", "/usage").json()["generated_at"] == "2026-06-15T00:00:00Z"
-    assert time.perf_counter() - began < 2
 
 
 def test_tokens_keys_and_assets_expire_with_the_clock(frozen: Any) -> None:

@@ -260,7 +260,7 @@ def test_what_is_no_list_of_known_differences_is_not_written_over(tmp_path: Path
     (tmp_path / "settings.yaml").write_text("port: 8000\n")
     run = command(HOST, "--write-known=settings.yaml", directory=tmp_path)
     assert run.code == 2
-    assert "--write-known settings.yaml: is there and is no such list" in run.out + run.error
+    assert "--write-known settings.yaml: exists and is not a list of known differences" in run.out + run.error
     assert (tmp_path / "settings.yaml").read_text() == "port: 8000\n"
 
 

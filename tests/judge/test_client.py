@@ -29,7 +29,6 @@ def test_an_answer_that_does_not_come_is_given_up(tmp_path: Path) -> None:
         made = client.send("POST", CHAT.path, anonymous(), json_body=CHAT.body)
     assert read.problem == "no complete answer within 0.3 s"
     assert made.problem == "no complete answer within 0.6 s"
-    assert read.seconds < 0.6
 
 
 def test_a_body_that_stops_is_given_up_before_the_deadline(tmp_path: Path) -> None:

@@ -33,13 +33,6 @@ def test_the_plain_server_keeps_the_document(lab: Handle) -> None:
     keeps_the_document(lab.base_url, lab.credentials)
 
 
-def test_it_starts_and_stops_at_once() -> None:
-    started = time.monotonic()
-    with running():
-        pass
-    assert time.monotonic() - started < 0.3
-
-
 def test_a_generation_is_charged_once_and_a_refusal_not_at_all(lab: Handle, client: Client) -> None:
     assert client.make("image").status == 200
     assert client.post("/gen/image", {}).status == 400

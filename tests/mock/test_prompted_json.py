@@ -173,7 +173,8 @@ def test_a_long_text_takes_no_longer_than_it_should(text: str) -> None:
     begun = time.thread_time()
     json_mode(("user", text))
     answer(("user", f"Answer in JSON. {text}"))
-    assert time.thread_time() - begun < 0.25
+    # Where each sign looks at all that follow, it takes minutes.
+    assert time.thread_time() - begun < 3
 
 
 def test_any_schema_of_the_prompt_is_satisfied() -> None:

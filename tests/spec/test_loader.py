@@ -120,7 +120,7 @@ REFUSED: list[tuple[Change, str]] = [
     (lambda d: d["paths"]["/usage"].update({"fetch": {}}), "/usage: unknown key 'fetch'"),
     (
         lambda d: d["paths"]["/tiers"]["get"].update({"operationId": "getUsage"}),
-        "GET /tiers: the operationId 'getUsage' stands here twice",
+        "GET /tiers: the operationId 'getUsage' appears twice",
     ),
     (
         lambda d: d["paths"]["/gen/sfx"]["post"].update({"x-lightning-metric": "soundsDaily"}),
@@ -151,7 +151,7 @@ REFUSED: list[tuple[Change, str]] = [
         lambda d: d["paths"]["/gen/sfx/{prompt}"]["get"]["parameters"].append(
             {"$ref": "#/components/parameters/Prompt"}
         ),
-        "GET /gen/sfx/{prompt} parameters: the path parameter 'prompt' stands here twice",
+        "GET /gen/sfx/{prompt} parameters: the path parameter 'prompt' appears twice",
     ),
     (
         lambda d: d["components"]["parameters"]["Ratio"].update(
@@ -177,7 +177,7 @@ REFUSED: list[tuple[Change, str]] = [
     ),
     (
         lambda d: d["x-lightning-plans"]["plans"].append(d["x-lightning-plans"]["plans"][0]),
-        "x-lightning-plans.plans[5]: the plan key 'free' stands here twice",
+        "x-lightning-plans.plans[5]: the plan key 'free' appears twice",
     ),
     (
         lambda d: d["x-lightning-plans"]["plans"][1]["limits"].pop("imagesDaily"),
@@ -223,7 +223,7 @@ REFUSED: list[tuple[Change, str]] = [
     ),
     (
         lambda d: d["x-lightning-sections"].append("GET /usage"),
-        "x-lightning-sections: the section 'GET /usage' stands here twice",
+        "x-lightning-sections: the section 'GET /usage' appears twice",
     ),
 ]
 
@@ -248,7 +248,7 @@ def test_a_caller_may_name_a_field_of_an_example_as_he_likes() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("a: 1\nb: 2\na: 3\n", "spec.yaml, line 3: the key 'a' stands here twice"),
+        ("a: 1\nb: 2\na: 3\n", "spec.yaml, line 3: the key 'a' appears twice"),
         ("200: ok\n", "spec.yaml, line 1: the key 200 must be text; put it in quotes"),
         ("- a\n", "spec.yaml: expected a mapping, found ['a']"),
         ("", "spec.yaml: expected a mapping, found nothing"),

@@ -144,7 +144,7 @@ REFUSED: list[tuple[Change, str]] = [
         lambda d: first(d).update({"id": "auth 1"}),
         "auth 1: expected an id of capitals, a hyphen and a number",
     ),
-    (lambda d: d["requirements"].append(first(d)), "AUTH-1: this id stands here twice"),
+    (lambda d: d["requirements"].append(first(d)), "AUTH-1: duplicate id"),
     (
         lambda d: first(d).update({"level": "likely"}),
         "AUTH-1.level: expected one of documented, observed, assumed, found 'likely'",
@@ -155,7 +155,7 @@ REFUSED: list[tuple[Change, str]] = [
     ),
     (
         lambda d: first(d).update({"operations": ["getUsage", "getUsage"]}),
-        "AUTH-1.operations: the operation 'getUsage' stands here twice",
+        "AUTH-1.operations: the operation 'getUsage' appears twice",
     ),
     (lambda d: first(d).update({"operations": []}), "AUTH-1.operations: a requirement binds at least one"),
     (lambda d: first(d).update({"section": "Autentication"}), "AUTH-1.section: expected one of"),

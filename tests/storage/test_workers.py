@@ -262,7 +262,8 @@ def test_a_restart_that_could_not_start_changes_nothing_and_an_interrupt_ends_al
         with client.stream("GET", mock.base_url + "/__mock__/events"):
             began = time.monotonic()
             assert mock.ended(signal.SIGINT) == (0, "")
-            assert time.monotonic() - began < 1
+            # What is under way is given eight seconds when it is asked to end in order.
+            assert time.monotonic() - began < 6
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ OPTIONS = (
     Option(
         "strict",
         CHOICE,
-        "let what is only observed or assumed fail the run; it is advice otherwise",
+        "observed and assumed requirements fail the run too (default: they only advise)",
         _FLAG,
         short=False,  # pytest has one of its own.
     ),

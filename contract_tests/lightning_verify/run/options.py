@@ -169,7 +169,9 @@ def known_before(config: pytest.Config) -> dict[str, Known]:
     except OSError as problem:
         raise pytest.UsageError(f"--write-known {file}: cannot be written: {problem.strerror}") from problem
     except KnownError as problem:
-        raise pytest.UsageError(f"--write-known {file}: is there and is no such list: {problem}") from problem
+        raise pytest.UsageError(
+            f"--write-known {file}: exists and is not a list of known differences: {problem}"
+        ) from problem
     return known
 
 

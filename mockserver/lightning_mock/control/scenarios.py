@@ -46,7 +46,11 @@ def end_all(state: State) -> list[str]:
     if not removed:
         return ["No fault of a scenario was armed."]
     names = ", ".join(dict.fromkeys(str(fault.scenario) for fault in removed))
-    return [f"Removed {len(removed)} faults of {names}."]
+    return [f"Removed {_counted(len(removed), 'fault')} of {names}."]
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def active(state: State) -> set[str]:
@@ -82,7 +86,7 @@ async def _key_revoked(state: State, user: Account | None) -> list[str]:
         good = [key for key in state.keys.of(account.id) if key.revoked_at is None]
         for key in good:
             state.keys.revoke(key.id, state.clock.now_of(f"user:{account.id}"))
-        did.append(f"Revoked {len(good)} keys of {account.email}.")
+        did.append(f"Revoked {_counted(len(good), 'key')} of {account.email}.")
     return did
 
 

@@ -79,7 +79,7 @@ def _published(field: Schema) -> Schema:
     if "default" not in field:
         return field
     shown = {name: value for name, value in field.items() if name != "default"}
-    return {**shown, "description": f"{json.dumps(field['default'])} unless said."}
+    return {**shown, "description": f"Default: {json.dumps(field['default'])}."}
 
 
 async def _wait(fault: Fault, now: float) -> None:
@@ -134,20 +134,16 @@ def as_stream(reply: Reply) -> EventStream:
     return EventStream(effects.halves(content), reply.content_type, reply.status, reply.headers, len(content))
 
 
-def _place(reply: Reply, fault: Fault) -> int:
-    """After how many pieces it shows; a reply that is not streamed has two."""
-    after: int = fault.parameters["after_events"]
-    return after if isinstance(reply, EventStream) else min(after, 1)
-
-
 def _truncate(reply: Reply, fault: Fault, held: effects.Held) -> Reply:
     stream = as_stream(reply)
-    return replace(stream, events=effects.truncated(stream.events, _place(reply, fault)))
+    return replace(stream, events=effects.truncated(stream.events, fault.parameters["after_events"]))
 
 
 def _stall(reply: Reply, fault: Fault, held: effects.Held) -> Reply:
     stream, seconds = as_stream(reply), fault.parameters["seconds"]
-    return replace(stream, events=effects.stalled(stream.events, _place(reply, fault), seconds, held))
+    return replace(
+        stream, events=effects.stalled(stream.events, fault.parameters["after_events"], seconds, held)
+    )
 
 
 def _after(parameters: Mapping[str, Any], name: str, unit: str) -> str:
@@ -269,21 +265,22 @@ _ALL = (
     FaultKind(
         name="truncate",
         title="End the stream early",
-        description="A stream ends after this many events, cleanly and without [DONE]. Of a reply that is "
-        "not streamed one half is sent and the connection closed, although all of it was announced.",
+        description="A stream ends after this many events, cleanly and without [DONE]. A reply that is not "
+        "streamed counts as two events, its halves: after one of them the connection is closed, although all "
+        "of it was announced.",
         point="bytes",
-        fields={"after_events": _events(1, 2)},
+        fields={"after_events": _events(1, 1)},
         says=lambda given: "Ends the stream early" + _after(given, "after_events", "event"),
         effect=_truncate,
     ),
     FaultKind(
         name="stall",
         title="Stall the stream",
-        description="Silence after this many events (after the first half of a reply that is not streamed), "
-        "for this many real seconds, or until the client leaves or the fault is removed.",
+        description="Silence after this many events, for this many real seconds, or until the client leaves "
+        "or the fault is removed. A reply that is not streamed counts as two events, its halves.",
         point="bytes",
         fields={
-            "after_events": _events(1, 2),
+            "after_events": _events(1, 1),
             "seconds": {
                 "type": ["number", "null"],
                 "minimum": 0,

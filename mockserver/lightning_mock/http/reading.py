@@ -83,12 +83,12 @@ def unpacked(body: bytes, coding: str, limit: int) -> bytes:
     if len(content) > limit:
         raise _too_large(limit)
     if not unpacking.eof or unpacking.unused_data:
-        raise InvalidRequest(f"The body is not one whole piece of {coding} data.")
+        raise InvalidRequest(f"The body is not a single complete {coding} stream.")
     return content
 
 
 def _broken() -> InvalidRequest:
-    return InvalidRequest("The body does not arrive as its headers announce it.")
+    return InvalidRequest("The body does not match its headers, or broke off.")
 
 
 def _too_large(limit: int) -> TooLarge:
