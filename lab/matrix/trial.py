@@ -106,13 +106,13 @@ class Trial:
 
 def run(task: Task) -> Trial:
     """Run one task in this process."""
-    _set_environment(task)
+    _set_environment()
     before, started = _memory(), time.monotonic()
     trial = _on_mock(task) if task.mock_fault is not None else _on_lab(task)
     return replace(trial, seconds=round(time.monotonic() - started, 2), memory=_memory() - before)
 
 
-def _set_environment(task: Task) -> None:
+def _set_environment() -> None:
     # A surrounding pytest says how it runs in variables that the judge's own pytest would believe.
     for name in [*NAMES, *(name for name in os.environ if name.startswith("PYTEST_"))]:
         os.environ.pop(name, None)

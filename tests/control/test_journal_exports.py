@@ -19,7 +19,6 @@ from lightning_mock.journal.journal import Journal
 from .conftest import Control, User
 
 SECRET = "ipa_live_CANARYcanaryCANARYcanary0001"
-ESCAPED = "%7Ba,b%7D%2F..%2F%5B1%5D%27"
 AWKWARD = 'It\'s "odd": $HOME `id` \\ {a,b} [1-9] ü\n!'
 
 

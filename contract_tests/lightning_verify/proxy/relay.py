@@ -206,7 +206,7 @@ class Pair(Side):
             await host.send(start)
         pump = None
         if body.done:
-            self._request_sent(host)
+            self._request_sent()
         else:
             pump = asyncio.get_running_loop().create_task(self._pump(host, body, passage))
         try:
@@ -275,14 +275,14 @@ class Pair(Side):
         try:
             while not body.done and (data := await self.more()):
                 await host.send(self._part(body, data, passage))
-            self._request_sent(host)
+            self._request_sent()
         except ConnectionResetError:
             pass  # The answer, or that there is none, says the rest.
         except Malformed as problem:
             passage.problem = f"the request cannot be passed on: {problem}"
             host.abort()
 
-    def _request_sent(self, host: Side) -> None:
+    def _request_sent(self) -> None:
         self._asked = True
         if self.ended:
             self._client_ended()

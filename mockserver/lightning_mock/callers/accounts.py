@@ -96,7 +96,7 @@ class Accounts:
         return self.catalogue[account.plan_key] if account is not None else self.catalogue.default
 
 
-def subscription_rows(account: Account, plan: Plan, now: float) -> list[dict[str, str]]:
+def subscription_rows(plan: Plan, now: float) -> list[dict[str, str]]:
     """A paying user's rows: every name that known clients read. The billing period is the calendar month."""
     start = datetime.fromtimestamp(now, UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     end = start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)

@@ -213,7 +213,7 @@ class Lightning:
 
     def faults(self) -> list[Fault]:
         """The faults that are set; `fired` says how often each one happened."""
-        return [Fault.of(fault) for fault in _listed(self._transport.call("GET", "/faults"), "faults")]
+        return [Fault.of(fault) for fault in self._transport.call("GET", "/faults")["faults"]]
 
     def remove(self, fault: Fault) -> None:
         """Remove one fault. Doing so twice is no error."""
@@ -352,7 +352,7 @@ class Lightning:
 
     def plans(self) -> list[dict[str, Any]]:
         """The plan catalogue: key, name, price and limits of each."""
-        return list(_listed(self._transport.call("GET", "/plans"), "plans"))
+        return list(self._transport.call("GET", "/plans")["plans"])
 
     # Journal
 
@@ -460,8 +460,3 @@ def _query(wanted: JournalFilter) -> dict[str, object]:
         "user": _id(wanted.get("user")),
         "fault": fault.id if isinstance(fault, Fault) else fault,
     }
-
-
-def _listed(answer: Any, name: str) -> Any:
-    """A listing, bare or under its name."""
-    return answer[name] if isinstance(answer, dict) else answer

@@ -28,7 +28,7 @@ async def get_subscription(call: Call, state: State) -> Body:
             "signed_up": iso(account.signed_up),
             "plan_key": plan.key,
             "plan_name": plan.name,
-            "subscription": None if is_free else subscription_rows(account, plan, now),
+            "subscription": None if is_free else subscription_rows(plan, now),
             "auth_type": call.identity.kind,
         }
     )
