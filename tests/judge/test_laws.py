@@ -155,6 +155,7 @@ BROKEN = [
     ("OBS-6", stream(METADATA, ROLE, WORDS, chunk({}, "stop", created="today"), "[DONE]")),
     ("OBS-6", stream(METADATA, ROLE, WORDS, chunk({}, "stop", object="chat.completion"), "[DONE]")),
     ("CHAT-2", chat(spoken(index=None))),
+    ("CHAT-2", chat({**COMPLETION, "choices": COMPLETION["choices"] * 2})),
     ("CHAT-2", chat({**COMPLETION, "usage": {"prompt_tokens": 1, "completion_tokens": 1}})),
     ("CHAT-2", chat({**COMPLETION, "usage": dict.fromkeys(USAGE_COUNTS, "1")})),
     ("CHAT-6", stream(METADATA, ROLE, {**LABELS, "choices": [{"delta": {"content": "Hi"}}]}, END, "[DONE]")),

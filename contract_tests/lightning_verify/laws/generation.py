@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -62,6 +63,10 @@ def _completion(exchange: Exchange) -> Wrong:
     wrong = list[str]()
     for choice in choices:
         wrong += _choice(choice, spoken=asks_for_words(exchange))
+    places = [integer(choice.get("index")) for choice in choices if isinstance(choice, dict)]
+    wrong += [
+        f"{count} choices have the index {place}" for place, count in Counter(places).items() if count > 1
+    ]
     return wrong + _token_counts(value.get("usage"))
 
 
