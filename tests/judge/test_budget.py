@@ -148,7 +148,7 @@ def test_the_workers_of_a_run_share_one_cap(tmp_path: Path) -> None:
 
 
 def test_a_run_that_may_spend_nothing_sends_nothing_that_costs(tmp_path: Path) -> None:
-    settings = Settings(Spend.NONE, {"imagesDaily": 5}, None, None, False, {}, (), 1.0, 1.0, 5.0, 4, 0, 1)
+    settings = Settings(Spend.NONE, {"imagesDaily": 5}, None, False, {}, 1.0, 1.0, 5.0, 4, 0, 1)
     with tiny(served) as host:
         run = Run.open(settings, Target(host.base_url), tmp_path, "main")
         try:

@@ -26,6 +26,7 @@ NAME = "the judge's own books"
 LOOKS = "looks at the counters"
 # That what is refused costs nothing.
 _REFUSED = "RATE-2"
+_CLIENT = "client id"
 # A client id, or a user agent made for one caller.
 _OURS = re.compile(r"(?P<client>ipc-[0-9a-f-]{36})|.+ \([0-9a-f]{32}\)")
 
@@ -41,15 +42,23 @@ def identities(headers: Mapping[str, str]) -> list[str]:
     return [name for name in (first, *named) if name]
 
 
+# A requirement that may be broken, and the operation by which; none where it is not about a call.
+_Suspect = tuple[str, str | None]
+
+
 @dataclass(frozen=True, slots=True)
 class _Call:
     """A call that was served (`sure`), or whose price nobody can know."""
 
     metric: str
-    requirement: str
+    operation: str
     sent: float
     ended: float
     sure: bool
+
+    @property
+    def suspect(self) -> _Suspect:
+        return PRICE_OF[self.operation], self.operation
 
 
 @dataclass(slots=True)
@@ -70,6 +79,11 @@ class _Account:
     last: Snapshot | None = None
     closed: bool = False
 
+    @property
+    def kind(self) -> str:
+        """What tells this caller from others."""
+        return "address" if self.address else _CLIENT if self.private else "credential"
+
     def used_before(self, metric: str) -> int:
         return self.base.used[metric] if self.base else 0
 
@@ -85,14 +99,19 @@ class _Account:
 
 @dataclass(frozen=True, slots=True)
 class _Breach:
-    """Counters that do not fit: on whose requirement it may be blamed, what it is, what to show, whether
-    something was not charged, and whose counters they are."""
+    """Counters that do not fit: what may be to blame, what it is, what to show, whether something was not
+    charged, and whose counters they are."""
 
-    blamed: frozenset[str]
+    suspects: frozenset[_Suspect]
     told: str
     shown: tuple[Exchange, ...]
     missing: bool
     account: _Account
+
+    @property
+    def blamed(self) -> set[str]:
+        """The requirements that may be broken."""
+        return {requirement for requirement, _ in self.suspects}
 
 
 class Ledger:
@@ -107,8 +126,8 @@ class Ledger:
         self._day: date | None = None
         self._window: Snapshot | None = None
         self._seen: Counter[str] = Counter()
-        # Prices that callers with a client id were seen to pay.
-        self._paid_elsewhere: set[str] = set()
+        # The operations that callers of a kind were seen to pay rightly.
+        self._paid: set[tuple[str, str | None]] = set()
         self._breaches: list[_Breach] = []
 
     # --- looking ------------------------------------------------------------------------------------------
@@ -155,9 +174,7 @@ class Ledger:
                 continue
             first = name == named[0]
             account.latest[operation.metric] = exchange
-            account.calls.append(
-                _Call(operation.metric, PRICE_OF[operation.id], exchange.sent, ended, sure and first)
-            )
+            account.calls.append(_Call(operation.metric, operation.id, exchange.sent, ended, sure and first))
 
     def _begin_anew(self) -> None:
         """Windows ended, or somebody turned the counters: the next look at each is the first."""
@@ -197,30 +214,28 @@ class Ledger:
         limit = now.limit[metric]
         if account.private and moved > most:
             told = f"moved by {moved}, but at most {most} was due"
-            self._breach(account, metric, now, told, self._to_blame(account, metric))
+            self._breach(account, metric, now, told, self._suspects(account, metric))
         elif moved < least and not (limit is not None and now.used[metric] >= limit):
             forgot = account.last is not None and account.last.used[metric] > now.used[metric]
-            blamed = {"RATE-7"} if forgot else {c.requirement for c in account.calls if c.metric == metric}
+            calls = {call.suspect for call in account.calls if call.metric == metric}
+            suspects: set[_Suspect] = {("RATE-7", None)} if forgot else calls
             told = f"moved by {moved}, but at least {least} was due"
-            if blamed:  # A counter that begins below nothing is USE-4's.
-                self._breach(account, metric, now, told, blamed, missing=not forgot)
+            if suspects:  # A counter that begins below nothing is USE-4's.
+                self._breach(account, metric, now, told, suspects, missing=not forgot)
         elif moved == most > 0:
-            paid = {call.requirement for call in account.calls if call.metric == metric}
-            self._seen.update(paid)
-            if account.private and not account.address:
-                self._paid_elsewhere |= paid
+            paid = {call.suspect for call in account.calls if call.metric == metric}
+            self._seen.update({requirement for requirement, _ in paid})
+            self._paid |= {(account.kind, operation) for _, operation in paid}
 
-    def _to_blame(self, account: _Account, metric: str) -> set[str]:
-        """Whose requirement a movement without a reason breaks: the calls' since the last look, others' that
-        were served, the refused ones', or that of reading."""
+    def _suspects(self, account: _Account, metric: str) -> set[_Suspect]:
+        """What a movement without a reason may come from: the calls since the last look, others that were
+        served, the refused ones, or reading."""
         since = account.last.exchange.sent - self._settle if account.last else float("-inf")
         calls = [call for call in account.calls if call.ended > since]
-        blamed = {c.requirement for c in calls if c.metric == metric} or {c.requirement for c in calls}
+        found = {c.suspect for c in calls if c.metric == metric} or {c.suspect for c in calls}
         if account.refused is not None and account.refused.sent > since:
-            blamed.add(_REFUSED)
-        if blamed:
-            return blamed
-        return {"RATE-3"} if account.last or account.calls else {"RATE-1"}
+            found.add((_REFUSED, None))
+        return found or {("RATE-3" if account.last or account.calls else "RATE-1", None)}
 
     def _breach(
         self,
@@ -228,7 +243,7 @@ class Ledger:
         metric: str,
         now: Snapshot,
         told: str,
-        blamed: set[str],
+        suspects: set[_Suspect],
         *,
         missing: bool = False,
     ) -> None:
@@ -236,7 +251,11 @@ class Ledger:
         call = account.latest.get(metric) or next(iter(account.latest.values()), account.refused)
         shown = (call, now.exchange) if call else (now.exchange,)
         words = f"{shown[0].title}: {metric} of {account.label} {told}"
-        self._breaches.append(_Breach(frozenset(blamed), words, shown, missing, account))
+        self._breaches.append(_Breach(frozenset(suspects), words, shown, missing, account))
+
+    def _is_paid(self, requirement: str, kind: str) -> bool:
+        """Whether callers of a kind were seen to pay what a requirement says."""
+        return any(PRICE_OF.get(by or "") == requirement for of, by in self._paid if of == kind)
 
     # --- closing ------------------------------------------------------------------------------------------
 
@@ -264,15 +283,16 @@ class Ledger:
         those `broken_elsewhere` says so, and their counters say nothing; of several that may be to blame, it
         is one of those."""
         breaches = [each for each in self._breaches if _tells_apart(each.account) not in broken_elsewhere]
-        known = {requirement for each in breaches if len(each.blamed) == 1 for requirement in each.blamed}
+        known = {name for each in breaches if len(each.blamed) == 1 for name in each.blamed}
         known.update(broken_elsewhere)
         broken: dict[str, list[tuple[str, tuple[Exchange, ...]]]] = {}
         for each in breaches:
-            # Where several may be to blame, it is the one that is known to be wrong; else one that nobody was
-            # seen to pay rightly, then the refusal. What is free for addresses only is wrong about them.
-            unseen = {name for name in each.blamed - {_REFUSED} if not self._seen[name]}
+            # Where several may be to blame, it is the one that is known to be wrong; else one that no caller
+            # of this kind was seen to pay rightly, then the refusal. What is free for addresses only is wrong
+            # about them.
+            unseen = {name for name, by in each.suspects if by and (each.account.kind, by) not in self._paid}
             requirement = min(each.blamed & known or unseen or each.blamed & {_REFUSED} or each.blamed)
-            if each.missing and each.account.address and requirement in self._paid_elsewhere:
+            if each.missing and each.account.address and self._is_paid(requirement, _CLIENT):
                 requirement = "ID-3"
             broken.setdefault(requirement, []).append((each.told, each.shown))
         findings = []

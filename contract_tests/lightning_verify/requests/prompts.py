@@ -73,13 +73,15 @@ CODE = [
         "import os\n\nclass Reader:\n    def read(self):\n        return os.getcwd()\n\nRefactor this code."
     ),
 ]
-# The only signal stands in the middle: who looks at the first or the last message alone does not see it.
+_GREETING = [*SIMPLE[1], {"role": "assistant", "content": "Hello!"}]
+# Long, and the only signal stands in the middle: who looks at the first or the last messages alone, or is
+# wrong about many, does not see it.
 AFTER_CODE = [
     {"role": "system", "content": "You answer in full sentences."},
-    *SIMPLE[1],
-    {"role": "assistant", "content": "Hello!"},
+    *_GREETING * 5,
     *CODE[0],
     {"role": "assistant", "content": "It adds two numbers."},
+    *_GREETING * 5,
     *user("Thank you."),
 ]
 IMAGE = [
