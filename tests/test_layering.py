@@ -156,7 +156,7 @@ def unit_of(name: str) -> str:
 LAYERED = [name for name in MODULES if "." in name and name.partition(".")[0] in LAYERS]
 
 
-def test_a_package_imports_only_what_stands_before_it():
+def test_a_package_imports_only_what_stands_before_it() -> None:
     foreign = {
         name: {target for target in imports_of(path) if target.partition(".")[0] not in MAY_IMPORT[package]}
         for name, path in MODULES.items()
@@ -165,7 +165,7 @@ def test_a_package_imports_only_what_stands_before_it():
     assert {name: targets for name, targets in foreign.items() if targets} == EXCEPTIONS
 
 
-def test_nobody_builds_upon_the_lab():
+def test_nobody_builds_upon_the_lab() -> None:
     users = {
         path.relative_to(ROOT).as_posix()
         for path in [*SOURCES, *(ROOT / "tests").rglob("*.py"), ROOT / "conftest.py"]
@@ -175,13 +175,13 @@ def test_nobody_builds_upon_the_lab():
 
 
 @pytest.mark.parametrize("package", LAYERS)
-def test_every_part_has_its_layer_and_no_layer_has_a_ghost(package):
+def test_every_part_has_its_layer_and_no_layer_has_a_ghost(package: str) -> None:
     parts = {unit_of(name) for name in LAYERED if name.partition(".")[0] == package}
     assert parts == set().union(*LAYERS[package])
     assert sum(map(len, LAYERS[package])) == len(parts)
 
 
-def test_a_part_imports_only_from_layers_below():
+def test_a_part_imports_only_from_layers_below() -> None:
     wrong = set()
     for name in LAYERED:
         package, own = name.partition(".")[0], unit_of(name)
@@ -196,13 +196,13 @@ def test_a_part_imports_only_from_layers_below():
     assert not wrong
 
 
-def test_a_handler_never_imports_another():
+def test_a_handler_never_imports_another() -> None:
     for name, path in MODULES.items():
         if name.startswith("lightning_mock.handlers."):
             assert not {target for target in imports_of(path) if target.startswith("lightning_mock.handlers")}
 
 
-def test_no_imports_go_in_circles():
+def test_no_imports_go_in_circles() -> None:
     done: set[str] = set()
 
     def visit(name: str, chain: tuple[str, ...]) -> None:
@@ -216,7 +216,7 @@ def test_no_imports_go_in_circles():
         visit(name, ())
 
 
-def test_imports_stand_at_the_top_of_a_file():
+def test_imports_stand_at_the_top_of_a_file() -> None:
     inside = {
         f"{name}.{node.name}"
         for name in set(IN_THE_WHEEL) - {LOADED_EVERYWHERE} - LOADED_LATE
@@ -233,7 +233,7 @@ ASKING = {f"time.{name}" for name in ("time", "time_ns", "monotonic", "perf_coun
 }
 
 
-def test_only_the_clock_asks_for_the_time():
+def test_only_the_clock_asks_for_the_time() -> None:
     asking = {
         name
         for name, path in MODULES.items()
@@ -244,13 +244,13 @@ def test_only_the_clock_asks_for_the_time():
     assert not asking - {"lightning_mock.real_time"}
 
 
-def test_every_file_says_in_its_docstring_what_it_is_for():
+def test_every_file_says_in_its_docstring_what_it_is_for() -> None:
     assert not [
         name for name, path in MODULES.items() if path.stat().st_size and not ast.get_docstring(tree(path))
     ]
 
 
-def test_there_is_no_drawer_for_leftovers():
+def test_there_is_no_drawer_for_leftovers() -> None:
     assert not [
         name for name in MODULES if name.rpartition(".")[2] in ("utils", "util", "helpers", "common", "misc")
     ]
@@ -262,7 +262,7 @@ def declared(*names: str) -> set[str]:
     lines = list(project["dependencies"])
     for name in names:
         lines += project["optional-dependencies"][name]
-    return {canonical(re.match(r"[\w.-]+", line)[0]) for line in lines}
+    return {canonical(re.split(r"[^\w.-]", line, maxsplit=1)[0]) for line in lines}
 
 
 def canonical(name: str) -> str:
@@ -303,7 +303,7 @@ def extra_of(name: str) -> set[str]:
     )
 
 
-def test_every_dependency_that_is_imported_is_declared():
+def test_every_dependency_that_is_imported_is_declared() -> None:
     parts = ("lightning_spec", "lightning_mock")
     sources = {path: extra_of(name_of(path)) for path, package in SOURCES.items() if package in parts}
     assert set().union(*sources.values()) <= declared("redis", "workers", "uvloop")
@@ -315,7 +315,7 @@ def test_every_dependency_that_is_imported_is_declared():
     assert imported(tests) <= declared("verify", "test", "clients", "redis", "workers")
 
 
-def test_the_mock_starts_without_the_judges_dependencies():
+def test_the_mock_starts_without_the_judges_dependencies() -> None:
     ours = {
         "aiohttp",
         "orjson",

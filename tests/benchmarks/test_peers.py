@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.peers import OURS, Measured, judged, report, said
-from benchmarks.scenarios import CHAT, IMAGE, SCENARIOS, STREAM, USAGE
+from benchmarks.scenarios import CHAT, IMAGE, SCENARIOS, STREAM, USAGE, Scenario
 
 CHUNK = b'data: {"choices": [{"delta": {"content": "%s"}}]}\n\n'
 
@@ -23,18 +23,20 @@ CHUNK = b'data: {"choices": [{"delta": {"content": "%s"}}]}\n\n'
         (IMAGE, "image/jpeg", b"string", "no image"),
     ],
 )
-def test_a_route_counts_as_served_when_the_answer_is_of_its_kind(scenario, kind, content, amiss):
+def test_a_route_counts_as_served_when_the_answer_is_of_its_kind(
+    scenario: Scenario, kind: str, content: bytes, amiss: str | None
+) -> None:
     assert judged(scenario, kind, content).amiss == amiss
 
 
-def test_the_text_of_a_stream_is_what_its_chunks_say_together():
+def test_the_text_of_a_stream_is_what_its_chunks_say_together() -> None:
     assert (
         said(CHUNK % b"Hel" + b'data: {"router_metadata": {}}\n\n' + CHUNK % b"lo" + b"data: [DONE]\n\n")
         == "Hello"
     )
 
 
-def test_the_report_says_where_somebody_else_is_ahead():
+def test_the_report_says_where_somebody_else_is_ahead() -> None:
     every = {scenario.name: 100.0 for scenario in SCENARIOS}
     mine = Measured(start=0.5, memory=60 << 20, loaded=70 << 20, rates=every, amiss={}, pieces=64)
     refused = {USAGE.name: "404", STREAM.name: "no stream", IMAGE.name: "no image"}

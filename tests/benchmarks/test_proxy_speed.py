@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.mark.slow
-def test_a_quick_run_prints_a_row_for_each_scenario():
+def test_a_quick_run_prints_a_row_for_each_scenario() -> None:
     command = [sys.executable, "-m", "benchmarks.proxy_speed", "--quick"]
     done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent.parent
 @pytest.mark.redis
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")
-def test_a_quick_run_prints_every_table():
+def test_a_quick_run_prints_every_table() -> None:
     command = [sys.executable, "-m", "benchmarks.scale", "--quick"]
     done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
@@ -30,7 +30,7 @@ def test_a_quick_run_prints_every_table():
     assert re.search(r"\d+ bytes in Redis", done.stdout)
 
 
-def test_the_plan_is_what_the_costs_come_to():
+def test_the_plan_is_what_the_costs_come_to() -> None:
     lines = plan(Cost(mock=0.0001, redis=0.00002, commands=7.0), identity_bytes=100.0)
     assert row("of the mock", "10") in lines
     assert row("of Redis, each a node of a cluster", "2.0") in lines

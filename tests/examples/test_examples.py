@@ -45,7 +45,7 @@ def run(
     )
 
 
-def test_a_chat_is_streamed(mock):
+def test_a_chat_is_streamed(mock: RunningMock) -> None:
     example = EXAMPLES / "chat_stream.py"
     done = run(sys.executable, example, "Name three rivers.", LIGHTNING_BASE_URL=mock.base_url)
     assert done.returncode == 0, done.stderr
@@ -53,7 +53,7 @@ def test_a_chat_is_streamed(mock):
     assert re.fullmatch(r"\[.+\]\n", done.stderr)
 
 
-def test_a_chat_with_a_bad_key_ends_with_the_reason(mock):
+def test_a_chat_with_a_bad_key_ends_with_the_reason(mock: RunningMock) -> None:
     key = mock.credentials["LIGHTNING_REVOKED_API_KEY"]
     example = EXAMPLES / "chat_stream.py"
     done = run(sys.executable, example, LIGHTNING_BASE_URL=mock.base_url, LIGHTNING_API_KEY=key)
@@ -63,9 +63,9 @@ def test_a_chat_with_a_bad_key_ends_with_the_reason(mock):
 
 
 @pytest.mark.parametrize("shared", [True, False], ids=["a mock that runs", "a mock of its own"])
-def test_the_limit_is_reached_and_gone_tomorrow(mock, shared):
+def test_the_limit_is_reached_and_gone_tomorrow(mock: RunningMock, shared: bool) -> None:
     environment = {"LIGHTNING_BASE_URL": mock.base_url} if shared else {}
-    done = run(sys.executable, EXAMPLES / "limit_reached.py", **environment)
+    done = run(sys.executable, EXAMPLES / "limit_reached.py", folder=EXAMPLES, **environment)
     assert done.returncode == 0, done.stderr
     today, later, tomorrow = done.stdout.splitlines()
     assert "image/jpeg" in today
@@ -74,7 +74,7 @@ def test_the_limit_is_reached_and_gone_tomorrow(mock, shared):
 
 
 @pytest.mark.node
-def test_the_node_suite_passes(mock, tmp_path):
+def test_the_node_suite_passes(mock: RunningMock, tmp_path: Path) -> None:
     workplace = node.install(EXAMPLES / "node-chat", tmp_path)
     done = run("npm", "test", folder=workplace, LIGHTNING_BASE_URL=mock.base_url)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -82,7 +82,7 @@ def test_the_node_suite_passes(mock, tmp_path):
 
 
 @pytest.mark.parametrize("shared", [True, False], ids=["a mock that runs", "a mock of its own"])
-def test_the_application_s_suite_passes(mock, shared):
+def test_the_application_s_suite_passes(mock: RunningMock, shared: bool) -> None:
     environment = {"LIGHTNING_MOCK_URL": mock.base_url} if shared else {}
     pytest_alone = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     done = run(*pytest_alone, folder=EXAMPLES / "client_app", **environment)
@@ -90,7 +90,7 @@ def test_the_application_s_suite_passes(mock, shared):
     assert re.search(r"^\d+ passed", done.stdout, re.MULTILINE)
 
 
-def test_the_application_makes_a_postcard(mock, tmp_path):
+def test_the_application_makes_a_postcard(mock: RunningMock, tmp_path: Path) -> None:
     example = EXAMPLES / "client_app" / "postcards.py"
     key = mock.plans["light"].api_key
     environment = {"LIGHTNING_BASE_URL": mock.base_url, "LIGHTNING_API_KEY": key}
@@ -100,7 +100,7 @@ def test_the_application_makes_a_postcard(mock, tmp_path):
     assert (tmp_path / "postcard.jpg").read_bytes().startswith(b"\xff\xd8")
 
 
-def test_the_shell_script_meets_the_limit_and_tomorrow(mock):
+def test_the_shell_script_meets_the_limit_and_tomorrow(mock: RunningMock) -> None:
     done = run("sh", EXAMPLES / "curl.sh", LIGHTNING_BASE_URL=mock.base_url)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.findall(r"-> (\d+)", done.stdout) == ["200", "429", "200"]
@@ -108,13 +108,13 @@ def test_the_shell_script_meets_the_limit_and_tomorrow(mock):
     assert '"plan_key":"light"' in done.stdout.replace(" ", "")
 
 
-def test_every_example_says_in_one_line_how_to_run_it():
+def test_every_example_says_in_one_line_how_to_run_it() -> None:
     for program in PROGRAMS:
         lines = program.read_text(encoding="utf-8").splitlines()[:10]
         assert len([line for line in lines if re.match(r"(# |// )?Run:  \S", line)]) == 1, program.name
 
 
-def test_no_example_names_a_host_but_this_machine_and_the_api():
+def test_no_example_names_a_host_but_this_machine_and_the_api() -> None:
     allowed = {"127.0.0.1", "sharktide-lightning.hf.space"}
     for file in EXAMPLES.rglob("*"):
         if file.is_file() and file.suffix in (".py", ".js", ".sh", ".json", ".ini", ".md"):

@@ -16,7 +16,7 @@ from lightning_verify.requests.valid import CALLS
 from lightning_verify.run.session import Run, Settings
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.budget import SURPRISES_ALLOWED, Budget, BudgetExhausted
-from lightning_verify.transport.client import DOUBTS, Client, HostGone
+from lightning_verify.transport.client import DOUBTS, Client, HostGone, Lane
 from lightning_verify.transport.schemathesis_transport import ClientAdapter, session
 
 from tests.judge.tiny_server import Answer, Asked, tiny
@@ -322,6 +322,14 @@ def test_generated_requests_go_out_as_the_caller_they_are_made_for(tmp_path: Pat
 # --- what the user named as the most -----------------------------------------------------------------------
 
 
+WAYS_TO_A_FILM: list[tuple[str, str, Lane]] = [
+    ("POST", "/gen/video", "free"),
+    ("POST", "/gen/video/airforce", "free"),
+    ("OPTIONS", "/gen/video", "paid"),
+    ("GET", "/gen/video/fox", "paid"),
+]
+
+
 @pytest.mark.parametrize("answer", [Answer(), Answer(503, {"Retry-After": "0"}), Answer(drop=True)])
 @pytest.mark.parametrize("most", [0, 1, 3])
 def test_no_road_leads_past_the_most_units_of_a_metric(answer: Answer, most: int, tmp_path: Path) -> None:
@@ -330,12 +338,7 @@ def test_no_road_leads_past_the_most_units_of_a_metric(answer: Answer, most: int
         client = Client(host.base_url, load_spec(), budget)
         try:
             for _ in range(3):
-                for method, path, lane in (
-                    ("POST", "/gen/video", "free"),
-                    ("POST", "/gen/video/airforce", "free"),
-                    ("OPTIONS", "/gen/video", "paid"),
-                    ("GET", "/gen/video/fox", "paid"),
-                ):
+                for method, path, lane in WAYS_TO_A_FILM:
                     with suppress(BudgetExhausted, HostGone):
                         client.send(method, path, anonymous(), lane=lane)
         finally:

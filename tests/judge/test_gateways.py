@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lightning_verify.requests.callers import anonymous
@@ -15,7 +16,7 @@ from tests.judge.commands import command
 from tests.judge.tiny_server import Answer, Asked, tiny
 from tests.judge.tools import client_of
 
-REQUESTS = [
+REQUESTS: list[tuple[str, str, Any, set[int]]] = [
     ("GET", "/", None, {301, 308}),
     ("GET", "/usage", None, {200}),
     ("HEAD", "/status/image", None, {200}),

@@ -94,9 +94,12 @@ ROLE, WORDS, END = chunk({"role": "assistant"}), chunk({"content": "Hello"}), ch
 FILTERED = {"id": "", "object": "", "created": 0, "model": "", "choices": []}
 
 # Integers as hosts write them that know one kind of number.
-FIRST = {"index": 0.0, "finish_reason": None}
+FIRST: dict[str, Any] = {"index": 0.0, "finish_reason": None}
 FRAGMENT = {"index": 0.0, "id": "a", "function": {"name": "get_time", "arguments": "{}"}}
-IN_FLOATS = [{"delta": {"tool_calls": [FRAGMENT]}}, {"delta": {}, "finish_reason": "tool_calls"}]
+IN_FLOATS: list[dict[str, Any]] = [
+    {"delta": {"tool_calls": [FRAGMENT]}},
+    {"delta": {}, "finish_reason": "tool_calls"},
+]
 
 # A plan that leaves out what it does not limit.
 UNLIMITED_LEFT_OUT = {

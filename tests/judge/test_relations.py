@@ -11,7 +11,7 @@ from lightning_verify.facts import METRICS
 from lightning_verify.judging.comparisons import Comparisons
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.redaction import Redactor
-from lightning_verify.judging.verdicts import Finding, Rate, together
+from lightning_verify.judging.verdicts import Finding, Rate, Verdict, together
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.transport.exchange import Exchange
@@ -117,7 +117,7 @@ def test_what_somebody_has_set_is_not_compared() -> None:
 
 def test_workers_add_up_what_they_have_seen() -> None:
     def part(broken: int, seen: int) -> Finding:
-        verdict = "fail" if broken else "pass"
+        verdict: Verdict = "fail" if broken else "pass"
         reason = "GET /usage: odd" if broken else ""
         return Finding("USE-4", verdict, "every answer", reason, seen - broken, rate=Rate(broken, seen))
 

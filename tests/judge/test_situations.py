@@ -96,7 +96,7 @@ def _refused_to(kind: str) -> Callable[[Lab], None]:
     def refuse(_: Lab, called: Call) -> None:
         raise Refusal("invalid", "Not for you")
 
-    fault = Fault("", "", (), "", seams.check("getImage", refuse), lambda _: None)
+    fault = Fault("", "handwritten", (), "", seams.check("getImage", refuse), lambda _: None)
     return sometimes(fault, TRIGGERS[kind])
 
 
@@ -116,7 +116,7 @@ def _twice_for_keys(lab: Lab) -> None:
     def more(_: Lab, call: Call) -> list[tuple[str, str]]:
         return [(call.identity.key, "imagesDaily")] if call.operation.id == "getImage" else []
 
-    fault = Fault("", "", (), "", seams.charge_more(more), lambda _: None)
+    fault = Fault("", "handwritten", (), "", seams.charge_more(more), lambda _: None)
     sometimes(fault, TRIGGERS["only-key"])(lab)
 
 
@@ -126,7 +126,7 @@ def _twice_for_addresses(lab: Lab) -> None:
     def more(_: Lab, call: Call) -> list[tuple[str, str]]:
         return [(call.identity.key, "audioWeekly")] if call.operation.id == "getTts" else []
 
-    fault = Fault("", "", (), "", seams.charge_more(more), lambda _: None)
+    fault = Fault("", "handwritten", (), "", seams.charge_more(more), lambda _: None)
     sometimes(fault, TRIGGERS["only-address"])(lab)
 
 
@@ -137,14 +137,14 @@ def _no_reason_for_keys(lab: Lab) -> None:
         payload["choices"][0]["finish_reason"] = None
         return payload
 
-    fault = Fault("", "", (), "", seams.edit("createChatCompletion", edit), lambda _: None)
+    fault = Fault("", "handwritten", (), "", seams.edit("createChatCompletion", edit), lambda _: None)
     sometimes(fault, TRIGGERS["only-key"])(lab)
 
 
 def _inputs_lost_for_keys(lab: Lab) -> None:
     """A lab that announces what a key sends along, and has nothing to show to keys."""
     lost = seams.instead("getAsset", lambda _: Json({"detail": "Not for you"}, 404))
-    fault = Fault("", "", (), "", lost, lambda _: None)
+    fault = Fault("", "handwritten", (), "", lost, lambda _: None)
     sometimes(fault, TRIGGERS["only-key"])(lab)
 
 
@@ -159,21 +159,21 @@ def _videos_without_end_for_tokens(lab: Lab) -> None:
 
 def _any_inputs_for_keys(lab: Lab) -> None:
     """A lab that makes an image for a key, whatever comes as its inputs."""
-    fault = Fault("", "", (), "", seams.without("image_urls", "createImage"), lambda _: None)
+    fault = Fault("", "handwritten", (), "", seams.without("image_urls", "createImage"), lambda _: None)
     sometimes(fault, TRIGGERS["only-key"])(lab)
 
 
 def _another_analysis_of_long_ones(lab: Lab) -> None:
     """A lab that names another model for what it is to analyse, when there are many messages."""
 
-    fault = Fault("", "", (), "", seams.edit("analyzePrompt", lambda _: [VISION]), lambda _: None)
+    fault = Fault("", "handwritten", (), "", seams.edit("analyzePrompt", lambda _: [VISION]), lambda _: None)
     sometimes(fault, Trigger("", lambda: lambda asked: len(asked.messages) > 8))(lab)
 
 
 def _any_duration_for_tokens(lab: Lab) -> None:
     """A lab that takes any duration from a token, and whose free account has used up its videos."""
     lab.ledger.add("user:free", "videosDaily", lab.window_of("videosDaily", lab.clock()), 3)
-    fault = Fault("", "", (), "", seams.without("duration", "createVideo"), lambda _: None)
+    fault = Fault("", "handwritten", (), "", seams.without("duration", "createVideo"), lambda _: None)
     sometimes(fault, TRIGGERS["only-jwt"])(lab)
 
 

@@ -29,7 +29,7 @@ def stream(**parts: Any) -> Script:
     ]
 
 
-FILTER = {"index": 0, "finish_reason": None, "content_filter_results": {}}
+FILTER: dict[str, Any] = {"index": 0, "finish_reason": None, "content_filter_results": {}}
 CALL = {"index": None, "id": "c", "function": {"name": "f", "arguments": "{}"}}
 
 

@@ -24,13 +24,13 @@ PICTURE = b'{"image_urls": ["data:image/png;base64,AAAA"]}'
 
 
 def asked(method: str = "GET", path: str = "/usage?", body: bytes = b"", **headers: str) -> Asked:
-    return Asked(method, path, headers, body)
+    return Asked(method, path, {name.replace("_", "-"): value for name, value in headers.items()}, body)
 
 
 HOLDING = {
     "only-jwt": asked(authorization="Bearer eyJ0.eyJ1.signature"),
     "only-key": asked(authorization="Bearer ipa_live_abc"),
-    "only-client": asked(**{"x-client-id": "one"}),
+    "only-client": asked(x_client_id="one"),
     "only-address": asked(),
     "only-get": asked(),
     "only-post": asked("POST"),

@@ -20,7 +20,7 @@ from lightning_spec.diff.report import FORMATS
 from lightning_spec.diff.source import Document, Revision, SourceError
 
 from tests.spec.diff import unseen
-from tests.spec.diff.pairs import base, thing
+from tests.spec.diff.pairs import base, one_of, thing
 from tests.spec.diff.test_pairs import compared, with_schema
 
 WHOLE = b"""\
@@ -180,13 +180,12 @@ def test_junk_anywhere_stops_nothing() -> None:
 
 def test_schemas_that_all_lead_to_each_other_are_compared_once_each() -> None:
     def description(leaf: str) -> dict[str, Any]:
-        leads = {
-            f"S{i}": thing(
-                **{f"p{k}": unseen.to(f"S{(i * k + k) % 30}") for k in range(1, 6)}, leaf={"type": leaf}
-            )
-            for i in range(30)
-        }
-        choice = {"C": unseen.one_of(*(unseen.to(f"S{i}") for i in range(8)))}
+        def schema(i: int) -> dict[str, Any]:
+            ways: dict[str, Any] = {f"p{k}": unseen.to(f"S{(i * k + k) % 30}") for k in range(1, 6)}
+            return thing(**ways, leaf={"type": leaf})
+
+        leads = {f"S{i}": schema(i) for i in range(30)}
+        choice = {"C": one_of(*(unseen.to(f"S{i}") for i in range(8)))}
         return unseen.answer(unseen.to("C"), **unseen.components(**leads, **choice))
 
     assert compared(description("string"), description("string")).changes == ()

@@ -40,7 +40,8 @@ def all_of(*branches: Any, **more: Any) -> dict[str, Any]:
 
 def tagged(*names: str, tag: str = "kind", **more: Any) -> dict[str, Any]:
     """A choice of objects that a property tells apart."""
-    branches = [thing(tag, **{tag: {"const": name}, name: TEXT}) for name in names]
+    parts: list[dict[str, Any]] = [{tag: {"const": name}, name: TEXT} for name in names]
+    branches = [thing(tag, **part) for part in parts]
     return {"oneOf": branches, "discriminator": {"propertyName": tag, **more}}
 
 
@@ -591,10 +592,12 @@ REGION = {
     "url": "https://{region}.example.com",
     "variables": {"region": {"default": "eu", "enum": ["eu", "us"]}},
 }
-SUNSET = {"deprecated": True, "x-sunset": "2999-01-01"}
-NODE = {"components": {"schemas": {"Node": thing(next={"$ref": "#/components/schemas/Node"}, a=TEXT)}}}
+SUNSET: dict[str, Any] = {"deprecated": True, "x-sunset": "2999-01-01"}
+NODE: dict[str, Any] = {
+    "components": {"schemas": {"Node": thing(next={"$ref": "#/components/schemas/Node"}, a=TEXT)}}
+}
 A_NODE = {"$ref": "#/components/schemas/Node"}
-SOONER = {**SUNSET, "x-sunset": "2998-01-01"}
+SOONER: dict[str, Any] = {**SUNSET, "x-sunset": "2998-01-01"}
 AN_OLD_HEADER = {"X-A": {"required": True, "deprecated": True, "schema": TEXT}}
 TAGGED = components(A=thing("k", k=TEXT, x=TEXT), B=thing("k", k=TEXT, y=TEXT), C=thing("k", k=TEXT, x=TEXT))
 A_AND_B = {"A": "#/components/schemas/A", "B": "B"}
