@@ -113,7 +113,7 @@ def test_where_others_fail_too_it_is_looked_at_for_longer(
         if fails_elsewhere:
             ask(judge, "a bridge")
         first = ask(judge, "a tower")
-        second = judge.second_look(first, lambda: ask(judge, "a tower"), lambda: ask(judge, "a field"))
+        second = judge.probes.second_look(first, lambda: ask(judge, "a tower"), lambda: ask(judge, "a field"))
     assert second.stands_out is stands_out
 
 

@@ -193,7 +193,7 @@ def test_an_odd_value_does_not_break_the_server(judge: Judge, operation: str) ->
         judge.answered("FAIL-1", exchange)
         if exchange.status == 500:
             # One failure may be an upstream's, to which a lenient host has sent it.
-            second = judge.second_look(
+            second = judge.probes.second_look(
                 exchange,
                 again=partial(judge.post, call.path, body),
                 plain=partial(judge.post, call.path, call.body),

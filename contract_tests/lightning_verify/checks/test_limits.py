@@ -128,7 +128,7 @@ def _drive_to_limit(judge: Judge, metric: str) -> Spent:
 
 def serves_what_is_left(judge: Judge, exchange: Exchange, call: Call, caller: Caller) -> None:
     """Raises a violation when the call for what is left is refused or fails each time, and not for others."""
-    second = judge.second_look(
+    second = judge.probes.second_look(
         exchange,
         again=lambda: _ask(judge, call, caller, served=True),
         plain=lambda: _ask(judge, call, judge.caller(), served=True),

@@ -136,7 +136,7 @@ def _survives(judge: Judge, operation: str, lane: Lane) -> None:
         judge.answered("FAIL-1", exchange)
         # Once may be an upstream that failed at what a lenient host has sent it.
         if exchange.status == 500:
-            second = judge.second_look(
+            second = judge.probes.second_look(
                 exchange,
                 again=lambda case=case: _send(judge, case, lane)[0],  # type: ignore[misc]
                 plain=partial(judge.post, call.path, call.body),

@@ -278,7 +278,7 @@ def _tell_why(
     for field in sorted(fields, key=lambda name: name in {"messages", "prompt"}):
         reduced = situation.without(field)
         if (without := again(reduced)).served:
-            second = judge.second_look(
+            second = judge.probes.second_look(
                 exchange,
                 again,
                 plain=lambda reduced=reduced: again(reduced),  # type: ignore[misc]
@@ -290,7 +290,7 @@ def _tell_why(
                 judge.leave((SERVES[situation.kind],), "")
                 message = f"{exchange.title} for {exchange.caller}, each time, and served without {field}"
                 raise judge.violation(situation.owner(field), message, *second.shown)
-    second = judge.second_look(exchange, again, plain)
+    second = judge.probes.second_look(exchange, again, plain)
     if not second.stands_out:
         told = f"{exchange.title}, which is not for this kind of caller or form alone"
         raise judge.undecided(SERVES[situation.kind], told, exchange)
@@ -400,7 +400,7 @@ def test_every_kind_of_caller_may_check_what_there_is(judge: Judge, kind: str) -
         if exchange.served:
             judge.witness("STAT-4", exchange)
             continue
-        second = judge.second_look(
+        second = judge.probes.second_look(
             exchange,
             again=lambda path=path: judge.client.send("HEAD", path, caller),  # type: ignore[misc]
             plain=lambda path=path: judge.client.send("HEAD", path, judge.caller()),  # type: ignore[misc]

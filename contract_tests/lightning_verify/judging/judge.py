@@ -19,9 +19,9 @@ from hypothesis.strategies import SearchStrategy
 from lightning_spec.loader import Spec
 
 from lightning_verify.facts import OWNER_OF
-from lightning_verify.judging.contrast import Ask, SecondLook, look_again
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.harmless import one_line
+from lightning_verify.judging.probes import Probes
 from lightning_verify.judging.verdicts import Finding, Verdict
 from lightning_verify.laws.law import asked
 from lightning_verify.laws.relations import RELATIONS
@@ -31,10 +31,9 @@ from lightning_verify.reading.tokens import has_expired
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import GOOD
-from lightning_verify.requests.invalid import NOTHING_ASKED, sample
-from lightning_verify.requests.valid import CALLS, Call
+from lightning_verify.requests.invalid import sample
 from lightning_verify.target import Spend, Target
-from lightning_verify.transport.client import DOUBTS, Client
+from lightning_verify.transport.client import Client
 from lightning_verify.transport.exchange import REDIRECTS, Exchange, NotJson
 
 T = TypeVar("T")
@@ -47,23 +46,10 @@ PASSES_SHOWN = 3
 
 # Tests may run side by side, and make one thing once all the same.
 _NAMING = threading.Lock()
-# How often two requests are compared that nothing but chance may tell apart.
-_TURNS = 3
 
 
 def _owner(exchange: Exchange) -> str:
     return OWNER_OF.get(exchange.operation.id, "others") if exchange.operation is not None else "others"
-
-
-def _plainer(exchange: Exchange) -> Call | None:
-    """The plainest request that asks for what this one asks for; None when it is that itself. For the
-    plainest of one method it is that of the other, where there is one."""
-    operation = exchange.operation.id if exchange.operation is not None else ""
-    plain = CALLS.get(operation)
-    if plain is None or not exchange.is_of(plain.method, plain.path, plain.body):
-        return plain
-    verb, other = ("get", "create") if operation.startswith("get") else ("create", "get")
-    return CALLS.get(other + operation.removeprefix(verb))
 
 
 def _apart(exchange: Exchange, plain: Exchange) -> str:
@@ -115,6 +101,11 @@ class Judge:
     seen: dict[str, list[Exchange]] = field(default_factory=dict)
     # How often it has begun anew since a day had ended.
     days: int = 0
+
+    @property
+    def probes(self) -> Probes:
+        """What can be asked of the host besides, before an answer is held against it."""
+        return Probes(self.client, self.once)
 
     # --- requests -------------------------------------------------------------------------------------
 
@@ -265,19 +256,6 @@ class Judge:
         if exchange.status == 429 or (exchange.status or 0) >= 500:
             raise self.undecided(requirement, f"{exchange.title}: the host was not able to answer", exchange)
 
-    def _shows_a_page(self, exchange: Exchange) -> bool:
-        """Whether a page comes for a call that costs a unit each time: also when other callers ask."""
-
-        def again() -> bool:
-            body = exchange.request_body
-            looks = (
-                self.client.send(exchange.method, exchange.path, self.caller(), body=body)
-                for _ in range(DOUBTS)
-            )
-            return all(look.is_page for look in looks)
-
-        return self.once(f"a page for {exchange.method} {exchange.path} {exchange.request_body!r}", again)
-
     def served(self, requirement: str, exchange: Exchange, *, owner: bool = True) -> Exchange:
         """A valid request, which must be answered with success. Returns the exchange for closer looks.
 
@@ -291,15 +269,15 @@ class Judge:
         if not owner and 400 <= status < 500 and status != 429:
             raise self.undecided(requirement, f"{exchange.title} (see {_owner(exchange)})", exchange)
         if owner and status >= 500:
-            if self._is_broken(exchange):
+            if self.probes.always_fails(exchange):
                 raise self.violation(requirement, f"{exchange.title}: the route always fails", exchange)
-            second = self._is_beyond_it(exchange)
+            second = self.probes.fails_at(exchange)
             if second.stands_out:
                 told = f"{exchange.title} for {_apart(exchange, second.shown[-1])}, each time"
                 message = f"{told}, while {second.shown[-1].title} without it"
                 raise self.violation(requirement, message, *second.shown)
         if owner and exchange.is_page and not exchange.repeatable and exchange.stand_in is None:
-            exchange.insists = self._shows_a_page(exchange)
+            exchange.insists = self.probes.shows_a_page(exchange)
         self.answered(requirement, exchange)
         if exchange.served:
             return exchange
@@ -329,71 +307,6 @@ class Judge:
             )
         raise self.violation(requirement, f"{exchange.title}: a valid request was refused", exchange)
 
-    def second_look(self, exchange: Exchange, again: Ask, plain: Ask, *, beside: str = "") -> SecondLook:
-        """Whether it is this request that the host cannot do. Made once in a run for one and the same request
-        (`beside` tells apart several plain ones), and for longer where others fail as well."""
-
-        def look() -> SecondLook:
-            with self.client.second_look():
-                rounds = 2 if self._fails_elsewhere(exchange) else 1
-                return look_again(exchange, again, plain, rounds=rounds)
-
-        asked = f"{exchange.caller} {exchange.method} {exchange.path} {exchange.request_body!r}"
-        return self.once(f"second look at {asked} {beside}", look)
-
-    def _fails_elsewhere(self, exchange: Exchange) -> bool:
-        """Whether an operation has failed at more than one request, so that failing may be by chance."""
-        operation = exchange.operation
-        return operation is not None and len(self.client.failed[operation.id]) > 1
-
-    def _is_beyond_it(self, exchange: Exchange) -> SecondLook:
-        """A second look at a valid request that failed, beside the plainest one that asks for the same."""
-        plain = _plainer(exchange)
-        if plain is None or "Authorization" in exchange.request_headers:
-            return SecondLook()
-        body = exchange.request_body
-        return self.second_look(
-            exchange,
-            lambda: self.client.send(exchange.method, exchange.path, self.caller(), body=body),
-            lambda: self.client.send(plain.method, plain.path, self.caller(), json_body=plain.body),
-        )
-
-    def _is_missing(self, exchange: Exchange) -> bool:
-        """Whether a route answers 404 or 405 to anybody and anything, so that it is not there at all. A GET
-        that generates is taken for missing at once: asking for it in earnest would cost a unit."""
-        if exchange.operation is None:
-            return False
-        if exchange.method == "GET":
-            return exchange.operation.metric is not None
-        path = exchange.path
-        plain = self.once(f"is there {path}", lambda: self.post(path, NOTHING_ASKED, lane="free"))
-        return plain.status in {404, 405}
-
-    def _keeps_others(self, exchange: Exchange) -> bool:
-        """Whether a route redirects on this host, and only with a bearer that is bad. A GET that generates is
-        not asked: it would cost a unit."""
-        operation = exchange.operation
-        if operation is None or exchange.leads_away or (exchange.method == "GET" and operation.metric):
-            return False
-        body = None if exchange.method == "GET" else NOTHING_ASKED
-        plain = self.once(
-            f"is anybody redirected {exchange.path}",
-            lambda: self.client.send(
-                exchange.method, exchange.path, self.caller(), json_body=body, lane="free"
-            ),
-        )
-        return plain.problem is None and plain.status not in REDIRECTS
-
-    def _is_broken(self, exchange: Exchange) -> bool:
-        """Whether a route that needs no upstream fails time and again, on a host that is well otherwise."""
-        operation = exchange.operation
-        if operation is None or operation.upstream:
-            return False
-        caller = Caller(exchange.caller, exchange.request_headers)
-        again = [self.client.send(exchange.method, exchange.path, caller) for _ in range(2)]
-        well = self.client.send("GET", "/usage", self.caller()).served
-        return well and all(answer.status == exchange.status for answer in again)
-
     def refused(self, requirement: str, exchange: Exchange, status: int, what: str) -> None:
         """A request that must be refused with `status`; `what` says what is wrong with it."""
         self.answered(requirement, exchange)
@@ -401,35 +314,22 @@ class Judge:
         if got == status:
             self.witness(requirement, exchange)
             return
-        if got == 429 and not self._is_for_this_alone(exchange):
+        if got == 429 and not self.probes.refuses_this_alone(exchange):
             raise self.undecided(
                 requirement, f"{exchange.title}: out of quota before {what} was looked at", exchange
             )
         if got in {401, 403} and status != 401:
             raise self.undecided(requirement, f"{exchange.title}: {exchange.caller} was not let in", exchange)
-        if 300 <= got < 400 and not (status == 401 and self._keeps_others(exchange)):
+        if 300 <= got < 400 and not (status == 401 and self.probes.redirects_bad_bearers_alone(exchange)):
             raise self.undecided(requirement, f"{exchange.title}: redirected, not followed", exchange)
         if got == 406:
             raise self.undecided(requirement, f"{exchange.title} (see HDR-1)", exchange)
-        if got in {404, 405} and requirement != _owner(exchange) and self._is_missing(exchange):
+        if got in {404, 405} and requirement != _owner(exchange) and self.probes.is_missing(exchange):
             raise self.undecided(requirement, f"{exchange.title} (see {_owner(exchange)})", exchange)
         did = "served" if exchange.served else f"answered with {got}"
         raise self.violation(
             requirement, f"{exchange.title}: {what} must be {status}, but was {did}", exchange
         )
-
-    def _is_for_this_alone(self, exchange: Exchange) -> bool:
-        """Whether callers that have spent nothing get 429 for this request each time, and for one that asks
-        for nothing never. A host may count bad bearers, and a GET that is not refused would cost a unit."""
-        if exchange.method != "POST" or "Authorization" in exchange.request_headers:
-            return False
-        path, body = exchange.path, exchange.request_body
-        for _ in range(_TURNS):
-            nothing = self.post(path, NOTHING_ASKED, lane="free")
-            again = self.client.send("POST", path, self.caller(), body=body, lane="free")
-            if nothing.status not in {400, 422} or again.status != 429:
-                return False
-        return True
 
     def document(self, requirement: str, exchange: Exchange, *, owner: bool = True) -> Any:
         """The JSON of a served answer. Raises Violation when it is something else, or Undecided when that is

@@ -266,7 +266,7 @@ def accuse(search: Search, found: Found) -> Violation | None:
     judge, subject = search.judge, search.subject
     exchange, plain = search.ask(found.chosen), search.ask({})
     if found.flaw.sort in {"refused", "failed"}:
-        second = judge.second_look(
+        second = judge.probes.second_look(
             exchange, again=lambda: search.send(found.chosen), plain=lambda: search.send({})
         )
         evidence = second.shown

@@ -1,0 +1,142 @@
+"""Questions to the host about an answer that says too little by itself: is the route there, does it always
+fail, is it this request that the host cannot do?
+
+Law: each is asked by fresh callers, and what costs units only where the answer in question cost one as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from lightning_verify.judging.contrast import Ask, SecondLook, look_again
+from lightning_verify.requests.callers import Caller, anonymous
+from lightning_verify.requests.invalid import NOTHING_ASKED
+from lightning_verify.requests.valid import CALLS, Call
+from lightning_verify.transport.client import DOUBTS, Client
+from lightning_verify.transport.exchange import REDIRECTS, Exchange
+
+# How often two requests are compared that nothing but chance may tell apart.
+_TURNS = 3
+
+T = TypeVar("T")
+
+
+class Once(Protocol):
+    """Makes something once in a run, under a name."""
+
+    def __call__(self, name: str, make: Callable[[], T]) -> T: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """The questions, each asked `once` where its answer cannot change."""
+
+    client: Client
+    once: Once
+
+    def _ask_nothing(self, path: str) -> Exchange:
+        return self.client.send("POST", path, anonymous(), json_body=NOTHING_ASKED, lane="free")
+
+    def second_look(self, exchange: Exchange, again: Ask, plain: Ask, *, beside: str = "") -> SecondLook:
+        """Whether it is this request that the host cannot do. Made once in a run for one and the same request
+        (`beside` tells apart several plain ones), and for longer where others fail as well."""
+
+        def look() -> SecondLook:
+            with self.client.second_look():
+                rounds = 2 if self._fails_elsewhere(exchange) else 1
+                return look_again(exchange, again, plain, rounds=rounds)
+
+        asked = f"{exchange.caller} {exchange.method} {exchange.path} {exchange.request_body!r}"
+        return self.once(f"second look at {asked} {beside}", look)
+
+    def shows_a_page(self, exchange: Exchange) -> bool:
+        """Whether a page comes for a call that costs a unit each time: also when other callers ask."""
+
+        def again() -> bool:
+            body = exchange.request_body
+            looks = (
+                self.client.send(exchange.method, exchange.path, anonymous(), body=body)
+                for _ in range(DOUBTS)
+            )
+            return all(look.is_page for look in looks)
+
+        return self.once(f"a page for {exchange.method} {exchange.path} {exchange.request_body!r}", again)
+
+    def _fails_elsewhere(self, exchange: Exchange) -> bool:
+        """Whether an operation has failed at more than one request, so that failing may be by chance."""
+        operation = exchange.operation
+        return operation is not None and len(self.client.failed[operation.id]) > 1
+
+    def fails_at(self, exchange: Exchange) -> SecondLook:
+        """A second look at a valid request that failed, beside the plainest one that asks for the same."""
+        plain = _plainer(exchange)
+        if plain is None or "Authorization" in exchange.request_headers:
+            return SecondLook()
+        body = exchange.request_body
+        return self.second_look(
+            exchange,
+            lambda: self.client.send(exchange.method, exchange.path, anonymous(), body=body),
+            lambda: self.client.send(plain.method, plain.path, anonymous(), json_body=plain.body),
+        )
+
+    def is_missing(self, exchange: Exchange) -> bool:
+        """Whether a route answers 404 or 405 to anybody and anything, so that it is not there at all. A GET
+        that generates is taken for missing at once: asking for it in earnest would cost a unit."""
+        if exchange.operation is None:
+            return False
+        if exchange.method == "GET":
+            return exchange.operation.metric is not None
+        path = exchange.path
+        plain = self.once(f"is there {path}", lambda: self._ask_nothing(path))
+        return plain.status in {404, 405}
+
+    def redirects_bad_bearers_alone(self, exchange: Exchange) -> bool:
+        """Whether a route redirects on this host, and only with a bearer that is bad. A GET that generates is
+        not asked: it would cost a unit."""
+        operation = exchange.operation
+        if operation is None or exchange.leads_away or (exchange.method == "GET" and operation.metric):
+            return False
+        body = None if exchange.method == "GET" else NOTHING_ASKED
+        plain = self.once(
+            f"is anybody redirected {exchange.path}",
+            lambda: self.client.send(
+                exchange.method, exchange.path, anonymous(), json_body=body, lane="free"
+            ),
+        )
+        return plain.problem is None and plain.status not in REDIRECTS
+
+    def always_fails(self, exchange: Exchange) -> bool:
+        """Whether a route that needs no upstream fails time and again, on a host that is well otherwise."""
+        operation = exchange.operation
+        if operation is None or operation.upstream:
+            return False
+        caller = Caller(exchange.caller, exchange.request_headers)
+        again = [self.client.send(exchange.method, exchange.path, caller) for _ in range(2)]
+        well = self.client.send("GET", "/usage", anonymous()).served
+        return well and all(answer.status == exchange.status for answer in again)
+
+    def refuses_this_alone(self, exchange: Exchange) -> bool:
+        """Whether callers that have spent nothing get 429 for this request each time, and for one that asks
+        for nothing never. A host may count bad bearers, and a GET that is not refused would cost a unit."""
+        if exchange.method != "POST" or "Authorization" in exchange.request_headers:
+            return False
+        path, body = exchange.path, exchange.request_body
+        for _ in range(_TURNS):
+            nothing = self._ask_nothing(path)
+            again = self.client.send("POST", path, anonymous(), body=body, lane="free")
+            if nothing.status not in {400, 422} or again.status != 429:
+                return False
+        return True
+
+
+def _plainer(exchange: Exchange) -> Call | None:
+    """The plainest request that asks for what this one asks for; None when it is that itself. For the
+    plainest of one method it is that of the other, where there is one."""
+    operation = exchange.operation.id if exchange.operation is not None else ""
+    plain = CALLS.get(operation)
+    if plain is None or not exchange.is_of(plain.method, plain.path, plain.body):
+        return plain
+    verb, other = ("get", "create") if operation.startswith("get") else ("create", "get")
+    return CALLS.get(other + operation.removeprefix(verb))
