@@ -12,6 +12,7 @@ import pytest
 from lightning_verify.checks import test_identity as identity
 from lightning_verify.checks import test_limits as limits
 from lightning_verify.checks import test_quota as quota
+from lightning_verify.checks import test_races as races
 from lightning_verify.checks import test_user_limits as user_limits
 from lightning_verify.judging.judge import Judge, NotRun, Undecided
 from lightning_verify.requests.credentials import JWT
@@ -58,7 +59,7 @@ CHECKS: dict[str, tuple[Check, int]] = {
         lambda j: user_limits.test_an_account_is_served_up_to_its_limit(j, "free", "videosDaily"),
         8,
     ),
-    "race": (lambda j: limits.test_calls_at_the_same_time_do_not_pass_the_limit(j, "videos"), 12),
+    "race": (lambda j: races.test_calls_at_the_same_time_do_not_pass_the_limit(j, "videos"), 12),
 }
 
 

@@ -22,6 +22,7 @@ from lightning_verify.checks import (
     test_limits,
     test_media,
     test_quota,
+    test_races,
     test_router,
     test_situations,
     test_user_limits,
@@ -182,9 +183,9 @@ def _long(asked: Asked) -> bool:
 
 
 def _race(race: str, at_once: int, books: Path, *, late: Chosen = _never, twice: Chosen = _never) -> None:
-    calls = test_limits.RACES[race]
+    calls = test_races.RACES[race]
     with tiny(_Host(late, twice).answer) as host, judge_of(host.base_url, books) as judge:
-        test_limits.race_for(judge, judge.caller(), METRIC_OF[calls[0].operation], calls, at_once)
+        test_races.race_for(judge, judge.caller(), METRIC_OF[calls[0].operation], calls, at_once)
 
 
 def test_a_race_that_only_long_speech_wins(tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from lightning_verify.checks.test_limits import (
+from lightning_verify.facts import METRICS, PUBLISHED_LIMITS
+from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.limits import (
     AT_ONCE,
     FARTHEST,
     OTHERWISE,
@@ -18,8 +20,6 @@ from lightning_verify.checks.test_limits import (
     refuse_beyond,
     serves_what_is_left,
 )
-from lightning_verify.facts import METRICS, PUBLISHED_LIMITS
-from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.usage import moved, read_usage, settled
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT

@@ -1,0 +1,141 @@
+"""Calls up to a limit and beyond it: made with patience, and judged by what the caller has left."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+
+from lightning_verify.facts import METRIC_OF, METRICS, PRICE_OF, PUBLISHED_LIMITS
+from lightning_verify.judging.judge import Judge
+from lightning_verify.judging.observations import STREAM
+from lightning_verify.judging.snapshot import Snapshot
+from lightning_verify.judging.usage import moved, read_usage, settled
+from lightning_verify.requests.callers import Caller
+from lightning_verify.requests.situations import FORMED, Situation
+from lightning_verify.requests.valid import CALLS, Call
+from lightning_verify.transport.exchange import BLAMES_THE_REQUEST, Exchange
+
+# Seconds to wait before a call that was refused within the limit is tried again.
+PAUSES = (1.0, 5.0)
+# Seconds between two calls at a pace that no limit of bursts minds: that of a run against a host of others.
+CALM = 0.5
+# How many calls of one caller are made at the same time.
+AT_ONCE = 6
+_HASTY = "a call within a limit was refused at first"
+# How far a free-tier caller is driven at most; a host with higher limits is not emptied for a test.
+FARTHEST = {metric: limit + 10 for metric, limit in PUBLISHED_LIMITS.items()}
+
+
+def ask_for_unit(judge: Judge, call: Call, caller: Caller, *, served: bool) -> Exchange:
+    """The answer to a call that is to be `served`, or to be refused because nothing is left for it."""
+    # Beyond the limit 429 is the answer, and not a reason to ask again.
+    ask = partial(
+        judge.client.send,
+        call.method,
+        call.path,
+        caller,
+        json_body=call.body,
+        lane="paid" if served else "free",
+    )
+    exchange = ask(patient=served)
+    # What seems to be no answer of the host's own is its own when it comes each time.
+    return ask() if exchange.astray and not served else exchange
+
+
+def calls_on(metric: str) -> list[Call]:
+    """The plain calls that cost a unit of a metric, one for each way to ask for it."""
+    calls = [CALLS[name] for name, its_metric in METRIC_OF.items() if its_metric == metric]
+    return [*calls, STREAM] if metric == "cloudChatDaily" else calls
+
+
+# Calls that ask for more than the plain ones, and are refused beyond the limit like them: every form.
+OTHERWISE: dict[str, tuple[Call, ...]] = {
+    metric: tuple(
+        Situation("", operation, form).call for operation, form in FORMED if METRIC_OF[operation] == metric
+    )
+    for metric in METRICS
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """A caller that has used up a metric, and its counters before that."""
+
+    caller: Caller
+    metric: str
+    limit: int
+    before: Snapshot
+
+    def counters(self, judge: Judge, requirement: str) -> Snapshot:
+        """The counters once the limit has settled in them. Raises Undecided when the window has ended since:
+        then the caller has units again."""
+        after = settled(judge, requirement, self.caller, self.metric, self.limit)
+        moved(judge, requirement, self.before, after)
+        return after
+
+    def served_too_much(self, judge: Judge, exchange: Exchange) -> Exception:
+        """What it means that a call beyond the limit was served. Where the counter has not come to the limit
+        either, it is the price of a call that is wrong, and the limit may hold."""
+        judge.answered("RATE-4", exchange)
+        used = self.counters(judge, "RATE-4").used[self.metric]
+        message = f"{exchange.title}: served beyond the limit of {self.limit} {self.metric}"
+        if used < self.limit:
+            prices = dict.fromkeys(PRICE_OF[name] for name, of in METRIC_OF.items() if of == self.metric)
+            told = f"{message}, of which /usage counts {used} (see {', '.join(prices)})"
+            return judge.undecided("RATE-4", told, exchange)
+        return judge.violation("RATE-4", message, exchange)
+
+
+def serves_what_is_left(judge: Judge, exchange: Exchange, call: Call, caller: Caller) -> None:
+    """Raises a violation when the call for what is left is refused or fails each time, and not for others."""
+    second = judge.probes.second_look(
+        exchange,
+        again=lambda: ask_for_unit(judge, call, caller, served=True),
+        plain=lambda: ask_for_unit(judge, call, judge.caller(), served=True),
+    )
+    if second.stands_out:
+        message = f"{exchange.title} for {caller.label} with units left, each time, while others are served"
+        raise judge.violation("RATE-4", message, *second.shown)
+
+
+def patiently(judge: Judge, call: Call, caller: Caller) -> Exchange:
+    """The answer to a call within the limit. A host that limits bursts, and does not say for how long, is
+    given some time before it is taken at its word. Once one has seemed to, it is asked calmly: who then
+    refuses a caller with units left limits no bursts."""
+    calm = _HASTY in judge.shared
+    time.sleep(CALM if calm else 0)
+    exchange = ask_for_unit(judge, call, caller, served=True)
+    own_words = exchange.stand_in is None and exchange.astray is None
+    if calm and exchange.status == 429 and own_words and exchange.header("retry-after") is None:
+        has_units_left(judge, exchange, caller, METRIC_OF[call.operation])
+    if exchange.status in BLAMES_THE_REQUEST:
+        exchange = ask_for_unit(judge, call, caller, served=True)
+    for pause in PAUSES:
+        if exchange.status != 429:
+            break
+        time.sleep(pause)
+        exchange = ask_for_unit(judge, call, caller, served=True)
+        if exchange.served:
+            judge.shared[_HASTY] = True
+    return exchange
+
+
+def refuse_beyond(judge: Judge, spent: Spent, call: Call) -> None:
+    """A call beyond the limit is 429, unless it asks for more than a plain one and is refused for that."""
+    exchange = ask_for_unit(judge, call, spent.caller, served=False)
+    if exchange.status in BLAMES_THE_REQUEST and call in OTHERWISE[spent.metric]:
+        return
+    if exchange.served:
+        raise spent.served_too_much(judge, exchange)
+    judge.refused("RATE-4", exchange, 429, f"a call beyond the limit of {spent.limit} {spent.metric}")
+
+
+def has_units_left(judge: Judge, exchange: Exchange, caller: Caller, metric: str) -> None:
+    """Raises a violation when a caller that only we can spend as was refused although it has units left."""
+    judge.answered("RATE-4", exchange)
+    look = read_usage(judge, "RATE-4", caller)
+    limit = look.limit[metric]
+    if limit is not None and look.used[metric] < limit:
+        message = f"{exchange.title} for {caller.label} with {look.used[metric]} of {limit} {metric} used"
+        raise judge.violation("RATE-4", message, exchange, look.exchange)
