@@ -14,6 +14,7 @@ from lightning_verify.checks import test_limits as limits
 from lightning_verify.checks import test_quota as quota
 from lightning_verify.checks import test_races as races
 from lightning_verify.checks import test_user_limits as user_limits
+from lightning_verify.judging import limits as calls_at_limits
 from lightning_verify.judging.judge import Judge, NotRun, Undecided
 from lightning_verify.requests.credentials import JWT
 from lightning_verify.run.ahead import through_midnight
@@ -73,7 +74,8 @@ def _midnight_after(requests: int) -> Callable[[Lab], None]:
 @pytest.mark.parametrize("name", CHECKS)
 def test_the_day_may_end_at_any_request(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quota, "A_WHILE", 0.0)
-    monkeypatch.setattr(limits, "PAUSES", ())
+    for module in (calls_at_limits, races):
+        monkeypatch.setattr(module, "PAUSES", ())
     # The judge's workers leave out what uses up accounts.
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     check, last = CHECKS[name]

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from lightning_verify.checks import test_limits as limits
 from lightning_verify.checks import test_races as races
+from lightning_verify.judging import limits as calls_at_limits
 from lightning_verify.judging.judge import Undecided, Violation
-from lightning_verify.judging.limits import calls_on
 from lightning_verify.requests.callers import by_user_agent
 
 from lab.faults import FAULTS, seams
@@ -26,8 +26,9 @@ VIDEOS = "createVideo getVideo createAirforceVideo getAirforceVideo"
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "PAUSES", (0.06, 0.06))
-    monkeypatch.setattr(limits, "CALM", 0.06)
+    for module in (calls_at_limits, races):
+        monkeypatch.setattr(module, "PAUSES", (0.06, 0.06))
+    monkeypatch.setattr(calls_at_limits, "CALM", 0.06)
 
 
 def _every_second(lab: Lab) -> None:
@@ -93,7 +94,7 @@ def test_a_limit_that_stops_nobody_is_not_lost_by_a_race(
         judge_of(lab.base_url, tmp_path) as judge,
         pytest.raises(Violation, match=r"RATE-4.*served beyond the limit"),
     ):
-        races.race_for(judge, by_user_agent(), "videosDaily", calls_on("videosDaily"), 4)
+        races.race_for(judge, by_user_agent(), "videosDaily", calls_at_limits.calls_on("videosDaily"), 4)
 
 
 def test_a_host_that_refuses_below_the_limit_at_any_pace_is_told(tmp_path: Path) -> None:
