@@ -102,8 +102,14 @@ def _archive(found: list[Recording], base_url: str) -> bytes:
 async def take_recording(request: ControlRequest, state: State) -> Body:
     """The exchanges that are meant as a recording."""
     await state.journal.settle()
-    exchanges, left_out = recorded_exchanges(state.journal.find(_filter(request, state)))
-    recording = Recorded(state.clock.now(), _base_url(request), exchanges)
+    found = state.journal.find(_filter(request, state))
+    return await asyncio.to_thread(_recorded, found, state.clock.now(), _base_url(request))
+
+
+def _recorded(found: list[Recording], now: float, base_url: str) -> Body:
+    """It is as long as an archive."""
+    exchanges, left_out = recorded_exchanges(found)
+    recording = Recorded(now, base_url, exchanges)
     return json_body({"recording": recording_document(recording, without_credentials), "left_out": left_out})
 
 
