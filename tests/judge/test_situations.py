@@ -16,7 +16,7 @@ from lightning_verify.judging.judge import Violation
 from lightning_verify.judging.usage import observe
 from lightning_verify.requests import callers
 from lightning_verify.requests.credentials import JWT
-from lightning_verify.requests.refusals import BEARERS, FLAWS, KINDS, OPTIONS, POSTS, refusals
+from lightning_verify.requests.refusals import BEARERS, FLAWS, KINDS, OPTIONS, POSTS, more_refusals, refusals
 from lightning_verify.requests.situations import ACCOUNTS, ASKED, OWN, Situation, cover
 from lightning_verify.requests.valid import CALLS
 from lightning_verify.transport.exchange import Exchange
@@ -83,6 +83,18 @@ def test_what_is_refused_meets_in_pairs_and_could_be_served_without_its_flaw() -
         assert (body is None) == (each.flaw in {"cut off", "no object"})
         if body is not None and each.flaw in BEARERS:
             assert body == {**(CALLS[each.operation].body or {}), **each.fields}
+
+
+def test_where_asking_is_cheap_our_callers_meet_every_flaw_of_every_operation() -> None:
+    chosen = {*refusals(), *more_refusals()}
+    met = {(each.kind, each.operation, each.flaw) for each in chosen}
+    assert met >= set(product(OWN, POSTS, FLAWS)) | {
+        (kind, of, flaw) for kind in OWN for flaw, (of, *_) in OPTIONS.items()
+    }
+    formed = {(each.operation, each.flaw, each.form) for each in chosen}
+    assert ("createImage", "of another kind", "inputs of an image") in formed
+    assert ("createChatCompletion", "with tools that are text", "long") in formed
+    assert len(chosen) == len(refusals()) + len(more_refusals()) < 200
 
 
 def test_every_generation_is_refused_as_too_large_to_an_account_that_could_pay() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,7 @@ from lightning_verify.requests.refusals import (
     TOO_LARGE,
     Refusal,
     forms_of,
+    more_refusals,
     refusals,
 )
 from lightning_verify.requests.situations import OWN, Situation, cover
@@ -313,21 +315,27 @@ def _refused_kind(judge: Judge, kind: str) -> Caller:
     return judge.credential(CREDENTIAL[kind]) if kind in CREDENTIAL else _caller(judge, kind)
 
 
-@pytest.mark.parametrize(
-    "refusal",
-    [
-        pytest.param(
-            refusal,
-            id="-".join((refusal.kind, refusal.operation, refusal.flaw, refusal.form)).replace(" ", "_"),
-            marks=[
-                *_needs(refusal.kind),
-                judges(refusal.requirement, requests=1, spend=Spend.SAMPLE),
-            ],
-        )
-        for refusal in refusals()
-    ],
-)
+def _named(refusal: Refusal, spend: Spend) -> Any:
+    return pytest.param(
+        refusal,
+        id="-".join((refusal.kind, refusal.operation, refusal.flaw, refusal.form)).replace(" ", "_"),
+        marks=[*_needs(refusal.kind), judges(refusal.requirement, requests=1, spend=spend)],
+    )
+
+
+@pytest.mark.parametrize("refusal", [_named(refusal, Spend.SAMPLE) for refusal in refusals()])
 def test_every_kind_of_caller_is_refused_alike(judge: Judge, refusal: Refusal) -> None:
+    _is_refused(judge, refusal)
+
+
+# What is wrong for one kind of caller, on one operation, with one flaw only: where asking costs no patience.
+@pytest.mark.parametrize("refusal", [_named(refusal, Spend.EXHAUST) for refusal in more_refusals()])
+@needs_own_host
+def test_every_flaw_is_refused_on_every_operation(judge: Judge, refusal: Refusal) -> None:
+    _is_refused(judge, refusal)
+
+
+def _is_refused(judge: Judge, refusal: Refusal) -> None:
     asker, path = _asker(judge, refusal.kind), CALLS[refusal.operation].path
     if refusal.flaw in BEARERS:
         token = invalid_bearers({})[refusal.flaw]

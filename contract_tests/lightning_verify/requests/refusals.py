@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -107,20 +108,43 @@ class Refusal:
         met = {(self.kind, self.operation), (self.kind, self.flaw)}
         return met | ({(self.kind, self.form), (self.flaw, self.form)} if self.operation == _CHAT else set())
 
+    @property
+    def triples(self) -> set[tuple[str, str, str]]:
+        """What meets here, three by three."""
+        return {(self.kind, self.operation, self.flaw), (self.operation, self.flaw, self.form)}
 
-def refusals() -> Iterator[Refusal]:
+
+@cache
+def refusals() -> tuple[Refusal, ...]:
     """Refusals that have every possible pair between them; those that bring most come first."""
-    left = [
+    return tuple(_cover(_all(forms_of), lambda refusal: refusal.pairs))
+
+
+@cache
+def more_refusals() -> tuple[Refusal, ...]:
+    """Refusals that have, together with those above, every caller of our own at each flaw of each operation,
+    and each flaw in every form. Accounts are left out: what they ask for is asked one after the other."""
+    return tuple(_cover(_all(_more_forms, OWN), lambda refusal: refusal.triples, refusals()))
+
+
+def _all(forms: Callable[[str, str], Iterable[str]], kinds: Sequence[str] = KINDS) -> list[Refusal]:
+    return [
         Refusal(kind, operation, flaw, form)
-        for kind, operation in product(KINDS, POSTS)
+        for kind, operation in product(kinds, POSTS)
         for flaw in (*FLAWS, *(BEARERS if kind in OWN else ()), *_options(operation))
-        for form in forms_of(operation, flaw)
+        for form in forms(operation, flaw)
     ]
-    missing = set().union(*(refusal.pairs for refusal in left))
+
+
+def _cover(
+    left: list[Refusal], met_by: Callable[[Refusal], set[Any]], chosen: Sequence[Refusal] = ()
+) -> Iterator[Refusal]:
+    """Those that meet, beside the chosen ones, all that any of them meet."""
+    missing = set().union(*map(met_by, left)).difference(*map(met_by, chosen))
     while missing:
-        best = max(left, key=lambda refusal: len(refusal.pairs & missing))
+        best = max(left, key=lambda refusal: len(met_by(refusal) & missing))
         left.remove(best)
-        missing -= best.pairs
+        missing -= met_by(best)
         yield best
 
 
@@ -128,8 +152,19 @@ def _options(operation: str) -> list[str]:
     return [flaw for flaw, (of, *_) in OPTIONS.items() if of == operation]
 
 
+# What is no JSON object has no form.
+_FORMLESS = {"cut off", "no object"}
+
+
 def forms_of(operation: str, flaw: str) -> list[str]:
-    """The forms that a flaw can have: what is no JSON object has none."""
-    if flaw in {"cut off", "no object", *OPTIONS} or operation != _CHAT:
+    """The forms of a chat that a flaw is tried in first; elsewhere the plain one."""
+    if flaw in {*_FORMLESS, *OPTIONS} or operation != _CHAT:
         return [_PLAIN]
     return [_PLAIN, "streamed", "tools", "picture", "everything"]
+
+
+def _more_forms(operation: str, flaw: str) -> list[str]:
+    """Options too are wrong in long chats, and other operations have forms as well."""
+    if flaw in {*_FORMLESS, *BEARERS}:
+        return forms_of(operation, flaw)
+    return [*forms_of(_CHAT, ""), "long"] if operation == _CHAT else list(FORMS.get(operation, [_PLAIN]))
