@@ -50,10 +50,11 @@ SHELF.group("", generated("createImage", image_urls=["https://example.com/a.png"
 
 def _prompt_alone(lab: Lab) -> None:
     def alone(_: Lab, call: Call) -> None:
-        call.arguments = {"prompt": call.arguments["prompt"]}
+        call.arguments = {name: value for name, value in call.arguments.items() if name == "prompt"}
 
     for name in ("createAirforceVideo", "getAirforceVideo"):
-        lab.checks[name] = {"prompt": lab.checks[name]["prompt"], "alone": alone}
+        # First: what is left out by then gets its usual value.
+        lab.checks[name] = {"alone": alone, **lab.checks[name]}
 
 
 SHELF.group("", generated("createAirforceVideo", image_urls={"first": 1})).add(
