@@ -398,6 +398,8 @@ def test_a_message_covers_nothing(page: Page) -> None:
 
 
 def test_a_list_that_goes_on_says_so_and_no_limit_is_called_unlimited(page: Page, mock: RunningMock) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    expect(page.locator("#callers-count")).to_contain_text("the list goes on, scroll it")
     page.set_viewport_size({"width": 1700, "height": 900})
     expect(page.locator("#callers-count")).to_have_text("5 callers")
     for _ in range(8):

@@ -22,6 +22,14 @@ export function showIdentities() {
   const view = selectedIdentity();
   render(document.getElementById("callers-body"), newUser(), list(view));
   render(document.getElementById("caller-detail"), view ? detail(view) : nobodyYet());
+  showCount();
+}
+
+// Whether all of them can be seen depends on the size of the window as well.
+window.addEventListener("resize", showCount);
+
+function showCount() {
+  if (!store.state) return;
   const all = document.querySelector(".callers");
   const hidden = all && all.scrollHeight > all.clientHeight + 1;
   const count = plural(store.state.identities.length, "caller");
