@@ -117,6 +117,10 @@ def test_a_crowd_does_not_pass_the_limit(judge: Judge, race: str) -> None:
         race_for(judge, caller, metric, RACES[race], 2 * PUBLISHED_LIMITS[metric])
 
 
+# Who says what a call costs.
+_PRICES = "(see ID-3, CHAT-11, IMG-6, VID-7, AIR-3, SFX-3 and TTS-3)"
+
+
 def race_for(judge: Judge, caller: Caller, metric: str, calls: list[Call], at_once: int) -> None:
     """So many calls at the same time, with units left for half of them, or for fewer where the limit is."""
     plain = calls[0]
@@ -134,9 +138,7 @@ def race_for(judge: Judge, caller: Caller, metric: str, calls: list[Call], at_on
     spent = moved(judge, "RATE-6", fresh, before).get(metric, 0)
     if spent != limit - left:
         told = f"{limit - left} calls moved {metric} by {spent}"
-        raise judge.undecided(
-            "RATE-6", f"{told} (see ID-3, CHAT-11, IMG-6, VID-7, AIR-3, SFX-3 and TTS-3)", before.exchange
-        )
+        raise judge.undecided("RATE-6", f"{told} {_PRICES}", before.exchange)
     racing = [calls[turn % len(calls)] for turn in range(at_once)]
     for pause in (0.0, *PAUSES):
         time.sleep(pause)
@@ -164,7 +166,7 @@ def race_for(judge: Judge, caller: Caller, metric: str, calls: list[Call], at_on
                 told = f"{call.operation} costs {price} units by itself (see {PRICE_OF[call.operation]})"
                 raise judge.undecided("RATE-6", told, alone.call, after.exchange)
     if not counted:
-        told = f"{len(served)} calls moved nothing (see ID-3, CHAT-11, IMG-6, VID-7, AIR-3, SFX-3 and TTS-3)"
+        told = f"{len(served)} calls moved nothing {_PRICES}"
         raise judge.undecided("RATE-6", told, *served[:1], after.exchange)
     beyond = Spent(caller, metric, limit, before)
     if len(served) > left:

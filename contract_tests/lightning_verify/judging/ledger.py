@@ -126,8 +126,8 @@ class Ledger:
         self._day: date | None = None
         self._window: Snapshot | None = None
         self._seen: Counter[str] = Counter()
-        # The operations that callers of a kind were seen to pay rightly.
-        self._paid: set[tuple[str, str | None]] = set()
+        # What callers of a kind were seen to pay rightly.
+        self._paid: set[tuple[str, _Suspect]] = set()
         self._breaches: list[_Breach] = []
 
     # --- looking ------------------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ class Ledger:
         elif moved == most > 0:
             paid = {call.suspect for call in account.calls if call.metric == metric}
             self._seen.update({requirement for requirement, _ in paid})
-            self._paid |= {(account.kind, operation) for _, operation in paid}
+            self._paid |= {(account.kind, suspect) for suspect in paid}
 
     def _suspects(self, account: _Account, metric: str) -> set[_Suspect]:
         """What a movement without a reason may come from: the calls since the last look, others that were
@@ -255,7 +255,7 @@ class Ledger:
 
     def _is_paid(self, requirement: str, kind: str) -> bool:
         """Whether callers of a kind were seen to pay what a requirement says."""
-        return any(PRICE_OF.get(by or "") == requirement for of, by in self._paid if of == kind)
+        return any(of == kind and paid[0] == requirement for of, paid in self._paid)
 
     # --- closing ------------------------------------------------------------------------------------------
 
@@ -290,7 +290,8 @@ class Ledger:
             # Where several may be to blame, it is the one that is known to be wrong; else one that no caller
             # of this kind was seen to pay rightly, then the refusal. What is free for addresses only is wrong
             # about them.
-            unseen = {name for name, by in each.suspects if by and (each.account.kind, by) not in self._paid}
+            calls = {suspect for suspect in each.suspects if suspect[1] is not None}
+            unseen = {call[0] for call in calls if (each.account.kind, call) not in self._paid}
             requirement = min(each.blamed & known or unseen or each.blamed & {_REFUSED} or each.blamed)
             if each.missing and each.account.address and self._is_paid(requirement, _CLIENT):
                 requirement = "ID-3"

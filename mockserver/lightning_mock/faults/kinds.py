@@ -134,18 +134,6 @@ def as_stream(reply: Reply) -> EventStream:
     return EventStream(effects.halves(content), reply.content_type, reply.status, reply.headers, len(content))
 
 
-def _truncate(reply: Reply, fault: Fault, held: effects.Held) -> Reply:
-    stream = as_stream(reply)
-    return replace(stream, events=effects.truncated(stream.events, fault.parameters["after_events"]))
-
-
-def _stall(reply: Reply, fault: Fault, held: effects.Held) -> Reply:
-    stream, seconds = as_stream(reply), fault.parameters["seconds"]
-    return replace(
-        stream, events=effects.stalled(stream.events, fault.parameters["after_events"], seconds, held)
-    )
-
-
 def _after(parameters: Mapping[str, Any], name: str, unit: str) -> str:
     count = parameters[name]
     return f" after {count:,} {unit}{'' if count == 1 else 's'}" if count else ""
@@ -271,7 +259,11 @@ _ALL = (
         point="bytes",
         fields={"after_events": _events(1, 1)},
         says=lambda given: "Ends the stream early" + _after(given, "after_events", "event"),
-        effect=_truncate,
+        effect=_stream(
+            lambda stream, fault, held: replace(
+                stream, events=effects.truncated(stream.events, fault.parameters["after_events"])
+            )
+        ),
     ),
     FaultKind(
         name="stall",
@@ -293,7 +285,14 @@ _ALL = (
         says=lambda given: (
             "Stalls the stream " + ("for good" if given["seconds"] is None else f"for {given['seconds']:g} s")
         ),
-        effect=_stall,
+        effect=_stream(
+            lambda stream, fault, held: replace(
+                stream,
+                events=effects.stalled(
+                    stream.events, fault.parameters["after_events"], fault.parameters["seconds"], held
+                ),
+            )
+        ),
     ),
     FaultKind(
         name="refragment",
