@@ -44,8 +44,8 @@ class Asked:
     @property
     def messages(self) -> list[dict[str, Any]]:
         """The conversation of a chat or an analysis."""
-        told = self.value.get("messages", self.value.get("prompt"))
-        return [message for message in told if isinstance(message, dict)] if isinstance(told, list) else []
+        sent = self.value.get("messages", self.value.get("prompt"))
+        return [message for message in sent if isinstance(message, dict)] if isinstance(sent, list) else []
 
     @property
     def credential(self) -> str:

@@ -148,9 +148,9 @@ BOOK.handwritten("IMG-5", lambda c: [asset(c, colour=x).body for x in ("red", "b
 
 def _lose_second(lab: Lab, kind: str) -> None:
     def change(inner: Lab, called: Call, reply: Reply) -> Reply:
-        told = [value for name, value in reply.headers if name == "X-Asset-Url"]
-        if called.operation.id == f"create{kind}" and len(told) > 1:
-            inner.assets.pop(told[1].rsplit("/", 1)[1], None)
+        addresses = [value for name, value in reply.headers if name == "X-Asset-Url"]
+        if called.operation.id == f"create{kind}" and len(addresses) > 1:
+            inner.assets.pop(addresses[1].rsplit("/", 1)[1], None)
         return reply
 
     lab.changes.append(change)

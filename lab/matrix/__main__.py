@@ -169,12 +169,13 @@ def described(result: Result) -> str:
     if isinstance(result, Proof):
         return f"{result.switch.name} {'takes effect' if result.proven else 'SHOWS NOTHING ' + result.why}"
     if isinstance(result, Baseline):
-        told = result.why or f"{len(result.failures)} failures, {result.charged} units"
-        return f"{result.task.fault or 'clean server'}: {told}, {result.seconds:.0f} s"
+        summary = result.why or f"{len(result.failures)} failures, {result.charged} units"
+        return f"{result.task.fault or 'clean server'}: {summary}, {result.seconds:.0f} s"
     broken = " ".join(sorted(result.failed))
-    told = f"broken {broken}" if broken else result.headline or "no verdict"
+    summary = f"broken {broken}" if broken else result.headline or "no verdict"
     return (
-        f"{result.task.name}: exit {result.exit_code}, {told}, {result.charged} units, {result.seconds:.1f} s"
+        f"{result.task.name}: exit {result.exit_code}, {summary}, "
+        f"{result.charged} units, {result.seconds:.1f} s"
     )
 
 
@@ -265,8 +266,8 @@ def write(results: Results, made_from: Origin, report: Path, rows: Path) -> None
     rows.mkdir(parents=True, exist_ok=True)
     (report / "kill_matrix.md").write_text(table.markdown(results, made_from), encoding="utf-8")
     (report / "kill_matrix.svg").write_text(table.figure(results), encoding="utf-8")
-    told = json.dumps(table.data(results, made_from), separators=(",", ":")).replace("],[", "],\n[")
-    (rows / "kill_matrix.json").write_text(told + "\n", encoding="utf-8")
+    text = json.dumps(table.data(results, made_from), separators=(",", ":")).replace("],[", "],\n[")
+    (rows / "kill_matrix.json").write_text(text + "\n", encoding="utf-8")
 
 
 def objection(made_from: Origin, stale: int) -> str:
@@ -286,8 +287,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.error(f"no step is called {unknown[0]}; there are {', '.join(STEPS)} and {SUM_UP}")
     cache, made_from = Cache(options.cache, trusting=options.trust_cache), origin()
     # Known before the work begins, rather than after half an hour of it.
-    if options.write and (told := objection(made_from, 0)):
-        command.error(told)
+    if options.write and (reason := objection(made_from, 0)):
+        command.error(reason)
     bench = Bench(cache, options)
     try:
         for step in options.steps or STEPS:
@@ -303,8 +304,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.write:
         if (now := origin()) != made_from:
             command.error(f"the code was {made_from} and is {now}: nothing is published")
-        if told := objection(made_from, cache.stale):
-            command.error(told)
+        if reason := objection(made_from, cache.stale):
+            command.error(reason)
         write(results, made_from, HERE, KEPT)
     return 0
 

@@ -91,8 +91,8 @@ class Sources:
     def fingerprint(self, modules: Iterable[str], facts: Iterable[str] = (), *more: str) -> str:
         """One hash of all these modules with what they import, and of the facts."""
         marks = sorted(f"{module} {code.mark}" for module, code in self.closure(modules).items())
-        told = [f"{file} {self.facts(file)}" for file in facts]
-        return sha256("\n".join([*marks, *told, *more]).encode()).hexdigest()[:12]
+        hashes = [f"{file} {self.facts(file)}" for file in facts]
+        return sha256("\n".join([*marks, *hashes, *more]).encode()).hexdigest()[:12]
 
     def checks(self, requirements: Iterable[str]) -> set[str]:
         """The check modules that judge one of these requirements, all of them when none is named."""
@@ -122,8 +122,8 @@ def _code(text: str) -> Code:
 @cache
 def _facts(text: str) -> str:
     # The loader in C reads the spec ten times as fast; it is not in every build of the library.
-    told = _without_words(yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
-    return sha256(json.dumps(told, default=str, sort_keys=True).encode()).hexdigest()
+    facts = _without_words(yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    return sha256(json.dumps(facts, default=str, sort_keys=True).encode()).hexdigest()
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:

@@ -36,7 +36,7 @@ class Shadow:
         lab.middleware.append(self._wrap)
 
     def _wrap(self, app: ASGIApp) -> ASGIApp:
-        async def told(scope: Scope, receive: Receive, send: Send) -> None:
+        async def shadowed(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] != "http":
                 await app(scope, receive, send)
                 return
@@ -46,7 +46,7 @@ class Shadow:
             await self._app(dict(scope), _replay(messages, receive), _ignore)
             await app(scope, _replay(messages, receive), send)
 
-        return told
+        return shadowed
 
 
 def _replay(messages: list[Message], then: Receive) -> Receive:

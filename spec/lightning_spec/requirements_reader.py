@@ -77,8 +77,8 @@ def _requirement(value: Any, place: str, source: SourceDocument, spec: Spec) -> 
     if level == "documented" and not lines:
         raise SpecError(f"{place}.lines", "a documented requirement cites at least one line")
     if (level == "documented") == ("why_advice" in data):
-        told = "has no why_advice" if level == "documented" else "says in why_advice why it only advises"
-        raise SpecError(place, f"what is {level} {told}")
+        problem = "has no why_advice" if level == "documented" else "says in why_advice why it only advises"
+        raise SpecError(place, f"what is {level} {problem}")
     return Requirement(
         id=identifier,
         area=text(data["area"], f"{place}.area"),

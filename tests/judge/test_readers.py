@@ -16,7 +16,7 @@ from lightning_verify.laws.table import LAWS
 from lightning_verify.reading.addresses import NOWHERE, address
 from lightning_verify.reading.failures import failure_in, failure_in_event, failure_in_text
 from lightning_verify.reading.gateways import stand_in
-from lightning_verify.reading.numbers import is_amount, number, says_unlimited, whole
+from lightning_verify.reading.numbers import is_amount, number, says_unlimited, whole_number
 from lightning_verify.reading.times import http_date, moment, wait_asked
 from lightning_verify.reading.tokens import claims_of, has_expired
 from lightning_verify.transport.exchange import Exchange, leads_away
@@ -38,7 +38,7 @@ anything = st.recursive(
 def test_any_value_can_be_read(value: Any) -> None:
     amount = number(value)
     assert amount is None or float("-inf") < float(amount) < float("inf")
-    assert (whole(value) is None) == (amount is None)
+    assert (whole_number(value) is None) == (amount is None)
     is_amount(value)
     says_unlimited(value)
     moment(value)

@@ -33,8 +33,8 @@ STREAMING = pytest.mark.parametrize("more", [{}, {"stream": True}], ids=["plain"
 @judges("CHAT-1", requests=lambda means: 1 + _wrong_ones(means.examples))
 def test_a_chat_without_an_array_of_messages_is_400(judge: Judge, more: dict[str, bool]) -> None:
     # A host that begins to stream before it has looked can only refuse inside a 200.
-    told = "a chat without messages" + (", streamed" if more else "")
-    _refuse(judge, "CHAT-1", more or {"stream": False}, told)
+    what = "a chat without messages" + (", streamed" if more else "")
+    _refuse(judge, "CHAT-1", more or {"stream": False}, what)
     for wrong in judge.drawn(wrong_messages(), _wrong_ones(judge.examples)):
         _refuse(judge, "CHAT-1", {"messages": wrong, **more}, f"{json.dumps({'messages': wrong, **more})}")
 
@@ -55,8 +55,8 @@ def test_a_stream_flag_that_is_no_boolean_is_400(judge: Judge) -> None:
 @judges("CHAT-8", requests=lambda means: means.examples // 2)
 def test_tools_that_are_no_list_are_400(judge: Judge, more: dict[str, bool]) -> None:
     for wrong in judge.drawn(wrong_tools(), judge.examples // 2, 2):
-        told = json.dumps({"tools": wrong, **more})
-        _refuse(judge, "CHAT-8", say("Say hello.", tools=wrong, **more), told)
+        what = json.dumps({"tools": wrong, **more})
+        _refuse(judge, "CHAT-8", say("Say hello.", tools=wrong, **more), what)
 
 
 def _wrong_ones(examples: int) -> int:
@@ -238,8 +238,8 @@ def _chooses(judge: Judge, choice: Any, obeys: Callable[[list[str]], bool], *, s
     if not obeys(names):
         again = judge.served("CHAT-9", _ask_with_tools(judge, choice, stream=stream), owner=False)
         names = _names_called(judge, again, stream=stream)
-        told = f"tool_choice {json.dumps(choice)} called {names or 'no tool'}, twice"
-        judge.check("CHAT-9", obeys(names), told + (", streamed" if stream else ""), exchange, again)
+        message = f"tool_choice {json.dumps(choice)} called {names or 'no tool'}, twice"
+        judge.check("CHAT-9", obeys(names), message + (", streamed" if stream else ""), exchange, again)
     judge.witness("CHAT-9", exchange)
 
 
@@ -320,5 +320,5 @@ def test_unknown_fields_and_no_tools_are_harmless(judge: Judge) -> None:
 def test_a_plain_completion_tells_its_model_as_well(judge: Judge) -> None:
     exchange = operation_observed(judge, "createChatCompletion").call
     metadata = judge.document("ASM-15", exchange, owner=False).get("router_metadata")
-    told = isinstance(metadata, dict) and bool(metadata.get("model_name"))
-    judge.check("ASM-15", told, f"router_metadata is {metadata!r}", exchange)
+    named = isinstance(metadata, dict) and bool(metadata.get("model_name"))
+    judge.check("ASM-15", named, f"router_metadata is {metadata!r}", exchange)

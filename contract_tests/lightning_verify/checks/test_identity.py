@@ -537,8 +537,8 @@ def _costs_something(judge: Judge, operation: str) -> None:
     """Raises Undecided when an operation costs nothing with a client id either: then it is its price."""
     seen = operation_observed(judge, operation)
     if seen.metric not in seen.consumed(judge, "ID-3"):
-        told = f"{seen.call.title} costs nothing at all (see {PRICE_OF[operation]})"
-        raise judge.undecided("ID-3", told, seen.call, seen.after)
+        message = f"{seen.call.title} costs nothing at all (see {PRICE_OF[operation]})"
+        raise judge.undecided("ID-3", message, seen.call, seen.after)
 
 
 @judges("ID-3", requests=1)
@@ -600,8 +600,8 @@ def test_a_client_id_beside_a_bearer_is_not_charged(judge: Judge, credential: st
         alone = observe(
             judge, account, "cloudChatDaily", lambda: judge.post(CHAT, say("Say hello."), account)
         )
-        told = "the account is charged for its chat, and not with a client id beside its bearer"
-        judge.check("ID-5", not alone.consumed(judge, "ID-5"), told, seen.call, seen.after, alone.after)
+        message = "the account is charged for its chat, and not with a client id beside its bearer"
+        judge.check("ID-5", not alone.consumed(judge, "ID-5"), message, seen.call, seen.after, alone.after)
         raise judge.undecided("ID-5", "the account was not charged for its chat (see CHAT-11)", seen.call)
 
 

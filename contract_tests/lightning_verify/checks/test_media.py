@@ -373,10 +373,10 @@ def test_base64_images_are_accepted(judge: Judge, requirement: str, path: str, f
 @_inputs(1, encoded=True)
 def test_addresses_of_images_are_accepted(judge: Judge, requirement: str, path: str, family: str) -> None:
     # Where the host shows them, its own assets are addresses of real pictures.
-    told = [asset for asset in revealed_assets(_with_pictures(judge, path)) if not asset.guessed]
-    addresses = [judge.target.base_url + asset.path for asset in told] or ADDRESSES
+    stored = [asset for asset in revealed_assets(_with_pictures(judge, path)) if not asset.guessed]
+    addresses = [judge.target.base_url + asset.path for asset in stored] or ADDRESSES
     exchange = judge.post(path, {"prompt": PROMPT, "image_urls": addresses[:2]})
-    if 400 <= (exchange.status or 0) < 500 and exchange.status != 429 and not told:
+    if 400 <= (exchange.status or 0) < 500 and exchange.status != 429 and not stored:
         # It may have looked there and found nothing; a picture of its own it finds.
         raise NotRun("needs a host that takes the addresses we know; one that fetches them may refuse these")
     # One that cannot reach an address fails at it, and at no other picture.
@@ -409,14 +409,14 @@ def _assets(judge: Judge, requirement: str, path: str) -> list[tuple[Revealed, E
 
 @judges("IMG-5", units={"imagesDaily": TRIES}, shares=[f"inputs to {IMAGE}"], requests=4)
 def test_a_base64_input_can_be_fetched_again(judge: Judge) -> None:
-    for told in ("not served", "served only once"):
+    for problem in ("not served", "served only once"):
         found = _assets(judge, "IMG-5", IMAGE)
         for revealed, fetched in found:
             # Nothing is generated here: a host that fails twice at what it keeps does not keep it.
             asset = judge.get(revealed.path) if fetched.status == 500 else fetched
             if asset.status != 500:
                 judge.able("IMG-5", asset)
-            judge.check("IMG-5", asset.served, f"{asset.title}: the stored input is {told}", asset)
+            judge.check("IMG-5", asset.served, f"{asset.title}: the stored input is {problem}", asset)
     if len(found) > 1:
         one, other = (asset for _, asset in found)
         distinct = one.body != other.body
@@ -442,8 +442,8 @@ def test_an_asset_is_a_png(judge: Judge, path: str) -> None:
         problem = flaw(asset.body, "image", asset.media_type)
         is_png = asset.body.startswith(b"\x89PNG\r\n\x1a\n")
         named = asset.media_type in {"image/png", "image/x-png"}
-        told = f"{asset.title}: {problem or asset.media_type}"
-        judge.check("CDN-1", problem is None and is_png and named, told, asset)
+        message = f"{asset.title}: {problem or asset.media_type}"
+        judge.check("CDN-1", problem is None and is_png and named, message, asset)
 
 
 @judges("CDN-2", shares=[NO_ASSET], requests=1)
@@ -526,22 +526,22 @@ def test_what_is_stored_is_there_each_time(judge: Judge) -> None:
     for exchange in _asked_by_everybody(judge, [fetched.path]):
         if exchange.status == 404:
             judge.answered("IMG-5", exchange)
-            told = f"{exchange.title}: a stored input that was served before"
-            raise judge.violation("IMG-5", told, fetched, exchange)
+            message = f"{exchange.title}: a stored input that was served before"
+            raise judge.violation("IMG-5", message, fetched, exchange)
         if exchange.served:
             judge.witness("IMG-5", exchange)
             others[exchange.body] += exchange.media_type == "image/png" and exchange.body != fetched.body
             # A host that encodes it anew each time may never serve the same bytes twice.
             replaced = others[exchange.body] > 1
-            told = f"{exchange.title}: another file than before"
-            judge.check("IMG-5", not replaced, told, fetched, exchange)
+            message = f"{exchange.title}: another file than before"
+            judge.check("IMG-5", not replaced, message, fetched, exchange)
 
 
 @needs_own_host
 @_judges_often("CDN-2")
 def test_what_is_not_stored_is_never_there(judge: Judge) -> None:
-    told = revealed_assets(_with_pictures(judge, IMAGE))
-    answers = _asked_by_everybody(judge, [NO_ASSET, *(_no_ids(told[0].path) if told else ())])
+    stored = revealed_assets(_with_pictures(judge, IMAGE))
+    answers = _asked_by_everybody(judge, [NO_ASSET, *(_no_ids(stored[0].path) if stored else ())])
     calm = [exchange for exchange in answers if exchange.status != 429]
     if not calm:
         raise NotRun("needs a host that answers so many at once")

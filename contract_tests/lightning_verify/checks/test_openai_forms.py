@@ -105,8 +105,8 @@ def test_an_address_leads_to_what_was_made(
     exchange = judge.served(requirement, judge.post(path, {"prompt": PROMPT, "response_format": "url"}))
     pieces = _pieces(judge, requirement, exchange, owner)
     addresses = [address(piece.get("url"), judge.target.base_url) for piece in pieces]
-    told = bool(addresses) and all(each.path.startswith("/asset-cdn/assets/") for each in addresses)
-    judge.check(requirement, told, f"{exchange.title}: no address on the asset CDN", exchange)
+    on_the_cdn = bool(addresses) and all(each.path.startswith("/asset-cdn/assets/") for each in addresses)
+    judge.check(requirement, on_the_cdn, f"{exchange.title}: no address on the asset CDN", exchange)
     here = address(judge.target.base_url).netloc
     for each in addresses:
         if each.netloc not in {"", here}:

@@ -137,8 +137,8 @@ def race_for(judge: Judge, caller: Caller, metric: str, calls: list[Call], at_on
     before = settled(judge, "RATE-6", caller, metric, limit - left)
     spent = moved(judge, "RATE-6", fresh, before).get(metric, 0)
     if spent != limit - left:
-        told = f"{limit - left} calls moved {metric} by {spent}"
-        raise judge.undecided("RATE-6", f"{told} {_PRICES}", before.exchange)
+        message = f"{limit - left} calls moved {metric} by {spent}"
+        raise judge.undecided("RATE-6", f"{message} {_PRICES}", before.exchange)
     racing = [calls[turn % len(calls)] for turn in range(at_once)]
     for pause in (0.0, *PAUSES):
         time.sleep(pause)
@@ -148,10 +148,10 @@ def race_for(judge: Judge, caller: Caller, metric: str, calls: list[Call], at_on
         if served or any(exchange.status != 429 for exchange in answers):
             break
     if not served:
-        told = f"none of {at_once} calls at the same time was served"
+        message = f"none of {at_once} calls at the same time was served"
         if at_once > AT_ONCE or any(call in OTHERWISE[metric] for call in calls):
-            raise NotRun(f"needs a host that does so many, or this form, at the same time: {told}")
-        raise judge.undecided("RATE-6", told, answers[0])
+            raise NotRun(f"needs a host that does so many, or this form, at the same time: {message}")
+        raise judge.undecided("RATE-6", message, answers[0])
     after = settled(judge, "RATE-6", caller, metric, before.used[metric] + len(served))
     counted = moved(judge, "RATE-6", before, after).get(metric, 0)
     # What an upstream has failed at may be counted or not.
@@ -163,11 +163,11 @@ def race_for(judge: Judge, caller: Caller, metric: str, calls: list[Call], at_on
             alone = call_observed(judge, call)
             price = alone.consumed(judge, "RATE-6").get(metric, 0)
             if alone.call.served and price != 1:
-                told = f"{call.operation} costs {price} units by itself (see {PRICE_OF[call.operation]})"
-                raise judge.undecided("RATE-6", told, alone.call, after.exchange)
+                message = f"{call.operation} costs {price} units by itself (see {PRICE_OF[call.operation]})"
+                raise judge.undecided("RATE-6", message, alone.call, after.exchange)
     if not counted:
-        told = f"{len(served)} calls moved nothing {_PRICES}"
-        raise judge.undecided("RATE-6", told, *served[:1], after.exchange)
+        message = f"{len(served)} calls moved nothing {_PRICES}"
+        raise judge.undecided("RATE-6", message, *served[:1], after.exchange)
     beyond = Spent(caller, metric, limit, before)
     if len(served) > left:
         # A limit that does not stop one call by itself either is not lost by the race.

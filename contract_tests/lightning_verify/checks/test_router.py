@@ -173,8 +173,8 @@ def _comparisons(
 
 def _streamed_name(judge: Judge, requirement: str, messages: Messages, **more: Any) -> tuple[str, Exchange]:
     body = {"messages": messages, "stream": True, **more}
-    told = f"stream of {_told(messages)}{json.dumps(more) if more else ''}"
-    exchange = judge.once(told, lambda: judge.post(CHAT, body))
+    once_key = f"stream of {_told(messages)}{json.dumps(more) if more else ''}"
+    exchange = judge.once(once_key, lambda: judge.post(CHAT, body))
     owner = (
         "CHAT-8" if "tools" in more else "CHAT-4" if isinstance(messages[0]["content"], str) else "CHAT-10"
     )
@@ -214,16 +214,16 @@ def test_analysis_and_chat_agree(judge: Judge) -> None:
     for prompt, messages in prompts.items():
         try:
             chosen, chat = _streamed_name(judge, "ANA-3", messages)
-            told, analysis = _analysis(judge, "ANA-3", messages)
+            shown, analysis = _analysis(judge, "ANA-3", messages)
         except Undecided:
             continue  # Noted; the others can still disagree.
-        pairs[prompt], seen[prompt] = (told, chosen), (analysis, chat)
+        pairs[prompt], seen[prompt] = (shown, chosen), (analysis, chat)
     broken, unclear = disagreements(pairs)
     for prompt, words in broken.items():
         raise judge.violation("ANA-3", words, *seen[prompt])
     for prompt in unclear:
-        told, chosen = pairs[prompt]
-        words = f"whether {told!r} is shown for the model {chosen!r} cannot be told"
+        shown, chosen = pairs[prompt]
+        words = f"whether {shown!r} is shown for the model {chosen!r} cannot be told"
         raise judge.undecided("ANA-3", words, *seen[prompt])
     for exchanges in seen.values():
         judge.witness("ANA-3", *exchanges)
@@ -250,12 +250,12 @@ def test_analysis_and_chat_agree(judge: Judge) -> None:
     ],
 )
 def test_a_chat_reacts_where_the_analysis_does(judge: Judge, requirement: str, messages: Messages) -> None:
-    told = [_analysis(judge, requirement, each)[0] for each in (SIMPLE[1], messages)]
-    if told[0] == told[1]:
+    names = [_analysis(judge, requirement, each)[0] for each in (SIMPLE[1], messages)]
+    if names[0] == names[1]:
         raise NotRun("needs a router that reacts to this prompt in its analysis")
     plain, _ = _streamed_name(judge, requirement, SIMPLE[1])
     chosen, exchange = _streamed_name(judge, requirement, messages)
-    message = f"the analysis turns from {told[0]} to {told[1]}, the chat stays with {plain}"
+    message = f"the analysis turns from {names[0]} to {names[1]}, the chat stays with {plain}"
     judge.check(requirement, plain != chosen, message, exchange)
 
 

@@ -171,9 +171,9 @@ def _keeps_inputs(judge: Judge, exchange: Exchange, caller: Caller) -> None:
         if looks[0].status in {404, 410, 500} and not asset.guessed:
             looks.append(judge.get(asset.path, caller))
             gone = all(look.status in {404, 410, 500} for look in looks)
-            told = f"{looks[0].title}: an input of {exchange.caller} is not kept"
+            message = f"{looks[0].title}: an input of {exchange.caller} is not kept"
             owner = "IMG-5" if exchange.path.startswith("/gen/image") else "CDN-1"
-            judge.check(owner, not gone, told, exchange, *looks)
+            judge.check(owner, not gone, message, exchange, *looks)
 
 
 def _once_more(judge: Judge, exchange: Exchange, again: Exchange, otherwise: str) -> None:
@@ -229,10 +229,10 @@ def _shows_its_counters(judge: Judge, price: str, beside: Caller, metric: str) -
     """An account has the same counters with a client id beside it. They only grow, whoever spends: what it
     has used without one is used with one as well when that is read later."""
     bare, there = (read_usage(judge, price, who) for who in (beside.without("X-Client-ID"), beside))
-    told = (
+    message = (
         f"{beside.label} has used {bare.used[metric]} {metric}, and {there.used[metric]} beside a client id"
     )
-    judge.check("ID-5", there.used[metric] >= bare.used[metric], told, bare.exchange, there.exchange)
+    judge.check("ID-5", there.used[metric] >= bare.used[metric], message, bare.exchange, there.exchange)
 
 
 def _take_a_share(judge: Judge, metric: str, before: Snapshot) -> None:
@@ -294,8 +294,8 @@ def _tell_why(
                 raise judge.violation(situation.owner(field), message, *second.shown)
     second = judge.probes.second_look(exchange, again, plain)
     if not second.stands_out:
-        told = f"{exchange.title}, which is not for this kind of caller or form alone"
-        raise judge.undecided(SERVES[situation.kind], told, exchange)
+        message = f"{exchange.title}, which is not for this kind of caller or form alone"
+        raise judge.undecided(SERVES[situation.kind], message, exchange)
     message = f"{exchange.title} for {exchange.caller}, each time, while others are served"
     raise judge.violation(SERVES[situation.kind], message, *second.shown)
 
@@ -352,7 +352,7 @@ def _is_refused(judge: Judge, refusal: Refusal) -> None:
         exchange = judge.client.send("POST", path, payer, json_body=body, body=sent, lane="free")
     if exchange.status == 429 and refusal.kind in CREDENTIAL:
         raise NotRun(f"needs an account with units of {METRIC_OF.get(refusal.operation)} left")
-    judge.refused(refusal.requirement, exchange, refusal.status, f"{refusal.told} ({refusal.form})")
+    judge.refused(refusal.requirement, exchange, refusal.status, f"{refusal.words} ({refusal.form})")
 
 
 @pytest.mark.parametrize("kind", OWN)

@@ -66,13 +66,13 @@ def _is_down(judge: Judge, exchange: Exchange) -> bool:
 @judges("STAT-4", shares=CHECKS)
 def test_a_capability_check_tells_a_content_type(judge: Judge, capability: str) -> None:
     exchange = capability_check(judge, capability)
-    told = "/" in exchange.media_type
-    if not (_is_down(judge, exchange) and told):
+    has_type = "/" in exchange.media_type
+    if not (_is_down(judge, exchange) and has_type):
         # When no check at all is served, that is no outage of one capability.
         if exchange.status == 503 and any(capability_check(judge, other).served for other in CAPABILITIES):
             raise judge.undecided("STAT-4", f"{exchange.title}: the capability is down", exchange)
         judge.served("STAT-4", exchange)
-    judge.check("STAT-4", told, f"{exchange.title}: no content type", exchange)
+    judge.check("STAT-4", has_type, f"{exchange.title}: no content type", exchange)
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES)

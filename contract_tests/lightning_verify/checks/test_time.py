@@ -64,8 +64,8 @@ def test_an_upstream_that_fails_is_500(judge: Judge) -> None:
     for operation in METRIC_OF:
         exchange = _failing(judge, control, operation, judge.caller())
         failures = [status for status in SPEC.operations[operation].responses if status.startswith("5")]
-        told = str(exchange.status) in failures
-        judge.check("FAIL-3", told, f"{exchange.title}: expected {' or '.join(failures)}", exchange)
+        allowed = str(exchange.status) in failures
+        judge.check("FAIL-3", allowed, f"{exchange.title}: expected {' or '.join(failures)}", exchange)
 
 
 @needs_control

@@ -15,7 +15,7 @@ from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.ledger import identities
 from lightning_verify.judging.verdicts import Finding
 from lightning_verify.judging.watch import Tally, finding, pulls_a_lever
-from lightning_verify.laws.law import told
+from lightning_verify.laws.law import answer_json
 from lightning_verify.laws.relations import RELATIONS, Relation
 from lightning_verify.laws.witnesses import shows_something
 from lightning_verify.transport.exchange import Exchange
@@ -51,7 +51,7 @@ class _Answers:
 
 def _content(exchange: Exchange) -> str:
     """What an answer says apart from what moves: counters and the time."""
-    value = told(exchange)
+    value = answer_json(exchange)
     if isinstance(value, dict) and exchange.operation is not None and exchange.operation.id == "getUsage":
         usage = value.get("usage")
         rows = usage if isinstance(usage, dict) else {}

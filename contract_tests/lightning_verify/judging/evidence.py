@@ -80,12 +80,12 @@ class Recorder:
             last = f", last {body[-12:].hex(' ')}" if len(body) > 24 else ""
             return f"<{len(body)} bytes, first {body[:12].hex(' ')}{last}>" if body else ""
         streamed = media_type == "text/event-stream" or body.startswith((b"data:", b"event:", b":"))
-        told = transcript(body) if streamed else None
+        stream = transcript(body) if streamed else None
         breaks_off = exchange.problem is not None
-        if told is not None and not exchange.truncated:
-            breaks_off |= not told.done or "end" in told.problems
-        if told is not None and told.places:
-            return "\n".join(self._events(body, told.places, to_the_end=breaks_off))
+        if stream is not None and not exchange.truncated:
+            breaks_off |= not stream.done or "end" in stream.problems
+        if stream is not None and stream.places:
+            return "\n".join(self._events(body, stream.places, to_the_end=breaks_off))
         if breaks_off and len(body) > _EXCERPT:
             return f"({len(body)} bytes, which end with) ...{self._plain(body[-_LONGEST:])[-_END:]}"
         return self._beginning(body, _EXCERPT)

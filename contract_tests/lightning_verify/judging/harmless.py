@@ -34,7 +34,7 @@ _LOOKED_AT = 20_000
 
 
 def without_filler(text: str) -> str:
-    """`text` with what only fills it cut; how much was cut is told."""
+    """`text` with what only fills it cut; says how much was cut."""
     text = _REPEATED.sub(_once, text)
     return _UNBROKEN.sub(lambda run: f"{run[0][:40]}…({len(run[0]) - 50} characters)…{run[0][-10:]}", text)
 
@@ -44,11 +44,11 @@ def _once(found: re.Match[str]) -> str:
 
 
 def shortened(text: object, limit: int) -> str:
-    """`text`, visible, cut to `limit` characters; what was cut is told."""
+    """`text`, visible, cut to `limit` characters; says what was cut."""
     whole = str(text)
-    told = without_filler(whole[:_LOOKED_AT])
-    shown = visible(told[:limit])
-    is_all = len(told) <= limit and len(whole) <= _LOOKED_AT
+    trimmed = without_filler(whole[:_LOOKED_AT])
+    shown = visible(trimmed[:limit])
+    is_all = len(trimmed) <= limit and len(whole) <= _LOOKED_AT
     return shown if is_all else f"{shown}… ({len(whole)} characters)"
 
 

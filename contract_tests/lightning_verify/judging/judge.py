@@ -23,7 +23,7 @@ from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.harmless import one_line
 from lightning_verify.judging.probes import Probes
 from lightning_verify.judging.verdicts import Finding, Verdict
-from lightning_verify.laws.law import asked
+from lightning_verify.laws.law import request_json
 from lightning_verify.laws.relations import RELATIONS
 from lightning_verify.laws.table import LAWS
 from lightning_verify.reading.addresses import address
@@ -54,7 +54,11 @@ def _owner(exchange: Exchange) -> str:
 
 def _apart(exchange: Exchange, plain: Exchange) -> str:
     """What a request asks for beyond a plain one, in short."""
-    beyond = {name: value for name, value in asked(exchange).items() if value != asked(plain).get(name)}
+    beyond = {
+        name: value
+        for name, value in request_json(exchange).items()
+        if value != request_json(plain).get(name)
+    }
     return json.dumps(beyond, ensure_ascii=False)[:200] if beyond else f"a {exchange.method}"
 
 
@@ -273,8 +277,8 @@ class Judge:
                 raise self.violation(requirement, f"{exchange.title}: the route always fails", exchange)
             second = self.probes.fails_at(exchange)
             if second.stands_out:
-                told = f"{exchange.title} for {_apart(exchange, second.shown[-1])}, each time"
-                message = f"{told}, while {second.shown[-1].title} without it"
+                failing = f"{exchange.title} for {_apart(exchange, second.shown[-1])}, each time"
+                message = f"{failing}, while {second.shown[-1].title} without it"
                 raise self.violation(requirement, message, *second.shown)
         if owner and exchange.is_page and not exchange.repeatable and exchange.stand_in is None:
             exchange.insists = self.probes.shows_a_page(exchange)

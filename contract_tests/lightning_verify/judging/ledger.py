@@ -34,12 +34,12 @@ _OURS = re.compile(r"(?P<client>ipc-[0-9a-f-]{36})|.+ \([0-9a-f]{32}\)")
 def identities(headers: Mapping[str, str]) -> list[str]:
     """Who a request can be charged to: whom it names first, and whom it names besides. A bearer that a host
     may take for none is no identity, so that what it costs is unclear for all who are named."""
-    told = {name.lower(): value.strip() for name, value in headers.items()}
-    scheme, _, token = told.get("authorization", "").partition(" ")
+    lowered = {name.lower(): value.strip() for name, value in headers.items()}
+    scheme, _, token = lowered.get("authorization", "").partition(" ")
     bearer = f"bearer {token}" if scheme.lower() == "bearer" and token not in {"", "public"} else ""
-    first = bearer or ("?" if "authorization" in told else "")
-    named = [told.get("x-client-id", ""), told.get("user-agent", "")]
-    return [name for name in (first, *named) if name]
+    first = bearer or ("?" if "authorization" in lowered else "")
+    names = [lowered.get("x-client-id", ""), lowered.get("user-agent", "")]
+    return [name for name in (first, *names) if name]
 
 
 # A requirement that may be broken, and the operation by which; none where it is not about a call.
@@ -103,7 +103,7 @@ class _Breach:
     charged, and whose counters they are."""
 
     suspects: frozenset[_Suspect]
-    told: str
+    problem: str
     shown: tuple[Exchange, ...]
     missing: bool
     account: _Account
@@ -213,15 +213,15 @@ class Ledger:
         least, most = account.bounds(metric, now.exchange, self._settle)
         limit = now.limit[metric]
         if account.private and moved > most:
-            told = f"moved by {moved}, but at most {most} was due"
-            self._breach(account, metric, now, told, self._suspects(account, metric))
+            problem = f"moved by {moved}, but at most {most} was due"
+            self._breach(account, metric, now, problem, self._suspects(account, metric))
         elif moved < least and not (limit is not None and now.used[metric] >= limit):
             forgot = account.last is not None and account.last.used[metric] > now.used[metric]
             calls = {call.suspect for call in account.calls if call.metric == metric}
             suspects: set[_Suspect] = {("RATE-7", None)} if forgot else calls
-            told = f"moved by {moved}, but at least {least} was due"
+            problem = f"moved by {moved}, but at least {least} was due"
             if suspects:  # A counter that begins below nothing is USE-4's.
-                self._breach(account, metric, now, told, suspects, missing=not forgot)
+                self._breach(account, metric, now, problem, suspects, missing=not forgot)
         elif moved == most > 0:
             paid = {call.suspect for call in account.calls if call.metric == metric}
             self._seen.update({requirement for requirement, _ in paid})
@@ -242,7 +242,7 @@ class Ledger:
         account: _Account,
         metric: str,
         now: Snapshot,
-        told: str,
+        problem: str,
         suspects: set[_Suspect],
         *,
         missing: bool = False,
@@ -250,7 +250,7 @@ class Ledger:
         account.closed = True  # One fault is told once.
         call = account.latest.get(metric) or next(iter(account.latest.values()), account.refused)
         shown = (call, now.exchange) if call else (now.exchange,)
-        words = f"{shown[0].title}: {metric} of {account.label} {told}"
+        words = f"{shown[0].title}: {metric} of {account.label} {problem}"
         self._breaches.append(_Breach(frozenset(suspects), words, shown, missing, account))
 
     def _is_paid(self, requirement: str, kind: str) -> bool:
@@ -295,14 +295,14 @@ class Ledger:
             requirement = min(each.blamed & known or unseen or each.blamed & {_REFUSED} or each.blamed)
             if each.missing and each.account.address and self._is_paid(requirement, _CLIENT):
                 requirement = "ID-3"
-            broken.setdefault(requirement, []).append((each.told, each.shown))
+            broken.setdefault(requirement, []).append((each.problem, each.shown))
         findings = []
         for requirement, found in broken.items():
             kept = self._seen[requirement]
-            told = self._recorder.redactor.text(found[0][0])
+            reason = self._recorder.redactor.text(found[0][0])
             evidence = tuple(self._recorder.record(exchange) for exchange in found[0][1])
             rate = Rate(len(found), len(found) + kept, LOOKS)
-            findings.append(Finding(requirement, "fail", NAME, told, kept, evidence, rate))
+            findings.append(Finding(requirement, "fail", NAME, reason, kept, evidence, rate))
         for requirement, kept in self._seen.items():
             if requirement not in broken:
                 findings.append(Finding(requirement, "pass", NAME, "", kept, rate=Rate(0, kept, LOOKS)))

@@ -82,8 +82,8 @@ class Spent:
         message = f"{exchange.title}: served beyond the limit of {self.limit} {self.metric}"
         if used < self.limit:
             prices = dict.fromkeys(PRICE_OF[name] for name, of in METRIC_OF.items() if of == self.metric)
-            told = f"{message}, of which /usage counts {used} (see {', '.join(prices)})"
-            return judge.undecided("RATE-4", told, exchange)
+            message = f"{message}, of which /usage counts {used} (see {', '.join(prices)})"
+            return judge.undecided("RATE-4", message, exchange)
         return judge.violation("RATE-4", message, exchange)
 
 

@@ -61,7 +61,7 @@ class Found:
     chosen: Chosen
     narrowed: bool
 
-    def told(self, subject: Subject) -> str:
+    def named(self, subject: Subject) -> str:
         """The kinds by name."""
         names = subject.telling(self.chosen)
         return " with ".join(names) if self.narrowed else f"one of these: {', '.join(names)}"
@@ -168,11 +168,11 @@ class Search:
                 return False
             self.left -= 1
         try:
-            told = self.flaw(chosen)
+            result = self.flaw(chosen)
         except BudgetExhausted:
             self.left = 0
             return False
-        return told is not None and told.sort == flaw.sort
+        return result is not None and result.sort == flaw.sort
 
     def _smallest(self, found: Found) -> Chosen:
         """The same kinds with values that are as small as can be and still have this flaw."""
@@ -277,9 +277,11 @@ def accuse(search: Search, found: Found) -> Violation | None:
         evidence = (exchange, plain) if only_here else ()
     if not evidence:
         return None
-    told = f"{found.flaw.words} {found.told(subject)}, each time, while the plain request is served without"
+    problem = (
+        f"{found.flaw.words} {found.named(subject)}, each time, while the plain request is served without"
+    )
     message = (
-        f"{exchange.title}: {told}; the smallest found is {shown(subject.request(found.chosen))[:LONGEST]}"
+        f"{exchange.title}: {problem}; the smallest found is {shown(subject.request(found.chosen))[:LONGEST]}"
     )
     return judge.violation(_broken(subject, found), message, *evidence)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lightning_verify.facts import METRICS
-from lightning_verify.reading.numbers import says_unlimited, whole
+from lightning_verify.reading.numbers import says_unlimited, whole_number
 from lightning_verify.reading.times import moment
 from lightning_verify.transport.exchange import Exchange, NotJson
 
@@ -42,20 +42,20 @@ def parse_usage(exchange: Exchange) -> Snapshot:
     used, limit, window = dict[str, int](), dict[str, int | None](), dict[str, str]()
     for metric in METRICS:
         entry = usage.get(metric) if isinstance(usage, dict) else None
-        spent = whole(entry.get("used")) if isinstance(entry, dict) else None
+        spent = whole_number(entry.get("used")) if isinstance(entry, dict) else None
         if not isinstance(entry, dict) or spent is None:
             raise Unreadable(f"/usage does not tell how much of {metric} is used")
         used[metric] = spent
         most = entry.get("limit")
-        limit[metric] = None if says_unlimited(most) else whole(most)
+        limit[metric] = None if says_unlimited(most) else whole_number(most)
         window[metric] = str(entry.get("window"))[:_LONGEST_NAME]
     return Snapshot(used, limit, window, exchange, _days(exchange, document.get("generated_at")))
 
 
 def _days(exchange: Exchange, generated_at: Any) -> tuple[str, ...]:
     generated = moment(generated_at)
-    told = str(generated_at)[:10] if generated is not None and isinstance(generated_at, str) else ""
-    return str(exchange.clock.date()), str(generated.date() if generated else ""), told
+    as_written = str(generated_at)[:10] if generated is not None and isinstance(generated_at, str) else ""
+    return str(exchange.clock.date()), str(generated.date() if generated else ""), as_written
 
 
 def difference(before: Snapshot, after: Snapshot) -> dict[str, int]:

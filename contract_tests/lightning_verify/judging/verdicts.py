@@ -64,8 +64,8 @@ class Finding:
     @property
     def left_to(self) -> frozenset[str]:
         """The requirements that say why this one could not be decided; empty when it was something else."""
-        told = _LEFT_TO.search(self.reason)
-        return frozenset(re.findall(r"[A-Z]+-\d+", told[1] or told[2])) if told else frozenset()
+        match = _LEFT_TO.search(self.reason)
+        return frozenset(re.findall(r"[A-Z]+-\d+", match[1] or match[2])) if match else frozenset()
 
     def as_json(self) -> dict[str, Any]:
         """A dictionary that `from_json` reads back."""
@@ -155,8 +155,8 @@ def rule(requirement: Requirement, findings: Iterable[Finding], unreached: str =
     worst = ours[0]
     reasons = apart(f.reason for f in ours if f.verdict == worst.verdict)
     # In one order, so that requirements which lack the same things are told together.
-    told = sorted(reasons) if worst.verdict == "not_run" else reasons
-    return Ruling(requirement, worst.verdict, "; ".join(told), sum(f.witnesses for f in ours), ours)
+    ordered = sorted(reasons) if worst.verdict == "not_run" else reasons
+    return Ruling(requirement, worst.verdict, "; ".join(ordered), sum(f.witnesses for f in ours), ours)
 
 
 def apart(reasons: Iterable[str]) -> list[str]:

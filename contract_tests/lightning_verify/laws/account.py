@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from lightning_verify.facts import METRICS
-from lightning_verify.laws.law import Law, Wrong, bearer, document, filled, law, told, whole
+from lightning_verify.laws.law import Law, Wrong, answer_json, bearer, document, filled, is_complete, law
 from lightning_verify.reading.numbers import is_amount, number, says_unlimited
 from lightning_verify.reading.periods import is_week, suits
 from lightning_verify.reading.times import moment
@@ -40,7 +40,7 @@ def _subscription(view: dict[str, Any]) -> Iterator[str]:
 
 def _auth_type(exchange: Exchange) -> Wrong:
     """The credential tells its kind by its form."""
-    view = told(exchange) if whole(exchange) else None
+    view = answer_json(exchange) if is_complete(exchange) else None
     token = bearer(exchange)
     expected = "api_key" if token.startswith(KEY_PREFIX) else "jwt" if token.count(".") == 2 else None
     if not isinstance(view, dict) or "auth_type" not in view or expected is None:
@@ -64,7 +64,7 @@ CLOCK_TOLERANCE = 120.0
 
 def _of_this_moment(exchange: Exchange) -> Wrong:
     """By the host's own clock, where it tells it; ours may be off."""
-    view = told(exchange) if whole(exchange) else None
+    view = answer_json(exchange) if is_complete(exchange) else None
     if not isinstance(view, dict) or "generated_at" not in view:
         return None
     stamp = moment(view["generated_at"])

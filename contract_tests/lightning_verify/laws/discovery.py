@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lightning_verify.facts import METRICS
-from lightning_verify.laws.law import Law, Wrong, document, filled, law, told, whole
+from lightning_verify.laws.law import Law, Wrong, answer_json, document, filled, is_complete, law
 from lightning_verify.reading.addresses import address
 from lightning_verify.reading.numbers import is_amount, number, says_unlimited
 from lightning_verify.reading.plans import costs, limit_of, listed, metrics_named
@@ -89,9 +89,9 @@ def _limits(catalogue: dict[str, Any]) -> Wrong:
 
 
 def _models(exchange: Exchange) -> Wrong:
-    if not whole(exchange):
+    if not is_complete(exchange):
         return None
-    models = listed(told(exchange), "models")
+    models = listed(answer_json(exchange), "models")
     if not models:
         return ["expected a list of models"]
     return [f"a model has no name: {str(model)[:80]}" for model in models if not _has_name(model)]
@@ -128,7 +128,7 @@ def _leads_elsewhere(exchange: Exchange) -> Wrong:
 
 
 def _tells_type(exchange: Exchange) -> Wrong:
-    if not whole(exchange):
+    if not is_complete(exchange):
         return None
     return [] if "/" in exchange.media_type else ["no content type"]
 
@@ -143,7 +143,7 @@ _FOREIGN = {
 
 
 def _own_medium(exchange: Exchange) -> Wrong:
-    if not whole(exchange) or not exchange.media_type or exchange.operation is None:
+    if not is_complete(exchange) or not exchange.media_type or exchange.operation is None:
         return None
     foreign = exchange.media_type.startswith(_FOREIGN[exchange.operation.id])
     return [f"the content type is {exchange.media_type}"] if foreign else []

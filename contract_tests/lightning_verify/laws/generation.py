@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from lightning_verify.laws.law import Law, Wrong, asked, filled, law, told, whole
+from lightning_verify.laws.law import Law, Wrong, answer_json, filled, is_complete, law, request_json
 from lightning_verify.laws.witnesses import tells_failure, transcript
 from lightning_verify.reading.completions import CALLS_TOOLS, mislabelled
 from lightning_verify.reading.media import delivered, flaw, unknown
@@ -24,11 +24,11 @@ CHAT = "createChatCompletion"
 
 def _is_plain(exchange: Exchange) -> bool:
     """Whether one JSON answer was asked for. What is no boolean was not asked for in earnest."""
-    return whole(exchange) and asked(exchange).get("stream", False) is False
+    return is_complete(exchange) and request_json(exchange).get("stream", False) is False
 
 
 def _is_streamed(exchange: Exchange) -> bool:
-    return whole(exchange) and asked(exchange).get("stream") is True
+    return is_complete(exchange) and request_json(exchange).get("stream") is True
 
 
 _WORDS = re.compile(r"[A-Za-z]{3,}\W+[A-Za-z]{3,}")
@@ -43,7 +43,7 @@ _ENDED_EARLY = {"length", "content_filter"}
 def asks_for_words(exchange: Exchange) -> bool:
     """Whether the last message of a chat is a user's, with words, and nothing curbs the answer: to others
     there may be nothing to say."""
-    payload = asked(exchange)
+    payload = request_json(exchange)
     if any(payload.get(curb) for curb in _CURBS):
         return False
     messages = payload.get("messages")
@@ -54,9 +54,9 @@ def asks_for_words(exchange: Exchange) -> bool:
 
 
 def _completion(exchange: Exchange) -> Wrong:
-    if not whole(exchange) or exchange.media_type == "text/event-stream":
+    if not is_complete(exchange) or exchange.media_type == "text/event-stream":
         return None
-    value = told(exchange)
+    value = answer_json(exchange)
     choices = value.get("choices") if isinstance(value, dict) else None
     if not isinstance(choices, list) or not choices:
         return ["no choices"]
@@ -147,13 +147,13 @@ _Call = tuple[Any, Any, Any]  # Its id, name and arguments.
 
 def _calls(exchange: Exchange) -> tuple[list[_Call], list[str]] | None:
     """The calls in an answer, and what is wrong with where they stand; None where it does not end."""
-    if not whole(exchange):
+    if not is_complete(exchange):
         return None
     if exchange.media_type == "text/event-stream":
         told_stream = transcript(exchange.body)
         streamed = [(call.id, call.name, call.arguments) for call in told_stream.tool_calls.values()]
         return (streamed, told_stream.problems.get("tools", [])) if told_stream.done else None
-    value = told(exchange)
+    value = answer_json(exchange)
     choices = value.get("choices") if isinstance(value, dict) else None
     found, wrong = list[_Call](), list[str]()
     for choice in choices if isinstance(choices, list) else []:
@@ -173,7 +173,7 @@ def _calls(exchange: Exchange) -> tuple[list[_Call], list[str]] | None:
 
 def _tool_calls(exchange: Exchange) -> Wrong:
     """Calls that come back name a tool that was given, have an id, and carry a JSON object."""
-    tools, found = asked(exchange).get("tools"), _calls(exchange)
+    tools, found = request_json(exchange).get("tools"), _calls(exchange)
     if found is None or not isinstance(tools, list) or not tools:
         return None
     given = {_function(tool).get("name") for tool in tools}
@@ -183,7 +183,7 @@ def _tool_calls(exchange: Exchange) -> Wrong:
 def chosen_otherwise(exchange: Exchange) -> str | None:
     """How an answer goes against the `tool_choice` it was asked with; None when it does not. Models are free
     in what they say, so that this is no law: one answer may differ."""
-    choice, found = asked(exchange).get("tool_choice"), _calls(exchange)
+    choice, found = request_json(exchange).get("tool_choice"), _calls(exchange)
     if found is None or choice in (None, "auto") or tells_failure(exchange):
         return None
     names = {str(name) for _, name, _ in found[0]}
@@ -223,20 +223,20 @@ def _well_formed(calls: list[tuple[Any, Any, Any]], given: set[Any]) -> Iterator
 
 def _labels(exchange: Exchange) -> Wrong:
     """The labels of a completion, or of the chunks that have a part of one."""
-    if not whole(exchange):
+    if not is_complete(exchange):
         return None
     if exchange.media_type == "text/event-stream":
         stream = transcript(exchange.body)
         said = stream.content or stream.tool_calls or stream.finish_reasons
         return stream.problems.get("label", []) if said else None
-    value = told(exchange)
+    value = answer_json(exchange)
     return mislabelled(value, "chat.completion") if isinstance(value, dict) and "choices" in value else None
 
 
 def _names_model(exchange: Exchange) -> Wrong:
-    if not whole(exchange):
+    if not is_complete(exchange):
         return None
-    said = exchange.text if exchange.media_type == "text/plain" else told(exchange)
+    said = exchange.text if exchange.media_type == "text/plain" else answer_json(exchange)
     return [] if model_name(said) is not None else ["names no model"]
 
 
@@ -248,7 +248,7 @@ def medium(family: str) -> Callable[[Exchange], Wrong]:
     and a format that nobody but the host knows show nothing."""
 
     def look(exchange: Exchange) -> Wrong:
-        if not whole(exchange):
+        if not is_complete(exchange):
             return None
         content = delivered(exchange.body, family, exchange.media_type)
         if content.elsewhere is not None or unknown(content.data, family, content.media_type):
@@ -262,7 +262,7 @@ def medium(family: str) -> Callable[[Exchange], Wrong]:
 def _png(exchange: Exchange) -> Wrong:
     """What is served as a picture, or is one; a page instead of one is for others to tell."""
     begins = exchange.body.startswith(b"\x89PNG\r\n\x1a\n")
-    if not whole(exchange) or not (begins or exchange.media_type.startswith("image/")):
+    if not is_complete(exchange) or not (begins or exchange.media_type.startswith("image/")):
         return None
     problem = flaw(exchange.body, "image", exchange.media_type)
     is_png = problem is None and begins and exchange.media_type in {"image/png", "image/x-png"}

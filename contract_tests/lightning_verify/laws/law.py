@@ -51,7 +51,7 @@ def law(
     return Law(requirement, frozenset(operations or (found.operations if found else ())), look, at_rest)
 
 
-def whole(exchange: Exchange) -> bool:
+def is_complete(exchange: Exchange) -> bool:
     """Whether a success came, and came to its end. What is a part by request is not whole."""
     complete = exchange.problem is None and not exchange.truncated
     return exchange.served and exchange.status != 206 and complete
@@ -65,13 +65,13 @@ def _decoded(body: bytes) -> Any:
         return None
 
 
-def asked(exchange: Exchange) -> dict[str, Any]:
+def request_json(exchange: Exchange) -> dict[str, Any]:
     """The JSON object that was sent; empty when there was none."""
     value = _decoded(exchange.request_body) if exchange.request_body else None
     return value if isinstance(value, dict) else {}
 
 
-def told(exchange: Exchange) -> Any:
+def answer_json(exchange: Exchange) -> Any:
     """The JSON of an answer; None also stands for what is none."""
     try:
         return exchange.json()
@@ -89,9 +89,9 @@ def document(look: Callable[[dict[str, Any]], Wrong], *, owner: bool = False) ->
     """A look at the object of a whole answer. That there is none is wrong for its `owner` only."""
 
     def judged(exchange: Exchange) -> Wrong:
-        if not whole(exchange):
+        if not is_complete(exchange):
             return None
-        value = told(exchange)
+        value = answer_json(exchange)
         if isinstance(value, dict):
             return look(value)
         return [f"expected a JSON object, not {exchange.text[:80]!r}"] if owner else None

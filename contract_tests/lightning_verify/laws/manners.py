@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lightning_verify.facts import REQUIRED_FIELD
-from lightning_verify.laws.law import Law, Wrong, asked, bearer, law, told, whole
+from lightning_verify.laws.law import Law, Wrong, answer_json, bearer, is_complete, law, request_json
 from lightning_verify.transport.exchange import Exchange
 
 # Larger ones may be refused by whatever stands before the host.
@@ -14,9 +14,9 @@ _SHORTEST_SECRET = 12
 
 
 def _says_json(exchange: Exchange) -> Wrong:
-    if not whole(exchange) or "json" not in exchange.request_headers.get("Accept", ""):
+    if not is_complete(exchange) or "json" not in exchange.request_headers.get("Accept", ""):
         return None
-    if asked(exchange).get("stream", False) is not False:
+    if request_json(exchange).get("stream", False) is not False:
         return None
     kind = exchange.media_type
     is_json = kind == "application/json" or kind.endswith("+json")
@@ -31,7 +31,7 @@ def _readable(exchange: Exchange) -> Wrong:
         exchange.status in {413, 429} and exchange.is_page
     ):
         return None
-    value = told(exchange)
+    value = answer_json(exchange)
     error = value.get("error") if isinstance(value, dict) else None
     can_be_read = isinstance(value, dict) and (
         isinstance(value.get("detail"), str)
@@ -63,7 +63,7 @@ def _incomplete(exchange: Exchange) -> Wrong:
         return None
     if exchange.problem or exchange.truncated:
         return None
-    payload, required = asked(exchange), REQUIRED_FIELD[exchange.operation.id]
+    payload, required = request_json(exchange), REQUIRED_FIELD[exchange.operation.id]
     if not payload or required in payload:
         return None
     return [] if status == 400 else [f"without {required} it must be 400, not {status}"]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lightning_verify.laws.generation import medium
-from lightning_verify.laws.law import Law, Wrong, asked, document, filled, law, whole
+from lightning_verify.laws.law import Law, Wrong, document, filled, is_complete, law, request_json
 from lightning_verify.reading.media import flaw
 from lightning_verify.reading.numbers import is_amount
 from lightning_verify.transport.exchange import Exchange
@@ -39,7 +39,7 @@ def _pieces(family: str, media_type: str) -> Callable[[Exchange], Wrong]:
     """A created time, and what was made: in base64 as `media_type`, unless addresses were asked for."""
 
     def look(exchange: Exchange) -> Wrong:
-        at_address = asked(exchange).get("response_format") == "url"
+        at_address = request_json(exchange).get("response_format") == "url"
 
         def listed(listing: dict[str, Any]) -> Wrong:
             wrong = [] if is_amount(listing.get("created")) else [f"created is {listing.get('created')!r}"]
@@ -47,10 +47,10 @@ def _pieces(family: str, media_type: str) -> Callable[[Exchange], Wrong]:
             if not found:
                 return [*wrong, f"data is {str(listing.get('data'))[:80]!r}"]
             for entry in found:
-                told = entry.get("url") if at_address else entry.get("b64_json")
-                if not filled(told):
+                content = entry.get("url") if at_address else entry.get("b64_json")
+                if not filled(content):
                     wrong.append(f"an entry has no {'url' if at_address else 'b64_json'}")
-                elif not at_address and (problem := _flaw(str(told), family, media_type)):
+                elif not at_address and (problem := _flaw(str(content), family, media_type)):
                     wrong.append(problem)
             return wrong
 
@@ -86,7 +86,7 @@ FIELDS = ("prompt", "ratio", "mode", "duration", "image_urls", "response_format"
 
 
 def _tells_fields(exchange: Exchange) -> Wrong:
-    if not whole(exchange):
+    if not is_complete(exchange):
         return None
     return [f"no header Y-{field}" for field in FIELDS if not exchange.header(f"y-{field}")]
 

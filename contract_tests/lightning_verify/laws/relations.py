@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lightning_verify.facts import METRICS
-from lightning_verify.laws.law import Wrong, told, whole
+from lightning_verify.laws.law import Wrong, answer_json, is_complete
 from lightning_verify.laws.witnesses import shows_something
 from lightning_verify.reading.numbers import number
 from lightning_verify.reading.plans import (
@@ -43,7 +43,7 @@ class Relation:
 
     def wrong(self, exchange: Exchange, beside: Exchange) -> list[str] | None:
         """What is wrong with the answer; empty when it keeps the relation, None when it cannot show it."""
-        if not all(whole(each) and shows_something(each) for each in (exchange, beside)):
+        if not all(is_complete(each) and shows_something(each) for each in (exchange, beside)):
             return None
         found = self.look(exchange, beside)
         return None if found is None else list(found)
@@ -53,7 +53,7 @@ def _documents(look: Callable[[Document, Document], Wrong]) -> Callable[[Exchang
     """A look at two objects; what is none is for laws to tell."""
 
     def judged(exchange: Exchange, beside: Exchange) -> Wrong:
-        one, other = told(exchange), told(beside)
+        one, other = answer_json(exchange), answer_json(beside)
         return look(one, other) if isinstance(one, dict) and isinstance(other, dict) else None
 
     return judged
@@ -96,7 +96,7 @@ def _amount(value: object) -> float | None:
 def _plan_is_listed(exchange: Exchange, beside: Exchange) -> Wrong:
     """Only an account can be on a plan that is no longer on offer: what everybody gets without signing in has
     to be there."""
-    snapshot, catalogue = told(exchange), told(beside)
+    snapshot, catalogue = answer_json(exchange), answer_json(beside)
     if not isinstance(snapshot, dict) or not isinstance(catalogue, dict) or not plans_of(catalogue):
         return None
     key, name = snapshot.get("plan_key"), snapshot.get("plan_name")
@@ -118,7 +118,7 @@ def is_anonymous(exchange: Exchange) -> bool:
 
 
 def _on_the_free_tier(exchange: Exchange, beside: Exchange) -> Wrong:
-    snapshot, catalogue = told(exchange), told(beside)
+    snapshot, catalogue = answer_json(exchange), answer_json(beside)
     if not is_anonymous(exchange) or not isinstance(snapshot, dict) or not isinstance(catalogue, dict):
         return None
     if "plan_key" not in snapshot or not isinstance(catalogue.get("plans"), list):
@@ -161,7 +161,7 @@ def _same_plan(view: Document, snapshot: Document) -> Wrong:
 
 
 def _tiers(exchange: Exchange, beside: Exchange) -> tuple[list[Document], Document] | None:
-    plans, catalogue = listed(told(exchange), "tiers", "plans"), told(beside)
+    plans, catalogue = listed(answer_json(exchange), "tiers", "plans"), answer_json(beside)
     if plans is None or not all(isinstance(plan, dict) for plan in plans):
         return None
     if not isinstance(catalogue, dict) or not isinstance(catalogue.get("plans"), list):
@@ -207,7 +207,10 @@ def _all_paid(exchange: Exchange, beside: Exchange) -> Wrong:
         ]
         if not _same_price(entry.get("price"), plan.get("price")):
             wrong.append(f"{key}: the price is {entry.get('price')!r} here")
-        wrong += [f"{key}: {told} here" for told in _other_limits(entry.get("limits"), plan.get("limits"))]
+        wrong += [
+            f"{key}: {difference} here"
+            for difference in _other_limits(entry.get("limits"), plan.get("limits"))
+        ]
     # Whether a listed plan costs anything is for TIERS-1 to say.
     known = [plan.get(field) for plan in plans_of(catalogue) for field in ("key", "name")]
     wrong += [

@@ -34,14 +34,14 @@ def exchange_of(passage: Passage, most: int) -> Exchange:
         if name.lower() == "content-encoding"
         for word in value.split(",")
     ]
-    body = None if passage.told.lost else decoded(passage.told.bytes(), encodings, most)
+    body = None if passage.response.lost else decoded(passage.response.bytes(), encodings, most)
     headers: CIMultiDict[str] = CIMultiDict(passage.request_headers)
-    asked = passage.asked.bytes() if passage.asked.size else None
+    request = passage.request.bytes() if passage.request.size else None
     return Exchange(
         passage.method,
         passage.target,
         headers,
-        None if passage.asked.lost else asked,
+        None if passage.request.lost else request,
         passage.operation,
         who(headers),
         passage.status,
@@ -51,7 +51,7 @@ def exchange_of(passage: Passage, most: int) -> Exchange:
         passage.arrivals,
         passage.seconds,
         passage.problem,
-        truncated=body is None or passage.asked.lost,
+        truncated=body is None or passage.request.lost,
         repeatable=False,
         received=datetime.fromtimestamp(passage.at + passage.seconds, UTC),
     )

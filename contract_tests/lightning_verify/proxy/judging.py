@@ -55,8 +55,8 @@ class Breach:
         """One line that harms nobody who reads it."""
         word = "breach" if self.level == "documented" else f"advice ({self.level})"
         often = f" in {self.rate.broken} of {self.rate.seen} {self.rate.of}" if self.rate else ""
-        told = f"{word} {self.requirement}{often}: {self.statement} {self.reason}"
-        return one_line(told, _LONGEST_LINE)
+        line = f"{word} {self.requirement}{often}: {self.statement} {self.reason}"
+        return one_line(line, _LONGEST_LINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +124,8 @@ class TrafficJudge:
         """A request has come."""
         operation = self._finder.find(method, target)
         most = MOST_OF_ONE if operation is not None or self._witnesses else 0
-        asked, told = Content(self._space, most), Content(self._space, most)
-        passage = Passage(method, target, operation, headers, asked, told)
+        request, response = Content(self._space, most), Content(self._space, most)
+        passage = Passage(method, target, operation, headers, request, response)
         self._under_way[id(passage)] = passage
         return passage
 
@@ -140,7 +140,7 @@ class TrafficJudge:
             return
         if waiting >= _WAITING_WHOLE:
             passage.drop()
-            passage.told.lost = True
+            passage.response.lost = True
         if _reads_usage(passage.operation):
             passage.alone = not any(
                 other.operation is not None and other.operation.metric and _may_be_one(other, passage)

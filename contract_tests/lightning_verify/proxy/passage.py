@@ -79,8 +79,8 @@ class Passage:
     target: str
     operation: Operation | None
     request_headers: list[tuple[str, str]]
-    asked: Content
-    told: Content
+    request: Content
+    response: Content
     began: float = field(default_factory=time.monotonic)
     at: float = field(default_factory=time.time)
     status: int | None = None
@@ -98,8 +98,8 @@ class Passage:
 
     def came(self, pieces: list[bytes]) -> None:
         """A part of the answer has passed."""
-        self.told.add(pieces)
-        if self.told.lost:
+        self.response.add(pieces)
+        if self.response.lost:
             self.arrivals.clear()
             return
         now = time.monotonic() - self.began
@@ -107,5 +107,5 @@ class Passage:
 
     def drop(self) -> None:
         """Keep no bodies any more."""
-        for content in (self.asked, self.told):
+        for content in (self.request, self.response):
             content.drop()

@@ -267,7 +267,7 @@ class Pair(Side):
         """What of `data` belongs to the request under way."""
         used, pieces = body.feed(data) if data and not body.done else (0, [])
         self.give_back(data[used:])
-        passage.asked.add(pieces)
+        passage.request.add(pieces)
         return data[:used]
 
     async def _pump(self, host: Side, body: Body, passage: Passage) -> None:

@@ -35,9 +35,9 @@ class _Tally:
         if (
             wrong
             and len(self.problems) < _TOLD
-            and (told := recorder.redactor.text(wrong[0])) not in self.problems
+            and (problem := recorder.redactor.text(wrong[0])) not in self.problems
         ):
-            self.problems.append(told)
+            self.problems.append(problem)
         if bool(wrong) == bool(self.broken) and len(self.evidence) < (_SHOWN if self.broken else 1):
             self.evidence.append(recorder.record(exchange))
 
@@ -46,12 +46,12 @@ class _Tally:
             self.problems.append(problem)
 
     def finding(self, requirement: str) -> Finding:
-        told = f"{self.first}: {'; '.join(self.problems)}" if self.broken else ""
+        reason = f"{self.first}: {'; '.join(self.problems)}" if self.broken else ""
         return Finding(
             requirement,
             "fail" if self.broken else "pass",
             NAME,
-            told,
+            reason,
             self.seen - self.broken,
             tuple(self.evidence),
             Rate(self.broken, self.seen),

@@ -7,9 +7,9 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 NOWHERE = urlsplit("")
 
 
-def address(told: object, base: str = "https:") -> SplitResult:
+def address(value: object, base: str = "https:") -> SplitResult:
     """Where a text leads from `base`; without any part when it is no address."""
     try:
-        return urlsplit(urljoin(base, told)) if isinstance(told, str) else NOWHERE
+        return urlsplit(urljoin(base, value)) if isinstance(value, str) else NOWHERE
     except ValueError:
         return NOWHERE

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from lightning_verify.reading.numbers import whole
+from lightning_verify.reading.numbers import whole_number
 
 _LENGTH = 200
 # What stands in an answer that was made; beside it a `detail` is only more to read.
@@ -28,7 +28,9 @@ def failure_in(document: Any) -> str | None:
     if not any(name in document for name in _MADE):
         if document.get("detail"):
             return _words(document["detail"])
-        codes = [whole(document.get(name)) or 0 for name in ("code", "status", "status_code", "statusCode")]
+        codes = [
+            whole_number(document.get(name)) or 0 for name in ("code", "status", "status_code", "statusCode")
+        ]
         if document.get("success") is False or max(codes) >= 400:
             return _words(document)
     choices = document.get("choices")
@@ -41,9 +43,9 @@ def failure_in(document: Any) -> str | None:
 def failure_in_event(name: str, data: str) -> str | None:
     """What an event of a stream says of a failure: by its name, or in its data."""
     document = parsed(data)
-    told = failure_in(document)
-    if told is not None:
-        return told
+    failure = failure_in(document)
+    if failure is not None:
+        return failure
     if name.lower().replace("-", "_").split("_")[-1] in {"error", "exception", "failure"}:
         return data[:_LENGTH] or name
     # Plain words instead of JSON, as some gateways write them.

@@ -227,8 +227,8 @@ def _packed(text: str, family: str) -> Delivered | None:
         data = base64.b64decode(payload + "=" * (-len(payload) % 4), validate=True)
     except (binascii.Error, ValueError):
         return None
-    told = match is not None or len(text) >= _LONGER_THAN_AN_ID or recognise(data) is not None
-    return Delivered(data, media_type) if told else None
+    is_base64 = match is not None or len(text) >= _LONGER_THAN_AN_ID or recognise(data) is not None
+    return Delivered(data, media_type) if is_base64 else None
 
 
 # Types that name one format; a type that is not here is not held against the bytes.

@@ -51,12 +51,12 @@ def disagreements(pairs: dict[str, tuple[str, str]]) -> tuple[dict[str, str], li
     shown, reported = ({pair[side] for pair in pairs.values()} for side in (0, 1))
     one_vocabulary = any(alike(one, other) for one in shown for other in reported)
     broken, unclear = dict[str, str](), list[str]()
-    for prompt, (told, chosen) in pairs.items():
-        words = f"for the prompt {prompt} the chat reports {chosen!r}, the analysis {told!r}"
-        others = [pair for pair in pairs.values() if (pair[0] == told) != (pair[1] == chosen)]
-        if same(told, chosen) and (told == chosen or told not in reported):
+    for prompt, (analysed, chosen) in pairs.items():
+        words = f"for the prompt {prompt} the chat reports {chosen!r}, the analysis {analysed!r}"
+        others = [pair for pair in pairs.values() if (pair[0] == analysed) != (pair[1] == chosen)]
+        if same(analysed, chosen) and (analysed == chosen or analysed not in reported):
             continue
-        known = any(alike(told, name) for name in reported) or any(alike(name, chosen) for name in shown)
+        known = any(alike(analysed, name) for name in reported) or any(alike(name, chosen) for name in shown)
         if others or known:
             broken[prompt] = words
         elif one_vocabulary:

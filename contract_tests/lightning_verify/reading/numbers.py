@@ -25,7 +25,7 @@ def number(value: Any) -> float | None:
     return None
 
 
-def whole(value: Any) -> int | None:
+def whole_number(value: Any) -> int | None:
     """`value` as an integer, what stands behind the point cut off; None when it is no number."""
     amount = number(value)
     return None if amount is None else int(amount)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from lightning_verify.reading.numbers import whole
+from lightning_verify.reading.numbers import whole_number
 
 # Words for a period, by their length in days. Hours are left open: five of them may be what is left.
 _DAYS = (
@@ -53,6 +53,6 @@ def _days(text: str) -> int | None:
     words = tuple(word for word in _words(text) if word not in _AROUND)
     if len(words) == 1:
         return _DAYS.get(words[0])
-    if len(words) == 2 and (days := _DAYS.get(words[1])) and (count := whole(words[0])) is not None:
+    if len(words) == 2 and (days := _DAYS.get(words[1])) and (count := whole_number(words[0])) is not None:
         return count * days
     return _LENGTHS.get(words) if len(words) == 2 else None

@@ -23,8 +23,8 @@ def costs(price: object) -> bool | None:
     when it does not tell."""
     if isinstance(price, dict):
         named = [price[field] for field in AMOUNTS if field in price]
-        told = [cost for each in named or price.values() if (cost := costs(each)) is not None]
-        return any(told) if told else None
+        costly = [cost for each in named or price.values() if (cost := costs(each)) is not None]
+        return any(costly) if costly else None
     amount = number(price)
     if amount is None and isinstance(price, str) and "_" not in price:
         figures = _FIGURE.findall(price)

@@ -130,7 +130,7 @@ def transcribe(body: bytes) -> Transcript:
 def _bare_failure(body: bytes) -> str | None:
     """A failure told in a line that is no event: frameworks write an error body where the stream breaks."""
     lines = _LINE_END.split(body.decode("utf-8", "replace"))
-    return next((told for line in lines if (told := failure_in_text(line)) is not None), None)
+    return next((failure for line in lines if (failure := failure_in_text(line)) is not None), None)
 
 
 def _speaks(data: str) -> bool:
@@ -264,10 +264,10 @@ def _tool_calls(transcript: Transcript, calls: Any) -> None:
         if not isinstance(fragment, dict):
             transcript.breaks("tools", "a fragment of a tool call is not an object")
             continue
-        told = fragment.get("index")
-        index = position if told is None else integer(told)
+        written = fragment.get("index")
+        index = position if written is None else integer(written)
         if index is None:
-            transcript.breaks("tools", f"a fragment of a tool call has the index {told!r}")
+            transcript.breaks("tools", f"a fragment of a tool call has the index {written!r}")
             continue
         call = transcript.tool_calls.setdefault(index, ToolCall())
         function = fragment.get("function")

@@ -22,8 +22,8 @@ def moment(value: Any) -> datetime | None:
         if amount is not None:
             return datetime.fromtimestamp(amount / 1000 if amount > _MILLISECONDS else amount, UTC)
         if isinstance(value, str):
-            told = _dated(value.strip())
-            return told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
+            parsed = _dated(value.strip())
+            return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     except (ValueError, OverflowError, OSError):
         pass
     return None
@@ -39,8 +39,8 @@ def _dated(text: str) -> datetime:
 def http_date(text: str | None) -> datetime | None:
     """The point in time of a header such as Date, in any of its three forms; None when there is none."""
     try:
-        told = parsedate_to_datetime(text or "")
-        return told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
+        parsed = parsedate_to_datetime(text or "")
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     except (ValueError, OverflowError, TypeError, IndexError):
         return None
 

@@ -34,8 +34,8 @@ class Comparison:
 
     def lines(self) -> list[str]:
         """What changed, a line for each kind; one line when nothing did."""
-        told = {_TITLES[name]: ids for name, ids in asdict(self).items() if ids}
-        return [f"{title}: {', '.join(ids)}" for title, ids in told.items()] or ["no change"]
+        changes = {_TITLES[name]: ids for name, ids in asdict(self).items() if ids}
+        return [f"{title}: {', '.join(ids)}" for title, ids in changes.items()] or ["no change"]
 
 
 _NAMES = {"fresh": "new", "mended": "mended", "unseen": "no_longer_observable", "advised": "newly_advised"}

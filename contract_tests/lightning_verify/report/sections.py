@@ -70,8 +70,8 @@ def seen(ruling: Ruling) -> str:
 
 
 def _without(reason: str, titles: Iterable[str]) -> str:
-    for told in titles:
-        reason = reason.replace(told, "")
+    for title in titles:
+        reason = reason.replace(title, "")
     return reason
 
 

@@ -96,7 +96,7 @@ def _history(
     """A question, calls with their answers, and what the assistant made of them. Without any `content` the
     messages that call have no such field."""
 
-    def told(said: list[str]) -> list[Message]:
+    def conversation(said: list[str]) -> list[Message]:
         messages: list[Message] = [{"role": "user", "content": "What is the weather in Paris and in Oslo?"}]
         for turn in range(rounds):
             ids = [f"call_{turn}{number}a1b2c3d4" for number in range(calls)]
@@ -110,7 +110,7 @@ def _history(
             ]
         return [*messages, {"role": "assistant", "content": "It is clear there."}]
 
-    return _texts(calls, texts).map(told)
+    return _texts(calls, texts).map(conversation)
 
 
 def _ending(fields: Fields, history: list[Message]) -> None:

@@ -63,7 +63,7 @@ class Refusal:
         return "FAIL-1" if self.flaw in {"cut off", "no object"} else _INVALID[self.operation]
 
     @property
-    def told(self) -> str:
+    def words(self) -> str:
         """What is wrong, in words."""
         if self.flaw in BEARERS:
             return f"{self.flaw}, as a bearer,"

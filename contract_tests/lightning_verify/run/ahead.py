@@ -67,9 +67,11 @@ def _operations(item: pytest.Item, charge: Charge) -> Iterator[str]:
     """The operations that a test asks for refusals of: those it is parametrized with or shares refusals of;
     else, where it is about payloads, all that the requirement is about."""
     params = getattr(item, "callspec", None)
-    told = [*params.params.values()] if params else []
+    arguments = [*params.params.values()] if params else []
     words = {word for share in charge.shares for word in (share.partition(":")[0], share.partition(" ")[0])}
-    found = {name for name, call in CALLS.items() if name in told or call.path in told or name in words}
+    found = {
+        name for name, call in CALLS.items() if name in arguments or call.path in arguments or name in words
+    }
     yield from found
     if not found:
         known = REQUIREMENTS.requirements

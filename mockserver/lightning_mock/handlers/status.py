@@ -32,8 +32,8 @@ async def get_status(call: Call, state: State) -> Body:
 async def head_status(call: Call, state: State) -> Body:
     """The capability is there: its content type and the headers of the spec, and nothing else."""
     headers = _response(call, state, "200").get("headers", {})
-    told = {name: header["example"] for name, header in headers.items()}
-    return Body(b"", call.operation.media_type or "application/json", headers=told)
+    examples = {name: header["example"] for name, header in headers.items()}
+    return Body(b"", call.operation.media_type or "application/json", headers=examples)
 
 
 async def refuse(call: Call, state: State) -> Body:

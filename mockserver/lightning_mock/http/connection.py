@@ -141,9 +141,9 @@ def _refusal_of_head(error: BaseException | None) -> Body:
     if isinstance(error, LineTooLong):
         if f"more than {MAX_REQUEST_LINE} " in error.message:
             return delivery.refusal(TooLarge(f"The request line is longer than {MAX_REQUEST_LINE} bytes."))
-        told = TooLarge(f"A header field is longer than {MAX_HEADER} bytes.")
+        problem = TooLarge(f"A header field is longer than {MAX_HEADER} bytes.")
     elif isinstance(error, HttpProcessingError) and "Too many headers" in error.message:
-        told = TooLarge(f"There are more than {MAX_HEADERS} header fields.")
+        problem = TooLarge(f"There are more than {MAX_HEADERS} header fields.")
     else:
         return delivery.refusal(InvalidRequest("This is not a well-formed HTTP request."))
-    return replace(delivery.refusal(told), status=HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+    return replace(delivery.refusal(problem), status=HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
