@@ -9,10 +9,10 @@ import pytest
 from lightning_spec.loader import load_requirements, load_spec
 from lightning_verify.facts import METRICS
 from lightning_verify.judging.evidence import Recorder
+from lightning_verify.judging.law_monitor import LawMonitor
 from lightning_verify.judging.redaction import Redactor
-from lightning_verify.judging.watch import Watch
 from lightning_verify.laws.generation import MEDIA, chosen_otherwise
-from lightning_verify.laws.table import LAWS, held
+from lightning_verify.laws.table import LAWS, check_laws
 from lightning_verify.requests.valid import CALLS, say
 from lightning_verify.transport.exchange import Exchange
 
@@ -211,12 +211,12 @@ BROKEN = [
 
 @pytest.mark.parametrize("kept", KEPT)
 def test_a_good_answer_keeps_every_law(kept: Exchange) -> None:
-    assert {requirement: wrong for requirement, wrong in held(kept).items() if wrong} == {}
+    assert {requirement: wrong for requirement, wrong in check_laws(kept).items() if wrong} == {}
 
 
 @pytest.mark.parametrize(("requirement", "broken"), BROKEN)
 def test_a_bad_answer_breaks_its_law(requirement: str, broken: Exchange) -> None:
-    assert held(broken)[requirement]
+    assert check_laws(broken)[requirement]
 
 
 def test_a_stream_that_failed_has_not_chosen_otherwise() -> None:
@@ -239,18 +239,18 @@ def test_an_answer_that_did_not_come_breaks_nothing(problem: str) -> None:
         for name in lost.__slots__:
             setattr(lost, name, getattr(broken, name))
         setattr(lost, problem, 503 if problem == "status" else "cut off")
-        assert not any(held(lost).values())
+        assert not any(check_laws(lost).values())
 
 
-def _watch() -> Watch:
-    return Watch(Recorder("http://127.0.0.1", Redactor({})))
+def _monitor() -> LawMonitor:
+    return LawMonitor(Recorder("http://127.0.0.1", Redactor({})))
 
 
 def test_a_breach_in_one_answer_of_many_is_told_with_its_rate() -> None:
-    watch = _watch()
+    monitor = _monitor()
     for turn in range(10):
-        watch.see(exchange("getUsage", used(remaining=50) if turn == 6 else USAGE))
-    found = {finding.requirement: finding for finding in watch.findings()}
+        monitor.observe(exchange("getUsage", used(remaining=50) if turn == 6 else USAGE))
+    found = {finding.requirement: finding for finding in monitor.findings()}
     assert found["USE-4"].verdict == "fail"
     assert str(found["USE-4"].rate) == "in 1 of 10 answers"
     assert "remaining" in found["USE-4"].evidence[0]["response"]["body"]
@@ -259,18 +259,20 @@ def test_a_breach_in_one_answer_of_many_is_told_with_its_rate() -> None:
 
 
 def test_a_request_that_is_refused_now_and_then_is_told_by_its_owner() -> None:
-    watch = _watch()
+    monitor = _monitor()
     for turn in range(10):
         refused = turn == 6
         picture = exchange("createImage", {"url": "https://a/b"}, asked={"prompt": "a"})
-        watch.see(
+        monitor.observe(
             exchange("createImage", {"detail": "No"}, status=400, asked={"prompt": "a"})
             if refused
             else picture
         )
-        watch.see(exchange("createImage", {"detail": "No"}, status=400, asked={"prompt": 5}))
-        watch.see(exchange("getUsage", {"detail": "No"}, status=429 if refused else 403))
-    failed = {finding.requirement: finding.rate for finding in watch.findings() if finding.verdict == "fail"}
+        monitor.observe(exchange("createImage", {"detail": "No"}, status=400, asked={"prompt": 5}))
+        monitor.observe(exchange("getUsage", {"detail": "No"}, status=429 if refused else 403))
+    failed = {
+        finding.requirement: finding.rate for finding in monitor.findings() if finding.verdict == "fail"
+    }
     assert {name: str(rate) for name, rate in failed.items()} == {
         "IMG-2": "in 1 of 10 answers to the same request"
     }
@@ -291,34 +293,34 @@ def test_a_request_that_is_refused_now_and_then_is_told_by_its_owner() -> None:
     ],
 )
 def test_a_failure_on_the_way_is_neither_breach_nor_witness(failure: Exchange) -> None:
-    watch = _watch()
-    watch.see(failure)
-    assert watch.findings() == []
-    assert held(failure) == {}
+    monitor = _monitor()
+    monitor.observe(failure)
+    assert monitor.findings() == []
+    assert check_laws(failure) == {}
 
 
 def test_a_host_that_insists_on_its_page_is_held_against_the_laws() -> None:
     page = exchange("getUsage", b"<!doctype html><title>Welcome</title>", media_type="text/html")
     page.insists = True
-    assert held(page)["USE-1"]
+    assert check_laws(page)["USE-1"]
 
 
 def test_a_page_that_comes_once_is_no_refusal_of_a_request_that_is_served() -> None:
-    watch = _watch()
+    monitor = _monitor()
     for turn in range(5):
         page = exchange("createImage", b"<html>Not here</html>", status=404, asked={"prompt": "a"})
         picture = exchange("createImage", {"url": "https://a/b"}, asked={"prompt": "a"})
-        watch.see(page if turn == 3 else picture)
-    assert "fail" not in {finding.verdict for finding in watch.findings()}
+        monitor.observe(page if turn == 3 else picture)
+    assert "fail" not in {finding.verdict for finding in monitor.findings()}
 
 
 def test_the_time_of_a_snapshot_is_not_judged_once_somebody_has_moved_it() -> None:
-    late, watch = exchange("getUsage", {**USAGE, "generated_at": "2026-05-14T10:00:00Z"}), _watch()
+    late, monitor = exchange("getUsage", {**USAGE, "generated_at": "2026-05-14T10:00:00Z"}), _monitor()
     lever = exchange("getUsage", {})
     lever.operation, lever.method, lever.path = None, "POST", "http://127.0.0.1/__mock__/clock"
-    watch.see(lever)
-    watch.see(late)
-    assert "USE-6" not in {finding.requirement for finding in watch.findings()}
+    monitor.observe(lever)
+    monitor.observe(late)
+    assert "USE-6" not in {finding.requirement for finding in monitor.findings()}
 
 
 def _shown_in(status: int, token: str = "ipa_live_good") -> Exchange:
@@ -328,14 +330,16 @@ def _shown_in(status: int, token: str = "ipa_live_good") -> Exchange:
 
 
 def test_a_good_credential_that_is_refused_now_and_then_is_told() -> None:
-    watch = Watch(Recorder("http://127.0.0.1", Redactor({})), {"LIGHTNING_API_KEY": "ipa_live_good"})
+    monitor = LawMonitor(Recorder("http://127.0.0.1", Redactor({})), {"LIGHTNING_API_KEY": "ipa_live_good"})
     for status in (200, 200, 401, 200):
-        watch.see(_shown_in(status))
-    assert [finding.requirement for finding in watch.findings() if finding.verdict == "fail"] == ["AUTH-2"]
+        monitor.observe(_shown_in(status))
+    assert [finding.requirement for finding in monitor.findings() if finding.verdict == "fail"] == ["AUTH-2"]
     # Who is refused from the beginning or to the end is another's matter, and so is who is not known.
     for statuses in ((401, 200), (200, 401, 401)):
-        watch = Watch(Recorder("http://127.0.0.1", Redactor({})), {"LIGHTNING_API_KEY": "ipa_live_good"})
+        monitor = LawMonitor(
+            Recorder("http://127.0.0.1", Redactor({})), {"LIGHTNING_API_KEY": "ipa_live_good"}
+        )
         for status in statuses:
-            watch.see(_shown_in(status))
-            watch.see(_shown_in(status, "ipa_live_other"))
-        assert all(finding.verdict == "pass" for finding in watch.findings())
+            monitor.observe(_shown_in(status))
+            monitor.observe(_shown_in(status, "ipa_live_other"))
+        assert all(finding.verdict == "pass" for finding in monitor.findings())

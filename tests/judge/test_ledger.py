@@ -29,11 +29,11 @@ class Play:
     now: float = 100.0
     day: str = "Fri, 15 May 2026"
 
-    def see(self, operation: str, caller: Caller, status: int | None, body: bytes, **more: Any) -> None:
+    def observe(self, operation: str, caller: Caller, status: int | None, body: bytes, **more: Any) -> None:
         found = SPEC.operations[operation]
         headers = [*more.pop("headers", PICTURE), ("Date", f"{self.day} 12:00:00 GMT")]
         problem = None if status else "cut off"
-        self.books.see(
+        self.books.observe(
             Exchange(
                 found.method, found.path, caller.headers, None, found, caller.label, status, headers, body,
                 sent=self.now, seconds=0.1, problem=problem,
@@ -47,7 +47,7 @@ class Play:
             body, kind = b'{"detail": "refused"}', "application/json"
         else:
             body, kind = b"\xff\xd8\xff", "image/jpeg"
-        self.see(operation, caller, status, body, headers=[("Content-Type", kind)])
+        self.observe(operation, caller, status, body, headers=[("Content-Type", kind)])
 
     def look(
         self, caller: Caller, window: str = "2026-05-15", generated_at: str | None = None, **used: int
@@ -57,7 +57,7 @@ class Play:
             for metric in METRICS
         }
         body = json.dumps({"usage": entries, "generated_at": generated_at}).encode()
-        self.see("getUsage", caller, 200, body, headers=[("Content-Type", "application/json")])
+        self.observe("getUsage", caller, 200, body, headers=[("Content-Type", "application/json")])
 
     def wait(self) -> None:
         self.now += SETTLE
@@ -215,7 +215,7 @@ def test_what_failed_may_cost_or_not(play: Play, status: int | None, used: int) 
 @pytest.mark.parametrize("body", [b'{"detail": "no model is free"}', b"<html>Bad gateway</html>"])
 def test_a_success_that_tells_its_failure_may_cost_or_not(play: Play, body: bytes, used: int) -> None:
     caller = callers.anonymous()
-    play.see("createImage", caller, 200, body, headers=[("Content-Type", "application/json")])
+    play.observe("createImage", caller, 200, body, headers=[("Content-Type", "application/json")])
     play.wait()
     play.look(caller, imagesDaily=used)
     assert play.broken == set()
@@ -251,14 +251,14 @@ def test_a_window_that_ends_begins_the_books_anew(play: Play, sign: str) -> None
 def test_the_targets_levers_begin_the_books_anew(play: Play) -> None:
     caller = callers.anonymous()
     play.call(caller)
-    play.books.see(Exchange("POST", "http://127.0.0.1/__mock__/clock", {}, None, None, "operator", 200))
+    play.books.observe(Exchange("POST", "http://127.0.0.1/__mock__/clock", {}, None, None, "operator", 200))
     play.wait()
     play.look(caller)
     assert play.broken == set()
 
 
 def test_a_late_counter_may_still_count_what_came_before_the_first_look(play: Play) -> None:
-    play.books.see(Exchange("POST", "http://127.0.0.1/__mock__/clock", {}, None, None, "operator", 200))
+    play.books.observe(Exchange("POST", "http://127.0.0.1/__mock__/clock", {}, None, None, "operator", 200))
     caller = callers.anonymous()
     play.call(caller)
     play.look(caller)

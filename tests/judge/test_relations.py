@@ -44,7 +44,7 @@ def answer(operation: str, value: Any, caller: Caller) -> Exchange:
 def compared(*answers: tuple[str, Any, Caller]) -> dict[str, Finding]:
     comparisons = Comparisons(Recorder("http://127.0.0.1", Redactor({})))
     for each in answers:
-        comparisons.see(answer(*each))
+        comparisons.observe(answer(*each))
     return {finding.requirement: finding for finding in comparisons.findings()}
 
 
@@ -109,9 +109,9 @@ def test_a_list_for_people_may_say_limits_in_its_own_way(unlimited: object) -> N
 def test_what_somebody_has_set_is_not_compared() -> None:
     comparisons = Comparisons(Recorder("http://127.0.0.1", Redactor({})))
     for each in GOOD:
-        comparisons.see(answer(*each))
-    comparisons.see(Exchange("POST", "http://127.0.0.1/__mock__/limits", {}, None, None, "control", 200))
-    comparisons.see(answer("getUsage", usage({**FREE, "limits": dict.fromkeys(METRICS, 9)}), USER))
+        comparisons.observe(answer(*each))
+    comparisons.observe(Exchange("POST", "http://127.0.0.1/__mock__/limits", {}, None, None, "control", 200))
+    comparisons.observe(answer("getUsage", usage({**FREE, "limits": dict.fromkeys(METRICS, 9)}), USER))
     assert all(finding.verdict == "pass" for finding in comparisons.findings())
 
 

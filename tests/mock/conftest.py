@@ -17,7 +17,7 @@ import pytest
 import requests
 from lightning_mock.background import RunningMock
 from lightning_spec.loader import Operation, load_spec
-from lightning_verify.laws.table import held
+from lightning_verify.laws.table import check_laws
 from lightning_verify.transport.exchange import Exchange
 
 SPEC = load_spec()
@@ -123,7 +123,7 @@ def broken_laws(response: requests.Response) -> dict[str, list[str]]:
         list(response.headers.items()),
         response.content,
     )
-    return {requirement: wrong for requirement, wrong in held(exchange, at_rest=False).items() if wrong}
+    return {requirement: wrong for requirement, wrong in check_laws(exchange, at_rest=False).items() if wrong}
 
 
 def events_of(text: str) -> list[dict[str, str]]:

@@ -1,7 +1,7 @@
-"""Answers of a run held against each other: an account's documents, the plans, the catalogue.
+"""Compares the documents of a run with each other: an account's documents, the plans, the catalogue.
 
-A test compares the two answers that it asked for. Here every answer is compared, whoever got it: with what
-most answers beside it say, so that one odd answer of many is told as that one, on whichever side it stands.
+A test compares two answers of its own. Here every answer is compared with what most of the other document's
+answers say, so that one odd answer of many is reported as the odd one, whichever document it belongs to.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from lightning_verify.facts import METRICS
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.ledger import identities
+from lightning_verify.judging.tally import Tally, finding
 from lightning_verify.judging.verdicts import Finding
-from lightning_verify.judging.watch import Tally, finding, pulls_a_lever
 from lightning_verify.laws.law import answer_json
 from lightning_verify.laws.relations import RELATIONS, Relation
 from lightning_verify.laws.witnesses import shows_something
@@ -68,10 +68,10 @@ class Comparisons:
         self._answers: dict[tuple[str, str], _Answers] = {}
         self._at_rest = True
 
-    def see(self, exchange: Exchange) -> None:
+    def observe(self, exchange: Exchange) -> None:
         """Keep one answer to be compared."""
-        # The target's levers: from then on its limits and plans are what somebody has made of them.
-        if pulls_a_lever(exchange):
+        # From then on its limits and plans are what the control plane has made of them.
+        if exchange.changes_target:
             self._at_rest = False
         operation = exchange.operation
         if operation is None or operation.id not in _COMPARED or not self._at_rest:

@@ -132,12 +132,10 @@ class Ledger:
 
     # --- looking ------------------------------------------------------------------------------------------
 
-    def see(self, exchange: Exchange) -> None:
+    def observe(self, exchange: Exchange) -> None:
         """Enter a call, or hold the books against a usage document."""
-        if exchange.is_of_control:
-            if exchange.method != "GET":  # The target's levers: its time, its limits, its counters.
-                self._begin_anew()
-            return
+        if exchange.changes_target:
+            self._begin_anew()
         operation = exchange.operation
         if operation is None or not (operation.metric or operation.id == "getUsage"):
             return

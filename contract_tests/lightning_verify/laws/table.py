@@ -20,7 +20,7 @@ LAWS: dict[str, Law] = {
 }
 
 
-def held(exchange: Exchange, *, at_rest: bool = True) -> dict[str, list[str]]:
+def check_laws(exchange: Exchange, *, at_rest: bool = True) -> dict[str, list[str]]:
     """What is wrong with an exchange by each law that applies to it; nothing where it is kept. `at_rest` is
     False once somebody has moved the host's time."""
     if not shows_something(exchange):

@@ -51,7 +51,7 @@ class Books:
         """How many callers there are accounts for."""
         return len(self._callers)
 
-    def see(self, exchange: Exchange, *, alone: bool) -> None:
+    def observe(self, exchange: Exchange, *, alone: bool) -> None:
         """Enter a call, or reconcile a usage document. `alone` tells that no call of the same caller was
         under way, whose price nobody can know yet."""
         operation = exchange.operation
@@ -70,7 +70,7 @@ class Books:
         if self._calls > _MOST_CALLS or len(self._callers) > _MOST_CALLERS:
             self.begin_anew()
             return
-        self._ledger.see(self._without_secrets(exchange, headers))
+        self._ledger.observe(self._without_secrets(exchange, headers))
 
     def begin_anew(self) -> None:
         """Forget the callers and keep what was found."""

@@ -188,14 +188,14 @@ class TrafficJudge:
             reason = _why_not_judged(exchange)
             if reason is None:
                 self._judged += 1
-                for finding in self._tallies.see(exchange):
+                for finding in self._tallies.observe(exchange):
                     self._tell(finding)
             else:
                 self._not_judged[reason] += 1
             if self._missed:
                 self._missed = False
                 self._books.begin_anew()
-            self._books.see(exchange, alone=passage.alone)
+            self._books.observe(exchange, alone=passage.alone)
             if _reads_usage(operation):
                 self._tell_of_the_books()
         for witness in self._witnesses:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lightning_verify.judging.law_monitor import NAME
 from lightning_verify.judging.verdicts import Finding, Rate
-from lightning_verify.judging.watch import NAME
-from lightning_verify.laws.table import held
+from lightning_verify.laws.table import check_laws
 from lightning_verify.proxy.exchanges import PassingRecorder
 from lightning_verify.transport.exchange import Exchange
 
@@ -65,10 +65,10 @@ class Tallies:
         self._recorder = recorder
         self._by_requirement: dict[str, _Tally] = {}
 
-    def see(self, exchange: Exchange) -> list[Finding]:
+    def observe(self, exchange: Exchange) -> list[Finding]:
         """Hold one exchange against the laws; gives those that it broke, as they stand now."""
         broken = []
-        for requirement, wrong in held(exchange).items():
+        for requirement, wrong in check_laws(exchange).items():
             tally = self._by_requirement.setdefault(requirement, _Tally())
             tally.add(exchange, wrong, self._recorder)
             if wrong:

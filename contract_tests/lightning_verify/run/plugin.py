@@ -477,7 +477,7 @@ def _look_for_the_last_time(run: Run) -> None:
             run.put_time_right()
     if not run.aborted:
         ask_again(run.client, run.ledger)
-        run.keep(run.looked_through())
+        run.keep(run.monitor_findings())
         examples = run.learned["examples"]
         run.note(**{f"examples {run.worker}": {"found": examples.found, "tried": examples.tried}})
 

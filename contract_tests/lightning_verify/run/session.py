@@ -18,10 +18,10 @@ from lightning_spec.loader import RequirementSet, Spec
 from lightning_verify.facts import REQUIREMENTS, SPEC
 from lightning_verify.judging.comparisons import Comparisons
 from lightning_verify.judging.evidence import Recorder
+from lightning_verify.judging.law_monitor import LawMonitor
 from lightning_verify.judging.ledger import Ledger
 from lightning_verify.judging.redaction import Redactor
 from lightning_verify.judging.verdicts import NOT_PART, Finding, Known, Ruling, rule, together
-from lightning_verify.judging.watch import Watch
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.budget import Budget
 from lightning_verify.transport.client import Client, Timeouts
@@ -60,7 +60,7 @@ class Run:
     budget: Budget
     client: Client
     recorder: Recorder
-    watch: Watch
+    law_monitor: LawMonitor
     ledger: Ledger
     comparisons: Comparisons
     started: float = field(default_factory=time.time)
@@ -79,10 +79,10 @@ class Run:
             target.base_url, SPEC, budget, rate=settings.rate, timeouts=Timeouts.within(settings.patience)
         )
         recorder = Recorder(target.base_url, Redactor(target.credentials))
-        watch = Watch(recorder, target.credentials)
+        law_monitor = LawMonitor(recorder, target.credentials)
         ledger = Ledger(recorder, settings.settle)
         comparisons = Comparisons(recorder)
-        client.observers += [watch.see, ledger.see, comparisons.see]
+        client.observers += [law_monitor.observe, ledger.observe, comparisons.observe]
         return cls(
             settings,
             SPEC,
@@ -93,7 +93,7 @@ class Run:
             budget,
             client,
             recorder,
-            watch,
+            law_monitor,
             ledger,
             comparisons,
         )
@@ -109,10 +109,10 @@ class Run:
         finally:
             self.client.observers = observers
 
-    def looked_through(self) -> list[Finding]:
+    def monitor_findings(self) -> list[Finding]:
         """What was found by whoever looks at every exchange."""
         broken = {each.requirement for each in read_findings(self.books) if each.verdict == "fail"}
-        return [*self.watch.findings(), *self.comparisons.findings(), *self.ledger.findings(broken)]
+        return [*self.law_monitor.findings(), *self.comparisons.findings(), *self.ledger.findings(broken)]
 
     def keep(self, findings: Iterable[Finding]) -> None:
         """Write findings down at once."""

@@ -368,7 +368,7 @@ class Client:
             async with self._session.request(
                 exchange.method,
                 URL(
-                    exchange.path if exchange.is_of_control else self.base_url + exchange.path,
+                    exchange.path if exchange.to_control_plane else self.base_url + exchange.path,
                     encoded=True,
                 ),
                 headers=headers,

@@ -68,9 +68,14 @@ class Exchange:
         return (self.method, self.path, self.request_body) == (method, path, sent)
 
     @property
-    def is_of_control(self) -> bool:
+    def to_control_plane(self) -> bool:
         """Whether it went to a control plane, which has an address of its own."""
         return "://" in self.path[:8]
+
+    @property
+    def changes_target(self) -> bool:
+        """Whether it changed the target's time, limits or counters through the control plane."""
+        return self.to_control_plane and self.method != "GET"
 
     @property
     def served(self) -> bool:

@@ -1,0 +1,120 @@
+"""Checks every exchange of a run against every law that applies to it, no matter which test sent it.
+
+A test looks at its own answers only. What is wrong in one answer of many, or for one kind of caller, shows up
+among all the others, and is reported with its rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lightning_verify.facts import OWNER_OF
+from lightning_verify.judging.evidence import Recorder
+from lightning_verify.judging.tally import Tally, finding
+from lightning_verify.judging.verdicts import Finding
+from lightning_verify.laws.table import check_laws
+from lightning_verify.laws.witnesses import shows_something
+from lightning_verify.reading.tokens import has_expired
+from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
+from lightning_verify.transport.exchange import BLAMES_THE_REQUEST, Exchange
+
+# What a finding of the monitor gives in place of a test's name.
+NAME = "a look at every answer"
+# Larger requests are not kept to be compared.
+_COMPARED = 50_000
+
+
+# The statement that lets a good credential in.
+ADMITTED_BY = {JWT: "AUTH-1", FREE_JWT: "AUTH-1", API_KEY: "AUTH-2"}
+
+
+@dataclass(slots=True)
+class Admission:
+    """Whether a kind of caller was let in: `shut_out` counts those refused with 401 between two that were let
+    in. A caller who is refused from some moment on may have lost the right."""
+
+    shut_out: Tally = field(default_factory=Tally)
+    _let_in: bool = False
+    _waiting: list[Exchange] = field(default_factory=list)
+
+    def add(self, exchange: Exchange) -> None:
+        if not exchange.served:
+            if self._let_in:
+                self._waiting.append(exchange)
+            return
+        self._let_in = True
+        for refused in self._waiting:
+            self.shut_out.add(refused, [f"{refused.caller} was refused, and let in before and after"])
+        self._waiting.clear()
+        self.shut_out.add(exchange, [], witness=False)
+
+
+_Request = tuple[str, str, str, bytes | None]
+
+
+class LawMonitor:
+    """Collects what each law says about the exchanges of a run."""
+
+    def __init__(self, recorder: Recorder, credentials: Mapping[str, str] | None = None) -> None:
+        self._recorder = recorder
+        # Who has to be let in, by token: the statement that says so, and how it went.
+        self._admitted_by = {
+            token: ADMITTED_BY[name] for name, token in (credentials or {}).items() if name in ADMITTED_BY
+        }
+        self._admissions: dict[str, Admission] = {}
+        self._tallies: dict[str, Tally] = {}
+        self._repeats: dict[_Request, Tally] = {}
+        self._at_rest = True
+
+    def observe(self, exchange: Exchange) -> None:
+        """Check one exchange against the laws."""
+        if exchange.changes_target:
+            self._at_rest = False
+        if exchange.operation is None or not shows_something(exchange):
+            return
+        if exchange.served or exchange.status in BLAMES_THE_REQUEST:
+            self._count_repeat(exchange)
+        if exchange.served or exchange.status == 401:
+            self._count_admission(exchange)
+        for requirement, wrong in check_laws(exchange, at_rest=self._at_rest).items():
+            self._tallies.setdefault(requirement, Tally()).add(exchange, wrong)
+
+    def _count_admission(self, exchange: Exchange) -> None:
+        """Count whether a caller who has to be let in was let in."""
+        operation = exchange.operation
+        token = exchange.request_headers.get("Authorization")
+        if token is None:
+            who = "ID-4" if operation is not None and operation.auth != "required" else ""
+        else:
+            token = token.removeprefix("Bearer ")
+            who = "" if has_expired(token) else self._admitted_by.get(token, "")
+        if who:
+            self._admissions.setdefault(who, Admission()).add(exchange)
+
+    def _count_repeat(self, exchange: Exchange) -> None:
+        """Count what became of one and the same request. Files at addresses come and go."""
+        body = exchange.request_body
+        if exchange.operation is None or exchange.operation.id not in OWNER_OF or b"://" in (body or b""):
+            return
+        if exchange.operation.id == "getAsset" or len(body or b"") > _COMPARED:
+            return
+        wrong = [] if exchange.served else ["a request that was served before or after was refused"]
+        same = (exchange.caller, exchange.method, exchange.path, body)
+        self._repeats.setdefault(same, Tally()).add(exchange, wrong, witness=False)
+
+    def findings(self) -> list[Finding]:
+        """What was found about each law that any answer could have broken, and about requests that are valid
+        at one time and not at another."""
+        found = [
+            finding(self._recorder, requirement, NAME, tally) for requirement, tally in self._tallies.items()
+        ]
+        for requirement, admission in self._admissions.items():
+            if admission.shut_out.broken:
+                found.append(finding(self._recorder, requirement, NAME, admission.shut_out))
+        for tally in self._repeats.values():
+            operation = tally.shown[0].operation if tally.shown else None
+            if operation is not None and tally.broken < tally.seen:
+                owner = OWNER_OF[operation.id]
+                found.append(finding(self._recorder, owner, NAME, tally, "answers to the same request"))
+        return found
