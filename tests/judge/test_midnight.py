@@ -17,7 +17,7 @@ from lightning_verify.checks import test_user_limits as user_limits
 from lightning_verify.judging import limits as calls_at_limits
 from lightning_verify.judging.judge import Judge, NotRun, Undecided
 from lightning_verify.requests.credentials import JWT
-from lightning_verify.run.ahead import through_midnight
+from lightning_verify.run.scheduler import through_midnight
 
 from lab.running import running
 from lab.server.lab import Lab

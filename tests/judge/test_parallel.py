@@ -11,8 +11,8 @@ from typing import Any, cast
 import pytest
 from lightning_verify.requests.callers import anonymous
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
-from lightning_verify.run.ahead import predecessors, waiting_behind
 from lightning_verify.run.marks import judges, looks_back, needs, uses_up_accounts
+from lightning_verify.run.scheduler import critical_paths, predecessors
 from lightning_verify.target import Spend
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -153,7 +153,7 @@ def test_accounts_are_used_up_one_metric_at_a_time_beside_the_others() -> None:
 
 def test_what_the_longest_chain_waits_for_comes_first() -> None:
     # The third waits for the first, the last for the second and third.
-    assert waiting_behind([1, 9, 2, 4], [set(), set(), {0}, {1, 2}]) == [6, 4, 4, 0]
+    assert critical_paths([1, 9, 2, 4], [set(), set(), {0}, {1, 2}]) == [6, 4, 4, 0]
 
 
 def _late(lab: Lab) -> None:

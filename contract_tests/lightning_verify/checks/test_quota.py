@@ -435,7 +435,7 @@ def _leaves_alone(
     if not change:
         judge.witness(requirement, after.exchange)
         return
-    with judge.client.alone():
+    with judge.client.exclusively():
         for _ in range(2):
             after, change = tried()
             if not change:

@@ -25,6 +25,9 @@ _INVALID = {
     "createTts": "TTS-2",
     _ANALYSIS: "ANA-2",
 }
+# The requirements that say which requests are malformed, and which payloads are invalid or too large.
+_MALFORMED, _OVERSIZED = "FAIL-1", "FAIL-2"
+ABOUT_PAYLOADS = frozenset({*_INVALID.values(), _MALFORMED, _OVERSIZED})
 POSTS = [name for name in _INVALID if name in CALLS]
 TOO_LARGE = "too large"
 FLAWS = ("left out", "of another kind", "cut off", "no object", TOO_LARGE)
@@ -59,8 +62,8 @@ class Refusal:
         if self.flaw in OPTIONS:
             return OPTIONS[self.flaw][2]
         if self.flaw == TOO_LARGE:
-            return "FAIL-2"
-        return "FAIL-1" if self.flaw in {"cut off", "no object"} else _INVALID[self.operation]
+            return _OVERSIZED
+        return _MALFORMED if self.flaw in {"cut off", "no object"} else _INVALID[self.operation]
 
     @property
     def words(self) -> str:
@@ -72,7 +75,7 @@ class Refusal:
     @property
     def status(self) -> int:
         """The status that it must be refused with."""
-        return {"AUTH-4": 401, "FAIL-2": 413}.get(self.requirement, 400)
+        return {"AUTH-4": 401, _OVERSIZED: 413}.get(self.requirement, 400)
 
     @property
     def fields(self) -> Mapping[str, Any]:

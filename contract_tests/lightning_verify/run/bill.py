@@ -11,15 +11,15 @@ from lightning_verify.judging.observations import USAGE
 from lightning_verify.judging.snapshot import Unreadable, parse_usage
 from lightning_verify.transport.client import Client, HostGone
 
-# Of callers that seem to owe something, so many are looked at in the end.
+# The most callers that seem to owe something whose counters are read again at the end.
 _OWING = 20
 _A_MOMENT = 0.01
 
 
 def observed_units(client: Client, jobs: int) -> dict[str, int] | None:
-    """Units used, by metric, of the callers that only we can spend as; None when the host does not tell.
+    """Units used, by metric, by the callers that only we can spend as; None when the host does not say.
 
-    All that were served are asked for, and of each operation one that was not. Shared accounts are left out:
+    It reads every caller that was served, and one that was refused for each operation, but no shared account:
     others may spend there, and what they spend is not ours to explain.
     """
     counted: Counter[str] = Counter()
@@ -34,8 +34,8 @@ def observed_units(client: Client, jobs: int) -> dict[str, int] | None:
     return dict(counted)
 
 
-def ask_again(client: Client, ledger: Ledger) -> None:
-    """Look once more at callers that seem to owe something, when their counters cannot lag any longer."""
+def reread_lagging_counters(client: Client, ledger: Ledger) -> None:
+    """Read once more the counters of callers that seem to owe something, once they cannot lag any longer."""
     try:
         for caller, moment in islice(ledger.owing(), _OWING):
             time.sleep(max(0.0, moment - time.monotonic()) + _A_MOMENT)

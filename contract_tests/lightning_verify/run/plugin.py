@@ -33,18 +33,19 @@ from lightning_verify.report.history import new_run, point_to
 from lightning_verify.report.outcome import Outcome
 from lightning_verify.report.terminal import alarm_lines, terminal_lines
 from lightning_verify.report.writers import write_reports
+from lightning_verify.requests.refusals import ABOUT_PAYLOADS
 from lightning_verify.run import hooks, options
-from lightning_verify.run.ahead import PAYLOADS, Ahead, call, can_run_ahead
-from lightning_verify.run.bill import ask_again, observed_units
+from lightning_verify.run.bill import observed_units, reread_lagging_counters
 from lightning_verify.run.known import known_file
 from lightning_verify.run.marks import charge_of
 from lightning_verify.run.option_table import declare_to_pytest
 from lightning_verify.run.plan import SECOND_LOOKS, describe, duration, estimate, obstacle, spoken
 from lightning_verify.run.preflight import preflight, refused_everywhere
 from lightning_verify.run.progress import Progress
+from lightning_verify.run.scheduler import Scheduler, can_be_scheduled, run_test
 from lightning_verify.run.session import Run, read_facts, read_findings, rulings
 from lightning_verify.run.signals import INTERRUPTION
-from lightning_verify.run.together import CountEach, Together
+from lightning_verify.run.xdist import CombinedItem, ItemCounter
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.client import BudgetExhausted, HostGone
 from lightning_verify.transport.control import ControlFailed
@@ -55,7 +56,7 @@ _judge_key = pytest.StashKey[Judge]()
 _reports_key = pytest.StashKey[Path]()
 _outcome_key = pytest.StashKey[Outcome]()
 _trouble_key = pytest.StashKey[OSError]()
-_ahead_key = pytest.StashKey[Ahead]()
+_scheduler_key = pytest.StashKey[Scheduler]()
 # Why the run broke off, where it did.
 _mistake_key = pytest.StashKey[str]()
 
@@ -148,7 +149,7 @@ def _open_run(config: pytest.Config) -> Run:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Let xdist's progress know of every test."""
     if _is_controller(session.config):
-        session.config.pluginmanager.register(CountEach(session))
+        session.config.pluginmanager.register(ItemCounter(session))
 
 
 def pytest_collection_modifyitems(
@@ -181,7 +182,7 @@ def pytest_collection_modifyitems(
             item.get_closest_marker("needs_control") is not None,
             0 if charge is None else int(charge.spend),
             item.get_closest_marker("uses_up_accounts") is not None,
-            charge is None or not PAYLOADS.intersection(charge.requirements),
+            charge is None or not ABOUT_PAYLOADS.intersection(charge.requirements),
         )
 
     items.sort(key=price)
@@ -189,7 +190,7 @@ def pytest_collection_modifyitems(
     if _is_worker(config) and judging:
         others = [item for item in items if not charge_of(item)]
         items[:] = [
-            Together.from_parent(session, tests=judging),
+            CombinedItem.from_parent(session, tests=judging),
             *others,
         ]
 
@@ -207,7 +208,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     """Begin the run on the worker that has it, and go through it."""
-    if not isinstance(item, Together):
+    if not isinstance(item, CombinedItem):
         return None
     _begin(item.config, item.tests)
     item.run_all(nextitem)
@@ -215,7 +216,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 
 def _begin(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
-    """Tell the plan, look whether anybody is there, and let tests run ahead."""
+    """Print the plan, check that the host answers, and schedule the tests."""
     run = _open_run(config)
     config.stash[_run_key] = run
     requests, units = estimate(items, run.settings.spend, run.target, run.settings.examples)
@@ -245,12 +246,12 @@ def _begin(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         started=run.started,
         generated={"examples": examples, "seed": seed},
     )
-    levers = _unlevered(config, run)
+    unreachable = _reset_clock(config, run)
     answered_in: list[float] = []
     run.client.observers.append(lambda exchange: answered_in.append(exchange.seconds))
-    aborted = preflight(run.client, run.settings.wake) or levers
+    aborted = preflight(run.client, run.settings.wake) or unreachable
     run.client.observers.pop()
-    run.aborted = aborted and _told(run, aborted)
+    run.aborted = aborted and _safe_line(run, aborted)
     run.note(aborted=run.aborted)
     if not run.aborted:
         seconds = duration(requests, run.settings.rate, median(answered_in), run.settings.jobs)
@@ -262,9 +263,9 @@ def _begin(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         for reason in run.learned["unusable credentials"].values():
             _say(config, f"not used: {reason}")
     if run.settings.jobs > 1 and not run.aborted:
-        able = [item for item in items if _can_judge(item, run) and can_run_ahead(item)]
+        able = [item for item in items if _can_judge(item, run) and can_be_scheduled(item)]
         means = Means(run.settings.spend, examples, run.target.credentials.keys())
-        config.stash[_ahead_key] = Ahead(able, run.settings.jobs, partial(_judge_of, run), means)
+        config.stash[_scheduler_key] = Scheduler(able, run.settings.jobs, partial(_judge_of, run), means)
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     # A worker says nothing, and has tests beside the contract's.
     if (
@@ -276,14 +277,14 @@ def _begin(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         config.pluginmanager.register(Progress(reporter, items))
 
 
-def _unlevered(config: pytest.Config, run: Run) -> str | None:
+def _reset_clock(config: pytest.Config, run: Run) -> str | None:
     """Begin with the target's clock as it should be; why that cannot be, where it cannot."""
     try:
-        ahead = run.put_time_right()
+        offset = run.reset_clock()
     except (ControlFailed, HostGone) as problem:
         return f"the control plane at {run.target.control} does not answer as one: {problem}"
-    if ahead is not None:
-        _say(config, f"clock: the target's was {ahead:+.0f} s off, and has been put right")
+    if offset is not None:
+        _say(config, f"clock: the target's was {offset:+.0f} s off, and has been put right")
     return None
 
 
@@ -295,7 +296,7 @@ def _on_github(config: pytest.Config) -> bool:
     return os.environ.get("GITHUB_ACTIONS") == "true" and not config.option.lightning_no_annotations
 
 
-def _told(run: Run, text: str) -> str:
+def _safe_line(run: Run, text: str) -> str:
     """Text that may come from the host as one line that shows no secret and is no command to anybody."""
     return one_line(run.recorder.redactor.text(text), LONGEST_REASON)
 
@@ -315,8 +316,8 @@ def lightning_run(request: pytest.FixtureRequest) -> Run:
 @pytest.fixture
 def judge(request: pytest.FixtureRequest, lightning_run: Run) -> Judge:
     """The judge of this test."""
-    ahead = request.config.stash.get(_ahead_key, None)
-    judge = (ahead.judge(request.node) if ahead else None) or _judge_of(lightning_run, request.node)
+    scheduler = request.config.stash.get(_scheduler_key, None)
+    judge = (scheduler.judge(request.node) if scheduler else None) or _judge_of(lightning_run, request.node)
     request.node.stash[_judge_key] = judge
     return judge
 
@@ -338,14 +339,14 @@ def _judge_of(run: Run, item: pytest.Item) -> Judge:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Take what came of a test that has run ahead, or run one that might have."""
-    ahead = pyfuncitem.config.stash.get(_ahead_key, None)
-    if ahead is not None and ahead.finish(pyfuncitem):
+    """Take the result of a scheduled test, or run one that could be scheduled."""
+    scheduler = pyfuncitem.config.stash.get(_scheduler_key, None)
+    if scheduler is not None and scheduler.wait_for(pyfuncitem):
         return True
     judge = pyfuncitem.stash.get(_judge_key, None)
-    if judge is None or charge_of(pyfuncitem) is None or not can_run_ahead(pyfuncitem):
+    if judge is None or charge_of(pyfuncitem) is None or not can_be_scheduled(pyfuncitem):
         return None
-    call(pyfuncitem, judge)
+    run_test(pyfuncitem, judge)
     return True
 
 
@@ -366,7 +367,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     run = item.config.stash.get(_run_key, None)
     if run is None or charge_of(item) is None:
         return (yield)
-    redact = partial(_told, run)
+    redact = partial(_safe_line, run)
     try:
         if run.aborted:
             raise Undecided(run.aborted)
@@ -394,7 +395,7 @@ def pytest_runtest_makereport(
     problem: BaseException | None = call.excinfo.value if call.excinfo else None
     if isinstance(problem, pytest.skip.Exception | pytest.fail.Exception):
         problem = problem.__cause__ or problem
-    redact = partial(_told, run)
+    redact = partial(_safe_line, run)
     outcome: Verdict | None = None
     reason = ""
     for kind, verdict in _STOPPED:
@@ -420,8 +421,8 @@ def pytest_runtest_makereport(
             outcome, reason = "inconclusive", f"the check itself failed: {redact(repr(problem)[:300])}"
             report.longrepr = "\n".join(redact(line) for line in str(report.longrepr).splitlines())
     run.keep(judge.close(charge.requirements, outcome, reason))
-    ahead = item.config.stash.get(_ahead_key, None)
-    report.duration = (ahead.seconds(item) if ahead else None) or report.duration
+    scheduler = item.config.stash.get(_scheduler_key, None)
+    report.duration = (scheduler.seconds(item) if scheduler else None) or report.duration
     return report
 
 
@@ -436,10 +437,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
         trouble = problem
     config = session.config
     run = config.stash.get(_run_key, None)
-    if ahead := config.stash.get(_ahead_key, None):
-        ahead.stop()
+    if scheduler := config.stash.get(_scheduler_key, None):
+        scheduler.stop()
     if run is not None:
-        _look_for_the_last_time(run)
+        _final_checks(run)
     if _is_worker(config):
         return
     outcome = _ruled(session, exitstatus, run)
@@ -462,8 +463,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
         session.exitstatus = outcome.exit_code
 
 
-def _look_for_the_last_time(run: Run) -> None:
-    """What only the end can show: the counters as they are then, and all answers taken together."""
+def _final_checks(run: Run) -> None:
+    """What only the end of a run can show: the final counters, and all answers taken together."""
     if INTERRUPTION.by is not None:
         run.client.give_up("the run was interrupted")
     # On a host of others, asking every caller again would be as much traffic as the run itself.
@@ -472,11 +473,11 @@ def _look_for_the_last_time(run: Run) -> None:
         seen = None if run.learned.get("time moved") else observed_units(run.client, run.settings.jobs)
         run.note(**{f"observed {run.worker}": seen})
     if run.learned.get("time moved"):
-        # Whoever judges next would find a host that lives in the future.
+        # Otherwise the next run would find a host that lives in the future.
         with suppress(ControlFailed, HostGone):
-            run.put_time_right()
+            run.reset_clock()
     if not run.aborted:
-        ask_again(run.client, run.ledger)
+        reread_lagging_counters(run.client, run.ledger)
         run.keep(run.monitor_findings())
         examples = run.learned["examples"]
         run.note(**{f"examples {run.worker}": {"found": examples.found, "tried": examples.tried}})
@@ -491,7 +492,7 @@ def _ruled(session: pytest.Session, exitstatus: int, run: Run | None) -> Outcome
         return None
     if exitstatus == pytest.ExitCode.INTERNAL_ERROR:
         mistake = config.stash.get(_mistake_key, BROKE_OFF)
-        facts = {**facts, "aborted": facts.get("aborted") or (_told(run, mistake) if run else mistake)}
+        facts = {**facts, "aborted": facts.get("aborted") or (_safe_line(run, mistake) if run else mistake)}
     only = options.selection(config)
     found = rulings(REQUIREMENTS, read_findings(books), only, _unreached(session, exitstatus))
     return Outcome.of(

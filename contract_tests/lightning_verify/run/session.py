@@ -98,19 +98,19 @@ class Run:
             comparisons,
         )
 
-    def put_time_right(self) -> float | None:
-        """Undo what was done to the target's clock, by its control plane, before the run or in it. That is no
-        part of what is judged. Returns by how many seconds the target was ahead, None when it was not."""
+    def reset_clock(self) -> float | None:
+        """Undo, through the control plane, what was done to the target's clock before or during the run. That
+        is not judged. Returns by how many seconds the clock was ahead; None when it was right."""
         if self.target.control is None:
             return None
         observers, self.client.observers = self.client.observers, []
         try:
-            return Control(self.client, self.target.control).put_right()
+            return Control(self.client, self.target.control).reset_clock()
         finally:
             self.client.observers = observers
 
     def monitor_findings(self) -> list[Finding]:
-        """What was found by whoever looks at every exchange."""
+        """The findings of those who observe every exchange."""
         broken = {each.requirement for each in read_findings(self.books) if each.verdict == "fail"}
         return [*self.law_monitor.findings(), *self.comparisons.findings(), *self.ledger.findings(broken)]
 

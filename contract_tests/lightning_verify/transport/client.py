@@ -28,12 +28,12 @@ from yarl import URL
 from lightning_verify.reading import gateways
 from lightning_verify.reading.times import wait_asked
 from lightning_verify.requests.callers import Caller, anonymous
-from lightning_verify.transport.alone import Turns
 from lightning_verify.transport.budget import Budget, BudgetExhausted
 from lightning_verify.transport.causes import cause
 from lightning_verify.transport.exchange import NOT_JSON, Exchange, leads_away
 from lightning_verify.transport.operations import OperationFinder
 from lightning_verify.transport.pacing import Pace
+from lightning_verify.transport.read_write_lock import ReadWriteLock
 
 Lane = Literal["paid", "free"]
 T = TypeVar("T")
@@ -134,7 +134,7 @@ class Client:
         self.failed: defaultdict[str, set[int]] = defaultdict(set)
         # Who looks at every exchange once it is over, whoever asked for it.
         self.observers: list[Callable[[Exchange], None]] = []
-        self._turns = Turns()
+        self._sending = ReadWriteLock()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="judge-client", daemon=True)
         self._thread.start()
@@ -162,10 +162,10 @@ class Client:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=5)
 
-    def alone(self) -> AbstractContextManager[None]:
-        """While the block lasts, nothing is sent by another thread. Ask in it for nothing that is made once
-        for all: whoever makes that may be waiting for the block to end."""
-        return self._turns.alone()
+    def exclusively(self) -> AbstractContextManager[None]:
+        """While the block lasts, no other thread sends anything. Use no shared observation in it: the thread
+        that makes one may be waiting for the block to end."""
+        return self._sending.exclusive()
 
     @contextmanager
     def second_look(self) -> Iterator[None]:
@@ -179,7 +179,7 @@ class Client:
                 _second_look.reset(before)
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        with self._turns.among_others():
+        with self._sending.shared():
             future: Future[T] = asyncio.run_coroutine_threadsafe(work, self._loop)
             return future.result()
 

@@ -45,8 +45,8 @@ class Control:
         """The target's time (ISO 8601, UTC)."""
         return str(self._ask("GET", "/clock")["now"])
 
-    def put_right(self) -> float | None:
-        """Let the target live by the real time. Returns by how many seconds its own was ahead; None when
+    def reset_clock(self) -> float | None:
+        """Set the target's clock to the real time. Returns by how many seconds it was ahead; None when
         there was nothing to put right."""
         clock = self._ask("GET", "/clock")
         real = datetime.now(UTC)

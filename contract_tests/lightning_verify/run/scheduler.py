@@ -1,12 +1,11 @@
-"""Independent tests at the same time: they run ahead in threads, and pytest takes what came of them in order.
+"""Runs independent tests in parallel threads, while pytest collects their results one after the other.
 
-Most of a run waits for answers, so threads are enough, and only they share all that a run has: one client
-with its budget and its pace, the books, and what tests look at together; processes would each ask for it
-again. pytest itself, which knows nothing of threads, still sees one test after the other.
+Most of a run waits for answers, so threads are enough, and they share everything a run has: one client with
+its budget and its rate, the ledger, and the shared observations, which every process would ask for again.
 
-Law: verdicts do not depend on how many run at once. Tests that would notice each other, since they spend from
-one account or may surprise the budget on one operation, run in their order, those that look back after all
-before them, and those that use an account up after all others.
+Law: verdicts do not depend on how many tests run at once. Tests that would notice each other, because they
+spend from one account or may surprise the budget on one operation, run in their order; tests that look back
+run after all before them, and tests that use an account up after all others.
 """
 
 from __future__ import annotations
@@ -24,24 +23,23 @@ from lightning_verify.facts import REQUIREMENTS
 from lightning_verify.judging.judge import Judge, MidnightPassed
 from lightning_verify.judging.observations import Means
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
+from lightning_verify.requests.refusals import ABOUT_PAYLOADS
 from lightning_verify.requests.valid import CALLS
 from lightning_verify.run.marks import Charge, charge_of
 from lightning_verify.target import Spend
 
 # By credential the account that is spent from.
 _ACCOUNTS = {JWT: "paid account", API_KEY: "paid account", FREE_JWT: "free account"}
-# The requirements that say which payloads are invalid.
-PAYLOADS = {"CHAT-1", "IMG-1", "VID-1", "SFX-2", "TTS-2", "ANA-2", "FAIL-1", "FAIL-2"}
-# They compare counters, and nobody may spend meanwhile.
-_OF_COUNTERS = {"AUTH-3", "RATE-2", "RATE-3"}
+# Their tests compare counters, and nobody may spend meanwhile.
+_COMPARE_COUNTERS = {"AUTH-3", "RATE-2", "RATE-3"}
 
 
 def claims(item: pytest.Item) -> set[str]:
-    """What a test must have for itself: accounts whose counters it moves or compares, and operations on which
-    it may send something that a host serves and should not."""
+    """What a test needs exclusively: accounts whose counters it moves or compares, and operations on which it
+    may send something that a host serves and should not."""
     charge = _charge(item)
     claimed = set[str]()
-    if charge.spend > Spend.NONE or _OF_COUNTERS.intersection(charge.requirements):
+    if charge.spend > Spend.NONE or _COMPARE_COUNTERS.intersection(charge.requirements):
         accounts = {
             _ACCOUNTS[name]
             for marker in item.iter_markers("needs")
@@ -59,13 +57,13 @@ def claims(item: pytest.Item) -> set[str]:
 
 def _charge(item: pytest.Item) -> Charge:
     charge = charge_of(item)
-    assert charge is not None, "only tests that judge run ahead"
+    assert charge is not None, "only tests that judge are scheduled"
     return charge
 
 
 def _operations(item: pytest.Item, charge: Charge) -> Iterator[str]:
-    """The operations that a test asks for refusals of: those it is parametrized with or shares refusals of;
-    else, where it is about payloads, all that the requirement is about."""
+    """The operations that a test wants to be refused: those it is parametrized with or shares refusals of;
+    otherwise, if it is about invalid payloads, all operations of the requirement."""
     params = getattr(item, "callspec", None)
     arguments = [*params.params.values()] if params else []
     words = {word for share in charge.shares for word in (share.partition(":")[0], share.partition(" ")[0])}
@@ -75,12 +73,12 @@ def _operations(item: pytest.Item, charge: Charge) -> Iterator[str]:
     yield from found
     if not found:
         known = REQUIREMENTS.requirements
-        for requirement in PAYLOADS.intersection(charge.requirements):
+        for requirement in ABOUT_PAYLOADS.intersection(charge.requirements):
             yield from known[requirement].operations
 
 
 def predecessors(items: Iterable[pytest.Item]) -> Iterator[set[int]]:
-    """For each test the places of those before it that it has to wait for."""
+    """For each test, the indices of the earlier tests that it has to wait for."""
     last: dict[str, int] = {}
     in_need: set[int] = set()
     for place, item in enumerate(items):
@@ -95,33 +93,34 @@ def predecessors(items: Iterable[pytest.Item]) -> Iterator[set[int]]:
         last.update(dict.fromkeys(claimed, place))
 
 
-def waiting_behind(asks: Sequence[int], before: Sequence[set[int]]) -> list[int]:
-    """For each test the requests of the longest chain of tests that wait for it and for one another, by the
-    requests of each and the places of those before it."""
-    behind = [0] * len(asks)
-    for place in reversed(range(len(asks))):
+def critical_paths(requests: Sequence[int], before: Sequence[set[int]]) -> list[int]:
+    """For each test, the requests of the longest chain of tests that wait for it and for one another, given
+    the requests of each and its `predecessors`."""
+    paths = [0] * len(requests)
+    for place in reversed(range(len(requests))):
         for earlier in before[place]:
-            behind[earlier] = max(behind[earlier], asks[place] + behind[place])
-    return behind
+            paths[earlier] = max(paths[earlier], requests[place] + paths[place])
+    return paths
 
 
 @dataclass(slots=True)
 class _Task:
-    """A test that runs ahead: what waits for it (`behind`, in requests), and what came of it."""
+    """A scheduled test: how many tests it still waits for, the critical path after it (in requests), and its
+    result."""
 
     item: pytest.Item
     judge: Judge
     waits_for: int = 0
-    behind: int = 0
+    critical_path: int = 0
     followers: list[_Task] = field(default_factory=list)
-    over: threading.Event = field(default_factory=threading.Event)
+    done: threading.Event = field(default_factory=threading.Event)
     problem: BaseException | None = None
     seconds: float = 0.0
 
 
-class Ahead:
-    """Runs tests in `jobs` threads: first those that the longest chain of others waits for, since what spends
-    from one account takes turns and would else be left over at the end; among equals in their order."""
+class Scheduler:
+    """Runs tests in `jobs` threads, those with the longest critical path first: tests that spend from one
+    account take turns, and would otherwise be left over at the end. Equals run in their order."""
 
     def __init__(
         self,
@@ -137,47 +136,47 @@ class Ahead:
         self._stopped = False
         tasks = [*self._tasks.values()]
         before = [*predecessors([task.item for task in tasks])]
-        waiting = waiting_behind([_charge(task.item).asks(means) for task in tasks], before)
-        for task, places, behind in zip(tasks, before, waiting, strict=True):
-            task.waits_for, task.behind = len(places), behind
+        paths = critical_paths([_charge(task.item).asks(means) for task in tasks], before)
+        for task, places, path in zip(tasks, before, paths, strict=True):
+            task.waits_for, task.critical_path = len(places), path
             for place in places:
                 tasks[place].followers.append(task)
         for task in tasks:
             if not task.waits_for:
-                self._offer(task)
+                self._enqueue(task)
         self._jobs = jobs
         for number in range(jobs):
             # Daemons: an interrupted run does not wait for answers.
             threading.Thread(target=self._work, name=f"judge-{number}", daemon=True).start()
 
     def judge(self, item: pytest.Item) -> Judge | None:
-        """The judge of a test that runs ahead; None for one that does not."""
+        """The judge of a scheduled test; None for one that is not scheduled."""
         task = self._tasks.get(item.nodeid)
         return task.judge if task else None
 
-    def finish(self, item: pytest.Item) -> bool:
-        """Wait for a test, and raise what it raised. Gives False for one that does not run ahead."""
+    def wait_for(self, item: pytest.Item) -> bool:
+        """Wait for a test to end, and raise what it raised. Returns False for one that is not scheduled."""
         task = self._tasks.get(item.nodeid)
         if task is None:
             return False
-        task.over.wait()
+        task.done.wait()
         if task.problem is not None:
             raise task.problem
         return True
 
     def seconds(self, item: pytest.Item) -> float | None:
-        """How long a test took that has run ahead."""
+        """How long a scheduled test took; None for one that is not scheduled."""
         task = self._tasks.get(item.nodeid)
         return task.seconds if task else None
 
     def stop(self) -> None:
-        """Begin no other test."""
+        """Start no more tests."""
         self._stopped = True
-        for _ in range(self._jobs):  # Who waits for a test is told as well.
+        for _ in range(self._jobs):  # Wakes the threads that wait for a test.
             self._ready.put((0, 0, ""))
 
-    def _offer(self, task: _Task) -> None:
-        self._ready.put((-task.behind, self._order[task.item.nodeid], task.item.nodeid))
+    def _enqueue(self, task: _Task) -> None:
+        self._ready.put((-task.critical_path, self._order[task.item.nodeid], task.item.nodeid))
 
     def _work(self) -> None:
         while True:
@@ -187,28 +186,28 @@ class Ahead:
             task = self._tasks[name]
             started = time.monotonic()
             try:
-                call(task.item, task.judge)
+                run_test(task.item, task.judge)
             except BaseException as problem:
                 task.problem = problem
             task.seconds = time.monotonic() - started
-            task.over.set()
+            task.done.set()
             with self._lock:
                 for follower in task.followers:
                     follower.waits_for -= 1
                     if not follower.waits_for:
-                        self._offer(follower)
+                        self._enqueue(follower)
 
 
-def can_run_ahead(item: pytest.Item) -> bool:
-    """Whether a test is a function that needs nothing of pytest but its judge, and leaves the target as it
-    is: one that moves its time runs alone."""
+def can_be_scheduled(item: pytest.Item) -> bool:
+    """Whether a test is a function that needs nothing from pytest but its judge, and leaves the target as it
+    is: one that moves the target's time runs alone."""
     if not isinstance(item, pytest.Function) or item.get_closest_marker("needs_control"):
         return False
     params = set(item.callspec.params) if hasattr(item, "callspec") else set[str]()
     return set(item._fixtureinfo.argnames) <= {"judge", *params}
 
 
-def call(item: pytest.Item, judge: Judge) -> None:
+def run_test(item: pytest.Item, judge: Judge) -> None:
     """Run a test."""
     assert isinstance(item, pytest.Function)
     params = item.callspec.params if hasattr(item, "callspec") else {}
