@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lightning_verify.judging.observations import COST, Means, count
 from lightning_verify.requests.credentials import MEANING
+from lightning_verify.run.costs import COST_OF, Means, request_count
 from lightning_verify.run.marks import charge_of
 from lightning_verify.target import Spend
 
@@ -59,7 +59,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
                 charge.requirements if charge else (),
                 dict(charge.units) if charge else {},
                 charge.shares if charge else (),
-                charge.asks(means) + sum(count(COST[name].requests, means) for name in charge.shares)
+                charge.asks(means)
+                + sum(request_count(COST_OF[name].requests, means) for name in charge.shares)
                 if charge
                 else 0,
                 charge.spend.name if charge else None,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from lightning_spec.loader import load_requirements, load_spec
-from lightning_verify.judging.observations import COST
 from lightning_verify.requests.credentials import MEANING
+from lightning_verify.run.costs import COST_OF
 from lightning_verify.target import Spend
 
 from lab.running import running
@@ -79,14 +79,14 @@ def test_no_two_checks_have_the_same_name(checks: list[Check]) -> None:
 
 def test_what_costs_units_is_not_part_of_a_free_run(checks: list[Check]) -> None:
     for check in checks:
-        costs = sum(check.units.values()) + sum(bool(COST[name].units) for name in check.shares)
+        costs = sum(check.units.values()) + sum(bool(COST_OF[name].units) for name in check.shares)
         assert check.spend != Spend.NONE.name or costs == 0, check.test
 
 
 def test_costs_are_of_known_metrics_and_observations(checks: list[Check]) -> None:
     for check in checks:
         assert set(check.units) <= set(METRICS)
-        assert set(check.shares) <= set(COST)
+        assert set(check.shares) <= set(COST_OF)
         assert check.requests >= 1
         assert set(check.needs) <= set(MEANING)
 

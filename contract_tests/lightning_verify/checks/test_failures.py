@@ -25,7 +25,6 @@ from lightning_verify.judging.observations import (
     TIERS,
     TOO_LARGE,
     USAGE,
-    Means,
     bad_bearers,
     bearers_tried_on,
     enough,
@@ -41,6 +40,7 @@ from lightning_verify.laws.table import LAWS
 from lightning_verify.requests.credentials import JWT
 from lightning_verify.requests.invalid import NO_OBJECT, broken_json
 from lightning_verify.requests.valid import CALLS, OVERSIZED, oversized, say
+from lightning_verify.run.costs import Means
 from lightning_verify.run.marks import judges, needs
 from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange

@@ -22,7 +22,6 @@ from lightning_verify.judging.observations import (
     SUBSCRIPTION,
     THOROUGH,
     USAGE,
-    Means,
     asked_by,
     bad_bearers,
     bearers_tried_on,
@@ -53,6 +52,7 @@ from lightning_verify.requests.credentials import (
 )
 from lightning_verify.requests.situations import FORMED, Situation
 from lightning_verify.requests.valid import CALLS, say
+from lightning_verify.run.costs import Means
 from lightning_verify.run.marks import judges, needs
 from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange

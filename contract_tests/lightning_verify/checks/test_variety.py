@@ -9,11 +9,11 @@ import pytest
 from lightning_verify.facts import METRIC_OF
 from lightning_verify.judging.examples import Examples
 from lightning_verify.judging.judge import Judge, NotRun
-from lightning_verify.judging.observations import Means
 from lightning_verify.judging.search import Search, accuse, allowance
 from lightning_verify.requests.kinds import Subject
 from lightning_verify.requests.kinds_of_chat import ANALYSIS, CHAT
 from lightning_verify.requests.kinds_of_media import MEDIA
+from lightning_verify.run.costs import Means
 from lightning_verify.run.marks import judges
 
 SUBJECTS = (ANALYSIS, CHAT, *MEDIA)

@@ -7,30 +7,19 @@ host that is not ours gets two requests a second: one reader's documents, and on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, field
 from typing import Any
 
-from lightning_verify.facts import FREE, METRIC_OF, PUBLISHED_LIMITS, SPEC
+from lightning_verify.facts import METRIC_OF
 from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.usage import Observation, observe
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import (
-    API_KEY,
-    BAD,
-    FREE_JWT,
-    GOOD,
-    JWT,
-    foreign_token,
     invalid_bearers,
-    unknown_key,
 )
-from lightning_verify.requests.generated import CASES
 from lightning_verify.requests.invalid import NOTHING_ASKED
 from lightning_verify.requests.prompts import AFTER_CODE, CODE, COMPLEX, IMAGE, SIMPLE
 from lightning_verify.requests.valid import CALLS, OVERSIZED, Call, oversized, say
-from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange
 
 CHAT = "/gen/chat/completions"
@@ -42,33 +31,6 @@ def enough(examples: int, few: int) -> int:
     """How many wrong values of one field are tried: `few` with few examples; with many as often as meets,
     beside those of every kind of caller, what is let through once in ten times."""
     return max(few, examples - 6)
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What the number of requests depends on: what may be spent, how many generated examples a property is
-    worth, and which credentials there are."""
-
-    spend: Spend
-    examples: int
-    credentials: Set[str] = frozenset()
-
-
-# How many requests a host is sent that keeps its promises.
-Requests = int | Callable[[Means], int]
-
-
-def count(requests: Requests, means: Means) -> int:
-    """The number of requests with these means."""
-    return requests if isinstance(requests, int) else requests(means)
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """What an observation costs: requests, and units by metric at worst."""
-
-    requests: Requests = 1
-    units: Mapping[str, int] = field(default_factory=dict)
 
 
 # --- what is served -------------------------------------------------------------------------------------
@@ -268,13 +230,6 @@ def bearers_tried_on(operation: str) -> str:
     return f"{operation} with bad bearers"
 
 
-def _kinds_of_bad_bearers(means: Means) -> int:
-    # As many as are made of credentials of the same kinds.
-    kinds = {JWT: foreign_token, FREE_JWT: foreign_token, API_KEY: unknown_key}
-    alike = {name: make() for name, make in kinds.items() if name in means.credentials}
-    return len(invalid_bearers(alike)) if means.examples >= THOROUGH else FAMILIES_OF_BEARERS
-
-
 # --- what a generator thinks of -------------------------------------------------------------------------
 
 
@@ -283,13 +238,7 @@ def generated(operation: str) -> str:
     return f"generated {operation}"
 
 
-def _cases(operation: str) -> int:
-    """How many there are: of what takes no argument there is only one."""
-    taken = SPEC.operations[operation]
-    return CASES if taken.parameters or taken.body_pointer else 1
-
-
-# --- what it all costs ----------------------------------------------------------------------------------
+# --- what is analysed ------------------------------------------------------------------------------------
 
 # Prompts whose analysis several tests look at.
 ANALYSED = {
@@ -299,32 +248,4 @@ ANALYSED = {
     "code": CODE[0],
     "image": IMAGE[1],
     "conversation": AFTER_CODE,
-}
-
-# The price of each shared observation, by its name in `judges(shares=...)`.
-COST: dict[str, Price] = {
-    **{operation: Price(3, {metric: 1}) for operation, metric in METRIC_OF.items()},
-    "stream": Price(3, {"cloudChatDaily": 1}),
-    "long stream": Price(1, {"cloudChatDaily": 1}),
-    # Up to the limit, often beyond it by every road, and the counters around it.
-    **{
-        f"limit of {metric}": Price(limit + OFTEN + 4, {metric: limit})
-        for metric, limit in PUBLISHED_LIMITS.items()
-    },
-    **{path: Price() for path in READABLE},
-    "root": Price(),
-    **{f"/status/{capability}": Price() for capability in CAPABILITIES},
-    **{shown_to(name, path): Price() for name in GOOD for path in (USAGE, SUBSCRIPTION)},
-    **{refusal(operation, kind): Price() for operation in POSTS for kind in refusals_of(operation)},
-    **{refused_calls(metric): Price() for metric in PUBLISHED_LIMITS},
-    **{asked_by(name, operation): Price() for operation in POSTS for name in (JWT, API_KEY)},
-    **{bearers_tried_on(operation): Price(_kinds_of_bad_bearers) for operation in CALLS},
-    **{used_on(operation, name): Price() for operation in CALLS for name in BAD},
-    **{f"analysis of {prompt}": Price() for prompt in ANALYSED},
-    **{f"stream of {prompt}": Price() for prompt in ANALYSED},
-    **{f"tools {choice}{how}": Price() for choice in ("auto", "required") for how in ("", ", streamed")},
-    **{f"inputs to {path}": Price() for path in ("/gen/image", "/gen/video")},
-    **{f"video of {duration} s": Price() for duration in (1, 10, 0, -5, 11, 10**6)},
-    **{f"video queried {turn}": Price() for turn in range(3)},
-    **{generated(operation): Price(_cases(operation)) for operation in (*FREE, "createChatCompletion")},
 }

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from lightning_verify.judging.observations import COST, Means, Requests, count
+from lightning_verify.run.costs import COST_OF, Means, Requests, request_count
 from lightning_verify.target import Spend
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
     """What a test judges and costs: requirement ids, worst-case units by metric of its own, names of the
-    observations it shares with other tests (`observations.COST`), requests beside those, and the least
+    observations it shares with other tests (`costs.COST_OF`), requests beside those, and the least
     spending mode that allows it. With `each_on` each of its own requests costs a unit of that metric."""
 
     requirements: tuple[str, ...]
@@ -39,7 +39,7 @@ class Charge:
 
     def asks(self, means: Means) -> int:
         """How many requests of its own the test sends to a host that keeps its promises."""
-        return count(self.requests, means)
+        return request_count(self.requests, means)
 
 
 def judges(
@@ -51,7 +51,7 @@ def judges(
     each_on: str | None = None,
 ) -> pytest.MarkDecorator:
     """Mark a test with the requirements it judges; one that costs units needs `--spend sample` at least."""
-    costs = units or each_on or any(COST[name].units for name in shares)
+    costs = units or each_on or any(COST_OF[name].units for name in shares)
     mode = spend if spend is not None else (Spend.SAMPLE if costs else Spend.NONE)
     return pytest.mark.judges(Charge(requirements, units or {}, tuple(shares), requests, mode, each_on))
 

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 import pytest
 
 from lightning_verify.facts import METRIC_OF
-from lightning_verify.judging.observations import COST, POSTS, USAGE, Means, count, shown_to
+from lightning_verify.judging.observations import POSTS, USAGE, shown_to
 from lightning_verify.judging.search import allowance
 from lightning_verify.requests.credentials import GOOD
+from lightning_verify.run.costs import COST_OF, Means, request_count
 from lightning_verify.run.marks import charge_of
 from lightning_verify.run.preflight import DOORS
 from lightning_verify.target import Spend, Target
@@ -60,9 +61,9 @@ def estimate(
             shared.update(charge.shares)
     before = {shown_to(name, USAGE) for name in GOOD if name in target.credentials}
     for name in shared - before:
-        requests += count(COST[name].requests, means)
-        spenders += bool(COST[name].units)
-        units.update(COST[name].units)
+        requests += request_count(COST_OF[name].requests, means)
+        spenders += bool(COST_OF[name].units)
+        units.update(COST_OF[name].units)
     # Whatever fails is looked at once more before it is held against a host.
     units.update(dict.fromkeys(units, SECOND_LOOKS))
     # What a generated request is refused or failed for is found with some more.

@@ -18,7 +18,6 @@ from lightning_verify.facts import REQUIREMENTS, REVISION
 from lightning_verify.judging.examples import read_examples, write_examples
 from lightning_verify.judging.harmless import one_line
 from lightning_verify.judging.judge import LONGEST_REASON, Judge, NotRun, Undecided, Violation
-from lightning_verify.judging.observations import Means
 from lightning_verify.judging.verdicts import (
     BROKE_OFF,
     EXIT_BROKEN,
@@ -36,6 +35,7 @@ from lightning_verify.report.writers import write_reports
 from lightning_verify.requests.refusals import ABOUT_PAYLOADS
 from lightning_verify.run import hooks, options
 from lightning_verify.run.bill import observed_units, reread_lagging_counters
+from lightning_verify.run.costs import Means
 from lightning_verify.run.known import known_file
 from lightning_verify.run.marks import charge_of
 from lightning_verify.run.option_table import declare_to_pytest

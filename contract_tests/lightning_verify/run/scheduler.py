@@ -21,10 +21,10 @@ import pytest
 
 from lightning_verify.facts import REQUIREMENTS
 from lightning_verify.judging.judge import Judge, MidnightPassed
-from lightning_verify.judging.observations import Means
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
 from lightning_verify.requests.refusals import ABOUT_PAYLOADS
 from lightning_verify.requests.valid import CALLS
+from lightning_verify.run.costs import Means
 from lightning_verify.run.marks import Charge, charge_of
 from lightning_verify.target import Spend
 

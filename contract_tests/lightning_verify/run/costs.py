@@ -1,0 +1,109 @@
+"""What a test, or an observation that several tests share, costs: requests, and units at worst."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass, field
+
+from lightning_verify.facts import FREE, METRIC_OF, PUBLISHED_LIMITS, SPEC
+from lightning_verify.judging.observations import (
+    ANALYSED,
+    CAPABILITIES,
+    FAMILIES_OF_BEARERS,
+    OFTEN,
+    POSTS,
+    READABLE,
+    SUBSCRIPTION,
+    THOROUGH,
+    USAGE,
+    asked_by,
+    bearers_tried_on,
+    generated,
+    refusal,
+    refusals_of,
+    refused_calls,
+    shown_to,
+    used_on,
+)
+from lightning_verify.requests.credentials import (
+    API_KEY,
+    BAD,
+    FREE_JWT,
+    GOOD,
+    JWT,
+    foreign_token,
+    invalid_bearers,
+    unknown_key,
+)
+from lightning_verify.requests.generated import CASES
+from lightning_verify.requests.valid import CALLS
+from lightning_verify.target import Spend
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What the number of requests depends on: what may be spent, how many generated examples a property is
+    worth, and which credentials there are."""
+
+    spend: Spend
+    examples: int
+    credentials: Set[str] = frozenset()
+
+
+# How many requests a conforming host is sent.
+Requests = int | Callable[[Means], int]
+
+
+def request_count(requests: Requests, means: Means) -> int:
+    """The number of requests with these means."""
+    return requests if isinstance(requests, int) else requests(means)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What an observation costs: requests, and units by metric at worst."""
+
+    requests: Requests = 1
+    units: Mapping[str, int] = field(default_factory=dict)
+
+
+def _kinds_of_bad_bearers(means: Means) -> int:
+    # As many as are made of credentials of the same kinds.
+    kinds = {JWT: foreign_token, FREE_JWT: foreign_token, API_KEY: unknown_key}
+    alike = {name: make() for name, make in kinds.items() if name in means.credentials}
+    return len(invalid_bearers(alike)) if means.examples >= THOROUGH else FAMILIES_OF_BEARERS
+
+
+def _cases(operation: str) -> int:
+    """How many there are: of what takes no argument there is only one."""
+    taken = SPEC.operations[operation]
+    return CASES if taken.parameters or taken.body_pointer else 1
+
+
+# The cost of each shared observation, by its name in `judges(shares=...)`.
+COST_OF: dict[str, Cost] = {
+    **{operation: Cost(3, {metric: 1}) for operation, metric in METRIC_OF.items()},
+    "stream": Cost(3, {"cloudChatDaily": 1}),
+    "long stream": Cost(1, {"cloudChatDaily": 1}),
+    # Up to the limit, often beyond it by every road, and the counters around it.
+    **{
+        f"limit of {metric}": Cost(limit + OFTEN + 4, {metric: limit})
+        for metric, limit in PUBLISHED_LIMITS.items()
+    },
+    **{path: Cost() for path in READABLE},
+    "root": Cost(),
+    **{f"/status/{capability}": Cost() for capability in CAPABILITIES},
+    **{shown_to(name, path): Cost() for name in GOOD for path in (USAGE, SUBSCRIPTION)},
+    **{refusal(operation, kind): Cost() for operation in POSTS for kind in refusals_of(operation)},
+    **{refused_calls(metric): Cost() for metric in PUBLISHED_LIMITS},
+    **{asked_by(name, operation): Cost() for operation in POSTS for name in (JWT, API_KEY)},
+    **{bearers_tried_on(operation): Cost(_kinds_of_bad_bearers) for operation in CALLS},
+    **{used_on(operation, name): Cost() for operation in CALLS for name in BAD},
+    **{f"analysis of {prompt}": Cost() for prompt in ANALYSED},
+    **{f"stream of {prompt}": Cost() for prompt in ANALYSED},
+    **{f"tools {choice}{how}": Cost() for choice in ("auto", "required") for how in ("", ", streamed")},
+    **{f"inputs to {path}": Cost() for path in ("/gen/image", "/gen/video")},
+    **{f"video of {duration} s": Cost() for duration in (1, 10, 0, -5, 11, 10**6)},
+    **{f"video queried {turn}": Cost() for turn in range(3)},
+    **{generated(operation): Cost(_cases(operation)) for operation in (*FREE, "createChatCompletion")},
+}
