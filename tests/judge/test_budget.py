@@ -16,7 +16,7 @@ from lightning_verify.requests.valid import CALLS
 from lightning_verify.run.session import Run, Settings
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.budget import SURPRISES_ALLOWED, Budget, BudgetExhausted
-from lightning_verify.transport.client import DOUBTS, Client, HostGone, Lane
+from lightning_verify.transport.client import GATEWAY_RETRIES, Client, HostGone, Lane
 from lightning_verify.transport.schemathesis_transport import ClientAdapter, session
 
 from tests.judge.tiny_server import Answer, Asked, tiny
@@ -225,7 +225,7 @@ def test_a_judge_follows_free_redirects_on_the_host_only(
         exchange = judge.get("/usage")
     assert exchange.status == (200 if followed else 307)
     # Another site is what a portal leads to: the host is asked again, and it stays with that.
-    asked_again = DOUBTS if location.startswith("https://example.com") else 0
+    asked_again = GATEWAY_RETRIES if location.startswith("https://example.com") else 0
     assert exchange.insists is bool(asked_again)
     assert len(host.asked) == (2 if followed else 1 + asked_again)
 

@@ -10,7 +10,7 @@ from lightning_verify.requests.callers import USER_AGENT, anonymous, bearer, by_
 from lightning_verify.requests.valid import CALLS
 from lightning_verify.transport import client as client_module
 from lightning_verify.transport import pacing
-from lightning_verify.transport.client import EXCERPT, PATIENCE, Client, HostGone, Timeouts
+from lightning_verify.transport.client import EXCERPT, MAX_UNANSWERED, Client, HostGone, Timeouts
 
 from tests.judge.tiny_server import Answer, Asked, tiny
 from tests.judge.tools import client_of
@@ -50,7 +50,7 @@ def test_a_root_that_leads_to_its_site_for_a_moment_only_is_the_hosts_own(tmp_pa
         return Answer(next(statuses), {"Location": "https://example.com/"})
 
     with tiny(leads) as host, client_of(host.base_url, tmp_path) as (client, _):
-        looks = [client.send("GET", "/", anonymous(), patient=False) for _ in range(3)]
+        looks = [client.send("GET", "/", anonymous(), retry=False) for _ in range(3)]
     # Before the site is known, it may be a sign-in page that somebody else leads to.
     assert [look.leads_away for look in looks] == [True, False, False]
 
@@ -68,13 +68,13 @@ def test_a_host_may_think_before_the_first_piece_and_talk_for_long(tmp_path: Pat
 
 def test_a_host_that_leaves_requests_in_a_row_unanswered_is_not_asked_again(tmp_path: Path) -> None:
     with tiny(hanging) as host, client_of(host.base_url, tmp_path, timeouts=QUICK) as (client, _):
-        for _attempt in range(PATIENCE):
+        for _attempt in range(MAX_UNANSWERED):
             client.send("GET", "/usage", anonymous())
         for _attempt in range(2):
             with pytest.raises(HostGone):
                 client.send("GET", "/tiers", anonymous())
     # One plain question more, whether it was something about those requests, and never again.
-    assert len(host.asked) == PATIENCE + 1
+    assert len(host.asked) == MAX_UNANSWERED + 1
     assert host.asked[-1].path == "/status"
 
 
@@ -83,7 +83,7 @@ def test_a_firewall_that_swallows_some_requests_is_not_the_end(tmp_path: Path) -
         return Answer(drop=True) if b"{{" in asked.body else Answer()
 
     with tiny(firewall) as host, client_of(host.base_url, tmp_path) as (client, _):
-        for _attempt in range(2 * PATIENCE):
+        for _attempt in range(2 * MAX_UNANSWERED):
             swallowed = client.send("POST", CHAT.path, anonymous(), body=b"{{", lane="free")
         assert swallowed.problem
         assert client.send("GET", "/usage", anonymous()).served
@@ -118,9 +118,9 @@ def test_an_answer_in_between_restores_patience(tmp_path: Path) -> None:
 
 def test_a_host_may_hang_up_on_oversized_bodies(tmp_path: Path) -> None:
     with tiny(lambda _: Answer(drop=True)) as host, client_of(host.base_url, tmp_path) as (client, _):
-        for _attempt in range(PATIENCE + 2):
+        for _attempt in range(MAX_UNANSWERED + 2):
             client.send("POST", CHAT.path, anonymous(), body=b"x" * 300_000)
-    assert len(host.asked) == PATIENCE + 2
+    assert len(host.asked) == MAX_UNANSWERED + 2
 
 
 @pytest.mark.parametrize("media_type", ["text/event-stream", "application/json", "video/mp4"])
@@ -219,7 +219,7 @@ def test_a_host_that_limits_bursts_is_asked_again_when_it_says_so(tmp_path: Path
         assert len(host.asked) == 2
         assert books.bill()["booked"] == {"cloudChatDaily": 2}
         client.send("GET", "/usage", anonymous())
-        impatient = client.send("POST", CHAT.path, anonymous(), json_body=CHAT.body, patient=False)
+        impatient = client.send("POST", CHAT.path, anonymous(), json_body=CHAT.body, retry=False)
     assert impatient.status == 429
     assert len(host.asked) == 4
 
@@ -247,7 +247,7 @@ def test_sending_again_stops_at_the_cap(tmp_path: Path) -> None:
 
 
 def test_patience_that_leads_to_nothing_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lightning_verify.transport.client.FRUITLESS_WAIT", 0.5)
+    monkeypatch.setattr("lightning_verify.transport.client.MAX_FRUITLESS_WAIT", 0.5)
     with (
         tiny(lambda _: Answer(429, {"Retry-After": "1"})) as host,
         client_of(host.base_url, tmp_path) as (client, _),

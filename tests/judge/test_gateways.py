@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from lightning_verify.requests.callers import anonymous
-from lightning_verify.transport.client import DOUBTS
+from lightning_verify.transport.client import GATEWAY_RETRIES
 
 from lab.gateways import GATEWAYS, answering
 from lab.running import running
@@ -63,7 +63,7 @@ def test_a_host_that_refuses_in_plain_words_is_soon_taken_at_them(tmp_path: Path
         return Answer(statuses[asked.path], {"Content-Type": "text/plain"}, (b"Sorry.",))
 
     with tiny(answer) as host, client_of(host.base_url, tmp_path) as (client, _):
-        for path, asked in ("/usage", 1 + DOUBTS), ("/models", 1 + DOUBTS), ("/tiers", 1):
+        for path, asked in ("/usage", 1 + GATEWAY_RETRIES), ("/models", 1 + GATEWAY_RETRIES), ("/tiers", 1):
             before = len(host.asked)
             assert client.send("GET", path, anonymous()).insists
             assert len(host.asked) - before == asked, path
@@ -78,4 +78,4 @@ def test_a_host_that_leads_elsewhere_each_time_means_it(tmp_path: Path) -> None:
         second = client.send("GET", "/", anonymous())
     assert first.insists
     assert second.insists
-    assert len(host.asked) == 1 + DOUBTS + 1
+    assert len(host.asked) == 1 + GATEWAY_RETRIES + 1

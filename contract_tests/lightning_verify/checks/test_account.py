@@ -24,7 +24,7 @@ from lightning_verify.transport.exchange import Exchange
 
 # A clock that moves shows it within this time. One that moves by the minute, or is cached for some
 # seconds, still tells the current state, and is asked again until a minute is over.
-FRESHNESS, PATIENCE, AGAIN = 3.2, 65.0, 4.0
+FRESHNESS, STALE_AFTER, AGAIN = 3.2, 65.0, 4.0
 
 
 def _each(requirement: str, credentials: Iterable[str | None], *paths: str) -> pytest.MarkDecorator:
@@ -238,7 +238,7 @@ def test_a_later_snapshot_is_a_later_one(judge: Judge) -> None:
     stamp = _stamp(judge, before)
     # A clock that is wrong will not become right by waiting.
     hopeful = abs((before.clock - stamp).total_seconds()) <= CLOCK_TOLERANCE
-    while hopeful and _stamp(judge, later) <= stamp and time.monotonic() - begun < PATIENCE:
+    while hopeful and _stamp(judge, later) <= stamp and time.monotonic() - begun < STALE_AFTER:
         time.sleep(AGAIN)
         later = judge.get("/usage", caller)
     seconds = time.monotonic() - begun

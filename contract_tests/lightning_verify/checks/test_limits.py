@@ -13,8 +13,8 @@ from lightning_verify.judging.limits import (
     OTHERWISE,
     Spent,
     ask_for_unit,
+    call_within_limit,
     calls_on,
-    patiently,
     refuse_beyond,
     serves_what_is_left,
 )
@@ -51,7 +51,7 @@ def _drive_to_limit(judge: Judge, metric: str) -> Spent:
     for turn in range(limit):
         if 0 < turn == limit - 1:
             judge.get("/usage", caller)  # For the laws: nobody else looks at counters that are nearly full.
-        exchange = patiently(judge, calls[turn % len(calls)], caller)
+        exchange = call_within_limit(judge, calls[turn % len(calls)], caller)
         # What this caller was served before is valid, whatever it is called now.
         if turn == limit - 1 or (turn >= len(calls) and exchange.status in BLAMES_THE_REQUEST):
             serves_what_is_left(judge, exchange, calls[turn % len(calls)], caller)
@@ -269,5 +269,5 @@ def _one_sound_and_no_more(judge: Judge, caller: Caller) -> None:
         raise NotRun("needs a caller with one unit of audioWeekly left, or none")
     call = CALLS["createSfx"]
     if used < limit:
-        judge.served("RATE-4", patiently(judge, call, caller), owner=False)
+        judge.served("RATE-4", call_within_limit(judge, call, caller), owner=False)
     refuse_beyond(judge, Spent(caller, "audioWeekly", limit, before), call)

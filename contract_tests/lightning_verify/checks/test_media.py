@@ -80,7 +80,7 @@ TRIES = 3
 ANY_SCRIPT = "A lighthouse – „灯台“, маяк, منارة 🏝️\nat dusk, 50 % naïve"
 
 
-def _patiently(send: Callable[[], Exchange]) -> Exchange:
+def _retried(send: Callable[[], Exchange]) -> Exchange:
     """The answer to a request that is sent again, a few times, while it fails."""
     for _ in range(TRIES - 1):
         exchange = send()
@@ -243,7 +243,7 @@ def test_a_video_has_two_modes(judge: Judge, mode: str) -> None:
 
 def _of_duration(judge: Judge, duration: int) -> Exchange:
     body = {"prompt": PROMPT, "duration": duration}
-    return judge.once(f"video of {duration} s", lambda: _patiently(lambda: judge.post(VIDEO, body)))
+    return judge.once(f"video of {duration} s", lambda: _retried(lambda: judge.post(VIDEO, body)))
 
 
 # The ends of the range.
@@ -337,7 +337,7 @@ def test_options_may_stand_in_the_query_of_a_video(judge: Judge, requirement: st
 
 def _with_pictures(judge: Judge, path: str) -> Exchange:
     body = {"prompt": PROMPT, "image_urls": [picture_base64(), picture_data_uri()]}
-    return judge.once(f"inputs to {path}", lambda: _patiently(lambda: judge.post(path, body)))
+    return judge.once(f"inputs to {path}", lambda: _retried(lambda: judge.post(path, body)))
 
 
 def _inputs(requests: int, *, encoded: bool) -> pytest.MarkDecorator:

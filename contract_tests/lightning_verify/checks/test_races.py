@@ -14,9 +14,9 @@ from lightning_verify.judging.limits import (
     OTHERWISE,
     PAUSES,
     Spent,
+    call_within_limit,
     calls_on,
     has_units_left,
-    patiently,
     refuse_beyond,
     serves_what_is_left,
 )
@@ -130,7 +130,7 @@ def race_for(judge: Judge, caller: Caller, metric: str, calls: list[Call], at_on
         raise NotRun(f"needs a limit of 1 to {FARTHEST[metric]} units of {metric}, not {limit}")
     left = min(limit, at_once // 2)
     for _ in range(limit - left):
-        exchange = patiently(judge, plain, caller)
+        exchange = call_within_limit(judge, plain, caller)
         if exchange.status == 429:
             has_units_left(judge, exchange, caller, metric)
         judge.served("RATE-6", exchange, owner=False)
@@ -183,7 +183,7 @@ def race_for(judge: Judge, caller: Caller, metric: str, calls: list[Call], at_on
     if after.used[metric] >= limit:
         refuse_beyond(judge, beyond, plain)
     else:
-        last = patiently(judge, plain, caller)
+        last = call_within_limit(judge, plain, caller)
         if last.status == 429:
             has_units_left(judge, last, caller, metric)
         serves_what_is_left(judge, last, plain, caller)

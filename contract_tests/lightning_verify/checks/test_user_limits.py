@@ -14,9 +14,9 @@ from lightning_verify.judging.limits import (
     FARTHEST,
     OTHERWISE,
     Spent,
+    call_within_limit,
     calls_on,
     has_units_left,
-    patiently,
     refuse_beyond,
     serves_what_is_left,
 )
@@ -77,7 +77,7 @@ def test_an_account_is_served_up_to_its_limit(judge: Judge, account: str, metric
             # What it leaves, since a host may limit bursts, is asked for one by one.
             turn, raced = turn + _race_for_the_rest(judge, owners, metric, calls, limit), True
             continue
-        exchange = patiently(judge, calls[turn % len(calls)], owners[turn % len(owners)])
+        exchange = call_within_limit(judge, calls[turn % len(calls)], owners[turn % len(owners)])
         if exchange.status == 429:
             has_units_left(judge, exchange, owners[0], metric)
             break  # Somebody else has spent the rest.

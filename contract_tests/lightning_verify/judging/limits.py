@@ -1,4 +1,4 @@
-"""Calls up to a limit and beyond it: made with patience, and judged by what the caller has left."""
+"""Calls up to a limit and beyond it, judged by what the caller has left."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def ask_for_unit(judge: Judge, call: Call, caller: Caller, *, served: bool) -> E
         json_body=call.body,
         lane="paid" if served else "free",
     )
-    exchange = ask(patient=served)
+    exchange = ask(retry=served)
     # What seems to be no answer of the host's own is its own when it comes each time.
     return ask() if exchange.astray and not served else exchange
 
@@ -99,10 +99,10 @@ def serves_what_is_left(judge: Judge, exchange: Exchange, call: Call, caller: Ca
         raise judge.violation("RATE-4", message, *second.shown)
 
 
-def patiently(judge: Judge, call: Call, caller: Caller) -> Exchange:
-    """The answer to a call within the limit. A host that limits bursts, and does not say for how long, is
-    given some time before it is taken at its word. Once one has seemed to, it is asked calmly: who then
-    refuses a caller with units left limits no bursts."""
+def call_within_limit(judge: Judge, call: Call, caller: Caller) -> Exchange:
+    """The answer to a call within the limit. A host that limits bursts without saying for how long is given
+    some time before its 429 counts. Once it has seemed to limit bursts, later calls are slow: if it then
+    refuses a caller with units left, it limits no bursts."""
     calm = _HASTY in judge.shared
     time.sleep(CALM if calm else 0)
     exchange = ask_for_unit(judge, call, caller, served=True)

@@ -14,7 +14,7 @@ from lightning_verify.judging.contrast import Ask, SecondLook, look_again
 from lightning_verify.requests.callers import Caller, anonymous
 from lightning_verify.requests.invalid import NOTHING_ASKED
 from lightning_verify.requests.valid import CALLS, Call
-from lightning_verify.transport.client import DOUBTS, Client
+from lightning_verify.transport.client import GATEWAY_RETRIES, Client
 from lightning_verify.transport.exchange import REDIRECTS, Exchange
 
 # How often two requests are compared that nothing but chance may tell apart.
@@ -58,7 +58,7 @@ class Probes:
             body = exchange.request_body
             looks = (
                 self.client.send(exchange.method, exchange.path, anonymous(), body=body)
-                for _ in range(DOUBTS)
+                for _ in range(GATEWAY_RETRIES)
             )
             return all(look.is_page for look in looks)
 

@@ -30,7 +30,7 @@ except ModuleNotFoundError:
     )
     sys.exit(EXIT_USAGE)
 
-from lightning_verify.proxy.judging import TrafficJudge
+from lightning_verify.proxy.judging import MOST_OF_ALL, MOST_OF_ONE, TrafficJudge
 from lightning_verify.proxy.recording import RecordingError, Tape
 from lightning_verify.proxy.relay import Observer, Relay, Upstream
 from lightning_verify.report.outcome import Outcome
@@ -50,11 +50,12 @@ Point your clients at the address that is printed instead of the host's. A breac
 standard error, with how often it was seen; the page shows them live, and reports say the rest.
 """
 
-EPILOG = """\
+_IN_ALL, _OF_ONE = MOST_OF_ALL >> 20, MOST_OF_ONE >> 20
+EPILOG = f"""\
 what it keeps:
-  counts, and evidence without credentials. Bodies are held in memory, up to 96 MB in all, until they are
-  judged; one of more than 16 MB passes without being judged. With --record everything that passes is written
-  down, without credentials but with what was asked and answered.
+  counts, and evidence without credentials. Bodies are held in memory, up to {_IN_ALL} MB in all, until they
+  are judged; one of more than {_OF_ONE} MB passes without being judged. With --record everything that passes
+  is written down, without credentials but with what was asked and answered.
 
 what it never does:
   send anything of its own, follow a redirect, try again, or answer in the host's place. The only exceptions

@@ -27,7 +27,7 @@ def observed_units(client: Client, jobs: int) -> dict[str, int] | None:
     looks = [("GET", USAGE, caller, None) for caller in callers.values()]
     try:
         for begin in range(0, len(looks), jobs):
-            for exchange in client.send_together(looks[begin : begin + jobs], patient=True):
+            for exchange in client.send_together(looks[begin : begin + jobs], retry=True):
                 counted.update(parse_usage(exchange).used)
     except (Unreadable, HostGone):
         return None

@@ -40,24 +40,23 @@ T = TypeVar("T")
 
 MEDIA_BOUND = 48 * 1024 * 1024
 TEXT_BOUND = 4 * 1024 * 1024
-# What is kept of a body that went beyond its bound: enough to show, since nothing else is done with it.
+# The bytes that are kept of a body beyond its bound: they are only shown.
 EXCERPT = 64 * 1024
-# After this many unanswered requests in a row the host counts as gone: a hanging one would cost hours.
-PATIENCE = 3
-# The same for requests that are not in a row, in multiples of the longest deadline.
-LOSSES = 3
+# After so many unanswered requests in a row the host counts as gone: a hanging one would cost hours.
+MAX_UNANSWERED = 3
+# The same for unanswered requests that are not in a row, in multiples of the longest deadline.
+MAX_UNANSWERED_DEADLINES = 3
 LARGE_BODY = 200_000
-# A host that limits bursts asks for a little patience. It gets it this often for a request, and for so many
-# seconds in a run as long as waiting leads to nothing.
-RESENDS = 3
-# What seems to be somebody else's answer is asked for so often before it counts as the host's own: where one
-# in seven is a gateway's, it is so many times in a row in one of 100,000 requests.
-DOUBTS = 5
-# Once refusals of so many statuses were meant, each in other words than JSON, that is how the host talks.
-MANNERS = 2
-FRUITLESS_WAIT = 90.0
-# Seconds before a free request is sent again that a gateway has answered in the host's place.
-SECOND_THOUGHTS = 0.1
+# How often a request is sent again to a host that limits bursts, and for how many seconds of a run such
+# waiting may lead to nothing.
+MAX_RETRIES, MAX_FRUITLESS_WAIT = 3, 90.0
+# How often a request is sent again whose answer may be a gateway's, before that counts as the host's own:
+# where a gateway answers one request in seven, it does so for all of these once in 100,000 requests.
+GATEWAY_RETRIES = 5
+# Once a host has insisted on refusals without JSON for so many statuses, that is how it refuses.
+OWN_WORDS_AFTER = 2
+# Seconds before a free request is sent again whose answer may be a gateway's.
+GATEWAY_RETRY_DELAY = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +111,15 @@ class Client:
         self._budget = budget
         self._pace = Pace(rate)
         self._timeouts = timeouts or Timeouts()
-        self._looking = threading.RLock()
-        self._silent = 0
-        self._lost = 0.0
+        self._second_look_lock = threading.RLock()
+        self._unanswered = 0
+        self._unanswered_seconds = 0.0
         self._gone: str | None = None
         # Where the root has led for good.
         self._sites: set[str] = set()
         self._fruitless = 0.0
-        # Operations that were answered by a gateway each time they were tried again.
-        self._hopeless: set[_Kind] = set()
+        # Kinds of answers that seemed to be a gateway's every time the request was sent again.
+        self._always_gateway: set[_Kind] = set()
         # Statuses that the host has refused with in other words than JSON, and meant it.
         self._own_words: set[int | None] = set()
         # Callers that were served something metered, by what identifies them, and by operation the last one
@@ -132,7 +131,7 @@ class Client:
         self.served: Counter[str] = Counter()
         # The requests that each operation failed at, by what tells them apart.
         self.failed: defaultdict[str, set[int]] = defaultdict(set)
-        # Who looks at every exchange once it is over, whoever asked for it.
+        # Called with every exchange once it is over.
         self.observers: list[Callable[[Exchange], None]] = []
         self._sending = ReadWriteLock()
         self._loop = asyncio.new_event_loop()
@@ -171,7 +170,7 @@ class Client:
     def second_look(self) -> Iterator[None]:
         """While the block lasts, this thread may spend what is kept for second looks. One at a time: two that
         share what is left would both end half done."""
-        with self._looking:
+        with self._second_look_lock:
             before = _second_look.set(True)
             try:
                 yield
@@ -211,15 +210,15 @@ class Client:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         lane: Lane = "paid",
-        patient: bool = True,
+        retry: bool = True,
         deadline: float | None = None,
         bound: int | None = None,
     ) -> Exchange:
         """Send one request and read its answer.
 
         `path` goes out exactly as given (already percent-encoded), after the base URL unless it is a whole
-        address. `lane` is "free" for a request that a conforming host refuses. With `patient` an answer that
-        asks to come back in a moment is not yet the answer. `deadline` is in seconds, `bound` in bytes.
+        address. `lane` is "free" for a request that a conforming host refuses. With `retry` a request is sent
+        again when its answer asks to come back in a moment. `deadline` is in seconds, `bound` in bytes.
 
         Raises BudgetExhausted before sending, and HostGone once the host has been silent too often; every
         other trouble is told by the exchange.
@@ -233,23 +232,23 @@ class Client:
                 body=body,
                 headers=headers,
                 lane=lane,
-                patient=patient,
+                retry=retry,
                 deadline=deadline,
                 bound=bound,
             )
         )
 
     def send_together(
-        self, requests: Sequence[tuple[str, str, Caller, Any]], *, patient: bool = False
+        self, requests: Sequence[tuple[str, str, Caller, Any]], *, retry: bool = False
     ) -> list[Exchange]:
-        """Send (method, path, caller, json body) requests at the same time, once each unless it is with
-        patience, in the paid lane."""
+        """Send (method, path, caller, json body) requests at the same time, in the paid lane, and each once
+        unless with `retry`."""
 
         async def together() -> list[Exchange]:
             return list(
                 await asyncio.gather(
                     *(
-                        self._send(method, path, caller, json_body=body, patient=patient)
+                        self._send(method, path, caller, json_body=body, retry=retry)
                         for method, path, caller, body in requests
                     )
                 )
@@ -267,14 +266,16 @@ class Client:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         lane: Lane = "paid",
-        patient: bool = True,
+        retry: bool = True,
         deadline: float | None = None,
         bound: int | None = None,
     ) -> Exchange:
-        if self._gone is None and self._silent >= PATIENCE and not await self._still_there():
-            self._gone = f"the host left {PATIENCE} requests in a row unanswered; no more were sent"
-        if self._lost > LOSSES * self._timeouts.generating:
-            self._gone = f"the host left requests unanswered for {self._lost:.0f} s; no more were sent"
+        if self._gone is None and self._unanswered >= MAX_UNANSWERED and not await self._still_there():
+            self._gone = f"the host left {MAX_UNANSWERED} requests in a row unanswered; no more were sent"
+        if self._unanswered_seconds > MAX_UNANSWERED_DEADLINES * self._timeouts.generating:
+            self._gone = (
+                f"the host left requests unanswered for {self._unanswered_seconds:.0f} s; no more were sent"
+            )
         if self._gone is not None:
             raise HostGone(self._gone)
         operation = self._operations.find(method, path)
@@ -293,10 +294,10 @@ class Client:
         total = deadline or (self._timeouts.generating if generating else self._timeouts.reading)
         waited = 0.0
         refused: Exchange | None = None
-        for tries in range(1 + max(RESENDS, DOUBTS)):
+        for tries in range(1 + max(MAX_RETRIES, GATEWAY_RETRIES)):
             exchange = Exchange(method, path, dict(sent_headers), body, operation, caller.label)
             exchange.repeatable = not generating
-            await self._pace.turn()
+            await self._pace.next_slot()
             try:
                 await self._converse(exchange, sent_headers, total, bound)
             except BudgetExhausted:
@@ -307,20 +308,20 @@ class Client:
                 break
             self._note(exchange, lane, caller.payer)
             if exchange.astray is None:
-                self._hopeless.discard(_kind(exchange))
-            if not patient or self._fruitless > FRUITLESS_WAIT:
+                self._always_gateway.discard(_kind(exchange))
+            if not retry or self._fruitless > MAX_FRUITLESS_WAIT:
                 break
-            wait = self._patience_for(exchange, tries)
+            wait = self._retry_delay(exchange, tries)
             if wait is None:
                 break
             refused, waited = exchange, waited + wait
             self._fruitless += wait
         else:
-            self._hopeless.add(_kind(exchange))
+            self._always_gateway.add(_kind(exchange))
             if exchange.astray == NOT_JSON:
                 self._own_words.add(exchange.status)
-        # What came for what is free, each time, is meant as well where it costs.
-        tired = exchange.repeatable and self._fruitless > FRUITLESS_WAIT
+        # After that much fruitless waiting, what keeps coming for free requests counts as the host's own.
+        tired = exchange.repeatable and self._fruitless > MAX_FRUITLESS_WAIT
         exchange.insists = exchange.insists or tired or self._is_meant(exchange)
         if refused is not None and exchange.status not in {429, 503} and exchange.astray is None:
             self._fruitless -= waited
@@ -333,20 +334,20 @@ class Client:
                 self.refused[operation.id] = caller
         return exchange
 
-    def _patience_for(self, exchange: Exchange, tries: int) -> float | None:
-        """For how long to wait before the same request is sent again; None when its answer is the answer."""
-        if exchange.status in {429, 503} and tries < RESENDS:
-            asked = self._pace.hold(wait_asked(exchange.header("retry-after"), exchange.clock))
+    def _retry_delay(self, exchange: Exchange, tries: int) -> float | None:
+        """How long to wait before the same request is sent again; None when its answer stands."""
+        if exchange.status in {429, 503} and tries < MAX_RETRIES:
+            asked = self._pace.pause(wait_asked(exchange.header("retry-after"), exchange.clock))
             if asked is not None:
                 return asked
         if exchange.repeatable and exchange.astray and not self._is_meant(exchange):
-            return self._pace.hold(SECOND_THOUGHTS)
+            return self._pace.pause(GATEWAY_RETRY_DELAY)
         return None
 
     def _is_meant(self, exchange: Exchange) -> bool:
         """Whether the host is known to say this itself."""
-        talks_so = len(self._own_words) >= MANNERS and exchange.astray == NOT_JSON
-        return talks_so or _kind(exchange) in self._hopeless
+        is_its_way = len(self._own_words) >= OWN_WORDS_AFTER and exchange.astray == NOT_JSON
+        return is_its_way or _kind(exchange) in self._always_gateway
 
     async def _still_there(self) -> bool:
         """Whether a host that left the last requests unanswered answers a plain one: then it was something
@@ -354,10 +355,10 @@ class Client:
         caller = anonymous()
         exchange = Exchange("GET", "/status", caller.headers, None, None, caller.label)
         _charge.set(None)
-        await self._pace.turn()
+        await self._pace.next_slot()
         await self._converse(exchange, CIMultiDict(caller.headers), self._timeouts.reading, None)
         if exchange.problem is None:
-            self._silent = 0
+            self._unanswered = 0
         return exchange.problem is None
 
     async def _converse(
@@ -423,12 +424,12 @@ class Client:
 
     def _note(self, exchange: Exchange, lane: Lane, payer: str) -> None:
         if exchange.problem:
-            self._lost += exchange.seconds
+            self._unanswered_seconds += exchange.seconds
         # A host may hang up on an oversized body; that is an answer of a kind.
         if exchange.problem and len(exchange.request_body or b"") < LARGE_BODY:
-            self._silent += 1
+            self._unanswered += 1
         elif exchange.problem is None:
-            self._silent = 0
+            self._unanswered = 0
         operation = exchange.operation
         self.answered[exchange.method, exchange.path] += exchange.problem is None
         if operation is not None and exchange.served:

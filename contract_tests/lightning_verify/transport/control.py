@@ -31,7 +31,7 @@ class Control:
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         # What it answers is its own, however unlike an answer of the API: there is nothing to ask again.
         exchange = self._client.send(
-            method, self._url + path, Caller("operator"), json_body=body, patient=False
+            method, self._url + path, Caller("operator"), json_body=body, retry=False
         )
         if not exchange.served:
             raise ControlFailed(f"{exchange.title}: {exchange.problem or exchange.text[:200]}")

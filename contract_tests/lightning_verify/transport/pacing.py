@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-# A host may ask for patience; a quota that returns tomorrow is not something to wait for.
+# The longest wait that a host may ask for; a quota that returns tomorrow is not worth waiting for.
 LONGEST_WAIT = 30.0
 # The seconds between two requests to a host that limits bursts, at first and at most.
 FIRST_GAP, LONGEST_GAP = 0.01, 0.1
@@ -19,7 +19,7 @@ class Pace:
         self._next = 0.0
         self._slowed = float("-inf")
 
-    async def turn(self) -> None:
+    async def next_slot(self) -> None:
         """Wait for the next free slot."""
         now = time.monotonic()
         slot = max(now, self._next)
@@ -27,8 +27,8 @@ class Pace:
         if slot > now:
             await asyncio.sleep(slot - now)
 
-    def hold(self, seconds: float | None) -> float | None:
-        """Send nothing for as long as a host asks, within a bound. Gives the seconds, or None when there is
+    def pause(self, seconds: float | None) -> float | None:
+        """Send nothing for as long as a host asks, within a bound. Returns the seconds, or None when there is
         nothing to wait for."""
         if seconds is None or seconds > LONGEST_WAIT:
             return None
@@ -36,8 +36,8 @@ class Pace:
         return seconds
 
     def slow_down(self, sent: float) -> None:
-        """Double the gap, since waiting helped: without one, all that wait would go at once and be refused
-        again. Once for all that were `sent` at the old rate."""
+        """Double the gap, once for all requests `sent` at the old rate. Without a gap, all that waited
+        would go out at once and be refused again."""
         if sent > self._slowed and self._gap < LONGEST_GAP:
             self._gap = min(max(2 * self._gap, FIRST_GAP), LONGEST_GAP)
             self._slowed = time.monotonic()
