@@ -1,1 +1,1 @@
-"""Answers on the scales: reading them, and what they show about a requirement."""
+"""Reading answers, and judging what they show about a requirement."""

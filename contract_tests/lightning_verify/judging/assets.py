@@ -1,4 +1,4 @@
-"""The stored inputs that an answer tells of, and where."""
+"""The stored inputs that an answer mentions, and their paths."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _ASSET = re.compile(r"/asset-cdn/assets/[^\s\"'<>;,\\]+")
 
 @dataclass(frozen=True, slots=True)
 class Revealed:
-    """The path of an asset that an answer mentions, with its query. `guessed` when only something that may be
-    an id was there."""
+    """The path of an asset that an answer mentions, with its query. `guessed` if the answer only held
+    something that may be an id."""
 
     path: str
     guessed: bool = False

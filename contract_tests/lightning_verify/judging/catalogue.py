@@ -1,4 +1,4 @@
-"""The plan catalogue as other checks compare with it."""
+"""The plan catalogue that other checks compare with."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lightning_verify.transport.exchange import Exchange
 
 
 def read_catalogue(judge: Judge) -> Exchange:
-    """The answer of /tier-config, asked for once."""
+    """The answer of /tier-config, requested once in a run."""
     return shown(judge, CATALOGUE)
 
 

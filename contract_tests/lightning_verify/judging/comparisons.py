@@ -28,7 +28,7 @@ _PERSONAL = {"getUsage", "getSubscription"}
 
 @dataclass(slots=True)
 class _Said:
-    """One thing that an operation said, how often, and the first answer that did."""
+    """One version of an operation's document: how often it was given, and the first answer that held it."""
 
     exchange: Exchange
     times: int = 0
@@ -36,7 +36,7 @@ class _Said:
 
 @dataclass(slots=True)
 class _Answers:
-    """What an operation said to one caller, or to anybody."""
+    """The versions of a document that an operation gave to one caller, or to anybody."""
 
     said: dict[str, _Said] = field(default_factory=dict)
 
@@ -45,12 +45,12 @@ class _Answers:
 
     @property
     def usual(self) -> Exchange:
-        """What was said most often."""
+        """The version that was given most often."""
         return max(self.said.values(), key=lambda said: said.times).exchange
 
 
 def _content(exchange: Exchange) -> str:
-    """What an answer says apart from what moves: counters and the time."""
+    """What an answer says, apart from what changes by itself: counters and times."""
     value = answer_json(exchange)
     if isinstance(value, dict) and exchange.operation is not None and exchange.operation.id == "getUsage":
         usage = value.get("usage")
@@ -69,7 +69,7 @@ class Comparisons:
         self._at_rest = True
 
     def observe(self, exchange: Exchange) -> None:
-        """Keep one answer to be compared."""
+        """Keep an answer for comparison."""
         # From then on its limits and plans are what the control plane has made of them.
         if exchange.changes_target:
             self._at_rest = False
@@ -87,7 +87,7 @@ class Comparisons:
             self._answers.setdefault((operation.id, caller), _Answers()).add(exchange)
 
     def findings(self) -> list[Finding]:
-        """What was found about each relation between answers that were seen."""
+        """What each relation between the answers has shown."""
         found = []
         for requirement, relation in RELATIONS.items():
             tally = Tally()
@@ -105,7 +105,7 @@ class Comparisons:
 
 
 def _compare(relation: Relation, answers: _Answers, beside: _Answers, tally: Tally) -> None:
-    """Each thing that was said beside the usual on the other side."""
+    """Compare each version of one document with the usual version of the other."""
     usual, other = answers.usual, beside.usual
     for said in answers.said.values():
         tally.count(relation.wrong(said.exchange, other), said.times, said.exchange, other)

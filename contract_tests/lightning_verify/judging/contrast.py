@@ -1,7 +1,7 @@
-"""Whether a host cannot do what it was asked for, or only has a bad moment.
+"""Whether a host cannot do what it was asked for, or only had a bad moment.
 
-A request that is answered badly is sent again, in turns with one that the host is known to do. Only when
-the first is answered badly each time and the other well each time is it the request that the host cannot do.
+A request with a bad answer is sent again, alternating with one that the host is known to serve. Only if the
+first is answered badly every time, and the other well every time, is it the request that the host cannot do.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NOT_NOW = {408, 425, 429}
 
 
 def trouble(exchange: Exchange) -> Trouble | None:
-    """How the host does not do what a valid request asks for; None when it does, or says nothing of it."""
+    """How an answer fails a valid request; None if it does not, or shows nothing about it."""
     status = exchange.status or 0
     if status >= 500:
         return "failed"
@@ -41,7 +41,8 @@ def trouble(exchange: Exchange) -> Trouble | None:
 
 @dataclass(frozen=True, slots=True)
 class SecondLook:
-    """What came of asking again. `shown` has what accuses the host, and nothing when it does not."""
+    """The result of asking again. `shown` holds the evidence against the host, and is empty if there is
+    none."""
 
     shown: tuple[Exchange, ...] = ()
 
@@ -52,11 +53,9 @@ class SecondLook:
 
 
 def look_again(first: Exchange, again: Ask, plain: Ask, *, rounds: int = 1) -> SecondLook:
-    """Ask `again` for what `first` was answered badly, in turns with a `plain` request that should be served.
-
-    It ends with the first answer that speaks for the host. More `rounds` are for a host that is known to fail
-    now and then; without units for them, what an earlier one has shown stands.
-    """
+    """Repeat the request whose answer, `first`, was bad (`again`), alternating with a `plain` one that should
+    be served, until an answer speaks for the host. More `rounds` are for a host that is known to fail now and
+    then; if no units are left for them, the result of the earlier rounds stands."""
     kind, look = trouble(first), SecondLook()
     if kind is None:
         return look

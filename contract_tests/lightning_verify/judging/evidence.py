@@ -73,8 +73,8 @@ class Recorder:
         return text if len(text) <= length else f"{text[:length]}... ({len(body)} bytes)"
 
     def _answer(self, exchange: Exchange) -> str:
-        """The part of an answer that matters: the events of a stream that break its grammar, the end of what
-        does not end as it should, else the beginning."""
+        """The part of an answer that matters: the events that break a stream's grammar; the end of a body
+        that does not end as it should; otherwise the beginning."""
         body, media_type = exchange.body, exchange.media_type
         if media_type.startswith(("image/", "video/", "audio/")) or b"\0" in body[:64]:
             last = f", last {body[-12:].hex(' ')}" if len(body) > 24 else ""

@@ -1,4 +1,4 @@
-"""Requests that showed something: kept beside the report, and tried first the next time."""
+"""Requests that exposed a fault: stored beside the report, and tried first in the next run."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Row = dict[str, Any]
 
 @dataclass(slots=True)
 class Examples:
-    """Rows of {operation, kinds, requirement, request}: those of an `earlier` run, and those `found` now.
-    What an operation in `tried` was found to do earlier no longer counts: it was tried again."""
+    """Rows of {operation, kinds, requirement, request}: those of an `earlier` run, and those `found` in this
+    one. Earlier rows of an operation in `tried` no longer count, because it has been tried again."""
 
     earlier: list[Row] = field(default_factory=list)
     found: list[Row] = field(default_factory=list)
     tried: list[str] = field(default_factory=list)
 
     def first(self, subject: Subject) -> list[Chosen]:
-        """What is to be tried first on this operation: what was found before, as far as its kinds exist."""
+        """What to try first on this operation: what was found before, as far as its kinds still exist."""
         self.tried.append(subject.operation)
         return [
             row["kinds"]
@@ -46,7 +46,7 @@ class Examples:
 
 
 def read_examples(folder: Path | None) -> Examples:
-    """What an earlier run left in its folder of reports; nothing where there is none that can be read."""
+    """The examples that an earlier run left in its report folder; none if there is nothing readable."""
     try:
         rows = json.loads((folder / FILE).read_text(encoding="utf-8")) if folder is not None else []
     except (OSError, ValueError, RecursionError):
@@ -62,7 +62,8 @@ def read_examples(folder: Path | None) -> Examples:
 
 
 def write_examples(folder: Path, seen: Mapping[str, Any]) -> None:
-    """Write what the workers of a run found, by the facts that they noted. No file where there is nothing."""
+    """Write what the workers of a run found, from the facts that they noted. Without any, no file is
+    written."""
     parts: list[Row] = [part for name, part in seen.items() if name.startswith("examples ")]
     tried = {operation for part in parts for operation in part["tried"]}
     rows = [row for row in read_examples(folder).earlier if row["operation"] not in tried]

@@ -1,8 +1,7 @@
-"""Text from a hostile host, made fit for reading: nothing invisible, nothing without end, no command.
+"""Text from a hostile host, made safe to read: nothing invisible, nothing endless, no commands.
 
-`one_line` is the way of everything from outside into the terminal, a log, JUnit and annotations.
-
-Escaping for HTML or Markdown is the business of whoever writes those.
+`one_line` is how everything from outside reaches the terminal, a log, JUnit and annotations. Escaping for
+HTML or Markdown is up to the code that writes them.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _LOOKED_AT = 20_000
 
 
 def without_filler(text: str) -> str:
-    """`text` with what only fills it cut; says how much was cut."""
+    """`text` with repetitions and long unbroken runs cut, saying how much was cut."""
     text = _REPEATED.sub(_once, text)
     return _UNBROKEN.sub(lambda run: f"{run[0][:40]}…({len(run[0]) - 50} characters)…{run[0][-10:]}", text)
 
@@ -44,7 +43,7 @@ def _once(found: re.Match[str]) -> str:
 
 
 def shortened(text: object, limit: int) -> str:
-    """`text`, visible, cut to `limit` characters; says what was cut."""
+    """`text`, made visible and cut to `limit` characters, saying how long it was."""
     whole = str(text)
     trimmed = without_filler(whole[:_LOOKED_AT])
     shown = visible(trimmed[:limit])
@@ -53,6 +52,6 @@ def shortened(text: object, limit: int) -> str:
 
 
 def one_line(text: object, limit: int) -> str:
-    """`text`, visible, cut, without line breaks, and nothing that a CI system would obey."""
+    """`text` on one line, made visible and cut, with nothing in it that a CI system would obey."""
     line = " ".join(shortened(text, limit).split())
     return _COMMAND.sub(lambda found: " ".join(found[0]), line)

@@ -76,7 +76,7 @@ class Undecided(Exception):
 
 
 class MidnightPassed(Undecided):
-    """A window of the counters ended during a measurement, which can be made once more after that."""
+    """A window of the counters ended during a measurement, which may be repeated once."""
 
 
 class NotRun(Exception):
@@ -108,7 +108,7 @@ class Judge:
 
     @property
     def probes(self) -> Probes:
-        """What can be asked of the host besides, before an answer is held against it."""
+        """Further questions to the host, asked before an answer counts against it."""
         return Probes(self.client, self.once)
 
     # --- requests -------------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ class Judge:
         return exchange
 
     def _redirect(self, exchange: Exchange) -> str | None:
-        """Where a free route sends us, if that is on this host and free as well."""
+        """Where a redirect of a free route leads, if that is on this host and free as well."""
         location = exchange.header("location")
         if exchange.status not in REDIRECTS or not location:
             return None
@@ -164,12 +164,12 @@ class Judge:
         return there.path + (f"?{there.query}" if there.query else "")
 
     def post(self, path: str, json_body: Any, caller: Caller | None = None, **options: Any) -> Exchange:
-        """POST `json_body` to `path`, as a fresh caller and in the paid lane unless told otherwise."""
+        """POST `json_body` to `path`, by default as a fresh caller and in the paid lane."""
         return self.client.send("POST", path, caller or self.caller(), json_body=json_body, **options)
 
     def once(self, name: str, make: Callable[[], T]) -> T:
-        """The result of `make`, made once in a run and shared between tests under `name`. Who begins anew
-        after midnight shares only what was made since."""
+        """The result of `make`, which is called once in a run and shared between tests under `name`. A test
+        that starts over after midnight shares only what was made since."""
         name += ", the next day" * self.days
         with _NAMING:
             making = self.shared.setdefault(f"making {name}", threading.RLock())
@@ -181,7 +181,7 @@ class Judge:
 
     @property
     def unusable(self) -> Mapping[str, str]:
-        """Why a credential shows nothing about this host, by its name: for example, it is let in nowhere."""
+        """Why a credential shows nothing about this host, for example because it is let in nowhere."""
         found: Mapping[str, str] = self.shared.get("unusable credentials", {})
         return found
 
@@ -227,8 +227,8 @@ class Judge:
         self.witness(requirement, *exchanges)
 
     def keeps(self, requirement: str, exchange: Exchange, *, law: str | None = None) -> None:
-        """Hold a served answer against the law of `requirement`, or another one's that it is about. Raises
-        Undecided when the answer cannot show it."""
+        """Check a served answer against the law of `requirement`, or against the law of another one that it
+        is about. Raises Undecided when the answer cannot show it."""
         wrong = LAWS[law or requirement].wrong(exchange)
         if wrong is None:
             raise self.undecided(requirement, f"{exchange.title}: nothing to see there", exchange)
@@ -236,15 +236,15 @@ class Judge:
         self.check(requirement, not wrong, message, exchange)
 
     def agrees(self, requirement: str, exchange: Exchange, beside: Exchange) -> None:
-        """Hold a served answer against another by the relation of `requirement`. Raises Undecided when they
-        cannot show it."""
+        """Check two served answers against each other by the relation of `requirement`. Raises Undecided when
+        they cannot show it."""
         wrong = RELATIONS[requirement].wrong(exchange, beside)
         if wrong is None:
             raise self.undecided(requirement, f"{exchange.title}: nothing to compare", exchange, beside)
         self.check(requirement, not wrong, f"{exchange.title}: {'; '.join(wrong[:3])}", exchange, beside)
 
     def answered(self, requirement: str, exchange: Exchange) -> None:
-        """The host gave a whole answer of its own to this request. Raises Undecided when it did not."""
+        """Require a complete answer of the host's own. Raises Undecided otherwise."""
         if exchange.problem is not None:
             raise self.undecided(requirement, f"{exchange.title}: {exchange.problem}", exchange)
         if exchange.truncated:
@@ -255,7 +255,8 @@ class Judge:
             raise self.undecided(requirement, f"{exchange.title}: {exchange.astray}", exchange)
 
     def able(self, requirement: str, exchange: Exchange) -> None:
-        """The host gave a whole answer of its own, neither busy nor ill. Raises Undecided when it did not."""
+        """Require a complete answer of the host's own that is neither busy nor an error. Raises Undecided
+        otherwise."""
         self.answered(requirement, exchange)
         if exchange.status == 429 or (exchange.status or 0) >= 500:
             raise self.undecided(requirement, f"{exchange.title}: the host was not able to answer", exchange)
@@ -348,8 +349,8 @@ class Judge:
             raise self.undecided(requirement, message, exchange) from None
 
     def object(self, requirement: str, exchange: Exchange, owner: str) -> dict[str, Any]:
-        """The JSON object of a served answer. What is none breaks `owner`, and leaves every other requirement
-        undecided: one fault is told under one name."""
+        """The JSON object of a served answer. Anything else breaks `owner`, and leaves every other
+        requirement undecided, so that one fault is reported under one name."""
         document = self.document(requirement, exchange, owner=requirement == owner)
         if isinstance(document, dict):
             return document
@@ -372,7 +373,7 @@ class Judge:
         )
 
     def leave(self, requirements: tuple[str, ...], reason: str) -> None:
-        """Say that those hold that have a witness, and that the others were not tried."""
+        """Pass the requirements that have a witness, and mark the others as not tried."""
         decided = {finding.requirement for finding in self.findings}
         for requirement in requirements:
             if requirement not in decided:
@@ -388,8 +389,8 @@ class Judge:
         return found
 
     def close(self, requirements: tuple[str, ...], outcome: Verdict | None, reason: str) -> list[Finding]:
-        """The findings of the test. `outcome` None means that it ran to its end; else it is what stopped it,
-        and holds for every requirement that has no finding of its own."""
+        """The findings of the test. `outcome` is None if it ran to its end; otherwise it is what stopped it,
+        and holds for every requirement without a finding of its own."""
         decided = {finding.requirement for finding in self.findings}
         for requirement in requirements:
             if requirement in decided:

@@ -93,7 +93,8 @@ class LawMonitor:
             self._admissions.setdefault(who, Admission()).add(exchange)
 
     def _count_repeat(self, exchange: Exchange) -> None:
-        """Count what became of one and the same request. Files at addresses come and go."""
+        """Count whether a repeated request was served or refused. Requests about files at addresses are left
+        out: such files come and go."""
         body = exchange.request_body
         if exchange.operation is None or exchange.operation.id not in OWNER_OF or b"://" in (body or b""):
             return
@@ -104,8 +105,8 @@ class LawMonitor:
         self._repeats.setdefault(same, Tally()).add(exchange, wrong, witness=False)
 
     def findings(self) -> list[Finding]:
-        """What was found about each law that any answer could have broken, and about requests that are valid
-        at one time and not at another."""
+        """What was found about each law that an answer could have broken, and about requests that were served
+        at one time and refused at another."""
         found = [
             finding(self._recorder, requirement, NAME, tally) for requirement, tally in self._tallies.items()
         ]

@@ -1,8 +1,8 @@
-"""The judge's own books: what each caller was seen to be served, reconciled with every usage document.
+"""The judge's own accounts: what each caller was seen to be served, reconciled with every usage document.
 
-Whoever reads /usage, and for whatever reason, its counters must lie between what was surely consumed since
-the first look and what can have been consumed at most. Counters may lag, windows end, calls fail half-way,
-others spend from a shared account: each widens the bounds, and none of them makes an accusation.
+No matter which test reads /usage, its counters must lie between what was certainly consumed since the first
+look and the most that can have been consumed. Counters may lag, windows end, calls fail half-way, and others
+spend from a shared account: each of these widens the bounds, and none is held against the host.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _OURS = re.compile(r"(?P<client>ipc-[0-9a-f-]{36})|.+ \([0-9a-f]{32}\)")
 
 
 def identities(headers: Mapping[str, str]) -> list[str]:
-    """Who a request can be charged to: whom it names first, and whom it names besides. A bearer that a host
-    may take for none is no identity, so that what it costs is unclear for all who are named."""
+    """Whom a request can be charged to: the identity it names first, then the others. A bearer that a host
+    may ignore is no identity, so that it is unclear which of those named pays."""
     lowered = {name.lower(): value.strip() for name, value in headers.items()}
     scheme, _, token = lowered.get("authorization", "").partition(" ")
     bearer = f"bearer {token}" if scheme.lower() == "bearer" and token not in {"", "public"} else ""
@@ -63,9 +63,9 @@ class _Call:
 
 @dataclass(slots=True)
 class _Account:
-    """What is known of one identity. Nobody else can have a `private` one, of which one by `address` and user
-    agent has nothing else to be known by. `base` is the first look; `from_nothing` says that there is no need
-    of one, since the counters begin at nothing. `latest` has the last call of each metric."""
+    """What is known of one identity. A `private` one is ours alone; one by `address` is known by nothing but
+    its address and user agent. `base` is the first look; with `from_nothing` none is needed, since the
+    counters begin at zero. `latest` holds the last call on each metric."""
 
     private: bool
     address: bool
@@ -99,8 +99,8 @@ class _Account:
 
 @dataclass(frozen=True, slots=True)
 class _Breach:
-    """Counters that do not fit: what may be to blame, what it is, what to show, whether something was not
-    charged, and whose counters they are."""
+    """Counters that do not add up: the possible causes, the problem in words, the evidence, whether something
+    was not charged, and whose counters they are."""
 
     suspects: frozenset[_Suspect]
     problem: str
@@ -115,8 +115,8 @@ class _Breach:
 
 
 class Ledger:
-    """The books of a run. `settle` is how many seconds counters may lag behind; `from_nothing` tells that the
-    counters of our own callers begin at nothing."""
+    """The accounts of a run. `settle` is how many seconds counters may lag; `from_nothing` says that the
+    counters of our own callers begin at zero."""
 
     def __init__(self, recorder: Recorder, settle: float, *, from_nothing: bool = True) -> None:
         self._recorder = recorder
@@ -133,7 +133,7 @@ class Ledger:
     # --- looking ------------------------------------------------------------------------------------------
 
     def observe(self, exchange: Exchange) -> None:
-        """Enter a call, or hold the books against a usage document."""
+        """Record a call, or check a usage document against the accounts."""
         if exchange.changes_target:
             self._begin_anew()
         operation = exchange.operation
@@ -175,7 +175,8 @@ class Ledger:
             account.calls.append(_Call(operation.metric, operation.id, exchange.sent, ended, sure and first))
 
     def _begin_anew(self) -> None:
-        """Windows ended, or somebody turned the counters: the next look at each is the first."""
+        """A window ended, or the control plane changed the counters: the next look at each account is its
+        first."""
         self._from_nothing = False
         for account in self._accounts.values():
             account.base = account.last = None
@@ -226,8 +227,8 @@ class Ledger:
             self._paid |= {(account.kind, suspect) for suspect in paid}
 
     def _suspects(self, account: _Account, metric: str) -> set[_Suspect]:
-        """What a movement without a reason may come from: the calls since the last look, others that were
-        served, the refused ones, or reading."""
+        """The possible causes of an unexplained movement: the calls since the last look, other calls that
+        were served, refused ones, or reading itself."""
         since = account.last.exchange.sent - self._settle if account.last else float("-inf")
         calls = [call for call in account.calls if call.ended > since]
         found = {c.suspect for c in calls if c.metric == metric} or {c.suspect for c in calls}
@@ -252,14 +253,14 @@ class Ledger:
         self._breaches.append(_Breach(frozenset(suspects), words, shown, missing, account))
 
     def _is_paid(self, requirement: str, kind: str) -> bool:
-        """Whether callers of a kind were seen to pay what a requirement says."""
+        """Whether callers of a kind were seen to pay as a requirement says."""
         return any(of == kind and paid[0] == requirement for of, paid in self._paid)
 
     # --- closing ------------------------------------------------------------------------------------------
 
     def owing(self) -> list[tuple[Caller, float]]:
-        """Callers whose counters show less than was served, as far as they were looked at, each with the
-        moment from which on they cannot lag any more: who asks then knows."""
+        """Callers whose counters, as last read, show less than was served, each with the time after which
+        they cannot lag any longer."""
         found = []
         for account in self._accounts.values():
             seen = account.last
@@ -277,9 +278,9 @@ class Ledger:
         return found
 
     def findings(self, broken_elsewhere: Collection[str] = ()) -> list[Finding]:
-        """What the books show about the price of each operation. Where callers are not told apart, one among
-        those `broken_elsewhere` says so, and their counters say nothing; of several that may be to blame, it
-        is one of those."""
+        """What the accounts show about the price of each operation. If callers are not told apart, a
+        requirement among those `broken_elsewhere` says so, and their counters show nothing. If several
+        requirements may be to blame, it is one of those."""
         breaches = [each for each in self._breaches if _tells_apart(each.account) not in broken_elsewhere]
         known = {name for each in breaches if len(each.blamed) == 1 for name in each.blamed}
         known.update(broken_elsewhere)
@@ -308,7 +309,7 @@ class Ledger:
 
 
 def _tells_apart(account: _Account) -> str | None:
-    """The requirement by which a throwaway caller has counters of its own; None for others."""
+    """The requirement that gives a throwaway caller counters of its own; None for other callers."""
     if not account.private:
         return None
     return "ID-3" if account.address else "ID-2"

@@ -75,8 +75,8 @@ class Spent:
         return after
 
     def served_too_much(self, judge: Judge, exchange: Exchange) -> Exception:
-        """What it means that a call beyond the limit was served. Where the counter has not come to the limit
-        either, it is the price of a call that is wrong, and the limit may hold."""
+        """The verdict on a call served beyond the limit. If the counter has not reached the limit either, the
+        price of a call is wrong, and the limit may hold."""
         judge.answered("RATE-4", exchange)
         used = self.counters(judge, "RATE-4").used[self.metric]
         message = f"{exchange.title}: served beyond the limit of {self.limit} {self.metric}"
@@ -88,7 +88,8 @@ class Spent:
 
 
 def serves_what_is_left(judge: Judge, exchange: Exchange, call: Call, caller: Caller) -> None:
-    """Raises a violation when the call for what is left is refused or fails each time, and not for others."""
+    """Raises a violation when a call for the remaining units is refused or fails every time, while others are
+    served."""
     second = judge.probes.second_look(
         exchange,
         again=lambda: ask_for_unit(judge, call, caller, served=True),

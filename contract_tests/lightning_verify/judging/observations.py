@@ -28,8 +28,8 @@ OFTEN = 22
 
 
 def enough(examples: int, few: int) -> int:
-    """How many wrong values of one field are tried: `few` with few examples; with many as often as meets,
-    beside those of every kind of caller, what is let through once in ten times."""
+    """How many wrong values of one field are tried: `few` with few examples; with many, enough to meet what
+    is let through once in ten times, together with the values that every kind of caller sends."""
     return max(few, examples - 6)
 
 
@@ -84,7 +84,7 @@ def reader(judge: Judge) -> tuple[Caller, Exchange]:
 
 
 def shown(judge: Judge, path: str, credential: str | None = None) -> Exchange:
-    """The document at `path`, as anybody is shown it or the account of a credential."""
+    """The document at `path`, as shown to anybody, or to the account of a credential."""
     if credential is not None:
         caller = judge.credential(credential)
         return judge.once(shown_to(credential, path), lambda: judge.get(path, caller))
@@ -172,7 +172,7 @@ def _ask_for_refusal(judge: Judge, operation: str, kind: str, caller: Caller) ->
 
 
 def nothing_asked_by(judge: Judge, operation: str, credential: str) -> Exchange:
-    """The answer to an invalid payload with a good credential: who is let in gets as far as that."""
+    """The answer to an invalid payload with a good credential: only a caller that is let in gets that far."""
     caller = judge.credential(credential)
     return judge.once(
         asked_by(credential, operation),
@@ -191,8 +191,8 @@ FAMILIES_OF_BEARERS = 2
 
 
 def bad_bearers(judge: Judge, operation: str) -> dict[str, str]:
-    """Bearers that no host may accept, by kind. Where examples are few, an operation meets one that looks
-    like a token and one that does not, and each kind an operation by POST and one by GET."""
+    """Bearers that no host may accept, by kind. With few examples, each operation gets one that looks like a
+    token and one that does not, and each kind is tried on one operation by POST and on one by GET."""
     every = judge.once("bad bearers", lambda: invalid_bearers(judge.target.credentials))
     if judge.examples >= THOROUGH:
         return every
@@ -203,7 +203,7 @@ def bad_bearers(judge: Judge, operation: str) -> dict[str, str]:
 
 
 def with_bad_bearer(judge: Judge, operation: str, kind: str, token: str) -> Exchange:
-    """The answer to a valid call with a bearer that the judge has made, asked for once."""
+    """The answer to a valid call with a bearer that the judge has made, requested once."""
     call, caller = CALLS[operation], judge.forged(kind, token)
     return judge.once(
         f"{operation} with {kind}",
@@ -212,7 +212,7 @@ def with_bad_bearer(judge: Judge, operation: str, kind: str, token: str) -> Exch
 
 
 def with_bad_credential(judge: Judge, operation: str, credential: str) -> Exchange:
-    """The answer to a valid call with a credential that was good once, asked for once."""
+    """The answer to a valid call with a credential that was good once, requested once."""
     call, caller = CALLS[operation], judge.credential(credential)
     return judge.once(
         used_on(operation, credential),

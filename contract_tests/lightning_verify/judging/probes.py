@@ -1,7 +1,7 @@
-"""Questions to the host about an answer that says too little by itself: is the route there, does it always
+"""Questions to the host about an answer that says too little by itself: does the route exist, does it always
 fail, is it this request that the host cannot do?
 
-Law: each is asked by fresh callers, and what costs units only where the answer in question cost one as well.
+Law: fresh callers ask them, and they cost units only if the answer in question cost one as well.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Probes:
         return self.client.send("POST", path, anonymous(), json_body=NOTHING_ASKED, lane="free")
 
     def second_look(self, exchange: Exchange, again: Ask, plain: Ask, *, beside: str = "") -> SecondLook:
-        """Whether it is this request that the host cannot do. Made once in a run for one and the same request
-        (`beside` tells apart several plain ones), and for longer where others fail as well."""
+        """Whether it is this request that the host cannot do. Decided once in a run for each request
+        (`beside` distinguishes several plain ones), and with more rounds if others fail as well."""
 
         def look() -> SecondLook:
             with self.client.second_look():
@@ -52,7 +52,7 @@ class Probes:
         return self.once(f"second look at {asked} {beside}", look)
 
     def shows_a_page(self, exchange: Exchange) -> bool:
-        """Whether a page comes for a call that costs a unit each time: also when other callers ask."""
+        """Whether a call that costs a unit gets a page every time, other callers' calls included."""
 
         def again() -> bool:
             body = exchange.request_body
@@ -65,12 +65,13 @@ class Probes:
         return self.once(f"a page for {exchange.method} {exchange.path} {exchange.request_body!r}", again)
 
     def _fails_elsewhere(self, exchange: Exchange) -> bool:
-        """Whether an operation has failed at more than one request, so that failing may be by chance."""
+        """Whether an operation has failed at several different requests, so that failures may be random."""
         operation = exchange.operation
         return operation is not None and len(self.client.failed[operation.id]) > 1
 
     def fails_at(self, exchange: Exchange) -> SecondLook:
-        """A second look at a valid request that failed, beside the plainest one that asks for the same."""
+        """A second look at a valid request that failed, compared with the plainest one that asks for the
+        same."""
         plain = _plainer(exchange)
         if plain is None or "Authorization" in exchange.request_headers:
             return SecondLook()
@@ -82,8 +83,8 @@ class Probes:
         )
 
     def is_missing(self, exchange: Exchange) -> bool:
-        """Whether a route answers 404 or 405 to anybody and anything, so that it is not there at all. A GET
-        that generates is taken for missing at once: asking for it in earnest would cost a unit."""
+        """Whether a route answers 404 or 405 to everything, so that it does not exist. A GET that generates
+        counts as missing at once: a real request would cost a unit."""
         if exchange.operation is None:
             return False
         if exchange.method == "GET":
@@ -93,8 +94,8 @@ class Probes:
         return plain.status in {404, 405}
 
     def redirects_bad_bearers_alone(self, exchange: Exchange) -> bool:
-        """Whether a route redirects on this host, and only with a bearer that is bad. A GET that generates is
-        not asked: it would cost a unit."""
+        """Whether a route redirects on this host, but only when the bearer is bad. A GET that generates is
+        not tried: it would cost a unit."""
         operation = exchange.operation
         if operation is None or exchange.leads_away or (exchange.method == "GET" and operation.metric):
             return False
@@ -108,7 +109,7 @@ class Probes:
         return plain.problem is None and plain.status not in REDIRECTS
 
     def always_fails(self, exchange: Exchange) -> bool:
-        """Whether a route that needs no upstream fails time and again, on a host that is well otherwise."""
+        """Whether a route that needs no upstream fails again and again on a host that is well otherwise."""
         operation = exchange.operation
         if operation is None or operation.upstream:
             return False
@@ -118,8 +119,8 @@ class Probes:
         return well and all(answer.status == exchange.status for answer in again)
 
     def refuses_this_alone(self, exchange: Exchange) -> bool:
-        """Whether callers that have spent nothing get 429 for this request each time, and for one that asks
-        for nothing never. A host may count bad bearers, and a GET that is not refused would cost a unit."""
+        """Whether callers that have spent nothing always get 429 for this request, and never for an empty
+        one. A host may count bad bearers, and a GET that is not refused would cost a unit."""
         if exchange.method != "POST" or "Authorization" in exchange.request_headers:
             return False
         path, body = exchange.path, exchange.request_body

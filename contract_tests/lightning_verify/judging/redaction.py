@@ -1,4 +1,4 @@
-"""Nothing secret is ever recorded: every text passes here before it becomes evidence.
+"""No secret is ever recorded: every text passes through here before it becomes evidence.
 
 What counts as a secret is derived from the credentials themselves, not from a list of header names.
 """
@@ -62,8 +62,8 @@ class Redactor:
             self.learn(name, secret)
 
     def learn(self, name: str, secret: str) -> None:
-        """From now on `secret`, each longer part of it and the usual encodings of both, in any case of the
-        letters, are shown as `name`."""
+        """From now on, `secret`, each longer part of it and the usual encodings of both are shown as `name`,
+        in upper and lower case."""
         shown = f"<{name}>"
         with self._learning:
             for whole in (secret, secret[::-1]):
@@ -82,7 +82,7 @@ class Redactor:
             self._remembered.clear()
 
     def text(self, text: str) -> str:
-        """`text` without secrets. What hides one in an encoding is shown decoded."""
+        """`text` without secrets. A text that hides one in an encoding is shown decoded."""
         known = self._remembered.get(text)
         if known is not None:
             return known

@@ -1,8 +1,9 @@
-"""Which kinds of valid request a host cannot do: tried together, told apart, and shown at their smallest.
+"""Finds the kinds of valid request that a host cannot do: tries many together, isolates them and shrinks
+them.
 
-Requests that have many kinds at once are sent. Where one is answered badly, kinds are left out as long as the
-answer stays bad, and what is left is made smaller, as far as the run's units allow. What is then answered
-badly each time, and the plain request well in between, is held against the host.
+Requests with many kinds at once are sent. If one is answered badly, kinds are left out as long as the answer
+stays bad, and what remains is made smaller, as far as the run's units allow. A request that is then answered
+badly every time, while the plain one in between is answered well, counts against the host.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class Flaw:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a host cannot do: the flaw, the kinds that bring it about, and whether fewer would do as well."""
+    """What a host cannot do: the flaw, the kinds that cause it, and whether they were narrowed down."""
 
     flaw: Flaw
     chosen: Chosen
@@ -117,11 +118,9 @@ class Search:
         return flaw_of(self.ask(chosen), doubtful=doubtful)
 
     def run(self, examples: Iterable[Chosen]) -> Iterator[Found]:
-        """Send the examples, and give what each shows that no other has shown.
-
-        Kinds are told apart for all of them before values are made smaller for any. What can no longer be
-        told apart may well be what was found before, and accuses nobody; alone it is told as it was sent.
-        """
+        """Send the examples, and return each flaw that no other example has shown. Kinds are isolated for all
+        of them before any values are made smaller. Kinds that can no longer be isolated may well be an
+        earlier finding, and accuse nobody; alone they are reported as they were sent."""
         sent, known = list[tuple[Chosen, Flaw | None]](), list[Found]()
         for example in examples:
             try:
@@ -202,11 +201,9 @@ def fewest(
     good: set[str],
     bad: Callable[[Iterable[str]], bool],
 ) -> tuple[str, ...]:
-    """Some of these names that are `bad` together, and no longer when any of them is left out.
-
-    What was `good` elsewhere is suspected least, and all of it is left out first; then come halves, quarters
-    and single names.
-    """
+    """The fewest of these names that are `bad` together, but no longer when any one of them is left out.
+    Those that were `good` elsewhere are least suspect and left out first; then halves, quarters and single
+    names."""
     suspects = closed(name for name in names if name not in good)
     if len(suspects) < len(names) and bad(suspects):
         names = suspects
@@ -262,7 +259,8 @@ def smallest(
 
 
 def accuse(search: Search, found: Found) -> Violation | None:
-    """The violation, when the host does the same each time and does the plain request well; else None."""
+    """The violation if the host does the same every time and serves the plain request well; otherwise
+    None."""
     judge, subject = search.judge, search.subject
     exchange, plain = search.ask(found.chosen), search.ask({})
     if found.flaw.sort in {"refused", "failed"}:

@@ -1,4 +1,4 @@
-"""Snapshots of the counters in /usage, and how two of them differ."""
+"""Snapshots of the counters in /usage, and the difference between two of them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Snapshot:
 
 
 class Unreadable(ValueError):
-    """An answer of /usage that tells no counters; USE-1 to USE-4 judge its form."""
+    """An answer of /usage without readable counters; USE-1 to USE-4 judge its form."""
 
 
 def parse_usage(exchange: Exchange) -> Snapshot:
@@ -59,7 +59,7 @@ def _days(exchange: Exchange, generated_at: Any) -> tuple[str, ...]:
 
 
 def difference(before: Snapshot, after: Snapshot) -> dict[str, int]:
-    """By how much each counter changed, whatever the reason; counters that did not are left out."""
+    """How much each counter changed, for whatever reason; unchanged ones are left out."""
     return {m: after.used[m] - before.used[m] for m in METRICS if after.used[m] != before.used[m]}
 
 
@@ -67,9 +67,9 @@ _CALENDAR = re.compile(r"\d{4}-(?:W\d\d|\d\d-\d\d)")
 
 
 def rolled_over(before: Snapshot, after: Snapshot) -> bool:
-    """Whether a window may have ended between the two: another day or week is named, or it was midnight, by
-    what the host says of the time. A window that counts down, or is named by the moment at which a rolling
-    one ends, is another text at every look and tells nothing by its name."""
+    """Whether a window may have ended between the two: the host names another day or week, or its clock has
+    passed midnight. The name of a window that counts down, or that names the moment at which a rolling one
+    ends, changes at every look and tells nothing."""
     renamed = any(_date(before.window[metric]) != _date(after.window[metric]) for metric in METRICS)
     return renamed or before.days != after.days
 

@@ -14,7 +14,7 @@ _SHOWN = 3
 
 @dataclass(slots=True)
 class Tally:
-    """The answers that one law was held against: how many, how many broke it, and some to show."""
+    """The answers checked against one requirement: how many, how many broke it, and some to show."""
 
     seen: int = 0
     broken: int = 0
@@ -26,7 +26,8 @@ class Tally:
         self.count(wrong, 1, *([exchange] if wrong or witness else []))
 
     def count(self, wrong: list[str] | None, times: int, *shown: Exchange) -> None:
-        """Count an answer that came so many times, or that shows nothing (None), with what to show of it."""
+        """Count an answer that was given so many times, with the exchanges to show. None says that it shows
+        nothing."""
         if wrong is None:
             return
         self.seen += times
@@ -47,7 +48,7 @@ class Tally:
 
 
 def finding(recorder: Recorder, requirement: str, name: str, tally: Tally, of: str = "answers") -> Finding:
-    """What a tally says about a requirement."""
+    """The finding about a requirement that a tally amounts to."""
     return Finding(
         requirement,
         "fail" if tally.broken else "pass",

@@ -1,8 +1,8 @@
-"""Asking for /usage, and measuring what a call consumes.
+"""Reading /usage, and measuring what a call consumes.
 
-A fresh caller is ours alone, so that every movement of its counters is ours. Counters may lag, windows may
-roll over while we look, and a shared account may be used by others: each of these makes a measurement
-undecided, none of them makes an accusation.
+A fresh caller is ours alone, so every movement of its counters is ours. Counters may lag, windows may roll
+over while we look, and a shared account may be used by others: each of these makes a measurement undecided,
+and none is held against the host.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def read_usage(judge: Judge, requirement: str, caller: Caller) -> Snapshot:
 
 
 def counters(judge: Judge, requirement: str, exchange: Exchange) -> Snapshot:
-    """The snapshot in an answer of /usage. Raises Undecided when there is none to be read."""
+    """The snapshot in an answer of /usage. Raises Undecided when it cannot be read."""
     judge.served(requirement, exchange, owner=False)
     try:
         return parse_usage(exchange)
@@ -32,19 +32,17 @@ def counters(judge: Judge, requirement: str, exchange: Exchange) -> Snapshot:
 
 
 def moved(judge: Judge, requirement: str, before: Snapshot, after: Snapshot) -> dict[str, int]:
-    """By how much each counter changed between two readings; counters that did not are left out.
-
-    Every comparison of two readings goes through here. Raises MidnightPassed when a window may have ended
-    between them: then what was used is of one day and what is used of another.
-    """
+    """How much each counter changed between two readings; unchanged ones are left out. Every comparison of
+    two readings goes through here. Raises MidnightPassed when a window may have ended between them, since the
+    two may then be of different days."""
     if rolled_over(before, after):
         raise judge.midnight(requirement, before.exchange, after.exchange)
     return difference(before, after)
 
 
 def not_exhausted(judge: Judge, requirement: str, fresh: Snapshot) -> None:
-    """Raises Undecided when a caller that nobody has seen before has nothing left of anything: then the whole
-    host is at its limits, and nothing can be told of one caller."""
+    """Raises Undecided when a brand-new caller has nothing left: then the whole host is at its limits, and
+    nothing can be said of one caller."""
     limited = {m: limit for m, limit in fresh.limit.items() if limit is not None and limit > 0}
     if limited and all(fresh.used[metric] >= limit for metric, limit in limited.items()):
         raise judge.undecided(requirement, "every caller is at its limits on this host", fresh.exchange)
@@ -81,11 +79,8 @@ def observe(
     call: Callable[[], Exchange],
     before: Exchange | None = None,
 ) -> Observation:
-    """Look, unless `before` is a look already, call, and look again until `metric` has moved or the counters
-    have had their time to settle.
-
-    The longest time that it took to move is kept as the host's lag.
-    """
+    """Read the counters unless `before` is a reading already, call, and read again until `metric` has moved
+    or the counters have had time to settle. The longest delay seen is kept as the host's lag."""
     before = before or judge.get("/usage", caller)
     exchange = call()
     called = time.monotonic()

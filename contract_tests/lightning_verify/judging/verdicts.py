@@ -80,14 +80,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A difference that is accepted: why, who answers for it, and the last day on which it is accepted."""
+    """A difference that is accepted: why, who answers for it, and the last day on which it is."""
 
     reason: str
     owner: str | None = None
     expires: date | None = None
 
     def expired(self, today: date) -> bool:
-        """Whether it is accepted no longer."""
+        """Whether it is no longer accepted."""
         return self.expires is not None and today > self.expires
 
     def __str__(self) -> str:
@@ -123,8 +123,8 @@ class Ruling:
 
 
 def together(findings: Iterable[Finding]) -> list[Finding]:
-    """Findings with those that have a rate added up, by requirement and test: each worker of a run has seen
-    a part of it. Those that show a violation say how often it was seen."""
+    """The findings of all workers, with rates added up by requirement and test: each worker has seen only a
+    part. Those that show a violation say how often it was seen."""
     found, counted = list[Finding](), dict[tuple[str, str, str], list[Finding]]()
     for finding in findings:
         if finding.rate is None:
@@ -160,17 +160,15 @@ def rule(requirement: Requirement, findings: Iterable[Finding], unreached: str =
 
 
 def apart(reasons: Iterable[str]) -> list[str]:
-    """The reasons that say something of their own: none twice, and none that another one says with more."""
+    """The reasons that say something new: no duplicates, and none that another one contains."""
     said = list(dict.fromkeys(filter(None, reasons)))
     return [one for one in said if not any(one != other and one in other for other in said)]
 
 
 def accept(rulings: Iterable[Ruling], known: Mapping[str, Known], today: date) -> list[Ruling]:
-    """Rulings with what `known` (by requirement id) lists turned into known differences.
-
-    So is what could not be decided for no other reason than these. An entry that holds again fails the run,
-    and so does one that has expired: a list that nobody keeps hides the next failure.
-    """
+    """Rulings with the differences that `known` lists (by requirement id) accepted. So is a requirement that
+    could not be decided for no other reason. An entry whose requirement holds again fails the run, and so
+    does one that has expired: a list that nobody maintains hides the next failure."""
     listed = [_accept(ruling, known.get(ruling.requirement.id), today) for ruling in rulings]
     accepted = {ruling.requirement.id for ruling in listed if ruling.verdict == "known_difference"}
     return [_excuse(ruling, accepted) for ruling in listed]
