@@ -128,7 +128,8 @@ def pytest_arguments(options: argparse.Namespace) -> list[str]:
 
 @contextmanager
 def own_surroundings() -> Iterator[None]:
-    """No variable that tells the user's own tests how to run, and none of our files where the user works."""
+    """An environment without variables that configure the user's own tests, and a directory of our own, so
+    that none of our files appear where the user works."""
     before = dict(os.environ)
     for name in before:
         if name.startswith(_OF_OTHERS):
@@ -144,7 +145,7 @@ def own_surroundings() -> Iterator[None]:
 
 
 def _catalogue(options: argparse.Namespace) -> int:
-    """Say what the checks say of themselves; 1 when a requirement has none, or the folder is not in order."""
+    """Write the coverage or lint the checks; 1 if a requirement has none, or the folder has problems."""
     # Which revision it is about is known only now, and decided for good by the import.
     from lightning_verify.run import coverage  # noqa: PLC0415
 
@@ -167,7 +168,7 @@ def _catalogue(options: argparse.Namespace) -> int:
 
 
 class _Kept:
-    """What is here when a run begins is here until its end: nobody need look for garbage in it."""
+    """Freezes the objects that exist when a run begins: the garbage collector need not look at them again."""
 
     @staticmethod
     def pytest_collection_finish() -> None:

@@ -1,7 +1,7 @@
-"""What the specification promises: the one place in which the judge reads it.
+"""What the specification promises: the only place in which the judge reads it.
 
-Read once, when the judge is imported: checks and laws are made of it. A later revision of the API is chosen
-before that, by the environment.
+It is read once, on import, since checks and laws are built from it. A later revision of the API is selected
+beforehand, by an environment variable.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is judged, and what the run may do to it."""
+"""The host to judge, and what the run may do to it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The situations that are brought about, by area; each judges what no single answer shows."""
+"""The checks, by area: each brings about a situation, and judges what no single answer shows."""

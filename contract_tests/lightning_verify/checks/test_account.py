@@ -1,4 +1,4 @@
-"""The account: its plan, its subscription and its counters, as they are shown."""
+"""The account as it is shown: its plan, its subscription and its counters."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_the_subscription_view_has_its_fields(judge: Judge, credential: str) -> 
 
 
 def _others_are_served(judge: Judge) -> bool:
-    """Whether another user is shown a subscription, so that the route is there."""
+    """Whether another user is shown a subscription, so that the route exists."""
     if JWT not in judge.target.credentials:
         return False
     return shown(judge, SUBSCRIPTION, JWT).served
@@ -143,8 +143,8 @@ def test_the_plan_is_the_resolved_one(judge: Judge, credential: str) -> None:
 def _in_catalogue(
     judge: Judge, requirement: str, key: object, exchange: Exchange, credential: str | None
 ) -> dict[str, Any]:
-    """The plan of the catalogue with this key. Only an account can be on a plan that is no longer on offer:
-    what everybody gets without signing in has to be there."""
+    """The catalogue's plan with this key. Only an account can be on a plan that is no longer on offer: the
+    plan that everybody gets without signing in has to be listed."""
     plans = plans_of(catalogue(judge, requirement))
     plan = next((plan for plan in plans if plan.get("key") == key), None)
     if plan is not None:
@@ -179,7 +179,7 @@ def test_the_usage_snapshot_has_its_fields(judge: Judge, credential: str | None)
 def _metrics(
     judge: Judge, requirement: str, credential: str | None
 ) -> tuple[dict[str, dict[str, Any]], Exchange]:
-    """The metrics that are there in a usable form. Raises Undecided when there is none."""
+    """The metrics that are present in a usable form. Raises Undecided when there is none."""
     snapshot, exchange = _usage(judge, requirement, credential)
     usage = snapshot.get("usage")
     found = (
@@ -277,7 +277,7 @@ def test_window_and_period_suit_the_name_of_the_metric(judge: Judge, credential:
 
 
 def _stale(window: str, today: date) -> bool:
-    """Whether a window names a day that is today nowhere on earth."""
+    """Whether a window names a day that is not today anywhere on earth."""
     if not is_day(window):
         return False
     try:

@@ -110,7 +110,7 @@ NAMED = {"type": "function", "function": {"name": "get_time"}}
 
 
 def _tool_chat(judge: Judge, choice: Any, *, stream: bool = False) -> Exchange:
-    """The answer to a chat with tools, asked for once in a run."""
+    """The answer to a chat with tools, requested once in a run."""
     return judge.once(tools(choice, stream=stream), lambda: _ask_with_tools(judge, choice, stream=stream))
 
 
@@ -126,8 +126,8 @@ def _ask_with_tools(judge: Judge, choice: Any, *, stream: bool = False) -> Excha
 
 
 def _accepted(judge: Judge, requirement: str, choice: Any, *, stream: bool = False) -> Exchange:
-    """The served answer to a chat with tools. `auto`, which chooses nothing, shows whether tools are accepted
-    at all, and that is CHAT-8; what is made of another choice is CHAT-9."""
+    """The served answer to a chat with tools. `auto`, which forces nothing, shows whether tools are accepted
+    at all, which is CHAT-8; the effect of another choice is CHAT-9."""
     exchange = _tool_chat(judge, choice, stream=stream)
     if choice != "auto":
         if requirement == "CHAT-8":
@@ -141,7 +141,7 @@ def _accepted(judge: Judge, requirement: str, choice: Any, *, stream: bool = Fal
 
 
 def _beside(judge: Judge, requirement: str, exchange: Exchange, plain: Exchange) -> Exchange:
-    """A served variation of `plain`; where that is not served either, others judge it."""
+    """A served variation of `plain`; if that is not served either, other checks judge it."""
     return judge.served(requirement, exchange, owner=exchange.served or plain.served)
 
 
@@ -197,8 +197,8 @@ def test_the_result_of_a_tool_may_be_told(judge: Judge) -> None:
 
 
 def _names_called(judge: Judge, exchange: Exchange, *, stream: bool) -> list[str]:
-    """What an answer calls. Raises Undecided when a call is told twice or cannot be carried out: then it is
-    CHAT-8 that is broken, and nobody can say what was chosen."""
+    """The tools that an answer calls. Raises Undecided when a call is repeated or cannot be carried out: then
+    CHAT-8 is broken, and it is unclear what was chosen."""
     if stream:
         calls = [
             (call.id, call.name, call.arguments)
@@ -218,7 +218,7 @@ def _list_in(document: Any, name: str) -> list[Any]:
 
 
 def _told_calls(document: Any) -> list[tuple[str, str, str]]:
-    """(id, name, arguments) of what a plain completion calls, whatever else is to be said of its form."""
+    """(id, name, arguments) of the calls in a plain completion, even if its form is otherwise broken."""
     found = []
     for choice in _list_in(document, "choices"):
         message = choice.get("message") if isinstance(choice, dict) else None
@@ -231,8 +231,8 @@ def _told_calls(document: Any) -> list[tuple[str, str, str]]:
 
 
 def _chooses(judge: Judge, choice: Any, obeys: Callable[[list[str]], bool], *, stream: bool = False) -> None:
-    """Models are free in what they say: one answer may differ, but whoever looks at a choice gets it right in
-    one of two."""
+    """Models are free in what they say: one answer may differ, but a host that respects a choice gets it
+    right at least once in two."""
     exchange = _accepted(judge, "CHAT-9", choice, stream=stream)
     names = _names_called(judge, exchange, stream=stream)
     if not obeys(names):

@@ -108,8 +108,8 @@ def test_an_oversized_prompt_is_413(judge: Judge, operation: str) -> None:
 def _oversized(
     judge: Judge, path: str, first: dict[str, Any], beyond: Callable[[], Exchange]
 ) -> tuple[int, Exchange]:
-    """The answer to a prompt that is too large. A host may be configured to take the first size, and its
-    upstream fail at it; nobody takes what is `beyond`, and where nothing may be spent only that is tried."""
+    """The answer to an oversized prompt. A host may be configured to accept the first size, and its upstream
+    fail at it; no host accepts what is `beyond`, and where nothing may be spent only that is tried."""
     size, again = OVERSIZED
     if judge.spend is not Spend.NONE:
         exchange = judge.post(path, first, lane="free")

@@ -61,7 +61,7 @@ RESOLVING = list(CALLS)
 
 
 def _let_in(judge: Judge, requirement: str, exchange: Exchange) -> None:
-    """A good bearer must not be refused as one."""
+    """A good bearer must not be refused as a bad one."""
     judge.answered(requirement, exchange)
     if exchange.status in {401, 403}:
         raise judge.violation(requirement, f"{exchange.title}: {exchange.caller} was refused", exchange)
@@ -89,7 +89,7 @@ def test_an_api_key_opens_the_account(judge: Judge) -> None:
 
 
 def _opens_the_account(judge: Judge, requirement: str, credential: str) -> None:
-    """Both account routes let the caller in and speak of the same plan."""
+    """Both account routes let the caller in, and name the same plan."""
     plans = []
     for path in (USAGE, SUBSCRIPTION):
         exchange = shown(judge, path, credential)
@@ -105,7 +105,7 @@ def _opens_the_account(judge: Judge, requirement: str, credential: str) -> None:
 
 
 def _not_for_this_bearer_only(judge: Judge, requirement: str, path: str, caller: Caller) -> None:
-    """A host that fails again for this bearer, but serves callers without one, cannot read the bearer."""
+    """A host that fails again with this bearer, but serves callers without one, cannot read the bearer."""
     again, other = judge.get(path, caller), judge.get("/usage")
     if (again.status or 0) >= 500 and other.served:
         raise judge.violation(requirement, f"{again.title} for {caller.label} only", again, other)
@@ -166,7 +166,7 @@ def test_a_token_and_a_key_of_one_account_show_the_same_account(judge: Judge) ->
 
 
 def _two_addresses(judge: Judge) -> bool:
-    """Whether the token's account and the key's tell different emails."""
+    """Whether the token's and the key's accounts name different emails."""
     emails = [_email(judge, name) for name in (JWT, API_KEY)]
     return emails[0] != emails[1] and None not in emails
 
@@ -176,7 +176,8 @@ def _email(judge: Judge, name: str) -> Any:
 
 
 def _same_counters(judge: Judge, by_token: Caller, by_key: Caller) -> None:
-    """The key's counters lie between two looks at the token's; others may spend meanwhile, so look again."""
+    """The key's counters lie between two readings of the token's; others may spend meanwhile, so read
+    again."""
     for attempt in range(5):
         before, between, after = (read_usage(judge, "AUTH-3", c) for c in (by_token, by_key, by_token))
         if before.limit == between.limit and all(
@@ -227,7 +228,7 @@ def _beside_a_client_id(judge: Judge, operation: str) -> Exchange:
 
 
 def _asks_beside_a_client_id(operation: str, means: Means) -> int:
-    """The requests for that which no other test shares."""
+    """Whether this test makes a request of its own, which no other test shares."""
     return operation not in POSTS and means.examples >= THOROUGH
 
 
@@ -309,7 +310,7 @@ _OF_MEDIA = [each for each in FORMED if each not in _OF_CHATS]
 
 
 def _forms_tried_with(credential: str) -> list[tuple[str, str]]:
-    """Every form of a chat, and of all others what falls to this one when they take turns."""
+    """Every form of a chat, and for each other operation the forms that are its turn."""
     turn = [name for name, _ in ONCE_GOOD].index(credential)
     return [*_OF_CHATS, *_OF_MEDIA[turn :: len(ONCE_GOOD)]]
 
@@ -534,7 +535,7 @@ def test_an_image_without_a_client_id_is_counted_as_well(judge: Judge) -> None:
 
 
 def _costs_something(judge: Judge, operation: str) -> None:
-    """Raises Undecided when an operation costs nothing with a client id either: then it is its price."""
+    """Raises Undecided when an operation costs nothing with a client id either: then its price is wrong."""
     seen = operation_observed(judge, operation)
     if seen.metric not in seen.consumed(judge, "ID-3"):
         message = f"{seen.call.title} costs nothing at all (see {PRICE_OF[operation]})"

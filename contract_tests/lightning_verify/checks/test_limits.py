@@ -1,4 +1,4 @@
-"""At the limit: what is served up to it, refused beyond it, and left alone by it."""
+"""At the limit: what is served up to it, refused beyond it, and unaffected by it."""
 
 from __future__ import annotations
 
@@ -94,8 +94,8 @@ def _limit_holds(judge: Judge, metric: str) -> Spent:
 
 
 def _once_more(judge: Judge, call: Call, caller: Caller, failed: Exchange) -> Exchange:
-    """The answer to the same call again. A failure that stays, right where the limit is and while another
-    caller is served, is how this host refuses; any other failure shows nothing."""
+    """The answer to the same call again. A failure that persists right at the limit, while another caller is
+    served, is how this host refuses; any other failure shows nothing."""
     again = ask_for_unit(judge, call, caller, served=False)
     other = ask_for_unit(judge, call, judge.caller(), served=True)
     if again.status != failed.status or not other.served:
@@ -124,7 +124,7 @@ SPEND_FOR = {
 
 
 def _every_metric(requirement: str, requests: int = 1, *, beside: bool = False) -> pytest.MarkDecorator:
-    """One test for each metric. `beside` tells that it asks for a unit of every other one, too."""
+    """One test for each metric. `beside` says that it requests a unit of every other one, too."""
 
     def cost(metric: str) -> dict[str, int]:
         return {other: 1 for other in METRICS if other != metric} if beside else {}
@@ -228,8 +228,9 @@ def test_a_metric_that_is_used_up_does_not_stop_another(judge: Judge, metric: st
 
 
 def ask_beside(judge: Judge, metric: str, other: str, caller: Caller) -> Exchange:
-    """The answer to a call of another metric, in another form or by another road beside each used up one:
-    what is refused in one of them only is seen too. A host that does not do that form is asked plainly."""
+    """The answer to a call of another metric, in another form or by another route for each exhausted metric,
+    so that a refusal in only one of them is seen too. A host that does not serve that form is asked
+    plainly."""
     plain, *roads = calls_on(other)
     turn, more = list(METRICS).index(metric), [*OTHERWISE[other], *roads]
     if turn and more:
@@ -240,7 +241,7 @@ def ask_beside(judge: Judge, metric: str, other: str, caller: Caller) -> Exchang
 
 
 def _stop_for(judge: Judge, requirement: str, metric: str) -> Spent:
-    """The caller at its limit for a test of something else: trouble with the limit itself is RATE-4's."""
+    """The caller at its limit, for a test of something else: problems with the limit itself are RATE-4's."""
     made = judge.once(f"caller without {metric}", lambda: _attempt(lambda: _limit_holds(judge, metric)))
     if isinstance(made, NotRun | MidnightPassed):
         raise made

@@ -47,7 +47,7 @@ PLAIN = {
 
 
 def _is_whole(judge: Judge, requirement: str, exchange: Exchange, family: str) -> None:
-    """What came is a whole medium of its family. What is wrong with the plain ones as well is told once, by
+    """What came is a complete file of its family. What is wrong with plain requests too is reported once, by
     the requirement about those, and leaves others undecided."""
     judge.served(requirement, exchange)
     content = delivered(exchange.body, family, exchange.media_type)
@@ -459,8 +459,8 @@ CUT = 4
 
 
 def _no_ids(path: str) -> list[str]:
-    """What is nearly the path of an asset, and cannot be that of another: its id without its end, with
-    another one, and without its beginning. Empty where ids are too short to tell."""
+    """Paths that are nearly an asset's, and cannot be another's: its id without its end, with a different
+    end, and without its beginning. Empty where ids are too short to tell."""
     path, mark, query = path.partition("?")
     # A file may be found without its `.png`, which is no part of what tells it from others.
     parts = re.fullmatch(r"(.*/)([^/.]+)(\.[^/]*)?", path)
@@ -502,7 +502,7 @@ def _asked_by_everybody(judge: Judge, paths: list[str]) -> list[Exchange]:
 
 
 def _judges_often(requirement: str, more: int = 0) -> pytest.MarkDecorator:
-    """What it costs to have a stored picture asked for by everybody, after some `more` are stored."""
+    """The cost of requesting a stored picture as everybody, after `more` are stored."""
     return judges(
         requirement,
         units={"imagesDaily": TRIES + more},

@@ -1,4 +1,4 @@
-"""The routes in OpenAI's form that later revisions have; a revision without them leaves these checks out."""
+"""The OpenAI-compatible routes that later revisions have; a revision without them leaves these checks out."""
 
 from __future__ import annotations
 

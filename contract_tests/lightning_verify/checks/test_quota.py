@@ -60,7 +60,7 @@ IDLE_LOOKS = 10
 
 
 def _wait_after(exchange: Exchange, seconds: float) -> None:
-    """Wait until so many seconds have gone since an answer came."""
+    """Wait until so many seconds have passed since an answer came."""
     time.sleep(max(0.0, exchange.sent + exchange.seconds + seconds - time.monotonic()))
 
 
@@ -269,7 +269,7 @@ def test_a_refused_call_costs_nothing_a_moment_later_either(judge: Judge, metric
 
 
 def _lag(judge: Judge) -> float:
-    """Seconds that the counters of this host may need, going by what it needed before."""
+    """Seconds that the counters of this host may lag, judging by what was seen before."""
     return min(judge.settle, float(judge.shared.get("lag", 0.0)) * 1.5)
 
 
@@ -420,10 +420,10 @@ def test_what_a_guest_spends_is_not_counted_for_an_account(judge: Judge) -> None
 def _leaves_alone(
     judge: Judge, requirement: str, account: Caller, action: Callable[[], None], what: str
 ) -> None:
-    """`action` does not move the counters of an account. Others may spend there at the same moment, so only
-    a movement that comes with every one of three actions, and not without them, is held against the host. Our
-    other calls wait meanwhile, since it may count them there as well. What comes with every single look is
-    the price of looking."""
+    """`action` does not move the counters of an account. Others may spend there at the same moment, so only a
+    movement that comes with every one of three actions, and not without them, counts against the host. Our
+    other calls wait meanwhile, since the host may count them there as well. What comes with every single look
+    is the price of looking."""
 
     def tried() -> tuple[Snapshot, dict[str, int]]:
         before = read_usage(judge, requirement, account)

@@ -1,4 +1,4 @@
-"""Calls at the same time, for the last units that a caller has."""
+"""Concurrent calls for the last units that a caller has."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from lightning_verify.target import Spend
 
 
 def _calls(operations: str, form: str | None = None) -> list[Call]:
-    """Plain calls of some operations, and after them the first one in a form."""
+    """Plain calls of some operations, followed by the first one in a form."""
     names = operations.split()
     return [*(CALLS[name] for name in names), *([Situation("", names[0], form).call] if form else [])]
 
@@ -122,7 +122,7 @@ _PRICES = "(see ID-3, CHAT-11, IMG-6, VID-7, AIR-3, SFX-3 and TTS-3)"
 
 
 def race_for(judge: Judge, caller: Caller, metric: str, calls: list[Call], at_once: int) -> None:
-    """So many calls at the same time, with units left for half of them, or for fewer where the limit is."""
+    """Concurrent calls, with units left for half of them, or for fewer if the limit is lower."""
     plain = calls[0]
     fresh = read_usage(judge, "RATE-6", caller)
     limit = fresh.limit[metric]

@@ -1,4 +1,4 @@
-"""The router: which model it chooses, and that prompt analysis tells the same."""
+"""The router: which model it chooses, and whether prompt analysis says the same."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ANALYZE = "/gen/prompt_analyze"
 
 
 def _told(messages: Messages) -> str:
-    """The name of a prompt that several tests look at, and others word by word."""
+    """The name of a prompt that several tests share; others by their own words."""
     return next((name for name, known in ANALYSED.items() if known == messages), json.dumps(messages))
 
 
@@ -160,8 +160,8 @@ def test_a_signal_in_the_prompt_changes_the_model(
 def _comparisons(
     judge: Judge, plain: set[str], prompts: list[Messages], add: Add | None
 ) -> Iterator[tuple[Set[str | None], Messages, Messages | None]]:
-    """Prompts with the signal, each with the names that are given without it, and for one that is longer by
-    its signal the same prompt with as many plain words."""
+    """Prompts with the signal, each with the names given without it and, if the signal makes it longer, the
+    same prompt with as many plain words."""
     for messages in prompts:
         yield plain, messages, None
     # A signal that weighs half shows only in a prompt that is not quite simple.

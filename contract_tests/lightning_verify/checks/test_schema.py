@@ -121,7 +121,7 @@ def _words(failure: Failure | FailureGroup) -> str:
 
 
 def lacks_words(value: object) -> bool:
-    """Whether something in it is empty: a lenient host may send that on, to an upstream that fails at it."""
+    """Whether something in it is empty: a lenient host may pass that on to an upstream that fails at it."""
     if isinstance(value, dict):
         value = [*value.values()]
     return value in ("", []) or (isinstance(value, list) and any(map(lacks_words, value)))

@@ -1,7 +1,7 @@
-"""Every kind of caller, operation and form together: what laws and books then look at by themselves.
+"""Every kind of caller, operation and form together: the laws and the ledger then judge the exchanges.
 
-Here is only brought about what no other test asks for. What an answer must be is said by the laws, what it
-may cost by the judge's own books; whether a kind of caller is served at all is judged here.
+These checks only bring about what no other test does. What an answer must be is for the laws, and what it may
+cost for the ledger; whether a kind of caller is served at all is judged here.
 """
 
 from __future__ import annotations
@@ -64,17 +64,17 @@ def _needs(kind: str) -> list[pytest.MarkDecorator]:
 
 
 def _inputs(situation: Situation) -> int:
-    """How many assets an answer may tell of."""
+    """How many assets an answer may mention."""
     return len(situation.fields.get("image_urls", ()))
 
 
 def _comes_refused(situation: Situation) -> bool:
-    """Whether the caller has been refused just before, since what is then wrong shows nowhere else."""
+    """Whether the caller was refused just before: what goes wrong then shows nowhere else."""
     return (situation.kind, situation.form) == ("address", "plain")
 
 
 def _judged(situation: Situation) -> tuple[str, ...]:
-    """That this kind is served; and that it pays, where only this look at the counters can show it."""
+    """That this kind is served; and that it pays, if only this look at the counters can show it."""
     served = SERVES[situation.kind]
     return (served, PRICE_OF[situation.operation]) if situation.kind in CREDENTIAL else (served,)
 
@@ -109,7 +109,7 @@ def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: S
         return judge.client.send(call.method, call.path, who, json_body=call.body)
 
     def again(call: Call = situation.call) -> Exchange:
-        """As the same kind of caller; as a new one where there may be many, since one has few units."""
+        """As the same kind of caller; as a new one if possible, since one has few units."""
         return ask(call, _newcomer(judge, situation) if situation.kind in OWN else caller)
 
     if situation.kind in OWN:
@@ -164,8 +164,8 @@ def _is_not_too_long(exchange: Exchange) -> None:
 
 
 def _keeps_inputs(judge: Judge, exchange: Exchange, caller: Caller) -> None:
-    """What an answer tells of is there for whoever sent it; that it is a picture is for a law to say. One odd
-    answer may be a bad moment, and another host's files are not ours to judge."""
+    """The inputs that an answer mentions are there for the caller that sent them; that they are pictures is
+    for a law. One odd answer may be a bad moment, and another host's files are not ours to judge."""
     for asset in revealed_assets(exchange):
         looks = [judge.get(asset.path, caller)]
         if looks[0].status in {404, 410, 500} and not asset.guessed:
@@ -184,7 +184,7 @@ def _once_more(judge: Judge, exchange: Exchange, again: Exchange, otherwise: str
 
 
 def _refused_before(judge: Judge, metric: str, exchange: Exchange, after: Exchange) -> None:
-    """A caller that nobody has seen before is at no limit, unless there is nothing for anybody."""
+    """A caller that nobody has seen before is at no limit, unless nothing is left for anybody."""
     judge.answered("RATE-4", exchange)
     look = counters(judge, "RATE-4", after)
     limit = look.limit[metric]
@@ -199,8 +199,8 @@ def _refused_before(judge: Judge, metric: str, exchange: Exchange, after: Exchan
 
 
 def pays_once(judge: Judge, price: str, seen: Observation, ask: Callable[[], Exchange]) -> None:
-    """An account pays one unit, and nothing of another metric. Others may spend from it, so only what comes
-    twice, and not without a call, is held against the host."""
+    """An account pays one unit, and nothing on another metric. Others may spend from it, so only what happens
+    twice, and not without a call, counts against the host."""
     metric, shown = seen.metric, (seen.before, seen.call, seen.after)
     change = seen.consumed(judge, price)
     if not change.get(metric):
@@ -226,8 +226,8 @@ def pays_once(judge: Judge, price: str, seen: Observation, ask: Callable[[], Exc
 
 
 def _shows_its_counters(judge: Judge, price: str, beside: Caller, metric: str) -> None:
-    """An account has the same counters with a client id beside it. They only grow, whoever spends: what it
-    has used without one is used with one as well when that is read later."""
+    """An account has the same counters when a client id is sent too. They only grow, no matter who spends:
+    what was used without one must be included when read later with one."""
     bare, there = (read_usage(judge, price, who) for who in (beside.without("X-Client-ID"), beside))
     message = (
         f"{beside.label} has used {bare.used[metric]} {metric}, and {there.used[metric]} beside a client id"
@@ -250,8 +250,8 @@ def _take_a_share(judge: Judge, metric: str, before: Snapshot) -> None:
 
 
 def _has_units(judge: Judge, metric: str, before: Snapshot, after: Exchange) -> bool:
-    """Whether an account has so many units left, before a call and after it, that neither others nor a
-    counter that lags can be the reason for a refusal."""
+    """Whether an account has so many units left, before and after a call, that neither other users nor a
+    lagging counter can explain a refusal."""
     for look in (before, counters(judge, "RATE-4", after)):
         limit = look.limit[metric]
         if limit is not None and look.used[metric] > limit // 2 - PLENTY:
@@ -267,9 +267,9 @@ def _tell_why(
     plain: Callable[[], Exchange],
 ) -> None:
     """A host that fails, and serves the very same request the next time or finds it too long, had a bad
-    moment. One that refuses or fails each time here, and never without one field of the form, cannot do that
-    field; one that serves another kind of caller each time does not serve this kind. Otherwise it is for
-    others to tell. A 401 is about who asks, and about no field."""
+    moment. One that refuses or fails every time here, but never without one field of the form, cannot do that
+    field; one that serves another kind of caller every time does not serve this kind. Anything else is for
+    other checks to judge. A 401 is about the caller, not about a field."""
     if (exchange.status or 0) >= 500:
         later = again()
         if later.served:
@@ -442,7 +442,7 @@ def test_an_account_is_shown_well_each_time(judge: Judge) -> None:
 
 
 def _ask_often(judge: Judge, asking: list[Caller], reads: Mapping[tuple[str, str], int]) -> None:
-    """Let the laws see many answers, on a host that it is no burden to; all callers take turns."""
+    """Give the laws many answers to judge, on a host that can bear it; all callers take turns."""
     turns = [
         (*read, asking[turn % len(asking)], None) for read, times in reads.items() for turn in range(times)
     ]

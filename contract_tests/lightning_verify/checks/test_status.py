@@ -55,7 +55,7 @@ def test_the_status_has_its_fields(judge: Judge) -> None:
 
 
 def _is_down(judge: Judge, exchange: Exchange) -> bool:
-    """Whether a check says with 503 that its capability is down, on a host that is well otherwise."""
+    """Whether a check reports with 503 that its capability is down, on a host that is well otherwise."""
     if exchange.status != 503:
         return False
     checks = (capability_check(judge, capability) for capability in CAPABILITIES)

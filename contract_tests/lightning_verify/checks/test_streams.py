@@ -34,7 +34,7 @@ def _stream(judge: Judge, requirement: str, exchange: Exchange) -> Transcript:
 
 
 def _broken_off(judge: Judge, requirement: str, exchange: Exchange, failure: str) -> Exception:
-    """One stream that breaks off is bad luck; that none comes to its end while plain chats do is not."""
+    """One broken stream is bad luck; that none completes while plain chats do is not."""
     plain = operation_observed(judge, "createChatCompletion").call
     if requirement == "CHAT-7" and plain.served and not any(_complete(each) for each in _both(judge)):
         return judge.violation(requirement, f"no stream comes to its end: {failure}", exchange, plain)
@@ -46,7 +46,7 @@ def _complete(exchange: Exchange) -> bool:
 
 
 def _both(judge: Judge) -> list[Exchange]:
-    """Two streams of different kinds: a short one and a longer one with a conversation before it."""
+    """Two streams of different kinds: a short one, and a longer one after a conversation."""
     longer = judge.once("long stream", lambda: judge.post(CHAT, {"messages": CONVERSATION, "stream": True}))
     return [stream_observed(judge).call, longer]
 

@@ -1,5 +1,5 @@
-"""What only a target with a control plane can show: days and weeks that pass, upstreams that fail, and any
-sequence of both against the model."""
+"""What only a target with a control plane can show: days and weeks that pass, upstreams that fail, and random
+sequences of both against a model."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Mismatch(AssertionError):
 
 def _machine(judge: Judge, control: Control, plan: str) -> type[RuleBasedStateMachine]:
     class Quotas(RuleBasedStateMachine):
-        """Callers spend, are refused, read and wait; the model says what must come of it."""
+        """Callers spend, are refused, read and wait; the model predicts the results."""
 
         @initialize()
         def begin(self) -> None:

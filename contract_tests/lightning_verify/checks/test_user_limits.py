@@ -1,5 +1,5 @@
-"""Signed-in users at their limits. What they have is used up then, so that nothing else is tried with them
-after this: the marker `uses_up_accounts` puts these tests behind the others."""
+"""Signed-in users at their limits. This uses up their units, so nothing else is tried with them afterwards:
+the marker `uses_up_accounts` puts these tests last."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_an_account_is_served_up_to_its_limit(judge: Judge, account: str, metric
 def _race_for_the_rest(
     judge: Judge, owners: Sequence[Caller], metric: str, calls: Sequence[Call], limit: int
 ) -> int:
-    """Twice as many calls at the same time as an account has units left; how many of them were served."""
+    """Twice as many concurrent calls as an account has units left; returns how many were served."""
     left = AT_ONCE // 2
     before = settled(judge, "RATE-6", owners[0], metric, limit - left)
     turns = [(calls[turn % len(calls)], owners[turn % len(owners)]) for turn in range(AT_ONCE)]

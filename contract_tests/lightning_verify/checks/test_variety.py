@@ -1,4 +1,4 @@
-"""Valid requests of every kind, many kinds at once: that the host serves them all, and serves them well."""
+"""Valid requests of many kinds at once: the host must serve them all, and serve them well."""
 
 from __future__ import annotations
 

@@ -1,1 +1,2 @@
-"""Laws: what each exchange must keep by itself, whoever asked for it. They send nothing and know no test."""
+"""Laws: what each exchange must satisfy by itself, no matter who sent it. They send nothing and know no
+test."""

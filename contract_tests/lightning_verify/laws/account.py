@@ -24,7 +24,7 @@ def _lacks(view: Mapping[str, Any], fields: tuple[str, ...]) -> list[str]:
 
 
 def _of_a_user(look: Callable[[Exchange], Wrong]) -> Callable[[Exchange], Wrong]:
-    """What is promised of the authenticated user's view says nothing of what a host shows to others."""
+    """What is promised for an authenticated user's view says nothing about what a host shows others."""
     return lambda exchange: look(exchange) if bearer(exchange) else None
 
 
@@ -39,7 +39,7 @@ def _subscription(view: dict[str, Any]) -> Iterator[str]:
 
 
 def _auth_type(exchange: Exchange) -> Wrong:
-    """The credential tells its kind by its form."""
+    """A credential reveals its kind by its form."""
     view = answer_json(exchange) if is_complete(exchange) else None
     token = bearer(exchange)
     expected = "api_key" if token.startswith(KEY_PREFIX) else "jwt" if token.count(".") == 2 else None
@@ -63,7 +63,7 @@ CLOCK_TOLERANCE = 120.0
 
 
 def _of_this_moment(exchange: Exchange) -> Wrong:
-    """By the host's own clock, where it tells it; ours may be off."""
+    """By the host's own clock if it gives one; ours may be off."""
     view = answer_json(exchange) if is_complete(exchange) else None
     if not isinstance(view, dict) or "generated_at" not in view:
         return None
@@ -85,7 +85,7 @@ def _reported(view: dict[str, Any]) -> Iterator[str]:
 
 
 def _metrics(view: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The metrics that are there in a usable form."""
+    """The metrics that are present in a usable form."""
     usage = view.get("usage")
     usage = usage if isinstance(usage, dict) else {}
     return {metric: usage[metric] for metric in METRICS if isinstance(usage.get(metric), dict)}

@@ -61,7 +61,7 @@ def _plan(plan: Any) -> Iterator[str]:
 
 
 def _is_price(price: Any) -> bool:
-    """Whether a price is a text, an amount that is not negative, none, or an object that tells one."""
+    """Whether a price is text, a non-negative amount, null, or an object with one of these."""
     named = price is None or (isinstance(price, str | int | float) and not isinstance(price, bool))
     # Beside its currency an amount may stand in an object.
     named = named or (isinstance(price, dict) and costs(price) is not None)
@@ -116,7 +116,7 @@ def _status(view: dict[str, Any]) -> Iterator[str]:
 
 
 def _leads_elsewhere(exchange: Exchange) -> Wrong:
-    """What is neither a redirect nor an answer is no answer of this route."""
+    """Anything but a redirect or an answer of the host is no answer of this route."""
     if exchange.status is None or exchange.status == 429 or exchange.status >= 500:
         return None
     if exchange.status not in {301, 308}:

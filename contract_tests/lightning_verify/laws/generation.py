@@ -23,7 +23,7 @@ CHAT = "createChatCompletion"
 
 
 def _is_plain(exchange: Exchange) -> bool:
-    """Whether one JSON answer was asked for. What is no boolean was not asked for in earnest."""
+    """Whether one JSON answer was requested. A `stream` that is no boolean requests nothing clear."""
     return is_complete(exchange) and request_json(exchange).get("stream", False) is False
 
 
@@ -41,8 +41,8 @@ _ENDED_EARLY = {"length", "content_filter"}
 
 
 def asks_for_words(exchange: Exchange) -> bool:
-    """Whether the last message of a chat is a user's, with words, and nothing curbs the answer: to others
-    there may be nothing to say."""
+    """Whether the last message of a chat is a user's, with words, and no option limits the answer: other
+    chats may rightly get an empty one."""
     payload = request_json(exchange)
     if any(payload.get(curb) for curb in _CURBS):
         return False
@@ -103,7 +103,7 @@ _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
 def _token_counts(usage: Any) -> list[str]:
-    """A usage may be left out; whoever tells one tells three counts."""
+    """A usage may be left out; one that is there has three counts."""
     if usage is None:
         return []
     counts: list[Any] = [usage.get(name) for name in _COUNTS] if isinstance(usage, dict) else [None]
@@ -146,7 +146,7 @@ _Call = tuple[Any, Any, Any]  # Its id, name and arguments.
 
 
 def _calls(exchange: Exchange) -> tuple[list[_Call], list[str]] | None:
-    """The calls in an answer, and what is wrong with where they stand; None where it does not end."""
+    """The tool calls in an answer, and what is wrong with their positions; None if the answer has no end."""
     if not is_complete(exchange):
         return None
     if exchange.media_type == "text/event-stream":
@@ -181,8 +181,8 @@ def _tool_calls(exchange: Exchange) -> Wrong:
 
 
 def chosen_otherwise(exchange: Exchange) -> str | None:
-    """How an answer goes against the `tool_choice` it was asked with; None when it does not. Models are free
-    in what they say, so that this is no law: one answer may differ."""
+    """How an answer disobeys its `tool_choice`; None when it does not. Models are free in what they say, so
+    this is no law: one answer may differ."""
     choice, found = request_json(exchange).get("tool_choice"), _calls(exchange)
     if found is None or choice in (None, "auto") or tells_failure(exchange):
         return None
@@ -222,7 +222,7 @@ def _well_formed(calls: list[tuple[Any, Any, Any]], given: set[Any]) -> Iterator
 
 
 def _labels(exchange: Exchange) -> Wrong:
-    """The labels of a completion, or of the chunks that have a part of one."""
+    """The labels of a completion, or of the chunks that carry a part of one."""
     if not is_complete(exchange):
         return None
     if exchange.media_type == "text/event-stream":
@@ -244,8 +244,8 @@ def _names_model(exchange: Exchange) -> Wrong:
 
 
 def medium(family: str) -> Callable[[Exchange], Wrong]:
-    """A whole piece of `family`: "image", "video" or "audio". An address of it, as a host may tell instead,
-    and a format that nobody but the host knows show nothing."""
+    """A complete file of `family`: "image", "video" or "audio". An address of one, which a host may give
+    instead, and a format that only the host knows show nothing."""
 
     def look(exchange: Exchange) -> Wrong:
         if not is_complete(exchange):
@@ -260,7 +260,7 @@ def medium(family: str) -> Callable[[Exchange], Wrong]:
 
 
 def _png(exchange: Exchange) -> Wrong:
-    """What is served as a picture, or is one; a page instead of one is for others to tell."""
+    """What is served as a picture, or is one; a page in its place is for other laws to report."""
     begins = exchange.body.startswith(b"\x89PNG\r\n\x1a\n")
     if not is_complete(exchange) or not (begins or exchange.media_type.startswith("image/")):
         return None

@@ -18,7 +18,7 @@ Wrong = Iterable[str] | None
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """`look` judges an answer of one of `operations`. `at_rest` tells that it holds only while nobody moves
+    """`look` judges an answer of one of `operations`. `at_rest` says that it holds only while nobody moves
     the host's time."""
 
     requirement: str
@@ -27,11 +27,12 @@ class Law:
     at_rest: bool = False
 
     def wrong(self, exchange: Exchange) -> list[str] | None:
-        """What is wrong with this answer; empty when it keeps the law, None when it cannot show it."""
+        """What is wrong with this answer: empty when it keeps the law, None when it shows nothing about
+        it."""
         return self.held_against(exchange) if shows_something(exchange) else None
 
     def held_against(self, exchange: Exchange) -> list[str] | None:
-        """The same, of an answer that is known to show something."""
+        """The same for an answer that is known to show something."""
         operation = exchange.operation
         if operation is None or operation.id not in self.operations:
             return None
@@ -45,14 +46,14 @@ def law(
     *operations: str,
     at_rest: bool = False,
 ) -> Law:
-    """A row of the table. It binds the operations of its requirement, unless some of them are named."""
+    """A row of the table. It binds the operations of its requirement, unless some are named."""
     found = REQUIREMENTS.requirements.get(requirement)
     # A revision has not all of them, and what it does not ask for binds nothing.
     return Law(requirement, frozenset(operations or (found.operations if found else ())), look, at_rest)
 
 
 def is_complete(exchange: Exchange) -> bool:
-    """Whether a success came, and came to its end. What is a part by request is not whole."""
+    """Whether the answer is a success that came to its end. A partial answer (206) is not complete."""
     complete = exchange.problem is None and not exchange.truncated
     return exchange.served and exchange.status != 206 and complete
 
@@ -72,7 +73,7 @@ def request_json(exchange: Exchange) -> dict[str, Any]:
 
 
 def answer_json(exchange: Exchange) -> Any:
-    """The JSON of an answer; None also stands for what is none."""
+    """The JSON of an answer; None if it has none."""
     try:
         return exchange.json()
     except NotJson:
@@ -86,7 +87,7 @@ def bearer(exchange: Exchange) -> str:
 
 
 def document(look: Callable[[dict[str, Any]], Wrong], *, owner: bool = False) -> Callable[[Exchange], Wrong]:
-    """A look at the object of a whole answer. That there is none is wrong for its `owner` only."""
+    """A look at the object in a complete answer. That there is none counts against its `owner` only."""
 
     def judged(exchange: Exchange) -> Wrong:
         if not is_complete(exchange):
@@ -100,5 +101,5 @@ def document(look: Callable[[dict[str, Any]], Wrong], *, owner: bool = False) ->
 
 
 def filled(value: object) -> bool:
-    """Whether a value is a text with something in it."""
+    """Whether a value is a text that is not blank."""
     return isinstance(value, str) and bool(value.strip())

@@ -1,4 +1,4 @@
-"""Laws of every answer, whatever it is about: its content type, its refusals, and what it gives away."""
+"""Laws of every answer, whatever it is about: its content type, its refusals, and what it discloses."""
 
 from __future__ import annotations
 

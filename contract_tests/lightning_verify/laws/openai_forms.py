@@ -1,4 +1,4 @@
-"""Laws of the routes in OpenAI's form that later revisions have."""
+"""Laws of the OpenAI-compatible routes that later revisions have."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def _models(listing: dict[str, Any]) -> Wrong:
 
 
 def entries(listing: dict[str, Any]) -> list[dict[str, Any]]:
-    """The pieces that a listing tells; empty when it is none."""
+    """The entries of a listing; empty when there is no listing."""
     data = listing.get("data")
     return [entry for entry in data if isinstance(entry, dict)] if isinstance(data, list) else []
 
 
 def _pieces(family: str, media_type: str) -> Callable[[Exchange], Wrong]:
-    """A created time, and what was made: in base64 as `media_type`, unless addresses were asked for."""
+    """A creation time and the results: in base64 as `media_type`, unless addresses were requested."""
 
     def look(exchange: Exchange) -> Wrong:
         at_address = request_json(exchange).get("response_format") == "url"
@@ -75,7 +75,7 @@ def _sound(exchange: Exchange) -> Wrong:
 
 
 def _kept_out(exchange: Exchange) -> Wrong:
-    """Whoever asks is refused; a bad bearer may be refused for itself."""
+    """Every caller is refused; a bad bearer may be refused for itself."""
     status = exchange.status or 0
     if status == 429 or status >= 500 or not status:
         return None

@@ -1,7 +1,7 @@
-"""What two answers must keep together: an account's documents and the catalogue of plans, above all.
+"""What two answers must satisfy together: mostly an account's documents and the catalogue of plans.
 
-Like a law, a relation is a pure function of what was seen, and says nothing where either answer cannot show
-it. Which two answers are held together is for others to say.
+Like a law, a relation is a pure function of what was seen, and says nothing if either answer cannot show it.
+Which answers are compared is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """`look` judges an answer of `operation` by one of `beside`; `personal` tells that both must be the same
-    caller's."""
+    """`look` judges an answer of `operation` by one of `beside`; `personal` says that both must belong to the
+    same caller."""
 
     requirement: str
     operation: str
@@ -42,7 +42,8 @@ class Relation:
     personal: bool = False
 
     def wrong(self, exchange: Exchange, beside: Exchange) -> list[str] | None:
-        """What is wrong with the answer; empty when it keeps the relation, None when it cannot show it."""
+        """What is wrong with the answer: empty when it keeps the relation, None when it shows nothing about
+        it."""
         if not all(is_complete(each) and shows_something(each) for each in (exchange, beside)):
             return None
         found = self.look(exchange, beside)
@@ -50,7 +51,7 @@ class Relation:
 
 
 def _documents(look: Callable[[Document, Document], Wrong]) -> Callable[[Exchange, Exchange], Wrong]:
-    """A look at two objects; what is none is for laws to tell."""
+    """A look at two objects; that something is no object is for laws to report."""
 
     def judged(exchange: Exchange, beside: Exchange) -> Wrong:
         one, other = answer_json(exchange), answer_json(beside)
@@ -60,7 +61,7 @@ def _documents(look: Callable[[Document, Document], Wrong]) -> Callable[[Exchang
 
 
 def _plan(document: Document, catalogue: Document) -> Document | None:
-    """The plan of the catalogue that a document names."""
+    """The catalogue's plan that a document names."""
     key = document.get("plan_key")
     return next((plan for plan in plans_of(catalogue) if key is not None and plan.get("key") == key), None)
 
@@ -88,14 +89,14 @@ def _limits_of_the_plan(snapshot: Document, catalogue: Document) -> Wrong:
 
 
 def _amount(value: object) -> float | None:
-    """An amount, with None for any way to say unlimited."""
+    """An amount; None for any way to say unlimited."""
     amount = number(value)
     return None if amount is None or amount < 0 else amount
 
 
 def _plan_is_listed(exchange: Exchange, beside: Exchange) -> Wrong:
-    """Only an account can be on a plan that is no longer on offer: what everybody gets without signing in has
-    to be there."""
+    """Only an account can be on a plan that is no longer on offer: the plan that everybody gets without
+    signing in has to be listed."""
     snapshot, catalogue = answer_json(exchange), answer_json(beside)
     if not isinstance(snapshot, dict) or not isinstance(catalogue, dict) or not plans_of(catalogue):
         return None
@@ -113,7 +114,7 @@ def _plan_is_listed(exchange: Exchange, beside: Exchange) -> Wrong:
 
 
 def is_anonymous(exchange: Exchange) -> bool:
-    """Whether an answer was given to somebody who named no credential at all."""
+    """Whether an answer was given to a caller without any credential."""
     return "authorization" not in {name.lower() for name in exchange.request_headers}
 
 
@@ -222,7 +223,8 @@ def _all_paid(exchange: Exchange, beside: Exchange) -> Wrong:
 
 
 def _other_limits(here: object, there: object) -> list[str]:
-    """The limits that contradict each other, as far as they can be compared; words are for people."""
+    """The limits that contradict each other, as far as they can be compared; limits in words are for
+    people."""
     if not isinstance(here, dict) or not isinstance(there, dict):
         return []
     both = {
@@ -239,7 +241,7 @@ def _other_limits(here: object, there: object) -> list[str]:
 
 
 def _same_price(one: object, other: object) -> bool:
-    """Whether two prices agree as far as they can be compared; cents and a year's sum are other forms."""
+    """Whether two prices agree, as far as they can be compared; cents and yearly sums are other forms."""
     if isinstance(one, dict) and isinstance(other, dict):
         return all(
             _same_price(one[field], other[field]) for field in AMOUNTS if field in one and field in other

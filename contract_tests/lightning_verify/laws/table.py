@@ -1,4 +1,4 @@
-"""All laws, by the requirement that each one holds an exchange against."""
+"""All laws, by the requirement that each one checks."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ LAWS: dict[str, Law] = {
 
 
 def check_laws(exchange: Exchange, *, at_rest: bool = True) -> dict[str, list[str]]:
-    """What is wrong with an exchange by each law that applies to it; nothing where it is kept. `at_rest` is
-    False once somebody has moved the host's time."""
+    """What is wrong with an exchange, by each law that applies to it; empty where the law is kept. `at_rest`
+    is False once somebody has moved the host's time."""
     if not shows_something(exchange):
         return {}
     applying = {requirement: law for requirement, law in LAWS.items() if at_rest or not law.at_rest}

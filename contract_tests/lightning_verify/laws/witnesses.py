@@ -1,4 +1,4 @@
-"""Which answers show anything: those of the host itself that do not tell their own failure."""
+"""Which answers show anything: those of the host itself that do not report a failure of their own."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ transcript: Callable[[bytes], Transcript] = lru_cache(maxsize=4)(transcribe)
 
 
 def shows_something(exchange: Exchange) -> bool:
-    """Whether an answer can speak for the host or against it: no gateway has answered in its place, and
-    neither a document nor a stream tells its own failure. A host that insists on such an answer means it."""
+    """Whether an answer can count for or against the host: no gateway has answered in its place, and neither
+    a document nor a stream reports its own failure. A host that insists on such an answer means it."""
     if exchange.stand_in is not None or (exchange.astray is not None and not exchange.insists):
         return False
     return not tells_failure(exchange)
 
 
 def tells_failure(exchange: Exchange) -> bool:
-    """Whether a stream tells that it failed, after a status that said success."""
+    """Whether a stream reports a failure after a status that said success."""
     return exchange.media_type == "text/event-stream" and transcript(exchange.body).upstream_error is not None

@@ -1,1 +1,1 @@
-"""A proxy that watches: it passes everything on as it is and holds what passes against the laws."""
+"""A proxy that watches: it passes everything on unchanged, and checks what passes against the laws."""

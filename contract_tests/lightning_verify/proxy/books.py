@@ -1,4 +1,4 @@
-"""The judge's books for callers that are not its own: within bounds, and without anybody's credentials."""
+"""The judge's accounts for callers that are not its own: bounded, and without anybody's credentials."""
 
 from __future__ import annotations
 
@@ -25,12 +25,9 @@ _OF_ONE_CLIENT = re.compile(r"ipc-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Books:
-    """Reconciles usage documents that pass with what was seen to be served.
-
-    Somebody may spend from an account without passing here, so that its counters can only show too little;
-    with `all_traffic` nobody does. A client id that was drawn at random belongs to one client, which passes
-    here.
-    """
+    """Reconciles usage documents that pass with what was seen to be served. An account may also be used past
+    this proxy, so its counters may rightly show more, and only too little is a breach; with `all_traffic`
+    nothing goes past it. A client id that was drawn at random belongs to one client, which passes here."""
 
     def __init__(self, recorder: PassingRecorder, settle: float, *, all_traffic: bool) -> None:
         self._passing = recorder
@@ -52,7 +49,7 @@ class Books:
         return len(self._callers)
 
     def observe(self, exchange: Exchange, *, alone: bool) -> None:
-        """Enter a call, or reconcile a usage document. `alone` tells that no call of the same caller was
+        """Record a call, or reconcile a usage document. `alone` says that no call of the same caller was
         under way, whose price nobody can know yet."""
         operation = exchange.operation
         if operation is None or not (operation.metric or operation.id == "getUsage"):
@@ -73,13 +70,13 @@ class Books:
         self._ledger.observe(self._without_secrets(exchange, headers))
 
     def begin_anew(self) -> None:
-        """Forget the callers and keep what was found."""
+        """Forget the callers and keep the findings."""
         for finding in self._ledger.findings():
             self._keep(finding)
         self._ledger = self._new()
 
     def findings(self) -> list[Finding]:
-        """What the books show about the price of each operation."""
+        """What the accounts show about the price of each operation."""
         return [*self._earlier.values(), *self._ledger.findings()]
 
     def _keep(self, finding: Finding) -> None:
@@ -88,8 +85,8 @@ class Books:
         self._earlier[kind] = replace(earlier, witnesses=earlier.witnesses + finding.witnesses)
 
     def _identity(self, exchange: Exchange) -> tuple[str, dict[str, str]]:
-        """A name for who is charged, and headers that say the same under pseudonyms. No name where only the
-        address tells callers apart, or where it is not clear who pays."""
+        """A name for who is charged, and headers that say the same under pseudonyms. No name if only the
+        address distinguishes callers, or if it is not clear who pays."""
         headers = exchange.request_headers
         client_id = headers.get("X-Client-ID", "").strip()
         if token := bearer_of(headers):
@@ -105,7 +102,7 @@ class Books:
         return name, {"X-Client-ID": name}
 
     def _without_secrets(self, exchange: Exchange, headers: dict[str, str]) -> Exchange:
-        """The exchange as far as the books need it and a report may show it."""
+        """The exchange as far as the accounts need it and a report may show it."""
         redactor = self._passing.redactor
         shows = shows_something(exchange)
         metered = exchange.operation is not None and exchange.operation.metric is not None

@@ -1,4 +1,4 @@
-"""`lightning-proxy`: stand between clients and a host, and say what the host breaks while they work."""
+"""`lightning-proxy`: stand between clients and a host, and report what the host breaks."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ examples:
 
 
 class UsageError(ValueError):
-    """What was asked for makes no sense, or cannot be had."""
+    """The options make no sense together, or what they ask for is not available."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -163,7 +163,7 @@ class _Watch:
     here: str = ""
 
     def outcome(self) -> Outcome:
-        """What can be said of all that has passed until now."""
+        """The outcome of everything that has passed so far."""
         self.judge.catch_up(_CATCHING_UP)
         requirements, strict = REQUIREMENTS, self.options.strict
         return reporting.outcome_of(
@@ -186,7 +186,7 @@ class _Watch:
         }
 
     def report(self) -> bool:
-        """Write the reports, or say in short what is broken; False when they cannot be written."""
+        """Write the reports, or say briefly what is broken; False when they cannot be written."""
         outcome = self.outcome()
         say(outcome.headline)
         if self.options.report_dir is None:
@@ -241,7 +241,7 @@ async def _serve(options: argparse.Namespace, judge: TrafficJudge, watch: _Watch
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Raises UsageError for what can be seen to be wrong."""
+    """Raises UsageError for options that are plainly wrong."""
     try:
         parts = urlsplit(options.upstream)
         fine = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0

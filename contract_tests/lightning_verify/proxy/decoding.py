@@ -1,4 +1,4 @@
-"""Compressed bodies as the laws read them; what passes stays as it is."""
+"""Decompresses bodies for the laws; what passes stays as it is."""
 
 from __future__ import annotations
 

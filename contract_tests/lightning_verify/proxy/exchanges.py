@@ -1,4 +1,4 @@
-"""What has passed, as the judge reads it, and what of it is a secret."""
+"""What has passed, as the judge reads it, and which parts of it are secret."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def exchange_of(passage: Passage, most: int) -> Exchange:
 
 
 def bearer_of(headers: Mapping[str, str]) -> str:
-    """The bearer of a request; empty when there is none, or one that stands for nobody."""
+    """The bearer of a request; empty when there is none, or only one that stands for nobody."""
     scheme, _, token = headers.get("Authorization", "").strip().partition(" ")
     return token.strip() if scheme.lower() == "bearer" and token.strip() != "public" else ""
 
 
 def who(headers: Mapping[str, str]) -> str:
-    """What kind of caller it is, in words."""
+    """The kind of caller, in words."""
     token = bearer_of(headers)
     if token:
         kind = "an API key" if token.startswith(KEY_PREFIX) else "an access token"
@@ -73,7 +73,7 @@ def who(headers: Mapping[str, str]) -> str:
 
 
 def secrets_of(exchange: Exchange) -> dict[str, str]:
-    """What must not be shown of a request, by what is shown instead."""
+    """The secrets in a request, by what is shown in their place."""
     query = parse_qsl(exchange.path.partition("?")[2])
     named = [*exchange.request_headers.items(), *query]
     found = {name.lower(): value for name, value in named if _SECRET_NAME.search(name)}
@@ -84,25 +84,24 @@ def secrets_of(exchange: Exchange) -> dict[str, str]:
 
 @lru_cache(maxsize=32)
 def _redactor(secrets: tuple[tuple[str, str], ...]) -> Redactor:
-    """Callers come back, and learning a secret in all its spellings takes a while."""
+    """Cached: callers come back, and learning all spellings of a secret takes a while."""
     return Redactor(dict(secrets))
 
 
 class PassingRecorder(Recorder):
-    """Records exchanges of callers that nobody introduced: what each of them keeps secret is told by its own
-    request."""
+    """Records exchanges of unknown callers: each request tells what is secret in it."""
 
     def __init__(self, base_url: str) -> None:
         super().__init__(base_url, Redactor({}))
         self._exchange: Exchange | None = None
 
     def turn_to(self, exchange: Exchange) -> None:
-        """From now on it is about this exchange."""
+        """Take the secrets of this exchange from now on."""
         self._exchange = exchange
 
     @property
     def redactor(self) -> Redactor:
-        """Knows the secrets of the exchange at hand. Made on first use: most exchanges show nothing."""
+        """Knows the secrets of the current exchange. Made on first use: most exchanges show nothing."""
         if self._exchange is not None:
             self._known, self._exchange = _redactor(tuple(secrets_of(self._exchange).items())), None
         return self._known
@@ -113,7 +112,7 @@ class PassingRecorder(Recorder):
 
 
 class Pseudonyms:
-    """Names that tell callers apart and give nobody away."""
+    """Names that distinguish callers and identify nobody."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key

@@ -30,11 +30,11 @@ _FRAMING = frozenset((b"content-length", b"transfer-encoding", b"host"))
 
 
 class Malformed(ValueError):
-    """A message that is not HTTP/1.1, or that two readers could read in two ways."""
+    """A message that is not HTTP/1.1, or that two readers could understand differently."""
 
 
 class TooLong(Malformed):
-    """A head without end."""
+    """A head that does not end within its bound."""
 
 
 @dataclass(slots=True)
@@ -45,11 +45,11 @@ class Head:
     lines: list[tuple[bytes, bytes]]
 
     def values(self, name: bytes) -> list[bytes]:
-        """What stands in the fields of this name."""
+        """The values of the fields with this name."""
         return [line.partition(b":")[2].strip() for key, line in self.lines if key == name]
 
     def words(self, name: bytes) -> list[bytes]:
-        """The parts, in lower case, of a field that is a list."""
+        """The items, in lower case, of a field that is a list."""
         return [word.strip().lower() for value in self.values(name) for word in value.split(b",")]
 
     @property
@@ -60,7 +60,8 @@ class Head:
 
     @property
     def is_old(self) -> bool:
-        """Whether it is of HTTP/1.0, where a connection ends with its answer unless both ask otherwise."""
+        """Whether this is HTTP/1.0, where a connection ends after its answer unless both sides ask
+        otherwise."""
         return b"HTTP/1.0" in self.first
 
     @property
@@ -70,13 +71,13 @@ class Head:
         return b"close" in options or (self.is_old and b"keep-alive" not in options)
 
     def without(self, dropped: Iterable[bytes] = ()) -> list[tuple[bytes, bytes]]:
-        """The lines that are meant for the other end, and not `dropped`."""
+        """The lines that are meant for the other end, except those `dropped`."""
         gone = (_OF_THE_CONNECTION.union(self.words(b"connection")) - _FRAMING).union(dropped)
         return [(name, line) for name, line in self.lines if name not in gone]
 
 
 def end_of_head(data: bytes) -> int | None:
-    """Where the body begins; None while the head is not whole. Raises TooLong."""
+    """Where the body begins; None while the head is incomplete. Raises TooLong."""
     found = _END_OF_HEAD.search(data)
     if (len(data) if found is None else found.start()) > LONGEST_HEAD:
         raise TooLong(f"a head of more than {LONGEST_HEAD} bytes")
@@ -89,8 +90,8 @@ def encoded(first: bytes, lines: Iterable[tuple[bytes, bytes]], *more: bytes) ->
 
 
 def read_request(data: bytes) -> tuple[Head, str, bytes]:
-    """A request's head, its method and its target. Raises Malformed for all that the standard forbids: what
-    the host would read in another way than we do could pass unseen."""
+    """A request's head, its method and its target. Raises Malformed for everything that the standard forbids:
+    a request that the host reads differently from us could pass unseen."""
     head = _read(data)
     found = _REQUEST.fullmatch(head.first)
     if found is None:
@@ -103,7 +104,7 @@ def read_request(data: bytes) -> tuple[Head, str, bytes]:
 
 
 def read_response(data: bytes) -> tuple[Head, int]:
-    """An answer's head and its status. Raises Malformed for what is no HTTP."""
+    """An answer's head and its status. Raises Malformed for anything that is not HTTP."""
     head = _read(data)
     found = _RESPONSE.fullmatch(head.first)
     if found is None:
@@ -117,7 +118,7 @@ def _read(data: bytes) -> Head:
 
 
 class Body(Protocol):
-    """Knows where a body ends. `done` tells that it has."""
+    """Knows where a body ends; then `done` is True."""
 
     done: bool
 
@@ -126,7 +127,7 @@ class Body(Protocol):
 
 
 class Sized:
-    """A body of a known length; of none at all by default."""
+    """A body of known length; empty by default."""
 
     def __init__(self, size: int = 0) -> None:
         self._left = size
@@ -141,7 +142,7 @@ class Sized:
 
 
 class UntilClosed:
-    """A body that ends with the connection."""
+    """A body that ends when the connection closes."""
 
     done = False
 
@@ -151,7 +152,7 @@ class UntilClosed:
 
 
 class Chunked:
-    """A body in chunks, and the trailers behind them."""
+    """A chunked body and its trailers."""
 
     def __init__(self) -> None:
         self.done = False
@@ -200,7 +201,7 @@ class Chunked:
 
 
 def body_of_request(head: Head) -> Body:
-    """How the body of a request ends. Raises Malformed where that is not clear."""
+    """How the body of a request ends. Raises Malformed if that is not clear."""
     encodings, lengths = head.words(b"transfer-encoding"), set(head.values(b"content-length"))
     if encodings:
         if encodings != [b"chunked"] or lengths or head.is_old:

@@ -1,7 +1,7 @@
-"""Judging what has passed, in a thread of its own: nobody who passes waits for it.
+"""Judges what has passed, in a thread of its own, so that no traffic waits for it.
 
-What is kept is bounded: bodies by the space that all share, passages that wait by their number, callers by
-the books, evidence by the laws. What finds no room passes all the same, and is told as not judged.
+What is kept is bounded: bodies by a space that all share, waiting exchanges by their number, callers by the
+accounts, evidence by the laws. What finds no room passes all the same, and is reported as not judged.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Breach:
 
     @property
     def line(self) -> str:
-        """One line that harms nobody who reads it."""
+        """One line that is safe to print."""
         word = "breach" if self.level == "documented" else f"advice ({self.level})"
         often = f" in {self.rate.broken} of {self.rate.seen} {self.rate.of}" if self.rate else ""
         line = f"{word} {self.requirement}{often}: {self.statement} {self.reason}"
@@ -61,7 +61,7 @@ class Breach:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What there is to show at one moment."""
+    """What the page can show at one moment."""
 
     passed: int
     judged: int
@@ -84,7 +84,7 @@ class View:
 
 
 class TrafficJudge:
-    """Sees every passage begin and end, and holds it against the laws and the books."""
+    """Sees every exchange begin and end, and checks it against the laws and the accounts."""
 
     def __init__(
         self,
@@ -121,7 +121,7 @@ class TrafficJudge:
     # --- while it passes: called in the loop --------------------------------------------------------------
 
     def begin(self, method: str, target: str, headers: list[tuple[str, str]]) -> Passage:
-        """A request has come."""
+        """A request has arrived."""
         operation = self._finder.find(method, target)
         most = MOST_OF_ONE if operation is not None or self._witnesses else 0
         request, response = Content(self._space, most), Content(self._space, most)
@@ -130,7 +130,7 @@ class TrafficJudge:
         return passage
 
     def end(self, passage: Passage) -> None:
-        """Its answer is over."""
+        """Its answer is complete."""
         del self._under_way[id(passage)]
         self.passed += 1
         waiting = self._queue.qsize()
@@ -149,14 +149,14 @@ class TrafficJudge:
         self._queue.put(passage)
 
     def catch_up(self, patience: float) -> None:
-        """Wait, for so many seconds at most, until what has passed before this call is judged."""
+        """Wait, for at most so many seconds, until everything that passed before this call is judged."""
         here = threading.Event()
         if self._thread.is_alive():
             self._queue.put(here)
             here.wait(patience)
 
     def close(self, patience: float) -> None:
-        """Judge what waits, for so many seconds at most."""
+        """Judge what is waiting, for at most so many seconds."""
         self._queue.put(None)
         self._thread.join(patience)
 
@@ -202,7 +202,7 @@ class TrafficJudge:
             witness(passage, exchange)
 
     def _tell(self, finding: Finding) -> None:
-        """Say that a law was broken once more. Of many breaches alike not each needs a line."""
+        """Say that a law was broken once more. Not each of many equal breaches needs a line."""
         count = finding.rate.broken if finding.rate else 1
         if count <= _TOLD or count & (count - 1) == 0:
             self._say(self._breach(finding).line)
@@ -220,7 +220,7 @@ class TrafficJudge:
     # --- what came of it ----------------------------------------------------------------------------------
 
     def findings(self) -> list[Finding]:
-        """What was found up to now."""
+        """What has been found so far."""
         with self._lock:
             return [*self._tallies.findings(), *self._books.findings()]
 

@@ -29,8 +29,8 @@ _POLICY = (
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the page gets what it shows; each is called outside of the loop. `write` is None without a
-    directory to write to, and raises OSError."""
+    """Where the page gets what it shows; each is called outside the event loop. `write` is None if there is
+    no directory to write to, and raises OSError."""
 
     status: Callable[[], Mapping[str, Any]]
     outcome: Callable[[], Outcome]
@@ -38,7 +38,7 @@ class Sources:
 
 
 async def serve(sources: Sources, port: int) -> tuple[web.AppRunner, int]:
-    """Serve the page on this machine; gives what ends it, and the port. Raises OSError."""
+    """Serve the page on this machine; returns what stops it, and the port. Raises OSError."""
     application = web.Application(middlewares=[_guard])
     application.router.add_get("/", _index)
     application.router.add_get("/status.json", _status(sources))

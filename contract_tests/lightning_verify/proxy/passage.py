@@ -13,7 +13,7 @@ _OVERHEAD = 200
 
 
 class Space:
-    """How many bytes may be kept at once, of all exchanges that pass or wait to be judged."""
+    """How many bytes may be kept at once, by all exchanges that pass or wait to be judged."""
 
     def __init__(self, most: int) -> None:
         self._left = most
@@ -28,13 +28,13 @@ class Space:
             return True
 
     def give_back(self, size: int) -> None:
-        """It is kept no longer."""
+        """Release so much."""
         with self._lock:
             self._left += size
 
 
 class Content:
-    """A body as far as it is kept: whole, or not at all (`lost` says so)."""
+    """A body that is kept whole, or not at all (then it is `lost`)."""
 
     def __init__(self, space: Space, most: int) -> None:
         self._space, self._most = space, most
@@ -58,7 +58,7 @@ class Content:
                 self._pieces.append(piece)
 
     def bytes(self) -> bytes:
-        """What is kept."""
+        """The bytes that are kept."""
         if len(self._pieces) > 1:
             self._pieces = [b"".join(self._pieces)]
         return self._pieces[0] if self._pieces else b""
@@ -72,8 +72,8 @@ class Content:
 @dataclass(slots=True)
 class Passage:
     """One exchange on its way. `began` is on the monotonic clock, `at` in seconds since 1970; `arrivals` has
-    (seconds since it began, bytes) for each piece of the answer. `alone` tells that nothing metered was under
-    way for the same caller when it ended."""
+    (seconds since it began, bytes) for each piece of the answer. `alone` says that no metered call of the
+    same caller was under way when it ended."""
 
     method: str
     target: str

@@ -1,4 +1,4 @@
-"""What passes, written down for the mock to replay: unpacked, with its timing, without credentials."""
+"""Records what passes for the mock to replay: decoded, with its timing, without credentials."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Tape:
         return self._recorder.redactor.text(text)
 
     def add(self, passage: Passage, exchange: Exchange) -> None:
-        """Write down one exchange. Without an answer, or too large to be kept, it cannot be replayed. Raises
-        OSError."""
+        """Record one exchange. It cannot be replayed without an answer, or if it was too large to keep.
+        Raises OSError."""
         if exchange.status is None or exchange.truncated or not 200 <= exchange.status < 600:
             self.left_out += 1
             return
@@ -60,12 +60,12 @@ class Tape:
         )
 
     def close(self) -> None:
-        """Nothing more is added."""
+        """Finish the recording."""
         self._writer.close()
 
 
 def _once(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Each header once; several of one name are a list, as the standard has it."""
+    """Each header once; repeated ones become a list, as the standard has it."""
     names: dict[str, str] = {}
     found: dict[str, list[str]] = {}
     for name, value in headers:
@@ -74,7 +74,7 @@ def _once(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def _pieces(passage: Passage, body: bytes) -> list[Piece]:
-    """The body as it came; in one piece where it was packed, since its parts are then none of the content."""
+    """The body in its pieces; in one piece if it was compressed, since its parts are then not content."""
     times = [passage.first, *(moment for moment, _ in passage.arrivals)]
     sizes = [size for _, size in passage.arrivals]
     if sum(sizes) != len(body):

@@ -1,7 +1,7 @@
-"""From a client to the host and back: a connection to the host for each of a client's.
+"""From a client to the host and back: one connection to the host for each of a client's.
 
-What either side does to its connection is done to the other: half-closing, breaking off, closing while
-nothing is asked. So each of them meets what it would meet without us.
+Whatever either side does to its connection is done to the other: half-closing, resetting, closing while idle.
+So each side sees what it would see without the proxy.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ OWN = "Lightning-Proxy"
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """Where the host is. `path` stands before every target."""
+    """Where the host is. `path` is put before every target."""
 
     host: str
     port: int
@@ -52,7 +52,7 @@ class Upstream:
 
     @classmethod
     def at(cls, url: str) -> Upstream:
-        """The host at an address, which is known to be one."""
+        """The host at a valid address."""
         parts = urlsplit(url)
         secure = parts.scheme == "https"
         host = parts.hostname or ""
@@ -65,7 +65,7 @@ class Upstream:
         )
 
     async def connect(self) -> Side:
-        """A new connection. Raises OSError, TimeoutError among them."""
+        """Open a new connection. Raises OSError, including TimeoutError."""
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(_CONNECTING):
             _, side = await loop.create_connection(Side, self.host, self.port, ssl=self.tls)
@@ -74,15 +74,15 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True)
 class Observer:
-    """Who wants to know what passes: `begin` is asked for a passage with method, target and headers, `end`
-    gets it when it is over."""
+    """Observes traffic: `begin` is called with method, target and headers and returns a passage, `end` gets
+    it when it is over."""
 
     begin: Callable[[str, str, list[tuple[str, str]]], Passage]
     end: Callable[[Passage], None]
 
 
 class _Refused(Exception):
-    """The proxy itself answers."""
+    """The proxy itself has to answer."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -90,7 +90,7 @@ class _Refused(Exception):
 
 
 class Pair(Side):
-    """A client's connection, with the one to the host that belongs to it."""
+    """A client's connection, with the connection to the host that belongs to it."""
 
     def __init__(self, upstream: Upstream, observer: Observer, pairs: set[Pair]) -> None:
         super().__init__()
@@ -127,8 +127,8 @@ class Pair(Side):
             self._pairs.discard(self)
 
     async def _linger(self) -> None:
-        """Let the client read the answer: a connection that is closed with something unread in it is reset,
-        and what was sent last is lost."""
+        """Let the client read the answer: closing a connection with unread data in it resets it, and what was
+        sent last is lost."""
         if self._host is not None:
             self._host.abort()
         self.finish()
@@ -235,8 +235,8 @@ class Pair(Side):
         return self._host
 
     def _for_the_host(self, head: Head) -> tuple[list[tuple[bytes, bytes]], *tuple[bytes, ...]]:
-        """The lines of a request as the host gets them: its own name, and who asks through us. There is no
-        Via: some hosts answer proxies in another way."""
+        """The lines of a request as the host gets them: its own name, and who sent it. There is no Via: some
+        hosts answer proxies differently."""
         authority = b"Host: " + self._upstream.authority.encode()
         lines = [
             (name, authority if name == b"host" else line)
@@ -264,7 +264,7 @@ class Pair(Side):
         return lines, *more
 
     def _part(self, body: Body, data: bytes, passage: Passage) -> bytes:
-        """What of `data` belongs to the request under way."""
+        """The part of `data` that belongs to the current request."""
         used, pieces = body.feed(data) if data and not body.done else (0, [])
         self.give_back(data[used:])
         passage.request.add(pieces)
@@ -343,7 +343,7 @@ class Pair(Side):
             raise ConnectionResetError
 
     async def _tunnel(self, host: Side, head: bytes, passage: Passage) -> bool:
-        """What follows is no HTTP and goes through as it is."""
+        """What follows is not HTTP, and goes through unchanged."""
         passage.problem = "the connection was handed to another protocol"
         await self.send(head)
         self._asked = False
@@ -351,7 +351,7 @@ class Pair(Side):
         return False
 
     async def _refuse(self, status: int, reason: str, method: str = "") -> bool:
-        """Answer in the host's place, so that it can be seen who did."""
+        """Answer in the host's place, marked so that this can be seen."""
         error = {"message": reason, "type": "proxy_error", "code": status}
         body = json.dumps({"detail": reason, "error": error}).encode()
         head = (
@@ -377,7 +377,7 @@ async def _pour(source: Side, sink: Side) -> None:
 
 
 def _origin_form(target: bytes) -> bytes:
-    """A target as a host is asked for it; clients that know of a proxy write whole addresses."""
+    """A target in the form that hosts expect; clients that know of a proxy send whole addresses."""
     if target.startswith(b"/") or target == b"*":
         return target
     _, scheme, rest = target.partition(b"://")
@@ -387,14 +387,14 @@ def _origin_form(target: bytes) -> bytes:
 
 
 class Relay:
-    """Takes clients' connections for as long as it is open."""
+    """Accepts clients' connections for as long as it is open."""
 
     def __init__(self, upstream: Upstream, observer: Observer) -> None:
         self._upstream, self._observer = upstream, observer
         self._pairs: set[Pair] = set()
 
     async def open(self, host: str, port: int) -> int:
-        """Listen, and give the port. Raises OSError."""
+        """Listen, and return the port. Raises OSError."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: Pair(self._upstream, self._observer, self._pairs), host, port, backlog=512
@@ -408,6 +408,6 @@ class Relay:
         return len(self._pairs)
 
     async def close(self) -> None:
-        """Take no more, and end all connections."""
+        """Accept no more, and end all connections."""
         self._server.close()
         await asyncio.gather(*(pair.stop() for pair in list(self._pairs)))

@@ -1,4 +1,4 @@
-"""The same reports as those of a run, of what has passed until now."""
+"""The reports of a run, made from what has passed so far."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _UNSEEN = "no answer has passed that could show it"
 def outcome_of(
     judge: TrafficJudge, requirements: RequirementSet, base_url: str, started: float, *, strict: bool
 ) -> Outcome:
-    """What can be said of the traffic since `started`, in seconds since 1970."""
+    """The outcome of the traffic since `started`, in seconds since 1970."""
     findings = judge.findings()
     rulings = [
         _unseen(rule(one, (finding for finding in findings if finding.requirement == one.id)))

@@ -14,11 +14,8 @@ _MOST_HELD = 256 * 1024
 
 
 class Side(asyncio.Protocol):
-    """Reads and writes with a pushing back in both directions.
-
-    `ended` tells that nothing more will come, `lost` that nothing can be sent, `broken` that this was no
-    orderly end. `at_end` is called at either.
-    """
+    """Reads and writes with backpressure in both directions. `ended` says that nothing more will come, `lost`
+    that nothing can be sent, `broken` that the end was not orderly. `at_end` is called in each case."""
 
     transport: asyncio.Transport
 
@@ -34,11 +31,11 @@ class Side(asyncio.Protocol):
     # --- what the loop calls ------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The connection stands."""
+        """The connection is open."""
         self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        """Something came."""
+        """Data has arrived."""
         self._held = self._held + data if self._held else data
         if len(self._held) > _MOST_HELD and not self._holding:
             self._holding = True
@@ -77,12 +74,12 @@ class Side(asyncio.Protocol):
     # --- what the relay calls -----------------------------------------------------------------------------
 
     def wake(self) -> None:
-        """Whoever waits for more goes on, with or without it."""
+        """Whoever waits for more continues, with or without it."""
         if self._reader is not None and not self._reader.done():
             self._reader.set_result(None)
 
     async def more(self) -> bytes:
-        """What came and was not taken; waits for something. Empty at the end, and when woken."""
+        """Data that has arrived and was not taken; waits for some. Empty at the end, and when woken."""
         if not self._held and not self.ended:
             self._reader = asyncio.get_running_loop().create_future()
             try:
@@ -92,7 +89,7 @@ class Side(asyncio.Protocol):
         return self.take()
 
     def take(self) -> bytes:
-        """What came and was not taken."""
+        """Data that has arrived and was not taken."""
         data, self._held = self._held, b""
         if self._holding and not self.lost:
             self._holding = False
@@ -101,12 +98,12 @@ class Side(asyncio.Protocol):
         return data
 
     def give_back(self, data: bytes) -> None:
-        """What was taken and belongs to the next message."""
+        """Return data that belongs to the next message."""
         if data:
             self._held = data + self._held
 
     async def head(self) -> bytes | None:
-        """The next head; None when none came, or not the whole of one. Raises Malformed."""
+        """The next head; None if it did not arrive completely. Raises Malformed."""
         data = b""
         while (piece := await self.more()) or (data and not self.ended):
             # Blank lines before a start line are passed over, as the standard asks for.
@@ -119,11 +116,11 @@ class Side(asyncio.Protocol):
 
     @property
     def holds(self) -> bool:
-        """Whether there is something that nobody has taken."""
+        """Whether there is data that nobody has taken."""
         return bool(self._held)
 
     async def send(self, data: bytes) -> None:
-        """Send, at the pace of whoever reads. Raises ConnectionResetError when nobody is there."""
+        """Send at the pace of the receiver. Raises ConnectionResetError when the connection is gone."""
         if self.lost or self.transport.is_closing():
             raise ConnectionResetError
         self.transport.write(data)
@@ -137,7 +134,7 @@ class Side(asyncio.Protocol):
                 raise ConnectionResetError
 
     def finish(self) -> None:
-        """Tell the other end that nothing more will be sent, and go on listening where that is possible."""
+        """Tell the other end that nothing more will be sent, and keep receiving where that is possible."""
         if self.lost or self.transport.is_closing():
             return
         with suppress(OSError, RuntimeError):
@@ -147,7 +144,7 @@ class Side(asyncio.Protocol):
                 self.transport.close()
 
     def close(self) -> None:
-        """Send what is still to be sent, and end the connection."""
+        """Send what is still pending, and end the connection."""
         if not self.lost:
             self.transport.close()
 

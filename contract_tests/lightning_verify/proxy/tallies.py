@@ -1,4 +1,4 @@
-"""How often each law was kept and broken by what has passed, with evidence that is redacted when taken."""
+"""How often what has passed kept and broke each law, with evidence that is redacted when it is recorded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TOLD = 2
 
 @dataclass(slots=True)
 class _Tally:
-    """The answers that one law was held against. `first` names the one that broke it first."""
+    """The answers checked against one law. `first` names the first one that broke it."""
 
     seen: int = 0
     broken: int = 0
@@ -59,14 +59,14 @@ class _Tally:
 
 
 class Tallies:
-    """A tally for each law that anything which passed could have broken."""
+    """A tally for each law that something which passed could have broken."""
 
     def __init__(self, recorder: PassingRecorder) -> None:
         self._recorder = recorder
         self._by_requirement: dict[str, _Tally] = {}
 
     def observe(self, exchange: Exchange) -> list[Finding]:
-        """Hold one exchange against the laws; gives those that it broke, as they stand now."""
+        """Check one exchange against the laws; returns those that it broke, as they stand now."""
         broken = []
         for requirement, wrong in check_laws(exchange).items():
             tally = self._by_requirement.setdefault(requirement, _Tally())
@@ -76,5 +76,5 @@ class Tallies:
         return broken
 
     def findings(self) -> list[Finding]:
-        """What there is to say of each law."""
+        """The finding for each law."""
         return [tally.finding(requirement) for requirement, tally in self._by_requirement.items()]

@@ -1,1 +1,1 @@
-"""What comes from outside, read in one place each: pure functions of bytes, texts and JSON."""
+"""One reader for each thing that comes from outside: pure functions of bytes, texts and JSON."""

@@ -1,4 +1,4 @@
-"""Addresses as hosts write them: whole, without a scheme, relative, or not to be read at all."""
+"""Addresses as hosts write them: complete, without a scheme, relative, or unreadable."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ NOWHERE = urlsplit("")
 
 
 def address(value: object, base: str = "https:") -> SplitResult:
-    """Where a text leads from `base`; without any part when it is no address."""
+    """Where a text leads from `base`; all parts are empty when it is no address."""
     try:
         return urlsplit(urljoin(base, value)) if isinstance(value, str) else NOWHERE
     except ValueError:

@@ -1,7 +1,8 @@
-"""Containers of video and sound, and PNG, walked to their end: what is cut or made up shows without a codec.
+"""Walks containers of video and sound, and PNG, to their end: truncated and made-up files show without a
+codec.
 
 Each function takes the bytes of a file that begins as its format does, and returns what is wrong with it or
-None. Where a format allows lengths that nobody knew in advance, as live encoders write them, so do we.
+None. Lengths that a format allows to be unknown, as live encoders write them, are allowed here too.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ _UNKNOWN = 0x7FFFF000
 
 
 class _Cut(Exception):
-    """A part claims more bytes than are there."""
+    """A part claims more bytes than there are."""
 
     def __init__(self, part: bytes, claimed: int, there: int) -> None:
         super().__init__(f"the part {part!r} claims {claimed} bytes, of which {there} are there")
@@ -34,7 +35,7 @@ def _walk(walker: Callable[[bytes], str | None]) -> Callable[[bytes], str | None
 
 @_walk
 def png(data: bytes) -> str | None:
-    """Chunks from the signature to IEND: a decoder has all pixels before that, and misses nothing."""
+    """Chunks from the signature to IEND: a decoder that has all pixels does not notice a missing end."""
     position, kind = 8, b""
     while kind != b"IEND":
         size, kind = struct.unpack_from(">I4s", data, position)
@@ -114,7 +115,7 @@ def aiff(data: bytes) -> str | None:
 
 @_walk
 def au(data: bytes) -> str | None:
-    """AU: sound follows the header, as much as it tells or as much as there is."""
+    """AU: sound follows the header, as much as it says or as much as there is."""
     at, size = struct.unpack_from(">II", data, 4)
     if at < 24 or at > len(data):
         return "the file ends inside its header"
@@ -253,7 +254,7 @@ def flac(data: bytes) -> str | None:
 
 @_walk
 def webm(data: bytes) -> str | None:
-    """WebM and Matroska: the segment is whole where it tells its length, with a cluster of media data."""
+    """WebM and Matroska: the segment is complete if its length is known, with a cluster of media data."""
     position = 0
     while position < len(data):
         width = _width(data[position])
@@ -271,7 +272,7 @@ def webm(data: bytes) -> str | None:
 
 
 def _width(byte: int) -> int:
-    """How many bytes an EBML number has that begins with this one."""
+    """The number of bytes of an EBML number that begins with this one."""
     if byte == 0:
         raise IndexError("no EBML number begins with zero")
     return 9 - byte.bit_length()

@@ -1,6 +1,6 @@
 """Whether an answer or a part of a stream says that it failed, inside a status that says success.
 
-Upstreams fail after the headers have gone out, and frameworks differ in how they tell: an `error` beside or
+Upstreams fail after the headers have gone out, and frameworks report it differently: an `error` beside or
 instead of the choices, an object called `error`, a `detail`, a finish reason, an event of that name.
 """
 
@@ -17,7 +17,7 @@ _MADE = ("choices", "router_metadata", "usage", "data", "plans", "models", "serv
 
 
 def failure_in(document: Any) -> str | None:
-    """What a JSON value says of its own failure, or None when it says nothing of the kind."""
+    """The failure that a JSON value reports, or None."""
     if not isinstance(document, dict):
         return None
     for name in ("error", "errors"):
@@ -41,7 +41,7 @@ def failure_in(document: Any) -> str | None:
 
 
 def failure_in_event(name: str, data: str) -> str | None:
-    """What an event of a stream says of a failure: by its name, or in its data."""
+    """The failure that an event of a stream reports, by its name or in its data; or None."""
     document = parsed(data)
     failure = failure_in(document)
     if failure is not None:
@@ -54,7 +54,7 @@ def failure_in_event(name: str, data: str) -> str | None:
 
 
 def failure_in_text(text: str) -> str | None:
-    """What a body says of its own failure, if it is JSON and says so."""
+    """The failure that a body reports, if it is JSON; or None."""
     return failure_in(parsed(text)) if text.lstrip().startswith("{") else None
 
 

@@ -1,7 +1,7 @@
 """Whether a proxy, a CDN or a portal has answered in the host's place.
 
-Between the judge and the host stand others: balancers that find nobody, CDNs that want to see a browser,
-hotels that want a signature. What they say shows nothing about the host.
+Between the judge and the host may stand load balancers without a backend, CDNs that demand a browser, or
+hotel portals that demand a sign-in. What they answer shows nothing about the host.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What bytes really are: the kind by their signature, and whether they are whole.
+"""What bytes really are: their format by the signature, and whether they are complete.
 
 Any codec and container will do; only a claim that the bytes do not keep is a fault. Pictures are decoded.
-Of videos and sounds the container is walked to its end (`containers.py`), which demands no codec; `measure`
-decodes as far as our library can. The document says nowhere that media travel as bare bytes, so that JSON
-with the bytes in it is opened first (`delivered`).
+Containers of video and sound are walked to their end (`containers.py`), which needs no codec; `measure`
+decodes as far as our library can. The document does not say that media travel as bare bytes, so JSON that
+holds the bytes is opened first (`delivered`).
 """
 
 from __future__ import annotations
@@ -91,11 +91,9 @@ _CONTAINER_TYPES = {"application/mp4", "application/ogg"}
 
 
 def flaw(data: bytes, family: str, media_type: str) -> str | None:
-    """Why `data` is not a whole piece of `family` ("image", "video", "audio"), or None when it is.
-
-    `media_type` is what the answer claims; application/octet-stream claims nothing. Of bytes that `unknown`
-    gives up on, it says only that we do not know them.
-    """
+    """Why `data` is not a complete file of `family` ("image", "video", "audio"), or None when it is.
+    `media_type` is what the answer claims; application/octet-stream claims nothing. For bytes that `unknown`
+    gives up on, it only says that we do not know them."""
     if not data:
         return "the body is empty"
     if not _claims_family(media_type, family):
@@ -128,11 +126,9 @@ _TOO_SHORT = 16
 
 
 def unknown(data: bytes, family: str, media_type: str) -> str | None:
-    """Why nobody but the host can tell whether `data` is a piece of `family`, or None when `flaw` can.
-
-    So it is with bytes of a format that we have no signature of, under a type of the right family that we
-    cannot check either. Text is never media, and a type that we know must be what it says.
-    """
+    """Why only the host can tell whether `data` is a file of `family`, or None when `flaw` can. That is so
+    for bytes without a signature that we know, under a type of the right family that we cannot check either.
+    Text is never media, and a type that we know must be what it says."""
     if media_type in _NEUTRAL or media_type in _CLAIMS or not _claims_family(media_type, family):
         return None
     if len(data) < _TOO_SHORT or _is_text(data):
@@ -179,7 +175,7 @@ _ADDRESS = re.compile(r"https?://[^\s/]+/\S*", re.IGNORECASE)
 
 
 def delivered(body: bytes, family: str, media_type: str) -> Delivered:
-    """The media of an answer: its body, or what is in the JSON that it is."""
+    """The media of an answer: its body, or what its JSON holds."""
     bare = Delivered(body, media_type)
     if media_type not in {"application/json", "text/json"} and not media_type.endswith("+json"):
         return bare
@@ -215,7 +211,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _packed(text: str, family: str) -> Delivered | None:
     """The bytes that a text holds as base64, bare or as a data URI. Bare ones have no type but their field's
-    name; ids and digests, which look like base64 as well, are short."""
+    name; ids and digests, which look like base64 too, are short."""
     if match := _DATA_URI.fullmatch(text.strip()):
         media_type, payload = (match[1] or "").lower(), match[3].replace("%2B", "+").replace("%3D", "=")
     elif _BASE64.fullmatch(text):
@@ -264,7 +260,7 @@ def _picture(data: bytes) -> str | None:
 
 
 def _families(data: bytes) -> set[str] | None:
-    """What streams a container has: "video", "audio"; None when our library cannot tell."""
+    """The kinds of streams in a container: "video", "audio"; None when our library cannot tell."""
     try:
         with av.open(io.BytesIO(data), "r") as container:
             return {stream.type for stream in container.streams} or None

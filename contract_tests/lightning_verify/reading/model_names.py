@@ -1,7 +1,7 @@
-"""Whether two names are of one model: the one on display, and the one that a chat reports.
+"""Whether two names are of one model: the one displayed, and the one that a chat reports.
 
-The document lets a host show `Llama 3.3 70B` for `meta-llama/llama-3.3-70b-instruct:free`, and as well a
-name of its own that has nothing in common with the model's.
+The document lets a host show `Llama 3.3 70B` for `meta-llama/llama-3.3-70b-instruct:free`, but also a name of
+its own that has nothing in common with the model's.
 """
 
 from __future__ import annotations
@@ -36,18 +36,15 @@ def same(shown: str, reported: str) -> bool:
 
 
 def alike(one: str, other: str) -> bool:
-    """Whether two names are of one vocabulary: of the same model, or so near that they must be of it."""
+    """Whether two names are of one vocabulary: of the same model, or similar enough that they must be."""
     first, second = Counter(_words(_bare(one))), Counter(_words(_bare(other)))
     return same(one, other) or (first & second).total() >= _ALIKE * (first | second).total()
 
 
 def disagreements(pairs: dict[str, tuple[str, str]]) -> tuple[dict[str, str], list[str]]:
-    """What is wrong with (shown, reported) names by prompt: which prompts break the agreement and how, and
-    which cannot be told.
-
-    Where both sides speak of models by the same names, each pair has to match. Where the display names are
-    the host's own, there has to be one for each model.
-    """
+    """What is wrong with (shown, reported) names by prompt: the prompts that break the agreement and how, and
+    those that show nothing. If both sides use the same names for models, each pair has to match. If the
+    display names are the host's own, there has to be exactly one for each model."""
     shown, reported = ({pair[side] for pair in pairs.values()} for side in (0, 1))
     one_vocabulary = any(alike(one, other) for one in shown for other in reported)
     broken, unclear = dict[str, str](), list[str]()

@@ -26,7 +26,7 @@ def number(value: Any) -> float | None:
 
 
 def whole_number(value: Any) -> int | None:
-    """`value` as an integer, what stands behind the point cut off; None when it is no number."""
+    """`value` as an integer, its fraction cut off; None when it is no number."""
     amount = number(value)
     return None if amount is None else int(amount)
 
@@ -37,7 +37,7 @@ def is_amount(value: Any) -> bool:
 
 
 def integer(value: Any) -> int | None:
-    """`value` if it is an integer as JSON Schema has them: 5 and 5.0, and no truth; None otherwise."""
+    """`value` if it is an integer as JSON Schema defines it: 5 and 5.0, but not `true`; None otherwise."""
     return int(value) if is_amount(value) and value == value // 1 else None
 
 

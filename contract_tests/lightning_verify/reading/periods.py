@@ -1,4 +1,4 @@
-"""What a text says of a period: a day, a week, a rhythm, or nothing."""
+"""What a text says about a period: a day, a week, an interval, or nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ _WEEK_KEY = re.compile(r"^\d{4}-?W\d{2}$", re.IGNORECASE)
 
 
 def suits(name: str, field: str, text: str) -> bool:
-    """Whether a `period` or `window` does not contradict the name of its metric, daily or weekly."""
+    """Whether a `period` or `window` fits the name of its metric, daily or weekly, or at least does not
+    contradict it."""
     weekly = name.endswith("Weekly")
     days = _days(text)
     if field == "period" and days is None:
@@ -49,7 +50,7 @@ def _words(text: str) -> list[str]:
 
 
 def _days(text: str) -> int | None:
-    """How many days a text means that is a period and nothing else, such as `weekly`, `24-hour` or `P7D`."""
+    """The days in a text that names a period and nothing else, such as `weekly`, `24-hour` or `P7D`."""
     words = tuple(word for word in _words(text) if word not in _AROUND)
     if len(words) == 1:
         return _DAYS.get(words[0])

@@ -1,4 +1,4 @@
-"""Reading plans leniently, whatever the exact form of the catalogue that lists them."""
+"""Reads plans leniently, whatever the exact form of the catalogue that lists them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def plans_of(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def costs(price: object) -> bool | None:
-    """Whether a price is more than nothing: a number, a text with one (`$9.99`) or an object with one. None
-    when it does not tell."""
+    """Whether a price is more than zero: a number, a text with one (`$9.99`) or an object with one. None when
+    it is unclear."""
     if isinstance(price, dict):
         named = [price[field] for field in AMOUNTS if field in price]
         costly = [cost for each in named or price.values() if (cost := costs(each)) is not None]
@@ -42,15 +42,13 @@ def metrics_named(plans: list[Any]) -> set[str]:
 
 
 def limit_of(value: Any) -> Any:
-    """A limit of the catalogue, bare or in an object that may tell more of it."""
+    """A limit of the catalogue, bare or in an object with more fields."""
     return value["limit"] if isinstance(value, dict) and "limit" in value else value
 
 
 def is_free(plan: dict[str, Any], default: object) -> bool:
-    """Whether a plan is the free one: it costs nothing, or its price is unknown and it is the default.
-
-    A price that is known decides: the default may be no more than the plan a dialog begins with.
-    """
+    """Whether a plan is the free one: it costs nothing, or its price is unknown and it is the default. A
+    known price decides: the default may just be the plan that a dialog begins with."""
     paid = costs(plan.get("price"))
     if paid is not None:
         return not paid
@@ -74,7 +72,7 @@ def paid_plans(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def listed(document: Any, *names: str) -> list[Any] | None:
-    """The list that a document is, or that it wraps: under one of `names`, or as its only list; else the
+    """The list that a document is, or that it wraps: under one of `names`, or as its only list; otherwise the
     entries of a map by name. None when there is none."""
     if isinstance(document, list):
         return document

@@ -1,8 +1,8 @@
-"""Server-sent events: reading them as the standard says, and the grammar of a chat stream.
+"""Server-sent events: read as the standard says, and checked against the grammar of a chat stream.
 
 The reader follows the living HTML standard (any line ending, comments, named events, ids, retries). The
-grammar is a state machine over the events: metadata, role, deltas, finish, [DONE]. What the document
-leaves open (comments, extra chunks, named events, more fields) is passed over.
+grammar is a state machine over the events: metadata, role, deltas, finish, [DONE]. What the document leaves
+open (comments, extra chunks, named events, more fields) is ignored.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def transcribe(body: bytes) -> Transcript:
 
 
 def _bare_failure(body: bytes) -> str | None:
-    """A failure told in a line that is no event: frameworks write an error body where the stream breaks."""
+    """A failure in a line that is no event: frameworks write an error body where the stream breaks."""
     lines = _LINE_END.split(body.decode("utf-8", "replace"))
     return next((failure for line in lines if (failure := failure_in_text(line)) is not None), None)
 
@@ -155,8 +155,8 @@ def _chunk(transcript: Transcript, data: str) -> dict[str, Any] | None:
 
 
 def _metadata(transcript: Transcript, chunk: dict[str, Any], spoken: set[int]) -> None:
-    """The document's "first streaming metadata chunk" is the first of its kind. A chunk that only says who
-    will speak may come before it; words may not, since whoever shows them wants to say whose they are."""
+    """The document's "first streaming metadata chunk" is the first of its kind. A chunk that only announces
+    who will speak may precede it; words may not, since clients that show them want to say whose they are."""
     if "router_metadata" not in chunk or transcript.model_name is not None:
         return
     metadata = chunk["router_metadata"]
@@ -209,7 +209,7 @@ def _choices(transcript: Transcript, chunk: dict[str, Any], begun: dict[int, boo
 
 
 def _only_annotates(choice: Any) -> bool:
-    """Whether a choice only tells what a content filter found, as Azure's do beside the message."""
+    """Whether a choice only carries the result of a content filter, as Azure's do beside the message."""
     return (
         isinstance(choice, dict)
         and choice.get("delta") is None
@@ -292,7 +292,8 @@ def repeated(ids: Iterable[str]) -> list[str]:
 
 
 def told_again(pieces: list[str]) -> bool:
-    """Whether each piece of a text repeats the one before, grown or as it was, or the last repeats all."""
+    """Whether each piece of a text repeats the one before, extended or unchanged, or the last one repeats
+    everything."""
     grown = all(later.startswith(earlier) for earlier, later in pairwise(pieces))
     doubled = pieces[::2] == pieces[1::2] and len(set(pieces)) >= _FEW_PIECES
     whole = "".join(pieces[:-1]) == pieces[-1] if pieces else False

@@ -1,4 +1,4 @@
-"""Points in time and waits as hosts write them."""
+"""Points in time and delays as hosts write them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,9})?", re.ASCII)
 
 
 def moment(value: Any) -> datetime | None:
-    """A point in time from a text as in ISO 8601 or in mails, or from seconds or milliseconds since 1970;
-    None if it is none of these. Without a zone it counts as UTC."""
+    """A point in time from a text (ISO 8601 or as in mail headers), or from seconds or milliseconds since
+    1970; None for anything else. Without a time zone it is taken as UTC."""
     amount = number(value)
     try:
         if amount is not None:
@@ -46,8 +46,8 @@ def http_date(text: str | None) -> datetime | None:
 
 
 def wait_asked(retry_after: str | None, now: datetime) -> float | None:
-    """For how many seconds a Retry-After header asks, in seconds or as the date at which to come back, with
-    `now` by the host's own clock; None when it asks for nothing that can be read."""
+    """How many seconds a Retry-After header asks to wait, given in seconds or as a date, with `now` by the
+    host's own clock; None when it asks for nothing readable."""
     text = (retry_after or "").strip()
     if _SECONDS.fullmatch(text):
         return float(text)

@@ -1,4 +1,4 @@
-"""What an access token says of itself, without asking whether it is true."""
+"""What an access token says about itself, without verifying it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lightning_verify.reading.times import moment
 
 
 def claims_of(token: str) -> dict[str, Any] | None:
-    """The claims of a JSON Web Token; None when the text is none."""
+    """The claims of a JSON Web Token; None when the text is not one."""
     parts = token.split(".")
     if len(parts) != 3 or _object(parts[0]) is None:
         return None
@@ -27,11 +27,11 @@ def _object(segment: str) -> dict[str, Any] | None:
 
 
 def expiry_of(token: str) -> datetime | None:
-    """When a token says that it ends; None when it does not say."""
+    """When a token says that it expires; None when it does not say."""
     return moment((claims_of(token) or {}).get("exp"))
 
 
 def has_expired(token: str) -> bool:
-    """Whether a token says that its time is over."""
+    """Whether a token says that it has expired."""
     end = expiry_of(token)
     return end is not None and end <= datetime.now(UTC)

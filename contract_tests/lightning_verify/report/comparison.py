@@ -1,4 +1,5 @@
-"""Two runs side by side: what broke since an earlier report, what was mended, and what is no longer seen."""
+"""Two runs side by side: what has broken since an earlier report, what was fixed, and what is no longer
+seen."""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ class Comparison:
         return {_NAMES[name]: list(ids) for name, ids in asdict(self).items()}
 
     def lines(self) -> list[str]:
-        """What changed, a line for each kind; one line when nothing did."""
+        """The changes, one line for each kind; one line when there are none."""
         changes = {_TITLES[name]: ids for name, ids in asdict(self).items() if ids}
         return [f"{title}: {', '.join(ids)}" for title, ids in changes.items()] or ["no change"]
 
@@ -69,7 +70,8 @@ def _verdict(entry: Mapping[str, Any]) -> str:
 
 
 def compare(earlier: Mapping[str, str], rulings: Iterable[Ruling], *, strict: bool) -> Comparison:
-    """What changed from `earlier` to `rulings`. What was not looked at before is new when it is broken."""
+    """What changed from `earlier` to `rulings`. A requirement that was not judged before counts as new when
+    it is broken."""
     found: dict[str, list[str]] = {name: [] for name in _NAMES}
     for ruling in rulings:
         name, was = ruling.requirement.id, earlier.get(ruling.requirement.id, "not_run")
@@ -86,7 +88,7 @@ def compare(earlier: Mapping[str, str], rulings: Iterable[Ruling], *, strict: bo
 
 
 def tolerating(rulings: Iterable[Ruling], comparison: Comparison) -> list[Ruling]:
-    """The rulings with old failures as known ones, for a run that is to fail on new ones only."""
+    """The rulings with old failures as known ones, for a run that is to fail only on new ones."""
     return [
         replace(one, verdict="known_difference")
         if one.verdict == "fail" and one.broken and one.requirement.id not in comparison.fresh

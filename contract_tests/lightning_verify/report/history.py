@@ -1,4 +1,4 @@
-"""A folder for each run, for jobs that judge time and again, and `latest`, which leads to the newest."""
+"""A folder for each run of a recurring job, and `latest`, which leads to the newest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NAMES = "[0-9][0-9][0-9][0-9]-*T*Z*"
 
 
 def new_run(history: Path) -> Path:
-    """A new folder below `history`, named after the time. Raises OSError when there can be none."""
+    """A new folder below `history`, named after the time. Raises OSError if it cannot be made."""
     name = time.strftime(_FORM, time.gmtime())
     for number in count(2):
         folder = history / name
@@ -27,15 +27,15 @@ def new_run(history: Path) -> Path:
 
 
 def point_to(folder: Path) -> None:
-    """Let `latest` lead to the run in `folder`; whoever looks in between finds the one before."""
+    """Let `latest` lead to the run in `folder`; readers meanwhile find the previous one."""
     beside = folder.parent / f".{folder.name}"
     beside.symlink_to(folder.name, target_is_directory=True)
     beside.replace(folder.parent / LATEST)
 
 
 def report_of(place: Path) -> Path | None:
-    """The report.json that `place` means: the file, that of the folder of a run, or that of the newest run
-    of a history which came to its end; None for a history without any."""
+    """The report.json that `place` means: the file itself, the one in a run's folder, or that of the newest
+    completed run of a history; None for a history without any."""
     if not place.is_dir() or (place / "report.json").exists():
         return place / "report.json" if place.is_dir() else place
     runs = sorted(place.glob(f"{_NAMES}/report.json"), reverse=True)
@@ -43,7 +43,7 @@ def report_of(place: Path) -> Path | None:
 
 
 def _came_to_its_end(report: Path) -> bool:
-    """Whether the run could look at everything; next to one that could not, old failures would seem new."""
+    """Whether the run completed; compared with one that did not, old failures would seem new."""
     try:
         run = json.loads(report.read_text(encoding="utf-8"))["run"]
         return run["interrupted"] is None and run["aborted"] is None

@@ -1,4 +1,4 @@
-"""report.html: one file that asks nobody for anything and believes nothing it shows."""
+"""report.html: a single file that loads nothing and treats everything it shows as untrusted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""junit.xml of what no test run has judged: a case for each requirement."""
+"""junit.xml for what no test run has judged: a case for each requirement."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOT_XML = re.compile("[\ufffe\uffff]")
 
 
 def render_junit(outcome: Outcome, suite: str) -> str:
-    """The report as JUnit knows it: what is broken fails, what is advice or undecided is skipped."""
+    """The report as JUnit has it: what is broken fails; what is advice or undecided is skipped."""
     cases = list[ET.Element]()
     for ruling in outcome.rulings:
         requirement = ruling.requirement

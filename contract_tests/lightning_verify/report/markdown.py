@@ -1,4 +1,4 @@
-"""report.md: the run as a CI job summary, within the size such a summary may have.
+"""report.md: the run as a CI job summary, within the size limit of such summaries.
 
 Everything from the host stands in fences or is escaped, so that it cannot become markup, links or mentions.
 """
@@ -53,7 +53,8 @@ class _Page:
         self._left_out = 0
 
     def add(self, block: str, short: str = "", *, until: int = _BYTES_FOR_ALL) -> None:
-        """Append `block`; when the page would grow beyond `until` bytes, `short`; else only count it."""
+        """Append `block`, or `short` if the page would grow beyond `until` bytes; if neither fits, only count
+        it."""
         for text in (block, short):
             size = len(text.encode()) + 2
             if text and self._bytes + size <= until:
@@ -210,7 +211,7 @@ def _group(group: Group) -> str:
 
 
 def _prose(text: object, limit: int) -> str:
-    """Text in a line or a table cell that stays text: no markup, no links, no mentions."""
+    """Text in a line or a table cell, escaped: no markup, no links, no mentions."""
     escaped = re.sub(r"([\\`*_\[\]#|~$])", r"\\\1", one_line(text, limit))
     escaped = html.escape(escaped, quote=False)
     # Unescaped, GitHub makes links of bare addresses and notifies who is mentioned.

@@ -1,4 +1,4 @@
-"""A finished run as plain data: the one source of every report."""
+"""A finished run as plain data: the single source of every report."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Outcome:
         earlier: Mapping[str, str] | None = None,
         fail_on_new: bool = False,
     ) -> Outcome:
-        """Rule the run. `facts` are those of `Run.note`; `books` is the run's directory; `earlier` has the
+        """Rule on the run. `facts` are those of `Run.note`; `books` is the run's directory; `earlier` has the
         verdicts of the report to compare with."""
         comparison = None if earlier is None else compare(earlier, rulings, strict=strict)
         counted = tolerating(rulings, comparison) if comparison is not None and fail_on_new else rulings
@@ -118,7 +118,7 @@ class Outcome:
         }
 
     def counts(self, ruling: Ruling) -> bool:
-        """Whether a failure of this requirement is one of the run, and not advice."""
+        """Whether a failure of this requirement fails the run, and is not just advice."""
         return self.strict or ruling.requirement.level == "documented"
 
 
@@ -139,7 +139,7 @@ def _timestamp(seconds: float) -> str:
 
 
 def _total(parts: Sequence[Mapping[str, int] | None]) -> dict[str, int] | None:
-    """The sum over the workers of a run; None when there is none, or one of them could not see its part."""
+    """The sum over the workers of a run; None if there is none, or one of them could not see its part."""
     units: Counter[str] = Counter()
     for part in parts:
         if part is None:

@@ -1,4 +1,4 @@
-"""What a reader is told, and in which order: the parts that report.md and report.html share."""
+"""What a report tells, and in which order: the parts that report.md and report.html share."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ def request_line(item: Mapping[str, Any]) -> str:
 
 
 def title(item: Mapping[str, Any]) -> str:
-    """How reasons begin that are about this exchange: `GET /usage -> 200`."""
+    """The beginning of reasons about this exchange: `GET /usage -> 200`."""
     request, response = item["request"], item["response"]
     came = response["problem"] if response["status"] is None else response["status"]
     return f"{request['method']} {unquote(request['path'])} -> {came}"
 
 
 def seen(ruling: Ruling) -> str:
-    """What was seen, beside requests that are shown: each reason once, without the request it is about."""
+    """The reasons, each once, without the request they are about, which is shown beside them."""
     # What the list of known differences says of it stands before the reasons.
     reasons = [finding.reason for finding in ruling.deciding] if ruling.known is None else [ruling.reason]
     titles = {f"{title(item)}: " for item in ruling.evidence}
@@ -77,7 +77,7 @@ def _without(reason: str, titles: Iterable[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One reason for a verdict, the tests that gave it and the exchanges that show it."""
+    """One reason for a verdict, with the tests that gave it and the exchanges that show it."""
 
     reason: str
     tests: tuple[str, ...]
@@ -94,7 +94,7 @@ class Entry:
 
     @property
     def lines(self) -> str:
-        """The lines of the document that say it: `line 247`, `lines 241 to 247`; empty when none does."""
+        """The document's lines that say it: `line 247`, `lines 241 to 247`; empty if there are none."""
         spans = [
             str(first) if first == last else f"{first} to {last}"
             for first, last in self.ruling.requirement.lines
@@ -109,7 +109,7 @@ class Entry:
 
     @property
     def gist(self) -> str:
-        """What came of which request, in a line."""
+        """What the answer to which request was, in one line."""
         if self.tone == "known_difference" or not self.ruling.evidence:
             return self.ruling.reason
         return f"{request_line(self.ruling.evidence[0])}: {seen(self.ruling)}"
@@ -135,7 +135,7 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class UnitRow:
-    """A metric's units by the names in `UNIT_COLUMNS`; None where nobody could look."""
+    """A metric's units by the names in `UNIT_COLUMNS`; None where they are unknown."""
 
     metric: str
     amounts: Mapping[str, int | None]
@@ -192,7 +192,7 @@ def _entry(ruling: Ruling, *, strict: bool) -> Entry:
 
 
 def _cases(ruling: Ruling) -> tuple[Case, ...]:
-    """The findings that decided, those with the same reason merged."""
+    """The findings that decided, merged by reason."""
     merged: dict[str, tuple[list[str], list[Mapping[str, Any]]]] = {}
     said = apart(finding.reason for finding in ruling.deciding)
     for finding in ruling.deciding:

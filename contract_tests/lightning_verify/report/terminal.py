@@ -1,4 +1,4 @@
-"""What a terminal shows when a run is over, below the verdict: what led to it, and the bill."""
+"""What a terminal shows below the verdict when a run is over: the reasons and the bill."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ _LONGEST = 300
 
 
 def alarm_lines(outcome: Outcome) -> list[str]:
-    """What puts callers in danger and would else be advice among others: for the top, and in red."""
+    """What puts callers in danger and would otherwise be one piece of advice among others: at the top, in
+    red."""
     return [
         _line("danger", _statement(ruling), *_request(ruling), one_line(seen(ruling), _LONGEST))
         for ruling in outcome.rulings
@@ -61,7 +62,7 @@ def _statement(ruling: Ruling) -> str:
 
 
 def _request(ruling: Ruling) -> list[str]:
-    """The request that showed it; nothing when none was recorded."""
+    """The request that showed it; empty when none was recorded."""
     return [one_line(request_line(item), 160) for item in ruling.evidence[:1]]
 
 

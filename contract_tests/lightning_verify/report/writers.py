@@ -1,4 +1,5 @@
-"""Writing a finished run down: once for machines, twice for people. pytest itself writes the JUnit file."""
+"""Writes the reports of a finished run: one for machines, two for people. pytest itself writes the JUnit
+file."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from lightning_verify.report.outcome import Outcome
 
 
 def write_reports(outcome: Outcome, directory: Path) -> None:
-    """Write report.json, report.md and report.html into `directory`, which is made when it is not there."""
+    """Write report.json, report.md and report.html into `directory`, creating it if needed."""
     directory.mkdir(parents=True, exist_ok=True)
     # Plain ASCII, since a host may send what has no encoding (lone surrogates).
     as_json = json.dumps(outcome.as_json(), indent=2, ensure_ascii=True) + "\n"

@@ -1,1 +1,1 @@
-"""What is asked, and as whom: callers, credentials, and the requests of all checks."""
+"""What is sent, and as whom: callers, credentials, and the requests of all checks."""

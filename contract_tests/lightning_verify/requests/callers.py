@@ -1,4 +1,4 @@
-"""Who asks: a fresh identity for each example, so that no test depends on what another spent."""
+"""The callers: a fresh identity for each example, so that no test depends on what another spent."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ THROWAWAY, MADE_UP = "throwaway callers", "made-up bearers"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A named set of identity headers. `payer` is who stands on the bill for what it is served: a credential
-    by its name, or a kind of caller."""
+    """A named set of identity headers. `payer` is who is billed for what it is served: a credential by its
+    name, or a kind of caller."""
 
     label: str
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Caller:
 
     @property
     def key(self) -> tuple[tuple[str, str], ...]:
-        """What tells this caller from others."""
+        """What distinguishes this caller from others."""
         return tuple(sorted(self.headers.items()))
 
     def also(self, **headers: str) -> Caller:
@@ -45,7 +45,7 @@ class Caller:
 
 
 def client_id() -> str:
-    """A client id of the form the desktop application makes."""
+    """A client id in the form that the desktop application uses."""
     return f"ipc-{uuid.uuid4()}"
 
 

@@ -44,7 +44,7 @@ _AROUND = " \t\r\n\v\f\u00a0\u200b\ufeff\"'`\u201c\u201d\u2018\u2019"
 
 
 class CredentialsError(ValueError):
-    """Credentials that cannot be used; the message says which and what to do, and shows none of them."""
+    """Unusable credentials; the message says which and what to do, and shows none of them."""
 
 
 def cleaned(value: str) -> str:
@@ -57,11 +57,9 @@ def cleaned(value: str) -> str:
 
 
 def gather(environment: Mapping[str, str], file: Path | None = None) -> dict[str, str]:
-    """The credentials at hand: those of the JSON `file` first, then those of the environment.
-
-    Raises CredentialsError for a file that is not a JSON object of strings under these names, and for
-    credentials that can be seen to be of another kind than they should.
-    """
+    """The credentials at hand: those of the JSON `file` first, then those of the environment. Raises
+    CredentialsError for a file that is not a JSON object of strings under these names, and for credentials
+    that are plainly of the wrong kind."""
     found = {name: environment[name] for name in MEANING if environment.get(name)}
     if file is not None:
         found |= _written_in(file)
@@ -91,7 +89,7 @@ def _written_in(file: Path) -> dict[str, str]:
 
 
 def _slips(credentials: Mapping[str, str]) -> Iterator[str]:
-    """What is wrong with credentials, as far as it can be seen without asking anybody."""
+    """What is wrong with credentials, as far as it shows without asking a host."""
     for name, value in credentials.items():
         if not value.isascii() or not value.isprintable() or " " in value:
             yield f"{name} holds white space or signs that no credential has; was it copied whole and alone?"
@@ -146,12 +144,12 @@ def unsigned_token() -> str:
 
 
 def unsigned_copy(token: str) -> str:
-    """What the token `token` says of its user, with the claim that it needs no signature."""
+    """The claims of `token`, in a token that says it needs no signature."""
     return f"{_NO_SIGNATURE}.{token.split('.')[1]}."
 
 
 def foreign_token() -> str:
-    """A well-formed token, signed with a key the host cannot know."""
+    """A well-formed token, signed with a key that the host cannot know."""
     header = _segment(b'{"alg":"HS256","typ":"JWT"}')
     signed = f"{header}.{_segment(_claims())}"
     signature = hmac.new(secrets.token_bytes(32), signed.encode(), hashlib.sha256).digest()
@@ -167,7 +165,7 @@ def tampered(token: str) -> str:
 
 
 def altered_claims(token: str) -> str | None:
-    """The token `token` with another user in it and the signature it had; None when it cannot be read."""
+    """`token` with another user in it and the original signature; None when it cannot be read."""
     claims = claims_of(token)
     if claims is None:
         return None
@@ -176,7 +174,7 @@ def altered_claims(token: str) -> str | None:
 
 
 def unknown_key() -> str:
-    """An API key of the right form that nobody was given."""
+    """An API key of the right form that was never issued."""
     return KEY_PREFIX + _segment(secrets.token_bytes(24))
 
 

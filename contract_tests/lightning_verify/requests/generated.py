@@ -1,4 +1,4 @@
-"""Cases that schemathesis generates from the spec: drawn before anything is sent, the same in every run
+"""Cases that schemathesis generates from the spec: drawn before anything is sent, and the same in every run
 with the same seed."""
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Generated payloads that the document makes invalid, each kind under the requirement it breaks.
 
-Only what no reading of the document allows: a number that spells an integer, an unknown mode or an empty
-list may be served by a lenient host, so none of them is here.
+Only what no reading of the document allows: a number that spells an integer, an unknown mode or an empty list
+may be served by a lenient host, so none of them is here.
 """
 
 from __future__ import annotations
@@ -30,10 +30,8 @@ DRAWING = threading.RLock()
 
 
 def sample(strategy: st.SearchStrategy[Any], count: int, seed: int) -> list[Any]:
-    """`count` examples, the same ones for the same seed.
-
-    They are drawn before anything is sent: neither shrinking nor replaying may cost a host a request.
-    """
+    """`count` examples, the same ones for the same seed. They are drawn before anything is sent, so that
+    neither shrinking nor replaying costs a host a request."""
     drawn: list[Any] = []
 
     @hypothesis_seed(seed)
@@ -77,7 +75,7 @@ def wrong_prompt() -> st.SearchStrategy[JsonBody]:
 
 
 def wrong_stream() -> st.SearchStrategy[JsonBody]:
-    """Values that no coercion makes a boolean."""
+    """Values that no coercion turns into a boolean."""
     return st.one_of(_thing, _list_of_things, st.sampled_from(["banana", "perhaps"]))
 
 
@@ -87,7 +85,7 @@ def wrong_tools() -> st.SearchStrategy[JsonBody]:
 
 
 def wrong_duration() -> st.SearchStrategy[JsonBody]:
-    """Values that no coercion makes an integer."""
+    """Values that no coercion turns into an integer."""
     return st.one_of(_thing, _list_of_things, st.sampled_from(["long", "ten seconds"]))
 
 

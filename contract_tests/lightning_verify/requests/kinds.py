@@ -1,9 +1,10 @@
-"""Valid requests of many kinds at once: what they are made of, which are drawn, and how one is put together.
+"""Valid requests of many kinds at once: what they are made of, which are drawn, and how they are put
+together.
 
-A kind is one thing that a valid request may have beyond the plainest one: a message of a certain role,
-an option, letters of another script. A request is drawn as a set of kinds, about half of all that there are,
-so that a few requests have every kind between them and most pairs; what a host cannot do is then found by
-leaving kinds out, which takes few requests more.
+A kind is one thing that a valid request may have beyond the plainest one: a message of a certain role, an
+option, letters of another script. A request is drawn as a set of about half of all kinds, so that a few
+requests cover every kind and most pairs. What a host cannot do is then found by leaving kinds out, which
+takes few more requests.
 """
 
 from __future__ import annotations
@@ -32,12 +33,10 @@ Chosen = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a valid request may have, and the requirement by which it may.
-
-    `put` adds a value of `values` to the fields of a request. Kinds of one `slot` exclude each other; one
-    that `needs` a slot makes no sense without a kind of it. A `doubtful` one may be refused, but no host may
-    fail at it, and it is drawn more seldom.
-    """
+    """What a valid request may have, and the requirement that allows it. `put` adds a value of `values` to
+    the fields of a request. Kinds of one `slot` exclude each other; one that `needs` a slot makes no sense
+    without a kind of that slot. A `doubtful` one may be refused, but no host may fail at it, and it is drawn
+    less often."""
 
     name: str
     requirement: str
@@ -49,13 +48,13 @@ class Kind:
 
     @property
     def place(self) -> str:
-        """The slot; a kind without one has one of its own."""
+        """Its slot; a kind without one has a slot of its own."""
         return self.slot or self.name
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """An operation with the kinds of request that it takes. Of the run's examples it is worth a `share`."""
+    """An operation and the kinds of request that it takes. It gets a `share` of the run's examples."""
 
     operation: str
     kinds: Mapping[str, Kind]
@@ -72,11 +71,11 @@ class Subject:
         return tuple(dict.fromkeys(kind.requirement for kind in self.kinds.values()))
 
     def count(self, examples: int) -> int:
-        """How many requests it is tried with in a run of so many examples a property."""
+        """How many requests are sent in a run of so many examples per property."""
         return max(2, round(examples * self.share))
 
     def closed(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Those names whose needs are met among them, in order."""
+        """Those of the names whose needs are met by the others, in order."""
         wanted = set(names)
         left = [name for name in self.kinds if name in wanted]
         places = {self.kinds[name].place for name in left}
@@ -92,7 +91,7 @@ class Subject:
         return {name: chosen[name] for name in kept}
 
     def telling(self, names: Iterable[str]) -> list[str]:
-        """Those of the names that say most: not those that are only there because others need them."""
+        """The names that say most: not those that are only there because others need them."""
         needed = {self.kinds[name].needs for name in names}
         return [name for name in names if self.kinds[name].place not in needed]
 
@@ -117,7 +116,7 @@ class Subject:
 
     def drawn(self, count: int, seed: int) -> list[dict[str, Any]]:
         """`count` requests, the same ones for the same seed. Each slot goes through its kinds, and through
-        having none, in an order of chance, so that few requests meet all of them."""
+        having none, in random order, so that few requests cover all of them."""
         # Drawing takes longer than asking, so only for the kinds that are met.
         values: dict[str, tuple[Any, ...]] = {}
         slots: dict[str, list[str | None]] = {}
@@ -159,5 +158,5 @@ _PLAIN: dict[str, Fields] = {
 
 
 def shown(call: Call) -> str:
-    """A request on one line, with every sign that cannot be seen spelt out."""
+    """A request on one line, with every invisible character spelt out."""
     return call.path if call.body is None else json.dumps(call.body)

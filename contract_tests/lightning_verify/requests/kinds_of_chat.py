@@ -93,8 +93,8 @@ def _history(
     answer: Callable[[str], Any] = lambda text: text,
     texts: st.SearchStrategy[str] = sentences,
 ) -> st.SearchStrategy[list[Message]]:
-    """A question, calls with their answers, and what the assistant made of them. Without any `content` the
-    messages that call have no such field."""
+    """A question, tool calls with their results, and what the assistant made of them. Without any `content`,
+    the messages with the calls lack that field."""
 
     def conversation(said: list[str]) -> list[Message]:
         messages: list[Message] = [{"role": "user", "content": "What is the weather in Paris and in Oslo?"}]
@@ -213,7 +213,7 @@ CHOICES = [
 
 
 def _conversations(said: str, seen: str, tools: str, needs: str | None) -> list[Kind]:
-    """What messages may be. The requirements are those of what is said, what is shown and what tools do."""
+    """What messages may be. The requirements are those about text, pictures and tools."""
     histories: list[tuple[str, st.SearchStrategy[list[Message]]]] = [
         ("a tool call and its answer", _history()),
         ("two tool calls at once", _history(calls=2)),

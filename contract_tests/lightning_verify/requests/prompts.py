@@ -1,4 +1,4 @@
-"""Prompts that carry one of the router's signals each, two tools, and how an analysis names its model."""
+"""Prompts with one of the router's signals each, two tools, and how an analysis names its model."""
 
 from __future__ import annotations
 
@@ -103,14 +103,14 @@ def with_code(messages: Messages) -> Messages:
 
 
 def with_words(messages: Messages) -> Messages:
-    """The same question, longer by plain words as with code."""
+    """The same question, made as long by plain words as it is with code."""
     return user(
         messages[0]["content"] + "\nTake all the time for it that you need, and then begin."[: len(_SNIPPET)]
     )
 
 
 def with_image(messages: Messages) -> Messages:
-    """The same question with a picture beside."""
+    """The same question with a picture."""
     picture = {"type": "image_url", "image_url": {"url": picture_data_uri()}}
     return user([{"type": "text", "text": messages[0]["content"]}, picture])
 
@@ -120,7 +120,7 @@ _NAME_FIELDS = ("model_name", "display_model", "display_name", "model", "name")
 
 
 def model_name(document: Any) -> str | None:
-    """The model that an analysis names: a string, a list of one, or an object with it; else None."""
+    """The model that an analysis names: a string, a list of one, or an object with it; otherwise None."""
     if isinstance(document, str):
         text = document.strip()
         # A name is short and on one line; what is not is a text about something else.

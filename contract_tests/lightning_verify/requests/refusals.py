@@ -1,4 +1,4 @@
-"""What every host refuses, and who asks for it in which form: few requests that have every two together."""
+"""What every host refuses, from whom and in which form: few requests that cover every pair of these."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _PLAIN = "plain"
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A kind of caller that asks for an operation with a flaw, in a form that would be served without it."""
+    """A kind of caller that requests an operation with a flaw, in a form that would be served without it."""
 
     kind: str
     operation: str
@@ -56,7 +56,7 @@ class Refusal:
 
     @property
     def requirement(self) -> str:
-        """Whose statement it is that this is refused."""
+        """The requirement by which this is refused."""
         if self.flaw in BEARERS:
             return "AUTH-4"
         if self.flaw in OPTIONS:
@@ -83,7 +83,7 @@ class Refusal:
         return FORMS.get(self.operation, {}).get(self.form, {})
 
     def body(self, size: int = OVERSIZED[1], place: str = "in one message") -> Mapping[str, Any] | None:
-        """The JSON that is sent, with what is too large in a `place`; None for what is none."""
+        """The JSON that is sent, with oversized text in a `place`; None if what is sent is no JSON object."""
         sound = {**(CALLS[self.operation].body or {}), **self.fields}
         if self.flaw in OPTIONS:
             return {**sound, **OPTIONS[self.flaw][1]}
@@ -102,31 +102,31 @@ class Refusal:
 
     @property
     def raw(self) -> bytes:
-        """The bytes that are sent where there is no JSON object to send."""
+        """The bytes that are sent when there is no JSON object to send."""
         return b'["a fox"]' if self.flaw == "no object" else b'{"prompt": "a fox", "messages": [{"role": "us'
 
     @property
     def pairs(self) -> set[tuple[str, str]]:
-        """What meets here, two by two; that each operation refuses each flaw is tried elsewhere."""
+        """What this combines, two by two; that each operation refuses each flaw is tried elsewhere."""
         met = {(self.kind, self.operation), (self.kind, self.flaw)}
         return met | ({(self.kind, self.form), (self.flaw, self.form)} if self.operation == _CHAT else set())
 
     @property
     def triples(self) -> set[tuple[str, str, str]]:
-        """What meets here, three by three."""
+        """What this combines, three by three."""
         return {(self.kind, self.operation, self.flaw), (self.operation, self.flaw, self.form)}
 
 
 @cache
 def refusals() -> tuple[Refusal, ...]:
-    """Refusals that have every possible pair between them; those that bring most come first."""
+    """Refusals that cover every possible pair; those that cover most come first."""
     return tuple(_cover(_all(forms_of), lambda refusal: refusal.pairs))
 
 
 @cache
 def more_refusals() -> tuple[Refusal, ...]:
-    """Refusals that have, together with those above, every caller of our own at each flaw of each operation,
-    and each flaw in every form. Accounts are left out: what they ask for is asked one after the other."""
+    """Refusals that cover, together with `refusals`, every caller of our own with each flaw of each
+    operation, and each flaw in every form. Accounts are left out: their requests run one after the other."""
     return tuple(_cover(_all(_more_forms, OWN), lambda refusal: refusal.triples, refusals()))
 
 
@@ -142,7 +142,7 @@ def _all(forms: Callable[[str, str], Iterable[str]], kinds: Sequence[str] = KIND
 def _cover(
     left: list[Refusal], met_by: Callable[[Refusal], set[Any]], chosen: Sequence[Refusal] = ()
 ) -> Iterator[Refusal]:
-    """Those that meet, beside the chosen ones, all that any of them meet."""
+    """A selection that covers, together with the chosen ones, everything that all of them cover."""
     missing = set().union(*map(met_by, left)).difference(*map(met_by, chosen))
     while missing:
         best = max(left, key=lambda refusal: len(met_by(refusal) & missing))
@@ -160,14 +160,14 @@ _FORMLESS = {"cut off", "no object"}
 
 
 def forms_of(operation: str, flaw: str) -> list[str]:
-    """The forms of a chat that a flaw is tried in first; elsewhere the plain one."""
+    """The forms of a chat in which a flaw is tried first; elsewhere the plain one."""
     if flaw in {*_FORMLESS, *OPTIONS} or operation != _CHAT:
         return [_PLAIN]
     return [_PLAIN, "streamed", "tools", "picture", "everything"]
 
 
 def _more_forms(operation: str, flaw: str) -> list[str]:
-    """Options too are wrong in long chats, and other operations have forms as well."""
+    """Options are wrong in long chats too, and other operations have forms as well."""
     if flaw in {*_FORMLESS, *BEARERS}:
         return forms_of(operation, flaw)
     return [*forms_of(_CHAT, ""), "long"] if operation == _CHAT else list(FORMS.get(operation, [_PLAIN]))

@@ -1,8 +1,8 @@
-"""Who asks for what in which form.
+"""Which caller requests which operation in which form.
 
-Throwaway callers with a client id do most of a run's work. What is wrong for another kind of caller only
-shows when that kind asks. Callers of our own meet every operation in every form; accounts, whose units others
-may need, every operation and every form, and not all of these together.
+Throwaway callers with a client id do most of a run's work, and what is wrong for another kind of caller only
+shows when that kind asks. Callers of our own try every operation in every form; accounts, whose units others
+may need, try every operation and every form, but not every combination.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ _OWNERS_OF_VIDEO = {"mode": "VID-4", "ratio": "VID-3", "duration": "VID-5", "ima
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """A kind of caller that asks for an operation in a form."""
+    """A kind of caller that requests an operation in a form."""
 
     kind: str
     operation: str
@@ -162,7 +162,7 @@ class Situation:
 
     @property
     def fields(self) -> Mapping[str, Any]:
-        """What makes the form."""
+        """The fields that make up the form."""
         return FORMS.get(self.operation, _PLAIN)[self.form]
 
     @property
@@ -171,7 +171,7 @@ class Situation:
         return self._call(self.fields)
 
     def without(self, field: str) -> Call:
-        """The same without one field, and without what cannot be without it."""
+        """The same without one field and whatever depends on it."""
         gone = {field, "tool_choice"} if field == "tools" else {field}
         return self._call({name: value for name, value in self.fields.items() if name not in gone})
 
@@ -191,13 +191,13 @@ class Situation:
 
     @property
     def pairs(self) -> set[tuple[str, str]]:
-        """Every two that meet here."""
+        """What this combines, two by two."""
         return set(combinations((self.kind, self.operation, self.form), 2))
 
 
 def cover() -> Iterator[Situation]:
-    """Situations in which callers of our own meet everything, and accounts all that they can in few calls;
-    of these come first those that bring most."""
+    """Situations in which callers of our own try everything, and accounts all that they can in few calls;
+    those that cover most come first."""
     for kind, (operation, form) in product(OWN, ASKED):
         # A plain call with a client id is what most tests make.
         if (kind, form) != ("client id", "plain"):

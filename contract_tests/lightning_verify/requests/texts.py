@@ -1,4 +1,4 @@
-"""Texts of every script, as kinds of valid requests, and texts that have a little of everything."""
+"""Texts in every script, as kinds of valid requests, and texts with a little of everything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The requests the judge sends: one valid request for each generation operation, and base64 pictures."""
+"""Valid requests: one for each generation operation, and pictures in base64."""
 
 from __future__ import annotations
 
@@ -82,7 +82,8 @@ PIECE = 20_000
 
 
 def _in_messages(size: int) -> list[dict[str, Any]]:
-    """All of it before the last message, in none of them too much, and nearly none of it the user's."""
+    """Everything before the last message, not too much in any one of them, and almost nothing from the
+    user."""
     said = [{"role": "system", "content": _words(PIECE)}]
     for _ in range(size // PIECE - 1):
         said += [{"role": "user", "content": "Go on."}, {"role": "assistant", "content": _words(PIECE)}]
@@ -90,7 +91,7 @@ def _in_messages(size: int) -> list[dict[str, Any]]:
 
 
 def _in_parts(size: int) -> list[dict[str, Any]]:
-    """All of it in one message, and in none of its parts too much."""
+    """Everything in one message, not too much in any one of its parts."""
     parts = [{"type": "text", "text": _words(PIECE)} for _ in range(size // PIECE)]
     return [{"role": "user", "content": parts}]
 
@@ -112,8 +113,8 @@ def oversized(operation: str, size: int, place: str = "in one message") -> dict[
 
 @cache
 def _picture(size: tuple[int, int], form: str) -> str:
-    """A picture in base64, with a gradient so that it is no placeholder: of a size that generators take as
-    an input, and of few bytes all the same."""
+    """A picture in base64, with a gradient so that it is no placeholder: of a size that generators accept,
+    and yet of few bytes."""
     buffer = io.BytesIO()
     Image.linear_gradient("L").resize(size).convert("RGB").save(buffer, form, optimize=True)
     return base64.b64encode(buffer.getvalue()).decode()
@@ -125,5 +126,5 @@ def picture_base64(width: int = 256) -> str:
 
 
 def picture_data_uri() -> str:
-    """Another picture, as a data URI. A JPEG: whoever passes on as PNG what it was sent is seen."""
+    """Another picture, as a data URI. A JPEG: a host that passes it on as PNG unconverted is found out."""
     return "data:image/jpeg;base64," + _picture((240, 256), "JPEG")

@@ -1,4 +1,4 @@
-"""What a test, or an observation that several tests share, costs: requests, and units at worst."""
+"""The cost of tests, and of observations that several tests share: requests, and units at worst."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ from lightning_verify.target import Spend
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What the number of requests depends on: what may be spent, how many generated examples a property is
-    worth, and which credentials there are."""
+    """What the number of requests depends on: what may be spent, how many examples each property gets, and
+    which credentials there are."""
 
     spend: Spend
     examples: int
@@ -55,7 +55,7 @@ Requests = int | Callable[[Means], int]
 
 
 def request_count(requests: Requests, means: Means) -> int:
-    """The number of requests with these means."""
+    """The number of requests under these conditions."""
     return requests if isinstance(requests, int) else requests(means)
 
 
@@ -75,7 +75,7 @@ def _kinds_of_bad_bearers(means: Means) -> int:
 
 
 def _cases(operation: str) -> int:
-    """How many there are: of what takes no argument there is only one."""
+    """How many cases are generated: just one for an operation without arguments."""
     taken = SPEC.operations[operation]
     return CASES if taken.parameters or taken.body_pointer else 1
 

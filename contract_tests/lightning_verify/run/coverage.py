@@ -1,7 +1,7 @@
 """Which check judges which requirement, what it may spend and what it needs.
 
-It belongs to the judge, not to `lightning-spec`: the specification knows nobody, its checks least of all.
-Nothing is sent; the checks are collected and say it of themselves.
+It belongs to the judge, not to `lightning-spec`: the specification knows nobody, least of all its checks.
+Nothing is sent; the checks are collected, and their marks are read.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LAW = "the law of every answer"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A test: its name without examples, the least `--spend` that runs it, and what it cannot do without."""
+    """A test: its name without examples, the lowest `--spend` that runs it, and what it needs."""
 
     name: str
     requirements: tuple[str, ...]
@@ -36,7 +36,7 @@ class Check:
 
 @dataclass(slots=True)
 class Collector:
-    """A pytest plugin that keeps what the collected checks say of themselves."""
+    """A pytest plugin that keeps the marks of the collected checks."""
 
     checks: list[Check] = field(default_factory=list)
 
@@ -62,8 +62,8 @@ class Row:
 
 
 def rows(checks: Iterable[Check]) -> list[Row]:
-    """Every requirement of the revision in its order. A way is a check, its spend and its needs; examples of
-    one check that want the same are one way."""
+    """Every requirement of the revision, in order. A way to judge it is a check, its spend and its needs;
+    examples of one check with the same needs are one way."""
     found: dict[str, dict[tuple[str, str, str], None]] = {name: {} for name in REQUIREMENTS.requirements}
     for name in LAWS:
         found[name][_LAW, "none", ""] = None
@@ -74,7 +74,7 @@ def rows(checks: Iterable[Check]) -> list[Row]:
 
 
 def problems(checks: Iterable[Check]) -> list[str]:
-    """What is wrong with the revision's folder, a requirement that nobody judges included."""
+    """What is wrong with the revision's folder, including requirements that nothing judges."""
     judged = {name for check in checks for name in check.requirements} | set(LAWS)
     return lint(revision_folder(REVISION), judged)
 
@@ -90,7 +90,7 @@ def as_markdown(table: Iterable[Row]) -> str:
 
 
 def as_html(table: Iterable[Row]) -> str:
-    """The same as a page that asks nobody for anything."""
+    """The same as a page that loads nothing."""
     title = f"What is judged, and how (revision {REVISION})"
     head = "".join(f"<th>{name}</th>" for name in COLUMNS)
     body = "".join(
@@ -105,7 +105,7 @@ def as_html(table: Iterable[Row]) -> str:
 
 
 def write(file: Path, checks: Iterable[Check]) -> None:
-    """Write the table, as HTML when the name of the file says so."""
+    """Write the table, as HTML if the file's name says so."""
     render = as_html if file.suffix in {".html", ".htm"} else as_markdown
     file.write_text(render(rows(checks)), encoding="utf-8")
 

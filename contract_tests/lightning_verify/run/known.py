@@ -62,8 +62,8 @@ def _entry(name: str, value: Any) -> Known:
 
 
 def known_file(rulings: Iterable[Ruling], before: Mapping[str, Known], *, strict: bool) -> str:
-    """The file that makes these failures known. Entries there were `before` keep their words, and stay until
-    they are seen to hold: a run that did not look at them takes none off the list."""
+    """A file that makes these failures known. Entries from `before` keep their words, and stay until their
+    requirement is seen to hold: a run that did not judge it removes nothing."""
     entries = dict(before)
     for ruling in rulings:
         name = ruling.requirement.id

@@ -38,7 +38,7 @@ class Charge:
         return units
 
     def asks(self, means: Means) -> int:
-        """How many requests of its own the test sends to a host that keeps its promises."""
+        """How many requests of its own the test sends to a conforming host."""
         return request_count(self.requests, means)
 
 

@@ -1,4 +1,5 @@
-"""Every option of the judge, a row each: `lightning-verify`, pytest and the help of both are made of it."""
+"""Every option of the judge, one row each: `lightning-verify`, pytest and the help of both are built from
+it."""
 
 from __future__ import annotations
 
@@ -20,11 +21,9 @@ TARGET, COST, CHOICE, REPORT = "target", "cost", "what is judged", "report and p
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option. `keywords` are those of `argparse.ArgumentParser.add_argument`, which pytest shares.
-
-    To pytest it is known as `--lightning-NAME`, which clashes with nothing, and as `--NAME` unless `short` is
-    False; `owned` is the option that pytest, or a plugin of others, has for it already.
-    """
+    """One option. `keywords` are those of `argparse.ArgumentParser.add_argument`, which pytest shares. pytest
+    knows it as `--lightning-NAME`, which clashes with nothing, and as `--NAME` unless `short` is False;
+    `owned` is the option that pytest, or another plugin, already has for it."""
 
     name: str
     group: str
@@ -203,7 +202,7 @@ OPTIONS = (
 
 
 def declare_to_pytest(parser: pytest.Parser) -> None:
-    """Every option that nobody else owns, in a group of ours."""
+    """Declare every option that nobody else owns, in a group of ours."""
     group = parser.getgroup("lightning", "Lightning contract: what is judged and what it may cost")
     for option in OPTIONS:
         if option.owned is None:
@@ -213,7 +212,7 @@ def declare_to_pytest(parser: pytest.Parser) -> None:
 
 
 def declare_to_command(parser: argparse.ArgumentParser) -> None:
-    """Every option, in the groups of the help."""
+    """Declare every option, in the groups of the help."""
     groups: dict[str, Any] = {}
     for option in OPTIONS:
         if option.group not in groups:

@@ -34,7 +34,7 @@ def base_url(config: pytest.Config) -> str | None:
 
 
 def settings_of(config: pytest.Config, target: Target, *, own_mock: bool) -> Settings:
-    """What the options ask for. Raises UsageError when they make no sense."""
+    """The settings that the options ask for. Raises UsageError when they make no sense together."""
     option = config.option
     caps: dict[str, int] = {}
     metrics = SPEC.metrics
@@ -83,8 +83,8 @@ def _usual_examples(target: Target, spend: Spend) -> int:
 
 
 def _jobs(config: pytest.Config, *, alone: bool) -> int:
-    """How many tests run at once: several, unless the rate is limited, the first tests are to have the units,
-    or none is to begin after the first that fails."""
+    """How many tests run at once: several, unless the rate is limited, the first tests should get the units,
+    or none should begin after the first that fails."""
     given: int | None = config.option.lightning_jobs
     if given is not None and given < 1:
         raise pytest.UsageError(f"--jobs {given}: expected a number above 0")
@@ -128,7 +128,7 @@ def known_differences(config: pytest.Config) -> dict[str, Known]:
 
 
 def earlier_verdicts(config: pytest.Config) -> dict[str, str] | None:
-    """Verdicts of the report that `--compare` means, None without one. Raises UsageError."""
+    """The verdicts of the report that `--compare` names; None without one. Raises UsageError."""
     file: Path | None = config.option.lightning_compare
     if file is None:
         if config.option.lightning_fail_on == "new":
@@ -151,8 +151,8 @@ def earlier_verdicts(config: pytest.Config) -> dict[str, str] | None:
 
 
 def known_before(config: pytest.Config) -> dict[str, Known]:
-    """The entries that `--write-known` keeps the words of: those of `--known`, and those of the file that it
-    writes anew. Raises UsageError when that file cannot be written, or is something else."""
+    """The entries whose words `--write-known` keeps: those of `--known`, and those of the file that it
+    rewrites. Raises UsageError when that file cannot be written, or is something else."""
     known = known_differences(config)
     file: Path | None = config.option.lightning_write_known
     if file is None:
@@ -205,7 +205,7 @@ def _is_address(url: str) -> bool:
 
 
 def check_writable(folder: Path) -> None:
-    """Raises UsageError when no report can be written there: to learn that after the run would be late."""
+    """Raises UsageError when no report can be written there: after the run it would be too late."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as probe:

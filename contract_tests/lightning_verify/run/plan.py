@@ -1,4 +1,4 @@
-"""What a run will ask for, told before the first request."""
+"""What a run will send, known before the first request."""
 
 from __future__ import annotations
 
@@ -42,11 +42,9 @@ def obstacle(item: pytest.Item, spend: Spend, target: Target) -> str | None:
 def estimate(
     items: Iterable[pytest.Item], spend: Spend, target: Target, examples: int
 ) -> tuple[int, Counter[str]]:
-    """(requests, worst-case units by metric) of the tests that can run, with what comes before and after.
-
-    The units are the most that any host can cause, the requests what one is sent that keeps its promises:
-    whatever fails is asked for again.
-    """
+    """(requests, worst-case units by metric) of the tests that can run, with what comes before and after
+    them. The units are the most that any host can cause; the requests are those that a conforming host gets,
+    since whatever fails is sent again."""
     requests, spenders, units, shared, moves_time = 0, 0, Counter[str](), set[str](), False
     searched = set[str | None]()
     means = Means(spend, examples, target.credentials.keys())
@@ -80,7 +78,8 @@ WORK, WAITING = 0.006, 5.0
 
 
 def duration(requests: int, rate: float | None, latency: float, jobs: int = 1) -> float:
-    """About how many seconds a run takes: as the rate allows, else as the host answers and we can follow."""
+    """Roughly how many seconds a run takes: limited by the rate, otherwise by the host's latency and our own
+    work."""
     if rate is not None:
         return requests * max(1.0 / rate, latency / jobs)
     return requests * max(WORK, latency / jobs) + WAITING

@@ -1,4 +1,4 @@
-"""The pytest plugin: the life of a run, and from test outcomes to findings, reports and the exit code."""
+"""The pytest plugin: the life cycle of a run, from test outcomes to findings, reports and the exit code."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _is_controller(config: pytest.Config) -> bool:
 
 
 class _Mistakes:
-    """Keeps in what internal error a run broke off: pytest's hook does not say whose run it is."""
+    """Keeps the internal error that ended a run: pytest's hook does not say whose run it is."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -95,7 +95,7 @@ class _Mistakes:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Know the marks, check the options and lay out the run's directory."""
+    """Register the marks, check the options and set up the run's directory."""
     config.addinivalue_line(
         "markers", "judges(charge): the requirements a contract test judges, and its cost"
     )
@@ -130,7 +130,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Give each xdist worker the run's directory: the budget is one for all of them."""
+    """Give each xdist worker the run's directory: they share one budget."""
     node.workerinput["lightning_books"] = str(node.config.stash[_books_key])
 
 
@@ -147,7 +147,7 @@ def _open_run(config: pytest.Config) -> Run:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Let xdist's progress know of every test."""
+    """Correct the test count of xdist's progress."""
     if _is_controller(session.config):
         session.config.pluginmanager.register(ItemCounter(session))
 
@@ -155,8 +155,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Keep what the revision has and `--only` selects; run what costs nothing first, and what costs most
-    last."""
+    """Keep what the revision has and `--only` selects; sort by cost, the cheapest first."""
     only = options.selection(config)
     known = REQUIREMENTS.requirements
 
@@ -197,7 +196,7 @@ def pytest_collection_modifyitems(
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
-    """Begin the run before the first test, unless xdist spreads the tests."""
+    """Begin the run before the first test, unless xdist distributes the tests."""
     config = session.config
     if config.option.collectonly or _is_controller(config) or _is_worker(config):
         return
@@ -207,7 +206,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """Begin the run on the worker that has it, and go through it."""
+    """Begin the run on the worker that has it, and run all its tests."""
     if not isinstance(item, CombinedItem):
         return None
     _begin(item.config, item.tests)
@@ -278,7 +277,7 @@ def _begin(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
 
 
 def _reset_clock(config: pytest.Config, run: Run) -> str | None:
-    """Begin with the target's clock as it should be; why that cannot be, where it cannot."""
+    """Set the target's clock right first; returns why that is impossible, or None."""
     try:
         offset = run.reset_clock()
     except (ControlFailed, HostGone) as problem:
@@ -297,7 +296,7 @@ def _on_github(config: pytest.Config) -> bool:
 
 
 def _safe_line(run: Run, text: str) -> str:
-    """Text that may come from the host as one line that shows no secret and is no command to anybody."""
+    """Text that may come from the host, as one line that shows no secret and is no command to a CI system."""
     return one_line(run.recorder.redactor.text(text), LONGEST_REASON)
 
 
@@ -360,10 +359,8 @@ _STOPPED: tuple[tuple[type[BaseException], Verdict], ...] = (
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """Do not begin a test that cannot show anything, and end one in words.
-
-    pytest would look up the source of every frame of an exception; a run of many stops cannot wait for that.
-    """
+    """Skip a test that cannot show anything, and end others with a message instead of a traceback. pytest
+    would look up the source of every frame of an exception; a run with many skips cannot wait for that."""
     run = item.config.stash.get(_run_key, None)
     if run is None or charge_of(item) is None:
         return (yield)
@@ -385,7 +382,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Turn the outcome of a contract test into findings and a report that says it in words."""
+    """Turn the outcome of a contract test into findings, and into a report in plain words."""
     report = yield
     charge = charge_of(item)
     judge = item.stash.get(_judge_key, None)
@@ -484,7 +481,7 @@ def _final_checks(run: Run) -> None:
 
 
 def _ruled(session: pytest.Session, exitstatus: int, run: Run | None) -> Outcome | None:
-    """What comes of the findings of all workers; None where no host was judged."""
+    """The outcome from the findings of all workers; None when no host was judged."""
     config = session.config
     books = config.stash[_books_key]
     facts = read_facts(books)
@@ -507,7 +504,7 @@ def _ruled(session: pytest.Session, exitstatus: int, run: Run | None) -> Outcome
 
 
 def _write(config: pytest.Config, outcome: Outcome) -> None:
-    """Write everything that was asked for. Raises OSError."""
+    """Write all requested reports. Raises OSError."""
     known: Path | None = config.option.lightning_write_known
     if known is not None and not outcome.run["aborted"] and INTERRUPTION.by is None:
         before = options.known_before(config)
@@ -523,7 +520,7 @@ def _write(config: pytest.Config, outcome: Outcome) -> None:
 
 
 def _unreached(session: pytest.Session, exitstatus: int) -> str:
-    """Why a check has not run that is part of the run."""
+    """Why a check that is part of the run did not run."""
     if INTERRUPTION.by is not None:
         return "the run was interrupted before its checks"
     if exitstatus == pytest.ExitCode.INTERNAL_ERROR:
@@ -534,7 +531,7 @@ def _unreached(session: pytest.Session, exitstatus: int) -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """The verdict, what led to it, and the bill."""
+    """The verdict, the reasons for it, and the bill."""
     outcome = config.stash.get(_outcome_key, None)
     if outcome is None:
         return

@@ -1,4 +1,5 @@
-"""Before the first test: is anybody there, awake, and the API rather than a portal in front of it?"""
+"""Before the first test: does the host answer, is it awake, and is it the API rather than a portal in front
+of it?"""
 
 from __future__ import annotations
 
@@ -18,10 +19,8 @@ DOORS = ("/status", "/tier-config", "/usage", "/models")
 
 
 def preflight(client: Client, wake: float) -> str | None:
-    """None when judging makes sense, else why not.
-
-    A host that answers everything with 502 or 503 may be waking up: it is given `wake` seconds.
-    """
+    """None when judging makes sense, otherwise why not. A host that answers everything with 502 or 503 may be
+    waking up: it is given `wake` seconds."""
     deadline = time.monotonic() + wake
     # Some that want TLS hang up on plain HTTP, and others answer it with 400.
     hint = "; is it https://?" if client.base_url.startswith("http:") else ""
@@ -74,11 +73,9 @@ _CHAT = "/gen/chat/completions"
 def refused_everywhere(
     client: Client, credentials: Mapping[str, str], learned: dict[str, Any]
 ) -> dict[str, str]:
-    """Why good credentials cannot be used, by their names: those that are let in nowhere. They may be of
-    another host, or revoked, and then it is not the host that is to blame.
-
-    What they are shown meanwhile is `learned`, and need not be asked for again.
-    """
+    """Why good credentials cannot be used, by name: those that are let in nowhere. They may belong to another
+    host, or be revoked, which is not the host's fault. What they are shown meanwhile is `learned`, and need
+    not be requested again."""
     refused = dict[str, str]()
     for name in GOOD:
         try:

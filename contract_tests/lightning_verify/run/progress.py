@@ -1,4 +1,4 @@
-"""How far a run has come, by area: a line drawn anew in a terminal, and a line now and then in a log."""
+"""The progress of a run by area: a line that is redrawn in a terminal, and an occasional line in a log."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Progress:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_report_teststatus(self) -> Generator[None, _Status, _Status]:
-        """No dots: whatever came of a test counts, and is told in the end."""
+        """No dots: tests are counted whatever their result, which is reported at the end."""
         category, _, _ = yield
         return category, "", ""
 
@@ -52,7 +52,7 @@ class Progress:
         return f"{area} {self._done[area]}/{self._all[area]}"
 
     def _draw(self) -> None:
-        """The sum of all areas, and those that have begun and are not done."""
+        """The total of all areas, and those that have begun and are not done."""
         begun = [self._count(area) for area in self._all if 0 < self._done[area] < self._all[area]]
         self._reporter.rewrite("  ".join([f"{self._done.total()}/{self._all.total()}", *begun]), erase=True)
         if self._done == self._all:

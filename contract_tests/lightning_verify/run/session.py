@@ -1,7 +1,7 @@
-"""One run of the judge: its target, its tools, its books, and the findings on disk.
+"""One run of the judge: its target, its tools, and its findings on disk.
 
-Findings go to files in a directory that all workers of a run share, one file each, so that parallel runs
-and runs that die half-way still have a report.
+Findings go to files in a directory that all workers of a run share, one file each, so that parallel runs, and
+runs that die half-way, still have a report.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from lightning_verify.transport.control import Control
 
 @dataclass(slots=True)
 class Settings:
-    """What the run was asked for. `rate` is requests a second, None for no pacing;
-    `examples` is how many generated requests a property is tried with, `seed` which ones; `jobs` how many
-    tests run at the same time."""
+    """What was asked of the run. `rate` is requests a second, None for no pacing; `examples` is how many
+    generated requests each property gets, `seed` selects them; `jobs` is how many tests run at the same
+    time."""
 
     spend: Spend
     max_units: dict[str, int]
@@ -115,13 +115,14 @@ class Run:
         return [*self.law_monitor.findings(), *self.comparisons.findings(), *self.ledger.findings(broken)]
 
     def keep(self, findings: Iterable[Finding]) -> None:
-        """Write findings down at once."""
+        """Write findings to disk at once."""
         with (self.books / f"findings-{self.worker}.jsonl").open("a", encoding="utf-8") as file:
             for finding in findings:
                 file.write(json.dumps(finding.as_json()) + "\n")
 
     def note(self, **facts: Any) -> None:
-        """Write facts about the run for the report: they are merged over all workers, the last one wins."""
+        """Write facts about the run for the report; those of all workers are merged, and the last one
+        wins."""
         with (self.books / f"facts-{self.worker}.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(facts) + "\n")
 
@@ -136,7 +137,7 @@ def read_facts(books: Path) -> dict[str, Any]:
 
 
 def read_findings(books: Path) -> list[Finding]:
-    """All findings that the workers of a run kept, rates added up."""
+    """The findings of all workers of a run, with their rates added up."""
     return together(
         Finding.from_json(json.loads(line))
         for file in sorted(books.glob("findings-*.jsonl"))
@@ -150,8 +151,8 @@ def rulings(
     only: tuple[str, ...],
     unreached: str = NOT_PART,
 ) -> list[Ruling]:
-    """The verdict on each requirement that `only` selects, in the order of the document. `unreached` says why
-    nothing was found out about those without a finding."""
+    """The verdict on each requirement that `only` selects, in the order of the document. `unreached` is the
+    reason given for those without a finding."""
     return [
         rule(
             requirement, [finding for finding in findings if finding.requirement == requirement.id], unreached

@@ -1,4 +1,4 @@
-"""Interruption: SIGINT and SIGTERM end a run in order, so that it still writes what it has seen."""
+"""Interruption: SIGINT and SIGTERM end a run in an orderly way, so that it still writes what it has seen."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class Interruption:
         self._before: dict[signal.Signals, Any] = {}
 
     def watch(self) -> None:
-        """Listen from now on. Signals belong to the main thread; elsewhere somebody else answers them."""
+        """Listen from now on. Signals belong to the main thread; in others this does nothing."""
         if not self._before and threading.current_thread() is threading.main_thread():
             self.by = None
             self._before = {number: signal.signal(number, self._end) for number in _ENDING}
 
     def release(self) -> None:
-        """Leave the signals to whoever had them before."""
+        """Give the signals back to their previous handlers."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}

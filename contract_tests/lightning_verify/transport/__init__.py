@@ -1,1 +1,1 @@
-"""The one way out: requests within budget and bounds, and what came back."""
+"""Sends requests within budget and bounds, and keeps what comes back."""

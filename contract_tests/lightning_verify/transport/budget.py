@@ -34,7 +34,7 @@ _PAGES = ("booked", "held", "served", "served by payer", "surprises", "doubts")
 
 
 class BudgetExhausted(Exception):
-    """Sending would break a cap; nothing was sent."""
+    """Sending would exceed a cap; nothing was sent."""
 
 
 class Budget:
@@ -128,6 +128,6 @@ class Budget:
                 books["surprises"][operation] = books["surprises"].get(operation, 0) + 1
 
     def bill(self) -> dict[str, Any]:
-        """The books: {booked, served, served by payer, surprises: by name, requests}."""
+        """The totals: {booked, served, served by payer, surprises: by name, requests}."""
         with self._open() as books:
             return dict(books)

@@ -1,4 +1,4 @@
-"""Why no answer came, in words for whoever has to mend it."""
+"""Why no answer came, in words for the person who has to fix it."""
 
 from __future__ import annotations
 

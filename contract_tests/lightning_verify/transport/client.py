@@ -1,8 +1,8 @@
-"""The one way out: every request of the judge, schemathesis' included, is sent here.
+"""Every request of the judge is sent here, schemathesis' included.
 
-The budget is booked inside the HTTP library, below its retries, so that nothing above can go round it. No
-redirect is followed, no cookie is kept, no proxy of the environment is used; every answer is read within
-bounds of time and size.
+The budget is booked inside the HTTP library, below its retries, so that nothing can bypass it. No redirect is
+followed, no cookie is kept, no proxy of the environment is used; every answer is read within bounds of time
+and size.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ class Client:
         )
 
     def give_up(self, reason: str) -> None:
-        """Send nothing more, whoever asks."""
+        """Send nothing more, for any caller."""
         self._gone = self._gone or reason
 
     def close(self) -> None:
@@ -345,13 +345,13 @@ class Client:
         return None
 
     def _is_meant(self, exchange: Exchange) -> bool:
-        """Whether the host is known to say this itself."""
+        """Whether the host is known to give such answers itself."""
         is_its_way = len(self._own_words) >= OWN_WORDS_AFTER and exchange.astray == NOT_JSON
         return is_its_way or _kind(exchange) in self._always_gateway
 
     async def _still_there(self) -> bool:
-        """Whether a host that left the last requests unanswered answers a plain one: then it was something
-        about those requests that it, or a firewall before it, does not like."""
+        """Whether a host that left the last requests unanswered answers a plain one: then it, or a firewall
+        in front of it, objects to those requests."""
         caller = anonymous()
         exchange = Exchange("GET", "/status", caller.headers, None, None, caller.label)
         _charge.set(None)
@@ -445,7 +445,7 @@ class Client:
 
 
 def _acceptable(operation: Operation | None, json_body: Any) -> str:
-    """The document asks for JSON on JSON endpoints, and says nothing for the others."""
+    """The Accept header: the document asks for JSON on JSON endpoints, and says nothing about others."""
     if operation is None or "application/json" not in operation.responses.get("200", {}):
         return "*/*"
     if isinstance(json_body, dict) and json_body.get("stream") is True:
@@ -462,7 +462,7 @@ _Kind = tuple[str, str, int | None]
 
 
 def _kind(exchange: Exchange) -> _Kind:
-    """A host has one way of refusing and another of serving."""
+    """What identifies a kind of answer: a host has one way of refusing and another of serving."""
     return exchange.method, exchange.operation.id if exchange.operation else exchange.path, exchange.status
 
 

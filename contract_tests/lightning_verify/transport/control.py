@@ -22,7 +22,7 @@ class ControlFailed(RuntimeError):
 
 
 class Control:
-    """The levers under `url`."""
+    """The control plane under `url`."""
 
     def __init__(self, client: Client, url: str) -> None:
         self._client = client

@@ -128,17 +128,17 @@ class Exchange:
 
     @property
     def failure(self) -> str | None:
-        """What a success says of its own failure, in JSON; None when it says nothing of the kind. What calls
-        itself a picture, a film or a sound is taken at its word, and is none."""
+        """The failure that a success reports in JSON; None when it reports none. What calls itself a picture,
+        a video or a sound is taken at its word, and reports none."""
         if not self.served or self.media_type.startswith(("image/", "video/", "audio/")):
             return None
         return failure_in_text(self.text) if self.body[:64].lstrip().startswith(b"{") else None
 
     @property
     def astray(self) -> str | None:
-        """Why this may be no answer of the host's own: a gateway has spoken, a page stands where none can be,
-        a refusal is not in JSON, the way leads to another site, or a success says that it failed. Whoever
-        refuses what is too large, or too much, does so for the host."""
+        """Why this may not be the host's own answer: a gateway has spoken, a page came where none can be, a
+        refusal is not JSON, a redirect leads to another site, or a success reports a failure. A gateway that
+        refuses what is too large, or too much, speaks for the host."""
         if self.stand_in is not None:
             return self.stand_in
         status = self.status or 0
@@ -153,14 +153,14 @@ class Exchange:
 
     @property
     def title(self) -> str:
-        """`GET /gen/image/a red fox -> 400`, for messages: what is percent-encoded is shown decoded."""
+        """`GET /gen/image/a red fox -> 400`, for messages, with percent-encoding decoded."""
         came = self.status if self.status is not None else self.problem
         return f"{self.method} {unquote(self.path)} -> {came}"
 
 
 def leads_away(exchange: Exchange, base_url: str, sites: set[str]) -> bool:
-    """Whether a route of the host's leads to another one; the site is elsewhere, and for good. `sites` has
-    where the host has led for good so far."""
+    """Whether an answer redirects to another host. The site (`/`) may be elsewhere permanently: `sites`
+    collects where."""
     if exchange.status not in REDIRECTS:
         return False
     location = exchange.header("location") or ""

@@ -1,4 +1,4 @@
-"""Which documented operation a request is: needed before it is sent, to know what it may cost."""
+"""Which documented operation a request is for: needed before it is sent, to know what it may cost."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class OperationFinder:
         return None
 
     def metric_at(self, path: str) -> str | None:
-        """The metric that a request to `path` may be counted on, whatever its method."""
+        """The metric that a request to `path` may be charged on, whatever its method."""
         bare = path.split("?", 1)[0]
         return next(
             (

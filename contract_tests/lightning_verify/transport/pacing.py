@@ -1,4 +1,4 @@
-"""Politeness towards a host that is not ours: a steady rate, and waiting when it asks us to."""
+"""Politeness towards hosts that are not ours: a steady rate, and waiting when the host asks for it."""
 
 from __future__ import annotations
 
