@@ -45,7 +45,7 @@ class Answer:
         return [line[5:].strip() for line in text.split("\n") if line.startswith("data:")]
 
 
-PATIENCE = 3
+MAX_RETRIES = 3
 
 
 class Client:
@@ -64,7 +64,7 @@ class Client:
     ) -> Answer:
         """Exactly this request; again, when the answer is to come back in a second."""
         answer = self._once(method, path, body, headers)
-        for _ in range(PATIENCE):
+        for _ in range(MAX_RETRIES):
             if answer.status != 429 or answer.header("retry-after") != "1":
                 break
             time.sleep(1.0)
@@ -125,13 +125,15 @@ class Client:
     def chat(self, auth: str | None = None, messages: Any = None, **fields: Any) -> Answer:
         return self.post("/gen/chat/completions", {"messages": messages or HELLO, **fields}, auth)
 
-    def make(self, kind: str, auth: str | None = None, prompt: str = "a fox", **fields: Any) -> Answer:
+    def generate(self, kind: str, auth: str | None = None, prompt: str = "a fox", **fields: Any) -> Answer:
         """Generate by POST. `kind` is the route under /gen, for example `image` or `video/airforce`."""
         if kind == "chat/completions":
             return self.chat(auth, **fields)
         return self.post(f"/gen/{kind}", {"prompt": prompt, **fields}, auth)
 
-    def fetch(self, kind: str, auth: str | None = None, prompt: str = "a fox", **query: Any) -> Answer:
+    def generate_by_get(
+        self, kind: str, auth: str | None = None, prompt: str = "a fox", **query: Any
+    ) -> Answer:
         """Generate by GET."""
         tail = f"?{urlencode(query, doseq=True)}" if query else ""
         return self.get(f"/gen/{kind}/{quote(prompt, safe='')}{tail}", auth)

@@ -139,8 +139,8 @@ def call(c: Client, operation: str, auth: str | None = None, **fields: Any) -> A
     if operation == "createChatCompletion":
         return c.chat(auth, **fields)
     if operation.startswith("get"):
-        return c.fetch(KINDS[operation], auth, **fields)
-    return c.make(KINDS[operation], auth, **fields)
+        return c.generate_by_get(KINDS[operation], auth, **fields)
+    return c.generate(KINDS[operation], auth, **fields)
 
 
 def generated(operation: str, auth: str | None = None, **fields: Any) -> Proof:
@@ -204,7 +204,7 @@ def bad_bearer(operation: str, token: str = "not-a-credential") -> Proof:
 
 def asset(c: Client, kind: str = "image", colour: str = "red") -> Answer:
     """Store one image and fetch it again."""
-    made = c.make(kind, image_urls=[picture(colour)])
+    made = c.generate(kind, image_urls=[picture(colour)])
     address = made.header("x-asset-url")
     if not address:
         return Answer(0)

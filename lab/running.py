@@ -62,7 +62,7 @@ class _Server(uvicorn.Server):
             self.loop.call_soon_threadsafe(self.ended.set)
 
 
-class _Talker:
+class _RawServer:
     """A bare server that talks on each connection as a hostile host does."""
 
     def __init__(self, lab: Lab, talk: Talk) -> None:
@@ -189,7 +189,7 @@ def running(
             # Bound and not listening: refused, and nobody else can get the port meanwhile.
             yield handle
             return
-        server = _Talker(lab, host.talk) if host and host.talk else serve(lab)
+        server = _RawServer(lab, host.talk) if host and host.talk else serve(lab)
         thread = threading.Thread(target=_run, args=(server, listener), daemon=True, name="conformance-lab")
         thread.start()
         if not server.ready.wait(10):
@@ -201,5 +201,5 @@ def running(
             thread.join(10)
 
 
-def _run(server: _Server | _Talker, listener: socket.socket) -> None:
+def _run(server: _Server | _RawServer, listener: socket.socket) -> None:
     asyncio.run(server.serve([listener]))

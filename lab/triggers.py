@@ -24,7 +24,7 @@ from lab.server.lab import Lab
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Request:
     """A request as a trigger sees it."""
 
     method: str
@@ -56,7 +56,7 @@ class Asked:
         return "client" if self.headers.get("x-client-id") else "address"
 
 
-Holds = Callable[[Asked], bool]
+Holds = Callable[[Request], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def _every(count: int) -> Callable[[], Holds]:
     def make() -> Holds:
         seen: Counter[str] = Counter()
 
-        def holds(asked: Asked) -> bool:
+        def holds(asked: Request) -> bool:
             route = f"{asked.method} {asked.path.split('/')[1:3]}"
             seen[route] += 1
             return seen[route] % count == 0
@@ -103,7 +103,7 @@ def _after(count: int) -> Callable[[], Holds]:
     def make() -> Holds:
         left = [count]
 
-        def holds(asked: Asked) -> bool:
+        def holds(asked: Request) -> bool:
             left[0] -= 1
             return left[0] < 0
 
@@ -112,7 +112,7 @@ def _after(count: int) -> Callable[[], Holds]:
     return make
 
 
-def _has_nested_schema(asked: Asked) -> bool:
+def _has_nested_schema(asked: Request) -> bool:
     tools = asked.value.get("tools")
     return isinstance(tools, list) and any('"array"' in json.dumps(tool) for tool in tools)
 
@@ -227,7 +227,7 @@ def sometimes(fault: Fault, trigger: Trigger) -> Callable[[Lab], None]:
                 body = await _whole(receive)
                 path = scope["raw_path"].decode("latin-1") + "?" + scope["query_string"].decode("latin-1")
                 headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
-                asked = Asked(scope["method"], path, headers, body)
+                asked = Request(scope["method"], path, headers, body)
                 await (other if holds(asked) else clean)(scope, _again(body, receive), send)
 
             return chosen

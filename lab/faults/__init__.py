@@ -42,7 +42,7 @@ SUBJECTS = (
 
 def _collect() -> dict[str, Fault]:
     found: dict[str, Fault] = {}
-    for fault in (fault for subject in SUBJECTS for fault in subject.BOOK.faults):
+    for fault in (fault for subject in SUBJECTS for fault in subject.FAULTS.faults):
         if fault.name in found:
             raise ValueError(f"two faults are called {fault.name}")
         found[fault.name] = fault

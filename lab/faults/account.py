@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from lab.faults import seams
 from lab.faults.callers import FREE, PAID
-from lab.faults.fault import Book
+from lab.faults.fault import FaultSet
 from lab.faults.fields import fields
 from lab.faults.seams import at, edit, put
 from lab.proofs import read
 from lab.server.lab import Json
 
-BOOK = Book()
+FAULTS = FaultSet()
 
 fields(
-    BOOK,
+    FAULTS,
     "subscription",
     "SUB-1",
     "getSubscription",
@@ -23,7 +23,7 @@ fields(
     credentials=PAID,
 )
 
-BOOK.handwritten("SUB-2", read("/subscription", FREE), credentials=FREE).add(
+FAULTS.handwritten("SUB-2", read("/subscription", FREE), credentials=FREE).add(
     "free-user-has-row: a free user's subscription is a list with a row of the free plan",
     edit(
         "getSubscription",
@@ -34,12 +34,12 @@ BOOK.handwritten("SUB-2", read("/subscription", FREE), credentials=FREE).add(
     ),
 )
 
-BOOK.mechanical("SUB-2", read("/subscription", "LIGHTNING_FREE_JWT"), credentials="LIGHTNING_FREE_JWT").add(
+FAULTS.mechanical("SUB-2", read("/subscription", "LIGHTNING_FREE_JWT"), credentials="LIGHTNING_FREE_JWT").add(
     "free-subscription-false: a free user's subscription is false",
     edit("getSubscription", at("subscription", put(lambda rows: False if rows is None else rows))),
 )
 
-BOOK.reported("SUB-2", read("/subscription", FREE), credentials=FREE).add(
+FAULTS.reported("SUB-2", read("/subscription", FREE), credentials=FREE).add(
     "no-customer-404: /subscription is 404 for a user whom the payment provider does not know",
     seams.success(
         "getSubscription",
@@ -51,12 +51,12 @@ BOOK.reported("SUB-2", read("/subscription", FREE), credentials=FREE).add(
     ),
 )
 
-BOOK.handwritten("SUB-3", read("/subscription", PAID), credentials=PAID).add(
+FAULTS.handwritten("SUB-3", read("/subscription", PAID), credentials=PAID).add(
     "paid-subscription-is-text: a paid user's subscription is a sentence",
     edit("getSubscription", at("subscription", put(lambda rows: "AI Light until 2027" if rows else rows))),
 )
 
-BOOK.mechanical("SUB-3", read("/subscription", PAID), credentials=PAID).add(
+FAULTS.mechanical("SUB-3", read("/subscription", PAID), credentials=PAID).add(
     "subscription-null-for-paid: a paid user's subscription is null",
     edit("getSubscription", at("subscription", put(None))),
 ).add(
@@ -65,7 +65,7 @@ BOOK.mechanical("SUB-3", read("/subscription", PAID), credentials=PAID).add(
 )
 
 for _value in ("jwt", "api_key"):
-    BOOK.mechanical(
+    FAULTS.mechanical(
         "SUB-4",
         lambda c: [c.get("/subscription", name).json for name in (PAID, "LIGHTNING_API_KEY")],
         credentials=f"{PAID} LIGHTNING_API_KEY",
@@ -74,12 +74,12 @@ for _value in ("jwt", "api_key"):
         edit("getSubscription", at("auth_type", put(_value))),
     )
 
-BOOK.reported("SUB-4", read("/subscription", PAID), credentials=PAID).add(
+FAULTS.reported("SUB-4", read("/subscription", PAID), credentials=PAID).add(
     "auth-type-camel-case: auth_type is JWT or apiKey",
     edit("getSubscription", at("auth_type", put(lambda kind: {"jwt": "JWT"}.get(kind, "apiKey")))),
 )
 
-BOOK.handwritten("SUB-5", read("/subscription", PAID), credentials=PAID).add(
+FAULTS.handwritten("SUB-5", read("/subscription", PAID), credentials=PAID).add(
     "subscription-shows-default-plan: the subscription view always says free",
     edit("getSubscription", lambda v: {**v, "plan_key": "free", "plan_name": "Free"}),
 ).add(
@@ -87,7 +87,7 @@ BOOK.handwritten("SUB-5", read("/subscription", PAID), credentials=PAID).add(
     edit("getSubscription", at("plan_key", put("pro"))),
 )
 
-BOOK.mechanical("SUB-5", read("/subscription", PAID), credentials=PAID).add(
+FAULTS.mechanical("SUB-5", read("/subscription", PAID), credentials=PAID).add(
     "subscription-other-plan-name: the subscription view has the name of another plan",
     edit("getSubscription", at("plan_name", put("AI Core"))),
 )

@@ -9,17 +9,17 @@ from typing import Any
 
 from lab.client import Client
 from lab.faults import seams
-from lab.faults.fault import Book
+from lab.faults.fault import FaultSet
 from lab.proofs import asset, picture, read
 from lab.server import media
 from lab.server.lab import Call, Data, Json, Lab, Reply
 
-BOOK = Book()
+FAULTS = FaultSet()
 
 
 def _assets_of(c: Client, kind: str) -> list[tuple[int, str, bytes]]:
     """Status, type and first bytes of both stored inputs of one generation."""
-    made = c.make(kind, image_urls=[picture("red"), picture("blue")])
+    made = c.generate(kind, image_urls=[picture("red"), picture("blue")])
     paths = ["/" + v.split("/", 3)[3] for name, v in made.headers if name.lower() == "x-asset-url"]
     return [(found.status, found.type, found.body[:4]) for found in map(c.get, paths)]
 
@@ -35,7 +35,7 @@ def _lose_all(lab: Lab) -> None:
     lab.changes.append(change)
 
 
-BOOK.handwritten("CDN-1", lambda c: _assets_of(c, "video"), spend="sample").add(
+FAULTS.handwritten("CDN-1", lambda c: _assets_of(c, "video"), spend="sample").add(
     "video-assets-not-kept: the base64 images of a video are announced but not kept", _lose_all
 )
 
@@ -53,11 +53,11 @@ def _passed_on(lab: Lab) -> None:
 
 def _stored_jpeg(c: Client) -> Any:
     jpeg = base64.b64encode(media.image("sent")).decode()
-    made = c.make("image", image_urls=[jpeg])
+    made = c.generate("image", image_urls=[jpeg])
     return c.get("/" + str(made.header("x-asset-url")).split("/", 3)[3]).body[:4]
 
 
-BOOK.handwritten("CDN-1", _stored_jpeg, spend="sample").add(
+FAULTS.handwritten("CDN-1", _stored_jpeg, spend="sample").add(
     "asset-as-it-was-sent: an asset is what was sent, under the name of PNG, JPEG or not", _passed_on
 )
 
@@ -68,7 +68,7 @@ def _other_asset(content: Callable[[], bytes], content_type: str) -> seams.Apply
     )
 
 
-BOOK.handwritten("CDN-1", lambda c: (asset(c).type, asset(c).body[:4]), spend="sample").add(
+FAULTS.handwritten("CDN-1", lambda c: (asset(c).type, asset(c).body[:4]), spend="sample").add(
     "asset-as-jpeg: an asset is served as JPEG", _other_asset(lambda: media.image("asset"), "image/jpeg")
 ).add(
     "asset-jpeg-named-png: an asset is called PNG but is JPEG",
@@ -90,14 +90,14 @@ def _any_asset(make: Callable[[], Reply]) -> Callable[[Lab], None]:
     return apply
 
 
-BOOK.handwritten("CDN-2", _UNKNOWN).add(
+FAULTS.handwritten("CDN-2", _UNKNOWN).add(
     "unknown-asset-placeholder: an unknown asset is a grey picture with 200",
     _any_asset(lambda: Data(media.image("grey", "PNG"), "image/png")),
 )
 
 
 def _by_prefix(c: Any) -> Any:
-    made = c.make("image", image_urls=[picture()])
+    made = c.generate("image", image_urls=[picture()])
     path = "/" + made.header("x-asset-url").split("/", 3)[3]
     return c.get(path[:-4] + "zzzz").status
 
@@ -113,7 +113,7 @@ def _prefix(lab: Lab) -> None:
     lab.handlers["getAsset"] = handler
 
 
-BOOK.reported("CDN-2", _by_prefix, spend="sample").add(
+FAULTS.reported("CDN-2", _by_prefix, spend="sample").add(
     "asset-by-prefix: the first characters of an id are enough to get the asset", _prefix
 )
 
@@ -123,7 +123,7 @@ class _Nothing(dict[str, tuple[bytes, str]]):
         return
 
 
-BOOK.handwritten("IMG-5", lambda c: asset(c).status, spend="sample").add(
+FAULTS.handwritten("IMG-5", lambda c: asset(c).status, spend="sample").add(
     "asset-not-kept: base64 images are announced but not kept", lambda lab: setattr(lab, "assets", _Nothing())
 ).add(
     "asset-500: an asset is announced, and 500 when it is fetched",
@@ -140,7 +140,7 @@ class _First(dict[str, tuple[bytes, str]]):
         super().__setitem__(key, first)
 
 
-BOOK.handwritten("IMG-5", lambda c: [asset(c, colour=x).body for x in ("red", "blue")], spend="sample").add(
+FAULTS.handwritten("IMG-5", lambda c: [asset(c, colour=x).body for x in ("red", "blue")], spend="sample").add(
     "asset-is-another-image: every asset is the first one that was stored",
     lambda lab: setattr(lab, "assets", _First()),
 )
@@ -156,7 +156,7 @@ def _lose_second(lab: Lab, kind: str) -> None:
     lab.changes.append(change)
 
 
-BOOK.handwritten("IMG-5", lambda c: _assets_of(c, "image"), spend="sample").add(
+FAULTS.handwritten("IMG-5", lambda c: _assets_of(c, "image"), spend="sample").add(
     "asset-second-not-kept: of two base64 images only the first is kept",
     lambda lab: _lose_second(lab, "Image"),
 )
@@ -174,9 +174,9 @@ def _once(lab: Lab) -> None:
 
 
 def _twice(c: Any) -> Any:
-    made = c.make("image", image_urls=[picture()])
+    made = c.generate("image", image_urls=[picture()])
     path = "/" + made.header("x-asset-url").split("/", 3)[3]
     return [c.get(path).status for _ in range(2)]
 
 
-BOOK.reported("IMG-5", _twice, spend="sample").add("asset-once: an asset can be fetched once", _once)
+FAULTS.reported("IMG-5", _twice, spend="sample").add("asset-once: an asset can be fetched once", _once)

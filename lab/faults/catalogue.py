@@ -6,16 +6,16 @@ from dataclasses import replace
 
 from lab.faults import seams
 from lab.faults.callers import PAID
-from lab.faults.fault import Book
+from lab.faults.fault import FaultSet
 from lab.faults.fields import fields
 from lab.faults.seams import at, edit, put
 from lab.proofs import chat, read
 from lab.server import facts
 from lab.server.lab import Call, Data, Json, Lab, Reply
 
-BOOK = Book()
+FAULTS = FaultSet()
 
-BOOK.handwritten("HDR-1 STAT-2", read("/models")).add(
+FAULTS.handwritten("HDR-1 STAT-2", read("/models")).add(
     "models-as-html: /models passes the scraped page through",
     seams.instead("listModels", lambda c: seams.html()),
 )
@@ -26,7 +26,7 @@ def _plain_text(_: Call, reply: Reply) -> Reply:
     return reply
 
 
-BOOK.handwritten("HDR-1", read("/subscription", PAID), credentials=PAID).add(
+FAULTS.handwritten("HDR-1", read("/subscription", PAID), credentials=PAID).add(
     "subscription-as-text: /subscription is sent as text/plain", seams.success("getSubscription", _plain_text)
 )
 
@@ -38,9 +38,9 @@ def _no_json(_: Lab, called: Call, reply: Reply) -> Reply:
     return reply
 
 
-BOOK.handwritten("HDR-1", lambda c: c.send("GET", "/tiers", None, {"Accept": "application/json"}).status).add(
-    "json-not-acceptable: a client that accepts JSON is answered with 406", seams.change(_no_json)
-)
+FAULTS.handwritten(
+    "HDR-1", lambda c: c.send("GET", "/tiers", None, {"Accept": "application/json"}).status
+).add("json-not-acceptable: a client that accepts JSON is answered with 406", seams.change(_no_json))
 
 
 def _typed(operations: str, content_type: str) -> seams.Apply:
@@ -57,12 +57,12 @@ for _operation, _path, _type in (
     ("listTiers", "/tiers", "text/html; charset=utf-8"),
     ("getStatus", "/status", ""),
 ):
-    BOOK.mechanical("HDR-1", read(_path)).add(
+    FAULTS.mechanical("HDR-1", read(_path)).add(
         f"{_operation}-of-another-type: {_path} is sent as {_type or 'no type at all'}",
         _typed(_operation, _type),
     )
 
-BOOK.reported("HDR-1 CHAT-3", chat(), spend="sample").add(
+FAULTS.reported("HDR-1 CHAT-3", chat(), spend="sample").add(
     "plain-chat-as-event-stream: a plain completion is sent as text/event-stream",
     seams.success(
         "createChatCompletion",
@@ -70,27 +70,27 @@ BOOK.reported("HDR-1 CHAT-3", chat(), spend="sample").add(
     ),
 )
 
-BOOK.handwritten("STAT-1", read("/")).add(
+FAULTS.handwritten("STAT-1", read("/")).add(
     "site-serves-a-page: the root is a page instead of a redirect",
     seams.instead("getSite", lambda c: seams.html()),
 )
 
-BOOK.handwritten("STAT-1", lambda c: "127.0.0.1" in str(c.get("/").header("location"))).add(
+FAULTS.handwritten("STAT-1", lambda c: "127.0.0.1" in str(c.get("/").header("location"))).add(
     "site-redirects-to-itself: the root redirects to its own host",
     seams.instead("getSite", lambda c: Data(b"", "text/html", 308, [("Location", str(c.request.base_url))])),
 )
 
-BOOK.mechanical("STAT-1", read("/")).add(
+FAULTS.mechanical("STAT-1", read("/")).add(
     "site-redirect-302: the root redirects for now only, with 302",
     seams.data("getSite", lambda _, reply: replace(reply, status=302)),
 )
 
-BOOK.mechanical("STAT-1", lambda c: c.get("/").header("location")).add(
+FAULTS.mechanical("STAT-1", lambda c: c.get("/").header("location")).add(
     "site-without-location: the permanent redirect of the root names no target",
     seams.data("getSite", lambda _c, reply: replace(reply, headers=[])),
 )
 
-BOOK.handwritten("STAT-2", read("/models")).add(
+FAULTS.handwritten("STAT-2", read("/models")).add(
     "models-nameless-object: /models answers counts instead of models",
     edit("listModels", lambda rows: {"count": len(rows), "pages": 1}),
 ).add(
@@ -98,14 +98,14 @@ BOOK.handwritten("STAT-2", read("/models")).add(
     seams.instead("listModels", lambda c: Json({"detail": "Sign in"}, 401)),
 )
 
-fields(BOOK, "models", "STAT-2", "listModels", read("/models"), "*.name", {"1.name": 7})
+fields(FAULTS, "models", "STAT-2", "listModels", read("/models"), "*.name", {"1.name": 7})
 
-BOOK.reported("STAT-2", read("/models")).add(
+FAULTS.reported("STAT-2", read("/models")).add(
     "scrape-failure-200: when the library page cannot be read /models is 200 with an error",
     edit("listModels", lambda _: {"error": "scrape failed"}),
 )
 
-BOOK.handwritten("STAT-3", read("/status")).add(
+FAULTS.handwritten("STAT-3", read("/status")).add(
     "status-is-ok: /status is the word ok", seams.instead("getStatus", lambda c: Data(b"ok", "text/plain"))
 ).add(
     "status-not-found: /status is 404",
@@ -113,7 +113,7 @@ BOOK.handwritten("STAT-3", read("/status")).add(
 )
 
 fields(
-    BOOK,
+    FAULTS,
     "status",
     "STAT-3",
     "getStatus",
@@ -122,12 +122,12 @@ fields(
     {"state": None},
 )
 
-BOOK.reported("STAT-3", read("/status")).add(
+FAULTS.reported("STAT-3", read("/status")).add(
     "status-503: /status is 503 as soon as one service is degraded",
     seams.success("getStatus", lambda _c, r: replace(r, status=503) if isinstance(r, Json) else r),
 )
 
-BOOK.handwritten("STAT-4", read("/status/video", method="HEAD")).add(
+FAULTS.handwritten("STAT-4", read("/status/video", method="HEAD")).add(
     "head-needs-a-bearer: the capability checks are 401 without a bearer",
     seams.instead(
         "headStatusImage headStatusVideo headStatusSfx headStatusText",
@@ -135,7 +135,7 @@ BOOK.handwritten("STAT-4", read("/status/video", method="HEAD")).add(
     ),
 )
 
-BOOK.mechanical("STAT-4", read("/status/image", method="HEAD")).add(
+FAULTS.mechanical("STAT-4", read("/status/image", method="HEAD")).add(
     "head-without-content-type: the capability checks have no content type",
     _typed(" ".join(facts.HEAD_TYPES), ""),
 )
@@ -145,7 +145,7 @@ for _operation, _path, _status in (
     ("headStatusSfx", "sfx", 404),
     ("headStatusText", "text", 500),
 ):
-    BOOK.mechanical("STAT-4", read(f"/status/{_path}", method="HEAD")).add(
+    FAULTS.mechanical("STAT-4", read(f"/status/{_path}", method="HEAD")).add(
         f"head-{_path}-{_status}: HEAD /status/{_path} answers {_status}",
         seams.instead(_operation, seams.plain_refusal(_status)),
     )
@@ -161,18 +161,18 @@ for _operation, _medium, _type in (
     ("headStatusSfx", "sound", "video/mp4"),
     ("headStatusText", "text", "image/png"),
 ):
-    BOOK.mechanical("STAT-5", read("/status/" + {"sound": "sfx"}.get(_medium, _medium), method="HEAD")).add(
+    FAULTS.mechanical("STAT-5", read("/status/" + {"sound": "sfx"}.get(_medium, _medium), method="HEAD")).add(
         f"head-{_medium}-as-{_type.replace('/', '-')}: the capability check of {_medium} says {_type}",
         _head_type(_operation, _type),
     )
 
-BOOK.handwritten("TIER-1", read("/tier-config")).add(
+FAULTS.handwritten("TIER-1", read("/tier-config")).add(
     "default-plan-not-in-catalogue: defaultPlanKey names a plan that is not there",
     edit("getTierConfig", at("defaultPlanKey", put("starter"))),
 )
 
 fields(
-    BOOK,
+    FAULTS,
     "tier-config",
     "TIER-1",
     "getTierConfig",
@@ -181,12 +181,12 @@ fields(
     {"defaultPlanKey": None},
 )
 
-BOOK.handwritten("TIER-2", read("/tier-config")).add(
+FAULTS.handwritten("TIER-2", read("/tier-config")).add(
     "plan-keys-repeat: two plans have the same key", edit("getTierConfig", at("plans.2.key", put("light")))
 )
 
 fields(
-    BOOK,
+    FAULTS,
     "tier-config",
     "TIER-2",
     "getTierConfig",
@@ -194,18 +194,18 @@ fields(
     "plans.*.key plans.*.name plans.*.url plans.*.price plans.*.limits plans.*.order",
 )
 
-BOOK.reported("TIER-2", read("/tier-config")).add(
+FAULTS.reported("TIER-2", read("/tier-config")).add(
     "plans-by-key: plans is an object by key",
     edit("getTierConfig", at("plans", put(lambda rows: {row["key"]: row for row in rows}))),
 )
 
-BOOK.mechanical("TIER-3", read("/tier-config")).add(
+FAULTS.mechanical("TIER-3", read("/tier-config")).add(
     "tier-limit-boolean: an unlimited metric is true in the catalogue",
     edit("getTierConfig", at("plans.*.limits.*", put(lambda limit: True if limit is None else limit))),
 )
 
 fields(
-    BOOK,
+    FAULTS,
     "tier-config",
     "TIER-3",
     "getTierConfig",
@@ -214,7 +214,7 @@ fields(
     {"plans.1.limits.videosDaily": "10", "plans.0.limits": [50, 10, 3, 1]},
 )
 
-BOOK.mechanical("TIERS-1", read("/tiers")).add(
+FAULTS.mechanical("TIERS-1", read("/tiers")).add(
     "tiers-filter-off: /tiers does not filter and shows every plan",
     seams.instead(
         "listTiers",
@@ -234,7 +234,7 @@ BOOK.mechanical("TIERS-1", read("/tiers")).add(
     ),
 )
 
-BOOK.mechanical("TIERS-1 TIERS-2", read("/tiers")).add(
+FAULTS.mechanical("TIERS-1 TIERS-2", read("/tiers")).add(
     "tiers-filter-inverted: /tiers shows the free plan and none of the paid ones",
     seams.instead(
         "listTiers",
@@ -253,7 +253,7 @@ BOOK.mechanical("TIERS-1 TIERS-2", read("/tiers")).add(
     ),
 )
 
-BOOK.reported("TIERS-1", read("/tiers")).add(
+FAULTS.reported("TIERS-1", read("/tiers")).add(
     "tiers-default-by-name: the default plan is left out by a name that changed, so it shows",
     edit(
         "listTiers",
@@ -264,7 +264,7 @@ BOOK.reported("TIERS-1", read("/tiers")).add(
     ),
 )
 
-BOOK.handwritten("TIERS-2", read("/tiers")).add(
+FAULTS.handwritten("TIERS-2", read("/tiers")).add(
     "tiers-other-prices: /tiers shows other prices than the catalogue",
     edit("listTiers", at("*.price", put("4.99"))),
 ).add(
@@ -272,13 +272,13 @@ BOOK.handwritten("TIERS-2", read("/tiers")).add(
     edit("listTiers", at("*.name", put(lambda name: f"Upgrade to {name}"))),
 )
 
-BOOK.mechanical("TIERS-2", read("/tiers")).add(
+FAULTS.mechanical("TIERS-2", read("/tiers")).add(
     "tiers-empty: /tiers is an empty list", edit("listTiers", lambda _: [])
 )
 
-fields(BOOK, "tiers", "TIERS-2", "listTiers", read("/tiers"), "0")
+fields(FAULTS, "tiers", "TIERS-2", "listTiers", read("/tiers"), "0")
 
-BOOK.reported("TIERS-2", read("/tiers")).add(
+FAULTS.reported("TIERS-2", read("/tiers")).add(
     "tiers-hidden-plan: /tiers has a plan that the catalogue hides",
     edit("listTiers", lambda rows: [*rows, {**rows[-1], "key": "enterprise", "name": "Enterprise"}]),
 )

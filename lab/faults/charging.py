@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from lab.faults import seams
 from lab.faults.callers import FREE, KEY, PAID
-from lab.faults.fault import Book
+from lab.faults.fault import FaultSet
 from lab.faults.seams import Run
 from lab.proofs import TOOL, and_later, charged, picture
 from lab.server.lab import Call, Identity, Lab
 from lab.server.payloads import text_of
 
-BOOK = Book()
+FAULTS = FaultSet()
 
 
 def _own_metric(lab: Lab) -> None:
@@ -25,7 +25,7 @@ def _own_metric(lab: Lab) -> None:
     seams.around("charge", step)(lab)
 
 
-BOOK.handwritten("AIR-3", charged("createAirforceVideo"), spend="sample").add(
+FAULTS.handwritten("AIR-3", charged("createAirforceVideo"), spend="sample").add(
     "airforce-own-metric: videos of the alternate route are counted apart from the others", _own_metric
 )
 
@@ -56,18 +56,18 @@ def _metric(operations: str, metric: str | None) -> seams.Apply:
 
 for _requirement, (_slug, _operations, _get, _wrong) in _METERED.items():
     _post = _operations.split()[0]
-    BOOK.mechanical(f"{_requirement} RATE-4", charged(_post), spend="sample").add(
+    FAULTS.mechanical(f"{_requirement} RATE-4", charged(_post), spend="sample").add(
         f"{_slug}-not-charged: {_slug} consumes nothing", _metric(_operations, None)
     )
-    BOOK.mechanical(_requirement, charged(_post), spend="sample").add(
+    FAULTS.mechanical(_requirement, charged(_post), spend="sample").add(
         f"{_slug}-charged-twice: {_slug} consumes two units", _again(_operations)
     )
-    BOOK.mechanical(_requirement, charged(_post), spend="sample").add(
+    FAULTS.mechanical(_requirement, charged(_post), spend="sample").add(
         f"{_slug}-charges-{_wrong}-too: {_slug} consumes a unit of {_wrong} as well",
         _again(_operations, _wrong),
     )
     if _get != _post:
-        BOOK.mechanical(f"{_requirement} RATE-4", charged(_get), spend="sample").add(
+        FAULTS.mechanical(f"{_requirement} RATE-4", charged(_get), spend="sample").add(
             f"{_slug}-get-not-charged: GET of {_slug} consumes nothing", _metric(_get, None)
         )
 
@@ -80,7 +80,7 @@ def _free_streams(lab: Lab) -> None:
     seams.around("charge", step)(lab)
 
 
-BOOK.handwritten("CHAT-11", charged("createChatCompletion", stream=True), spend="sample").add(
+FAULTS.handwritten("CHAT-11", charged("createChatCompletion", stream=True), spend="sample").add(
     "chat-stream-not-charged: a streamed chat consumes nothing", _free_streams
 )
 
@@ -93,7 +93,7 @@ def _free_when(lab: Lab, condition: Callable[[Call], bool]) -> None:
     seams.around("charge", step)(lab)
 
 
-BOOK.handwritten("CHAT-11", charged("createChatCompletion", tools=[TOOL]), spend="sample").add(
+FAULTS.handwritten("CHAT-11", charged("createChatCompletion", tools=[TOOL]), spend="sample").add(
     "chat-with-tools-not-charged: a chat with tools consumes nothing",
     lambda lab: _free_when(lab, lambda c: bool(c.arguments.get("tools"))),
 )
@@ -105,7 +105,7 @@ async def _charged_again(lab: Lab, called: Call, run: Run) -> None:
         seams.charge_later(lab, called)
 
 
-BOOK.handwritten(
+FAULTS.handwritten(
     "CHAT-11 IMG-6 VID-7 AIR-3 SFX-3 TTS-3", and_later(charged("createImage")), spend="sample"
 ).add(
     "charged-twice-a-moment-later: a second unit is taken a moment after the answer",
@@ -126,7 +126,7 @@ def _free_of_charge(operations: str, *tokens: str) -> seams.Apply:
     return seams.around("charge", maybe)
 
 
-BOOK.handwritten("CHAT-11", charged("createChatCompletion", KEY), spend="sample", credentials=KEY).add(
+FAULTS.handwritten("CHAT-11", charged("createChatCompletion", KEY), spend="sample", credentials=KEY).add(
     "chats-by-key-free: a chat by API key is not counted", _free_of_charge("createChatCompletion", KEY)
 )
 
@@ -139,7 +139,7 @@ def _more(condition: Callable[[Call], int]) -> seams.Apply:
     )
 
 
-BOOK.reported("CHAT-11", charged("createChatCompletion", stream=True), spend="sample").add(
+FAULTS.reported("CHAT-11", charged("createChatCompletion", stream=True), spend="sample").add(
     # Two billing steps on one path: langgenius/dify#40613.
     "stream-charged-twice: a streamed chat is charged at its start and at its end",
     _more(lambda c: int(c.arguments.get("stream") is True)),
@@ -157,13 +157,13 @@ def _first_twice(lab: Lab) -> None:
     seams.around("charge", step)(lab)
 
 
-BOOK.reported("CHAT-11 IMG-6", charged("createImage", times=2), spend="sample").add(
+FAULTS.reported("CHAT-11 IMG-6", charged("createImage", times=2), spend="sample").add(
     # The seed and the increment both count: Ganesh-403/semantic-plagiarism-detector#2178.
     "first-call-counted-twice: the first unit of a window is counted twice",
     _first_twice,
 )
 
-BOOK.reported("CHAT-11", charged("createChatCompletion"), spend="sample").add(
+FAULTS.reported("CHAT-11", charged("createChatCompletion"), spend="sample").add(
     # Units of another kind: wso2/api-platform#2932 mixes up tokens and requests.
     "chat-charged-by-words: a chat consumes a unit for each word of its prompt",
     _more(
@@ -175,7 +175,7 @@ BOOK.reported("CHAT-11", charged("createChatCompletion"), spend="sample").add(
     ),
 )
 
-BOOK.handwritten("IMG-6", charged("createImage", PAID), spend="sample", credentials=PAID).add(
+FAULTS.handwritten("IMG-6", charged("createImage", PAID), spend="sample", credentials=PAID).add(
     "images-by-token-free: an image by access token is not counted",
     _free_of_charge("createImage getImage", PAID),
 )
@@ -188,9 +188,9 @@ def _client_pays(lab: Lab, called: Call, who: Identity) -> Identity:
     return who
 
 
-BOOK.handwritten(
+FAULTS.handwritten(
     "IMG-6 VID-7 SFX-3 ID-5",
-    lambda c: (c.make("image", PAID).status, c.used(PAID)),
+    lambda c: (c.generate("image", PAID).status, c.used(PAID)),
     spend="sample",
     credentials=PAID,
 ).add(
@@ -198,7 +198,7 @@ BOOK.handwritten(
     seams.resolve(_client_pays),
 )
 
-BOOK.handwritten(
+FAULTS.handwritten(
     "IMG-6", charged("createImage", image_urls=["https://example.com/a.png"]), spend="sample"
 ).add(
     "image-inputs-charged: an image consumes a unit more for each address it is given",
@@ -211,12 +211,12 @@ BOOK.handwritten(
     ),
 )
 
-BOOK.reported("IMG-6", charged("createImage", mode="realistic"), spend="sample").add(
+FAULTS.reported("IMG-6", charged("createImage", mode="realistic"), spend="sample").add(
     "realistic-charged-twice: a realistic image consumes two units",
     _more(lambda c: int(c.arguments.get("mode") == "realistic")),
 )
 
-BOOK.handwritten("SFX-3", charged("createSfx", PAID), spend="exhaust", credentials=PAID).add(
+FAULTS.handwritten("SFX-3", charged("createSfx", PAID), spend="exhaust", credentials=PAID).add(
     "sounds-of-accounts-free: a sound of a signed-in user is not counted",
     _free_of_charge("createSfx getSfx", PAID, KEY, FREE),
 )
@@ -231,11 +231,11 @@ def _speech_counter(lab: Lab) -> None:
     seams.around("charge", step)(lab)
 
 
-BOOK.handwritten("TTS-3", charged("createTts"), spend="sample").add(
+FAULTS.handwritten("TTS-3", charged("createTts"), spend="sample").add(
     "tts-own-counter: speech is counted apart from sound", _speech_counter
 )
 
-BOOK.handwritten("VID-7", charged("createVideo", duration=10), spend="sample").add(
+FAULTS.handwritten("VID-7", charged("createVideo", duration=10), spend="sample").add(
     "video-duration-charged: a video consumes a unit for every five seconds",
     seams.charge_more(
         lambda _l, c: (
@@ -246,8 +246,8 @@ BOOK.handwritten("VID-7", charged("createVideo", duration=10), spend="sample").a
     ),
 )
 
-BOOK.reported(
-    "VID-7", lambda c: (c.make("video", image_urls=[picture()]).status, c.used()), spend="sample"
+FAULTS.reported(
+    "VID-7", lambda c: (c.generate("video", image_urls=[picture()]).status, c.used()), spend="sample"
 ).add(
     "base64-video-charged-as-image: a video with a base64 image consumes an image as well",
     seams.charge_more(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.faults import seams
-from lab.faults.fault import Book
+from lab.faults.fault import FaultSet
 from lab.faults.fields import fields
 from lab.faults.prompts import SEEN
 from lab.faults.seams import Run, at, edit, put
@@ -11,24 +11,24 @@ from lab.proofs import chat, post, streamed
 from lab.server import router
 from lab.server.lab import Call, Lab, Refusal
 
-BOOK = Book()
+FAULTS = FaultSet()
 
-BOOK.handwritten("CHAT-1 FAIL-1", post("/gen/chat/completions", {"messages": "hello"})).add(
+FAULTS.handwritten("CHAT-1 FAIL-1", post("/gen/chat/completions", {"messages": "hello"})).add(
     "messages-may-be-text: a chat whose messages are one string is served",
     lambda lab: seams.before_checks(lab, "createChatCompletion", "messages", seams.listed),
 )
 
-BOOK.handwritten("CHAT-1", streamed(messages={"role": "user", "content": "hello"})).add(
+FAULTS.handwritten("CHAT-1", streamed(messages={"role": "user", "content": "hello"})).add(
     "messages-refused-in-stream: a streamed chat whose messages are no array is 200 with an error event",
-    seams.told_in_stream("invalid"),
+    seams.refused_in_stream("invalid"),
 )
 
-BOOK.mechanical("CHAT-1 FAIL-1", post("/gen/chat/completions", {})).add(
+FAULTS.mechanical("CHAT-1 FAIL-1", post("/gen/chat/completions", {})).add(
     "messages-unchecked: a chat without messages is served",
     seams.check("createChatCompletion", seams.any_messages("messages"), "messages"),
 )
 
-BOOK.mechanical("CHAT-1 FAIL-1", post("/gen/chat/completions", {"messages": ["hello", 7]})).add(
+FAULTS.mechanical("CHAT-1 FAIL-1", post("/gen/chat/completions", {"messages": ["hello", 7]})).add(
     "items-unchecked: messages that are no objects are served",
     seams.both(
         seams.check(
@@ -40,12 +40,12 @@ BOOK.mechanical("CHAT-1 FAIL-1", post("/gen/chat/completions", {"messages": ["he
     ),
 )
 
-BOOK.reported("CHAT-1 FAIL-1", post("/gen/chat/completions", {"stream": False})).add(
+FAULTS.reported("CHAT-1 FAIL-1", post("/gen/chat/completions", {"stream": False})).add(
     "missing-messages-500: a chat without messages is 500",
     seams.crash_when("createChatCompletion", lambda c: "messages" not in c.arguments),
 )
 
-BOOK.handwritten("CHAT-2", chat(), spend="sample").add(
+FAULTS.handwritten("CHAT-2", chat(), spend="sample").add(
     "chat-answers-bare-text: a plain chat is the text and nothing else",
     edit("createChatCompletion", lambda v: v["choices"][0]["message"]["content"]),
 ).add(
@@ -53,7 +53,7 @@ BOOK.handwritten("CHAT-2", chat(), spend="sample").add(
     edit("createChatCompletion", at("choices.0.message.role", put("user"))),
 )
 
-BOOK.handwritten(
+FAULTS.handwritten(
     "CHAT-2", lambda c: c.chat(messages=[{"role": "system", "content": "Be brief."}]).status, spend="sample"
 ).add(
     "no-system-role: a system message is refused",
@@ -67,7 +67,7 @@ BOOK.handwritten(
 )
 
 fields(
-    BOOK,
+    FAULTS,
     "chat",
     "CHAT-2",
     "createChatCompletion",
@@ -78,7 +78,7 @@ fields(
 )
 
 fields(
-    BOOK,
+    FAULTS,
     "completion",
     "CHAT-2",
     "createChatCompletion",
@@ -89,7 +89,7 @@ fields(
 )
 
 fields(
-    BOOK,
+    FAULTS,
     "label",
     "OBS-6",
     "createChatCompletion",
@@ -99,12 +99,12 @@ fields(
     spend="sample",
 )
 
-BOOK.reported("OBS-6", chat(), spend="sample").add(
+FAULTS.reported("OBS-6", chat(), spend="sample").add(
     "label-retype-created-fraction: created is the time with its fraction of a second",
     edit("createChatCompletion", at("created", put(17.25))),
 )
 
-BOOK.reported("CHAT-2", chat(), spend="sample").add(
+FAULTS.reported("CHAT-2", chat(), spend="sample").add(
     # A reasoning model whose answer never leaves the reasoning field.
     "content-null: the content of a completion is null, the text stands under reasoning",
     edit(
@@ -119,28 +119,28 @@ BOOK.reported("CHAT-2", chat(), spend="sample").add(
     edit("createChatCompletion", at("choices", put(lambda rows: {"0": rows[0]}))),
 )
 
-BOOK.handwritten("CHAT-4", streamed(), spend="sample").add(
+FAULTS.handwritten("CHAT-4", streamed(), spend="sample").add(
     "streams-500: every streamed chat is 500",
     seams.crash_when("createChatCompletion", lambda c: c.arguments.get("stream") is True),
 )
 
-BOOK.mechanical("CHAT-3 FAIL-1", chat(stream="yes")).add(
+FAULTS.mechanical("CHAT-3 FAIL-1", chat(stream="yes")).add(
     "stream-unchecked: stream may be anything", seams.without("stream", "createChatCompletion")
 )
 
-BOOK.mechanical("CHAT-3 CHAT-2", chat(), spend="sample").add(
+FAULTS.mechanical("CHAT-3 CHAT-2", chat(), spend="sample").add(
     "stream-by-default: a chat is streamed when stream is left out",
     seams.check("createChatCompletion", lambda _l, c: c.arguments.setdefault("stream", True)),
 )
 
-BOOK.mechanical("CHAT-3", chat(stream=False), spend="sample").add(
+FAULTS.mechanical("CHAT-3", chat(stream=False), spend="sample").add(
     "stream-false-streams: a chat is streamed when stream is false",
     seams.check(
         "createChatCompletion", lambda _l, c: c.arguments.__setitem__("stream", "stream" in c.arguments)
     ),
 )
 
-BOOK.reported("CHAT-3 FAIL-1", chat(stream="false")).add(
+FAULTS.reported("CHAT-3 FAIL-1", chat(stream="false")).add(
     'text-false-streams: stream: "false" is taken for true',
     seams.check(
         "createChatCompletion",
@@ -149,7 +149,7 @@ BOOK.reported("CHAT-3 FAIL-1", chat(stream="false")).add(
     ),
 )
 
-BOOK.handwritten("CHAT-10", chat(messages=SEEN), spend="sample").add(
+FAULTS.handwritten("CHAT-10", chat(messages=SEEN), spend="sample").add(
     "image-parts-400: a message with parts is 400",
     seams.refuse_when("createChatCompletion", lambda c: router.has_image(c.arguments["messages"])),
 ).add(
@@ -170,6 +170,6 @@ def _image_text(lab: Lab) -> None:
     seams.around("size", step)(lab)
 
 
-BOOK.reported("CHAT-10", chat(messages=SEEN), spend="sample").add(
+FAULTS.reported("CHAT-10", chat(messages=SEEN), spend="sample").add(
     "image-parts-counted-as-text: the base64 of an image counts as text, a thousandfold: 413", _image_text
 )

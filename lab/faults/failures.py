@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lab.faults import seams
-from lab.faults.fault import Book
+from lab.faults.fault import FaultSet
 from lab.faults.prompts import EASY
 from lab.faults.seams import Run, refused_with
 from lab.proofs import chat, generated, post
 from lab.server.lab import Call, Json, Lab, Refusal, Reply
 
-BOOK = Book()
+FAULTS = FaultSet()
 
 
 def _bad_json(lab: Lab, status: int) -> None:
@@ -25,7 +25,7 @@ def _bad_json(lab: Lab, status: int) -> None:
     seams.around("read", step)(lab)
 
 
-BOOK.handwritten("FAIL-1", post("/gen/image", raw=b"{not json")).add(
+FAULTS.handwritten("FAIL-1", post("/gen/image", raw=b"{not json")).add(
     "bad-json-500: a body that is no JSON is 500", lambda lab: _bad_json(lab, 500)
 )
 
@@ -42,7 +42,7 @@ def _array_body(lab: Lab) -> None:
     seams.around("read", step)(lab)
 
 
-BOOK.handwritten("FAIL-1", post("/gen/chat/completions", [1, 2])).add(
+FAULTS.handwritten("FAIL-1", post("/gen/chat/completions", [1, 2])).add(
     "array-body-served: a body that is an array is served as if it were empty", _array_body
 )
 
@@ -62,15 +62,15 @@ def _when_raw(condition: Callable[[bytes], bool], status: int) -> seams.Apply:
     return seams.around("read", step)
 
 
-BOOK.reported("FAIL-1", post("/gen/image", raw=b"")).add(
+FAULTS.reported("FAIL-1", post("/gen/image", raw=b"")).add(
     "empty-body-500: an empty body is 500", _when_raw(lambda raw: not raw.strip(), 500)
 )
 
-BOOK.reported("FAIL-1", post("/gen/chat/completions", [1])).add(
+FAULTS.reported("FAIL-1", post("/gen/chat/completions", [1])).add(
     "array-body-500: a body that is no object is 500", _when_raw(lambda raw: raw[:1] == b"[", 500)
 )
 
-BOOK.reported("FAIL-1 CHAT-1 ANA-2", post("/gen/chat/completions", {})).add(
+FAULTS.reported("FAIL-1 CHAT-1 ANA-2", post("/gen/chat/completions", {})).add(
     "all-invalid-422: invalid payloads are 422, the framework's own answer",
     seams.refused_with("invalid", 422),
 )
@@ -88,11 +88,11 @@ def _json_200(lab: Lab) -> None:
     seams.around("read", step)(lab)
 
 
-BOOK.reported("FAIL-1", post("/gen/tts", raw=b"prompt=hello")).add(
+FAULTS.reported("FAIL-1", post("/gen/tts", raw=b"prompt=hello")).add(
     "bad-json-200: a body that is no JSON is answered with 200 and an error in it", _json_200
 )
 
-BOOK.reported("FAIL-1", post("/gen/image", {"prompt": 7})).add(
+FAULTS.reported("FAIL-1", post("/gen/image", {"prompt": 7})).add(
     "number-prompt-500: a media prompt that is a number is 500",
     seams.crash_when(
         "createImage createVideo createAirforceVideo createSfx createTts",
@@ -100,11 +100,11 @@ BOOK.reported("FAIL-1", post("/gen/image", {"prompt": 7})).add(
     ),
 )
 
-BOOK.handwritten(
+FAULTS.handwritten(
     "FAIL-2", lambda c: c.chat(messages=[{"role": "user", "content": "word " * 60_000}], stream=True).status
 ).add(
     "oversize-is-told-in-the-stream: a streamed chat that is too large is 200 and tells of it in an event",
-    seams.told_in_stream("oversize"),
+    seams.refused_in_stream("oversize"),
 )
 
 
@@ -118,7 +118,7 @@ async def _only_the_last(lab: Lab, called: Call, run: Run) -> None:
         await run()
 
 
-BOOK.handwritten(
+FAULTS.handwritten(
     "FAIL-2",
     lambda c: (
         c.chat(
@@ -139,7 +139,7 @@ async def _only_strings(lab: Lab, called: Call, run: Run) -> None:
     await run()
 
 
-BOOK.handwritten(
+FAULTS.handwritten(
     "FAIL-2",
     lambda c: (
         c.chat(messages=[{"role": "user", "content": [{"type": "text", "text": "word " * 60_000}]}]).status
@@ -148,45 +148,45 @@ BOOK.handwritten(
     "size-of-parts-not-measured: text in content parts is not measured", seams.around("size", _only_strings)
 )
 
-BOOK.handwritten("FAIL-2", generated("createSfx", prompt="x" * 9_000)).add(
+FAULTS.handwritten("FAIL-2", generated("createSfx", prompt="x" * 9_000)).add(
     "oversize-cut-silently: a prompt that is too long is cut and served", seams.skip("size")
 )
 
-BOOK.mechanical("FAIL-2", chat(messages=[{"role": "user", "content": "x" * 40_000}])).add(
+FAULTS.mechanical("FAIL-2", chat(messages=[{"role": "user", "content": "x" * 40_000}])).add(
     "chat-size-unlimited: a chat may have any size", seams.skip("size", "createChatCompletion")
 )
 
-BOOK.mechanical("FAIL-2", generated("createTts", prompt="x" * 9_000)).add(
+FAULTS.mechanical("FAIL-2", generated("createTts", prompt="x" * 9_000)).add(
     "media-size-unlimited: a media prompt may have any size",
     seams.skip("size", "createImage createVideo createAirforceVideo createSfx createTts"),
 )
 
-BOOK.mechanical(
+FAULTS.mechanical(
     "FAIL-2", post("/gen/prompt_analyze", {"prompt": [{"role": "user", "content": "x" * 900_000}]})
 ).add("analyze-size-unlimited: a prompt to analyse may have any size", seams.skip("size", "analyzePrompt"))
 
-BOOK.mechanical("FAIL-2", generated("createImage", prompt="x" * 9_000)).add(
+FAULTS.mechanical("FAIL-2", generated("createImage", prompt="x" * 9_000)).add(
     "oversize-500: a prompt that is too long is 500", refused_with("oversize", 500)
 )
 
-BOOK.reported("FAIL-2", generated("createTts", prompt="x" * 9_000)).add(
+FAULTS.reported("FAIL-2", generated("createTts", prompt="x" * 9_000)).add(
     "oversize-422: a prompt that is too long is 422", seams.refused_with("oversize", 422)
 ).add(
     "speech-size-unlimited: the route of speech was forgotten when sizes were limited",
     seams.skip("size", "createTts getTts"),
 )
 
-BOOK.handwritten("FAIL-3 IMG-2", generated("createImage"), spend="sample").add(
+FAULTS.handwritten("FAIL-3 IMG-2", generated("createImage"), spend="sample").add(
     "upstream-failure-200: when the provider of images fails the answer is 200 and a sorry page",
     seams.instead("createImage getImage", lambda c: seams.html()),
 )
 
-BOOK.handwritten("FAIL-3 VID-2", generated("createVideo"), spend="sample").add(
+FAULTS.handwritten("FAIL-3 VID-2", generated("createVideo"), spend="sample").add(
     "upstream-failure-404: when the provider of videos fails the answer is 404",
     seams.instead("createVideo getVideo", lambda c: Json({"detail": "Provider is away"}, 404)),
 )
 
-BOOK.handwritten("FAIL-3 RATE-4", generated("createTts"), spend="sample").add(
+FAULTS.handwritten("FAIL-3 RATE-4", generated("createTts"), spend="sample").add(
     "upstream-failure-429: when the provider of speech fails the answer is 429, with units left",
     seams.instead("createTts getTts", lambda c: Json({"detail": "Provider is busy"}, 429)),
 )
@@ -196,7 +196,7 @@ def _page(status: int) -> Callable[[Call], Reply]:
     return lambda _: seams.html(status)
 
 
-BOOK.reported("FAIL-3 SFX-1", generated("createSfx"), spend="sample").add(
+FAULTS.reported("FAIL-3 SFX-1", generated("createSfx"), spend="sample").add(
     # Upstream trouble that is passed on as it came: gateways answer 502 to 504 with pages of their proxies.
     "upstream-502: a failure of the provider is 502 with a proxy's page on createSfx",
     seams.instead("createSfx getSfx", _page(502)),

@@ -35,7 +35,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class FaultGroup:
     """Faults of one origin that break the same requirements and show in the same observation."""
 
     origin: Origin
@@ -45,7 +45,7 @@ class Shelf:
     credentials: str
     faults: list[Fault]
 
-    def add(self, label: str, apply: Callable[[Lab], None]) -> Shelf:
+    def add(self, label: str, apply: Callable[[Lab], None]) -> FaultGroup:
         """One more fault: `name: what it does`, and the change of the server that does it."""
         name, _, does = label.partition(": ")
         broken, needed = tuple(self.requirements.split()), tuple(self.credentials.split())
@@ -53,18 +53,18 @@ class Shelf:
         return self
 
 
-class Book:
+class FaultSet:
     """The faults of one subject, in the order they were written."""
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
-        self.handwritten = partial(self._shelf, "handwritten")
-        self.mechanical = partial(self._shelf, "mechanical")
-        self.reported = partial(self._shelf, "reported")
+        self.handwritten = partial(self._group, "handwritten")
+        self.mechanical = partial(self._group, "mechanical")
+        self.reported = partial(self._group, "reported")
 
-    def _shelf(
+    def _group(
         self, origin: Origin, requirements: str, prove: Proof, spend: str = "none", credentials: str = ""
-    ) -> Shelf:
+    ) -> FaultGroup:
         """Room for faults of this origin; requirements and credentials are separated by spaces."""
         assert spend in SPEND, spend
-        return Shelf(origin, requirements, prove, spend, credentials, self.faults)
+        return FaultGroup(origin, requirements, prove, spend, credentials, self.faults)

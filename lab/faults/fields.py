@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lab.faults.fault import Book
+from lab.faults.fault import FaultSet
 from lab.faults.seams import at, drop, edit, put
 from lab.proofs import Proof
 
 
 def fields(  # noqa: PLR0917 a table row reads better without keywords
-    book: Book,
+    faults: FaultSet,
     prefix: str,
     requirement: str,
     operation: str,
@@ -23,12 +23,12 @@ def fields(  # noqa: PLR0917 a table row reads better without keywords
     credentials: str = "",
 ) -> None:
     """One fault for each dropped path and each path given another value."""
-    shelf = book.mechanical(requirement, proof, spend, credentials)
+    group = faults.mechanical(requirement, proof, spend, credentials)
 
     def add(kind: str, path: str, operator: Callable[[Any, Any], None], words: str) -> None:
         slug = path.replace("*.", "").replace("0.", "").replace(".", "-")
         label = f"{prefix}-{kind}-{slug}: {words} in the answer of {operation}"
-        shelf.add(label, edit(operation, at(path, operator)))
+        group.add(label, edit(operation, at(path, operator)))
 
     for path in drops.split():
         add("drop", path, drop, f"{path} is missing")

@@ -27,13 +27,13 @@ from lab.faults.callers import (
     on,
     only,
 )
-from lab.faults.fault import Book
+from lab.faults.fault import FaultSet
 from lab.faults.seams import MEDIA_GET, Run, at, edit, put, refused_with
 from lab.proofs import all_of, bad_bearer, call, charged, chat, generated, read
 from lab.server.identity import bearer
 from lab.server.lab import Call, Identity, Lab, Refusal, Reply
 
-BOOK = Book()
+FAULTS = FaultSet()
 
 
 def become(lab: Lab, called: Call) -> None:
@@ -44,7 +44,7 @@ def become(lab: Lab, called: Call) -> None:
         called.identity = replace(called.identity, auth_type="jwt", email="")
 
 
-BOOK.handwritten("AUTH-1 ID-5", read("/usage", PAID), credentials=PAID).add(
+FAULTS.handwritten("AUTH-1 ID-5", read("/usage", PAID), credentials=PAID).add(
     "jwt-treated-as-anonymous: an access token is accepted but its user is not looked up", only(PAID, become)
 )
 
@@ -56,7 +56,7 @@ def refuse(kind: str) -> Callable[[Lab, Call], None]:
     return function
 
 
-BOOK.mechanical("AUTH-1", read("/usage", PAID), credentials=PAID).add(
+FAULTS.mechanical("AUTH-1", read("/usage", PAID), credentials=PAID).add(
     "jwt-refused: every access token is 401", only(PAID, refuse("credential"))
 )
 
@@ -73,38 +73,38 @@ def _refused_on(operations: str, name: str) -> seams.Apply:
     return seams.around("identify", step)
 
 
-BOOK.reported("AUTH-1", generated("getImage", PAID), spend="sample", credentials=PAID).add(
+FAULTS.reported("AUTH-1", generated("getImage", PAID), spend="sample", credentials=PAID).add(
     "jwt-refused-on-get-media: the GET forms of generation refuse access tokens", _refused_on(MEDIA_GET, PAID)
 )
 
-BOOK.reported("AUTH-1 AUTH-3", chat(PAID), spend="sample", credentials=PAID).add(
+FAULTS.reported("AUTH-1 AUTH-3", chat(PAID), spend="sample", credentials=PAID).add(
     "jwt-not-for-chat: chat takes API keys only", _refused_on("createChatCompletion", PAID)
 )
 
-BOOK.reported("AUTH-1", read("/usage", FREE), credentials=FREE).add(
+FAULTS.reported("AUTH-1", read("/usage", FREE), credentials=FREE).add(
     "free-jwt-refused: an access token is good only for users who pay", only(FREE, seams.crash(401))
 )
 
-BOOK.handwritten("AUTH-2 AUTH-3", read("/usage", KEY), credentials=KEY).add(
+FAULTS.handwritten("AUTH-2 AUTH-3", read("/usage", KEY), credentials=KEY).add(
     "api-key-treated-as-anonymous: an API key is accepted but its owner is not looked up", only(KEY, become)
 )
 
-BOOK.mechanical("AUTH-2", read("/usage", "LIGHTNING_API_KEY"), credentials="LIGHTNING_API_KEY").add(
+FAULTS.mechanical("AUTH-2", read("/usage", "LIGHTNING_API_KEY"), credentials="LIGHTNING_API_KEY").add(
     "api-key-refused: every API key is 401", only("LIGHTNING_API_KEY", refuse("credential"))
 )
 
-BOOK.reported("AUTH-2", read("/usage", KEY), credentials=KEY).add(
+FAULTS.reported("AUTH-2", read("/usage", KEY), credentials=KEY).add(
     "api-key-500: an API key goes through the token decoder, which fails on it", only(KEY, seams.crash())
 )
 
-BOOK.reported("AUTH-2 AUTH-3", read("/usage", KEY), credentials=KEY).add(
+FAULTS.reported("AUTH-2 AUTH-3", read("/usage", KEY), credentials=KEY).add(
     "api-key-not-for-account: an API key generates but may not read /usage and /subscription",
     _refused_on("getUsage getSubscription", KEY),
 )
 
-BOOK.handwritten(
+FAULTS.handwritten(
     "AUTH-3",
-    lambda c: (c.make("image", KEY).status, c.used(PAID)),
+    lambda c: (c.generate("image", KEY).status, c.used(PAID)),
     spend="sample",
     credentials=f"{PAID} {KEY}",
 ).add(
@@ -114,24 +114,24 @@ BOOK.handwritten(
     ),
 )
 
-BOOK.handwritten("AUTH-3", read("/subscription", KEY), spend="sample", credentials=f"{PAID} {KEY}").add(
+FAULTS.handwritten("AUTH-3", read("/subscription", KEY), spend="sample", credentials=f"{PAID} {KEY}").add(
     "key-has-own-account: the API key's account has another email",
     seams.resolve(
         lambda _l, _c, who: replace(who, email="key@example.com") if who.auth_type == "api_key" else who
     ),
 )
 
-BOOK.mechanical("AUTH-3", read("/usage", "LIGHTNING_API_KEY"), credentials=f"{PAID} LIGHTNING_API_KEY").add(
+FAULTS.mechanical("AUTH-3", read("/usage", "LIGHTNING_API_KEY"), credentials=f"{PAID} LIGHTNING_API_KEY").add(
     "api-key-resolves-to-other-plan: an API key gets the next plan of the catalogue",
     seams.resolve(lambda _l, _c, who: replace(who, plan="core") if who.auth_type == "api_key" else who),
 )
 
-BOOK.handwritten(
+FAULTS.handwritten(
     "AUTH-4 AUTH-5 AUTH-6",
     all_of(lambda c: c.chat("bad", stream=True).status, lambda c: c.chat(REVOKED, stream=True).status),
 ).add(
     "bad-bearer-is-told-in-the-stream: a streamed chat with a bad bearer is 200 and tells of it in an event",
-    seams.reading_first(seams.told_in_stream("credential")),
+    seams.read_body_first(seams.refused_in_stream("credential")),
 )
 
 
@@ -151,7 +151,7 @@ def _with_other_claims(c: Client) -> int:
     return c.get("/usage", f"{header}.e30.{signature}").status
 
 
-BOOK.handwritten("AUTH-4", _with_other_claims, credentials=PAID).add(
+FAULTS.handwritten("AUTH-4", _with_other_claims, credentials=PAID).add(
     "claims-not-signed: a token with other claims and the signature of a good one is accepted",
     seams.around("identify", _signature_only),
 )
@@ -159,16 +159,16 @@ BOOK.handwritten("AUTH-4", _with_other_claims, credentials=PAID).add(
 
 for _operation in (operation for operation in seams.RESOLVING if operation != "getSubscription"):
     _requirements = "AIR-2 AUTH-4" if "Airforce" in _operation else "AUTH-4 AUTH-5 AUTH-6"
-    BOOK.mechanical(_requirements, bad_bearer(_operation)).add(
+    FAULTS.mechanical(_requirements, bad_bearer(_operation)).add(
         f"bad-bearer-served-on-{_operation}: a bad bearer falls through to the free tier on {_operation}",
         lenient(_operation),
     )
 
-BOOK.mechanical("AUTH-4 AUTH-5 AUTH-6", bad_bearer("getUsage")).add(
+FAULTS.mechanical("AUTH-4 AUTH-5 AUTH-6", bad_bearer("getUsage")).add(
     "bad-bearer-403: a bad bearer is answered with 403", refused_with("credential", 403)
 )
 
-BOOK.reported("AUTH-4 AUTH-5", bad_bearer("getUsage")).add(
+FAULTS.reported("AUTH-4 AUTH-5", bad_bearer("getUsage")).add(
     # An exception of the token library is not caught: wso2/product-apim#8637, METR/inspect-action#156,
     # Frachtwerk/essencium-backend#202.
     "bad-bearer-500: a bearer that cannot be decoded is 500",
@@ -219,7 +219,7 @@ def forged(c: Any, algorithm: str | None = None, signature: str | None = None) -
     return f"{head}.{body}.{sign if signature is None else signature}"
 
 
-BOOK.reported("AUTH-4", lambda c: c.get("/usage", forged(c, "none", "")).status, credentials=PAID).add(
+FAULTS.reported("AUTH-4", lambda c: c.get("/usage", forged(c, "none", "")).status, credentials=PAID).add(
     "jwt-alg-none-accepted: an access token whose header says alg none is accepted", also_accept(_unsigned)
 )
 
@@ -243,14 +243,16 @@ def _by_payload(lab: Lab, token: str) -> Identity | None:
     )
 
 
-BOOK.reported("AUTH-4", lambda c: c.get("/usage", forged(c, None, "AAAA")).status, credentials=PAID).add(
+FAULTS.reported("AUTH-4", lambda c: c.get("/usage", forged(c, None, "AAAA")).status, credentials=PAID).add(
     "jwt-signature-not-checked: the signature of an access token is not checked", also_accept(_unverified)
 ).add(
     "jwt-signature-cut-accepted: any signature will do when header and payload are those of a good token",
     also_accept(_by_payload),
 )
 
-BOOK.reported("AUTH-4", lambda c: c.get("/usage", c.credentials[KEY].swapcase()).status, credentials=KEY).add(
+FAULTS.reported(
+    "AUTH-4", lambda c: c.get("/usage", c.credentials[KEY].swapcase()).status, credentials=KEY
+).add(
     # Keys looked up in a column that does not tell case, or by their stored prefix alone.
     "api-key-case-insensitive: an API key is good in upper and lower case",
     also_accept(
@@ -265,7 +267,7 @@ BOOK.reported("AUTH-4", lambda c: c.get("/usage", c.credentials[KEY].swapcase())
     ),
 )
 
-BOOK.reported(
+FAULTS.reported(
     "AUTH-4", lambda c: c.get("/usage", c.credentials[KEY][:-4] + "zzzz").status, credentials=KEY
 ).add(
     "api-key-by-prefix: the first sixteen characters of an API key are enough",
@@ -281,7 +283,7 @@ BOOK.reported(
     ),
 )
 
-BOOK.reported("AUTH-4 AUTH-5 AUTH-6", bad_bearer("getUsage")).add(
+FAULTS.reported("AUTH-4 AUTH-5 AUTH-6", bad_bearer("getUsage")).add(
     # A refusal that is hidden in a success, as GraphQL-minded gateways send it.
     "bad-bearer-200: a bad bearer is answered with 200 and an error in the body",
     seams.refused_with("credential", 200),
@@ -292,7 +294,7 @@ def _paid(_: Lab, called: Call) -> None:
     called.identity = Identity("user:paid", "light", "api_key", "paid@example.com")
 
 
-BOOK.handwritten("AUTH-5", bad_bearer("analyzePrompt", STALE), credentials=STALE).add(
+FAULTS.handwritten("AUTH-5", bad_bearer("analyzePrompt", STALE), credentials=STALE).add(
     "expired-key-can-analyze: an expired API key may analyse prompts", on("analyzePrompt", STALE, _paid)
 )
 
@@ -320,21 +322,21 @@ for _name, _requirement, _auth in (
     ("LIGHTNING_REVOKED_API_KEY", "AUTH-6", "api_key"),
 ):
     _slug = _name.removeprefix("LIGHTNING_").lower().replace("_", "-")
-    BOOK.mechanical(_requirement, read("/usage", _name), credentials=_name).add(
+    FAULTS.mechanical(_requirement, read("/usage", _name), credentials=_name).add(
         f"{_slug}-accepted: the {_slug.replace('-', ' ')} is still good", only(_name, _become(_name, _auth))
     )
-    BOOK.mechanical(_requirement, read("/usage", _name), credentials=_name).add(
+    FAULTS.mechanical(_requirement, read("/usage", _name), credentials=_name).add(
         f"{_slug}-403: the {_slug.replace('-', ' ')} is answered with 403", _status_for(_name, 403)
     )
 
-BOOK.reported("AUTH-5", read("/usage", EXPIRED), credentials=EXPIRED).add(
+FAULTS.reported("AUTH-5", read("/usage", EXPIRED), credentials=EXPIRED).add(
     "expired-jwt-500: an expired access token is 500", only(EXPIRED, seams.crash())
 )
 
 METERED = " ".join(seams.GENERATIONS)
 
 
-BOOK.handwritten("AUTH-6", bad_bearer("createImage", REVOKED), credentials=REVOKED).add(
+FAULTS.handwritten("AUTH-6", bad_bearer("createImage", REVOKED), credentials=REVOKED).add(
     "revoked-key-can-generate: a revoked API key is refused by /usage but may generate",
     on(METERED, REVOKED, _paid),
 )
@@ -358,7 +360,7 @@ def _cached(times: int) -> seams.Apply:
     return apply
 
 
-BOOK.reported("AUTH-6", read("/usage", REVOKED), credentials=REVOKED).add(
+FAULTS.reported("AUTH-6", read("/usage", REVOKED), credentials=REVOKED).add(
     "revoked-key-cached: a revoked API key is good for two more requests, out of a cache", _cached(2)
 ).add("revoked-key-500: a revoked API key is 500, its row is gone", only(REVOKED, seams.crash()))
 
@@ -367,11 +369,11 @@ def _with_agent(_: Lab, called: Call, who: Identity) -> Identity:
     return replace(who, key=f"{who.key}|{called.request.headers.get('user-agent')}")
 
 
-BOOK.handwritten("ID-1", lambda c: (c.make("image").status, c.used(agent="other/9")), spend="sample").add(
-    "client-id-and-user-agent: a client id counts for one user agent only", anonymous(_with_agent)
-)
+FAULTS.handwritten(
+    "ID-1", lambda c: (c.generate("image").status, c.used(agent="other/9")), spend="sample"
+).add("client-id-and-user-agent: a client id counts for one user agent only", anonymous(_with_agent))
 
-BOOK.handwritten("ID-1", charged("createImage"), spend="sample").add(
+FAULTS.handwritten("ID-1", charged("createImage"), spend="sample").add(
     "client-id-only-for-chat: only chat looks at the client id, media count by address",
     anonymous(
         lambda _l, called, who: (
@@ -396,7 +398,7 @@ def _anonymous(function: Callable[[Call, str], str]) -> seams.Apply:
     return seams.resolve(other)
 
 
-BOOK.mechanical(
+FAULTS.mechanical(
     "ID-1 ID-2",
     lambda c: (
         call(c, "createImage").status,
@@ -409,23 +411,23 @@ BOOK.mechanical(
     _anonymous(lambda called, _: _address(called)),
 )
 
-BOOK.reported("ID-1", charged("createImage"), spend="sample").add(
+FAULTS.reported("ID-1", charged("createImage"), spend="sample").add(
     "client-id-and-connection: a client id counts for one connection",
     anonymous(lambda _l, called, who: replace(who, key=f"{who.key}|{called.request.client}")),
 )
 
-BOOK.handwritten(
+FAULTS.handwritten(
     "ID-2 RATE-1",
-    lambda c: (c.make("image").status, c.used(client="ipc-a-quite-different-one")),
+    lambda c: (c.generate("image").status, c.used(client="ipc-a-quite-different-one")),
     spend="sample",
 ).add(
     "all-client-ids-together: all client ids share one counter",
     anonymous(lambda _l, _c, who: replace(who, key="clients") if who.key.startswith("client:") else who),
 )
 
-BOOK.reported(
+FAULTS.reported(
     "ID-2 RATE-1",
-    lambda c: (c.make("image").status, c.used(client=c.client_id[:32] + "-and-more")),
+    lambda c: (c.generate("image").status, c.used(client=c.client_id[:32] + "-and-more")),
     spend="sample",
 ).add(
     # Keys of a store that are cut, folded or too coarse.
@@ -433,9 +435,9 @@ BOOK.reported(
     lambda lab: setattr(lab, "key_of_client", lambda client: f"client:{client[:32]}"),
 )
 
-BOOK.reported(
+FAULTS.reported(
     "ID-2 RATE-1",
-    lambda c: (c.make("image").status, c.used(client="ipc-a-quite-different-one")),
+    lambda c: (c.generate("image").status, c.used(client="ipc-a-quite-different-one")),
     spend="sample",
 ).add(
     "client-id-cut: only the first four characters of a client id count",
@@ -448,17 +450,17 @@ async def _address_free(lab: Lab, called: Call, run: Run) -> None:
         await run()
 
 
-BOOK.handwritten("ID-3", lambda c: (nameless(c), c.used(client="")), spend="sample").add(
+FAULTS.handwritten("ID-3", lambda c: (nameless(c), c.used(client="")), spend="sample").add(
     "images-without-client-id-free: an image without a client id is not counted",
     seams.around("charge", _address_free),
 )
 
-BOOK.handwritten("ID-3", nameless, spend="sample").add(
+FAULTS.handwritten("ID-3", nameless, spend="sample").add(
     "media-needs-client-id: media without a client id are refused as invalid",
     seams.refuse_when("createImage createVideo createSfx createTts", by_address),
 )
 
-BOOK.handwritten(
+FAULTS.handwritten(
     "ID-3",
     lambda c: (c.post("/gen/image", {"prompt": "x"}, client="").status, c.used(client="")),
     spend="sample",
@@ -471,12 +473,12 @@ BOOK.handwritten(
     ),
 )
 
-BOOK.handwritten("ID-3", read("/usage", client="")).add(
+FAULTS.handwritten("ID-3", read("/usage", client="")).add(
     "no-client-id-400: without bearer and client id the answer is 400",
     anonymous(lambda _l, _c, who: who if who.key.startswith("client:") else nobody_because("invalid")),
 )
 
-BOOK.mechanical(
+FAULTS.mechanical(
     "ID-3",
     lambda c: (c.post("/gen/image", {"prompt": "x"}, client="").status, c.used(client="", agent="b/2")),
     spend="sample",
@@ -485,7 +487,7 @@ BOOK.mechanical(
     _anonymous(lambda _, key: key if key.startswith("client:") else "address:127.0.0.1"),
 )
 
-BOOK.reported(
+FAULTS.reported(
     "ID-3",
     lambda c: (
         c.post("/gen/image", {"prompt": "x"}, client="").status,
@@ -503,7 +505,7 @@ BOOK.reported(
     ),
 )
 
-BOOK.reported(
+FAULTS.reported(
     "ID-3",
     lambda c: (c.post("/gen/image", {"prompt": "x"}, client="").status, c.used(client="")),
     spend="sample",
@@ -523,11 +525,11 @@ async def _ask_for_a_bearer(_: Lab, called: Call, run: Run) -> None:
         raise Refusal("credential", "Sign in first")
 
 
-BOOK.handwritten("ID-4", lambda c: c.fetch("image").status, spend="sample").add(
+FAULTS.handwritten("ID-4", lambda c: c.generate_by_get("image").status, spend="sample").add(
     "media-by-get-need-bearer: media by GET ask for a bearer", seams.around("identify", _ask_for_a_bearer)
 )
 
-BOOK.handwritten("ID-4", generated("createImage"), spend="sample").add(
+FAULTS.handwritten("ID-4", generated("createImage"), spend="sample").add(
     "anonymous-media-401: generation of media needs a bearer",
     anonymous(
         lambda _l, called, who: nobody_because("credential") if called.operation.text == "media" else who
@@ -550,11 +552,11 @@ def _guest(lab: Lab) -> None:
     edit("listTiers", hidden)(lab)
 
 
-BOOK.handwritten("ID-4 USE-7 USE-5", read("/usage")).add(
+FAULTS.handwritten("ID-4 USE-7 USE-5", read("/usage")).add(
     "anonymous-guest-plan: callers without a bearer have a plan of their own with lower limits", _guest
 )
 
-BOOK.mechanical("ID-4", read("/usage")).add(
+FAULTS.mechanical("ID-4", read("/usage")).add(
     "anonymous-on-light-plan: callers without a bearer get the light plan",
     seams.resolve(lambda _l, _c, who: who if who.auth_type else replace(who, plan="light")),
 )
@@ -569,7 +571,7 @@ def _anonymous_refused(lab: Lab, kind: str) -> None:
     seams.resolve(other)(lab)
 
 
-BOOK.mechanical("ID-4 ID-3", read("/usage")).add(
+FAULTS.mechanical("ID-4 ID-3", read("/usage")).add(
     "anonymous-401: callers without a bearer are 401", lambda lab: _anonymous_refused(lab, "credential")
 )
 
@@ -578,7 +580,7 @@ def _unauthorised() -> Identity:
     raise Refusal("credential", "Sign in")
 
 
-BOOK.reported("ID-4", read("/usage")).add(
+FAULTS.reported("ID-4", read("/usage")).add(
     "anonymous-usage-401: /usage needs a bearer",
     anonymous(lambda _l, called, who: who if called.operation.id != "getUsage" else _unauthorised()),
 )
@@ -591,7 +593,7 @@ async def _one_or_the_other(lab: Lab, called: Call, run: Run) -> None:
     await run()
 
 
-BOOK.handwritten("ID-5 AUTH-4", lambda c: c.get("/usage", PAID).status, credentials=PAID).add(
+FAULTS.handwritten("ID-5 AUTH-4", lambda c: c.get("/usage", PAID).status, credentials=PAID).add(
     "bearer-beside-client-id-400: a bearer and a client id in one request are refused as invalid",
     seams.around("identify", _one_or_the_other),
 )
@@ -604,7 +606,7 @@ async def _client_and_bearer(_: Lab, called: Call, run: Run) -> None:
     await run()
 
 
-BOOK.handwritten("ID-5 AUTH-1", read("/usage", PAID), credentials=PAID).add(
+FAULTS.handwritten("ID-5 AUTH-1", read("/usage", PAID), credentials=PAID).add(
     "bearer-refused-beside-client-id: a bearer is 401 when X-Client-ID is sent beside it",
     seams.around("identify", _client_and_bearer),
 ).add(
@@ -614,9 +616,9 @@ BOOK.handwritten("ID-5 AUTH-1", read("/usage", PAID), credentials=PAID).add(
     ),
 )
 
-BOOK.handwritten(
+FAULTS.handwritten(
     "ID-5",
-    lambda c: (c.make("image", PAID).status, c.used(PAID, client="ipc-on-another-machine")),
+    lambda c: (c.generate("image", PAID).status, c.used(PAID, client="ipc-on-another-machine")),
     spend="sample",
     credentials=PAID,
 ).add(

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from lab.faults import seams
-from lab.faults.fault import Book
+from lab.faults.fault import FaultSet
 from lab.proofs import decoded, generated, picture, post
 from lab.server.lab import Call, Lab, Refusal
 
-BOOK = Book()
+FAULTS = FaultSet()
 
 _BODY = {
     "createImage": "image",
@@ -53,11 +53,11 @@ def _prompt_fault(operation: str, status: int) -> seams.Apply:
 
 for _operation, _requirement in _PROMPT.items():
     _kind = _BODY[_operation]
-    BOOK.mechanical(f"{_requirement} FAIL-1", post(f"/gen/{_kind}", {})).add(
+    FAULTS.mechanical(f"{_requirement} FAIL-1", post(f"/gen/{_kind}", {})).add(
         f"prompt-unchecked-{_operation}: {_operation} serves a request without a prompt",
         seams.check(_operation, _default_prompt, "prompt"),
     )
-    BOOK.mechanical(f"{_requirement} FAIL-1", post(f"/gen/{_kind}", {})).add(
+    FAULTS.mechanical(f"{_requirement} FAIL-1", post(f"/gen/{_kind}", {})).add(
         f"prompt-missing-500-{_operation}: {_operation} without a prompt is 500",
         _prompt_fault(_operation, 500),
     )
@@ -81,24 +81,26 @@ for _operations, _field, _choice, _requirement in (
 ):
     _kind, _query = _requirement.partition("-")[0].lower(), {} if _choice is None else {_field: _choice}
     _slug = "missing" if _choice is None else _choice.replace(":", "x")
-    BOOK.mechanical(_requirement, generated(_operations.split()[0], **_query), spend="sample").add(
+    FAULTS.mechanical(_requirement, generated(_operations.split()[0], **_query), spend="sample").add(
         f"{_kind}-{_field}-{_slug}-refused: {_operations} refuse {_field} {_choice or 'left out'}",
         seams.refuse_when(_operations, _has(_field, _choice)),
     )
     if _choice is not None:
         # A provider that does not know what the document promises.
-        BOOK.mechanical(_requirement, generated(_operations.split()[0], **_query), spend="sample").add(
+        FAULTS.mechanical(_requirement, generated(_operations.split()[0], **_query), spend="sample").add(
             f"{_kind}-{_field}-{_slug}-500: {_operations} end in 500 for {_field} {_choice}",
             seams.crash_when(_operations, _has(_field, _choice)),
         )
 
-BOOK.mechanical("IMG-3", generated("getImage", mode="fantasy"), spend="sample").add(
+FAULTS.mechanical("IMG-3", generated("getImage", mode="fantasy"), spend="sample").add(
     "getImage-mode-refused: getImage refuses any mode",
     seams.refuse_when("getImage", lambda c: "mode" in c.arguments),
 )
 
-BOOK.handwritten(
-    "IMG-4 VID-6", lambda c: c.make("image", image_urls=["https://example.com/a.png"]).status, spend="sample"
+FAULTS.handwritten(
+    "IMG-4 VID-6",
+    lambda c: c.generate("image", image_urls=["https://example.com/a.png"]).status,
+    spend="sample",
 ).add(
     "addresses-of-images-refused: an address as image input is refused as invalid, whatever is found there",
     seams.refuse_when(
@@ -107,24 +109,24 @@ BOOK.handwritten(
     ),
 )
 
-BOOK.handwritten("IMG-4 IMG-5", generated("createImage", image_urls=[picture()]), spend="sample").add(
+FAULTS.handwritten("IMG-4 IMG-5", generated("createImage", image_urls=[picture()]), spend="sample").add(
     "image-base64-refused: base64 images are 400", seams.refuse_when("createImage", lambda c: bool(c.images))
 )
 
 for _kind, _requirement in (("Image", "IMG-4"), ("Video", "VID-6")):
-    BOOK.handwritten(_requirement, generated(f"create{_kind}", image_urls=[]), spend="sample").add(
+    FAULTS.handwritten(_requirement, generated(f"create{_kind}", image_urls=[]), spend="sample").add(
         f"{_kind.lower()}-urls-empty-refused: an empty list of images is 400 on create{_kind}",
         seams.refuse_when(f"create{_kind}", lambda c: c.arguments.get("image_urls") == []),
     )
 
 for _operation, _requirement in (("createImage", "IMG-4"), ("createVideo", "VID-6")):
-    BOOK.mechanical(
+    FAULTS.mechanical(
         f"{_requirement} FAIL-1", generated(_operation, image_urls="https://example.com/a.png")
     ).add(
         f"image-urls-unchecked-{_operation}: {_operation} serves image_urls that are no list",
         seams.without("image_urls", _operation),
     )
-    BOOK.mechanical(
+    FAULTS.mechanical(
         _requirement,
         generated(_operation, image_urls=["https://example.com/a.png", "https://example.com/b.png"]),
         spend="sample",
@@ -132,12 +134,12 @@ for _operation, _requirement in (("createImage", "IMG-4"), ("createVideo", "VID-
         f"image-urls-one-only-{_operation}: {_operation} refuses a second image address",
         seams.refuse_when(_operation, lambda c: len(c.arguments.get("image_urls") or []) > 1),
     )
-    BOOK.mechanical(_requirement, generated(_operation), spend="sample").add(
+    FAULTS.mechanical(_requirement, generated(_operation), spend="sample").add(
         f"image-urls-required-{_operation}: {_operation} refuses a request without image_urls",
         seams.refuse_when(_operation, lambda c: not c.arguments.get("image_urls")),
     )
 
-BOOK.reported(
+FAULTS.reported(
     "IMG-4 FAIL-1", post("/gen/image", {"prompt": "x", "image_urls": "https://example.com/a.png"})
 ).add(
     "image-urls-text-500: image_urls that is one string is gone through letter by letter: 500",
@@ -146,7 +148,7 @@ BOOK.reported(
 
 
 for _operation, _requirement in (("createImage", "IMG-4"), ("createVideo", "VID-6")):
-    BOOK.mechanical(_requirement, generated(_operation, image_urls=[picture()]), spend="sample").add(
+    FAULTS.mechanical(_requirement, generated(_operation, image_urls=[picture()]), spend="sample").add(
         f"base64-500-{_operation}: {_operation} ends in 500 for a base64 image",
         seams.crash_when(_operation, lambda c: bool(c.arguments.get("image_urls"))),
     )
@@ -158,12 +160,12 @@ for _operation, _requirement in (
     ("createSfx", "SFX-1"),
     ("getTts", "TTS-1"),
 ):
-    BOOK.mechanical(_requirement, generated(_operation), spend="sample").add(
+    FAULTS.mechanical(_requirement, generated(_operation), spend="sample").add(
         f"{_operation}-500: {_operation} ends in 500, the other method is served",
         seams.crash_when(_operation, lambda c: True),
     )
 
-BOOK.handwritten("VID-5", generated("createVideo", duration=10), spend="sample").add(
+FAULTS.handwritten("VID-5", generated("createVideo", duration=10), spend="sample").add(
     "video-ten-seconds-500: a duration of ten seconds ends in 500",
     seams.crash_when("createVideo getVideo", lambda c: c.arguments.get("duration") == 10),
 )
@@ -186,18 +188,18 @@ for _name, _requirement, _operation, _field, _value in (
     ("video-get-wide-refused", "VID-3", "getVideo", "ratio", "3:2"),
     ("video-get-duration-refused", "VID-5", "getVideo", "duration", 99),
 ):
-    BOOK.handwritten(_requirement, generated(_operation, None, **{_field: _value}), spend="sample").add(
+    FAULTS.handwritten(_requirement, generated(_operation, None, **{_field: _value}), spend="sample").add(
         f"{_name}: {_field} {_value} is 400 on {_operation}", _refuse_value(_operation, _field, _value)
     )
 
-BOOK.handwritten("VID-5", lambda c: decoded(c.make("video", duration=-5).body), spend="sample").add(
+FAULTS.handwritten("VID-5", lambda c: decoded(c.generate("video", duration=-5).body), spend="sample").add(
     "negative-duration-turned-round: a negative duration counts without its sign",
     lambda lab: seams.before_checks(
         lab, "createVideo", "duration", lambda value: abs(value) if isinstance(value, int) else value
     ),
 )
 
-BOOK.handwritten("VID-5", generated("createVideo", duration=11), spend="sample").add(
+FAULTS.handwritten("VID-5", generated("createVideo", duration=11), spend="sample").add(
     "video-long-500: a duration beyond ten seconds is 500",
     seams.crash_when("createVideo", lambda c: c.arguments.get("duration", 0) > 10),
 )
@@ -212,22 +214,22 @@ def _duration_range(low: int, high: int) -> Callable[[Lab, Call], None]:
     return function
 
 
-BOOK.mechanical("VID-5", generated("createVideo", duration=11), spend="sample").add(
+FAULTS.mechanical("VID-5", generated("createVideo", duration=11), spend="sample").add(
     "duration-not-clamped: a duration outside 1 to 10 is refused",
     seams.check("createVideo getVideo", _duration_range(1, 10), "duration"),
 )
 
-BOOK.mechanical("VID-5", generated("createVideo", duration=0), spend="sample").add(
+FAULTS.mechanical("VID-5", generated("createVideo", duration=0), spend="sample").add(
     "duration-zero-refused: a duration below 1 is refused, a long one is clamped",
     seams.refuse_when("createVideo getVideo", lambda c: c.arguments["duration"] == 1),
 )
 
-BOOK.mechanical("VID-5 FAIL-1", generated("createVideo", duration="long")).add(
+FAULTS.mechanical("VID-5 FAIL-1", generated("createVideo", duration="long")).add(
     "duration-unchecked: a duration that is no integer is served",
     seams.check("createVideo getVideo", lambda _l, c: c.arguments.__setitem__("duration", 5), "duration"),
 )
 
-BOOK.mechanical("VID-5", generated("createVideo", duration=60), spend="sample").add(
+FAULTS.mechanical("VID-5", generated("createVideo", duration=60), spend="sample").add(
     "duration-clamped-to-11: a long duration is clamped to 11 instead of 10",
     seams.check(
         "createVideo getVideo",
@@ -238,7 +240,7 @@ BOOK.mechanical("VID-5", generated("createVideo", duration=60), spend="sample").
     ),
 )
 
-BOOK.reported("VID-5", generated("createVideo", duration=1_000_000), spend="sample").add(
+FAULTS.reported("VID-5", generated("createVideo", duration=1_000_000), spend="sample").add(
     "huge-duration-500: a duration of a million is 500",
     seams.crash_when(
         "createVideo getVideo",
@@ -246,7 +248,7 @@ BOOK.reported("VID-5", generated("createVideo", duration=1_000_000), spend="samp
     ),
 )
 
-BOOK.reported("VID-5", generated("createVideo", duration=-5), spend="sample").add(
+FAULTS.reported("VID-5", generated("createVideo", duration=-5), spend="sample").add(
     "negative-duration-500: a negative duration is 500",
     seams.crash_when(
         "createVideo getVideo",
@@ -254,12 +256,12 @@ BOOK.reported("VID-5", generated("createVideo", duration=-5), spend="sample").ad
     ),
 )
 
-BOOK.handwritten("VID-6", generated("createVideo", image_urls=[picture()]), spend="sample").add(
+FAULTS.handwritten("VID-6", generated("createVideo", image_urls=[picture()]), spend="sample").add(
     "video-base64-refused: base64 images of a video are 400",
     seams.refuse_when("createVideo", lambda c: bool(c.images)),
 )
 
-BOOK.reported(
+FAULTS.reported(
     "VID-6 FAIL-1", post("/gen/video", {"prompt": "x", "image_urls": "https://example.com/a.png"})
 ).add(
     "video-image-urls-text-500: a video's image_urls that is one string is 500",

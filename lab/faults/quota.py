@@ -11,15 +11,15 @@ from typing import Any
 from lab.client import Client
 from lab.faults import seams
 from lab.faults.callers import FREE, PAID, by_address, nameless
-from lab.faults.fault import Book
+from lab.faults.fault import FaultSet
 from lab.faults.seams import MEDIA_GET, Run, refused_with
 from lab.proofs import TOOL, Proof, and_later, at_once, call, charged, exhaust, spent
 from lab.server import facts
 from lab.server.lab import Call, Identity, Json, Lab, Refusal, Reply
 
-BOOK = Book()
+FAULTS = FaultSet()
 
-BOOK.handwritten(
+FAULTS.handwritten(
     "RATE-1", lambda c: (c.chat(PAID).status, c.used(FREE)), spend="sample", credentials=f"{PAID} {FREE}"
 ).add(
     "one-ledger-for-accounts: all signed-in users share one counter",
@@ -53,18 +53,18 @@ def _first_come() -> seams.Apply:
 
 
 def _two_callers(c: Any) -> Any:
-    first = [c.make("sfx").status for _ in range(2)]
+    first = [c.generate("sfx").status for _ in range(2)]
     return first, c.post("/gen/sfx", {"prompt": "x"}, client="ipc-another-caller-entirely").status
 
 
-BOOK.handwritten("RATE-1 ID-2", _two_callers, spend="exhaust").add(
+FAULTS.handwritten("RATE-1 ID-2", _two_callers, spend="exhaust").add(
     "address-limit-for-all-clients: callers of one address share a limit, though each shows its own",
     _first_come(),
 )
 
-BOOK.handwritten(
+FAULTS.handwritten(
     "RATE-1 ID-2",
-    lambda c: (c.make("image").status, c.used(client="ipc-a-quite-different-one")),
+    lambda c: (c.generate("image").status, c.used(client="ipc-a-quite-different-one")),
     spend="sample",
 ).add(
     "one-counter-for-everybody: all callers share one counter",
@@ -83,8 +83,10 @@ def _shared(lab: Lab, metric: str) -> None:
     lab.used_of = used
 
 
-BOOK.handwritten(
-    "RATE-1", lambda c: (c.make("video").status, c.used(client="ipc-a-quite-different-one")), spend="sample"
+FAULTS.handwritten(
+    "RATE-1",
+    lambda c: (c.generate("video").status, c.used(client="ipc-a-quite-different-one")),
+    spend="sample",
 ).add(
     "videos-counted-together: the video counter is one for all callers",
     lambda lab: _shared(lab, "videosDaily"),
@@ -107,8 +109,8 @@ def _leaky(lab: Lab) -> None:
     )
 
 
-BOOK.handwritten(
-    "RATE-1", lambda c: (c.make("image").status, c.used(FREE)), spend="sample", credentials=FREE
+FAULTS.handwritten(
+    "RATE-1", lambda c: (c.generate("image").status, c.used(FREE)), spend="sample", credentials=FREE
 ).add("anonymous-spending-shows-for-account: what anonymous callers spend shows on every account", _leaky)
 
 
@@ -118,7 +120,7 @@ def _refusals_charged(lab: Lab, called: Call, reply: Reply) -> Reply:
     return reply
 
 
-BOOK.handwritten("RATE-2", and_later(spent(lambda c: c.post("/gen/image", {})))).add(
+FAULTS.handwritten("RATE-2", and_later(spent(lambda c: c.post("/gen/image", {})))).add(
     "invalid-payload-charged-a-moment-later: a 400 consumes a unit, counted in the background",
     seams.change(_refusals_charged),
 )
@@ -131,7 +133,7 @@ def _options_charged(lab: Lab, called: Call, reply: Reply) -> Reply:
     return reply
 
 
-BOOK.handwritten("RATE-2", spent(lambda c: c.make("image", image_urls=5))).add(
+FAULTS.handwritten("RATE-2", spent(lambda c: c.generate("image", image_urls=5))).add(
     "wrong-option-charged: a 400 for an optional field consumes a unit", seams.change(_options_charged)
 )
 
@@ -142,7 +144,7 @@ def _accounts_charged(lab: Lab, called: Call, reply: Reply) -> Reply:
     return reply
 
 
-BOOK.handwritten("RATE-2", spent(lambda c: c.post("/gen/image", {}, FREE), FREE), credentials=FREE).add(
+FAULTS.handwritten("RATE-2", spent(lambda c: c.post("/gen/image", {}, FREE), FREE), credentials=FREE).add(
     "invalid-payload-charged-to-accounts: a 400 consumes a unit of signed-in users only",
     seams.change(_accounts_charged),
 )
@@ -164,19 +166,19 @@ def charge_refusals(kinds: str, metric: str = "imagesDaily") -> seams.Apply:
     return seams.change(change)
 
 
-BOOK.handwritten("RATE-2", spent(lambda c: c.post("/gen/image", {}))).add(
+FAULTS.handwritten("RATE-2", spent(lambda c: c.post("/gen/image", {}))).add(
     "invalid-payload-charged: a 400 consumes a unit", charge_refusals("invalid")
 )
 
-BOOK.handwritten("RATE-2", spent(lambda c: c.make("image", "bad"))).add(
+FAULTS.handwritten("RATE-2", spent(lambda c: c.generate("image", "bad"))).add(
     "bad-bearer-charged: a 401 consumes a unit of the client id beside it", charge_refusals("credential")
 )
 
-BOOK.handwritten("RATE-2", spent(lambda c: c.make("image", prompt="x" * 9_000))).add(
+FAULTS.handwritten("RATE-2", spent(lambda c: c.generate("image", prompt="x" * 9_000))).add(
     "oversize-charged: a 413 consumes a unit", charge_refusals("oversize")
 )
 
-BOOK.handwritten("RATE-2", exhaust("createSfx", 3), spend="exhaust").add(
+FAULTS.handwritten("RATE-2", exhaust("createSfx", 3), spend="exhaust").add(
     "exhausted-charged: a 429 consumes a unit, so used goes past the limit", charge_refusals("exhausted")
 )
 
@@ -203,7 +205,7 @@ for _operation, _path in (
     ("getStatus", "/status"),
     ("getSubscription", "/subscription"),
 ):
-    BOOK.handwritten(
+    FAULTS.handwritten(
         "RATE-3",
         _reading(_path, FREE if _operation == "getSubscription" else None),
         credentials=FREE if _operation == "getSubscription" else "",
@@ -226,12 +228,12 @@ def _endless(wanted: Callable[[Call], bool]) -> seams.Apply:
     return seams.around("charge", uncapped)
 
 
-BOOK.handwritten("RATE-4", lambda c: [nameless(c, "sfx") for _ in range(2)], spend="exhaust").add(
+FAULTS.handwritten("RATE-4", lambda c: [nameless(c, "sfx") for _ in range(2)], spend="exhaust").add(
     "no-limits-without-client-id: callers without a client id are served beyond their limits",
     _endless(by_address),
 )
 
-BOOK.handwritten("RATE-4", exhaust("createSfx", 2, auth=FREE), spend="exhaust", credentials=FREE).add(
+FAULTS.handwritten("RATE-4", exhaust("createSfx", 2, auth=FREE), spend="exhaust", credentials=FREE).add(
     "no-limits-for-users: signed-in users are served beyond their limits",
     _endless(lambda called: called.identity.key.startswith("user:")),
 )
@@ -243,7 +245,7 @@ def _at_the_limit(c: Client) -> int:
     return c.chat(tools=[TOOL]).status
 
 
-BOOK.handwritten("RATE-4", _at_the_limit, spend="exhaust").add(
+FAULTS.handwritten("RATE-4", _at_the_limit, spend="exhaust").add(
     "no-limit-with-tools: a chat with tools is served beyond the limit",
     _endless(lambda called: bool(called.arguments.get("tools"))),
 )
@@ -264,7 +266,7 @@ def _second_chance(lab: Lab) -> None:
     seams.around("charge", step)(lab)
 
 
-BOOK.handwritten("RATE-4", exhaust("createSfx", 4), spend="exhaust").add(
+FAULTS.handwritten("RATE-4", exhaust("createSfx", 4), spend="exhaust").add(
     "served-again-after-429: after one 429 the caller is served again", _second_chance
 )
 
@@ -280,19 +282,21 @@ def _lenient_charge(lab: Lab, condition: Callable[[Call], bool]) -> None:
     seams.around("charge", step)(lab)
 
 
-BOOK.handwritten("RATE-4", exhaust("createSfx", 1, lambda c: call(c, "getSfx").status), spend="exhaust").add(
+FAULTS.handwritten(
+    "RATE-4", exhaust("createSfx", 1, lambda c: call(c, "getSfx").status), spend="exhaust"
+).add(
     "limit-only-on-post: the GET forms go on when a metric is used up",
     lambda lab: _lenient_charge(lab, lambda c: c.operation.method == "GET"),
 )
 
-BOOK.handwritten(
+FAULTS.handwritten(
     "RATE-4", exhaust("createChatCompletion", 50, lambda c: c.chat(stream=True).status), spend="exhaust"
 ).add(
     "limit-not-for-streams: streamed chats go on when chats are used up",
     lambda lab: _lenient_charge(lab, lambda c: c.arguments.get("stream") is True),
 )
 
-BOOK.handwritten("RATE-4", exhaust("createTts", 2), spend="exhaust").add(
+FAULTS.handwritten("RATE-4", exhaust("createTts", 2), spend="exhaust").add(
     "exhausted-200: a used-up plan is answered with 200 and an apology", seams.refused_with("exhausted", 200)
 )
 
@@ -322,17 +326,17 @@ for _metric_name, _operation, _times in (
     ("audioWeekly", "createTts", 3),
     ("cloudChatDaily", "createChatCompletion", 52),
 ):
-    BOOK.mechanical("RATE-4", exhaust(_operation, _times), spend="exhaust").add(
+    FAULTS.mechanical("RATE-4", exhaust(_operation, _times), spend="exhaust").add(
         f"{_metric_name}-limit-plus-one: one more than the limit of {_metric_name} is served",
         _enforce(_metric_name, lambda n: n + 1),
     )
-    BOOK.mechanical("RATE-4", exhaust(_operation, _times), spend="exhaust").add(
+    FAULTS.mechanical("RATE-4", exhaust(_operation, _times), spend="exhaust").add(
         f"{_metric_name}-limit-minus-one: one less than the limit of {_metric_name} is served",
         _enforce(_metric_name, lambda n: n - 1),
     )
 
 for _status in (403, 503):
-    BOOK.mechanical("RATE-4", exhaust("createSfx", 2), spend="exhaust").add(
+    FAULTS.mechanical("RATE-4", exhaust("createSfx", 2), spend="exhaust").add(
         f"exhausted-{_status}: a used-up plan is answered with {_status}", refused_with("exhausted", _status)
     )
 
@@ -344,7 +348,7 @@ def _never_grows(lab: Lab) -> None:
     )
 
 
-BOOK.reported("RATE-4 IMG-6", charged("createImage", times=3), spend="sample").add(
+FAULTS.reported("RATE-4 IMG-6", charged("createImage", times=3), spend="sample").add(
     # Counters that never add up: wso2/api-platform#2936 starts a window anew with every request.
     "budget-never-grows: used stays at one however much is generated",
     _never_grows,
@@ -358,7 +362,7 @@ def _workers(lab: Lab) -> None:
     seams.resolve(turn)(lab)
 
 
-BOOK.reported("RATE-4 RATE-1", exhaust("createSfx", 4), spend="exhaust").add(
+FAULTS.reported("RATE-4 RATE-1", exhaust("createSfx", 4), spend="exhaust").add(
     # Each worker process has its own memory.
     "counter-per-worker: two workers count for themselves and take turns",
     _workers,
@@ -378,11 +382,11 @@ def block(first: str, others: str) -> seams.Apply:
     return seams.around("charge", step)
 
 
-BOOK.handwritten("RATE-5", exhaust("createVideo", 3, lambda c: c.make("image").status), spend="exhaust").add(
-    "videos-block-images: when videos are used up images are refused", block("videosDaily", "imagesDaily")
-)
+FAULTS.handwritten(
+    "RATE-5", exhaust("createVideo", 3, lambda c: c.generate("image").status), spend="exhaust"
+).add("videos-block-images: when videos are used up images are refused", block("videosDaily", "imagesDaily"))
 
-BOOK.handwritten("RATE-5", exhaust("createTts", 1, lambda c: c.chat().status), spend="exhaust").add(
+FAULTS.handwritten("RATE-5", exhaust("createTts", 1, lambda c: c.chat().status), spend="exhaust").add(
     "audio-blocks-chat: when audio is used up chat is refused", block("audioWeekly", "cloudChatDaily")
 )
 
@@ -402,8 +406,10 @@ def _blocked(lab: Lab) -> None:
     seams.around("charge", step)(lab)
 
 
-BOOK.reported(
-    "RATE-5", exhaust("createSfx", 2, lambda c: (c.make("image").status, c.chat().status)), spend="exhaust"
+FAULTS.reported(
+    "RATE-5",
+    exhaust("createSfx", 2, lambda c: (c.generate("image").status, c.chat().status)),
+    spend="exhaust",
 ).add("whoever-is-blocked-stays-blocked: after one 429 every metric is refused", _blocked)
 
 
@@ -425,11 +431,11 @@ def _racing(seconds: float, operations: str = "") -> seams.Apply:
     return seams.around("charge", step)
 
 
-BOOK.handwritten("RATE-6", at_once("createSfx", 6), spend="exhaust").add(
+FAULTS.handwritten("RATE-6", at_once("createSfx", 6), spend="exhaust").add(
     "limit-races: calls at the same time all see the last free unit", _racing(0.05)
 )
 
-BOOK.handwritten("RATE-6", at_once("getTts", 6), spend="exhaust").add(
+FAULTS.handwritten("RATE-6", at_once("getTts", 6), spend="exhaust").add(
     "limit-races-on-get: GET calls at the same time all see the last free unit", _racing(0.05, MEDIA_GET)
 )
 
@@ -439,7 +445,7 @@ for _name, _operations, _call in (
     ("images", "createImage getImage", "createImage"),
     ("chats", "createChatCompletion", "createChatCompletion"),
 ):
-    BOOK.handwritten("RATE-6", at_once(_call, 60 if _name == "chats" else 12), spend="exhaust").add(
+    FAULTS.handwritten("RATE-6", at_once(_call, 60 if _name == "chats" else 12), spend="exhaust").add(
         f"race-on-{_name}: {_name} at the same time pass the limit", _racing(0.05, _operations)
     )
 
@@ -470,7 +476,7 @@ def _late(lab: Lab) -> None:
             lab.handlers[name] = later
 
 
-BOOK.reported("RATE-6", at_once("createTts", 6), spend="exhaust").add(
+FAULTS.reported("RATE-6", at_once("createTts", 6), spend="exhaust").add(
     # Charged when complete: envoyproxy/ai-gateway#2394; look, wait, count: JhaSourav07/commitpulse#4130,
     # TerminalWitchcraft/actix-ratelimit#16, membrane/api-gateway#3209.
     "charged-on-completion: a unit is taken when the answer is complete, so calls in between are free",
@@ -480,7 +486,7 @@ BOOK.reported("RATE-6", at_once("createTts", 6), spend="exhaust").add(
 
 def _later(seconds: float) -> Callable[[Any], Any]:
     def proof(c: Any) -> Any:
-        first = c.make("image").status
+        first = c.generate("image").status
         time.sleep(seconds)
         return first, c.used()
 
@@ -511,7 +517,7 @@ def _short_lived(seconds: float) -> Callable[[Lab], None]:
     return apply
 
 
-BOOK.handwritten("RATE-7", _later(1.1), spend="sample").add(
+FAULTS.handwritten("RATE-7", _later(1.1), spend="sample").add(
     "units-count-for-a-second: a unit is forgotten one second after it was taken", _short_lived(1.0)
 )
 
@@ -532,7 +538,7 @@ def _reset_on_read(lab: Lab) -> None:
     lab.changes.append(change)
 
 
-BOOK.handwritten("RATE-7", lambda c: (c.make("image").status, c.used(), c.used()), spend="sample").add(
+FAULTS.handwritten("RATE-7", lambda c: (c.generate("image").status, c.used(), c.used()), spend="sample").add(
     "counters-reset-by-reading: reading /usage sets the counters back", _reset_on_read
 )
 
@@ -553,9 +559,9 @@ def _evicting(lab: Lab) -> None:
     lab.changes.append(change)
 
 
-BOOK.reported(
+FAULTS.reported(
     "RATE-7 RATE-1",
-    lambda c: (c.make("image").status, c.used(client="ipc-somebody-else-comes"), c.used()),
+    lambda c: (c.generate("image").status, c.used(client="ipc-somebody-else-comes"), c.used()),
     spend="sample",
 ).add(
     # A small store that forgets, and a lifetime that starts with the last call.
@@ -577,6 +583,6 @@ def _reset_on_429(lab: Lab) -> None:
     lab.changes.append(change)
 
 
-BOOK.reported("RATE-7 RATE-4", exhaust("createSfx", 4), spend="exhaust").add(
+FAULTS.reported("RATE-7 RATE-4", exhaust("createSfx", 4), spend="exhaust").add(
     "counters-reset-by-429: a 429 starts the window anew", _reset_on_429
 )

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 from lab.faults import seams
-from lab.faults.fault import Book
+from lab.faults.fault import FaultSet
 from lab.faults.prompts import CODE, EASY, SEEN
 from lab.proofs import TOOL, all_of, post
 from lab.server import router
 from lab.server.lab import Call, Json, Lab, Reply, Stream
 from lab.server.payloads import text_of
 
-BOOK = Book()
+FAULTS = FaultSet()
 
-BOOK.handwritten("ANA-1", post("/gen/prompt_analyze", {"prompt": EASY})).add(
+FAULTS.handwritten("ANA-1", post("/gen/prompt_analyze", {"prompt": EASY})).add(
     "analyze-not-found: there is no prompt analysis",
     seams.instead("analyzePrompt", lambda c: Json({"detail": "Not Found"}, 404)),
 ).add(
@@ -35,34 +35,34 @@ _EMPTY: tuple[tuple[str, Any], ...] = (
 
 
 for _name, _answer in _EMPTY:
-    BOOK.mechanical("ANA-1", _ANALYZE).add(
+    FAULTS.mechanical("ANA-1", _ANALYZE).add(
         f"analyze-{_name}: prompt analysis answers {_answer!r}",
         seams.instead("analyzePrompt", seams.json_answer(_answer)),
     )
 
-BOOK.reported("ANA-1 HDR-1", post("/gen/prompt_analyze", {"prompt": EASY})).add(
+FAULTS.reported("ANA-1 HDR-1", post("/gen/prompt_analyze", {"prompt": EASY})).add(
     "analysis-streams: prompt analysis answers a stream",
     seams.instead("analyzePrompt", lambda c: Stream([{"model": "Lab Swift 8B"}, "[DONE]"])),
 )
 
-BOOK.handwritten("ANA-2 FAIL-1", post("/gen/prompt_analyze", {"prompt": "hello"})).add(
+FAULTS.handwritten("ANA-2 FAIL-1", post("/gen/prompt_analyze", {"prompt": "hello"})).add(
     "analyze-takes-text: a prompt that is one string is analysed",
     lambda lab: seams.before_checks(lab, "analyzePrompt", "prompt", lambda v: seams.listed(v) if v else v),
 )
 
-BOOK.handwritten("ANA-2 FAIL-1", post("/gen/prompt_analyze", {"prompt": EASY[0]})).add(
+FAULTS.handwritten("ANA-2 FAIL-1", post("/gen/prompt_analyze", {"prompt": EASY[0]})).add(
     "analyze-takes-an-object: a prompt that is one message is analysed",
     lambda lab: seams.before_checks(
         lab, "analyzePrompt", "prompt", lambda v: [v] if isinstance(v, dict) else v
     ),
 )
 
-BOOK.mechanical("ANA-2 FAIL-1", post("/gen/prompt_analyze", {})).add(
+FAULTS.mechanical("ANA-2 FAIL-1", post("/gen/prompt_analyze", {})).add(
     "analyze-unchecked: a prompt analysis without a prompt is served",
     seams.check("analyzePrompt", seams.any_messages("prompt"), "messages"),
 )
 
-BOOK.reported("ANA-2 FAIL-1", post("/gen/prompt_analyze", {})).add(
+FAULTS.reported("ANA-2 FAIL-1", post("/gen/prompt_analyze", {})).add(
     "analyze-missing-prompt-500: a prompt analysis without prompt is 500",
     seams.crash_when("analyzePrompt", lambda c: "prompt" not in c.arguments),
 )
@@ -101,12 +101,12 @@ def routed(change: Callable[[Choose], Choose], where: str = "") -> seams.Apply:
     return apply
 
 
-BOOK.handwritten("ANA-3", _models(EASY), spend="sample").add(
+FAULTS.handwritten("ANA-3", _models(EASY), spend="sample").add(
     "analysis-names-another-model: prompt analysis names a model that chat does not use",
     routed(lambda plain: lambda messages, tools: plain(messages, tools) + " Preview", "analyzePrompt"),
 )
 
-BOOK.handwritten("ANA-3", _models(CODE), spend="sample").add(
+FAULTS.handwritten("ANA-3", _models(CODE), spend="sample").add(
     "analysis-by-length: prompt analysis looks at the length only",
     routed(
         lambda _: lambda messages, tools: router.SWIFT if len(text_of(messages)) < 20 else router.COMPLEX,
@@ -120,11 +120,11 @@ def part(which: slice) -> Callable[[Choose], Choose]:
     return lambda plain: lambda messages, tools: plain(messages[which], tools)
 
 
-BOOK.handwritten("ANA-3", _models([*EASY, *CODE]), spend="sample").add(
+FAULTS.handwritten("ANA-3", _models([*EASY, *CODE]), spend="sample").add(
     "analysis-of-the-first-message: prompt analysis looks at the first message alone",
     routed(part(slice(1)), "analyzePrompt"),
 )
-BOOK.handwritten("ANA-3", _models([*CODE, *EASY]), spend="sample").add(
+FAULTS.handwritten("ANA-3", _models([*CODE, *EASY]), spend="sample").add(
     "analysis-of-the-last-message: prompt analysis looks at the last message alone",
     routed(part(slice(-1, None)), "analyzePrompt"),
 )
@@ -141,7 +141,7 @@ def _first_answer(lab: Lab) -> None:
     lab.handlers["analyzePrompt"] = handler
 
 
-BOOK.reported(
+FAULTS.reported(
     "ANA-3 ROUTE-2", lambda c: [c.post("/gen/prompt_analyze", {"prompt": p}).json for p in (EASY, CODE)]
 ).add("analysis-cached: prompt analysis repeats its first answer", _first_answer)
 
@@ -162,19 +162,19 @@ for _requirement, _signal, _model, _messages in (
     ("ROUTE-2", "code", router.CODE, CODE),
     ("ROUTE-4", "images", router.VISION, SEEN),
 ):
-    BOOK.handwritten(_requirement, _models(_messages), spend="sample").add(
+    FAULTS.handwritten(_requirement, _models(_messages), spend="sample").add(
         f"router-blind-to-{_signal}: {_signal} in a prompt changes nothing", routed(never(_model))
     )
-    BOOK.handwritten(f"{_requirement} ANA-3", _models(_messages), spend="sample").add(
+    FAULTS.handwritten(f"{_requirement} ANA-3", _models(_messages), spend="sample").add(
         f"chat-blind-to-{_signal}: chat does not react to {_signal}, analysis does",
         routed(never(_model), "createChatCompletion"),
     )
-    BOOK.handwritten(f"{_requirement} ANA-3", _models(_messages)).add(
+    FAULTS.handwritten(f"{_requirement} ANA-3", _models(_messages)).add(
         f"analysis-blind-to-{_signal}: analysis does not react to {_signal}, chat does",
         routed(never(_model), "analyzePrompt"),
     )
 
-BOOK.handwritten("ROUTE-3", _models(EASY, tools=[TOOL]), spend="sample").add(
+FAULTS.handwritten("ROUTE-3", _models(EASY, tools=[TOOL]), spend="sample").add(
     "router-blind-to-tools: tools change nothing",
     routed(lambda plain: lambda messages, tools: plain(messages, None)),
 ).add(
@@ -182,7 +182,7 @@ BOOK.handwritten("ROUTE-3", _models(EASY, tools=[TOOL]), spend="sample").add(
     routed(lambda plain: lambda messages, tools: plain(messages, None), "createChatCompletion"),
 )
 
-BOOK.handwritten(
+FAULTS.handwritten(
     "ROUTE-3 ROUTE-1 ROUTE-2 ROUTE-4", all_of(_models(HARD), _models(CODE), _models(SEEN)), spend="sample"
 ).add(
     "router-has-one-model: every prompt gets the same model",

@@ -306,7 +306,7 @@ def any_messages(field: str) -> Callable[[Lab, Call], None]:
     return function
 
 
-def told_in_stream(kinds: str) -> Apply:
+def refused_in_stream(kinds: str) -> Apply:
     """A refusal of a streamed chat is a stream of one error event, with status 200."""
 
     def streamed(called: Call, reply: Json) -> Reply:
@@ -317,7 +317,7 @@ def told_in_stream(kinds: str) -> Apply:
     return refusal(kinds, streamed, "createChatCompletion")
 
 
-def reading_first(apply: Apply) -> Apply:
+def read_body_first(apply: Apply) -> Apply:
     """With the body read before the caller is known, so that it can be looked at."""
 
     def first(lab: Lab) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from lab.faults import seams
-from lab.faults.fault import Book
+from lab.faults.fault import FaultSet
 from lab.faults.prompts import WEATHER
 from lab.proofs import chat, streamed
 from lab.server.lab import Call, Json, Lab, Reply, Stream
 
-BOOK = Book()
+FAULTS = FaultSet()
 
 
 def _one_event(lab: Lab) -> None:
@@ -27,11 +27,11 @@ def _one_event(lab: Lab) -> None:
     lab.handlers["createChatCompletion"] = handler
 
 
-BOOK.handwritten("CHAT-4 CHAT-6", streamed(), spend="sample").add(
+FAULTS.handwritten("CHAT-4 CHAT-6", streamed(), spend="sample").add(
     "chat-stream-of-one: a streamed chat is one whole completion in one event", _one_event
 )
 
-BOOK.handwritten("CHAT-4 CHAT-3", streamed(), spend="sample").add(
+FAULTS.handwritten("CHAT-4 CHAT-3", streamed(), spend="sample").add(
     "stream-400: a chat that asks for a stream is 400",
     seams.refuse_when("createChatCompletion", lambda c: c.arguments.get("stream") is True),
 )
@@ -46,16 +46,16 @@ def _streams_typed(content_type: str) -> seams.Apply:
     return seams.change(other)
 
 
-BOOK.mechanical("CHAT-4", streamed(), spend="sample").add(
+FAULTS.mechanical("CHAT-4", streamed(), spend="sample").add(
     "stream-as-json: a streamed chat is sent as application/json", _streams_typed("application/json")
 )
 
-BOOK.mechanical("CHAT-4 CHAT-5 CHAT-6 CHAT-7", chat(stream=True), spend="sample").add(
+FAULTS.mechanical("CHAT-4 CHAT-5 CHAT-6 CHAT-7", chat(stream=True), spend="sample").add(
     "stream-ignored: a chat is never streamed",
     seams.check("createChatCompletion", lambda _l, c: c.arguments.__setitem__("stream", False)),
 )
 
-BOOK.handwritten("CHAT-5", streamed(), spend="sample").add(
+FAULTS.handwritten("CHAT-5", streamed(), spend="sample").add(
     "metadata-as-text: the metadata chunk is a bare name",
     seams.events(lambda items: ['"Lab Swift 8B"', *items[1:]]),
 ).add(
@@ -79,7 +79,7 @@ for _name, _requirement, _does, _function in (
     ("metadata", "CHAT-5", "has no metadata", lambda items: items[1:]),
     ("role", "CHAT-6", "has no role", lambda items: [items[0], *items[2:]]),
 ):
-    BOOK.handwritten(_requirement, streamed(**WEATHER), spend="sample").add(
+    FAULTS.handwritten(_requirement, streamed(**WEATHER), spend="sample").add(
         f"tool-stream-without-{_name}: a stream that calls a tool {_does}", _when_calling(_function)
     )
 
@@ -153,7 +153,7 @@ for _name, _requirement, _does, _function in (
         lambda i: [i[0], *(_half(x) for x in i[1:-1]), i[-1]],
     ),
 ):
-    BOOK.mechanical(_requirement, streamed(), spend="sample").add(
+    FAULTS.mechanical(_requirement, streamed(), spend="sample").add(
         f"{_name}: {_does}", seams.events(_function)
     )
 
@@ -168,7 +168,7 @@ def _raw_stream(c: Any) -> Any:
     return body[:14], body.count(b"\n\n"), body.count(b"data: "), b'\xe9\x9b"' in body
 
 
-BOOK.reported("CHAT-5 CHAT-6 CHAT-7", _raw_stream, spend="sample").add(
+FAULTS.reported("CHAT-5 CHAT-6 CHAT-7", _raw_stream, spend="sample").add(
     "sse-without-data: events are bare JSON lines without `data:`",
     lambda lab: _encode(lab, lambda block: block.removeprefix(b"data: ")),
 )
@@ -180,7 +180,7 @@ def _role(item: Any) -> Any:
     return item
 
 
-BOOK.handwritten("CHAT-6", streamed(), spend="sample").add(
+FAULTS.handwritten("CHAT-6", streamed(), spend="sample").add(
     "stream-speaks-as-user: the deltas of a stream have the role user",
     seams.events(lambda items: [_role(i) for i in items]),
 )
@@ -203,7 +203,7 @@ def _parts(chunk: dict[str, Any]) -> Any:
     return chunk
 
 
-BOOK.reported("CHAT-6", streamed(), spend="sample").add(
+FAULTS.reported("CHAT-6", streamed(), spend="sample").add(
     # agentgateway/agentgateway#3005, diegosouzapw/OmniRoute#3911: streams whose deltas never say who speaks.
     "role-never: no delta has a role",
     seams.events(_chunks(_no_role)),
@@ -215,7 +215,7 @@ def _without_index(chunk: dict[str, Any]) -> Any:
     return chunk
 
 
-BOOK.handwritten("CHAT-6", streamed(), spend="sample").add(
+FAULTS.handwritten("CHAT-6", streamed(), spend="sample").add(
     "index-never: no choice of a stream has its index", seams.events(_chunks(_without_index))
 )
 
@@ -229,7 +229,7 @@ def _labelled(**labels: Any) -> Callable[[list[Any]], list[Any]]:
     return _chunks(change)
 
 
-BOOK.handwritten("OBS-6", streamed(), spend="sample").add(
+FAULTS.handwritten("OBS-6", streamed(), spend="sample").add(
     "chunks-without-id: the chunks of a stream have no id", seams.events(_labelled(id=None))
 ).add("chunks-without-model: the chunks of a stream name no model", seams.events(_labelled(model=None))).add(
     "chunks-created-as-text: created is a text in the chunks of a stream",
@@ -251,32 +251,32 @@ def _finishes(chunk: dict[str, Any]) -> bool:
     return any(choice["finish_reason"] for choice in chunk.get("choices", []))
 
 
-BOOK.reported("OBS-6", streamed(), spend="sample").add(
+FAULTS.reported("OBS-6", streamed(), spend="sample").add(
     "last-chunk-without-labels: the chunk with the finish reason has its choices and nothing else",
     seams.events(_last_without_labels),
 )
 
-BOOK.reported("CHAT-6 CHAT-7", _raw_stream, spend="sample").add(
+FAULTS.reported("CHAT-6 CHAT-7", _raw_stream, spend="sample").add(
     "sse-without-blank-lines: events are not parted by an empty line",
     lambda lab: _encode(lab, lambda block: block.replace(b"\n\n", b"\n")),
 )
 
-BOOK.reported("CHAT-6 CHAT-5", _raw_stream, spend="sample").add(
+FAULTS.reported("CHAT-6 CHAT-5", _raw_stream, spend="sample").add(
     "sse-data-twice: a proxy puts `data:` before what already has it",
     lambda lab: _encode(lab, lambda block: b"data: " + block),
 )
 
-BOOK.reported("CHAT-6", _raw_stream, spend="sample").add(
+FAULTS.reported("CHAT-6", _raw_stream, spend="sample").add(
     "sse-broken-utf8: characters are cut in the middle of their bytes",
     lambda lab: _encode(lab, lambda block: block.replace("雪".encode(), b"\xe9\x9b")),
 )
 
-BOOK.handwritten("CHAT-7 CHAT-6", streamed(), spend="sample").add(
+FAULTS.handwritten("CHAT-7 CHAT-6", streamed(), spend="sample").add(
     "finish-before-content: the finish reason comes before the content",
     seams.events(lambda i: [*i[:2], i[-2], *i[2:-2], i[-1]]),
 )
 
-BOOK.handwritten("CHAT-7", streamed(), spend="sample").add(
+FAULTS.handwritten("CHAT-7", streamed(), spend="sample").add(
     "chunks-after-done: content follows [DONE]", seams.events(lambda i: [*i[:-3], i[-2], i[-1], i[-3]])
 )
 
@@ -291,7 +291,7 @@ def _finish(value: Any, between: bool) -> Callable[[dict[str, Any]], Any]:
     return function
 
 
-BOOK.reported("CHAT-7", streamed(), spend="sample").add(
+FAULTS.reported("CHAT-7", streamed(), spend="sample").add(
     # sgl-project/sglang#3912, ollama/ollama#4357, qualcomm/GenieX#1243: a text where null belongs.
     "finish-empty-text: finish_reason is an empty string in every chunk",
     seams.events(_chunks(_finish("", True))),
@@ -300,7 +300,7 @@ BOOK.reported("CHAT-7", streamed(), spend="sample").add(
     seams.events(_chunks(_finish("stop", True))),
 )
 
-BOOK.reported("CHAT-7 CHAT-6", streamed(), spend="sample").add(
+FAULTS.reported("CHAT-7 CHAT-6", streamed(), spend="sample").add(
     "error-inside-stream: half-way through, a stream of 200 turns into an error and ends",
     seams.events(
         lambda items: [*items[:5], {"error": {"message": "upstream reset", "type": "server_error"}}]
@@ -319,7 +319,7 @@ def _cut(lab: Lab) -> None:
     lab.encode_event = encode
 
 
-BOOK.reported("CHAT-7", lambda c: c.chat(stream=True).body.endswith(b"<cut>"), spend="sample").add(
+FAULTS.reported("CHAT-7", lambda c: c.chat(stream=True).body.endswith(b"<cut>"), spend="sample").add(
     # A connection that is reset before the last chunk of the transfer coding.
     "stream-connection-cut: the connection breaks before the stream is finished",
     _cut,

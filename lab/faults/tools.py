@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from lab.faults import seams
-from lab.faults.fault import Book
+from lab.faults.fault import FaultSet
 from lab.faults.prompts import EASY, WEATHER
 from lab.faults.seams import at, drop, edit, put
 from lab.proofs import OTHER_TOOL, TOOL, chat, streamed
 from lab.server.lab import Call, Lab
 
-BOOK = Book()
+FAULTS = FaultSet()
 
 
 def _in_content(value: Any) -> Any:
@@ -23,12 +23,12 @@ def _in_content(value: Any) -> Any:
     return value
 
 
-BOOK.handwritten("CHAT-8 CHAT-9", chat(tools=[TOOL], tool_choice="required"), spend="sample").add(
+FAULTS.handwritten("CHAT-8 CHAT-9", chat(tools=[TOOL], tool_choice="required"), spend="sample").add(
     "tools-in-content: a required tool call is written into the content",
     edit("createChatCompletion", _in_content),
 )
 
-BOOK.handwritten(
+FAULTS.handwritten(
     "CHAT-8",
     chat(messages=[*EASY, {"role": "tool", "tool_call_id": "call_1", "content": "clear"}]),
     spend="sample",
@@ -39,7 +39,7 @@ BOOK.handwritten(
     ),
 )
 
-BOOK.handwritten(
+FAULTS.handwritten(
     "CHAT-8",
     chat(messages=[*EASY, {"role": "assistant", "content": None, "tool_calls": []}, *EASY]),
     spend="sample",
@@ -58,7 +58,7 @@ def _without_ids(payload: Any) -> Any:
     return payload
 
 
-BOOK.handwritten("CHAT-8", chat(**WEATHER), spend="sample").add(
+FAULTS.handwritten("CHAT-8", chat(**WEATHER), spend="sample").add(
     "tool-calls-without-id: a tool call has no id", seams.edit("createChatCompletion", _without_ids)
 )
 
@@ -70,7 +70,7 @@ def _untyped(payload: Any) -> Any:
     return payload
 
 
-BOOK.handwritten("CHAT-8", chat(**WEATHER), spend="sample").add(
+FAULTS.handwritten("CHAT-8", chat(**WEATHER), spend="sample").add(
     "tool-calls-without-type: a tool call has no type", seams.edit("createChatCompletion", _untyped)
 )
 
@@ -83,11 +83,11 @@ def _streamed_without_ids(events: list[Any]) -> list[Any]:
     return events
 
 
-BOOK.handwritten("CHAT-8", streamed(**WEATHER), spend="sample").add(
+FAULTS.handwritten("CHAT-8", streamed(**WEATHER), spend="sample").add(
     "streamed-tool-calls-without-id: a tool call in a stream has no id", seams.events(_streamed_without_ids)
 )
 
-BOOK.mechanical("CHAT-8 FAIL-1", chat(tools="hammer")).add(
+FAULTS.mechanical("CHAT-8 FAIL-1", chat(tools="hammer")).add(
     "tools-unchecked: tools may be anything",
     seams.check(
         "createChatCompletion",
@@ -123,9 +123,9 @@ for _name, _does, _apply in (
         _tool_edit("function.arguments", put(lambda text: text[:-3])),
     ),
 ):
-    BOOK.mechanical("CHAT-8", chat(**WEATHER), spend="sample").add(f"{_name}: {_does}", _apply)
+    FAULTS.mechanical("CHAT-8", chat(**WEATHER), spend="sample").add(f"{_name}: {_does}", _apply)
 
-BOOK.mechanical("CHAT-8", chat(tools=[TOOL]), spend="sample").add(
+FAULTS.mechanical("CHAT-8", chat(tools=[TOOL]), spend="sample").add(
     "tools-refused: a list of tools is 400",
     seams.refuse_when("createChatCompletion", lambda c: bool(c.arguments.get("tools"))),
 )
@@ -149,7 +149,7 @@ def _calls(function: Callable[[dict[str, Any]], None]) -> seams.Apply:
     return edit("createChatCompletion", change)
 
 
-BOOK.reported("CHAT-8", chat(**WEATHER), spend="sample").add(
+FAULTS.reported("CHAT-8", chat(**WEATHER), spend="sample").add(
     # ggml-org/llama.cpp#20198: an object where a JSON text belongs.
     "tool-arguments-object: the arguments of a tool call are an object",
     _calls(_arguments(json.loads)),
@@ -166,7 +166,7 @@ def _old_form(value: Any) -> Any:
     return value
 
 
-BOOK.reported("CHAT-8 CHAT-9", chat(**WEATHER), spend="sample").add(
+FAULTS.reported("CHAT-8 CHAT-9", chat(**WEATHER), spend="sample").add(
     "tool-call-in-old-form: a tool call comes as function_call", edit("createChatCompletion", _old_form)
 )
 
@@ -195,7 +195,7 @@ def _wrong_start(one: dict[str, Any], number: int) -> None:
         one["index"] = number
 
 
-BOOK.reported("CHAT-8", streamed(**WEATHER), spend="sample").add(
+FAULTS.reported("CHAT-8", streamed(**WEATHER), spend="sample").add(
     # jjang-ai/vmlx#244: the opening fragment has no name yet, clients keep the empty one.
     "tool-fragments-without-name: no fragment of a streamed tool call has the function's name",
     seams.events(_fragments(lambda one, _: one["function"].pop("name", None))),
@@ -205,19 +205,19 @@ BOOK.reported("CHAT-8", streamed(**WEATHER), spend="sample").add(
     seams.events(_fragments(_wrong_start)),
 )
 
-BOOK.reported("CHAT-8 CHAT-6", streamed(**WEATHER), spend="sample").add(
+FAULTS.reported("CHAT-8 CHAT-6", streamed(**WEATHER), spend="sample").add(
     "tool-fragment-lost: the second fragment of the arguments is lost",
     seams.events(_fragments(lambda one, n: one["function"].__setitem__("arguments", "") if n == 2 else None)),
 )
 
-BOOK.reported("CHAT-8", streamed(tools=[TOOL]), spend="sample").add(
+FAULTS.reported("CHAT-8", streamed(tools=[TOOL]), spend="sample").add(
     "tools-500-when-streaming: a streamed chat with tools is 500",
     seams.crash_when(
         "createChatCompletion", lambda c: bool(c.arguments.get("tools")) and c.arguments.get("stream") is True
     ),
 )
 
-BOOK.handwritten(
+FAULTS.handwritten(
     "CHAT-9",
     chat(tools=[TOOL], tool_choice={"type": "function", "function": {"name": "get_weather"}}),
     spend="sample",
@@ -237,17 +237,17 @@ def _fields(operation: Callable[[dict[str, Any]], Any]) -> seams.Apply:
     return seams.check("createChatCompletion", check, "fault")
 
 
-BOOK.handwritten("CHAT-9", streamed(**WEATHER), spend="sample").add(
+FAULTS.handwritten("CHAT-9", streamed(**WEATHER), spend="sample").add(
     "tool-choice-ignored-when-streaming: a streamed chat calls no tool, whatever tool_choice says",
     _fields(lambda fields: fields.pop("tool_choice", None)),
 )
 
-BOOK.mechanical("CHAT-9", chat(**WEATHER), spend="sample").add(
+FAULTS.mechanical("CHAT-9", chat(**WEATHER), spend="sample").add(
     "tool-choice-ignored: tool_choice has no effect: text comes back",
     seams.check("createChatCompletion", lambda _l, c: c.arguments.pop("tool_choice", None), "tool_choice"),
 )
 
-BOOK.mechanical(
+FAULTS.mechanical(
     "CHAT-9",
     chat(tools=[TOOL, OTHER_TOOL], tool_choice={"type": "function", "function": {"name": "set_alarm"}}),
     spend="sample",
@@ -264,7 +264,7 @@ BOOK.mechanical(
     ),
 )
 
-BOOK.mechanical("CHAT-9", chat(tools=[TOOL], tool_choice="none"), spend="sample").add(
+FAULTS.mechanical("CHAT-9", chat(tools=[TOOL], tool_choice="none"), spend="sample").add(
     "tool-choice-none-calls: a tool is called although tool_choice is none",
     seams.check(
         "createChatCompletion",
@@ -277,17 +277,17 @@ BOOK.mechanical("CHAT-9", chat(tools=[TOOL], tool_choice="none"), spend="sample"
     ),
 )
 
-BOOK.reported("CHAT-9", chat(**WEATHER), spend="sample").add(
+FAULTS.reported("CHAT-9", chat(**WEATHER), spend="sample").add(
     "tool-required-500: tool_choice required is 500",
     seams.crash_when("createChatCompletion", lambda c: c.arguments.get("tool_choice") == "required"),
 )
 
-BOOK.handwritten("CHAT-9", chat(tools=[TOOL], tool_choice="none"), spend="sample").add(
+FAULTS.handwritten("CHAT-9", chat(tools=[TOOL], tool_choice="none"), spend="sample").add(
     "tool-none-500: tool_choice none is 500",
     seams.crash_when("createChatCompletion", lambda c: c.arguments.get("tool_choice") == "none"),
 )
 
-BOOK.handwritten(
+FAULTS.handwritten(
     "CHAT-9",
     chat(tools=[TOOL], tool_choice={"type": "function", "function": {"name": "get_weather"}}),
     spend="sample",

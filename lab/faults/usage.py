@@ -9,16 +9,16 @@ from typing import Any
 
 from lab.faults import seams
 from lab.faults.callers import PAID
-from lab.faults.fault import Book
+from lab.faults.fault import FaultSet
 from lab.faults.fields import fields
 from lab.faults.seams import Run, at, edit, put
 from lab.proofs import exhaust, read
 from lab.server.lab import Call, Json, Lab, Refusal, Reply
 
-BOOK = Book()
+FAULTS = FaultSet()
 
 fields(
-    BOOK,
+    FAULTS,
     "usage",
     "USE-1",
     "getUsage",
@@ -27,7 +27,7 @@ fields(
     {"plan_name": None, "usage": []},
 )
 
-BOOK.handwritten("USE-2", read("/usage")).add(
+FAULTS.handwritten("USE-2", read("/usage")).add(
     "usage-is-a-list: usage is a list of rows with a name",
     edit("getUsage", at("usage", put(lambda rows: [{"metric": k, **v} for k, v in rows.items()]))),
 ).add(
@@ -36,7 +36,7 @@ BOOK.handwritten("USE-2", read("/usage")).add(
 )
 
 fields(
-    BOOK,
+    FAULTS,
     "usage",
     "USE-2",
     "getUsage",
@@ -45,13 +45,13 @@ fields(
     {"usage.imagesDaily": 3},
 )
 
-BOOK.handwritten("USE-3", read("/usage")).add(
+FAULTS.handwritten("USE-3", read("/usage")).add(
     "usage-rows-are-numbers: each metric is just the number of units left",
     edit("getUsage", at("usage", put(lambda rows: {k: v["remaining"] for k, v in rows.items()}))),
 )
 
 fields(
-    BOOK,
+    FAULTS,
     "usage",
     "USE-3",
     "getUsage",
@@ -61,8 +61,8 @@ fields(
     {"usage.imagesDaily.used": "none", "usage.audioWeekly.window": None},
 )
 
-BOOK.handwritten(
-    "USE-4", lambda c: (c.make("image").status, c.usage()["imagesDaily"]["remaining"]), spend="sample"
+FAULTS.handwritten(
+    "USE-4", lambda c: (c.generate("image").status, c.usage()["imagesDaily"]["remaining"]), spend="sample"
 ).add(
     "remaining-is-the-limit: remaining does not go down",
     edit("getUsage", at("usage.*", put(lambda row: {**row, "remaining": row["limit"]}))),
@@ -76,7 +76,7 @@ def _one_remains(payload: Any) -> Any:
     return payload
 
 
-BOOK.handwritten("USE-4", exhaust("createSfx", 1, lambda c: c.usage()["audioWeekly"]), spend="sample").add(
+FAULTS.handwritten("USE-4", exhaust("createSfx", 1, lambda c: c.usage()["audioWeekly"]), spend="sample").add(
     "one-always-remains: remaining never falls below one", seams.edit("getUsage", _one_remains)
 )
 
@@ -85,7 +85,7 @@ for _name, _does, _operator, _field in (
     ("used-minus-one", "used starts at -1", lambda n: n - 1, "used"),
     ("remaining-too-high", "remaining is one more than the limit leaves", lambda n: n + 1, "remaining"),
 ):
-    BOOK.mechanical("USE-4", read("/usage")).add(
+    FAULTS.mechanical("USE-4", read("/usage")).add(
         f"usage-{_name}: {_does}",
         edit("getUsage", at(f"usage.*.{_field}", put(lambda n, f=_operator: None if n is None else f(n)))),
     )
@@ -112,7 +112,7 @@ def _negative(lab: Lab) -> None:
     )(lab)
 
 
-BOOK.reported("USE-4 RATE-2", exhaust("createSfx", 3), spend="exhaust").add(
+FAULTS.reported("USE-4 RATE-2", exhaust("createSfx", 3), spend="exhaust").add(
     # Negative remainders: jeremy/rack-ratelimit#3, alisaifee/flask-limiter#56.
     "remaining-negative: refused calls are counted and remaining goes below zero",
     _negative,
@@ -125,12 +125,12 @@ def _limits(value: Any) -> Any:
     return value
 
 
-BOOK.handwritten("USE-5", read("/usage", PAID), credentials=PAID).add(
+FAULTS.handwritten("USE-5", read("/usage", PAID), credentials=PAID).add(
     "usage-shows-free-limits-to-all: /usage shows the limits of the free plan to a paid user",
     edit("getUsage", _limits),
 )
 
-BOOK.handwritten("USE-5", read("/usage")).add(
+FAULTS.handwritten("USE-5", read("/usage")).add(
     "usage-unlimited-for-all: /usage shows no limits",
     edit("getUsage", at("usage.*", put(lambda row: {**row, "limit": None, "remaining": None}))),
 )
@@ -156,7 +156,7 @@ def _swap(first: str, second: str, fields: str = "") -> Callable[[Any], Any]:
     return function
 
 
-BOOK.mechanical("USE-5", read("/usage")).add(
+FAULTS.mechanical("USE-5", read("/usage")).add(
     "usage-limit-plus-one: /usage reports one more than the plan's limit",
     edit("getUsage", lambda value: _shift_limit(value, 1)),
 ).add(
@@ -164,7 +164,7 @@ BOOK.mechanical("USE-5", read("/usage")).add(
     edit("getUsage", _swap("imagesDaily", "videosDaily", "limit remaining")),
 )
 
-BOOK.handwritten("USE-6", lambda c: c.get("/usage").json["generated_at"][:10] == "2026-01-01").add(
+FAULTS.handwritten("USE-6", lambda c: c.get("/usage").json["generated_at"][:10] == "2026-01-01").add(
     "generated-at-of-start: generated_at is the time of the server's build",
     edit("getUsage", at("generated_at", put("2026-01-01T00:00:00Z"))),
 )
@@ -185,16 +185,16 @@ def _shifted(lab: Lab) -> None:
     lab.changes.append(change)
 
 
-BOOK.handwritten("USE-6", lambda c: _is_now(c.get("/usage").json["generated_at"])).add(
+FAULTS.handwritten("USE-6", lambda c: _is_now(c.get("/usage").json["generated_at"])).add(
     "generated-at-in-local-time: generated_at is hours away, in the zone of the host", _shifted
 )
 
-BOOK.mechanical("USE-6", lambda c: c.get("/usage").json["generated_at"][:4]).add(
+FAULTS.mechanical("USE-6", lambda c: c.get("/usage").json["generated_at"][:4]).add(
     "generated-at-tomorrow: generated_at is a day ahead",
     edit("getUsage", at("generated_at", put("2099-01-01T00:00:00Z"))),
 )
 
-BOOK.mechanical("USE-6", read("/usage")).add(
+FAULTS.mechanical("USE-6", read("/usage")).add(
     "generated-at-no-time: generated_at is not a point in time",
     edit("getUsage", at("generated_at", put("just now"))),
 )
@@ -219,16 +219,16 @@ def _cache(seconds: float) -> seams.Apply:
     return apply
 
 
-BOOK.reported("USE-6", lambda c: (c.used(), c.make("image").status, c.used()), spend="sample").add(
+FAULTS.reported("USE-6", lambda c: (c.used(), c.generate("image").status, c.used()), spend="sample").add(
     "usage-cached: /usage is cached for five minutes, its counters and its time", _cache(300)
 )
 
-BOOK.handwritten("USE-7", read("/usage")).add(
+FAULTS.handwritten("USE-7", read("/usage")).add(
     "usage-plan-is-unknown: the snapshot's plan is `unknown`",
     edit("getUsage", lambda v: {**v, "plan_key": "unknown", "plan_name": "Unknown"}),
 )
 
-BOOK.mechanical("USE-7", read("/usage")).add(
+FAULTS.mechanical("USE-7", read("/usage")).add(
     "usage-plan-key-upper-case: plan_key is in upper case, as in no plan of the catalogue",
     edit("getUsage", at("plan_key", put(str.upper))),
 ).add(
@@ -236,12 +236,12 @@ BOOK.mechanical("USE-7", read("/usage")).add(
     edit("getUsage", at("plan_name", put("AI Creator"))),
 )
 
-BOOK.handwritten("USE-8", read("/usage")).add(
+FAULTS.handwritten("USE-8", read("/usage")).add(
     "usage-all-monthly: every metric has the period monthly",
     edit("getUsage", at("usage.*.period", put("monthly"))),
 )
 
-BOOK.mechanical("USE-8", read("/usage")).add(
+FAULTS.mechanical("USE-8", read("/usage")).add(
     "usage-periods-swapped: videos are weekly and audio daily in /usage",
     edit("getUsage", _swap("videosDaily", "audioWeekly", "period window")),
 ).add(

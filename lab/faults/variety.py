@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 from lab.faults import seams
-from lab.faults.fault import Book
+from lab.faults.fault import FaultSet
 from lab.faults.prompts import EASY, SEEN
 from lab.proofs import OTHER_TOOL, TOOL, chat, generated, picture, post, streamed
 from lab.server.lab import Call, Json, Lab, Reply
 
-BOOK = Book()
+FAULTS = FaultSet()
 
 CHAT = "createChatCompletion"
 Holds = Callable[[Call], bool]
@@ -215,7 +215,7 @@ for _requirement, _label, _holds, _asks in (
     _name, _, _what = _label.partition(": ")
     # Half of them are refused, half are failed at.
     _status, _seam = ((400, seams.refuse_when), (500, seams.crash_when))[len(_name) % 2]
-    BOOK.handwritten(_requirement, chat(**_asks), spend="exhaust").add(
+    FAULTS.handwritten(_requirement, chat(**_asks), spend="exhaust").add(
         f"{_name}-{_status}: in a chat, {_what} is {_status}", _seam(CHAT, _holds)
     )
 
@@ -284,7 +284,7 @@ for _operation, _requirement, _label, _holds, _fields in (
         {"image_urls": [picture()] * 2, "duration": 2},
     ),
 ):
-    BOOK.handwritten(_requirement, generated(_operation, None, **_fields), spend="exhaust").add(
+    FAULTS.handwritten(_requirement, generated(_operation, None, **_fields), spend="exhaust").add(
         f"{_label} is 500", seams.crash_when(_operation, _holds)
     )
 
@@ -293,7 +293,7 @@ for _name, _what, _holds, _said in (
     ("images", "an image", _any(lambda m: "image_url" in _kinds_of_parts(m)), SEEN),
     ("astral", "an emoji", _has(0x1F000, 0x1FFFF), _asked("\U0001f3dd")),
 ):
-    BOOK.handwritten("ANA-2", post("/gen/prompt_analyze", {"prompt": _said})).add(
+    FAULTS.handwritten("ANA-2", post("/gen/prompt_analyze", {"prompt": _said})).add(
         f"analysis-of-{_name}-500: {_what} in a prompt to analyse is 500",
         seams.crash_when("analyzePrompt", _holds),
     )
@@ -310,7 +310,7 @@ def _badly(holds: Holds, function: Callable[[Any], Any]) -> seams.Apply:
     return seams.change(change)
 
 
-BOOK.handwritten(
+FAULTS.handwritten(
     "CHAT-2", chat(messages=_asked("Hi", {"role": "developer", "content": "Be brief."})), spend="exhaust"
 ).add(
     "developer-answers-unfinished: with a developer message a chat has no finish reason",
@@ -325,7 +325,7 @@ def _cut(call: Call, items: list[Any]) -> list[Any]:
     return items[:-1] if any(role == "tool" for role in _roles(call)) else items
 
 
-BOOK.handwritten("CHAT-7", streamed(messages=_calls(1, content=None)), spend="exhaust").add(
+FAULTS.handwritten("CHAT-7", streamed(messages=_calls(1, content=None)), spend="exhaust").add(
     "history-streams-without-end: a stream after a tool's answer has no end mark",
     lambda lab: lab.events.append(_cut),
 )

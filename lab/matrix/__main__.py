@@ -22,7 +22,7 @@ from lab.matrix.trial import Task, run_all
 
 HERE = Path(__file__).parents[1]
 KEPT = HERE / ".cache"
-PATIENCE = 900.0
+TIMEOUT = 900.0
 BASELINE = 20
 PAIRS = 60
 WORKERS = 2 * (os.cpu_count() or 1)
@@ -71,7 +71,7 @@ examples:
 """
 
 
-class Bench:
+class Runner:
     """The steps, over one cache."""
 
     def __init__(self, cache: Cache, options: argparse.Namespace) -> None:
@@ -147,7 +147,7 @@ class Bench:
     def _try(self, step: str, tasks: Iterable[Task], workers: int = 0) -> None:
         chosen = [task for task in tasks if self._selected(task.name)]
         wanted = [task for task in chosen if self._again or not self._cache.trial(task)]
-        self._keep(step, len(wanted), run_all(wanted, workers or self._workers, PATIENCE))
+        self._keep(step, len(wanted), run_all(wanted, workers or self._workers, TIMEOUT))
 
     def _keep(self, step: str, count: int, results: Iterator[Result]) -> None:
         if not count:
@@ -179,18 +179,18 @@ def described(result: Result) -> str:
     )
 
 
-STEPS: dict[str, Callable[[Bench], None]] = {
-    "prove": Bench.prove,
-    "plain": Bench.plain,
-    "faults": Bench.faults,
-    "pairs": Bench.pairs,
-    "mock": Bench.mock,
-    "none": Bench.none,
-    "variants": Bench.variants,
-    "combinations": Bench.combinations,
-    "hostile": Bench.hostile,
-    "seeds": Bench.seeds,
-    "baseline": Bench.baseline,
+STEPS: dict[str, Callable[[Runner], None]] = {
+    "prove": Runner.prove,
+    "plain": Runner.plain,
+    "faults": Runner.faults,
+    "pairs": Runner.pairs,
+    "mock": Runner.mock,
+    "none": Runner.none,
+    "variants": Runner.variants,
+    "combinations": Runner.combinations,
+    "hostile": Runner.hostile,
+    "seeds": Runner.seeds,
+    "baseline": Runner.baseline,
 }
 
 
@@ -289,11 +289,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Known before the work begins, rather than after half an hour of it.
     if options.write and (reason := objection(made_from, 0)):
         command.error(reason)
-    bench = Bench(cache, options)
+    runner = Runner(cache, options)
     try:
         for step in options.steps or STEPS:
             if step in STEPS:
-                STEPS[step](bench)
+                STEPS[step](runner)
     except KeyboardInterrupt:
         print("interrupted; what is done is kept", file=sys.stderr)
         return 130

@@ -21,7 +21,7 @@ from lab.running import running
 from lab.server.lab import Lab
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 1500.0
+TIMEOUT = 1500.0
 CLEAN_SEEDS = (1, 2)
 
 
@@ -96,5 +96,5 @@ def failures_of(report: dict[str, Any]) -> tuple[tuple[str, str], ...]:
 
 def run_all(tasks: Iterable[BaselineTask], workers: int) -> Iterator[Baseline]:
     """Run these side by side; results come as they are done."""
-    for task, result in in_processes(run, tasks, workers, PATIENCE):
+    for task, result in in_processes(run, tasks, workers, TIMEOUT):
         yield Baseline(task, why=result.why) if isinstance(result, Lost) else result

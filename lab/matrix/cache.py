@@ -18,11 +18,13 @@ from lab.matrix.fingerprint import Sources, generators
 from lab.matrix.meter import Step
 from lab.matrix.proofs import Proof, Switch
 from lab.matrix.trial import WAITING, Task, Trial
-from lab.variants import SHELVES
+from lab.variants import MODULES
 
 Result = Trial | Proof | Baseline
-_BOOKS = {fault.name: subject.__name__ for subject in SUBJECTS for fault in subject.BOOK.faults}
-_SHELVES = {variant.name: shelf.__name__ for shelf in SHELVES for variant in shelf.SHELF.variants}
+_FAULT_MODULES = {fault.name: subject.__name__ for subject in SUBJECTS for fault in subject.FAULTS.faults}
+_VARIANT_MODULES = {
+    variant.name: module.__name__ for module in MODULES for variant in module.VARIANTS.variants
+}
 _FACTS = ("openapi.yaml", "requirements.yaml")
 
 
@@ -41,7 +43,7 @@ def modules_of(result: Result) -> set[str]:
 
 
 def _switches(names: Iterable[str]) -> set[str]:
-    return {table[name] for name in names for table in (_BOOKS, _SHELVES) if name in table}
+    return {table[name] for name in names for table in (_FAULT_MODULES, _VARIANT_MODULES) if name in table}
 
 
 def fingerprint(result: Result, sources: Sources) -> str:

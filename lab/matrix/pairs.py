@@ -24,11 +24,11 @@ from lab.client import Answer, Client
 from lab.faults import FAULTS
 from lab.matrix.process_pool import in_processes
 from lab.running import Handle, running
-from lab.triggers import TRIGGERS, Asked, Holds, Trigger, sometimes
+from lab.triggers import TRIGGERS, Holds, Request, Trigger, sometimes
 
 LIST = Path(__file__).with_suffix(".txt")
 # How often a proof is sent until a trigger that holds now and then has held.
-PATIENCE = 45
+MAX_REQUESTS = 45
 # The clocks of some faults need seconds for each proof; they would make the list slow to prove.
 SLOWEST = 20.0
 EACH = 20
@@ -86,7 +86,7 @@ def proven(pair: Pair) -> bool:
 
         def differs(way: str, fields: Mapping[str, Any]) -> bool:
             held.clear()
-            clients = [Suited(server.base_url, server.credentials) for server in (clean, faulty)]
+            clients = [ClientForTrigger(server.base_url, server.credentials) for server in (clean, faulty)]
             for client in clients:
                 client.way, client.fields, client.paths = way, fields, trigger.paths
             seen = [fault.prove(client) for client in clients]
@@ -97,7 +97,7 @@ def proven(pair: Pair) -> bool:
                 Client(faulty.base_url, {}).get("/status")
             for fields in ({}, trigger.fields) if trigger.fields else ({},):
                 for way in ("jwt", "key", "address", ""):
-                    for _ in range(1 if trigger.fixed else PATIENCE):
+                    for _ in range(1 if trigger.fixed else MAX_REQUESTS):
                         if differs(way, fields):
                             # What shows without its trigger is no pair.
                             return bool(held)
@@ -110,7 +110,7 @@ def _noting(trigger: Trigger, held: list[None]) -> Trigger:
     def make() -> Holds:
         holds = trigger.make()
 
-        def noted(asked: Asked) -> bool:
+        def noted(asked: Request) -> bool:
             if holds(asked):
                 held.append(None)
                 return True
@@ -121,7 +121,7 @@ def _noting(trigger: Trigger, held: list[None]) -> Trigger:
     return replace(trigger, make=make)
 
 
-class Suited(Client):
+class ClientForTrigger(Client):
     """Sends a proof as a trigger may want it: by the paid account's key where it would sign in with its token
     or not at all, without a client id, or with more fields in a body."""
 
@@ -139,7 +139,7 @@ class Suited(Client):
     def send(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        value = Asked(method, path, {}, body or b"").value
+        value = Request(method, path, {}, body or b"").value
         if self.fields and value and path in self.paths:
             body = json.dumps({**value, **self.fields}).encode()
         return super().send(method, path, body, headers)

@@ -20,7 +20,7 @@ from typing import Generic, TypeVar
 I = TypeVar("I")  # noqa: E741 what goes in
 R = TypeVar("R")
 
-PATIENCE = 600.0
+TIMEOUT = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class _Running(Generic[I]):
 
 
 def in_processes(
-    function: Callable[[I], R], items: Iterable[I], workers: int = 2, patience: float = PATIENCE
+    function: Callable[[I], R], items: Iterable[I], workers: int = 2, timeout: float = TIMEOUT
 ) -> Iterator[tuple[I, R | Lost]]:
     """`function` of each item in a process forked from this one, `workers` at a time; results come as they
     are done.
@@ -56,11 +56,11 @@ def in_processes(
                 process = context.Process(target=_work, args=(sender, function, item))
                 process.start()
                 sender.close()
-                running[receiver] = _Running(item, process, time.monotonic() + patience)
+                running[receiver] = _Running(item, process, time.monotonic() + timeout)
             soonest = min(work.deadline for work in running.values())
             ready = wait(list(running), timeout=max(0.0, soonest - time.monotonic()))
             for receiver in [r for r in running if r in ready or running[r].deadline <= time.monotonic()]:
-                result = _result(receiver) if receiver in ready else Lost(f"not done after {patience:g} s")
+                result = _result(receiver) if receiver in ready else Lost(f"not done after {timeout:g} s")
                 work = running.pop(receiver)
                 _end(work.process)
                 receiver.close()

@@ -21,7 +21,7 @@ from lab.running import Handle, running
 from lab.variants import VARIANTS
 
 Kind = Literal["fault", "variant", "host", "pair"]
-PATIENCE = 120.0
+TIMEOUT = 120.0
 SECONDS, BYTES = 1.5, 200_000
 _CALLS = (
     ("GET", "/usage", ""),
@@ -80,7 +80,7 @@ def prove(switch: Switch) -> Proof:
 def prove_all(wanted: Iterable[Switch], workers: int) -> Iterator[Proof]:
     """Prove these side by side."""
     _seen_on_plain_host()
-    for switch, result in in_processes(prove, wanted, workers, PATIENCE):
+    for switch, result in in_processes(prove, wanted, workers, TIMEOUT):
         yield Proof(switch, False, why=result.why) if isinstance(result, Lost) else result
 
 

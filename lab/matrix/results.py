@@ -110,7 +110,7 @@ class FaultResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Triggered:
+class TriggeredResult:
     """A fault that shows only sometimes, and what all of the judge made of it."""
 
     pair: Pair
@@ -132,7 +132,7 @@ class Triggered:
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
+class FalseAlarm:
     """A conforming server that was accused, and of what."""
 
     name: str
@@ -141,7 +141,7 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True)
-class Hosted:
+class HostileResult:
     """A trial on a hostile host, and what is wrong with how the judge took it."""
 
     host: str
@@ -153,7 +153,7 @@ class Hosted:
 
 
 @dataclass(frozen=True, slots=True)
-class Flips:
+class SeedResult:
     """One server under several seeds: requirements with more than one verdict."""
 
     name: str
@@ -233,10 +233,10 @@ class Results:
         return found
 
     @cached_property
-    def triggered(self) -> list[Triggered]:
+    def triggered(self) -> list[TriggeredResult]:
         """Every trial of a fault that shows only sometimes."""
         return [
-            Triggered(pair, trial)
+            TriggeredResult(pair, trial)
             for pair in pairs.all_pairs()
             if (trial := self.cache.trial(plan.triggered(pair))) and trial.exit_code != DIED
         ]
@@ -249,12 +249,12 @@ class Results:
         last = max(self.prices.values())
         return min(self.prices.get(test, last) for test in tests)
 
-    def alarms(self, tasks: Iterable[Task]) -> tuple[list[Trial], list[Alarm]]:
+    def alarms(self, tasks: Iterable[Task]) -> tuple[list[Trial], list[FalseAlarm]]:
         """The trials of conforming servers, and those among them that were not found to conform."""
         trials = [trial for task in tasks if (trial := self.cache.trial(task))]
         accused = [trial for trial in trials if trial.exit_code != 0]
         return trials, [
-            Alarm(
+            FalseAlarm(
                 trial.task.name,
                 trial.headline,
                 {
@@ -266,7 +266,7 @@ class Results:
         ]
 
     @cached_property
-    def hosts(self) -> list[Hosted]:
+    def hosts(self) -> list[HostileResult]:
         """Every trial on a hostile host."""
         found = []
         for task in plan.hostile():
@@ -276,12 +276,14 @@ class Results:
             hollow = tuple(sorted(trial.documented("pass"))) if host in STARVED else ()
             seen = task.spend not in UNSEEN.get(host, ())
             found.append(
-                Hosted(host, task.spend, trial, hollow, trial.exit_code == 0 and seen, passed_cap(trial))
+                HostileResult(
+                    host, task.spend, trial, hollow, trial.exit_code == 0 and seen, passed_cap(trial)
+                )
             )
         return sorted(found, key=lambda hosted: (list(HOSTS).index(hosted.host), hosted.spend))
 
     @cached_property
-    def flips(self) -> list[Flips]:
+    def flips(self) -> list[SeedResult]:
         """Servers whose verdicts depend on the seed, and those whose verdicts do not."""
         by_name = defaultdict[str, list[Trial]](list)
         for task in plan.stability():
@@ -294,7 +296,7 @@ class Results:
                 for requirement in load_requirements().requirements
             }
             flipped = {requirement: seen for requirement, seen in verdicts.items() if len(seen) > 1}
-            found.append(Flips(name, len(trials), flipped))
+            found.append(SeedResult(name, len(trials), flipped))
         return found
 
     @cached_property

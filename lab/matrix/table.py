@@ -19,7 +19,7 @@ from lab.matrix import pairs, plan, proofs
 from lab.matrix.origin import Origin
 from lab.matrix.picture import Mark, curve, picture
 from lab.matrix.reasons import WHY
-from lab.matrix.results import MOCK_ORIGIN, Alarm, FaultResult, Results, Triggered
+from lab.matrix.results import MOCK_ORIGIN, FalseAlarm, FaultResult, Results, TriggeredResult
 from lab.matrix.trial import Trial
 from lab.triggers import TRIGGERS
 
@@ -242,11 +242,11 @@ def triggers(results: Results) -> list[str]:
     if not tried:
         return [*lines, "Not tried."]
 
-    def row(name: str, of: list[Triggered]) -> tuple[object, ...]:
+    def row(name: str, of: list[TriggeredResult]) -> tuple[object, ...]:
         killed, named = sum(t.killed for t in of), sum(t.named for t in of)
         return name, len(of), _short(killed, len(of)), _short(named, len(of))
 
-    def table(title: str, groups: dict[str, list[Triggered]]) -> list[str]:
+    def table(title: str, groups: dict[str, list[TriggeredResult]]) -> list[str]:
         rows = [row(name, of) for name, of in groups.items()]
         return ["", *_rows((title, "tried", "killed", "right requirement"), rows)]
 
@@ -275,7 +275,7 @@ def _ending(fault: FaultResult) -> str:
 
 def _conforming(results: Results) -> list[str]:
     lines = ["## False alarms", ""]
-    found: list[Alarm] = []
+    found: list[FalseAlarm] = []
     tried = 0
     for tasks in (plan.variants(), plan.combinations()):
         trials, alarms = results.alarms(tasks)

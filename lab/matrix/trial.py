@@ -28,7 +28,7 @@ from lab.faults import FAULTS
 from lab.matrix import meter
 from lab.matrix.meter import Meter, Step
 from lab.matrix.mock_faults import running_mock
-from lab.matrix.process_pool import PATIENCE, Lost, in_processes
+from lab.matrix.process_pool import TIMEOUT, Lost, in_processes
 from lab.matrix.shadow import Shadow
 from lab.running import running
 from lab.server.credentials import DEFAULTS, NAMES
@@ -203,9 +203,9 @@ def warm_up(seed: int | None = None) -> None:
     gc.freeze()
 
 
-def run_all(tasks: Sequence[Task], workers: int = 2, patience: float = PATIENCE) -> Iterator[Trial]:
+def run_all(tasks: Sequence[Task], workers: int = 2, timeout: float = TIMEOUT) -> Iterator[Trial]:
     """Run tasks side by side, each in a process of its own; trials come as they are done."""
     for seed, group in groupby(sorted(tasks, key=lambda task: task.seed or 0), key=lambda task: task.seed):
         warm_up(seed)
-        for task, result in in_processes(run, group, workers, patience):
+        for task, result in in_processes(run, group, workers, timeout):
             yield Trial(task, DIED, headline=result.why) if isinstance(result, Lost) else result

@@ -5,13 +5,13 @@ from __future__ import annotations
 from lab.variants import account, catalogue, hosting, media, refusals, requests, routing, streams, wire
 from lab.variants.variant import Variant
 
-SHELVES = (account, catalogue, hosting, media, refusals, requests, routing, streams, wire)
+MODULES = (account, catalogue, hosting, media, refusals, requests, routing, streams, wire)
 
 
 def _collect() -> dict[str, Variant]:
     found: dict[str, Variant] = {}
-    for shelf in SHELVES:
-        for variant in shelf.SHELF.variants:
+    for module in MODULES:
+        for variant in module.VARIANTS.variants:
             if variant.name in found:
                 raise ValueError(f"two variants are called {variant.name}")
             found[variant.name] = variant

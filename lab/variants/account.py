@@ -15,9 +15,9 @@ from lab.faults.seams import at, edit, put
 from lab.proofs import read
 from lab.server import facts
 from lab.server.lab import Call, Identity, Json, Lab, Reply
-from lab.variants.variant import Shelf
+from lab.variants.variant import VariantSet
 
-SHELF = Shelf()
+VARIANTS = VariantSet()
 
 PAID = "LIGHTNING_JWT"
 
@@ -41,7 +41,7 @@ def _words(name: str, row: dict[str, Any]) -> None:
     row["window"], row["period"] = ("weekly", "week") if weekly else ("daily", "day")
 
 
-SHELF.group("window", _USAGE).add(
+VARIANTS.group("window", _USAGE).add(
     "window-in-words: window is daily or weekly, period is day or week", _rows(_words)
 )
 
@@ -51,14 +51,14 @@ def _spelt_out(name: str, row: dict[str, Any]) -> None:
     row["window"], row["period"] = ("since Monday", "7-day") if weekly else ("rolling_24_hours", "24-hour")
 
 
-SHELF.group("window", _USAGE).add("period-spelt-out: a period counts its hours or days", _rows(_spelt_out))
+VARIANTS.group("window", _USAGE).add("period-spelt-out: a period counts its hours or days", _rows(_spelt_out))
 
 
 def _iso(name: str, row: dict[str, Any]) -> None:
     row["window"], row["period"] = "resets in 5 hours", "P7D" if name.endswith("Weekly") else "P1D"
 
 
-SHELF.group("window", _USAGE).add(
+VARIANTS.group("window", _USAGE).add(
     "period-in-iso: period is P1D or P7D, window says when it ends", _rows(_iso)
 )
 
@@ -67,7 +67,7 @@ def _range(name: str, row: dict[str, Any]) -> None:
     row["window"] = f"{row['window']}..+{'7d' if name.endswith('Weekly') else '1d'}"
 
 
-SHELF.group("window", _USAGE).add("window-as-range: window is a range", _rows(_range))
+VARIANTS.group("window", _USAGE).add("window-as-range: window is a range", _rows(_range))
 
 
 def _instants(lab: Lab) -> None:
@@ -79,7 +79,7 @@ def _instants(lab: Lab) -> None:
     lab.window_of = window
 
 
-SHELF.group("window", lambda c: [len(row["window"]) for row in c.usage().values()]).add(
+VARIANTS.group("window", lambda c: [len(row["window"]) for row in c.usage().values()]).add(
     "window-as-instant: window is the instant at which it began", _instants
 )
 
@@ -90,7 +90,7 @@ def _zone(lab: Lab) -> None:
     lab.window_of = lambda metric, now: plain(metric, now + timedelta(hours=14 if now.hour >= 10 else -12))
 
 
-SHELF.group("zone", lambda c: c.usage()["imagesDaily"]["window"]).add(
+VARIANTS.group("zone", lambda c: c.usage()["imagesDaily"]["window"]).add(
     "another-time-zone: the day begins at another hour than in UTC", _zone
 )
 
@@ -110,7 +110,7 @@ def plans(function: Callable[[facts.Plan], facts.Plan]) -> seams.Apply:
     return apply
 
 
-SHELF.group("", _USAGE).add(
+VARIANTS.group("", _USAGE).add(
     "extra-metrics: usage and limits have metrics that the document does not name",
     seams.both(
         edit("getUsage", _extra_metrics),
@@ -118,12 +118,12 @@ SHELF.group("", _USAGE).add(
     ),
 )
 
-SHELF.group("", read("/usage", PAID)).add(
+VARIANTS.group("", read("/usage", PAID)).add(
     "remaining-when-unlimited: remaining is a number where the limit is null",
     _rows(lambda _, row: row.update(remaining=10**9) if row["limit"] is None else None),
 )
 
-SHELF.group("", _CATALOGUE).add(
+VARIANTS.group("", _CATALOGUE).add(
     "unlimited-is-large: unlimited is a million, in the catalogue and in usage",
     plans(lambda p: replace(p, limits={k: 10**6 if v is None else v for k, v in p.limits.items()})),
 )
@@ -138,7 +138,7 @@ def _generated(lab: Lab, function: Callable[[Any], str]) -> None:
     lab.changes.append(change)
 
 
-SHELF.group("generated-at", lambda c: len(c.get("/usage").json["generated_at"])).add(
+VARIANTS.group("generated-at", lambda c: len(c.get("/usage").json["generated_at"])).add(
     "generated-at-with-offset: generated_at ends with +00:00 and has whole seconds",
     lambda lab: _generated(lab, lambda now: now.replace(microsecond=0).isoformat()),
 )
@@ -148,23 +148,23 @@ def _in_zone(now: Any) -> str:
     return str(now.astimezone(timezone(timedelta(hours=5, minutes=30))).isoformat())
 
 
-SHELF.group("generated-at", lambda c: c.get("/usage").json["generated_at"].endswith("+05:30")).add(
+VARIANTS.group("generated-at", lambda c: c.get("/usage").json["generated_at"].endswith("+05:30")).add(
     "generated-at-in-a-zone: generated_at has the offset of another zone",
     lambda lab: _generated(lab, _in_zone),
 )
 
-SHELF.group("generated-at", lambda c: len(c.get("/usage").json["generated_at"])).add(
+VARIANTS.group("generated-at", lambda c: len(c.get("/usage").json["generated_at"])).add(
     "clock-ahead: the host's clock is twenty seconds ahead",
     lambda lab: _generated(lab, lambda now: (now + timedelta(seconds=20)).isoformat()),
 )
 
 
-SHELF.group("generated-at", lambda c: c.get("/usage").json["generated_at"].endswith("GMT")).add(
+VARIANTS.group("generated-at", lambda c: c.get("/usage").json["generated_at"].endswith("GMT")).add(
     "generated-at-as-in-mail: generated_at has the form of a Date header",
     lambda lab: _generated(lab, lambda now: format_datetime(now, usegmt=True)),
 )
 
-SHELF.group("generated-at", lambda c: len(c.get("/usage").json["generated_at"])).add(
+VARIANTS.group("generated-at", lambda c: len(c.get("/usage").json["generated_at"])).add(
     "generated-at-by-the-minute: generated_at has no seconds",
     lambda lab: _generated(lab, lambda now: now.strftime("%Y-%m-%dT%H:%MZ")),
 )
@@ -201,7 +201,7 @@ def lagging(seconds: float) -> seams.Apply:
     return apply
 
 
-SHELF.group("usage-values", lambda c: (c.make("image").status, c.used())).add(
+VARIANTS.group("usage-values", lambda c: (c.generate("image").status, c.used())).add(
     "lagging-usage: /usage shows a unit two seconds after it was taken", lagging(2.0)
 )
 
@@ -218,12 +218,12 @@ def _busy_account(lab: Lab) -> None:
     seams.around("identify", step)(lab)
 
 
-SHELF.group("usage-values", lambda c: [c.used(PAID) for _ in range(12)][-1]).add(
+VARIANTS.group("usage-values", lambda c: [c.used(PAID) for _ in range(12)][-1]).add(
     "busy-account: somebody else spends chats and images on the paid account", _busy_account
 )
 
 # --- Subscription -------------------------------------------------------------------------------------------
-SHELF.group("row", _ACCOUNT).add(
+VARIANTS.group("row", _ACCOUNT).add(
     "subscription-row-of-console: a subscription row has status, plan_id and the period only",
     edit(
         "getSubscription",
@@ -251,11 +251,11 @@ SHELF.group("row", _ACCOUNT).add(
     ),
 )
 
-SHELF.group("signed-up", _ACCOUNT).add(
+VARIANTS.group("signed-up", _ACCOUNT).add(
     "signed-up-boolean: signed_up is true", edit("getSubscription", at("signed_up", put(True)))
 )
 
-SHELF.group("email", _ACCOUNT).add(
+VARIANTS.group("email", _ACCOUNT).add(
     "account-without-email: email is null, as for accounts of another provider",
     edit("getSubscription", at("email", put(None))),
 ).add(
@@ -263,17 +263,17 @@ SHELF.group("email", _ACCOUNT).add(
 )
 
 # --- Plans --------------------------------------------------------------------------------------------------
-SHELF.group("", _CATALOGUE).add(
+VARIANTS.group("", _CATALOGUE).add(
     "other-plan-names: plans have the names of the desktop client",
     plans(lambda p: replace(p, name="Free Tier" if p.key == "free" else f"InferencePort {p.name}")),
 )
 
-SHELF.group("limits", _USAGE).add(
+VARIANTS.group("limits", _USAGE).add(
     "other-limits: the limits are others than the pricing page's",
     plans(lambda p: replace(p, limits={k: v if v is None else v * 2 + 1 for k, v in p.limits.items()})),
 )
 
-SHELF.group("", _CATALOGUE).add(
+VARIANTS.group("", _CATALOGUE).add(
     "chat-limited-for-all: chats are limited on every plan",
     plans(lambda p: replace(p, limits={**p.limits, "cloudChatDaily": p.limits["cloudChatDaily"] or 500})),
 )
@@ -284,14 +284,14 @@ def _prices(lab: Lab, function: Callable[[str], Any]) -> None:
     edit("listTiers", at("*.price", put(function)))(lab)
 
 
-SHELF.group("price", _CATALOGUE).add(
+VARIANTS.group("price", _CATALOGUE).add(
     "price-numbers: prices are numbers", lambda lab: _prices(lab, float)
 ).add("price-with-currency: prices have a currency", lambda lab: _prices(lab, lambda p: f"${p}")).add(
     "price-objects: prices have an amount and a currency",
     lambda lab: _prices(lab, lambda p: {"amount": float(p), "currency": "USD"}),
 )
 
-SHELF.group("", _CATALOGUE).add(
+VARIANTS.group("", _CATALOGUE).add(
     "limit-objects: each limit of the catalogue is an object",
     seams.both(
         edit("getTierConfig", at("plans.*.limits.*", put(lambda limit: {"limit": limit}))),
@@ -319,7 +319,7 @@ SHELF.group("", _CATALOGUE).add(
     ),
 )
 
-SHELF.group("tiers", _TIERS).add(
+VARIANTS.group("tiers", _TIERS).add(
     "tiers-short: /tiers has key, name, url and price only",
     edit("listTiers", lambda rows: [{k: r[k] for k in ("key", "name", "url", "price")} for r in rows]),
 )
@@ -336,7 +336,9 @@ def _starter(lab: Lab) -> None:
     seams.resolve(moved)(lab)
 
 
-SHELF.group("default", _CATALOGUE).add("default-plan-starter: the free plan is called starter", _starter).add(
+VARIANTS.group("default", _CATALOGUE).add(
+    "default-plan-starter: the free plan is called starter", _starter
+).add(
     "default-plan-preselected: defaultPlanKey is the plan that a dialog begins with, which costs something",
     edit("getTierConfig", at("defaultPlanKey", put("core"))),
 )
@@ -347,7 +349,7 @@ def _free_only(lab: Lab) -> None:
     seams.resolve(lambda inner, _, who: replace(who, plan=inner.default_plan))(lab)
 
 
-SHELF.group("default", _TIERS).add(
+VARIANTS.group("default", _TIERS).add(
     "free-plan-only: there is no paid plan, and everybody is on the free one", _free_only
 )
 
@@ -363,7 +365,7 @@ def _on_offer(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [row for row in rows if row["key"] != "pioneer"]
 
 
-SHELF.group("default", _ACCOUNT).add(
+VARIANTS.group("default", _ACCOUNT).add(
     "plan-no-longer-on-offer: the paid account is on a plan that the catalogue no longer has",
     _no_longer_on_offer,
 )

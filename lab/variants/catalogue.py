@@ -10,9 +10,9 @@ from lab.faults import seams
 from lab.faults.seams import at, edit, put
 from lab.proofs import read
 from lab.server.lab import Call, Data, Lab, Reply
-from lab.variants.variant import Shelf
+from lab.variants.variant import VariantSet
 
-SHELF = Shelf()
+VARIANTS = VariantSet()
 
 _SITE, _STATUS, _MODELS = read("/"), read("/status"), read("/models")
 
@@ -21,15 +21,15 @@ def _site(status: int, target: str, body: bytes = b"") -> seams.Apply:
     return seams.instead("getSite", lambda _: Data(body, "text/html", status, [("Location", target)]))
 
 
-SHELF.group("site", _SITE).add(
+VARIANTS.group("site", _SITE).add(
     "site-301: the root redirects with 301", _site(301, "https://inference.js.org")
 )
 
-SHELF.group("site", lambda c: c.get("/").header("location")).add(
+VARIANTS.group("site", lambda c: c.get("/").header("location")).add(
     "site-elsewhere: the root redirects to another site", _site(308, "https://www.example.com/welcome")
 )
 
-SHELF.group("site", _SITE).add(
+VARIANTS.group("site", _SITE).add(
     "site-with-page: the redirect has a page as its body",
     _site(301, "https://inference.js.org/", b"<a href='https://inference.js.org/'>moved</a>"),
 )
@@ -50,19 +50,19 @@ def _slash(status: int) -> seams.Apply:
     return apply
 
 
-SHELF.group("", _STATUS).add("status-redirects: /status redirects to /status/", _slash(307))
+VARIANTS.group("", _STATUS).add("status-redirects: /status redirects to /status/", _slash(307))
 
-SHELF.group("notifications", _STATUS).add(
+VARIANTS.group("notifications", _STATUS).add(
     "notifications-list: notifications is a list",
     edit("getStatus", at("notifications", put([{"level": "info", "text": "Hello"}]))),
 ).add("notifications-null: notifications is null", edit("getStatus", at("notifications", put(None))))
 
-SHELF.group("", _STATUS).add(
+VARIANTS.group("", _STATUS).add(
     "latest-object: latest is an object",
     edit("getStatus", at("latest", put({"version": "2.12.2", "url": "https://example.com"}))),
 )
 
-SHELF.group("services", _STATUS).add(
+VARIANTS.group("services", _STATUS).add(
     "services-list: services is a list",
     edit("getStatus", at("services", put(lambda s: [{"name": k, **v} for k, v in s.items()]))),
 ).add(
@@ -73,7 +73,7 @@ SHELF.group("services", _STATUS).add(
     ),
 )
 
-SHELF.group("models", _MODELS).add(
+VARIANTS.group("models", _MODELS).add(
     "models-short: models have nothing but a name",
     edit("listModels", lambda r: [{"name": m["name"]} for m in r]),
 ).add(
@@ -87,12 +87,12 @@ SHELF.group("models", _MODELS).add(
     ),
 )
 
-SHELF.group("models", lambda c: len(c.get("/models").json)).add(
+VARIANTS.group("models", lambda c: len(c.get("/models").json)).add(
     "models-many: there are four hundred models",
     edit("listModels", lambda rows: [{**rows[n % 3], "name": f"model-{n}"} for n in range(400)]),
 )
 
-SHELF.group("models", _MODELS).add(
+VARIANTS.group("models", _MODELS).add(
     "models-by-slug: models have a slug for a name",
     edit("listModels", lambda rows: [{"slug": m["name"], "tags": m["tags"]} for m in rows]),
 ).add(
@@ -109,7 +109,7 @@ def _heads(**types: str) -> Callable[[Lab], None]:
     )
 
 
-SHELF.group("head", _HEAD).add(
+VARIANTS.group("head", _HEAD).add(
     "other-head-types: the capability checks name png, webm, wav and an event stream",
     _heads(image="image/png", video="video/webm", sfx="audio/wav", text="text/event-stream"),
 ).add(
@@ -117,7 +117,7 @@ SHELF.group("head", _HEAD).add(
     _heads(text="application/json; charset=utf-8"),
 )
 
-SHELF.group("", read("/status/image", method="HEAD")).add(
+VARIANTS.group("", read("/status/image", method="HEAD")).add(
     "head-204: the capability checks answer 204",
     seams.data(
         "headStatusImage headStatusVideo headStatusSfx headStatusText", lambda _, r: replace(r, status=204)
@@ -125,7 +125,7 @@ SHELF.group("", read("/status/image", method="HEAD")).add(
 )
 
 
-SHELF.group("head", read("/status/video", method="HEAD")).add(
+VARIANTS.group("head", read("/status/video", method="HEAD")).add(
     "head-503: the capability check of video says that video is down",
     seams.data("headStatusVideo", lambda _, r: replace(r, status=503, content_type="text/plain")),
 )

@@ -10,9 +10,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from lab.client import Client
 from lab.faults import seams
 from lab.server.lab import Call, Data, Json, Lab, Refusal, Reply, Stream
-from lab.variants.variant import Shelf
+from lab.variants.variant import VariantSet
 
-SHELF = Shelf()
+VARIANTS = VariantSet()
 
 BURST, SECONDS = 40, 1.0
 
@@ -27,7 +27,7 @@ def _negotiate(_: Lab, call: Call, reply: Reply) -> Reply:
     return reply
 
 
-SHELF.group(
+VARIANTS.group(
     "", lambda c: c.send("GET", "/gen/image/a%20fox", None, {"Accept": "application/json"}).status
 ).add(
     "negotiates: what is not of a type that the caller accepts is answered with 406", seams.change(_negotiate)
@@ -63,7 +63,7 @@ def _hurried(c: Client) -> bool:
     return time.monotonic() - started > SECONDS
 
 
-SHELF.group("", _hurried).add(
+VARIANTS.group("", _hurried).add(
     "burst-limit: more than forty requests a second are answered with 429 and Retry-After: 1", _bursts("1")
 )
 
@@ -83,7 +83,9 @@ def _strict_upstream(lab: Lab) -> None:
     lab.checks["createChatCompletion"] = {"empty": empty, **lab.checks["createChatCompletion"]}
 
 
-SHELF.group("empty-messages-served", lambda c: c.post("/gen/chat/completions", {"messages": []}).status).add(
+VARIANTS.group(
+    "empty-messages-served", lambda c: c.post("/gen/chat/completions", {"messages": []}).status
+).add(
     "empty-messages-fail-upstream: an empty array of messages, or an empty one in it, is sent to an upstream "
     "that fails at it",
     _strict_upstream,
@@ -100,6 +102,6 @@ def _counting_down(lab: Lab) -> None:
     seams.edit("getUsage", change)(lab)
 
 
-SHELF.group("window", lambda c: "resets in" in str(c.usage())).add(
+VARIANTS.group("window", lambda c: "resets in" in str(c.usage())).add(
     "window-counts-down: a window tells how many seconds are left of it", _counting_down
 )

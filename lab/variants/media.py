@@ -15,9 +15,9 @@ from lab.faults import seams
 from lab.proofs import asset, generated, picture
 from lab.server import media
 from lab.server.lab import Call, Data, Json, Lab, Refusal, Reply
-from lab.variants.variant import Shelf
+from lab.variants.variant import VariantSet
 
-SHELF = Shelf()
+VARIANTS = VariantSet()
 
 IMAGES = "createImage getImage"
 
@@ -45,11 +45,11 @@ def _sound(container: str, codec: str) -> Callable[[Call], bytes]:
 
 
 for _format, _type in (("PNG", "image/png"), ("WEBP", "image/webp"), ("GIF", "image/gif")):
-    SHELF.group("image", generated("createImage")).add(
+    VARIANTS.group("image", generated("createImage")).add(
         f"images-{_format.lower()}: images are {_format}", _content(IMAGES, _image(_format), _type)
     )
 
-SHELF.group("image", lambda c: len({c.make("image").body for _ in range(3)})).add(
+VARIANTS.group("image", lambda c: len({c.generate("image").body for _ in range(3)})).add(
     "images-differ: the same request gives another image each time",
     _content(IMAGES, lambda call: media.image(secrets.token_hex(4)), "image/jpeg"),
 )
@@ -59,7 +59,7 @@ def _shape(call: Call) -> tuple[str, int]:
     return call.arguments.get("ratio") or "3:2", call.arguments["duration"]
 
 
-SHELF.group("video", generated("createVideo", duration=1)).add(
+VARIANTS.group("video", generated("createVideo", duration=1)).add(
     "videos-webm: videos are WebM",
     _content(VIDEOS, lambda call: media.video(*_shape(call), "webm", "libvpx"), "video/webm"),
 ).add(
@@ -67,7 +67,7 @@ SHELF.group("video", generated("createVideo", duration=1)).add(
     _content(VIDEOS, lambda call: media.video(*_shape(call), "mov"), "video/quicktime"),
 )
 
-SHELF.group("video", lambda c: c.make("video", duration=1).header("content-type")).add(
+VARIANTS.group("video", lambda c: c.generate("video", duration=1).header("content-type")).add(
     "video-type-with-codecs: the type of a video names its codecs",
     _content(VIDEOS, lambda call: media.video(*_shape(call)), 'video/mp4; codecs="avc1.42E01E"'),
 )
@@ -77,23 +77,23 @@ for _name, _container, _codec, _type in (
     ("ogg", "ogg", "libopus", "audio/ogg"),
     ("flac", "flac", "flac", "audio/flac"),
 ):
-    SHELF.group("audio", generated("createTts")).add(
+    VARIANTS.group("audio", generated("createTts")).add(
         f"audio-{_name}: sound is {_name}", _content(SOUNDS, _sound(_container, _codec), _type)
     )
 
-SHELF.group("audio", generated("createTts")).add(
+VARIANTS.group("audio", generated("createTts")).add(
     "audio-au: sound is AU", _content(SOUNDS, _sound("au", "pcm_s16be"), "audio/basic")
 ).add(
     "audio-samples: sound is samples without a header",
     _content(SOUNDS, lambda _: media.audio("wav", "pcm_s16le")[44:], "audio/L16; rate=16000"),
 )
 
-SHELF.group("video", lambda c: c.make("video", duration=1).type).add(
+VARIANTS.group("video", lambda c: c.generate("video", duration=1).type).add(
     "video-as-application: a video has the type of its container",
     _content(VIDEOS, lambda call: media.video(*_shape(call)), "application/mp4"),
 )
 
-SHELF.group("", lambda c: c.make("image").header("content-disposition")).add(
+VARIANTS.group("", lambda c: c.generate("image").header("content-disposition")).add(
     "downloads: media come with a file name",
     seams.success(
         f"{IMAGES} {VIDEOS} {SOUNDS}",
@@ -116,7 +116,7 @@ def _base64(reply: Data) -> str:
     return base64.b64encode(reply.content).decode()
 
 
-SHELF.group("delivery", lambda c: c.make("image").type).add(
+VARIANTS.group("delivery", lambda c: c.generate("image").type).add(
     "media-in-json: media come as base64 in JSON",
     _in_json(lambda reply: {"media_type": reply.content_type, "b64_json": _base64(reply)}),
 ).add(
@@ -154,13 +154,13 @@ def _store(prefix: str, find: Callable[[str], Data | None]) -> Callable[[ASGIApp
     return wrap
 
 
-SHELF.group("delivery", lambda c: c.make("image").type).add(
+VARIANTS.group("delivery", lambda c: c.generate("image").type).add(
     "media-at-an-address: media are told by their address", _at_an_address
 )
 
 
 # --- Inputs -------------------------------------------------------------------------------------------------
-SHELF.group("", lambda c: c.make("image", image_urls=["https://example.com/a.png"]).status).add(
+VARIANTS.group("", lambda c: c.generate("image", image_urls=["https://example.com/a.png"]).status).add(
     "addresses-refused: an address where no picture is found is 400; at its own there is one",
     seams.refuse_when(
         "createImage createVideo",
@@ -188,7 +188,7 @@ def _hiccups(lab: Lab) -> None:
     lab.checks["createVideo"]["hiccup"] = fail_once
 
 
-SHELF.group("", lambda c: [c.make("video", duration=3).status for _ in range(2)]).add(
+VARIANTS.group("", lambda c: [c.generate("video", duration=3).status for _ in range(2)]).add(
     "videos-hiccup: the first video of each length, and the first with images, is 500", _hiccups
 )
 
@@ -209,20 +209,20 @@ def _announce(function: Callable[[str], tuple[str, str] | None]) -> seams.Apply:
 
 
 def _announced(name: str) -> Callable[..., str | None]:
-    return lambda c: (c.make("image", image_urls=[picture()]).header(name) or "")[:11]
+    return lambda c: (c.generate("image", image_urls=[picture()]).header(name) or "")[:11]
 
 
-SHELF.group("announce", _announced("x-asset-url")).add(
+VARIANTS.group("announce", _announced("x-asset-url")).add(
     "asset-path-relative: the stored asset is announced by its path",
     _announce(lambda path: ("X-Asset-Url", path)),
 )
 
-SHELF.group("announce", _announced("link")).add(
+VARIANTS.group("announce", _announced("link")).add(
     "asset-in-link: the stored asset is announced in a Link header",
     _announce(lambda path: ("Link", f'<{path}>; rel="related"; type="image/png"')),
 )
 
-SHELF.group("announce", _announced("x-asset-url")).add(
+VARIANTS.group("announce", _announced("x-asset-url")).add(
     "asset-not-announced: no header says where the asset is", _announce(lambda _: None)
 )
 
@@ -239,7 +239,7 @@ def _elsewhere(lab: Lab) -> None:
     lab.middleware.append(_store("/asset-store/", find))
 
 
-SHELF.group("", lambda c: asset(c).status).add(
+VARIANTS.group("", lambda c: asset(c).status).add(
     "asset-redirects: the asset route redirects to a store on the same host", _elsewhere
 )
 
@@ -250,9 +250,9 @@ def _signed(lab: Lab) -> None:
     seams.refuse_when("getAsset", lambda call: call.request.query_params.get("sig") != "5e1f", "missing")(lab)
 
 
-SHELF.group(
+VARIANTS.group(
     "announce",
-    lambda c: (c.make("image", image_urls=[picture()]).header("x-asset-url") or "").partition("?")[2],
+    lambda c: (c.generate("image", image_urls=[picture()]).header("x-asset-url") or "").partition("?")[2],
 ).add("asset-signed: the address of an asset has a signature in its query", _signed)
 
 
@@ -265,14 +265,14 @@ def _suffix_optional(lab: Lab) -> None:
     lab.checks["getAsset"] = {"suffix": bare, **lab.checks.get("getAsset", {})}
 
 
-SHELF.group(
-    "announce", lambda c: (c.make("image", image_urls=[picture()]).header("x-asset-url") or "")[-4:]
+VARIANTS.group(
+    "announce", lambda c: (c.generate("image", image_urls=[picture()]).header("x-asset-url") or "")[-4:]
 ).add(
     "asset-suffix-optional: an asset is announced with its suffix, and found without it as well",
     _suffix_optional,
 )
 
-SHELF.group("announce", _announced("x-asset-store")).add(
+VARIANTS.group("announce", _announced("x-asset-store")).add(
     "asset-store-named: a header says what kind of store assets are kept in, and none where",
     _announce(lambda _: ("X-Asset-Store", "memory")),
 )

@@ -10,9 +10,9 @@ from lab.proofs import all_of, bad_bearer, exhaust, generated, post, read
 from lab.server import payloads
 from lab.server.identity import bearer
 from lab.server.lab import Call, Json, Lab, Refusal, Reply
-from lab.variants.variant import Shelf
+from lab.variants.variant import VariantSet
 
-SHELF = Shelf()
+VARIANTS = VariantSet()
 
 KINDS = "invalid credential missing oversize exhausted upstream"
 
@@ -29,7 +29,7 @@ def _body(function: Callable[[Json], Any]) -> seams.Apply:
     return seams.refusal(KINDS, change)
 
 
-SHELF.group("error", _REFUSED).add(
+VARIANTS.group("error", _REFUSED).add(
     "error-as-text: errors are {error: text}", _body(lambda r: {"error": "No."})
 ).add(
     "error-as-object: errors are {error: {message, type, param, code}}",
@@ -48,7 +48,7 @@ def _as_problem(reply: Json) -> Reply:
     return reply
 
 
-SHELF.group("error", _REFUSED).add(
+VARIANTS.group("error", _REFUSED).add(
     "problem-json: errors are problem documents with title and status",
     seams.both(
         _body(lambda r: {"type": "about:blank", "title": "No.", "status": r.status, "detail": "No."}),
@@ -61,11 +61,11 @@ def _order(text: str) -> seams.Apply:
     return lambda lab: setattr(lab, "order", text.split())
 
 
-SHELF.group("order", post("/gen/image", {}, "bad")).add(
+VARIANTS.group("order", post("/gen/image", {}, "bad")).add(
     "payload-before-credential: 400 and 413 come before 401", _order("read validate size identify charge")
 )
 
-SHELF.group("order", generated("createVideo", prompt="x" * 9_000, ratio="9:9")).add(
+VARIANTS.group("order", generated("createVideo", prompt="x" * 9_000, ratio="9:9")).add(
     "size-before-payload: 413 comes before 400", _order("identify read size validate charge")
 )
 
@@ -82,7 +82,7 @@ def _exhausted_first(lab: Lab) -> None:
     lab.order = ["identify", "peek", "read", "validate", "size", "charge"]
 
 
-SHELF.group("order", exhaust("createSfx", 1, lambda c: c.post("/gen/sfx", {}).status)).add(
+VARIANTS.group("order", exhaust("createSfx", 1, lambda c: c.post("/gen/sfx", {}).status)).add(
     "exhausted-before-payload: 429 comes before 400 and 413", _exhausted_first
 )
 
@@ -95,17 +95,17 @@ def _headers(kinds: str, *headers: tuple[str, str]) -> seams.Apply:
     return seams.refusal(kinds, change)
 
 
-SHELF.group("", exhaust("createSfx", 1, lambda c: c.make("sfx").header("retry-after"))).add(
+VARIANTS.group("", exhaust("createSfx", 1, lambda c: c.generate("sfx").header("retry-after"))).add(
     "retry-after: 429 says when to come back",
     _headers("exhausted", ("Retry-After", "3600"), ("X-RateLimit-Remaining", "0")),
 )
 
-SHELF.group("", lambda c: c.get("/usage", "bad").header("www-authenticate")).add(
+VARIANTS.group("", lambda c: c.get("/usage", "bad").header("www-authenticate")).add(
     "www-authenticate: 401 names the scheme",
     _headers("credential", ("WWW-Authenticate", 'Bearer error="invalid_token"')),
 )
 
-SHELF.group("missing", _NOWHERE).add(
+VARIANTS.group("missing", _NOWHERE).add(
     "gone-assets: an unknown asset is 410", seams.refused_with("missing", 410)
 ).add("forbidden-assets: an unknown asset is 403", seams.refused_with("missing", 403))
 
@@ -119,7 +119,7 @@ def _signed_out_403(lab: Lab) -> None:
     lab.changes.append(change)
 
 
-SHELF.group("", read("/subscription")).add(
+VARIANTS.group("", read("/subscription")).add(
     "signed-out-403: /subscription without a bearer is 403", _signed_out_403
 )
 
@@ -137,16 +137,16 @@ def _strict_scheme(lab: Lab) -> None:
     seams.around("identify", step)(lab)
 
 
-SHELF.group("", bad_bearer("getUsage", "public")).add(
+VARIANTS.group("", bad_bearer("getUsage", "public")).add(
     "public-bearer-401: the bearer `public`, an empty bearer and other schemes are 401", _strict_scheme
 )
 
-SHELF.group("sizes", generated("createTts", prompt="x" * 3_000)).add(
+VARIANTS.group("sizes", generated("createTts", prompt="x" * 3_000)).add(
     "larger-sizes: 413 begins at 100,000 characters of chat and 20,000 of a media prompt",
     lambda lab: lab.text_limits.update(chat=100_000, media=20_000),
 )
 
-SHELF.group("sizes", generated("createTts", prompt="x" * 1_500)).add(
+VARIANTS.group("sizes", generated("createTts", prompt="x" * 1_500)).add(
     "smaller-sizes: 413 begins at 20,000 characters of chat and 1,000 of a media prompt",
     lambda lab: lab.text_limits.update(chat=20_000, media=1_000),
 )
@@ -161,6 +161,6 @@ async def _bytes_too(lab: Lab, call: Call, run: Callable[[], Any]) -> None:
     await run()
 
 
-SHELF.group("", generated("createTts", prompt="雪" * 1_900)).add(
+VARIANTS.group("", generated("createTts", prompt="雪" * 1_900)).add(
     "sizes-in-bytes: 413 counts bytes as well", seams.around("size", _bytes_too)
 )

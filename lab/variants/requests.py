@@ -10,9 +10,9 @@ from lab.faults import seams
 from lab.proofs import generated, post
 from lab.server.lab import Call, Identity, Lab
 from lab.server.payloads import image_urls
-from lab.variants.variant import Shelf
+from lab.variants.variant import VariantSet
 
-SHELF = Shelf()
+VARIANTS = VariantSet()
 
 IMAGES = "createImage getImage createVideo getVideo createAirforceVideo getAirforceVideo"
 
@@ -30,7 +30,7 @@ def _forget_unknown(lab: Lab) -> None:
     seams.check(VIDEOS, lenient, "ratio")(lab)
 
 
-SHELF.group("", generated("createImage", mode="noir")).add(
+VARIANTS.group("", generated("createImage", mode="noir")).add(
     "lenient-enums: an unknown mode or ratio counts as left out", _forget_unknown
 )
 
@@ -42,7 +42,7 @@ def _first_two(lab: Lab, call: Call) -> None:
     image_urls(lab, call)
 
 
-SHELF.group("", generated("createImage", image_urls=["https://example.com/a.png"] * 3)).add(
+VARIANTS.group("", generated("createImage", image_urls=["https://example.com/a.png"] * 3)).add(
     "image-urls-cut: image_urls above two are left out instead of refused",
     seams.check(IMAGES, _first_two, "image_urls"),
 )
@@ -57,7 +57,7 @@ def _prompt_alone(lab: Lab) -> None:
         lab.checks[name] = {"alone": alone, **lab.checks[name]}
 
 
-SHELF.group("", generated("createAirforceVideo", image_urls={"first": 1})).add(
+VARIANTS.group("", generated("createAirforceVideo", image_urls={"first": 1})).add(
     "airforce-prompt-alone: the alternate video endpoint knows no field but the prompt",
     _prompt_alone,
 )
@@ -73,7 +73,7 @@ def _blank(lab: Lab) -> None:
             lab.checks[name] = {"blank": blank, **checks}
 
 
-SHELF.group("", generated("createImage", prompt=" ")).add(
+VARIANTS.group("", generated("createImage", prompt=" ")).add(
     "blank-prompt-served: a blank prompt is served", _blank
 )
 
@@ -98,9 +98,9 @@ def _any_role(lab: Lab) -> None:
         lab.checks[name] = {"roles": listed, **lab.checks[name]}
 
 
-SHELF.group("", post("/gen/chat/completions", {"messages": [{"role": "narrator", "content": "Once"}]})).add(
-    "roles-open: a message may have any role", _any_role
-)
+VARIANTS.group(
+    "", post("/gen/chat/completions", {"messages": [{"role": "narrator", "content": "Once"}]})
+).add("roles-open: a message may have any role", _any_role)
 
 
 def _empty_messages(lab: Lab) -> None:
@@ -111,7 +111,7 @@ def _empty_messages(lab: Lab) -> None:
     lab.checks["createChatCompletion"] = {"empty": filled, **lab.checks["createChatCompletion"]}
 
 
-SHELF.group("", post("/gen/chat/completions", {"messages": []})).add(
+VARIANTS.group("", post("/gen/chat/completions", {"messages": []})).add(
     "empty-messages-served: an empty array of messages is served", _empty_messages
 )
 
@@ -133,6 +133,6 @@ def _odd_clients(c: Any) -> Any:
     return first.status, c.used(client="another odd one")
 
 
-SHELF.group("", _odd_clients).add(
+VARIANTS.group("", _odd_clients).add(
     "client-id-rule: a client id that is not 16 to 128 plain characters is ignored", _client_rule
 )

@@ -9,9 +9,9 @@ from lab.proofs import TOOL, all_of, chat, post
 from lab.server import router
 from lab.server.lab import Lab
 from lab.server.payloads import text_of
-from lab.variants.variant import Shelf
+from lab.variants.variant import VariantSet
 
-SHELF = Shelf()
+VARIANTS = VariantSet()
 
 _HELLO = [{"role": "user", "content": "Say hello."}]
 _ANALYSIS = post("/gen/prompt_analyze", {"prompt": _HELLO})
@@ -23,7 +23,7 @@ _SHOWN = {
     router.COMPLEX: "Lightning Mind",
     router.SWIFT: "Lightning Swift",
 }
-SHELF.group("analysis", _ANALYSIS).add(
+VARIANTS.group("analysis", _ANALYSIS).add(
     "display-names-of-its-own: the analysis shows names of the host's own for the models of others",
     edit("analyzePrompt", lambda names: [_SHOWN.get(name, f"Lightning {name}") for name in names]),
 )
@@ -42,7 +42,7 @@ def _short(name: str) -> str:
     return " ".join(word.capitalize() for word in words)
 
 
-SHELF.group("analysis", chat()).add(
+VARIANTS.group("analysis", chat()).add(
     "display-names-short: a chat reports the upstream's id of the model that the analysis shows by its name",
     _upstream_ids,
 )
@@ -60,6 +60,6 @@ def _weighing(lab: Lab) -> None:
     lab.choose = _adds_up
 
 
-SHELF.group("", all_of(_ANALYSIS, chat(tools=[TOOL]))).add(
+VARIANTS.group("", all_of(_ANALYSIS, chat(tools=[TOOL]))).add(
     "router-weighs: there are two models, and tools are half a reason for the larger one", _weighing
 )

@@ -11,9 +11,9 @@ from lab.faults.prompts import WEATHER
 from lab.faults.seams import at, edit, put
 from lab.proofs import TOOL, chat, post, streamed
 from lab.server.lab import Call, Lab, Reply, Stream
-from lab.variants.variant import Shelf
+from lab.variants.variant import VariantSet
 
-SHELF = Shelf()
+VARIANTS = VariantSet()
 
 _STREAM = streamed()
 
@@ -44,11 +44,11 @@ def _raw(c: Any) -> Any:
     )
 
 
-SHELF.group("line-ends", _raw).add(
+VARIANTS.group("line-ends", _raw).add(
     "sse-crlf: lines end with CRLF", _blocks(lambda b: b.replace(b"\n", b"\r\n"))
 )
 
-SHELF.group("", _raw).add(
+VARIANTS.group("", _raw).add(
     "sse-comments: comments stand between the events", _blocks(lambda b: b": keep-alive\n\n" + b + b":\n\n")
 ).add("sse-event-names: every event has a name", _blocks(lambda b: b"event: chunk\n" + b))
 
@@ -63,9 +63,9 @@ def _numbered(lab: Lab) -> None:
     lab.encode_event = encode
 
 
-SHELF.group("", _raw).add("sse-ids: events have ids and a retry time", _numbered)
+VARIANTS.group("", _raw).add("sse-ids: events have ids and a retry time", _numbered)
 
-SHELF.group("data", _raw).add(
+VARIANTS.group("data", _raw).add(
     "sse-no-space: no space follows `data:`", _blocks(lambda b: b.replace(b"data: ", b"data:"))
 )
 
@@ -81,7 +81,9 @@ def _many_lines(block: bytes) -> bytes:
     return head + b"".join(b"data: " + line + b"\n" for line in lines) + b"\n"
 
 
-SHELF.group("data", _raw).add("sse-many-lines: one event goes over several data lines", _blocks(_many_lines))
+VARIANTS.group("data", _raw).add(
+    "sse-many-lines: one event goes over several data lines", _blocks(_many_lines)
+)
 
 
 def _pieces(c: Any) -> Any:
@@ -99,7 +101,7 @@ def _pieces(c: Any) -> Any:
     return sizes.count(1) > 50, len(sizes) > 1
 
 
-SHELF.group("writes", _pieces).add(
+VARIANTS.group("writes", _pieces).add(
     "sse-single-bytes: every byte is written on its own",
     lambda lab: setattr(lab, "split", lambda block: [block[i : i + 1] for i in range(len(block))]),
 )
@@ -118,7 +120,7 @@ def _slow(c: Any) -> Any:
     return c.chat(stream=True).seconds > 0.25
 
 
-SHELF.group("pace", _slow).add(
+VARIANTS.group("pace", _slow).add(
     "stream-slowly: thirty milliseconds lie between the events", lambda lab: _pace(lab, 0.03)
 )
 
@@ -127,7 +129,9 @@ def _fast(c: Any) -> Any:
     return min(c.chat(stream=True).seconds for _ in range(3)) < 0.02
 
 
-SHELF.group("pace", _fast).add("stream-at-once: nothing lies between the events", lambda lab: _pace(lab, 0.0))
+VARIANTS.group("pace", _fast).add(
+    "stream-at-once: nothing lies between the events", lambda lab: _pace(lab, 0.0)
+)
 
 
 def _first(function: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]) -> seams.Apply:
@@ -140,7 +144,7 @@ def _with_choices(head: dict[str, Any], follow: dict[str, Any]) -> dict[str, Any
     return {**{k: v for k, v in follow.items() if k != "choices"}, "choices": [choice], **head}
 
 
-SHELF.group("metadata", _STREAM).add(
+VARIANTS.group("metadata", _STREAM).add(
     "metadata-with-choices: the metadata chunk has an empty delta", _first(_with_choices)
 ).add(
     "metadata-with-no-choices: the metadata chunk has an empty list of choices and the fields of a chunk",
@@ -162,7 +166,7 @@ def _insert(make: Callable[[dict[str, Any]], dict[str, Any]], place: int) -> sea
     return seams.events(lambda items: [*items[:place], make(items[1]), *items[place:]])
 
 
-SHELF.group("", _STREAM).add(
+VARIANTS.group("", _STREAM).add(
     "empty-deltas: chunks with nothing in them stand in between", _insert(_empty_chunk, 3)
 )
 
@@ -172,7 +176,7 @@ def _usage_chunk(follow: dict[str, Any]) -> dict[str, Any]:
     return {**{k: v for k, v in follow.items() if k != "router_metadata"}, "choices": [], "usage": counts}
 
 
-SHELF.group("", _STREAM).add("usage-always: a usage chunk ends every stream", _insert(_usage_chunk, -1))
+VARIANTS.group("", _STREAM).add("usage-always: a usage chunk ends every stream", _insert(_usage_chunk, -1))
 
 
 def _merge_finish(items: list[Any]) -> list[Any]:
@@ -187,7 +191,7 @@ def _merge_finish(items: list[Any]) -> list[Any]:
     return items
 
 
-SHELF.group("", _STREAM).add(
+VARIANTS.group("", _STREAM).add(
     "finish-with-content: the last content has the finish reason", seams.events(_merge_finish)
 )
 
@@ -202,7 +206,7 @@ def _choices(function: Callable[[dict[str, Any]], None]) -> seams.Apply:
     return seams.events(change)
 
 
-SHELF.group("", _STREAM).add(
+VARIANTS.group("", _STREAM).add(
     "openai-extras: chunks have logprobs, a fingerprint and padding",
     seams.both(
         _choices(lambda choice: choice.update(logprobs=None)),
@@ -240,7 +244,7 @@ def _whole_call(items: list[Any]) -> list[Any]:
     return kept
 
 
-SHELF.group("", streamed(**WEATHER)).add(
+VARIANTS.group("", streamed(**WEATHER)).add(
     "tool-call-in-one-piece: a streamed tool call comes in one chunk", seams.events(_whole_call)
 )
 
@@ -253,12 +257,12 @@ def _on_fragments(function: Callable[[dict[str, Any]], None]) -> Callable[[dict[
     return change
 
 
-SHELF.group("", streamed(**WEATHER)).add(
+VARIANTS.group("", streamed(**WEATHER)).add(
     "tool-index-null: the fragments of a tool call have a null index",
     _choices(_on_fragments(lambda fragment: fragment.update(index=None))),
 )
 
-SHELF.group("", _STREAM).add(
+VARIANTS.group("", _STREAM).add(
     "role-in-every-delta: every delta has the role",
     _choices(lambda choice: choice["delta"].update(role="assistant")),
 )
@@ -269,7 +273,7 @@ def _thought(follow: dict[str, Any]) -> dict[str, Any]:
     return {**follow, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
 
 
-SHELF.group("", _STREAM).add("reasoning-first: reasoning comes before the words", _insert(_thought, 1))
+VARIANTS.group("", _STREAM).add("reasoning-first: reasoning comes before the words", _insert(_thought, 1))
 
 
 def _repeated_finish(items: list[Any]) -> list[Any]:
@@ -283,11 +287,11 @@ def _repeated_finish(items: list[Any]) -> list[Any]:
     return [*items[:-1], {**_usage_chunk(items[1]), "choices": [choice]}, items[-1]]
 
 
-SHELF.group("", _STREAM).add(
+VARIANTS.group("", _STREAM).add(
     "usage-repeats-finish: the usage chunk repeats the finish reason", seams.events(_repeated_finish)
 )
 
-SHELF.group("metadata", _STREAM).add(
+VARIANTS.group("metadata", _STREAM).add(
     "metadata-with-a-name: the metadata chunk is an object of its own kind with no choices",
     _first(lambda head, _: {"object": "router.metadata", "choices": [], **head}),
 )
@@ -306,11 +310,11 @@ def _role_first(items: list[Any]) -> list[Any]:
     return [items[1], items[0], *items[2:]]
 
 
-SHELF.group("metadata", _STREAM).add(
+VARIANTS.group("metadata", _STREAM).add(
     "metadata-after-role: the chunk with the role comes before the metadata", seams.events(_role_first)
 )
 
-SHELF.group("", _STREAM).add(
+VARIANTS.group("", _STREAM).add(
     "content-filter: chunks of a content filter come first and in between", seams.events(_filtered)
 )
 
@@ -327,7 +331,7 @@ def _whim(lab: Lab) -> None:
     seams.check("createChatCompletion", check, "whim")(lab)
 
 
-SHELF.group(
+VARIANTS.group(
     "", lambda c: [c.chat(tools=[TOOL], tool_choice="none").json["choices"][0]["finish_reason"] for _ in "ab"]
 ).add("tool-whim: a tool that was not to be called is called once, and never again", _whim)
 
@@ -336,7 +340,7 @@ _MESSAGE = at(
     "choices.0.message", put(lambda m: {**m, "refusal": None, "annotations": [], "reasoning": None})
 )
 
-SHELF.group("", chat()).add(
+VARIANTS.group("", chat()).add(
     "message-says-more: the message has refusal, annotations and reasoning",
     edit("createChatCompletion", _MESSAGE),
 ).add(
@@ -352,12 +356,12 @@ SHELF.group("", chat()).add(
     ),
 )
 
-SHELF.group("", chat(**NAMED)).add(
+VARIANTS.group("", chat(**NAMED)).add(
     "named-tool-stops: a named tool call has the finish reason stop, as OpenAI's has",
     edit("createChatCompletion", at("choices.0.finish_reason", put("stop"))),
 )
 
-SHELF.group("", chat(**WEATHER)).add(
+VARIANTS.group("", chat(**WEATHER)).add(
     "content-empty-beside-calls: content is an empty text beside tool calls",
     edit("createChatCompletion", at("choices.0.message.content", put(lambda text: text or ""))),
 )
@@ -368,7 +372,7 @@ def _names(lab: Lab) -> None:
     lab.choose = lambda messages, tools: plain(messages, tools).lower().replace(" ", "/") + ":latest"
 
 
-SHELF.group("", post("/gen/prompt_analyze", {"prompt": [{"role": "user", "content": "Hi"}]})).add(
+VARIANTS.group("", post("/gen/prompt_analyze", {"prompt": [{"role": "user", "content": "Hi"}]})).add(
     "other-upstream-names: the router's models have other names", _names
 )
 
@@ -387,6 +391,6 @@ for _name, _does, _form in (
         lambda v: {"router_metadata": {"model_name": v[0]}, "signals": ["length"]},
     ),
 ):
-    SHELF.group("analysis", post("/gen/prompt_analyze", {"prompt": [{"role": "user", "content": "Hi"}]})).add(
-        f"analysis-{_name}: {_does}", edit("analyzePrompt", _form)
-    )
+    VARIANTS.group(
+        "analysis", post("/gen/prompt_analyze", {"prompt": [{"role": "user", "content": "Hi"}]})
+    ).add(f"analysis-{_name}: {_does}", edit("analyzePrompt", _form))

@@ -14,9 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from lab.faults import seams
 from lab.proofs import read
 from lab.server.lab import Call, Json, Lab, Reply, Stream
-from lab.variants.variant import Shelf
+from lab.variants.variant import VariantSet
 
-SHELF = Shelf()
+VARIANTS = VariantSet()
 
 _CATALOGUE = read("/tier-config")
 
@@ -32,18 +32,18 @@ def _typed(suffix: str, kind: str) -> seams.Apply:
     return seams.change(change)
 
 
-SHELF.group("json-type", lambda c: c.get("/usage").header("content-type")).add(
+VARIANTS.group("json-type", lambda c: c.get("/usage").header("content-type")).add(
     "json-charset: the type of JSON names its charset", _typed("; charset=utf-8", "application/json")
 ).add(
     "json-charset-upper-case: the type of JSON is written in another way",
     _typed(";charset=UTF-8", "application/json"),
 )
 
-SHELF.group("", lambda c: c.chat(stream=True).header("content-type")).add(
+VARIANTS.group("", lambda c: c.chat(stream=True).header("content-type")).add(
     "stream-charset: the type of a stream names its charset", _typed("; charset=utf-8", "text/event-stream")
 )
 
-SHELF.group(
+VARIANTS.group(
     "",
     lambda c: dict(c.send("GET", "/tiers", None, {"Accept-Encoding": "gzip"}).headers).get(
         "content-encoding"
@@ -77,25 +77,25 @@ def _headers(**headers: str) -> Callable[[Lab], None]:
     return _start(lambda message: message["headers"].extend(pairs))
 
 
-SHELF.group("", lambda c: c.get("/usage").header("set-cookie")).add(
+VARIANTS.group("", lambda c: c.get("/usage").header("set-cookie")).add(
     "cookies: a cookie is set with every answer", _headers(set_cookie="session=abc; Path=/; HttpOnly")
 )
 
-SHELF.group("", lambda c: c.get("/usage").header("access-control-allow-origin")).add(
+VARIANTS.group("", lambda c: c.get("/usage").header("access-control-allow-origin")).add(
     "cors: any origin may read", _headers(access_control_allow_origin="*", access_control_expose_headers="*")
 )
 
-SHELF.group("", lambda c: c.get("/usage").header("etag")).add(
+VARIANTS.group("", lambda c: c.get("/usage").header("etag")).add(
     "cache-headers: answers have an ETag and cache headers",
     _headers(etag='W/"1"', cache_control="no-store", vary="Authorization, X-Client-ID, Accept-Encoding"),
 )
 
-SHELF.group("", lambda c: c.get("/usage").header("x-ratelimit-limit")).add(
+VARIANTS.group("", lambda c: c.get("/usage").header("x-ratelimit-limit")).add(
     "limit-headers: answers count the rate in headers of their own",
     _headers(x_ratelimit_limit="120", x_ratelimit_remaining="119", ratelimit_policy='"burst";q=120;w=60'),
 )
 
-SHELF.group("", lambda c: c.get("/usage").header("via")).add(
+VARIANTS.group("", lambda c: c.get("/usage").header("via")).add(
     "security-headers: answers have the headers of a proxy",
     _headers(
         strict_transport_security="max-age=1",
@@ -105,7 +105,7 @@ SHELF.group("", lambda c: c.get("/usage").header("via")).add(
     ),
 )
 
-SHELF.group("", lambda c: c.get("/usage").header("connection")).add(
+VARIANTS.group("", lambda c: c.get("/usage").header("connection")).add(
     "connection-close: every answer closes its connection", _headers(connection="close")
 )
 
@@ -114,7 +114,7 @@ def _unsized(message: Message) -> None:
     message["headers"] = [pair for pair in message["headers"] if pair[0] != b"content-length"]
 
 
-SHELF.group("", lambda c: c.get("/usage").header("content-length")).add(
+VARIANTS.group("", lambda c: c.get("/usage").header("content-length")).add(
     "chunked: no answer says its length", _start(_unsized)
 )
 
@@ -141,7 +141,7 @@ def _payloads(function: Callable[[Any], Any]) -> Callable[[Lab], None]:
     return apply
 
 
-SHELF.group("", lambda c: list(c.get("/usage").json)).add(
+VARIANTS.group("", lambda c: list(c.get("/usage").json)).add(
     "fields-in-reverse: fields stand in reverse order", _payloads(_ordered)
 )
 
@@ -157,7 +157,7 @@ def _more(value: Any, parent: str = "") -> Any:
     return {"x_revision": 7, **found, "_links": {"self": None}} if named else found
 
 
-SHELF.group("", _CATALOGUE).add(
+VARIANTS.group("", _CATALOGUE).add(
     "extra-fields: every object has fields that nobody asked for", _payloads(_more)
 )
 
@@ -171,7 +171,7 @@ def _printed(lab: Lab) -> None:
     lab.changes.append(change)
 
 
-SHELF.group("", lambda c: c.get("/usage").body[:3]).add(
+VARIANTS.group("", lambda c: c.get("/usage").body[:3]).add(
     "json-printed: JSON is indented and ends with a newline", _printed
 )
 
@@ -187,7 +187,7 @@ def _slow(seconds: float) -> Callable[[Lab], None]:
     return lambda lab: lab.middleware.append(wrap)
 
 
-SHELF.group("", lambda c: c.get("/usage").seconds > 0.3).add(
+VARIANTS.group("", lambda c: c.get("/usage").seconds > 0.3).add(
     "slow-answers: every answer takes 300 ms", _slow(0.3)
 )
 
@@ -212,7 +212,7 @@ def _cold(seconds: float) -> Callable[[Lab], None]:
     return lambda lab: lab.middleware.append(wrap)
 
 
-SHELF.group("", read("/usage")).add("cold-start: the first three seconds are 503 pages", _cold(3.0))
+VARIANTS.group("", read("/usage")).add("cold-start: the first three seconds are 503 pages", _cold(3.0))
 
 
 def _pages(message: Message) -> None:
@@ -222,6 +222,6 @@ def _pages(message: Message) -> None:
         ]
 
 
-SHELF.group("", read("/no/such/path")).add(
+VARIANTS.group("", read("/no/such/path")).add(
     "html-404: paths that do not exist are answered with a page", _start(_pages)
 )

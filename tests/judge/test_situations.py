@@ -26,7 +26,7 @@ from lab.faults.fault import Fault
 from lab.running import running
 from lab.server.lab import Call, Identity, Json, Lab, Refusal
 from lab.server.router import VISION
-from lab.triggers import TRIGGERS, Asked, Trigger, sometimes
+from lab.triggers import TRIGGERS, Request, Trigger, sometimes
 from tests.judge.commands import command
 from tests.judge.tools import judge_of
 
@@ -163,7 +163,7 @@ def _inputs_lost_for_keys(lab: Lab) -> None:
 def _videos_without_end_for_tokens(lab: Lab) -> None:
     """A lab whose limit of videos is not there for access tokens."""
 
-    def holds(asked: Asked) -> bool:
+    def holds(asked: Request) -> bool:
         return asked.credential == "jwt" and asked.path.startswith("/gen/video")
 
     sometimes(FAULTS["no-limits-for-users"], Trigger("", lambda: holds))(lab)
@@ -192,7 +192,7 @@ def _any_duration_for_tokens(lab: Lab) -> None:
 def _large_speech_now_and_then(lab: Lab) -> None:
     """A lab that speaks every tenth text that is too large."""
 
-    def make() -> Callable[[Asked], bool]:
+    def make() -> Callable[[Request], bool]:
         large = count(1)
         return lambda asked: asked.path == "/gen/tts?" and len(asked.body) > 100_000 and next(large) % 10 == 0
 

@@ -126,17 +126,17 @@ def content_of(c: Client, made: Answer) -> tuple[str, bytes]:
 
 def media(c: Client) -> None:
     for kind, medium in (("image", "image"), ("video", "video"), ("sfx", "audio")):
-        made = c.make(kind)
+        made = c.generate(kind)
         assert made.status == 200, (kind, made.body[:80])
         kind_of, content = content_of(c, made)
         assert kind_of.startswith((medium, "application/mp4"))
         # Samples have no form to decode, only a length.
         raw = kind_of == "audio/L16" and len(content) > 1000
         assert raw or decoded(content).startswith(medium)
-    assert c.fetch("image", prompt="a snowy fox / 雪").status == 200
-    assert c.make("image", image_urls=[picture(), picture("blue")]).status == 200
+    assert c.generate_by_get("image", prompt="a snowy fox / 雪").status == 200
+    assert c.generate("image", image_urls=[picture(), picture("blue")]).status == 200
     # A host that fetches what it is pointed to may find nothing there.
-    assert c.make("image", image_urls=[picture(), "https://example.com/a.png"]).status in {200, 400}
+    assert c.generate("image", image_urls=[picture(), "https://example.com/a.png"]).status in {200, 400}
 
 
 def refusals(c: Client) -> None:
@@ -145,22 +145,22 @@ def refusals(c: Client) -> None:
         assert bad_bearer(operation)(c) == 401
     assert c.post("/gen/chat/completions", {"messages": "hello"}).status == 400
     assert c.post("/gen/prompt_analyze", {"prompt": "hello"}).status == 400
-    assert c.make("tts", prompt="x" * 200_000).status == 413
+    assert c.generate("tts", prompt="x" * 200_000).status == 413
     for name in ("LIGHTNING_EXPIRED_JWT", "LIGHTNING_EXPIRED_API_KEY", "LIGHTNING_REVOKED_API_KEY"):
         assert c.get("/usage", name).status == 401
 
 
 def metering(c: Client) -> None:
     before = c.used()
-    assert c.make("video").status == 200
+    assert c.generate("video").status == 200
     assert c.post("/gen/video", {}).status == 400
     deadline = time.monotonic() + 4
     while (after := c.used())["videosDaily"] == before["videosDaily"] and time.monotonic() < deadline:
         time.sleep(0.1)
     assert after == {**before, "videosDaily": before["videosDaily"] + 1}
     limit = c.usage()["audioWeekly"]["limit"]
-    assert [c.make("sfx").status for _ in range(limit + 2)] == [200] * limit + [429, 429]
-    assert c.make("image").status == 200
+    assert [c.generate("sfx").status for _ in range(limit + 2)] == [200] * limit + [429, 429]
+    assert c.generate("image").status == 200
 
 
 PROMISES = (account, usage, catalogue, chat, media, refusals, metering)

@@ -152,12 +152,12 @@ def test_limits_of_zero_are_shown_and_kept() -> None:
 def test_counters_lie_and_the_ledger_does_not() -> None:
     with running(hostile="counters-stand-still") as lab:
         client = client_of(lab)
-        assert [client.make("sfx").status for _ in range(3)] == [200] * 3
+        assert [client.generate("sfx").status for _ in range(3)] == [200] * 3
         assert client.used()["audioWeekly"] == 0
         assert lab.charged("audioWeekly") == 3
     with running(hostile="counters-tenfold") as lab:
         client = client_of(lab)
-        client.make("image")
+        client.generate("image")
         assert client.used()["imagesDaily"] == 1
         assert lab.charged("imagesDaily") == 10
     with running(hostile="charges-everything") as lab:

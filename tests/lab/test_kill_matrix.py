@@ -60,7 +60,7 @@ def test_a_piece_of_work_that_dies_or_hangs_costs_only_its_own_result() -> None:
         return item.upper()
 
     started = time.monotonic()
-    found = dict(in_processes(work, ["dies", "hangs", "fails", "works"], workers=4, patience=1.5))
+    found = dict(in_processes(work, ["dies", "hangs", "fails", "works"], workers=4, timeout=1.5))
     assert time.monotonic() - started < 20
     assert found["works"] == "WORKS"
     assert found["fails"] == Lost("ValueError: fails")

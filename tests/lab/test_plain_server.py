@@ -34,17 +34,17 @@ def test_the_plain_server_keeps_the_document(lab: Handle) -> None:
 
 
 def test_a_generation_is_charged_once_and_a_refusal_not_at_all(lab: Handle, client: Client) -> None:
-    assert client.make("image").status == 200
+    assert client.generate("image").status == 200
     assert client.post("/gen/image", {}).status == 400
-    assert client.make("image", "bad").status == 401
-    assert client.make("image", prompt="x" * 5000).status == 413
+    assert client.generate("image", "bad").status == 401
+    assert client.generate("image", prompt="x" * 5000).status == 413
     assert lab.units == {(f"client:{client.client_id}", "imagesDaily"): 1}
     assert [status for _, _, status in lab.requests] == [200, 400, 401, 413]
 
 
 def test_token_and_key_share_one_ledger(lab: Handle, client: Client) -> None:
-    client.make("image", "LIGHTNING_JWT")
-    client.make("image", "LIGHTNING_API_KEY")
+    client.generate("image", "LIGHTNING_JWT")
+    client.generate("image", "LIGHTNING_API_KEY")
     assert client.used("LIGHTNING_JWT") == client.used("LIGHTNING_API_KEY")
     assert lab.charged("imagesDaily", "user:paid") == 2
 
@@ -70,8 +70,8 @@ def test_a_stored_image_comes_back_as_png(client: Client) -> None:
 
 
 def test_the_video_lasts_as_long_as_asked_within_ten_seconds(client: Client) -> None:
-    assert decoded(client.make("video", duration=99).body) == "video 40"
-    assert decoded(client.make("video", duration=-5).body) == "video 4"
+    assert decoded(client.generate("video", duration=99).body) == "video 40"
+    assert decoded(client.generate("video", duration=-5).body) == "video 4"
 
 
 def test_only_the_given_credentials_are_known() -> None:

@@ -17,14 +17,14 @@ from lab.matrix.results import Results
 from lab.matrix.table import triggers
 from lab.matrix.trial import Trial
 from lab.running import running
-from lab.triggers import NESTED_TOOL, TOOL_HISTORY, TRIGGERS, Asked, Trigger, sometimes
+from lab.triggers import NESTED_TOOL, TOOL_HISTORY, TRIGGERS, Request, Trigger, sometimes
 
 FAULT = "usage-remaining-too-high"
 PICTURE = b'{"image_urls": ["data:image/png;base64,AAAA"]}'
 
 
-def asked(method: str = "GET", path: str = "/usage?", body: bytes = b"", **headers: str) -> Asked:
-    return Asked(method, path, {name.replace("_", "-"): value for name, value in headers.items()}, body)
+def asked(method: str = "GET", path: str = "/usage?", body: bytes = b"", **headers: str) -> Request:
+    return Request(method, path, {name.replace("_", "-"): value for name, value in headers.items()}, body)
 
 
 HOLDING = {
