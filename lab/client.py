@@ -1,4 +1,4 @@
-"""A plain client for proofs. It judges nothing: it only says what came back."""
+"""A plain client for proofs. It judges nothing, and only reports what came back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HELLO = [{"role": "user", "content": "Say hello."}]
 
 @dataclass(slots=True)
 class Answer:
-    """What came back. Status 0 stands for a connection that broke."""
+    """What came back. Status 0 means that the connection broke."""
 
     status: int
     headers: list[tuple[str, str]] = field(default_factory=list)
@@ -49,7 +49,7 @@ MAX_RETRIES = 3
 
 
 class Client:
-    """Calls one server, as one fresh client id unless told otherwise."""
+    """Calls one server, by default as one fresh client id."""
 
     def __init__(self, base_url: str, credentials: Mapping[str, str], timeout: float = 10.0) -> None:
         parts = urlsplit(base_url)
@@ -62,7 +62,7 @@ class Client:
     def send(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Exactly this request; again, when the answer is to come back in a second."""
+        """Send exactly this request, and again when the answer asks to come back in a second."""
         answer = self._once(method, path, body, headers)
         for _ in range(MAX_RETRIES):
             if answer.status != 429 or answer.header("retry-after") != "1":
@@ -106,7 +106,7 @@ class Client:
         agent: str | None = None,
         method: str = "GET",
     ) -> Answer:
-        """A read. `auth` names a credential or is one; `client=""` sends no client id."""
+        """Read a document. `auth` names a credential or is one; `client=""` sends no client id."""
         return self.send(method, path, None, self.headers(auth, client, agent))
 
     def post(

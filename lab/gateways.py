@@ -1,4 +1,4 @@
-"""What others say in a host's place, now and then: CDNs, balancers, sleeping spaces, portals."""
+"""What others answer in a host's place now and then: CDNs, load balancers, sleeping spaces, portals."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ Turn = Callable[[int], bool]
 
 
 def answering(gateways: list[Gateway], turn: Turn) -> Callable[[Lab], None]:
-    """In the requests of which `turn` says so, by their number, the gateways answer one after the other."""
+    """The gateways take turns to answer those requests for whose number `turn` holds."""
 
     def wrap(app: ASGIApp) -> ASGIApp:
         numbers, answers = count(), cycle(gateways)

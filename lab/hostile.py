@@ -1,4 +1,4 @@
-"""Hosts that no run may trust: starved, lying, hanging, endless, redirecting to charges, dying half-way."""
+"""Hosts that no run may trust: exhausted, lying, hanging, endless, redirecting to charges, dying half-way."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LIFE = 25
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A change of the plain server, or a way to talk on a bare connection; with neither, a closed port."""
+    """A change of the plain server, or a conversation on a bare connection; with neither, a closed port."""
 
     name: str
     does: str
@@ -48,7 +48,7 @@ def always(status: int, body: bytes, kind: str = "application/json") -> Callable
 
 
 def _redirect_to_charged(lab: Lab) -> None:
-    """Free routes and refusals lead to generation; whoever follows is charged."""
+    """Free routes and refusals redirect to generation; a client that follows is charged."""
 
     def change(_: Lab, call: Call, reply: Reply) -> Reply:
         generates = call.operation.metric is not None
@@ -62,7 +62,7 @@ def _redirect_to_charged(lab: Lab) -> None:
 
 
 def _redirect_posts(lab: Lab) -> None:
-    """Every POST under /gen is sent on to speech with its body, by 308."""
+    """Every POST under /gen is redirected to speech with its body, by 308."""
 
     def change(_: Lab, call: Call, reply: Reply) -> Reply:
         if call.operation.method == "POST" and call.operation.id != "createTts":
@@ -85,12 +85,12 @@ def _zero(lab: Lab) -> None:
 
 
 def _still(lab: Lab) -> None:
-    """Nothing is ever used, nothing is ever refused."""
+    """Counters never move, and nothing is ever refused."""
     lab.used_of = lambda who, metric: 0
 
 
 def _tenfold(lab: Lab) -> None:
-    """Ten units are taken for each that is shown."""
+    """Ten units are charged for each one that is shown."""
     plain = lab.used_of
     lab.used_of = lambda who, metric: plain(who, metric) // 10
     seams.charge_more(
@@ -109,7 +109,7 @@ def _jumping(lab: Lab) -> None:
 
 
 def _charge_all(lab: Lab) -> None:
-    """Every request takes a unit of every metric, and /usage does not show it."""
+    """Every request costs a unit of every metric, and /usage does not show it."""
     lab.used_of = lambda who, metric: 0
 
     def change(inner: Lab, call: Call, reply: Reply) -> Reply:
@@ -149,7 +149,7 @@ def _starving(after: int) -> Callable[[Lab], None]:
 
 
 class _Endless(list[Any]):
-    """Events of a stream that goes on."""
+    """An endless stream of events."""
 
     def __iter__(self) -> Any:
         head, *rest = list.__iter__(self)
@@ -241,7 +241,7 @@ async def _no_http(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Non
 
 @lru_cache(maxsize=1)
 def _bomb() -> bytes:
-    """300 MB of blanks in about a megabyte."""
+    """300 MB of spaces, compressed to about a megabyte."""
     packed, block = io.BytesIO(), b" " * 1_048_576
     with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1) as file:
         # In pieces, so that only who unpacks it needs the room.
@@ -258,7 +258,7 @@ async def _zip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
 
 
 def _spoken(talk: Talk) -> Talk:
-    """Read the request before talking."""
+    """Read the request before answering."""
 
     async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

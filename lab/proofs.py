@@ -1,4 +1,4 @@
-"""Observations that tell a faulty server from the clean one: each gives a value to compare."""
+"""Observations that tell a faulty server from the clean one: each returns a value to compare."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def picture(colour: str = "red") -> str:
 
 
 def scrub(value: Any) -> Any:
-    """Without what differs between two runs of one server: times, ids and ports."""
+    """A value without what differs between two runs of one server: times, ids and ports."""
     if isinstance(value, dict):
         return {key: scrub(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -188,7 +188,7 @@ def at_once(operation: str, times: int, **fields: Any) -> Proof:
 
 
 def bad_bearer(operation: str, token: str = "not-a-credential") -> Proof:
-    """What a bearer that is not good gets at this operation."""
+    """The answer of this operation to a bad bearer."""
 
     def proof(c: Client) -> Any:
         if operation in PATHS:
@@ -203,7 +203,7 @@ def bad_bearer(operation: str, token: str = "not-a-credential") -> Proof:
 
 
 def asset(c: Client, kind: str = "image", colour: str = "red") -> Answer:
-    """Store one image and fetch it again."""
+    """Store one image and fetch it."""
     made = c.generate(kind, image_urls=[picture(colour)])
     address = made.header("x-asset-url")
     if not address:
@@ -216,7 +216,7 @@ def all_of(*proofs: Proof) -> Proof:
 
 
 def and_later(proof: Proof) -> Proof:
-    """What is seen, and what /usage says once the background has done its work."""
+    """What is seen, and what /usage says once background work is done."""
 
     def prove(c: Client) -> Any:
         first = proof(c)

@@ -1,4 +1,4 @@
-"""Run a server in a background thread, for as long as a `with` block lasts."""
+"""Runs a server in a background thread for as long as a `with` block lasts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn looks every tenth of a second whether it should stop; short runs cannot wait for that."""
+    """Uvicorn checks every tenth of a second whether it should stop, which is too slow for short runs."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -63,7 +63,7 @@ class _Server(uvicorn.Server):
 
 
 class _RawServer:
-    """A bare server that talks on each connection as a hostile host does."""
+    """A server on bare sockets, which talks on each connection as a hostile host does."""
 
     def __init__(self, lab: Lab, talk: Talk) -> None:
         self.lab, self.talk = lab, talk
@@ -109,7 +109,7 @@ def serve(lab: Lab) -> _Server:
 
 @dataclass(slots=True)
 class Handle:
-    """A running server: where it is, what it accepts, and what it really charged."""
+    """A running server: its address, its credentials, and what it really charged."""
 
     base_url: str
     credentials: dict[str, str]
@@ -131,7 +131,7 @@ class Handle:
 
 
 def switch_on(lab: Lab, names: Iterable[str]) -> None:
-    """Apply these variants in the order of the table: what touches bytes comes after what touches fields."""
+    """Apply these variants in the order of the table: what changes bytes comes after what changes fields."""
     chosen = set(names)
     if unknown := chosen - VARIANTS.keys():
         raise ValueError(f"no variant is called {', '.join(sorted(unknown))}")

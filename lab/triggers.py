@@ -1,8 +1,8 @@
-"""Faults that show only sometimes: a faulty server beside a clean one, and a trigger that chooses.
+"""Faults that only show sometimes: a faulty server beside a clean one, and a trigger that chooses.
 
 Both share accounts, counters, assets and the log, so that callers cannot tell that they are two. A trigger
-looks at a request as it came, before anything is made of it. `python -m lab.matrix pairs` measures how many
-such faults the judge catches.
+looks at a request as it came, before it is read. `python -m lab.matrix pairs` measures how many such faults
+the judge catches.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Request:
 
     @property
     def credential(self) -> str:
-        """`jwt`, `key`, `client` or `address`: what the request identifies its caller by."""
+        """`jwt`, `key`, `client` or `address`: how the request identifies its caller."""
         _, _, token = self.headers.get("authorization", "").partition(" ")
         if token:
             return "key" if token.startswith("ipa_live_") else "jwt"
@@ -61,7 +61,7 @@ Holds = Callable[[Request], bool]
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """When a fault shows. `make` gives a fresh condition, since some of them count; `fixed` ones hold for
+    """When a fault shows. `make` returns a fresh condition, since some of them count. `fixed` ones hold for
     every request of a kind, or for all but the first `late` ones; the others for some of all requests.
     `fields` in the body of one of `paths` make it hold."""
 
@@ -81,8 +81,8 @@ def _every(count: int) -> Callable[[], Holds]:
     def make() -> Holds:
         seen: Counter[str] = Counter()
 
-        def holds(asked: Request) -> bool:
-            route = f"{asked.method} {asked.path.split('/')[1:3]}"
+        def holds(request: Request) -> bool:
+            route = f"{request.method} {request.path.split('/')[1:3]}"
             seen[route] += 1
             return seen[route] % count == 0
 
@@ -94,7 +94,7 @@ def _every(count: int) -> Callable[[], Holds]:
 def _chance(share: float, seed: int) -> Callable[[], Holds]:
     def make() -> Holds:
         dice = random.Random(seed)
-        return lambda asked: dice.random() < share
+        return lambda request: dice.random() < share
 
     return make
 
@@ -103,7 +103,7 @@ def _after(count: int) -> Callable[[], Holds]:
     def make() -> Holds:
         left = [count]
 
-        def holds(asked: Request) -> bool:
+        def holds(request: Request) -> bool:
             left[0] -= 1
             return left[0] < 0
 
@@ -112,8 +112,8 @@ def _after(count: int) -> Callable[[], Holds]:
     return make
 
 
-def _has_nested_schema(asked: Request) -> bool:
-    tools = asked.value.get("tools")
+def _has_nested_schema(request: Request) -> bool:
+    tools = request.value.get("tools")
     return isinstance(tools, list) and any('"array"' in json.dumps(tool) for tool in tools)
 
 
@@ -168,37 +168,37 @@ TRIGGERS: dict[str, Trigger] = {
     trigger.name: trigger
     for trigger in (
         *(
-            Trigger(f"only-{kind}", _always(lambda asked, kind=kind: asked.credential == kind))  # type: ignore[misc]
+            Trigger(f"only-{kind}", _always(lambda request, kind=kind: request.credential == kind))  # type: ignore[misc]
             for kind in ("jwt", "key", "client", "address")
         ),
-        Trigger("only-get", _always(lambda asked: asked.method == "GET")),
-        Trigger("only-post", _always(lambda asked: asked.method == "POST")),
-        _form("only-streams", CHAT, lambda asked: asked.value.get("stream") is True, stream=True),
-        _form("only-tools", CHAT, lambda asked: bool(asked.value.get("tools")), tools=[TOOL]),
-        _form("only-pictures", DRAWN, lambda asked: b"base64," in asked.body, image_urls=[picture()]),
+        Trigger("only-get", _always(lambda request: request.method == "GET")),
+        Trigger("only-post", _always(lambda request: request.method == "POST")),
+        _form("only-streams", CHAT, lambda request: request.value.get("stream") is True, stream=True),
+        _form("only-tools", CHAT, lambda request: bool(request.value.get("tools")), tools=[TOOL]),
+        _form("only-pictures", DRAWN, lambda request: b"base64," in request.body, image_urls=[picture()]),
         _form(
             "only-long",
             (*PROMPTED, *CHAT),
-            lambda asked: len(asked.body) + len(asked.path) > 400,
+            lambda request: len(request.body) + len(request.path) > 400,
             padding="word " * 100,
         ),
         _form(
             "only-unicode",
             (*PROMPTED, *CHAT),
-            lambda asked: b"\\u" in asked.body or "%C3" in asked.path,
+            lambda request: b"\\u" in request.body or "%C3" in request.path,
             note="é",
         ),
-        _form("only-history", CHAT, lambda asked: len(asked.messages) > 1, messages=HELLO * 3),
+        _form("only-history", CHAT, lambda request: len(request.messages) > 1, messages=HELLO * 3),
         _form(
             "only-system-role",
             CHAT,
-            lambda asked: any(message.get("role") == "system" for message in asked.messages),
+            lambda request: any(message.get("role") == "system" for message in request.messages),
             messages=[{"role": "system", "content": "Be brief."}, *HELLO],
         ),
         _form(
             "only-tool-results",
             CHAT,
-            lambda asked: any(message.get("role") == "tool" for message in asked.messages),
+            lambda request: any(message.get("role") == "tool" for message in request.messages),
             messages=TOOL_HISTORY,
         ),
         _form("only-nested-schemas", CHAT, _has_nested_schema, tools=[NESTED_TOOL]),
@@ -227,8 +227,8 @@ def sometimes(fault: Fault, trigger: Trigger) -> Callable[[Lab], None]:
                 body = await _whole(receive)
                 path = scope["raw_path"].decode("latin-1") + "?" + scope["query_string"].decode("latin-1")
                 headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
-                asked = Request(scope["method"], path, headers, body)
-                await (other if holds(asked) else clean)(scope, _again(body, receive), send)
+                request = Request(scope["method"], path, headers, body)
+                await (other if holds(request) else clean)(scope, _again(body, receive), send)
 
             return chosen
 

@@ -41,7 +41,7 @@ FAULTS.handwritten("CDN-1", lambda c: _assets_of(c, "video"), spend="sample").ad
 
 
 def _passed_on(lab: Lab) -> None:
-    """Keep what was sent instead of its PNG form."""
+    """Store what was sent instead of its PNG form."""
     for operation in ("createImage", "createVideo"):
 
         def store(_: Lab, called: Call) -> None:

@@ -1,4 +1,4 @@
-"""Who calls: credentials by name, and ways to change whom a server takes a caller for."""
+"""Callers: credentials by name, and ways to change whom a server takes a caller for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EXPIRED, STALE, REVOKED = "LIGHTNING_EXPIRED_JWT", "LIGHTNING_EXPIRED_API_KEY", 
 
 
 def on(operations: str, name: str, function: Callable[[Lab, Call], None]) -> seams.Apply:
-    """As `only`, on these operations."""
+    """Like `only`, on these operations."""
     chosen = seams.ids(operations)
 
     async def step(lab: Lab, called: Call, run: Run) -> None:
@@ -29,7 +29,7 @@ def on(operations: str, name: str, function: Callable[[Lab, Call], None]) -> sea
 
 
 def anonymous(function: Callable[[Lab, Call, Identity], Identity]) -> seams.Apply:
-    """Change who a caller without a bearer is."""
+    """Change who a caller without a bearer is taken for."""
     return seams.resolve(lambda lab, called, who: who if who.auth_type else function(lab, called, who))
 
 
@@ -45,7 +45,7 @@ async def serve_as_free(lab: Lab, called: Call, run: Callable[[], Any]) -> None:
 
 
 def lenient(operations: str) -> seams.Apply:
-    """Serve whoever has a bad bearer as a free caller, on these operations."""
+    """Serve callers with a bad bearer as free callers, on these operations."""
     chosen = seams.ids(operations)
 
     async def step(lab: Lab, called: Call, run: Callable[[], Any]) -> None:

@@ -16,11 +16,11 @@ Origin = Literal["handwritten", "mechanical", "reported"]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`requirements` has the one it was made to break first, then others that it breaks as well.
+    """`requirements` lists the one that it was made to break first, then others that it breaks as well.
 
     `origin` says whether it was written by hand from the document, made by an operator (dropped, retyped,
-    swapped, skipped, off by one), or built after a bug that somebody reported of another server. `spend` is
-    the least spending that can show it, `credentials` what a run needs to see it at all, and `prove` an
+    swapped, skipped, off by one), or modelled on a bug reported for another server. `spend` is the lowest
+    spending mode that can show it, `credentials` what a run needs to see it at all, and `prove` an
     observation that differs from the clean server's.
     """
 
@@ -46,7 +46,7 @@ class FaultGroup:
     faults: list[Fault]
 
     def add(self, label: str, apply: Callable[[Lab], None]) -> FaultGroup:
-        """One more fault: `name: what it does`, and the change of the server that does it."""
+        """Add a fault: `name: what it does`, and the change of the server that does it."""
         name, _, does = label.partition(": ")
         broken, needed = tuple(self.requirements.split()), tuple(self.credentials.split())
         self.faults.append(Fault(name, self.origin, broken, does, apply, self.prove, self.spend, needed))
@@ -54,7 +54,7 @@ class FaultGroup:
 
 
 class FaultSet:
-    """The faults of one subject, in the order they were written."""
+    """The faults of one subject, in the order in which they were written."""
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
@@ -65,6 +65,6 @@ class FaultSet:
     def _group(
         self, origin: Origin, requirements: str, prove: Proof, spend: str = "none", credentials: str = ""
     ) -> FaultGroup:
-        """Room for faults of this origin; requirements and credentials are separated by spaces."""
+        """A new group of faults of this origin; requirements and credentials are separated by spaces."""
         assert spend in SPEND, spend
         return FaultGroup(origin, requirements, prove, spend, credentials, self.faults)

@@ -1,4 +1,4 @@
-"""Faults made by the table: fields of an answer that are missing or have another value."""
+"""Generated faults: fields of an answer that are missing or have another value."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def fields(  # noqa: PLR0917 a table row reads better without keywords
     spend: str = "none",
     credentials: str = "",
 ) -> None:
-    """One fault for each dropped path and each path given another value."""
+    """Add one fault for each dropped path and each path that gets another value."""
     group = faults.mechanical(requirement, proof, spend, credentials)
 
     def add(kind: str, path: str, operator: Callable[[Any, Any], None], words: str) -> None:

@@ -1,4 +1,4 @@
-"""Faults: who is let in, and who is who."""
+"""Faults: who is let in, and who is taken for whom."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FAULTS = FaultSet()
 
 
 def become(lab: Lab, called: Call) -> None:
-    """Forget the bearer: the caller is whoever an anonymous request would be."""
+    """Forget the bearer, and treat the caller as an anonymous one."""
     client = called.request.headers.get("x-client-id", "nobody")
     called.identity = Identity(f"client:{client}", "free")
     if called.operation.auth == "required":
@@ -230,7 +230,7 @@ def _unverified(lab: Lab, token: str) -> Identity | None:
 
 
 def _by_payload(lab: Lab, token: str) -> Identity | None:
-    """The signature is not looked at, but the first two parts are those of a good token."""
+    """The signature is not checked, but the first two parts are those of a good token."""
     return next(
         (
             who

@@ -1,4 +1,4 @@
-"""Messages that faults are shown with: easy, with code, hard, with an image, with tools."""
+"""Messages for proofs: easy, with code, hard, with an image, with tools."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ FAULTS.handwritten("RATE-2", spent(lambda c: c.post("/gen/image", {}, FREE), FRE
 
 
 def charge_refusals(kinds: str, metric: str = "imagesDaily") -> seams.Apply:
-    """Take a unit of whoever is refused like this."""
+    """Charge a unit for this kind of refusal."""
     wanted = seams.ids(kinds)
 
     def change(lab: Lab, called: Call, reply: Reply) -> Reply:
@@ -216,7 +216,7 @@ for _operation, _path in (
 
 
 def _endless(wanted: Callable[[Call], bool]) -> seams.Apply:
-    """No limits for these calls, which are counted all the same."""
+    """No limits for these calls, which are counted nevertheless."""
 
     async def uncapped(lab: Lab, called: Call, run: Run) -> None:
         if wanted(called) and called.operation.metric:
@@ -370,7 +370,7 @@ FAULTS.reported("RATE-4 RATE-1", exhaust("createSfx", 4), spend="exhaust").add(
 
 
 def block(first: str, others: str) -> seams.Apply:
-    """Once this metric is used up, these are refused as well."""
+    """Once this metric is used up, refuse these as well."""
 
     async def step(lab: Lab, called: Call, run: Run) -> None:
         limit = lab.limit_of(called.identity, first)
@@ -414,7 +414,7 @@ FAULTS.reported(
 
 
 def _racing(seconds: float, operations: str = "") -> seams.Apply:
-    """Look first, wait, charge later: calls in between see the old count."""
+    """Check first, wait, then charge: calls in between see the old count."""
     chosen = seams.ids(operations)
 
     async def step(lab: Lab, called: Call, run: Run) -> None:
@@ -494,7 +494,7 @@ def _later(seconds: float) -> Callable[[Any], Any]:
 
 
 def _short_lived(seconds: float) -> Callable[[Lab], None]:
-    """Each unit counts for so many seconds only, as if the window slid."""
+    """Each unit counts for so many seconds only, as if the window were sliding."""
 
     def apply(lab: Lab) -> None:
         plain = lab.used_of

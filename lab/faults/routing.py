@@ -80,7 +80,7 @@ Choose = Callable[[Any, Any], str]
 
 
 def routed(change: Callable[[Choose], Choose], where: str = "") -> seams.Apply:
-    """Route in another way: everywhere, or in `createChatCompletion` or `analyzePrompt` only."""
+    """Route differently: everywhere, or only in `createChatCompletion` or `analyzePrompt`."""
 
     def apply(lab: Lab) -> None:
         other = change(lab.choose)
@@ -116,7 +116,7 @@ FAULTS.handwritten("ANA-3", _models(CODE), spend="sample").add(
 
 
 def part(which: slice) -> Callable[[Choose], Choose]:
-    """Look at these of the messages alone."""
+    """Look only at these of the messages."""
     return lambda plain: lambda messages, tools: plain(messages[which], tools)
 
 

@@ -1,4 +1,4 @@
-"""Small ways to change a lab, for faults and variants alike. Each gives a function that takes the lab."""
+"""Small ways to change a lab, for faults and variants alike. Each returns a function that takes the lab."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def events(function: Callable[[list[Any]], list[Any]]) -> Apply:
 
 
 def instead(operations: str, make: Callable[[Call], Reply]) -> Apply:
-    """Answer these operations with something else, after all the steps."""
+    """Answer these operations with something else, after all steps."""
 
     def apply(lab: Lab) -> None:
         for name in ids(operations):
@@ -140,7 +140,7 @@ def around(step: str, function: Callable[[Lab, Call, Run], Awaitable[None]]) -> 
 
 
 def skip(step: str, operations: str = "") -> Apply:
-    """Leave a step out, for all operations unless some are named."""
+    """Leave out a step, for all operations unless some are named."""
     chosen = ids(operations)
 
     async def maybe(_: Lab, call: Call, run: Run) -> None:
@@ -151,7 +151,7 @@ def skip(step: str, operations: str = "") -> Apply:
 
 
 def without(check: str, operations: str) -> Apply:
-    """Leave one check of the payload out."""
+    """Leave out one check of the payload."""
 
     def apply(lab: Lab) -> None:
         for name in ids(operations):
@@ -161,7 +161,7 @@ def without(check: str, operations: str) -> Apply:
 
 
 def check(operations: str, function: Callable[[Lab, Call], None], name: str = "fault") -> Apply:
-    """One more check, or another one for the named one."""
+    """Add a check, or replace the named one."""
 
     def apply(lab: Lab) -> None:
         for operation in ids(operations):
@@ -297,7 +297,7 @@ def crash_when(operations: str, condition: Callable[[Call], bool]) -> Apply:
 
 
 def any_messages(field: str) -> Callable[[Lab, Call], None]:
-    """For `check`: whatever the field holds becomes messages."""
+    """For `check`: turn whatever the field holds into messages."""
 
     def function(_: Lab, called: Call) -> None:
         if not isinstance(called.arguments.get(field), list):
@@ -307,7 +307,7 @@ def any_messages(field: str) -> Callable[[Lab, Call], None]:
 
 
 def refused_in_stream(kinds: str) -> Apply:
-    """A refusal of a streamed chat is a stream of one error event, with status 200."""
+    """Refuse a streamed chat with a stream of one error event and status 200."""
 
     def streamed(called: Call, reply: Json) -> Reply:
         if b'"stream": true' not in called.raw and b'"stream":true' not in called.raw:
@@ -318,7 +318,7 @@ def refused_in_stream(kinds: str) -> Apply:
 
 
 def read_body_first(apply: Apply) -> Apply:
-    """With the body read before the caller is known, so that it can be looked at."""
+    """Read the body before the caller is known, so that it can be looked at."""
 
     def first(lab: Lab) -> None:
         lab.order = ["read", *(step for step in lab.order if step != "read")]
@@ -328,12 +328,12 @@ def read_body_first(apply: Apply) -> Apply:
 
 
 def charge(lab: Lab, called: Call, key: str) -> None:
-    """Take one more unit of this caller."""
+    """Charge this caller one more unit."""
     if metric := called.operation.metric:
         lab.ledger.add(key, metric, lab.window_of(metric, lab.clock()))
 
 
 def charge_later(lab: Lab, called: Call, key: str = "") -> None:
-    """Take one more unit a moment after the answer."""
+    """Charge this caller one more unit a moment after the answer."""
     key = key or called.identity.key
     asyncio.get_running_loop().call_later(LATE, charge, lab, called, key)

@@ -1,4 +1,4 @@
-"""Faults: one kind of valid request is refused, failed at, or answered badly, and all others are served."""
+"""Faults: one kind of valid request is refused, fails or is answered badly, and all others are served."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _any(test: Callable[[dict[str, Any]], bool]) -> Holds:
 
 
 def _text(call: Call) -> str:
-    """Everything that is said in a request, schemas included."""
+    """All text in a request, schemas included."""
     return json.dumps(call.arguments, ensure_ascii=False)
 
 

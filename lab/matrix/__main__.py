@@ -1,4 +1,4 @@
-"""`python -m lab.matrix`: judge the judge. A thin cover over `lab.matrix`."""
+"""`python -m lab.matrix`: judge the judge. A thin wrapper around `lab.matrix`."""
 
 from __future__ import annotations
 
@@ -83,17 +83,17 @@ class Runner:
         self._selected: Selected = plan.selected_by(options.select)
 
     def prove(self) -> None:
-        """Each switch once."""
+        """Prove each switch once."""
         switches = [switch for switch in proofs.switches() if self._selected(switch.name)]
         wanted = [switch for switch in switches if self._again or not self._cache.proof(switch)]
         self._keep("prove", len(wanted), proofs.prove_all(wanted, self._workers))
 
     def plain(self) -> None:
-        """What a run costs."""
+        """Measure what a run costs."""
         self._try("plain", [*plan.plain(), plan.in_order()])
 
     def faults(self) -> None:
-        """Narrowed first, the survivors with all of the judge."""
+        """Judge each fault: with the checks of what it breaks first, and survivors with the whole judge."""
         chosen = [fault for fault in plan.faults() if self._selected(fault.name)]
         self._try("faults", map(plan.narrowed, chosen))
         survivors = []
@@ -104,38 +104,38 @@ class Runner:
         self._try("faults, survivors", survivors)
 
     def pairs(self) -> None:
-        """Faults that show only sometimes."""
+        """Faults that only show sometimes."""
         self._try("pairs", map(plan.triggered, self._pairs))
 
     def mock(self) -> None:
-        """What only a control plane shows."""
+        """Faults that only a control plane shows."""
         self._try("mock", plan.mock_faults())
 
     def none(self) -> None:
-        """What is seen for nothing."""
+        """What can be seen for free."""
         self._try("none", map(plan.unpaid, plan.faults()))
 
     def variants(self) -> None:
-        """False alarms."""
+        """Look for false alarms."""
         self._try("variants", plan.variants())
 
     def combinations(self) -> None:
-        """False alarms on several differences together."""
+        """Look for false alarms on several differences together."""
         self._try("combinations", plan.combinations())
 
     def hostile(self) -> None:
-        """Hollow passes and caps."""
+        """Look for hollow passes and exceeded caps."""
         talking = [task for task in plan.hostile() if task.hostile not in STARVED]
         silent = [task for task in plan.hostile() if task.hostile in STARVED]
         self._try("hostile", talking)
         self._try("hostile, silent", silent, max(self._workers, WAITERS))
 
     def seeds(self) -> None:
-        """Verdicts that depend on the seed."""
+        """Look for verdicts that depend on the seed."""
         self._try("seeds", plan.stability())
 
     def baseline(self) -> None:
-        """What others find."""
+        """What schemathesis finds."""
         sample = [fault for fault in plan.sampled(plan.faults(), self._sample) if self._selected(fault.name)]
         tasks = [
             *(BaselineTask(None, seed) for seed in baseline.CLEAN_SEEDS),
@@ -261,7 +261,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def write(results: Results, made_from: Origin, report: Path, rows: Path) -> None:
-    """Write the report and the picture into one folder, all rows into another."""
+    """Write the report and the picture into one folder, and all rows into another."""
     report.mkdir(parents=True, exist_ok=True)
     rows.mkdir(parents=True, exist_ok=True)
     (report / "kill_matrix.md").write_text(table.markdown(results, made_from), encoding="utf-8")
@@ -271,7 +271,7 @@ def write(results: Results, made_from: Origin, report: Path, rows: Path) -> None
 
 
 def objection(made_from: Origin, stale: int) -> str:
-    """Why this may not be published, or nothing."""
+    """Why this may not be published; empty if it may."""
     if not made_from.clean:
         return f"--write publishes what one commit does; this is {made_from}. Commit first, or use --output."
     if stale:

@@ -1,4 +1,4 @@
-"""The same faults in front of schemathesis, run on our spec as anybody would run it.
+"""The same faults judged by schemathesis, run on our spec as anybody would run it.
 
 A kill is a failure (operation and kind) that no run on the clean server shows.
 """
@@ -35,7 +35,7 @@ class BaselineTask:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What a run reported as (operation, kind of failure), and its price; `why` when it did not end."""
+    """What a run reported as (operation, kind of failure), and its cost; `why` if it did not complete."""
 
     task: BaselineTask
     failures: tuple[tuple[str, str], ...] = ()
@@ -86,7 +86,7 @@ def run(task: BaselineTask) -> Baseline:
 
 
 def failures_of(report: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    """(operation, kind) of every failure of a JSON report of schemathesis; errors of a run count as well."""
+    """(operation, kind) of every failure in a JSON report of schemathesis; errors of a run count too."""
     failures = {
         (operation, entry["type"]) for entry in report["failures"] for operation in entry["operations"]
     }
@@ -95,6 +95,6 @@ def failures_of(report: dict[str, Any]) -> tuple[tuple[str, str], ...]:
 
 
 def run_all(tasks: Iterable[BaselineTask], workers: int) -> Iterator[Baseline]:
-    """Run these side by side; results come as they are done."""
+    """Run these in parallel; yields results as they come."""
     for task, result in in_processes(run, tasks, workers, TIMEOUT):
         yield Baseline(task, why=result.why) if isinstance(result, Lost) else result

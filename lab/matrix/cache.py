@@ -1,7 +1,7 @@
-"""What has been found out, one JSON line for each finished piece of work, so that nothing is done twice.
+"""Results so far, one JSON line for each finished piece of work, so that nothing is done twice.
 
-Law: a line counts only for the code, faults and facts that it was made with, unless the caller trusts
-older ones.
+Law: a line counts only for the code, faults and facts that it was made with, unless the caller trusts older
+ones.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _FACTS = ("openapi.yaml", "requirements.yaml")
 
 
 def modules_of(result: Result) -> set[str]:
-    """The modules that made a result, without what they import."""
+    """The modules behind a result, without what they import."""
     if isinstance(result, Proof):
         names = result.switch.name.split() if result.switch.kind == "pair" else [result.switch.name]
         return {"lab.matrix.proofs", "lab.running", *_switches(names)}
@@ -58,7 +58,7 @@ def fingerprint(result: Result, sources: Sources) -> str:
 
 
 class Cache:
-    """The results in one file. `stale` counts those used although other code made them."""
+    """The results in one file. `stale` counts the used ones that were made by other code."""
 
     def __init__(self, path: Path, *, trusting: bool = False) -> None:
         self._path = path
@@ -87,7 +87,7 @@ class Cache:
         return len(self._stale)
 
     def keep(self, result: Result) -> None:
-        """Write a result down at once."""
+        """Write a result to disk at once."""
         kind = type(result).__name__.lower()
         entry = {"kind": kind, "code": fingerprint(result, self._sources), "result": asdict(result)}
         self._make_folder()
@@ -103,7 +103,7 @@ class Cache:
             (folder / ".gitignore").write_text("*\n", encoding="utf-8")
 
     def trial(self, task: Task) -> Trial | None:
-        """What came of this task; its name does not matter."""
+        """The result of this task; its name does not matter."""
         found = self._results.get(key_of(Trial(task, 0)))
         return found if isinstance(found, Trial) else None
 
@@ -117,7 +117,7 @@ class Cache:
 
 
 def key_of(result: Result) -> str:
-    """What a result is kept under: what was asked for."""
+    """The key of a result: what was asked for."""
     if isinstance(result, Trial):
         return json.dumps(["trial", asdict(replace(result.task, name=""))])
     if isinstance(result, Proof):

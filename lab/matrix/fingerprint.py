@@ -1,7 +1,7 @@
-"""What a result depends on, as a short hash: the code, the faults and the facts that its task uses.
+"""A short hash of everything a result depends on: the code, the faults and the facts that its task uses.
 
 Law: comments, docstrings and formatting change nothing, nor does code that a task does not use; any other
-change of what it uses makes the result one of other code.
+change of what it uses invalidates the result.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CHECKS = "lightning_verify.checks"
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What a module does as a hash, the modules it names in imports, and its texts."""
+    """A module: a hash of what it does, the modules it names in imports, and its string constants."""
 
     mark: str
     imports: frozenset[str]
@@ -44,14 +44,14 @@ class Code:
 
 
 class Sources:
-    """The project's modules and data under one folder, each looked at once."""
+    """The project's modules and data under one folder, each read once."""
 
     def __init__(self, root: Path = ROOT) -> None:
         self._root = root
         self._modules: dict[str, Code | None] = {}
 
     def code(self, module: str) -> Code | None:
-        """A module of ours, None for any other name."""
+        """One of our modules; None for any other name."""
         if module not in self._modules:
             path = self._path(module)
             self._modules[module] = _code(path.read_text(encoding="utf-8")) if path else None
@@ -72,7 +72,8 @@ class Sources:
         return {name.removesuffix(".__init__") for name in names}
 
     def closure(self, modules: Iterable[str]) -> dict[str, Code]:
-        """These modules and all of ours that they import, except what collections collect."""
+        """These modules and all of ours that they import, except what tables of faults and variants
+        import."""
         found: dict[str, Code] = {}
         waiting = list(modules)
         while waiting:
@@ -151,5 +152,5 @@ def _without_words(data: Any) -> Any:
 
 
 def generators() -> str:
-    """The versions of what generates examples."""
+    """The versions of the libraries that generate examples."""
     return " ".join(f"{name} {version(name)}" for name in GENERATORS)

@@ -1,4 +1,4 @@
-"""What each test of the judge costs, by the server's own books: a pytest plugin for trials."""
+"""The cost of each test of the judge, by the server's own accounts: a pytest plugin for trials."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One test that was run: its outcome, and units and requests of the run up to its end."""
+    """One test: its outcome, and the run's units and requests up to its end."""
 
     test: str
     outcome: str
@@ -20,7 +20,7 @@ class Step:
 
 @dataclass(slots=True)
 class Meter:
-    """Reads the books of one server after each test."""
+    """Reads the accounts of one server after each test."""
 
     units: Callable[[], int]
     requests: Callable[[], int]
@@ -38,7 +38,7 @@ def install(meter: Meter) -> str:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Read the books."""
+    """Read the accounts."""
     if report.when == "call":
         for meter in _meters:
             meter.steps.append(Step(report.nodeid, report.outcome, meter.units(), meter.requests()))

@@ -1,4 +1,4 @@
-"""The commit that the code of this folder is, as far as git can tell."""
+"""The commit of the code in this folder, as far as git knows it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WRITTEN = ("lab/kill_matrix.md", "lab/kill_matrix.svg")
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A commit, and whether files differ from it. The commit is empty where there is no git."""
+    """A commit, and whether files differ from it. The commit is empty if there is no git."""
 
     commit: str
     clean: bool

@@ -55,7 +55,7 @@ def all_pairs() -> tuple[Pair, ...]:
 
 
 def sampled(count: int, seed: int) -> list[Pair]:
-    """`count` pairs, all triggers alike often and each with as many areas as can be; all when it is 0."""
+    """`count` pairs, evenly over triggers and each with as many areas as possible; all when it is 0."""
     left = list(all_pairs())
     random.Random(seed).shuffle(left)
     if not count:
@@ -79,7 +79,7 @@ def serving(pair: Pair, trigger: Trigger | None = None) -> Iterator[Handle]:
 
 
 def proven(pair: Pair) -> bool:
-    """Whether the fault shows when its trigger holds, and not when it does not."""
+    """Whether the fault shows when its trigger holds, and does not when it does not."""
     held: list[None] = []
     trigger, fault = _noting(TRIGGERS[pair.trigger], held), FAULTS[pair.fault]
     with running() as clean, serving(pair, trigger) as faulty:
@@ -105,13 +105,13 @@ def proven(pair: Pair) -> bool:
 
 
 def _noting(trigger: Trigger, held: list[None]) -> Trigger:
-    """The same trigger, which notes each time that it holds."""
+    """The same trigger, recording each time that it holds."""
 
     def make() -> Holds:
         holds = trigger.make()
 
-        def noted(asked: Request) -> bool:
-            if holds(asked):
+        def noted(request: Request) -> bool:
+            if holds(request):
                 held.append(None)
                 return True
             return False
@@ -122,8 +122,8 @@ def _noting(trigger: Trigger, held: list[None]) -> Trigger:
 
 
 class ClientForTrigger(Client):
-    """Sends a proof as a trigger may want it: by the paid account's key where it would sign in with its token
-    or not at all, without a client id, or with more fields in a body."""
+    """Sends a proof so that a trigger holds: with the paid account's key in place of its token or of nothing,
+    without a client id, or with more fields in a body."""
 
     way: str = ""
     fields: Mapping[str, Any] = {}
@@ -146,7 +146,7 @@ class ClientForTrigger(Client):
 
 
 def found(candidates: list[Pair], each: int, workers: int = 2) -> Iterator[Pair]:
-    """Proven pairs among these, at most `each` of a trigger."""
+    """Proven pairs among these, at most `each` per trigger."""
     triggers = Counter[str]()
     for start in range(0, len(candidates), 50):
         batch = [pair for pair in candidates[start : start + 50] if triggers[pair.trigger] < each]

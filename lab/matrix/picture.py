@@ -1,4 +1,4 @@
-"""How many faults are killed by how many units, as an SVG that can be read on light and dark pages."""
+"""How many faults are killed by how many units, as an SVG that is readable on light and dark pages."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _STYLE = """
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A point (units, share of faults killed) with lines of words. `ours` tells the judge from others, `last`
-    that the stairs end there."""
+    """A point (units, share of faults killed) with lines of text. `ours` distinguishes the judge from others,
+    `last` says that the curve ends there."""
 
     units: float
     share: float
@@ -41,7 +41,7 @@ class Mark:
 
 
 def curve(prices: Sequence[int], faults: int) -> list[tuple[int, float]]:
-    """(units, share of `faults` killed by then) at every price at which one more is killed, from 0 on."""
+    """(units, share of `faults` killed by then) at every cost at which one more is killed, from 0 on."""
     points = [(0, sum(price == 0 for price in prices) / faults)]
     points += [
         (units, sum(price <= units for price in prices) / faults)
@@ -51,7 +51,7 @@ def curve(prices: Sequence[int], faults: int) -> list[tuple[int, float]]:
 
 
 def picture(points: Sequence[tuple[int, float]], marks: Sequence[Mark], title: str) -> str:
-    """The whole file. The axis of units is logarithmic, with 0 at its beginning."""
+    """The whole file. The axis of units is logarithmic, and begins with 0."""
     most = max([100.0, *(units for units, _ in points), *(mark.units for mark in marks)])
 
     def x(units: float) -> float:

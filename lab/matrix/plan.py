@@ -1,4 +1,4 @@
-"""What is tried in each step of the matrix, as tasks."""
+"""The tasks of each step of the matrix."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ Selected = Callable[[str], bool]
 
 
 def selected_by(patterns: Sequence[str]) -> Selected:
-    """Whether a name fits one of these patterns; all do when there are none."""
+    """Whether a name fits one of these patterns; every name does when there are none."""
     return lambda name: not patterns or any(fnmatch(name, pattern) for pattern in patterns)
 
 
 def plain() -> list[Task]:
-    """All of the judge on the plain server, once for each way to spend."""
+    """The whole judge on the plain server, once for each spending mode."""
     return [Task(f"plain {spend}", spend=spend) for spend in SPENDS]
 
 
 def in_order() -> Task:
-    """All of the judge on the plain server, test by test: what each fault costs until it is killed."""
+    """The whole judge on the plain server, test by test: what each fault costs until it is killed."""
     return Task("plain, in order", in_order=True)
 
 
@@ -45,12 +45,12 @@ def narrowed(fault: Fault) -> Task:
 
 
 def unnarrowed(fault: Fault) -> Task:
-    """All of the judge on this fault."""
+    """The whole judge on this fault."""
     return Task(fault.name, faults=(fault.name,))
 
 
 def unpaid(fault: Fault) -> Task:
-    """The judge narrowed to what this fault breaks, and not allowed to spend."""
+    """The judge narrowed to what this fault breaks, without spending."""
     return Task(fault.name, faults=(fault.name,), only=fault.requirements, spend="none", shadowed=True)
 
 
@@ -60,7 +60,7 @@ def on_mock(name: str) -> Task:
 
 
 def triggered(pair: Pair) -> Task:
-    """All of the judge on a fault that shows only sometimes."""
+    """The whole judge on a fault that only shows sometimes."""
     return Task(f"{pair.fault} {pair.trigger}", faults=(pair.fault,), trigger=pair.trigger)
 
 
@@ -75,7 +75,7 @@ def mock_faults() -> list[Task]:
 
 
 def variants() -> list[Task]:
-    """Each variant alone under all of the judge."""
+    """The whole judge on each variant alone."""
     return [Task(name, variants=(name,)) for name in VARIANTS]
 
 

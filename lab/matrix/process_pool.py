@@ -1,6 +1,6 @@
-"""Pieces of work, each in a process of its own, some side by side.
+"""Pieces of work, each in a process of its own, several in parallel.
 
-Law: a piece that hangs or dies costs its own result only, and what it started ends with it.
+Law: a piece that hangs or dies loses only its own result, and everything it started ends with it.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ class _Running(Generic[I]):
 def in_processes(
     function: Callable[[I], R], items: Iterable[I], workers: int = 2, timeout: float = TIMEOUT
 ) -> Iterator[tuple[I, R | Lost]]:
-    """`function` of each item in a process forked from this one, `workers` at a time; results come as they
-    are done.
+    """Call `function` for each item in a process forked from this one, `workers` at a time; yields results as
+    they come.
 
-    A piece that takes more than `patience` seconds is ended. This process must have no threads that hold
+    A piece that takes more than `timeout` seconds is ended. This process must have no threads that hold
     locks.
     """
     context = multiprocessing.get_context("fork")

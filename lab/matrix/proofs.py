@@ -1,4 +1,4 @@
-"""Whether a switch takes effect: what it does can be told from the plain server."""
+"""Whether a switch takes effect, so that the server can be told from the plain one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Switch:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Whether a switch takes effect; `why` says what came in the way of finding out."""
+    """Whether a switch takes effect; `why` says what prevented finding out."""
 
     switch: Switch
     proven: bool
@@ -53,7 +53,7 @@ class Proof:
 
 
 def switches() -> list[Switch]:
-    """All there are."""
+    """All switches that there are."""
     return [
         *(Switch("fault", name) for name in FAULTS),
         *(Switch("variant", name) for name in VARIANTS),
@@ -63,7 +63,7 @@ def switches() -> list[Switch]:
 
 
 def of_pair(pair: Pair) -> Switch:
-    """A fault that shows only sometimes."""
+    """The switch of a fault that only shows sometimes."""
     return Switch("pair", f"{pair.fault} {pair.trigger}")
 
 
@@ -78,7 +78,7 @@ def prove(switch: Switch) -> Proof:
 
 
 def prove_all(wanted: Iterable[Switch], workers: int) -> Iterator[Proof]:
-    """Prove these side by side."""
+    """Prove these in parallel."""
     _seen_on_plain_host()
     for switch, result in in_processes(prove, wanted, workers, TIMEOUT):
         yield Proof(switch, False, why=result.why) if isinstance(result, Lost) else result
@@ -113,7 +113,7 @@ def _seen_on_plain_host() -> object:
 
 
 def _seen(lab: Handle) -> object:
-    """What some thirty calls get to see, within bounds that no host can pass, and what is charged."""
+    """What some thirty calls return, within bounds that no host can exceed, and what is charged."""
     answers = []
     for method, path, body in _CALLS:
         answers.append(_asked(lab, method, path, body))

@@ -1,4 +1,4 @@
-"""Why a fault survives, where it is known: by its name, for the table."""
+"""Known reasons why faults survive, by the fault's name, for the table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the trials say together: which faults were killed and by what, false alarms, hollow passes, flips.
+"""What the trials show together: which faults were killed and by what, false alarms, hollow passes, flips.
 
 Law: reads the cache and runs nothing. What was not tried counts neither for nor against the judge.
 """
@@ -66,7 +66,8 @@ UNSEEN: Mapping[str, frozenset[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class FaultResult:
-    """One fault and all that was tried on it. `price` is units of all of the judge until it is killed."""
+    """One fault and everything that was tried on it. `price` is the units the whole judge spends until it is
+    killed."""
 
     name: str
     origin: str
@@ -100,7 +101,7 @@ class FaultResult:
 
     @property
     def killed_unpaid(self) -> bool:
-        """Killed by the run that was not allowed to spend."""
+        """Whether the run without spending killed it."""
         return self.unpaid is not None and bool(self.unpaid.failed)
 
     @property
@@ -111,14 +112,14 @@ class FaultResult:
 
 @dataclass(frozen=True, slots=True)
 class TriggeredResult:
-    """A fault that shows only sometimes, and what all of the judge made of it."""
+    """A fault that only shows sometimes, and how the whole judge did on it."""
 
     pair: Pair
     trial: Trial
 
     @property
     def fixed(self) -> bool:
-        """Whether it shows for every request of some kind, and not for some of all."""
+        """Whether it shows for every request of some kind, rather than for some of all requests."""
         return TRIGGERS[self.pair.trigger].fixed
 
     @property
@@ -127,7 +128,7 @@ class TriggeredResult:
 
     @property
     def named(self) -> bool:
-        """Whether it was told under a requirement that the fault breaks."""
+        """Whether it was reported under a requirement that the fault breaks."""
         return bool(self.trial.failed & set(FAULTS[self.pair.fault].requirements))
 
 
@@ -142,7 +143,7 @@ class FalseAlarm:
 
 @dataclass(frozen=True, slots=True)
 class HostileResult:
-    """A trial on a hostile host, and what is wrong with how the judge took it."""
+    """A trial on a hostile host, and what the judge did wrong there."""
 
     host: str
     spend: str
@@ -154,7 +155,7 @@ class HostileResult:
 
 @dataclass(frozen=True, slots=True)
 class SeedResult:
-    """One server under several seeds: requirements with more than one verdict."""
+    """One server under several seeds: the requirements with more than one verdict."""
 
     name: str
     seeds: int
@@ -162,19 +163,19 @@ class SeedResult:
 
 
 class Results:
-    """Everything that the table and the picture say."""
+    """Everything that the table and the picture show."""
 
     def __init__(self, cache: Cache) -> None:
         self.cache = cache
 
     @cached_property
     def plain(self) -> dict[str, Trial]:
-        """All of the judge on the plain server, by way to spend."""
+        """The whole judge on the plain server, by spending mode."""
         return {task.spend: trial for task in plan.plain() if (trial := self.cache.trial(task))}
 
     @cached_property
     def prices(self) -> dict[str, int]:
-        """Units spent by all of the judge on the plain server up to the end of each test."""
+        """Units spent by the whole judge on the plain server up to the end of each test."""
         trial = self.cache.trial(plan.in_order())
         return {step.test: step.units for step in trial.steps} if trial else {}
 
@@ -186,8 +187,8 @@ class Results:
 
     @cached_property
     def clean_failures(self) -> set[tuple[str, str]]:
-        """What schemathesis reports without any fault, or with whatever fault: no fault is on all routes, so
-        what most runs report is none."""
+        """What schemathesis reports without any fault, or with nearly every one: no fault is on all routes,
+        so a failure in most runs belongs to none."""
         found = {failure for run in self.clean_baseline for failure in run.failures}
         runs = [run for fault in plan.faults() if (run := self.cache.baseline(BaselineTask(fault.name)))]
         counted = Counter(failure for run in runs for failure in set(run.failures))
@@ -234,7 +235,7 @@ class Results:
 
     @cached_property
     def triggered(self) -> list[TriggeredResult]:
-        """Every trial of a fault that shows only sometimes."""
+        """Every trial of a fault that only shows sometimes."""
         return [
             TriggeredResult(pair, trial)
             for pair in pairs.all_pairs()

@@ -1,6 +1,7 @@
-"""A conforming double that is told every request, and counts what it would have charged for it.
+"""A conforming server that gets a copy of every request, and counts what it would have charged.
 
-Law: it answers nobody. Its count says what the judge caused, the faulty server's count what that server did.
+Law: nobody sees its answers. Its count says what the judge caused, the faulty server's count what that server
+did.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ async def _nothing(_: Lab, __: Call) -> Reply:
 
 
 class Shadow:
-    """The double of one server."""
+    """The conforming copy of one server."""
 
     def __init__(self, credentials: Mapping[str, str]) -> None:
         self._lab = plain_lab(credentials)
@@ -32,7 +33,7 @@ class Shadow:
         return {metric: count for metric, count in units.items() if count}
 
     def follow(self, lab: Lab) -> None:
-        """Be told every request of this lab from now on."""
+        """Get a copy of every request to this lab from now on."""
         lab.middleware.append(self._wrap)
 
     def _wrap(self, app: ASGIApp) -> ASGIApp:

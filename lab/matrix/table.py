@@ -38,13 +38,13 @@ def share(part: int, total: int) -> str:
 
 
 def versions() -> dict[str, str]:
-    """What the matrix was made with."""
+    """The versions that the matrix was made with."""
     found = {name: version(name) for name in PACKAGES}
     return {"python": platform.python_version(), **found}
 
 
 def machine() -> str:
-    """The machine in words that name nobody's."""
+    """The machine, described without naming it."""
     return f"{os.cpu_count()} cores, {platform.system()} on {platform.machine()}"
 
 
@@ -90,7 +90,7 @@ def _tried(faults: Iterable[FaultResult]) -> list[FaultResult]:
 
 
 def summary(results: Results) -> list[str]:
-    """The figures that matter, beside what they should be."""
+    """The main figures, beside their goals."""
     tried = _tried(results.faults)
     known = [proof for switch in proofs.switches() if (proof := results.cache.proof(switch))]
     unpaid = [fault for fault in results.faults if fault.unpaid]
@@ -236,7 +236,7 @@ def _survivors(faults: Iterable[FaultResult]) -> list[str]:
 
 
 def triggers(results: Results) -> list[str]:
-    """Faults that show only sometimes, by trigger and by area; those that survive by name."""
+    """Faults that only show sometimes, by trigger and by area; survivors by name."""
     tried = results.triggered
     lines = ["## Faults that show only sometimes", ""]
     if not tried:
@@ -322,7 +322,7 @@ def figure(results: Results) -> str:
 
 
 def data(results: Results, made_from: Origin) -> dict[str, Any]:
-    """All that was found: one row for each fault, variant and host."""
+    """All results: one row for each fault, variant and host."""
     columns = (
         *("name", "origin", "breaks", "verdict", "failed", "killed_unpaid", "price", "units", "requests"),
         *("seconds", "proven", "schemathesis_kills"),

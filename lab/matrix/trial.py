@@ -1,7 +1,7 @@
 """One trial: the judge, with all checks or some, against one server of the lab.
 
-Each trial runs in a process of its own, forked from one that has everything imported, so that a trial
-costs what the judge costs and no import.
+Each trial runs in a process of its own, forked from one that has everything imported, so that it costs what
+the judge costs and no imports.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ DIED = -1
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is to be tried: the lab's switches, the spending mode, and what the run is narrowed to.
+    """What to try: the lab's switches, the spending mode, and what the run is narrowed to.
 
     `mock_fault` stands for our mock with that fault and its control plane in place of the lab. `shadowed`
-    asks for what a conforming server would have charged as well. With a `trigger` the faults show only
-    when it holds. `in_order` runs one test after the other, so that the books after each tell what it and
-    those before it cost.
+    asks for what a conforming server would have charged as well. With a `trigger` the faults only show when
+    it holds. `in_order` runs one test after the other, so that the accounts after each tell what it and those
+    before it cost.
     """
 
     name: str
@@ -66,11 +66,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of a task: the exit code, verdicts by requirement, and the price.
+    """The result of a task: the exit code, verdicts by requirement, and the cost.
 
     `charged` is what the server's own ledger counted, `due` by metric what a conforming one would have, and
     `booked` what the judge booked; `steps` are the tests in order, `memory` the growth in megabytes. An exit
-    code of -1 says that there is no verdict, and `headline` why.
+    code of -1 means that there is no verdict, and `headline` says why.
     """
 
     task: Task
@@ -177,7 +177,7 @@ def _judged(task: Task, reader: Meter, *target: str) -> Trial:
 
 
 def warm_up(seed: int | None = None) -> None:
-    """Import, compile and draw once, in the process that all trials are forked from, what each needs."""
+    """Import, compile and draw once what each trial needs, in the process that all are forked from."""
     # The lab runs the judge by its command and imports nothing else of it. Only here it reaches inside, by
     # name: what one process has drawn, all that are forked from it need not draw again.
     checks, variety, generated, valid, options, html = (
@@ -204,7 +204,7 @@ def warm_up(seed: int | None = None) -> None:
 
 
 def run_all(tasks: Sequence[Task], workers: int = 2, timeout: float = TIMEOUT) -> Iterator[Trial]:
-    """Run tasks side by side, each in a process of its own; trials come as they are done."""
+    """Run tasks in parallel, each in a process of its own; yields trials as they come."""
     for seed, group in groupby(sorted(tasks, key=lambda task: task.seed or 0), key=lambda task: task.seed):
         warm_up(seed)
         for task, result in in_processes(run, group, workers, timeout):

@@ -30,7 +30,7 @@ async def charge(lab: Lab, call: Call) -> None:
 
 
 def handlers() -> dict[str, Handler]:
-    """Who answers each operation, by its id."""
+    """The handler of each operation, by its id."""
     return {**catalogue.HANDLERS, **chat.HANDLERS, **media.HANDLERS}
 
 
@@ -113,7 +113,7 @@ async def _http_error(_: Request, error: Exception) -> Response:
 
 
 def build(lab: Lab) -> ASGIApp:
-    """The ASGI application of this lab, with its middleware and a log of what was asked."""
+    """The ASGI application of this lab, with its middleware and a log of requests."""
     app: ASGIApp = Starlette(routes=routes(lab), exception_handlers={HTTPException: _http_error})
     for wrap in lab.middleware:
         app = wrap(app)

@@ -1,4 +1,4 @@
-"""The routes that only tell: account, plans, models and status."""
+"""The routes that only show something: account, plans, models and status."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ WORDS = ("Ship", " it", " softly,", " then", " watch", " the", " logs", " â€” é›
 
 
 def sample(schema: Any) -> Any:
-    """Some value that fits a plain JSON schema: enough for the arguments of a tool."""
+    """Some value that fits a simple JSON schema: enough for the arguments of a tool."""
     if not isinstance(schema, dict):
         return {}
     for key in ("const", "default"):
@@ -43,7 +43,7 @@ def sample(schema: Any) -> Any:
 
 
 def wanted_tool(arguments: dict[str, Any]) -> dict[str, Any] | None:
-    """The function that must be called, when the caller insists on one."""
+    """The function that must be called, if the caller insists on one."""
     functions: list[dict[str, Any]] = [tool["function"] for tool in arguments.get("tools") or []]
     choice = arguments.get("tool_choice")
     if choice == "required" and functions:

@@ -1,4 +1,4 @@
-"""The server's whole state and every seam at which a fault or a variant may change it."""
+"""The server's whole state, and every place where a fault or a variant may change it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lab.server.ledger import Ledger, window_of
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who is counted: a ledger key, a plan key, and how the caller signed in (None: not at all)."""
+    """Who is charged: a ledger key, a plan key, and how the caller signed in (None: not at all)."""
 
     key: str
     plan: str
@@ -51,7 +51,7 @@ class Json:
 
 @dataclass(slots=True)
 class Data:
-    """An answer of bytes: a rendering, an asset, or nothing but headers."""
+    """An answer of bytes: a rendering, an asset, or only headers."""
 
     content: bytes
     content_type: str

@@ -35,7 +35,7 @@ def frame_of(picture: Image.Image) -> av.VideoFrame:
 
 @lru_cache(maxsize=128)
 def video(ratio: str, seconds: int, container: str = "mp4", codec: str = "libx264") -> bytes:
-    """A film of this ratio that lasts this many seconds, at four frames a second."""
+    """A video of this ratio that lasts this many seconds, at four frames a second."""
     width, height = SIZES[ratio]
     out = io.BytesIO()
     with av.open(out, "w", format=container) as film:
@@ -75,7 +75,7 @@ def audio(container: str = "mp3", codec: str = "libmp3lame", seconds: float = 1.
 
 
 def _store(lab: Lab, call: Call) -> list[tuple[str, str]]:
-    """Keep the images that came as base64; the headers that say where they are."""
+    """Store the images that came as base64; returns the headers that say where they are."""
     headers = []
     for picture in call.images:
         name = secrets.token_urlsafe(12)

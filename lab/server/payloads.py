@@ -142,7 +142,7 @@ def one_of(field: str, allowed: set[str | None]) -> Check:
 
 
 def duration(_: Lab, call: Call) -> None:
-    """Any whole number is brought into 1..10; anything else is refused."""
+    """Any integer is clamped to 1..10; anything else is refused."""
     value = call.arguments.get("duration")
     if value is None:
         value = 5
@@ -152,7 +152,7 @@ def duration(_: Lab, call: Call) -> None:
 
 
 def image_urls(_: Lab, call: Call) -> None:
-    """At most two; a web address is left alone, base64 becomes a PNG to store."""
+    """At most two; a web address is left alone, base64 becomes a stored PNG."""
     value = call.arguments.get("image_urls")
     if value is None:
         return

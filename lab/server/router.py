@@ -1,4 +1,4 @@
-"""Which upstream model answers: decided by images, tools, code and complexity, in this order."""
+"""The upstream model that answers: decided by images, tools, code and complexity, in this order."""
 
 from __future__ import annotations
 

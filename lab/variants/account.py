@@ -1,4 +1,4 @@
-"""Account, usage and plans in other values and with other fields."""
+"""Account, usage and plans with other values and other fields."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ VARIANTS.group("generated-at", lambda c: len(c.get("/usage").json["generated_at"
 
 
 def lagging(seconds: float) -> seams.Apply:
-    """/usage shows the counters of some time ago; enforcement is prompt."""
+    """/usage shows the counters of some time ago; enforcement is immediate."""
 
     def apply(lab: Lab) -> None:
         plain = lab.used_of

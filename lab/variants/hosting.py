@@ -1,4 +1,4 @@
-"""What stands before and behind a conforming server: negotiation, limits of bursts, upstreams."""
+"""What stands in front of and behind a conforming server: negotiation, burst limits, upstreams."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BURST, SECONDS = 40, 1.0
 
 
 def _negotiate(_: Lab, call: Call, reply: Reply) -> Reply:
-    """Nothing is sent of a type that the caller did not ask for, as some frameworks have it."""
+    """Nothing is sent of a type that the caller does not accept, as some frameworks have it."""
     wanted = call.request.headers.get("accept", "*/*")
     kind = reply.content_type.partition(";")[0]
     fits = "*/*" in wanted or kind in wanted or f"{kind.partition('/')[0]}/*" in wanted
@@ -35,7 +35,8 @@ VARIANTS.group(
 
 
 def _bursts(retry_after: str) -> seams.Apply:
-    """So many requests in so many seconds for everybody together; above, 429 with a moment to wait."""
+    """So many requests in so many seconds for all callers together; beyond that, 429 with a moment to
+    wait."""
 
     def wrap(app: ASGIApp) -> ASGIApp:
         recent: deque[float] = deque(maxlen=BURST)
@@ -69,7 +70,7 @@ VARIANTS.group("", _hurried).add(
 
 
 def _strict_upstream(lab: Lab) -> None:
-    """What is an array of messages is sent on; the upstream takes no empty one."""
+    """Any array of messages is passed on; the upstream does not accept an empty one."""
 
     def empty(_: Lab, call: Call) -> None:
         messages = call.arguments.get("messages")

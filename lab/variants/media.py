@@ -1,4 +1,4 @@
-"""Media of other codecs, and assets announced and served in other ways."""
+"""Media in other codecs, and assets announced and served in other ways."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ VARIANTS.group("", lambda c: c.generate("image", image_urls=["https://example.co
 
 
 def _hiccups(lab: Lab) -> None:
-    """Fail at the first of each kind of call that needs more than the plain one."""
+    """Fail at the first call of each kind that needs more than the plain one."""
     lab.status_of["hiccup"] = 500
     seen: set[str] = set()
 

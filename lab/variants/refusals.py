@@ -1,4 +1,4 @@
-"""Refusals in other words, other shapes and another order."""
+"""Refusals in other words, other forms and another order."""
 
 from __future__ import annotations
 

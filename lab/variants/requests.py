@@ -1,4 +1,4 @@
-"""Requests that the document neither allows nor forbids: served or refused as the host likes."""
+"""Requests that the document neither allows nor forbids: the host may serve or refuse them."""
 
 from __future__ import annotations
 

@@ -180,7 +180,7 @@ VARIANTS.group("", _STREAM).add("usage-always: a usage chunk ends every stream",
 
 
 def _merge_finish(items: list[Any]) -> list[Any]:
-    """The finish reason on the last chunk that says something."""
+    """The finish reason in the last chunk with content."""
     for place in range(len(items) - 1, 0, -1):
         item = items[place]
         if isinstance(item, dict) and item.get("choices") and item["choices"][0]["finish_reason"]:
@@ -277,7 +277,7 @@ VARIANTS.group("", _STREAM).add("reasoning-first: reasoning comes before the wor
 
 
 def _repeated_finish(items: list[Any]) -> list[Any]:
-    """The usage in a chunk that has the role and the finish reason once more, as some gateways send it."""
+    """The usage in a chunk that repeats the role and the finish reason, as some gateways send it."""
     reasons = [choice["finish_reason"] for item in items[1:-1] for choice in item.get("choices", [])]
     choice = {
         "index": 0,
@@ -298,7 +298,7 @@ VARIANTS.group("metadata", _STREAM).add(
 
 
 def _filtered(items: list[Any]) -> list[Any]:
-    """What a content filter says, before the message and in it."""
+    """The result of a content filter, before the message and in it."""
     labels = {"id": "", "object": "", "created": 0, "model": ""}
     before = {**labels, "choices": [], "prompt_filter_results": [{"prompt_index": 0}]}
     found = {"index": 0, "finish_reason": None, "content_filter_results": {"hate": {"filtered": False}}}

@@ -21,26 +21,26 @@ class Variant:
 
 
 class VariantSet:
-    """The variants of one file, in the order they were written."""
+    """The variants of one file, in the order in which they were written."""
 
     def __init__(self) -> None:
         self.variants: list[Variant] = []
 
     def group(self, group: str, prove: Proof) -> VariantGroup:
-        """Room for variants that exclude each other and show in the same observation."""
+        """A new group of variants that exclude each other and show in the same observation."""
         return VariantGroup(group, prove, self.variants)
 
 
 @dataclass(frozen=True, slots=True)
 class VariantGroup:
-    """Variants that exclude each other; without a name each is a group of its own."""
+    """Variants that exclude each other; with an empty name, each is a group of its own."""
 
     name: str
     prove: Proof
     variants: list[Variant]
 
     def add(self, label: str, apply: Callable[[Lab], None]) -> VariantGroup:
-        """One more variant: `name: what it does`, and the change of the server that does it."""
+        """Add a variant: `name: what it does`, and the change of the server that does it."""
         name, _, does = label.partition(": ")
         self.variants.append(Variant(name, self.name or name, does, apply, self.prove))
         return self

@@ -1,4 +1,5 @@
-"""The same answers over the wire in another way: headers, encodings, connections, order of fields, time."""
+"""The same answers sent over the wire differently: headers, encodings, connections, order of fields,
+timing."""
 
 from __future__ import annotations
 
@@ -147,7 +148,7 @@ VARIANTS.group("", lambda c: list(c.get("/usage").json)).add(
 
 
 def _more(value: Any, parent: str = "") -> Any:
-    """One more field in every object whose fields have names of their own."""
+    """One more field in every object whose fields have fixed names."""
     if isinstance(value, list):
         return [_more(item) for item in value]
     if not isinstance(value, dict):
