@@ -27,6 +27,21 @@ _ACCOUNT = read("/subscription", PAID)
 
 
 # --- Usage --------------------------------------------------------------------------------------------------
+def _used_up(lab: Lab) -> None:
+    used = lab.used_of
+
+    def used_of(identity: Identity, metric: str) -> int:
+        at_limit = lab.limit_of(identity, metric) if identity.key == "user:free" else None
+        return used(identity, metric) + (at_limit or 0)
+
+    lab.used_of = used_of
+
+
+VARIANTS.group("spent", read("/usage", "LIGHTNING_FREE_JWT")).add(
+    "free-account-used-up: the free account has no units left", _used_up
+)
+
+
 def _rows(function: Callable[[str, dict[str, Any]], None]) -> seams.Apply:
     def change(value: Any) -> Any:
         for name, row in value["usage"].items():

@@ -50,10 +50,16 @@ class Play:
         self.observe(operation, caller, status, body, headers=[("Content-Type", kind)])
 
     def look(
-        self, caller: Caller, window: str = "2026-05-15", generated_at: str | None = None, **used: int
+        self,
+        caller: Caller,
+        window: str = "2026-05-15",
+        generated_at: str | None = None,
+        week: str | None = None,
+        **used: int,
     ) -> None:
+        windows = dict.fromkeys(METRICS, window) | ({"audioWeekly": week} if week else {})
         entries = {
-            metric: {"limit": 10, "used": used.get(metric, 0), "remaining": 0, "window": window}
+            metric: {"limit": 10, "used": used.get(metric, 0), "remaining": 0, "window": windows[metric]}
             for metric in METRICS
         }
         body = json.dumps({"usage": entries, "generated_at": generated_at}).encode()
@@ -255,6 +261,35 @@ def test_the_targets_levers_begin_the_books_anew(play: Play) -> None:
     play.wait()
     play.look(caller)
     assert play.broken == set()
+
+
+@pytest.mark.parametrize(
+    ("windows", "seconds", "used", "broken"),
+    [
+        pytest.param(("2026-05-16", "2026-W20"), 9, (0, 1), set(), id="the day begins anew"),
+        pytest.param(("2026-05-16", "2026-W21"), 9, (0, 0), set(), id="the week begins anew"),
+        pytest.param(("2026-05-16", "2026-W20"), 9, (1, 1), {"RATE-7"}, id="the day is kept"),
+        pytest.param(("2026-05-16", "2026-W21"), 9, (0, 1), {"RATE-7"}, id="the week is kept"),
+        pytest.param(("2026-05-16", "2026-W20"), 9, (0, 0), {"RATE-7"}, id="the week ends with the day"),
+        pytest.param(("2026-05-16", "2026-W20"), 0, (1, 1), set(), id="counters may lag"),
+        pytest.param(("today", "this week"), 9, (1, 1), set(), id="no window is named"),
+    ],
+)
+def test_a_new_window_is_held_against_the_old_one(
+    play: Play, windows: tuple[str, str], seconds: float, used: tuple[int, int], broken: set[str]
+) -> None:
+    day, week = windows
+    caller = callers.anonymous()
+    play.call(caller)
+    play.call(caller, "createSfx")
+    play.look(caller, week="2026-W20", imagesDaily=1, audioWeekly=1)
+    play.wait()
+    play.look(callers.anonymous(), week="2026-W20")
+    play.day = "Sat, 16 May 2026"
+    play.look(callers.anonymous(), day, week=week)
+    play.now += seconds
+    play.look(caller, day, week=week, imagesDaily=used[0], audioWeekly=used[1])
+    assert play.broken == broken
 
 
 def test_a_late_counter_may_still_count_what_came_before_the_first_look(play: Play) -> None:

@@ -17,7 +17,7 @@ ON_THE_MOCK = {"FAIL-3"}
 # Together: a whole run is long, and none of them hides another.
 CONFORMING = (
     *("extra-fields", "error-as-list", "images-webp", "asset-not-announced", "sse-many-lines"),
-    *("metadata-with-no-choices", "videos-hiccup"),
+    *("metadata-with-no-choices", "videos-hiccup", "free-account-used-up"),
 )
 
 

@@ -385,16 +385,22 @@ def test_an_account_pays_for_what_it_asks(
     judge: Judge, requirement: str, operation: str, credential: str
 ) -> None:
     account, guest, call = judge.credential(credential), judge.caller(), CALLS[operation]
+    metric = METRIC_OF[operation]
+    before = read_usage(judge, requirement, account)
+    limit = before.limit[metric]
+    if limit is not None and before.used[metric] >= limit:
+        raise NotRun(f"needs an account with units of {metric} left")
     # A client id beside the bearer, as the desktop application sends it, does not pay in its place.
     both = account.also(X_Client_ID=guest.headers["X-Client-ID"])
     seen = observe(
         judge,
         account,
-        METRIC_OF[operation],
+        metric,
         lambda: judge.client.send(call.method, call.path, both, json_body=call.body),
+        before.exchange,
     )
-    change = seen.consumed(judge, requirement).get(METRIC_OF[operation], 0)
-    message = f"{call.path} asked for by {account.label} did not move its {METRIC_OF[operation]}"
+    change = seen.consumed(judge, requirement).get(metric, 0)
+    message = f"{call.path} asked for by {account.label} did not move its {metric}"
     judge.check(requirement, change >= 1, message, seen.before, seen.call, seen.after)
 
 

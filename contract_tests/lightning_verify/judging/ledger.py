@@ -15,7 +15,7 @@ from datetime import date
 
 from lightning_verify.facts import METRICS, PRICE_OF
 from lightning_verify.judging.evidence import Recorder
-from lightning_verify.judging.snapshot import Snapshot, Unreadable, parse_usage, rolled_over
+from lightning_verify.judging.snapshot import Snapshot, Unreadable, named, parse_usage, rolled_over
 from lightning_verify.judging.verdicts import Finding, Rate
 from lightning_verify.laws.witnesses import shows_something
 from lightning_verify.requests.callers import Caller
@@ -77,6 +77,8 @@ class _Account:
     refused: Exchange | None = None
     base: Snapshot | None = None
     last: Snapshot | None = None
+    # The last look before a window ended.
+    past: Snapshot | None = None
     closed: bool = False
 
     @property
@@ -125,6 +127,8 @@ class Ledger:
         self._from_nothing = from_nothing
         self._day: date | None = None
         self._window: Snapshot | None = None
+        # The last look of all before a window ended, and when this was noticed.
+        self._ended: tuple[Snapshot, float] | None = None
         self._seen: Counter[str] = Counter()
         # What callers of a kind were seen to pay rightly.
         self._paid: set[tuple[str, _Suspect]] = set()
@@ -136,6 +140,9 @@ class Ledger:
         """Record a call, or check a usage document against the accounts."""
         if exchange.changes_target:
             self._begin_anew()
+            self._window = None
+            for account in self._accounts.values():
+                account.past = None
         operation = exchange.operation
         if operation is None or not (operation.metric or operation.id == "getUsage"):
             return
@@ -177,8 +184,9 @@ class Ledger:
     def _begin_anew(self) -> None:
         """A window ended, or the control plane changed the counters: the next look at each account is its
         first."""
-        self._from_nothing = False
+        self._from_nothing, self._ended = False, None
         for account in self._accounts.values():
+            account.past = account.last or account.past
             account.base = account.last = None
             account.from_nothing = False
 
@@ -188,22 +196,48 @@ class Ledger:
         except Unreadable:
             return
         day = exchange.clock.date()
-        if self._day not in {None, day}:
-            self._begin_anew()
-        self._day = day
         # Callers of our own are all on one plan, so that their windows end together.
         before = self._window if account.private else account.last
         if before is not None and rolled_over(before, now):
             self._begin_anew()
+            self._ended = (before, exchange.sent) if account.private else None
+        elif self._day not in {None, day}:
+            self._begin_anew()
+        self._day = day
         if account.private:
             self._window = now
         if account.base is None and not account.from_nothing:
+            self._renewed(account, now)
             account.base = account.last = now
             return
         for metric in METRICS:
             if not account.closed:
                 self._reconcile(account, metric, now)
         account.last = now
+
+    def _renewed(self, account: _Account, now: Snapshot) -> None:
+        """Hold the first look at a caller of our own after a window ended against what came before. Where the
+        host names another day or week, what was used before is gone; where it does not, it is still there."""
+        if self._ended is None or not account.private or account.closed:
+            return
+        before, noticed = self._ended
+        if now.exchange.sent <= noticed + self._settle:
+            return  # The counters may lag behind the name of their window.
+        since = before.exchange.sent - self._settle
+        for metric in METRICS:
+            old, new = named(before.window[metric]), named(now.window[metric])
+            calls = [call for call in account.calls if call.metric == metric]
+            most = sum(call.ended > since for call in calls)
+            past = account.past if account.past and named(account.past.window[metric]) == new else None
+            kept = past.used[metric] if past else 0
+            if calls and "" < old < new and now.used[metric] > most:
+                told = f"is {now.used[metric]} in the window {new}, where at most {most} was used"
+            elif new and now.used[metric] < kept <= (now.limit[metric] or kept):
+                told = f"fell from {kept} to {now.used[metric]} within the window {new}"
+            else:
+                continue
+            self._breach(account, metric, now, told, {("RATE-7", None)})
+            return
 
     # --- reconciling --------------------------------------------------------------------------------------
 

@@ -70,10 +70,11 @@ def rolled_over(before: Snapshot, after: Snapshot) -> bool:
     """Whether a window may have ended between the two: the host names another day or week, or its clock has
     passed midnight. The name of a window that counts down, or that names the moment at which a rolling one
     ends, changes at every look and tells nothing."""
-    renamed = any(_date(before.window[metric]) != _date(after.window[metric]) for metric in METRICS)
+    renamed = any(named(before.window[metric]) != named(after.window[metric]) for metric in METRICS)
     return renamed or before.days != after.days
 
 
-def _date(window: str) -> str:
-    named = _CALENDAR.match(window)
-    return named[0] if named else ""
+def named(window: str) -> str:
+    """The day or the week that a window names; later ones are greater. Empty when it names none."""
+    found = _CALENDAR.match(window)
+    return found[0] if found else ""
