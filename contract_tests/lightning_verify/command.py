@@ -35,7 +35,7 @@ HERE = Path(__file__).parent
 _OF_OTHERS = ("PYTEST_", "HYPOTHESIS_", "SCHEMATHESIS_")
 
 DESCRIPTION = """\
-Hold a Lightning API against what its document promises, over HTTP only.
+Judge a Lightning API by what its document promises, over HTTP only.
 
 Nothing that costs a unit is sent unless --spend allows it. Credentials are read from the environment
 (LIGHTNING_JWT, LIGHTNING_API_KEY, LIGHTNING_FREE_JWT, LIGHTNING_EXPIRED_JWT, LIGHTNING_EXPIRED_API_KEY,
@@ -87,13 +87,13 @@ def parser() -> argparse.ArgumentParser:
         "--coverage",
         type=Path,
         metavar="FILE",
-        help="write which check judges which requirement, at which spend and with what; HTML when FILE ends "
-        "in .html, else Markdown",
+        help="write which check judges which requirement, at which --spend and with what; HTML if FILE ends "
+        "in .html, otherwise Markdown",
     )
     instead.add_argument(
         "--lint",
         action="store_true",
-        help="as `lightning-spec lint`, and whether each requirement of the revision is judged by a check",
+        help="like `lightning-spec lint`, and also check that every requirement of the revision is judged",
     )
     return parser
 

@@ -33,11 +33,11 @@ _LISTS = {"scenario"}
 
 _DESCRIPTION = """\
 Runs the Lightning API on this machine: every documented route, real identities and quotas, made-up content.
-At the start it prints credentials for every plan, and commands to paste into a shell."""
+When it starts, it prints credentials for every plan, and commands to paste into a shell."""
 
 _EPILOG = """\
 Each option can also be set by its environment variable; the option takes precedence.
-Exit codes: 0 after Ctrl-C or a termination signal, 2 when the mock cannot start as asked."""
+Exit codes: 0 after Ctrl-C or a termination signal, 2 when the mock cannot start with these options."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -117,12 +117,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     option(
         "revision",
-        "which revision of the API to serve: 2026-05-15, the usual, is the document's; "
+        "which revision of the API to serve: 2026-05-15, the default, is the document's; "
         "`lightning-spec revisions` lists them",
         metavar="NAME",
     )
     option("plans", "a YAML or JSON file that replaces the plans and their limits", type=Path, metavar="FILE")
-    option("seed", "print the same credentials at each start with this number", type=int, metavar="N")
+    option("seed", "print the same credentials at each start with the same number", type=int, metavar="N")
     option(
         "first-token-delay",
         "how long a streamed reply waits before its first words, in seconds; 0 by default",
@@ -138,8 +138,8 @@ def _parser() -> argparse.ArgumentParser:
     option(
         "metadata-form",
         "what the first event of a stream looks like: `bare`, the default, has router_metadata only, as "
-        "later documented; `choices` adds a choice with the role and no words, for clients that insist on "
-        "one; neither was seen on the live host",
+        "later documented; `choices` adds a choice with the role and no text, for clients that need one; "
+        "neither has been seen on the live host",
         choices=get_args(MetadataForm),
     )
     option(
@@ -176,13 +176,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     option(
         "replay",
-        "answer every call from a recording, and refuse what is not in it with what came near",
+        "answer every call from a recording, and refuse what is not in it, naming what came near",
         type=Path,
         metavar="FILE",
     )
     option(
         "replay-pace",
-        "how much longer a replay takes than what was recorded: 1, the default, as long; 0 no time at all",
+        "how long a replay takes, as a multiple of the recorded time; 1 by default, 0 answers at once",
         type=float,
         metavar="N",
     )

@@ -59,10 +59,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     diff = commands.add_parser(
         "diff",
-        help="what differs between two revisions, and whom it breaks",
-        description="Each side is a file, a folder with openapi.yaml and requirements.yaml, REV:path as git "
-        "knows it, or the name of a revision that `lightning-spec revisions` lists. Exit 0: nothing "
-        "that fails; 1: a breaking change; 2: wrong usage.",
+        help="show what differs between two revisions, and whom it breaks",
+        description="Each side is a file, a folder with openapi.yaml and requirements.yaml, a git REV:path, "
+        "or the name of a revision that `lightning-spec revisions` lists. Exit codes: 0 no change that "
+        "fails, 1 a change that does (see --fail-on), 2 wrong usage.",
     )
     diff.add_argument("old")
     diff.add_argument("new")
@@ -70,15 +70,20 @@ def _parser() -> argparse.ArgumentParser:
     diff.add_argument("--output", type=Path, help="write to this file instead of the terminal")
     diff.add_argument("--fail-on", choices=("breaking", "risky"), default="breaking")
     diff.add_argument(
-        "--approvals", type=Path, metavar="FILE", help="changes that are meant, with reason and expiry"
+        "--approvals",
+        type=Path,
+        metavar="FILE",
+        help="file of intended changes, each with a reason and an expiry date",
     )
     diff.set_defaults(run=_diff)
-    rules = commands.add_parser("rules", help="every rule of diff with its class")
+    rules = commands.add_parser("rules", help="list every rule of diff with its class")
     rules.set_defaults(run=_rules)
-    listed = commands.add_parser("revisions", help="the revisions of the API that there are")
+    listed = commands.add_parser("revisions", help="list the revisions of the API")
     listed.set_defaults(run=_revisions)
-    check = commands.add_parser("lint", help="whether a folder's description and requirements are in order")
-    check.add_argument("folder", type=Path, nargs="?", help="by default those of every revision")
+    check = commands.add_parser("lint", help="check a folder's description and requirements")
+    check.add_argument(
+        "folder", type=Path, nargs="?", help="the folder to check; by default that of every revision"
+    )
     check.set_defaults(run=_lint)
     return parser
 

@@ -42,12 +42,12 @@ _SWITCHING = 0.0001
 _PATIENCE, _CATCHING_UP = 20.0, 5.0
 
 DESCRIPTION = """\
-Stand between clients and a Lightning host. Everything passes as it is: streams as they come, bodies of any
-size, headers, errors, disconnects. Meanwhile each answer is held against what the API's document promises,
+Stand between clients and a Lightning host. Everything passes unchanged: streams as they come, bodies of any
+size, headers, errors, disconnects. Meanwhile each answer is checked against what the API's document promises,
 and the counters of /usage against what was seen to be served.
 
-Point your clients at the address that is printed instead of the host's. A breach is told in one line on
-standard error, with how often it was seen; the page shows them live, and reports say the rest.
+Point your clients at the printed address instead of the host's. Each breach is reported in one line on
+standard error, with how often it was seen; the page shows breaches live, and reports have the rest.
 """
 
 _IN_ALL, _OF_ONE = MOST_OF_ALL >> 20, MOST_OF_ONE >> 20
@@ -55,21 +55,21 @@ EPILOG = f"""\
 what it keeps:
   counts, and evidence without credentials. Bodies are held in memory, up to {_IN_ALL} MB in all, until they
   are judged; one of more than {_OF_ONE} MB passes without being judged. With --record everything that passes
-  is written down, without credentials but with what was asked and answered.
+  is recorded, without credentials but with requests and answers.
 
 what it never does:
-  send anything of its own, follow a redirect, try again, or answer in the host's place. The only exceptions
-  are requests that cannot be passed on (400, 405, 431) and a host that cannot be reached (502, 504); such an
+  send anything of its own, follow a redirect, retry, or answer in the host's place. The only exceptions are
+  requests that cannot be passed on (400, 405, 431) and a host that cannot be reached (502, 504); such an
   answer has the header Lightning-Proxy and is not judged.
 
 signals:
   SIGINT, SIGTERM   end, after the reports are written
-  SIGUSR1           write the reports now; without --report-dir, say in short what is broken
+  SIGUSR1           write the reports now; without --report-dir, say briefly what is broken
 
 exit codes:
   0  it ended because it was told to
-  1  the same, a documented requirement was broken, and --fail-on-breach asked for this
-  2  it could not start as asked
+  1  it did, a documented requirement was broken, and --fail-on-breach was given
+  2  it could not start with these options
   3  a report could not be written
 
 examples:
@@ -119,13 +119,13 @@ def parser() -> argparse.ArgumentParser:
         "--report-dir",
         type=Path,
         metavar="DIR",
-        help="write report.html, report.md, report.json and junit.xml at the end, and when asked to",
+        help="write report.html, report.md, report.json and junit.xml at the end, and on SIGUSR1",
     )
     parser.add_argument(
         "--record",
         type=Path,
         metavar="FILE",
-        help="write down what passes, for the mock to replay; the file must be a new one",
+        help="record what passes, for the mock to replay; the file must not exist yet",
     )
     parser.add_argument(
         "--fail-on-breach",

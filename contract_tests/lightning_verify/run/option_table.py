@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from lightning_verify.target import LIVE, Spend
+from lightning_verify.transport.client import Timeouts
 
 POLITE_RATE = 2.0
 JOBS = 16
+_WAKE, _SETTLE, _USUAL = 120.0, 10.0, Timeouts()
 
-TARGET, COST, CHOICE, REPORT = "target", "cost", "what is judged", "report and patience"
+TARGET, COST, CHOICE, REPORT = "target", "cost", "what is judged", "reports and timeouts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,23 +82,23 @@ OPTIONS = (
     Option(
         "spend",
         COST,
-        "none (the default): nothing that a conforming host charges for, and no more of what a host serves "
-        "or fails at where it should refuse; sample: each metered route a few times, mostly by throwaway "
-        "free-tier callers; exhaust: also drive such callers to their limits (the default of `pytest "
-        "contract_tests` without a host, which starts a mock of its own)",
+        "none (the default): send nothing that a conforming host charges for, and stop once a host serves, "
+        "or fails at, what it should refuse; sample: call each metered route a few times, mostly as "
+        "throwaway free-tier callers; exhaust: also drive such callers to their limits (the default of "
+        "`pytest contract_tests` without a host, which starts a mock of its own)",
         {"choices": [mode.name.lower() for mode in Spend]},
     ),
     Option(
         "max-units",
         COST,
-        "never cause more than N units of a metric, for example imagesDaily=4; may be repeated. Each request "
-        "to its routes counts, resends included, unless it is refused",
+        "never use more than N units of a metric, for example imagesDaily=4; may be repeated. Each request "
+        "to its routes counts, retries included, unless it is refused",
         {**_LIST, "metavar": "METRIC=N"},
     ),
     Option(
         "rate",
         COST,
-        f"requests a second (default: {POLITE_RATE:g}; no limit on this machine)",
+        f"requests per second (default: {POLITE_RATE:g}; no limit on this machine)",
         {"type": float, "metavar": "N"},
     ),
     Option(
@@ -110,8 +112,8 @@ OPTIONS = (
     Option(
         "jobs",
         COST,
-        f"how many independent tests run at the same time (default: {JOBS}; one where the rate is limited, "
-        "with --max-units, whose units go to the first tests, and with --fail-fast)",
+        f"how many independent tests run at the same time (default: {JOBS}; one if the rate is limited, "
+        "with --max-units, whose units go to the first tests, or with --fail-fast)",
         {"type": int, "metavar": "N"},
     ),
     Option(
@@ -124,8 +126,8 @@ OPTIONS = (
     Option(
         "examples",
         CHOICE,
-        "how many generated requests a property is tried with (default: 24 on this machine with --spend "
-        "exhaust, 4 otherwise)",
+        "how many generated requests each property gets (default: 24 on this machine with --spend exhaust, "
+        "4 otherwise)",
         {"type": int, "metavar": "N"},
     ),
     Option(
@@ -145,8 +147,8 @@ OPTIONS = (
     Option(
         "known",
         CHOICE,
-        "YAML file of known differences (CHAT-7: reason): they do not fail the run; one that holds again or "
-        "has expired does",
+        "YAML file of known differences (CHAT-7: reason), which do not fail the run; one whose requirement "
+        "holds again, or that has expired, does",
         {"type": Path, "metavar": "FILE"},
     ),
     Option(
@@ -158,15 +160,14 @@ OPTIONS = (
     Option(
         "compare",
         CHOICE,
-        "an earlier report.json, the folder it lies in, or a folder that --history keeps, which means its "
-        "newest whole run: say what broke since, what was mended and what is no longer seen",
+        "an earlier report.json, its folder, or a folder kept by --history, which means its newest complete "
+        "run: show what has broken since, what was fixed and what is no longer seen",
         {"type": Path, "metavar": "FILE|DIR"},
     ),
     Option(
         "fail-on",
         CHOICE,
-        "any (default): every broken requirement fails the run; new: only those that --compare shows to be "
-        "new",
+        "any (default): every broken requirement fails the run; new: only those that --compare shows as new",
         {"choices": ["any", "new"], "default": "any"},
     ),
     Option("fail-fast", CHOICE, "stop at the first broken requirement", _FLAG, owned="--exitfirst"),
@@ -179,23 +180,28 @@ OPTIONS = (
     Option(
         "history",
         REPORT,
-        "keep earlier reports: each run gets a folder of its own in --report-dir, named after the time, and "
-        "`latest` leads to the newest",
+        "keep earlier reports: each run gets its own folder in --report-dir, named after the time, and "
+        "`latest` points to the newest",
         _FLAG,
     ),
     Option(
         "no-annotations",
         REPORT,
-        "in GitHub Actions, write neither the summary of the job nor annotations",
+        "in GitHub Actions, write neither a job summary nor annotations",
         _FLAG,
     ),
-    Option("wake", REPORT, "how long a sleeping host may take to wake (default: 120)", _seconds(120.0)),
-    Option("settle", REPORT, "how long the counters of /usage may lag behind (default: 10)", _seconds(10.0)),
+    Option(
+        "wake", REPORT, f"how long a sleeping host may take to wake (default: {_WAKE:g})", _seconds(_WAKE)
+    ),
+    Option(
+        "settle", REPORT, f"how long the counters of /usage may lag (default: {_SETTLE:g})", _seconds(_SETTLE)
+    ),
     Option(
         "patience",
         REPORT,
-        "how long a generation may take (default: 120); reading a document never gets more than 15",
-        _seconds(120.0),
+        f"how long a generation may take (default: {_USUAL.generating:g}); reading a document never gets "
+        f"more than {_USUAL.reading:g}",
+        _seconds(_USUAL.generating),
     ),
     Option("verbose", REPORT, "name each test as it runs", _FLAG, letter="-v", owned="--verbose"),
 )
