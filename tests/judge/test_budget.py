@@ -71,6 +71,17 @@ def test_a_cap_holds_when_processes_book_at_once(tmp_path: Path) -> None:
     assert Budget(books, {}).bill()["requests"] == 30
 
 
+def test_what_others_have_booked_is_counted_once_however_often_one_is_refused(tmp_path: Path) -> None:
+    mine, other = (Budget(tmp_path / "b", {"imagesDaily": 2}) for _ in range(2))
+    other.book("imagesDaily")
+    mine.book("imagesDaily")
+    for budget in (mine, other, mine):
+        with pytest.raises(BudgetExhausted):
+            budget.book("imagesDaily")
+    for budget in (mine, other, Budget(tmp_path / "b", {})):
+        assert budget.bill()["booked"] == {"imagesDaily": 2}
+
+
 def test_what_is_kept_for_second_looks_is_booked_by_nothing_else(tmp_path: Path) -> None:
     budget = Budget(tmp_path / "b", {"imagesDaily": 3})
     budget.kept = {"imagesDaily": 2}

@@ -1,6 +1,7 @@
 """The breaker: the most units a run may cause, by metric, booked before a request leaves.
 
-The books are kept in a file under a lock, since the workers of one run share one budget. A *paid* request
+The books are lines of a file under a lock, since the workers of one run share one budget: each adds what it
+does at the end, and reads what others have added. A *paid* request
 is booked in full against the metric's cap, whatever comes of it. A request in the *free lane* (one that a
 conforming host refuses) costs nothing when it is refused. A host that serves it has surprised us, and one
 that fails at it may have charged for it; after a few of either on an operation its lane is closed.
@@ -17,7 +18,9 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterator, Mapping
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,9 +31,12 @@ SURPRISES_ALLOWED = 2
 DOUBTS_ALLOWED = 12
 
 
-# By metric: units booked, held in the free lane, and served; by payer and metric: those served; by operation:
-# surprises and doubts.
-_PAGES = ("booked", "held", "served", "served by payer", "surprises", "doubts")
+# What is counted. By metric: units booked, held in the free lane, and served; by payer and metric: those
+# served; by operation: surprises and doubts; requests by nothing.
+_BOOKED, _HELD, _SERVED, _BY_PAYER = "booked", "held", "served", "served by payer"
+_SURPRISES, _DOUBTS, _REQUESTS = "surprises", "doubts", "requests"
+# A name of what is counted, and of which.
+_Entry = tuple[str, ...]
 
 
 class BudgetExhausted(Exception):
@@ -49,26 +55,36 @@ class Budget:
         self.ceilings = dict(ceilings or {})
         # Units of each cap that only a second look may book.
         self.kept: dict[str, int] = {}
+        self._counts = Counter[_Entry]()
+        self._bytes_read = 0
+        self._lock = threading.Lock()
 
     @contextmanager
-    def _open(self) -> Iterator[dict[str, Any]]:
-        with self._books.open("a+", encoding="utf-8") as file:
+    def _open(self) -> Iterator[Callable[..., None]]:
+        """While the block lasts, nobody else counts. Gives what adds `by` to each of some entries."""
+        with self._lock, self._books.open("a+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            file.seek(0)
-            content = file.read()
-            books: dict[str, Any] = json.loads(content) if content else {name: {} for name in _PAGES}
-            books.setdefault("requests", 0)
-            yield books
-            file.seek(0)
-            file.truncate()
-            # In one piece: written bit by bit it takes ten times as long, at every request.
-            file.write(json.dumps(books))
+            file.seek(self._bytes_read)
+            for line in file:
+                self._add(*json.loads(line))
+            self._bytes_read = file.tell()
+
+            def note(*entries: _Entry, by: int = 1) -> None:
+                file.write(json.dumps([by, entries]).encode() + b"\n")
+                self._bytes_read = file.tell()
+                self._add(by, entries)
+
+            yield note
+
+    def _add(self, by: int, entries: Iterable[Iterable[str]]) -> None:
+        for entry in entries:
+            self._counts[tuple(entry)] += by
 
     def book(self, metric: str, *, second_look: bool = False) -> None:
         """Book one unit of `metric`. Raises BudgetExhausted when its cap is reached, or when what is left of
         it is kept for a `second_look`."""
-        with self._open() as books:
-            booked = books["booked"].get(metric, 0)
+        with self._open() as note:
+            booked = self._counts[_BOOKED, metric]
             cap = self.caps.get(metric)
             if cap is not None and booked >= cap:
                 raise BudgetExhausted(f"the run may cause {cap} units of {metric} and has booked them all")
@@ -78,13 +94,12 @@ class Budget:
                     f"the run may cause {cap} units of {metric}, and the last {kept} are kept to look again "
                     "at what is answered badly"
                 )
-            self._keep_below_the_ceiling(books, metric)
-            books["booked"][metric] = booked + 1
-            books["requests"] += 1
+            self._keep_below_the_ceiling(metric)
+            note((_BOOKED, metric), (_REQUESTS,))
 
-    def _keep_below_the_ceiling(self, books: dict[str, Any], metric: str) -> None:
+    def _keep_below_the_ceiling(self, metric: str) -> None:
         ceiling = self.ceilings.get(metric)
-        if ceiling is not None and books["booked"].get(metric, 0) + books["held"].get(metric, 0) >= ceiling:
+        if ceiling is not None and self._counts[_BOOKED, metric] + self._counts[_HELD, metric] >= ceiling:
             raise BudgetExhausted(
                 f"the run may cause {ceiling} units of {metric}, and one more request might pass that"
             )
@@ -92,42 +107,43 @@ class Budget:
     def enter_free_lane(self, operation: str, metric: str) -> None:
         """Allow a request that should be refused, and hold a unit until it is. Raises BudgetExhausted when
         the lane is closed."""
-        with self._open() as books:
-            if books["surprises"].get(operation, 0) >= SURPRISES_ALLOWED:
+        with self._open() as note:
+            if self._counts[_SURPRISES, operation] >= SURPRISES_ALLOWED:
                 raise BudgetExhausted(
                     f"{operation} served {SURPRISES_ALLOWED} requests that it should have refused; "
                     "no more are sent, since each may cost a unit"
                 )
-            if books["doubts"].get(operation, 0) >= DOUBTS_ALLOWED:
+            if self._counts[_DOUBTS, operation] >= DOUBTS_ALLOWED:
                 raise BudgetExhausted(
                     f"{operation} failed {DOUBTS_ALLOWED} times at requests that it should have refused; "
                     "no more are sent, since each may cost a unit"
                 )
-            self._keep_below_the_ceiling(books, metric)
-            books["held"][metric] = books["held"].get(metric, 0) + 1
-            books["doubts"][operation] = books["doubts"].get(operation, 0) + 1
-            books["requests"] += 1
+            self._keep_below_the_ceiling(metric)
+            note((_HELD, metric), (_DOUBTS, operation), (_REQUESTS,))
 
     def refused(self, operation: str, metric: str) -> None:
         """Give back what a request of the free lane held, since the host has refused it."""
-        with self._open() as books:
-            books["held"][metric] -= 1
-            books["doubts"][operation] -= 1
+        with self._open() as note:
+            note((_HELD, metric), (_DOUBTS, operation), by=-1)
 
     def count(self) -> None:
         """Count a request that no metric is concerned with."""
-        with self._open() as books:
-            books["requests"] += 1
+        with self._open() as note:
+            note((_REQUESTS,))
 
     def served(self, operation: str, metric: str, *, paid: bool, payer: str) -> None:
         """Note that a request on a metered operation was answered with success, and who it was made as."""
-        with self._open() as books:
-            for page in (books["served"], books["served by payer"].setdefault(payer, {})):
-                page[metric] = page.get(metric, 0) + 1
-            if not paid:
-                books["surprises"][operation] = books["surprises"].get(operation, 0) + 1
+        surprise = [] if paid else [(_SURPRISES, operation)]
+        with self._open() as note:
+            note((_SERVED, metric), (_BY_PAYER, payer, metric), *surprise)
 
     def bill(self) -> dict[str, Any]:
         """The totals: {booked, served, served by payer, surprises: by name, requests}."""
-        with self._open() as books:
-            return dict(books)
+        with self._open():
+            bill: dict[str, Any] = {_BOOKED: {}, _SERVED: {}, _BY_PAYER: {}, _SURPRISES: {}, _REQUESTS: 0}
+            for (*within, last), count in self._counts.items():
+                place = bill
+                for name in within:
+                    place = place.setdefault(name, {})
+                place[last] = count
+            return bill
