@@ -152,6 +152,16 @@ VARIANTS.group("sizes", generated("createTts", prompt="x" * 1_500)).add(
 )
 
 
+async def _by_plan(lab: Lab, call: Call, run: Callable[[], Any]) -> None:
+    if call.identity.plan == "free" or len(call.raw) > 1_000_000:
+        await run()
+
+
+VARIANTS.group("sizes", generated("createTts", auth="LIGHTNING_JWT", prompt="x" * 3_000)).add(
+    "sizes-by-plan: 413 begins at a million bytes for whoever pays", seams.around("size", _by_plan)
+)
+
+
 async def _bytes_too(lab: Lab, call: Call, run: Callable[[], Any]) -> None:
     kind = call.operation.text
     text = call.arguments.get("messages", call.arguments.get("prompt"))

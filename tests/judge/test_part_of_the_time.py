@@ -464,6 +464,15 @@ def test_who_was_refused_in_every_form_is_looked_at(tmp_path: Path, monkeypatch:
     assert streamed == {asked.headers.get("X-Client-ID") for asked in host.asked if asked.path == "/usage"}
 
 
+def test_an_account_that_may_send_more_is_not_accused(tmp_path: Path) -> None:
+    with (
+        running(variants=("sizes-by-plan",)) as lab,
+        judge_of(lab.base_url, tmp_path, lab.credentials) as judge,
+    ):
+        test_situations.test_an_oversized_prompt_is_413_each_time(judge, "createTts")
+        assert judge.client.served["createTts"] == 1
+
+
 def test_an_account_that_is_counted_by_client_id_is_not_taken_for_one_that_pays_nothing(
     tmp_path: Path,
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -23,7 +22,6 @@ from lightning_verify.judging.observations import (
     STATUS,
     SUBSCRIPTION,
     TIERS,
-    TOO_LARGE,
     USAGE,
     bad_bearers,
     bearers_tried_on,
@@ -31,6 +29,7 @@ from lightning_verify.judging.observations import (
     operation_observed,
     refusal,
     refused_call,
+    refused_size,
     shown,
     shown_to,
     with_bad_bearer,
@@ -39,10 +38,9 @@ from lightning_verify.laws.manners import TRACES
 from lightning_verify.laws.table import LAWS
 from lightning_verify.requests.credentials import JWT
 from lightning_verify.requests.invalid import NO_OBJECT, broken_json
-from lightning_verify.requests.valid import CALLS, OVERSIZED, oversized, say
-from lightning_verify.run.costs import Means
+from lightning_verify.requests.refusals import TOO_LARGE
+from lightning_verify.requests.valid import CALLS, oversized, say
 from lightning_verify.run.marks import judges, needs
-from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange
 
 # Where examples are few, an operation meets so many broken bodies beside the one that all tests share.
@@ -84,41 +82,16 @@ def test_a_body_that_is_no_json_object_is_400(judge: Judge, operation: str) -> N
         judge.refused("FAIL-1", exchange, 400, f"the body {body[:60]!r}")
 
 
-def _tries_the_first_size(means: Means) -> int:
-    return means.spend is not Spend.NONE
-
-
 @pytest.mark.parametrize(
     "operation",
-    [
-        pytest.param(
-            name, marks=judges("FAIL-2", shares=[refusal(name, TOO_LARGE)], requests=_tries_the_first_size)
-        )
-        for name in POSTS
-    ],
+    [pytest.param(name, marks=judges("FAIL-2", shares=[refusal(name, TOO_LARGE)])) for name in POSTS],
 )
 def test_an_oversized_prompt_is_413(judge: Judge, operation: str) -> None:
-    first = oversized(operation, OVERSIZED[0])
-    size, exchange = _oversized(
-        judge, CALLS[operation].path, first, lambda: refused_call(judge, operation, TOO_LARGE)
-    )
-    judge.refused("FAIL-2", exchange, 413, f"a prompt of {size:,} characters")
+    exchange = refused_call(judge, operation, TOO_LARGE)
+    judge.refused("FAIL-2", exchange, 413, f"a prompt of {refused_size(judge, operation):,} characters")
 
 
-def _oversized(
-    judge: Judge, path: str, first: dict[str, Any], beyond: Callable[[], Exchange]
-) -> tuple[int, Exchange]:
-    """The answer to an oversized prompt. A host may be configured to accept the first size, and its upstream
-    fail at it; no host accepts what is `beyond`, and where nothing may be spent only that is tried."""
-    size, again = OVERSIZED
-    if judge.spend is not Spend.NONE:
-        exchange = judge.post(path, first, lane="free")
-        if not exchange.served and (exchange.status or 0) < 500:
-            return size, exchange
-    return again, beyond()
-
-
-@judges("FAIL-2", requests=1)
+@judges("FAIL-2", shares=[refusal("createChatCompletion", TOO_LARGE)], requests=1)
 @pytest.mark.parametrize(
     ("place", "stream"),
     # A host that measures no stream is seen by any of them; one that measures the last message alone, by one.
@@ -129,10 +102,9 @@ def _oversized(
 def test_an_oversized_chat_is_413_however_it_is_said(
     judge: Judge, path: str, place: str, stream: bool
 ) -> None:
-    first, second = (
-        {**oversized("createChatCompletion", size, place), "stream": stream} for size in OVERSIZED
-    )
-    size, exchange = _oversized(judge, path, first, lambda: judge.post(path, second, lane="free"))
+    size = refused_size(judge, "createChatCompletion")
+    body = {**oversized("createChatCompletion", size, place), "stream": stream}
+    exchange = judge.post(path, body, lane="free")
     judge.refused("FAIL-2", exchange, 413, f"{size:,} characters {place}{', streamed' * stream}")
 
 

@@ -19,7 +19,9 @@ from lightning_verify.requests.credentials import (
 )
 from lightning_verify.requests.invalid import NOTHING_ASKED
 from lightning_verify.requests.prompts import AFTER_CODE, CODE, COMPLEX, IMAGE, SIMPLE
+from lightning_verify.requests.refusals import TOO_LARGE
 from lightning_verify.requests.valid import CALLS, OVERSIZED, Call, oversized, say
+from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange
 
 CHAT = "/gen/chat/completions"
@@ -107,13 +109,7 @@ def capability_check(judge: Judge, capability: str) -> Exchange:
 # --- what is refused ------------------------------------------------------------------------------------
 
 POSTS = tuple(name for name, call in CALLS.items() if call.method == "POST")
-NOTHING, BROKEN, TOO_LARGE, BAD_BEARER, WRONG = (
-    "nothing asked",
-    "broken JSON",
-    "too large",
-    "a bad bearer",
-    "a wrong option",
-)
+NOTHING, BROKEN, BAD_BEARER, WRONG = "nothing asked", "broken JSON", "a bad bearer", "a wrong option"
 # Wrong in one optional field that the document names for the operation, of a kind that no host can take for a
 # right one.
 WRONG_OPTION: dict[str, dict[str, Any]] = {
@@ -161,7 +157,10 @@ def _ask_for_refusal(judge: Judge, operation: str, kind: str, caller: Caller) ->
         return judge.client.send("POST", call.path, caller, body=b"{broken", lane="free")
     body: Any = NOTHING_ASKED
     if kind == TOO_LARGE:
-        body = oversized(operation, OVERSIZED[1])
+        first, size = first_oversized(judge, operation), refused_size(judge, operation)
+        if first is not None and size == OVERSIZED[0]:
+            return first
+        body = oversized(operation, size)
     elif kind == WRONG:
         body = {**(call.body or {}), **WRONG_OPTION[operation]}
     elif kind == BAD_BEARER:
@@ -169,6 +168,27 @@ def _ask_for_refusal(judge: Judge, operation: str, kind: str, caller: Caller) ->
         caller = judge.forged("garbled", NOT_A_TOKEN).also(**dict(caller.headers))
         caller = caller.also(Authorization=f"Bearer {NOT_A_TOKEN}")
     return judge.post(call.path, body, caller, lane="free")
+
+
+def first_oversized(judge: Judge, operation: str) -> Exchange | None:
+    """The answer to a prompt beyond every published limit. A host may be configured to take that, and charge
+    for it, so that it is not tried where nothing may be spent: None."""
+    if judge.spend is Spend.NONE:
+        return None
+    caller, _ = refused_caller(judge, METRIC_OF.get(operation))
+    body = oversized(operation, OVERSIZED[0])
+    return judge.once(
+        f"{operation}: too large at first",
+        lambda: judge.post(CALLS[operation].path, body, caller, lane="free"),
+    )
+
+
+def refused_size(judge: Judge, operation: str) -> int:
+    """How many characters a caller of our own is refused: as few as are seen to be refused, since millions
+    take long to send; else what no host takes."""
+    first = first_oversized(judge, operation)
+    decided = first is not None and not first.served and (first.status or 0) < 500
+    return OVERSIZED[0] if decided else OVERSIZED[1]
 
 
 def nothing_asked_by(judge: Judge, operation: str, credential: str) -> Exchange:
