@@ -1,4 +1,4 @@
-"""A Lightning API for work offline. `lightning_mock.running()` starts one inside your own program."""
+"""A Lightning API for offline work. `lightning_mock.running()` starts one inside your own program."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def make_server(state: State, sharing: Sharing | None = None, instead: Answering
         return response
 
     async def handle_shared(request: web.BaseRequest) -> web.StreamResponse:
-        """Everything but control calls is answered by what is the newest state now."""
+        """Every call but control calls is answered from the newest state."""
         if sharing is None or request.rel_url.raw_path.startswith(CONTROL_PREFIX):
             return await handle(request)
         try:

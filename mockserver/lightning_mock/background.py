@@ -75,7 +75,7 @@ def _run(
 
 
 def _loop() -> asyncio.AbstractEventLoop:
-    """A loop whose delays are real ones, though the program around it fakes its own time."""
+    """A loop whose delays are real, even if the program around it fakes its own time."""
     loop = asyncio.new_event_loop()
     loop.time = stopwatch  # type: ignore[method-assign]
     return loop

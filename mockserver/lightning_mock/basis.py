@@ -1,8 +1,9 @@
-"""What a call is decided on, where several processes share a mock and another may just have changed it.
+"""The state that a call is decided on, when several processes share a mock and another may just have changed
+it.
 
-Law: a call is decided on the control state that is at hand, and whether that is the newest is asked together
-with its first step in the store, which is then refused. So most calls cost one round trip. Nothing has been
-charged or said until it is known.
+Law: a call is decided on the control state at hand. Whether that is the newest is checked together with its
+first step in the store, which is refused otherwise, so that most calls cost one round trip. Nothing is
+charged or sent before that is known.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ class Outdated(Exception):
 
 
 class Basis:
-    """The control state of one call. `version` is None as soon as nobody has to ask any more. `kept` is the
-    body once it has been read, which can be done only once, for a call that is decided again."""
+    """The control state of one call. `version` is None once nobody has to ask any more. `kept` is the body
+    once it has been read: that can be done only once, even for a call that is decided again."""
 
     __slots__ = ("_newest", "_refusal", "kept", "version")
 
@@ -29,18 +30,18 @@ class Basis:
         self._refusal: ApiError | None = None
 
     def take(self) -> int | None:
-        """The version, for somebody who asks the store about it in the same step, and raises Outdated."""
+        """The version, for a caller that checks it in the same step in the store, and raises Outdated."""
         version, self.version = self.version, None
         return version
 
     async def confirm(self) -> None:
-        """Ask, unless somebody has. Raises Outdated and StoreLost."""
+        """Check that the state is the newest, unless that has been done. Raises Outdated and StoreLost."""
         version = self.take()
         if version is not None and version != await self._newest():
             raise Outdated
 
     async def body(self, read: Callable[[], Awaitable[bytes]]) -> bytes:
-        """What `read` gives or raises, and does again."""
+        """The result of `read`, or what it raised, the second time as well."""
         if self._refusal is not None:
             raise self._refusal
         if self.kept is None:

@@ -18,7 +18,7 @@ _LATEST = 221_845_392_000.0
 
 
 class ClockError(ValueError):
-    """The clock was asked to go where it does not go."""
+    """The clock was asked to go where it cannot go."""
 
 
 class Clock:
@@ -60,12 +60,13 @@ class Clock:
             self._frozen_at = None
 
     def shift(self) -> tuple[float, float | None]:
-        """How far the clock runs from the wall clock, and the moment at which it stands still, if it does."""
+        """How far the clock differs from the wall clock, and the moment at which it stands still, if it
+        does."""
         return self._offset, self._frozen_at
 
     @staticmethod
     def check_shift(offset: float, frozen_at: float | None, ahead: Mapping[str, float]) -> None:
-        """Raises ClockError where `put` would carry anybody out of the calendar."""
+        """Raises ClockError where `put` would carry a caller out of the calendar."""
         _check_all(wall_time() + offset if frozen_at is None else frozen_at, ahead)
 
     def put(self, offset: float, frozen_at: float | None, ahead: Mapping[str, float] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The command: read the choices, start, say what a developer needs to begin, stop when asked.
+"""The command: read the options, start, tell a developer what is needed to begin, stop on a signal.
 
 Law: every option is also an environment variable, and an option wins over its variable.
 """
@@ -308,7 +308,7 @@ def _serve_with_workers(settings: Settings, credentials_file: Path | None) -> No
 
 
 def _greet(credentials_file: Path | None, base_url: str, state: State) -> None:
-    """Say what a developer needs to begin; from then on everything is loaded."""
+    """Print what a developer needs to begin; by then everything is loaded."""
     if credentials_file is not None:
         _write_credentials(credentials_file, state.credentials.named)
     print(greeting(base_url, state), flush=True)

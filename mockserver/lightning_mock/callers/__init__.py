@@ -1,1 +1,1 @@
-"""Who calls: accounts, credentials, identity, and the users that a fresh mock begins with."""
+"""Callers: accounts, credentials, identity, and the users that a fresh mock begins with."""

@@ -17,7 +17,7 @@ from lightning_mock.settings import SettingsError
 
 
 class Catalogue:
-    """The plans, in their order, and which of them a caller has who has none."""
+    """The plans, in order, and the default one for callers without a plan."""
 
     def __init__(self, plans: Iterable[Plan], default_key: str) -> None:
         self._plans = {plan.key: plan for plan in sorted(plans, key=lambda plan: plan.order)}
@@ -81,7 +81,7 @@ class Accounts:
             self.removed.add(account_id)
 
     def clear(self) -> None:
-        """Forget everybody, and that they were there."""
+        """Forget all users, and that they existed."""
         self._by_id.clear()
         self.removed.clear()
 
@@ -113,10 +113,8 @@ def subscription_rows(plan: Plan, now: float) -> list[dict[str, str]]:
 
 
 def load_catalogue(spec: Spec, path: Path | None) -> Catalogue:
-    """The spec's catalogue, or the one of a file in the form of `x-lightning-plans`, as YAML or JSON.
-
-    Raises SettingsError with the place of the first mistake.
-    """
+    """The spec's catalogue, or that of a file in the form of `x-lightning-plans`, as YAML or JSON. Raises
+    SettingsError with the place of the first mistake."""
     if path is None:
         return Catalogue(spec.plans, spec.default_plan)
     try:

@@ -1,4 +1,4 @@
-"""What stands in an access token, and what is read of it."""
+"""The claims of an access token, written and read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _YEAR_10000 = 253_402_300_800
 
 
 class InvalidTokenError(Exception):
-    """An access token that is not to be trusted. The message says why, without the token."""
+    """An access token that cannot be trusted. The message says why, without the token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Claims:
 
 
 def token_payload(subject: str, email: str, issued_at: float, expires_at: float) -> dict[str, Any]:
-    """The claims of an honest access token."""
+    """The claims of a regular access token."""
     return {
         "sub": subject,
         "aud": AUDIENCE,
@@ -78,7 +78,7 @@ def _is_time(value: object) -> TypeGuard[int | float]:
 
 
 def _is_text(value: str) -> bool:
-    """Whole characters only: JSON can say half of one, and no reply could repeat it."""
+    """Text without lone surrogates: JSON can hold one, and no reply could repeat it."""
     try:
         value.encode()
     except UnicodeEncodeError:

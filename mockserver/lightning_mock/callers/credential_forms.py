@@ -1,6 +1,6 @@
-"""What a credential looks like, wherever somebody has put it: the one registry of it.
+"""What credentials look like, wherever they appear: the one registry.
 
-Law: whatever is shown or kept of what a caller wrote has been through `without_credentials`.
+Law: whatever is shown or kept of a caller's text has been through `without_credentials`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def without_credentials(text: str) -> str:
 
 
 def is_credential(text: str) -> bool:
-    """Whether a credential, known by its form, stands anywhere in a text."""
+    """Whether a text contains a credential, recognised by its form."""
     return _BY_FORM.search(text) is not None
 
 

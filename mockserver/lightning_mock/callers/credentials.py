@@ -1,6 +1,6 @@
-"""API keys: how they are made and kept.
+"""API keys: how they are made and stored.
 
-Law: a key's secret exists only in the return value of `issue`; what is kept is its digest.
+Law: a key's secret exists only in the return value of `issue`; its digest is what is stored.
 """
 
 from __future__ import annotations
@@ -35,17 +35,14 @@ def seeded_bytes(seed: int) -> RandomBytes:
 
 
 def digest(token: str) -> bytes:
-    """The form in which a bearer is looked up and kept.
-
-    Keys carry 192 random bits, so one fast hash protects them; looking up a digest tells an attacker
-    nothing about a secret by its timing.
-    """
+    """The form in which a bearer is looked up and stored. Keys carry 192 random bits, so one fast hash
+    protects them; the timing of a lookup tells an attacker nothing about a secret."""
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
 
 
 @dataclass(slots=True)
 class ApiKey:
-    """What is kept of a key. Times are seconds since the epoch; `expires_at` None means never."""
+    """What is stored of a key. Times are seconds since the epoch; `expires_at` None means never."""
 
     id: str
     account_id: str
@@ -70,7 +67,7 @@ class KeyRing:
     def issue(
         self, account_id: str, label: str, now: float, expires_at: float | None = None
     ) -> tuple[ApiKey, str]:
-        """A new key and, this once, its secret."""
+        """A new key with its secret, which is not available again."""
         count, self.issued = self.issued, self.issued + 1
         raw = self._random(f"key:{account_id}:{label}:{count}", _SECRET_BYTES)
         secret = KEY_PREFIX + base64.urlsafe_b64encode(raw).decode()

@@ -36,11 +36,9 @@ _REMEMBERED_TOKENS = 10_000
 
 @dataclass(slots=True)
 class Identity:
-    """A caller: the ledger key, how it was found, and the user behind it, if any.
-
-    `why` is one clause for the journal that says which part of the request decided. Never changed once it is
-    made; to freeze it would make it cost four times as much.
-    """
+    """A caller: the ledger key, how it was found, and the user behind it, if any. `why` is one clause for the
+    journal that says which part of the request decided. Never changed once made; freezing it would make it
+    four times as expensive."""
 
     key: str
     kind: Kind
@@ -71,7 +69,7 @@ class IdentityResolver:
         self._key_identities: dict[str, Identity] = {}
 
     def resolve(self, request: BaseRequest) -> Identity:
-        """The identity of a request. Raises Unauthorized for a bearer that is not good."""
+        """The identity of a request. Raises Unauthorized for a bad bearer."""
         authorization = request.headers.get(AUTHORIZATION)
         if authorization is None:
             return self._signed_out(request, "no bearer")

@@ -1,6 +1,6 @@
-"""The users and credentials that a fresh mock is born with: one user for each plan.
+"""The users and credentials of a fresh mock: one user for each plan.
 
-Law: everything here is made through the same doors that anybody else would use. With a seed the
+Law: everything here is made through the same functions that anybody else would use. With a seed the
 credentials are the same at every start, so their dates cannot depend on the time of day either.
 """
 
@@ -49,7 +49,7 @@ def seed_users(
     born: float,
     seeded: bool,
 ) -> Credentials:
-    """Sign up one user for each plan and make their credentials, and some that are no longer good. `born` is
+    """Sign up one user for each plan and make their credentials, and some that are no longer valid. `born` is
     the moment at which the mock began."""
     now = _SEEDED_START if seeded else born
     end = _SEEDED_END if seeded else now + TOKEN_LIFETIME_SECONDS

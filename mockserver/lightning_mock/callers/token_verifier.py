@@ -1,4 +1,4 @@
-"""Tokens held against the keys that are trusted: the HS256 secret, and ES256 and RS256 keys of a JWKS file.
+"""Checks tokens against the trusted keys: the HS256 secret, and the ES256 and RS256 keys of a JWKS file.
 
 Law: the algorithm chooses the key, never the other way round.
 """
@@ -27,7 +27,8 @@ class TokenVerifier:
         self._trusted = load_jwks(jwks) if jwks is not None else {}
 
     def payload(self, token: str) -> Mapping[str, Any]:
-        """The claims of a token that is signed and meant for us, whenever. Raises InvalidTokenError."""
+        """The claims of a token that is signed and meant for us, at whatever time. Raises
+        InvalidTokenError."""
         try:
             header = jwt.get_unverified_header(token)
             algorithm = header.get("alg")
@@ -68,10 +69,8 @@ class TokenVerifier:
 
 
 def load_jwks(path: Path) -> dict[str, jwt.PyJWK]:
-    """The usable public keys of a JWKS file, by key id. Raises SettingsError when there is none.
-
-    As RFC 7517 has it, keys of another kind or use, and those that lack something, are passed over.
-    """
+    """The usable public keys of a JWKS file, by key id. Raises SettingsError when there is none. As RFC 7517
+    says, keys of another kind or use, and incomplete ones, are ignored."""
     try:
         document = json.loads(read_file(path))
         listed = list(document["keys"])
@@ -92,7 +91,7 @@ def load_jwks(path: Path) -> dict[str, jwt.PyJWK]:
 
 
 def _usable(described: Any) -> jwt.PyJWK | None:
-    """A key that can verify signatures of ours, or None."""
+    """A key that can verify our signatures, or None."""
     if not isinstance(described, dict) or described.get("use", "sig") != "sig":
         return None
     operations, key_id = described.get("key_ops", ["verify"]), described.get("kid")

@@ -20,7 +20,7 @@ _DOTS = 2
 
 
 class Verifier(Protocol):
-    """What holds a token against the keys that are trusted."""
+    """Checks a token against the trusted keys."""
 
     def payload(self, token: str) -> Mapping[str, Any]: ...
 
@@ -61,7 +61,7 @@ class TokenAuthority:
 
 
 def unsigned(payload: Mapping[str, Any]) -> str:
-    """A token that says of itself that nobody signed it. No server may take it."""
+    """A token that declares itself unsigned. No server may accept it."""
     return _jws(payload, "none", lambda content: b"")
 
 

@@ -1,4 +1,4 @@
-"""Who calls the API, with the levers that act on that caller alone.
+"""Callers of the API, with the controls that act on that caller alone.
 
 Law: nothing here touches another caller, so tests that keep to their own callers can run in parallel.
 """
@@ -33,7 +33,7 @@ class Caller:
         return f"<{type(self).__name__} {self.identity}>"
 
     def usage(self) -> dict[str, Metric]:
-        """The metrics by name, as the mock's ledger has them now."""
+        """The metrics by name, as they now stand in the mock's ledger."""
         return _usage(self._transport.call("GET", self._path))
 
     def exhaust(self, metric: str) -> dict[str, Metric]:
@@ -41,7 +41,7 @@ class Caller:
         return _usage(self._transport.call("POST", f"{self._path}/exhaust", {"metric": metric}))
 
     def set_used(self, metric: str, used: int) -> dict[str, Metric]:
-        """Say how many units of a metric have been used in the current window."""
+        """Set how many units of a metric have been used in the current window."""
         return _usage(self._transport.call("PUT", f"{self._path}/usage/{segment(metric)}", {"used": used}))
 
     # Time
@@ -71,7 +71,7 @@ class Caller:
         return self._move({"set": moment(to), "force": force})
 
     def rejoin_clock(self) -> CallerClock:
-        """Let this caller live by everybody's clock again."""
+        """Let this caller live by the shared clock again."""
         return CallerClock.of(self._transport.call("DELETE", f"{self._path}/clock"))
 
     def _move(self, body: Mapping[str, Any]) -> CallerClock:
@@ -82,7 +82,7 @@ class Caller:
     def prefer(
         self, *, metadata_form: MetadataForm | None = None, retry_advice: RetryAdvice | None = None
     ) -> None:
-        """Answer this caller in another form than everybody; `Lightning.prefer` says which there are."""
+        """Answer this caller in another form than others; `Lightning.prefer` lists the choices."""
         order = chosen(metadata_form, retry_advice)
         self._transport.call("PATCH", f"{self._path}/preferences", order)
 
@@ -116,10 +116,8 @@ class Guest(Caller):
 
 
 class User(Caller):
-    """A signed-up user with an access token (`jwt`) and an API key (`api_key`), ready to be sent.
-
-    Neither runs out, wherever the mock's clock is moved; `token(lifetime_seconds=...)` makes one that does.
-    """
+    """A signed-up user with an access token (`jwt`) and an API key (`api_key`), ready to be sent. Neither
+    expires, wherever the mock's clock is moved; `token(lifetime_seconds=...)` makes one that does."""
 
     def __init__(self, transport: Transport, document: Mapping[str, Any]) -> None:
         super().__init__(transport, f"user:{document['id']}")

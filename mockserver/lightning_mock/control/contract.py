@@ -1,8 +1,8 @@
-"""The control plane's own OpenAPI file: its routes, and what fits them.
+"""The control plane's own OpenAPI file: its routes, and the input they accept.
 
-Law: every control operation and every field of its input stands in `openapi.yaml`, but for the kinds of
-fault, which are put into it from their table; what does not fit is a 400 that says what does. The file is
-read when somebody first uses the control plane.
+Law: every control operation and every field of its input is in `openapi.yaml`, except for the kinds of fault,
+which are added from their table; anything else is a 400 that says what is allowed. The file is read when the
+control plane is first used.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Contract:
             raise ControlError(400, error.message) from None
 
     def read_query(self, route: Route, query: str) -> dict[str, Any]:
-        """The query, its values turned into what the file says. Raises ControlError 400."""
+        """The query, with its values converted as the file says. Raises ControlError 400."""
         found: dict[str, Any] = {}
         try:
             pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_FIELDS)

@@ -34,7 +34,8 @@ _HEADERS = {
 
 
 def page_file(path: str) -> Body | None:
-    """The file at a path of the page, read afresh so that it can be worked on; None when there is none."""
+    """The file at a path of the page, read every time so that it can be edited meanwhile; None when there is
+    none."""
     name = path.removeprefix(PAGE_PATH) or "index.html"
     # Nothing of a path is ever looked up but the plain name of a file of this folder.
     if not _FILE_NAME.fullmatch(name):

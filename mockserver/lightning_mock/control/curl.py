@@ -14,7 +14,7 @@ _MADE_BY_CURL = ("Authorization", "Content-Length")
 
 
 def curl(kept: Recording, base_url: str) -> str:
-    """The command that asks the same again."""
+    """The command that makes the same request again."""
     words = ["curl -sS -i --globoff --path-as-is"]
     if kept.method == "HEAD":
         words = ["curl -sS --head --globoff --path-as-is"]

@@ -1,4 +1,4 @@
-"""What makes the mock as small as it can be: all that is kept only to be quicker goes."""
+"""Makes the mock as small as possible, by dropping everything that is kept only for speed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lightning_mock.state import State
 
 
 async def free_memory(state: State) -> None:
-    """Drop what was rendered and compiled, and give back what is free."""
+    """Drop what was rendered and compiled, and return free memory to the system."""
     state.renderer.forget()
     forget_compiled()
     await asyncio.to_thread(give_back)

@@ -1,7 +1,7 @@
 """Who may use the control plane.
 
-Law: with a token, whoever shows it. Without one only programs on this machine: not through another address,
-not through a name that was bent to point here, and not through a web page of somebody else.
+Law: with a token, anyone who sends it. Without one, only programs on this machine: not through another
+address, not through a name that was pointed here (DNS rebinding), and not through somebody else's web page.
 """
 
 from __future__ import annotations

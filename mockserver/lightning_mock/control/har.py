@@ -1,6 +1,6 @@
-"""Exchanges of the journal as an HTTP archive, version 1.2, which browsers' tools and proxies read.
+"""Exchanges of the journal as an HTTP archive, version 1.2, which browser tools and proxies read.
 
-Law: it tells what the journal keeps, which holds no credential.
+Law: it shows what the journal keeps, which holds no credential.
 """
 
 from __future__ import annotations

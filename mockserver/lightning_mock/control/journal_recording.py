@@ -1,6 +1,6 @@
 """Exchanges of the journal as a recording.
 
-Law: only what was kept whole is taken; how much was not is said.
+Law: only what was kept whole is included, and the number of the others is reported.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _exchange(kept: Recording) -> RecordedExchange:
 
 
 def _pieces(content: bytes, content_type: str) -> list[Piece]:
-    """A stream event by event: when each was sent nobody has kept."""
+    """A stream event by event, without their times, which are not kept."""
     if not content_type.startswith("text/event-stream"):
         return [Piece(0.0, content)] if content else []
     return [Piece(0.0, event + b"\n\n") for event in content.split(b"\n\n") if event]

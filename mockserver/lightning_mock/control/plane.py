@@ -1,4 +1,4 @@
-"""The door of the control plane: whether the caller may ask, what it asks for, whether that is valid, and
+"""The entrance of the control plane: whether the caller may ask, what it asks for, whether that is valid, and
 what answers it.
 
 Law: no answer but the API page and its files carries CORS headers, and every call that changes something
@@ -118,7 +118,7 @@ ANSWERS: Mapping[str, Answer] = {
 
 
 class Perform(Protocol):
-    """Lets a control call see and change the state of the mock, wherever that is kept."""
+    """Lets a control call see and change the mock's state, wherever that is kept."""
 
     async def __call__(self, answer: Callable[[], Awaitable[T]], *, changes: bool) -> T: ...
 
@@ -142,7 +142,7 @@ class ControlPlane:
         return Contract()
 
     async def answer(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
-        """Never raises but for cancellation."""
+        """Never raises, except when cancelled."""
         try:
             return await self._answer(request, path)
         except ControlError as error:

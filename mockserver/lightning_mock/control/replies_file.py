@@ -1,4 +1,4 @@
-"""Scripted replies of a file, in the form in which the control plane takes them one by one."""
+"""Scripted replies from a file, in the form that the control plane accepts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lightning_mock.state import State
 
 
 def start_with_file(path: Path, state: State) -> None:
-    """Have the replies of a file from the start. Raises SettingsError with the place of the first mistake."""
+    """Load the replies of a file at the start. Raises SettingsError with the place of the first mistake."""
     try:
         listed = yaml_or_json(read_file(path).decode())
     except OSError as error:

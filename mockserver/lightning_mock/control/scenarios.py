@@ -1,6 +1,6 @@
-"""Situations that a client should be able to live through, by name.
+"""Named situations that a client should be able to handle.
 
-Law: a scenario only pulls levers that the control plane has one by one, and says which.
+Law: a scenario only does what the control plane can do step by step, and says what it did.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class ScenarioError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`play` does it for one user, or for everybody, and tells what it did; a `lasting` one is active until
-    it is ended."""
+    """`play` does it for one user, or for everybody, and says what it did; a `lasting` one is active until it
+    is ended."""
 
     name: str
     description: str
@@ -34,7 +34,7 @@ class Scenario:
 
 
 async def play(name: str, state: State, user: Account | None = None) -> list[str]:
-    """Start a scenario; sentences that tell what was done. Raises ScenarioError."""
+    """Start a scenario; returns sentences that say what was done. Raises ScenarioError."""
     if name not in SCENARIOS:
         raise ScenarioError(f"scenario: expected one of {', '.join(SCENARIOS)}, got {name[:64]!r}")
     return await SCENARIOS[name].play(state, user)

@@ -1,7 +1,7 @@
-"""A call of the journal made once more, by the mock itself.
+"""Repeats a call of the journal from inside the mock.
 
-Law: it goes through the same door as any other call, as the same caller: a user with a fresh token, anybody
-else by the headers that were kept.
+Law: it takes the same path as any other call, as the same caller: a user with a fresh token, anybody else by
+the headers that were kept.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _PATIENCE = 60.0
 
 
 class NotSentError(Exception):
-    """The call cannot be made again. The message says why."""
+    """The call cannot be repeated. The message says why."""
 
 
 async def send_again(kept: Recording, state: State, base_url: str) -> Recording:
-    """Make the call; what the journal has of it. Raises NotSentError."""
+    """Make the call again; returns its journal entry. Raises NotSentError."""
     if not kept.whole:
         raise NotSentError("not all of the request was kept")
     headers = {name: value for name, value in kept.headers.items() if name != CONTENT_LENGTH}
@@ -65,7 +65,7 @@ def _is_same(found: Recording, kept: Recording) -> bool:
 
 
 def _bearer(kept: Recording, state: State) -> str:
-    """One that means the same caller; where that was nobody, one that is refused as well."""
+    """One for the same caller; if the call had none of anybody's, one that is refused as well."""
     identity = kept.exchange.identity
     if identity is not None and identity.account is None:
         return "public"

@@ -1,7 +1,8 @@
 """The state of a mock in a file, so that it outlives the process.
 
-Law: the file is always whole: it is written beside its place and put there at once. What is no state file of
-a mock, or does not fit this one, or belongs to another that runs, is refused at the start and never replaced.
+Law: the file is always complete: it is written under another name and then renamed. A file that is no state
+of a mock, or does not fit this one, or belongs to another that is running, is refused at the start and never
+replaced.
 """
 
 from __future__ import annotations
@@ -137,7 +138,7 @@ class _Keeper:
         self._held = held
 
     def let_go(self) -> None:
-        """Others may have the file."""
+        """Release the file for others."""
         if self._held is not None:
             os.close(self._held)
             self._held = None

@@ -1,4 +1,4 @@
-"""Access tokens on request: honest ones, and ones that are broken in one particular way.
+"""Access tokens on request: valid ones, and ones that are broken in one particular way.
 
 Law: nothing but the named defect is wrong with a broken token.
 """

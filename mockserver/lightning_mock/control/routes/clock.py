@@ -71,7 +71,7 @@ async def rejoin_clock(request: ControlRequest, state: State) -> Body:
 
 
 def _asked_moment(body: Mapping[str, Any], before: float) -> float | None:
-    """Where to move to, if anywhere. Raises ControlError 400 for more than one place."""
+    """The moment to move to, if any. Raises ControlError 400 for more than one."""
     moves = [name for name in ("advance", "set", "to") if name in body]
     if len(moves) > 1:
         raise ControlError(400, f"expected one of advance, set, to; got {' and '.join(moves)}.")
@@ -91,8 +91,8 @@ def _refused(error: ClockError, body: Mapping[str, Any]) -> ControlError:
 
 
 def recently_active(state: State, now: float) -> list[str]:
-    """The users that somebody has made, and that were made or have called a short while ago: whoever uses
-    them may not know that time moves."""
+    """Users made by a client that were made or have called a short while ago: their owners may not expect
+    time to move."""
     of_the_start = {row["id"] for row in state.start["users"]}
     called = state.journal.users_since(now - _RECENT)
     return sorted(

@@ -1,6 +1,6 @@
 """Everything that happens, as it happens: a stream of server-sent events.
 
-Law: a listener that is slow or gone costs the mock nothing; changes that come together are told once.
+Law: a slow or disconnected listener costs the mock nothing; simultaneous changes are reported once.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ async def identity_page(request: ControlRequest, state: State) -> IdentityPage:
 
 
 async def page_view(page: IdentityPage, state: State) -> dict[str, Any]:
-    """The callers of a page with their counters, with others' turn in between."""
+    """The callers of a page with their counters, yielding to others in between."""
     views = []
     for key in page.identities:
         views.append(await identity_view(key, state))
@@ -104,7 +104,7 @@ async def is_seen(identity: str, state: State) -> bool:
 
 
 async def _sources(state: State) -> list[Collection[str]]:
-    """Where callers are known from. One can stand in several."""
+    """Where callers are known from. One caller may be in several."""
     users = {f"user:{account.id}": None for account in state.accounts.all()}
     return [users, *await state.ledger.identities(), dict.fromkeys(state.journal.identities())]
 

@@ -31,7 +31,7 @@ _LONGEST_ID = 18
 
 
 async def read_journal(request: ControlRequest, state: State) -> Body:
-    """The latest exchanges that are meant, the newest last."""
+    """The latest matching exchanges, the newest last."""
     await state.journal.settle()
     found = state.journal.find(_filter(request, state))
     shown = found[-request.query.get("limit", _USUAL_LIMIT) :]
@@ -43,7 +43,7 @@ async def count_journal(request: ControlRequest, state: State) -> Body:
 
 
 async def wait_for_journal(request: ControlRequest, state: State) -> Body:
-    """As soon as there are enough exchanges; 408 when that takes too long."""
+    """Answer as soon as there are enough exchanges; 408 when that takes too long."""
     if not state.journal.on:
         raise ControlError(400, "The journal is off; start the mock with --journal 1 or more.")
     wanted, count = _filter(request, state), request.query.get("count", 1)
@@ -87,7 +87,7 @@ async def send_entry_again(request: ControlRequest, state: State) -> Body:
 
 
 async def export_har(request: ControlRequest, state: State) -> Body:
-    """The exchanges that are meant as an HTTP archive."""
+    """The matching exchanges as an HTTP archive."""
     await state.journal.settle()
     found = state.journal.find(_filter(request, state))
     content = await asyncio.to_thread(_archive, found, _base_url(request))
@@ -100,7 +100,7 @@ def _archive(found: list[Recording], base_url: str) -> bytes:
 
 
 async def take_recording(request: ControlRequest, state: State) -> Body:
-    """The exchanges that are meant as a recording."""
+    """The matching exchanges as a recording."""
     await state.journal.settle()
     found = state.journal.find(_filter(request, state))
     return await asyncio.to_thread(_recorded, found, state.clock.now(), _base_url(request))
@@ -153,7 +153,7 @@ def _base_url(request: ControlRequest) -> str:
 
 
 def _own_url(request: ControlRequest) -> str:
-    """The mock's address as it is, whatever the caller calls it."""
+    """The mock's actual address, whatever the caller calls it."""
     transport = request.http.transport
     if transport is None:
         raise ControlError(409, "the caller has left.")

@@ -1,4 +1,4 @@
-"""How the mock answers where the document leaves it open: seen and changed."""
+"""How the mock answers where the document leaves it open: read and changed."""
 
 from __future__ import annotations
 

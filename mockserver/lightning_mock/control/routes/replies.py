@@ -1,4 +1,4 @@
-"""Scripted replies: written, listed with what nearly met them, and taken back."""
+"""Scripted replies: added, listed with near misses, and removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state as a whole: seen, put back to its beginning, kept and restored."""
+"""The whole state: shown, reset, saved and restored."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SNAPSHOT_HEADERS = {
 
 
 async def get_state(request: ControlRequest, state: State) -> Body:
-    """All that the page shows, but for the journal; the callers page by page."""
+    """Everything that the page shows, except for the journal; the callers page by page."""
     return json_body(
         {
             "base_url": f"http://{request.http.headers.get(HOST, '')}",
@@ -42,7 +42,7 @@ async def get_state(request: ControlRequest, state: State) -> Body:
 
 
 async def reset(request: ControlRequest, state: State) -> Body:
-    """Everything as it was at the start, or one user."""
+    """Put everything, or one user, back to how it was at the start."""
     user_id = request.body.get("user")
     if user_id is not None:
         return json_body({"did": await _reset_user(user_id, state)})

@@ -1,4 +1,4 @@
-"""What `/status` says: seen, changed, and put back."""
+"""What `/status` says: read, changed, and reset."""
 
 from __future__ import annotations
 
