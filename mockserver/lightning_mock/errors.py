@@ -1,7 +1,7 @@
 """The refusals: one class for each way in which the API says no.
 
-Law: a refusal knows its kind, its words and its headers. Status, family, usual words and headers of a kind
-are a row of the spec (`x-lightning-errors`); the rest of what the mock knows of a kind stands in its class.
+Law: a refusal knows its kind, its message and its headers. Status, family, default message and headers of a
+kind are a row of the spec (`x-lightning-errors`); what else the mock knows of a kind is in its class.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from lightning_spec.loader import ErrorKind, load_spec
 
 
 class Refusal(NamedTuple):
-    """What is remembered of a refusal. The exception itself would keep alive all that led to it, the body of
-    the request included.
-    """
+    """What is kept of a refusal. The exception itself would keep alive everything that led to it, including
+    the request's body."""
 
     kind: str
     rule: str
@@ -121,5 +120,5 @@ REFUSALS: tuple[type[ApiError], ...] = tuple(ApiError.__subclasses__())
 
 
 def refusal_with(status: int) -> type[ApiError]:
-    """The kind that a status stands for; a failure of the upstream when it is none of ours."""
+    """The kind for a status; a failure of the upstream if it is not one of ours."""
     return next((kind for kind in REFUSALS if kind.row.status == status), UpstreamFailure)

@@ -1,6 +1,6 @@
-"""What `/status` says: the spec's example until somebody says otherwise.
+"""What `/status` says: the spec's example until something else is set.
 
-Law: it says and does nothing else; a service that it calls down still answers.
+Law: it only says so; a service that it calls down still answers.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ class ServiceStatus:
         self.document = self._start
 
     def change(self, changes: Mapping[str, Any]) -> None:
-        """Say something else for some fields. Of the services those that are named change; None removes
-        one."""
+        """Change some fields. Of the services, only those that are named change; None removes one."""
         document = {**self.document, **changes}
         if "services" in changes:
             services = {**self.document["services"], **changes["services"]}

@@ -1,4 +1,4 @@
-"""Serving: the state is begun, the port opened, and at the end everybody is let go in order."""
+"""Serves a mock: sets up the state, opens the port, and shuts down in an orderly way."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ async def serving(
 
 
 def cannot_listen(settings: Settings, error: OSError) -> SettingsError:
-    """What is told where the address cannot be had."""
+    """The message when the address is not available."""
     if error.errno == errno.EADDRINUSE:
         why = "the port is in use; choose another with --port, or 0 for a free one"
     elif isinstance(error, socket.gaierror) or not error.errno:

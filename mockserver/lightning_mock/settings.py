@@ -1,7 +1,7 @@
-"""What can be chosen at start, frozen from then on.
+"""The choices made at the start, frozen from then on.
 
-Law: one field for each choice, with the value it has when nobody chooses. The command line and the
-environment fill it in `command.py`; `running()` takes the same names as keywords.
+Law: one field for each choice, with its default. The command line and the environment fill it in
+`command.py`; `running()` takes the same names as keywords.
 """
 
 from __future__ import annotations
@@ -96,12 +96,12 @@ class Settings:
 
     @property
     def store_shown(self) -> str:
-        """The address of the store without what lets one in."""
+        """The address of the store without its credentials."""
         scheme, host, path, _, _ = urlsplit(self.store or "")
         return f"{scheme}://{host.rpartition('@')[2]}{path}"
 
     def _complaints(self) -> Iterator[str]:
-        """What is wrong, all of it, one line each."""
+        """Everything that is wrong, one line each."""
         if not 0 <= self.port <= 65535:
             yield f"port: expected 0 to 65535, got {self.port}"
         if not 0 <= self.journal <= MOST_EXCHANGES:

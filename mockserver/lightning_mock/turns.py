@@ -1,4 +1,4 @@
-"""Whose turn it is, where something is done only so often."""
+"""Counts for things that happen only a limited number of times."""
 
 from __future__ import annotations
 

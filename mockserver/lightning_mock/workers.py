@@ -91,7 +91,7 @@ class _Application(BaseApplication):
 
 
 class _Supervisor(Arbiter):
-    """Replaces the workers only by such as can start."""
+    """Replaces workers only by ones that are able to start."""
 
     app: _Application
 

@@ -65,7 +65,7 @@ def _is_same(found: Recording, kept: Recording) -> bool:
 
 
 def _bearer(kept: Recording, state: State) -> str:
-    """One for the same caller; if the call had none of anybody's, one that is refused as well."""
+    """A bearer for the same caller; if the original was nobody's, one that is refused as well."""
     identity = kept.exchange.identity
     if identity is not None and identity.account is None:
         return "public"

@@ -1,1 +1,1 @@
-"""Things that go wrong on purpose: what, for whom and how often."""
+"""Faults injected on purpose: what fails, for whom and how often."""

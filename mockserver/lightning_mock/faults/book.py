@@ -23,7 +23,7 @@ _REMEMBERED = 100
 
 
 class FaultBook:
-    """The faults in the order in which they were made. `armed` says whether looking is worth while."""
+    """The faults in the order in which they were made. `armed` says whether there is any to look for."""
 
     def __init__(self, clock: Clock, turns: Turns | None = None) -> None:
         self._clock = clock
@@ -63,14 +63,14 @@ class FaultBook:
         return gone
 
     def restore(self, faults: Iterable[Fault], made: int) -> None:
-        """Have exactly these faults."""
+        """Replace all faults by these."""
         self.remove(lambda fault: True)
         for fault in faults:
             self.add(fault)
         self.made = made
 
     def adopt(self, faults: Iterable[Fault], made: int) -> None:
-        """Have the faults that another process has. What one that is here already holds up stays held up."""
+        """Take over the faults of another process. What one of them already holds up here stays held up."""
         here = {fault.id: fault for fault in chain(self._over, self._live.values())}
         self._live = {}
         self._over.clear()
@@ -85,7 +85,8 @@ class FaultBook:
     def matching(
         self, request: BaseRequest, operation: Operation, identify: Callable[[BaseRequest], Identity]
     ) -> list[Fault]:
-        """The live faults that a call meets, the oldest first. Who calls is asked only if it matters."""
+        """The live faults that a call matches, the oldest first. The caller is identified only if that
+        matters."""
         self._retire()
         found = []
         caller: str | None = None
@@ -105,7 +106,7 @@ class FaultBook:
         return found
 
     async def take(self, fault: Fault) -> bool:
-        """Let a fault fire, if it still can and its dice say so."""
+        """Let a fault fire, if it still can and its random draw says so."""
         if fault.is_over(self._clock.now()):
             return False
         fired = fault.fires() if self._turns is None else await _fires(fault, self._turns)
@@ -121,7 +122,7 @@ class FaultBook:
 
 
 async def _fires(fault: Fault, turns: Turns) -> bool:
-    """As `Fault.fires`, with the counts that all processes share."""
+    """Like `Fault.fires`, with the counts that all processes share."""
     if fault.probability < 1:
         draw = await turns.take(fault.id, use=False, times=fault.times)
         fault.drawn = draw.met

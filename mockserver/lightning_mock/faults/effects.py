@@ -1,7 +1,7 @@
-"""What can be done to a sequence of bytes.
+"""Ways to damage a sequence of bytes.
 
-Law: pure transformations of what would have been sent, piece by piece, so that a damaged stream still
-arrives as it is made. Nothing here knows why.
+Law: pure transformations of what would have been sent, piece by piece, so that a damaged stream still arrives
+as it is made. Nothing here knows why.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ async def halves(content: bytes) -> AsyncIterator[bytes]:
 
 
 async def reordered(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Every two events change places, but for the first one and the end."""
+    """Swap every two events, except for the first one and the end."""
     first = await anext(events, None)
     if first is not None:
         yield first
@@ -48,7 +48,7 @@ async def reordered(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 async def duplicated(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Every event twice, but for the first one and the end."""
+    """Send every event twice, except for the first one and the end."""
     position = 0
     async for event in events:
         yield event
@@ -58,7 +58,7 @@ async def duplicated(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 async def malformed(events: AsyncIterator[bytes], after: int) -> AsyncIterator[bytes]:
-    """After some events comes one whose JSON stops in the middle."""
+    """Break off the JSON of the event that follows some events."""
     position = 0
     async for event in events:
         if position == after:
@@ -70,7 +70,7 @@ async def malformed(events: AsyncIterator[bytes], after: int) -> AsyncIterator[b
 
 
 async def truncated(events: AsyncIterator[bytes], after: int) -> AsyncIterator[bytes]:
-    """Nothing more after some events, and no word that it is the end."""
+    """Send nothing after some events, and no sign that this is the end."""
     position = 0
     async for event in events:
         if position == after:
@@ -82,7 +82,7 @@ async def truncated(events: AsyncIterator[bytes], after: int) -> AsyncIterator[b
 async def stalled(
     events: AsyncIterator[bytes], after: int, seconds: float | None, held: Held
 ) -> AsyncIterator[bytes]:
-    """After some events a silence of so many seconds, or until it is not held any more."""
+    """After some events, pause for so many seconds, or until released."""
     position = 0
     async for event in events:
         if position == after:
@@ -95,7 +95,7 @@ async def stalled(
 
 
 async def reset_after(events: AsyncIterator[bytes], after_bytes: int) -> AsyncIterator[bytes]:
-    """The connection is reset after so many bytes of the body; with 0 before the first of the response."""
+    """Reset the connection after so many bytes of the body; with 0, before the response begins."""
     left = after_bytes
     async for event in events:
         if left <= 0:
@@ -106,8 +106,8 @@ async def reset_after(events: AsyncIterator[bytes], after_bytes: int) -> AsyncIt
 
 
 def splitter(split: Literal["byte", "utf8"] | int) -> Split:
-    """How to cut what is written: into single bytes, inside every character of more than one byte, or into
-    pieces of so many bytes."""
+    """How to split what is written: into single bytes, inside every multi-byte character, or into pieces of
+    so many bytes."""
     if split == "utf8":
         return _inside_characters
     size = 1 if split == "byte" else int(split)

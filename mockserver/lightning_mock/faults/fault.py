@@ -1,7 +1,7 @@
-"""One fault: what it does, whom it meets and how often.
+"""One fault: what it does, which calls it affects and how often.
 
-Law: whether a fault fires depends on its numbers alone: the draws of its probability are a function of its
-seed and their position, so a run can be repeated and a snapshot holds all there is.
+Law: whether a fault fires depends on its numbers alone: its random draws are a function of its seed and their
+position, so a run can be repeated and a snapshot is complete.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Which calls a fault meets; None means any. `operation` is as somebody wrote it, `operations` what it
+    """Which calls a fault affects; None means any. `operation` is as it was written, `operations` what it
     stands for. Header names are lower case."""
 
     operation: str | None = None
@@ -59,11 +59,11 @@ class Fault:
 
     @property
     def left(self) -> int | None:
-        """How often it may still fire; None means without end."""
+        """How often it may still fire; None means without limit."""
         return None if self.times is None else max(0, self.times - self.fired)
 
     def description(self) -> tuple[object, ...]:
-        """What was asked for, without the counts of what came of it."""
+        """What was requested, without the counts of what has happened since."""
         return self.kind, self.match, self.parameters, self.seed, self.times, self.probability, self.until
 
     def is_over(self, now: float) -> bool:
@@ -79,6 +79,6 @@ class Fault:
         return True
 
     def wins(self, position: int) -> bool:
-        """What the draw at a position says; the first is at 1."""
+        """The result of the draw at a position; the first is 1."""
         drawn = blake2b(f"{self.seed}:{position}".encode(), digest_size=7).digest()
         return int.from_bytes(drawn, "big") / 2**56 < self.probability

@@ -1,4 +1,4 @@
-"""What the faults that a call has met do to it, at each of the points where something can go wrong.
+"""Applies the faults that a call has matched, at each point where something can go wrong.
 
 Law: a fault fires, and counts, only where it can be seen: one that damages streams is not used up by a call
 that is not streamed.
@@ -22,7 +22,7 @@ from lightning_mock.http.replies import EventStream, Reply
 
 
 class Interrupted(Exception):
-    """A fault answers in place of the server. `wait` is how many seconds it lasts, where that is known."""
+    """A fault answers in place of the server. `wait` is how many seconds it lasts, if known."""
 
     def __init__(self, reply: Reply, wait: float | None = None) -> None:
         super().__init__(reply.status)
@@ -37,7 +37,7 @@ def injector_for(
     identify: Callable[[BaseRequest], Identity],
     clock: Clock,
 ) -> FaultInjector | None:
-    """What a call has met, if anything."""
+    """The injector for the faults that a call has matched, if any."""
     faults = book.matching(request, operation, identify)
     return FaultInjector(faults, book, request, clock) if faults else None
 

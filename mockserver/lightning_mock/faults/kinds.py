@@ -1,8 +1,8 @@
-"""The kinds of fault: one row for each, from which all draw that know of them.
+"""The kinds of fault, one row for each, which everything that deals with faults reads.
 
-Law: whatever is particular to a kind stands in its row: its name and words, its fields as JSON schemas, the
-point at which it takes effect, and the effect. The control API checks descriptions against the fields, the
-control page makes its form of them, and the injector goes through the rows from top to bottom.
+Law: whatever is particular to a kind is in its row: its name and words, its fields as JSON schemas, the point
+at which it takes effect, and the effect. The control API checks descriptions against the fields, the control
+page builds its form from them, and the injector goes through the rows from top to bottom.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""From a description, as the control plane and the scenarios write it, to a fault.
+"""Turns a description, as the control plane and the scenarios write it, into a fault.
 
-Law: the fields of a description have been checked already; what is decided here is what they mean: the
-operations behind a pattern and the defaults of a kind.
+Law: the fields of a description have been checked already; what they mean is decided here: the operations
+behind a pattern and the defaults of a kind.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _COMMON = ("kind", "match", "times", "probability", "seed")
 
 
 class FaultError(ValueError):
-    """A description that means nothing here. The message says what is allowed."""
+    """A description without meaning here. The message says what is allowed."""
 
 
 def parse_fault(

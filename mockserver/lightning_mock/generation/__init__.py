@@ -1,1 +1,1 @@
-"""What a generation route answers with, made without a model."""
+"""What the generation routes answer, made without a model."""

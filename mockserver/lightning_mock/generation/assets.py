@@ -28,7 +28,7 @@ RandomBytes = Callable[[str, int], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file. `expires_at` is in seconds since the epoch, and no longer served at that moment."""
+    """One file. At `expires_at`, in seconds since the epoch, it is no longer served."""
 
     id: str
     content: bytes
@@ -39,7 +39,7 @@ class Assets(Protocol):
     """Where the files of one mock are kept."""
 
     async def put(self, content: bytes) -> Asset:
-        """Keeps a file. The oldest ones make room; one that is larger than all room is not kept."""
+        """Store a file. The oldest ones make room; one that is larger than the whole store is not kept."""
 
     async def get(self, asset_id: str) -> Asset | None:
         """The file, or None when the id was never given out, has expired or made room."""
@@ -150,5 +150,5 @@ def _new_ring() -> IO[bytes]:
 
 
 async def _run(work: Callable[[], T], size: int) -> T:
-    """Work on so many bytes, out of the loop where they are many."""
+    """Work on so many bytes, outside the event loop if they are many."""
     return work() if size <= _LARGE else await asyncio.to_thread(work)

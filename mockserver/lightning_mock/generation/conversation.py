@@ -1,6 +1,6 @@
-"""What a message array says: one pass over it, read by the model router and by the replies.
+"""What a message array says: one pass over it, for the model router and the replies.
 
-Tolerant by law: validation has judged the shapes already, and what is still odd here is skipped, never an
+Tolerant by law: validation has checked the shapes already; what is still odd here is skipped and never an
 error.
 """
 

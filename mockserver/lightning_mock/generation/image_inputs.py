@@ -1,6 +1,6 @@
 """The images that come with a request: addresses, which are never fetched, and base64, which must decode.
 
-What decodes is drawn anew as PNG, so that nothing of a foreign file is served but its pixels.
+What decodes is encoded anew as PNG, so that nothing of a foreign file is served but its pixels.
 """
 
 import base64
@@ -44,7 +44,7 @@ and anything else for what is no image."""
 
 
 class Background(Protocol):
-    """Works outside the event loop."""
+    """Runs work outside the event loop."""
 
     def decode(self, content: bytes, most_pixels: int, /) -> tuple[bytes, bytes]: ...
 

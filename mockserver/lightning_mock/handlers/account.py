@@ -1,4 +1,4 @@
-"""The caller's plan and what is left of it (document: plan and usage endpoints)."""
+"""The caller's plan and remaining units (document: plan and usage endpoints)."""
 
 from __future__ import annotations
 

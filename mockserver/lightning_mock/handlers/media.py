@@ -29,7 +29,7 @@ async def create_image(call: Call, state: State) -> Body:
 
 
 async def create_images(call: Call, state: State) -> Body:
-    """As many pictures as are asked for, each another: JPEG in base64, or PNG at addresses."""
+    """As many pictures as requested, each different: JPEG in base64, or PNG at addresses."""
     picture = _picture(call, state)
     if _at_address(call):
         picture = picture._replace(form="PNG")
@@ -38,7 +38,7 @@ async def create_images(call: Call, state: State) -> Body:
 
 
 async def create_video(call: Call, state: State) -> Body:
-    """An MP4 of the prompt with the asked ratio and duration."""
+    """An MP4 of the prompt with the requested ratio and duration."""
     return await _rendered(_film("", call, state), call, state, _inputs(call))
 
 
@@ -63,12 +63,12 @@ async def create_tts(call: Call, state: State) -> Body:
 
 
 async def create_audio(call: Call, state: State) -> Body:
-    """A tune for what OpenAI's form calls the input."""
+    """A tune for what OpenAI's API calls the input."""
     return await _sound("sfx", _input(call), call, state)
 
 
 async def create_speech(call: Call, state: State) -> Body:
-    """Speech for what OpenAI's form calls the input."""
+    """Speech for what OpenAI's API calls the input."""
     return await _sound("tts", _input(call), call, state)
 
 
@@ -109,7 +109,7 @@ async def _rendered(job: Job, call: Call, state: State, inputs: list[ImageInput]
 
 
 async def _listed(jobs: Sequence[Job], call: Call, state: State) -> Body:
-    """What was rendered, in OpenAI's form: in base64, or kept under an address."""
+    """The results in OpenAI's format: in base64, or stored at an address."""
     contents = [await state.renderer.render(job) for job in jobs]
     if _at_address(call):
         origin = f"{call.request.scheme}://{call.request.host}"

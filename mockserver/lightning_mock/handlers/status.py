@@ -15,7 +15,7 @@ from lightning_mock.state import State
 
 
 async def get_site(call: Call, state: State) -> Body:
-    """Sends the caller to the public site for good."""
+    """Redirects to the public site permanently."""
     return Body(b"", "text/plain", 301, {"Location": state.spec.public_site})
 
 
@@ -25,7 +25,7 @@ async def list_models(call: Call, state: State) -> Body:
 
 
 async def get_status(call: Call, state: State) -> Body:
-    """What somebody wants it to say; otherwise that everything works."""
+    """The status that was set through the control plane; otherwise, that everything works."""
     return json_body(state.service_status.document)
 
 
@@ -37,7 +37,7 @@ async def head_status(call: Call, state: State) -> Body:
 
 
 async def refuse(call: Call, state: State) -> Body:
-    """What is there only to say that it is not for callers of this API."""
+    """Always refuses: the route exists only to say that it is not for callers of this API."""
     return json_body(_example(call, state, "403"), 403)
 
 

@@ -75,7 +75,7 @@ class _Lingering:
         self._transport.resume_reading()
 
     def left(self) -> None:
-        """There is nothing to wait for any more."""
+        """There is nothing left to wait for."""
         if self._end is not None:
             self._end.cancel()
 
@@ -137,7 +137,7 @@ class Connection(web.RequestHandler):
 
 
 def _refusal_of_head(error: BaseException | None) -> Body:
-    """What is answered to a head that is too large, or none. The library says which in its exception."""
+    """The answer to a head that is too large, or malformed. The library says which in its exception."""
     if isinstance(error, LineTooLong):
         if f"more than {MAX_REQUEST_LINE} " in error.message:
             return delivery.refusal(TooLarge(f"The request line is longer than {MAX_REQUEST_LINE} bytes."))

@@ -1,7 +1,7 @@
-"""From a reply to bytes on the wire.
+"""Writes replies to the network.
 
 Law: nothing else in this package writes to a socket. Every response carries the CORS headers; a stream is
-paced here, and a client that leaves ends it quietly.
+paced here, and ends quietly when its client leaves.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def refusal(error: ApiError) -> Body:
 
 
 def preflight(request: web.BaseRequest, exchange: Exchange) -> web.Response:
-    """The answer to a browser that asks what it may send: anything, from anywhere."""
+    """The answer to a browser's preflight: anything is allowed, from anywhere."""
     asked = request.headers
     headers = {
         **_CORS,

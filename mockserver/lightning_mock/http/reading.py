@@ -1,7 +1,7 @@
-"""The body of a request: how much of it is read, and how it is unpacked.
+"""Reads the body of a request: how much of it, and how it is decompressed.
 
-Law: no more is ever unpacked than may be read. The library does not unpack at all, so that a body which
-nobody asks for costs nothing, and broken packing is a refusal like any other.
+Law: no more is ever decompressed than may be read. The library decompresses nothing, so that an unneeded body
+costs nothing, and broken compression is a refusal like any other.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def body_at_hand(request: web.BaseRequest, limit: int) -> bytes | None:
 
 
 async def read_body(request: web.BaseRequest, limit: int, basis: Basis | None = None) -> bytes:
-    """The body, unpacked, of at most `limit` bytes. Raises TooLarge or InvalidRequest."""
+    """The body, decompressed, of at most `limit` bytes. Raises TooLarge or InvalidRequest."""
     body = await (_arrived(request, limit) if basis is None else basis.body(lambda: _arrived(request, limit)))
     codings = request.headers.getall(CONTENT_ENCODING, ())
     if not codings or not body:
@@ -67,7 +67,7 @@ async def _arrived(request: web.BaseRequest, limit: int) -> bytes:
 
 
 def unpacked(body: bytes, coding: str, limit: int) -> bytes:
-    """What is packed in a body. Raises TooLarge or InvalidRequest."""
+    """The decompressed body. Raises TooLarge or InvalidRequest."""
     window = _WINDOW_BITS.get(coding)
     if window is None:
         expected = ", ".join((*_WINDOW_BITS, "identity"))

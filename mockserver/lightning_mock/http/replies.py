@@ -1,6 +1,6 @@
-"""What a handler gives back.
+"""What a handler returns.
 
-Law: a handler decides what is said and never touches a socket; `delivery.py` alone writes.
+Law: a handler decides what is said and never touches a socket; only `delivery.py` writes.
 """
 
 from __future__ import annotations

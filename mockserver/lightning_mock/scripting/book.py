@@ -63,22 +63,22 @@ class ScriptBook:
         return gone
 
     def adopt(self, scripts: Iterable[Script], made: int) -> None:
-        """Have the scripts that another process has."""
+        """Take over the scripts of another process."""
         self._scripts = {script.id: script for script in scripts}
         self.made, self.armed = made, bool(self._scripts)
 
     def start_with(self, makers: Iterable[Callable[[str], Script]]) -> None:
-        """Have the scripts of a file, now and after every reset."""
+        """Use the scripts of a file, now and after every reset."""
         self._start = tuple(makers)
         self._add_start()
 
     def reset(self) -> None:
-        """Have what there was at the start."""
+        """Go back to the scripts of the start."""
         self.restore((), 0)
         self._add_start()
 
     def restore(self, scripts: Iterable[Script], made: int) -> None:
-        """Have exactly these scripts."""
+        """Replace all scripts by these."""
         self._scripts = {script.id: script for script in scripts}
         self.misses.clear()
         self.made, self.armed = made, bool(self._scripts)

@@ -1,4 +1,4 @@
-"""From a description, as the control plane, the Python client and a file write it, to a script."""
+"""Turns a description, as the control plane, the Python client and a file write it, into a script."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KINDS = ("text", "tool_calls", "json", "bytes", "events")
 
 
 class ScriptError(ValueError):
-    """A description that means nothing. The message says what is allowed."""
+    """A description without meaning. The message says what is allowed."""
 
 
 def parse_script(

@@ -1,6 +1,6 @@
-"""The pattern of a scripted reply: a regular expression that is searched for in time that is bounded.
+"""The pattern of a scripted reply: a regular expression that is searched for in bounded time.
 
-Python's own would keep everybody waiting for ever over `(a+)+$` and a prompt of a few dozen letters.
+Python's own engine would block everybody forever over `(a+)+$` and a prompt of a few dozen letters.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Pattern:
         self._validator = compile_schema({"pattern": source}, Budget(_MOST_STEPS))
 
     def is_in(self, text: str) -> bool | None:
-        """Whether it finds something in a text; None where to look would take too long."""
+        """Whether the pattern is found in a text; None if searching would take too long."""
         try:
             Patterns(Budget(_MOST_STEPS)).spend(self.source, text)
         except UnusableSchemaError:

@@ -1,1 +1,1 @@
-"""What several processes share of one mock, kept in Redis or Valkey."""
+"""State that several processes of one mock share, in Redis or Valkey."""

@@ -1,4 +1,4 @@
-"""The files of the asset CDN in Redis, within the bound that they have in memory."""
+"""The files of the asset CDN in Redis, within the same bound as in memory."""
 
 from __future__ import annotations
 

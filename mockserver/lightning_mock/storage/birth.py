@@ -1,4 +1,4 @@
-"""What all processes of one mock begin with: whoever comes first says it, the others take it over."""
+"""What all processes of one mock start from: the first one sets it, the others take it over."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def birth_of(link: Link, settings: Settings) -> Birth:
 
 
 def _fingerprint(settings: Settings) -> str:
-    """What must be the same for every process of a mock, in a form that gives no secret away."""
+    """What must be the same for every process of a mock, in a form that reveals no secret."""
     files = [_content(file) for file in (settings.plans, settings.jwks, settings.replies)]
     return sha256(repr((settings.revision, settings.seed, settings.jwt_secret, files)).encode()).hexdigest()
 

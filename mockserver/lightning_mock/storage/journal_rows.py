@@ -22,7 +22,7 @@ _PLAIN = tuple(field.name for field in fields(Recording) if field.name != "excha
 
 
 def written(kept: Recording) -> bytes:
-    """The JSON of an entry. It is as clean of credentials as the entry itself."""
+    """The JSON of an entry. It is as free of credentials as the entry itself."""
     exchange = kept.exchange
     operation, identity, charge, refusal = (
         exchange.operation,

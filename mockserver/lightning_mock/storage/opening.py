@@ -1,4 +1,4 @@
-"""A mock's state out of a store."""
+"""Opens the state of a mock in a store."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A number for each process of a mock that no other has while it lives.
 
-Law: who has a seat says so again and again; one of whom nothing is heard for a minute has none any more.
+Law: a process renews its number again and again; one that has not done so for a minute has lost it.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class Seat:
                 return
 
     def keep(self) -> None:
-        """Say that it is still taken."""
+        """Renew it."""
         self._link.tell("SET", self._key(self.number), 1, "EX", _KEPT)
 
     def leave(self) -> None:
-        """Let another process have it."""
+        """Release it for another process."""
         self._link.tell("UNLINK", self._key(self.number))
 
     def _key(self, number: int) -> str:

@@ -61,7 +61,7 @@ class Choice:
 
 @dataclass(slots=True)
 class Completion:
-    """All that a reply needs, whichever way it is sent. `created` is in whole seconds since the epoch."""
+    """Everything that a reply needs, however it is sent. `created` is in whole seconds since the epoch."""
 
     id: str
     created: int

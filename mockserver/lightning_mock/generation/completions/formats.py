@@ -1,6 +1,5 @@
-"""What is asked of the text of an answer, by `response_format` or in the prompt's own words: nothing, any
-JSON object, or JSON of a schema.
-"""
+"""The required form of an answer, by `response_format` or in the prompt's own words: none, any JSON object,
+or JSON that matches a schema."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

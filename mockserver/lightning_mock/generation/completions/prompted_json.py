@@ -68,7 +68,7 @@ class PromptedJson(NamedTuple):
 
 
 def mentions_json(text: str) -> bool:
-    """Whether looking for JSON in a text is worth while."""
+    """Whether it is worth looking for JSON in a text."""
     return _names_json(text)
 
 
@@ -158,7 +158,7 @@ def _named_keys(text: str) -> tuple[list[str], str] | None:
 
 
 def _wants_a_fence(text: str) -> bool:
-    """Whether the JSON is wanted as a block of Markdown, and not just so not."""
+    """Whether the JSON is wanted as a Markdown block, rather than expressly not."""
     return any(
         _NEGATION.search(re.split(r"[.\n]", text[max(0, found.start() - _LOOK_BACK) : found.start()])[-1])
         is None

@@ -1,4 +1,4 @@
-"""The words of an answer: the developer's own words come back, so that a test can see what reached the
+"""The text of an answer: it repeats the developer's own words, so that a test can see what reached the
 server.
 
 Deterministic: the same conversation, seed and choice give the same text.

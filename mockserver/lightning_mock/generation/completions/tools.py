@@ -131,7 +131,7 @@ def _read_tool(tool: Any, index: int, budget: Budget) -> Tool:
 
 
 def unusable(place: str, error: UnusableSchemaError) -> InvalidRequest:
-    """The refusal of a schema."""
+    """The refusal of a schema that cannot be used."""
     return InvalidRequest(f"{place}: expected a valid JSON Schema of moderate size; {error}", place)
 
 

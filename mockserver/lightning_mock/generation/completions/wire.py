@@ -73,8 +73,8 @@ def _call_object(call: ToolCall) -> dict[str, Any]:
 
 
 def completion_events(completion: Completion, form: MetadataForm, with_usage: bool) -> Iterable[bytes]:
-    """All events in their order; each item is one complete server-sent event. Those of a long text are made
-    as they are taken."""
+    """All events in order; each item is one complete server-sent event. Those of a long text are made as they
+    are sent."""
     return chain.from_iterable(_events(completion, form, with_usage))
 
 

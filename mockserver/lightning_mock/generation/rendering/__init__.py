@@ -1,1 +1,1 @@
-"""Pictures, films and sounds that real decoders open, made from the words of a request."""
+"""Pictures, videos and sounds that real decoders open, made from the words of a request."""

@@ -1,5 +1,5 @@
-"""Images of others, decoded: what is drawn anew from one has nothing of the foreign file but its pixels, and
-the profile that says which colours they are."""
+"""Decodes images from callers: the copy has nothing of the foreign file but its pixels, and the profile that
+says which colours they are."""
 
 from io import BytesIO
 
@@ -48,7 +48,7 @@ def _in_eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _usable(profile: bytes | None) -> bytes | None:
-    """A colour profile, where it speaks of the red, green and blue that the picture has now."""
+    """A colour profile, if it describes the red, green and blue that the picture has now."""
     if not profile or len(profile) > _LARGEST_PROFILE:
         return None
     return profile if (profile[_COLOUR_SPACE], profile[_SIGNATURE]) == (b"RGB ", b"acsp") else None

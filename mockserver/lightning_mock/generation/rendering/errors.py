@@ -1,8 +1,8 @@
-"""Why a picture of others is not decoded."""
+"""Why a caller's picture is not decoded."""
 
 
 class TooManyPixelsError(ValueError):
-    """The picture is larger than anybody should have to hold in memory."""
+    """The picture is too large to hold in memory."""
 
 
 class HeavyPictureError(ValueError):
@@ -10,4 +10,4 @@ class HeavyPictureError(ValueError):
 
 
 class TooMuchWorkError(ValueError):
-    """The picture takes longer to decode than anybody should have to wait for."""
+    """The picture takes too long to decode."""

@@ -1,8 +1,8 @@
-"""What a worker does: draw pictures, films and sounds, and decode the pictures of others.
+"""The jobs of a worker: draw pictures, videos and sounds, and decode callers' pictures.
 
 Pillow and PyAV take a quarter of an idle mock's memory and a tenth of a second of its start, so whatever
-draws with them is loaded by the first job that needs it, in the worker. What is kept once it is drawn is
-asked for by a tuple, the cheapest to make and to look up; of each kind it has another length.
+needs them is imported by the first job that does, in the worker. Rendered results are cached under a tuple,
+the cheapest key to make and to look up; each kind's tuple has another length.
 """
 
 from collections.abc import Hashable
@@ -18,7 +18,7 @@ _LENGTH_BYTES = 8
 
 
 class Job(Hashable, Protocol):
-    """Something that can be rendered, whatever it is."""
+    """Something that can be rendered."""
 
     def render(self) -> bytes: ...
 
@@ -44,7 +44,7 @@ class Picture(NamedTuple):
 
 
 class Film(NamedTuple):
-    """A moving image of so many whole seconds. `inputs` as in a picture."""
+    """A video of so many whole seconds. `inputs` as in a picture."""
 
     prompt: str
     ratio: str

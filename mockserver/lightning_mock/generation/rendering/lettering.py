@@ -1,7 +1,7 @@
-"""Any text into a picture: wrapped, as large as fits, and nothing of it silently lost.
+"""Draws any text into a picture: wrapped, as large as fits, with nothing silently lost.
 
 Letters come from Pillow's own font, the same on every machine. A character it lacks is taken from the first
-font of the system that has it, and where none has, it is drawn as a box with its code point, as browsers do.
+font of the system that has it; if none has, it is drawn as a box with its code point, as browsers do.
 """
 
 import threading

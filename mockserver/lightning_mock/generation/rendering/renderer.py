@@ -1,7 +1,7 @@
-"""Has jobs rendered, once for equal ones, and keeps what was rendered within a bound of bytes.
+"""Has jobs rendered, equal ones only once, and caches the results within a bound of bytes.
 
-The event loop only looks up and waits, and what is rendered does not wait for what takes long to decode. Jobs
-are equal when they would give the same bytes.
+The event loop only looks up and waits, and rendering does not wait for slow decoding. Jobs are equal when
+they would give the same bytes.
 """
 
 import asyncio
@@ -66,7 +66,7 @@ class Renderer:
             self._rest()
 
     def forget(self) -> None:
-        """Free what is held to be quicker: the cache, and workers without work."""
+        """Free what is kept for speed: the cache, and idle workers."""
         self._kept.clear()
         self._kept_bytes = 0
         self.workers.end_idle()

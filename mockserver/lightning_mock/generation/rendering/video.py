@@ -85,7 +85,7 @@ def _fill(band: bytearray, stride: int, area: Area) -> None:
 def _still(
     prompt: str, mode: str | None, inputs: tuple[bytes, ...], chance: bytes, size: tuple[int, int]
 ) -> Planes:
-    """What does not move, as the planes of YCbCr with colour at half size."""
+    """The parts that do not move, as the planes of YCbCr with colour at half size."""
     width, height = size
     background = color(chance[0] / 256, 0.75 if mode == "fun" else 0.45, 0.42)
     canvas = Image.new("RGB", (width, height), background)

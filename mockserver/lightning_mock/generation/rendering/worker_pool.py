@@ -1,4 +1,4 @@
-"""The workers of one mock: started when there is work, ended when there has been none for a while.
+"""The workers of one mock: started when there is work, ended after a while without any.
 
 Law: a job is answered whatever becomes of a worker. One that is lost while it works is replaced once.
 """
@@ -55,7 +55,7 @@ class WorkerPool:
 
     @property
     def pids(self) -> list[int]:
-        """The processes that there are."""
+        """The running processes."""
         with self._lock:
             return [worker.pid for worker in (*self._idle, *self._busy)]
 
