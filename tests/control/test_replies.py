@@ -16,7 +16,7 @@ import pytest
 from lightning_mock.background import running
 from lightning_mock.scripting import pattern
 from lightning_mock.scripting.book import ScriptBook
-from lightning_mock.scripting.script import Asked
+from lightning_mock.scripting.script import ScriptedCall
 from lightning_mock.settings import SettingsError
 
 GUEST = {"X-Client-ID": "ipc-0123456789abcdef"}
@@ -243,7 +243,7 @@ def test_many_replies_keep_nobody_waiting() -> None:
         def condition(self) -> Slow:
             return self
 
-        def misses(self, asked: Asked) -> list[str]:
+        def misses(self, asked: ScriptedCall) -> list[str]:
             time.sleep(0.004)
             return ["it is another"]
 
@@ -253,7 +253,7 @@ def test_many_replies_keep_nobody_waiting() -> None:
             slow: Any = Slow()
             slow.id = f"reply-{number}"
             book.add(slow)
-        answering = asyncio.create_task(book.answer(Asked("", "", None, "", {}, ""), checked=True))
+        answering = asyncio.create_task(book.answer(ScriptedCall("", "", None, "", {}, ""), checked=True))
         while not answering.done():
             await asyncio.sleep(0)
             turns += 1

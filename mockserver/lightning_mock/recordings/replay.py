@@ -21,7 +21,7 @@ from lightning_mock.http.replies import Body, ConnectionResetOnPurpose, EventStr
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.journal.redaction import MOST_KEPT_BODY, MOST_TARGET
 from lightning_mock.real_time import wall_time
-from lightning_mock.recordings.asked import Asked, asked
+from lightning_mock.recordings.recorded_request import RecordedRequest, request_of
 from lightning_mock.scripting.book import Miss
 from lightning_mock.settings import Settings
 
@@ -37,11 +37,11 @@ class Replay:
         self._settings = settings
         self._body_limit = body_limit
         self._known: dict[bytes, list[int]] = {}
-        self._asked: list[Asked] = []
+        self._requests: list[RecordedRequest] = []
         for number, exchange in enumerate(recording.exchanges):
             request = exchange.request
-            known = asked(request.method, request.target, request.content)
-            self._asked.append(known)
+            known = request_of(request.method, request.target, request.content)
+            self._requests.append(known)
             self._known.setdefault(known.key, []).append(number)
         self._given: dict[bytes, int] = {}
         self.misses: list[Miss] = []
@@ -50,7 +50,7 @@ class Replay:
     def unused(self) -> int:
         """How many exchanges have not been answered with."""
         used = sum(min(count, len(self._known[key])) for key, count in self._given.items())
-        return len(self._asked) - used
+        return len(self._requests) - used
 
     @property
     def age_days(self) -> float:
@@ -71,9 +71,9 @@ class Replay:
         body = await read_body(request, self._body_limit)
         exchange.body, exchange.received = body[:MOST_KEPT_BODY], len(body)
         if len(body) <= LARGE:
-            wanted = asked(request.method, request.raw_path, body)
+            wanted = request_of(request.method, request.raw_path, body)
         else:
-            wanted = await asyncio.to_thread(asked, request.method, request.raw_path, body)
+            wanted = await asyncio.to_thread(request_of, request.method, request.raw_path, body)
         key = wanted.key
         numbers = self._known.get(key)
         if numbers is None:
@@ -88,10 +88,10 @@ class Replay:
             return await delivery.streamed(request, reply, self._settings, exchange)
         return delivery.respond(request, reply, exchange)
 
-    def _refused(self, wanted: Asked) -> NotFound:
+    def _refused(self, wanted: RecordedRequest) -> NotFound:
         distances = [
             (len(missed), -_alike(known.target, wanted.target), number, missed)
-            for number, known in enumerate(self._asked)
+            for number, known in enumerate(self._requests)
             for missed in [known.misses(wanted)]
         ]
         nearest = sorted(distances)[:_NEAREST]

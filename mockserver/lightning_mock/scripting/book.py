@@ -14,7 +14,7 @@ from lightning_mock.callers.credential_forms import without_credentials
 from lightning_mock.journal.redaction import MOST_TARGET
 from lightning_mock.real_time import stopwatch
 from lightning_mock.scripting.pattern import MOST_OF_ALL
-from lightning_mock.scripting.script import Asked, Script
+from lightning_mock.scripting.script import Script, ScriptedCall
 from lightning_mock.turns import Turn, Turns
 
 Miss = dict[str, Any]
@@ -87,7 +87,7 @@ class ScriptBook:
         for make in self._start:
             self.add(make(self.new_id())).of_file = True
 
-    async def answer(self, asked: Asked, *, checked: bool) -> tuple[Script, Mapping[str, Any]] | None:
+    async def answer(self, call: ScriptedCall, *, checked: bool) -> tuple[Script, Mapping[str, Any]] | None:
         """The script that answers a call, with its answer. Remembers what came near when none does, once all
         that is checked has been."""
         near: list[tuple[int, Script, list[str]]] = []
@@ -100,7 +100,7 @@ class ScriptBook:
                 pause = stopwatch() + _BREATH
             if script.id not in self._scripts:
                 continue
-            missed = script.condition.misses(asked)
+            missed = script.condition.misses(call)
             if not missed:
                 turn = script.take() if self._turns is None else await _take(script, self._turns)
                 if turn.taken:
@@ -114,7 +114,7 @@ class ScriptBook:
                 {"id": script.id, "missed": [without_credentials(words[:MOST_TARGET]) for words in missed]}
                 for _, script, missed in near[:_NEAREST]
             ]
-            method, path = (without_credentials(text[:MOST_TARGET]) for text in (asked.method, asked.path))
+            method, path = (without_credentials(text[:MOST_TARGET]) for text in (call.method, call.path))
             self.misses.append({"method": method, "path": path, "near": reasons})
             if self._turns is not None:
                 self.fresh_misses.append(self.misses[-1])

@@ -13,7 +13,7 @@ from lightning_mock.http.replies import Reply
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.scripting.answers import scripted_reply
 from lightning_mock.scripting.book import ScriptBook
-from lightning_mock.scripting.script import Asked
+from lightning_mock.scripting.script import ScriptedCall
 from lightning_mock.settings import MetadataForm
 
 _CHAT = "createChatCompletion"
@@ -32,7 +32,7 @@ async def reply_from(
 ) -> Reply | None:
     """What a script answers. `arguments` are those of a call that has been checked; without them only scripts
     that want nothing checked are asked."""
-    asked = Asked(
+    asked = ScriptedCall(
         method=request.method,
         path=request.path,
         operation=operation,

@@ -15,7 +15,7 @@ from lightning_mock.scripting.pattern import Pattern
 from lightning_mock.turns import Turn
 
 
-class Asked(NamedTuple):
+class ScriptedCall(NamedTuple):
     """A call as scripts look at it. `caller` is its ledger key; `prompt` the text of the last user message or
     of the field `prompt`, None where nobody has looked yet. Header names are lower case."""
 
@@ -40,18 +40,18 @@ class Condition:
     prompt: str | None = None
     pattern: Pattern | None = None
 
-    def misses(self, asked: Asked) -> list[str]:
+    def misses(self, call: ScriptedCall) -> list[str]:
         """What does not fit, one clause each."""
         missed = []
-        if not self._is_route(asked):
-            missed.append(f"route: expected {self.route}, got {asked.method} {asked.path}")
-        if self.caller is not None and asked.caller != self.caller:
-            missed.append(f"caller: expected {self.caller}, got {asked.caller}")
+        if not self._is_route(call):
+            missed.append(f"route: expected {self.route}, got {call.method} {call.path}")
+        if self.caller is not None and call.caller != self.caller:
+            missed.append(f"caller: expected {self.caller}, got {call.caller}")
         for name, value in (self.header or {}).items():
-            if asked.headers.get(name) != value:
+            if call.headers.get(name) != value:
                 # What was sent instead may be a credential.
                 missed.append(f"header: expected another {name}")
-        said = asked.prompt or ""
+        said = call.prompt or ""
         if self.prompt is not None and self.prompt.casefold() not in said.casefold():
             missed.append(f"prompt: expected {self.prompt!r} in it")
         if self.pattern is not None and not (found := self.pattern.is_in(said)):
@@ -59,14 +59,14 @@ class Condition:
             missed.append(f"pattern: {why.format(self.pattern.source)}")
         return missed
 
-    def _is_route(self, asked: Asked) -> bool:
-        if asked.operation is not None and asked.operation.id in self.operations:
+    def _is_route(self, call: ScriptedCall) -> bool:
+        if call.operation is not None and call.operation.id in self.operations:
             return True
-        if self.method is not None and self.method != asked.method:
+        if self.method is not None and self.method != call.method:
             return False
         if self.path.endswith("*"):
-            return asked.path.startswith(self.path[:-1])
-        return asked.path == self.path
+            return call.path.startswith(self.path[:-1])
+        return call.path == self.path
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""A request as a recording knows it again: without credentials, and JSON whatever way it is written."""
+"""A request in the form in which recordings compare it: without credentials, and JSON by its value."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOTHING = object()
 _MOST_PLACES = 20
 
 
-class Asked(NamedTuple):
+class RecordedRequest(NamedTuple):
     """Method, target (path and query) and body: the value of a JSON body, otherwise its text."""
 
     method: str
@@ -26,7 +26,7 @@ class Asked(NamedTuple):
         """The same for requests that are the same."""
         return orjson.dumps([self.method, self.target, self.body], option=orjson.OPT_SORT_KEYS)
 
-    def misses(self, other: Asked) -> list[str]:
+    def misses(self, other: RecordedRequest) -> list[str]:
         """What another request would have to be like to be this one, a clause each."""
         missed = []
         if self.method != other.method:
@@ -37,20 +37,20 @@ class Asked(NamedTuple):
         return missed + [f"body{place}: expected another value" for place in places]
 
 
-def asked(method: str, target: str, content: bytes) -> Asked:
+def request_of(method: str, target: str, content: bytes) -> RecordedRequest:
     """The request with that body."""
     text = without_credentials(content.decode("utf-8", "replace"))
     target = without_credentials(target)
     if text[:1] in ("{", "["):
         try:
-            value = Asked(method, target, orjson.loads(text))
+            value = RecordedRequest(method, target, orjson.loads(text))
             # What is nested too deeply to be written in one order is compared as text.
             _ = value.key
         except (orjson.JSONDecodeError, orjson.JSONEncodeError):
             pass
         else:
             return value
-    return Asked(method, target, text)
+    return RecordedRequest(method, target, text)
 
 
 def _differing(one: Any, other: Any, place: str = "") -> Iterator[str]:
