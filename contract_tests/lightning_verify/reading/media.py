@@ -295,3 +295,15 @@ def measure(data: bytes) -> Measure | None:
             return Measure(max(end, declared), width, height)
     except (av.error.FFmpegError, OSError, ValueError):
         return None
+
+
+def seconds_of(data: bytes) -> float | None:
+    """How long a video lasts, as its container tells or else as decoding shows; None when neither does."""
+    try:
+        with av.open(io.BytesIO(data), "r") as container:
+            if container.duration and container.streams.video:
+                return float(container.duration / av.time_base)
+    except (av.error.FFmpegError, OSError, ValueError):
+        return None
+    measured = measure(data)
+    return measured.seconds if measured and measured.height else None

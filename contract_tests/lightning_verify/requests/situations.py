@@ -116,7 +116,7 @@ FORMS: dict[str, dict[str, Mapping[str, Any]]] = {
     "getVideo": {
         "plain": {},
         "options": {"mode": "normal", "ratio": "2:3", "duration": -2},
-        "other options": {"mode": "fun", "ratio": "3:2"},
+        "other options": {"mode": "fun", "ratio": "3:2", "duration": 30},
     },
     **{
         name: {"plain": {}, "long": {"prompt": f"{_LONG} {_UNICODE}"}}

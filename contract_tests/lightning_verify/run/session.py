@@ -17,6 +17,7 @@ from lightning_spec.loader import RequirementSet, Spec
 
 from lightning_verify.facts import REQUIREMENTS, SPEC
 from lightning_verify.judging.comparisons import Comparisons
+from lightning_verify.judging.durations import Durations
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.law_monitor import LawMonitor
 from lightning_verify.judging.ledger import Ledger
@@ -63,6 +64,7 @@ class Run:
     law_monitor: LawMonitor
     ledger: Ledger
     comparisons: Comparisons
+    durations: Durations
     started: float = field(default_factory=time.time)
     aborted: str | None = None
     # What single tests learned about the host that others need, by name (for example the counter's lag).
@@ -82,7 +84,8 @@ class Run:
         law_monitor = LawMonitor(recorder, target.credentials)
         ledger = Ledger(recorder, settings.settle)
         comparisons = Comparisons(recorder)
-        client.observers += [law_monitor.observe, ledger.observe, comparisons.observe]
+        durations = Durations(recorder)
+        client.observers += [observer.observe for observer in (law_monitor, ledger, comparisons, durations)]
         return cls(
             settings,
             SPEC,
@@ -96,6 +99,7 @@ class Run:
             law_monitor,
             ledger,
             comparisons,
+            durations,
         )
 
     def reset_clock(self) -> float | None:
@@ -112,7 +116,12 @@ class Run:
     def monitor_findings(self) -> list[Finding]:
         """The findings of those who observe every exchange."""
         broken = {each.requirement for each in read_findings(self.books) if each.verdict == "fail"}
-        return [*self.law_monitor.findings(), *self.comparisons.findings(), *self.ledger.findings(broken)]
+        return [
+            *self.law_monitor.findings(),
+            *self.comparisons.findings(),
+            *self.durations.findings(),
+            *self.ledger.findings(broken),
+        ]
 
     def keep(self, findings: Iterable[Finding]) -> None:
         """Write findings to disk at once."""
