@@ -48,6 +48,11 @@ class Tiny:
         return [f"{one.method} {one.path}" for one in self.asked]
 
 
+class _Server(ThreadingHTTPServer):
+    # Whoever comes beyond the usual 5 at once is let in a second later only.
+    request_queue_size = 128
+
+
 @contextmanager
 def tiny(answer: Callable[[Asked], Answer], tls: ssl.SSLContext | None = None) -> Iterator[Tiny]:
     """A server on a free port that answers as `answer` says, over TLS when it is given a certificate."""
@@ -96,7 +101,7 @@ def tiny(answer: Callable[[Asked], Answer], tls: ssl.SSLContext | None = None) -
         def log_message(self, format: str, *arguments: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
