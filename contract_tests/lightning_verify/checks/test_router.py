@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lightning_verify.judging.judge import Judge, NotRun, Undecided
-from lightning_verify.judging.observations import ANALYSED, CHAT, NOTHING, refusal, refused_call
+from lightning_verify.judging.observations import ANALYSED, ANALYZE, CHAT, NOTHING, refusal, refused_call
 from lightning_verify.reading.model_names import disagreements
 from lightning_verify.reading.sse import transcribe
 from lightning_verify.requests.invalid import wrong_messages
@@ -28,8 +28,6 @@ from lightning_verify.requests.prompts import (
 )
 from lightning_verify.run.marks import judges
 from lightning_verify.transport.exchange import Exchange, NotJson
-
-ANALYZE = "/gen/prompt_analyze"
 
 
 def _told(messages: Messages) -> str:
@@ -200,7 +198,7 @@ def test_tools_change_the_model(judge: Judge) -> None:
     raise judge.violation("ROUTE-3", message, *seen)
 
 
-AGREEING = ("simple", "code", "complex", "image", "conversation")
+AGREEING = ("simple", "code", "complex", "image", "conversation", "instructions")
 
 
 @judges(

@@ -16,7 +16,7 @@ from lightning_verify.facts import METRIC_OF, OWNER_OF, PRICE_OF
 from lightning_verify.judging import observations
 from lightning_verify.judging.assets import revealed_assets
 from lightning_verify.judging.judge import Judge, NotRun
-from lightning_verify.judging.observations import OFTEN, refused_size
+from lightning_verify.judging.observations import ANALYZE, OFTEN, refused_size
 from lightning_verify.judging.snapshot import Snapshot, parse_usage
 from lightning_verify.judging.usage import Observation, counters, moved, observe, read_usage
 from lightning_verify.laws.generation import chosen_otherwise
@@ -94,6 +94,7 @@ def _judged(situation: Situation) -> tuple[str, ...]:
                     units={METRIC_OF[situation.operation]: 3},
                     requests=(3 if situation.kind in CREDENTIAL else 2)
                     + _inputs(situation)
+                    + bool(situation.analysed)
                     + _comes_refused(situation),
                 ),
             ],
@@ -133,6 +134,9 @@ def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: S
     if exchange.served:
         judge.witness(requirement, exchange)
         _keeps_inputs(judge, exchange, caller)
+        if prompt := situation.analysed:
+            # For the agreement of both: the same caller's analysis of the same messages.
+            judge.post(ANALYZE, {"prompt": prompt}, caller)
         if otherwise := chosen_otherwise(exchange):
             _once_more(judge, exchange, again(), otherwise)
         if situation.kind not in OWN:

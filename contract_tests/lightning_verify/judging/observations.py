@@ -18,13 +18,14 @@ from lightning_verify.requests.credentials import (
     invalid_bearers,
 )
 from lightning_verify.requests.invalid import NOTHING_ASKED
-from lightning_verify.requests.prompts import AFTER_CODE, CODE, COMPLEX, IMAGE, SIMPLE
+from lightning_verify.requests.prompts import AFTER_CODE, CODE, COMPLEX, IMAGE, INSTRUCTED, SIMPLE
 from lightning_verify.requests.refusals import TOO_LARGE
 from lightning_verify.requests.valid import CALLS, OVERSIZED, Call, oversized, say
 from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange
 
 CHAT = "/gen/chat/completions"
+ANALYZE = "/gen/prompt_analyze"
 # Enough to meet what is wrong once in ten times, nine times of ten.
 OFTEN = 22
 
@@ -268,4 +269,5 @@ ANALYSED = {
     "code": CODE[0],
     "image": IMAGE[1],
     "conversation": AFTER_CODE,
+    "instructions": INSTRUCTED,
 }

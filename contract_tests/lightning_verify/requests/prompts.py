@@ -84,6 +84,8 @@ AFTER_CODE = [
     *_GREETING * 5,
     *user("Thank you."),
 ]
+# The only signal is in the instructions.
+INSTRUCTED = [{"role": "system", "content": CODE[0][0]["content"]}, *SIMPLE[1]]
 IMAGE = [
     user([{"type": "text", "text": "hi"}, {"type": "image_url", "image_url": {"url": picture_data_uri()}}]),
     user(

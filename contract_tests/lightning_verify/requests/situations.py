@@ -170,6 +170,12 @@ class Situation:
         """The request."""
         return self._call(self.fields)
 
+    @property
+    def analysed(self) -> list[dict[str, Any]]:
+        """The messages of a stream that nothing but these decides the model of; empty for other calls."""
+        fields = self.fields
+        return fields["messages"] if fields.keys() == {"messages", "stream"} else []
+
     def without(self, field: str) -> Call:
         """The same without one field and whatever depends on it."""
         gone = {field, "tool_choice"} if field == "tools" else {field}

@@ -16,6 +16,7 @@ from typing import Any
 from lightning_spec.loader import RequirementSet, Spec
 
 from lightning_verify.facts import REQUIREMENTS, SPEC
+from lightning_verify.judging.agreement import Agreement
 from lightning_verify.judging.comparisons import Comparisons
 from lightning_verify.judging.durations import Durations
 from lightning_verify.judging.evidence import Recorder
@@ -65,6 +66,7 @@ class Run:
     ledger: Ledger
     comparisons: Comparisons
     durations: Durations
+    agreement: Agreement
     started: float = field(default_factory=time.time)
     aborted: str | None = None
     # What single tests learned about the host that others need, by name (for example the counter's lag).
@@ -84,8 +86,10 @@ class Run:
         law_monitor = LawMonitor(recorder, target.credentials)
         ledger = Ledger(recorder, settings.settle)
         comparisons = Comparisons(recorder)
-        durations = Durations(recorder)
-        client.observers += [observer.observe for observer in (law_monitor, ledger, comparisons, durations)]
+        durations, agreement = Durations(recorder), Agreement(recorder)
+        client.observers += [
+            observer.observe for observer in (law_monitor, ledger, comparisons, durations, agreement)
+        ]
         return cls(
             settings,
             SPEC,
@@ -100,6 +104,7 @@ class Run:
             ledger,
             comparisons,
             durations,
+            agreement,
         )
 
     def reset_clock(self) -> float | None:
@@ -120,6 +125,7 @@ class Run:
             *self.law_monitor.findings(),
             *self.comparisons.findings(),
             *self.durations.findings(),
+            *self.agreement.findings(),
             *self.ledger.findings(broken),
         ]
 
