@@ -29,10 +29,12 @@ async def read(_: Lab, call: Call) -> None:
     """Decode the body, or the path and the query of a media GET, into `call.arguments`."""
     request = call.request
     if call.operation.method == "POST":
+        body = bytearray()  # Bytes would be copied whole with every piece.
         async for piece in request.stream():
-            call.raw += piece
-            if len(call.raw) > facts.BODY_LIMIT:
+            body += piece
+            if len(body) > facts.BODY_LIMIT:
                 raise Refusal("oversize", "The request body is too large")
+        call.raw = bytes(body)
         try:
             value = json.loads(call.raw)
         except (ValueError, RecursionError):
