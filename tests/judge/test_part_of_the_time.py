@@ -359,6 +359,23 @@ def test_the_last_unit_that_one_call_does_not_get(status: int, tmp_path: Path) -
         test_limits.test_beyond_the_limit_the_answer_is_429_and_stays_so(judge, "imagesDaily")
 
 
+def test_a_limit_that_ends_in_failures_for_one_kind_of_caller(tmp_path: Path) -> None:
+    used = Counter[str]()
+
+    def answer(asked: Asked) -> Answer:
+        caller = asked.headers.get("X-Client-ID", asked.headers["User-Agent"])
+        entry = {"limit": 1, "used": used[caller], "remaining": 1 - used[caller], "window": "now"}
+        if asked.path == "/usage":
+            return Answer(pieces=(json.dumps({"usage": dict.fromkeys(METRICS, entry)}).encode(),))
+        if used[caller] == 1:
+            return Answer(429 if "X-Client-ID" in asked.headers else 503)
+        used[caller] += 1
+        return Answer(200)
+
+    with accused(answer, tmp_path, r"RATE-4: .* must be 429") as judge:
+        test_limits.test_a_caller_without_a_client_id_has_limits_as_well(judge)
+
+
 def test_a_caller_that_is_served_no_more_once_it_was_refused(tmp_path: Path) -> None:
     refused = set[str]()
 

@@ -12,6 +12,7 @@ from lightning_verify.judging.limits import (
     FARTHEST,
     OTHERWISE,
     Spent,
+    ask_beyond,
     ask_for_unit,
     call_within_limit,
     calls_on,
@@ -24,7 +25,7 @@ from lightning_verify.reading.numbers import number
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
-from lightning_verify.requests.valid import CALLS, Call
+from lightning_verify.requests.valid import CALLS
 from lightning_verify.run.marks import judges, needs
 from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import BLAMES_THE_REQUEST, Exchange
@@ -74,14 +75,10 @@ def _limit_holds(judge: Judge, metric: str) -> Spent:
     often = OFTEN if judge.target.is_loopback and judge.spend is Spend.EXHAUST else len(calls)
     for turn in range(max(often, len(calls))):
         call = calls[turn % len(calls)]
-        exchange = ask_for_unit(judge, call, spent.caller, served=False)
+        exchange = ask_beyond(judge, call, spent.caller)
         if exchange.status in BLAMES_THE_REQUEST and call in OTHERWISE[metric]:
             continue  # The form is refused, with a unit or without.
-        if exchange.served:
-            raise spent.served_too_much(judge, exchange)
-        if (exchange.status or 0) >= 500:
-            exchange = _once_more(judge, call, spent.caller, exchange)
-        else:
+        if (exchange.status or 0) < 500 and not exchange.served:
             judge.answered("RATE-4", exchange)
         if exchange.status in {401, 404, 405}:
             raise judge.undecided("RATE-4", f"{exchange.title}: refused for another reason", exchange)
@@ -91,16 +88,6 @@ def _limit_holds(judge: Judge, metric: str) -> Spent:
             "RATE-4", exchange.status == 429, f"{exchange.title}: expected 429 beyond the limit", exchange
         )
     return spent
-
-
-def _once_more(judge: Judge, call: Call, caller: Caller, failed: Exchange) -> Exchange:
-    """The answer to the same call again. A failure that persists right at the limit, while another caller is
-    served, is how this host refuses; any other failure shows nothing."""
-    again = ask_for_unit(judge, call, caller, served=False)
-    other = ask_for_unit(judge, call, judge.caller(), served=True)
-    if again.status != failed.status or not other.served:
-        raise judge.undecided("RATE-4", f"{failed.title}: the host says that it failed", failed, other)
-    return again
 
 
 def _at_limit(judge: Judge, metric: str) -> Spent:

@@ -122,14 +122,30 @@ def call_within_limit(judge: Judge, call: Call, caller: Caller) -> Exchange:
     return exchange
 
 
+def ask_beyond(judge: Judge, call: Call, caller: Caller) -> Exchange:
+    """The answer to a call beyond the limit. A failure that persists right there, while another caller is
+    served, is how this host refuses. Raises Undecided for any other failure: it shows nothing."""
+    exchange = ask_for_unit(judge, call, caller, served=False)
+    if (exchange.status or 0) < 500:
+        return exchange
+    again = ask_for_unit(judge, call, caller, served=False)
+    other = ask_for_unit(judge, call, judge.caller(), served=True)
+    if again.status != exchange.status or not other.served:
+        raise judge.undecided("RATE-4", f"{exchange.title}: the host says that it failed", exchange, other)
+    return again
+
+
 def refuse_beyond(judge: Judge, spent: Spent, call: Call) -> None:
     """A call beyond the limit is 429, unless it asks for more than a plain one and is refused for that."""
-    exchange = ask_for_unit(judge, call, spent.caller, served=False)
+    exchange = ask_beyond(judge, call, spent.caller)
     if exchange.status in BLAMES_THE_REQUEST and call in OTHERWISE[spent.metric]:
         return
     if exchange.served:
         raise spent.served_too_much(judge, exchange)
-    judge.refused("RATE-4", exchange, 429, f"a call beyond the limit of {spent.limit} {spent.metric}")
+    what = f"a call beyond the limit of {spent.limit} {spent.metric}"
+    if (exchange.status or 0) >= 500:
+        raise judge.violation("RATE-4", f"{exchange.title}: {what} must be 429", exchange)
+    judge.refused("RATE-4", exchange, 429, what)
 
 
 def has_units_left(judge: Judge, exchange: Exchange, caller: Caller, metric: str) -> None:
