@@ -237,7 +237,7 @@ def test_a_judge_follows_free_redirects_on_the_host_only(
     assert exchange.status == (200 if followed else 307)
     # Another site is what a portal leads to: the host is asked again, and it stays with that.
     asked_again = GATEWAY_RETRIES if location.startswith("https://example.com") else 0
-    assert exchange.insists is bool(asked_again)
+    assert exchange.is_deliberate is bool(asked_again)
     assert len(host.asked) == (2 if followed else 1 + asked_again)
 
 

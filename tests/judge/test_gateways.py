@@ -36,7 +36,7 @@ def test_the_host_is_asked_again_and_gives_its_own_answer(name: str, tmp_path: P
         # A limit is one, whoever sets it; and whoever sends home for good says what the host says.
         spoken_for = gateway.status == 429 or (path == "/" and gateway.status == 301)
         assert exchange.status in own | ({gateway.status} if spoken_for else set())
-        assert not exchange.insists
+        assert not exchange.is_deliberate
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -65,7 +65,7 @@ def test_a_host_that_refuses_in_plain_words_is_soon_taken_at_them(tmp_path: Path
     with tiny(answer) as host, client_of(host.base_url, tmp_path) as (client, _):
         for path, asked in ("/usage", 1 + GATEWAY_RETRIES), ("/models", 1 + GATEWAY_RETRIES), ("/tiers", 1):
             before = len(host.asked)
-            assert client.send("GET", path, anonymous()).insists
+            assert client.send("GET", path, anonymous()).is_deliberate
             assert len(host.asked) - before == asked, path
 
 
@@ -76,6 +76,6 @@ def test_a_host_that_leads_elsewhere_each_time_means_it(tmp_path: Path) -> None:
     ):
         first = client.send("GET", "/", anonymous())
         second = client.send("GET", "/", anonymous())
-    assert first.insists
-    assert second.insists
+    assert first.is_deliberate
+    assert second.is_deliberate
     assert len(host.asked) == 1 + GATEWAY_RETRIES + 1

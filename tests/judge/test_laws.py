@@ -301,7 +301,7 @@ def test_a_failure_on_the_way_is_neither_breach_nor_witness(failure: Exchange) -
 
 def test_a_host_that_insists_on_its_page_is_held_against_the_laws() -> None:
     page = exchange("getUsage", b"<!doctype html><title>Welcome</title>", media_type="text/html")
-    page.insists = True
+    page.is_deliberate = True
     assert check_laws(page)["USE-1"]
 
 

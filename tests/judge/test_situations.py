@@ -16,9 +16,9 @@ from lightning_verify.judging.judge import Violation
 from lightning_verify.judging.usage import observe
 from lightning_verify.requests import callers
 from lightning_verify.requests.credentials import JWT
-from lightning_verify.requests.refusals import BEARERS, FLAWS, KINDS, OPTIONS, POSTS, more_refusals, refusals
+from lightning_verify.requests.refusals import BEARERS, FLAWS, KINDS, OPTIONS, more_refusals, refusals
 from lightning_verify.requests.situations import ACCOUNTS, ASKED, OWN, Situation, cover
-from lightning_verify.requests.valid import CALLS
+from lightning_verify.requests.valid import CALLS, POSTS
 from lightning_verify.transport.exchange import Exchange
 
 from lab.faults import FAULTS, seams

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lightning_spec.loader import load_requirements, load_spec
+from lightning_verify.proxy.captured_exchange import CapturedExchange
 from lightning_verify.proxy.judging import TrafficJudge
-from lightning_verify.proxy.passage import Passage
 from lightning_verify.proxy.relay import Observer, Relay, Upstream
 
 PATIENCE = 10.0
@@ -28,12 +28,12 @@ class RunningProxy:
     judge: TrafficJudge
     log: list[str]
     relay: Relay
-    passages: list[Passage] = field(default_factory=list)
+    ended: list[CapturedExchange] = field(default_factory=list)
 
     @property
     def problems(self) -> list[str | None]:
         """What went wrong with each exchange, in the order in which they ended."""
-        return [passage.problem for passage in self.passages]
+        return [captured.problem for captured in self.ended]
 
     def settled(self) -> TrafficJudge:
         """Its judge, once everything that has passed is judged."""
@@ -60,15 +60,15 @@ def running_proxy(upstream: str, *, settle: float = 0.2, **options: Any) -> Iter
     loop = asyncio.new_event_loop()
 
     async def serve() -> None:
-        passages: list[Passage] = []
+        ended: list[CapturedExchange] = []
 
-        def ended(passage: Passage) -> None:
-            passages.append(passage)
-            judge.end(passage)
+        def end(captured: CapturedExchange) -> None:
+            ended.append(captured)
+            judge.end(captured)
 
-        relay = Relay(Upstream.at(upstream), Observer(judge.begin, ended))
+        relay = Relay(Upstream.at(upstream), Observer(judge.begin, end))
         port = await relay.open("127.0.0.1", 0)
-        proxy.append(RunningProxy(f"http://127.0.0.1:{port}", port, judge, log, relay, passages))
+        proxy.append(RunningProxy(f"http://127.0.0.1:{port}", port, judge, log, relay, ended))
         started.set()
 
     thread = threading.Thread(target=loop.run_forever, daemon=True)

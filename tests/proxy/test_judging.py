@@ -16,8 +16,8 @@ import jsonschema_rs
 import openai
 import pytest
 from lightning_spec.loader import load_requirements, load_spec
-from lightning_verify.proxy import books, judging
-from lightning_verify.proxy.passage import Passage, Space
+from lightning_verify.proxy import judging, traffic_ledger
+from lightning_verify.proxy.captured_exchange import CapturedExchange, MemoryBudget
 from lightning_verify.proxy.reporting import RENDERERS, outcome_of
 from lightning_verify.transport.exchange import Exchange
 from openai import OpenAI
@@ -224,7 +224,7 @@ def test_a_look_in_the_middle_of_a_call_settles_nothing() -> None:
             stream.read()
         usage_of(proxy, client)
         assert broken(proxy) == {}
-        assert [one.alone for one in proxy.passages if one.target == "/usage"] == [True, False, True]
+        assert [one.alone for one in proxy.ended if one.target == "/usage"] == [True, False, True]
 
 
 def test_callers_that_only_an_address_tells_apart_have_no_account() -> None:
@@ -245,19 +245,19 @@ def test_what_finds_no_room_passes_and_is_not_judged(monkeypatch: pytest.MonkeyP
         talk_to(proxy.base_url, lab.credentials[KEY])
         assert broken(proxy) == {}
         assert proxy.judge.view().not_judged == {"too large to keep, or packed in an unknown way": 4}
-        assert proxy.judge._space.take(10)
+        assert proxy.judge._memory.take(10)
 
 
 def test_all_space_is_given_back() -> None:
     with running() as lab, running_proxy(lab.base_url) as proxy:
         talk_to(proxy.base_url, lab.credentials[KEY])
         proxy.settled()
-        assert proxy.judge._space.take(judging.MOST_OF_ALL)
+        assert proxy.judge._memory.take(judging.MOST_OF_ALL)
         assert not proxy.judge._under_way
 
 
 def test_space_is_shared() -> None:
-    space = Space(100)
+    space = MemoryBudget(100)
     assert space.take(60)
     assert not space.take(60)
     space.give_back(60)
@@ -265,7 +265,7 @@ def test_space_is_shared() -> None:
 
 
 def test_the_books_begin_anew_and_keep_what_they_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(books, "_MOST_CALLERS", 3)
+    monkeypatch.setattr(traffic_ledger, "_MOST_CALLERS", 3)
     with running(fault="image-charged-twice") as lab, running_proxy(lab.base_url, settle=0.0) as proxy:
         for _ in range(9):
             client = client_of_one()
@@ -347,7 +347,7 @@ def test_a_report_is_of_the_published_form() -> None:
 def test_what_has_passed_is_in_a_report_however_long_it_waits_to_be_judged() -> None:
     slow = threading.Event()
 
-    def look_for_long(_passage: Passage, _exchange: Exchange) -> None:
+    def look_for_long(_passage: CapturedExchange, _exchange: Exchange) -> None:
         slow.wait(0.3)
 
     with running() as lab, running_proxy(lab.base_url, witnesses=(look_for_long,)) as proxy:

@@ -18,7 +18,6 @@ from lightning_verify.judging.observations import (
     MODELS,
     NOT_A_TOKEN,
     NOTHING,
-    POSTS,
     STATUS,
     SUBSCRIPTION,
     TIERS,
@@ -34,12 +33,12 @@ from lightning_verify.judging.observations import (
     shown_to,
     with_bad_bearer,
 )
-from lightning_verify.laws.manners import TRACES
+from lightning_verify.laws.every_answer import TRACES
 from lightning_verify.laws.table import LAWS
 from lightning_verify.requests.credentials import JWT
 from lightning_verify.requests.invalid import NO_OBJECT, broken_json
 from lightning_verify.requests.refusals import TOO_LARGE
-from lightning_verify.requests.valid import CALLS, oversized, say
+from lightning_verify.requests.valid import CALLS, POSTS, oversized, say
 from lightning_verify.run.marks import judges, needs
 from lightning_verify.transport.exchange import Exchange
 

@@ -17,7 +17,6 @@ from lightning_verify.judging.observations import (
     CATALOGUE,
     CHAT,
     NOTHING,
-    POSTS,
     STREAM,
     SUBSCRIPTION,
     THOROUGH,
@@ -51,7 +50,7 @@ from lightning_verify.requests.credentials import (
     invalid_bearers,
 )
 from lightning_verify.requests.situations import FORMED, Situation
-from lightning_verify.requests.valid import CALLS, say
+from lightning_verify.requests.valid import CALLS, POSTS, say
 from lightning_verify.run.costs import Means
 from lightning_verify.run.marks import judges, needs
 from lightning_verify.target import Spend

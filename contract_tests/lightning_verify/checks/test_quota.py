@@ -14,7 +14,6 @@ from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import (
     CAPABILITIES,
     CHAT,
-    POSTS,
     READABLE,
     capability_check,
     operation_observed,
@@ -44,6 +43,7 @@ from lightning_verify.requests.prompts import IMAGE, TOOLS
 from lightning_verify.requests.valid import (
     CALLS,
     OVERSIZED,
+    POSTS,
     oversized,
     picture_base64,
     picture_data_uri,

@@ -27,7 +27,6 @@ from lightning_verify.requests.invalid import NOTHING_ASKED
 from lightning_verify.requests.refusals import (
     BEARERS,
     KINDS,
-    POSTS,
     TOO_LARGE,
     Refusal,
     forms_of,
@@ -35,7 +34,7 @@ from lightning_verify.requests.refusals import (
     refusals,
 )
 from lightning_verify.requests.situations import OWN, Situation, cover
-from lightning_verify.requests.valid import CALLS, OVERSIZED, PLACES, Call
+from lightning_verify.requests.valid import CALLS, OVERSIZED, PLACES, POSTS, Call
 from lightning_verify.run.marks import judges, looks_back, needs, needs_own_host
 from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange

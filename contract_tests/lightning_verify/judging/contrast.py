@@ -33,7 +33,7 @@ def trouble(exchange: Exchange) -> Trouble | None:
     status = exchange.status or 0
     if status >= 500:
         return "failed"
-    if 400 <= status < 500 and status not in _NOT_NOW and exchange.astray is None:
+    if 400 <= status < 500 and status not in _NOT_NOW and exchange.doubt is None:
         return "refused"
     # What fails after it has said success has failed all the same.
     return "failed" if exchange.served and (exchange.cut_off or tells_failure(exchange)) else None

@@ -251,8 +251,8 @@ class Judge:
             raise self.undecided(
                 requirement, f"{exchange.title}: the body did not end within bounds", exchange
             )
-        if exchange.stand_in is not None or (exchange.astray and not exchange.insists):
-            raise self.undecided(requirement, f"{exchange.title}: {exchange.astray}", exchange)
+        if exchange.stand_in is not None or (exchange.doubt and not exchange.is_deliberate):
+            raise self.undecided(requirement, f"{exchange.title}: {exchange.doubt}", exchange)
 
     def able(self, requirement: str, exchange: Exchange) -> None:
         """Require a complete answer of the host's own that is neither busy nor an error. Raises Undecided
@@ -282,7 +282,7 @@ class Judge:
                 message = f"{failing}, while {second.shown[-1].title} without it"
                 raise self.violation(requirement, message, *second.shown)
         if owner and exchange.is_page and not exchange.repeatable and exchange.stand_in is None:
-            exchange.insists = self.probes.shows_a_page(exchange)
+            exchange.is_deliberate = self.probes.shows_a_page(exchange)
         self.answered(requirement, exchange)
         if exchange.served:
             return exchange

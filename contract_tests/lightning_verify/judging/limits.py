@@ -40,7 +40,7 @@ def ask_for_unit(judge: Judge, call: Call, caller: Caller, *, served: bool) -> E
     )
     exchange = ask(retry=served)
     # What seems to be no answer of the host's own is its own when it comes each time.
-    return ask() if exchange.astray and not served else exchange
+    return ask() if exchange.doubt and not served else exchange
 
 
 def calls_on(metric: str) -> list[Call]:
@@ -107,7 +107,7 @@ def call_within_limit(judge: Judge, call: Call, caller: Caller) -> Exchange:
     calm = _HASTY in judge.shared
     time.sleep(CALM if calm else 0)
     exchange = ask_for_unit(judge, call, caller, served=True)
-    own_words = exchange.stand_in is None and exchange.astray is None
+    own_words = exchange.stand_in is None and exchange.doubt is None
     if calm and exchange.status == 429 and own_words and exchange.header("retry-after") is None:
         has_units_left(judge, exchange, caller, METRIC_OF[call.operation])
     if exchange.status in BLAMES_THE_REQUEST:

@@ -109,7 +109,6 @@ def capability_check(judge: Judge, capability: str) -> Exchange:
 
 # --- what is refused ------------------------------------------------------------------------------------
 
-POSTS = tuple(name for name, call in CALLS.items() if call.method == "POST")
 NOTHING, BROKEN, BAD_BEARER, WRONG = "nothing asked", "broken JSON", "a bad bearer", "a wrong option"
 # Wrong in one optional field that the document names for the operation, of a kind that no host can take for a
 # right one.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from lightning_verify.facts import REQUIREMENTS
 from lightning_verify.laws.account import ACCOUNT
 from lightning_verify.laws.discovery import DISCOVERY
+from lightning_verify.laws.every_answer import EVERY_ANSWER
 from lightning_verify.laws.generation import GENERATION
 from lightning_verify.laws.law import Law
-from lightning_verify.laws.manners import MANNERS
 from lightning_verify.laws.openai_forms import OPENAI_FORMS
 from lightning_verify.laws.witnesses import shows_something
 from lightning_verify.transport.exchange import Exchange
@@ -15,7 +15,7 @@ from lightning_verify.transport.exchange import Exchange
 # A revision has not all of them.
 LAWS: dict[str, Law] = {
     law.requirement: law
-    for law in (*ACCOUNT, *DISCOVERY, *GENERATION, *MANNERS, *OPENAI_FORMS)
+    for law in (*ACCOUNT, *DISCOVERY, *GENERATION, *EVERY_ANSWER, *OPENAI_FORMS)
     if law.requirement in REQUIREMENTS.requirements
 }
 

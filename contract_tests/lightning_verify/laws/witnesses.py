@@ -13,8 +13,8 @@ transcript: Callable[[bytes], Transcript] = lru_cache(maxsize=4)(transcribe)
 
 def shows_something(exchange: Exchange) -> bool:
     """Whether an answer can count for or against the host: no gateway has answered in its place, and neither
-    a document nor a stream reports its own failure. A host that insists on such an answer means it."""
-    if exchange.stand_in is not None or (exchange.astray is not None and not exchange.insists):
+    a document nor a stream reports its own failure. A host that gives such an answer each time means it."""
+    if exchange.stand_in is not None or (exchange.doubt is not None and not exchange.is_deliberate):
         return False
     return not tells_failure(exchange)
 

@@ -14,8 +14,8 @@ from multidict import CIMultiDict
 
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.redaction import Redactor
+from lightning_verify.proxy.captured_exchange import CapturedExchange
 from lightning_verify.proxy.decoding import decoded
-from lightning_verify.proxy.passage import Passage
 from lightning_verify.requests.credentials import KEY_PREFIX
 from lightning_verify.transport.exchange import Exchange
 
@@ -26,34 +26,34 @@ _SECRET_NAME = re.compile(
 _SHORTEST = 6
 
 
-def exchange_of(passage: Passage, most: int) -> Exchange:
+def exchange_of(captured: CapturedExchange, most: int) -> Exchange:
     """The exchange that has passed, its bodies decoded; `truncated` where they were not kept or cannot be."""
     encodings = [
         word.strip().lower()
-        for name, value in passage.headers
+        for name, value in captured.headers
         if name.lower() == "content-encoding"
         for word in value.split(",")
     ]
-    body = None if passage.response.lost else decoded(passage.response.bytes(), encodings, most)
-    headers: CIMultiDict[str] = CIMultiDict(passage.request_headers)
-    request = passage.request.bytes() if passage.request.size else None
+    body = None if captured.response.lost else decoded(captured.response.bytes(), encodings, most)
+    headers: CIMultiDict[str] = CIMultiDict(captured.request_headers)
+    request = captured.request.bytes() if captured.request.size else None
     return Exchange(
-        passage.method,
-        passage.target,
+        captured.method,
+        captured.target,
         headers,
-        None if passage.request.lost else request,
-        passage.operation,
+        None if captured.request.lost else request,
+        captured.operation,
         who(headers),
-        passage.status,
-        passage.headers,
+        captured.status,
+        captured.headers,
         body or b"",
-        passage.began,
-        passage.arrivals,
-        passage.seconds,
-        passage.problem,
-        truncated=body is None or passage.request.lost,
+        captured.began,
+        captured.arrivals,
+        captured.seconds,
+        captured.problem,
+        truncated=body is None or captured.request.lost,
         repeatable=False,
-        received=datetime.fromtimestamp(passage.at + passage.seconds, UTC),
+        received=datetime.fromtimestamp(captured.at + captured.seconds, UTC),
     )
 
 

@@ -1,6 +1,6 @@
 """Judges what has passed, in a thread of its own, so that no traffic waits for it.
 
-What is kept is bounded: bodies by a space that all share, waiting exchanges by their number, callers by the
+What is kept is bounded: bodies by memory that all share, waiting exchanges by their number, callers by the
 accounts, evidence by the laws. What finds no room passes all the same, and is reported as not judged.
 """
 
@@ -18,10 +18,10 @@ from lightning_spec.loader import Operation, RequirementSet, Spec
 from lightning_verify.judging.harmless import one_line
 from lightning_verify.judging.verdicts import Finding, Rate
 from lightning_verify.laws.witnesses import shows_something
-from lightning_verify.proxy.books import Books
+from lightning_verify.proxy.captured_exchange import BoundedBody, CapturedExchange, MemoryBudget
 from lightning_verify.proxy.exchanges import PassingRecorder, exchange_of
-from lightning_verify.proxy.passage import Content, Passage, Space
 from lightning_verify.proxy.tallies import Tallies
+from lightning_verify.proxy.traffic_ledger import TrafficLedger
 from lightning_verify.transport.exchange import Exchange, leads_away
 from lightning_verify.transport.operations import OperationFinder
 
@@ -37,7 +37,7 @@ _TOLD = 10
 
 Say = Callable[[str], None]
 # Who else wants to see what was judged; it may not keep what it is given.
-Witness = Callable[[Passage, Exchange], None]
+Witness = Callable[[CapturedExchange, Exchange], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +103,12 @@ class TrafficJudge:
         self._witnesses = witnesses
         self._recorder = PassingRecorder(base_url)
         self._tallies = Tallies(self._recorder)
-        self._books = Books(self._recorder, settle, all_traffic=all_traffic)
-        self._space = Space(MOST_OF_ALL)
-        self._under_way: dict[int, Passage] = {}
-        self._queue: queue.SimpleQueue[Passage | threading.Event | None] = queue.SimpleQueue()
+        self._ledger = TrafficLedger(self._recorder, settle, all_traffic=all_traffic)
+        self._memory = MemoryBudget(MOST_OF_ALL)
+        self._under_way: dict[int, CapturedExchange] = {}
+        self._queue: queue.SimpleQueue[CapturedExchange | threading.Event | None] = queue.SimpleQueue()
         self._missed = False
-        self._in_books: dict[str, str] = {}
+        self._logged: dict[str, str] = {}
         self._sites: set[str] = set()
         self._lock = threading.Lock()
         self.passed = self._judged = 0
@@ -120,33 +120,33 @@ class TrafficJudge:
 
     # --- while it passes: called in the loop --------------------------------------------------------------
 
-    def begin(self, method: str, target: str, headers: list[tuple[str, str]]) -> Passage:
+    def begin(self, method: str, target: str, headers: list[tuple[str, str]]) -> CapturedExchange:
         """A request has arrived."""
         operation = self._finder.find(method, target)
         most = MOST_OF_ONE if operation is not None or self._witnesses else 0
-        request, response = Content(self._space, most), Content(self._space, most)
-        passage = Passage(method, target, operation, headers, request, response)
-        self._under_way[id(passage)] = passage
-        return passage
+        request, response = BoundedBody(self._memory, most), BoundedBody(self._memory, most)
+        captured = CapturedExchange(method, target, operation, headers, request, response)
+        self._under_way[id(captured)] = captured
+        return captured
 
-    def end(self, passage: Passage) -> None:
+    def end(self, captured: CapturedExchange) -> None:
         """Its answer is complete."""
-        del self._under_way[id(passage)]
+        del self._under_way[id(captured)]
         self.passed += 1
         waiting = self._queue.qsize()
         if waiting >= _WAITING:
             self._missed = True
-            passage.drop()
+            captured.drop()
             return
         if waiting >= _WAITING_WHOLE:
-            passage.drop()
-            passage.response.lost = True
-        if _reads_usage(passage.operation):
-            passage.alone = not any(
-                other.operation is not None and other.operation.metric and _may_be_one(other, passage)
+            captured.drop()
+            captured.response.lost = True
+        if _reads_usage(captured.operation):
+            captured.alone = not any(
+                other.operation is not None and other.operation.metric and _may_be_one(other, captured)
                 for other in self._under_way.values()
             )
-        self._queue.put(passage)
+        self._queue.put(captured)
 
     def catch_up(self, patience: float) -> None:
         """Wait, for at most so many seconds, until everything that passed before this call is judged."""
@@ -163,21 +163,21 @@ class TrafficJudge:
     # --- afterwards: in the thread ------------------------------------------------------------------------
 
     def _work(self) -> None:
-        while (passage := self._queue.get()) is not None:
-            if isinstance(passage, threading.Event):
-                passage.set()
+        while (captured := self._queue.get()) is not None:
+            if isinstance(captured, threading.Event):
+                captured.set()
                 continue
             try:
-                self._judge(passage)
+                self._judge(captured)
             except Exception as problem:  # Whatever it was, the next one is judged.
                 with self._lock:
                     self._not_judged["the judge itself failed"] += 1
                 self._say(one_line(f"the judge itself failed: {problem!r}", _LONGEST_LINE))
             finally:
-                passage.drop()
+                captured.drop()
 
-    def _judge(self, passage: Passage) -> None:
-        exchange = exchange_of(passage, MOST_OF_ONE)
+    def _judge(self, captured: CapturedExchange) -> None:
+        exchange = exchange_of(captured, MOST_OF_ONE)
         exchange.leads_away = leads_away(exchange, self._recorder.base_url, self._sites)
         with self._lock:
             self._recorder.turn_to(exchange)
@@ -194,12 +194,12 @@ class TrafficJudge:
                 self._not_judged[reason] += 1
             if self._missed:
                 self._missed = False
-                self._books.begin_anew()
-            self._books.observe(exchange, alone=passage.alone)
+                self._ledger.begin_anew()
+            self._ledger.observe(exchange, alone=captured.alone)
             if _reads_usage(operation):
-                self._tell_of_the_books()
+                self._log_ledger_findings()
         for witness in self._witnesses:
-            witness(passage, exchange)
+            witness(captured, exchange)
 
     def _tell(self, finding: Finding) -> None:
         """Say that a law was broken once more. Not each of many equal breaches needs a line."""
@@ -207,10 +207,10 @@ class TrafficJudge:
         if count <= _TOLD or count & (count - 1) == 0:
             self._say(self._breach(finding).line)
 
-    def _tell_of_the_books(self) -> None:
-        for finding in self._books.findings():
-            if finding.verdict == "fail" and self._in_books.get(finding.requirement) != finding.reason:
-                self._in_books[finding.requirement] = finding.reason
+    def _log_ledger_findings(self) -> None:
+        for finding in self._ledger.findings():
+            if finding.verdict == "fail" and self._logged.get(finding.requirement) != finding.reason:
+                self._logged[finding.requirement] = finding.reason
                 self._say(self._breach(finding).line)
 
     def _breach(self, finding: Finding) -> Breach:
@@ -222,7 +222,7 @@ class TrafficJudge:
     def findings(self) -> list[Finding]:
         """What has been found so far."""
         with self._lock:
-            return [*self._tallies.findings(), *self._books.findings()]
+            return [*self._tallies.findings(), *self._ledger.findings()]
 
     def view(self) -> View:
         """What there is to show now."""
@@ -237,7 +237,7 @@ class TrafficJudge:
                 dict(sorted(self._answers.items())),
                 len(self._under_way),
                 self._queue.qsize(),
-                self._books.callers,
+                self._ledger.callers,
                 len(kept),
                 broken,
             )
@@ -260,10 +260,10 @@ def _reads_usage(operation: Operation | None) -> bool:
 _IDENTITY = {"authorization", "x-client-id"}
 
 
-def _may_be_one(one: Passage, other: Passage) -> bool:
+def _may_be_one(one: CapturedExchange, other: CapturedExchange) -> bool:
     """Whether two requests may be charged to the same caller."""
     named = [
-        {value for name, value in passage.request_headers if name.lower() in _IDENTITY}
-        for passage in (one, other)
+        {value for name, value in captured.request_headers if name.lower() in _IDENTITY}
+        for captured in (one, other)
     ]
     return bool(named[0] & named[1])

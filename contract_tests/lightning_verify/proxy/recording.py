@@ -15,8 +15,8 @@ from lightning_spec.recording import (
     RecordingWriter,
 )
 
+from lightning_verify.proxy.captured_exchange import CapturedExchange
 from lightning_verify.proxy.exchanges import PassingRecorder
-from lightning_verify.proxy.passage import Passage
 from lightning_verify.transport.exchange import Exchange
 
 __all__ = ["RecordingError", "Tape"]
@@ -33,7 +33,7 @@ class Tape:
     def _clean(self, text: str) -> str:
         return self._recorder.redactor.text(text)
 
-    def add(self, passage: Passage, exchange: Exchange) -> None:
+    def add(self, captured: CapturedExchange, exchange: Exchange) -> None:
         """Record one exchange. It cannot be replayed without an answer, or if it was too large to keep.
         Raises OSError."""
         if exchange.status is None or exchange.truncated or not 200 <= exchange.status < 600:
@@ -42,7 +42,7 @@ class Tape:
         self._recorder.turn_to(exchange)
         self._writer.add(
             RecordedExchange(
-                passage.at,
+                captured.at,
                 RecordedRequest(
                     exchange.method,
                     exchange.path,
@@ -52,8 +52,8 @@ class Tape:
                 RecordedResponse(
                     exchange.status,
                     _once(exchange.headers),
-                    passage.first,
-                    _pieces(passage, exchange.body),
+                    captured.first,
+                    _pieces(captured, exchange.body),
                     cut=exchange.problem is not None,
                 ),
             )
@@ -73,10 +73,10 @@ def _once(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {name: ", ".join(values) for name, values in found.items()}
 
 
-def _pieces(passage: Passage, body: bytes) -> list[Piece]:
+def _pieces(captured: CapturedExchange, body: bytes) -> list[Piece]:
     """The body in its pieces; in one piece if it was compressed, since its parts are then not content."""
-    times = [passage.first, *(moment for moment, _ in passage.arrivals)]
-    sizes = [size for _, size in passage.arrivals]
+    times = [captured.first, *(moment for moment, _ in captured.arrivals)]
+    sizes = [size for _, size in captured.arrivals]
     if sum(sizes) != len(body):
         return [Piece(times[-1] - times[0], body)] if body else []
     waits = [max(0.0, later - earlier) for earlier, later in pairwise(times)]

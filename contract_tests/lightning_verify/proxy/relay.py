@@ -18,6 +18,7 @@ from http import HTTPStatus
 from typing import NoReturn
 from urllib.parse import urlsplit
 
+from lightning_verify.proxy.captured_exchange import CapturedExchange
 from lightning_verify.proxy.framing import (
     Body,
     Head,
@@ -30,8 +31,7 @@ from lightning_verify.proxy.framing import (
     read_request,
     read_response,
 )
-from lightning_verify.proxy.passage import Passage
-from lightning_verify.proxy.side import Side
+from lightning_verify.proxy.peer import Peer
 
 # Seconds in which the host must take a connection, and in which a client may read an answer that came
 # before its request was over.
@@ -64,21 +64,21 @@ class Upstream:
             ssl.create_default_context() if secure else None,
         )
 
-    async def connect(self) -> Side:
+    async def connect(self) -> Peer:
         """Open a new connection. Raises OSError, including TimeoutError."""
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(_CONNECTING):
-            _, side = await loop.create_connection(Side, self.host, self.port, ssl=self.tls)
+            _, side = await loop.create_connection(Peer, self.host, self.port, ssl=self.tls)
         return side
 
 
 @dataclass(frozen=True, slots=True)
 class Observer:
-    """Observes traffic: `begin` is called with method, target and headers and returns a passage, `end` gets
-    it when it is over."""
+    """Observes traffic: `begin` is called with method, target and headers and returns where to keep the
+    exchange, `end` gets that when the exchange is over."""
 
-    begin: Callable[[str, str, list[tuple[str, str]]], Passage]
-    end: Callable[[Passage], None]
+    begin: Callable[[str, str, list[tuple[str, str]]], CapturedExchange]
+    end: Callable[[CapturedExchange], None]
 
 
 class _Refused(Exception):
@@ -89,13 +89,13 @@ class _Refused(Exception):
         self.status = status
 
 
-class Pair(Side):
+class Pair(Peer):
     """A client's connection, with the connection to the host that belongs to it."""
 
     def __init__(self, upstream: Upstream, observer: Observer, pairs: set[Pair]) -> None:
         super().__init__()
         self._upstream, self._observer, self._pairs = upstream, observer, pairs
-        self._host: Side | None = None
+        self._host: Peer | None = None
         # Whether the host has answered on this connection, and whether all of a request has been sent.
         self._used = self._asked = False
         self._task: asyncio.Task[None] | None = None
@@ -164,26 +164,26 @@ class Pair(Side):
             return await self._refuse(status, f"the request cannot be passed on: {problem}")
         except _Refused as refusal:
             return await self._refuse(refusal.status, str(refusal))
-        passage = self._observer.begin(method, target.decode("latin-1"), head.pairs)
+        captured = self._observer.begin(method, target.decode("latin-1"), head.pairs)
         try:
-            return await self._pass_on(head, target, body, passage)
+            return await self._pass_on(head, target, body, captured)
         except Malformed as problem:
-            passage.problem = f"the host's answer cannot be read: {problem}"
-            if passage.status is not None:
+            captured.problem = f"the host's answer cannot be read: {problem}"
+            if captured.status is not None:
                 raise ConnectionResetError from problem
-            return await self._refuse(502, passage.problem, method)
+            return await self._refuse(502, captured.problem, method)
         except _Refused as refusal:
-            passage.problem = str(refusal)
+            captured.problem = str(refusal)
             return await self._refuse(refusal.status, str(refusal), method)
         except ConnectionError:
-            passage.problem = passage.problem or "the client left"
+            captured.problem = captured.problem or "the client left"
             raise
         except asyncio.CancelledError:
-            passage.problem = passage.problem or "the proxy was stopped"
+            captured.problem = captured.problem or "the proxy was stopped"
             raise
         finally:
-            passage.seconds = time.monotonic() - passage.began
-            self._observer.end(passage)
+            captured.seconds = time.monotonic() - captured.began
+            self._observer.end(captured)
 
     async def _next_request(self) -> bytes | None:
         host = self._host
@@ -196,11 +196,11 @@ class Pair(Side):
         finally:
             host.at_end = None
 
-    async def _pass_on(self, head: Head, target: bytes, body: Body, passage: Passage) -> bool:
+    async def _pass_on(self, head: Head, target: bytes, body: Body, captured: CapturedExchange) -> bool:
         host = await self._connected()
         prefix = b"" if target == b"*" else self._upstream.path.encode()
         first = b" ".join((head.first.split()[0], prefix + target, head.first.split()[2]))
-        start = encoded(first, *self._for_the_host(head)) + self._part(body, self.take(), passage)
+        start = encoded(first, *self._for_the_host(head)) + self._part(body, self.take(), captured)
         # A host that is gone tells so by the answer that does not come.
         with suppress(ConnectionResetError):
             await host.send(start)
@@ -208,9 +208,9 @@ class Pair(Side):
         if body.done:
             self._request_sent()
         else:
-            pump = asyncio.get_running_loop().create_task(self._pump(host, body, passage))
+            pump = asyncio.get_running_loop().create_task(self._pump(host, body, captured))
         try:
-            goes_on = await self._answer(host, head, passage)
+            goes_on = await self._answer(host, head, captured)
             self._used = True
             if pump is not None:
                 # An answer may come before the request is whole; the host decides whether it wants the rest.
@@ -222,7 +222,7 @@ class Pair(Side):
                 pump.cancel()
         return goes_on and body.done and not host.ended
 
-    async def _connected(self) -> Side:
+    async def _connected(self) -> Peer:
         if self._host is None:
             where = f"{self._upstream.host}:{self._upstream.port}"
             try:
@@ -263,23 +263,23 @@ class Pair(Side):
             more.append(b"Connection: " + b", ".join(options))
         return lines, *more
 
-    def _part(self, body: Body, data: bytes, passage: Passage) -> bytes:
+    def _part(self, body: Body, data: bytes, captured: CapturedExchange) -> bytes:
         """The part of `data` that belongs to the current request."""
         used, pieces = body.feed(data) if data and not body.done else (0, [])
         self.give_back(data[used:])
-        passage.request.add(pieces)
+        captured.request.add(pieces)
         return data[:used]
 
-    async def _pump(self, host: Side, body: Body, passage: Passage) -> None:
+    async def _pump(self, host: Peer, body: Body, captured: CapturedExchange) -> None:
         """Send the rest of a request's body as it comes."""
         try:
             while not body.done and (data := await self.more()):
-                await host.send(self._part(body, data, passage))
+                await host.send(self._part(body, data, captured))
             self._request_sent()
         except ConnectionResetError:
             pass  # The answer, or that there is none, says the rest.
         except Malformed as problem:
-            passage.problem = f"the request cannot be passed on: {problem}"
+            captured.problem = f"the request cannot be passed on: {problem}"
             host.abort()
 
     def _request_sent(self) -> None:
@@ -289,44 +289,44 @@ class Pair(Side):
 
     # --- its answer ---------------------------------------------------------------------------------------
 
-    async def _answer(self, host: Side, asked: Head, passage: Passage) -> bool:
+    async def _answer(self, host: Peer, asked: Head, captured: CapturedExchange) -> bool:
         """Pass the answer on. False when the connection is over after it."""
         while True:
             data = await host.head()
             if data is None:
-                self._no_answer(passage)
+                self._no_answer(captured)
             else:
                 head, status = read_response(data)
                 if status == 101:
-                    return await self._tunnel(host, data, passage)
+                    return await self._tunnel(host, data, captured)
                 if status >= 200:
                     break
                 await self.send(encoded(head.first, head.without()))
-        body = body_of_response(head, status, passage.method)
-        passage.head_came(status, head.pairs)
+        body = body_of_response(head, status, captured.method)
+        captured.head_came(status, head.pairs)
         closes = asked.closes or head.closes or isinstance(body, UntilClosed)
         lines = head.without((b"content-length",) if head.values(b"transfer-encoding") else ())
         ours = [b"Connection: close"] if closes else [b"Connection: keep-alive"] * asked.is_old
-        await self._answer_body(host, encoded(head.first, lines, *ours), body, passage)
+        await self._answer_body(host, encoded(head.first, lines, *ours), body, captured)
         return not closes
 
-    def _no_answer(self, passage: Passage) -> NoReturn:
-        if passage.problem is not None:
-            raise _Refused(400, passage.problem)
+    def _no_answer(self, captured: CapturedExchange) -> NoReturn:
+        if captured.problem is not None:
+            raise _Refused(400, captured.problem)
         if self.ended:
             raise ConnectionResetError
-        passage.problem = "the host closed the connection without an answer"
+        captured.problem = "the host closed the connection without an answer"
         if self._used:
             # As an idle connection may be closed at any time; a client asks again on another one.
             raise ConnectionResetError
-        raise _Refused(502, passage.problem)
+        raise _Refused(502, captured.problem)
 
-    async def _answer_body(self, host: Side, start: bytes, body: Body, passage: Passage) -> None:
+    async def _answer_body(self, host: Peer, start: bytes, body: Body, captured: CapturedExchange) -> None:
         data = host.take()
         while True:
             used, pieces = body.feed(data) if not body.done else (0, [])
             host.give_back(data[used:])
-            passage.came(pieces)
+            captured.came(pieces)
             await self.send(start + data[:used] if start else data[:used])
             start = b""
             if body.done:
@@ -338,13 +338,13 @@ class Pair(Side):
             raise ConnectionResetError
         if host.broken or not isinstance(body, UntilClosed):
             broke_off = "the host closed the connection in the middle of its answer"
-            passage.problem = "the client left" if self.ended else broke_off
+            captured.problem = "the client left" if self.ended else broke_off
         if host.broken:
             raise ConnectionResetError
 
-    async def _tunnel(self, host: Side, head: bytes, passage: Passage) -> bool:
+    async def _tunnel(self, host: Peer, head: bytes, captured: CapturedExchange) -> bool:
         """What follows is not HTTP, and goes through unchanged."""
-        passage.problem = "the connection was handed to another protocol"
+        captured.problem = "the connection was handed to another protocol"
         await self.send(head)
         self._asked = False
         await asyncio.gather(_pour(self, host), _pour(host, self))
@@ -369,7 +369,7 @@ def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
 
 
-async def _pour(source: Side, sink: Side) -> None:
+async def _pour(source: Peer, sink: Peer) -> None:
     with suppress(ConnectionResetError):
         while data := await source.more():
             await sink.send(data)

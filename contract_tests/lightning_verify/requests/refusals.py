@@ -11,7 +11,7 @@ from typing import Any
 from lightning_verify.facts import REQUIRED_FIELD
 from lightning_verify.requests.invalid import NOTHING_ASKED
 from lightning_verify.requests.situations import ACCOUNTS, FORMS, OWN
-from lightning_verify.requests.valid import CALLS, OVERSIZED, oversized
+from lightning_verify.requests.valid import CALLS, OVERSIZED, POSTS, oversized
 
 KINDS = (*OWN, *ACCOUNTS)
 _CHAT, _ANALYSIS = "createChatCompletion", "analyzePrompt"
@@ -28,7 +28,6 @@ _INVALID = {
 # The requirements that say which requests are malformed, and which payloads are invalid or too large.
 _MALFORMED, _OVERSIZED = "FAIL-1", "FAIL-2"
 ABOUT_PAYLOADS = frozenset({*_INVALID.values(), _MALFORMED, _OVERSIZED})
-POSTS = [name for name in _INVALID if name in CALLS]
 TOO_LARGE = "too large"
 FLAWS = ("left out", "of another kind", "cut off", "no object", TOO_LARGE)
 # Bearers that no host accepts, beside whoever asks.

@@ -68,6 +68,8 @@ CALLS: dict[str, Call] = {
     if operation.metric or name in _BODIES or name in _READS
 }
 
+POSTS = tuple(name for name, call in CALLS.items() if call.method == "POST")
+
 
 # Characters. The first is beyond what any documented or published limit allows, the second beyond reason.
 OVERSIZED = (300_000, 4_000_000)

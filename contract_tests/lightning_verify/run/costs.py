@@ -11,7 +11,6 @@ from lightning_verify.judging.observations import (
     CAPABILITIES,
     FAMILIES_OF_BEARERS,
     OFTEN,
-    POSTS,
     READABLE,
     SUBSCRIPTION,
     THOROUGH,
@@ -36,7 +35,7 @@ from lightning_verify.requests.credentials import (
     unknown_key,
 )
 from lightning_verify.requests.generated import CASES
-from lightning_verify.requests.valid import CALLS
+from lightning_verify.requests.valid import CALLS, POSTS
 from lightning_verify.target import Spend
 
 

@@ -8,12 +8,13 @@ from collections.abc import Iterable
 import pytest
 
 from lightning_verify.facts import METRIC_OF
-from lightning_verify.judging.observations import POSTS, USAGE, shown_to
+from lightning_verify.judging.observations import USAGE, shown_to
 from lightning_verify.judging.search import allowance
 from lightning_verify.requests.credentials import GOOD
+from lightning_verify.requests.valid import POSTS
 from lightning_verify.run.costs import COST_OF, Means, request_count
 from lightning_verify.run.marks import charge_of
-from lightning_verify.run.preflight import DOORS
+from lightning_verify.run.preflight import PROBED_PATHS
 from lightning_verify.target import Spend, Target
 
 # Units kept for second looks, of each metric: two whole ones, since what a host fails at is met by two
@@ -66,7 +67,7 @@ def estimate(
     units.update(dict.fromkeys(units, SECOND_LOOKS))
     # What a generated request is refused or failed for is found with some more.
     units.update(dict.fromkeys((metric for metric in searched if metric), allowance(target, spend)))
-    requests += len(DOORS) + len(before)
+    requests += len(PROBED_PATHS) + len(before)
     # Only on this machine is every caller asked for its bill, and not after its time was moved.
     if target.is_loopback and not moves_time:
         requests += spenders + sum(name in METRIC_OF for name in POSTS)

@@ -15,7 +15,7 @@ from lightning_verify.transport.causes import SILENCE
 from lightning_verify.transport.client import BudgetExhausted, Client, HostGone
 from lightning_verify.transport.exchange import Exchange
 
-DOORS = ("/status", "/tier-config", "/usage", "/models")
+PROBED_PATHS = ("/status", "/tier-config", "/usage", "/models")
 
 
 def preflight(client: Client, wake: float) -> str | None:
@@ -29,7 +29,7 @@ def preflight(client: Client, wake: float) -> str | None:
         answers: list[Exchange] = []
         try:
             # One by one, so that those before the last one are kept.
-            answers.extend(client.send("GET", path, anonymous()) for path in DOORS)
+            answers.extend(client.send("GET", path, anonymous()) for path in PROBED_PATHS)
         except HostGone as gone:
             return _silent(answers, hint) if answers else str(gone)
         if not all(answer.status in {502, 503, 504} for answer in answers):

@@ -304,10 +304,10 @@ class Client:
                 if refused is None:
                     raise
                 exchange = refused  # There is no unit left to ask again with.
-                exchange.insists = tries > 1
+                exchange.is_deliberate = tries > 1
                 break
             self._note(exchange, lane, caller.payer)
-            if exchange.astray is None:
+            if exchange.doubt is None:
                 self._always_gateway.discard(_kind(exchange))
             if not retry or self._fruitless > MAX_FRUITLESS_WAIT:
                 break
@@ -318,12 +318,12 @@ class Client:
             self._fruitless += wait
         else:
             self._always_gateway.add(_kind(exchange))
-            if exchange.astray == NOT_JSON:
+            if exchange.doubt == NOT_JSON:
                 self._own_words.add(exchange.status)
         # After that much fruitless waiting, what keeps coming for free requests counts as the host's own.
         tired = exchange.repeatable and self._fruitless > MAX_FRUITLESS_WAIT
-        exchange.insists = exchange.insists or tired or self._is_meant(exchange)
-        if refused is not None and exchange.status not in {429, 503} and exchange.astray is None:
+        exchange.is_deliberate = exchange.is_deliberate or tired or self._is_deliberate(exchange)
+        if refused is not None and exchange.status not in {429, 503} and exchange.doubt is None:
             self._fruitless -= waited
             if refused.status == 429:
                 self._pace.slow_down(refused.sent)
@@ -340,13 +340,13 @@ class Client:
             asked = self._pace.pause(wait_asked(exchange.header("retry-after"), exchange.clock))
             if asked is not None:
                 return asked
-        if exchange.repeatable and exchange.astray and not self._is_meant(exchange):
+        if exchange.repeatable and exchange.doubt and not self._is_deliberate(exchange):
             return self._pace.pause(GATEWAY_RETRY_DELAY)
         return None
 
-    def _is_meant(self, exchange: Exchange) -> bool:
+    def _is_deliberate(self, exchange: Exchange) -> bool:
         """Whether the host is known to give such answers itself."""
-        is_its_way = len(self._own_words) >= OWN_WORDS_AFTER and exchange.astray == NOT_JSON
+        is_its_way = len(self._own_words) >= OWN_WORDS_AFTER and exchange.doubt == NOT_JSON
         return is_its_way or _kind(exchange) in self._always_gateway
 
     async def _still_there(self) -> bool:
@@ -437,7 +437,7 @@ class Client:
         if operation is not None and (exchange.status or 0) >= 500:
             self.failed[operation.id].add(hash((exchange.path, exchange.request_body)))
         # A page or an error is no generation; that it may have been charged is among the doubts.
-        made = exchange.served and (lane == "paid" or exchange.astray is None)
+        made = exchange.served and (lane == "paid" or exchange.doubt is None)
         if operation is not None and operation.metric is not None and made:
             self._budget.served(operation.id, operation.metric, paid=lane == "paid", payer=payer)
         for look in self.observers:

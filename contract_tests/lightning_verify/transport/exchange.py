@@ -58,7 +58,7 @@ class Exchange:
     # Whether it redirects to another host than the one that was asked.
     leads_away: bool = False
     # Whether an answer that seems to be somebody else's came each time, so that it is the host's own.
-    insists: bool = False
+    is_deliberate: bool = False
     # When the answer had come, by our own clock.
     received: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -135,7 +135,7 @@ class Exchange:
         return failure_in_text(self.text) if self.body[:64].lstrip().startswith(b"{") else None
 
     @property
-    def astray(self) -> str | None:
+    def doubt(self) -> str | None:
         """Why this may not be the host's own answer: a gateway has spoken, a page came where none can be, a
         refusal is not JSON, a redirect leads to another site, or a success reports a failure. A gateway that
         refuses what is too large, or too much, speaks for the host."""

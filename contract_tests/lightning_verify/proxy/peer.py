@@ -13,7 +13,7 @@ from lightning_verify.proxy.framing import end_of_head
 _MOST_HELD = 256 * 1024
 
 
-class Side(asyncio.Protocol):
+class Peer(asyncio.Protocol):
     """Reads and writes with backpressure in both directions. `ended` says that nothing more will come, `lost`
     that nothing can be sent, `broken` that the end was not orderly. `at_end` is called in each case."""
 

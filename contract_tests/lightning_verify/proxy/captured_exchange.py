@@ -12,7 +12,7 @@ from lightning_spec.loader import Operation
 _OVERHEAD = 200
 
 
-class Space:
+class MemoryBudget:
     """How many bytes may be kept at once, by all exchanges that pass or wait to be judged."""
 
     def __init__(self, most: int) -> None:
@@ -33,11 +33,11 @@ class Space:
             self._left += size
 
 
-class Content:
+class BoundedBody:
     """A body that is kept whole, or not at all (then it is `lost`)."""
 
-    def __init__(self, space: Space, most: int) -> None:
-        self._space, self._most = space, most
+    def __init__(self, memory: MemoryBudget, most: int) -> None:
+        self._memory, self._most = memory, most
         self._pieces: list[bytes] = []
         self._taken = 0
         self.size = 0
@@ -50,7 +50,7 @@ class Content:
             if self.lost:
                 continue
             cost = len(piece) + _OVERHEAD
-            if self.size > self._most or not self._space.take(cost):
+            if self.size > self._most or not self._memory.take(cost):
                 self.drop()
                 self.lost = True
             else:
@@ -65,12 +65,12 @@ class Content:
 
     def drop(self) -> None:
         """Keep nothing of it any more."""
-        self._space.give_back(self._taken)
+        self._memory.give_back(self._taken)
         self._pieces, self._taken = [], 0
 
 
 @dataclass(slots=True)
-class Passage:
+class CapturedExchange:
     """One exchange on its way. `began` is on the monotonic clock, `at` in seconds since 1970; `arrivals` has
     (seconds since it began, bytes) for each piece of the answer. `alone` says that no metered call of the
     same caller was under way when it ended."""
@@ -79,8 +79,8 @@ class Passage:
     target: str
     operation: Operation | None
     request_headers: list[tuple[str, str]]
-    request: Content
-    response: Content
+    request: BoundedBody
+    response: BoundedBody
     began: float = field(default_factory=time.monotonic)
     at: float = field(default_factory=time.time)
     status: int | None = None

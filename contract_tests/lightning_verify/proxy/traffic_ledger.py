@@ -24,7 +24,7 @@ _CLIENT_ID = re.compile(r"[A-Za-z0-9._:-]{16,128}")
 _OF_ONE_CLIENT = re.compile(r"ipc-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-class Books:
+class TrafficLedger:
     """Reconciles usage documents that pass with what was seen to be served. An account may also be used past
     this proxy, so its counters may rightly show more, and only too little is a breach; with `all_traffic`
     nothing goes past it. A client id that was drawn at random belongs to one client, which passes here."""

@@ -69,7 +69,7 @@ def _incomplete(exchange: Exchange) -> Wrong:
     return [] if status == 400 else [f"without {required} it must be 400, not {status}"]
 
 
-MANNERS: tuple[Law, ...] = (
+EVERY_ANSWER: tuple[Law, ...] = (
     law("CHAT-1", _incomplete),
     law("IMG-1", _incomplete),
     law("VID-1", _incomplete),
