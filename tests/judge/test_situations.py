@@ -236,13 +236,28 @@ def test_what_is_wrong_for_one_kind_of_caller_is_found(
     assert finished.documented("fail") == {owner}, finished.out[-2000:]
 
 
-def test_an_account_whose_counters_are_others_beside_a_client_id_is_told_so(tmp_path: Path) -> None:
+def _other_counters_beside_a_client_id() -> seams.Apply:
     def others(_: Lab, called: Call, who: Identity) -> Identity:
         beside = called.operation.id == "getUsage" and "x-client-id" in called.request.headers
         return replace(who, key=f"{who.key} beside a client id") if beside else who
 
+    return seams.resolve(others)
+
+
+def _the_client_id_pays_as_well() -> seams.Apply:
+    def beside(lab: Lab, called: Call) -> list[tuple[str, str]]:
+        name = called.request.headers["x-client-id"]
+        return [(lab.key_of_client(name), "imagesDaily")] * (called.operation.id == "createImage")
+
+    return seams.charge_more(beside)
+
+
+@pytest.mark.parametrize("apply", [_other_counters_beside_a_client_id, _the_client_id_pays_as_well])
+def test_what_a_client_id_beside_an_account_changes_is_told(
+    apply: Callable[[], seams.Apply], tmp_path: Path
+) -> None:
     with (
-        running(prepare=seams.resolve(others)) as lab,
+        running(prepare=apply()) as lab,
         judge_of(lab.base_url, tmp_path, lab.credentials) as judge,
     ):
         account = judge.credential(JWT).also(X_Client_ID=callers.client_id())

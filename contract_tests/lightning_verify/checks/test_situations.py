@@ -91,7 +91,7 @@ def _judged(situation: Situation) -> tuple[str, ...]:
                 judges(
                     *_judged(situation),
                     units={METRIC_OF[situation.operation]: 3},
-                    requests=(3 if situation.kind in CREDENTIAL else 2)
+                    requests=(4 if situation.kind in CREDENTIAL else 2)
                     + _inputs(situation)
                     + bool(situation.analysed)
                     + _comes_refused(situation),
@@ -207,13 +207,15 @@ def pays_once(judge: Judge, price: str, seen: Observation, ask: Callable[[], Exc
     twice, and not without a call, counts against the host."""
     metric, shown = seen.metric, (seen.before, seen.call, seen.after)
     change = seen.consumed(judge, price)
+    if name := seen.caller.headers.get("X-Client-ID"):
+        guest = read_usage(judge, price, judge.caller().also(X_Client_ID=name))
+        # Where whoever is new has used something, callers are not told apart: that is for others to say.
+        if guest.used[metric] and not read_usage(judge, price, judge.caller()).used[metric]:
+            message = f"{seen.call.title} for {seen.caller.label} moved {metric} of the client id beside it"
+            raise judge.violation("ID-5", message, *shown, guest.exchange)
     if not change.get(metric):
         message = f"{seen.call.title} for {seen.caller.label} did not move its {metric}"
-        if name := seen.caller.headers.get("X-Client-ID"):
-            guest = read_usage(judge, price, judge.caller().also(X_Client_ID=name))
-            if guest.used[metric]:
-                message += ", but that of the client id beside it"
-                raise judge.violation("ID-5", message, *shown, guest.exchange)
+        if name:
             _shows_its_counters(judge, price, seen.caller, metric)
         raise judge.violation(price, message, *shown)
     if change != {metric: 1}:
