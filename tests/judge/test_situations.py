@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from lightning_spec.loader import load_spec
+from lightning_verify.checks import test_situations
 from lightning_verify.checks.test_quota import TOO_LARGE_FOR
 from lightning_verify.checks.test_situations import pays_once
 from lightning_verify.judging.judge import Violation
@@ -234,6 +235,17 @@ def test_what_is_wrong_for_one_kind_of_caller_is_found(
             credentials=server.credentials,
         )
     assert finished.documented("fail") == {owner}, finished.out[-2000:]
+
+
+def test_a_short_chat_that_is_found_too_large_is_told(tmp_path: Path) -> None:
+    situation = Situation("client id", "createChatCompletion", "streamed picture")
+    streams = sometimes(FAULTS["image-parts-counted-as-text"], TRIGGERS["only-streams"])
+    with (
+        running(prepare=streams) as server,
+        judge_of(server.base_url, tmp_path) as judge,
+        pytest.raises(Violation, match=r"413 for .*served without stream"),
+    ):
+        test_situations.test_every_kind_of_caller_is_served_in_every_form(judge, situation)
 
 
 def _other_counters_beside_a_client_id() -> seams.Apply:

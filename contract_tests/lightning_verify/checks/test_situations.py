@@ -17,6 +17,7 @@ from lightning_verify.judging import observations
 from lightning_verify.judging.assets import revealed_assets
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import ANALYZE, OFTEN, refused_size
+from lightning_verify.judging.search import SHORT
 from lightning_verify.judging.snapshot import Snapshot, parse_usage
 from lightning_verify.judging.usage import Observation, counters, moved, observe, read_usage
 from lightning_verify.laws.generation import chosen_otherwise
@@ -148,7 +149,7 @@ def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: S
             message = f"{exchange.title} for {caller.label} with units of {metric} left"
             raise judge.violation("RATE-4", message, before.exchange, exchange, after)
         raise NotRun(f"needs an account with units of {metric} left")
-    _is_not_too_long(exchange)
+    _is_not_too_long(situation, exchange)
     _tell_why(judge, situation, exchange, again, plain=lambda: ask(who=judge.caller()))
 
 
@@ -161,9 +162,9 @@ def _newcomer(judge: Judge, situation: Situation) -> Caller:
     return caller
 
 
-def _is_not_too_long(exchange: Exchange) -> None:
-    """A host may be configured to take less than the published sizes."""
-    if exchange.status == 413:
+def _is_not_too_long(situation: Situation, exchange: Exchange) -> None:
+    """A host may be configured to take less text than the published sizes, but not this little."""
+    if exchange.status == 413 and situation.text_length > SHORT:
         raise NotRun("needs a host whose prompts may be as long as published")
 
 
@@ -281,7 +282,7 @@ def _tell_why(
         if later.served:
             judge.witness(SERVES[situation.kind], later)
             return
-        _is_not_too_long(later)
+        _is_not_too_long(situation, later)
     fields = () if exchange.status == 401 else situation.fields
     for field in sorted(fields, key=lambda name: name in {"messages", "prompt"}):
         reduced = situation.without(field)

@@ -176,6 +176,11 @@ class Situation:
         fields = self.fields
         return fields["messages"] if fields.keys() == {"messages", "stream"} else []
 
+    @property
+    def text_length(self) -> int:
+        """The characters that a limit on text may count: those of pictures are none."""
+        return _text_length({name: value for name, value in self.fields.items() if name != "image_urls"})
+
     def without(self, field: str) -> Call:
         """The same without one field and whatever depends on it."""
         gone = {field, "tool_choice"} if field == "tools" else {field}
@@ -199,6 +204,13 @@ class Situation:
     def pairs(self) -> set[tuple[str, str]]:
         """What this combines, two by two."""
         return set(combinations((self.kind, self.operation, self.form), 2))
+
+
+def _text_length(value: object) -> int:
+    if isinstance(value, str):
+        return 0 if value.startswith("data:") else len(value)
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return sum(map(_text_length, parts))
 
 
 def cover() -> Iterator[Situation]:
