@@ -17,7 +17,7 @@ from lightning_verify.facts import SPEC
 
 PROMPT = "a lighthouse at dusk"
 # Space, letters beyond ASCII and characters with a meaning in addresses; no slash, which frameworks split at.
-PATH_PROMPT = "café & 灯台 at 50%, really?"
+PATH_PROMPT = "café & 灯台 + sea at 50%, really?"
 
 
 @dataclass(frozen=True, slots=True)
