@@ -29,7 +29,7 @@ from lab.faults.callers import (
 )
 from lab.faults.fault import FaultSet
 from lab.faults.seams import MEDIA_GET, Run, at, edit, put, refused_with
-from lab.proofs import all_of, bad_bearer, call, charged, chat, generated, read
+from lab.proofs import all_of, bad_bearer, call, charged, chat, generated, read, spent
 from lab.server.identity import bearer
 from lab.server.lab import Call, Identity, Lab, Refusal, Reply
 
@@ -363,6 +363,17 @@ def _cached(times: int) -> seams.Apply:
 FAULTS.reported("AUTH-6", read("/usage", REVOKED), credentials=REVOKED).add(
     "revoked-key-cached: a revoked API key is good for two more requests, out of a cache", _cached(2)
 ).add("revoked-key-500: a revoked API key is 500, its row is gone", only(REVOKED, seams.crash()))
+
+
+def _account_pays(lab: Lab, called: Call) -> None:
+    if metric := called.operation.metric:
+        lab.ledger.add("user:paid", metric, lab.window_of(metric, lab.clock()))
+    raise Refusal("credential", "This key was revoked")
+
+
+FAULTS.handwritten(
+    "RATE-2", spent(bad_bearer("createImage", REVOKED), PAID), credentials=REVOKED, spend="exhaust"
+).add("revoked-key-charged: a revoked API key is refused, and its account pays", only(REVOKED, _account_pays))
 
 
 def _with_agent(_: Lab, called: Call, who: Identity) -> Identity:

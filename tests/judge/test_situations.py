@@ -17,9 +17,17 @@ from lightning_verify.judging.judge import Violation
 from lightning_verify.judging.usage import observe
 from lightning_verify.requests import callers
 from lightning_verify.requests.credentials import JWT
-from lightning_verify.requests.refusals import BEARERS, FLAWS, KINDS, OPTIONS, more_refusals, refusals
+from lightning_verify.requests.refusals import (
+    BEARERS,
+    FLAWS,
+    KINDS,
+    OPERATIONS,
+    OPTIONS,
+    more_refusals,
+    refusals,
+)
 from lightning_verify.requests.situations import ACCOUNTS, ASKED, OWN, Situation, cover
-from lightning_verify.requests.valid import CALLS, POSTS
+from lightning_verify.requests.valid import CALLS
 from lightning_verify.transport.exchange import Exchange
 
 from lab.faults import FAULTS, seams
@@ -75,7 +83,7 @@ def test_a_field_that_is_taken_away_takes_along_what_needs_it() -> None:
 
 def test_what_is_refused_meets_in_pairs_and_could_be_served_without_its_flaw() -> None:
     chosen = list(refusals())
-    assert {(each.kind, each.operation) for each in chosen} == set(product(KINDS, POSTS))
+    assert {(each.kind, each.operation) for each in chosen} == set(product(KINDS, OPERATIONS))
     assert {(each.kind, each.flaw) for each in chosen} >= set(product(KINDS, (*FLAWS, *OPTIONS)))
     assert {each.flaw for each in chosen if each.form == "streamed"} >= {"left out", "too large", *BEARERS}
     assert len(chosen) < 80
@@ -89,7 +97,7 @@ def test_what_is_refused_meets_in_pairs_and_could_be_served_without_its_flaw() -
 def test_where_asking_is_cheap_our_callers_meet_every_flaw_of_every_operation() -> None:
     chosen = {*refusals(), *more_refusals()}
     met = {(each.kind, each.operation, each.flaw) for each in chosen}
-    assert met >= set(product(OWN, POSTS, FLAWS)) | {
+    assert met >= set(product(OWN, OPERATIONS, FLAWS)) | {
         (kind, of, flaw) for kind in OWN for flaw, (of, *_) in OPTIONS.items()
     }
     formed = {(each.operation, each.flaw, each.form) for each in chosen}
@@ -100,7 +108,7 @@ def test_where_asking_is_cheap_our_callers_meet_every_flaw_of_every_operation() 
 
 def test_every_generation_is_refused_as_too_large_to_an_account_that_could_pay() -> None:
     tried = [operation for operations in TOO_LARGE_FOR.values() for operation in operations]
-    assert sorted(tried) == sorted(METERED & set(POSTS))
+    assert sorted(tried) == sorted(METERED & set(OPERATIONS))
 
 
 def _refused_to(kind: str) -> Callable[[Lab], None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
@@ -37,7 +37,7 @@ from lightning_verify.judging.usage import (
     settled,
 )
 from lightning_verify.requests.callers import Caller
-from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
+from lightning_verify.requests.credentials import API_KEY, BAD, FREE_JWT, JWT
 from lightning_verify.requests.invalid import NOTHING_ASKED
 from lightning_verify.requests.prompts import IMAGE, TOOLS
 from lightning_verify.requests.valid import (
@@ -326,6 +326,32 @@ def test_a_refused_call_costs_an_account_nothing(
         time.sleep(_lag(judge))
 
     _leaves_alone(judge, "RATE-2", account, be_refused, "refused calls")
+
+
+# One operation of each metric.
+_ONE_OF_EACH = list({METRIC_OF[operation]: operation for operation in reversed(_METERED)}.values())
+
+
+@pytest.mark.parametrize("credential", [pytest.param(name, marks=needs(name)) for name in (JWT, FREE_JWT)])
+@needs_own_host
+@judges("RATE-2", requests=len(BAD) * len(_ONE_OF_EACH) + 2, spend=Spend.EXHAUST)
+def test_a_credential_that_was_good_once_costs_its_account_nothing(judge: Judge, credential: str) -> None:
+    # Nobody says whose it was: each account is looked at.
+    no_longer_good = [judge.credential(name) for name in BAD if name in judge.target.credentials]
+    if not no_longer_good:
+        raise NotRun(f"needs one of {', '.join(BAD)}")
+
+    def be_refused() -> None:
+        for caller, operation in product(no_longer_good, _ONE_OF_EACH):
+            call = CALLS[operation]
+            exchange = judge.client.send(call.method, call.path, caller, json_body=call.body, lane="free")
+            if exchange.status is None or exchange.served:
+                raise judge.undecided(
+                    "RATE-2", f"{exchange.title}: it was not refused (see AUTH-4)", exchange
+                )
+        time.sleep(_lag(judge))
+
+    _leaves_alone(judge, "RATE-2", judge.credential(credential), be_refused, "calls with a lost credential")
 
 
 @judges("RATE-3", shares=[*READABLE, *(f"/status/{each}" for each in CAPABILITIES)], requests=1)
