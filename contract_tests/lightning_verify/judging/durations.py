@@ -64,11 +64,11 @@ class Durations:
         for video in self._videos:
             nearest = min(max(video.asked, SHORTEST), LONGEST)
             beside = usual.get(nearest) if video.asked != nearest else None
-            told = f"duration {video.asked} gave {video.seconds:.1f} s"
+            length = f"duration {video.asked} gave {video.seconds:.1f} s"
             if video.seconds > LONGEST + _ROUNDING:
-                tally.count([f"{told}, more than {LONGEST}"], 1, video.exchange)
+                tally.count([f"{length}, more than {LONGEST}"], 1, video.exchange)
             elif beside and abs(video.seconds - beside.seconds) >= _APART:
-                wrong = [f"{told}, {nearest} gave {beside.seconds:.1f} s"]
+                wrong = [f"{length}, {nearest} gave {beside.seconds:.1f} s"]
                 tally.count(wrong, 1, video.exchange, beside.exchange)
             else:
                 tally.count([], 1, video.exchange)
@@ -89,5 +89,5 @@ def _asked(exchange: Exchange) -> int | None:
     """The whole duration that a request asks for; None when it asks for none."""
     if exchange.method == "POST":
         return integer(request_json(exchange).get("duration"))
-    told = parse_qs(urlsplit(exchange.path).query).get("duration", [])
-    return int(told[0]) if len(told) == 1 and _WHOLE.fullmatch(told[0]) else None
+    given = parse_qs(urlsplit(exchange.path).query).get("duration", [])
+    return int(given[0]) if len(given) == 1 and _WHOLE.fullmatch(given[0]) else None

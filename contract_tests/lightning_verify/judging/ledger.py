@@ -231,12 +231,12 @@ class Ledger:
             past = account.past if account.past and named(account.past.window[metric]) == new else None
             kept = past.used[metric] if past else 0
             if calls and "" < old < new and now.used[metric] > most:
-                told = f"is {now.used[metric]} in the window {new}, where at most {most} was used"
+                problem = f"is {now.used[metric]} in the window {new}, where at most {most} was used"
             elif new and now.used[metric] < kept <= (now.limit[metric] or kept):
-                told = f"fell from {kept} to {now.used[metric]} within the window {new}"
+                problem = f"fell from {kept} to {now.used[metric]} within the window {new}"
             else:
                 continue
-            self._breach(account, metric, now, told, {("RATE-7", None)})
+            self._breach(account, metric, now, problem, {("RATE-7", None)})
             return
 
     # --- reconciling --------------------------------------------------------------------------------------
