@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +18,10 @@ from lightning_verify.judging.redaction import Redactor
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.transport.exchange import Exchange
+
+from tests.judge.test_part_of_the_time import usage
+from tests.judge.tiny_server import Answer, Asked, tiny
+from tests.judge.tools import judge_of
 
 SPEC = load_spec()
 SETTLE = 5.0
@@ -337,3 +344,27 @@ def test_what_nobody_pays_is_the_price(play: Play) -> None:
     play.look(one)
     play.look(other)
     assert play.broken == {"IMG-6"}
+
+
+def test_a_call_without_an_answer_yet_may_be_counted(tmp_path: Path) -> None:
+    looked = threading.Event()
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path == "/usage":
+            used = {**dict.fromkeys(METRICS, 0), "imagesDaily": 1}
+            return Answer(pieces=(json.dumps(usage(used)).encode(),))
+        looked.wait(30)
+        return Answer(headers={"Content-Type": "image/jpeg"}, pieces=(b"\xff\xd8\xff",))
+
+    with tiny(answer) as host, judge_of(host.base_url, tmp_path) as judge:
+        books, caller = Ledger(Recorder(host.base_url, Redactor({})), SETTLE), judge.caller()
+        judge.client.observers.append(books.observe)
+        calling = threading.Thread(target=judge.post, args=("/gen/image", {"prompt": "A fox."}, caller))
+        calling.start()
+        while not host.asked:
+            time.sleep(0.01)
+        judge.get("/usage", caller)
+        looked.set()
+        calling.join()
+        judge.get("/usage", caller)
+    assert [finding.verdict for finding in books.findings()] == ["pass"]

@@ -150,7 +150,7 @@ class Ledger:
         if operation.metric:
             self._enter(named, exchange)
         elif exchange.served and shows_something(exchange) and named and named[0] != "?":
-            self._look(self._account(named[0], exchange), exchange)
+            self._look(self._account(named[0], exchange), exchange, _under_way(named[0], exchange))
 
     def _account(self, name: str, exchange: Exchange) -> _Account:
         if name not in self._accounts:
@@ -190,7 +190,7 @@ class Ledger:
             account.base = account.last = None
             account.from_nothing = False
 
-    def _look(self, account: _Account, exchange: Exchange) -> None:
+    def _look(self, account: _Account, exchange: Exchange, under_way: Counter[str]) -> None:
         try:
             now = parse_usage(exchange)
         except Unreadable:
@@ -207,15 +207,15 @@ class Ledger:
         if account.private:
             self._window = now
         if account.base is None and not account.from_nothing:
-            self._renewed(account, now)
+            self._renewed(account, now, under_way)
             account.base = account.last = now
             return
         for metric in METRICS:
             if not account.closed:
-                self._reconcile(account, metric, now)
+                self._reconcile(account, metric, now, under_way[metric])
         account.last = now
 
-    def _renewed(self, account: _Account, now: Snapshot) -> None:
+    def _renewed(self, account: _Account, now: Snapshot, under_way: Counter[str]) -> None:
         """Hold the first look at a caller of our own after a window ended against what came before. Where the
         host names another day or week, what was used before is gone; where it does not, it is still there."""
         if self._ended is None or not account.private or account.closed:
@@ -227,7 +227,7 @@ class Ledger:
         for metric in METRICS:
             old, new = named(before.window[metric]), named(now.window[metric])
             calls = [call for call in account.calls if call.metric == metric]
-            most = sum(call.ended > since for call in calls)
+            most = sum(call.ended > since for call in calls) + under_way[metric]
             past = account.past if account.past and named(account.past.window[metric]) == new else None
             kept = past.used[metric] if past else 0
             if calls and "" < old < new and now.used[metric] > most:
@@ -241,9 +241,10 @@ class Ledger:
 
     # --- reconciling --------------------------------------------------------------------------------------
 
-    def _reconcile(self, account: _Account, metric: str, now: Snapshot) -> None:
+    def _reconcile(self, account: _Account, metric: str, now: Snapshot, under_way: int) -> None:
         moved = now.used[metric] - account.used_before(metric)
         least, most = account.bounds(metric, now.exchange, self._settle)
+        most += under_way
         limit = now.limit[metric]
         if account.private and moved > most:
             problem = f"moved by {moved}, but at most {most} was due"
@@ -340,6 +341,11 @@ class Ledger:
             if requirement not in broken:
                 findings.append(Finding(requirement, "pass", NAME, "", kept, rate=Rate(0, kept, LOOKS)))
         return findings
+
+
+def _under_way(name: str, look: Exchange) -> Counter[str]:
+    """By metric, the requests without an answer yet that an identity may have been charged for at a look."""
+    return Counter(metric for metric, headers in look.under_way if name in identities(headers))
 
 
 def _tells_apart(account: _Account) -> str | None:

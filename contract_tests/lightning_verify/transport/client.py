@@ -120,6 +120,8 @@ class Client:
         self._fruitless = 0.0
         # Kinds of answers that seemed to be a gateway's every time the request was sent again.
         self._always_gateway: set[_Kind] = set()
+        # Metered requests without an answer yet: metric and headers.
+        self._under_way: dict[int, tuple[str, Mapping[str, str]]] = {}
         # Statuses that the host has refused with in other words than JSON, and meant it.
         self._own_words: set[int | None] = set()
         # Callers that were served something metered, by what identifies them, and by operation the last one
@@ -299,7 +301,8 @@ class Client:
             exchange.repeatable = not generating
             await self._pace.next_slot()
             try:
-                await self._converse(exchange, sent_headers, total, bound)
+                with self._while_under_way(exchange):
+                    await self._converse(exchange, sent_headers, total, bound)
             except BudgetExhausted:
                 if refused is None:
                     raise
@@ -333,6 +336,18 @@ class Client:
             else:
                 self.refused[operation.id] = caller
         return exchange
+
+    @contextmanager
+    def _while_under_way(self, exchange: Exchange) -> Iterator[None]:
+        operation = exchange.operation
+        if operation is not None and operation.metric is not None:
+            self._under_way[id(exchange)] = operation.metric, exchange.request_headers
+        try:
+            yield
+        finally:
+            self._under_way.pop(id(exchange), None)
+            if operation is not None and operation.id == "getUsage":
+                exchange.under_way = tuple(self._under_way.values())
 
     def _retry_delay(self, exchange: Exchange, tries: int) -> float | None:
         """How long to wait before the same request is sent again; None when its answer stands."""
