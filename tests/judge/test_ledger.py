@@ -19,9 +19,8 @@ from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.transport.exchange import Exchange
 
-from tests.judge.test_part_of_the_time import usage
 from tests.judge.tiny_server import Answer, Asked, tiny
-from tests.judge.tools import judge_of
+from tests.judge.tools import judge_of, usage
 
 SPEC = load_spec()
 SETTLE = 5.0

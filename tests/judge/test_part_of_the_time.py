@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import chain, count, repeat
 from pathlib import Path
 from typing import Any
@@ -42,7 +41,7 @@ from lab.faults import seams
 from lab.running import running
 from lab.server.lab import Call, Identity, Lab
 from tests.judge.tiny_server import Answer, Asked, tiny
-from tests.judge.tools import judge_of
+from tests.judge.tools import judge_of, usage
 
 KEY = "ipa_live_0123456789"
 ASSET = "/asset-cdn/assets/5f1c0a9be2d74c3f"
@@ -156,22 +155,6 @@ class _Host:
 
     def _usage(self, caller: str) -> dict[str, Any]:
         return usage({metric: self._used[caller, metric] for metric in METRICS})
-
-
-def usage(counters: Mapping[str, int]) -> dict[str, Any]:
-    """A usage document of the free plan."""
-    rows = {
-        metric: {
-            "limit": PUBLISHED_LIMITS[metric],
-            "used": used,
-            "remaining": max(0, PUBLISHED_LIMITS[metric] - used),
-            "window": "now",
-            "period": "weekly" if metric == "audioWeekly" else "daily",
-        }
-        for metric, used in counters.items()
-    }
-    now = datetime.now(UTC).isoformat()
-    return {"plan_key": "free", "plan_name": "Free", "generated_at": now, "usage": rows}
 
 
 def _never(_: Asked) -> bool:

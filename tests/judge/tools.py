@@ -1,12 +1,15 @@
-"""The judge's own tools, made by hand for a test: a client with its budget, and a judge."""
+"""What a test needs of the judge, made by hand: a client with its budget, a judge, and a usage document."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from lightning_spec.loader import load_spec
+from lightning_verify.facts import PUBLISHED_LIMITS
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.redaction import Redactor
@@ -42,3 +45,19 @@ def judge_of(
     with client_of(base_url, books) as (client, _):
         recorder = Recorder(base_url, Redactor(target.credentials))
         yield Judge("test_it", target, load_spec(), client, recorder, Spend.EXHAUST, settle, {}, 12, 0)
+
+
+def usage(counters: Mapping[str, int]) -> dict[str, Any]:
+    """A usage document of the free plan."""
+    rows = {
+        metric: {
+            "limit": PUBLISHED_LIMITS[metric],
+            "used": used,
+            "remaining": max(0, PUBLISHED_LIMITS[metric] - used),
+            "window": "now",
+            "period": "weekly" if metric == "audioWeekly" else "daily",
+        }
+        for metric, used in counters.items()
+    }
+    now = datetime.now(UTC).isoformat()
+    return {"plan_key": "free", "plan_name": "Free", "generated_at": now, "usage": rows}

@@ -347,7 +347,7 @@ def test_a_report_is_of_the_published_form() -> None:
 def test_what_has_passed_is_in_a_report_however_long_it_waits_to_be_judged() -> None:
     slow = threading.Event()
 
-    def look_for_long(_passage: CapturedExchange, _exchange: Exchange) -> None:
+    def look_for_long(_captured: CapturedExchange, _exchange: Exchange) -> None:
         slow.wait(0.3)
 
     with running() as lab, running_proxy(lab.base_url, witnesses=(look_for_long,)) as proxy:

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from lightning_verify.facts import METRIC_OF, OWNER_OF, REQUIREMENTS
+from lightning_verify.facts import METRIC_OF, OWNER_OF, REQUIREMENTS, SPEC
 from lightning_verify.judging.assets import Revealed, revealed_assets
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import (
@@ -247,7 +247,7 @@ def _of_duration(judge: Judge, duration: int) -> Exchange:
 
 
 # The ends of the range.
-ENDS = (1, 10)
+ENDS = (SPEC.duration.minimum, SPEC.duration.maximum)
 DURATIONS = (*ENDS, 0, -5, 11, 10**6)
 
 

@@ -347,7 +347,7 @@ def test_a_credential_that_was_good_once_costs_its_account_nothing(judge: Judge,
             exchange = judge.client.send(call.method, call.path, caller, json_body=call.body, lane="free")
             if exchange.status is None or exchange.served:
                 raise judge.undecided(
-                    "RATE-2", f"{exchange.title}: it was not refused (see AUTH-4)", exchange
+                    "RATE-2", f"{exchange.title}: it was not refused (see AUTH-5, AUTH-6)", exchange
                 )
         time.sleep(_lag(judge))
 

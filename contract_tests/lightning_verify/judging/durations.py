@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
+from lightning_verify.facts import SPEC
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.tally import Tally, finding
 from lightning_verify.judging.verdicts import Finding
@@ -21,7 +22,7 @@ from lightning_verify.transport.exchange import Exchange
 # What a finding about durations gives in place of a test's name.
 NAME = "videos beside each other"
 _REQUIREMENT, _OPERATIONS = "VID-5", {"createVideo", "getVideo"}
-SHORTEST, LONGEST = 1, 10
+_RANGE = SPEC.duration
 # Encoders round to whole frames; what is further apart than this is another duration.
 _ROUNDING, _APART = 0.6, 1.0
 # The ends of the range are at least so far apart where videos are made by the clock.
@@ -62,11 +63,11 @@ class Durations:
         usual = self._by_the_clock()
         tally = Tally()
         for video in self._videos:
-            nearest = min(max(video.asked, SHORTEST), LONGEST)
+            nearest = _RANGE.apply(video.asked)
             beside = usual.get(nearest) if video.asked != nearest else None
             length = f"duration {video.asked} gave {video.seconds:.1f} s"
-            if video.seconds > LONGEST + _ROUNDING:
-                tally.count([f"{length}, more than {LONGEST}"], 1, video.exchange)
+            if video.seconds > _RANGE.maximum + _ROUNDING:
+                tally.count([f"{length}, more than {_RANGE.maximum}"], 1, video.exchange)
             elif beside and abs(video.seconds - beside.seconds) >= _APART:
                 wrong = [f"{length}, {nearest} gave {beside.seconds:.1f} s"]
                 tally.count(wrong, 1, video.exchange, beside.exchange)
@@ -77,12 +78,12 @@ class Durations:
     def _by_the_clock(self) -> dict[int, _Video]:
         """A video for each end of the range; none where the host does not make videos by the clock."""
         usual = {}
-        for end in (SHORTEST, LONGEST):
+        for end in (_RANGE.minimum, _RANGE.maximum):
             found = sorted(video.seconds for video in self._videos if video.asked == end)
             if not found or found[-1] - found[0] >= _APART:
                 return {}
             usual[end] = next(video for video in self._videos if video.asked == end)
-        return usual if usual[LONGEST].seconds - usual[SHORTEST].seconds >= _BY_THE_CLOCK else {}
+        return usual if usual[_RANGE.maximum].seconds - usual[_RANGE.minimum].seconds >= _BY_THE_CLOCK else {}
 
 
 def _asked(exchange: Exchange) -> int | None:

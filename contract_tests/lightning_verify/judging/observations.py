@@ -157,10 +157,9 @@ def _ask_for_refusal(judge: Judge, operation: str, kind: str, caller: Caller) ->
         return judge.client.send("POST", call.path, caller, body=b"{broken", lane="free")
     body: Any = NOTHING_ASKED
     if kind == TOO_LARGE:
-        first, size = first_oversized(judge, operation), refused_size(judge, operation)
-        if first is not None and size == OVERSIZED[0]:
-            return first
-        body = oversized(operation, size)
+        if (refused := _refused_at_first(judge, operation)) is not None:
+            return refused
+        body = oversized(operation, OVERSIZED[1])
     elif kind == WRONG:
         body = {**(call.body or {}), **WRONG_OPTION[operation]}
     elif kind == BAD_BEARER:
@@ -170,25 +169,24 @@ def _ask_for_refusal(judge: Judge, operation: str, kind: str, caller: Caller) ->
     return judge.post(call.path, body, caller, lane="free")
 
 
-def first_oversized(judge: Judge, operation: str) -> Exchange | None:
-    """The answer to a prompt beyond every published limit. A host may be configured to take that, and charge
-    for it, so that it is not tried where nothing may be spent: None."""
+def _refused_at_first(judge: Judge, operation: str) -> Exchange | None:
+    """The refusal of a prompt beyond every published limit. None where a host is configured to take that, or
+    fails at it, and where nothing may be spent to know."""
     if judge.spend is Spend.NONE:
         return None
     caller, _ = refused_caller(judge, METRIC_OF.get(operation))
     body = oversized(operation, OVERSIZED[0])
-    return judge.once(
+    exchange = judge.once(
         f"{operation}: too large at first",
         lambda: judge.post(CALLS[operation].path, body, caller, lane="free"),
     )
+    return None if exchange.served or (exchange.status or 0) >= 500 else exchange
 
 
 def refused_size(judge: Judge, operation: str) -> int:
     """How many characters a caller of our own is refused: as few as are seen to be refused, since millions
     take long to send; else what no host takes."""
-    first = first_oversized(judge, operation)
-    decided = first is not None and not first.served and (first.status or 0) < 500
-    return OVERSIZED[0] if decided else OVERSIZED[1]
+    return OVERSIZED[1] if _refused_at_first(judge, operation) is None else OVERSIZED[0]
 
 
 def nothing_asked_by(judge: Judge, operation: str, credential: str) -> Exchange:
