@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 from lightning_verify.requests.callers import anonymous
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
-from lightning_verify.run.marks import judges, looks_back, needs, uses_up_accounts
+from lightning_verify.run.marks import judges, looks_back, may_use, needs, uses_up_accounts
 from lightning_verify.run.scheduler import critical_paths, predecessors
 from lightning_verify.target import Spend
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -131,9 +131,25 @@ def test_those_that_spend_from_one_account_wait_and_who_uses_it_up_is_last() -> 
         set(),
         set(),
         {1},
-        {0, 1, 2, 3},
-        {0, 1, 2, 3},
+        {0, 2},
+        {0, 1, 3},
     ]
+
+
+def test_those_that_an_account_is_only_refused_in_run_together_between_those_that_spend() -> None:
+    paid = _Check(judges("RATE-1", units={"imagesDaily": 1}), needs(JWT))
+    refused = _Check(judges("FAIL-1", spend=Spend.SAMPLE), needs(API_KEY))
+    checks = [paid, refused, refused, paid, refused]
+    assert [*predecessors(cast("list[pytest.Item]", checks))] == [set(), {0}, {0}, {0, 1, 2}, {3}]
+
+
+def test_who_uses_an_account_up_waits_for_those_that_may_use_it() -> None:
+    checks = [
+        _Check(judges("FAIL-1", spend=Spend.SAMPLE), needs(JWT), may_use(FREE_JWT)),
+        _Check(judges("FAIL-1", spend=Spend.SAMPLE), needs(JWT)),
+        _Check(judges("RATE-4", units={"imagesDaily": 1}), needs(FREE_JWT), uses_up_accounts),
+    ]
+    assert [*predecessors(cast("list[pytest.Item]", checks))][2] == {0}
 
 
 def test_who_looks_back_waits_for_all_before_and_nobody_for_it() -> None:

@@ -34,17 +34,20 @@ from lightning_verify.requests.refusals import (
     more_refusals,
     refusals,
 )
-from lightning_verify.requests.situations import OWN, Situation, cover
+from lightning_verify.requests.situations import OWN, Situation, beside_a_client_id, cover
 from lightning_verify.requests.valid import CALLS, OVERSIZED, PLACES, POSTS, Call
-from lightning_verify.run.marks import judges, looks_back, needs, needs_own_host
+from lightning_verify.run.marks import judges, looks_back, may_use, needs, needs_own_host
 from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange
 
+SITUATIONS = tuple(cover())
 CREDENTIAL = {"access token": JWT, "API key": API_KEY}
 SERVES = {"access token": "AUTH-1", "API key": "AUTH-2", "client id": "ID-4", "address": "ID-4"}
 # Of what an account has left, these situations take no more than one unit of so many.
 SHARE = {Spend.SAMPLE: 10, Spend.EXHAUST: 2}
 
+# The name of what accounts were asked with a client id beside their bearer.
+BESIDE_ACCOUNTS = "asked by accounts beside a client id"
 # As many looks as tell an account where somebody else spends.
 IDLE_LOOKS = 10
 # Units that counters which lag may hide.
@@ -55,9 +58,7 @@ def _caller(judge: Judge, kind: str, form: str = "plain") -> Caller:
     if kind in OWN:
         return judge.caller() if kind == "client id" else callers.by_user_agent()
     account = judge.credential(CREDENTIAL[kind])
-    # The desktop application sends its client id beside the token; a key stands alone as well.
-    alone = kind == "API key" and form == "plain"
-    return account if alone else account.also(X_Client_ID=callers.client_id())
+    return account.also(X_Client_ID=callers.client_id()) if beside_a_client_id(kind, form) else account
 
 
 def _needs(kind: str) -> list[pytest.MarkDecorator]:
@@ -92,14 +93,14 @@ def _judged(situation: Situation) -> tuple[str, ...]:
                 judges(
                     *_judged(situation),
                     units={METRIC_OF[situation.operation]: 3},
-                    requests=(4 if situation.kind in CREDENTIAL else 2)
+                    requests=(3 if situation.kind in CREDENTIAL else 2)
                     + _inputs(situation)
                     + bool(situation.analysed)
                     + _comes_refused(situation),
                 ),
             ],
         )
-        for situation in cover()
+        for situation in SITUATIONS
     ],
 )
 def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: Situation) -> None:
@@ -208,15 +209,13 @@ def pays_once(judge: Judge, price: str, seen: Observation, ask: Callable[[], Exc
     twice, and not without a call, counts against the host."""
     metric, shown = seen.metric, (seen.before, seen.call, seen.after)
     change = seen.consumed(judge, price)
-    if name := seen.caller.headers.get("X-Client-ID"):
-        guest = read_usage(judge, price, judge.caller().also(X_Client_ID=name))
-        # Where whoever is new has used something, callers are not told apart: that is for others to say.
-        if guest.used[metric] and not read_usage(judge, price, judge.caller()).used[metric]:
-            message = f"{seen.call.title} for {seen.caller.label} moved {metric} of the client id beside it"
-            raise judge.violation("ID-5", message, *shown, guest.exchange)
+    has_client_id = "X-Client-ID" in seen.caller.headers
+    if has_client_id:
+        judge.once(BESIDE_ACCOUNTS, list[Observation]).append(seen)
     if not change.get(metric):
         message = f"{seen.call.title} for {seen.caller.label} did not move its {metric}"
-        if name:
+        if has_client_id:
+            _paid_nothing_beside(judge, seen, read_usage(judge, price, _client_id_beside(seen)))
             _shows_its_counters(judge, price, seen.caller, metric)
         raise judge.violation(price, message, *shown)
     if change != {metric: 1}:
@@ -230,6 +229,35 @@ def pays_once(judge: Judge, price: str, seen: Observation, ask: Callable[[], Exc
             raise judge.violation(price, message, *shown)
     # It has paid; whether for itself only cannot be seen where others spend.
     judge.witness(price, *shown)
+
+
+def _client_id_beside(seen: Observation) -> Caller:
+    """The client id that was sent beside a bearer, as a caller without one."""
+    return callers.anonymous().also(X_Client_ID=seen.caller.headers["X-Client-ID"])
+
+
+def _paid_nothing_beside(judge: Judge, seen: Observation, guest: Snapshot) -> None:
+    metric = seen.metric
+    # Where whoever is new has used something, callers are not told apart: that is for others to say.
+    paid = guest.used[metric] and not read_usage(judge, "ID-5", judge.caller()).used[metric]
+    message = f"{seen.call.title} for {seen.caller.label} moved {metric} of the client id beside it"
+    judge.check("ID-5", not paid, message, seen.before, seen.call, seen.after, guest.exchange)
+
+
+@needs(JWT)
+@looks_back
+@judges(
+    "ID-5",
+    requests=sum(beside_a_client_id(each.kind, each.form) for each in SITUATIONS),
+    spend=Spend.SAMPLE,
+)
+def test_a_client_id_beside_an_account_has_paid_nothing(judge: Judge) -> None:
+    asked = judge.once(BESIDE_ACCOUNTS, list[Observation])
+    if not asked:
+        raise NotRun("needs an account that was served")
+    reads = [("GET", "/usage", _client_id_beside(seen), None) for seen in asked]
+    for seen, look in zip(asked, judge.client.send_together(reads, retry=True), strict=True):
+        _paid_nothing_beside(judge, seen, counters(judge, "ID-5", look))
 
 
 def _shows_its_counters(judge: Judge, price: str, beside: Caller, metric: str) -> None:
@@ -334,6 +362,7 @@ def _named(refusal: Refusal, spend: Spend) -> Any:
         id="-".join((refusal.kind, refusal.operation, refusal.flaw, refusal.form)).replace(" ", "_"),
         marks=[
             *_needs(refusal.kind),
+            *[may_use(FREE_JWT)] * (refusal.kind == "access token"),
             judges(refusal.requirement, shares=_shared(refusal), requests=1, spend=spend),
         ],
     )
@@ -352,7 +381,7 @@ def test_every_flaw_is_refused_on_every_operation(judge: Judge, refusal: Refusal
 
 
 def _is_refused(judge: Judge, refusal: Refusal) -> None:
-    asker, path = _asker(judge, refusal.kind), CALLS[refusal.operation].path
+    asker = _asker(judge, refusal.kind)
     if refusal.flaw in BEARERS:
         token = invalid_bearers({})[refusal.flaw]
         asker = judge.forged(refusal.flaw, token).also(
@@ -360,15 +389,21 @@ def _is_refused(judge: Judge, refusal: Refusal) -> None:
         )
     body = refusal.body(refused_size(judge, refusal.operation) if _shared(refusal) else OVERSIZED[1])
     sent = None if body is not None else refusal.raw
-    exchange = judge.client.send("POST", path, asker, json_body=body, body=sent, lane="free")
-    own_host = judge.target.is_loopback and judge.spend is Spend.EXHAUST
-    if exchange.status == 429 and refusal.kind in CREDENTIAL and own_host:
-        # At its limit a caller may be refused for that; there is another account, and nobody else needs it.
-        payer = judge.credential(CREDENTIAL[refusal.kind])
-        exchange = judge.client.send("POST", path, payer, json_body=body, body=sent, lane="free")
+    exchange = _ask_to_be_refused(judge, refusal, asker, json_body=body, body=sent)
     if exchange.status == 429 and refusal.kind in CREDENTIAL:
         raise NotRun(f"needs an account with units of {METRIC_OF.get(refusal.operation)} left")
     judge.refused(refusal.requirement, exchange, refusal.status, f"{refusal.words} ({refusal.form})")
+
+
+def _ask_to_be_refused(judge: Judge, refusal: Refusal, asker: Caller, **content: Any) -> Exchange:
+    path, kind = CALLS[refusal.operation].path, refusal.kind
+    exchange = judge.client.send("POST", path, asker, lane="free", **content)
+    own_host = judge.target.is_loopback and judge.spend is Spend.EXHAUST
+    if exchange.status == 429 and kind in CREDENTIAL and own_host:
+        # At its limit a caller may be refused for that; there is another account, and nobody else needs it.
+        payer = judge.credential(CREDENTIAL[kind])
+        exchange = judge.client.send("POST", path, payer, lane="free", **content)
+    return exchange
 
 
 @pytest.mark.parametrize("kind", OWN)
@@ -476,23 +511,24 @@ def test_an_oversized_prompt_is_413_each_time(judge: Judge, operation: str) -> N
     # By every kind of caller, in every form and place, in turns that meet in pairs.
     kinds = [kind for kind in KINDS if kind in OWN or judge.usable(CREDENTIAL[kind])]
     forms, places = forms_of(operation, TOO_LARGE), tuple(PLACES)
-    sizes, refused = dict.fromkeys(kinds, OVERSIZED[0]), set[str]()
+    # Whoever pays may be allowed more, and has few units: what nobody is allowed is tried first.
+    sizes = {kind: OVERSIZED[kind not in OWN] for kind in kinds}
+    refused, allowed_more = {*OWN}, set[str]()
     for turn in range(OFTEN):
-        refusal = Refusal(kinds[turn % len(kinds)], operation, TOO_LARGE, forms[turn % len(forms)])
-        place, size = places[turn % len(places)], sizes[refusal.kind]
-        exchange = judge.client.send(
-            "POST",
-            CALLS[operation].path,
-            _asker(judge, refusal.kind),
-            json_body=refusal.body(size, place),
-            lane="free",
-        )
+        kind, place = kinds[turn % len(kinds)], places[turn % len(places)]
+        size, refusal = sizes[kind], Refusal(kind, operation, TOO_LARGE, forms[turn % len(forms)])
+        body = refusal.body(size, place)
+        exchange = _ask_to_be_refused(judge, refusal, _asker(judge, kind), json_body=body)
         if not turn and exchange.status != 413:
             raise NotRun(f"needs a host that refuses {size:,} characters")
-        if exchange.served and refusal.kind not in refused.union(OWN):
-            sizes[refusal.kind] = OVERSIZED[1]  # Whoever pays may be allowed more.
+        if exchange.served and size < OVERSIZED[1] and kind not in refused:
+            sizes[kind] = OVERSIZED[1]
+            allowed_more.add(kind)
             continue
-        refused |= {refusal.kind} if exchange.status == 413 else set()
+        if exchange.status == 413 and size < OVERSIZED[1]:
+            refused.add(kind)
+        elif exchange.status == 413 and kind not in allowed_more:
+            sizes[kind] = OVERSIZED[0]
         # A host may hang up on a large body, and an account may be at its limit.
         if exchange.problem is None and exchange.status != 429:
             judge.refused(

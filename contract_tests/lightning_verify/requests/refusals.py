@@ -126,15 +126,20 @@ def refusals() -> tuple[Refusal, ...]:
 
 @cache
 def more_refusals() -> tuple[Refusal, ...]:
-    """Refusals that cover, together with `refusals`, every caller of our own with each flaw of each
-    operation, and each flaw in every form. Accounts are left out: their requests run one after the other."""
-    return tuple(_cover(_all(_more_forms, OWN), lambda refusal: refusal.triples, refusals()))
+    """Refusals that cover, together with `refusals`, every caller with each flaw of each operation, and each
+    flaw in every form. What is too large takes long to send: with accounts it is tried elsewhere."""
+    possible = [
+        refusal
+        for refusal in _all(_more_forms)
+        if refusal.kind in OWN or (refusal.flaw != TOO_LARGE and refusal.form == _PLAIN)
+    ]
+    return tuple(_cover(possible, lambda refusal: refusal.triples, refusals()))
 
 
-def _all(forms: Callable[[str, str], Iterable[str]], kinds: Sequence[str] = KINDS) -> list[Refusal]:
+def _all(forms: Callable[[str, str], Iterable[str]]) -> list[Refusal]:
     return [
         Refusal(kind, operation, flaw, form)
-        for kind, operation in product(kinds, OPERATIONS)
+        for kind, operation in product(KINDS, OPERATIONS)
         for flaw in (*FLAWS, *(BEARERS if kind in OWN else ()), *_options(operation))
         for form in forms(operation, flaw)
     ]

@@ -206,6 +206,12 @@ class Situation:
         return set(combinations((self.kind, self.operation, self.form), 2))
 
 
+def beside_a_client_id(kind: str, form: str) -> bool:
+    """Whether an account sends a client id as well, as the desktop application does beside a token. A key
+    stands alone now and then."""
+    return kind == "access token" or (kind == "API key" and form != "plain")
+
+
 def _text_length(value: object) -> int:
     if isinstance(value, str):
         return 0 if value.startswith("data:") else len(value)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -37,6 +37,11 @@ class Charge:
             units[self.each_on] += self.asks(means)
         return units
 
+    @property
+    def costs_units(self) -> bool:
+        """Whether the test spends units of its own, or of an observation that it shares."""
+        return bool(self.units or self.each_on or any(COST_OF[name].units for name in self.shares))
+
     def asks(self, means: Means) -> int:
         """How many requests of its own the test sends to a conforming host."""
         return request_count(self.requests, means)
@@ -51,14 +56,19 @@ def judges(
     each_on: str | None = None,
 ) -> pytest.MarkDecorator:
     """Mark a test with the requirements it judges; one that costs units needs `--spend sample` at least."""
-    costs = units or each_on or any(COST_OF[name].units for name in shares)
-    mode = spend if spend is not None else (Spend.SAMPLE if costs else Spend.NONE)
-    return pytest.mark.judges(Charge(requirements, units or {}, tuple(shares), requests, mode, each_on))
+    charge = Charge(requirements, units or {}, tuple(shares), requests, Spend.NONE, each_on)
+    mode = spend if spend is not None else (Spend.SAMPLE if charge.costs_units else Spend.NONE)
+    return pytest.mark.judges(replace(charge, spend=mode))
 
 
 def needs(*credentials: str) -> pytest.MarkDecorator:
     """Mark a test that cannot run without these credentials."""
     return pytest.mark.needs(*credentials)
+
+
+def may_use(*credentials: str) -> pytest.MarkDecorator:
+    """Mark a test that uses these credentials where the run was given them."""
+    return pytest.mark.may_use(*credentials)
 
 
 # A test that asks very often, which only a host of one's own can be asked for.

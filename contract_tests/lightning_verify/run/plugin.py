@@ -102,6 +102,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "needs(*credentials): the credentials a contract test cannot do without"
     )
+    config.addinivalue_line(
+        "markers", "may_use(*credentials): the credentials a contract test uses where there are any"
+    )
     config.addinivalue_line("markers", "needs_own_host: a contract test that asks very often")
     config.addinivalue_line(
         "markers", "uses_up_accounts: a contract test after which an account is at its limits"

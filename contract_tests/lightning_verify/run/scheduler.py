@@ -5,7 +5,7 @@ its budget and its rate, the ledger, and the shared observations, which every pr
 
 Law: verdicts do not depend on how many tests run at once. Tests that would notice each other, because they
 spend from one account or may surprise the budget on one operation, run in their order; tests that look back
-run after all before them, and tests that use an account up after all others.
+run after all before them, and tests that use an account up after all others that may need it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -34,25 +35,32 @@ _ACCOUNTS = {JWT: "paid account", API_KEY: "paid account", FREE_JWT: "free accou
 _COMPARE_COUNTERS = {"AUTH-3", "RATE-2", "RATE-3"}
 
 
-def claims(item: pytest.Item) -> set[str]:
-    """What a test needs exclusively: accounts whose counters it moves or compares, and operations on which it
-    may send something that a host serves and should not."""
-    charge = _charge(item)
-    claimed = set[str]()
-    if charge.spend > Spend.NONE or _COMPARE_COUNTERS.intersection(charge.requirements):
-        accounts = {
-            _ACCOUNTS[name]
-            for marker in item.iter_markers("needs")
-            for name in marker.args
-            if name in _ACCOUNTS
-        }
-        if item.get_closest_marker("uses_up_accounts"):
-            # These come last, and each notices its own metric alone.
-            accounts = {f"{account}, {metric}" for account in accounts for metric in charge.units}
-        claimed |= accounts
-    if charge.spend is Spend.NONE:
-        claimed |= set(_operations(item, charge))
-    return claimed
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What tests would notice each other by: accounts, and operations on which something may be served that
+    should be refused. An `exclusive` claim is one test's alone; a `shared` one is held by many at once."""
+
+    exclusive: set[str]
+    shared: set[str]
+
+
+def claims(item: pytest.Item) -> Claims:
+    """What a test claims. Accounts whose counters it moves or compares are exclusive; those that it only
+    reads, or with which it is only refused, are shared."""
+    charge, accounts = _charge(item), _accounts(item)
+    operations = set(_operations(item, charge)) if charge.spend is Spend.NONE else set[str]()
+    if item.get_closest_marker("uses_up_accounts"):
+        # These come last, and each notices its own metric alone.
+        return Claims({f"{account}, {metric}" for account in accounts for metric in charge.units}, set())
+    if charge.costs_units or _COMPARE_COUNTERS.intersection(charge.requirements):
+        return Claims(accounts | operations, set())
+    return Claims(operations, accounts if charge.spend > Spend.NONE else set())
+
+
+def _accounts(item: pytest.Item) -> set[str]:
+    """The accounts behind the credentials that a test needs or may use."""
+    markers = (*item.iter_markers("needs"), *item.iter_markers("may_use"))
+    return {_ACCOUNTS[name] for marker in markers for name in marker.args if name in _ACCOUNTS}
 
 
 def _charge(item: pytest.Item) -> Charge:
@@ -80,17 +88,25 @@ def _operations(item: pytest.Item, charge: Charge) -> Iterator[str]:
 def predecessors(items: Iterable[pytest.Item]) -> Iterator[set[int]]:
     """For each test, the indices of the earlier tests that it has to wait for."""
     last: dict[str, int] = {}
-    in_need: set[int] = set()
+    # Those that share a claim since the last exclusive one.
+    sharing: defaultdict[str, set[int]] = defaultdict(set)
+    accounts_of: dict[int, set[str]] = {}
     for place, item in enumerate(items):
-        claimed = claims(item)
-        before = {last[claim] for claim in claimed if claim in last}
-        uses_up = item.get_closest_marker("uses_up_accounts")
-        if uses_up or item.get_closest_marker("looks_back"):
-            before |= in_need
-        if not uses_up:
-            in_need.add(place)
+        claimed, accounts = claims(item), _accounts(item)
+        before = {last[claim] for claim in claimed.exclusive | claimed.shared if claim in last}
+        for claim in claimed.exclusive:
+            before |= sharing.pop(claim, set())
+        if item.get_closest_marker("looks_back"):
+            before |= accounts_of.keys()
+        if item.get_closest_marker("uses_up_accounts"):
+            # A test that names no credential may still use whatever it finds.
+            before |= {earlier for earlier, used in accounts_of.items() if not used or used & accounts}
+        else:
+            accounts_of[place] = accounts
         yield before
-        last.update(dict.fromkeys(claimed, place))
+        for claim in claimed.shared:
+            sharing[claim].add(place)
+        last.update(dict.fromkeys(claimed.exclusive, place))
 
 
 def critical_paths(requests: Sequence[int], before: Sequence[set[int]]) -> list[int]:
