@@ -1,7 +1,7 @@
 """The server: one handler that routes by the spec, and nothing between it and the pipeline.
 
-Law: every operation of the spec has a handler, or the start stops. The low-level server of aiohttp is used
-because its router would reject braces and line breaks in a prompt and answer 404 and 405 in plain text.
+Law: every operation of the spec has a handler, or the mock does not start. The low-level server of aiohttp is
+used because its router would reject braces and line breaks in a prompt and answer 404 and 405 in plain text.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 
 
 class Server(web.Server):
-    """What makes a handler for each new connection."""
+    """The server of aiohttp, whose connections are ours."""
 
     leaving = False
-    """Whether each answer is to be the last one on its connection."""
+    """Whether each answer closes its connection, because this process is about to end."""
 
     def __call__(self) -> web.RequestHandler:
         return Connection(self, loop=self._loop, **self._kwargs)
@@ -110,14 +110,14 @@ def make_server(state: State, sharing: Sharing | None = None, instead: Answering
                 else:
                     response = await answer(request, match, state, exchange)
         if basis is not None:
-            # It holds the body, which may be large.
+            # It holds the body, which may be large, and the journal keeps the exchange.
             exchange.basis = None
         if journal.on:
             journal.record(exchange, request)
         return response
 
     async def handle_shared(request: web.BaseRequest) -> web.StreamResponse:
-        """Every call but control calls is answered from the newest state."""
+        """Answer from the newest state; control calls fetch that themselves."""
         if sharing is None or request.rel_url.raw_path.startswith(CONTROL_PREFIX):
             return await handle(request)
         try:
@@ -134,7 +134,8 @@ def make_server(state: State, sharing: Sharing | None = None, instead: Answering
         if server.leaving:
             message = message._replace(should_close=True)
         if message.url.absolute:
-            # What stands before the path is for proxies; the library trips over some of the names in it.
+            # The absolute form (RFC 9112, 3.2.2) is for proxies, and aiohttp fails on some of the hosts in
+            # it.
             url = message.url.relative()
             message = message._replace(url=url, path=url.raw_path_qs)
         return web.BaseRequest(

@@ -1,5 +1,4 @@
-"""The state that a call is decided on, when several processes share a mock and another may just have changed
-it.
+"""The control state that a call is decided on, where several processes share a mock and any may change it.
 
 Law: a call is decided on the control state at hand. Whether that is the newest is checked together with its
 first step in the store, which is refused otherwise, so that most calls cost one round trip. Nothing is
@@ -14,12 +13,13 @@ from lightning_mock.errors import ApiError
 
 
 class Outdated(Exception):
-    """The state was not the newest. Nothing has happened yet: the call is to be decided again."""
+    """The state was not the newest. Nothing has been charged or sent: the call has to be decided again."""
 
 
 class Basis:
-    """The control state of one call. `version` is None once nobody has to ask any more. `kept` is the body
-    once it has been read: that can be done only once, even for a call that is decided again."""
+    """The control state of one call. `version` is None once it has been checked, or handed to whoever checks
+    it. `kept` is the body once it has been read, for a call that is decided again: it can be read only
+    once."""
 
     __slots__ = ("_newest", "_refusal", "kept", "version")
 
@@ -41,7 +41,7 @@ class Basis:
             raise Outdated
 
     async def body(self, read: Callable[[], Awaitable[bytes]]) -> bytes:
-        """The result of `read`, or what it raised, the second time as well."""
+        """The result of `read`, or the refusal that it raised; `read` itself is called only once."""
         if self._refusal is not None:
             raise self._refusal
         if self.kept is None:

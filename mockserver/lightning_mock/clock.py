@@ -14,11 +14,11 @@ from functools import lru_cache
 from lightning_mock.real_time import wall_time
 
 _LATEST = 221_845_392_000.0
-"""The year 9000: windows, lifetimes and expiries that start before it still lie in the calendar."""
+"""The year 9000: windows and lifetimes that begin before it still end before the last date of Python."""
 
 
 class ClockError(ValueError):
-    """The clock was asked to go where it cannot go."""
+    """The clock cannot be moved like this. The message says why."""
 
 
 class Clock:
@@ -70,26 +70,27 @@ class Clock:
         _check_all(wall_time() + offset if frozen_at is None else frozen_at, ahead)
 
     def put(self, offset: float, frozen_at: float | None, ahead: Mapping[str, float] | None = None) -> None:
-        """Run or stand as `shift` said; into the past as well. With `ahead` callers' own clocks are these."""
+        """Restore what `shift` gave, even if that is a step back; `ahead` replaces the callers' own
+        clocks."""
         self._offset, self._frozen_at = offset, frozen_at
         if ahead is not None:
             self.ahead.clear()
             self.ahead.update(ahead)
 
     def advance(self, seconds: float) -> None:
-        """Move forward by some seconds; a frozen clock stays frozen at the new moment."""
+        """Move forward by some seconds; a frozen clock stays frozen at the new moment. Raises ClockError."""
         if seconds < 0:
             raise ClockError("the clock only goes forward: seconds must not be negative")
         self._move_to(self.now() + seconds)
 
     def set(self, moment: float, *, force: bool = False) -> None:
-        """Move to a moment (seconds since the epoch). Backwards only with `force`."""
+        """Move to a moment (seconds since the epoch). Backwards only with `force`. Raises ClockError."""
         if moment < self.now() and not force:
             raise ClockError("the clock only goes forward: the moment lies in its past")
         self._move_to(moment)
 
     def move_caller(self, caller: str, by: float, *, force: bool = False) -> None:
-        """Move one caller's own clock by some seconds. Backwards only with `force`."""
+        """Move one caller's own clock by some seconds. Backwards only with `force`. Raises ClockError."""
         if by < 0 and not force:
             raise ClockError("the clock only goes forward: the moment lies in its past")
         ahead = self.ahead.get(caller, 0.0) + by
@@ -126,7 +127,7 @@ def _iso_second(second: int) -> str:
 
 
 def http_date() -> bytes:
-    """The `Date` of an answer, by the wall clock."""
+    """The value of a `Date` header (RFC 9110, 6.6.1), by the wall clock."""
     return _http_second(int(wall_time()))
 
 

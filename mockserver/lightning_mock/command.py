@@ -29,7 +29,7 @@ from lightning_mock.state import State
 _PREFIX = "LIGHTNING_MOCK_"
 _WRONG_USAGE = 2
 _LISTS = {"scenario"}
-"""Options that can be given more than once; their variables separate by commas."""
+"""Options that can be given more than once; in their variables the values are separated by commas."""
 
 _DESCRIPTION = """\
 Runs the Lightning API on this machine: every documented route, real identities and quotas, made-up content.
@@ -41,7 +41,7 @@ Exit codes: 0 after Ctrl-C or a termination signal, 2 when the mock cannot start
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and give its exit code."""
+    """Run the command and return its exit code."""
     try:
         settings, credentials_file = parse(arguments, os.environ)
         if settings.workers > 1:
@@ -59,8 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> tuple[Settings, Path | None]:
-    """The settings and, if asked for, where to write the credentials. Raises SettingsError; leaves the
-    program for `--help` and for options that do not parse."""
+    """The settings and, if asked for, where to write the credentials. Raises SettingsError, and SystemExit
+    for `--help`, `--version` and options that do not parse."""
     parser = _parser()
     given = vars(parser.parse_args(arguments))
     chosen: dict[str, Any] = {}
@@ -297,11 +297,11 @@ async def _serve(settings: Settings, credentials_file: Path | None) -> None:
 
 def _serve_with_workers(settings: Settings, credentials_file: Path | None) -> NoReturn:
     try:
-        # It brings the supervisor along, which is an extra.
+        # It imports gunicorn, which is an extra.
         from lightning_mock import workers
     except ImportError as error:
         raise SettingsError(
-            f"workers: there is nothing to watch over them ({error}); on Linux and macOS, "
+            f"workers: gunicorn, which supervises them, cannot be loaded ({error}); on Linux and macOS, "
             "pip install 'lightning-contract[workers]'"
         ) from error
     workers.serve(settings, partial(_greet, credentials_file))
@@ -312,7 +312,7 @@ def _greet(credentials_file: Path | None, base_url: str, state: State) -> None:
     if credentials_file is not None:
         _write_credentials(credentials_file, state.credentials.named)
     print(greeting(base_url, state), flush=True)
-    # Modules and spec stay as long as the process does: the collector need not walk them again and again.
+    # Modules and spec live as long as the process: frozen, they are not scanned at every collection.
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
@@ -342,7 +342,7 @@ def _recording_lines(state: State) -> list[str]:
 
 
 def greeting(base_url: str, state: State) -> str:
-    """What is printed at start."""
+    """The text that is printed at the start: addresses, credentials, and commands to try."""
     named = state.credentials.named
     lines = [
         f"Lightning mock at {base_url}",

@@ -1,7 +1,7 @@
-"""The refusals: one class for each way in which the API says no.
+"""The refusals: one class for each way in which the API says no (document: failure modes).
 
-Law: a refusal knows its kind, its message and its headers. Status, family, default message and headers of a
-kind are a row of the spec (`x-lightning-errors`); what else the mock knows of a kind is in its class.
+Law: status, family, default message and headers of a kind are a row of the spec (`x-lightning-errors`); only
+what the journal says of a kind stands in its class.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from lightning_spec.loader import ErrorKind, load_spec
 
 
 class Refusal(NamedTuple):
-    """What is kept of a refusal. The exception itself would keep alive everything that led to it, including
-    the request's body."""
+    """What is kept of a refusal. The exception itself would keep its traceback alive, and with that the
+    request's body."""
 
     kind: str
     rule: str
@@ -23,8 +23,8 @@ class Refusal(NamedTuple):
 
 
 class ApiError(Exception):
-    """A refusal that the caller is meant to read. Its kinds are named after what they say,
-    not after being errors, since that is how a handler reads: `raise NotFound(...)`.
+    """A refusal that the caller is meant to read. Subclasses have no suffix `Error`, so that a handler reads
+    `raise NotFound(...)`.
 
     `param` names the field that is wrong, when there is one; `code` refines the kind, and without a `message`
     the spec has the words for it. `rule` is what the journal names as having refused the call, `outcome` how
@@ -107,7 +107,7 @@ class UpstreamFailure(ApiError):
 
 
 class StoreLost(UpstreamFailure):
-    """500: what several processes share of the mock cannot be reached. The call costs nothing."""
+    """500: the store in which several processes share the mock cannot be reached. The call costs nothing."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -120,5 +120,5 @@ REFUSALS: tuple[type[ApiError], ...] = tuple(ApiError.__subclasses__())
 
 
 def refusal_with(status: int) -> type[ApiError]:
-    """The kind for a status; a failure of the upstream if it is not one of ours."""
+    """The kind of refusal with a status; UpstreamFailure for a status that no kind has."""
     return next((kind for kind in REFUSALS if kind.row.status == status), UpstreamFailure)

@@ -9,7 +9,7 @@ from lightning_mock.settings import Loop, SettingsError
 
 
 def loop_factory(name: Loop) -> Callable[[], asyncio.AbstractEventLoop]:
-    """What makes a loop of that name. Raises SettingsError where it is not installed."""
+    """The function that makes a loop of that name. Raises SettingsError where uvloop is not installed."""
     if name == "asyncio":
         return asyncio.new_event_loop
     try:

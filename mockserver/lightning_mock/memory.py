@@ -1,7 +1,7 @@
-"""Memory that is not needed any more, back to the system.
+"""Returns freed memory to the operating system.
 
-The GNU C library keeps what was freed for itself, the more of it the larger the blocks were. Elsewhere both
-functions have nothing to do.
+glibc keeps freed memory in its heap, and each large block that is freed raises the size from which blocks are
+mapped, and so returned, one by one. With another C library only the collection of garbage is left to do.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ _mallopt, _malloc_trim = _c_function("mallopt"), _c_function("malloc_trim")
 
 
 def return_large_blocks() -> None:
-    """Give every large block back as soon as it is free, from now on and in the whole process."""
+    """From now on map every block of 1 MiB or more on its own, so that it is returned as soon as it is
+    freed."""
     if _mallopt is not None:
         _mallopt(_MMAP_THRESHOLD, _LARGE_BLOCK)
 
 
 def give_back() -> None:
-    """Give back what is free now."""
+    """Collect garbage and return what is free now."""
     gc.collect()
     if _malloc_trim is not None:
         _malloc_trim(0)

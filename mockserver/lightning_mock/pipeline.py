@@ -61,8 +61,8 @@ class Endpoint:
 async def answer(
     request: web.BaseRequest, match: RouteMatch[Endpoint], state: State, exchange: Exchange
 ) -> web.StreamResponse:
-    """Identify, validate, measure, charge, handle, deliver; note it all in the exchange. Never raises but for
-    cancellation, and Outdated or StoreLost before anything is delivered where the exchange has a basis."""
+    """Identify, validate, measure, charge, handle and deliver; note it all in the exchange. Raises nothing
+    but CancelledError and, where the exchange has a basis, Outdated or StoreLost before anything is sent."""
     endpoint = match.target
     operation = exchange.operation = endpoint.operation
     charge: Charge | None = None
@@ -113,7 +113,7 @@ async def answer(
                 request, exchange, state, identity.key, operation=operation, arguments=arguments
             )
         reply = scripted or await endpoint.handler(call, state)
-        # Whatever a script fails with costs nothing, as an honest failure does.
+        # A scripted failure costs nothing, as a real one does.
         failed = reply.status >= 400
         if injector is not None:
             reply = await injector.alter(reply)
@@ -132,7 +132,7 @@ async def answer(
         exchange.refusal = error.refusal
         reply, failed = delivery.refusal(error), True
     except Exception:
-        if request.transport is not None:  # otherwise the caller has left, and nobody is left to answer
+        if request.transport is not None:  # otherwise the client has disconnected, which is no failure
             logger.exception("%s failed", operation.id)
         failure = UpstreamFailure()
         exchange.refusal = failure.refusal
@@ -151,8 +151,8 @@ async def answer(
 async def answer_unknown(
     request: web.BaseRequest, state: State, exchange: Exchange, error: ApiError
 ) -> web.StreamResponse:
-    """A path or method that the spec does not have: a script may know it; otherwise it is refused. The bearer
-    must be good all the same, unless the script wants nothing checked."""
+    """Answer a path or method that the spec does not have: by a script that matches it, or with the refusal
+    `error`. While there are scripts, a bad bearer is a 401 unless an unchecked script answers first."""
     reply: Reply | None = None
     if state.scripts.armed:
         try:
@@ -176,7 +176,7 @@ async def answer_instead(
     instead: Callable[[web.BaseRequest, Exchange], Awaitable[web.StreamResponse]],
     exchange: Exchange,
 ) -> web.StreamResponse:
-    """What somebody answers in place of the mock. Never raises but for cancellation."""
+    """Answer by `instead`, a replay or a recorder. Raises nothing but CancelledError."""
     try:
         return await instead(request, exchange)
     except ApiError as refused:
@@ -190,7 +190,7 @@ async def answer_instead(
 
 
 async def _arguments_of_any(request: web.BaseRequest, limit: int) -> dict[str, Any]:
-    """The fields of a JSON object, if the body is one."""
+    """The members of the body if that is a JSON object, otherwise none."""
     try:
         body = decode_json(await read_body(request, limit))
     except InvalidRequest:
@@ -220,7 +220,7 @@ async def _scripted(
 
 
 def _caller(request: web.BaseRequest, operation: Operation | None, state: State) -> str:
-    """Who calls, before anybody has been refused."""
+    """The ledger key of the caller before anything is checked; `refused` for a bad bearer."""
     if operation is not None and operation.auth == "none":
         return NOBODY.key
     try:
@@ -239,7 +239,7 @@ async def _deliver(
 
 def body_reader(validator: BodyValidator, limit: int, text_limit: TextLimit | None) -> ReadArguments:
     """Arguments from a JSON body of at most `limit` bytes, in which a prompt has its own limit."""
-    # JSON never spends less than a byte on a byte of text: most bodies are too short to hold too much.
+    # JSON takes at least a byte for each byte of text, so most bodies are too short to exceed the limit.
     harmless = limit if text_limit is None else min(text_limit.characters, text_limit.bytes)
 
     async def read(
@@ -289,8 +289,8 @@ def _is_json(content_type: str) -> bool:
 
 
 def _advised(interruption: Interrupted, operation: Operation, identity: Identity, state: State) -> Reply:
-    """What a fault answers, with what it says of coming back. A 429 says what an honest one would; a cold
-    start lasts as long as somebody ordered, and says so unless another form is preferred."""
+    """What a fault answers, with its advice on retrying. A 429 gives the advice of a real one; a cold start
+    says how long it still lasts, as Retry-After in seconds unless another form is preferred."""
     reply, advice = interruption.reply, state.preferences.of(identity.key).retry_advice
     if isinstance(reply, EventStream):
         return reply

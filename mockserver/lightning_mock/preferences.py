@@ -53,7 +53,7 @@ class PreferenceBook:
         return {"everybody": asdict(self.everybody), "identities": {**self._own}}
 
     def restore(self, document: Mapping[str, Any] | None) -> None:
-        """Be what a document says, or as at the start without one."""
+        """Restore what `document` gave; None goes back to the choices of the start."""
         self.everybody, self._own = self._start, {}
         if document is not None:
             self.change(document["everybody"])
@@ -62,12 +62,12 @@ class PreferenceBook:
 
 
 def retry_headers(advice: RetryAdvice, seconds: float) -> dict[str, str]:
-    """The headers that tell a client whether and when to come back, `seconds` from now."""
+    """The headers that tell a client whether to retry, and when: `seconds` from now (RFC 9110, 10.2.3)."""
     match advice:
         case "seconds":
             return {"Retry-After": str(max(1, int(seconds)))}
         case "date":
-            # Clients hold it against their own clock or the `Date` of the answer, which no lever moves.
+            # Clients compare it with their own clock or the `Date` header, neither of which the mock moves.
             return {"Retry-After": formatdate(wall_time() + max(1, int(seconds)), usegmt=True)}
         case "x-should-retry-true":
             return {"X-Should-Retry": "true"}

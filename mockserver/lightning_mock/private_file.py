@@ -20,19 +20,20 @@ _PART = ".part"
 
 
 class PrivateFileError(Exception):
-    """A file that cannot be written, or is not to be. The message says why, without the name."""
+    """A file that cannot or must not be written. The message says why, without its name."""
 
 
 def write_private(
     path: Path, pieces: Iterable[bytes], placing: Callable[[int], object] = lambda descriptor: None
 ) -> None:
-    """Write the pieces beside the file and put them in its place, so that they are never readable by others;
-    `placing` is given the new file before it stands there. Raises PrivateFileError."""
+    """Write the pieces to a temporary file beside `path`, sync it and rename it over `path`, so that nobody
+    ever finds a part of them and only their owner can read them. `placing` gets the descriptor of the new
+    file before the rename. Raises PrivateFileError, with the old file untouched."""
     try:
         target = path.resolve(strict=path.is_symlink())
         if target.exists() and not is_file_of_ours(target.stat()):
             raise PrivateFileError("expected a new file, or a regular one of yours")
-        # Nobody else can open a file of `mkstemp`.
+        # `mkstemp` makes the file with mode 0600.
         descriptor, written = mkstemp(_PART, _prefix(target), target.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -54,7 +55,7 @@ def _prefix(target: Path) -> str:
 
 
 def remove_parts(path: Path) -> None:
-    """Remove what is left of a file whose writer was killed at it. Nobody else may be writing it now."""
+    """Remove the temporary files of writers that were killed. Nobody else may be writing `path` now."""
     target = path.resolve()
     with suppress(OSError), os.scandir(target.parent) as found:
         for entry in found:
@@ -64,8 +65,8 @@ def remove_parts(path: Path) -> None:
 
 
 def hold(descriptor: int) -> bool:
-    """Hold a file for as long as it is open, or say that somebody else does. Where files cannot be held,
-    nobody does."""
+    """Lock a file until its descriptor is closed; False when another process has the lock. Where files cannot
+    be locked this succeeds."""
     if sys.platform != "win32":
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

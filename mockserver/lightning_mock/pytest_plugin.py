@@ -36,7 +36,7 @@ def lightning_mock(lightning_mock_settings: Mapping[str, Any]) -> Iterator[Light
     url = os.environ.get(URL_VARIABLE)
     if url:
         running_mock = Lightning(url, os.environ.get(TOKEN_VARIABLE), shared=True)
-        # Says so at once when nothing answers there.
+        # Fails here rather than in the first test when nothing answers there.
         running_mock.clock()
         yield running_mock
         return

@@ -1,8 +1,8 @@
-"""Time as it is: what no test that fakes its own time can reach.
+"""Real time, out of the reach of tests that fake theirs.
 
-Law: whoever needs real time or a stopwatch takes it from here. Libraries that fake the time replace what
-Python reads it with: by name in every module, or in C beneath the names. A mock in the same process must not
-be moved by a test that does so for one call or for the whole of it.
+Law: whoever needs real time or a stopwatch takes it from here. Libraries that fake the time patch Python's
+functions: freezegun by name in every module, time-machine in C beneath the names. Neither may move a mock in
+the same process.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ _BETWEEN_READINGS = 1.0
 
 
 def _unfaked() -> Any:
-    """The module `time` once more, for ourselves: whoever imports us may have replaced the names of the other
-    one already."""
+    """A second copy of the module `time`: the names of the first may be patched before we are imported."""
     spec = time.__spec__
     assert spec is not None
     assert spec.loader is not None
@@ -31,7 +30,7 @@ def _unfaked() -> Any:
 
 _time = _unfaked()
 stopwatch: Callable[[], float] = _time.perf_counter
-"""Seconds since some moment, never less than before."""
+"""Monotonic seconds from an arbitrary start."""
 
 
 class _Timespec(ctypes.Structure):
@@ -39,7 +38,7 @@ class _Timespec(ctypes.Structure):
 
 
 def _wall_clock() -> Callable[[], float]:
-    """What reads the wall clock; Python's own function where the C library has none."""
+    """A function that reads the wall clock past Python; Python's own where the C library has none."""
     try:
         read = ctypes.CDLL(None).clock_gettime
     except (AttributeError, OSError, TypeError):
@@ -55,9 +54,9 @@ def _wall_clock() -> Callable[[], float]:
 
 
 class RealTime:
-    """Seconds since 1970 in UTC. When the wall clock is put back, this one goes on from where it is.
+    """Seconds since 1970 in UTC, never decreasing: when the wall clock is set back, this one goes on.
 
-    The wall clock is read past Python, now and then; the stopwatch runs in between.
+    The wall clock is read once a second; in between the stopwatch counts.
     """
 
     __slots__ = ("_ahead", "_next_reading", "_stopwatch", "_wall")
@@ -82,4 +81,4 @@ class RealTime:
 
 
 wall_time = RealTime().now
-"""Seconds since 1970 by the wall clock, which no lever moves."""
+"""Seconds since 1970 by the wall clock, which the control plane does not move."""

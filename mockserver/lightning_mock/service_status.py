@@ -12,7 +12,7 @@ from lightning_spec.loader import Spec
 
 
 class ServiceStatus:
-    """The document of the route."""
+    """The JSON document that the route answers with, and how it is changed."""
 
     def __init__(self, spec: Spec) -> None:
         self._start = _example(spec)
@@ -27,7 +27,7 @@ class ServiceStatus:
         self.document = document
 
     def put(self, document: Mapping[str, Any] | None) -> None:
-        """Say exactly this, or what was said at the start."""
+        """Replace the document; None goes back to that of the start."""
         self.document = self._start if document is None else dict(document)
 
 

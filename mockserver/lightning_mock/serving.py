@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lightning_mock.storage.sharing import Sharing
 
 QUEUE = 1024
-"""Connections that wait to be accepted."""
+"""The backlog of the listening socket: connections that wait to be accepted."""
 _GRACE = 0.2
 _GRACE_OF_MANY = 8.0
 """Seconds that a stream has to come to its end where another process serves on."""
@@ -43,8 +43,9 @@ _LOOK = 0.02
 async def serving(
     settings: Settings, inherited: socket.socket | None = None
 ) -> AsyncIterator[tuple[str, State]]:
-    """Serve until the block ends. Gives the base URL and the state. Raises SettingsError. On a socket that
-    was `inherited`, other processes serve as well: at the end the callers are let go to them."""
+    """Serve until the block ends. Yields the base URL, without a slash at its end, and the state. Raises
+    SettingsError. On an `inherited` socket other processes serve as well: at the end clients are made to
+    reconnect, and reach one of them."""
     return_large_blocks()
     async with AsyncExitStack() as ending:
         state, sharing = await ending.enter_async_context(begun(settings))
@@ -81,25 +82,25 @@ def cannot_listen(settings: Settings, error: OSError) -> SettingsError:
     elif isinstance(error, socket.gaierror) or not error.errno:
         why = error.strerror or str(error)
     else:
-        # asyncio tells the address again, in Python's own form.
+        # asyncio's own message repeats the address, as a Python tuple.
         why = os.strerror(error.errno)
     return SettingsError(f"cannot listen on {settings.host}:{settings.port}: {why}")
 
 
 class _Shared(socket.socket):
-    """A socket that listens already, for other processes as well. To asyncio the length of its queue is also
-    how many connections to accept at once: with a queue of one, nobody takes all that come together."""
+    """A listening socket that other processes accept from as well. asyncio accepts up to `backlog`
+    connections at once: with 1, one process does not take all that arrive together."""
 
     def __init__(self, inherited: socket.socket) -> None:
         super().__init__(fileno=os.dup(inherited.fileno()))
 
     def listen(self, backlog: int = 0, /) -> None:
-        """The queue stays as long as it is."""
+        """The socket listens already, and keeps the backlog that it has."""
 
 
 async def _let_go(server: Server, site: web.BaseSite, event_hub: EventHub) -> None:
-    """Accept nobody any more, and end each connection with its next answer, which says so: the caller
-    connects to another process then. Closed between two calls, a connection could cost the second one."""
+    """Accept no more connections, and close each with its next answer (`Connection: close`): the client then
+    reconnects to another process. Closed between two calls, a connection could lose the second."""
     server.leaving = True
     await site.stop()
     event_hub.end()
@@ -110,8 +111,8 @@ async def _let_go(server: Server, site: web.BaseSite, event_hub: EventHub) -> No
 
 @asynccontextmanager
 async def begun(settings: Settings) -> AsyncIterator[tuple[State, Sharing | None]]:
-    """The state as it is at the start, of this process alone or shared; kept until the last call has been
-    answered."""
+    """The state at the start, and how it is shared (None: this process has it alone). It is saved, or the
+    store closed, when the block ends. Raises SettingsError."""
     if settings.store is None:
         state = await state_from_file(settings.state, settings) if settings.state else make_state(settings)
         _load_replies(state)
@@ -123,7 +124,7 @@ async def begun(settings: Settings) -> AsyncIterator[tuple[State, Sharing | None
                 yield state, None
         return
     try:
-        # It brings the Redis client along, which is an extra.
+        # It imports the Redis client, which is an extra.
         from lightning_mock.storage.opening import shared_state
     except ImportError as error:
         raise SettingsError(

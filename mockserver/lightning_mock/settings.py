@@ -38,7 +38,7 @@ class Settings:
     port: int = 8787
     """0 takes a free port."""
     revision: str | None = None
-    """Which revision of the API is served, by its name; without one the first."""
+    """The name of the revision of the API to serve; None serves the first."""
     plans: Path | None = None
     """A YAML or JSON file that replaces the plan catalogue."""
     seed: int | None = None
@@ -51,15 +51,17 @@ class Settings:
     """Whether a stream's first event has only `router_metadata`, or a choice with the role and no words as
     well."""
     retry_advice: RetryAdvice = "none"
-    """What a 429 says of coming back: nothing, a `Retry-After` in seconds or as a date, or
+    """What a 429 says about retrying: nothing, a `Retry-After` in seconds or as a date, or
     `X-Should-Retry`."""
     jwt_secret: str | None = field(default=None, repr=False)
-    """HS256 secret of access tokens; without one it is made from the seed or at random."""
+    """The HS256 secret of access tokens, at least 32 bytes; None derives it from the seed, or makes one at
+    random."""
     jwks: Path | None = None
     """A JWKS file whose ES256 and RS256 keys are trusted as well."""
 
     control_token: str | None = field(default=None, repr=False)
-    """What a caller of the control plane must show. Without one it is served on loopback addresses only."""
+    """The token that callers of the control plane must send, at least 8 ASCII characters; without one it is
+    served on loopback addresses only."""
     state: Path | None = None
     """A file that the state is read from at the start, and kept in while the mock runs and at the end."""
     replies: Path | None = None
@@ -71,9 +73,9 @@ class Settings:
     replay: Path | None = None
     """A recording that every call is answered from; what is not in it is refused."""
     replay_pace: float = 1.0
-    """How much longer a replay takes than what was recorded: 1 as long, 0 no time at all."""
+    """The factor on all recorded delays: 1 replays at the recorded pace, 0 without any delay."""
     replay_max_age: float = 30.0
-    """From how many days on a recording is called old."""
+    """The age in days above which a recording is reported as old."""
     scenario: tuple[str, ...] = ()
     """The scenarios to start in, one after another."""
     store: str | None = field(default=None, repr=False)
@@ -85,10 +87,10 @@ class Settings:
     loop: Loop = "asyncio"
     """The event loop: asyncio's own, or uvloop, which is an extra."""
     journal: int = 500
-    """How many exchanges are remembered; 0 remembers none. The usual number stays within a processor's cache:
-    each one more costs a little with every call."""
+    """How many exchanges are remembered; 0 remembers none. The default fits in a processor's cache: larger
+    journals make every call a little slower."""
     journal_bodies: int = USUAL_EXCERPT
-    """How many bytes it keeps of the body of an answer."""
+    """How many bytes of each response body the journal keeps."""
 
     def __post_init__(self) -> None:
         if complaints := list(self._complaints()):
@@ -131,10 +133,10 @@ class Settings:
             if value not in allowed:
                 yield f"{name}: expected one of {', '.join(allowed)}, got {value!r}"
         if self.jwt_secret is not None and len(self.jwt_secret.encode()) < 32:
-            yield "jwt_secret: expected at least 32 bytes, as HS256 wants"
+            yield "jwt_secret: expected at least 32 bytes, which HS256 requires"
 
     def _complaints_of_workers(self) -> Iterator[str]:
-        """Several processes can do together what each does alone, or what the store does for all."""
+        """What several workers cannot do: keep state without a store, record, and replay."""
         if not 1 <= self.workers <= MOST_WORKERS:
             yield f"workers: expected 1 to {MOST_WORKERS}, got {self.workers}"
         if self.workers <= 1:

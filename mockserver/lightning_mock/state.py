@@ -37,7 +37,8 @@ from lightning_mock.turns import Turns
 @dataclass(frozen=True, slots=True)
 class Outside:
     """What is kept outside of this process, where several share one mock. `random` gives all of them the same
-    bytes for the same purpose; `note_key_use` is told which key was used, and when."""
+    bytes for the same purpose; `born` is when the mock first started, in seconds since the epoch;
+    `note_key_use` is told which key was used, and when."""
 
     random: RandomBytes
     born: float

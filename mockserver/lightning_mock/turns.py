@@ -1,4 +1,4 @@
-"""Counts for things that happen only a limited number of times."""
+"""Counters of faults and scripted replies that happen a limited number of times."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Turn(NamedTuple):
 
 
 class Turns(Protocol):
-    """Turns that several processes take."""
+    """Counters that several processes share. `of` is the id of a fault or scripted reply."""
 
     async def take(
         self,

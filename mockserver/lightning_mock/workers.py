@@ -26,13 +26,13 @@ from lightning_mock.state import State
 logger = logging.getLogger(__name__)
 
 _PATIENCE = 10
-"""Seconds in which a worker that leaves ends what it has begun; then it is killed."""
+"""Seconds that a worker has to finish its calls after SIGTERM, before it is killed."""
 _HANGING = 30
-"""Seconds without a sign of life after which a worker is replaced."""
+"""Seconds without a heartbeat after which a worker is replaced."""
 _PULSE = 0.5
 
 Greet = Callable[[str, State], None]
-"""Is told the address and the state, once everything is ready."""
+"""Called with the base URL and the state once everything is ready."""
 
 
 def serve(settings: Settings, greet: Greet) -> NoReturn:
@@ -48,7 +48,8 @@ def serve(settings: Settings, greet: Greet) -> NoReturn:
 
 
 def _first_state(settings: Settings) -> State:
-    """What every process finds: whatever is wrong shows here, before there is one."""
+    """The state as every worker will find it. What is wrong with the settings shows here, before any
+    starts."""
 
     async def look() -> State:
         async with begun(settings) as (state, _):
@@ -67,7 +68,7 @@ def _listening(settings: Settings) -> socket.socket:
 
 
 class _Application(BaseApplication):
-    """What gunicorn is to run. It reads no file and no variable of its own."""
+    """The application that gunicorn runs, without any configuration file or variable of gunicorn's."""
 
     def __init__(self, settings: Settings, listener: socket.socket, ready: Callable[[], None]) -> None:
         self.settings = settings
@@ -91,7 +92,7 @@ class _Application(BaseApplication):
 
 
 class _Supervisor(Arbiter):
-    """Replaces workers only by ones that are able to start."""
+    """Reloads only if new workers would be able to start."""
 
     app: _Application
 
@@ -110,7 +111,7 @@ class _Worker(Worker):
     app: _Application
 
     def load_wsgi(self) -> None:
-        """There is none: `run` serves by itself."""
+        """There is no WSGI application: `run` serves by itself."""
 
     def run(self) -> None:
         with asyncio.Runner(loop_factory=loop_factory(self.app.settings.loop)) as runner:
@@ -130,7 +131,7 @@ class _Worker(Worker):
         await serving_now
 
     async def _serve(self, leave: asyncio.Event) -> None:
-        """Serve until it is time to leave. Where the store is away at the start, wait for it."""
+        """Serve until `leave` is set. While the store cannot be reached at the start, try again."""
         waiting = False
         while not leave.is_set():
             try:
@@ -139,5 +140,5 @@ class _Worker(Worker):
             except SettingsError as error:
                 if not waiting:
                     waiting = True
-                    logger.error("a worker waits: %s", error)
+                    logger.error("a worker waits and tries again: %s", error)
                 await asyncio.sleep(_PULSE)

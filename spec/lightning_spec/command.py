@@ -28,7 +28,8 @@ _STACK = 512 * 1024**2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; 0 is well, 1 a finding that fails, 2 wrong usage."""
+    """Run the command and return its exit code: 0 without a finding that fails, 1 with one, 2 for wrong usage
+    or an unreadable input."""
     options = _parser().parse_args(arguments)
     try:
         code: int = _with_room(lambda: options.run(options))
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _with_room(run: Callable[[], int]) -> int:
-    """What `run` returns, with room for descriptions whose schemas lead from one to the next."""
+    """What `run` returns, on a stack that is large enough for long chains of references."""
     limit, stack = sys.getrecursionlimit(), threading.stack_size(_STACK)
     sys.setrecursionlimit(max(limit, _DEPTH))
     try:
@@ -102,7 +103,7 @@ def _diff(options: argparse.Namespace) -> int:
 
 
 def _side(address: str) -> str:
-    """The folder of a revision that is given by its name; everything else as it is."""
+    """The folder of a revision for its name; any other address as it is."""
     if address not in revisions() or Path(address).exists():
         return address
     folder, here = revisions()[address], Path.cwd()

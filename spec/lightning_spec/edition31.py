@@ -35,12 +35,12 @@ def text_of(path: Path = OPENAPI_FILE) -> str:
 
 
 def dumped(document: Mapping[str, Any]) -> str:
-    """A document as YAML in which nothing refers to another place of the file."""
+    """A document as YAML without anchors and aliases."""
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes what stands in two places twice, since not every reader knows anchors."""
+    """Writes no anchors and aliases: not every reader knows them."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -57,7 +57,7 @@ def _converted(node: Any) -> Any:
 
 
 def _as_text(media: Mapping[str, Any]) -> dict[str, Any]:
-    """A media type of single events as the text that they are on the wire."""
+    """A media type object with `itemSchema` (3.2) as plain text (3.1): the events as they are on the wire."""
     name = media["itemSchema"]["$ref"].rpartition("/")[2]
     examples = {
         key: {**example, "value": "".join(f"data: {event['data']}\n\n" for event in example["value"])}

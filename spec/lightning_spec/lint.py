@@ -1,4 +1,4 @@
-"""Whether a description and its requirements are in order, beyond what the loader refuses."""
+"""Checks of a description and its requirements beyond what the loader refuses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DATA = ("schemas", "x-lightning-plans")
 
 
 def lint(folder: Path | None = None, judged: Collection[str] | None = None) -> list[str]:
-    """What is wrong in a folder, one sentence each.
+    """What is wrong in a folder (by default the project's own), one sentence each.
 
     `judged` are the ids of the requirements that some check judges, from whoever knows the checks; without it
     that question is left out.

@@ -1,4 +1,4 @@
-"""The one door to the specification: reads its files once and hands out frozen values."""
+"""The entry point to the specification: reads each file once and returns frozen values."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ __all__ = [
     "revisions",
 ]
 
-# In the repository the documents stand one folder higher, where a reader looks first; a wheel has them here.
+# In the repository the documents are one folder up, where readers look first; in a wheel they are here.
 _HERE = Path(__file__).parent
 _FOLDER = _HERE if (_HERE / "openapi.yaml").exists() else _HERE.parent
 OPENAPI_FILE = _FOLDER / "openapi.yaml"
@@ -78,26 +78,27 @@ def revisions() -> Mapping[str, Path]:
 
 
 def revision_folder(name: str | None = None) -> Path:
-    """The folder of a revision, by default the first. SpecError when no revision has this name."""
+    """The folder of a revision, by default the first. Raises SpecError when no revision has this name."""
     if not name:
         return _FOLDER
     return revisions()[one_of(name, revisions(), "revision")]
 
 
 def load_spec(path: Path | str | None = None) -> Spec:
-    """The specification in `path`, by default the project's own; read once a path. Raises SpecError."""
+    """The specification in `path`, by default the project's own, read once for each path. Raises
+    SpecError."""
     return _spec_of(Path(path) if path is not None else OPENAPI_FILE)
 
 
 def load_requirements(path: Path | str | None = None, spec: Spec | None = None) -> RequirementSet:
-    """The requirements in `path`, by default the project's own, held against the operations of `spec`."""
+    """The requirements in `path`, by default the project's own, checked against `spec`. Raises SpecError."""
     source = Path(path) if path is not None else REQUIREMENTS_FILE
     return parse_requirements(read_yaml(source), spec) if spec is not None else _requirements_of(source)
 
 
 @cache
 def load_revision(name: str | None = None) -> tuple[Spec, RequirementSet]:
-    """A revision by its name, by default the first. SpecError when no revision has this name."""
+    """A revision by its name, by default the first. Raises SpecError when no revision has this name."""
     folder = revision_folder(name)
     spec = load_spec(folder / OPENAPI_FILE.name)
     if folder == _FOLDER:
@@ -106,7 +107,8 @@ def load_revision(name: str | None = None) -> tuple[Spec, RequirementSet]:
 
 
 def load_plans(path: Path | str, metrics: Mapping[str, Metric]) -> PlanCatalogue:
-    """A file in the form of x-lightning-plans (`default`, `plans`), to use instead of the built-in one."""
+    """A plan catalogue from a file in the form of x-lightning-plans (`default`, `plans`). Raises
+    SpecError."""
     source = Path(path)
     return parse_plans(read_yaml(source, str(source)), metrics, str(source))
 

@@ -1,4 +1,4 @@
-"""What the specification says, as frozen values that mock and judge share. No reading, no rules."""
+"""What the specification says, as frozen values that mock and judge share. It has no logic but the clamp."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Lines = tuple[tuple[int, int], ...]
 
 
 class SpecError(ValueError):
-    """A file of the specification is not as it must be; the message begins with the place in it."""
+    """A file of the specification is malformed. The message begins with the place in it."""
 
     def __init__(self, place: str, problem: str) -> None:
         super().__init__(f"{place}: {problem}")
@@ -31,21 +31,21 @@ class TextLimit:
 
 @dataclass(frozen=True, slots=True)
 class Clamp:
-    """A range into which an integer is moved instead of being refused, and the value when it is left out."""
+    """A range that an integer is clamped to instead of being refused, and the value when it is left out."""
 
     minimum: int
     maximum: int
     default: int
 
     def apply(self, value: float | None) -> int:
-        """The integer that counts for what came. JSON Schema calls 5.0 and 1e30 integers, Python floats."""
+        """The clamped integer. To JSON Schema 5.0 and 1e30 are integers, so floats are accepted."""
         return self.default if value is None else int(max(self.minimum, min(self.maximum, value)))
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A counter: `window` is how long it runs, `period` what /usage calls that. There the current window has
-    the name `label`, or its key (2026-05-15, 2026-W20) when there is none."""
+    """A counter of metered calls: `window` is how long it runs, `period` what /usage calls that. /usage names
+    the current window by `label`, or by its key (2026-05-15, 2026-W20) without one."""
 
     name: str
     window: Window
@@ -68,8 +68,8 @@ class ErrorKind:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A plan of the catalogue; `limits` has units for every metric, None being unlimited. The price stands in
-    the form in which the catalogue tells it: text with two decimals, or a number."""
+    """A plan of the catalogue; `limits` has the units of every metric in a window, None being unlimited.
+    `price` has the catalogue's own form: text with two decimals, or a number."""
 
     key: str
     name: str
@@ -95,9 +95,9 @@ class Operation:
     """One method of one path.
 
     `method` is upper case, `path` the template; `aliases` are paths that answer alike. `metric` is what a
-    served call is charged on, None for nothing. `upstream` is False where the host answers from what it knows
-    itself. `media_type` is the exact type our mock answers with where the promise is only a family such as
-    image/*. `responses` maps status ("200") to media type to the pointer of its schema (None: just bytes);
+    served call is charged on, None for nothing. `upstream` is False where the host answers without an
+    upstream provider. `media_type` is the exact type our mock answers with where the promise is only a family
+    such as image/*. `responses` maps status ("200") to media type to the pointer of its schema (None: bytes);
     `event_pointer` is the schema of each single event where a response is an event stream.
     """
 
@@ -160,9 +160,9 @@ class SourceDocument:
 class Requirement:
     """One testable statement; `lines` are first and last lines it cites, `operations` the ids it binds.
 
-    `owner` tells that this is the requirement that is broken when one of them has no good answer at all,
-    `price` that it says what a served call of them is charged. `why_advice` says why the document does not
-    settle what is observed or assumed; what is documented has none. What is `urgent` puts callers in danger.
+    `owner` marks the requirement that is broken when one of them has no valid answer at all, `price` the one
+    that says what a served call of them is charged. `why_advice` says why the document does not settle what
+    is observed or assumed; what is documented has none. What is `urgent` puts callers in danger.
     """
 
     id: str

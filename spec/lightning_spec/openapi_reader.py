@@ -53,14 +53,14 @@ _PARAMETER = ("name", "in", "required", "description", "schema")
 _PARAMETER_OPTIONAL = ("style", "explode", "example", "examples")
 _MEDIA_TYPE = ("schema", "itemSchema", "example", "examples")
 CLAMP = "x-lightning-clamp"
-# Whatever stands under these keys is somebody's data, in which a key may be called anything.
+# The values of these keys are data, in which a key may have any name.
 _DATA_KEYS = frozenset({"example", "examples", "default", "enum", "const"})
 _JSON = "application/json"
 _EVENTS = "text/event-stream"
 
 
 def parse_spec(document: Mapping[str, Any]) -> Spec:
-    """The `Spec` of a raw OpenAPI document. SpecError for anything unknown, double or missing."""
+    """The `Spec` of a raw OpenAPI document. Raises SpecError for anything unknown, duplicate or missing."""
     raw = mapping(document, "openapi")
     keys(raw, "openapi", required=(*_TOP, *_TOP_DATA), optional=_TOP_OPTIONAL)
     sections = _sections(raw["x-lightning-sections"])
@@ -94,7 +94,7 @@ def parse_spec(document: Mapping[str, Any]) -> Spec:
 
 
 def parse_plans(value: Any, metrics: Mapping[str, Metric], place: str) -> PlanCatalogue:
-    """A catalogue in the form of x-lightning-plans. SpecError when keys repeat or a metric has no limit."""
+    """A catalogue in the form of x-lightning-plans. Raises SpecError for repeated keys or a missing limit."""
     data = keys(mapping(value, place), place, required=("default", "plans"))
     plans: dict[str, Plan] = {}
     for index, entry in enumerate(sequence(data["plans"], f"{place}.plans")):
@@ -327,7 +327,7 @@ def _responses(
 
 
 def _clamps(document: dict[str, Any]) -> list[Clamp]:
-    """Every clamp below paths and components; refuses any x- key that stands where none is known."""
+    """Every clamp below paths, components and info. Raises SpecError for an unknown x- key."""
     clamps: list[Clamp] = []
     waiting: list[tuple[Any, str]] = [
         (document["components"], "components"),

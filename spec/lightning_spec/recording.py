@@ -61,7 +61,7 @@ _STREAM = "text/event-stream"
 _TEXT = ("text/", "application/json", "application/xml", "application/javascript")
 
 Clean = Callable[[str], str]
-"""Takes credentials out of a text; giving it what it gave changes nothing more."""
+"""Takes credentials out of a text. Must be idempotent."""
 
 # The C emitter is several times faster.
 _BaseDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -73,7 +73,7 @@ class RecordingError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some bytes of an answer, `after` so many seconds since the piece before (the head, for the first)."""
+    """Some bytes of an answer, `after` so many seconds from the piece before (the first: from the head)."""
 
     after: float
     content: bytes
@@ -91,8 +91,8 @@ class RecordedRequest:
 
 @dataclass(frozen=True, slots=True)
 class RecordedResponse:
-    """What was answered, its content unpacked: `after` so many seconds came its head. An answer that is not a
-    stream is one piece at most. `cut` says that the connection broke off before the end."""
+    """What was answered, decompressed. The head came `after` so many seconds from the request. An answer that
+    is not a stream has one piece at most. `cut` says that the connection broke off before the end."""
 
     status: int
     headers: Mapping[str, str]
@@ -128,9 +128,9 @@ class Recording:
 
 
 class RecordingWriter:
-    """A new file, to which one exchange after another is added as it ends. Without any there is none left.
+    """A new file, to which each exchange is added as it ends; `close` removes it if none was.
 
-    Raises RecordingError when there is a file already: what somebody has recorded is not to be lost.
+    Raises RecordingError when the file exists already, so that no recording is overwritten.
     """
 
     def __init__(self, path: Path, upstream: str, started: float, clean: Clean) -> None:
@@ -153,7 +153,7 @@ class RecordingWriter:
         self._write(_yaml([exchange_document(exchange, self._clean)]))
 
     def close(self) -> None:
-        """Nothing more is added. What holds nothing would only be in the way of the next attempt."""
+        """Close the file, and remove it if it is empty: it would only be in the way of the next attempt."""
         self._file.close()
         if self._is_empty:
             self._path.unlink(missing_ok=True)
@@ -250,7 +250,7 @@ def _head(upstream: str, started: float, clean: Clean) -> dict[str, Any]:
 
 
 class _Dumper(_BaseDumper):  # type: ignore[misc]
-    """Repeats itself rather than refer to what stands elsewhere in the file."""
+    """Writes no anchors and aliases: not every reader knows them."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -270,7 +270,7 @@ def _request_headers(headers: Mapping[str, str], clean: Clean) -> dict[str, str]
     kept = {name: given[name.lower()] for name in REQUEST_HEADERS if name.lower() in given}
     if "Authorization" in kept:
         scheme, _, credential = kept["Authorization"].strip().partition(" ")
-        # The word that clients send when nobody is signed in is no credential.
+        # `public`, which signed-out clients send, is no credential.
         shown = credential if credential.strip() in ("", "public") else _HIDDEN
         kept["Authorization"] = f"{scheme} {shown}" if scheme.lower() in ("bearer", "basic") else _HIDDEN
     return {name: clean(value) for name, value in kept.items()}
@@ -278,7 +278,7 @@ def _request_headers(headers: Mapping[str, str], clean: Clean) -> dict[str, str]
 
 def _response_headers(headers: Mapping[str, str], clean: Clean) -> dict[str, str]:
     return {
-        # Names may be of a kind of text that no file knows.
+        # Names may be a subclass of str (`multidict.istr`), which PyYAML cannot represent.
         str(name): clean(value)
         for name, value in headers.items()
         if name.lower() not in _OF_THE_CONNECTION and name.lower() not in _SECRET
@@ -303,7 +303,7 @@ def _json_or_text(text: str, media_type: str) -> dict[str, Any]:
     if media_type == "application/json" or media_type.endswith("+json"):
         try:
             value = json.loads(text)
-            # What no other reader could read stays as it was written.
+            # NaN, infinities and lone surrogates are not portable JSON: such a body stays text.
             json.dumps(value, allow_nan=False).encode()
             text.encode()
         except (ValueError, RecursionError):
@@ -314,7 +314,7 @@ def _json_or_text(text: str, media_type: str) -> dict[str, Any]:
 
 
 def _stream(pieces: Sequence[Piece], clean: Clean) -> list[dict[str, Any]]:
-    """The pieces as text. A character that was cut stands whole in the later piece."""
+    """The pieces as text. A character that was split across two is whole in the later one."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     times = [round(piece.after, 6) for piece in pieces]
     texts = [decoder.decode(piece.content) for piece in pieces]
@@ -323,7 +323,7 @@ def _stream(pieces: Sequence[Piece], clean: Clean) -> list[dict[str, Any]]:
     whole = clean("".join(texts))
     texts = [clean(text) for text in texts]
     if "".join(texts) != whole:
-        # A credential lies across pieces.
+        # A credential is split across pieces, so the text becomes one piece.
         times, texts = times[:1], [whole]
     return [{"after": after, "text": text} for after, text in zip(times, texts, strict=True)]
 
@@ -351,7 +351,7 @@ def _exchange(row: Mapping[str, Any]) -> RecordedExchange:
 
 
 def _without_framing(headers: Mapping[str, str]) -> dict[str, str]:
-    """What a file of other origin says of a connection is not true of the one on which it is replayed."""
+    """Without the headers of one connection, which a file from another tool may have."""
     return {name: value for name, value in headers.items() if name.lower() not in _OF_THE_CONNECTION}
 
 

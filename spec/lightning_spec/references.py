@@ -1,4 +1,4 @@
-"""JSON pointers and local references inside one document: the only walker that spec and mock have."""
+"""JSON Pointers (RFC 6901) and local references within one document, for spec and mock."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from lightning_spec.model import SpecError
 
 
 def escape(key: str) -> str:
-    """A key as a part of a JSON pointer."""
+    """A key as a reference token of a JSON Pointer (RFC 6901, 3)."""
     return key.replace("~", "~0").replace("/", "~1")
 
 
 def look_up(document: Any, pointer: str) -> Any:
     """The node at a pointer such as `#/paths/~1usage`. References on the way are followed, one at its end is
-    not. SpecError when it leads nowhere."""
+    not. Raises SpecError when nothing is there."""
     node = document
     for part in pointer.removeprefix("#").split("/")[1:]:
         node, _ = resolve(document, node, pointer)
@@ -27,8 +27,8 @@ def look_up(document: Any, pointer: str) -> Any:
 
 
 def resolve(document: Any, node: Any, pointer: str) -> tuple[Any, str]:
-    """What a node stands for once its references are followed, and the pointer of that. SpecError when a
-    reference leads in a circle, out of the document or nowhere."""
+    """A node with its reference followed to the end, and the pointer of what is there. Raises SpecError for a
+    reference that is circular, leaves the document or leads nowhere."""
     seen: set[str] = set()
     while isinstance(node, dict) and "$ref" in node:
         target = node["$ref"]

@@ -24,7 +24,7 @@ _REQUIREMENT = ("id", "area", "section", "lines", "level", "statement", "operati
 
 
 def parse_requirements(data: Mapping[str, Any], spec: Spec) -> RequirementSet:
-    """The requirements of a raw mapping. SpecError for anything unknown, double or missing."""
+    """The requirements of a raw mapping. Raises SpecError for anything unknown, duplicate or missing."""
     raw = keys(
         mapping(data, "requirements"), "requirements", required=("document", "requirements", "exclusions")
     )
@@ -66,7 +66,7 @@ def _source(value: Any) -> SourceDocument:
 
 def _requirement(value: Any, place: str, source: SourceDocument, spec: Spec) -> Requirement:
     data = mapping(value, place)
-    # An id says more than a number in a list, as soon as there is one.
+    # The id, where there is one, says more than the position in the list.
     place = data["id"] if isinstance(data.get("id"), str) else place
     keys(data, place, required=_REQUIREMENT, optional=("owner", "price", "why_advice", "urgent"))
     identifier = text(data["id"], place)

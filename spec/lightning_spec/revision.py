@@ -25,7 +25,7 @@ _HEADER = (
 
 
 def merged(target: Any, patch: Any) -> Any:
-    """`target` as `patch` changes it: null takes a key away, what is no mapping replaces what was there."""
+    """`target` with a merge patch applied (RFC 7396): null removes a key, anything but a mapping replaces."""
     if not isinstance(patch, dict):
         return patch
     result = dict(target) if isinstance(target, dict) else {}

@@ -1,6 +1,6 @@
-"""Reading YAML without forgiveness: no double keys, no unknown keys, no value of another type than asked for.
+"""Reads YAML strictly: no duplicate keys, no unknown keys, no value of another type than asked for.
 
-Everything here takes a `place`, the words with which an error tells where in the file it is.
+Every function takes a `place`, with which the SpecError that it raises says where in the file the mistake is.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from lightning_spec.text_formats import read_file
 _Base: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 LARGEST_INTEGER = 2**53 - 1
-"""The largest that every reader of JSON takes for what it is."""
+"""The largest integer that every reader of JSON keeps exactly (RFC 8259, 6)."""
 
 
 class _StrictLoader(_Base):  # type: ignore[misc, valid-type]
-    """YAML's plain data types, with the silent double key made an error and dates left as text."""
+    """YAML's plain data types, except that a duplicate key is an error and dates stay text."""
 
 
 def _mapping_without_doubles(loader: Any, node: yaml.MappingNode) -> dict[Hashable, Any]:
@@ -47,7 +47,8 @@ _StrictLoader.add_constructor("tag:yaml.org,2002:timestamp", _date_as_text)
 
 
 def read_yaml(path: Path, place: str | None = None) -> dict[str, Any]:
-    """The mapping in a YAML (or JSON) file. SpecError when it cannot be read or holds anything else."""
+    """The mapping in a YAML (or JSON) file. Raises SpecError when it cannot be read or holds anything
+    else."""
     named = place or path.name
     try:
         # The loader makes plain data types only, so this is as safe as safe_load.

@@ -1,4 +1,4 @@
-"""Files that may be YAML or JSON, whichever their writer likes better."""
+"""Reads files that may be YAML or JSON."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 import yaml
 
 MOST_TIMES_WRITTEN = 10
-"""How many values aliases may stand for, for each character of the text."""
+"""Values that aliases may expand to, for each character of the text: a bound against YAML bombs."""
 
 # The C parser is several times faster.
 _Base: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _JsonLoader(_Base):  # type: ignore[misc, valid-type]
-    """Takes a date for the text that it is in JSON."""
+    """Leaves dates as text, which they are in JSON."""
 
 
 def _date_as_text(loader: Any, node: yaml.ScalarNode) -> str:
@@ -30,9 +30,9 @@ _JsonLoader.add_constructor("tag:yaml.org,2002:timestamp", _date_as_text)
 
 
 def read_file(path: Path) -> bytes:
-    """The content of a regular file. Raises OSError, also for what is none: to read a pipe or a device may
-    take for ever."""
-    # A pipe that nobody writes to would hold up the opening already.
+    """The content of a regular file. Raises OSError, also when it is a pipe or a device, which might never
+    end."""
+    # Without O_NONBLOCK, opening a pipe that nobody writes to would wait already.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -51,7 +51,7 @@ def yaml_or_json(text: str) -> Any:
         except json.JSONDecodeError:
             value = _of_yaml(text)
         if "\\u" in text or "\\U" in text:
-            # Halves of characters can be escaped, but not be sent.
+            # Lone surrogates can be escaped, but not encoded as UTF-8.
             json.dumps(value, ensure_ascii=False).encode()
     except (yaml.YAMLError, TypeError, UnicodeEncodeError) as error:
         raise ValueError(" ".join(str(error).split())) from error
@@ -64,7 +64,7 @@ def _of_yaml(text: str) -> Any:
     value = yaml.load(text, _JsonLoader)  # noqa: S506 - a safe loader
     if "*" in text:
         _check_aliases(value, MOST_TIMES_WRITTEN * (len(text) + 1000))
-    # Sets and bytes are refused; keys become text.
+    # By way of JSON, sets and bytes are refused, and keys become text.
     return json.loads(json.dumps(value))
 
 

@@ -67,9 +67,10 @@ class Accounts:
         self.catalogue = catalogue
         self._by_id: dict[str, Account] = {}
         self.removed: set[str] = set()
-        """The ids of users that are gone. A token of theirs is not one of somebody new."""
+        """The ids of deleted users: a token of theirs does not sign them up again."""
 
     def add(self, account: Account) -> Account:
+        """Add or replace a user. Raises SettingsError when the catalogue does not have the plan."""
         if account.plan_key not in self.catalogue:
             raise SettingsError(f"no plan {account.plan_key!r} in the catalogue")
         self._by_id[account.id] = account
@@ -97,7 +98,8 @@ class Accounts:
 
 
 def subscription_rows(plan: Plan, now: float) -> list[dict[str, str]]:
-    """A paying user's rows: every name that known clients read. The billing period is the calendar month."""
+    """The subscription of a paying user as a list of one row, with every field that known clients read. The
+    billing period is the calendar month of `now`, in UTC."""
     start = datetime.fromtimestamp(now, UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     end = start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
     return [

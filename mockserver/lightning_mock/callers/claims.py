@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 AUDIENCE = "authenticated"
-# Ten years: a test that moves the clock by days must not find its users signed out. Whoever wants to see a
-# token end asks for a lifetime.
+# Ten years: a test that moves the clock by days must not find its users signed out. A test of expiry asks for
+# a lifetime.
 TOKEN_LIFETIME_SECONDS = 315_360_000.0
 GENERATION = "lightning_generation"
-"""A claim of tokens minted after all earlier ones of their user had been ended."""
+"""A claim: how often all tokens of the user had been expired when this one was minted."""
 LASTING = "lightning_lasting"
-"""A claim of tokens that the clock does not end, wherever it is moved: nobody asked for a lifetime."""
+"""A claim: the token does not expire, wherever the clock is moved, since nobody asked for a lifetime."""
 _YEAR_10000 = 253_402_300_800
 
 
@@ -31,7 +31,7 @@ class Claims:
     expires_at: float
     issued_at: float | None
     generation: int = 0
-    """How often all tokens of the subject had been ended when this one was minted."""
+    """The claim `GENERATION`, 0 without it."""
 
 
 def token_payload(subject: str, email: str, issued_at: float, expires_at: float) -> dict[str, Any]:
@@ -47,7 +47,8 @@ def token_payload(subject: str, email: str, issued_at: float, expires_at: float)
 
 
 def read_claims(payload: Mapping[str, Any], now_of: Callable[[str], float]) -> Claims:
-    """The claims of a verified token, if they hold at its subject's moment. Raises InvalidTokenError."""
+    """The claims of a token whose signature has been verified, checked against `now_of` its subject. Raises
+    InvalidTokenError when it has expired, is not valid yet, or a claim is malformed."""
     subject, expires_at = payload["sub"], payload["exp"]
     if not isinstance(subject, str) or not subject or not _is_text(subject):
         raise InvalidTokenError("its sub claim names nobody")

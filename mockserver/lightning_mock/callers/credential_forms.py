@@ -17,16 +17,16 @@ _FORMS = re.escape(KEY_PREFIX) + r"[\w-]*|eyJ[\w-]{4,}(?:\.[\w-]*)*|\bsk-[\w-]{8
 _BY_FORM = re.compile(_FORMS, re.IGNORECASE | re.ASCII)
 _CREDENTIALS = re.compile(
     r"(?:" + _FORMS + r")"
-    # The word that clients send when nobody is signed in is none, and our own explanations name it.
+    # `public`, which signed-out clients send, is no credential, and our own explanations name it.
     r"|(bearer(?:\s|%20|\+)+)(?!`?public(?![\w.-]))[^\s\"'&]{6,}"
     r"|((?:token|secret|password|passwd|api[_-]?key|authorization|[?&]key)"
     r"(?:\\?[\"'])?(?:\s|%20)*(?:[=:]|%3[ad])(?:\s|%20)*\[?(?:\\?[\"'])?"
-    # Of a header's value the first word only names the scheme.
+    # The first word of a header's value may be the scheme.
     r"(?:(?:bearer|basic|token|apikey)(?:\s|%20|\+|\\u0020)+)?)[^\s\"'&,}\\]+",
     re.IGNORECASE | re.ASCII,
 )
-# How each of them begins. The journal looks at a dozen texts for each call, and the validator's expressions
-# look once, in a time that grows with the text alone; the pattern itself costs many times as much.
+# How each of them begins. The journal checks a dozen texts for each call: the validator's engine does that in
+# linear time, and many times as fast as the pattern above.
 _begins_like_one = jsonschema_rs.validator_for(
     {
         "pattern": rf"(?i){KEY_PREFIX}|eyj|sk-[\w-]{{8}}|bearer[\s%+]"
@@ -42,7 +42,7 @@ def without_credentials(text: str) -> str:
     if _is_suspicious(text):
         text = _CREDENTIALS.sub(_hide, text)
     plain = _unescaped(text)
-    # Written in escapes a credential is still one. What has none stays as it was written.
+    # A credential can be escaped. A text without one is returned as it was written.
     if plain != text and _BY_FORM.search(plain):
         return _CREDENTIALS.sub(_hide, plain)
     return text
@@ -57,7 +57,7 @@ def _is_suspicious(text: str) -> bool:
     try:
         return _begins_like_one(text)
     except UnicodeEncodeError:
-        # Bytes that are no UTF-8, which the validator does not read.
+        # Surrogates, from bytes that are not UTF-8: the validator does not accept them.
         return True
 
 

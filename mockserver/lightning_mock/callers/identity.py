@@ -1,4 +1,4 @@
-"""Who is calling.
+"""Who is calling (document: headers, rate limits).
 
 Law: a bearer decides, and a bad bearer is refused; it never falls through to the free tier. Without one
 a client id counts when it is well formed, and otherwise the address together with the user agent. The
@@ -26,7 +26,7 @@ from lightning_mock.clock import Clock
 from lightning_mock.errors import Unauthorized
 
 NoteKeyUse = Callable[[str, float], None]
-"""Is told the id of a key and when it was used; once a second at most."""
+"""Called with the id of a key and when it was used, at most once a second for each key."""
 Kind = Literal["jwt", "api_key", "client_id", "address", "nobody"]
 
 _SIGNED_OUT_BEARER = "public"
@@ -36,9 +36,9 @@ _REMEMBERED_TOKENS = 10_000
 
 @dataclass(slots=True)
 class Identity:
-    """A caller: the ledger key, how it was found, and the user behind it, if any. `why` is one clause for the
-    journal that says which part of the request decided. Never changed once made; freezing it would make it
-    four times as expensive."""
+    """A caller: the ledger key, how it was found, and the user behind it, if any. `why` is a clause for the
+    journal: which part of the request decided. Never changed once made; a frozen class would take four times
+    as long to make."""
 
     key: str
     kind: Kind
@@ -134,7 +134,7 @@ class IdentityResolver:
         if account is not None and claims.generation < account.token_generation:
             raise Unauthorized("The bearer token is not valid: it has expired.", code="invalid_token")
         if account is None:
-            # A token of the right issuer for somebody we have not met: signed up, on the default plan.
+            # A valid token of an unknown user, who counts as signed up, on the default plan.
             account = Account(
                 id=claims.subject,
                 email=claims.email,
@@ -152,7 +152,7 @@ class IdentityResolver:
         client_id = headers.get(_CLIENT_ID)
         if client_id is not None and self._is_client_id(client_id):
             if is_credential(client_id):
-                # It counts all the same, under a name that gives nothing away.
+                # Still an identity, but not under a name that would disclose the credential.
                 client_id = f"redacted-{digest(client_id).hex()[:32]}"
             return Identity(f"client:{client_id}", "client_id", None, f"a well-formed X-Client-ID ({why})")
         because = "no X-Client-ID" if client_id is None else "a malformed X-Client-ID"

@@ -1,7 +1,7 @@
 """The users and credentials of a fresh mock: one user for each plan.
 
-Law: everything here is made through the same functions that anybody else would use. With a seed the
-credentials are the same at every start, so their dates cannot depend on the time of day either.
+Law: everything here is made through the functions that the control plane uses. With a seed the credentials
+are the same at every start, so their dates must not depend on the present either.
 """
 
 from __future__ import annotations

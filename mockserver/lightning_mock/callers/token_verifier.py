@@ -27,7 +27,7 @@ class TokenVerifier:
         self._trusted = load_jwks(jwks) if jwks is not None else {}
 
     def payload(self, token: str) -> Mapping[str, Any]:
-        """The claims of a token that is signed and meant for us, at whatever time. Raises
+        """The claims of a token whose signature and audience are right; its times are not checked. Raises
         InvalidTokenError."""
         try:
             header = jwt.get_unverified_header(token)
@@ -52,7 +52,7 @@ class TokenVerifier:
         except jwt.InvalidSignatureError as error:
             raise InvalidTokenError("its signature does not verify") from error
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
-            # Hostile segments raise plain ValueErrors from below the library now and then.
+            # Malformed segments can raise plain ValueErrors from below PyJWT.
             raise InvalidTokenError("it is not a well-formed signed token") from error
         return payload
 
@@ -69,8 +69,8 @@ class TokenVerifier:
 
 
 def load_jwks(path: Path) -> dict[str, jwt.PyJWK]:
-    """The usable public keys of a JWKS file, by key id. Raises SettingsError when there is none. As RFC 7517
-    says, keys of another kind or use, and incomplete ones, are ignored."""
+    """The usable public keys of a JWKS file, by key id. Raises SettingsError when there is none. As RFC 7517,
+    5, says, keys of another kind or use, and incomplete ones, are ignored."""
     try:
         document = json.loads(read_file(path))
         listed = list(document["keys"])
@@ -101,7 +101,7 @@ def _usable(described: Any) -> jwt.PyJWK | None:
         return None
     try:
         key = jwt.PyJWK(described)
-    # Whatever is wrong with a key makes it one that cannot be used, and the library fails in many ways.
+    # PyJWT raises many types of error for a malformed key, each of which makes it unusable.
     except Exception:
         return None
     return key if key.algorithm_name in _ASYMMETRIC else None

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from lightning_mock.callers.claims import Claims, InvalidTokenError, read_claims, token_payload
 
 _DOTS = 2
-"""In the compact form of RFC 7515. Nothing is loaded to refuse what does not even look like it."""
+"""In the JWS compact serialization (RFC 7515, 7.1). Anything else is refused without loading PyJWT."""
 
 
 class Verifier(Protocol):
@@ -46,15 +46,15 @@ class TokenAuthority:
         return _jws(payload, "HS256", lambda content: hmac.digest(self.secret.encode(), content, "sha256"))
 
     def verify(self, token: str, now_of: Callable[[str], float]) -> Claims:
-        """The claims of a token that is signed, meant for us and valid at its subject's moment. Raises
-        InvalidTokenError."""
+        """The claims of a token whose signature, audience and times are right; `now_of` gives its subject's
+        time. Raises InvalidTokenError."""
         if token.count(".") != _DOTS:
             raise InvalidTokenError("it is not a well-formed signed token")
         return read_claims(self._verifier.payload(token), now_of)
 
     @cached_property
     def _verifier(self) -> Verifier:
-        # It brings PyJWT and cryptography along: time and memory that a mock without tokens saves.
+        # It imports PyJWT and cryptography: time and memory that a mock without tokens saves.
         from lightning_mock.callers.token_verifier import TokenVerifier
 
         return TokenVerifier(self.secret, self._jwks)
@@ -66,7 +66,7 @@ def unsigned(payload: Mapping[str, Any]) -> str:
 
 
 def _jws(payload: Mapping[str, Any], algorithm: str, sign: Callable[[bytes], bytes]) -> str:
-    """The compact form of RFC 7515."""
+    """The JWS compact serialization (RFC 7515, 7.1)."""
     parts = ({"alg": algorithm, "typ": "JWT"}, payload)
     content = b".".join(_base64url(json.dumps(part, separators=(",", ":")).encode()) for part in parts)
     return b".".join((content, _base64url(sign(content)))).decode()

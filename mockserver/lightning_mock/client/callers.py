@@ -53,7 +53,7 @@ class Caller:
     def advance(
         self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0
     ) -> CallerClock:
-        """Move this caller's clock forward: its windows, tokens, keys and dates of usage, and nobody
+        """Move this caller's clock forward: its windows, tokens, keys and `generated_at`, and nobody
         else's."""
         step = {"days": days, "hours": hours, "minutes": minutes, "seconds": seconds}
         return self._move({"advance": {unit: amount for unit, amount in step.items() if amount}})
@@ -143,15 +143,15 @@ class User(Caller):
         lifetime_seconds: float | None = None,
         claims: Mapping[str, Any] | None = None,
     ) -> str:
-        """One more access token: one that the clock ends after `lifetime_seconds`, or never without them;
-        with further `claims`, or `broken` on purpose."""
+        """Mint another access token: one that expires after `lifetime_seconds`, or never without them; with
+        further `claims`, or `broken` on purpose."""
         body = {"broken": broken, "lifetime_seconds": lifetime_seconds, "claims": claims}
         given = {name: value for name, value in body.items() if value is not None}
         answer: dict[str, str] = self._transport.call("POST", f"{self._user}/tokens", given)
         return answer["token"]
 
     def new_key(self, *, label: str | None = None, expires_at: datetime | str | None = None) -> Key:
-        """One more API key, with its secret. Without `expires_at` it does not expire."""
+        """Make another API key, with its secret. Without `expires_at` it does not expire."""
         body: dict[str, str] = {}
         if label is not None:
             body["label"] = label
@@ -178,7 +178,7 @@ class User(Caller):
 
 
 def journal_entries(answer: Mapping[str, Any]) -> list[JournalEntry]:
-    """The entries of a journal's answer."""
+    """The entries of an answer of the journal."""
     return [JournalEntry.of(entry) for entry in answer["entries"]]
 
 

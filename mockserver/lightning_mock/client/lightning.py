@@ -22,7 +22,7 @@ from lightning_mock.real_time import stopwatch
 
 
 class SharedClockWarning(UserWarning):
-    """Everybody's clock was moved on a mock that others use at the same time."""
+    """The clock of a mock that others use at the same time was moved for everybody."""
 
 
 class JournalFilter(TypedDict, total=False):
@@ -166,9 +166,9 @@ class Lightning:
         when: Literal["before_charge", "after_charge"] = "before_charge",
         message: str | None = None,
     ) -> Fault:
-        """Let the next calls fail with a status. `operation` is an operation id or like `POST /gen/image`,
-        every operation without one; `user` keeps it to that user's calls; `times=None` lets all fail.
-        Either way the call costs nothing: a failure `after_charge` gives the unit back."""
+        """Make the next calls fail with a status. `operation` is an operation id or like `POST /gen/image`;
+        None means any. `user` limits it to that user's calls; `times=None` makes all of them fail. The call
+        costs nothing either way: a failure `after_charge` gives the unit back."""
         body: dict[str, Any] = {"status": status, "when": when}
         if message is not None:
             body["message"] = message
@@ -224,7 +224,7 @@ class Lightning:
         self._transport.call("DELETE", "/faults")
 
     def scenario(self, name: str, *, user: User | str | None = None) -> list[str]:
-        """Bring about a named state, such as `limit-reached`, `upstream-down` or `new-week`, for everybody
+        """Start a scenario, such as `limit-reached`, `upstream-down` or `new-week`, for everybody
         or one user. Gives the sentences that say what was done."""
         if user is None:
             self._remember_clock()
@@ -236,7 +236,7 @@ class Lightning:
         return list(answer["did"])
 
     def end_scenarios(self) -> None:
-        """End all scenarios: their faults go."""
+        """End all scenarios: their faults are removed."""
         self._transport.call("DELETE", "/scenarios")
 
     # Preferences
@@ -322,7 +322,7 @@ class Lightning:
         services: Mapping[str, tuple[str, str] | None] | None = None,
         **said: Any,
     ) -> dict[str, Any]:
-        """Let `/status` say something else: `set_status("degraded", services={"video": ("down", "Back at
+        """Change what `/status` says: `set_status("degraded", services={"video": ("down", "Back at
         noon.")}, notifications="...", latest="3.0.0")`. A service is its state and message; None removes it.
         The services answer as ever; `fault("status", "headStatusVideo", status=503)` makes one fail."""
         changes = {**said} if state is None else {"state": state, **said}
@@ -387,7 +387,7 @@ class Lightning:
         return command
 
     def send_again(self, entry: JournalEntry | int) -> JournalEntry:
-        """Make a call once more, as the same caller, and charged like any other; its entry."""
+        """Repeat a call as the same caller, charged like any other, and return its entry."""
         return JournalEntry.of(self._transport.call("POST", f"/journal/{_number(entry)}/send", wait=60.0))
 
     def har(self, **wanted: Unpack[JournalFilter]) -> dict[str, Any]:
@@ -417,7 +417,7 @@ class Lightning:
         return dict(self._transport.call("GET", "/state"))
 
     def identities(self) -> Iterator[dict[str, Any]]:
-        """Every caller with the counters, fetched page by page."""
+        """Every caller with its counters, fetched page by page."""
         cursor: int | None = 0
         while cursor is not None:
             page = self._transport.call("GET", "/identities", query={"cursor": cursor})

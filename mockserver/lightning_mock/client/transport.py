@@ -31,10 +31,10 @@ class NothingSeenError(LightningError, TimeoutError):
 
 
 class Transport:
-    """Sends JSON to the control API of the mock at `base_url` and gives back the JSON of its answer.
+    """Sends JSON to the control API of the mock at `base_url` and returns the JSON of its answer.
 
-    Each call has a connection of its own, so threads may share one transport. Proxies of the environment
-    are not used.
+    Each call opens its own connection, so threads may share a transport. `HTTP_PROXY` and the like are
+    ignored. Raises LightningError when `base_url` is no HTTP URL.
     """
 
     def __init__(self, base_url: str, token: str | None = None) -> None:
@@ -57,9 +57,9 @@ class Transport:
         wait: float = 0.0,
         absent_ok: bool = False,
     ) -> Any:
-        """The decoded answer. `wait` is how many seconds the mock may take on purpose; with `absent_ok` a
-        404 is an answer like any other and gives None. Raises LightningError."""
-        # In a test's failure report the line to look at is the caller's.
+        """The decoded answer. `wait` is how many seconds the mock may take on purpose; with `absent_ok` a 404
+        gives None. Raises LightningError, and NothingSeenError for a 408."""
+        # pytest leaves this frame out, so that a failure report ends at the caller's line.
         __tracebackhide__ = True
         target = self._prefix + path
         asked = {name: value for name, value in (query or {}).items() if value is not None}

@@ -1,6 +1,6 @@
-"""What the mock tells about itself, as values.
+"""What the control API answers, as values.
 
-Law: a value has the names of the control API. Fields that a newer mock adds are left out, so an older
+Law: fields have the names of the control API. Those that a newer mock adds are ignored, so that an older
 client keeps working.
 """
 
@@ -19,7 +19,7 @@ class View:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Self:
-        """Takes the fields that this view knows."""
+        """The view of an object; fields that it does not know are ignored."""
         known = {field.name for field in fields(cls)}  # type: ignore[arg-type] # each view is a dataclass
         return cls(**{name: value for name, value in document.items() if name in known})
 
@@ -35,7 +35,7 @@ class Clock(View):
 
 @dataclass(frozen=True, slots=True)
 class CallerClock(View):
-    """Where one caller's clock stands, and by how many seconds it runs from everybody's."""
+    """Where one caller's clock stands, and how many seconds it is ahead of the shared one."""
 
     now: str
     epoch: float
@@ -71,8 +71,8 @@ class Key(View):
 
 @dataclass(frozen=True, slots=True)
 class Fault(View):
-    """A fault that is set. `times` is for how many calls, `left` for how many more (None: for all);
-    `fired` is how often it happened."""
+    """A fault that is set. `times` is how many calls it is for, `left` how many of them are left (None: no
+    limit); `fired` is how often it happened."""
 
     id: str
     kind: str
@@ -96,8 +96,8 @@ class ScriptedReply(View):
 
 @dataclass(frozen=True, slots=True)
 class Replay(View):
-    """A recording that is answered from. `old` says that the host may answer differently by now; `unused` is
-    how many of its exchanges have not been answered with."""
+    """The recording that is replayed. `old` says that the host may answer differently by now; `unused` is how
+    many of its exchanges have not been replayed yet."""
 
     recorded_at: str
     upstream: str
@@ -109,8 +109,8 @@ class Replay(View):
 
 @dataclass(frozen=True, slots=True)
 class NearMiss(View):
-    """A call that met no scripted reply, or no recorded request. `near` has the nearest ones by `id`, each
-    with what it `missed`."""
+    """A call that matched no scripted reply, or no recorded request. `near` has the nearest ones by `id`,
+    each with what it `missed`."""
 
     method: str
     path: str

@@ -1,4 +1,4 @@
-"""The files of the control page, as they lie in the folder `page`.
+"""Serves the files of the control page from the folder `page`.
 
 Law: the page loads nothing from anywhere else, and runs no script that is not one of its files.
 """
@@ -37,7 +37,7 @@ def page_file(path: str) -> Body | None:
     """The file at a path of the page, read every time so that it can be edited meanwhile; None when there is
     none."""
     name = path.removeprefix(PAGE_PATH) or "index.html"
-    # Nothing of a path is ever looked up but the plain name of a file of this folder.
+    # Only a plain file name is ever looked up, so that no path leads out of the folder.
     if not _FILE_NAME.fullmatch(name):
         return None
     file = _FOLDER / name

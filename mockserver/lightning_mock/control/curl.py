@@ -1,6 +1,6 @@
 """An exchange of the journal as a command to paste into a shell.
 
-Law: a credential stands in it as a variable of the shell, under the name that the credentials file gives it.
+Law: a credential appears as a shell variable, under the name that the credentials file gives it.
 """
 
 from __future__ import annotations

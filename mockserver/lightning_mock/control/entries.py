@@ -12,7 +12,7 @@ from lightning_mock.journal.redaction import MOST_EXCERPT
 
 
 def entry(kept: Recording) -> dict[str, Any]:
-    """The entry of the journal."""
+    """The journal entry, with the beginnings of target and bodies."""
     exchange = kept.exchange
     charge, operation = exchange.charge, exchange.operation
     faults = [{"id": fault_id, "kind": kind} for fault_id, kind in exchange.faults]
@@ -49,7 +49,7 @@ def entry(kept: Recording) -> dict[str, Any]:
 
 
 def whole_entry(kept: Recording) -> dict[str, Any]:
-    """The entry with all that is kept of target and bodies."""
+    """The journal entry with all that is kept of target and bodies."""
     shown = entry(kept)
     shown["path"] = kept.target
     shown["request"] = {**shown["request"], "body": kept.body, "whole": kept.whole}

@@ -1,4 +1,4 @@
-"""Makes the mock as small as possible, by dropping everything that is kept only for speed."""
+"""Frees memory by dropping everything that is kept only for speed."""
 
 from __future__ import annotations
 

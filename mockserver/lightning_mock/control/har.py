@@ -1,4 +1,4 @@
-"""Exchanges of the journal as an HTTP archive, version 1.2, which browser tools and proxies read.
+"""Exchanges of the journal as an HTTP Archive (HAR 1.2), which browser tools and proxies read.
 
 Law: it shows what the journal keeps, which holds no credential.
 """
@@ -21,7 +21,7 @@ _UNKNOWN = -1
 
 
 def archive(exchanges: Iterable[Recording], base_url: str) -> dict[str, Any]:
-    """The document."""
+    """The HAR document."""
     return {
         "log": {
             "version": "1.2",

@@ -1,5 +1,4 @@
-"""The entrance of the control plane: whether the caller may ask, what it asks for, whether that is valid, and
-what answers it.
+"""The entry point of the control plane: guards, routes, validates and answers its calls.
 
 Law: no answer but the API page and its files carries CORS headers, and every call that changes something
 wakes the listeners.
@@ -52,7 +51,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 CONTROL_PREFIX = PREFIX
 _CHANGE_NOTHING = ("sendAgain",)
-"""What changes nothing by itself though it is no GET: the call that it makes may."""
+"""Operations that are no GET and yet change nothing themselves: only the call that they make may."""
 _MOST_BYTES = 1024 * 1024
 _MOST_BYTES_OF: Mapping[str, int] = {"createReply": 8 * 1024 * 1024}
 """Of a body. A reply may be a film; a snapshot may be as large as any request."""
@@ -124,12 +123,12 @@ class Perform(Protocol):
 
 
 async def perform_alone(answer: Callable[[], Awaitable[T]], *, changes: bool) -> T:
-    """Where this process has the state to itself."""
+    """The Perform of a mock that one process has to itself."""
     return await answer()
 
 
 class ControlPlane:
-    """Answers everything below the prefix."""
+    """Answers everything below CONTROL_PREFIX."""
 
     def __init__(self, state: State, perform: Perform = perform_alone) -> None:
         self._state = state
@@ -174,7 +173,7 @@ class ControlPlane:
         if path == PREFIX:
             return _response(Body(b"", "text/plain", 308, {"Location": PAGE_PATH}))
         if "_contract" not in vars(self):
-            # To read the file takes longer than anybody should wait for.
+            # Reading and compiling the file would hold up every other call.
             await asyncio.to_thread(getattr, self, "_contract")
         if method == "GET" and path == SPEC_PATH:
             return _response(Body(orjson.dumps(self._contract.document)))

@@ -16,7 +16,7 @@ from lightning_mock.state import State
 
 
 class ControlError(Exception):
-    """A refusal. The detail says what is allowed."""
+    """A refusal of the control plane. `detail` is its message, and says what is allowed."""
 
     def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)

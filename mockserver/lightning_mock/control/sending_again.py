@@ -46,7 +46,7 @@ async def send_again(kept: Recording, state: State, base_url: str) -> Recording:
             ):
                 await response.read()
         except (ClientError, OSError) as error:
-            # A fault may have cut the connection: the journal knows.
+            # A fault may have cut the connection; the call is in the journal all the same.
             failure: Exception | None = error
         else:
             failure = None
@@ -65,7 +65,7 @@ def _is_same(found: Recording, kept: Recording) -> bool:
 
 
 def _bearer(kept: Recording, state: State) -> str:
-    """A bearer for the same caller; if the original was nobody's, one that is refused as well."""
+    """A bearer of the same caller; if the original was refused, one that is refused as well."""
     identity = kept.exchange.identity
     if identity is not None and identity.account is None:
         return "public"

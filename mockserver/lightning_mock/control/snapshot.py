@@ -40,14 +40,14 @@ class SnapshotError(ValueError):
 
 
 async def take(state: State) -> dict[str, Any]:
-    """The document."""
+    """The snapshot."""
     document: dict[str, Any] = orjson.loads(b"".join([piece async for piece in pieces(state)]))
     return document
 
 
 async def pieces(state: State, *, dated: bool = True) -> AsyncIterator[bytes]:
-    """The document as JSON, piece by piece: others run in between, however many callers there are. The counts
-    are those of one moment. Unless `dated` it is the same for the same state."""
+    """The snapshot as JSON, piece by piece: other tasks run in between, however many callers there are. The
+    counts are of one moment. Unless `dated`, the same state gives the same bytes."""
     counts = await state.ledger.store.rows()
     begun = await state.ledger.store.begun()
     few = {
@@ -86,7 +86,7 @@ def control_state(state: State) -> dict[str, Any]:
 
 
 def _few(state: State) -> dict[str, Any]:
-    """What there is little of, however many callers there are."""
+    """The parts whose size does not grow with the number of callers."""
     offset, frozen_at = state.clock.shift()
     return {
         "clock": {"offset": offset, "frozen_at": frozen_at, "ahead": dict(state.clock.ahead)},
@@ -150,7 +150,7 @@ async def restore(document: Mapping[str, Any], state: State) -> list[str]:
 
 
 async def _in_turns(rows: Sequence[T]) -> AsyncIterator[T]:
-    """Each of many, with others' turn in between."""
+    """Each of many rows, with other tasks in between."""
     for number, row in enumerate(rows, 1):
         yield row
         if number % _AT_ONCE == 0:
@@ -158,7 +158,7 @@ async def _in_turns(rows: Sequence[T]) -> AsyncIterator[T]:
 
 
 def restore_control_state(document: Mapping[str, Any], state: State) -> None:
-    """Take over what `control_state` gave, but for faults and replies."""
+    """Restore what `control_state` gave, except for faults and replies."""
     clock = document["clock"]
     state.clock.put(clock["offset"], clock["frozen_at"], clock.get("ahead", {}))
     for key, limits in document["limits"].items():
@@ -242,7 +242,7 @@ def _checked(document: Mapping[str, Any], state: State) -> tuple[list[Fault], li
 
 
 def script_of(row: Mapping[str, Any], state: State, room: int = MOST_OF_ALL) -> Script:
-    """The reply of a document, whose pattern has so much room. Raises ScriptError."""
+    """The scripted reply of a document; `room` is how large its pattern may be. Raises ScriptError."""
     script = parse_script(row["id"], row, state.spec, room)
     script.met, script.used, script.of_file = row["met"], row["used"], row["of_file"]
     return script

@@ -1,8 +1,8 @@
 """The state of a mock in a file, so that it outlives the process.
 
-Law: the file is always complete: it is written under another name and then renamed. A file that is no state
-of a mock, or does not fit this one, or belongs to another that is running, is refused at the start and never
-replaced.
+Law: the file is always complete: it is written under another name and then renamed, so that a process killed
+at any moment leaves the state before or the state after. A file that is not a mock's state, does not fit this
+mock, or is in use by another one is refused at the start and never replaced.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FORMAT: Final = "lightning-mock-state"
 VERSION: Final = 1
 _EVERY = 10.0
 _SHARE = 20
-"""Writing takes at most one part in so many of the time."""
+"""Writing takes at most a twentieth of the time."""
 _NOT_WHOLE = "its credentials are not whole"
 _FIELDS = {"format", "version", "jwt_secret", "credentials", "start", "state"}
 
@@ -56,7 +56,7 @@ async def state_from_file(path: Path, settings: Settings) -> State:
     if state.credentials.named.keys() - credentials.named.keys():
         raise _unusable(path, _NOT_WHOLE)
     state = replace(state, settings=settings, credentials=credentials)
-    # What came with a file of replies is read again from there.
+    # Replies of a --replies file are read from that file again.
     replies = [row for row in document["state"].get("replies", ()) if not row["of_file"]]
     try:
         await snapshot.restore({**document["state"], "replies": replies}, state)
@@ -68,8 +68,8 @@ async def state_from_file(path: Path, settings: Settings) -> State:
 
 @asynccontextmanager
 async def kept_in_file(path: Path, state: State) -> AsyncIterator[None]:
-    """Keep the state in a file now, now and then, and at the end of the block. Raises SettingsError when it
-    cannot be kept there at all."""
+    """Write the state to a file now, every few seconds, and when the block ends. Raises SettingsError when
+    the first write fails."""
     keeper = _Keeper(path, state)
     try:
         await keeper.write()
@@ -103,7 +103,7 @@ class _Keeper:
             pause = max(_EVERY, _SHARE * (stopwatch() - began))
 
     async def try_to_write(self) -> None:
-        """Write, or say why not: the mock goes on."""
+        """Write the file; a failure is logged, and the mock goes on."""
         try:
             await self.write()
         except PrivateFileError as error:
@@ -128,9 +128,9 @@ class _Keeper:
             self._written = digest
 
     def _hold(self, descriptor: int) -> None:
-        """Keep other mocks off the new file before they can find it, and let the one before it go."""
+        """Lock the new file before it takes the name, and release the one that it replaces."""
         if sys.platform == "win32":
-            # There a file that is open cannot be replaced.
+            # An open file cannot be replaced there.
             return
         held = os.dup(descriptor)
         hold(held)

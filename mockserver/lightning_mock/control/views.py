@@ -1,6 +1,6 @@
-"""The things of the mock as the control plane shows them.
+"""Parts of the state as JSON objects of the control API.
 
-Law: views only; a secret has no view.
+Law: no view holds a secret.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def user_view(account: Account, state: State) -> dict[str, Any]:
 
 
 async def user_views(state: State) -> list[dict[str, Any]]:
-    """All users, with others' turn in between."""
+    """All users, with other tasks in between."""
     views = []
     for account in state.accounts.all():
         views.append(user_view(account, state))

@@ -1,7 +1,7 @@
 """Ways to damage a sequence of bytes.
 
-Law: pure transformations of what would have been sent, piece by piece, so that a damaged stream still arrives
-as it is made. Nothing here knows why.
+Law: pure transformations of what would have been sent, piece by piece, so that a damaged stream is still sent
+as it is made. Nothing here knows of faults.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ async def stalled(
     async for event in events:
         if position == after:
             end = None if seconds is None else stopwatch() + seconds
-            # Whoever lets go may be the client, the clock or a control call: looking is the simplest.
+            # The client, the clock or a control call may end this; polling covers all of them.
             while held() and (end is None or stopwatch() < end):  # noqa: ASYNC110
                 await asyncio.sleep(_LOOK)
         yield event

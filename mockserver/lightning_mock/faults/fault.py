@@ -1,7 +1,7 @@
 """One fault: what it does, which calls it affects and how often.
 
-Law: whether a fault fires depends on its numbers alone: its random draws are a function of its seed and their
-position, so a run can be repeated and a snapshot is complete.
+Law: whether a fault fires depends on its fields alone: a random draw is a function of seed and position, so
+that a run can be repeated and a snapshot is complete.
 """
 
 from __future__ import annotations

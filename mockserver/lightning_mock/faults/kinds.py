@@ -27,10 +27,11 @@ Point = Literal["arrival", "before_charge", "after_charge", "reply", "content", 
 reply; on a reply that has content; on a stream; on the bytes of any content, as a sequence of pieces."""
 
 Interruption = Callable[[Fault, float], Awaitable[Reply | None]]
-"""Before there is a reply, at this moment of the mock's clock. What it gives is the answer."""
+"""Takes effect before there is a reply, at this moment of the mock's clock. A reply that it returns is the
+answer; with None the call goes on."""
 
 Alteration = Callable[[Reply, Fault, effects.Held], Reply]
-"""Of the reply; `Held` says whether a stalled one must go on waiting."""
+"""Changes the reply; `Held` says whether a stalled one must go on waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class FaultKind:
 
     @property
     def schema(self) -> dict[str, Any]:
-        """What the parameters have to be."""
+        """The JSON Schema of the parameters."""
         return {
             "type": "object",
             "required": list(self.required),
@@ -62,20 +63,20 @@ class FaultKind:
         }
 
     def takes_effect(self, parameters: Mapping[str, Any]) -> Point:
-        """Where a fault with these parameters does."""
+        """The point at which a fault with these parameters takes effect."""
         if self.point is None or (self.early is not None and parameters["when"] == "before_charge"):
             when: Point = parameters["when"]
             return when
         return self.point
 
     def with_defaults(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Every field that has a value, given or not."""
+        """The parameters, with defaults for those that were not given."""
         defaults = {name: schema["default"] for name, schema in self.fields.items() if "default" in schema}
         return defaults | dict(parameters)
 
 
 def _published(field: Schema) -> Schema:
-    """A field with its default in words: generators of types take one with a `default` for always there."""
+    """A field with its default in words: type generators treat one that has a `default` as always present."""
     if "default" not in field:
         return field
     shown = {name: value for name, value in field.items() if name != "default"}

@@ -20,7 +20,7 @@ _COMMON = ("kind", "match", "times", "probability", "seed")
 
 
 class FaultError(ValueError):
-    """A description without meaning here. The message says what is allowed."""
+    """A description that names no operation of the spec. The message says what is allowed."""
 
 
 def parse_fault(
@@ -61,7 +61,8 @@ def parse_match(description: Mapping[str, Any], spec: Spec) -> Match:
 
 
 def operations_named(name: str, spec: Spec) -> frozenset[str]:
-    """The ids behind an operation id, `POST /gen/image`, a path alone, or either with `*` at its end."""
+    """The operations that an operation id, `POST /gen/image` or a path alone names; a path may end with `*`.
+    Raises FaultError when there is none."""
     method, _, path = name.rpartition(" ")
     found = frozenset(
         operation.id for operation in spec.operations.values() if _is_named(operation, name, method, path)

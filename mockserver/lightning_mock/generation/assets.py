@@ -1,4 +1,5 @@
-"""The asset CDN: files under ids that cannot be guessed, until they expire or make room.
+"""The asset CDN: files under ids that cannot be guessed, until they expire or are evicted (document: asset
+CDN).
 
 All files live equally long, so the oldest is always the next to expire.
 """
@@ -39,10 +40,10 @@ class Assets(Protocol):
     """Where the files of one mock are kept."""
 
     async def put(self, content: bytes) -> Asset:
-        """Store a file. The oldest ones make room; one that is larger than the whole store is not kept."""
+        """Store a file, evicting the oldest ones; one larger than the whole store is not kept."""
 
     async def get(self, asset_id: str) -> Asset | None:
-        """The file, or None when the id was never given out, has expired or made room."""
+        """The file, or None when the id was never issued, or its file has expired or been evicted."""
 
     async def clear(self) -> None:
         """Forget all files."""
@@ -145,7 +146,7 @@ def _new_ring() -> IO[bytes]:
     try:
         return TemporaryFile()
     except OSError:
-        # In some containers nothing can be written.
+        # Some containers have no writable file system.
         return BytesIO()
 
 

@@ -21,10 +21,10 @@ _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _DATA = re.compile(r"\s{0,100}data:[^,]{0,200};base64,", re.IGNORECASE)
 _LONGEST_ADDRESS = 8192
 _BLANKS = b" \t\r\n\f\v"
-# Both alphabets are read.
+# Of RFC 4648, base64url is read as well as base64.
 _ALPHABET = bytes.maketrans(b"-_", b"+/")
 _ESCAPES = {b"%2b": b"+", b"%2f": b"/", b"%3d": b"=", b"%0a": b"\n", b"%0d": b"\r", b"%20": b" "}
-"""All that an escape can mean in base64. To look at each by itself takes seconds where there are millions."""
+"""Every percent-escape that base64 may need: decoding millions of them one by one takes seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,8 @@ class Background(Protocol):
 
 
 async def read_inputs(items: Sequence[str], background: Background) -> list[ImageInput]:
-    """The inputs of a request. InvalidRequest, naming the item, when one is neither address nor image."""
+    """The inputs of a request. Raises InvalidRequest, naming the item, when one is neither address nor
+    image."""
     inputs = []
     for index, item in enumerate(items):
         place = f"image_urls[{index}]"
@@ -75,7 +76,7 @@ def _is_address(item: str, place: str) -> bool:
 
 
 def decode_image(item: str, place: str, decode: Decode) -> ImageInput:
-    """The image in a base64 string, bare or as a data URI. InvalidRequest when there is none."""
+    """The image in a base64 string, bare or as a data URI. Raises InvalidRequest when there is none."""
     try:
         return ImageInput(*decode(_content(item), MOST_PIXELS))
     except TooManyPixelsError as error:
@@ -83,7 +84,7 @@ def decode_image(item: str, place: str, decode: Decode) -> ImageInput:
     except TooMuchWorkError as error:
         raise _refusal(place, "an image that can be decoded in a few seconds") from error
     except Exception as error:
-        # Decoders fail in many ways on a broken file, and every one of them is the file's fault.
+        # Decoders raise many types of error for a broken file.
         raise _refusal(place, "an http(s) URL or a base64 PNG, JPEG, GIF, WebP or BMP image") from error
 
 
@@ -96,7 +97,7 @@ def _content(item: str) -> bytes:
     text = text.strip(_BLANKS)
     if any(line_break in text for line_break in (b"\n", b"\r", b"\t")):
         text = text.translate(None, _BLANKS)
-    # What is left is a plus sign that a query string has lost.
+    # A blank that is left was a plus sign, before a query string was decoded.
     text = text.replace(b" ", b"+").translate(_ALPHABET).rstrip(b"=")
     try:
         return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)

@@ -36,7 +36,7 @@ hypothesis tradeoffs trade-offs step-by-step
 """
 _CODE_WORDS = frozenset(_CODE_VOCABULARY.encode().split())
 _HARD_WORDS = frozenset(_HARD_VOCABULARY.encode().split())
-# By a word that gives each phrase away.
+# Each phrase by one of its words: only a prompt with that word is searched for the phrase.
 _CODE_PHRASES = {b"unit": "unit test"}
 _HARD_PHRASES = {
     b"step": "step by step",
@@ -50,8 +50,8 @@ _CODE_SIGNS = ("```", "=>", "();", "){", ") {", "};", "==", "!=", "#include", "<
 # Each sign has one of these, and `_CODE_STARTS` count where there is more than one line.
 _SIGN_CHARACTERS = "`=;{}#<+\n"
 _NO_SIGN_CHARACTERS = bytes(set(range(256)) - set(_SIGN_CHARACTERS.encode()))
-# Most prompts hold nothing of all this, and are done with after one look. The validator's expressions take
-# time in proportion to the text, a quarter of what it takes to cut it into words.
+# Most prompts hold none of these signs, which one search shows. The validator's engine needs linear time, a
+# quarter of what it takes to cut the text into words.
 _ANY_SIGN = "|".join([*sorted(word.decode() for word in _TELLING_WORDS), f"[{_SIGN_CHARACTERS}]"])
 _may_hold_a_sign = jsonschema_rs.validator_for(
     {"pattern": f"(?i){_ANY_SIGN}"}, pattern_options=jsonschema_rs.RegexOptions()

@@ -15,7 +15,7 @@ from lightning_mock.state import State
 
 
 async def get_subscription(call: Call, state: State) -> Body:
-    """The user behind the bearer. Only signed-in callers have one."""
+    """The plan and subscription of the user behind the bearer. Raises Unauthorized for signed-out callers."""
     account = call.identity.account
     if account is None:
         raise Unauthorized
@@ -55,7 +55,8 @@ async def get_usage(call: Call, state: State) -> Body:
 
 @lru_cache(maxsize=4096)
 def _metric(limit: int | None, used: int, window: str, period: str) -> orjson.Fragment:
-    """One counter, as JSON already: callers poll this route, and most counters stand where others stood."""
+    """One counter as encoded JSON, cached: callers poll this route, and many counters have the same
+    values."""
     return orjson.Fragment(
         orjson.dumps(
             {

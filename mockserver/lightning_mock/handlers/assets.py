@@ -7,7 +7,7 @@ from lightning_mock.state import State
 
 
 async def get_asset(call: Call, state: State) -> Body:
-    """A stored file. NotFound when the id is unknown or has expired."""
+    """A stored file. Raises NotFound when the id is unknown or has expired."""
     asset = await state.assets.get(call.arguments["image_id"])
     if asset is None:
         raise NotFound("No asset has this id, or it has expired.", "image_id")

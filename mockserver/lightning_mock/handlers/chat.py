@@ -22,11 +22,11 @@ _tokens = Random()  # noqa: S311 - an id is no secret
 
 
 async def prepare_completion(call: Call, state: State) -> None:
-    """Decides the whole answer. InvalidRequest when a tool or a format cannot be met."""
+    """Decides the whole answer. Raises InvalidRequest when a tool, a format or a number cannot be met."""
     if call.size <= LARGE:
         call.prepared = _decided(complete_text, call, state)
     if call.prepared is None:
-        # What the caller's schemas cost is bounded, but not small.
+        # The cost of the caller's schemas is bounded, but high enough to hold up the event loop.
         call.prepared = await asyncio.to_thread(_decided, complete, call, state)
 
 

@@ -17,14 +17,14 @@ _ASSETS = "/asset-cdn/assets/"
 
 
 async def prepare_inputs(call: Call, state: State) -> None:
-    """Decodes the input images. InvalidRequest when one is neither an address nor an image."""
+    """Decodes the input images. Raises InvalidRequest when one is neither an address nor an image."""
     items = call.arguments.get("image_urls")
     if items:
         call.arguments["image_urls"] = await read_inputs(items, state.renderer)
 
 
 async def create_image(call: Call, state: State) -> Body:
-    """A JPEG of the prompt."""
+    """A JPEG of the prompt, 512 pixels square."""
     return await _rendered(_picture(call, state), call, state, _inputs(call))
 
 
@@ -43,12 +43,12 @@ async def create_video(call: Call, state: State) -> Body:
 
 
 async def create_videos(call: Call, state: State) -> Body:
-    """The same in JSON: base64, or an address."""
+    """A video in JSON: in base64, or as an address."""
     return await _listed([_film("", call, state)], call, state)
 
 
 async def create_airforce_video(call: Call, state: State) -> Body:
-    """The same from the alternate provider."""
+    """A video from the alternate provider."""
     return await _rendered(_film("airforce", call, state), call, state, _inputs(call))
 
 
@@ -63,12 +63,12 @@ async def create_tts(call: Call, state: State) -> Body:
 
 
 async def create_audio(call: Call, state: State) -> Body:
-    """A tune for what OpenAI's API calls the input."""
+    """An MP3 with a tune, in the form of OpenAI's API: the prompt is `input`."""
     return await _sound("sfx", _input(call), call, state)
 
 
 async def create_speech(call: Call, state: State) -> Body:
-    """Speech for what OpenAI's API calls the input."""
+    """An MP3 in the rhythm of speech, in the form of OpenAI's API: the prompt is `input`."""
     return await _sound("tts", _input(call), call, state)
 
 

@@ -1,6 +1,6 @@
-"""Health, capabilities, model metadata and the way to the public site (document: status and discovery).
+"""Health, capabilities, model metadata and the redirect to the public site (document: status and discovery).
 
-Law: what is not computed is the example of the spec.
+Law: whatever the mock does not compute is the example in the spec.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from lightning_mock.state import State
 
 
 async def get_site(call: Call, state: State) -> Body:
-    """Redirects to the public site permanently."""
+    """A permanent redirect to the public site."""
     return Body(b"", "text/plain", 301, {"Location": state.spec.public_site})
 
 
@@ -30,7 +30,7 @@ async def get_status(call: Call, state: State) -> Body:
 
 
 async def head_status(call: Call, state: State) -> Body:
-    """The capability is there: its content type and the headers of the spec, and nothing else."""
+    """The capability's content type and the example headers of the spec, without a body."""
     headers = _response(call, state, "200").get("headers", {})
     examples = {name: header["example"] for name, header in headers.items()}
     return Body(b"", call.operation.media_type or "application/json", headers=examples)

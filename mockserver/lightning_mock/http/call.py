@@ -21,7 +21,7 @@ class Call:
 
     `arguments` is the decoded JSON body of a POST; for a GET the same names, taken from path and query
     and turned into the types of the schema. `size` is that of the body in bytes. `prepared` is whatever the
-    preparation leaves for the handler. `basis` is of a shared mock.
+    preparation leaves for the handler. `basis` is None unless processes share the mock.
     """
 
     operation: Operation

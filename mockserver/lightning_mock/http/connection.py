@@ -1,6 +1,6 @@
 """One connection: what is answered where no request can be read, and how a request that can be read begins.
 
-It stands on the library's own handler and on names that it calls private, which is why aiohttp is pinned.
+It extends aiohttp's request handler and uses private names of it, which is why aiohttp is pinned.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ MAX_REQUEST_LINE = 256 * 1024
 MAX_HEADER = 64 * 1024
 MAX_HEADERS = 128
 _MOST_AT_ONCE = 32 * 1024
-"""Bytes that one connection may have parsed before the others have their turn. A chunk of a body can be a
-byte, and costs as much as a large one.
+"""Bytes of one connection that are parsed before the others have their turn. A chunk of a body can be a
+single byte, and costs as much as a large one.
 """
 _REST = 5.0
-"""Seconds for which what still comes after something that is not HTTP is thrown away. With any of it unread,
-closing would reset the connection, and the answer would be lost."""
+"""Seconds for which input is still read and dropped after the answer to something that is not HTTP: closing
+with unread input would reset the connection, and the client could lose the answer (RFC 9112, 9.6)."""
 
 
 class _LoopOfConnection:
@@ -54,8 +54,8 @@ class _LoopOfConnection:
 
 
 class _Lingering:
-    """The transport of a connection on which something came that is not HTTP. To close it ends the answer;
-    what the client still sends is then thrown away until it leaves, or its time is over."""
+    """The transport of a connection that received something other than HTTP. `close` closes the sending side;
+    input is then dropped until the client closes its side, or for `_REST` seconds (RFC 9112, 9.6)."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -113,8 +113,8 @@ class Connection(web.RequestHandler):
             super().resume_reading(resume_parser)
 
     def _give_up_bodies(self) -> None:
-        """What came was not HTTP any more. Whoever waits for the rest of a body is told: the library queues
-        its complaint behind them, and they would wait for ever."""
+        """Fail whoever waits for the rest of a body, after input that is not HTTP: aiohttp queues its error
+        behind them, and they would wait for ever."""
         bodies = [body for _, body in self._messages]
         if self._current_request is not None:
             bodies.append(self._current_request.content)

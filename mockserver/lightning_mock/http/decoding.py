@@ -1,6 +1,6 @@
 """From bytes to a JSON value, or a refusal that says what is wrong with the bytes.
 
-Law: what comes out is plain JSON: finite numbers, whole characters, bounded depth and number of values.
+Law: what comes out is plain JSON: finite numbers, no lone surrogates, bounded depth and number of values.
 Nothing of the body is repeated in a message.
 """
 
@@ -22,7 +22,7 @@ _LONGEST_INTEGER = 18
 _HUGE_INTEGER: int = 10**_LONGEST_INTEGER
 _HUGE_NUMBER = 1.7976931348623157e308
 _GIVEN_UP = ("depth limit", "failed to allocate")
-"""How the decoder says that it goes no deeper."""
+"""How orjson's message begins when a value is nested too deeply for it."""
 _TOO_DEEP = f"The body is nested too deeply; expected at most {MAX_DEPTH} levels."
 
 
@@ -53,12 +53,12 @@ def decode_json(body: bytes) -> Any:
 
 def _brackets(body: bytes) -> int:
     """How many opening brackets there are."""
-    # To take them out looks for them a vector at a time; to count them would look at byte after byte.
+    # `replace` is vectorised; `count` looks at one byte after the other.
     return len(body) - len(body.replace(b"{", b"").replace(b"[", b""))
 
 
 def _brackets_of_large(body: bytes) -> int:
-    """The same. Raises TooLarge for too many values.
+    """The same for a large body. Raises TooLarge for too many values.
 
     Every value but the first follows a comma or a bracket. Those in texts count too: telling them apart would
     cost more than the bound saves. Where there are too many the first pieces say so, and between two pieces

@@ -26,7 +26,7 @@ from lightning_mock.settings import Settings
 logger = logging.getLogger(__name__)
 
 EVENTS_BETWEEN_YIELDS = 32
-"""An unpaced stream lets others run this often: without it one stream's writes hold up everybody."""
+"""Events after which an unpaced stream yields: without that one stream would hold up everybody."""
 
 _CORS = {
     # `*` also suits the origin `null` of pages that were opened from a file.
@@ -74,7 +74,7 @@ def respond(request: web.BaseRequest, reply: Body, exchange: Exchange) -> web.St
         or request.method == "HEAD"
         or transport is None
         or transport.is_closing()
-        # Somebody who asks faster than he reads waits, and the library knows how.
+        # A client that sends faster than it reads has to wait: aiohttp handles back-pressure.
         or transport.get_write_buffer_size()
     ):
         return response(reply, exchange)
@@ -119,7 +119,8 @@ def preflight(request: web.BaseRequest, exchange: Exchange) -> web.Response:
 async def streamed(
     request: web.BaseRequest, reply: EventStream, settings: Settings, exchange: Exchange
 ) -> web.StreamResponse:
-    """Write a stream event by event. An error before its first event is the caller's to answer."""
+    """Write a stream event by event. Raises what the stream raises before its first event, when nothing has
+    been sent."""
     events = reply.events
     headers = exchange.headers = _stream_headers(reply)
     response = web.StreamResponse(status=reply.status, headers=headers)
@@ -130,7 +131,7 @@ async def streamed(
         await _reset(request)
         return response
     if reply.length is not None:
-        # The promise may not be kept, and the next response must not be read as the rest of this one.
+        # The body may be shorter than announced, and the next response must not be taken for its rest.
         response.force_close()
     try:
         await response.prepare(request)
@@ -142,9 +143,9 @@ async def streamed(
     except ConnectionResetOnPurpose:
         await _reset(request)
     except ConnectionError:
-        logger.debug("the client left in mid-stream")
+        logger.debug("the client disconnected in mid-stream")
     except Exception:
-        # The status is on the wire already: all that is left is to break off, so that the client can tell.
+        # The status has been sent: closing before the end is all that can still show the failure.
         logger.exception("a stream broke off")
         _hang_up(request)
     finally:
@@ -186,8 +187,8 @@ async def _write_ready(
     exchange: Exchange,
     settings: Settings,
 ) -> None:
-    """At the pace that was chosen, or as fast as the client reads. Each event is a chunk of its own, but then
-    many go out in one write: to write them one by one would be most of what a stream costs.
+    """Write events at the chosen pace, or as fast as the client reads. Each is a chunk of its own, but
+    unpaced ones go out many to a write: one write for each would be most of the cost of a stream.
     """
     pause = _pause(settings)
     wait = settings.first_token_delay or pause
@@ -222,7 +223,7 @@ async def _write(response: web.StreamResponse, event: bytes, split: Split | None
         return
     for piece in split(event):
         await response.write(piece)
-        # One turn of the loop for each piece, or the kernel would be handed them together.
+        # One turn of the event loop for each piece, or they would reach the kernel together.
         await asyncio.sleep(0)
 
 
@@ -231,7 +232,7 @@ async def _reset(request: web.BaseRequest) -> None:
     transport = request.transport
     if transport is None:
         return
-    # The transport tells nobody when it is empty, only when it is no longer full.
+    # A transport signals when its buffer is no longer full, not when it is empty.
     while transport.get_write_buffer_size() and not transport.is_closing():  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     connection = transport.get_extra_info("socket")

@@ -17,7 +17,7 @@ from lightning_mock.basis import Basis
 from lightning_mock.errors import InvalidRequest, TooLarge
 
 LARGE = 64 * 1024
-"""Bytes from which looking at a body could hold up everybody, and is done in a thread."""
+"""Bytes above which a body is decoded and checked in a thread, so as not to hold up the event loop."""
 
 _GZIP, _ZLIB, _DEFLATE = 31, 15, -15
 _WINDOW_BITS = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": _ZLIB}
@@ -25,8 +25,8 @@ _ZLIB_METHOD = 8
 
 
 def body_at_hand(request: web.BaseRequest, limit: int) -> bytes | None:
-    """The body where there is nothing to wait for, otherwise None: most are small, not packed, and have come
-    with the head. Raises TooLarge or InvalidRequest, and would again."""
+    """The body if it has arrived and is not compressed, otherwise None; most are small and arrive with the
+    head. Raises TooLarge or InvalidRequest."""
     content = request.content
     if CONTENT_ENCODING in request.headers or not content.is_eof():
         return None
@@ -73,7 +73,7 @@ def unpacked(body: bytes, coding: str, limit: int) -> bytes:
         expected = ", ".join((*_WINDOW_BITS, "identity"))
         raise InvalidRequest(f"Content-Encoding: expected one of {expected}.", "Content-Encoding")
     if window == _ZLIB and body[0] & 0xF != _ZLIB_METHOD:
-        # Many send the bare stream under this name.
+        # Some clients send raw DEFLATE data without the zlib format (RFC 9110, 8.4.1.2).
         window = _DEFLATE
     unpacking = zlib.decompressobj(window)
     try:

@@ -1,4 +1,4 @@
-"""Which route a request line means, for the API and for the control plane.
+"""Finds the route of a request line, for the API and for the control plane.
 
 Law: routes come from an OpenAPI file. A path is matched before it is decoded, so an escaped slash, brace or
 line break belongs to the value of a parameter and never to the route. A concrete path wins over a template.

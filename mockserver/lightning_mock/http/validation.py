@@ -22,7 +22,7 @@ from lightning_mock.errors import InvalidRequest, TooLarge
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _LONGEST_INTEGER = 18
 _NULL = "null"
-"""What clients make of an absent value when they build a query."""
+"""What some clients write for an absent value when they build a query."""
 _MAX_QUERY_FIELDS = 1000
 _TEXT_FIELDS = ("messages", "prompt", "input")
 _LONG_TEXT = 64 * 1024
@@ -66,9 +66,9 @@ class BodyValidator:
 
 
 class DescribedValues:
-    """Values as the spec describes them, without what it has no interest in.
+    """Values reduced to what the spec describes.
 
-    What a caller makes up himself, the schema of a tool for example, is not described.
+    What a caller makes up, such as the schema of a tool, is not described.
     """
 
     def __init__(self, spec: Spec, schema: Mapping[str, Any]) -> None:
@@ -190,8 +190,8 @@ class ParameterValidator:
 
 
 def compile_schemas(spec: Spec) -> jsonschema_rs.ValidatorMap:
-    """Validators of what is asked for, by JSON pointer. Those of the answers, which are more, have no use
-    here, and would take their time at every start."""
+    """Validators of all schemas but those of responses, by JSON pointer. The latter are more, are not used
+    here, and would slow every start down."""
     paths = {
         path: {method: _without_answers(operation) for method, operation in item.items()}
         for path, item in spec.document["paths"].items()

@@ -60,7 +60,7 @@ class EventHub:
             listener.news.set()
 
     def forget(self) -> None:
-        """Drop the calls that listeners have not come to yet. One that never reads would keep them."""
+        """Drop the calls that listeners have not read yet: one that never reads would keep them in memory."""
         kept = [event for event in self._events if not isinstance(event, Told)]
         self._events.clear()
         self._events.extend(kept)
@@ -70,7 +70,7 @@ class EventHub:
         self.publish(END)
 
     def since(self, number: int) -> tuple[list[Event], int]:
-        """The next few events after so many, and after how many the next ones are."""
+        """The next few events after the first `number`, and the number to ask with next time."""
         first = self._count - len(self._events)
         start = max(number, first)
         events = list(islice(self._events, start - first, start - first + _AT_ONCE))
@@ -78,7 +78,7 @@ class EventHub:
 
     @contextmanager
     def listening(self) -> Iterator[Listener]:
-        """Hear everything that is told until the block ends."""
+        """Subscribe to every event until the block ends."""
         listener = Listener(self, self._count)
         self.listeners.add(listener)
         try:
@@ -90,7 +90,7 @@ class EventHub:
 
 
 class Listener:
-    """One who is told. What it has not heard yet is kept by the hub."""
+    """A subscriber. Events that it has not read yet are kept by the hub."""
 
     def __init__(self, hub: EventHub, heard: int) -> None:
         self._hub = hub

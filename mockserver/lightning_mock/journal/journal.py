@@ -29,8 +29,8 @@ _BREATH = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which exchanges are meant; None means all. `fault` is the kind or the id of one that fired; `since`
-    is the id after which they come."""
+    """Which exchanges are meant; None means all. `fault` is the kind or the id of one that fired; of `since`,
+    an id, only later exchanges are meant."""
 
     operations: frozenset[str] | None = None
     identity: str | None = None
@@ -89,8 +89,8 @@ class Journal:
         return ring[place] if place < len(ring) and ring[place].id == number else None
 
     async def settle(self) -> None:
-        """Have everything clean, without keeping others waiting."""
-        while not self._sweep_some():  # noqa: ASYNC110 - it works, others' turn in between
+        """Clean every entry, with other tasks in between."""
+        while not self._sweep_some():  # noqa: ASYNC110 - each round cleans some
             await asyncio.sleep(0)
 
     def all(self) -> list[Recording]:
@@ -120,13 +120,13 @@ class Journal:
         return found
 
     def hold(self, recordings: Iterable[Recording]) -> None:
-        """Hold these, the newest last, and nothing else."""
+        """Replace all entries by these, the newest last."""
         self._clean()
         self._ring.clear()
         self._ring.extend(recordings)
 
     def forget(self, user: str | None = None) -> None:
-        """Drop everything, or everything of one user. Ids go on from where they are."""
+        """Drop everything, or everything of one user. Ids are not used again."""
         ring = self._clean()
         kept = [] if user is None else [entry for entry in ring if entry not in Filter(user=user)]
         self._ring.clear()
@@ -147,7 +147,7 @@ class Journal:
             self._sweep = asyncio.get_running_loop().call_later(0, self._sweep_on)
 
     def _sweep_some(self) -> bool:
-        """Clean what is not clean yet, the oldest first, as long as nobody minds; whether that was all."""
+        """Clean entries, the oldest first, for at most `_BREATH` seconds; True once all are clean."""
         ring = self._ring
         end = stopwatch() + _BREATH
         unclean = sum(1 for _ in takewhile(lambda kept: not isinstance(kept, Recording), reversed(ring)))

@@ -37,7 +37,7 @@ _TEXTUAL = ("application/json", "text/")
 @dataclass(slots=True)
 class Recording:
     """One exchange as it is kept. `at` is the mock's clock, in seconds since the epoch. Never changed once it
-    is in the ring; to freeze it would make it cost several times as much."""
+    is in the ring; a frozen class would take several times as long to make."""
 
     id: int
     at: float

@@ -19,7 +19,7 @@ from lightning_mock.quota.store import Store
 from lightning_mock.quota.windows import CurrentWindows, Window
 
 _AT_ONCE = 100
-"""Callers with a clock of their own, whose windows are worked out before others have their turn."""
+"""Callers with a clock of their own whose windows are worked out before other tasks run."""
 
 
 @dataclass(slots=True)
@@ -85,7 +85,8 @@ class Ledger:
         await self.store.put(identity, metric, self.window(metric, identity).key, used)
 
     def exhaust_unseen(self, limits: Mapping[str, int | None]) -> None:
-        """Let signed-out callers that have not been seen find every limit reached, in the present windows."""
+        """Make signed-out callers that have not called yet find every limit reached in the present
+        windows."""
         windows = self._windows.now()
         self.prior_use.start_with(
             {metric: (windows[metric].key, limit) for metric, limit in limits.items() if limit is not None}

@@ -44,7 +44,7 @@ def request_of(method: str, target: str, content: bytes) -> RecordedRequest:
     if text[:1] in ("{", "["):
         try:
             value = RecordedRequest(method, target, orjson.loads(text))
-            # What is nested too deeply to be written in one order is compared as text.
+            # What is nested too deeply to be encoded with sorted keys is compared as text.
             _ = value.key
         except (orjson.JSONDecodeError, orjson.JSONEncodeError):
             pass

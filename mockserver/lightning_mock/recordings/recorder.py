@@ -51,7 +51,7 @@ _PATIENCE = ClientTimeout(total=None, sock_connect=30)
 
 
 class _CallerLeft(Exception):
-    """Whoever asked does not read any more: what came until then is not the host's answer."""
+    """The caller disconnected: what was passed on until then is not the host's whole answer."""
 
 
 class Recorder:
@@ -62,7 +62,7 @@ class Recorder:
         self._body_limit = body_limit
         self._writer = RecordingWriter(path, self._upstream, wall_time(), without_credentials)
         self._writing = asyncio.Lock()
-        # An answer is kept as it is read; the host is asked not to pack it.
+        # Answers are recorded as they are read, so the host is asked not to compress them.
         self._session = ClientSession(
             cookie_jar=DummyCookieJar(), timeout=_PATIENCE, skip_auto_headers=("User-Agent", "Content-Type")
         )
@@ -70,7 +70,7 @@ class Recorder:
         self.left_out = 0
 
     async def close(self) -> None:
-        """Nothing more passes."""
+        """Close the session and the file."""
         await self._session.close()
         async with self._writing:
             self._writer.close()
@@ -125,8 +125,8 @@ class Recorder:
     async def _pass_on(
         self, content: object, response: web.StreamResponse, exchange: Exchange
     ) -> tuple[list[Piece] | None, bool]:
-        """Write what comes as it comes. Gives the pieces, None when they are too much to keep; and whether
-        the host broke off. Raises _CallerLeft."""
+        """Pass an answer on as it arrives. Returns its pieces, None when they are too large to keep, and
+        whether the host broke off. Raises _CallerLeft."""
         pieces: list[Piece] | None = []
         before, size = stopwatch(), 0
         try:

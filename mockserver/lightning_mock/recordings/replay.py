@@ -62,12 +62,13 @@ class Replay:
         return self.age_days > self._settings.replay_max_age
 
     def reset(self) -> None:
-        """Begin anew."""
+        """Forget which answers were given and which requests missed."""
         self._given.clear()
         self.misses.clear()
 
     async def answer(self, request: web.BaseRequest, exchange: Exchange) -> web.StreamResponse:
-        """Answer as it was recorded, or refuse."""
+        """Answer as recorded. Raises NotFound, with what came near, for a request that is not in the
+        recording."""
         body = await read_body(request, self._body_limit)
         exchange.body, exchange.received = body[:MOST_KEPT_BODY], len(body)
         if len(body) <= LARGE:
@@ -112,7 +113,7 @@ class Replay:
 
 
 def _alike(one: str, other: str) -> int:
-    """With how many characters both begin."""
+    """The length of the common prefix."""
     pairs = zip(one[:MOST_TARGET], other, strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 

@@ -22,7 +22,7 @@ Miss = dict[str, Any]
 _REMEMBERED = 100
 _NEAREST = 3
 _BREATH = 0.01
-"""Seconds that may be spent on one call before others have their turn, however many scripts there are."""
+"""Seconds that matching one call may take before it yields to other tasks."""
 
 
 class ScriptBook:
@@ -34,7 +34,7 @@ class ScriptBook:
         self._start: tuple[Callable[[str], Script], ...] = ()
         self.misses: deque[Miss] = deque(maxlen=_REMEMBERED)
         self.fresh_misses: deque[Miss] = deque(maxlen=_REMEMBERED)
-        """Those that the other processes do not know yet, where there are any."""
+        """Those that have not been shared with the other processes yet."""
         self.made = 0
         self.armed = False
 

@@ -1,4 +1,4 @@
-"""Calls and the scripts that answer them: the one place that the life of a call knows of scripts."""
+"""Answers a call from the scripts: the only part of scripting that the pipeline knows."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ KINDS = ("text", "tool_calls", "json", "bytes", "events")
 
 
 class ScriptError(ValueError):
-    """A description without meaning. The message says what is allowed."""
+    """A description that cannot be used. The message says what is allowed."""
 
 
 def parse_script(

@@ -1,6 +1,6 @@
 """The pattern of a scripted reply: a regular expression that is searched for in bounded time.
 
-Python's own engine would block everybody forever over `(a+)+$` and a prompt of a few dozen letters.
+Python's engine backtracks: on `(a+)+$` and a few dozen letters it would block every caller for years.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MOST_STEPS = 50_000
 _LARGEST = 10_000
 """To compile a larger one would hold up everybody."""
 MOST_OF_ALL = 1_000_000
-"""For the patterns of all replies together. Compiled they take sixty times as many bytes."""
+"""The size of all patterns together. Compiled they take sixty times as many bytes."""
 
 
 class Pattern:

@@ -17,7 +17,8 @@ from lightning_mock.storage.link import Link
 
 @dataclass(frozen=True, slots=True)
 class Birth:
-    """When a mock began, and the number from which its secrets are made. `row` is how that is kept."""
+    """When a mock first started, in seconds since the epoch, and the number from which its secrets are
+    derived. `row` is the same as JSON."""
 
     at: float
     secret: int
@@ -25,7 +26,8 @@ class Birth:
 
 
 async def birth_of(link: Link, settings: Settings) -> Birth:
-    """The beginning of the mock in this store. Raises SettingsError when there is none to be had."""
+    """The birth of the mock in this store, made if there is none. Raises SettingsError when the store cannot
+    be used, or was begun with other settings."""
     own = {"at": wall_time(), "secret": random_bytes("", 32).hex(), "settings": _fingerprint(settings)}
     key = link.key("birth")
     try:

@@ -81,7 +81,7 @@ class Before(NamedTuple):
 
 
 class Sharing:
-    """The part of one process."""
+    """One process's part in a shared mock."""
 
     def __init__(self, link: Link, url: str, state: State, birth: bytes) -> None:
         self._birth = birth
@@ -139,7 +139,7 @@ class Sharing:
     # ------------------------------------------------------------------------------------------------ calls
 
     async def fresh(self) -> None:
-        """Have the newest control state. Raises StoreLost."""
+        """Load the newest control state, unless this process has it. Raises StoreLost."""
         newest = await self._link.version()
         if newest != self._version:
             async with self._loading:
@@ -148,8 +148,8 @@ class Sharing:
                     await self._load()
 
     async def basis(self, *, sure: bool = False) -> Basis:
-        """What a call is decided on. It is made sure of first when `sure`, and where something else than the
-        charge may be a call's first step in the store. Raises StoreLost."""
+        """The basis of a call. It is checked at once when `sure`, and where the first step of a call in the
+        store may be another than the charge. Raises StoreLost."""
         state, version = self._state, self._version
         if (
             sure
@@ -180,7 +180,7 @@ class Sharing:
                     # Whatever was half done is to be forgotten.
                     self._version = None
                     raise
-        raise ControlError(503, "Others change the state of this mock without a break.")
+        raise ControlError(503, "Other processes keep changing the state of this mock; try again.")
 
     # ---------------------------------------------------------------------------------------- the document
 

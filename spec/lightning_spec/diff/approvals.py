@@ -1,6 +1,6 @@
-"""The file in which a team says that a change is meant: what, why, and until when.
+"""The file in which a team approves intended changes: which, why, and until when.
 
-Each entry names a fingerprint, or a rule and the operation that it may strike, gives a reason, and expires.
+Each entry names a fingerprint, or a rule and the operation that it applies to, gives a reason, and expires.
 One that matches nothing any more is stale. Stale and expired entries fail, so that the file never outlives
 what it excuses.
 """
@@ -29,7 +29,7 @@ class Approval:
     expires: datetime.date
 
     def fits(self, change: Change) -> bool:
-        """Whether the entry speaks of a change."""
+        """Whether the entry approves a change."""
         if self.fingerprint is not None:
             return change.fingerprint == self.fingerprint
         same_subject = self.subject is None or change.subject == self.subject
@@ -49,7 +49,7 @@ class Outcome:
 
 
 def read_approvals(path: Path) -> tuple[Approval, ...]:
-    """The entries of a file. SpecError for anything unknown or missing."""
+    """The entries of a file. Raises SpecError for anything unknown or missing."""
     data = keys(read_yaml(path), path.name, required=("approvals",))
     return tuple(
         _entry(entry, f"{path.name}, entry {number}")

@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Severity(IntEnum):
-    """What a change does to callers who keep to the old revision, the worst last."""
+    """What a change does to callers written for the old revision, the worst last."""
 
     SAFE = 0
     RISKY = 1
@@ -77,7 +77,7 @@ class Comparison:
 
     @property
     def worst(self) -> Severity | None:
-        """The gravest severity met; None where nothing differs."""
+        """The highest severity of all changes; None where nothing differs."""
         return max((change.severity for change in self.changes), default=None)
 
 

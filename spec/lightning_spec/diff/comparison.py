@@ -14,7 +14,7 @@ def compare(old: str, new: str) -> Comparison:
 
 
 def _check(side: Revision) -> None:
-    """Raise SourceError for what is no description of the editions that are understood."""
+    """Raise SourceError for anything but a description in an edition of OpenAPI that is understood."""
     name, data = side.description.name, side.description.data
     if not isinstance(data, dict):
         raise SourceError(f"{name} holds no description")

@@ -81,7 +81,7 @@ class Sides:
 
 
 def mapping(value: Any) -> dict[str, Any]:
-    """`value` if it is a mapping, else an empty one: what is not as it must be is not there."""
+    """`value` if it is a mapping, else an empty one: what is malformed counts as absent."""
     return value if isinstance(value, dict) else {}
 
 
@@ -293,7 +293,7 @@ def _style(raw: Mapping[str, Any]) -> str:
 
 
 def _is_one_value(old: Part, new: Part, styles: list[str]) -> bool:
-    """Whether exploding makes no difference, since the parameter is a single value."""
+    """Whether `explode` makes no difference, since the parameter is a single value."""
     shapes = Shapes("request")
     forms = [shapes.form_of(_parameter_schema(part)) for part in (old, new)]
     single = all(form.types <= _PRIMITIVES for form in forms)

@@ -1,4 +1,4 @@
-"""What two patterns have to do with each other, as far as that is plain: the rest nobody decides here."""
+"""Compares two regular expressions where that is simple; anything else is left undecided."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reader or a build sees of a comparison, in six forms."""
+"""The result of a comparison in six formats, for people and for builds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of all rules: what each finds, and how grave that is in a request and in a response.
+"""The table of all rules: what each finds, and how severe that is in a request and in a response.
 
 Where specifications leave the class to convention, the convention is this. A caller sends only what is
 announced, so an optional field added to an open request is safe though narrower in the strict sense. A

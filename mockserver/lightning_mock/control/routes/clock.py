@@ -91,8 +91,8 @@ def _refused(error: ClockError, body: Mapping[str, Any]) -> ControlError:
 
 
 def recently_active(state: State, now: float) -> list[str]:
-    """Users made by a client that were made or have called a short while ago: their owners may not expect
-    time to move."""
+    """The ids of users that a client made, and that were made or have called within the last ten minutes:
+    their owners may not expect time to move."""
     of_the_start = {row["id"] for row in state.start["users"]}
     called = state.journal.users_since(now - _RECENT)
     return sorted(

@@ -52,7 +52,7 @@ async def wait_for_journal(request: ControlRequest, state: State) -> Body:
         try:
             async with asyncio.timeout(timeout):
                 while (missing := count - len(found := state.journal.find(wanted))) > 0:
-                    # With many who wait, to search for each of them at every event would hold up all.
+                    # Searching the journal at every event, for each of many waiting calls, would hold up all.
                     while missing > 0:
                         missing -= _told(await events.next(), wanted)
         except TimeoutError:
@@ -64,7 +64,7 @@ async def wait_for_journal(request: ControlRequest, state: State) -> Body:
 
 
 def _told(events: Iterable[Event], wanted: Filter) -> int:
-    """How many of these are exchanges that are meant."""
+    """How many of these events are exchanges that match."""
     return sum(isinstance(event, Told) and event.recording in wanted for event in events)
 
 
@@ -79,7 +79,7 @@ async def get_curl(request: ControlRequest, state: State) -> Body:
 
 
 async def send_entry_again(request: ControlRequest, state: State) -> Body:
-    """The same call once more; its entry."""
+    """Repeat a call; the answer is the entry of the new one."""
     try:
         return json_body(whole_entry(await send_again(_known(request, state), state, _own_url(request))))
     except NotSentError as error:
@@ -95,7 +95,7 @@ async def export_har(request: ControlRequest, state: State) -> Body:
 
 
 def _archive(found: list[Recording], base_url: str) -> bytes:
-    """With whole bodies kept it is long."""
+    """The HAR document as JSON; slow enough for a thread when whole bodies are kept."""
     return orjson.dumps(archive(found, base_url))
 
 
@@ -107,7 +107,7 @@ async def take_recording(request: ControlRequest, state: State) -> Body:
 
 
 def _recorded(found: list[Recording], now: float, base_url: str) -> Body:
-    """It is as long as an archive."""
+    """The recording as JSON, in a thread for the same reason."""
     exchanges, left_out = recorded_exchanges(found)
     recording = Recorded(now, base_url, exchanges)
     return json_body({"recording": recording_document(recording, without_credentials), "left_out": left_out})

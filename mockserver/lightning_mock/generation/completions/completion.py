@@ -94,8 +94,8 @@ class _Request:
 def complete_text(
     arguments: Mapping[str, Any], seed: int, completion_id: str, created: int
 ) -> Completion | None:
-    """The answer to a chat request that asks for text alone; None when it asks for more. InvalidRequest when
-    a number cannot be met.
+    """The answer to a chat request that asks for text alone; None when it may ask for more. Raises
+    InvalidRequest for an `n` or `stop` out of bounds.
     """
     conversation = read_conversation(arguments["messages"])
     if not _COSTLY.isdisjoint(arguments) or mentions_json(conversation.text):
@@ -111,8 +111,8 @@ def complete_text(
 
 
 def complete(arguments: Mapping[str, Any], seed: int, completion_id: str, created: int) -> Completion:
-    """The answer to any chat request. InvalidRequest when a tool, a choice, a format or a number cannot be
-    met, and when the answer would be too long or cost too much.
+    """The answer to any chat request. Raises InvalidRequest when a tool, a choice, a format or a number
+    cannot be met, and when the answer would be too long or cost too much.
     """
     text = complete_text(arguments, seed, completion_id, created)
     if text is not None:
@@ -199,7 +199,7 @@ def _choose(request: _Request, position: int, seed: int, digest: bytes) -> Choic
     random = Random(digest + bytes([position]))  # noqa: S311 - sample data, not secrets
     calls = choose_calls(request.tools, request.conversation, random, request.budget)
     if calls:
-        # A cut call would not be JSON any more, so `max_tokens` leaves calls whole.
+        # A truncated call would not be JSON, so `max_tokens` does not apply to calls.
         tokens = sum(count_tokens(len(call.name)) + count_tokens(len(call.arguments)) for call in calls)
         return Choice(position, "", calls, "tool_calls", tokens)
     if request.format.kind == "json_schema":

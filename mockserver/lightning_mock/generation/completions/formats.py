@@ -43,7 +43,7 @@ _SCHEMA_PLACE = "response_format.json_schema.schema"
 
 
 def read_format(asked: Any, conversation: Conversation, budget: Budget) -> ResponseFormat:
-    """The format of a chat request. InvalidRequest for an unknown kind or a schema that is none."""
+    """The format of a chat request. Raises InvalidRequest for an unknown kind or an invalid schema."""
     match asked:
         case None | {"type": "text"}:
             return _prompted(conversation, TEXT, budget)
@@ -77,8 +77,8 @@ def json_object_text(conversation: Conversation, seed: int, choice: int) -> str:
 
 
 def json_schema_text(asked: ResponseFormat, conversation: Conversation, seed: int, budget: Budget) -> str:
-    """A value of the schema as JSON text, with the developer's words where they fit. InvalidRequest when it
-    costs too much.
+    """A value of the schema as JSON text, with the developer's words where they fit. Raises InvalidRequest
+    when that costs too much.
     """
     prompt = conversation.prompt.replace(asked.source, " ") if asked.source else conversation.prompt
     try:

@@ -60,7 +60,7 @@ _FENCED = re.compile(r"\b(?:in|within|inside|into)\b[^.\n]{0,40}(?:```|code ?blo
 
 
 class PromptedJson(NamedTuple):
-    """What is asked for. `source` is the part of the text that says so, no content for the answer."""
+    """What is asked for. `source` is the part of the text that asks for it, and no content for the answer."""
 
     schema: Mapping[str, Any]
     source: str
@@ -118,9 +118,8 @@ def _objects(text: str) -> Iterator[tuple[dict[str, Any], str]]:
             return
         try:
             value, end = _DECODER.raw_decode(text, start)
-            orjson.dumps(
-                value
-            )  # No answer can be made of what cannot be written: too deep, half a character.
+            # No answer can be made of what cannot be encoded: too deep a value, or a lone surrogate.
+            orjson.dumps(value)
         except (ValueError, TypeError, RecursionError):
             continue
         yield value, text[start:end]

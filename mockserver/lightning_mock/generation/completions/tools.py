@@ -37,7 +37,7 @@ Mode = Literal["none", "auto", "required", "named"]
 MOST_TOOLS = 512
 _LONGEST_NAME = 256
 _LONGEST_DESCRIPTION = 4096
-"""Of what a description says, so much is compared with the prompt."""
+"""Characters of a description that are compared with the prompt."""
 MOST_CALLS = 64
 
 _WORD = re.compile(r"[a-z0-9]+")
@@ -85,9 +85,8 @@ NO_TOOLS = ToolRequest((), "none", "", False)
 
 
 def read_tools(arguments: Mapping[str, Any], budget: Budget) -> ToolRequest:
-    """The tools of a chat request. InvalidRequest for a schema that is none and a choice that cannot be
-    met.
-    """
+    """The tools of a chat request. Raises InvalidRequest for an invalid schema and a choice that cannot be
+    met."""
     listed = arguments.get("tools") or ()
     choice = arguments.get("tool_choice")
     if not listed and choice in (None, "auto", "none"):
@@ -154,7 +153,8 @@ def _read_choice(choice: Any) -> tuple[Mode, str]:
 def choose_calls(
     request: ToolRequest, conversation: Conversation, random: Random, budget: Budget
 ) -> tuple[ToolCall, ...]:
-    """The calls to make; empty when the answer is text. InvalidRequest when their arguments cost too much."""
+    """The calls to make; empty when the answer is text. Raises InvalidRequest when arguments cost too
+    much."""
     chosen = _chosen(request, conversation)
     if not chosen:
         return ()
@@ -189,7 +189,7 @@ def _spoken_of(request: ToolRequest, prompt: str) -> Sequence[Tool]:
 
 def _is_named(tool: Tool, text: str) -> bool:
     name = tool.name.casefold()
-    # An expression is compiled for each name, and kept: of most tools nothing is said.
+    # The substring test first: an expression would be compiled for each of many names.
     return name in text and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
 
 

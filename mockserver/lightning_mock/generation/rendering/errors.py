@@ -1,4 +1,4 @@
-"""Why a caller's picture is not decoded."""
+"""Why an input image is not decoded."""
 
 
 class TooManyPixelsError(ValueError):
@@ -6,7 +6,7 @@ class TooManyPixelsError(ValueError):
 
 
 class HeavyPictureError(ValueError):
-    """The picture may take long to decode."""
+    """The picture may take long to decode, so a worker without a CPU limit refuses it."""
 
 
 class TooMuchWorkError(ValueError):

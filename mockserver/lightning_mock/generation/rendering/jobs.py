@@ -80,15 +80,15 @@ class Sound(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """A picture of others. With `only_small`, one that is large once it is unpacked is refused as heavy."""
+    """An input image to decode. With `only_small`, one with many pixels is refused as heavy."""
 
     content: bytes
     most_pixels: int
     only_small: bool = False
 
     def render(self) -> bytes:
-        """A PNG and its thumbnail, to be taken apart with `parts`. Raises TooManyPixelsError or
-        HeavyPictureError, and for what is no picture whatever its decoder raises."""
+        """A PNG and its thumbnail, to be taken apart with `parts`. Raises TooManyPixelsError,
+        HeavyPictureError, and whatever the decoder raises for what is no image."""
         from lightning_mock.generation.rendering.decoding import decode, pixels
 
         if self.only_small and _SMALL_PICTURE < pixels(self.content) <= self.most_pixels:

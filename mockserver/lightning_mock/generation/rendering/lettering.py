@@ -191,7 +191,7 @@ def _code_point(character: str) -> tuple[str, str]:
 
 
 def _visual_order(line: str) -> str:
-    """The line with its right-to-left stretches turned round."""
+    """The line with its right-to-left runs reversed."""
     if line.isascii():
         return line
     out: list[str] = []

@@ -42,7 +42,7 @@ class Renderer:
         return self._kept_bytes
 
     async def render(self, job: Job) -> bytes:
-        """The job's bytes. A caller that leaves does not take them from others who wait for the same."""
+        """The job's bytes. Cancelling one caller does not cancel the job for others that wait for it."""
         kept = self._kept.get(job)
         if kept is not None:
             self._kept.move_to_end(job)
@@ -55,11 +55,11 @@ class Renderer:
         return await asyncio.shield(pending)
 
     def decode(self, content: bytes, most_pixels: int) -> tuple[bytes, bytes]:
-        """As the workers do it; to be called by what is `run`."""
+        """Decode in a worker; blocks, so call it from what is passed to `run`."""
         return self.workers.decode(content, most_pixels)
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Work on the images of others, which may take long; not cached."""
+        """Run work on input images, which may take long, in a thread; nothing is cached."""
         try:
             return await asyncio.get_running_loop().run_in_executor(self._decoding, work)
         finally:
@@ -79,7 +79,7 @@ class Renderer:
         self.workers.close()
 
     def _rest(self) -> None:
-        """The workers have had work: they end in a while, unless they have more."""
+        """End idle workers in a while, unless there is more work."""
         if self._idle is not None:
             self._idle.cancel()
         self._idle = asyncio.get_running_loop().call_later(_IDLE, self.workers.end_idle)

@@ -26,10 +26,10 @@ from lightning_mock.generation.rendering.errors import HeavyPictureError, TooMan
 from lightning_mock.generation.rendering.jobs import Job
 
 _MOST_SECONDS = 5
-"""Of a processor, for one picture of others; the largest honest one takes a tenth of it."""
+"""Of processor time, for one input image; the largest honest one takes a tenth of it."""
 _MOST_MEMORY = 1024 * 1024 * 1024
 _PATIENCE = 60.0
-"""Seconds for a job on a machine that has no time for it, or cannot count a processor's."""
+"""Seconds for any job, on a busy machine or one that has no limit on processor time."""
 
 _LENGTH_BYTES = 8
 _DONE, _FAILED, _TOO_MANY_PIXELS, _HEAVY = b"D", b"F", b"P", b"H"
@@ -51,7 +51,7 @@ class Worker:
     """One process, for one job at a time. Started `for_one_picture`, it may not work long on it."""
 
     def __init__(self, *, for_one_picture: bool = False) -> None:
-        # Neither the environment nor what is installed beside us is looked at, which saves half of the start.
+        # -I and -S skip environment variables and site-packages, which halves the time to start.
         command = [sys.executable, "-I", "-S", "-c", _MAIN, "one" if for_one_picture else "many", *_places()]
         self._process = subprocess.Popen(  # noqa: S603 - nothing of a caller's is in it
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -108,7 +108,7 @@ class Worker:
 
 
 def main(jobs: str) -> NoReturn:
-    """The process, until nobody can send jobs any more."""
+    """Do jobs until standard input ends."""
     # Ctrl-C reaches every process of a terminal; this one ends with the mock.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _bound_this_process(for_one_picture=jobs == "one")
@@ -152,13 +152,13 @@ def _receive(pipe: IO[bytes]) -> bytes | None:
 
 def _bound_this_process(*, for_one_picture: bool) -> None:
     if sys.platform == "win32":
-        # There the patience of who waits is the bound.
+        # There the only bound is `_PATIENCE`.
         return
     bounds = {resource.RLIMIT_AS: _MOST_MEMORY, resource.RLIMIT_CORE: 0}
     if for_one_picture:
         bounds[resource.RLIMIT_CPU] = _MOST_SECONDS
         os.nice(10)
     for what, most in bounds.items():
-        # Not every system knows every bound.
+        # Not every system has every limit.
         with suppress(ValueError, OSError):
             resource.setrlimit(what, (most, most))

@@ -34,12 +34,12 @@ class WorkerPool:
                 return self._do(job, self._begin())
 
     def decode(self, content: bytes, most_pixels: int) -> tuple[bytes, bytes]:
-        """A picture of others as PNG, and its thumbnail. Raises TooManyPixelsError, TooMuchWorkError, and
-        JobFailedError for what is no picture.
+        """An input image as PNG, and its thumbnail. Raises TooManyPixelsError, TooMuchWorkError, and
+        JobFailedError for what is no image.
 
-        A decoder can be made to work, and to remember, out of all proportion to the file: by thousands of
-        scans, of blocks without content, or of pieces that it puts together one by one. What is not small on
-        every side has a worker of its own with bounds, which holds nobody else up.
+        A decoder can be made to use time and memory out of all proportion to the file: by thousands of scans,
+        empty blocks, or pieces that it joins one by one. What is not small in every respect gets a worker of
+        its own with limits, which holds nobody else up.
         """
         try:
             if len(content) <= _SMALL_FILE:

@@ -9,7 +9,7 @@ import orjson
 
 
 def json_text(value: Any) -> str:
-    """The text; integers beyond 64 bits, which the quick encoder does not know, included."""
+    """The text; integers beyond 64 bits, which orjson cannot encode, included."""
     try:
         return orjson.dumps(value).decode()
     except orjson.JSONEncodeError:
