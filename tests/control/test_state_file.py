@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +155,88 @@ def test_a_file_is_one_mock_s_own_and_what_a_killed_one_left_is_removed(tmp_path
         assert usable(mock.base_url, *mock.credentials.values())
     with running(state=file):
         assert other.exists()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from lightning_mock.background import running
+from lightning_mock.client import Lightning
+from lightning_mock.control import state_file
+
+file, moment, user = Path(sys.argv[1]), *sys.argv[2:]
+replace, write_private = os.replace, state_file.write_private
+
+def die(*arguments):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def torn(pieces):
+    yield b"".join(pieces)[:-10]
+    die()
+
+def arm():
+    if moment == "in the middle":
+        state_file.write_private = lambda path, pieces, placing: write_private(path, torn(pieces), placing)
+    elif moment == "before the sync":
+        os.fsync = die
+    elif moment == "before the rename":
+        os.replace = die
+    else:
+        os.replace = lambda source, target: (replace(source, target), die())
+
+state_file._EVERY = 3600.0
+if not user:
+    arm()
+with running(state=file) as mock:
+    Lightning(mock.base_url).user(id=user)
+    arm()
+"""
+"""Dies of SIGKILL at a moment of the last write, or of the first one without a user to make."""
+MOMENTS = ("in the middle", "before the sync", "before the rename", "after the rename")
+
+
+def kill(file: Path, moment: str, user: str) -> None:
+    command = [sys.executable, "-c", KILLED, str(file), moment, user]
+    died = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert died.returncode == -signal.SIGKILL, died.stderr
+
+
+def leftovers(file: Path) -> int:
+    return len(list(file.parent.glob(f".{file.name}.*")))
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_mock_killed_while_it_writes_leaves_the_state_before_or_after(tmp_path: Path, moment: str) -> None:
+    file = tmp_path / "state.json"
+    with running(state=file) as mock:
+        Lightning(mock.base_url).user(id="kept")
+        keys = mock.credentials["LIGHTNING_API_KEY"], mock.credentials["LIGHTNING_JWT"]
+    before = file.read_bytes()
+    written = moment == "after the rename"
+    for attempt in ("first", "second"):
+        kill(file, moment, attempt)
+        assert (file.read_bytes() == before) is not written
+        # Each start has removed what the one before left.
+        assert leftovers(file) == (not written)
+    with running(state=file) as mock:
+        users = {user["id"] for user in Lightning(mock.base_url).state()["users"]}
+        assert "kept" in users
+        assert users & {"first", "second"} == ({"first", "second"} if written else set())
+        assert usable(mock.base_url, *keys) == [200, 200]
+        assert leftovers(file) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["state.json"]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_mock_killed_at_its_first_write_can_be_started_again(tmp_path: Path, moment: str) -> None:
+    file = tmp_path / "state.json"
+    for _ in range(2):
+        file.unlink(missing_ok=True)
+        kill(file, moment, "")
+        assert file.exists() is (moment == "after the rename")
+    with running(state=file) as mock:
+        assert usable(mock.base_url, mock.credentials["LIGHTNING_API_KEY"]) == [200]
+    assert [path.name for path in tmp_path.iterdir()] == ["state.json"]
 
 
 @pytest.mark.parametrize("kind", ["directory", "device", "missing folder", "foreign"])
