@@ -12,7 +12,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, get_args
@@ -27,6 +28,7 @@ from lightning_mock.settings import Loop, MetadataForm, RetryAdvice, Settings, S
 from lightning_mock.state import State
 
 _PREFIX = "LIGHTNING_MOCK_"
+_OF_THE_PLUGIN = "LIGHTNING_MOCK_URL"
 _WRONG_USAGE = 2
 _LISTS = {"scenario"}
 """Options that can be given more than once; in their variables the values are separated by commas."""
@@ -36,12 +38,15 @@ Runs the Lightning API on this machine: every documented route, real identities 
 When it starts, it prints credentials for every plan, and commands to paste into a shell."""
 
 _EPILOG = """\
-Each option can also be set by its environment variable; the option takes precedence.
+Each option can also be set by its environment variable; the option takes precedence. A variable that begins
+with LIGHTNING_MOCK_ and is none of these is reported at the start, with the nearest name.
 Exit codes: 0 after Ctrl-C or a termination signal, 2 when the mock cannot start with these options."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
+    for warning in ignored_variables(os.environ):
+        print(f"lightning-mock: {warning}", file=sys.stderr)
     try:
         settings, credentials_file = parse(arguments, os.environ)
         if settings.workers > 1:
@@ -86,6 +91,19 @@ def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> tu
         chosen[name] = tuple(chosen[name])
     credentials_file = chosen.pop("credentials", None)
     return Settings(**chosen), credentials_file
+
+
+def ignored_variables(environment: Mapping[str, str]) -> Iterator[str]:
+    """A warning for each variable with the mock's prefix that nothing reads, without its value."""
+    known = {_variable(field.name) for field in fields(Settings)} | {_variable("credentials"), _OF_THE_PLUGIN}
+    found = [name for name, value in environment.items() if value and name.startswith(_PREFIX)]
+    for name in sorted(set(found) - known):
+        # Most starts have none, and save the time to load this.
+        from difflib import get_close_matches
+
+        near = get_close_matches(name.removeprefix(_PREFIX), [end.removeprefix(_PREFIX) for end in known], 1)
+        hint = f"did you mean {_PREFIX}{near[0]}?" if near else "--help lists the variables that are read"
+        yield f"{name} is not a variable of the mock, and is ignored; {hint}"
 
 
 def _parser() -> argparse.ArgumentParser:

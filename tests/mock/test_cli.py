@@ -19,7 +19,8 @@ from typing import Any
 
 import pytest
 import requests
-from lightning_mock.command import main, parse
+from lightning_mock.command import ignored_variables, main, parse
+from lightning_mock.pytest_plugin import TOKEN_VARIABLE, URL_VARIABLE
 from lightning_mock.settings import Settings, SettingsError
 
 HEAVY = ("PIL", "av", "cryptography", "jwt")
@@ -240,6 +241,51 @@ def test_an_option_wins_over_its_variable_and_a_variable_over_the_default() -> N
     assert (settings.port, settings.token_rate, settings.seed) == (9002, 12.5, None)
     assert credentials is None
     assert parse([], {})[0] == Settings()
+
+
+def test_a_mistyped_variable_is_reported_with_the_nearest_name_and_without_its_value(
+    capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("LIGHTNING_MOCK_PROT", "sesame")
+        warning, refusal = complaints(capsys, "--port", str(taken.getsockname()[1]))
+    assert warning == (
+        "lightning-mock: LIGHTNING_MOCK_PROT is not a variable of the mock, and is ignored; did you mean "
+        "LIGHTNING_MOCK_PORT?"
+    )
+    assert "cannot listen" in refusal
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("HOSTS", "HOST"),
+        ("JOURNAL_BODY", "JOURNAL_BODIES"),
+        ("CREDENTIAL", "CREDENTIALS"),
+        ("SCENARIOS", "SCENARIO"),
+        ("CONTROL-TOKEN", "CONTROL_TOKEN"),
+        ("", None),
+        ("XYZ", None),
+    ],
+)
+def test_what_is_near_to_a_mistyped_variable(name: str, nearest: str | None) -> None:
+    [warning] = ignored_variables({f"LIGHTNING_MOCK_{name}": "x", "PATH": "/bin"})
+    assert warning.startswith(f"LIGHTNING_MOCK_{name} is not")
+    assert warning.endswith(
+        f"did you mean LIGHTNING_MOCK_{nearest}?" if nearest else "variables that are read"
+    )
+
+
+def test_no_variable_that_something_reads_is_reported() -> None:
+    ours = [f"LIGHTNING_MOCK_{field.name.upper()}" for field in fields(Settings)]
+    others = [
+        "LIGHTNING_MOCK_CREDENTIALS",
+        URL_VARIABLE,
+        TOKEN_VARIABLE,
+        "LIGHTNING_JWT",
+        "LIGHTNING_MOCKERY",
+    ]
+    assert not list(ignored_variables(dict.fromkeys([*ours, *others], "x") | {"LIGHTNING_MOCK_PROT": ""}))
 
 
 def test_options_and_variables_become_the_same_settings(tmp_path: Path) -> None:
