@@ -651,3 +651,23 @@ FAULTS.handwritten(
         )
     ),
 )
+
+
+def _address_pays_as_well(signed_in: bool) -> seams.Apply:
+    def more(lab: Lab, called: Call) -> list[tuple[str, str]]:
+        request, metric = called.request, lab.metric_of[called.operation.id]
+        if metric is None or bool(called.identity.auth_type) is not signed_in or not request.client:
+            return []
+        address = f"address:{request.client.host}:{request.headers.get('user-agent', '')}"
+        return [] if called.identity.key == address else [(address, metric)]
+
+    return seams.charge_more(more)
+
+
+FAULTS.handwritten(
+    "ID-5", lambda c: (c.generate("sfx", PAID).status, c.used(client="")), spend="sample", credentials=PAID
+).add("address-pays-for-account: an account's address pays as well", _address_pays_as_well(True))
+
+FAULTS.handwritten("ID-1", lambda c: (c.generate("sfx").status, c.used(client="")), spend="sample").add(
+    "address-pays-for-client-id: the address of a client id pays as well", _address_pays_as_well(False)
+)

@@ -152,6 +152,17 @@ VARIANTS.group("sizes", generated("createTts", prompt="x" * 1_500)).add(
 )
 
 
+def _small_sizes_first(lab: Lab) -> None:
+    lab.text_limits.update(chat=6_000, media=1_000)
+    _order("read size validate identify charge")(lab)
+
+
+VARIANTS.group("sizes order", generated("createTts", prompt="x" * 1_500)).add(
+    "smaller-sizes-first: 413 begins at 6,000 characters of chat, and comes before 400 and 401",
+    _small_sizes_first,
+)
+
+
 async def _by_plan(lab: Lab, call: Call, run: Callable[[], Any]) -> None:
     if call.identity.plan == "free" or len(call.raw) > 1_000_000:
         await run()

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.faults.seams import edit
+from lab.faults.seams import Run, around, edit
 from lab.proofs import TOOL, all_of, chat, post
 from lab.server import router
-from lab.server.lab import Lab
+from lab.server.lab import Call, Lab
 from lab.server.payloads import text_of
 from lab.variants.variant import VariantSet
 
 VARIANTS = VariantSet()
 
 _HELLO = [{"role": "user", "content": "Say hello."}]
+_ANSWERED = [
+    *_HELLO,
+    {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [
+            {"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": "{}"}}
+        ],
+    },
+    {"role": "tool", "tool_call_id": "call_1", "content": "Sunny."},
+]
 _ANALYSIS = post("/gen/prompt_analyze", {"prompt": _HELLO})
 
 _SHOWN = {
@@ -45,6 +56,19 @@ def _short(name: str) -> str:
 VARIANTS.group("analysis", chat()).add(
     "display-names-short: a chat reports the upstream's id of the model that the analysis shows by its name",
     _upstream_ids,
+)
+
+
+async def _answer_tools(_: Lab, call: Call, run: Run) -> None:
+    messages = call.arguments.get("messages") or []
+    if call.operation.id == "createChatCompletion" and messages[-1].get("role") == "tool":
+        call.arguments.pop("tool_choice", None)
+    await run()
+
+
+VARIANTS.group("", chat(messages=_ANSWERED, tools=[TOOL], tool_choice="required")).add(
+    "words-after-a-tool: once a tool has answered, words follow, whatever tool_choice says",
+    around("charge", _answer_tools),
 )
 
 SMALL, LARGE = "Lab Small 8B", "Lab Large 70B"

@@ -226,6 +226,14 @@ def test_a_stream_that_failed_has_not_chosen_otherwise() -> None:
     assert chosen_otherwise(failed) is None
 
 
+def test_words_may_follow_a_tools_answer_whatever_was_to_be_called() -> None:
+    question = say("What time is it?", tools=TOOLS, tool_choice="required", stream=True)
+    answered = {"role": "tool", "tool_call_id": "call_1", "content": "Noon."}
+    asked = {**question, "messages": [*question["messages"], answered]}
+    assert chosen_otherwise(stream(METADATA, ROLE, WORDS, END, "[DONE]", asked=question))
+    assert chosen_otherwise(stream(METADATA, ROLE, WORDS, END, "[DONE]", asked=asked)) is None
+
+
 def test_every_law_can_be_broken() -> None:
     assert {requirement for requirement, _ in BROKEN} == set(LAWS)
 

@@ -38,7 +38,7 @@ from lightning_verify.laws.table import LAWS
 from lightning_verify.requests.credentials import JWT
 from lightning_verify.requests.invalid import NO_OBJECT, broken_json
 from lightning_verify.requests.refusals import TOO_LARGE
-from lightning_verify.requests.valid import CALLS, POSTS, oversized, say
+from lightning_verify.requests.valid import CALLS, POSTS, oversized, picture_data_uri, say
 from lightning_verify.run.marks import judges, needs
 from lightning_verify.transport.exchange import Exchange
 
@@ -129,8 +129,18 @@ def test_the_published_sizes_are_the_limits(judge: Judge, operation: str) -> Non
 # What is of the right kind and only empty is not here: a host may leave that to its upstream, which may fail.
 ODD: dict[str, list[dict[str, Any]]] = {
     "createChatCompletion": [say("Say hello.", stream="true"), {"messages": [5]}],
-    "createImage": [{"prompt": 5}, {"prompt": "x", "image_urls": "text"}, {"prompt": "x", "mode": 7}],
-    "createVideo": [{"prompt": 5}, {"prompt": "x", "image_urls": "text"}, {"prompt": "x", "duration": "5"}],
+    "createImage": [
+        {"prompt": 5},
+        {"prompt": 5, "image_urls": [picture_data_uri()]},
+        {"prompt": "x", "image_urls": "text"},
+        {"prompt": "x", "mode": 7},
+    ],
+    "createVideo": [
+        {"prompt": 5},
+        {"prompt": 5, "image_urls": [picture_data_uri()]},
+        {"prompt": "x", "image_urls": "text"},
+        {"prompt": "x", "duration": "5"},
+    ],
     "createAirforceVideo": [{"prompt": 5}],
     "createSfx": [{"prompt": 5}],
     "createTts": [{"prompt": 5}],

@@ -52,7 +52,7 @@ from lightning_verify.requests.credentials import (
 from lightning_verify.requests.situations import FORMED, Situation
 from lightning_verify.requests.valid import CALLS, POSTS, say
 from lightning_verify.run.costs import Means
-from lightning_verify.run.marks import judges, needs
+from lightning_verify.run.marks import judges, looks_back, needs
 from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange
 
@@ -453,7 +453,7 @@ def test_a_client_id_keeps_its_counters_under_another_user_agent(judge: Judge, o
     if change < 1:
         message = "a call did not move the counters of its client id (see CHAT-11, IMG-6, VID-7, SFX-3)"
         raise judge.undecided("ID-1", message, seen.call, seen.after)
-    there = read_usage(judge, "ID-1", seen.caller.also(User_Agent=f"{callers.USER_AGENT} (another window)"))
+    there = read_usage(judge, "ID-1", seen.caller.also(User_Agent=f"{callers.NAMED} (another window)"))
     since = moved(judge, "ID-1", parse_usage(seen.before), there).get(seen.metric, 0)
     kept = since >= change
     message = "the same client id under another user agent has other counters"
@@ -603,6 +603,30 @@ def test_a_client_id_beside_a_bearer_is_not_charged(judge: Judge, credential: st
         message = "the account is charged for its chat, and not with a client id beside its bearer"
         judge.check("ID-5", not alone.consumed(judge, "ID-5"), message, seen.call, seen.after, alone.after)
         raise judge.undecided("ID-5", "the account was not charged for its chat (see CHAT-11)", seen.call)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "user_agent"),
+    [
+        pytest.param(requirement, agent, id=id, marks=judges(requirement, requests=1, spend=Spend.SAMPLE))
+        for requirement, agent, id in (
+            ("ID-5", callers.SIGNED_IN, "accounts"),
+            ("ID-1", callers.NAMED, "client ids"),
+        )
+    ],
+)
+@looks_back
+def test_the_address_of_those_that_name_themselves_has_paid_nothing(
+    judge: Judge, requirement: str, user_agent: str
+) -> None:
+    address = read_usage(judge, requirement, callers.at_address_of(user_agent))
+    paid = {metric: used for metric, used in address.used.items() if used}
+    if paid:
+        # Where whoever is new has used something, callers are not told apart: that is for others to say.
+        fresh = read_usage(judge, requirement, callers.by_user_agent())
+        paid = {metric: used for metric, used in paid.items() if not fresh.used[metric]}
+    message = f"the address and user agent of callers that name themselves have paid {paid}"
+    judge.check(requirement, not paid, message, address.exchange)
 
 
 # --- what clients rely on -------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from lightning_verify.judging import observations
 from lightning_verify.judging.assets import revealed_assets
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import ANALYZE, OFTEN, refused_size
-from lightning_verify.judging.search import SHORT
+from lightning_verify.judging.sizes import may_be_too_long
 from lightning_verify.judging.snapshot import Snapshot, parse_usage
 from lightning_verify.judging.usage import Observation, counters, moved, observe, read_usage
 from lightning_verify.laws.generation import chosen_otherwise
@@ -150,7 +150,7 @@ def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: S
             message = f"{exchange.title} for {caller.label} with units of {metric} left"
             raise judge.violation("RATE-4", message, before.exchange, exchange, after)
         raise NotRun(f"needs an account with units of {metric} left")
-    _is_not_too_long(situation, exchange)
+    _is_not_too_long(exchange)
     _tell_why(judge, situation, exchange, again, plain=lambda: ask(who=judge.caller()))
 
 
@@ -163,9 +163,8 @@ def _newcomer(judge: Judge, situation: Situation) -> Caller:
     return caller
 
 
-def _is_not_too_long(situation: Situation, exchange: Exchange) -> None:
-    """A host may be configured to take less text than the published sizes, but not this little."""
-    if exchange.status == 413 and situation.text_length > SHORT:
+def _is_not_too_long(exchange: Exchange) -> None:
+    if may_be_too_long(exchange):
         raise NotRun("needs a host whose prompts may be as long as published")
 
 
@@ -224,8 +223,10 @@ def pays_once(judge: Judge, price: str, seen: Observation, ask: Callable[[], Exc
         idle = moved(judge, price, parse_usage(seen.after), later)
         again = observe(judge, seen.caller, metric, ask)
         twice = again.call.served and again.consumed(judge, price) == change
+        # What it has paid may have been its last unit. On a host of one's own nobody else spends from it.
+        twice = twice or (again.call.status == 429 and _has_own_host(judge))
         if not idle and twice:
-            message = f"{seen.call.title} for {seen.caller.label} moved {change}, twice"
+            message = f"{seen.call.title} for {seen.caller.label} moved {change}"
             raise judge.violation(price, message, *shown)
     # It has paid; whether for itself only cannot be seen where others spend.
     judge.witness(price, *shown)
@@ -270,6 +271,11 @@ def _shows_its_counters(judge: Judge, price: str, beside: Caller, metric: str) -
     judge.check("ID-5", there.used[metric] >= bare.used[metric], message, bare.exchange, there.exchange)
 
 
+def _has_own_host(judge: Judge) -> bool:
+    """Whether nobody else needs or spends the units of the accounts."""
+    return judge.target.is_loopback and judge.spend is Spend.EXHAUST
+
+
 def _take_a_share(judge: Judge, metric: str, before: Snapshot) -> None:
     """Book a unit of an account that others may need. Raises NotRun when it has too few to spare."""
     limit = before.limit[metric]
@@ -278,7 +284,7 @@ def _take_a_share(judge: Judge, metric: str, before: Snapshot) -> None:
     left = limit - before.used[metric]
     taken: Counter[str] = judge.once("units of the account", Counter)
     # On a host of one's own nobody else needs them.
-    share = 1 if judge.target.is_loopback and judge.spend is Spend.EXHAUST else SHARE[judge.spend]
+    share = 1 if _has_own_host(judge) else SHARE[judge.spend]
     if (taken[metric] + 1) * share > left + taken[metric]:
         raise NotRun(f"needs an account with more than {left} units of {metric} left")
     taken[metric] += 1
@@ -310,7 +316,7 @@ def _tell_why(
         if later.served:
             judge.witness(SERVES[situation.kind], later)
             return
-        _is_not_too_long(situation, later)
+        _is_not_too_long(later)
     fields = () if exchange.status == 401 else situation.fields
     for field in sorted(fields, key=lambda name: name in {"messages", "prompt"}):
         reduced = situation.without(field)
@@ -332,7 +338,9 @@ def _tell_why(
         message = f"{exchange.title}, which is not for this kind of caller or form alone"
         raise judge.undecided(SERVES[situation.kind], message, exchange)
     message = f"{exchange.title} for {exchange.caller}, each time, while others are served"
-    raise judge.violation(SERVES[situation.kind], message, *second.shown)
+    missing = exchange.status in {404, 405}
+    owner = OWNER_OF[situation.operation] if missing else SERVES[situation.kind]
+    raise judge.violation(owner, message, *second.shown)
 
 
 # --- what is refused --------------------------------------------------------------------------------------
@@ -390,6 +398,8 @@ def _is_refused(judge: Judge, refusal: Refusal) -> None:
     body = refusal.body(refused_size(judge, refusal.operation) if _shared(refusal) else OVERSIZED[1])
     sent = None if body is not None else refusal.raw
     exchange = _ask_to_be_refused(judge, refusal, asker, json_body=body, body=sent)
+    if refusal.flaw != TOO_LARGE:
+        _is_not_too_long(exchange)
     if exchange.status == 429 and refusal.kind in CREDENTIAL:
         raise NotRun(f"needs an account with units of {METRIC_OF.get(refusal.operation)} left")
     judge.refused(refusal.requirement, exchange, refusal.status, f"{refusal.words} ({refusal.form})")
@@ -398,8 +408,7 @@ def _is_refused(judge: Judge, refusal: Refusal) -> None:
 def _ask_to_be_refused(judge: Judge, refusal: Refusal, asker: Caller, **content: Any) -> Exchange:
     path, kind = CALLS[refusal.operation].path, refusal.kind
     exchange = judge.client.send("POST", path, asker, lane="free", **content)
-    own_host = judge.target.is_loopback and judge.spend is Spend.EXHAUST
-    if exchange.status == 429 and kind in CREDENTIAL and own_host:
+    if exchange.status == 429 and kind in CREDENTIAL and _has_own_host(judge):
         # At its limit a caller may be refused for that; there is another account, and nobody else needs it.
         payer = judge.credential(CREDENTIAL[kind])
         exchange = judge.client.send("POST", path, payer, lane="free", **content)

@@ -4,6 +4,7 @@ the marker `uses_up_accounts` puts these tests last."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle, islice, product
 
 import pytest
 
@@ -70,19 +71,21 @@ def test_an_account_is_served_up_to_its_limit(judge: Judge, account: str, metric
         raise NotRun(f"needs an account with {FARTHEST[metric]} units of {metric} left at most")
     # From the other end: its last unit is asked for by another call than a throwaway caller's.
     calls = calls_on(metric)[::-1]
+    turns = [*product(calls, owners)]
     turn, raced = 0, metric not in RACED
     while turn < limit - used:
         left = limit - used - turn
         if not raced and left == AT_ONCE // 2:
             # What it leaves, since a host may limit bursts, is asked for one by one.
-            turn, raced = turn + _race_for_the_rest(judge, owners, metric, calls, limit), True
+            turn, raced = turn + _race_for_the_rest(judge, metric, turns, limit), True
             continue
-        exchange = call_within_limit(judge, calls[turn % len(calls)], owners[turn % len(owners)])
+        call, owner = turns[turn % len(turns)]
+        exchange = call_within_limit(judge, call, owner)
         if exchange.status == 429:
             has_units_left(judge, exchange, owners[0], metric)
             break  # Somebody else has spent the rest.
         if left == 1:
-            serves_what_is_left(judge, exchange, calls[turn % len(calls)], owners[turn % len(owners)])
+            serves_what_is_left(judge, exchange, call, owner)
         judge.witness("RATE-4", judge.served("RATE-4", exchange, owner=False))
         turn += 1
     for owner in owners:
@@ -91,18 +94,16 @@ def test_an_account_is_served_up_to_its_limit(judge: Judge, account: str, metric
             refuse_beyond(judge, spent, call)
 
 
-def _race_for_the_rest(
-    judge: Judge, owners: Sequence[Caller], metric: str, calls: Sequence[Call], limit: int
-) -> int:
+def _race_for_the_rest(judge: Judge, metric: str, turns: Sequence[tuple[Call, Caller]], limit: int) -> int:
     """Twice as many concurrent calls as an account has units left; returns how many were served."""
-    left = AT_ONCE // 2
-    before = settled(judge, "RATE-6", owners[0], metric, limit - left)
-    turns = [(calls[turn % len(calls)], owners[turn % len(owners)]) for turn in range(AT_ONCE)]
-    answers = judge.client.send_together([(call.method, call.path, who, call.body) for call, who in turns])
+    left, (_, owner) = AT_ONCE // 2, turns[0]
+    before = settled(judge, "RATE-6", owner, metric, limit - left)
+    racing = islice(cycle(turns), AT_ONCE)
+    answers = judge.client.send_together([(call.method, call.path, who, call.body) for call, who in racing])
     served = [exchange for exchange in answers if exchange.served]
     # Others may have spent from it, so that only too many show something; what costs nothing is no race.
     if len(served) > left and before.used[metric] >= limit - left:
-        moved(judge, "RATE-6", before, read_usage(judge, "RATE-6", owners[0]))
-        message = f"{len(served)} of {AT_ONCE} calls as {owners[0].label} were served with {left} units left"
+        moved(judge, "RATE-6", before, read_usage(judge, "RATE-6", owner))
+        message = f"{len(served)} of {AT_ONCE} calls as {owner.label} were served with {left} units left"
         raise judge.violation("RATE-6", message, *served)
     return len(served)

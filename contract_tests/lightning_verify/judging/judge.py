@@ -22,6 +22,7 @@ from lightning_verify.facts import OWNER_OF
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.harmless import one_line
 from lightning_verify.judging.probes import Probes
+from lightning_verify.judging.sizes import may_be_too_long
 from lightning_verify.judging.verdicts import Finding, Verdict
 from lightning_verify.laws.law import request_json
 from lightning_verify.laws.relations import RELATIONS
@@ -313,12 +314,15 @@ class Judge:
         raise self.violation(requirement, f"{exchange.title}: a valid request was refused", exchange)
 
     def refused(self, requirement: str, exchange: Exchange, status: int, what: str) -> None:
-        """A request that must be refused with `status`; `what` says what is wrong with it."""
+        """A request that must be refused with `status`; `what` says what is wrong with it. A long one may be
+        refused as too large instead, which shows nothing."""
         self.answered(requirement, exchange)
         got = exchange.status or 0
         if got == status:
             self.witness(requirement, exchange)
             return
+        if may_be_too_long(exchange):
+            return  # That it is too large may be looked at first.
         if got == 429 and not self.probes.refuses_this_alone(exchange):
             raise self.undecided(
                 requirement, f"{exchange.title}: out of quota before {what} was looked at", exchange

@@ -84,8 +84,8 @@ class Probes:
 
     def is_missing(self, exchange: Exchange) -> bool:
         """Whether a route answers 404 or 405 to everything, so that it does not exist. A GET that generates
-        counts as missing at once: a real request would cost a unit."""
-        if exchange.operation is None:
+        counts as missing unless it was served before: a real request would cost a unit."""
+        if exchange.operation is None or self.client.served[exchange.operation.id]:
             return False
         if exchange.method == "GET":
             return exchange.operation.metric is not None

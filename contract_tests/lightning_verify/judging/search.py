@@ -19,6 +19,7 @@ from hypothesis.strategies import SearchStrategy
 from lightning_verify.facts import REQUIREMENTS
 from lightning_verify.judging.contrast import trouble
 from lightning_verify.judging.judge import Judge, Violation
+from lightning_verify.judging.sizes import SHORT
 from lightning_verify.laws.generation import chosen_otherwise
 from lightning_verify.laws.table import LAWS
 from lightning_verify.requests.kinds import VALUES, Chosen, Subject, shown
@@ -32,8 +33,6 @@ PLENTY, FEW = 60, 6
 OBEYS = "CHAT-9"
 # Characters shown of a request in words; the evidence has all of it.
 LONGEST = 400
-# A text that no host can call too long.
-SHORT = 500
 
 
 def allowance(target: Target, spend: Spend) -> int:

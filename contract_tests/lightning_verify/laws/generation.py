@@ -182,14 +182,22 @@ def _tool_calls(exchange: Exchange) -> Wrong:
 
 def chosen_otherwise(exchange: Exchange) -> str | None:
     """How an answer disobeys its `tool_choice`; None when it does not. Models are free in what they say, so
-    this is no law: one answer may differ."""
-    choice, found = request_json(exchange).get("tool_choice"), _calls(exchange)
+    this is no law: one answer may differ. To a tool's answer a text is due, whatever was to be called."""
+    asked = request_json(exchange)
+    choice, found = asked.get("tool_choice"), _calls(exchange)
     if found is None or choice in (None, "auto") or tells_failure(exchange):
+        return None
+    if choice != "none" and _ends_with_a_tool(asked.get("messages")):
         return None
     names = {str(name) for _, name, _ in found[0]}
     wanted = _function(choice).get("name")
     obeyed = not names if choice == "none" else names == {wanted} if wanted else bool(names)
     return None if obeyed else f"tool_choice {json.dumps(choice)} called {sorted(names) or 'no tool'}"
+
+
+def _ends_with_a_tool(messages: Any) -> bool:
+    last = messages[-1] if isinstance(messages, list) and messages else None
+    return isinstance(last, dict) and last.get("role") == "tool"
 
 
 def _function(holder: Any) -> dict[str, Any]:

@@ -11,6 +11,10 @@ from lightning_verify.requests.credentials import MEANING
 
 # One name for the whole run, so that an operator finds us in a log.
 USER_AGENT = f"lightning-verify/{version('lightning-contract')}"
+# Of callers that name themselves by a bearer or a client id. They pay by that name, and nobody else has these
+# user agents: what their address has used, it has paid in their place.
+_RUN = uuid.uuid4().hex[:8]
+SIGNED_IN, NAMED = f"{USER_AGENT} (run {_RUN}, signed in)", f"{USER_AGENT} (run {_RUN})"
 # On the bill, whoever was not given a credential: identities of one run, and bearers that the judge made up.
 THROWAWAY, MADE_UP = "throwaway callers", "made-up bearers"
 
@@ -51,7 +55,7 @@ def client_id() -> str:
 
 def anonymous() -> Caller:
     """A fresh caller without a bearer, bound to its own X-Client-ID."""
-    return Caller("a fresh client id", {"User-Agent": USER_AGENT, "X-Client-ID": client_id()}, THROWAWAY)
+    return Caller("a fresh client id", {"User-Agent": NAMED, "X-Client-ID": client_id()}, THROWAWAY)
 
 
 def by_user_agent() -> Caller:
@@ -59,7 +63,12 @@ def by_user_agent() -> Caller:
     return Caller("a fresh user agent", {"User-Agent": f"{USER_AGENT} ({uuid.uuid4().hex})"}, THROWAWAY)
 
 
+def at_address_of(user_agent: str) -> Caller:
+    """A caller with neither bearer nor client id, at this address and with the user agent of others."""
+    return Caller("the address and user agent of others", {"User-Agent": user_agent}, THROWAWAY)
+
+
 def bearer(label: str, token: str) -> Caller:
     """A caller with a bearer: the credential of that name, or a kind of bearer that the judge made."""
-    headers = {"User-Agent": USER_AGENT, "Authorization": f"Bearer {token}"}
+    headers = {"User-Agent": SIGNED_IN, "Authorization": f"Bearer {token}"}
     return Caller(MEANING.get(label, label), headers, label if label in MEANING else MADE_UP)

@@ -176,11 +176,6 @@ class Situation:
         fields = self.fields
         return fields["messages"] if fields.keys() == {"messages", "stream"} else []
 
-    @property
-    def text_length(self) -> int:
-        """The characters that a limit on text may count: those of pictures are none."""
-        return _text_length({name: value for name, value in self.fields.items() if name != "image_urls"})
-
     def without(self, field: str) -> Call:
         """The same without one field and whatever depends on it."""
         gone = {field, "tool_choice"} if field == "tools" else {field}
@@ -212,24 +207,20 @@ def beside_a_client_id(kind: str, form: str) -> bool:
     return kind == "access token" or (kind == "API key" and form != "plain")
 
 
-def _text_length(value: object) -> int:
-    if isinstance(value, str):
-        return 0 if value.startswith("data:") else len(value)
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return sum(map(_text_length, parts))
-
-
 def cover() -> Iterator[Situation]:
-    """Situations in which callers of our own try everything, and accounts all that they can in few calls;
-    those that cover most come first."""
+    """Situations in which callers of our own try everything, and accounts all that they can in few calls:
+    every operation first, for as long as they have units, and then what covers most."""
     for kind, (operation, form) in product(OWN, ASKED):
         # A plain call with a client id is what most tests make.
         if (kind, form) != ("client id", "plain"):
             yield Situation(kind, operation, form)
     left = [Situation(kind, *each) for kind, each in product(ACCOUNTS, ASKED)]
     missing = {pair for situation in left for pair in situation.pairs if pair[0] in ACCOUNTS}
+    chosen = list[Situation]()
     while missing:
         best = max(left, key=lambda situation: len(situation.pairs & missing))
         left.remove(best)
         missing -= best.pairs
-        yield best
+        chosen.append(best)
+    first = {(each.kind, each.operation): each for each in reversed(chosen)}
+    yield from sorted(chosen, key=lambda each: first[each.kind, each.operation] is not each)
