@@ -31,7 +31,7 @@ def return_large_blocks() -> None:
         _mallopt(_MMAP_THRESHOLD, _LARGE_BLOCK)
 
 
-def give_back() -> None:
+def release_free_memory() -> None:
     """Collect garbage and return what is free now."""
     gc.collect()
     if _malloc_trim is not None:

@@ -64,7 +64,7 @@ def remove_parts(path: Path) -> None:
                 os.unlink(entry)
 
 
-def hold(descriptor: int) -> bool:
+def lock_file(descriptor: int) -> bool:
     """Lock a file until its descriptor is closed; False when another process has the lock. Where files cannot
     be locked this succeeds."""
     if sys.platform != "win32":

@@ -29,14 +29,14 @@ from lightning_mock.state import State, make_state
 if TYPE_CHECKING:
     from lightning_mock.storage.sharing import Sharing
 
-QUEUE = 1024
+BACKLOG = 1024
 """The backlog of the listening socket: connections that wait to be accepted."""
 _GRACE = 0.2
-_GRACE_OF_MANY = 8.0
+_GRACE_SHARED = 8.0
 """Seconds that a stream has to come to its end where another process serves on."""
 _LAST_CALLS = 1.0
 """Seconds for which a connection is waited on for one more call."""
-_LOOK = 0.02
+_POLL_INTERVAL = 0.02
 
 
 @asynccontextmanager
@@ -48,7 +48,7 @@ async def serving(
     reconnect, and reach one of them."""
     return_large_blocks()
     async with AsyncExitStack() as ending:
-        state, sharing = await ending.enter_async_context(begun(settings))
+        state, sharing = await ending.enter_async_context(initial_state(settings))
         ending.callback(state.renderer.close)
         instead = state.replay.answer if state.replay is not None else None
         if settings.record is not None:
@@ -56,14 +56,14 @@ async def serving(
             ending.push_async_callback(recorder.close)
             instead = recorder.answer
         server = make_server(state, sharing, instead)
-        runner = web.ServerRunner(server, shutdown_timeout=_GRACE if inherited is None else _GRACE_OF_MANY)
+        runner = web.ServerRunner(server, shutdown_timeout=_GRACE if inherited is None else _GRACE_SHARED)
         await runner.setup()
         ending.push_async_callback(runner.cleanup)
         site: web.BaseSite
         if inherited is None:
-            site = web.TCPSite(runner, settings.host, settings.port, backlog=QUEUE)
+            site = web.TCPSite(runner, settings.host, settings.port, backlog=BACKLOG)
         else:
-            backlog = 1 if settings.loop == "asyncio" else QUEUE
+            backlog = 1 if settings.loop == "asyncio" else BACKLOG
             site = web.SockSite(runner, _Shared(inherited), backlog=backlog)
             ending.push_async_callback(_let_go, server, site, state.event_hub)
         try:
@@ -106,11 +106,11 @@ async def _let_go(server: Server, site: web.BaseSite, event_hub: EventHub) -> No
     event_hub.end()
     until = stopwatch() + _LAST_CALLS
     while server.connections and stopwatch() < until:  # noqa: ASYNC110
-        await asyncio.sleep(_LOOK)
+        await asyncio.sleep(_POLL_INTERVAL)
 
 
 @asynccontextmanager
-async def begun(settings: Settings) -> AsyncIterator[tuple[State, Sharing | None]]:
+async def initial_state(settings: Settings) -> AsyncIterator[tuple[State, Sharing | None]]:
     """The state at the start, and how it is shared (None: this process has it alone). It is saved, or the
     store closed, when the block ends. Raises SettingsError."""
     if settings.store is None:

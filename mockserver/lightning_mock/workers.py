@@ -19,17 +19,17 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
 from lightning_mock.loops import loop_factory
-from lightning_mock.serving import QUEUE, begun, cannot_listen, serving
+from lightning_mock.serving import BACKLOG, cannot_listen, initial_state, serving
 from lightning_mock.settings import Settings, SettingsError
 from lightning_mock.state import State
 
 logger = logging.getLogger(__name__)
 
-_PATIENCE = 10
+_GRACEFUL_TIMEOUT = 10
 """Seconds that a worker has to finish its calls after SIGTERM, before it is killed."""
-_HANGING = 30
+_HEARTBEAT_TIMEOUT = 30
 """Seconds without a heartbeat after which a worker is replaced."""
-_PULSE = 0.5
+_HEARTBEAT_INTERVAL = 0.5
 
 Greet = Callable[[str, State], None]
 """Called with the base URL and the state once everything is ready."""
@@ -52,7 +52,7 @@ def _first_state(settings: Settings) -> State:
     starts."""
 
     async def look() -> State:
-        async with begun(settings) as (state, _):
+        async with initial_state(settings) as (state, _):
             state.renderer.close()
             return state
 
@@ -62,7 +62,7 @@ def _first_state(settings: Settings) -> State:
 def _listening(settings: Settings) -> socket.socket:
     try:
         family, *_, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=QUEUE)
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
         raise cannot_listen(settings, error) from error
 
@@ -81,8 +81,8 @@ class _Application(BaseApplication):
             "bind": self._address,
             "workers": self.settings.workers,
             "worker_class": _Worker,
-            "timeout": _HANGING,
-            "graceful_timeout": _PATIENCE,
+            "timeout": _HEARTBEAT_TIMEOUT,
+            "graceful_timeout": _GRACEFUL_TIMEOUT,
             "loglevel": "warning",
             "control_socket_disable": True,
             "when_ready": lambda arbiter: self._ready(),
@@ -127,7 +127,7 @@ class _Worker(Worker):
             self.notify()
             if self.ppid != os.getppid() or not self.alive:
                 leave.set()
-            await asyncio.wait((serving_now,), timeout=_PULSE)
+            await asyncio.wait((serving_now,), timeout=_HEARTBEAT_INTERVAL)
         await serving_now
 
     async def _serve(self, leave: asyncio.Event) -> None:
@@ -141,4 +141,4 @@ class _Worker(Worker):
                 if not waiting:
                     waiting = True
                     logger.error("a worker waits and tries again: %s", error)
-                await asyncio.sleep(_PULSE)
+                await asyncio.sleep(_HEARTBEAT_INTERVAL)

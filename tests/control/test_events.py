@@ -14,7 +14,7 @@ import pytest
 from lightning_mock.clock import Clock
 from lightning_mock.control.entries import entry
 from lightning_mock.control.routes import events
-from lightning_mock.journal.event_hub import STATE_CHANGED, EventHub, Told
+from lightning_mock.journal.event_hub import STATE_CHANGED, EventHub, ExchangeEvent
 from lightning_mock.journal.journal import Journal
 from lightning_mock.journal.recording import Recording
 
@@ -140,9 +140,9 @@ async def test_what_the_journal_forgets_waits_for_no_listener() -> None:
     hub = EventHub()
     journal = Journal(Clock(), hub, "free", 10)
     with hub.listening() as events:
-        hub.publish(Told(object.__new__(Recording)))
+        hub.publish(ExchangeEvent(object.__new__(Recording)))
         hub.publish(STATE_CHANGED)
-        hub.publish(Told(object.__new__(Recording)))
+        hub.publish(ExchangeEvent(object.__new__(Recording)))
         journal.forget()
         assert await events.next() == [STATE_CHANGED]
 
@@ -150,7 +150,7 @@ async def test_what_the_journal_forgets_waits_for_no_listener() -> None:
 async def test_listeners_that_fall_behind_keep_one_backlog_between_them() -> None:
     hub, alive = EventHub(), WeakSet[Any]()
 
-    class Numbered(Told):
+    class Numbered(ExchangeEvent):
         """One that can be counted for as long as somebody keeps it."""
 
         def __init__(self, number: int) -> None:

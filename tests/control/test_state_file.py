@@ -82,7 +82,7 @@ def test_replies_of_a_file_are_read_anew_and_others_stay(tmp_path: Path) -> None
 def test_the_file_is_private_from_the_start_and_written_while_the_mock_runs(
     tmp_path: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(state_file, "_EVERY", 0.05)
+    monkeypatch.setattr(state_file, "_INTERVAL", 0.05)
     monkeypatch.setattr(state_file, "_SHARE", 0)
     file = tmp_path / "state.json"
     with running(state=file) as mock:
@@ -184,7 +184,7 @@ def arm():
     else:
         os.replace = lambda source, target: (replace(source, target), die())
 
-state_file._EVERY = 3600.0
+state_file._INTERVAL = 3600.0
 if not user:
     arm()
 with running(state=file) as mock:

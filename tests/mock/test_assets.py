@@ -208,7 +208,7 @@ PIECEWISE = b"\xff\xe1\x00\x09Exif\x00\x00M"
 def test_a_picture_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     content = base64.b64decode(encoded("JPEG"))
     hostile = content[:2] + PIECEWISE * 20_000 + content[2:]
-    monkeypatch.setattr(worker, "_PATIENCE", 0.001)
+    monkeypatch.setattr(worker, "_TIMEOUT", 0.001)
     with pytest.raises(InvalidRequest, match="seconds"):
         decoded(base64.b64encode(hostile).decode())
 

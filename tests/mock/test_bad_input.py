@@ -518,7 +518,7 @@ def test_a_head_that_is_too_large_is_a_413_or_431(
 def test_who_never_stops_sending_what_is_not_http_is_cut_off(
     mock: RunningMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_connection, "_REST", 0.01)
+    monkeypatch.setattr(http_connection, "_LINGER_SECONDS", 0.01)
     with connection(mock) as raw:
         raw.sendall(b"hello\r\n\r\n")
         assert b" 400 " in raw.recv(65_536)

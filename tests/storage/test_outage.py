@@ -81,7 +81,7 @@ def charged_as_served(
 def test_what_was_served_is_what_was_charged_though_redis_stood_still(
     own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lightning_mock.storage.link.PATIENCE", 0.2)
+    monkeypatch.setattr("lightning_mock.storage.link.TIMEOUT", 0.2)
     charged_as_served(own_redis, 40, own_redis.hang, own_redis.go_on, pause=1.0)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-_PATIENCE_SECONDS = 10.0
+_TIMEOUT_SECONDS = 10.0
 _ROOT = "/__mock__"
 
 
@@ -65,7 +65,7 @@ class Transport:
         asked = {name: value for name, value in (query or {}).items() if value is not None}
         if asked:
             target += "?" + urlencode(asked)
-        status, content = self._exchange(method, target, body, _PATIENCE_SECONDS + wait)
+        status, content = self._exchange(method, target, body, _TIMEOUT_SECONDS + wait)
         if status == http.client.NOT_FOUND and absent_ok:
             return None
         what = f"{method} {target}"
@@ -82,11 +82,11 @@ class Transport:
         raise kind(f"{what}: {status}: {said}", status)
 
     def _exchange(
-        self, method: str, target: str, body: Mapping[str, Any] | None, patience: float
+        self, method: str, target: str, body: Mapping[str, Any] | None, timeout: float
     ) -> tuple[int, bytes]:
         __tracebackhide__ = True
         kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
-        connection = kind(self._place, timeout=patience)
+        connection = kind(self._place, timeout=timeout)
         headers = {"Accept": "application/json", "Connection": "close"}
         if self.token is not None:
             headers["X-Control-Token"] = self.token

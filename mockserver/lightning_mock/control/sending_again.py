@@ -13,11 +13,11 @@ from aiohttp.hdrs import AUTHORIZATION, CONTENT_LENGTH, USER_AGENT
 from yarl import URL
 
 from lightning_mock.control.tokens import token_for
-from lightning_mock.journal.event_hub import Told
+from lightning_mock.journal.event_hub import ExchangeEvent
 from lightning_mock.journal.recording import Recording
 from lightning_mock.state import State
 
-_PATIENCE = 60.0
+_TIMEOUT = 60.0
 
 
 class NotSentError(Exception):
@@ -34,7 +34,7 @@ async def send_again(kept: Recording, state: State, base_url: str) -> Recording:
     with state.event_hub.listening() as events:
         try:
             async with (
-                asyncio.timeout(_PATIENCE),
+                asyncio.timeout(_TIMEOUT),
                 ClientSession(skip_auto_headers=(USER_AGENT,), timeout=ClientTimeout()) as session,
                 session.request(
                     kept.method,
@@ -54,7 +54,7 @@ async def send_again(kept: Recording, state: State, base_url: str) -> Recording:
             async with asyncio.timeout(1):
                 while True:
                     for event in await events.next():
-                        if isinstance(event, Told) and _is_same(event.recording, kept):
+                        if isinstance(event, ExchangeEvent) and _is_same(event.recording, kept):
                             return event.recording
         except TimeoutError:
             raise NotSentError(f"the mock did not answer ({failure or 'no entry'})") from None

@@ -55,7 +55,7 @@ async def pieces(state: State, *, dated: bool = True) -> AsyncIterator[bytes]:
         "version": VERSION,
         **({"taken_at": iso(state.clock.now())} if dated else {}),
         "not_held": _NOT_HELD,
-        **_few(state),
+        **_small_parts(state),
     }
     yield orjson.dumps(few)[:-1]
     many: tuple[tuple[str, Sequence[Any], Callable[[Any], Any]], ...] = (
@@ -66,10 +66,10 @@ async def pieces(state: State, *, dated: bool = True) -> AsyncIterator[bytes]:
     )
     for name, rows, row in many:
         yield b',"%b":' % name.encode()
-        async for piece in _listed(rows, row):
+        async for piece in _json_array(rows, row):
             yield piece
     yield b',"prior_use":{"used":%b,"seen":' % orjson.dumps(_prior_use(state))
-    async for piece in _listed(begun, str):
+    async for piece in _json_array(begun, str):
         yield piece
     yield b"}}"
 
@@ -77,7 +77,7 @@ async def pieces(state: State, *, dated: bool = True) -> AsyncIterator[bytes]:
 def control_state(state: State) -> dict[str, Any]:
     """All of the document that is changed by control calls."""
     return {
-        **_few(state),
+        **_small_parts(state),
         "users": [asdict(account) for account in state.accounts.all()],
         "removed_users": sorted(state.accounts.removed),
         "keys": [_key_row(kept) for kept in state.keys.rows()],
@@ -85,7 +85,7 @@ def control_state(state: State) -> dict[str, Any]:
     }
 
 
-def _few(state: State) -> dict[str, Any]:
+def _small_parts(state: State) -> dict[str, Any]:
     """The parts whose size does not grow with the number of callers."""
     offset, frozen_at = state.clock.shift()
     return {
@@ -108,7 +108,7 @@ def _prior_use(state: State) -> list[dict[str, Any]]:
     ]
 
 
-async def _listed(rows: Sequence[Any], row: Callable[[Any], Any]) -> AsyncIterator[bytes]:
+async def _json_array(rows: Sequence[Any], row: Callable[[Any], Any]) -> AsyncIterator[bytes]:
     """A list as JSON, piece by piece."""
     yield b"["
     for start in range(0, len(rows), _AT_ONCE):
@@ -134,9 +134,9 @@ async def restore(document: Mapping[str, Any], state: State) -> list[str]:
     restore_control_state(document, state)
     store = state.ledger.store
     await state.ledger.start_anew()
-    async for identity in _in_turns(document["prior_use"]["seen"]):
+    async for identity in _yielding(document["prior_use"]["seen"]):
         await store.begin(identity, ())
-    async for row in _in_turns(document["ledger"]):
+    async for row in _yielding(document["ledger"]):
         await store.put(row["identity"], row["metric"], row["window"], row["used"])
     state.faults.restore(faults, document["faults_made"])
     state.scripts.restore(scripts, document.get("replies_made", 0))
@@ -149,7 +149,7 @@ async def restore(document: Mapping[str, Any], state: State) -> list[str]:
     ]
 
 
-async def _in_turns(rows: Sequence[T]) -> AsyncIterator[T]:
+async def _yielding(rows: Sequence[T]) -> AsyncIterator[T]:
     """Each of many rows, with other tasks in between."""
     for number, row in enumerate(rows, 1):
         yield row

@@ -25,7 +25,13 @@ from lightning_mock.control import snapshot
 from lightning_mock.control.contract import Contract
 from lightning_mock.control.request import ControlError
 from lightning_mock.control.snapshot import SnapshotError
-from lightning_mock.private_file import PrivateFileError, hold, is_file_of_ours, remove_parts, write_private
+from lightning_mock.private_file import (
+    PrivateFileError,
+    is_file_of_ours,
+    lock_file,
+    remove_parts,
+    write_private,
+)
 from lightning_mock.real_time import stopwatch
 from lightning_mock.settings import Settings, SettingsError
 from lightning_mock.state import State, make_state
@@ -34,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 FORMAT: Final = "lightning-mock-state"
 VERSION: Final = 1
-_EVERY = 10.0
+_INTERVAL = 10.0
 _SHARE = 20
 """Writing takes at most a twentieth of the time."""
 _NOT_WHOLE = "its credentials are not whole"
@@ -76,7 +82,7 @@ async def kept_in_file(path: Path, state: State) -> AsyncIterator[None]:
         await asyncio.to_thread(remove_parts, path)
     except PrivateFileError as error:
         raise SettingsError(f"state file {path}: {error}") from error
-    writing = asyncio.create_task(keeper.write_now_and_then())
+    writing = asyncio.create_task(keeper.write_periodically())
     try:
         yield
     finally:
@@ -84,7 +90,7 @@ async def kept_in_file(path: Path, state: State) -> AsyncIterator[None]:
         with suppress(asyncio.CancelledError):
             await writing
         await keeper.try_to_write()
-        keeper.let_go()
+        keeper.release()
 
 
 class _Keeper:
@@ -92,15 +98,15 @@ class _Keeper:
         self._path = path
         self._state = state
         self._written = b""
-        self._held: int | None = None
+        self._locked: int | None = None
 
-    async def write_now_and_then(self) -> None:
-        pause = _EVERY
+    async def write_periodically(self) -> None:
+        pause = _INTERVAL
         while True:
             await asyncio.sleep(pause)
             began = stopwatch()
             await self.try_to_write()
-            pause = max(_EVERY, _SHARE * (stopwatch() - began))
+            pause = max(_INTERVAL, _SHARE * (stopwatch() - began))
 
     async def try_to_write(self) -> None:
         """Write the file; a failure is logged, and the mock goes on."""
@@ -124,24 +130,24 @@ class _Keeper:
         pieces.append(b"}\n")
         digest = await asyncio.to_thread(_digest, pieces)
         if digest != self._written:
-            await asyncio.to_thread(write_private, self._path, pieces, self._hold)
+            await asyncio.to_thread(write_private, self._path, pieces, self._lock)
             self._written = digest
 
-    def _hold(self, descriptor: int) -> None:
+    def _lock(self, descriptor: int) -> None:
         """Lock the new file before it takes the name, and release the one that it replaces."""
         if sys.platform == "win32":
             # An open file cannot be replaced there.
             return
-        held = os.dup(descriptor)
-        hold(held)
-        self.let_go()
-        self._held = held
+        locked = os.dup(descriptor)
+        lock_file(locked)
+        self.release()
+        self._locked = locked
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Release the file for others."""
-        if self._held is not None:
-            os.close(self._held)
-            self._held = None
+        if self._locked is not None:
+            os.close(self._locked)
+            self._locked = None
 
 
 def _digest(pieces: list[bytes]) -> bytes:
@@ -156,7 +162,7 @@ def _read(path: Path) -> Mapping[str, Any] | None:
     try:
         if is_ours := is_file_of_ours(path.stat()):
             with path.open("rb") as file:
-                free, content = hold(file.fileno()), file.read()
+                free, content = lock_file(file.fileno()), file.read()
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

@@ -17,7 +17,7 @@ Held = Callable[[], bool]
 """Whether a stalled stream must go on waiting."""
 
 _DONE = b"data: [DONE]\n\n"
-_LOOK = 0.02
+_POLL_INTERVAL = 0.02
 
 
 async def halves(content: bytes) -> AsyncIterator[bytes]:
@@ -89,7 +89,7 @@ async def stalled(
             end = None if seconds is None else stopwatch() + seconds
             # The client, the clock or a control call may end this; polling covers all of them.
             while held() and (end is None or stopwatch() < end):  # noqa: ASYNC110
-                await asyncio.sleep(_LOOK)
+                await asyncio.sleep(_POLL_INTERVAL)
         yield event
         position += 1
 

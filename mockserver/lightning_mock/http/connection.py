@@ -29,7 +29,7 @@ _MOST_AT_ONCE = 32 * 1024
 """Bytes of one connection that are parsed before the others have their turn. A chunk of a body can be a
 single byte, and costs as much as a large one.
 """
-_REST = 5.0
+_LINGER_SECONDS = 5.0
 """Seconds for which input is still read and dropped after the answer to something that is not HTTP: closing
 with unread input would reset the connection, and the client could lose the answer (RFC 9112, 9.6)."""
 
@@ -55,7 +55,8 @@ class _LoopOfConnection:
 
 class _Lingering:
     """The transport of a connection that received something other than HTTP. `close` closes the sending side;
-    input is then dropped until the client closes its side, or for `_REST` seconds (RFC 9112, 9.6)."""
+    input is then dropped until the client closes its side, or for `_LINGER_SECONDS` seconds (RFC 9112,
+    9.6)."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -69,7 +70,7 @@ class _Lingering:
             self.left()
             self._transport.close()
             return
-        self._end = asyncio.get_running_loop().call_later(_REST, self._transport.close)
+        self._end = asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._transport.close)
         with suppress(OSError):  # from a client that has left already
             self._transport.write_eof()
         self._transport.resume_reading()

@@ -40,7 +40,7 @@ async def read_body(request: web.BaseRequest, limit: int, basis: Basis | None = 
     if not codings or not body:
         return body
     coding = ", ".join(codings).strip().lower()
-    return body if coding == "identity" else await asyncio.to_thread(unpacked, body, coding, limit)
+    return body if coding == "identity" else await asyncio.to_thread(decompressed, body, coding, limit)
 
 
 def _at_hand(content: StreamReader, limit: int) -> bytes:
@@ -66,7 +66,7 @@ async def _arrived(request: web.BaseRequest, limit: int) -> bytes:
         raise _broken() from None
 
 
-def unpacked(body: bytes, coding: str, limit: int) -> bytes:
+def decompressed(body: bytes, coding: str, limit: int) -> bytes:
     """The decompressed body. Raises TooLarge or InvalidRequest."""
     window = _WINDOW_BITS.get(coding)
     if window is None:
@@ -75,14 +75,14 @@ def unpacked(body: bytes, coding: str, limit: int) -> bytes:
     if window == _ZLIB and body[0] & 0xF != _ZLIB_METHOD:
         # Some clients send raw DEFLATE data without the zlib format (RFC 9110, 8.4.1.2).
         window = _DEFLATE
-    unpacking = zlib.decompressobj(window)
+    decompressor = zlib.decompressobj(window)
     try:
-        content = unpacking.decompress(body, limit + 1)
+        content = decompressor.decompress(body, limit + 1)
     except zlib.error:
         raise InvalidRequest(f"The body is not valid {coding} data.") from None
     if len(content) > limit:
         raise _too_large(limit)
-    if not unpacking.eof or unpacking.unused_data:
+    if not decompressor.eof or decompressor.unused_data:
         raise InvalidRequest(f"The body is not a single complete {coding} stream.")
     return content
 

@@ -1,7 +1,7 @@
-"""Who is told when something happens.
+"""Publishes events to whoever listens.
 
-Law: nobody who tells waits for anybody who listens, and a listener that falls behind costs no memory: it
-misses what is the oldest.
+Law: a publisher never waits for a listener, and one that falls behind costs no memory: it misses the oldest
+events.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from typing import Final
 from lightning_mock.journal.recording import Recording
 
 
-class Told:
-    """An exchange. `words` are how it is written to listeners, once the first of them has needed it: they are
-    the same for all."""
+class ExchangeEvent:
+    """An exchange has been recorded. `encoded` is its server-sent event, made when the first listener needs
+    it and shared by all."""
 
-    __slots__ = ("recording", "words")
+    __slots__ = ("encoded", "recording")
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
-        self.words: bytes | None = None
+        self.encoded: bytes | None = None
 
 
 class StateChanged:
-    """Something that the control plane shows is not what it was."""
+    """Something that the control plane shows has changed."""
 
 
 class End:
-    """Nothing more is told."""
+    """The mock ends: no event follows."""
 
 
 STATE_CHANGED: Final = StateChanged()
 END: Final = End()
-Event = Told | StateChanged | End
+Event = ExchangeEvent | StateChanged | End
 _BACKLOG = 1000
 _AT_ONCE = 10
 
@@ -61,7 +61,7 @@ class EventHub:
 
     def forget(self) -> None:
         """Drop the calls that listeners have not read yet: one that never reads would keep them in memory."""
-        kept = [event for event in self._events if not isinstance(event, Told)]
+        kept = [event for event in self._events if not isinstance(event, ExchangeEvent)]
         self._events.clear()
         self._events.extend(kept)
 

@@ -18,13 +18,13 @@ from itertools import takewhile
 from aiohttp.web import BaseRequest
 
 from lightning_mock.clock import Clock
-from lightning_mock.journal.event_hub import EventHub, Told
+from lightning_mock.journal.event_hub import EventHub, ExchangeEvent
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.journal.recording import Raw, Recording, head_of, recording
 from lightning_mock.real_time import stopwatch
 
 _SWEEP = 1.0
-_BREATH = 0.02
+_TIME_SLICE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Journal:
         if self._sweep is None:
             self._sweep = asyncio.get_running_loop().call_later(_SWEEP, self._sweep_on)
         if self._event_hub.listeners:
-            self._event_hub.publish(Told(self._clean()[-1]))
+            self._event_hub.publish(ExchangeEvent(self._clean()[-1]))
 
     def get(self, number: int) -> Recording | None:
         """The exchange of an id, if it is still there."""
@@ -147,9 +147,9 @@ class Journal:
             self._sweep = asyncio.get_running_loop().call_later(0, self._sweep_on)
 
     def _sweep_some(self) -> bool:
-        """Clean entries, the oldest first, for at most `_BREATH` seconds; True once all are clean."""
+        """Clean entries, the oldest first, for at most `_TIME_SLICE` seconds; True once all are clean."""
         ring = self._ring
-        end = stopwatch() + _BREATH
+        end = stopwatch() + _TIME_SLICE
         unclean = sum(1 for _ in takewhile(lambda kept: not isinstance(kept, Recording), reversed(ring)))
         for position in range(len(ring) - unclean, len(ring)):
             if stopwatch() > end:

@@ -47,7 +47,7 @@ _OF_THE_CONNECTION = frozenset(
         "upgrade",
     )
 )
-_PATIENCE = ClientTimeout(total=None, sock_connect=30)
+_TIMEOUT = ClientTimeout(total=None, sock_connect=30)
 
 
 class _CallerLeft(Exception):
@@ -64,7 +64,7 @@ class Recorder:
         self._writing = asyncio.Lock()
         # Answers are recorded as they are read, so the host is asked not to compress them.
         self._session = ClientSession(
-            cookie_jar=DummyCookieJar(), timeout=_PATIENCE, skip_auto_headers=("User-Agent", "Content-Type")
+            cookie_jar=DummyCookieJar(), timeout=_TIMEOUT, skip_auto_headers=("User-Agent", "Content-Type")
         )
         self.kept = 0
         self.left_out = 0

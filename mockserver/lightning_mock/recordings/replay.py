@@ -91,7 +91,7 @@ class Replay:
 
     def _refused(self, wanted: RecordedRequest) -> NotFound:
         distances = [
-            (len(missed), -_alike(known.target, wanted.target), number, missed)
+            (len(missed), -_common_prefix_length(known.target, wanted.target), number, missed)
             for number, known in enumerate(self._requests)
             for missed in [known.misses(wanted)]
         ]
@@ -112,7 +112,7 @@ class Replay:
         )
 
 
-def _alike(one: str, other: str) -> int:
+def _common_prefix_length(one: str, other: str) -> int:
     """The length of the common prefix."""
     pairs = zip(one[:MOST_TARGET], other, strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

@@ -21,7 +21,7 @@ Miss = dict[str, Any]
 """A call that met nothing: its method and path, and what came near, each with what it missed."""
 _REMEMBERED = 100
 _NEAREST = 3
-_BREATH = 0.01
+_TIME_SLICE = 0.01
 """Seconds that matching one call may take before it yields to other tasks."""
 
 
@@ -91,13 +91,13 @@ class ScriptBook:
         """The script that answers a call, with its answer. Remembers what came near when none does, once all
         that is checked has been."""
         near: list[tuple[int, Script, list[str]]] = []
-        pause = stopwatch() + _BREATH
+        pause = stopwatch() + _TIME_SLICE
         for script in list(self._scripts.values()):
             if script.checked != checked:
                 continue
             if stopwatch() > pause:
                 await asyncio.sleep(0)
-                pause = stopwatch() + _BREATH
+                pause = stopwatch() + _TIME_SLICE
             if script.id not in self._scripts:
                 continue
             missed = script.condition.misses(call)

@@ -26,7 +26,7 @@ from lightning_mock.storage.wire import Argument, Wire, opener, packed, part
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = 1.0
+TIMEOUT = 1.0
 """Seconds for a connection, and for the answers of a batch."""
 _ATTEMPTS = 2
 _LOST = (RedisError, OSError)
@@ -76,7 +76,7 @@ class Link:
 
     def __init__(self, url: str, prefix: str) -> None:
         self.prefix = prefix
-        self._open = opener(url, PATIENCE)
+        self._open = opener(url, TIMEOUT)
         self._wire: Wire | None = None
         self._queue: list[_Sent] = []
         self._asking_version: list[asyncio.Future[Any]] = []
@@ -168,7 +168,7 @@ class Link:
             self._take_care(batch)
             return
         try:
-            wire.send([sent.command for sent in batch], PATIENCE, partial(self._end, batch))
+            wire.send([sent.command for sent in batch], TIMEOUT, partial(self._end, batch))
         except Exception as error:
             self._end(batch, error)
 
@@ -229,7 +229,7 @@ class Link:
         unloaded = {sent.script for sent in batch if sent.script is not None} - self._loaded
         commands = [packed("SCRIPT", "LOAD", script.text) for script in unloaded]
         commands += [sent.command for sent in batch]
-        answers = (await wire.exchange(commands, PATIENCE))[len(unloaded) :]
+        answers = (await wire.exchange(commands, TIMEOUT))[len(unloaded) :]
         if NoScriptError in map(type, answers):
             raise NoScriptError
         self._loaded |= unloaded
@@ -253,7 +253,7 @@ class Link:
     async def _connected(self) -> Wire:
         if self._wire is None or self._wire.lost:
             await self._disconnect()
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT):
                 self._wire = await self._open()
         return self._wire
 

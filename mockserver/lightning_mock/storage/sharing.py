@@ -31,21 +31,21 @@ from lightning_mock.control.snapshot import (
     script_of,
 )
 from lightning_mock.errors import StoreLost
-from lightning_mock.journal.event_hub import STATE_CHANGED, Told
+from lightning_mock.journal.event_hub import STATE_CHANGED, ExchangeEvent
 from lightning_mock.journal.recording import Raw
 from lightning_mock.real_time import stopwatch, wall_time
 from lightning_mock.scripting.script import Script as ScriptedReply
 from lightning_mock.state import State
 from lightning_mock.storage.counts import SharedCounts
 from lightning_mock.storage.journal_rows import read, written
-from lightning_mock.storage.link import PATIENCE, Link, Script
+from lightning_mock.storage.link import TIMEOUT, Link, Script
 from lightning_mock.storage.seats import SEATS, Seat
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _ATTEMPTS = 100
-_LOOK = 0.002
+_POLL_INTERVAL = 0.002
 _SWEEP = 1.0
 _WHILE_LISTENED = 0.1
 _MOST_MISSES = 100
@@ -332,9 +332,9 @@ class Sharing:
         answers = link.key("answers", nonce)
         asked = await link.ask("PUBLISH", link.key("ask"), answers)
         with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT):
                 while int(await link.ask("GET", answers) or 0) < asked:  # noqa: ASYNC110
-                    await asyncio.sleep(_LOOK)
+                    await asyncio.sleep(_POLL_INTERVAL)
 
     async def _answer_askers(self) -> None:
         while True:
@@ -369,7 +369,7 @@ class Sharing:
         await self._gather()
         for kept in journal.all():
             if kept.id not in known:
-                self._state.event_hub.publish(Told(kept))
+                self._state.event_hub.publish(ExchangeEvent(kept))
 
 
 def _changes(before: Owned, after: Owned) -> tuple[list[str], list[tuple[str, float]]]:

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from lightning_mock.control.entries import entry
 from lightning_mock.control.request import ControlRequest
-from lightning_mock.journal.event_hub import END, Event, StateChanged, Told
+from lightning_mock.journal.event_hub import END, Event, ExchangeEvent, StateChanged
 from lightning_mock.journal.recording import Recording
 from lightning_mock.state import State
 
@@ -55,7 +55,7 @@ async def stream_events(request: ControlRequest, state: State) -> web.StreamResp
             return response
 
 
-def _words(kept: Recording) -> bytes:
+def _encoded(kept: Recording) -> bytes:
     return b"event: exchange\nid: %d\ndata: %s\n\n" % (kept.id, orjson.dumps(entry(kept)))
 
 
@@ -64,9 +64,9 @@ def _written(events: Iterable[Event]) -> Iterator[bytes]:
     for event in events:
         if isinstance(event, StateChanged):
             state_changed = True
-        elif isinstance(event, Told):
-            if event.words is None:
-                event.words = _words(event.recording)
-            yield event.words
+        elif isinstance(event, ExchangeEvent):
+            if event.encoded is None:
+                event.encoded = _encoded(event.recording)
+            yield event.encoded
     if state_changed:
         yield _STATE

@@ -20,7 +20,7 @@ from lightning_mock.control.request import ControlError, ControlRequest
 from lightning_mock.control.sending_again import NotSentError, send_again
 from lightning_mock.faults.parse import FaultError, operations_named
 from lightning_mock.http.replies import Body, json_body
-from lightning_mock.journal.event_hub import Event, Told
+from lightning_mock.journal.event_hub import Event, ExchangeEvent
 from lightning_mock.journal.journal import Filter
 from lightning_mock.journal.recording import Recording
 from lightning_mock.state import State
@@ -54,7 +54,7 @@ async def wait_for_journal(request: ControlRequest, state: State) -> Body:
                 while (missing := count - len(found := state.journal.find(wanted))) > 0:
                     # Searching the journal at every event, for each of many waiting calls, would hold up all.
                     while missing > 0:
-                        missing -= _told(await events.next(), wanted)
+                        missing -= _matching(await events.next(), wanted)
         except TimeoutError:
             found = state.journal.find(wanted)
             raise ControlError(
@@ -63,9 +63,9 @@ async def wait_for_journal(request: ControlRequest, state: State) -> Body:
     return json_body({"entries": [entry(kept) for kept in found]})
 
 
-def _told(events: Iterable[Event], wanted: Filter) -> int:
+def _matching(events: Iterable[Event], wanted: Filter) -> int:
     """How many of these events are exchanges that match."""
-    return sum(isinstance(event, Told) and event.recording in wanted for event in events)
+    return sum(isinstance(event, ExchangeEvent) and event.recording in wanted for event in events)
 
 
 async def get_entry(request: ControlRequest, state: State) -> Body:

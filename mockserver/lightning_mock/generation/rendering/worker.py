@@ -28,7 +28,7 @@ from lightning_mock.generation.rendering.jobs import Job
 _MOST_SECONDS = 5
 """Of processor time, for one input image; the largest honest one takes a tenth of it."""
 _MOST_MEMORY = 1024 * 1024 * 1024
-_PATIENCE = 60.0
+_TIMEOUT = 60.0
 """Seconds for any job, on a busy machine or one that has no limit on processor time."""
 
 _LENGTH_BYTES = 8
@@ -70,7 +70,7 @@ class Worker:
         WorkerLostError, after which the worker is of no use."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        too_late = Timer(_PATIENCE, self._process.kill)
+        too_late = Timer(_TIMEOUT, self._process.kill)
         too_late.daemon = True
         too_late.start()
         try:
@@ -152,7 +152,7 @@ def _receive(pipe: IO[bytes]) -> bytes | None:
 
 def _bound_this_process(*, for_one_picture: bool) -> None:
     if sys.platform == "win32":
-        # There the only bound is `_PATIENCE`.
+        # There the only bound is `_TIMEOUT`.
         return
     bounds = {resource.RLIMIT_AS: _MOST_MEMORY, resource.RLIMIT_CORE: 0}
     if for_one_picture:
