@@ -168,7 +168,7 @@ class SharedCounts:
         return listed
 
     async def keep_apart(self, identity: str, windows: Mapping[str, Window]) -> None:
-        """Nothing is to be done: counts of every window are kept side by side."""
+        """Nothing to do: counts of all windows are kept side by side."""
 
     async def rejoin(self, identity: str, windows: Mapping[str, Window]) -> None:
         present = {self._shelf(metric, window.key) for metric, window in windows.items()}

@@ -1,10 +1,10 @@
 """The one connection of this process to Redis.
 
-Law: what is asked while an earlier batch is under way goes out together with the next one, so that a busy
-process pays for a few round trips and not for one a call. Where all goes well a batch takes no task. A script
-that changes something carries an id, and Redis remembers what it answered: a batch whose answer was lost is
-sent again and changes nothing twice. What could not even be sent twice is made good before anything else as
-soon as Redis answers again.
+Law: commands are pipelined: what is asked while a batch is under way goes out with the next one, so that a
+busy process pays for a few round trips and not for one a call. Without failures a batch takes no task. A
+script that changes something carries an id, and Redis remembers its answer: a batch whose answer was lost is
+sent again and changes nothing twice. What is unknown even then is compensated, before anything else, as soon
+as Redis answers again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TIMEOUT = 1.0
 _ATTEMPTS = 2
 _LOST = (RedisError, OSError)
 _FORGOTTEN_AT_ONCE = 32
-"""So many answers of scripts Redis remembers for a process until it is told to forget them."""
+"""Answers of scripts that Redis keeps for a process until they are acknowledged."""
 _ONCE = """
 local done = redis.call('HGET', KEYS[1], ARGV[1])
 if done then return cjson.decode(done) end
@@ -50,7 +50,7 @@ class Script:
     def __init__(self, text: str, *, once: bool = True) -> None:
         self.text = _ONCE + text if once else text
         self.once = once
-        # That is how Redis names scripts.
+        # EVALSHA names a script by its SHA-1 digest.
         self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
@@ -61,7 +61,7 @@ _Words = tuple[tuple[str, ...], tuple[Argument, ...], tuple[Argument, ...]]
 @dataclass(slots=True)
 class _Sent:
     """A command on its way, and who waits for the answer. `once` is the id of a script with these `words`,
-    `amends` the script that makes good that it may or may not have been carried out."""
+    `amends` the script that compensates for it when nobody knows whether it was carried out."""
 
     command: bytes
     waiting: Sequence[asyncio.Future[Any]] = ()
@@ -132,7 +132,7 @@ class Link:
         return int(await future or 0)
 
     async def settle(self) -> None:
-        """Make good what is owed, if anything is. Raises StoreLost."""
+        """Run the compensations that are owed, if any. Raises StoreLost."""
         if self._owed:
             await self.ask("PING")
 
@@ -183,14 +183,14 @@ class Link:
         self._go_on()
 
     def _take_care(self, batch: Sequence[_Sent], attempts: int = 0) -> None:
-        """Send a batch by a task, which can do what else there is to be done, after so many attempts."""
+        """Send a batch from a task, which can also connect, load scripts, compensate and try again."""
         self._careful = asyncio.get_running_loop().create_task(self._send_with_care(batch, attempts))
 
     async def _send_with_care(self, batch: Sequence[_Sent], attempts: int) -> None:
         try:
             answers = await self._send(batch, attempts)
         except Exception as error:
-            # Whatever it is, nobody may be left waiting.
+            # Whatever went wrong, no caller may wait for ever.
             await self._disconnect()
             self._note_loss(error)
             for sent in batch:
@@ -224,8 +224,8 @@ class Link:
         return answers[len(owed) :]
 
     async def _exchange(self, wire: Wire, batch: Sequence[_Sent]) -> list[Any]:
-        # Scripts that Redis may not know go ahead of the batch: one carried out later than its place would
-        # let others see what it has not done yet.
+        # Scripts that Redis may not know are loaded ahead of the batch: one that ran after its place in the
+        # batch would let later commands miss its effect.
         unloaded = {sent.script for sent in batch if sent.script is not None} - self._loaded
         commands = [packed("SCRIPT", "LOAD", script.text) for script in unloaded]
         commands += [sent.command for sent in batch]

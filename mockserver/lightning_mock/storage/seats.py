@@ -1,6 +1,6 @@
-"""A number for each process of a mock that no other has while it lives.
+"""A number for each process of a mock, unique while the process lives.
 
-Law: a process renews its number again and again; one that has not done so for a minute has lost it.
+Law: a number is leased: a process renews it regularly, and loses it after a minute without.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ _KEPT = 60
 
 
 class Seat:
-    """One of the seats, from `take` to `leave`. Where all are taken it is shared with somebody."""
+    """A lease of one number, from `take` to `leave`. When all are taken, the number is shared."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
         self.number = 0
 
     async def take(self) -> None:
-        """Have the first free one. Raises StoreLost."""
+        """Lease the first free number. Raises StoreLost."""
         for number in range(SEATS):
             if await self._link.ask("SET", self._key(number), 1, "NX", "EX", _KEPT) is not None:
                 self.number = number
                 return
 
     def keep(self) -> None:
-        """Renew it."""
+        """Renew the lease."""
         self._link.tell("SET", self._key(self.number), 1, "EX", _KEPT)
 
     def leave(self) -> None:

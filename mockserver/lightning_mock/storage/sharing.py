@@ -102,8 +102,8 @@ class Sharing:
     # ------------------------------------------------------------------------------------ beginning and end
 
     async def begin(self, first: Callable[[State], Awaitable[None]]) -> None:
-        """Take over what there is. Whoever finds nothing calls `first`, which makes the beginning. Raises
-        what it raises, and StoreLost."""
+        """Load the shared state. A process that finds none calls `first` on its own and shares that. Raises
+        whatever `first` raises, and StoreLost."""
         if await self._link.version() == 0:
             await first(self._state)
             await self._found()
@@ -113,7 +113,8 @@ class Sharing:
         self._tasks = [asyncio.create_task(self._answer_askers()), asyncio.create_task(self._sweep())]
 
     async def _found(self) -> None:
-        """Put what this process knows into an empty Redis, unless another does; both know the same."""
+        """Write the state of this process into an empty Redis, unless another process has; both are the
+        same."""
         link = self._link
         await link.ask("SET", link.key("birth"), self._birth, "NX")
         await link.ask("SET", link.key("start"), orjson.dumps(self._state.start), "NX")
@@ -202,7 +203,7 @@ class Sharing:
         newest = ("MGET", self._link.key("version"), self._link.key("document"))
         version, content = await self._link.ask(*newest)
         if content is None:
-            # Redis has come back without what was in it.
+            # Redis has come back empty.
             await self._found()
             version, content = await self._link.ask(*newest)
         if int(version) == self._version:
@@ -227,7 +228,7 @@ class Sharing:
         return script_of(row, self._state)
 
     async def _commit(self, before: Before) -> bool:
-        """Put the state of this process in place of that before; False when another was quicker."""
+        """Replace the shared state by that of this process; False when another process was quicker."""
         document, counted = self._written_document(), self._counted()
         changed = [_changes(*pair) for pair in zip(before.counted, counted, strict=True)]
         if document != before.document or any(gone or new for gone, new in changed):
@@ -266,7 +267,7 @@ class Sharing:
         )
 
     async def _gather(self) -> Before:
-        """Have everything here that a control call may look at."""
+        """Load everything that a control call may read; how it stood."""
         state = self._state
         await self._write_journal()
         await self._ask_everybody()

@@ -131,9 +131,10 @@ def hints_from(text: str) -> Hints:
 
 
 def compile_schema(schema: Any, budget: Budget | None = None) -> Validator:
-    """The validator of a JSON Schema (an object or a boolean); UnusableSchemaError when it is none.
+    """The validator of a JSON Schema (an object or a boolean). Raises UnusableSchemaError when it is none, or
+    costs too much.
 
-    Compiled once per schema and kept, because a client sends the same tools with every turn.
+    Compiled schemas are cached, because a client sends the same tools with every turn.
     """
     if not isinstance(schema, dict | bool):
         raise UnusableSchemaError("a JSON Schema is an object or a boolean")
@@ -159,8 +160,8 @@ def _compile_once(schema: bytes) -> Validator:
 
 
 def forget_compiled() -> None:
-    """Free the schemas and expressions that are kept compiled. A small one can have a large automaton, and
-    each is in the way of giving back what lies around it."""
+    """Free the compiled schemas and expressions. A small one can have a large automaton, and each of them
+    keeps the heap around it from being returned."""
     _compile_once.cache_clear()
     re.purge()
 
