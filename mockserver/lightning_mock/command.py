@@ -10,6 +10,7 @@ import asyncio
 import gc
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ from lightning_mock.state import State
 
 _PREFIX = "LIGHTNING_MOCK_"
 _OF_THE_PLUGIN = "LIGHTNING_MOCK_URL"
+_OF_KUBERNETES = re.compile(r"LIGHTNING_MOCK_(SERVICE|PORT)_\w+")
 _WRONG_USAGE = 2
 _LISTS = {"scenario"}
 """Options that can be given more than once; in their variables the values are separated by commas."""
@@ -45,10 +47,11 @@ Exit codes: 0 after Ctrl-C or a termination signal, 2 when the mock cannot start
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    for warning in ignored_variables(os.environ):
+    environment = without_kubernetes(os.environ)
+    for warning in ignored_variables(environment):
         print(f"lightning-mock: {warning}", file=sys.stderr)
     try:
-        settings, credentials_file = parse(arguments, os.environ)
+        settings, credentials_file = parse(arguments, environment)
         if settings.workers > 1:
             _serve_with_workers(settings, credentials_file)
         with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
@@ -91,6 +94,17 @@ def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> tu
         chosen[name] = tuple(chosen[name])
     credentials_file = chosen.pop("credentials", None)
     return Settings(**chosen), credentials_file
+
+
+def without_kubernetes(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what Kubernetes tells every container of a service named `lightning-mock`: the
+    address of that service (`LIGHTNING_MOCK_PORT=tcp://10.0.0.1:8787` and others), which is no setting."""
+    port = _variable("port")
+    return {
+        name: value
+        for name, value in environment.items()
+        if not _OF_KUBERNETES.fullmatch(name) and not (name == port and "://" in value)
+    }
 
 
 def ignored_variables(environment: Mapping[str, str]) -> Iterator[str]:

@@ -193,6 +193,16 @@ def _another_analysis_of_long_ones(lab: Lab) -> None:
     sometimes(fault, Trigger("", lambda: lambda asked: len(asked.messages) > 8))(lab)
 
 
+def _no_analysis_for_tokens(lab: Lab) -> None:
+    """A lab that refuses to analyse a prompt for a token."""
+
+    def refuse(_: Lab, called: Call) -> None:
+        raise Refusal("invalid", "Not for you")
+
+    fault = Fault("", "handwritten", (), "", seams.check("analyzePrompt", refuse), lambda _: None)
+    sometimes(fault, TRIGGERS["only-jwt"])(lab)
+
+
 def _any_duration_for_tokens(lab: Lab) -> None:
     """A lab that takes any duration from a token, and whose free account has used up its videos."""
     lab.ledger.add("user:free", "videosDaily", lab.window_of("videosDaily", lab.clock()), 3)
@@ -231,6 +241,7 @@ def _speech_of_any_length_for_tokens(lab: Lab) -> None:
         pytest.param(
             _another_analysis_of_long_ones, "ANA-3", "ANA-3", id="a long chat is analysed otherwise"
         ),
+        pytest.param(_no_analysis_for_tokens, "AUTH-1", "ANA-1", id="no analysis for a token"),
         pytest.param(_any_duration_for_tokens, "VID-5", "VID-5", id="a token may ask for any duration"),
         pytest.param(_videos_without_end_for_tokens, "RATE-4", "RATE-4", id="a token knows no limit"),
         pytest.param(

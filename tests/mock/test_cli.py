@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 import requests
-from lightning_mock.command import ignored_variables, main, parse
+from lightning_mock.command import ignored_variables, main, parse, without_kubernetes
 from lightning_mock.pytest_plugin import TOKEN_VARIABLE, URL_VARIABLE
 from lightning_mock.settings import Settings, SettingsError
 
@@ -286,6 +286,18 @@ def test_no_variable_that_something_reads_is_reported() -> None:
         "LIGHTNING_MOCKERY",
     ]
     assert not list(ignored_variables(dict.fromkeys([*ours, *others], "x") | {"LIGHTNING_MOCK_PROT": ""}))
+
+
+def test_the_address_of_a_service_with_our_name_in_kubernetes_is_no_setting() -> None:
+    address = {
+        "LIGHTNING_MOCK_PORT": "tcp://10.0.0.1:8787",
+        "LIGHTNING_MOCK_PORT_8787_TCP_ADDR": "10.0.0.1",
+        "LIGHTNING_MOCK_SERVICE_HOST": "10.0.0.1",
+        "LIGHTNING_MOCK_SERVICE_PORT_HTTP": "8787",
+    }
+    ours = {"LIGHTNING_MOCK_PORT": "9000", "LIGHTNING_MOCK_HOST": "0.0.0.0"}
+    assert without_kubernetes(address) == {}
+    assert without_kubernetes(address | ours) == ours
 
 
 def test_options_and_variables_become_the_same_settings(tmp_path: Path) -> None:

@@ -136,8 +136,7 @@ def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: S
         judge.witness(requirement, exchange)
         _keeps_inputs(judge, exchange, caller)
         if prompt := situation.analysed:
-            # For the agreement of both: the same caller's analysis of the same messages.
-            judge.post(ANALYZE, {"prompt": prompt}, caller)
+            _is_analysed(judge, prompt, caller)
         if otherwise := chosen_otherwise(exchange):
             _once_more(judge, exchange, again(), otherwise)
         if situation.kind not in OWN:
@@ -152,6 +151,22 @@ def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: S
         raise NotRun(f"needs an account with units of {metric} left")
     _is_not_too_long(exchange)
     _tell_why(judge, situation, exchange, again, plain=lambda: ask(who=judge.caller()))
+
+
+def _is_analysed(judge: Judge, prompt: list[dict[str, Any]], caller: Caller) -> None:
+    """The same caller's analysis of the same messages, which has to agree with the stream, and which whoever
+    is served elsewhere is served as well."""
+
+    def ask(who: Caller = caller) -> Exchange:
+        return judge.post(ANALYZE, {"prompt": prompt}, who)
+
+    exchange = ask()
+    if exchange.served or exchange.status == 429 or exchange.problem is not None:
+        return
+    second = judge.probes.second_look(exchange, again=ask, plain=lambda: ask(judge.caller()))
+    if second.stands_out:
+        message = f"{exchange.title} for {caller.label}, each time, while others are served"
+        raise judge.violation("ANA-1", message, *second.shown)
 
 
 def _newcomer(judge: Judge, situation: Situation) -> Caller:
