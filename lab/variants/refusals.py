@@ -9,7 +9,7 @@ from lab.faults import seams
 from lab.proofs import all_of, bad_bearer, exhaust, generated, post, read
 from lab.server import payloads
 from lab.server.identity import bearer
-from lab.server.lab import Call, Json, Lab, Refusal, Reply
+from lab.server.lab import Call, Data, Json, Lab, Refusal, Reply
 from lab.variants.variant import VariantSet
 
 VARIANTS = VariantSet()
@@ -55,6 +55,17 @@ VARIANTS.group("error", _REFUSED).add(
         seams.refusal(KINDS, lambda _, reply: _as_problem(reply)),
     ),
 )
+
+
+def _bytes(content: bytes, content_type: str) -> seams.Apply:
+    return seams.refusal(KINDS, lambda _, reply: Data(content, content_type, reply.status, reply.headers))
+
+
+VARIANTS.group("error", _REFUSED).add(
+    "error-as-plain-text: a refusal is a line of text", _bytes(b"No.\n", "text/plain")
+).add(
+    "error-as-page: a refusal is a small page", _bytes(b"<html><body><h1>No.</h1></body></html>", "text/html")
+).add("error-empty: a refusal has no body", _bytes(b"", "application/octet-stream"))
 
 
 def _order(text: str) -> seams.Apply:

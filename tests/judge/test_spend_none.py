@@ -37,6 +37,21 @@ def test_the_mocks_ledger_stays_empty(tmp_path: Path) -> None:
     assert run.finished.report["run"]["requests"]["sent"] <= 300
 
 
+@pytest.mark.parametrize("words", ["error-as-plain-text", "error-empty"])
+def test_a_host_that_refuses_without_json_is_asked_hardly_more(words: str, tmp_path: Path) -> None:
+    """Whether such an answer is a gateway's is found out once for each status, not for each request."""
+    with running(variants=(words,)) as server:
+        run = command(
+            f"--base-url={server.base_url}",
+            "--report-dir=reports",
+            directory=tmp_path,
+            credentials=server.credentials,
+        )
+        assert server.charged() == 0
+    nothing_was_spent(run)
+    assert run.report["run"]["requests"]["sent"] <= 315
+
+
 def test_nothing_is_spent_on_a_host_that_only_we_call_free(tmp_path: Path) -> None:
     """The same with a cap given: a cap allows no spending by itself."""
     with running() as server:

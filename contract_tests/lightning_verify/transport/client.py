@@ -15,7 +15,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
@@ -124,6 +124,8 @@ class Client:
         self._under_way: dict[int, tuple[str, Mapping[str, str]]] = {}
         # Statuses that the host has refused with in other words than JSON, and meant it.
         self._own_words: set[int | None] = set()
+        # By status: held by whoever sends again what was refused in other words than JSON.
+        self._asking_again: defaultdict[int | None, asyncio.Lock] = defaultdict(asyncio.Lock)
         # Callers that were served something metered, by what identifies them, and by operation the last one
         # that was refused it.
         self.spenders: dict[tuple[tuple[str, str], ...], Caller] = {}
@@ -296,33 +298,37 @@ class Client:
         total = deadline or (self._timeouts.generating if generating else self._timeouts.reading)
         waited = 0.0
         refused: Exchange | None = None
-        for tries in range(1 + max(MAX_RETRIES, GATEWAY_RETRIES)):
-            exchange = Exchange(method, path, dict(sent_headers), body, operation, caller.label)
-            exchange.repeatable = not generating
-            await self._pace.next_slot()
-            try:
-                with self._while_under_way(exchange):
-                    await self._converse(exchange, sent_headers, total, bound)
-            except BudgetExhausted:
-                if refused is None:
-                    raise
-                exchange = refused  # There is no unit left to ask again with.
-                exchange.is_deliberate = tries > 1
-                break
-            self._note(exchange, lane, caller.payer)
-            if exchange.doubt is None:
-                self._always_gateway.discard(_kind(exchange))
-            if not retry or self._fruitless > MAX_FRUITLESS_WAIT:
-                break
-            wait = self._retry_delay(exchange, tries)
-            if wait is None:
-                break
-            refused, waited = exchange, waited + wait
-            self._fruitless += wait
-        else:
-            self._always_gateway.add(_kind(exchange))
-            if exchange.doubt == NOT_JSON:
-                self._own_words.add(exchange.status)
+        async with AsyncExitStack() as turn:
+            for tries in range(1 + max(MAX_RETRIES, GATEWAY_RETRIES)):
+                exchange = Exchange(method, path, dict(sent_headers), body, operation, caller.label)
+                exchange.repeatable = not generating
+                await self._pace.next_slot()
+                try:
+                    with self._while_under_way(exchange):
+                        await self._converse(exchange, sent_headers, total, bound)
+                except BudgetExhausted:
+                    if refused is None:
+                        raise
+                    exchange = refused  # There is no unit left to ask again with.
+                    exchange.is_deliberate = tries > 1
+                    break
+                self._note(exchange, lane, caller.payer)
+                if exchange.doubt is None:
+                    self._always_gateway.discard(_kind(exchange))
+                if not retry or self._fruitless > MAX_FRUITLESS_WAIT:
+                    break
+                if exchange.doubt == NOT_JSON and tries == 0:
+                    # Others wait for what comes of it: what holds for one such answer holds for them as well.
+                    await turn.enter_async_context(self._asking_again[exchange.status])
+                wait = self._retry_delay(exchange, tries)
+                if wait is None:
+                    break
+                refused, waited = exchange, waited + wait
+                self._fruitless += wait
+            else:
+                self._always_gateway.add(_kind(exchange))
+                if exchange.doubt == NOT_JSON:
+                    self._own_words.add(exchange.status)
         # After that much fruitless waiting, what keeps coming for free requests counts as the host's own.
         tired = exchange.repeatable and self._fruitless > MAX_FRUITLESS_WAIT
         exchange.is_deliberate = exchange.is_deliberate or tired or self._is_deliberate(exchange)
