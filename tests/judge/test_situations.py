@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from itertools import count, product
 from pathlib import Path
 from typing import Any
@@ -315,3 +316,15 @@ def test_what_a_client_id_beside_an_account_changes_is_told(
 
         with pytest.raises(Violation, match="ID-5"):
             look()
+
+
+def test_counters_that_never_moved_are_waited_for_in_full_only_once(tmp_path: Path) -> None:
+    with running(fault="image-not-charged") as lab, judge_of(lab.base_url, tmp_path) as judge:
+        judge.settle, judge.shared["lag"] = 3.0, 0.1
+        looks = []
+        for _ in range(2):
+            before, caller = len(lab.requests), judge.caller()
+            ask = partial(judge.post, "/gen/image", {"prompt": "A fox."}, caller)
+            observe(judge, caller, "imagesDaily", ask)
+            looks.append(len(lab.requests) - before)
+    assert looks[1] < looks[0]

@@ -126,3 +126,18 @@ def test_a_kind_that_is_failed_at_is_named_shown_at_its_smallest_and_tried_first
     assert len(kept[0]["request"]["body"]["prompt"][0]["content"]) <= len("Say hello. ") + 3
     assert again.verdicts["ANA-2"] == "fail"
     assert few < 60
+
+
+def test_a_flaw_that_takes_all_requests_hides_none_of_another_sort(tmp_path: Path) -> None:
+    def fails_at_some_schemas(asked: Asked) -> Answer:
+        return Answer(500) if b"anyOf" in asked.body else _calls_no_tool(asked)
+
+    harmless = ("East Asian characters", "a system message", "an earlier answer")
+    forgetful = ("a tool without parameters", "tool_choice required", "a tool call and its answer")
+    examples = [
+        {name: sample(CHAT.kinds[name].values, 1, 0)[0] for name in (*harmless, *names)}
+        for names in (forgetful, ("a tool with anyOf",))
+    ]
+    with tiny(fails_at_some_schemas) as host, judge_of(host.base_url, tmp_path) as judge:
+        found = list(Search(judge, CHAT, 6).run(examples))
+    assert [each.flaw.sort for each in found] == ["CHAT-9", "failed"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -35,11 +35,14 @@ from lightning_verify.judging.observations import (
 )
 from lightning_verify.laws.every_answer import TRACES
 from lightning_verify.laws.table import LAWS
+from lightning_verify.requests import callers
+from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import JWT
 from lightning_verify.requests.invalid import NO_OBJECT, broken_json
 from lightning_verify.requests.refusals import TOO_LARGE
 from lightning_verify.requests.valid import CALLS, POSTS, oversized, picture_data_uri, say
-from lightning_verify.run.marks import judges, needs
+from lightning_verify.run.marks import judges, needs, needs_own_host
+from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange
 
 # Where examples are few, an operation meets so many broken bodies beside the one that all tests share.
@@ -152,32 +155,47 @@ ODD: dict[str, list[dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "operation",
-    [
-        pytest.param(
-            name,
-            marks=judges(
-                "FAIL-1",
-                units={METRIC_OF[name]: len(bodies)} if name in METRIC_OF else {},
-                requests=len(bodies),
-            ),
-        )
-        for name, bodies in ODD.items()
-        if name in CALLS
-    ],
-)
+def _odd(spend: Spend | None = None) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(
+        "operation",
+        [
+            pytest.param(
+                name,
+                marks=judges(
+                    "FAIL-1",
+                    units={METRIC_OF[name]: len(bodies)} if name in METRIC_OF else {},
+                    requests=len(bodies),
+                    spend=spend,
+                ),
+            )
+            for name, bodies in ODD.items()
+            if name in CALLS
+        ],
+    )
+
+
+@_odd()
 def test_an_odd_value_does_not_break_the_server(judge: Judge, operation: str) -> None:
+    _bears_what_is_odd(judge, operation, judge.caller)
+
+
+@_odd(Spend.EXHAUST)
+@needs_own_host
+def test_an_odd_value_from_an_address_does_not_break_the_server(judge: Judge, operation: str) -> None:
+    _bears_what_is_odd(judge, operation, callers.by_user_agent)
+
+
+def _bears_what_is_odd(judge: Judge, operation: str, caller: Callable[[], Caller]) -> None:
     call = CALLS[operation]
     for body in ODD[operation]:
-        exchange = judge.post(call.path, body)
+        exchange = judge.post(call.path, body, caller())
         judge.answered("FAIL-1", exchange)
         if exchange.status == 500:
             # One failure may be an upstream's, to which a lenient host has sent it.
             second = judge.probes.second_look(
                 exchange,
-                again=partial(judge.post, call.path, body),
-                plain=partial(judge.post, call.path, call.body),
+                again=lambda body=body: judge.post(call.path, body, caller()),  # type: ignore[misc]
+                plain=lambda: judge.post(call.path, call.body, caller()),
             )
             if second.stands_out:
                 message = f"{exchange.title}: {json.dumps(body)[:80]} broke the server"

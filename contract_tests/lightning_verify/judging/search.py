@@ -29,6 +29,8 @@ from lightning_verify.transport.exchange import Exchange
 
 # Requests to tell kinds apart and to make them smaller: where nobody needs the units, and elsewhere.
 PLENTY, FEW = 60, 6
+# Beyond these, one in so many more for flaws of another sort.
+RESERVED = 3
 # That a choice of tools is obeyed: no law, since one answer may differ.
 OBEYS = "CHAT-9"
 # Characters shown of a request in words; the evidence has all of it.
@@ -36,8 +38,13 @@ LONGEST = 400
 
 
 def allowance(target: Target, spend: Spend) -> int:
-    """How many requests a search on one operation may take beyond its examples."""
+    """How many requests a search on one operation may take beyond its examples, for flaws of one sort."""
     return PLENTY if target.is_loopback and spend is Spend.EXHAUST else FEW
+
+
+def most_asked(target: Target, spend: Spend) -> int:
+    """How many requests a search may take for flaws of every sort."""
+    return allowance(target, spend) * (RESERVED + 1) // RESERVED
 
 
 _DOCUMENTED = {
@@ -121,6 +128,8 @@ class Search:
         of them before any values are made smaller. Kinds that can no longer be isolated may well be an
         earlier finding, and accuse nobody; alone they are reported as they were sent."""
         sent, known = list[tuple[Chosen, Flaw | None]](), list[Found]()
+        # For what is bad in another way: it has another cause, which the first may not hide.
+        reserve = self.left // RESERVED
         for example in examples:
             try:
                 # What may be refused would hide what may not.
@@ -139,6 +148,8 @@ class Search:
             # One that fails at random would be told apart by nothing.
             if flaw.sort in {"failed", OBEYS} and flaw_of(self.send(chosen)) is None:
                 continue
+            if known and flaw.sort not in {found.flaw.sort for found in known}:
+                self.left, reserve = self.left + reserve, 0
             found = self._narrowed(chosen, flaw, good)
             if found.chosen and (found.narrowed or not known):
                 known.append(found)

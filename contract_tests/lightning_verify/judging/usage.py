@@ -16,6 +16,9 @@ from lightning_verify.judging.snapshot import Snapshot, Unreadable, difference, 
 from lightning_verify.requests.callers import Caller
 from lightning_verify.transport.exchange import Exchange
 
+# Seconds that any counter is given.
+SHORTEST_SETTLE = 1.0
+
 
 def read_usage(judge: Judge, requirement: str, caller: Caller) -> Snapshot:
     """The snapshot of `caller`. Raises Undecided when it cannot be read: USE-1 to USE-4 judge that."""
@@ -80,17 +83,24 @@ def observe(
     before: Exchange | None = None,
 ) -> Observation:
     """Read the counters unless `before` is a reading already, call, and read again until `metric` has moved
-    or the counters have had time to settle. The longest delay seen is kept as the host's lag."""
+    or the counters have had time to settle. The longest delay seen is kept as the host's lag; a counter that
+    stood still for all of its time once is given twice that lag from then on."""
     before = before or judge.get("/usage", caller)
     exchange = call()
     called = time.monotonic()
     after = judge.get("/usage", caller)
     if exchange.served and before.served:
-        while not _moved(before, after, metric) and time.monotonic() < called + judge.settle:
+        stood_still, lag = f"{metric} of {caller.payer} stood still", judge.shared.get("lag")
+        settle = judge.settle
+        if stood_still in judge.shared and lag is not None:
+            settle = min(settle, max(SHORTEST_SETTLE, 2 * lag))
+        while not _moved(before, after, metric) and time.monotonic() < called + settle:
             time.sleep(min(0.25, judge.settle / 10))
             after = judge.get("/usage", caller)
         if _moved(before, after, metric):
             judge.shared["lag"] = max(judge.shared.get("lag", 0.0), time.monotonic() - called)
+        else:
+            judge.shared[stood_still] = True
     return Observation(caller, metric, before, exchange, after)
 
 

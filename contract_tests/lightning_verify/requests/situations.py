@@ -108,9 +108,14 @@ FORMS: dict[str, dict[str, Mapping[str, Any]]] = {
     },
     "createVideo": {
         "plain": {},
-        "options of a video": {"mode": "fun", "ratio": "3:2", "duration": 3, "prompt": f"{_LONG} {_UNICODE}"},
+        "options of a video": {
+            "mode": "fun",
+            "ratio": "3:2",
+            "duration": 10,
+            "prompt": f"{_LONG} {_UNICODE}",
+        },
         "more options of a video": {"mode": "normal", "ratio": "1:1", "duration": 30},
-        "inputs of a video": {**_PICTURE, "ratio": "2:3"},
+        "inputs of a video": {**_PICTURE, "ratio": "2:3", "duration": 1},
     },
     "getImage": {"plain": {}, "options": {"mode": "realistic"}, "other options": {"mode": "fantasy"}},
     "getVideo": {
