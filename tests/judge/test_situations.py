@@ -221,6 +221,12 @@ def _large_speech_now_and_then(lab: Lab) -> None:
     sometimes(FAULTS["media-size-unlimited"], Trigger("", make))(lab)
 
 
+def _limit_is_called_invalid_with_tools(lab: Lab) -> None:
+    """A lab that says 400 at the limit where tools are given."""
+    change = seams.refusal("exhausted", lambda _, reply: replace(reply, status=400))
+    sometimes(Fault("", "handwritten", (), "", change, lambda _: None), TRIGGERS["only-tools"])(lab)
+
+
 def _speech_of_any_length_for_tokens(lab: Lab) -> None:
     """A lab that speaks whatever a token asks, however long it is."""
     sometimes(FAULTS["speech-size-unlimited"], TRIGGERS["only-jwt"])(lab)
@@ -242,6 +248,7 @@ def _speech_of_any_length_for_tokens(lab: Lab) -> None:
         pytest.param(
             _another_analysis_of_long_ones, "ANA-3", "ANA-3", id="a long chat is analysed otherwise"
         ),
+        pytest.param(_limit_is_called_invalid_with_tools, "RATE-4", "RATE-4", id="400 at the limit"),
         pytest.param(_no_analysis_for_tokens, "AUTH-1", "ANA-1", id="no analysis for a token"),
         pytest.param(_any_duration_for_tokens, "VID-5", "VID-5", id="a token may ask for any duration"),
         pytest.param(_videos_without_end_for_tokens, "RATE-4", "RATE-4", id="a token knows no limit"),

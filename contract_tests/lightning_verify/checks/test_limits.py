@@ -16,6 +16,7 @@ from lightning_verify.judging.limits import (
     ask_for_unit,
     call_within_limit,
     calls_on,
+    is_refused_to_anybody,
     refuse_beyond,
     serves_what_is_left,
 )
@@ -76,8 +77,8 @@ def _limit_holds(judge: Judge, metric: str) -> Spent:
     for turn in range(max(often, len(calls))):
         call = calls[turn % len(calls)]
         exchange = ask_beyond(judge, call, spent.caller)
-        if exchange.status in BLAMES_THE_REQUEST and call in OTHERWISE[metric]:
-            continue  # The form is refused, with a unit or without.
+        if is_refused_to_anybody(judge, exchange, call):
+            continue
         if (exchange.status or 0) < 500 and not exchange.served:
             judge.answered("RATE-4", exchange)
         if exchange.status in {401, 404, 405}:

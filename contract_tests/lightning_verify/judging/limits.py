@@ -135,10 +135,19 @@ def ask_beyond(judge: Judge, call: Call, caller: Caller) -> Exchange:
     return again
 
 
+def is_refused_to_anybody(judge: Judge, exchange: Exchange, call: Call) -> bool:
+    """Whether a call beyond the limit asks for more than a plain one, and is refused for that, as it would be
+    with units left."""
+    if exchange.status not in BLAMES_THE_REQUEST or call not in OTHERWISE[METRIC_OF[call.operation]]:
+        return False
+    name = f"with units left, {call.method} {call.path} {call.body!r}"
+    return not judge.once(name, lambda: ask_for_unit(judge, call, judge.caller(), served=True)).served
+
+
 def refuse_beyond(judge: Judge, spent: Spent, call: Call) -> None:
-    """A call beyond the limit is 429, unless it asks for more than a plain one and is refused for that."""
+    """A call beyond the limit is 429, unless it is refused to anybody."""
     exchange = ask_beyond(judge, call, spent.caller)
-    if exchange.status in BLAMES_THE_REQUEST and call in OTHERWISE[spent.metric]:
+    if is_refused_to_anybody(judge, exchange, call):
         return
     if exchange.served:
         raise spent.served_too_much(judge, exchange)
