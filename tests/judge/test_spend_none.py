@@ -8,7 +8,7 @@ from pathlib import Path
 import lightning_mock
 import pytest
 
-from lab.running import running
+from lab.running import Handle, running
 from tests.judge.commands import Finished, command
 from tests.judge.watched_runs import watch
 
@@ -26,6 +26,18 @@ def nothing_was_spent(run: Finished) -> None:
     assert len(run.documented("pass")) > 40
 
 
+def free_run(server: Handle, folder: Path) -> Finished:
+    """A run that may spend nothing, and for which the host has charged nothing."""
+    run = command(
+        f"--base-url={server.base_url}",
+        "--report-dir=reports",
+        directory=folder,
+        credentials=server.credentials,
+    )
+    assert server.charged() == 0
+    return run
+
+
 def test_the_mocks_ledger_stays_empty(tmp_path: Path) -> None:
     with lightning_mock.running() as mock:
         run = watch(f"--base-url={mock.base_url}", credentials=mock.credentials, folder=tmp_path)
@@ -41,13 +53,7 @@ def test_the_mocks_ledger_stays_empty(tmp_path: Path) -> None:
 def test_a_host_that_refuses_without_json_is_asked_hardly_more(words: str, tmp_path: Path) -> None:
     """Whether such an answer is a gateway's is found out once for each status, not for each request."""
     with running(variants=(words,)) as server:
-        run = command(
-            f"--base-url={server.base_url}",
-            "--report-dir=reports",
-            directory=tmp_path,
-            credentials=server.credentials,
-        )
-        assert server.charged() == 0
+        run = free_run(server, tmp_path)
     nothing_was_spent(run)
     assert run.report["run"]["requests"]["sent"] <= 315
 
@@ -73,13 +79,7 @@ LENIENT = (
 
 def test_nothing_is_spent_on_a_host_that_serves_what_it_may(tmp_path: Path) -> None:
     with running(variants=LENIENT) as server:
-        run = command(
-            f"--base-url={server.base_url}",
-            "--report-dir=reports",
-            directory=tmp_path,
-            credentials=server.credentials,
-        )
-        assert server.charged() == 0
+        run = free_run(server, tmp_path)
         served = {path for _, path, status in server.requests if path.startswith("/gen/") and status == 200}
     nothing_was_spent(run)
     assert served == {"/gen/prompt_analyze"}

@@ -608,8 +608,8 @@ def test_a_client_id_beside_a_bearer_is_not_charged(judge: Judge, credential: st
 @pytest.mark.parametrize(
     ("requirement", "user_agent"),
     [
-        pytest.param(requirement, agent, id=id, marks=judges(requirement, requests=1, spend=Spend.SAMPLE))
-        for requirement, agent, id in (
+        pytest.param(requirement, agent, id=whose, marks=judges(requirement, requests=1, spend=Spend.SAMPLE))
+        for requirement, agent, whose in (
             ("ID-5", callers.SIGNED_IN, "accounts"),
             ("ID-1", callers.NAMED, "client ids"),
         )

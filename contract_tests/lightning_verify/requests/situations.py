@@ -13,7 +13,7 @@ from itertools import combinations, product
 from typing import Any
 from urllib.parse import urlencode
 
-from lightning_verify.facts import METRIC_OF, OWNER_OF
+from lightning_verify.facts import METRIC_OF, OWNER_OF, SPEC
 from lightning_verify.requests.prompts import IMAGE, TOOLS
 from lightning_verify.requests.valid import (
     CALLS,
@@ -111,11 +111,11 @@ FORMS: dict[str, dict[str, Mapping[str, Any]]] = {
         "options of a video": {
             "mode": "fun",
             "ratio": "3:2",
-            "duration": 10,
+            "duration": SPEC.duration.maximum,
             "prompt": f"{_LONG} {_UNICODE}",
         },
         "more options of a video": {"mode": "normal", "ratio": "1:1", "duration": 30},
-        "inputs of a video": {**_PICTURE, "ratio": "2:3", "duration": 1},
+        "inputs of a video": {**_PICTURE, "ratio": "2:3", "duration": SPEC.duration.minimum},
     },
     "getImage": {"plain": {}, "options": {"mode": "realistic"}, "other options": {"mode": "fantasy"}},
     "getVideo": {
