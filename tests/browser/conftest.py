@@ -27,6 +27,8 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
+# A busy machine may take longer than the five seconds that playwright waits for what it expects.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +96,6 @@ class Watch:
 def tab(browser: Browser, mock: RunningMock) -> Iterator[tuple[Page, Watch]]:
     """One tab for all tests of a module: a new one for each would cost more than the test."""
     context = browser.new_context(viewport=SIZE, locale="en-GB")
-    context.set_default_timeout(8000)
     context.grant_permissions(["clipboard-read", "clipboard-write"], origin=mock.base_url)
     page = context.new_page()
     yield page, Watch(page, mock.base_url)

@@ -22,7 +22,6 @@ SCHEMES = ["light", "dark"]
 @pytest.fixture(scope="module")
 def tab(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(locale="en-GB")
-    context.set_default_timeout(8000)
     yield context.new_page()
     context.close()
 
