@@ -359,32 +359,33 @@ def _write_credentials(path: Path, named: Mapping[str, str]) -> None:
         raise SettingsError(f"credentials file {path}: {error}") from error
 
 
-def _recording_lines(state: State) -> list[str]:
+def _recording_lines(base_url: str, state: State) -> list[str]:
+    """What stands in place of the mock's credentials where another host's answers are given."""
     settings, replay = state.settings, state.replay
     if settings.record is not None:
-        return [f"Recording {settings.record} to {settings.recording}"]
+        return [
+            f"Recording {settings.record} to {settings.recording}",
+            "  Send credentials of that host: it knows none of the mock's.",
+            "",
+            "Try",
+            f"  curl {base_url}/usage",
+        ]
     if replay is None:
         return []
     count, age = len(replay.recording.exchanges), replay.age_days
-    lines = [f"Replaying {settings.replay}: {count} exchanges, {age:.0f} days old"]
+    lines = [
+        f"Replaying {settings.replay}: {count} exchanges, {age:.0f} days old",
+        "  Credentials are not compared: any will do, or none.",
+    ]
     if replay.is_old:
         most = f"{settings.replay_max_age:g} days"
-        lines.append(f"This recording is older than {most}: the host may answer differently by now.")
+        lines.append(f"  It is older than {most}: the host may answer differently by now.")
     return lines
 
 
-def greeting(base_url: str, state: State) -> str:
-    """The text that is printed at the start: addresses, credentials, and commands to try."""
+def _credential_lines(base_url: str, state: State) -> list[str]:
     named = state.credentials.named
-    lines = [
-        f"Lightning mock at {base_url}",
-        f"  control page {base_url}{PAGE_PATH}",
-        f"  API page     {base_url}{DOCS_PATH}",
-        *(f"Scenario: {name}" for name in state.settings.scenario),
-        *_recording_lines(state),
-        "",
-        "Credentials",
-    ]
+    lines = ["Credentials"]
     for key, credentials in state.credentials.by_plan.items():
         lines += [f"  {key:<13} key  {credentials.api_key}", f"  {'':<13} jwt  {credentials.jwt}"]
     lines += [
@@ -401,6 +402,19 @@ def greeting(base_url: str, state: State) -> str:
         f"  curl {base_url}/usage {bearer}",
         f"  curl -N {base_url}/gen/chat/completions {bearer} {json_type} -d '{message}'",
         f"  curl {base_url}/gen/image/a%20quiet%20harbour -o harbour.jpg",
+    ]
+    return lines
+
+
+def greeting(base_url: str, state: State) -> str:
+    """The text that is printed at the start: addresses, credentials, and commands to try."""
+    lines = [
+        f"Lightning mock at {base_url}",
+        f"  control page {base_url}{PAGE_PATH}",
+        f"  API page     {base_url}{DOCS_PATH}",
+        *(f"Scenario: {name}" for name in state.settings.scenario),
+        "",
+        *(_recording_lines(base_url, state) or _credential_lines(base_url, state)),
         "",
         "Ctrl-C ends it.",
     ]

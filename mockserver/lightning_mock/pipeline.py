@@ -247,7 +247,9 @@ def body_reader(validator: BodyValidator, limit: int, text_limit: TextLimit | No
     ) -> dict[str, Any]:
         content_type = request.headers.get(CONTENT_TYPE)
         if content_type != JSON and content_type is not None and not _is_json(content_type):
-            raise InvalidRequest("Content-Type: expected application/json.", "Content-Type")
+            raise InvalidRequest(
+                f"Content-Type: expected application/json, got {content_type[:64]!a}.", "Content-Type"
+            )
         basis = exchange.basis
         body = body_at_hand(request, limit) if basis is None or basis.kept is None else None
         if body is None:

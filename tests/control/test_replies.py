@@ -196,9 +196,14 @@ def test_a_call_that_nearly_met_a_script_is_told_why_not(own: Any) -> None:
     [miss] = misses(own)
     assert (miss["method"], miss["path"]) == ("POST", "/gen/chat/completions")
     assert [entry["id"] for entry in miss["near"]] == [near["id"], far["id"]]
-    reasons = " ".join(miss["near"][0]["missed"])
-    assert "lakes" in reasons
-    assert "x-secret" in reasons
+    assert miss["near"][0]["missed"] == ["header: expected x-secret", "prompt: expected 'lakes' in it"]
+    user.call(
+        "POST",
+        "/gen/chat/completions",
+        {"messages": [{"role": "user", "content": "Hello"}]},
+        headers={"X-Secret": "other"},
+    )
+    assert misses(own)[-1]["near"][0]["missed"][0] == "header: expected x-secret with another value"
     own("DELETE", "/replies")
     assert misses(own) == []
 

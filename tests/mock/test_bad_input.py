@@ -269,7 +269,12 @@ def test_no_body_at_all_gets_a_5xx(
 def test_a_wrong_content_type_is_a_400(caller: Client, content_type: Any) -> None:
     response = caller.post_raw(CHAT_PATH, f'{{"messages": [{USER}]}}', content_type)
     assert response.status_code == 400
-    assert "application/json" in response.json()["detail"]
+    assert response.json()["detail"] == f"Content-Type: expected application/json, got {content_type!r}."
+
+
+def test_a_value_that_is_none_of_a_list_is_told_the_list(caller: Client) -> None:
+    detail = caller.post("/gen/image", {"prompt": "a lake", "mode": "fun"}).json()["detail"]
+    assert detail == "mode: expected one of fantasy, realistic, auto."
 
 
 @pytest.mark.parametrize(

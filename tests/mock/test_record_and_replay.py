@@ -229,7 +229,23 @@ def test_a_host_that_does_not_answer_is_a_failure_that_says_so(tmp_path: Path) -
     with running(record="http://127.0.0.1:9", recording=file) as mock:
         answer = requests.get(mock.base_url + "/usage", timeout=10)
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "upstream_unreachable")
+    assert answer.json()["detail"].startswith(
+        "http://127.0.0.1:9, which is being recorded, does not answer: "
+    )
     assert not file.exists()
+
+
+def test_no_credential_of_the_mock_is_offered_where_another_host_answers(
+    host: RunningMock, recorded: Any, tmp_path: Path
+) -> None:
+    for chosen, advice in (
+        ({"record": host.base_url, "recording": tmp_path / "new.yaml"}, "credentials of that host"),
+        ({"replay": recorded[0]}, "any will do"),
+    ):
+        with running(**chosen) as mock:
+            text = greeting(mock.base_url, mock.state)
+        assert advice in text
+        assert "ipa_live_" not in text
 
 
 def test_an_old_recording_says_so(recorded: Any, tmp_path: Path) -> None:

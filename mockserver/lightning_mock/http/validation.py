@@ -349,7 +349,8 @@ def _expected(error: jsonschema_rs.ValidationError) -> str:
         return "this field is required"
     if name in ("enum", "const"):
         options = kind["options"] if name == "enum" else [kind["expected_value"]]
-        return "expected " + ", ".join("null" if option is None else str(option) for option in options)
+        words = ", ".join("null" if option is None else str(option) for option in options)
+        return f"expected one of {words}" if len(options) > 1 else f"expected {words}"
     if name == "pattern":
         return _PATTERNS.get(kind["pattern"], f"expected text that matches {kind['pattern']}")
     limit = kind.get("limit")

@@ -92,7 +92,8 @@ class Recorder:
             )
         except (ClientError, OSError, ValueError) as error:
             raise UpstreamFailure(
-                f"The host that is being recorded does not answer ({type(error).__name__}).",
+                f"{self._upstream}, which is being recorded, does not answer: "
+                f"{str(error) or type(error).__name__}.",
                 code="upstream_unreachable",
             ) from None
         async with answering:

@@ -48,9 +48,10 @@ class Condition:
         if self.caller is not None and call.caller != self.caller:
             missed.append(f"caller: expected {self.caller}, got {call.caller}")
         for name, value in (self.header or {}).items():
-            if call.headers.get(name) != value:
-                # What was sent instead may be a credential.
-                missed.append(f"header: expected another {name}")
+            sent = call.headers.get(name)
+            if sent != value:
+                # Neither value is named: either may be a credential.
+                missed.append(f"header: expected {name}" + ("" if sent is None else " with another value"))
         said = call.prompt or ""
         if self.prompt is not None and self.prompt.casefold() not in said.casefold():
             missed.append(f"prompt: expected {self.prompt!r} in it")
