@@ -55,7 +55,9 @@ def _with_room(run: Callable[[], int]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="lightning-spec", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="lightning-spec", description="Compares two revisions of an API description, and checks one."
+    )
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('lightning-contract')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     diff = commands.add_parser(
@@ -65,11 +67,20 @@ def _parser() -> argparse.ArgumentParser:
         "or the name of a revision that `lightning-spec revisions` lists. Exit codes: 0 no change that "
         "fails, 1 a change that does (see --fail-on), 2 wrong usage.",
     )
-    diff.add_argument("old")
-    diff.add_argument("new")
-    diff.add_argument("--format", choices=FORMATS, default="text")
-    diff.add_argument("--output", type=Path, help="write to this file instead of the terminal")
-    diff.add_argument("--fail-on", choices=("breaking", "risky"), default="breaking")
+    diff.add_argument("old", help="what callers were written for, for example HEAD:spec")
+    diff.add_argument("new", help="what is to replace it, for example spec")
+    diff.add_argument(
+        "--format", choices=FORMATS, default="text", help="the form of the report; text by default"
+    )
+    diff.add_argument(
+        "--output", type=Path, metavar="FILE", help="write the report to this file instead of the terminal"
+    )
+    diff.add_argument(
+        "--fail-on",
+        choices=("breaking", "risky"),
+        default="breaking",
+        help="the least severe change that gives exit code 1; breaking by default",
+    )
     diff.add_argument(
         "--approvals",
         type=Path,
