@@ -261,8 +261,8 @@ def let_call(state: State, callers: int) -> None:
     ledger = state.ledger
     assert isinstance(ledger.store, MemoryStore)
     for metric in ("imagesDaily", "videosDaily"):
-        shelf = ledger.store._counts("", metric, ledger.window(metric, "").key)
-        shelf.update({f"client:client-number-{number:07}": 1 for number in range(callers)})
+        counts = ledger.store._counts("", metric, ledger.window(metric, "").key)
+        counts.update({f"client:client-number-{number:07}": 1 for number in range(callers)})
 
 
 def test_very_many_callers_are_listed_page_by_page() -> None:

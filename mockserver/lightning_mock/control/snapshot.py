@@ -49,7 +49,7 @@ async def pieces(state: State, *, dated: bool = True) -> AsyncIterator[bytes]:
     """The snapshot as JSON, piece by piece: other tasks run in between, however many callers there are. The
     counts are of one moment. Unless `dated`, the same state gives the same bytes."""
     counts = await state.ledger.store.rows()
-    begun = await state.ledger.store.begun()
+    seen = await state.ledger.store.seen()
     few = {
         "format": FORMAT,
         "version": VERSION,
@@ -69,7 +69,7 @@ async def pieces(state: State, *, dated: bool = True) -> AsyncIterator[bytes]:
         async for piece in _json_array(rows, row):
             yield piece
     yield b',"prior_use":{"used":%b,"seen":' % orjson.dumps(_prior_use(state))
-    async for piece in _json_array(begun, str):
+    async for piece in _json_array(seen, str):
         yield piece
     yield b"}}"
 
@@ -135,7 +135,7 @@ async def restore(document: Mapping[str, Any], state: State) -> list[str]:
     store = state.ledger.store
     await state.ledger.start_anew()
     async for identity in _yielding(document["prior_use"]["seen"]):
-        await store.begin(identity, ())
+        await store.add_prior_use(identity, ())
     async for row in _yielding(document["ledger"]):
         await store.put(row["identity"], row["metric"], row["window"], row["used"])
     state.faults.restore(faults, document["faults_made"])

@@ -18,7 +18,7 @@ from lightning_mock.quota.prior_use import PriorUse
 from lightning_mock.quota.store import Store
 from lightning_mock.quota.windows import CurrentWindows, Window
 
-_AT_ONCE = 100
+_BATCH = 100
 """Callers with a clock of their own whose windows are worked out before other tasks run."""
 
 
@@ -39,7 +39,7 @@ class Charge:
 
 
 class Ledger:
-    """Spends, gives back and reports units in the windows of the clock."""
+    """Spends, refunds and reports units in the windows of the clock."""
 
     def __init__(self, clock: Clock, metrics: Mapping[str, Metric], store: Store) -> None:
         self._clock = clock
@@ -65,7 +65,7 @@ class Ledger:
     async def refund(self, charge: Charge) -> None:
         """Undo a granted charge, for a call that failed through no fault of the caller."""
         if charge.granted:
-            await self.store.give_back(charge.identity, charge.metric, charge.window)
+            await self.store.refund(charge.identity, charge.metric, charge.window)
 
     async def usage(self, identity: str, basis: Basis | None = None) -> dict[str, tuple[Window, int]]:
         """Every metric's present window and the units used in it, in the order of the spec. Raises Outdated
@@ -93,12 +93,12 @@ class Ledger:
         )
 
     async def start_anew(self) -> None:
-        """Forget all counts, and keep those of callers with a clock of their own apart from now on. Others
-        have their turn in between, however many they are."""
+        """Forget all counts, and isolate callers with a clock of their own. Other tasks run in between,
+        however many of these there are."""
         await self.store.clear()
         for number, identity in enumerate(list(self._clock.ahead), 1):
-            await self.store.keep_apart(identity, self._windows.of(identity))
-            if number % _AT_ONCE == 0:
+            await self.store.isolate(identity, self._windows.of(identity))
+            if number % _BATCH == 0:
                 await asyncio.sleep(0)
 
     async def forget(self, identity: str) -> None:
@@ -109,7 +109,7 @@ class Ledger:
     async def _count_prior_use(self, identity: str) -> None:
         counts = self.prior_use.of(identity, self._windows.of(identity))
         if counts:
-            await self.store.begin(identity, counts)
+            await self.store.add_prior_use(identity, counts)
 
     def seconds_left(self, window: Window, identity: str) -> int:
         """Whole seconds until a window is over for a caller, at least 1."""
@@ -119,7 +119,7 @@ class Ledger:
         """Move one caller's own clock by some seconds. Raises ClockError, with nothing changed."""
         windows = self._windows.of(identity)
         self._clock.move_caller(identity, by, force=force)
-        await self.store.keep_apart(identity, windows)
+        await self.store.isolate(identity, windows)
 
     async def rejoin(self, identity: str) -> None:
         """Let a caller live by everybody's clock again, with what was counted in its present windows."""

@@ -53,14 +53,14 @@ return 0
     once=False,
 )
 
-_GIVE_BACK = Script("""
+_REFUND = Script("""
 local used = tonumber(redis.call('HGET', KEYS[2], ARGV[2]) or '0')
 if used > 1 then redis.call('HSET', KEYS[2], ARGV[2], used - 1)
 elseif used == 1 then redis.call('HDEL', KEYS[2], ARGV[2]) end
 return answer({1})
 """)
 
-_BEGIN = Script("""
+_ADD_PRIOR_USE = Script("""
 if redis.call('SADD', KEYS[2], ARGV[2]) == 0 then return answer({0}) end
 for place = 4, #KEYS do
   redis.call('SADD', KEYS[3], KEYS[place])
@@ -93,8 +93,8 @@ class SharedCounts:
     def __init__(self, link: Link, clock: Clock) -> None:
         self._link = link
         self._clock = clock
-        self._index, self._version = link.key("windows"), link.key("version")
-        self._shelf = lru_cache(maxsize=64)(partial(link.key, "used"))
+        self._index, self._seen, self._version = link.key("windows"), link.key("begun"), link.key("version")
+        self._hash = lru_cache(maxsize=64)(partial(link.key, "used"))
         """The name of the hash of a metric and a window."""
 
     async def spend(
@@ -103,7 +103,7 @@ class SharedCounts:
         lifetime = "" if self._clock.frozen else int(window.end - window.start) + _GRACE
         answered = await self._link.run(
             _SPEND,
-            (self._version, self._shelf(metric, window.key), self._index),
+            (self._version, self._hash(metric, window.key), self._index),
             (identity,),
             (_version_of(basis), "" if limit is None else limit, lifetime),
             amends=_UNSPEND,
@@ -116,86 +116,86 @@ class SharedCounts:
     async def used(
         self, identity: str, windows: Mapping[str, Window], basis: Basis | None = None
     ) -> dict[str, tuple[Window, int]]:
-        shelves = [self._shelf(metric, window.key) for metric, window in windows.items()]
-        counts = await self._link.run(_USED, (self._version, *shelves), (identity, _version_of(basis)))
+        hashes = [self._hash(metric, window.key) for metric, window in windows.items()]
+        counts = await self._link.run(_USED, (self._version, *hashes), (identity, _version_of(basis)))
         if counts is None:
             raise Outdated
         return {
             metric: (window, used) for (metric, window), used in zip(windows.items(), counts, strict=True)
         }
 
-    async def give_back(self, identity: str, metric: str, window: Window) -> None:
-        # Lost for now: the unit is given back as soon as the store answers again.
+    async def refund(self, identity: str, metric: str, window: Window) -> None:
+        # Lost for now: it is refunded as soon as the store answers again.
         with suppress(StoreLost):
-            await self._link.run(
-                _GIVE_BACK, (self._shelf(metric, window.key),), (identity,), amends=_GIVE_BACK
-            )
+            await self._link.run(_REFUND, (self._hash(metric, window.key),), (identity,), amends=_REFUND)
 
     async def put(self, identity: str, metric: str, window: str, used: int) -> None:
-        await self._link.run(_PUT, (self._shelf(metric, window), self._index), (identity, used))
+        await self._link.run(_PUT, (self._hash(metric, window), self._index), (identity, used))
 
-    async def begin(self, identity: str, counts: Iterable[tuple[str, str, int]]) -> None:
+    async def add_prior_use(self, identity: str, counts: Iterable[tuple[str, str, int]]) -> None:
         rows = list(counts)
-        shelves = [self._shelf(metric, window) for metric, window, _ in rows]
-        keys = (self._link.key("begun"), self._index, *shelves)
-        await self._link.run(_BEGIN, keys, (identity, *(used for _, _, used in rows)))
+        hashes = [self._hash(metric, window) for metric, window, _ in rows]
+        keys = (self._seen, self._index, *hashes)
+        await self._link.run(_ADD_PRIOR_USE, keys, (identity, *(used for _, _, used in rows)))
 
-    async def begun(self) -> list[str]:
-        return sorted(member.decode() for member in await self._link.ask("SMEMBERS", self._link.key("begun")))
+    async def seen(self) -> list[str]:
+        return sorted(member.decode() for member in await self._link.ask("SMEMBERS", self._seen))
 
     async def clear(self, identity: str | None = None) -> None:
-        shelves = await self._shelves()
+        hashes = await self._hashes()
         if identity is None:
-            await self._link.ask("UNLINK", self._link.key("begun"), self._index, *shelves)
+            await self._link.ask("UNLINK", self._seen, self._index, *hashes)
         else:
-            for shelf in shelves:
-                await self._link.ask("HDEL", shelf, identity)
+            for name in hashes:
+                await self._link.ask("HDEL", name, identity)
 
     async def rows(self) -> list[Count]:
         found = []
-        for shelf in await self._shelves():
-            metric, window = shelf.split(":")[-2:]
-            counts = await self._counts(shelf)
+        for name in await self._hashes():
+            metric, window = name.split(":")[-2:]
+            counts = await self._counts(name)
             found += [(identity, metric, window, used) for identity, used in counts.items()]
         return found
 
     async def identities(self, windows: Mapping[str, Window]) -> list[Mapping[str, int]]:
         listed: list[Mapping[str, int]] = [
-            await self._counts(self._shelf(metric, window.key)) for metric, window in windows.items()
+            await self._counts(self._hash(metric, window.key)) for metric, window in windows.items()
         ]
         if self._clock.ahead:
             listed.append(dict.fromkeys(self._clock.ahead, 0))
         return listed
 
-    async def keep_apart(self, identity: str, windows: Mapping[str, Window]) -> None:
+    async def isolate(self, identity: str, windows: Mapping[str, Window]) -> None:
         """Nothing to do: counts of all windows are kept side by side."""
 
     async def rejoin(self, identity: str, windows: Mapping[str, Window]) -> None:
-        present = {self._shelf(metric, window.key) for metric, window in windows.items()}
-        for shelf in await self._shelves():
-            if shelf not in present:
-                await self._link.ask("HDEL", shelf, identity)
+        present = {self._hash(metric, window.key) for metric, window in windows.items()}
+        for name in await self._hashes():
+            if name not in present:
+                await self._link.ask("HDEL", name, identity)
 
     async def follow_the_clock(self, window: Callable[[str, str], Window]) -> None:
         """After the clock has been moved, stopped or set going: forget the windows that were left, and have
         the others expire as it stands now. `window` gives a metric's window for a caller."""
         ask, ahead = self._link.ask, self._clock.ahead
-        for shelf in await self._shelves():
-            metric, key = shelf.split(":")[-2:]
+        for name in await self._hashes():
+            metric, key = name.split(":")[-2:]
             in_it = {caller for caller in ahead if window(metric, caller).key == key}
             if key == window(metric, "").key:
                 gone = ahead.keys() - in_it
             else:
-                gone = (await self._counts(shelf)).keys() - in_it
+                gone = (await self._counts(name)).keys() - in_it
             if gone:
-                await ask("HDEL", shelf, *gone)
-            await (ask("PERSIST", shelf) if self._clock.frozen else ask("EXPIRE", shelf, _LONGEST + _GRACE))
+                await ask("HDEL", name, *gone)
+            await (ask("PERSIST", name) if self._clock.frozen else ask("EXPIRE", name, _LONGEST + _GRACE))
 
-    async def _counts(self, shelf: str) -> dict[str, int]:
-        fields = await self._link.ask("HGETALL", shelf)
-        return {name.decode(): int(used) for name, used in zip(fields[::2], fields[1::2], strict=True)}
+    async def _counts(self, name: str) -> dict[str, int]:
+        fields = await self._link.ask("HGETALL", name)
+        return {
+            identity.decode(): int(used) for identity, used in zip(fields[::2], fields[1::2], strict=True)
+        }
 
-    async def _shelves(self) -> list[str]:
+    async def _hashes(self) -> list[str]:
         """The names of all hashes, of windows that are over as well."""
         return sorted(name.decode() for name in await self._link.ask("SMEMBERS", self._index))
 

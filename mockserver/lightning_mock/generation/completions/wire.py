@@ -1,8 +1,8 @@
-"""A completion as bytes: the JSON body, or the events of a stream.
+"""Serializes a completion: as one JSON body, or as the events of a stream.
 
-The order of a stream: the router's metadata; per choice the role, the content or the calls, the finish; the
-usage when asked for; `[DONE]`. Both forms are written from fixed byte strings around the parts that differ:
-building objects and encoding them would be most of what a completion costs.
+The order of a stream: the router's metadata; for each choice its role, its text or tool calls, and its finish
+reason; the usage if it was asked for; `[DONE]`. Both are filled into templates of bytes: building objects and
+encoding them would be most of what a completion costs.
 """
 
 from collections.abc import Iterable, Iterator
@@ -29,37 +29,39 @@ _CHOICE = (
     b'{"index":%d,"message":{"role":"assistant","content":%b,"refusal":null%b},"logprobs":null,'
     b'"finish_reason":"%b"}'
 )
-_CALLS = b',"tool_calls":%b'
+_TOOL_CALLS = b',"tool_calls":%b'
 _CHUNK = b'data: {"id":"%b","object":"chat.completion.chunk","created":%d,"model":%b'
-_OPENING = b',"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]'
+# For clients that need a choice in every event, the first one has a choice with a role and no text.
+_ROLE_ONLY = b',"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]'
 _METADATA = b',"router_metadata":{"model_name":%b}}\n\n'
 
-# Never escaped in JSON and one byte long: what stands between pieces that are encoded together.
-_BETWEEN = "\x7f"
-_AT_ONCE = 32 * 1024
-"""Characters of a text that are cut and encoded at once. A scripted answer can have millions."""
+# Stands between tokens that are encoded in one call: one byte long, and never escaped in JSON.
+_SEPARATOR = "\x7f"
+_BATCH = 32 * 1024
+"""Characters of a text that are encoded at a time: a scripted answer can have millions."""
 
 
 def completion_body(completion: Completion) -> bytes:
     """The `chat.completion` object of a reply that is not streamed."""
-    model = _encoded(completion.model)
-    choices = b",".join(map(_choice_of_body, completion.choices))
+    model = _model_json(completion.model)
+    choices = b",".join(map(_message_choice, completion.choices))
     identifier, created = completion.id.encode(), completion.created
     prompt, answer = completion.prompt_tokens, completion.completion_tokens
     return _BODY % (identifier, created, model, choices, prompt, answer, prompt + answer, model)
 
 
-def _choice_of_body(choice: Choice) -> bytes:
+def _message_choice(choice: Choice) -> bytes:
     content, calls = b"null", b""
     if choice.calls:
-        calls = _CALLS % orjson.dumps([_call_object(call) for call in choice.calls])
+        calls = _TOOL_CALLS % orjson.dumps([_tool_call(call) for call in choice.calls])
     else:
         content = orjson.dumps(choice.text)
     return _CHOICE % (choice.position, content, calls, choice.finish.encode())
 
 
 @cache
-def _encoded(model: str) -> bytes:
+def _model_json(model: str) -> bytes:
+    # There are only as many as the spec names.
     return orjson.dumps(model)
 
 
@@ -68,21 +70,22 @@ def _usage(completion: Completion) -> bytes:
     return _USAGE % (prompt, answer, prompt + answer)
 
 
-def _call_object(call: ToolCall) -> dict[str, Any]:
+def _tool_call(call: ToolCall) -> dict[str, Any]:
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
 
 
 def completion_events(completion: Completion, form: MetadataForm, with_usage: bool) -> Iterable[bytes]:
-    """All events in order; each item is one complete server-sent event. Those of a long text are made as they
-    are sent."""
+    """All events in order, each of them one complete server-sent event. A long text is encoded while it is
+    sent."""
+    # From lists, since resuming a generator for each event costs more than the event.
     return chain.from_iterable(_events(completion, form, with_usage))
 
 
 def _events(completion: Completion, form: MetadataForm, with_usage: bool) -> Iterator[list[bytes]]:
-    model = _encoded(completion.model)
+    model = _model_json(completion.model)
     head = _CHUNK % (completion.id.encode(), completion.created, model)
     metadata = _METADATA % model
-    yield [b"data: {" + metadata[1:] if form == "bare" else head + _OPENING + metadata]
+    yield [b"data: {" + metadata[1:] if form == "bare" else head + _ROLE_ONLY + metadata]
     for choice in completion.choices:
         yield from _chunks(head, choice, b',"usage":null' if with_usage else b"")
     if with_usage:
@@ -94,36 +97,35 @@ def _chunks(head: bytes, choice: Choice, usage_field: bytes) -> Iterator[list[by
     before = head + b',"choices":[{"index":%d,"delta":{' % choice.position
     after = b'},"logprobs":null,"finish_reason":null}]' + usage_field + b"}\n\n"
     content = b"null" if choice.calls else b'""'
-    chunks = [before + b'"role":"assistant","content":' + content + after]
-    opened, closed = before + b'"content":"', b'"' + after
-    yield chunks
-    for start in range(0, len(choice.text), _AT_ONCE):
-        text = choice.text[start : start + _AT_ONCE]
-        yield [opened + piece + closed for piece in _encoded_pieces(text)]
-    chunks = []
-    for index, call in enumerate(choice.calls):
-        for delta in _call_deltas(index, call):
-            chunks.append(before + b'"tool_calls":[' + orjson.dumps(delta) + b"]" + after)
+    yield [before + b'"role":"assistant","content":' + content + after]
+    before_text, after_text = before + b'"content":"', b'"' + after
+    for start in range(0, len(choice.text), _BATCH):
+        text = choice.text[start : start + _BATCH]
+        yield [before_text + token + after_text for token in _encoded_tokens(text)]
+    last = [
+        before + b'"tool_calls":[' + orjson.dumps(delta) + b"]" + after
+        for index, call in enumerate(choice.calls)
+        for delta in _tool_call_deltas(index, call)
+    ]
     finish = b'},"logprobs":null,"finish_reason":"%b"}]%b}\n\n' % (choice.finish.encode(), usage_field)
-    chunks.append(before + finish)
-    yield chunks
+    yield [*last, before + finish]
 
 
-def _encoded_pieces(text: str) -> list[bytes]:
+def _encoded_tokens(text: str) -> list[bytes]:
     """The tokens of a text as JSON strings without their quotes."""
-    pieces = split_tokens(text)
-    if not pieces or _BETWEEN in text:
-        return [orjson.dumps(piece)[1:-1] for piece in pieces]
-    return orjson.dumps(_BETWEEN.join(pieces))[1:-1].split(_BETWEEN.encode())
+    tokens = split_tokens(text)
+    if not tokens or _SEPARATOR in text:
+        return [orjson.dumps(token)[1:-1] for token in tokens]
+    return orjson.dumps(_SEPARATOR.join(tokens))[1:-1].split(_SEPARATOR.encode())
 
 
-def _call_deltas(index: int, call: ToolCall) -> Iterator[dict[str, Any]]:
-    """The id and the name once, then the arguments in fragments."""
+def _tool_call_deltas(index: int, call: ToolCall) -> Iterator[dict[str, Any]]:
+    """The id and the name once, then the arguments token by token."""
     yield {
         "index": index,
         "id": call.id,
         "type": "function",
         "function": {"name": call.name, "arguments": ""},
     }
-    for fragment in split_tokens(call.arguments):
-        yield {"index": index, "function": {"arguments": fragment}}
+    for token in split_tokens(call.arguments):
+        yield {"index": index, "function": {"arguments": token}}
