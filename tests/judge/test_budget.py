@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import threading
 from contextlib import suppress
@@ -15,7 +16,7 @@ from lightning_verify.requests.callers import anonymous, bearer, by_user_agent
 from lightning_verify.requests.valid import CALLS
 from lightning_verify.run.session import Run, Settings
 from lightning_verify.target import Spend, Target
-from lightning_verify.transport.budget import SURPRISES_ALLOWED, Budget, BudgetExhausted
+from lightning_verify.transport.budget import DOUBTS_ALLOWED, SURPRISES_ALLOWED, Budget, BudgetExhausted
 from lightning_verify.transport.client import GATEWAY_RETRIES, Client, HostGone, Lane
 from lightning_verify.transport.schemathesis_transport import ClientAdapter, session
 
@@ -285,6 +286,26 @@ def test_the_free_lane_of_an_operation_closes_after_surprises(tmp_path: Path) ->
         assert budget.bill()["surprises"] == {"createImage": 2, "createTts": 1}
         assert budget.bill()["served"] == {"imagesDaily": 2, "audioWeekly": 1}
     assert host.paths == ["POST /gen/image"] * 2 + ["POST /gen/tts"]
+
+
+@pytest.mark.parametrize("every", [1, 5, 20])
+def test_the_free_lane_closes_after_failures_unless_they_are_rare(every: int, tmp_path: Path) -> None:
+    numbers = itertools.count(1)
+
+    def failing(asked: Asked) -> Answer:
+        return refused(asked) if next(numbers) % every else Answer(500)
+
+    sent = 400
+    with (
+        tiny(failing) as host,
+        client_of(host.base_url, tmp_path) as (client, _),
+        suppress(BudgetExhausted),
+    ):
+        for _ in range(sent):
+            client.send("POST", IMAGE.path, anonymous(), json_body={}, lane="free")
+    assert (len(host.asked) == sent) == (every == 20)
+    if every == 1:
+        assert len(host.asked) == DOUBTS_ALLOWED
 
 
 def test_an_answer_that_breaks_off_is_a_surprise_as_well(tmp_path: Path) -> None:

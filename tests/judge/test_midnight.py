@@ -17,7 +17,7 @@ from lightning_verify.checks import test_user_limits as user_limits
 from lightning_verify.judging import limits as calls_at_limits
 from lightning_verify.judging.judge import Judge, NotRun, Undecided
 from lightning_verify.requests.credentials import JWT
-from lightning_verify.run.scheduler import through_midnight
+from lightning_verify.run.scheduler import run_undisturbed
 
 from lab.running import running
 from lab.server.lab import Lab
@@ -98,8 +98,8 @@ def test_what_midnight_disturbs_is_measured_once_more(requests: int, tmp_path: P
         running(prepare=_midnight_after(requests)) as server,
         judge_of(server.base_url, tmp_path, server.credentials) as judge,
     ):
-        through_midnight(judge, partial(quota.test_the_same_prompt_twice_costs_two_units, judge))
-    assert judge.days == 1
+        run_undisturbed(judge, partial(quota.test_the_same_prompt_twice_costs_two_units, judge))
+    assert judge.repeats == 1
     assert judge.witnesses["CHAT-11"]
     assert not judge.findings
 

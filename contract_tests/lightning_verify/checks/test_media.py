@@ -471,7 +471,8 @@ def _asked_by_everybody(judge: Judge, paths: list[str]) -> list[Exchange]:
     asking = [judge.caller(), callers.by_user_agent(), *judge.usable(JWT, API_KEY)]
     turns = range(2 * OFTEN)
     return judge.client.send_together(
-        [("GET", paths[turn % len(paths)], asking[turn // len(paths) % len(asking)], None) for turn in turns]
+        [("GET", paths[turn % len(paths)], asking[turn // len(paths) % len(asking)], None) for turn in turns],
+        retry=True,
     )
 
 

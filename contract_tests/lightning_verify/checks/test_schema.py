@@ -20,6 +20,7 @@ from schemathesis.core.failures import Failure, FailureGroup
 from lightning_verify.facts import FREE, METRIC_OF
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import generated
+from lightning_verify.judging.probes import past_gateways
 from lightning_verify.requests import callers
 from lightning_verify.requests.generated import CASES, cases
 from lightning_verify.requests.prompts import model_name
@@ -132,13 +133,17 @@ def _survives(judge: Judge, operation: str, lane: Lane) -> None:
     for case in cases(operation, GenerationMode.NEGATIVE, NONSENSE, judge.seed):
         if lacks_words(case.body):
             continue
-        exchange, _ = _send(judge, case, lane)
+
+        def ask(case: Any = case) -> Exchange:
+            return _send(judge, case, lane)[0]
+
+        exchange = past_gateways(ask)
         judge.answered("FAIL-1", exchange)
         # Once may be an upstream that failed at what a lenient host has sent it.
         if exchange.status == 500:
             second = judge.probes.second_look(
                 exchange,
-                again=lambda case=case: _send(judge, case, lane)[0],  # type: ignore[misc]
+                again=ask,
                 plain=partial(judge.post, call.path, call.body),
             )
             if second.stands_out:

@@ -43,6 +43,8 @@ FOLLOWED = 3
 LONGEST_REASON = 2000
 # How many answers a run shows of a requirement that is kept.
 PASSES_SHOWN = 3
+# A connection that breaks within so many seconds may be tried again; one that hangs would hang for as long.
+SOON = 5.0
 
 
 # Tests may run side by side, and make one thing once all the same.
@@ -76,8 +78,12 @@ class Undecided(Exception):
     """An answer that shows nothing about the requirement."""
 
 
-class MidnightPassed(Undecided):
-    """A window of the counters ended during a measurement, which may be repeated once."""
+class Disturbed(Undecided):
+    """Something other than the host came between, such as a gateway's answer. The test may be repeated."""
+
+
+class MidnightPassed(Disturbed):
+    """A window of the counters ended during a measurement."""
 
 
 class NotRun(Exception):
@@ -104,8 +110,8 @@ class Judge:
     findings: list[Finding] = field(default_factory=list)
     witnesses: Counter[str] = field(default_factory=Counter)
     seen: dict[str, list[Exchange]] = field(default_factory=dict)
-    # How often it has begun anew since a day had ended.
-    days: int = 0
+    # How often it has begun anew since something had disturbed it.
+    repeats: int = 0
 
     @property
     def probes(self) -> Probes:
@@ -170,8 +176,8 @@ class Judge:
 
     def once(self, name: str, make: Callable[[], T]) -> T:
         """The result of `make`, which is called once in a run and shared between tests under `name`. A test
-        that starts over after midnight shares only what was made since."""
-        name += ", the next day" * self.days
+        that begins anew shares only what was made by others that did."""
+        name += ", once more" * self.repeats
         with _NAMING:
             making = self.shared.setdefault(f"making {name}", threading.RLock())
         with making:  # Whoever else wants it meanwhile waits.
@@ -215,11 +221,11 @@ class Judge:
         return MidnightPassed(*undecided.args)
 
     def begin_anew(self) -> None:
-        """Forget what was found so far, and what others measured on the day that has ended."""
+        """Forget what was found so far, and what others measured before something disturbed this test."""
         self.findings.clear()
         self.witnesses.clear()
         self.seen.clear()
-        self.days += 1
+        self.repeats += 1
 
     def check(self, requirement: str, holds: bool, message: str, *exchanges: Exchange) -> None:
         """A witness when `holds`, else a violation."""
@@ -245,15 +251,19 @@ class Judge:
         self.check(requirement, not wrong, f"{exchange.title}: {'; '.join(wrong[:3])}", exchange, beside)
 
     def answered(self, requirement: str, exchange: Exchange) -> None:
-        """Require a complete answer of the host's own. Raises Undecided otherwise."""
+        """Require a complete answer of the host's own. Raises Undecided otherwise: Disturbed, if the same
+        request may well be answered next time."""
         if exchange.problem is not None:
-            raise self.undecided(requirement, f"{exchange.title}: {exchange.problem}", exchange)
+            undecided = self.undecided(requirement, f"{exchange.title}: {exchange.problem}", exchange)
+            raise Disturbed(*undecided.args) if exchange.seconds < SOON else undecided
         if exchange.truncated:
             raise self.undecided(
                 requirement, f"{exchange.title}: the body did not end within bounds", exchange
             )
         if exchange.stand_in is not None or (exchange.doubt and not exchange.is_deliberate):
-            raise self.undecided(requirement, f"{exchange.title}: {exchange.doubt}", exchange)
+            undecided = self.undecided(requirement, f"{exchange.title}: {exchange.doubt}", exchange)
+            is_passing = exchange.stand_in is not None or not exchange.repeatable
+            raise Disturbed(*undecided.args) if is_passing else undecided
 
     def able(self, requirement: str, exchange: Exchange) -> None:
         """Require a complete answer of the host's own that is neither busy nor an error. Raises Undecided

@@ -22,6 +22,8 @@ PAUSES = (1.0, 5.0)
 CALM = 0.5
 # How many calls of one caller are made at the same time.
 AT_ONCE = 6
+# How many calls on the way to a limit may be lost to gateways. The host may have charged for them or not.
+MAX_LOST = 6
 _HASTY = "a call within a limit was refused at first"
 # How far a free-tier caller is driven at most; a host with higher limits is not emptied for a test.
 FARTHEST = {metric: limit + 10 for metric, limit in PUBLISHED_LIMITS.items()}

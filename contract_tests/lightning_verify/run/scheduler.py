@@ -21,7 +21,7 @@ from functools import partial
 import pytest
 
 from lightning_verify.facts import REQUIREMENTS
-from lightning_verify.judging.judge import Judge, MidnightPassed
+from lightning_verify.judging.judge import Disturbed, Judge, MidnightPassed
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
 from lightning_verify.requests.refusals import ABOUT_PAYLOADS
 from lightning_verify.requests.valid import CALLS
@@ -33,6 +33,8 @@ from lightning_verify.target import Spend
 _ACCOUNTS = {JWT: "paid account", API_KEY: "paid account", FREE_JWT: "free account"}
 # Their tests compare counters, and nobody may spend meanwhile.
 _COMPARE_COUNTERS = {"AUTH-3", "RATE-2", "RATE-3"}
+# How many tests of a run are repeated because a gateway answered or a connection broke.
+MAX_REPEATED = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,13 +229,20 @@ def run_test(item: pytest.Item, judge: Judge) -> None:
     """Run a test."""
     assert isinstance(item, pytest.Function)
     params = item.callspec.params if hasattr(item, "callspec") else {}
-    through_midnight(judge, partial(item.obj, judge=judge, **params))
+    run_undisturbed(judge, partial(item.obj, judge=judge, **params))
 
 
-def through_midnight(judge: Judge, test: Callable[[], object]) -> None:
-    """Run a test, and once more when a day has ended in the middle of what it measured."""
+def run_undisturbed(judge: Judge, test: Callable[[], object]) -> None:
+    """Run a test, and once more if something other than the host has disturbed it. A run repeats only so many
+    tests for what gateways answer: a host behind one that always fails is as undecided after twice the time.
+    """
     try:
         test()
-    except MidnightPassed:
+    except Disturbed as disturbance:
+        repeated: list[str] = judge.shared.setdefault("disturbed tests", [])
+        if not isinstance(disturbance, MidnightPassed):
+            if len(repeated) >= MAX_REPEATED:
+                raise
+            repeated.append(judge.test)
         judge.begin_anew()
         test()

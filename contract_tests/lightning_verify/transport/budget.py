@@ -27,14 +27,15 @@ from typing import Any
 
 # Enough to witness the fault and to look at it once more, too little to hurt an account.
 SURPRISES_ALLOWED = 2
-# Failures and silence in the free lane of an operation: enough to see a host through a bad moment.
-DOUBTS_ALLOWED = 12
+# Failures and silence in the free lane of an operation: enough to see a host through a bad moment, and one
+# more for so many refusals, since a gateway may fail now and then in a long run.
+DOUBTS_ALLOWED, REFUSALS_PER_DOUBT = 12, 10
 
 
 # What is counted. By metric: units booked, held in the free lane, and served; by payer and metric: those
-# served; by operation: surprises and doubts; requests by nothing.
+# served; by operation: surprises, doubts and refusals in the free lane; requests by nothing.
 _BOOKED, _HELD, _SERVED, _BY_PAYER = "booked", "held", "served", "served by payer"
-_SURPRISES, _DOUBTS, _REQUESTS = "surprises", "doubts", "requests"
+_SURPRISES, _DOUBTS, _REFUSALS, _REQUESTS = "surprises", "doubts", "refusals", "requests"
 # A name of what is counted, and of which.
 _Entry = tuple[str, ...]
 
@@ -113,9 +114,10 @@ class Budget:
                     f"{operation} served {SURPRISES_ALLOWED} requests that it should have refused; "
                     "no more are sent, since each may cost a unit"
                 )
-            if self._counts[_DOUBTS, operation] >= DOUBTS_ALLOWED:
+            doubts, refusals = self._counts[_DOUBTS, operation], self._counts[_REFUSALS, operation]
+            if doubts >= DOUBTS_ALLOWED + refusals // REFUSALS_PER_DOUBT:
                 raise BudgetExhausted(
-                    f"{operation} failed {DOUBTS_ALLOWED} times at requests that it should have refused; "
+                    f"{operation} failed {doubts} times at requests that it should have refused; "
                     "no more are sent, since each may cost a unit"
                 )
             self._keep_below_the_ceiling(metric)
@@ -125,6 +127,7 @@ class Budget:
         """Give back what a request of the free lane held, since the host has refused it."""
         with self._open() as note:
             note((_HELD, metric), (_DOUBTS, operation), by=-1)
+            note((_REFUSALS, operation))
 
     def count(self) -> None:
         """Count a request that no metric is concerned with."""
