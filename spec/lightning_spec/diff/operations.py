@@ -16,7 +16,7 @@ from typing import Any
 
 from lightning_spec.diff.change import Change, Place
 from lightning_spec.diff.rules import WHEN_CALLED_BACK
-from lightning_spec.diff.schema import ANY_TEXT, NOTHING, Part, Schema, Side
+from lightning_spec.diff.schema import ANY_TEXT, ANYTHING, Part, Schema, Side
 from lightning_spec.diff.shapes import At, Shapes, change, removal, sunset_change
 from lightning_spec.diff.source import Document
 
@@ -398,7 +398,7 @@ def _content(old: Part, new: Part, side: Side, sides: Sides, at: At) -> Iterator
 
 def _media_type(old: Part, new: Part, shapes: Shapes, at: At) -> Iterator[Change]:
     for key in ("schema", "itemSchema"):
-        parts = [(part.at(key),) if key in part.raw else NOTHING for part in (old, new)]
+        parts = [(part.at(key),) if key in part.raw else ANYTHING for part in (old, new)]
         here = at.below("each event") if key == "itemSchema" else at
         yield from shapes.compare(parts[0], parts[1], here)
 
@@ -434,8 +434,8 @@ def _field_types(media: Part, name: str, raw: Mapping[str, Any]) -> frozenset[st
     if isinstance(said, str):
         return frozenset(_media_name(kind) for kind in said.split(","))
     shapes = Shapes("request")
-    whole: Schema = (media.at("schema"),) if "schema" in media.raw else NOTHING
-    form = shapes.form_of(shapes.form_of(whole).properties.get(name, NOTHING))
+    whole: Schema = (media.at("schema"),) if "schema" in media.raw else ANYTHING
+    form = shapes.form_of(shapes.form_of(whole).properties.get(name, ANYTHING))
     if form.types == {"array"} and form.items:
         form = shapes.form_of(form.items)
     if form.types <= {"object", "array"}:
@@ -578,7 +578,7 @@ def _headers(old: Part, new: Part, sides: Sides, at: At) -> Iterator[Change]:
             )
         yield from _header_notes(before[name], after[name], sides, here)
         parts = [
-            _parameter_schema(side[name]) if isinstance(side[name].raw, dict) else NOTHING
+            _parameter_schema(side[name]) if isinstance(side[name].raw, dict) else ANYTHING
             for side in (before, after)
         ]
         yield from sides.response.compare(parts[0], parts[1], here)

@@ -1,8 +1,8 @@
-"""Compares two schemas in one direction: a request may admit more, a response may admit less.
+"""Compares two schemas in one direction: a request may allow more values, a response may allow fewer.
 
-The comparison walks both normal forms keyword by keyword, which finds the words for a change. Each keyword
-narrows by itself, so that no narrowing keyword means no narrowing at all. Where keywords did narrow, or
-cannot be weighed one by one, the containment engine has the last word; what it cannot decide stays
+The comparison goes through both normal forms keyword by keyword, which yields findings that can be put in
+words. Each keyword restricts by itself: where none became stricter, neither did the schema. Where one did,
+or where keywords cannot be compared one by one, the containment engine decides; what it cannot decide is
 breaking.
 """
 
@@ -21,8 +21,9 @@ from lightning_spec.diff.patterns import plain, wider_pattern
 from lightning_spec.diff.rules import RULES
 from lightning_spec.diff.schema import (
     ANY_TEXT,
+    ANYTHING,
     BOUNDS,
-    NOTHING,
+    TYPES,
     Form,
     Forms,
     Part,
@@ -31,15 +32,16 @@ from lightning_spec.diff.schema import (
     Union,
     admits_all,
     base_of,
-    heirs,
+    extensions,
     key_of,
     opaque_json,
     ordering,
     place_of,
+    type_names,
 )
 
-# Findings about words of the contract rather than about admitted values: containment has no say in them.
-_BEYOND_VALUES = (
+# Findings that are not about which values are allowed, so that containment cannot dismiss them.
+_NOT_ABOUT_VALUES = (
     "optional-property-added",
     "property-removed",
     "deprecated-property-removed",
@@ -58,13 +60,13 @@ _BEYOND_VALUES = (
     "variants-overlap",
 )
 _NO_VALUE = "none"
-# A difference of something that is used so often has been told; a description may use it a billion times.
-_OFTEN = 20
+# A difference is reported for so many uses of a schema; a description may use one a billion times.
+_MOST_REPORTS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """Which operation and which part of it a finding speaks of."""
+    """Which operation a finding is about, and which part of it."""
 
     operation: str
     subject: str
@@ -76,27 +78,29 @@ class At:
 
 
 def change(rule: str, at: At, old: Any, new: Any, reason: str = "") -> Change:
-    """The finding of a rule."""
+    """A finding by a rule, with the severity of that rule."""
     severity = RULES[rule].severity
     return Change(rule, severity, at.operation, at.subject, shown(old), shown(new), at.place, reason)
 
 
 def removal(thing: str, *, deprecated: bool, sunset: Any) -> str:
-    """The rule of something that was removed, with regard to what was announced before."""
+    """The rule that a removal falls under: it depends on what was announced."""
     if isinstance(sunset, str) and sunset[:10] > datetime.datetime.now(datetime.UTC).date().isoformat():
         return f"{thing}-removed-before-sunset"
     return f"deprecated-{thing}-removed" if deprecated else f"{thing}-removed"
 
 
 def sunset_change(thing: str, before: Any, after: Any, *, deprecated: bool) -> str:
-    """The rule of an announced end that moved. Without a day, what is deprecated may end any day."""
+    """The rule that a change of a sunset date falls under."""
+    # What is deprecated without a date may end at any time.
     earlier = before and (str(after) < str(before) if after else deprecated)
     return f"{thing}-earlier" if earlier else f"{thing}-changed"
 
 
 @dataclass
 class _Choices:
-    """What two choices differ in: findings about the choices, about variants, and the pairs of variants."""
+    """The differences of two choices: findings about the choice itself (`own`) and about variants on both
+    sides (`varied`), and the pairs of such variants."""
 
     own: list[Change] = field(default_factory=list)
     varied: list[Change] = field(default_factory=list)
@@ -110,81 +114,86 @@ class _Choices:
 
 
 class Shapes:
-    """Compares schemas of one direction. How values are written as XML counts only where they are."""
+    """Compares schemas in one direction. The keyword `xml` counts only with `is_xml`."""
 
     def __init__(self, side: Side, *, is_xml: bool = False) -> None:
         self.side = side
         self._is_xml = is_xml
         self._old = Forms(side)
         self._new = Forms(side)
-        self._open: dict[Any, int] = {}
-        self._path: list[Any] = []
-        self._lowest = 0  # the outermost comparison under way that something found so far relies on
-        # What was found below a comparison that is still under way, and which one that is.
-        self._waiting: dict[Any, list[Change]] = {}
-        self._anchors: dict[Any, Any] = {}
+        # The comparisons in progress, outermost first; by pair of schemas, the depth of each.
+        self._stack: list[Any] = []
+        self._in_progress: dict[Any, int] = {}
+        # The depth of the outermost of them that a result so far depends on.
+        self._outermost = 0
+        # Results that depend on a comparison that is still in progress, and on which one.
+        self._provisional: dict[Any, list[Change]] = {}
+        self._dependencies: dict[Any, Any] = {}
+        # Final results: pairs without a difference, and what was reported how often for others.
         self._equal: set[Any] = set()
-        self._told: dict[Any, list[Change]] = {}
-        self._times: Counter[Any] = Counter()
+        self._reported: dict[Any, list[Change]] = {}
+        self._times_reported: Counter[Any] = Counter()
         self._trials: dict[Any, list[Change]] = {}
 
     def compare(self, old: Schema, new: Schema, at: At) -> list[Change]:
         """Every difference between two schemas."""
         pair = (key_of(old), key_of(new))
         here = (pair, at.operation)
-        if pair in self._open:
-            # What recurs is equal if all else is: its values end somewhere.
-            self._lowest = min(self._lowest, self._open[pair])
+        if pair in self._in_progress:
+            # A recursive pair is equal if everything else is: values are finite.
+            self._outermost = min(self._outermost, self._in_progress[pair])
             return []
         if pair in self._equal:
             return []
-        if here in self._waiting:
-            self._lowest = min(self._lowest, self._relied_on(here))
-            return self._waiting[here]
-        if self._times[here] >= _OFTEN:
-            return self._told[here]
+        if here in self._provisional:
+            self._outermost = min(self._outermost, self._depth_relied_on(here))
+            return self._provisional[here]
+        if self._times_reported[here] >= _MOST_REPORTS:
+            return self._reported[here]
         at = replace(at, place=place_of(new, at.place))
-        depth = self._open[pair] = len(self._open)
-        self._path.append(here)
-        around, self._lowest = self._lowest, depth
-        known = len(self._waiting)
+        depth = self._in_progress[pair] = len(self._in_progress)
+        self._stack.append(here)
+        around, self._outermost = self._outermost, depth
+        provisional_before = len(self._provisional)
         try:
             found = list(dict.fromkeys(self._level(old, new, at)))
         finally:
-            del self._open[pair]
-            self._path.pop()
-            lowest, self._lowest = self._lowest, min(around, self._lowest)
-        if lowest < depth:
-            self._waiting[here] = found
-            self._anchors[here] = self._path[lowest]
+            del self._in_progress[pair]
+            self._stack.pop()
+            outermost, self._outermost = self._outermost, min(around, self._outermost)
+        if outermost < depth:
+            self._provisional[here] = found
+            self._dependencies[here] = self._stack[outermost]
             return found
         settled = {here: found}
-        while len(self._waiting) > known:
-            inner, inner_found = self._waiting.popitem()
-            del self._anchors[inner]
+        while len(self._provisional) > provisional_before:
+            inner, inner_found = self._provisional.popitem()
+            del self._dependencies[inner]
             settled[inner] = inner_found
         if found:
-            self._told[here] = found
-            self._times[here] += 1
+            self._reported[here] = found
+            self._times_reported[here] += 1
         else:
             self._equal |= {inner[0] for inner, inner_found in settled.items() if not inner_found}
         return found
 
-    def _relied_on(self, here: Any) -> int:
-        """The outermost comparison under way that what waits for one relies on."""
-        anchor = self._anchors[here]
-        while anchor in self._anchors:
-            anchor = self._anchors[anchor]
-        self._anchors[here] = anchor
-        return self._open[anchor[0]]
+    def _depth_relied_on(self, here: Any) -> int:
+        """The depth of the outermost comparison in progress that a provisional result depends on."""
+        dependency = self._dependencies[here]
+        while dependency in self._dependencies:
+            dependency = self._dependencies[dependency]
+        self._dependencies[here] = dependency
+        return self._in_progress[dependency[0]]
 
     def compare_text(self, old: Schema, new: Schema, at: At) -> list[Change]:
-        """The same for a value that travels as text: whoever takes any text takes every number too."""
-        one, other = self._old.of(old), self._new.of(new)
-        widened = one.types != other.types and one.types <= _WRITTEN and _is_any_text(other)
+        """The same for a value that is sent as text, as in a query: any text includes every number."""
+        old_form, new_form = self._old.of(old), self._new.of(new)
+        widened = (
+            old_form.types != new_form.types and old_form.types <= _SENT_AS_TEXT and _is_any_text(new_form)
+        )
         if self.side == "request" and widened:
             at = replace(at, place=place_of(new, at.place))
-            return [self._finding("type-widened", at, _type_words(one), _type_words(other))]
+            return [self._finding("type-widened", at, _type_words(old_form), _type_words(new_form))]
         return self.compare(old, new, at)
 
     def form_of(self, schema: Schema) -> Form:
@@ -195,56 +204,58 @@ class Shapes:
         return change(f"{self.side}-{name}", at, old, new, reason)
 
     def _level(self, old: Schema, new: Schema, at: At) -> list[Change]:
-        one, other = self._old.of(old), self._new.of(new)
-        found = [*self._form(old, new, at), *self._heirs(old, new, at)]
-        if other.unread - one.unread:
+        old_form, new_form = self._old.of(old), self._new.of(new)
+        found = [*self._form(old, new, at), *self._extensions(old, new, at)]
+        if new_form.unread - old_form.unread:
             before = (
-                f"{_listed(sorted(one.unread))}, which cannot be read either" if one.unread else "a schema"
+                f"{_listed(sorted(old_form.unread))}, which cannot be read either"
+                if old_form.unread
+                else "a schema"
             )
             found.append(change("unreadable", at, before, "a schema that cannot be read"))
         return found
 
     def _form(self, old: Schema, new: Schema, at: At) -> list[Change]:
-        one, other = self._old.of(old), self._new.of(new)
-        own = list(self._keywords(one, other, at))
-        if one.types & other.types or not (one.types or other.types):
-            # Where anything is taken, so is all that was described.
-            is_freed = self.side == "request" and admits_all(other)
-            inner = [] if is_freed else list(self._children(one, other, at))
+        old_form, new_form = self._old.of(old), self._new.of(new)
+        own = list(self._keywords(old_form, new_form, at))
+        if old_form.types & new_form.types or not (old_form.types or new_form.types):
+            # A request may still send everything that was described.
+            is_freed = self.side == "request" and admits_all(new_form)
+            inner = [] if is_freed else list(self._children(old_form, new_form, at))
             choices = self._choices(old, new, at)
             own += choices.own
-            own += self._conditions(one, other, at)
+            own += self._conditions(old_form, new_form, at)
         else:
             inner, choices = [], _Choices()
-        varied = choices.varied
-        if choices.pairs and len(one.unions) != len(other.unions):
-            # A pair of variants is compared with all that is said beside the choice.
+        if choices.pairs and len(old_form.unions) != len(new_form.unions):
+            # Variants are compared together with what stands beside the choice: report that once.
             own = [finding for finding in own if finding in choices.own or not self._is_about_values(finding)]
             inner = []
-        values = [finding for finding in own if self._is_about_values(finding)]
-        if not values and not varied:
+        if not choices.varied and not any(map(self._is_about_values, own)):
             return own + inner
+        return self._weighed(old, new, at, own, inner=inner, choices=choices)
+
+    def _weighed(
+        self, old: Schema, new: Schema, at: At, own: list[Change], *, inner: list[Change], choices: _Choices
+    ) -> list[Change]:
+        """What is left of the findings about a level once containment has been asked."""
+        old_form, new_form = self._old.of(old), self._new.of(new)
+        values = [finding for finding in own if self._is_about_values(finding)]
         beyond = [finding for finding in own if finding not in values]
-        answer, back = self._ask(old, new)
+        varied = choices.varied
+        answer, back = self._containment(old, new)
         if answer is Answer.YES and back is Answer.YES:
-            # The same values in other words; only what is said beside them counts.
+            # The same values are allowed, in other words.
             return beyond + [finding for finding in inner + varied if not self._is_about_values(finding)]
-        if answer is Answer.YES and len(one.unions) != len(other.unions):
-            # What one side says of a variant, the other says of the whole: properties only moved.
-            return [
-                *beyond,
-                self._finding("rewritten", at, "other parts", "the same or a wider contract"),
-            ]
         if answer is Answer.YES:
-            if any(finding.severity is not Severity.SAFE for finding in values + varied):
-                return [
-                    *beyond,
-                    *inner,
-                    self._finding("rewritten", at, "other parts", "the same or a wider contract"),
-                ]
+            # With a choice on one side only, properties moved between a variant and what stands beside it.
+            moved = len(old_form.unions) != len(new_form.unions)
+            if moved or any(finding.severity is not Severity.SAFE for finding in values + varied):
+                rewritten = self._finding("rewritten", at, "other parts", "the same or a wider contract")
+                return [*beyond, *([] if moved else inner), rewritten]
             return own + inner + varied
-        overlap = self._overlap(one, other, at)
-        if overlap and self._told_apart(old, new, choices):
+        overlap = self._overlap(old_form, new_form, at)
+        if overlap and self._are_distinguishable(old, new, choices):
             overlap = []
         if answer is Answer.UNKNOWN:
             values = [
@@ -257,48 +268,48 @@ class Shapes:
 
     def _is_about_values(self, finding: Change) -> bool:
         name = finding.rule.removeprefix(f"{self.side}-")
-        return name not in _BEYOND_VALUES and not name.startswith("clamp")
+        return name not in _NOT_ABOUT_VALUES and not name.startswith("clamp")
 
     # -- keywords of one level
 
-    def _keywords(self, one: Form, other: Form, at: At) -> Iterator[Change]:
-        yield from self._types(one, other, at)
-        if one.types & other.types or (one.enum is not None and other.enum is not None):
-            yield from self._enums(one, other, at)
-        if one.types & other.types:
-            yield from self._bounds(one, other, at)
-            yield from self._sets(one, other, at)
-        yield from self._notes(one, other, at)
+    def _keywords(self, old: Form, new: Form, at: At) -> Iterator[Change]:
+        yield from self._types(old, new, at)
+        if old.types & new.types or (old.enum is not None and new.enum is not None):
+            yield from self._enums(old, new, at)
+        if old.types & new.types:
+            yield from self._bounds(old, new, at)
+            yield from self._sets(old, new, at)
+        yield from self._notes(old, new, at)
 
-    def _types(self, one: Form, other: Form, at: At) -> Iterator[Change]:
-        if one.types == other.types or (one.enum is not None and other.enum is not None):
+    def _types(self, old: Form, new: Form, at: At) -> Iterator[Change]:
+        if old.types == new.types or (old.enum is not None and new.enum is not None):
             return
-        added, removed = other.types - one.types, one.types - other.types
-        if one.enum is not None and not removed:
-            return  # told as an enum that was dropped
-        if other.enum is not None and not added:
-            return  # told as an enum that was introduced
+        added, removed = new.types - old.types, old.types - new.types
+        if old.enum is not None and not removed:
+            return  # reported as an enum that was dropped
+        if new.enum is not None and not added:
+            return  # reported as an enum that was introduced
         name = "changed" if added and removed else "widened" if added else "narrowed"
-        at = _at_keyword(at, other, "type")
-        yield self._finding(f"type-{name}", at, _type_words(one), _type_words(other))
+        at = _at_keyword(at, new, "type")
+        yield self._finding(f"type-{name}", at, _type_words(old), _type_words(new))
 
-    def _enums(self, one: Form, other: Form, at: At) -> Iterator[Change]:
-        at = _at_keyword(at, other, "enum", "const")
-        if one.enum is None or other.enum is None:
-            if one.enum is not None:
-                yield self._finding("enum-dropped", at, list(one.enum), "any value")
-            elif other.enum is not None:
-                yield self._finding("enum-introduced", at, "any value", list(other.enum))
+    def _enums(self, old: Form, new: Form, at: At) -> Iterator[Change]:
+        at = _at_keyword(at, new, "enum", "const")
+        if old.enum is None or new.enum is None:
+            if old.enum is not None:
+                yield self._finding("enum-dropped", at, list(old.enum), "any value")
+            elif new.enum is not None:
+                yield self._finding("enum-introduced", at, "any value", list(new.enum))
             return
-        before, after = ({ordering(value): value for value in form.enum or ()} for form in (one, other))
+        before, after = ({ordering(value): value for value in form.enum or ()} for form in (old, new))
         for value in before.keys() - after.keys():
-            yield self._finding("enum-value-removed", at, before[value], f"one of {shown(list(other.enum))}")
+            yield self._finding("enum-value-removed", at, before[value], f"one of {shown(list(new.enum))}")
         for value in after.keys() - before.keys():
-            yield self._finding("enum-value-added", at, f"one of {shown(list(one.enum))}", after[value])
+            yield self._finding("enum-value-added", at, f"one of {shown(list(old.enum))}", after[value])
 
-    def _bounds(self, one: Form, other: Form, at: At) -> Iterator[Change]:
+    def _bounds(self, old: Form, new: Form, at: At) -> Iterator[Change]:
         for keyword in BOUNDS:
-            before, after = one.bounds.get(keyword), other.bounds.get(keyword)
+            before, after = old.bounds.get(keyword), new.bounds.get(keyword)
             if before == after:
                 continue
             lower = keyword.startswith("min")
@@ -308,28 +319,28 @@ class Shapes:
                 tighter = after[1]
             else:
                 tighter = (after[0] > before[0]) == lower
-            here = _at_keyword(at, other, keyword, f"exclusive{keyword.capitalize()}")
+            here = _at_keyword(at, new, keyword, f"exclusive{keyword.capitalize()}")
             name = "bound-tightened" if tighter else "bound-loosened"
             yield self._finding(name, here, _bound_words(keyword, before), _bound_words(keyword, after))
 
-    def _sets(self, one: Form, other: Form, at: At) -> Iterator[Change]:
-        yield from self._patterns(one, other, _at_keyword(at, other, "pattern"))
-        yield from self._named("format", one.formats, other.formats, _at_keyword(at, other, "format"))
-        if one.multiples != other.multiples:
-            before, after = sorted(one.multiples), sorted(other.multiples)
+    def _sets(self, old: Form, new: Form, at: At) -> Iterator[Change]:
+        yield from self._patterns(old, new, _at_keyword(at, new, "pattern"))
+        yield from self._named("format", old.formats, new.formats, _at_keyword(at, new, "format"))
+        if old.multiples != new.multiples:
+            before, after = sorted(old.multiples), sorted(new.multiples)
             name = "changed"
             if not before or (after and all(_divides(b, after) for b in before)):
                 name = "tightened"
             elif not after or all(_divides(a, before) for a in after):
                 name = "loosened"
-            here = _at_keyword(at, other, "multipleOf")
+            here = _at_keyword(at, new, "multipleOf")
             yield self._finding(f"multiple-{name}", here, _listed(before), _listed(after))
-        if one.unique != other.unique:
-            name = "items-made-unique" if other.unique else "items-may-repeat"
-            yield self._finding(name, _at_keyword(at, other, "uniqueItems"), one.unique, other.unique)
+        if old.unique != new.unique:
+            name = "items-made-unique" if new.unique else "items-may-repeat"
+            yield self._finding(name, _at_keyword(at, new, "uniqueItems"), old.unique, new.unique)
 
-    def _patterns(self, one: Form, other: Form, at: At) -> Iterator[Change]:
-        gone, come = sorted(one.patterns - other.patterns), sorted(other.patterns - one.patterns)
+    def _patterns(self, old: Form, new: Form, at: At) -> Iterator[Change]:
+        gone, come = sorted(old.patterns - new.patterns), sorted(new.patterns - old.patterns)
         if {plain(pattern) for pattern in gone} == {plain(pattern) for pattern in come}:
             return
         if len(gone) == len(come) == 1:
@@ -339,42 +350,42 @@ class Shapes:
             if wider_pattern(gone[0], come[0]):
                 yield self._finding("pattern-added", at, gone[0], come[0])
                 return
-        yield from self._named("pattern", one.patterns, other.patterns, at)
+        yield from self._named("pattern", old.patterns, new.patterns, at)
 
-    def _named(self, word: str, one: frozenset[str], other: frozenset[str], at: At) -> Iterator[Change]:
-        if one == other:
+    def _named(self, word: str, old: frozenset[str], new: frozenset[str], at: At) -> Iterator[Change]:
+        if old == new:
             return
-        name = "changed" if one - other and other - one else "added" if other - one else "removed"
-        yield self._finding(f"{word}-{name}", at, _listed(sorted(one)), _listed(sorted(other)))
+        name = "changed" if old - new and new - old else "added" if new - old else "removed"
+        yield self._finding(f"{word}-{name}", at, _listed(sorted(old)), _listed(sorted(new)))
 
-    def _notes(self, one: Form, other: Form, at: At) -> Iterator[Change]:
-        if one.default != other.default:
-            here = _at_keyword(at, other, "default")
-            yield self._finding("default-changed", here, _value(one.default), _value(other.default))
-        if one.deprecated != other.deprecated:
-            name = "deprecated" if other.deprecated else "no-longer-deprecated"
-            yield self._finding(name, at, one.deprecated, other.deprecated)
-        if one.sunset != other.sunset:
-            name = sunset_change("sunset", one.sunset, other.sunset, deprecated=other.deprecated)
-            here = _at_keyword(at, other, "x-sunset")
-            yield self._finding(name, here, one.sunset or "no date", other.sunset or "no date")
-        for value in sorted(one.announced - other.announced):
-            yield self._finding("announced-value-removed", at, value, _listed(sorted(other.announced)))
-        for value in sorted(other.announced - one.announced):
-            yield self._finding("announced-value-added", at, _listed(sorted(one.announced)), value)
-        if one.encodings != other.encodings:
-            words = (" as ".join(sorted(form.encodings)) or "plain" for form in (one, other))
-            yield self._finding("content-encoding-changed", _at_keyword(at, other, "contentEncoding"), *words)
-        if self._is_xml and one.xml != other.xml:
-            yield self._finding("xml-changed", _at_keyword(at, other, "xml"), one.xml, other.xml)
-        yield from self._discriminator(one, other, at)
-        yield from self._clamp(one, other, at)
+    def _notes(self, old: Form, new: Form, at: At) -> Iterator[Change]:
+        if old.default != new.default:
+            here = _at_keyword(at, new, "default")
+            yield self._finding("default-changed", here, _value(old.default), _value(new.default))
+        if old.deprecated != new.deprecated:
+            name = "deprecated" if new.deprecated else "no-longer-deprecated"
+            yield self._finding(name, at, old.deprecated, new.deprecated)
+        if old.sunset != new.sunset:
+            name = sunset_change("sunset", old.sunset, new.sunset, deprecated=new.deprecated)
+            here = _at_keyword(at, new, "x-sunset")
+            yield self._finding(name, here, old.sunset or "no date", new.sunset or "no date")
+        for value in sorted(old.announced - new.announced):
+            yield self._finding("announced-value-removed", at, value, _listed(sorted(new.announced)))
+        for value in sorted(new.announced - old.announced):
+            yield self._finding("announced-value-added", at, _listed(sorted(old.announced)), value)
+        if old.encodings != new.encodings:
+            words = (" as ".join(sorted(form.encodings)) or "plain" for form in (old, new))
+            yield self._finding("content-encoding-changed", _at_keyword(at, new, "contentEncoding"), *words)
+        if self._is_xml and old.xml != new.xml:
+            yield self._finding("xml-changed", _at_keyword(at, new, "xml"), old.xml, new.xml)
+        yield from self._discriminator(old, new, at)
+        yield from self._clamp(old, new, at)
 
-    def _discriminator(self, one: Form, other: Form, at: At) -> Iterator[Change]:
-        before, after = one.discriminator, other.discriminator
+    def _discriminator(self, old: Form, new: Form, at: At) -> Iterator[Change]:
+        before, after = old.discriminator, new.discriminator
         if before is None and after is None:
             return
-        at = _at_keyword(at, other, "discriminator")
+        at = _at_keyword(at, new, "discriminator")
         if before is None or after is None:
             name = "discriminator-added" if before is None else "discriminator-changed"
             yield self._finding(name, at, _value(before), _value(after))
@@ -382,8 +393,8 @@ class Shapes:
         tags = (before.get("propertyName"), after.get("propertyName"))
         if tags[0] != tags[1]:
             yield self._finding("discriminator-changed", at, *map(_value, tags))
-        known, left = _variants(one), _variants(other)
-        # A name that is no longer sent hurts nobody, and one that nobody sent before is taken.
+        known, left = _variants(old), _variants(new)
+        # A response may stop sending a name, and a request may be allowed a new one.
         gone = known.keys() - left.keys() if self.side == "request" else set()
         come = left.keys() - known.keys() if self.side == "response" and known else set()
         for name in sorted(gone):
@@ -395,97 +406,95 @@ class Shapes:
                 words = (_name(side[name]) or "another variant" for side in (known, left))
                 yield self._finding("discriminator-changed", at.below(name), *words)
 
-    def _clamp(self, one: Form, other: Form, at: At) -> Iterator[Change]:
-        if one.clamp == other.clamp:
+    def _clamp(self, old: Form, new: Form, at: At) -> Iterator[Change]:
+        if old.clamp == new.clamp:
             return
-        at = _at_keyword(at, other, "x-lightning-clamp")
-        before, after = (_clamp_range(form.clamp) for form in (one, other))
+        at = _at_keyword(at, new, "x-lightning-clamp")
+        before, after = (_clamp_range(form.clamp) for form in (old, new))
         bounded = {"minimum", "maximum"}
         if after is None:
-            refuses = bounded & (other.bounds.keys() - one.bounds.keys()) or other.enum is not None
+            refuses = bounded & (new.bounds.keys() - old.bounds.keys()) or new.enum is not None
             yield self._finding(
-                "clamp-became-refusal" if refuses else "clamp-removed", at, one.clamp, "no clamp"
+                "clamp-became-refusal" if refuses else "clamp-removed", at, old.clamp, "no clamp"
             )
         elif before is None:
-            refused = bounded & one.bounds.keys() or one.enum is not None
-            yield self._finding(
-                "clamp-introduced" if refused else "clamp-imposed", at, "no clamp", other.clamp
-            )
+            refused = bounded & old.bounds.keys() or old.enum is not None
+            yield self._finding("clamp-introduced" if refused else "clamp-imposed", at, "no clamp", new.clamp)
         else:
             wider = after[0] <= before[0] and after[1] >= before[1]
-            yield self._finding("clamp-widened" if wider else "clamp-narrowed", at, one.clamp, other.clamp)
+            yield self._finding("clamp-widened" if wider else "clamp-narrowed", at, old.clamp, new.clamp)
 
     # -- what lies below
 
-    def _children(self, one: Form, other: Form, at: At) -> Iterator[Change]:
-        for name in {**one.properties, **other.properties}:
-            yield from self._property(name, one, other, at)
-        for name in sorted(one.required ^ other.required):
-            if name in one.properties and name not in other.properties and name in one.required:
-                continue  # told as a property that was removed
-            if name not in one.properties and name in other.properties and name in other.required:
-                continue  # told as a property that was added
-            word = "property-became-required" if name in other.required else "property-became-optional"
+    def _children(self, old: Form, new: Form, at: At) -> Iterator[Change]:
+        for name in {**old.properties, **new.properties}:
+            yield from self._property(name, old, new, at)
+        for name in sorted(old.required ^ new.required):
+            if name in old.properties and name not in new.properties and name in old.required:
+                continue  # reported as a property that was removed
+            if name not in old.properties and name in new.properties and name in new.required:
+                continue  # reported as a property that was added
+            word = "property-became-required" if name in new.required else "property-became-optional"
             words = ("optional", "required")
             yield self._finding(
                 word,
-                _at_keyword(at, other, "required").below(name),
-                words[name in one.required],
-                words[name in other.required],
+                _at_keyword(at, new, "required").below(name),
+                words[name in old.required],
+                words[name in new.required],
             )
         yield from self._rest(
-            one.additional, other.additional, at.below("any other property"), "object-closed", "object-opened"
+            old.additional, new.additional, at.below("any other property"), "object-closed", "object-opened"
         )
-        yield from self._array(one, other, at)
-        if one.content or other.content:
-            yield from self.compare(one.content, other.content, at.below("content"))
-        if one.names or other.names:
+        yield from self._array(old, new, at)
+        if old.content or new.content:
+            yield from self.compare(old.content, new.content, at.below("content"))
+        if old.names or new.names:
             yield from self.compare(
-                (*one.names, *ANY_TEXT), (*other.names, *ANY_TEXT), at.below("property names")
+                (*old.names, *ANY_TEXT), (*new.names, *ANY_TEXT), at.below("property names")
             )
 
-    def _property(self, name: str, one: Form, other: Form, at: At) -> Iterator[Change]:
+    def _property(self, name: str, old: Form, new: Form, at: At) -> Iterator[Change]:
         here = at.below(name)
-        before, after = one.properties.get(name), other.properties.get(name)
+        before, after = old.properties.get(name), new.properties.get(name)
         if before is not None and after is not None:
             yield from self.compare(before, after, here)
         elif after is not None:
             here = replace(here, place=place_of(after, here.place))
-            required = name in other.required and name not in one.required
-            word = "required property" if name in other.required else "optional property"
-            if one.additional is None:
+            required = name in new.required and name not in old.required
+            word = "required property" if name in new.required else "optional property"
+            if old.additional is None:
                 yield self._finding("property-added-to-closed-object", here, "no such property", word)
                 if required and self.side == "request":
                     yield self._finding("required-property-added", here, "no such property", word)
-            elif one.additional != NOTHING:
-                yield from self.compare(one.additional, after, here)
+            elif old.additional != ANYTHING:
+                yield from self.compare(old.additional, after, here)
                 if required:
                     yield self._finding("required-property-added", here, "no such property", word)
             else:
                 kind = "required" if required else "optional"
                 yield self._finding(f"{kind}-property-added", here, "no such property", word)
         elif before is not None:
-            word = "required property" if name in one.required else "optional property"
-            if name in other.required:
-                yield from self.compare(before, NOTHING, here)
-            elif other.additional is None:
+            word = "required property" if name in old.required else "optional property"
+            if name in new.required:
+                yield from self.compare(before, ANYTHING, here)
+            elif new.additional is None:
                 rule = "property-refused" if self.side == "request" else self._removal(before)
                 yield self._finding(rule, here, word, "no such property")
             else:
                 yield self._finding(self._removal(before), here, word, "no such property")
-                if other.additional != NOTHING:
-                    yield from self.compare(before, other.additional, here)
+                if new.additional != ANYTHING:
+                    yield from self.compare(before, new.additional, here)
 
     def _removal(self, schema: Schema) -> str:
         form = self._old.of(schema)
         return removal("property", deprecated=form.deprecated, sunset=form.sunset)
 
-    def _heirs(self, old: Schema, new: Schema, at: At) -> Iterator[Change]:
-        """What extends a schema may stand wherever the schema may."""
+    def _extensions(self, old: Schema, new: Schema, at: At) -> Iterator[Change]:
+        """Where a base is allowed, so is every component that extends it: they are variants."""
         bases = base_of(old), base_of(new)
         if bases[0] is None or bases[1] is None:
             return
-        before, after = heirs(bases[0]), heirs(bases[1])
+        before, after = extensions(bases[0]), extensions(bases[1])
         for name in {**before, **after}:
             if name in before and name in after:
                 yield from self.compare(before[name], after[name], at.below(f"variant {name}"))
@@ -496,52 +505,50 @@ class Shapes:
                 yield self._finding("variant-added", here, _NO_VALUE, name)
 
     def _rest(
-        self, one: Schema | None, other: Schema | None, at: At, narrowed: str, widened: str
+        self, old: Schema | None, new: Schema | None, at: At, narrowed: str, widened: str
     ) -> Iterator[Change]:
-        """What is said of all properties or items that are not named."""
-        if one is None and other is None:
+        """Compares what applies to all properties or items that are not named."""
+        if old is None and new is None:
             return
-        if one is not None and other is not None and NOTHING not in (one, other):
-            yield from self.compare(one, other, at)
+        if old is not None and new is not None and ANYTHING not in (old, new):
+            yield from self.compare(old, new, at)
             return
         words = tuple(
-            "nothing" if side is None else "anything" if side == NOTHING else "restricted"
-            for side in (one, other)
+            "nothing" if side is None else "anything" if side == ANYTHING else "restricted"
+            for side in (old, new)
         )
         if words[0] == words[1]:
             return
         order = ("nothing", "restricted", "anything")
-        if one is not None and other is not None:
-            found = self.compare(one, other, at)
+        if old is not None and new is not None:
+            found = self.compare(old, new, at)
             if not [finding for finding in found if self._is_about_values(finding)]:
-                return  # a restriction that restricts nothing
+                return  # a restriction that has no effect
         name = narrowed if order.index(words[1]) < order.index(words[0]) else widened
         yield self._finding(name, at, words[0], words[1])
 
-    def _array(self, one: Form, other: Form, at: At) -> Iterator[Change]:
-        for index in range(max(len(one.prefix), len(other.prefix))):
-            sides = [form.prefix[index] if index < len(form.prefix) else form.items for form in (one, other)]
+    def _array(self, old: Form, new: Form, at: At) -> Iterator[Change]:
+        for index in range(max(len(old.prefix), len(new.prefix))):
+            sides = [form.prefix[index] if index < len(form.prefix) else form.items for form in (old, new)]
             here = at.below(f"item {index + 1}")
             if sides[0] is not None and sides[1] is not None:
                 yield from self.compare(sides[0], sides[1], here)
             else:
                 yield from self._rest(sides[0], sides[1], here, "items-restricted", "items-freed")
-        yield from self._rest(
-            one.items, other.items, at.below("each item"), "items-restricted", "items-freed"
-        )
+        yield from self._rest(old.items, new.items, at.below("each item"), "items-restricted", "items-freed")
 
     # -- choices
 
     def _choices(self, old: Schema, new: Schema, at: At) -> _Choices:
-        """Findings about the choices themselves, and about variants that are on both sides."""
-        one, other = self._old.of(old), self._new.of(new)
-        if {len(one.unions), len(other.unions)} == {0, 1}:
+        """The differences of the choices of two schemas."""
+        old_form, new_form = self._old.of(old), self._new.of(new)
+        if {len(old_form.unions), len(new_form.unions)} == {0, 1}:
             return self._choice_of_one(old, new, at)
-        if len(one.unions) != len(other.unions):
-            return _Choices([self._finding("choice-changed", at, len(one.unions), len(other.unions))])
+        if len(old_form.unions) != len(new_form.unions):
+            return _Choices([self._finding("choice-changed", at, len(old_form.unions), len(new_form.unions))])
         found = _Choices()
-        for before, after in zip(one.unions, other.unions, strict=True):
-            here = _at_keyword(at, other, "oneOf" if after.exactly_one else "anyOf")
+        for before, after in zip(old_form.unions, new_form.unions, strict=True):
+            here = _at_keyword(at, new_form, "oneOf" if after.exactly_one else "anyOf")
             union = self._union(before.branches, after.branches, here)
             found += union
             if not union.own and not union.varied and before.exactly_one != after.exactly_one:
@@ -553,21 +560,25 @@ class Shapes:
         return found
 
     def _choice_of_one(self, old: Schema, new: Schema, at: At) -> _Choices:
-        """A schema that became one variant of a choice, or what is left of one."""
-        one, other = self._old.of(old), self._new.of(new)
-        before = self._old.variants(old) if one.unions else (old,)
-        after = self._new.variants(new) if other.unions else (new,)
+        """The same where only one of two schemas has a choice, and the other may be one of its variants."""
+        old_form, new_form = self._old.of(old), self._new.of(new)
+        before = self._old.variants(old) if old_form.unions else (old,)
+        after = self._new.variants(new) if new_form.unions else (new,)
         found = self._union(before, after, at)
         if found.pairs:
             return found
-        if one.unions:
-            return _Choices([self._finding("choice-dropped", at, _union_words(one.unions[0]), "no choice")])
-        return _Choices([self._finding("choice-introduced", at, "no choice", _union_words(other.unions[0]))])
+        if old_form.unions:
+            return _Choices(
+                [self._finding("choice-dropped", at, _union_words(old_form.unions[0]), "no choice")]
+            )
+        return _Choices(
+            [self._finding("choice-introduced", at, "no choice", _union_words(new_form.unions[0]))]
+        )
 
     def _union(self, before: tuple[Schema, ...], after: tuple[Schema, ...], at: At) -> _Choices:
         left, right = list(before), list(after)
         found = _Choices()
-        # The cheap test first: to compare unlike variants may lead through the whole description.
+        # Cheap tests come first: comparing unlike variants may lead through the whole description.
         for test in (_is_same_reference, self._is_equal, _is_namesake, self._is_compatible, self._is_alike):
             for branch in list(left):
                 match = next((other for other in right if test(branch, other)), None)
@@ -593,7 +604,7 @@ class Shapes:
         return found
 
     def _trial(self, one: Schema, other: Schema) -> list[Change]:
-        """What a pair of variants would differ in; asked often, so remembered."""
+        """The differences of two variants, to see whether they are a pair; cached."""
         pair = (key_of(one), key_of(other))
         if pair not in self._trials:
             self._trials[pair] = self.compare(one, other, _ANYWHERE)
@@ -609,7 +620,7 @@ class Shapes:
         )
 
     def _is_alike(self, one: Schema, other: Schema) -> bool:
-        """Whether one variant is what became of another, rather than something else in its place."""
+        """Whether one variant is probably what another has become."""
         if _has_other_name(one, other):
             return False
         before, after = self._old.of(one), self._new.of(other)
@@ -621,11 +632,11 @@ class Shapes:
         form = forms.of(branch)
         return f"variant {_name(branch) or _type_words(form)}"
 
-    def _told_apart(self, old: Schema, new: Schema, choices: _Choices) -> bool:
-        """Whether by what each variant names, though others leave it open, none is mistaken for another."""
+    def _are_distinguishable(self, old: Schema, new: Schema, choices: _Choices) -> bool:
+        """Whether no variant is mistaken for another, judged by the properties that each of them names."""
         named: dict[Any, frozenset[str]] = {}
         for before, after in choices.pairs:
-            # What the wider of a pair no longer or not yet names was told as a property that went or came.
+            # Properties that only one of a pair names were reported as removed or added.
             names = [frozenset(self._old.of(before).properties), frozenset(self._new.of(after).properties)]
             narrow, wide = (before, after) if self.side == "request" else (after, before)
             named |= {key_of(narrow): frozenset(), key_of(wide): names[self.side == "response"]}
@@ -636,11 +647,11 @@ class Shapes:
         narrow, wide = sides if self.side == "request" else sides[::-1]
         return covers(wide, narrow) is Answer.YES
 
-    def _overlap(self, one: Form, other: Form, at: At) -> list[Change]:
-        """A finding for a choice of exactly one whose variants are not proven to exclude each other."""
-        for before, after in itertools.zip_longest(one.unions, other.unions):
+    def _overlap(self, old: Form, new: Form, at: At) -> list[Change]:
+        """A finding for a oneOf with variants that may allow the same value."""
+        for before, after in itertools.zip_longest(old.unions, new.unions):
             exactly_one = any(union.exactly_one for union in (before, after) if union)
-            if not exactly_one or (one.discriminator and other.discriminator):
+            if not exactly_one or (old.discriminator and new.discriminator):
                 continue
             for union, forms in ((before, self._old), (after, self._new)):
                 pair = self._overlapping(union, forms) if union and union.exactly_one else None
@@ -664,20 +675,20 @@ class Shapes:
                     return branch, other
         return None
 
-    # -- conditions that only containment can weigh
+    # -- keywords that are compared as a whole
 
-    def _conditions(self, one: Form, other: Form, at: At) -> Iterator[Change]:
-        for keyword in {**one.opaque, **other.opaque}:
-            before = [opaque_json(self._old, value) for value in one.opaque.get(keyword, ())]
-            after = [opaque_json(self._new, value) for value in other.opaque.get(keyword, ())]
+    def _conditions(self, old: Form, new: Form, at: At) -> Iterator[Change]:
+        for keyword in {**old.opaque, **new.opaque}:
+            before = [opaque_json(self._old, value) for value in old.opaque.get(keyword, ())]
+            after = [opaque_json(self._new, value) for value in new.opaque.get(keyword, ())]
             gone = [value for value in before if value not in after]
             come = [value for value in after if value not in before]
             if not gone and not come:
                 continue
             name = "changed" if gone and come else "added" if come else "removed"
-            if _refuses_the_rest(one) or _refuses_the_rest(other):
-                name = "changed"  # what it speaks of is exempt from what is said of the rest
-            here = _at_keyword(at, other, keyword)
+            if _restricts_the_rest(old) or _restricts_the_rest(new):
+                name = "changed"  # additional or unevaluated properties depend on it
+            here = _at_keyword(at, new, keyword)
             yield self._finding(
                 f"condition-{name}",
                 here,
@@ -687,42 +698,43 @@ class Shapes:
 
     # -- containment
 
-    def _ask(self, old: Schema, new: Schema) -> tuple[Answer, Answer]:
-        """Whether the change is safe by containment, and whether its reverse is."""
+    def _containment(self, old: Schema, new: Schema) -> tuple[Answer, Answer]:
+        """Whether containment proves the change to be safe, and its reverse."""
         try:
             before, after = self._old.json(old), self._new.json(new)
         except (OverflowError, RecursionError):
             return Answer.UNKNOWN, Answer.UNKNOWN
-        forth = covers(_as_announced(after, before), before)
-        back = covers(_as_announced(before, after), after)
+        forth = covers(_without_unnamed(after, before), before)
+        back = covers(_without_unnamed(before, after), after)
         return (forth, back) if self.side == "request" else (back, forth)
 
 
-def _as_announced(wide: Any, narrow: Any) -> Any:
-    """`wide` without the optional properties that an open `narrow` does not name: nobody sends those."""
+def _without_unnamed(wide: Any, narrow: Any) -> Any:
+    """`wide` without the optional properties that `narrow` does not name though it allows any: nobody sends
+    those."""
     if not isinstance(wide, dict) or not isinstance(narrow, dict):
         return wide
     result = dict(wide)
     if isinstance(wide.get("properties"), dict):
         known = narrow.get("properties", {})
         is_open = narrow.get("additionalProperties", True) is True
-        # Conditions may look at the same property; then nothing is left out.
+        # With conditions nothing is left out, since they may be about the same property.
         is_plain = not {"allOf", "anyOf", "oneOf", "not", "if", "patternProperties"} & {*wide, *narrow}
         result["properties"] = {
-            name: _as_announced(sub, known.get(name))
+            name: _without_unnamed(sub, known.get(name))
             for name, sub in wide["properties"].items()
             if name in known or not (is_open and is_plain and "object" in narrow.get("type", ()))
         }
     if "items" in wide and "items" in narrow:
-        result["items"] = _as_announced(wide["items"], narrow["items"])
+        result["items"] = _without_unnamed(wide["items"], narrow["items"])
     return result
 
 
-def _refuses_the_rest(form: Form) -> bool:
-    return form.additional != NOTHING or any(keyword.startswith("unevaluated") for keyword in form.opaque)
+def _restricts_the_rest(form: Form) -> bool:
+    return form.additional != ANYTHING or any(keyword.startswith("unevaluated") for keyword in form.opaque)
 
 
-_WRITTEN = frozenset({"boolean", "integer", "number", "string"})
+_SENT_AS_TEXT = frozenset({"boolean", "integer", "number", "string"})
 
 
 def _is_any_text(form: Form) -> bool:
@@ -775,10 +787,9 @@ def _at_keyword(at: At, form: Form, *keywords: str) -> At:
 
 
 def _type_words(form: Form) -> str:
-    names = form.types - ({"integer"} if "number" in form.types else set())
-    if len(form.types) == 7:
+    if form.types == TYPES:
         return "any type"
-    return " or ".join(sorted(names)) or "nothing"
+    return " or ".join(type_names(form.types)) or "nothing"
 
 
 def _bound_words(keyword: str, bound: tuple[float, bool] | None) -> str:
@@ -801,7 +812,7 @@ def _divides(number: float, others: list[float]) -> bool:
 
 
 def _variants(form: Form) -> dict[str, Schema]:
-    """The variants by the names that a discriminator has for them: those it lists, else their own."""
+    """The variants by the values of a discriminator: those of its mapping, else the components' names."""
     part = form.places["discriminator"]
     names = form.discriminator.get("mapping") if form.discriminator else None
     found: dict[str, Schema] = {}

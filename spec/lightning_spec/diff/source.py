@@ -72,7 +72,7 @@ class Document:
     unread: list[Unread]
     neighbours: dict[str, Document] = field(default_factory=dict)
     homes: dict[int, Trail] = field(default_factory=dict)
-    goals: dict[Trail, tuple[int, Trail]] = field(default_factory=dict)
+    resolved_keys: dict[Trail, tuple[int, Trail]] = field(default_factory=dict)
     _names: _Names | None = None
 
     @property

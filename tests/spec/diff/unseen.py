@@ -309,6 +309,12 @@ SCHEMAS: list[tuple[str, Any, Any, str]] = [
         array(prefixItems=[TEXT], items=False),
         "BSSB",
     ),
+    (
+        "tuple closed by another part",
+        {"allOf": [array(prefixItems=[TEXT, INT]), array(prefixItems=[TEXT], items=False)]},
+        array(prefixItems=[TEXT], items=False),
+        "====",
+    ),
     ("minContains 0", array(contains=TEXT, minContains=0), array(), "===="),
     (
         "else",
