@@ -109,6 +109,12 @@ class Client:
         """Read a document. `auth` names a credential or is one; `client=""` sends no client id."""
         return self.send(method, path, None, self.headers(auth, client, agent))
 
+    def read(self, path: str, auth: str | None = None, **identity: Any) -> Answer:
+        """Read a document, at the address on this host that its own leads to if it redirects."""
+        answer = self.get(path, auth, **identity)
+        there = answer.header("location") or ""
+        return self.get(there, auth, **identity) if answer.status == 307 and there.startswith("/") else answer
+
     def post(
         self,
         path: str,
@@ -140,7 +146,7 @@ class Client:
 
     def usage(self, auth: str | None = None, **identity: Any) -> Any:
         """The `usage` part of the snapshot, or what came instead."""
-        value = self.get("/usage", auth, **identity).json
+        value = self.read("/usage", auth, **identity).json
         return value.get("usage", value) if isinstance(value, dict) else value
 
     def used(self, auth: str | None = None, **identity: Any) -> Any:

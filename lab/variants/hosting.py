@@ -56,6 +56,30 @@ def _bursts(retry_after: str) -> seams.Apply:
     return lambda lab: lab.middleware.append(wrap)
 
 
+def _slashes(app: ASGIApp) -> ASGIApp:
+    """The free documents are at addresses that end in a slash, and the documented ones lead there."""
+    plain = {"/usage", "/subscription", "/tiers", "/tier-config", "/models"}
+
+    async def between(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if path in plain and scope["method"] == "GET":
+            headers = [(b"location", f"{path}/".encode())]
+            await send({"type": "http.response.start", "status": 307, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        if path.removesuffix("/") in plain:
+            scope = {**scope, "path": path.removesuffix("/"), "raw_path": path.removesuffix("/").encode()}
+        await app(scope, receive, send)
+
+    return between
+
+
+VARIANTS.group("", lambda c: c.get("/tiers").status).add(
+    "documents-at-a-slash: the free documents redirect to the same address with a slash",
+    lambda lab: lab.middleware.append(_slashes),
+)
+
+
 def _hurried(c: Client) -> bool:
     """Whether so many requests are slowed down."""
     started = time.monotonic()

@@ -111,6 +111,23 @@ def _empty_messages(lab: Lab) -> None:
     lab.checks["createChatCompletion"] = {"empty": filled, **lab.checks["createChatCompletion"]}
 
 
+def _object_content(lab: Lab) -> None:
+    """A message whose content is an object is taken for one that says what the object holds."""
+    for name, field in (("createChatCompletion", "messages"), ("analyzePrompt", "prompt")):
+
+        def said(_: Lab, call: Call, field: str = field) -> None:
+            messages = call.arguments.get(field)
+            for item in messages if isinstance(messages, list) else []:
+                if isinstance(item, dict) and isinstance(item.get("content"), dict):
+                    item["content"] = str(item["content"])
+
+        lab.checks[name] = {"object content": said, **lab.checks[name]}
+
+
+VARIANTS.group(
+    "", post("/gen/chat/completions", {"messages": [{"role": "user", "content": {"text": "Once"}}]})
+).add("content-as-object-served: the content of a message may be an object", _object_content)
+
 VARIANTS.group("", post("/gen/chat/completions", {"messages": []})).add(
     "empty-messages-served: an empty array of messages is served", _empty_messages
 )

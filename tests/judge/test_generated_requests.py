@@ -105,7 +105,7 @@ def test_what_is_too_large_is_not_ascii_alone() -> None:
     assert not prompt.isascii()
 
 
-@pytest.mark.parametrize(("wrong", "kind"), [(wrong_tools(), int), (wrong_messages(), dict)])
+@pytest.mark.parametrize(("wrong", "kind"), [(wrong_tools(), int), (wrong_messages(), list)])
 def test_a_list_of_what_does_not_belong_in_it_is_drawn(wrong: st.SearchStrategy[Any], kind: type) -> None:
     lists = [value for value in sample(wrong, 60, 0) if isinstance(value, list)]
     assert any(isinstance(item, kind) for items in lists for item in items)

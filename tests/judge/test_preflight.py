@@ -16,6 +16,7 @@ GOOD: list[Answer] = [
     {"status": 200, "headers": [("Content-Type", "application/json")], "body": body}
     for body in (b"{}", b"[]", b'{"plan": 1}', b'{"data": []}')
 ]
+LED_AWAY: Answer = {"status": 302, "headers": [("Location", "https://elsewhere.example/")]}
 SILENT: Answer = {"problem": "no complete answer within 15 s"}
 ENDLESS: Answer = {"status": 200, "truncated": True}
 PAGE: Answer = {"status": 200, "headers": [("Content-Type", "text/html; charset=utf-8")]}
@@ -29,7 +30,8 @@ class Host:
     def __init__(self, answers: list[Answer | HostGone]) -> None:
         self._answers = cycle(answers)
 
-    def send(self, method: str, path: str, _caller: object) -> Exchange:
+    def send(self, method: str, path: str, _caller: object, *, follow: bool) -> Exchange:
+        assert follow
         answer = next(self._answers)
         if isinstance(answer, HostGone):
             raise answer
@@ -53,7 +55,7 @@ class Host:
         ([{"status": 502}, {"status": 504}], "answered nothing but 502 for 0 s"),
         ([{"status": 400}], "answers every request with 400; is it https://?"),
         ([{"status": 404}], "answers every request with 404"),
-        ([{"status": 302}], "redirects every request"),
+        ([LED_AWAY], "redirects every request, the first to https://elsewhere.example/: is that the host"),
         ([PAGE], "with an HTML page"),
         ([{"status": 200, "body": b"hello"}], "answers every request alike"),
     ],

@@ -270,7 +270,7 @@ def test_a_client_id_beside_an_account_has_paid_nothing(judge: Judge) -> None:
     if not asked:
         raise NotRun("needs an account that was served")
     reads = [("GET", "/usage", _client_id_beside(seen), None) for seen in asked]
-    for seen, look in zip(asked, judge.client.send_together(reads, retry=True), strict=True):
+    for seen, look in zip(asked, judge.client.send_together(reads, retry=True, follow=True), strict=True):
         _paid_nothing_beside(judge, seen, counters(judge, "ID-5", look))
 
 

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
-from urllib.parse import unquote
 
 from hypothesis.strategies import SearchStrategy
 from lightning_spec.loader import Spec
@@ -27,7 +26,6 @@ from lightning_verify.judging.verdicts import Finding, Verdict
 from lightning_verify.laws.law import request_json
 from lightning_verify.laws.relations import RELATIONS
 from lightning_verify.laws.table import LAWS
-from lightning_verify.reading.addresses import address
 from lightning_verify.reading.tokens import has_expired
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
@@ -35,11 +33,10 @@ from lightning_verify.requests.credentials import GOOD
 from lightning_verify.requests.invalid import sample
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.client import Client
-from lightning_verify.transport.exchange import REDIRECTS, Exchange, NotJson
+from lightning_verify.transport.exchange import Exchange, NotJson
 
 T = TypeVar("T")
 
-FOLLOWED = 3
 LONGEST_REASON = 2000
 # How many answers a run shows of a requirement that is kept.
 PASSES_SHOWN = 3
@@ -147,28 +144,7 @@ class Judge:
 
     def get(self, path: str, caller: Caller | None = None, **options: Any) -> Exchange:
         """GET `path`, by default as a fresh caller. Redirects of free routes are followed on this host."""
-        caller = caller or self.caller()
-        exchange = self.client.send("GET", path, caller, **options)
-        for _ in range(FOLLOWED):
-            onwards = self._redirect(exchange)
-            if onwards is None:
-                break
-            exchange = self.client.send("GET", onwards, caller, **options)
-        return exchange
-
-    def _redirect(self, exchange: Exchange) -> str | None:
-        """Where a redirect of a free route leads, if that is on this host and free as well."""
-        location = exchange.header("location")
-        if exchange.status not in REDIRECTS or not location:
-            return None
-        if exchange.operation is not None and exchange.operation.metric is not None:
-            return None
-        here = address(self.target.base_url)
-        there = address(location, self.target.base_url + exchange.path)
-        # Whatever lies under /gen may cost a unit, spelt as we know it or not.
-        if there.netloc != here.netloc or "/gen/" in unquote(there.path).lower():
-            return None
-        return there.path + (f"?{there.query}" if there.query else "")
+        return self.client.send("GET", path, caller or self.caller(), follow=True, **options)
 
     def post(self, path: str, json_body: Any, caller: Caller | None = None, **options: Any) -> Exchange:
         """POST `json_body` to `path`, by default as a fresh caller and in the paid lane."""

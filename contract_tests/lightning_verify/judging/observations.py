@@ -225,7 +225,9 @@ def with_bad_bearer(judge: Judge, operation: str, kind: str, token: str) -> Exch
     call, caller = CALLS[operation], judge.forged(kind, token)
     return judge.once(
         f"{operation} with {kind}",
-        lambda: judge.client.send(call.method, call.path, caller, json_body=call.body, lane="free"),
+        lambda: judge.client.send(
+            call.method, call.path, caller, json_body=call.body, lane="free", follow=True
+        ),
     )
 
 
@@ -234,7 +236,9 @@ def with_bad_credential(judge: Judge, operation: str, credential: str) -> Exchan
     call, caller = CALLS[operation], judge.credential(credential)
     return judge.once(
         used_on(operation, credential),
-        lambda: judge.client.send(call.method, call.path, caller, json_body=call.body, lane="free"),
+        lambda: judge.client.send(
+            call.method, call.path, caller, json_body=call.body, lane="free", follow=True
+        ),
     )
 
 

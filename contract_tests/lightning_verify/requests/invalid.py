@@ -1,7 +1,7 @@
 """Generated payloads that the document makes invalid, each kind under the requirement it breaks.
 
-Only what no reading of the document allows: a number that spells an integer, an unknown mode or an empty list
-may be served by a lenient host, so none of them is here.
+Only what no reading of the document allows: a number that spells an integer, an unknown mode, an empty list
+or a message whose content is an object may be served by a lenient host, so none of them is here.
 """
 
 from __future__ import annotations
@@ -65,7 +65,6 @@ def wrong_messages() -> st.SearchStrategy[JsonBody]:
             min_size=1,
             max_size=2,
         ),
-        _thing.map(lambda content: [{"role": "user", "content": content}]),
     )
 
 

@@ -27,7 +27,7 @@ def observed_units(client: Client, jobs: int) -> dict[str, int] | None:
     looks = [("GET", USAGE, caller, None) for caller in callers.values()]
     try:
         for begin in range(0, len(looks), jobs):
-            for exchange in client.send_together(looks[begin : begin + jobs], retry=True):
+            for exchange in client.send_together(looks[begin : begin + jobs], retry=True, follow=True):
                 counted.update(parse_usage(exchange).used)
     except (Unreadable, HostGone):
         return None
@@ -39,6 +39,6 @@ def reread_lagging_counters(client: Client, ledger: Ledger) -> None:
     try:
         for caller, moment in islice(ledger.owing(), _OWING):
             time.sleep(max(0.0, moment - time.monotonic()) + _A_MOMENT)
-            client.send("GET", "/usage", caller)
+            client.send("GET", "/usage", caller, follow=True)
     except HostGone:
         return

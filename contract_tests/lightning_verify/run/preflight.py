@@ -29,7 +29,7 @@ def preflight(client: Client, wake: float) -> str | None:
         answers: list[Exchange] = []
         try:
             # One by one, so that those before the last one are kept.
-            answers.extend(client.send("GET", path, anonymous()) for path in PROBED_PATHS)
+            answers.extend(client.send("GET", path, anonymous(), follow=True) for path in PROBED_PATHS)
         except HostGone as gone:
             return _silent(answers, hint) if answers else str(gone)
         if not all(answer.status in {502, 503, 504} for answer in answers):
@@ -57,7 +57,8 @@ def _sense(answers: list[Exchange], hint: str) -> str | None:
         if status >= 400 and status != 406:
             return f"the host answers every request with {status}{hint if status == 400 else ''}"
         if 300 <= status < 400:
-            return "the host redirects every request"
+            where = answers[0].header("location")
+            return f"the host redirects every request, the first to {where}: is that the host to judge?"
     if all(answer.media_type == "text/html" for answer in answers):
         return "the host answers every request with an HTML page, as a portal or proxy does"
     if statuses != {406} and len({answer.body for answer in answers}) == 1:
@@ -90,7 +91,7 @@ def refused_everywhere(
 def _is_let_in(client: Client, name: str, credential: str, learned: dict[str, Any]) -> bool:
     caller = bearer(name, credential)
     for room in _ROOMS:
-        answer = client.send("GET", room, caller)
+        answer = client.send("GET", room, caller, follow=True)
         if answer.served:
             learned[shown_to(name, room)] = answer
         if not _locked_out(answer):

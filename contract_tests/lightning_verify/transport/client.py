@@ -34,6 +34,7 @@ from lightning_verify.transport.exchange import NOT_JSON, Exchange, leads_away
 from lightning_verify.transport.operations import OperationFinder
 from lightning_verify.transport.pacing import Pace
 from lightning_verify.transport.read_write_lock import ReadWriteLock
+from lightning_verify.transport.redirects import MAX_FOLLOWED, onwards
 
 Lane = Literal["paid", "free"]
 T = TypeVar("T")
@@ -215,6 +216,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         lane: Lane = "paid",
         retry: bool = True,
+        follow: bool = False,
         deadline: float | None = None,
         bound: int | None = None,
     ) -> Exchange:
@@ -222,7 +224,8 @@ class Client:
 
         `path` goes out exactly as given (already percent-encoded), after the base URL unless it is a whole
         address. `lane` is "free" for a request that a conforming host refuses. With `retry` a request is sent
-        again when its answer asks to come back in a moment. `deadline` is in seconds, `bound` in bytes.
+        again when its answer asks to come back in a moment, with `follow` a GET goes where redirects on this
+        host lead. `deadline` is in seconds, `bound` in bytes.
 
         Raises BudgetExhausted before sending, and HostGone once the host has been silent too often; every
         other trouble is told by the exchange.
@@ -237,22 +240,23 @@ class Client:
                 headers=headers,
                 lane=lane,
                 retry=retry,
+                follow=follow,
                 deadline=deadline,
                 bound=bound,
             )
         )
 
     def send_together(
-        self, requests: Sequence[tuple[str, str, Caller, Any]], *, retry: bool = False
+        self, requests: Sequence[tuple[str, str, Caller, Any]], *, retry: bool = False, follow: bool = False
     ) -> list[Exchange]:
         """Send (method, path, caller, json body) requests at the same time, in the paid lane, and each once
-        unless with `retry`."""
+        unless with `retry` or `follow`."""
 
         async def together() -> list[Exchange]:
             return list(
                 await asyncio.gather(
                     *(
-                        self._send(method, path, caller, json_body=body, retry=retry)
+                        self._send(method, path, caller, json_body=body, retry=retry, follow=follow)
                         for method, path, caller, body in requests
                     )
                 )
@@ -261,6 +265,17 @@ class Client:
         return self._run(together())
 
     async def _send(
+        self, method: str, path: str, caller: Caller, *, follow: bool = False, **options: Any
+    ) -> Exchange:
+        exchange = await self._send_here(method, path, caller, **options)
+        for _ in range(MAX_FOLLOWED if follow else 0):
+            path_there = onwards(exchange, self.base_url)
+            if path_there is None:
+                break
+            exchange = await self._send_here(method, path_there, caller, **options)
+        return exchange
+
+    async def _send_here(
         self,
         method: str,
         path: str,
