@@ -525,16 +525,21 @@ def test_no_rule_of_accessibility_is_broken(
 
 
 @pytest.mark.node
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_rule_of_accessibility_is_broken_on_the_pages_of_the_apis(
-    page: Page, mock: RunningMock, axe: Callable[[Page], list[str]]
+    page: Page, mock: RunningMock, axe: Callable[[Page], list[str]], scheme: Literal["light", "dark"]
 ) -> None:
+    page.emulate_media(color_scheme=scheme)
     for api in ("", "?api=control"):
         page.goto(f"{mock.base_url}/__mock__/docs{api}")
         # Each click waits for the page to draw its operation, as a list of them taken now would not.
         for nth in range(3):
             page.locator(".opblock-summary-control").nth(nth).click()
         expect(page.locator(".opblock-body")).to_have_count(3)
+        brightness = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+        assert (brightness == "rgb(28, 32, 34)") == (scheme == "dark")
         assert axe(page) == [], api
+    page.emulate_media(color_scheme=None)
 
 
 def test_the_page_of_the_api_shows_every_operation_has_tokens_ready_and_a_way_back(

@@ -1,3 +1,9 @@
+// Swagger UI has dark colours, and leaves it to the page when to show them.
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const followScheme = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", followScheme);
+followScheme();
+
 // No outside validator: the page has to work without a network and must tell nobody about the spec.
 const parameters = new URL(location.href).searchParams;
 const isControl = parameters.get("api") === "control";
