@@ -410,6 +410,7 @@ def greeting(base_url: str, state: State) -> str:
     """The text that is printed at the start: addresses, credentials, and commands to try."""
     lines = [
         f"Lightning mock at {base_url}",
+        f"  OpenAI SDKs  {base_url}/gen",
         f"  control page {base_url}{PAGE_PATH}",
         f"  API page     {base_url}{DOCS_PATH}",
         *(f"Scenario: {name}" for name in state.settings.scenario),

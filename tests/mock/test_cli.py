@@ -89,6 +89,7 @@ def test_it_prints_an_address_credentials_for_every_plan_and_lines_to_paste() ->
         lines = greeting_of(process)
         text = "\n".join(lines)
         base_url = found(r"http://127\.0\.0\.1:\d+", text)
+        assert f"  OpenAI SDKs  {base_url}/gen" in lines
         page = found(r"http://\S+/__mock__/docs", text)
         assert requests.get(page, timeout=10).status_code == 200
         for plan in ("free", "light", "core", "creator", "professional", "expired", "revoked"):

@@ -24,7 +24,13 @@ function steps() {
   return [
     [
       "Make a call",
-      ["Point your client at the base URL ", h("code", null, root), ". Calls without credentials use the free plan."],
+      [
+        "Point your client at the base URL ",
+        h("code", null, root),
+        ", OpenAI's SDKs at ",
+        h("code", null, `${root}/gen`),
+        ". Calls without credentials use the free plan.",
+      ],
       `curl -H "X-Client-ID: ${PERSON}" \\
 -H "Content-Type: application/json" \\
 -d '{"messages":[{"role":"user","content":"Hi!"}]}' \\
