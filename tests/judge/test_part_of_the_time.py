@@ -97,7 +97,13 @@ def _picture(width: int = 8) -> bytes:
 
 @pytest.mark.parametrize(
     ("odd", "owner"),
-    [("an id in part", "CDN-2"), ("gone", "IMG-5"), ("another's", "IMG-5"), ("an id twice", "IMG-5")],
+    [
+        ("an id in part", "CDN-2"),
+        ("gone", "IMG-5"),
+        ("cannot be read", "IMG-5"),
+        ("another's", "IMG-5"),
+        ("an id twice", "IMG-5"),
+    ],
 )
 def test_an_asset_that_is_served_well_most_of_the_time(odd: str, owner: str, tmp_path: Path) -> None:
     turns, made, png = count(1), list[str](), _picture()
@@ -109,6 +115,8 @@ def test_an_asset_that_is_served_well_most_of_the_time(odd: str, owner: str, tmp
             return Answer(headers={"Content-Type": "image/png", "X-Asset": address}, pieces=(png,))
         third = next(turns) % 3 == 0
         known = asked.path == ASSET and not (third and odd == "gone")
+        if known and third and odd == "cannot be read":
+            return Answer(500)
         by_part = third and odd == "an id in part" and asked.path.startswith(ASSET[:-4])
         if known or by_part:
             shown = _picture(9) if odd == "another's" and len(made) > 1 else png

@@ -34,7 +34,7 @@ from lightning_verify.judging.observations import (
     shown_to,
     with_bad_bearer,
 )
-from lightning_verify.judging.probes import past_gateways
+from lightning_verify.judging.probes import ask_past_losses
 from lightning_verify.laws.every_answer import TRACES
 from lightning_verify.laws.table import LAWS
 from lightning_verify.requests import callers
@@ -194,7 +194,7 @@ def _bears_what_is_odd(judge: Judge, operation: str, caller: Callable[[], Caller
         return judge.post(call.path, body, caller())
 
     for body in ODD[operation]:
-        exchange = past_gateways(partial(ask, body))
+        exchange = ask_past_losses(partial(ask, body))
         judge.answered("FAIL-1", exchange)
         if exchange.status == 500:
             # One failure may be an upstream's, to which a lenient host has sent it.

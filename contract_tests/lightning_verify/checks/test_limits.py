@@ -56,7 +56,7 @@ def _drive_to_limit(judge: Judge, metric: str) -> Spent:
         if 0 < turn == limit - 1:
             judge.get("/usage", caller)  # For the laws: nobody else looks at counters that are nearly full.
         exchange = call_within_limit(judge, calls[turn % len(calls)], caller)
-        if exchange.stand_in is not None and lost < MAX_LOST:
+        if exchange.is_lost and lost < MAX_LOST:
             lost += 1
             continue
         if exchange.status == 429 and turn + lost >= limit:

@@ -224,7 +224,10 @@ def _refusals(judge: Judge, metric: str) -> tuple[Caller, Snapshot, list[Exchang
         for operation in _refusing(metric)
         for kind in refusals_of(operation)
     ]
-    if any(exchange.status is None or exchange.served for exchange in refusals):
+    for exchange in refusals:
+        if exchange.status is None:
+            judge.answered("RATE-2", exchange)
+    if any(exchange.served for exchange in refusals):
         raise judge.undecided(
             "RATE-2", "a request that should be refused was not (see FAIL-1, FAIL-2 and AUTH-4)", *refusals
         )

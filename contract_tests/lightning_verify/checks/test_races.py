@@ -133,7 +133,7 @@ def race_for(judge: Judge, caller: Caller, metric: str, calls: list[Call], at_on
     turn = lost = 0
     while turn < limit - left:
         exchange = call_within_limit(judge, plain, caller)
-        if exchange.stand_in is not None and lost < MAX_LOST:
+        if exchange.is_lost and lost < MAX_LOST:
             lost += 1
             continue
         if exchange.status == 429:

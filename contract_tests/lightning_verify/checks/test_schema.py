@@ -20,7 +20,7 @@ from schemathesis.core.failures import Failure, FailureGroup
 from lightning_verify.facts import FREE, METRIC_OF
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import generated
-from lightning_verify.judging.probes import past_gateways
+from lightning_verify.judging.probes import ask_past_losses
 from lightning_verify.requests import callers
 from lightning_verify.requests.generated import CASES, cases
 from lightning_verify.requests.prompts import model_name
@@ -137,7 +137,7 @@ def _survives(judge: Judge, operation: str, lane: Lane) -> None:
         def ask(case: Any = case) -> Exchange:
             return _send(judge, case, lane)[0]
 
-        exchange = past_gateways(ask)
+        exchange = ask_past_losses(ask)
         judge.answered("FAIL-1", exchange)
         # Once may be an upstream that failed at what a lenient host has sent it.
         if exchange.status == 500:

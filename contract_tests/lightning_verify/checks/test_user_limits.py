@@ -82,7 +82,7 @@ def test_an_account_is_served_up_to_its_limit(judge: Judge, account: str, metric
             continue
         call, owner = turns[turn % len(turns)]
         exchange = call_within_limit(judge, call, owner)
-        if exchange.stand_in is not None and lost < MAX_LOST:
+        if exchange.is_lost and lost < MAX_LOST:
             lost += 1
             continue
         if exchange.status == 429:

@@ -40,8 +40,6 @@ T = TypeVar("T")
 LONGEST_REASON = 2000
 # How many answers a run shows of a requirement that is kept.
 PASSES_SHOWN = 3
-# A connection that breaks within so many seconds may be tried again; one that hangs would hang for as long.
-SOON = 5.0
 
 
 # Tests may run side by side, and make one thing once all the same.
@@ -231,15 +229,14 @@ class Judge:
         request may well be answered next time."""
         if exchange.problem is not None:
             undecided = self.undecided(requirement, f"{exchange.title}: {exchange.problem}", exchange)
-            raise Disturbed(*undecided.args) if exchange.seconds < SOON else undecided
+            raise Disturbed(*undecided.args) if exchange.is_lost else undecided
         if exchange.truncated:
             raise self.undecided(
                 requirement, f"{exchange.title}: the body did not end within bounds", exchange
             )
         if exchange.stand_in is not None or (exchange.doubt and not exchange.is_deliberate):
             undecided = self.undecided(requirement, f"{exchange.title}: {exchange.doubt}", exchange)
-            is_passing = exchange.stand_in is not None or not exchange.repeatable
-            raise Disturbed(*undecided.args) if is_passing else undecided
+            raise undecided if exchange.repeatable and not exchange.is_lost else Disturbed(*undecided.args)
 
     def able(self, requirement: str, exchange: Exchange) -> None:
         """Require a complete answer of the host's own that is neither busy nor an error. Raises Undecided

@@ -22,7 +22,7 @@ PAUSES = (1.0, 5.0)
 CALM = 0.5
 # How many calls of one caller are made at the same time.
 AT_ONCE = 6
-# How many calls on the way to a limit may be lost to gateways. The host may have charged for them or not.
+# How many calls on the way to a limit may be lost on the way. The host may have charged for them or not.
 MAX_LOST = 6
 _HASTY = "a call within a limit was refused at first"
 # How far a free-tier caller is driven at most; a host with higher limits is not emptied for a test.
@@ -42,7 +42,7 @@ def ask_for_unit(judge: Judge, call: Call, caller: Caller, *, served: bool) -> E
     )
     exchange = ask(retry=served)
     # What seems to be no answer of the host's own is its own when it comes each time.
-    return ask() if exchange.doubt and not served else exchange
+    return ask() if (exchange.doubt or exchange.is_lost) and not served else exchange
 
 
 def calls_on(metric: str) -> list[Call]:

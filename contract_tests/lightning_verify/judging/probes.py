@@ -23,10 +23,10 @@ _TURNS = 3
 T = TypeVar("T")
 
 
-def past_gateways(ask: Callable[[], Exchange]) -> Exchange:
-    """The answer to a request that may be repeated, which is done once if a gateway answers it."""
+def ask_past_losses(ask: Callable[[], Exchange]) -> Exchange:
+    """The answer to a request that may be repeated, which is done once if it is lost on the way."""
     exchange = ask()
-    return ask() if exchange.stand_in is not None else exchange
+    return ask() if exchange.is_lost else exchange
 
 
 class Once(Protocol):

@@ -22,6 +22,8 @@ PERMANENT = frozenset({301, 308})
 BLAMES_THE_REQUEST = frozenset({400, 404, 405, 413, 422})
 NOT_JSON = "a refusal that is not in JSON may be somebody else's"
 _SITES = 100
+# Seconds within which a connection breaks rather than hangs.
+SOON = 5.0
 
 
 class NotJson(ValueError):
@@ -116,6 +118,13 @@ class Exchange:
     def stand_in(self) -> str | None:
         """Who answered in the host's place, in words; None when it was the host as far as can be seen."""
         return gateways.stand_in(self.status, self.headers, self.body)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether somebody in between answered, or the connection broke at once: the same request may well be
+        answered by the host next time. One that hung would hang for as long."""
+        broke = self.problem is not None and self.seconds < SOON
+        return broke or self.stand_in is not None
 
     @property
     def is_page(self) -> bool:
