@@ -518,7 +518,8 @@ def test_what_is_stored_is_there_each_time(judge: Judge) -> None:
             replaced = others[exchange.body] > 1
             message = f"{exchange.title}: another file than before"
             judge.check("IMG-5", not replaced, message, fetched, exchange)
-    message = f"GET {fetched.path} -> 500 in {len(failures)} of {2 * OFTEN} answers, and it needs no upstream"
+    times = f"in {len(failures)} of {2 * OFTEN} answers"
+    message = f"GET {fetched.path} -> 500 {times}, and nothing is generated for it"
     judge.check("IMG-5", len(failures) <= _STUMBLES, message, fetched, *failures)
 
 

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, field
 
 from lightning_verify.judging.evidence import Recorder
-from lightning_verify.judging.ledger import identities
+from lightning_verify.judging.ledger import kind_of_caller
 from lightning_verify.judging.tally import Tally, finding
 from lightning_verify.judging.verdicts import Finding
 from lightning_verify.laws.law import answer_json, is_complete, request_json
@@ -59,7 +59,7 @@ class Agreement:
             return
         streamed = operation.id == "createChatCompletion"
         name = transcribe(exchange.body).model_name if streamed else model_name(answer_json(exchange))
-        who = _who(exchange)
+        who = kind_of_caller(exchange.request_headers)
         if name and who:
             asked = who, json.dumps(messages)
             self._named.setdefault(asked, {}).setdefault(operation.id, _Named()).add(name, exchange)
@@ -80,13 +80,3 @@ class Agreement:
             if key not in unclear:
                 tally.count([broken[key]] if key in broken else [], 1, *exchanges)
         return [finding(self._recorder, "ANA-3", NAME, tally, "prompts")] if tally.seen else []
-
-
-def _who(exchange: Exchange) -> str:
-    """The kind of caller: one credential, client ids, or addresses; empty when it cannot be told."""
-    named = identities(exchange.request_headers)
-    if not named or named[0] == "?":
-        return ""
-    if named[0].startswith("bearer "):
-        return named[0]
-    return "client" if any(name.lower() == "x-client-id" for name in exchange.request_headers) else "address"

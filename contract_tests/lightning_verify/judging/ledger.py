@@ -42,6 +42,16 @@ def identities(headers: Mapping[str, str]) -> list[str]:
     return [name for name in (first, *names) if name]
 
 
+def kind_of_caller(headers: Mapping[str, str]) -> str:
+    """The kind of caller: one credential, client ids, or addresses; empty when it cannot be told."""
+    named = identities(headers)
+    if not named or named[0] == "?":
+        return ""
+    if named[0].startswith("bearer "):
+        return named[0]
+    return "client" if any(name.lower() == "x-client-id" for name in headers) else "address"
+
+
 # A requirement that may be broken, and the operation by which; none where it is not about a call.
 _Suspect = tuple[str, str | None]
 

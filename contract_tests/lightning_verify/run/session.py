@@ -20,6 +20,7 @@ from lightning_verify.judging.agreement import Agreement
 from lightning_verify.judging.comparisons import Comparisons
 from lightning_verify.judging.durations import Durations
 from lightning_verify.judging.evidence import Recorder
+from lightning_verify.judging.failures import Failures
 from lightning_verify.judging.law_monitor import LawMonitor
 from lightning_verify.judging.ledger import Ledger
 from lightning_verify.judging.redaction import Redactor
@@ -67,6 +68,7 @@ class Run:
     comparisons: Comparisons
     durations: Durations
     agreement: Agreement
+    failures: Failures
     started: float = field(default_factory=time.time)
     aborted: str | None = None
     # What single tests learned about the host that others need, by name (for example the counter's lag).
@@ -87,8 +89,10 @@ class Run:
         ledger = Ledger(recorder, settings.settle)
         comparisons = Comparisons(recorder)
         durations, agreement = Durations(recorder), Agreement(recorder)
+        failures = Failures(recorder)
         client.observers += [
-            observer.observe for observer in (law_monitor, ledger, comparisons, durations, agreement)
+            observer.observe
+            for observer in (law_monitor, ledger, comparisons, durations, agreement, failures)
         ]
         return cls(
             settings,
@@ -105,6 +109,7 @@ class Run:
             comparisons,
             durations,
             agreement,
+            failures,
         )
 
     def reset_clock(self) -> float | None:
@@ -126,6 +131,7 @@ class Run:
             *self.comparisons.findings(),
             *self.durations.findings(),
             *self.agreement.findings(),
+            *self.failures.findings(),
             *self.ledger.findings(broken),
         ]
 

@@ -1,0 +1,75 @@
+"""Free documents and checks that a host serves most of the time and fails at, or refuses, now and then.
+
+They need no upstream, so that one failure may be a bad moment, and more of them are how the host is.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from lightning_verify.facts import OWNER_OF
+from lightning_verify.judging.evidence import Recorder
+from lightning_verify.judging.ledger import kind_of_caller
+from lightning_verify.judging.tally import Tally, finding
+from lightning_verify.judging.verdicts import Finding
+from lightning_verify.transport.exchange import Exchange
+
+# What a finding about such failures gives in place of a test's name.
+NAME = "failures of free routes"
+# How often one route may give such an answer in a run, and in which share of all. A 405 is no bad moment, but
+# one may be somebody else's.
+_EXCUSED = {405: 1, 500: 2}
+_EXCUSED_SHARE = 0.05
+# The requirement that capability checks are there.
+_CHECKS = "STAT-4"
+
+
+@dataclass(slots=True)
+class _Answers:
+    """What callers of one kind got of one route: how often it was served, and the answers that were not."""
+
+    served: int = 0
+    failed: list[Exchange] = field(default_factory=list)
+
+
+class Failures:
+    """The failures of a run at what needs no upstream, for callers that are served it otherwise."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        # By path, then by kind of caller.
+        self._answers: dict[str, dict[str, _Answers]] = defaultdict(lambda: defaultdict(_Answers))
+
+    def observe(self, exchange: Exchange) -> None:
+        """Keep what came of one request."""
+        operation = exchange.operation
+        if operation is None or operation.upstream or operation.metric is not None:
+            return
+        if operation.id not in OWNER_OF and operation.method != "HEAD":
+            return
+        answers = self._answers[operation.id][kind_of_caller(exchange.request_headers)]
+        if exchange.served:
+            answers.served += 1
+        elif exchange.doubt is None and exchange.status in _EXCUSED:
+            answers.failed.append(exchange)
+
+    def findings(self) -> list[Finding]:
+        """A finding for each route that fails too often."""
+        return [*self._too_many()]
+
+    def _too_many(self) -> Iterator[Finding]:
+        for operation, by_caller in self._answers.items():
+            # Who is never served may be refused for good reason.
+            mixed = [answers for answers in by_caller.values() if answers.served]
+            failed = [exchange for answers in mixed for exchange in answers.failed]
+            seen = len(failed) + sum(answers.served for answers in mixed)
+            excused = min((_EXCUSED[exchange.status or 0] for exchange in failed), default=0)
+            if len(failed) <= max(excused, _EXCUSED_SHARE * seen):
+                continue
+            tally = Tally()
+            tally.count([], seen - len(failed))
+            for exchange in failed:
+                tally.add(exchange, ["served otherwise, and it needs no upstream"])
+            yield finding(self._recorder, OWNER_OF.get(operation, _CHECKS), NAME, tally)
