@@ -22,6 +22,7 @@ from lightning_verify import command as cli
 from lightning_verify.command import main, parser
 from lightning_verify.judging.verdicts import BROKE_OFF
 from lightning_verify.requests.credentials import MEANING
+from lightning_verify.run.option_table import OPTIONS
 from lightning_verify.target import LIVE
 
 from lab.running import running
@@ -565,3 +566,10 @@ def test_plain_pytest_with_a_host_judges_that_host_and_leaves_our_own_tests_out(
     assert run.code == 0, run.out + run.error
     assert run.verdicts == {"TIER-1": "pass"}
     assert f"target {server.base_url}, spend none" in run.out
+
+
+def test_the_help_says_as_the_readme_does_how_many_units_a_sample_uses() -> None:
+    spend = next(option.help for option in OPTIONS if option.name == "spend")
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    for text in (spend, " ".join(readme.split())):
+        assert "for about 200 units in all (60 of them films)" in text
