@@ -23,6 +23,7 @@ from lightning_verify.judging.verdicts import (
     rule,
 )
 from lightning_verify.requests.callers import anonymous
+from lightning_verify.run.session import rulings
 from lightning_verify.transport.exchange import Exchange
 
 from tests.judge.tools import judge_of
@@ -305,3 +306,15 @@ def test_a_bad_bearer_that_is_led_to_a_login_is_not_refused(
     with pytest.raises(Violation if expected == "fail" else Undecided):
         judge.refused("USE-1", led, 401, "a bad bearer")
     assert verdicts(judge)["USE-1"] == expected
+
+
+def test_units_that_are_wanting_are_asked_for_once_and_for_the_least_that_suffices() -> None:
+    wanting = [
+        finding("not_run", "test_one", "needs --spend exhaust"),
+        finding("not_run", "test_two", "needs --spend sample"),
+        finding("not_run", "test_three", "needs LIGHTNING_JWT"),
+    ]
+    [told] = rulings(load_requirements(), wanting, ("CHAT-5",))
+    assert told.reason == "needs --spend sample; needs LIGHTNING_JWT"
+    [alone] = rulings(load_requirements(), wanting[:1], ("CHAT-5",))
+    assert alone.reason == "needs --spend exhaust"

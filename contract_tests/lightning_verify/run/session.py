@@ -7,9 +7,10 @@ runs that die half-way, still have a report.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -176,8 +177,31 @@ def rulings(
     reason given for those without a finding."""
     return [
         rule(
-            requirement, [finding for finding in findings if finding.requirement == requirement.id], unreached
+            requirement,
+            _asking_least([finding for finding in findings if finding.requirement == requirement.id]),
+            unreached,
         )
         for requirement in requirements.requirements.values()
         if not only or requirement.id in only or requirement.area in only
+    ]
+
+
+_NEEDS = re.compile(r"needs --spend (\w+)")
+
+
+def _asking_least(findings: list[Finding]) -> list[Finding]:
+    """The same, where checks that were not run for want of units all name the least with which one of them
+    can be: that decides the requirement, and to ask for more beside it would only confuse."""
+    short = [
+        (Spend[found[1].upper()], len(finding.reason), finding.reason)
+        for finding in findings
+        if finding.verdict == "not_run" and (found := _NEEDS.match(finding.reason))
+    ]
+    if not short:
+        return findings
+    reason = min(short)[2]
+    lacking = {one for *_, one in short}
+    return [
+        replace(one, reason=reason) if one.verdict == "not_run" and one.reason in lacking else one
+        for one in findings
     ]
