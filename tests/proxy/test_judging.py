@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
+import shlex
 import threading
 import time
 import uuid
@@ -368,3 +370,28 @@ def test_every_report_can_be_made_of_nothing() -> None:
     judge.close(5)
     assert outcome.headline.startswith("INCONCLUSIVE: nothing has passed")
     assert all(render(outcome) for _, render in RENDERERS.values())
+
+
+def test_evidence_is_a_command_for_the_host_and_not_for_the_proxy() -> None:
+    with tiny(lambda _: Answer(pieces=(b"{}",))) as host, running_proxy(host.base_url) as proxy:
+        for_the_proxy = {
+            "Connection": "keep-alive, X-Hop",
+            "X-Hop": "1",
+            "TE": "trailers",
+            "X-Forwarded-For": "192.0.2.7",
+            "Accept-Encoding": "gzip",
+        }
+        asked = {"messages": QUESTION}
+        headers = {**for_the_proxy, "X-Mine": "kept"}
+        httpx2.post(f"{proxy.base_url}/gen/chat/completions", json=asked, headers=headers)
+        proxy.settled()
+        curl = next(
+            finding.evidence[0]["request"]["curl"]
+            for finding in proxy.judge.findings()
+            if finding.verdict == "fail"
+        )
+    words = shlex.split(curl)
+    names = {before.partition(":")[0].lower() for flag, before in itertools.pairwise(words) if flag == "-H"}
+    assert f"{host.base_url}/gen/chat/completions" in words
+    assert {"content-type", "x-mine"} <= names
+    assert not names & {"host", "content-length", *(name.lower() for name in for_the_proxy)}

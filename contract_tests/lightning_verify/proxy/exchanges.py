@@ -6,8 +6,10 @@ import hmac
 import re
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
 from urllib.parse import parse_qsl
 
 from multidict import CIMultiDict
@@ -24,6 +26,32 @@ _SECRET_NAME = re.compile(
     r"auth|key|token|secret|session|cookie|passw|credential|signature|client-id", re.IGNORECASE
 )
 _SHORTEST = 6
+# What a client says to this proxy of their connection, and of the form in which it sends: whoever asks the
+# host again has a connection of their own. A packed answer could not be read in a terminal.
+_OF_THE_CONNECTION = frozenset(
+    (
+        "host",
+        "content-length",
+        "transfer-encoding",
+        "connection",
+        "keep-alive",
+        "te",
+        "trailer",
+        "upgrade",
+        "expect",
+        "accept-encoding",
+        "proxy-connection",
+        "proxy-authorization",
+        "proxy-authenticate",
+        "forwarded",
+        "via",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+        "x-forwarded-port",
+        "x-real-ip",
+    )
+)
 
 
 def exchange_of(captured: CapturedExchange, most: int) -> Exchange:
@@ -63,6 +91,14 @@ def bearer_of(headers: Mapping[str, str]) -> str:
     return token.strip() if scheme.lower() == "bearer" and token.strip() != "public" else ""
 
 
+def own_headers(headers: Mapping[str, str]) -> CIMultiDict[str]:
+    """The headers of a request that are for the host, and not for the connection to this proxy."""
+    listed = headers.getall("Connection", []) if isinstance(headers, CIMultiDict) else []
+    named = {word.strip().lower() for value in listed for word in value.split(",")}
+    dropped = _OF_THE_CONNECTION | named
+    return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in dropped)
+
+
 def who(headers: Mapping[str, str]) -> str:
     """The kind of caller, in words."""
     token = bearer_of(headers)
@@ -94,6 +130,10 @@ class PassingRecorder(Recorder):
     def __init__(self, base_url: str) -> None:
         super().__init__(base_url, Redactor({}))
         self._exchange: Exchange | None = None
+
+    def record(self, exchange: Exchange) -> dict[str, Any]:
+        """As the host could be asked without this proxy."""
+        return super().record(replace(exchange, request_headers=own_headers(exchange.request_headers)))
 
     def turn_to(self, exchange: Exchange) -> None:
         """Take the secrets of this exchange from now on."""

@@ -106,11 +106,14 @@ class TrafficLedger:
         redactor = self._passing.redactor
         shows = shows_something(exchange)
         metered = exchange.operation is not None and exchange.operation.metric is not None
+        # Without its type, a body shown in a report would be sent as something else.
+        kind = exchange.request_headers.get("Content-Type")
+        typed = {"Content-Type": redactor.text(kind)} if kind else {}
         request = (exchange.request_body or b"")[:_MOST_SHOWN].decode("utf-8", "replace")
         return replace(
             exchange,
             path=redactor.text(exchange.path[:_MOST_SHOWN]),
-            request_headers=headers,
+            request_headers={**headers, **typed},
             request_body=redactor.text(request).encode() if request else None,
             # What somebody said in the host's place leaves open what the call has cost.
             status=exchange.status if shows else None,
