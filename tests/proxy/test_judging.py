@@ -395,3 +395,14 @@ def test_evidence_is_a_command_for_the_host_and_not_for_the_proxy() -> None:
     assert f"{host.base_url}/gen/chat/completions" in words
     assert {"content-type", "x-mine"} <= names
     assert not names & {"host", "content-length", *(name.lower() for name in for_the_proxy)}
+
+
+def test_no_line_of_a_report_ends_within_an_id() -> None:
+    with running(fault="done-dropped") as lab, running_proxy(lab.base_url) as proxy:
+        talk_to(proxy.base_url, lab.credentials[KEY])
+        proxy.settled()
+        outcome = outcome_of(proxy.judge, load_requirements(), lab.base_url, 0.0, strict=False)
+    page = RENDERERS["report.html"][1](outcome)
+    heading = page[page.index("<h1>") : page.index("</h1>")]
+    assert '(<span class="whole">CHAT-7</span>)' in heading
+    assert ".whole { white-space: nowrap; }" in page

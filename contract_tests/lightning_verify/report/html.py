@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from functools import cache
 from importlib import resources
 
 from jinja2 import Environment, StrictUndefined, Template
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from lightning_verify.facts import REQUIREMENTS
 from lightning_verify.judging.harmless import one_line, shortened, visible
@@ -19,6 +20,8 @@ from lightning_verify.report.sections import BILL_WORDS, SYMBOLS, WORDS, request
 _TELLING = frozenset(
     {"content-type", "location", "allow", "retry-after", "www-authenticate", "link", "transfer-encoding"}
 )
+
+_ID = re.compile(r"\b[A-Z]+-\d+\b")
 
 
 def render_html(outcome: Outcome) -> str:
@@ -54,7 +57,12 @@ def template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        shortened=shortened, one_line=one_line, visible=visible, request_line=request_line, zip=zip
+        shortened=shortened,
+        one_line=one_line,
+        visible=visible,
+        request_line=request_line,
+        unbroken=_unbroken,
+        zip=zip,
     )
     environment.tests["telling"] = _is_telling
     return environment.from_string(_own_file("template.html"))
@@ -66,3 +74,8 @@ def _own_file(name: str) -> str:
 
 def _is_telling(header: str) -> bool:
     return header.lower() in _TELLING
+
+
+def _unbroken(text: str) -> Markup:
+    """Text in which no line ends within the id of a requirement: `CHAT-` says nothing without its number."""
+    return Markup(_ID.sub(r'<span class="whole">\g<0></span>', str(escape(text))))  # noqa: S704
