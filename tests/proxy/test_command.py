@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -180,3 +181,26 @@ def test_without_its_extra_each_command_says_in_a_line_what_to_install() -> None
         True,
         True,
     ]
+
+
+@pytest.mark.parametrize("option", ["--port", "--page-port"])
+def test_a_port_in_use_is_told_with_what_to_do(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["--upstream", "http://here", "--port", "0", option, str(port)]) == 2
+    assert capsys.readouterr().err == (
+        f"lightning-proxy: cannot listen on 127.0.0.1:{port}: the port is in use; "
+        f"choose another with {option}, or 0 for a free one\n"
+    )
+
+
+def test_a_host_that_cannot_be_reached_is_told_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        address = f"127.0.0.1:{gone.getsockname()[1]}"
+    with started(f"http://{address}") as (proxy, base_url, _):
+        for _ in range(2):
+            assert httpx2.get(f"{base_url}/status").status_code == 502
+        _, log = ended(proxy)
+    told = [line for line in log.splitlines() if "cannot be reached" in line]
+    assert len(told) == 1
+    assert f"no connection to {address}: Connection refused" in told[0]

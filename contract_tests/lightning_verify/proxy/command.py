@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import gc
 import math
 import signal
@@ -32,7 +33,7 @@ except ModuleNotFoundError:
 
 from lightning_verify.proxy.judging import MOST_OF_ALL, MOST_OF_ONE, TrafficJudge
 from lightning_verify.proxy.recording import RecordingError, Tape
-from lightning_verify.proxy.relay import Observer, Relay, Upstream
+from lightning_verify.proxy.relay import Observer, Relay, Upstream, cause_of
 from lightning_verify.report.outcome import Outcome
 
 _PORT, _PAGE_PORT = 8788, 8789
@@ -207,18 +208,39 @@ def say(line: str) -> None:
     print(f"{datetime.now(UTC):%H:%M:%S} {line}", file=sys.stderr, flush=True)
 
 
+class _Outage:
+    """Says once that the host cannot be reached: the clients have each failure in their answers."""
+
+    def __init__(self) -> None:
+        self._told = False
+
+    def tell(self, reason: str) -> None:
+        """A connection could not be made."""
+        if not self._told:
+            self._told = True
+            say(f"the host cannot be reached: {reason}; clients are answered with 502 or 504 meanwhile")
+
+
+def _cannot_listen(address: str, option: str, problem: OSError) -> UsageError:
+    """The message when an address is not to be had."""
+    why = cause_of(problem)
+    if problem.errno == errno.EADDRINUSE:
+        why = f"the port is in use; choose another with {option}, or 0 for a free one"
+    return UsageError(f"cannot listen on {address}: {why}")
+
+
 async def _serve(options: argparse.Namespace, judge: TrafficJudge, watch: _Watch) -> None:
     ended, loop = asyncio.Event(), asyncio.get_running_loop()
     for ending in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(ending, ended.set)
     if hasattr(signal, "SIGUSR1"):
         loop.add_signal_handler(signal.SIGUSR1, lambda: loop.run_in_executor(None, watch.report))
-    relay = Relay(Upstream.at(options.upstream), Observer(judge.begin, judge.end))
+    relay = Relay(Upstream.at(options.upstream), Observer(judge.begin, judge.end, _Outage().tell))
     runner = None
     try:
         port = await relay.open(options.host, options.port)
     except OSError as problem:
-        raise UsageError(f"{options.host}:{options.port}: {problem.strerror}") from problem
+        raise _cannot_listen(f"{options.host}:{options.port}", "--port", problem) from problem
     try:
         watch.here = f"http://{options.host}:{port}"
         print(f"Lightning proxy at {watch.here} for {options.upstream}", flush=True)
@@ -227,7 +249,8 @@ async def _serve(options: argparse.Namespace, judge: TrafficJudge, watch: _Watch
             try:
                 runner, number = await page.serve(sources, options.page_port)
             except OSError as problem:
-                raise UsageError(f"--page-port {options.page_port}: {problem.strerror}") from problem
+                address = f"127.0.0.1:{options.page_port}"
+                raise _cannot_listen(address, "--page-port", problem) from problem
             print(f"  page http://127.0.0.1:{number}/", flush=True)
         print("Ctrl-C ends it.", flush=True)
         # Laws and spec stay as long as the process does: the collector need not walk them again and again.

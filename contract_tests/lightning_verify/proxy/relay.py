@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -72,13 +74,25 @@ class Upstream:
         return side
 
 
+def cause_of(problem: OSError) -> str:
+    """Why a connection or an address is not to be had. asyncio's own words repeat the address, as a tuple."""
+    if problem.errno and not isinstance(problem, socket.gaierror | ssl.SSLError):
+        return os.strerror(problem.errno)
+    return problem.strerror or str(problem) or type(problem).__name__
+
+
+def _ignored(_reason: str) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Observer:
     """Observes traffic: `begin` is called with method, target and headers and returns where to keep the
-    exchange, `end` gets that when the exchange is over."""
+    exchange, `end` gets that when the exchange is over, and `unreachable` is told why the host was not."""
 
     begin: Callable[[str, str, list[tuple[str, str]]], CapturedExchange]
     end: Callable[[CapturedExchange], None]
+    unreachable: Callable[[str], None] = _ignored
 
 
 class _Refused(Exception):
@@ -227,11 +241,15 @@ class Pair(Peer):
             where = f"{self._upstream.host}:{self._upstream.port}"
             try:
                 self._host = await self._upstream.connect()
-            except TimeoutError:
-                raise _Refused(504, f"{where} takes no connection") from None
             except OSError as problem:
-                reason = problem.strerror or str(problem) or type(problem).__name__
-                raise _Refused(502, f"no connection to {where}: {reason}") from None
+                late = isinstance(problem, TimeoutError)
+                why = (
+                    f"{where} takes no connection"
+                    if late
+                    else f"no connection to {where}: {cause_of(problem)}"
+                )
+                self._observer.unreachable(why)
+                raise _Refused(504 if late else 502, why) from None
         return self._host
 
     def _for_the_host(self, head: Head) -> tuple[list[tuple[bytes, bytes]], *tuple[bytes, ...]]:
