@@ -18,6 +18,7 @@ import jsonschema_rs
 import openai
 import pytest
 from lightning_spec.loader import load_requirements, load_spec
+from lightning_verify.judging.verdicts import Finding
 from lightning_verify.proxy import judging, traffic_ledger
 from lightning_verify.proxy.captured_exchange import CapturedExchange, MemoryBudget
 from lightning_verify.proxy.reporting import RENDERERS, outcome_of
@@ -406,3 +407,30 @@ def test_no_line_of_a_report_ends_within_an_id() -> None:
     heading = page[page.index("<h1>") : page.index("</h1>")]
     assert '(<span class="whole">CHAT-7</span>)' in heading
     assert ".whole { white-space: nowrap; }" in page
+
+
+def test_a_line_has_the_reason_of_its_own_answer() -> None:
+    said = ["{}", '{"state": 1}', "[]"]
+    with (
+        tiny(lambda asked: Answer(pieces=(said[int(asked.path[-1])].encode(),))) as host,
+        running_proxy(host.base_url) as proxy,
+    ):
+        for number in range(3):
+            httpx2.get(f"{proxy.base_url}/status?n={number}")
+        [breach] = [one for one in proxy.settled().view().breaches if one.requirement == "STAT-3"]
+    lines = [line for line in proxy.log if "STAT-3" in line]
+    assert len(lines) == 3
+    for number, line in enumerate(lines):
+        assert line.count("GET /status?n=") == line.count(f"GET /status?n={number} ") == 1
+    assert "GET /status?n=2 " in breach.line
+
+
+def test_what_the_books_show_is_told_once_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = [Finding("IMG-6", "fail", "the books", reason) for reason in ("one reason", "another")]
+    with running() as lab, running_proxy(lab.base_url) as proxy:
+        monkeypatch.setattr(proxy.judge._ledger, "findings", lambda: shown)
+        for _ in range(3):
+            usage_of(proxy, client_of_one())
+        assert list(broken(proxy)) == ["IMG-6"]
+    [line] = proxy.log
+    assert "one reason; another" in line

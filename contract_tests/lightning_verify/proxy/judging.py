@@ -9,14 +9,14 @@ from __future__ import annotations
 import queue
 import threading
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lightning_spec.loader import Operation, RequirementSet, Spec
 
 from lightning_verify.judging.harmless import one_line
-from lightning_verify.judging.verdicts import Finding, Rate
+from lightning_verify.judging.verdicts import Finding, Rate, apart
 from lightning_verify.laws.witnesses import shows_something
 from lightning_verify.proxy.captured_exchange import BoundedBody, CapturedExchange, MemoryBudget
 from lightning_verify.proxy.exchanges import PassingRecorder, exchange_of
@@ -31,7 +31,8 @@ MOST_OF_ALL = 96 * 1024 * 1024
 # Passages that may wait with their bodies, and at all.
 _WAITING_WHOLE = 1_000
 _WAITING = 20_000
-_LONGEST_LINE = 400
+# Characters of a line, and of the reason in it: a statement is never cut.
+_LONGEST_LINE, _LONGEST_REASON = 480, 230
 # The first breaches of a requirement are all told, later ones each time their number has doubled.
 _TOLD = 10
 
@@ -55,7 +56,7 @@ class Breach:
         """One line that is safe to print."""
         word = "breach" if self.level == "documented" else f"advice ({self.level})"
         often = f" in {self.rate.broken} of {self.rate.seen} {self.rate.of}" if self.rate else ""
-        line = f"{word} {self.requirement}{often}: {self.statement} {self.reason}"
+        line = f"{word} {self.requirement}{often}: {self.statement} {one_line(self.reason, _LONGEST_REASON)}"
         return one_line(line, _LONGEST_LINE)
 
 
@@ -108,7 +109,8 @@ class TrafficJudge:
         self._under_way: dict[int, CapturedExchange] = {}
         self._queue: queue.SimpleQueue[CapturedExchange | threading.Event | None] = queue.SimpleQueue()
         self._missed = False
-        self._logged: dict[str, str] = {}
+        # What the books have shown, by requirement and reason.
+        self._logged: set[tuple[str, str]] = set()
         self._sites: set[str] = set()
         self._lock = threading.Lock()
         self.passed = self._judged = 0
@@ -186,10 +188,10 @@ class TrafficJudge:
             if operation is not None and operation.metric is not None and exchange.served:
                 self.served[operation.metric] += 1
             reason = _why_not_judged(exchange)
+            told = list[Finding]()
             if reason is None:
                 self._judged += 1
-                for finding in self._tallies.observe(exchange):
-                    self._tell(finding)
+                told += filter(_worth_a_line, self._tallies.observe(exchange))
             else:
                 self._not_judged[reason] += 1
             if self._missed:
@@ -197,21 +199,18 @@ class TrafficJudge:
                 self._ledger.begin_anew()
             self._ledger.observe(exchange, alone=captured.alone)
             if _reads_usage(operation):
-                self._log_ledger_findings()
+                told += self._new_in_the_books()
+            for finding in _by_requirement(told):
+                self._say(self._breach(finding).line)
         for witness in self._witnesses:
             witness(captured, exchange)
 
-    def _tell(self, finding: Finding) -> None:
-        """Say that a law was broken once more. Not each of many equal breaches needs a line."""
-        count = finding.rate.broken if finding.rate else 1
-        if count <= _TOLD or count & (count - 1) == 0:
-            self._say(self._breach(finding).line)
-
-    def _log_ledger_findings(self) -> None:
-        for finding in self._ledger.findings():
-            if finding.verdict == "fail" and self._logged.get(finding.requirement) != finding.reason:
-                self._logged[finding.requirement] = finding.reason
-                self._say(self._breach(finding).line)
+    def _new_in_the_books(self) -> list[Finding]:
+        """What the accounts show and was not told yet."""
+        found = [one for one in self._ledger.findings() if one.verdict == "fail"]
+        new = [one for one in found if (one.requirement, one.reason) not in self._logged]
+        self._logged.update((one.requirement, one.reason) for one in new)
+        return new
 
     def _breach(self, finding: Finding) -> Breach:
         of = self._requirements[finding.requirement]
@@ -226,10 +225,11 @@ class TrafficJudge:
 
     def view(self) -> View:
         """What there is to show now."""
-        findings = self.findings()
-        broken = [self._breach(one) for one in findings if one.verdict == "fail"]
-        kept = {one.requirement for one in findings} - {one.requirement for one in broken}
         with self._lock:
+            findings = [*self._tallies.latest(), *self._ledger.findings()]
+            failed = _by_requirement(one for one in findings if one.verdict == "fail")
+            broken = [self._breach(one) for one in failed]
+            kept = {one.requirement for one in findings} - {one.requirement for one in broken}
             return View(
                 self.passed,
                 self._judged,
@@ -241,6 +241,28 @@ class TrafficJudge:
                 len(kept),
                 broken,
             )
+
+
+def _worth_a_line(finding: Finding) -> bool:
+    """Whether to say that a law was broken once more. Not each of many breaches needs a line."""
+    count = finding.rate.broken if finding.rate else 1
+    return count <= _TOLD or count & (count - 1) == 0
+
+
+def _by_requirement(findings: Iterable[Finding]) -> list[Finding]:
+    """One finding for each requirement, with all reasons; rates of different things are not added."""
+    found = dict[str, Finding]()
+    for one in findings:
+        same = found.get(one.requirement)
+        if same is not None:
+            rate = same.rate
+            if rate and one.rate and rate.of == one.rate.of:
+                rate += one.rate
+            reason = "; ".join(apart((same.reason, one.reason)))
+            found[one.requirement] = replace(same, reason=reason, rate=rate)
+        else:
+            found[one.requirement] = one
+    return list(found.values())
 
 
 def _why_not_judged(exchange: Exchange) -> str | None:
