@@ -163,6 +163,12 @@ VARIANTS.group("sizes", generated("createTts", prompt="x" * 1_500)).add(
 )
 
 
+VARIANTS.group("sizes", generated("createTts", prompt="x" * 310_000)).add(
+    "largest-sizes: 413 begins beyond 400,000 characters",
+    lambda lab: lab.text_limits.update(chat=400_000, media=400_000),
+)
+
+
 def _small_sizes_first(lab: Lab) -> None:
     lab.text_limits.update(chat=6_000, media=1_000)
     _order("read size validate identify charge")(lab)

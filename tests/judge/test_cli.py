@@ -20,7 +20,7 @@ import yaml
 from lightning_spec.loader import load_requirements
 from lightning_verify import command as cli
 from lightning_verify.command import main, parser
-from lightning_verify.judging.verdicts import BROKE_OFF
+from lightning_verify.judging.verdicts import BROKE_OFF, EXIT_BROKEN, EXIT_KEPT
 from lightning_verify.requests.credentials import MEANING
 from lightning_verify.run.option_table import OPTIONS
 from lightning_verify.target import LIVE
@@ -340,6 +340,18 @@ def test_a_run_that_breaks_off_by_itself_says_so_and_is_never_green(tmp_path: Pa
     assert (run.code, run.report["run"]["exit_code"]) == (3, 3)
     assert run.report["run"]["verdict"] == f"INCONCLUSIVE: {BROKE_OFF}: RuntimeError: a mistake of our own"
     assert not (tmp_path / "known.yaml").exists()
+
+
+def test_a_run_whose_checks_cannot_be_read_is_never_green(tmp_path: Path) -> None:
+    with running() as server:
+        run = command(
+            *(f"--base-url={server.base_url}", "--spend=none", "--only=STAT-1", "--report-dir=reports"),
+            directory=tmp_path,
+            plugins=("tests.judge.unreadable_checks_plugin",),
+        )
+    assert run.code not in {EXIT_KEPT, EXIT_BROKEN}
+    assert run.report.get("run", {}).get("exit_code") != EXIT_KEPT
+    assert "test_status.py cannot be read: RuntimeError: a name that is not there" in run.out
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from lightning_verify.run.scheduler import MAX_REPEATED, run_undisturbed
 from lightning_verify.transport.client import GATEWAY_RETRIES
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lab.gateways import GATEWAYS, answering
+from lab.gateways import GATEWAYS, Gateway, answering
 from lab.running import running
 from lab.server.lab import Lab
 from tests.judge.commands import command
@@ -102,10 +102,22 @@ def _losing(lost: set[int]) -> Callable[[Lab], None]:
     return lambda lab: lab.middleware.append(wrap)
 
 
-@pytest.mark.parametrize("charged", [False, True])
+UPSTREAM_FAILED = Gateway(500, {"content-type": "application/json"}, b'{"detail":"The provider failed"}')
+# How a call may come to nothing: lost on the way, lost after it was charged, or not answered by the provider.
+LOSSES: dict[str, Callable[[set[int]], Callable[[Lab], None]]] = {
+    "lost": lambda lost: answering([GATEWAYS["origin too slow"]], lost.__contains__),
+    "lost and charged": _losing,
+    "failed": lambda lost: answering([UPSTREAM_FAILED], lost.__contains__),
+}
+
+
+@pytest.mark.parametrize("losing", LOSSES.values(), ids=LOSSES)
 @pytest.mark.parametrize("name", TO_THE_LIMIT)
-def test_a_call_lost_on_the_way_to_a_limit_leaves_nothing_undecided(
-    name: str, charged: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_calls_that_come_to_nothing_on_the_way_to_a_limit_leave_nothing_undecided(
+    name: str,
+    losing: Callable[[set[int]], Callable[[Lab], None]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(calls_at_limits, "PAUSES", ())
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
@@ -114,11 +126,8 @@ def test_a_call_lost_on_the_way_to_a_limit_leaves_nothing_undecided(
         books = tmp_path / str(lost)
         books.mkdir()
         numbers = {lost, lost + 1}
-        losing = (
-            _losing(numbers) if charged else answering([GATEWAYS["origin too slow"]], numbers.__contains__)
-        )
         with (
-            running(prepare=losing) as server,
+            running(prepare=losing(numbers)) as server,
             judge_of(server.base_url, books, server.credentials) as judge,
         ):
             check(judge)

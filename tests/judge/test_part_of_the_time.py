@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from itertools import chain, count, repeat
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from lightning_verify.checks import (
     test_user_limits,
 )
 from lightning_verify.facts import METRIC_OF, METRICS, PUBLISHED_LIMITS
+from lightning_verify.judging import limits as limits_module
 from lightning_verify.judging.judge import Judge, NotRun, Undecided, Violation
 from lightning_verify.judging.observations import CHAT, OFTEN, enough
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT, REVOKED_API_KEY, foreign_token
@@ -35,6 +38,7 @@ from lightning_verify.requests.refusals import KINDS, refusals
 from lightning_verify.requests.situations import Situation
 from lightning_verify.requests.valid import PLACES
 from lightning_verify.run.options import MANY
+from lightning_verify.transport.client import MAX_FRUITLESS_WAIT
 from PIL import Image
 
 from lab.faults import seams
@@ -132,6 +136,31 @@ def test_an_asset_that_is_served_well_most_of_the_time(odd: str, owner: str, tmp
             checks.pop(owner)(judge)
         for check in checks.values():
             check(judge)
+
+
+@pytest.mark.parametrize("retry_after", ["1", "in two seconds", "tomorrow", None])
+def test_a_limit_of_bursts_is_not_taken_for_that_of_a_plan(
+    retry_after: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits_module, "PAUSES", ())
+    now = datetime.now(UTC)
+    dates = {"in two seconds": now + timedelta(seconds=2), "tomorrow": now + timedelta(days=1)}
+    value = format_datetime(dates[retry_after], usegmt=True) if retry_after in dates else retry_after
+    headers = {"Date": format_datetime(now, usegmt=True)} | ({"Retry-After": value} if value else {})
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path == "/usage":
+            counters = usage(dict.fromkeys(PUBLISHED_LIMITS, 0))
+            return Answer(pieces=(json.dumps(counters).encode(),))
+        return Answer(429, headers, (b"slow down",))
+
+    is_of_bursts = retry_after in {"1", "in two seconds"}
+    with tiny(answer) as host, judge_of(host.base_url, tmp_path) as judge:
+        judge.client._fruitless = MAX_FRUITLESS_WAIT + 1  # It has waited long enough.
+        with pytest.raises(Undecided if is_of_bursts else Violation):
+            test_limits.test_beyond_the_limit_the_answer_is_429_and_stays_so(judge, "imagesDaily")
+        with pytest.raises(Undecided if is_of_bursts else Violation):
+            limits_module.has_units_left(judge, judge.post("/gen/image", {}), judge.caller(), "imagesDaily")
 
 
 Chosen = Callable[[Asked], bool]

@@ -18,6 +18,7 @@ from lightning_verify.judging.limits import (
     call_within_limit,
     calls_on,
     has_units_left,
+    is_passing,
     refuse_beyond,
     serves_what_is_left,
 )
@@ -133,7 +134,7 @@ def race_for(judge: Judge, caller: Caller, metric: str, calls: list[Call], at_on
     turn = lost = 0
     while turn < limit - left:
         exchange = call_within_limit(judge, plain, caller)
-        if exchange.is_lost and lost < MAX_LOST:
+        if is_passing(exchange) and lost < MAX_LOST:
             lost += 1
             continue
         if exchange.status == 429:

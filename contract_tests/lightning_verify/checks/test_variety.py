@@ -8,7 +8,7 @@ import pytest
 
 from lightning_verify.facts import METRIC_OF
 from lightning_verify.judging.examples import Examples
-from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.judge import Judge, NotRun, Violation
 from lightning_verify.judging.search import Search, accuse, allowance
 from lightning_verify.requests.kinds import Subject
 from lightning_verify.requests.kinds_of_chat import ANALYSIS, CHAT
@@ -48,7 +48,8 @@ def test_every_kind_of_valid_request_is_served(judge: Judge, subject: Subject) -
     for found in search.run(examples[: subject.count(judge.examples)]):
         violation = accuse(search, found)
         if violation is not None:
-            kept.keep(subject, found.chosen, violation.requirement)
+            if isinstance(violation, Violation):
+                kept.keep(subject, found.chosen, violation.requirement)
             violations.append(violation)
     judge.leave(subject.requirements, "needs more --examples, to meet this kind of request")
     for violation in violations:

@@ -177,8 +177,11 @@ class Judge:
         self.witnesses[requirement] += max(1, len(exchanges))
         self.seen.setdefault(requirement, []).extend(exchanges)
 
-    def violation(self, requirement: str, message: str, *exchanges: Exchange) -> Violation:
-        """Record a violation and return the exception that ends the test."""
+    def violation(self, requirement: str, message: str, *exchanges: Exchange) -> Violation | Undecided:
+        """Record a violation and return the exception that ends the test. What rests on a limit of bursts
+        is none: it is left undecided."""
+        if any(exchange.limits_bursts for exchange in exchanges):
+            return self.undecided(requirement, f"{message}, which limits bursts", *exchanges)
         self._find(requirement, "fail", message, exchanges)
         return Violation(requirement, message)
 
@@ -277,7 +280,10 @@ class Judge:
                 requirement, f"{exchange.title}: out of quota, so nothing could be seen", exchange
             )
         if status >= 500:
-            raise self.undecided(requirement, f"{exchange.title}: the host says that it failed", exchange)
+            undecided = self.undecided(
+                requirement, f"{exchange.title}: the host says that it failed", exchange
+            )
+            raise Disturbed(*undecided.args)
         if status in {401, 403}:
             if exchange.operation is not None and exchange.operation.auth == "none":
                 raise self.violation(

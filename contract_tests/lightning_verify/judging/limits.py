@@ -22,11 +22,16 @@ PAUSES = (1.0, 5.0)
 CALM = 0.5
 # How many calls of one caller are made at the same time.
 AT_ONCE = 6
-# How many calls on the way to a limit may be lost on the way. The host may have charged for them or not.
+# How many calls on the way to a limit may come to nothing. The host may have charged for them or not.
 MAX_LOST = 6
 _HASTY = "a call within a limit was refused at first"
 # How far a free-tier caller is driven at most; a host with higher limits is not emptied for a test.
 FARTHEST = {metric: limit + 10 for metric, limit in PUBLISHED_LIMITS.items()}
+
+
+def is_passing(exchange: Exchange) -> bool:
+    """Whether an answer is a bad moment's: it was lost on the way, or an upstream failed."""
+    return exchange.is_lost or (exchange.status or 0) >= 500
 
 
 def ask_for_unit(judge: Judge, call: Call, caller: Caller, *, served: bool) -> Exchange:

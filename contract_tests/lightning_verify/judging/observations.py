@@ -157,9 +157,7 @@ def _ask_for_refusal(judge: Judge, operation: str, kind: str, caller: Caller) ->
         return judge.client.send("POST", call.path, caller, body=b"{broken", lane="free")
     body: Any = NOTHING_ASKED
     if kind == TOO_LARGE:
-        if (refused := _refused_at_first(judge, operation)) is not None:
-            return refused
-        body = oversized(operation, OVERSIZED[1])
+        body = oversized(operation, refused_size(judge, operation))
     elif kind == WRONG:
         body = {**(call.body or {}), **WRONG_OPTION[operation]}
     elif kind == BAD_BEARER:
@@ -174,11 +172,11 @@ def _refused_at_first(judge: Judge, operation: str) -> Exchange | None:
     fails at it, and where nothing may be spent to know."""
     if judge.spend is Spend.NONE:
         return None
-    caller, _ = refused_caller(judge, METRIC_OF.get(operation))
     body = oversized(operation, OVERSIZED[0])
+    # As nobody else: who is refused everything must not be served this.
     exchange = judge.once(
         f"{operation}: too large at first",
-        lambda: judge.post(CALLS[operation].path, body, caller, lane="free"),
+        lambda: judge.post(CALLS[operation].path, body, lane="free"),
     )
     return None if exchange.served or (exchange.status or 0) >= 500 else exchange
 

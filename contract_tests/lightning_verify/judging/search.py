@@ -18,7 +18,7 @@ from hypothesis.strategies import SearchStrategy
 
 from lightning_verify.facts import REQUIREMENTS
 from lightning_verify.judging.contrast import trouble
-from lightning_verify.judging.judge import Judge, Violation
+from lightning_verify.judging.judge import Judge, Undecided, Violation
 from lightning_verify.judging.sizes import SHORT
 from lightning_verify.laws.generation import chosen_otherwise
 from lightning_verify.laws.table import LAWS
@@ -268,7 +268,7 @@ def smallest(
     return best
 
 
-def accuse(search: Search, found: Found) -> Violation | None:
+def accuse(search: Search, found: Found) -> Violation | Undecided | None:
     """The violation if the host does the same every time and serves the plain request well; otherwise
     None."""
     judge, subject = search.judge, search.subject

@@ -264,6 +264,9 @@ def _tool_calls(transcript: Transcript, calls: Any) -> None:
         if not isinstance(fragment, dict):
             transcript.breaks("tools", "a fragment of a tool call is not an object")
             continue
+        if "index" not in fragment:
+            # Clients put the fragments of a call together by it.
+            transcript.breaks("tools", "a fragment of a tool call has no index")
         written = fragment.get("index")
         index = position if written is None else integer(written)
         if index is None:

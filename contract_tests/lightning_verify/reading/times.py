@@ -45,6 +45,10 @@ def http_date(text: str | None) -> datetime | None:
         return None
 
 
+# The longest wait in seconds that is worth it; a quota that returns tomorrow is not.
+LONGEST_WAIT = 30.0
+
+
 def wait_asked(retry_after: str | None, now: datetime) -> float | None:
     """How many seconds a Retry-After header asks to wait, given in seconds or as a date, with `now` by the
     host's own clock; None when it asks for nothing readable."""

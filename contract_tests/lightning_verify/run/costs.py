@@ -35,6 +35,7 @@ from lightning_verify.requests.credentials import (
     unknown_key,
 )
 from lightning_verify.requests.generated import CASES
+from lightning_verify.requests.refusals import TOO_LARGE
 from lightning_verify.requests.valid import CALLS, POSTS
 from lightning_verify.target import Spend
 
@@ -73,6 +74,11 @@ def _kinds_of_bad_bearers(means: Means) -> int:
     return len(invalid_bearers(alike)) if means.examples >= THOROUGH else FAMILIES_OF_BEARERS
 
 
+def _sizes(means: Means) -> int:
+    # Where something may be spent, the smallest size that is refused is looked for first.
+    return 1 if means.spend is Spend.NONE else 2
+
+
 def _cases(operation: str) -> int:
     """How many cases are generated: just one for an operation without arguments."""
     taken = SPEC.operations[operation]
@@ -93,7 +99,11 @@ COST_OF: dict[str, Cost] = {
     "root": Cost(),
     **{f"/status/{capability}": Cost() for capability in CAPABILITIES},
     **{shown_to(name, path): Cost() for name in GOOD for path in (USAGE, SUBSCRIPTION)},
-    **{refusal(operation, kind): Cost() for operation in POSTS for kind in refusals_of(operation)},
+    **{
+        refusal(operation, kind): Cost(_sizes if kind == TOO_LARGE else 1)
+        for operation in POSTS
+        for kind in refusals_of(operation)
+    },
     **{refused_calls(metric): Cost() for metric in PUBLISHED_LIMITS},
     **{asked_by(name, operation): Cost() for operation in POSTS for name in (JWT, API_KEY)},
     **{bearers_tried_on(operation): Cost(_kinds_of_bad_bearers) for operation in CALLS},

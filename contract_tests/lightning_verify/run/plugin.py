@@ -84,7 +84,8 @@ def _is_controller(config: pytest.Config) -> bool:
 
 
 class _Mistakes:
-    """Keeps the internal error that ended a run: pytest's hook does not say whose run it is."""
+    """Keeps the error that ended a run before its checks were over: pytest's hooks do not say whose run it
+    is."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -92,6 +93,14 @@ class _Mistakes:
     @pytest.hookimpl(tryfirst=True)
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         self._config.stash[_mistake_key] = f"{BROKE_OFF}: {excinfo.exconly()}"
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Keep what could not be collected: pytest then runs nothing."""
+        if report.failed:
+            *_, last = report.longreprtext.strip().splitlines() or [""]
+            self._config.stash[_mistake_key] = (
+                f"{BROKE_OFF}: {report.nodeid} cannot be read: {last.removeprefix('E').strip()}"
+            )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -445,6 +454,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
         return
     outcome = _ruled(session, exitstatus, run)
     if outcome is None:
+        if mistake := _mistake(config, exitstatus):
+            config.get_terminal_writer().line(f"\n{mistake}")
         return
     config.stash[_outcome_key] = outcome
     try:
@@ -455,7 +466,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
         config.stash[_trouble_key] = trouble
         session.exitstatus = EXIT_INCONCLUSIVE
         return
-    if INTERRUPTION.by is not None or exitstatus == pytest.ExitCode.INTERNAL_ERROR:
+    if INTERRUPTION.by is not None or _mistake(config, exitstatus) is not None:
         session.exitstatus = outcome.exit_code
         return
     judged_alone = all(charge_of(item) for item in session.items) and not _is_controller(config)
@@ -483,6 +494,13 @@ def _final_checks(run: Run) -> None:
         run.note(**{f"examples {run.worker}": {"found": examples.found, "tried": examples.tried}})
 
 
+def _mistake(config: pytest.Config, exitstatus: int) -> str | None:
+    """What broke the run off before its checks were over; None when nothing did."""
+    if exitstatus == pytest.ExitCode.INTERNAL_ERROR:
+        return config.stash.get(_mistake_key, BROKE_OFF)
+    return config.stash.get(_mistake_key, None) if exitstatus == pytest.ExitCode.INTERRUPTED else None
+
+
 def _ruled(session: pytest.Session, exitstatus: int, run: Run | None) -> Outcome | None:
     """The outcome from the findings of all workers; None when no host was judged."""
     config = session.config
@@ -490,8 +508,8 @@ def _ruled(session: pytest.Session, exitstatus: int, run: Run | None) -> Outcome
     facts = read_facts(books)
     if "target" not in facts:
         return None
-    if exitstatus == pytest.ExitCode.INTERNAL_ERROR:
-        mistake = config.stash.get(_mistake_key, BROKE_OFF)
+    mistake = _mistake(config, exitstatus)
+    if mistake is not None:
         facts = {**facts, "aborted": facts.get("aborted") or (_safe_line(run, mistake) if run else mistake)}
     only = options.selection(config)
     found = rulings(REQUIREMENTS, read_findings(books), only, _unreached(session, exitstatus))

@@ -14,7 +14,7 @@ from lightning_spec.loader import Operation
 from lightning_verify.reading import gateways
 from lightning_verify.reading.addresses import address
 from lightning_verify.reading.failures import failure_in_text
-from lightning_verify.reading.times import http_date
+from lightning_verify.reading.times import LONGEST_WAIT, http_date, wait_asked
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PERMANENT = frozenset({301, 308})
@@ -125,6 +125,15 @@ class Exchange:
         answered by the host next time. One that hung would hang for as long."""
         broke = self.problem is not None and self.seconds < SOON
         return broke or self.stand_in is not None
+
+    @property
+    def limits_bursts(self) -> bool:
+        """Whether this is a 429 that asks to come back in a moment. Units come back with the day or the week,
+        so that it limits bursts, as proxies and hosts do beside the documented limits."""
+        if self.status != 429:
+            return False
+        wait = wait_asked(self.header("retry-after"), self.clock)
+        return wait is not None and wait <= LONGEST_WAIT
 
     @property
     def is_page(self) -> bool:

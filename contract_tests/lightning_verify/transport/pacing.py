@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 
-# The longest wait that a host may ask for; a quota that returns tomorrow is not worth waiting for.
-LONGEST_WAIT = 30.0
+from lightning_verify.reading.times import LONGEST_WAIT
+
 # The seconds between two requests to a host that limits bursts, at first and at most.
-FIRST_GAP, LONGEST_GAP = 0.01, 0.1
+FIRST_GAP, LONGEST_GAP = 0.01, 0.25
 
 
 class Pace:
