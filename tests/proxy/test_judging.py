@@ -434,3 +434,17 @@ def test_what_the_books_show_is_told_once_in_one_line(monkeypatch: pytest.Monkey
         assert list(broken(proxy)) == ["IMG-6"]
     [line] = proxy.log
     assert "one reason; another" in line
+
+
+def test_reports_say_what_is_true_of_watched_traffic() -> None:
+    with running(fault="done-dropped") as lab, running_proxy(lab.base_url) as proxy:
+        talk_to(proxy.base_url, lab.credentials[KEY])
+        proxy.settled()
+        for fails in (False, True):
+            outcome = outcome_of(proxy.judge, load_requirements(), "http://x", 0.0, strict=False, fails=fails)
+            for name in ("report.html", "report.md"):
+                shown = RENDERERS[name][1](outcome)
+                assert f"exit code {int(fails)}" in shown
+                assert "cloudChatDaily" in shown
+                for untrue in ("spend", "planned", "booked", "Never asked", "What was not run"):
+                    assert untrue not in shown, (name, untrue)

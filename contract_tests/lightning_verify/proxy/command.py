@@ -166,9 +166,14 @@ class _Watch:
     def outcome(self) -> Outcome:
         """The outcome of everything that has passed so far."""
         self.judge.catch_up(_CATCHING_UP)
-        requirements, strict = REQUIREMENTS, self.options.strict
+        options = self.options
         return reporting.outcome_of(
-            self.judge, requirements, self.options.upstream, self.started, strict=strict
+            self.judge,
+            REQUIREMENTS,
+            options.upstream,
+            self.started,
+            strict=options.strict,
+            fails=options.fail_on_breach,
         )
 
     def write(self) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from lightning_spec.loader import RequirementSet
 
 from lightning_verify.facts import REVISION
-from lightning_verify.judging.verdicts import Ruling, exit_code, headline, rule
+from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_KEPT, Ruling, exit_code, headline, rule
 from lightning_verify.proxy.judging import TrafficJudge
 from lightning_verify.report.html import render_html
 from lightning_verify.report.junit import render_junit
@@ -25,9 +25,16 @@ _UNSEEN = "no answer has passed that could show it"
 
 
 def outcome_of(
-    judge: TrafficJudge, requirements: RequirementSet, base_url: str, started: float, *, strict: bool
+    judge: TrafficJudge,
+    requirements: RequirementSet,
+    base_url: str,
+    started: float,
+    *,
+    strict: bool,
+    fails: bool = False,
 ) -> Outcome:
-    """The outcome of the traffic since `started`, in seconds since 1970."""
+    """The outcome of the traffic since `started`, in seconds since 1970; `fails` says that a breach is to
+    fail the proxy."""
     findings = judge.findings()
     rulings = [
         _unseen(rule(one, (finding for finding in findings if finding.requirement == one.id)))
@@ -41,7 +48,9 @@ def outcome_of(
         "target": base_url,
         "revision": REVISION,
         "verdict": verdict,
-        "exit_code": code,
+        # That of the proxy itself, were it to end now.
+        "exit_code": EXIT_BROKEN if fails and code == EXIT_BROKEN else EXIT_KEPT,
+        "watched": True,
         "interrupted": None,
         # A proxy sends nothing of its own.
         "spend": "none",

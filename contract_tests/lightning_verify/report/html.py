@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 from lightning_verify.facts import REQUIREMENTS
 from lightning_verify.judging.harmless import one_line, shortened, visible
 from lightning_verify.report.outcome import Outcome
-from lightning_verify.report.sections import BILL_WORDS, SYMBOLS, WORDS, request_line, sections
+from lightning_verify.report.sections import SYMBOLS, WORDS, bill_words, request_line, sections
 
 # Response headers that often explain a verdict; the others are folded away.
 _TELLING = frozenset(
@@ -37,11 +37,12 @@ def render_html(outcome: Outcome) -> str:
         headline_rest=rest,
         run=outcome.run,
         strict=outcome.strict,
+        watched=outcome.run.get("watched", False),
         changes=outcome.comparison.lines() if outcome.comparison else [],
         parts=sections(outcome),
         words=WORDS,
         symbols=SYMBOLS,
-        bill_words=BILL_WORDS,
+        bill_words=bill_words(outcome.run),
         document=REQUIREMENTS.source,
     )
     return page.lstrip()

@@ -13,8 +13,6 @@ from typing import Any
 from lightning_verify.judging.harmless import one_line, shortened
 from lightning_verify.report.outcome import Outcome
 from lightning_verify.report.sections import (
-    BILL_WORDS,
-    UNIT_COLUMNS,
     WORDS,
     Case,
     Entry,
@@ -22,6 +20,7 @@ from lightning_verify.report.sections import (
     Sections,
     Tone,
     UnitRow,
+    bill_words,
     request_line,
     sections,
 )
@@ -80,13 +79,15 @@ def render_markdown(outcome: Outcome) -> str:
     page.add(_facts(outcome.run))
     page.add(_areas(parts))
     if parts.units:
-        page.add(_units(parts.units, outcome.run["units"].get("paid_by", {})))
+        page.add(_units(parts.units, bill_words(outcome.run), outcome.run["units"].get("paid_by", {})))
     if outcome.comparison is not None:
         changes = [f"- {_prose(line, 900)}" for line in outcome.comparison.lines()]
         page.add("\n".join(["### Since the earlier report", "", *changes]))
     _add_entries(page, "What is broken", parts.broken, _BYTES_FOR_FAILURES)
     _add_groups(page, "What could not be decided", parts.undecided)
-    _add_groups(page, "What was not run", parts.not_run)
+    _add_groups(
+        page, "What no answer could show" if outcome.run.get("watched") else "What was not run", parts.not_run
+    )
     _add_entries(page, "Advice, which does not fail the run", parts.advice, _BYTES_FOR_ALL)
     _add_entries(page, "Known differences", parts.differences, _BYTES_FOR_ALL)
     return page.text()
@@ -101,6 +102,10 @@ def _facts(run: Mapping[str, Any]) -> str:
         f"{run['requests']['sent']} requests in {run['seconds']:g} s from {run['started']}",
         f"exit code {run['exit_code']}",
     ]
+    if run.get("watched"):
+        passed = f"{run['requests']['sent']} exchanges of clients"
+        facts[1:4] = [f"{passed} watched for {run['seconds']:g} s from {run['started']}"]
+        facts[1] += ", strict" if run["strict"] else ""
     if drawn := run["generated"]:
         facts[3] += f", generated with --seed {drawn['seed']} and --examples {drawn['examples']}"
     return "; ".join(facts) + "."
@@ -116,12 +121,14 @@ def _areas(parts: Sections) -> str:
     return _table(rows)
 
 
-def _units(units: tuple[UnitRow, ...], paid_by: Mapping[str, Mapping[str, int]]) -> str:
-    rows = [["Units", *UNIT_COLUMNS]]
+def _units(
+    units: tuple[UnitRow, ...], columns: Mapping[str, str], paid_by: Mapping[str, Mapping[str, int]]
+) -> str:
+    rows = [["Units", *columns]]
     for unit in units:
         amounts = ("?" if amount is None else str(amount) for amount in unit.amounts.values())
         rows.append([_prose(unit.metric, 60), *amounts])
-    words = "; ".join(f"{column} is {meaning}" for column, meaning in BILL_WORDS.items())
+    words = "; ".join(f"{column} is {meaning}" for column, meaning in columns.items())
     paid = [
         f"Paid by {_code(payer, 60)}: {', '.join(f'{count} {_prose(m, 60)}' for m, count in counts.items())}."
         for payer, counts in paid_by.items()

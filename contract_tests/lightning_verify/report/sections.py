@@ -45,7 +45,13 @@ BILL_WORDS: dict[str, str] = {
     "observed": "what the host's counters say of our throwaway callers",
     "unexplained": "what they say beyond what these callers were served",
 }
-UNIT_COLUMNS = tuple(BILL_WORDS)
+# Of traffic that was watched, nothing else is known.
+WATCHED_WORDS = {"served": "requests of clients that were answered with success"}
+
+
+def bill_words(run: Mapping[str, Any]) -> dict[str, str]:
+    """The columns of the bill, with what they mean."""
+    return WATCHED_WORDS if run.get("watched") else BILL_WORDS
 
 
 def request_line(item: Mapping[str, Any]) -> str:
@@ -135,7 +141,7 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class UnitRow:
-    """A metric's units by the names in `UNIT_COLUMNS`; None where they are unknown."""
+    """A metric's units by the names in `bill_words`; None where they are unknown."""
 
     metric: str
     amounts: Mapping[str, int | None]
@@ -167,7 +173,7 @@ def sections(outcome: Outcome) -> Sections:
     return Sections(
         tone=_tone_of_run(outcome.exit_code),
         counts=_counts(entries),
-        units=_units(outcome.run["units"]),
+        units=_units(outcome.run["units"], tuple(bill_words(outcome.run))),
         danger=of("danger"),
         broken=tuple(sorted(of("fail"), key=lambda entry: not entry.ruling.requirement.urgent)),
         undecided=_grouped(of("inconclusive")),
@@ -230,12 +236,12 @@ def _counts(entries: Iterable[Entry]) -> dict[Tone, int]:
     return {tone: found[tone] for tone in WORDS}
 
 
-def _units(units: Mapping[str, Mapping[str, int] | None]) -> tuple[UnitRow, ...]:
-    metrics = sorted({metric for column in UNIT_COLUMNS for metric in units.get(column) or {}})
+def _units(units: Mapping[str, Mapping[str, int] | None], columns: tuple[str, ...]) -> tuple[UnitRow, ...]:
+    metrics = sorted({metric for column in columns for metric in units.get(column) or {}})
     rows = []
     for metric in metrics:
         amounts: dict[str, int | None] = {}
-        for column in UNIT_COLUMNS:
+        for column in columns:
             by_metric = units.get(column)
             amounts[column] = None if by_metric is None else by_metric.get(metric, 0)
         rows.append(UnitRow(metric, amounts))
