@@ -530,13 +530,14 @@ def _ask_often(judge: Judge, asking: list[Caller], reads: Mapping[tuple[str, str
 @needs_own_host
 # Whoever pays may be allowed more than is tried, and is served then.
 @may_use(JWT, API_KEY, FREE_JWT)
-@judges("FAIL-2", requests=OFTEN + len(OWN), spend=Spend.EXHAUST)
+@judges("FAIL-2", requests=OFTEN + len(OWN) + 1, spend=Spend.EXHAUST)
 def test_an_oversized_prompt_is_413_each_time(judge: Judge, operation: str) -> None:
     # By every kind of caller, in every form and place, in turns that meet in pairs.
     kinds = [kind for kind in KINDS if kind in OWN or judge.usable(CREDENTIAL[kind])]
     forms, places = forms_of(operation, TOO_LARGE), tuple(PLACES)
     # Whoever pays may be allowed more, and has few units: what nobody is allowed is tried first.
-    sizes = {kind: OVERSIZED[kind not in OWN] for kind in kinds}
+    smallest = refused_size(judge, operation)
+    sizes = {kind: smallest if kind in OWN else OVERSIZED[1] for kind in kinds}
     refused, allowed_more = {*OWN}, set[str]()
     for turn in range(OFTEN):
         kind, place = kinds[turn % len(kinds)], places[turn % len(places)]
@@ -552,7 +553,7 @@ def test_an_oversized_prompt_is_413_each_time(judge: Judge, operation: str) -> N
         if exchange.status == 413 and size < OVERSIZED[1]:
             refused.add(kind)
         elif exchange.status == 413 and kind not in allowed_more:
-            sizes[kind] = OVERSIZED[0]
+            sizes[kind] = smallest
         # A host may hang up on a large body, and an account may be at its limit.
         if exchange.problem is None and exchange.status != 429:
             judge.refused(
