@@ -160,3 +160,11 @@ def test_words_may_be_alike(pieces: list[str]) -> None:
 def test_the_name_of_a_tool_is_put_together_unless_it_is_repeated(fragments: list[str], name: str) -> None:
     deltas = [{"tool_calls": [{"index": 0, "function": {"name": each}}]} for each in fragments]
     assert transcribe(plainly([chunk(delta) for delta in deltas])).tool_calls[0].name == name
+
+
+@pytest.mark.parametrize(
+    ("place", "missed"), [({"index": 0}, False), ({"index": None}, False), ({}, True), ({"index": "0"}, True)]
+)
+def test_clients_put_a_tool_call_together_by_its_index(place: dict[str, object], missed: bool) -> None:
+    delta = {"tool_calls": [{**place, "id": "call_1", "function": {"name": "get_time", "arguments": "{}"}}]}
+    assert ("tools" in transcribe(plainly([chunk(delta)])).problems) == missed
