@@ -242,6 +242,15 @@ def test_a_judge_follows_free_redirects_on_the_host_only(
     assert len(host.asked) == (2 if followed else 1 + asked_again)
 
 
+def test_nothing_that_is_posted_is_sent_on(tmp_path: Path) -> None:
+    with (
+        tiny(lambda _: Answer(307, {"Location": "/elsewhere"})) as host,
+        client_of(host.base_url, tmp_path) as (client, _),
+    ):
+        client.send("POST", "/gen/prompt_analyze", anonymous(), json_body={}, lane="free", follow=True)
+    assert host.paths == ["POST /gen/prompt_analyze"]
+
+
 def test_a_redirect_loop_ends(tmp_path: Path) -> None:
     with (
         tiny(lambda asked: Answer(308, {"Location": asked.path})) as host,

@@ -39,7 +39,7 @@ class Failures:
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        # By path, then by kind of caller.
+        # By operation, then by kind of caller.
         self._answers: dict[str, dict[str, _Answers]] = defaultdict(lambda: defaultdict(_Answers))
 
     def observe(self, exchange: Exchange) -> None:
@@ -55,11 +55,8 @@ class Failures:
         elif exchange.doubt is None and exchange.status in _EXCUSED:
             answers.failed.append(exchange)
 
-    def findings(self) -> list[Finding]:
+    def findings(self) -> Iterator[Finding]:
         """A finding for each route that fails too often."""
-        return [*self._too_many()]
-
-    def _too_many(self) -> Iterator[Finding]:
         for operation, by_caller in self._answers.items():
             # Who is never served may be refused for good reason.
             mixed = [answers for answers in by_caller.values() if answers.served]

@@ -190,6 +190,10 @@ class Judge:
         self._find(requirement, "inconclusive", message, exchanges)
         return Undecided(f"{requirement}: {message}")
 
+    def disturbed(self, requirement: str, message: str, *exchanges: Exchange) -> Disturbed:
+        """The same for what may well be answered next time, so that the test may be repeated."""
+        return Disturbed(*self.undecided(requirement, message, *exchanges).args)
+
     def midnight(self, requirement: str, *exchanges: Exchange) -> MidnightPassed:
         """Record that a day or week ended meanwhile and return the exception that ends the test."""
         undecided = self.undecided(
@@ -231,15 +235,15 @@ class Judge:
         """Require a complete answer of the host's own. Raises Undecided otherwise: Disturbed, if the same
         request may well be answered next time."""
         if exchange.problem is not None:
-            undecided = self.undecided(requirement, f"{exchange.title}: {exchange.problem}", exchange)
-            raise Disturbed(*undecided.args) if exchange.is_lost else undecided
+            tell = self.disturbed if exchange.is_lost else self.undecided
+            raise tell(requirement, f"{exchange.title}: {exchange.problem}", exchange)
         if exchange.truncated:
             raise self.undecided(
                 requirement, f"{exchange.title}: the body did not end within bounds", exchange
             )
         if exchange.stand_in is not None or (exchange.doubt and not exchange.is_deliberate):
-            undecided = self.undecided(requirement, f"{exchange.title}: {exchange.doubt}", exchange)
-            raise undecided if exchange.repeatable and not exchange.is_lost else Disturbed(*undecided.args)
+            tell = self.undecided if exchange.repeatable and not exchange.is_lost else self.disturbed
+            raise tell(requirement, f"{exchange.title}: {exchange.doubt}", exchange)
 
     def able(self, requirement: str, exchange: Exchange) -> None:
         """Require a complete answer of the host's own that is neither busy nor an error. Raises Undecided
@@ -280,10 +284,7 @@ class Judge:
                 requirement, f"{exchange.title}: out of quota, so nothing could be seen", exchange
             )
         if status >= 500:
-            undecided = self.undecided(
-                requirement, f"{exchange.title}: the host says that it failed", exchange
-            )
-            raise Disturbed(*undecided.args)
+            raise self.disturbed(requirement, f"{exchange.title}: the host says that it failed", exchange)
         if status in {401, 403}:
             if exchange.operation is not None and exchange.operation.auth == "none":
                 raise self.violation(

@@ -12,9 +12,9 @@ MAX_FOLLOWED = 3
 
 
 def onwards(exchange: Exchange, base_url: str) -> str | None:
-    """Where a redirect of a free route leads, if that is on this host and free as well."""
+    """Where a redirect of a free GET leads, if that is on this host and free as well."""
     location = exchange.header("location")
-    if exchange.status not in REDIRECTS or not location:
+    if exchange.method != "GET" or exchange.status not in REDIRECTS or not location:
         return None
     if exchange.operation is not None and exchange.operation.metric is not None:
         return None
