@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
+from typing import Any
 
+import certifi
 import hypothesis
 import pytest
 from lightning_mock.background import RunningMock, running
@@ -13,6 +16,26 @@ hypothesis.settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("untimed")
+
+
+_DEFAULTS = ssl.get_default_verify_paths()
+_FILES = {None, certifi.where(), _DEFAULTS.cafile, _DEFAULTS.openssl_cafile}
+_FOLDERS = {None, _DEFAULTS.capath, _DEFAULTS.openssl_capath}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_authorities() -> Iterator[None]:
+    """Leave the machine's certificate authorities unread: loopback needs none, and HTTP clients would read
+    all of them anew, each for longer than most tests take."""
+    load = ssl.SSLContext.load_verify_locations
+
+    def load_own(context: ssl.SSLContext, cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
+        if cadata is not None or cafile not in _FILES or capath not in _FOLDERS:
+            load(context, cafile, capath, cadata)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl.SSLContext, "load_verify_locations", load_own)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -92,7 +92,8 @@ FAULTS.reported("FAIL-1", post("/gen/tts", raw=b"prompt=hello")).add(
     "bad-json-200: a body that is no JSON is answered with 200 and an error in it", _json_200
 )
 
-FAULTS.reported("FAIL-1", post("/gen/image", {"prompt": 7})).add(
+# Some hosts read a number as its digits, and would be paid for it: a free run does not ask.
+FAULTS.reported("FAIL-1", post("/gen/image", {"prompt": 7}), spend="sample").add(
     "number-prompt-500: a media prompt that is a number is 500",
     seams.crash_when(
         "createImage createVideo createAirforceVideo createSfx createTts",

@@ -44,7 +44,8 @@ def become(lab: Lab, called: Call) -> None:
         called.identity = replace(called.identity, auth_type="jwt", email="")
 
 
-FAULTS.handwritten("AUTH-1 ID-5", read("/usage", PAID), credentials=PAID).add(
+# A token of the free plan looks the same, until something is counted.
+FAULTS.handwritten("AUTH-1 ID-5", read("/usage", PAID), spend="sample", credentials=PAID).add(
     "jwt-treated-as-anonymous: an access token is accepted but its user is not looked up", only(PAID, become)
 )
 
@@ -85,7 +86,7 @@ FAULTS.reported("AUTH-1", read("/usage", FREE), credentials=FREE).add(
     "free-jwt-refused: an access token is good only for users who pay", only(FREE, seams.crash(401))
 )
 
-FAULTS.handwritten("AUTH-2 AUTH-3", read("/usage", KEY), credentials=KEY).add(
+FAULTS.handwritten("AUTH-2 AUTH-3", read("/usage", KEY), spend="sample", credentials=KEY).add(
     "api-key-treated-as-anonymous: an API key is accepted but its owner is not looked up", only(KEY, become)
 )
 

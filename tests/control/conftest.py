@@ -14,9 +14,9 @@ import httpx2
 import jsonschema_rs
 import pytest
 from lightning_mock.background import RunningMock, running
-from lightning_mock.control.contract import Contract
+from lightning_mock.control.contract import control_contract
 
-CONTRACT = Contract()
+CONTRACT = control_contract()
 VALIDATORS = jsonschema_rs.validator_map_for(CONTRACT.document)
 HELLO = {"messages": [{"role": "user", "content": "Name three rivers."}]}
 

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from lightning_mock.background import running
 from lightning_mock.command import parse
-from lightning_mock.control.contract import Contract
+from lightning_mock.control.contract import control_contract
 from lightning_mock.control.plane import ANSWERS
 from lightning_mock.control.request import ControlError
 from lightning_mock.settings import Settings, SettingsError
@@ -220,7 +220,7 @@ def test_the_command_reads_scenarios_token_and_journal() -> None:
 
 
 def test_every_operation_of_the_control_file_is_answered_and_nothing_else() -> None:
-    contract = Contract()
+    contract = control_contract()
     paths = contract.document["paths"].values()
     assert {operation["operationId"] for path in paths for operation in path.values()} == set(ANSWERS)
     with pytest.raises(ControlError):

@@ -130,7 +130,8 @@ WORKERS = WorkerPool()
 @pytest.fixture(scope="module", autouse=True)
 def end_of_the_workers() -> Iterator[None]:
     yield
-    WORKERS.close()
+    # Not closed: tests run side by side, and this module may be come back to.
+    WORKERS.end_idle()
 
 
 def decoded(item: str, place: str = "image_urls[0]") -> ImageInput:

@@ -63,6 +63,10 @@ def recorded(host: RunningMock, tmp_path_factory: Any) -> Any:
     with running(record=host.base_url, recording=file) as mock:
         seen = asked(mock.base_url, host.credentials["LIGHTNING_API_KEY"])
         with Lightning(mock.base_url) as client:
+            # The caller has an answer a moment before its exchange is in file and journal.
+            until = time.monotonic() + 20
+            while len(client.journal()) < len(seen) and time.monotonic() < until:
+                time.sleep(0.02)
             assert [entry.status for entry in client.journal()] == [status for status, _, _ in seen]
     return file, seen
 

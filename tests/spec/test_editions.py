@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from lightning_mock.control.contract import Contract
+from lightning_mock.control.contract import control_contract
 from lightning_spec.edition31 import EDITION_FILE, edition, text_of
 from lightning_spec.loader import OPENAPI_FILE, load_revision, revisions
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -73,7 +73,7 @@ def properties(node: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]
 
 @pytest.mark.parametrize(
     "document",
-    [*(load_revision(name)[0].document for name in revisions()), Contract().document],
+    [*(load_revision(name)[0].document for name in revisions()), control_contract().document],
     ids=[*revisions(), "control API"],
 )
 def test_no_field_has_a_default_of_its_own(document: dict[str, Any]) -> None:

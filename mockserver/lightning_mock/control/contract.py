@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -148,6 +149,12 @@ class Contract:
             body_required=bool(body and body.get("required")),
             variants=variants,
         )
+
+
+@cache
+def control_contract() -> Contract:
+    """The contract, read and compiled once for all mocks of a process."""
+    return Contract()
 
 
 def _fault_schemas(common: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import orjson
 from aiohttp import web
 
 from lightning_mock.control.api_page import Pages
-from lightning_mock.control.contract import PREFIX, Contract, Route
+from lightning_mock.control.contract import PREFIX, Contract, Route, control_contract
 from lightning_mock.control.control_page import PAGE_PATH, SPEC_PATH, page_file
 from lightning_mock.control.guard import Guard
 from lightning_mock.control.request import Answer, ControlError, ControlRequest
@@ -138,7 +138,7 @@ class ControlPlane:
 
     @cached_property
     def _contract(self) -> Contract:
-        return Contract()
+        return control_contract()
 
     async def answer(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
         """Never raises, except when cancelled."""

@@ -9,7 +9,7 @@ import orjson
 from lightning_spec.recording import FORMAT, RecordingError, read_recording
 from lightning_spec.text_formats import read_file, yaml_or_json
 
-from lightning_mock.control.contract import Contract
+from lightning_mock.control.contract import control_contract
 from lightning_mock.control.request import ControlError
 from lightning_mock.recordings.as_replies import replies_of
 from lightning_mock.scripting.parse import ScriptError, parse_script
@@ -35,7 +35,7 @@ def start_with_file(path: Path, state: State) -> None:
             raise SettingsError(f"replies file {path}: {error}") from error
     if not isinstance(listed, list):
         raise SettingsError(f"replies file {path}: expected a list of replies, or a recording")
-    contract = Contract()
+    contract = control_contract()
     route, _ = contract.find("POST", "/__mock__/replies")
     room = MOST_OF_ALL
     for position, description in enumerate(listed, 1):

@@ -22,7 +22,7 @@ import orjson
 
 from lightning_mock.callers.seed import Credentials, PlanCredentials
 from lightning_mock.control import snapshot
-from lightning_mock.control.contract import Contract
+from lightning_mock.control.contract import control_contract
 from lightning_mock.control.request import ControlError
 from lightning_mock.control.snapshot import SnapshotError
 from lightning_mock.private_file import (
@@ -187,7 +187,7 @@ def _read(path: Path) -> Mapping[str, Any] | None:
 
 
 def _check(path: Path, document: Mapping[str, Any]) -> None:
-    contract = Contract()
+    contract = control_contract()
     route, _ = contract.find("POST", "/__mock__/restore")
     try:
         if set(document) != _FIELDS or not isinstance(document["jwt_secret"], str):
