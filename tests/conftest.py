@@ -6,9 +6,9 @@ import ssl
 from collections.abc import Iterator
 from typing import Any
 
-import certifi
 import hypothesis
 import pytest
+import requests
 from lightning_mock.background import RunningMock, running
 
 # How long an example takes says something about the machine, and nothing about what is tested.
@@ -19,7 +19,7 @@ hypothesis.settings.load_profile("untimed")
 
 
 _DEFAULTS = ssl.get_default_verify_paths()
-_FILES = {None, certifi.where(), _DEFAULTS.cafile, _DEFAULTS.openssl_cafile}
+_FILES = {None, requests.certs.where(), _DEFAULTS.cafile, _DEFAULTS.openssl_cafile}
 _FOLDERS = {None, _DEFAULTS.capath, _DEFAULTS.openssl_capath}
 
 

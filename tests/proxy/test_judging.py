@@ -247,7 +247,7 @@ def test_what_finds_no_room_passes_and_is_not_judged(monkeypatch: pytest.MonkeyP
     with running(fault="done-dropped") as lab, running_proxy(lab.base_url) as proxy:
         talk_to(proxy.base_url, lab.credentials[KEY])
         assert broken(proxy) == {}
-        assert proxy.judge.view().not_judged == {"too large to keep, or packed in an unknown way": 4}
+        assert proxy.judge.view().not_judged == {"too large to keep, or in an unknown encoding": 4}
         assert proxy.judge._memory.take(10)
 
 

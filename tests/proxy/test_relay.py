@@ -184,7 +184,7 @@ def test_fifty_megabytes_pass_in_both_directions_and_are_not_held() -> None:
             left -= len(data)
         assert (received, digest.digest()) == ([expected], expected)
         view = proxy.settled().view()
-    assert list(view.not_judged) == ["too large to keep, or packed in an unknown way"]
+    assert list(view.not_judged) == ["too large to keep, or in an unknown encoding"]
 
 
 def test_a_slow_client_holds_the_host_back() -> None:
@@ -223,7 +223,7 @@ def test_the_host_sees_that_a_client_has_left_its_stream() -> None:
             client.sendall(GET)
             read_head(client)
         assert left.wait(5)
-        assert proxy.settled().view().not_judged == {"not over in order": 1}
+        assert proxy.settled().view().not_judged == {"cut off": 1}
     assert proxy.problems == ["the client left"]
 
 
@@ -269,7 +269,7 @@ def test_an_answer_that_breaks_off_breaks_off(head: bytes) -> None:
     with raw_host(talk) as host, running_proxy(host) as proxy, proxy.connect() as client:
         client.sendall(GET)
         assert read_all(client).endswith(b"\r\n\r\n5\r\nfirst\r\n")
-        assert proxy.settled().view().not_judged == {"not over in order": 1}
+        assert proxy.settled().view().not_judged == {"cut off": 1}
     assert proxy.problems == ["the host closed the connection in the middle of its answer"]
 
 
@@ -282,7 +282,7 @@ def test_a_host_that_is_not_there_is_told_by_the_proxy_itself() -> None:
             view = proxy.settled().view()
     assert got.startswith(b"HTTP/1.1 502 Bad Gateway\r\n")
     assert OWN.encode() in got
-    assert view.not_judged == {"no answer of the host's": 1}
+    assert view.not_judged == {"no answer from the host": 1}
     assert view.judged == 0
 
 

@@ -183,7 +183,7 @@ class TrafficJudge:
         exchange.leads_away = leads_away(exchange, self._recorder.base_url, self._sites)
         with self._lock:
             self._recorder.turn_to(exchange)
-            self._answers[f"{exchange.status // 100}xx" if exchange.status else "none"] += 1
+            self._answers[f"{exchange.status // 100}xx" if exchange.status else "no answer"] += 1
             operation = exchange.operation
             if operation is not None and operation.metric is not None and exchange.served:
                 self.served[operation.metric] += 1
@@ -269,9 +269,9 @@ def _why_not_judged(exchange: Exchange) -> str | None:
     if exchange.operation is None:
         return "no documented operation"
     if exchange.problem is not None:
-        return "not over in order" if exchange.status is not None else "no answer of the host's"
+        return "cut off" if exchange.status is not None else "no answer from the host"
     if exchange.truncated:
-        return "too large to keep, or packed in an unknown way"
+        return "too large to keep, or in an unknown encoding"
     return None if shows_something(exchange) else "a gateway's answer, or one that says it failed"
 
 

@@ -4,9 +4,9 @@ const WORDS = {
   passed: "exchanges",
   judged: "judged",
   kept: "requirements kept",
-  under_way: "under way",
+  under_way: "in progress",
   waiting: "waiting to be judged",
-  callers: "callers in the books",
+  callers: "callers counted",
 };
 
 const at = (id) => document.getElementById(id);
@@ -27,9 +27,12 @@ function number(word, value) {
 function show(view) {
   for (const id of ["here", "upstream", "since"]) at(id).textContent = view[id];
   const numbers = Object.entries(WORDS).map(([name, word]) => number(word, view[name]));
-  const answers = Object.entries(view.answers).map(([kind, count]) => number(`answers ${kind}`, count));
-  const others = Object.entries(view.not_judged).map(([why, count]) => number(`not judged: ${why}`, count));
-  at("numbers").replaceChildren(...numbers, ...answers, ...others);
+  at("numbers").replaceChildren(...numbers);
+  for (const [id, counts] of [["answers", view.answers], ["not_judged", view.not_judged]]) {
+    const lines = Object.entries(counts).map(([what, count]) => number(what, count));
+    at(id).replaceChildren(...lines);
+    at(id).closest("section").hidden = lines.length === 0;
+  }
   const lines = view.breaches.map((one) =>
     element("li", one.line, one.level === "documented" ? "documented" : "advice"));
   at("breaches").replaceChildren(...lines);
