@@ -19,7 +19,7 @@ hypothesis.settings.load_profile("untimed")
 
 
 _DEFAULTS = ssl.get_default_verify_paths()
-_FILES = {None, requests.certs.where(), _DEFAULTS.cafile, _DEFAULTS.openssl_cafile}
+_FILES = {None, requests.utils.DEFAULT_CA_BUNDLE_PATH, _DEFAULTS.cafile, _DEFAULTS.openssl_cafile}
 _FOLDERS = {None, _DEFAULTS.capath, _DEFAULTS.openssl_capath}
 
 
