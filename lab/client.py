@@ -135,14 +135,21 @@ class Client:
         """Generate by POST. `kind` is the route under /gen, for example `image` or `video/airforce`."""
         if kind == "chat/completions":
             return self.chat(auth, **fields)
-        return self.post(f"/gen/{kind}", {"prompt": prompt, **fields}, auth)
+        return self._made(self.post(f"/gen/{kind}", {"prompt": prompt, **fields}, auth), auth)
 
     def generate_by_get(
         self, kind: str, auth: str | None = None, prompt: str = "a fox", **query: Any
     ) -> Answer:
         """Generate by GET."""
         tail = f"?{urlencode(query, doseq=True)}" if query else ""
-        return self.get(f"/gen/{kind}/{quote(prompt, safe='')}{tail}", auth)
+        return self._made(self.get(f"/gen/{kind}/{quote(prompt, safe='')}{tail}", auth), auth)
+
+    def _made(self, answer: Answer, auth: str | None) -> Answer:
+        """What was made, where the answer redirects to that."""
+        there = answer.header("location") or ""
+        file = self.get(there, auth) if answer.status == 303 and there.startswith("/") else answer
+        file.headers += answer.headers if file is not answer else []
+        return file
 
     def usage(self, auth: str | None = None, **identity: Any) -> Any:
         """The `usage` part of the snapshot, or what came instead."""

@@ -98,6 +98,9 @@ VARIANTS.group("models", _MODELS).add(
 ).add(
     "models-beside-families: models stand in an object, beside their families",
     edit("listModels", lambda rows: {"families": ["llama", "qwen"], "models": rows}),
+).add(
+    "models-as-names: models are told by their names alone",
+    edit("listModels", lambda rows: [row["name"] for row in rows]),
 )
 
 _HEAD: Any = lambda c: [c.get(f"/status/{n}", method="HEAD").type for n in ("image", "video", "sfx", "text")]  # noqa: E731

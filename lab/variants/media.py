@@ -159,6 +159,23 @@ VARIANTS.group("delivery", lambda c: c.generate("image").type).add(
 )
 
 
+def _behind_a_redirect(lab: Lab) -> None:
+    kept: dict[str, Data] = {}
+
+    def redirect(_: Call, reply: Data) -> Reply:
+        name = secrets.token_urlsafe(8)
+        kept[name] = reply
+        return Data(b"", "text/plain", 303, [*reply.headers, ("Location", f"/made/{name}")])
+
+    seams.data(MEDIA, redirect)(lab)
+    lab.middleware.append(_store("/made/", kept.get))
+
+
+VARIANTS.group("delivery", lambda c: c.post("/gen/image", {"prompt": "a fox"}).status).add(
+    "media-behind-a-redirect: media stand where a redirect on the host leads", _behind_a_redirect
+)
+
+
 # --- Inputs -------------------------------------------------------------------------------------------------
 VARIANTS.group("", lambda c: c.generate("image", image_urls=["https://example.com/a.png"]).status).add(
     "addresses-refused: an address where no picture is found is 400; at its own there is one",

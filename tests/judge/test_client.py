@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
+from lightning_verify.judging.evidence import Recorder
+from lightning_verify.judging.redaction import Redactor
 from lightning_verify.requests.callers import USER_AGENT, anonymous, bearer, by_user_agent
 from lightning_verify.requests.valid import CALLS
 from lightning_verify.transport import client as client_module
@@ -53,6 +55,38 @@ def test_a_root_that_leads_to_its_site_for_a_moment_only_is_the_hosts_own(tmp_pa
         looks = [client.send("GET", "/", anonymous(), retry=False) for _ in range(3)]
     # Before the site is known, it may be a sign-in page that somebody else leads to.
     assert [look.leads_away for look in looks] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "location", "fetched"),
+    [
+        ("POST", 303, "/files/1", True),
+        ("POST", 302, "/files/1", True),
+        ("GET", 307, "/files/1", True),
+        # It would send the request, and be charged, once more.
+        ("POST", 307, "/files/1", False),
+        ("POST", 303, "/gen/image/again", False),
+        ("POST", 303, "https://example.com/login", False),
+    ],
+)
+def test_what_a_generation_redirects_to_is_its_answer_if_it_is_free_and_the_hosts_own(
+    tmp_path: Path, method: str, status: int, location: str, fetched: bool
+) -> None:
+    def redirect(asked: Asked) -> Answer:
+        if asked.path == "/files/1":
+            return Answer(200, {"Content-Type": "image/png"}, (b"picture",))
+        return Answer(status, {"Location": location, "X-Asset-Url": "/asset-cdn/assets/1"})
+
+    image = CALLS["createImage" if method == "POST" else "getImage"]
+    with tiny(redirect) as host, client_of(host.base_url, tmp_path) as (client, _):
+        exchange = client.send(method, image.path, anonymous(), json_body=image.body)
+    assert exchange.served is fetched
+    assert exchange.redirected is fetched
+    assert exchange.header("X-Asset-Url") == "/asset-cdn/assets/1"
+    assert (exchange.header("Location") is None) is fetched
+    assert [asked.path for asked in host.asked] == [image.path, *["/files/1"] * fetched]
+    curl = Recorder(host.base_url, Redactor({})).record(exchange)["request"]["curl"]
+    assert (" -L " in curl) is fetched
 
 
 def test_a_host_may_think_before_the_first_piece_and_talk_for_long(tmp_path: Path) -> None:

@@ -71,7 +71,8 @@ def catalogue(c: Client) -> None:
     paid = {plan["key"] for plan in plans["plans"]} - free_plans(c)
     assert {tier["key"] for tier in tiers} == paid
     models = c.read("/models").json
-    assert all(m.get("name") or m["slug"] for m in (models if isinstance(models, list) else models["models"]))
+    models = models if isinstance(models, list) else models["models"]
+    assert all(m if isinstance(m, str) else m.get("name") or m["slug"] for m in models)
     assert c.read("/status").json.keys() >= {"state", "services", "notifications", "latest"}
     site = c.get("/")
     assert site.status in {301, 308}

@@ -56,6 +56,8 @@ class Recorder:
             parts = ["curl", "-I"]
         elif exchange.method != "GET":
             parts += ["-X", exchange.method]
+        if exchange.redirected:
+            parts.append("-L")
         parts.append(shlex.quote(self.redactor.text(self.base_url + exchange.path)[:_COMMAND]))
         for name, value in self.redactor.headers(exchange.request_headers.items()):
             parts += ["-H", shlex.quote(f"{name}: {value}")]

@@ -91,10 +91,16 @@ def _limits(catalogue: dict[str, Any]) -> Wrong:
 def _models(exchange: Exchange) -> Wrong:
     if not is_complete(exchange):
         return None
-    models = listed(answer_json(exchange), "models")
+    value = answer_json(exchange)
+    models = listed(value, "models")
     if not models:
         return ["expected a list of models"]
-    return [f"a model has no name: {str(model)[:80]}" for model in models if not _has_name(model)]
+    # Texts are the names of models where nothing else can be meant, such as a list of families.
+    may_be_names = isinstance(value, list) or "models" in value
+    nameless = [
+        m for m in models if not (_has_name(m) or (may_be_names and isinstance(m, str) and filled(m)))
+    ]
+    return [f"a model has no name: {str(model)[:80]}" for model in nameless]
 
 
 def _has_name(model: Any) -> bool:

@@ -34,7 +34,7 @@ from lightning_verify.transport.exchange import NOT_JSON, Exchange, leads_away
 from lightning_verify.transport.operations import OperationFinder
 from lightning_verify.transport.pacing import Pace
 from lightning_verify.transport.read_write_lock import ReadWriteLock
-from lightning_verify.transport.redirects import MAX_FOLLOWED, onwards
+from lightning_verify.transport.redirects import MAX_FOLLOWED, file_made, onwards
 
 Lane = Literal["paid", "free"]
 T = TypeVar("T")
@@ -321,6 +321,8 @@ class Client:
                 try:
                     with self._while_under_way(exchange):
                         await self._converse(exchange, sent_headers, total, bound)
+                        if generating and _makes_media(operation):
+                            await self._fetch_file(exchange, caller, total, bound)
                 except BudgetExhausted:
                     if refused is None:
                         raise
@@ -357,6 +359,20 @@ class Client:
             else:
                 self.refused[operation.id] = caller
         return exchange
+
+    async def _fetch_file(self, exchange: Exchange, caller: Caller, total: float, bound: int | None) -> None:
+        """Where a generation redirects to what it has made, fetch that."""
+        for _ in range(MAX_FOLLOWED):
+            path = file_made(exchange, self.base_url)
+            if path is None:
+                return
+            charge = _charge.get()
+            _charge.set(None)
+            file = Exchange("GET", path, dict(caller.headers), None, exchange.operation, caller.label)
+            await self._pace.next_slot()
+            await self._converse(file, CIMultiDict(caller.headers), total, bound)
+            _charge.set(charge)
+            exchange.take_file(file)
 
     @contextmanager
     def _while_under_way(self, exchange: Exchange) -> Iterator[None]:

@@ -21,6 +21,7 @@ PERMANENT = frozenset({301, 308})
 # Refusals that blame the request itself.
 BLAMES_THE_REQUEST = frozenset({400, 404, 405, 413, 422})
 NOT_JSON = "a refusal that is not in JSON may be somebody else's"
+_OF_THE_REDIRECT = frozenset({"content-length", "content-type", "location", "transfer-encoding"})
 _SITES = 100
 # Seconds within which a connection breaks rather than hangs.
 SOON = 5.0
@@ -59,6 +60,8 @@ class Exchange:
     repeatable: bool = True
     # Whether it redirects to another host than the one that was asked.
     leads_away: bool = False
+    # Whether the answer is the file that the host's own redirected to.
+    redirected: bool = False
     # Whether an answer that seems to be somebody else's came each time, so that it is the host's own.
     is_deliberate: bool = False
     # The metrics and headers of requests that were under way when this answer came: the host may have charged
@@ -71,6 +74,17 @@ class Exchange:
         """Whether this is the request that has this JSON as its body, None for no body."""
         sent = None if body is None else json.dumps(body).encode()
         return (self.method, self.path, self.request_body) == (method, path, sent)
+
+    def take_file(self, file: Exchange) -> None:
+        """Replace a redirect to what was made by the file itself. What the redirect said of other things, for
+        example where inputs are stored, stays."""
+        told = {name.lower() for name, _ in file.headers} | _OF_THE_REDIRECT
+        others = [(name, value) for name, value in self.headers if name.lower() not in told]
+        self.status, self.headers, self.body = file.status, [*file.headers, *others], file.body
+        self.arrivals, self.truncated, self.cut_off = file.arrivals, file.truncated, file.cut_off
+        self.problem, self.leads_away = file.problem, file.leads_away
+        self.seconds += file.seconds
+        self.received, self.redirected = file.received, True
 
     @property
     def to_control_plane(self) -> bool:

@@ -1,4 +1,4 @@
-"""Redirects that may be followed: those of free routes, as long as they stay on the host."""
+"""Redirects that may be followed: those of free routes and to files that were made, on the host itself."""
 
 from __future__ import annotations
 
@@ -9,14 +9,26 @@ from lightning_verify.transport.exchange import REDIRECTS, Exchange
 
 # How many in a row.
 MAX_FOLLOWED = 3
+# Every client follows these with a GET, whatever it sent before.
+_BECOMES_GET = frozenset({301, 302, 303})
 
 
 def onwards(exchange: Exchange, base_url: str) -> str | None:
     """Where a redirect of a free GET leads, if that is on this host and free as well."""
-    location = exchange.header("location")
-    if exchange.method != "GET" or exchange.status not in REDIRECTS or not location:
-        return None
     if exchange.operation is not None and exchange.operation.metric is not None:
+        return None
+    return _free_place(exchange, base_url) if exchange.method == "GET" else None
+
+
+def file_made(exchange: Exchange, base_url: str) -> str | None:
+    """Where a redirect of a generation leads to what it has made, if that is on this host and free."""
+    becomes_get = exchange.method == "GET" or exchange.status in _BECOMES_GET
+    return _free_place(exchange, base_url) if becomes_get else None
+
+
+def _free_place(exchange: Exchange, base_url: str) -> str | None:
+    location = exchange.header("location")
+    if exchange.status not in REDIRECTS or not location:
         return None
     here = address(base_url)
     there = address(location, base_url + exchange.path)
