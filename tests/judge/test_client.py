@@ -45,6 +45,22 @@ def test_a_body_that_stops_is_given_up_before_the_deadline(tmp_path: Path) -> No
     assert exchange.seconds < 5
 
 
+@pytest.mark.parametrize(("on_a_free_route", "asked"), [(True, 2), (False, 1)])
+def test_a_429_that_says_nothing_is_asked_again_where_free_routes_get_one_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_a_free_route: bool, asked: int
+) -> None:
+    monkeypatch.setattr(client_module, "BURST_DELAY", 0.01)
+    first = [Answer(), Answer(429), Answer()] if on_a_free_route else [Answer()]
+    answers = iter([*first, Answer(429), Answer()])
+    with tiny(lambda _: next(answers)) as host, client_of(host.base_url, tmp_path) as (client, _):
+        for _ in range(2 if on_a_free_route else 1):
+            client.send("GET", "/status", anonymous())
+        chat = client.send("POST", CHAT.path, anonymous(), json_body=CHAT.body)
+    # Without the sign it is taken for a plan's limit.
+    assert chat.served is on_a_free_route
+    assert [one.path for one in host.asked].count(CHAT.path) == asked
+
+
 def test_a_root_that_leads_to_its_site_for_a_moment_only_is_the_hosts_own(tmp_path: Path) -> None:
     statuses = iter([302, 301, 302])
 

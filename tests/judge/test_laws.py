@@ -27,9 +27,13 @@ COMPLETION: dict[str, Any] = {
     "model": "m",
     "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello."}, "finish_reason": "stop"}],
 }
-TOKEN = "eyJ0.eyJ1.signature"
+TOKEN = "e30.e30.signature"
 METRIC = {"limit": 50, "used": 1, "remaining": 49, "window": "2026-05-15", "period": "daily"}
 WEEKLY = {**METRIC, "window": "2026-W20", "period": "weekly"}
+SUBSCRIPTION: dict[str, Any] = {
+    **{"email": "a@example.com", "signed_up": True, "subscription": None},
+    **{"plan_key": "free", "plan_name": "Free", "auth_type": "jwt"},
+}
 USAGE: dict[str, Any] = {
     "plan_key": "free",
     "plan_name": "Free",
@@ -133,6 +137,8 @@ KEPT = [
     exchange("getTierConfig", UNLIMITED_LEFT_OUT),
     exchange("listModels", {"models": ["llama3.1", "qwen3"]}),
     exchange("getSubscription", {"plan_key": None, "auth_type": None}),
+    # A key of a form that the document does not name, with as many dots as a token.
+    exchange("getSubscription", {**SUBSCRIPTION, "auth_type": "api_key"}, token="lk.live.4f0c2b7a91de"),
     exchange("getImage", {"url": "https://example.com/a.png"}),
     exchange("getUsage", {"detail": "No"}, status=401, token=TOKEN),
 ]
@@ -172,6 +178,7 @@ BROKEN = [
     ("USE-8", exchange("getUsage", used(period="weekly"))),
     ("SUB-1", exchange("getSubscription", {"email": "a@example.com"}, token=TOKEN)),
     ("SUB-4", exchange("getSubscription", {"auth_type": "jwt"}, token="ipa_live_abcdefgh")),
+    ("SUB-4", exchange("getSubscription", {"auth_type": "api_key"}, token=TOKEN)),
     ("TIER-1", exchange("getTierConfig", {"defaultPlanKey": "free", "plans": [{"key": "pro"}]})),
     ("TIER-1", exchange("getTierConfig", {"plans": []})),
     ("TIER-2", exchange("getTierConfig", {"plans": [{"key": "free"}]})),
@@ -207,7 +214,7 @@ BROKEN = [
     ("OBS-2", exchange("getImage", b"", status=429)),
     (
         "ASM-12",
-        exchange("getUsage", {"detail": "eyJ0.eyJ1.signature"}, status=401, token=TOKEN),
+        exchange("getUsage", {"detail": "e30.e30.signature"}, status=401, token=TOKEN),
     ),
 ]
 

@@ -10,6 +10,7 @@ from lightning_verify.laws.law import Law, Wrong, answer_json, bearer, document,
 from lightning_verify.reading.numbers import is_amount, number, says_unlimited
 from lightning_verify.reading.periods import is_week, suits
 from lightning_verify.reading.times import moment
+from lightning_verify.reading.tokens import claims_of
 from lightning_verify.requests.credentials import KEY_PREFIX
 from lightning_verify.transport.exchange import Exchange
 
@@ -42,7 +43,8 @@ def _auth_type(exchange: Exchange) -> Wrong:
     """A credential reveals its kind by its form."""
     view = answer_json(exchange) if is_complete(exchange) else None
     token = bearer(exchange)
-    expected = "api_key" if token.startswith(KEY_PREFIX) else "jwt" if token.count(".") == 2 else None
+    is_token = claims_of(token) is not None
+    expected = "api_key" if token.startswith(KEY_PREFIX) else "jwt" if is_token else None
     if not isinstance(view, dict) or "auth_type" not in view or expected is None:
         return None
     got = view["auth_type"]

@@ -18,6 +18,7 @@ from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.redaction import Redactor
 from lightning_verify.proxy.captured_exchange import CapturedExchange
 from lightning_verify.proxy.decoding import decoded
+from lightning_verify.reading.tokens import claims_of
 from lightning_verify.requests.credentials import KEY_PREFIX
 from lightning_verify.transport.exchange import Exchange
 
@@ -103,8 +104,9 @@ def who(headers: Mapping[str, str]) -> str:
     """The kind of caller, in words."""
     token = bearer_of(headers)
     if token:
-        kind = "an API key" if token.startswith(KEY_PREFIX) else "an access token"
-        return kind if token.startswith(KEY_PREFIX) or token.count(".") == 2 else "a bearer"
+        if token.startswith(KEY_PREFIX):
+            return "an API key"
+        return "a bearer" if claims_of(token) is None else "an access token"
     return "a client id" if headers.get("X-Client-ID") else "nobody in particular"
 
 

@@ -51,6 +51,8 @@ LARGE_BODY = 200_000
 # How often a request is sent again to a host that limits bursts, and for how many seconds of a run such
 # waiting may lead to nothing.
 MAX_RETRIES, MAX_FRUITLESS_WAIT = 3, 90.0
+# Seconds before a request is sent again that a host which limits bursts has refused without saying when.
+BURST_DELAY = 1.0
 # How often a request is sent again whose answer may be a gateway's, before that counts as the host's own:
 # where a gateway answers one request in seven, it does so for all of these once in 100,000 requests.
 GATEWAY_RETRIES = 5
@@ -119,6 +121,8 @@ class Client:
         # Where the root has led for good.
         self._sites: set[str] = set()
         self._fruitless = 0.0
+        # Whether a 429 has come where no plan limits anything, from a host that serves others.
+        self._limits_bursts = False
         # Kinds of answers that seemed to be a gateway's every time the request was sent again.
         self._always_gateway: set[_Kind] = set()
         # Metered requests without an answer yet: metric and headers.
@@ -389,12 +393,20 @@ class Client:
     def _retry_delay(self, exchange: Exchange, tries: int) -> float | None:
         """How long to wait before the same request is sent again; None when its answer stands."""
         if exchange.status in {429, 503} and tries < MAX_RETRIES:
-            asked = self._pace.pause(wait_asked(exchange.header("retry-after"), exchange.clock))
+            asked = self._pace.pause(self._wait_asked(exchange))
             if asked is not None:
                 return asked
         if exchange.repeatable and exchange.doubt and not self._is_deliberate(exchange):
             return self._pace.pause(GATEWAY_RETRY_DELAY)
         return None
+
+    def _wait_asked(self, exchange: Exchange) -> float | None:
+        """The seconds after which a host wants to be asked again; None when it does not say, and is not known
+        to limit bursts."""
+        told = exchange.header("retry-after")
+        if told is None and exchange.status == 429 and self._limits_bursts:
+            return BURST_DELAY
+        return wait_asked(told, exchange.clock)
 
     def _is_deliberate(self, exchange: Exchange) -> bool:
         """Whether the host is known to give such answers itself."""
@@ -486,6 +498,8 @@ class Client:
         self.answered[exchange.method, exchange.path] += exchange.problem is None
         if operation is not None and exchange.served:
             self.served[operation.id] += 1
+        if exchange.status == 429 and self.served and operation is not None and operation.metric is None:
+            self._limits_bursts = True
         if operation is not None and (exchange.status or 0) >= 500:
             self.failed[operation.id].add(hash((exchange.path, exchange.request_body)))
         # A page or an error is no generation; that it may have been charged is among the doubts.
