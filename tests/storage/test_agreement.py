@@ -42,14 +42,14 @@ class FlakyLink(Link):
         wire = await super()._connected()
         send = type(wire).send
 
-        def send_if_spared(commands: Sequence[bytes], patience: float, then: Then) -> None:
+        def send_if_spared(commands: Sequence[bytes], seconds: float, then: Then) -> None:
             if not self.losses:
-                return send(wire, commands, patience, then)
+                return send(wire, commands, seconds, then)
             lost, *self.losses = self.losses
             error = RedisConnectionError(f"lost on the way {lost}")
             if lost == "there":
                 raise error
-            return send(wire, commands, patience, lambda answers: then(error))
+            return send(wire, commands, seconds, lambda answers: then(error))
 
         wire.send = send_if_spared  # type: ignore[method-assign]
         return wire

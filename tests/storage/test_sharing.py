@@ -93,11 +93,11 @@ def test_a_call_costs_one_round_trip_and_is_decided_again_when_another_process_h
     trips = 0
     send = Wire.send
 
-    def counted(wire: Wire, commands: Any, patience: float, then: Any) -> None:
+    def counted(wire: Wire, commands: Any, seconds: float, then: Any) -> None:
         # What the journal and the last use of a key add goes out when it happens to be due.
         nonlocal trips
         trips += any(b"EVALSHA" in command or b"\nGET\r" in command for command in commands)
-        send(wire, commands, patience, then)
+        send(wire, commands, seconds, then)
 
     monkeypatch.setattr(Wire, "send", counted)
     for method, path, body, status in CALLS:

@@ -66,7 +66,7 @@ def _snapshot(judge: Judge, requirement: str, exchange: Exchange) -> dict[str, A
     return judge.object(requirement, exchange, "USE-2" if requirement == "USE-2" else "USE-1")
 
 
-def _told(judge: Judge, requirement: str, document: dict[str, Any], field: str, exchange: Exchange) -> Any:
+def _field(judge: Judge, requirement: str, document: dict[str, Any], field: str, exchange: Exchange) -> Any:
     """A field of an account's document. Raises Undecided when it is missing, which is judged elsewhere."""
     if field not in document:
         raise judge.undecided(requirement, f"{exchange.title}: no {field} (see SUB-1, USE-1)", exchange)
@@ -104,7 +104,7 @@ def test_a_free_user_has_no_subscription(judge: Judge) -> None:
     view, exchange = _subscription(judge, "SUB-2", FREE_JWT)
     if view.get("plan_key") not in free_plan_keys(catalogue(judge, "SUB-2")):
         raise NotRun(f"needs a {FREE_JWT} of a user on the free plan")
-    _told(judge, "SUB-2", view, "subscription", exchange)
+    _field(judge, "SUB-2", view, "subscription", exchange)
     judge.agrees("SUB-2", exchange, read_catalogue(judge))
 
 
@@ -134,8 +134,8 @@ def test_the_plan_is_the_resolved_one(judge: Judge, credential: str) -> None:
     view, exchange = _subscription(judge, "SUB-5", credential)
     usage, other = _usage(judge, "SUB-5", credential)
     for field in ("plan_key", "plan_name"):
-        _told(judge, "SUB-5", view, field, exchange)
-        _told(judge, "SUB-5", usage, field, other)
+        _field(judge, "SUB-5", view, field, exchange)
+        _field(judge, "SUB-5", usage, field, other)
     judge.agrees("SUB-5", exchange, other)
     _in_catalogue(judge, "SUB-5", view["plan_key"], exchange, credential)
 
@@ -212,7 +212,7 @@ def test_remaining_is_what_the_limit_leaves(judge: Judge, credential: str | None
 def test_the_limits_are_those_of_the_plan(judge: Judge, credential: str | None) -> None:
     snapshot, exchange = _usage(judge, "USE-5", credential)
     _metrics(judge, "USE-5", credential)
-    key = _told(judge, "USE-5", snapshot, "plan_key", exchange)
+    key = _field(judge, "USE-5", snapshot, "plan_key", exchange)
     if credential is None and key not in [plan.get("key") for plan in plans_of(catalogue(judge, "USE-5"))]:
         raise judge.undecided("USE-5", f"no plan has the key {key!r} (see USE-7)", exchange)
     plan = _in_catalogue(judge, "USE-5", key, exchange, credential)
@@ -256,7 +256,7 @@ def _stamp(judge: Judge, exchange: Exchange) -> datetime:
 @_each("USE-7", EVERY_CALLER, USAGE, CATALOGUE)
 def test_the_plan_of_the_snapshot_is_in_the_catalogue(judge: Judge, credential: str | None) -> None:
     snapshot, exchange = _usage(judge, "USE-7", credential)
-    key, _ = (_told(judge, "USE-7", snapshot, field, exchange) for field in ("plan_key", "plan_name"))
+    key, _ = (_field(judge, "USE-7", snapshot, field, exchange) for field in ("plan_key", "plan_name"))
     plan = _in_catalogue(judge, "USE-7", key, exchange, credential)
     if "name" not in plan:
         raise judge.undecided("USE-7", f"the plan {key!r} has no name (see TIER-2)", exchange)

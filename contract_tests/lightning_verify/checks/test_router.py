@@ -30,13 +30,13 @@ from lightning_verify.run.marks import judges
 from lightning_verify.transport.exchange import Exchange, NotJson
 
 
-def _told(messages: Messages) -> str:
+def _label(messages: Messages) -> str:
     """The name of a prompt that several tests share; others by their own words."""
     return next((name for name, known in ANALYSED.items() if known == messages), json.dumps(messages))
 
 
 def _analysed(judge: Judge, messages: Messages) -> Exchange:
-    return judge.once(f"analysis of {_told(messages)}", lambda: judge.post(ANALYZE, {"prompt": messages}))
+    return judge.once(f"analysis of {_label(messages)}", lambda: judge.post(ANALYZE, {"prompt": messages}))
 
 
 def _name_in(exchange: Exchange) -> str | None:
@@ -171,7 +171,7 @@ def _comparisons(
 
 def _streamed_name(judge: Judge, requirement: str, messages: Messages, **more: Any) -> tuple[str, Exchange]:
     body = {"messages": messages, "stream": True, **more}
-    once_key = f"stream of {_told(messages)}{json.dumps(more) if more else ''}"
+    once_key = f"stream of {_label(messages)}{json.dumps(more) if more else ''}"
     exchange = judge.once(once_key, lambda: judge.post(CHAT, body))
     owner = (
         "CHAT-8" if "tools" in more else "CHAT-4" if isinstance(messages[0]["content"], str) else "CHAT-10"

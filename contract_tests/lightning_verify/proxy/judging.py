@@ -150,17 +150,17 @@ class TrafficJudge:
             )
         self._queue.put(captured)
 
-    def catch_up(self, patience: float) -> None:
+    def catch_up(self, timeout: float) -> None:
         """Wait, for at most so many seconds, until everything that passed before this call is judged."""
         here = threading.Event()
         if self._thread.is_alive():
             self._queue.put(here)
-            here.wait(patience)
+            here.wait(timeout)
 
-    def close(self, patience: float) -> None:
+    def close(self, timeout: float) -> None:
         """Judge what is waiting, for at most so many seconds."""
         self._queue.put(None)
-        self._thread.join(patience)
+        self._thread.join(timeout)
 
     # --- afterwards: in the thread ------------------------------------------------------------------------
 

@@ -355,7 +355,7 @@ class Client:
         exchange.is_deliberate = exchange.is_deliberate or tired or self._is_deliberate(exchange)
         if refused is not None and exchange.status not in {429, 503} and exchange.doubt is None:
             self._fruitless -= waited
-            if refused.status == 429:
+            if self._wait_asked(refused) is not None:
                 self._pace.slow_down(refused.sent)
         if operation is not None and operation.metric is not None and caller.private:
             if exchange.served:

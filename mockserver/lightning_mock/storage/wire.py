@@ -41,27 +41,27 @@ class Wire(asyncio.Protocol):
         self._answers: list[Any] = []
         self._wanted = 0
         self._then: Then | None = None
-        self._heard = self._patience = 0.0
+        self._heard = self._seconds = 0.0
         self._watch: asyncio.TimerHandle | None = None
         self.lost = False
         self._transport.set_protocol(self)
 
-    def send(self, commands: Sequence[bytes], patience: float, then: Then) -> None:
+    def send(self, commands: Sequence[bytes], seconds: float, then: Then) -> None:
         """Send commands, and give `then` their answers, where one failed its error; TimeoutError when nothing
-        comes for `patience` seconds. Raises RedisError."""
+        comes for `seconds` seconds. Raises RedisError."""
         if self.lost:
             raise RedisConnectionError("the connection is closed")
         self._transport.write(b"".join(commands))
         self._answers, self._wanted, self._then = [], len(commands), then
         loop = asyncio.get_running_loop()
-        self._heard, self._patience = loop.time(), patience
+        self._heard, self._seconds = loop.time(), seconds
         if self._watch is None:
-            self._watch = loop.call_later(patience, self._look)
+            self._watch = loop.call_later(seconds, self._look)
 
-    async def exchange(self, commands: Sequence[bytes], patience: float) -> list[Any]:
+    async def exchange(self, commands: Sequence[bytes], seconds: float) -> list[Any]:
         """The same answers, awaited. Raises RedisError and TimeoutError."""
         answered: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
-        self.send(commands, patience, partial(_settle, answered))
+        self.send(commands, seconds, partial(_settle, answered))
         return await answered
 
     def _look(self) -> None:
@@ -70,7 +70,7 @@ class Wire(asyncio.Protocol):
         if self._then is None:
             return
         loop = asyncio.get_running_loop()
-        left = self._heard + self._patience - loop.time()
+        left = self._heard + self._seconds - loop.time()
         if left <= 0:
             self._end(TimeoutError())
         else:
@@ -133,12 +133,12 @@ def part(words: Sequence[Argument]) -> bytes:
     return _pack(words).partition(b"\n")[2]
 
 
-def opener(url: str, patience: float) -> Callable[[], Awaitable[Wire]]:
+def opener(url: str, seconds: float) -> Callable[[], Awaitable[Wire]]:
     """What opens a connection to the Redis at a URL. It raises RedisError or OSError."""
     pool = ConnectionPool.from_url(
         url,
         socket_timeout=None,
-        socket_connect_timeout=patience,
+        socket_connect_timeout=seconds,
         retry=Retry(NoBackoff(), 0),
         protocol=2,
     )
