@@ -48,7 +48,7 @@ class Wire(asyncio.Protocol):
 
     def send(self, commands: Sequence[bytes], seconds: float, then: Then) -> None:
         """Send commands, and give `then` their answers, where one failed its error; TimeoutError when nothing
-        comes for `seconds` seconds. Raises RedisError."""
+        comes for so many `seconds`. Raises RedisError."""
         if self.lost:
             raise RedisConnectionError("the connection is closed")
         self._transport.write(b"".join(commands))
