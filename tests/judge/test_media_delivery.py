@@ -45,6 +45,8 @@ def briefly(value: object) -> str:
         ({"audio": base64.urlsafe_b64encode(sample("mp3")).decode().rstrip("=")}, "audio", "whole"),
         ({"audio": packed(NOISE), "rate": 24000}, "audio", "unknown"),
         ({"url": "https://cdn.example/made/1.mp4", "sha256": "ab" * 32}, "video", "elsewhere"),
+        ({"url": "/made/1.mp4"}, "video", "elsewhere"),
+        ({"path": "/gen/video", "message": "Something went wrong"}, "video", "flaw"),
         ({"video": packed(sample("png"))}, "video", "flaw"),
         ({"data": [{"b64_json": packed(sample("png")[:90])}]}, "image", "flaw"),
         ({"image": f"data:image/png;base64,{packed(sample('jpeg'))}"}, "image", "flaw"),

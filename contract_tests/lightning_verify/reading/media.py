@@ -171,7 +171,8 @@ _DATA_URI = re.compile(
 )
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-][A-Za-z0-9+/_\s-]{62,}={0,2}\s*")
 _LONGER_THAN_AN_ID = 512
-_ADDRESS = re.compile(r"https?://[^\s/]+/\S*", re.IGNORECASE)
+# Whole, or of the host itself; what an error names beside its message is the route that was asked.
+_ADDRESS = re.compile(r"https?://[^\s/]+/\S*|/(?!gen/)[^\s/]\S*", re.IGNORECASE)
 
 
 def delivered(body: bytes, family: str, media_type: str) -> Delivered:
