@@ -161,9 +161,24 @@ def test_an_answer_in_between_restores_patience(tmp_path: Path) -> None:
         return Answer() if asked.path == "/usage" else Answer(drop=True)
 
     with tiny(every_third) as host, client_of(host.base_url, tmp_path) as (client, _):
-        for path in ["/tiers", "/tiers", "/usage"] * 4:
+        for path in ["/tiers", "/usage"] * 4:
             client.send("GET", path, anonymous())
+    # A document is asked for once more, where the connection broke.
     assert len(host.asked) == 12
+
+
+@pytest.mark.parametrize(("method", "path", "asked"), [("GET", "/usage", 2), ("POST", CHAT.path, 1)])
+def test_what_is_free_is_asked_once_more_when_the_connection_breaks(
+    tmp_path: Path, method: str, path: str, asked: int
+) -> None:
+    with (
+        tiny(lambda _: Answer(drop=len(host.asked) == 1)) as host,
+        client_of(host.base_url, tmp_path) as (client, _),
+    ):
+        exchange = client.send(method, path, anonymous(), json_body=CHAT.body if method == "POST" else None)
+    # What may be charged is not sent twice.
+    assert exchange.served is (asked == 2)
+    assert len(host.asked) == asked
 
 
 def test_a_host_may_hang_up_on_oversized_bodies(tmp_path: Path) -> None:

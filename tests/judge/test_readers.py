@@ -146,7 +146,7 @@ def test_a_gateway_is_known_by_its_status(status: int) -> None:
         (200, [("Content-Type", "text/html")], PAGE),
         (429, [("Content-Type", "text/plain")], b"error code: 1015"),
         (403, [("cf-mitigated", "challenge")], b""),
-        (400, [("Server", "cloudflare")], b"<html><h1>400 Bad Request</h1></html>"),
+        (400, [], b"<html><center><h1>400 Bad Request</h1></center><hr><center>cloudflare</center></html>"),
     ],
 )
 def test_a_gateway_is_known_by_its_pages(status: int, headers: list[tuple[str, str]], body: bytes) -> None:
@@ -159,6 +159,8 @@ def test_a_gateway_is_known_by_its_pages(status: int, headers: list[tuple[str, s
         (400, [("Content-Type", "application/json"), ("Server", "cloudflare")], b'{"detail": "captcha"}'),
         (400, [("Content-Type", "text/html")], b"<html><h1>Bad Request</h1></html>"),
         (301, [("Content-Type", "text/html"), ("Server", "cloudflare")], b"<html>Moved</html>"),
+        # It names itself on what the host says as well.
+        (400, [("Server", "cloudflare")], b"<html><h1>The prompt is missing</h1></html>"),
         (500, [("Content-Type", "text/plain")], b"Internal Server Error"),
         (200, [("Content-Type", "image/jpeg"), ("Server", "cloudflare")], b"\xff\xd8\xff"),
     ],

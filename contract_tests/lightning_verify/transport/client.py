@@ -58,7 +58,7 @@ BURST_DELAY = 1.0
 GATEWAY_RETRIES = 5
 # Once a host has insisted on refusals without JSON for so many statuses, that is how it refuses.
 OWN_WORDS_AFTER = 2
-# Seconds before a free request is sent again whose answer may be a gateway's.
+# Seconds before a free request is sent again whose answer may be a gateway's, or whose connection broke.
 GATEWAY_RETRY_DELAY = 0.1
 
 
@@ -398,6 +398,8 @@ class Client:
                 return asked
         if exchange.repeatable and exchange.doubt and not self._is_deliberate(exchange):
             return self._pace.pause(GATEWAY_RETRY_DELAY)
+        if exchange.repeatable and exchange.dropped and tries == 0:
+            return self._pace.pause(GATEWAY_RETRY_DELAY)
         return None
 
     def _wait_asked(self, exchange: Exchange) -> float | None:
@@ -454,7 +456,7 @@ class Client:
         except TimeoutError:
             exchange.problem = f"no complete answer within {total:g} s"
         except _Dropped as dropped:
-            exchange.problem = str(dropped)
+            exchange.problem, exchange.dropped = str(dropped), True
         except (aiohttp.ClientError, OSError, ValueError) as problem:
             exchange.problem = cause(problem)
             exchange.cut_off = bool(exchange.arrivals)

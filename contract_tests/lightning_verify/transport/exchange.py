@@ -54,6 +54,8 @@ class Exchange:
     seconds: float = 0.0
     problem: str | None = None
     truncated: bool = False
+    # Whether the connection broke before anything was answered.
+    dropped: bool = False
     # Whether the host hung up in the middle of the body.
     cut_off: bool = False
     # Whether sending it again costs nothing; the client has done so where a gateway may have answered.
