@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from lightning_verify.requests.valid import CALLS
 from lightning_verify.transport import client as client_module
 from lightning_verify.transport import pacing
 from lightning_verify.transport.client import EXCERPT, MAX_UNANSWERED, Client, HostGone, Timeouts
+from lightning_verify.transport.exchange import encoded
 
 from tests.judge.tiny_server import Answer, Asked, tiny
 from tests.judge.tools import client_of
@@ -165,6 +167,19 @@ def test_an_answer_in_between_restores_patience(tmp_path: Path) -> None:
             client.send("GET", path, anonymous())
     # A document is asked for once more, where the connection broke.
     assert len(host.asked) == 12
+
+
+def test_letters_beyond_ascii_are_sent_escaped_and_as_they_are() -> None:
+    bodies = [{"prompt": f"café {number}"} for number in range(20)]
+    sent = [encoded(body) for body in bodies]
+    assert [json.loads(body) for body in sent] == bodies
+    assert {body.isascii() for body in sent} == {True, False}
+    assert sent == [encoded(body) for body in bodies]
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_half_a_surrogate_pair_can_be_sent(number: int) -> None:
+    assert encoded(["\ud800", number]) == json.dumps(["\ud800", number]).encode()
 
 
 @pytest.mark.parametrize(("method", "path", "asked"), [("GET", "/usage", 2), ("POST", CHAT.path, 1)])

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import json
 import threading
 import time
 from collections import Counter, defaultdict
@@ -30,7 +29,7 @@ from lightning_verify.reading.times import wait_asked
 from lightning_verify.requests.callers import Caller, anonymous
 from lightning_verify.transport.budget import Budget, BudgetExhausted
 from lightning_verify.transport.causes import cause
-from lightning_verify.transport.exchange import NOT_JSON, Exchange, leads_away
+from lightning_verify.transport.exchange import NOT_JSON, Exchange, encoded, leads_away
 from lightning_verify.transport.operations import OperationFinder
 from lightning_verify.transport.pacing import Pace
 from lightning_verify.transport.read_write_lock import ReadWriteLock
@@ -303,7 +302,7 @@ class Client:
             raise HostGone(self._gone)
         operation = self._operations.find(method, path)
         if json_body is not None:
-            body = json.dumps(json_body).encode()
+            body = encoded(json_body)
         sent_headers = CIMultiDict({"Accept": _acceptable(operation, json_body), **caller.headers})
         if body is not None:
             sent_headers["Content-Type"] = "application/json"
