@@ -156,6 +156,13 @@ for _operation, _requirement in (("createImage", "IMG-4"), ("createVideo", "VID-
         seams.crash_when(_operation, lambda c: bool(c.arguments.get("image_urls"))),
     )
 
+for _operation, _requirement in (("createImage", "IMG-2"), ("createSfx", "SFX-1")):
+    _path = "/gen/image" if _operation == "createImage" else "/gen/sfx"
+    FAULTS.mechanical(_requirement, post(_path, raw='{"prompt": "café"}'.encode()), spend="sample").add(
+        f"utf-8-500-{_operation}: {_operation} ends in 500 for letters beyond ASCII that are not escaped",
+        seams.crash_when(_operation, lambda c: not c.raw.isascii()),
+    )
+
 for _operation, _requirement in (
     ("getImage", "IMG-2"),
     ("createVideo", "VID-2"),
