@@ -34,7 +34,7 @@ BACKLOG = 1024
 _GRACE = 0.2
 _GRACE_SHARED = 8.0
 """Seconds that a stream has to come to its end where another process serves on."""
-_LAST_CALLS = 1.0
+_LAST_CALLS = 3.0
 """Seconds for which a connection is waited on for one more call."""
 _POLL_INTERVAL = 0.02
 
