@@ -32,13 +32,17 @@ class Ledger:
         """All units charged so far, of one metric and of one identity when these are given."""
         return sum(
             units
-            for (who, which, _), units in [*self._units.items()]
+            for (who, which, _), units in self._now().items()
             if metric in {None, which} and identity in {None, who}
         )
+
+    def _now(self) -> dict[tuple[str, str, str], int]:
+        """A copy: the server goes on counting, in a thread of its own."""
+        return dict.copy(self._units)
 
     def by_identity(self) -> dict[tuple[str, str], int]:
         """Units by (identity, metric), all windows together."""
         total: Counter[tuple[str, str]] = Counter()
-        for (who, which, _), units in [*self._units.items()]:
+        for (who, which, _), units in self._now().items():
             total[who, which] += units
         return dict(total)
