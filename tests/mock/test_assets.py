@@ -130,7 +130,7 @@ WORKERS = WorkerPool()
 @pytest.fixture(scope="module", autouse=True)
 def end_of_the_workers() -> Iterator[None]:
     yield
-    # Not closed: tests run side by side, and this module may be come back to.
+    # Not closed: a worker of pytest-xdist may come back to this module.
     WORKERS.end_idle()
 
 
