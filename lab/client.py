@@ -111,9 +111,13 @@ class Client:
 
     def read(self, path: str, auth: str | None = None, **identity: Any) -> Answer:
         """Read a document, at the address on this host that its own leads to if it redirects."""
-        answer = self.get(path, auth, **identity)
+        return self._followed(self.get(path, auth, **identity), 307, auth, **identity)
+
+    def _followed(self, answer: Answer, status: int, auth: str | None, **identity: Any) -> Answer:
+        """What stands where a redirect of this status leads on this host; otherwise the answer itself."""
         there = answer.header("location") or ""
-        return self.get(there, auth, **identity) if answer.status == 307 and there.startswith("/") else answer
+        follows = answer.status == status and there.startswith("/")
+        return self.get(there, auth, **identity) if follows else answer
 
     def post(
         self,
@@ -146,8 +150,7 @@ class Client:
 
     def _made(self, answer: Answer, auth: str | None) -> Answer:
         """What was made, where the answer redirects to that."""
-        there = answer.header("location") or ""
-        file = self.get(there, auth) if answer.status == 303 and there.startswith("/") else answer
+        file = self._followed(answer, 303, auth)
         file.headers += answer.headers if file is not answer else []
         return file
 

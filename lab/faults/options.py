@@ -7,7 +7,7 @@ from typing import Any
 
 from lab.faults import seams
 from lab.faults.fault import FaultSet
-from lab.proofs import decoded, generated, picture, post
+from lab.proofs import KINDS, decoded, generated, picture, post
 from lab.server.lab import Call, Lab, Refusal
 
 FAULTS = FaultSet()
@@ -157,8 +157,8 @@ for _operation, _requirement in (("createImage", "IMG-4"), ("createVideo", "VID-
     )
 
 for _operation, _requirement in (("createImage", "IMG-2"), ("createSfx", "SFX-1")):
-    _path = "/gen/image" if _operation == "createImage" else "/gen/sfx"
-    FAULTS.mechanical(_requirement, post(_path, raw='{"prompt": "café"}'.encode()), spend="sample").add(
+    _proof = post(f"/gen/{KINDS[_operation]}", raw='{"prompt": "café"}'.encode())
+    FAULTS.mechanical(_requirement, _proof, spend="sample").add(
         f"utf-8-500-{_operation}: {_operation} ends in 500 for letters beyond ASCII that are not escaped",
         seams.crash_when(_operation, lambda c: not c.raw.isascii()),
     )

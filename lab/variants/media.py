@@ -125,16 +125,21 @@ VARIANTS.group("delivery", lambda c: c.generate("image").type).add(
 )
 
 
-def _at_an_address(lab: Lab) -> None:
-    kept: dict[str, Data] = {}
+def _apart(tell: Callable[[Call, Data, str], Reply]) -> seams.Apply:
+    """Keep what was made at an address of its own, and `tell` its path in place of it."""
 
-    def keep(call: Call, reply: Data) -> Reply:
-        name = secrets.token_urlsafe(8)
-        kept[name] = reply
-        return Json({"url": f"{call.request.base_url}made/{name}"}, headers=reply.headers)
+    def apply(lab: Lab) -> None:
+        kept: dict[str, Data] = {}
 
-    seams.data(MEDIA, keep)(lab)
-    lab.middleware.append(_store("/made/", kept.get))
+        def keep(call: Call, reply: Data) -> Reply:
+            name = secrets.token_urlsafe(8)
+            kept[name] = reply
+            return tell(call, reply, f"made/{name}")
+
+        seams.data(MEDIA, keep)(lab)
+        lab.middleware.append(_store("/made/", kept.get))
+
+    return apply
 
 
 def _store(prefix: str, find: Callable[[str], Data | None]) -> Callable[[ASGIApp], ASGIApp]:
@@ -155,24 +160,13 @@ def _store(prefix: str, find: Callable[[str], Data | None]) -> Callable[[ASGIApp
 
 
 VARIANTS.group("delivery", lambda c: c.generate("image").type).add(
-    "media-at-an-address: media are told by their address", _at_an_address
+    "media-at-an-address: media are told by their address",
+    _apart(lambda call, r, path: Json({"url": f"{call.request.base_url}{path}"}, headers=r.headers)),
 )
 
-
-def _behind_a_redirect(lab: Lab) -> None:
-    kept: dict[str, Data] = {}
-
-    def redirect(_: Call, reply: Data) -> Reply:
-        name = secrets.token_urlsafe(8)
-        kept[name] = reply
-        return Data(b"", "text/plain", 303, [*reply.headers, ("Location", f"/made/{name}")])
-
-    seams.data(MEDIA, redirect)(lab)
-    lab.middleware.append(_store("/made/", kept.get))
-
-
 VARIANTS.group("delivery", lambda c: c.post("/gen/image", {"prompt": "a fox"}).status).add(
-    "media-behind-a-redirect: media stand where a redirect on the host leads", _behind_a_redirect
+    "media-behind-a-redirect: media stand where a redirect on the host leads",
+    _apart(lambda _, r, path: Data(b"", "text/plain", 303, [*r.headers, ("Location", f"/{path}")])),
 )
 
 

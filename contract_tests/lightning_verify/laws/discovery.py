@@ -97,9 +97,7 @@ def _models(exchange: Exchange) -> Wrong:
         return ["expected a list of models"]
     # Texts are the names of models where nothing else can be meant, such as a list of families.
     may_be_names = isinstance(value, list) or "models" in value
-    nameless = [
-        m for m in models if not (_has_name(m) or (may_be_names and isinstance(m, str) and filled(m)))
-    ]
+    nameless = [model for model in models if not (_has_name(model) or (may_be_names and filled(model)))]
     return [f"a model has no name: {str(model)[:80]}" for model in nameless]
 
 

@@ -369,12 +369,11 @@ class Client:
             path = file_made(exchange, self.base_url)
             if path is None:
                 return
-            charge = _charge.get()
-            _charge.set(None)
+            charged = _charge.set(None)
             file = Exchange("GET", path, dict(caller.headers), None, exchange.operation, caller.label)
             await self._pace.next_slot()
             await self._converse(file, CIMultiDict(caller.headers), total, bound)
-            _charge.set(charge)
+            _charge.reset(charged)
             exchange.take_file(file)
 
     @contextmanager
