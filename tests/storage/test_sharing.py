@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import pytest
 import redis
 from lightning_mock.background import RunningMock
 from lightning_mock.settings import SettingsError
+from lightning_mock.storage.sharing import _end
 from lightning_mock.storage.wire import Wire
 from PIL import Image
 
@@ -42,6 +45,19 @@ def test_both_begin_with_the_same_credentials(process: Callable[..., Any]) -> No
         assert one.credentials == other.credentials
         assert one.plans == other.plans
         assert get(control, "/usage", one.plans["core"].jwt).json()["plan_key"] == "core"
+
+
+async def test_what_loses_a_cancellation_ends_all_the_same() -> None:
+    async def deaf_once() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        await asyncio.sleep(60)
+
+    task = asyncio.create_task(deaf_once())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        await _end([task])
+    assert task.cancelled()
 
 
 def test_of_calls_to_both_at_once_exactly_those_with_a_unit_succeed(two: tuple[Control, Control]) -> None:

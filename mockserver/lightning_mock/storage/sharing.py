@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from secrets import token_hex
 from typing import Any, NamedTuple, TypeVar
@@ -48,6 +48,7 @@ _ATTEMPTS = 100
 _POLL_INTERVAL = 0.002
 _SWEEP = 1.0
 _WHILE_LISTENED = 0.1
+_CANCEL_AGAIN = 0.1
 _MOST_MISSES = 100
 _TICKS_PER_SECOND = 10_000
 """Times the seats and the seconds since 1970 it has to stay below what a double holds exactly."""
@@ -129,8 +130,7 @@ class Sharing:
 
     async def close(self) -> None:
         """Write what is still to be written, and stop."""
-        for task in self._tasks:
-            task.cancel()
+        await _end(self._tasks)
         self._seat.leave()
         with suppress(StoreLost):
             await self._write_journal()
@@ -371,6 +371,16 @@ class Sharing:
         for kept in journal.all():
             if kept.id not in known:
                 self._state.event_hub.publish(ExchangeEvent(kept))
+
+
+async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they have ended: the Redis client loses a cancellation that comes while it
+    connects."""
+    running = set(tasks)
+    while running:
+        for task in running:
+            task.cancel()
+        _, running = await asyncio.wait(running, timeout=_CANCEL_AGAIN)
 
 
 def _changes(before: Owned, after: Owned) -> tuple[list[str], list[tuple[str, float]]]:
