@@ -127,9 +127,10 @@ class PlanCatalogue:
     plans: tuple[Plan, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Spec:
-    """The whole description. `document` is the raw OpenAPI document and must not be changed by readers."""
+    """The whole description. `document` is the raw OpenAPI document and must not be changed by readers. Each
+    file is read into one object, so that what is made of a spec can be cached by it."""
 
     document: dict[str, Any]
     operations: Mapping[str, Operation]

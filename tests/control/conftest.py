@@ -7,6 +7,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -101,21 +102,27 @@ def check(method: str, path: str, response: httpx2.Response) -> None:
     except Exception:
         assert set(response.json()) == {"detail"}
         return
+    assert response.headers["content-type"] == "application/json"
+    _validator(method.lower(), route.id, response.status_code).validate(response.json())
+
+
+@cache
+def _validator(method: str, operation: str, status: int) -> jsonschema_rs.Validator:
+    """What an answer of a route must be."""
     item = next(
         item
-        for path_of, item in CONTRACT.document["paths"].items()
-        if item.get(method.lower(), {}).get("operationId") == route.id
+        for item in CONTRACT.document["paths"].values()
+        if item.get(method, {}).get("operationId") == operation
     )
-    described = item[method.lower()]["responses"]
-    found = described.get(str(response.status_code))
+    described = item[method]["responses"]
+    found = described.get(str(status))
     if found is None:
-        assert response.status_code >= 400
+        assert status >= 400
         found = described["default"]
     while "$ref" in found:
         found = CONTRACT.document["components"]["responses"][found["$ref"].rpartition("/")[2]]
     schema = {**found["content"]["application/json"]["schema"], "components": CONTRACT.document["components"]}
-    assert response.headers["content-type"] == "application/json"
-    jsonschema_rs.validator_for(schema).validate(response.json())
+    return jsonschema_rs.validator_for(schema)
 
 
 @contextmanager

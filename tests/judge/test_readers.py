@@ -58,7 +58,8 @@ def test_any_text_can_be_read(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "used", ['"Infinity"', "1e400", "NaN", '"' + "9" * 5000 + '"', "true", "null", "[1]", '{"value": 1}']
+    "used",
+    ['"Infinity"', "1e400", "NaN", '"' + "9" * 5000 + '"', "true", "null", "[1]", '{"value": 1}', "-3"],
 )
 def test_a_counter_that_is_none_is_unreadable_and_no_more(used: str) -> None:
     with pytest.raises(Unreadable):

@@ -124,6 +124,13 @@ def _refused_to(kind: str) -> Callable[[Lab], None]:
     return sometimes(fault, TRIGGERS[kind])
 
 
+def _no_images_for_client_ids(lab: Lab) -> None:
+    """A lab that fails at each picture that a client id asks for."""
+    failing = seams.instead("createImage getImage", lambda _: Json({"detail": "No model is free"}, 500))
+    fault = Fault("", "handwritten", (), "", failing, lambda _: None)
+    sometimes(fault, TRIGGERS["only-client"])(lab)
+
+
 def _charged_for_forged_streams(lab: Lab) -> None:
     """A lab that charges whoever is named beside a bad bearer, where a stream is asked for."""
     sometimes(FAULTS["bad-bearer-charged"], TRIGGERS["only-streams"])(lab)
@@ -238,6 +245,7 @@ def _speech_of_any_length_for_tokens(lab: Lab) -> None:
     [
         pytest.param(_refused_to("only-key"), "AUTH-2", "AUTH-2", id="a key is refused"),
         pytest.param(_refused_to("only-address"), "ID-4", "ID-4", id="an address is refused"),
+        pytest.param(_no_images_for_client_ids, "ID-4", "ID-4", id="a client id gets no images"),
         pytest.param(_twice_for_addresses, "ID-4", "TTS-3", id="an address pays twice"),
         pytest.param(_twice_for_keys, "AUTH-2", "IMG-6", id="a key pays twice"),
         pytest.param(_charged_for_forged_streams, "AUTH-4", "RATE-2", id="a forged bearer pays"),

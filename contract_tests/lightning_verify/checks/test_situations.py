@@ -150,7 +150,8 @@ def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: S
             raise judge.violation("RATE-4", message, before.exchange, exchange, after)
         raise NotRun(f"needs an account with units of {metric} left")
     _is_not_too_long(exchange)
-    _tell_why(judge, situation, exchange, again, plain=lambda: ask(who=judge.caller()))
+    other = "address" if situation.kind == "client id" else "client id"
+    _tell_why(judge, situation, exchange, again, plain=lambda: ask(who=_caller(judge, other)))
     if situation.kind not in OWN:
         judge.leave((price,), "its call had a bad moment, so that what it costs was not seen")
 

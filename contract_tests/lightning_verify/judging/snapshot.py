@@ -43,7 +43,8 @@ def parse_usage(exchange: Exchange) -> Snapshot:
     for metric in METRICS:
         entry = usage.get(metric) if isinstance(usage, dict) else None
         spent = whole_number(entry.get("used")) if isinstance(entry, dict) else None
-        if not isinstance(entry, dict) or spent is None:
+        # Nobody has used less than nothing: compared with it, every call would seem to cost too much.
+        if not isinstance(entry, dict) or spent is None or spent < 0:
             raise Unreadable(f"/usage does not tell how much of {metric} is used")
         used[metric] = spent
         most = entry.get("limit")

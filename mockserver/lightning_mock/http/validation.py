@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl
@@ -189,9 +190,10 @@ class ParameterValidator:
         return arguments
 
 
+@lru_cache(maxsize=4)
 def compile_schemas(spec: Spec) -> jsonschema_rs.ValidatorMap:
     """Validators of all schemas but those of responses, by JSON pointer. The latter are more, are not used
-    here, and would slow every start down."""
+    here, and would slow every start down. Compiled once for all mocks of a process."""
     paths = {
         path: {method: _without_answers(operation) for method, operation in item.items()}
         for path, item in spec.document["paths"].items()
