@@ -41,3 +41,17 @@ class Target:
             return ipaddress.ip_address(host).is_loopback
         except ValueError:
             return False
+
+    def may_be_asked_often(self, spend: Spend) -> bool:
+        """Whether nobody else needs the host or the units of the accounts, so that much may be requested."""
+        return self.is_loopback and spend is Spend.EXHAUST
+
+
+def is_address(url: str) -> bool:
+    """Whether a text is the base address of a host, without query, fragment or credentials."""
+    try:
+        parts = urlsplit(url)
+        bare = not (parts.query or parts.fragment or parts.username or parts.password)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0 and bare
+    except ValueError:  # A port that is no port.
+        return False

@@ -82,7 +82,7 @@ def _limit_holds(judge: Judge, metric: str) -> Spent:
     spent = _drive_to_limit(judge, metric)
     calls = [*calls_on(metric), *OTHERWISE[metric], calls_on(metric)[0]]
     # A host of one's own may be asked until what it does now and then has been seen.
-    often = OFTEN if judge.target.is_loopback and judge.spend is Spend.EXHAUST else len(calls)
+    often = OFTEN if judge.target.may_be_asked_often(judge.spend) else len(calls)
     for turn in range(max(often, len(calls))):
         call = calls[turn % len(calls)]
         exchange = ask_beyond(judge, call, spent.caller)

@@ -5,24 +5,30 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
 
-from lightning_verify.facts import METRIC_OF, OWNER_OF, REQUIREMENTS, SPEC
+from lightning_verify.facts import METRIC_OF, OWNER_OF, REQUIREMENTS
 from lightning_verify.judging.assets import Revealed, revealed_assets
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import (
+    DURATION_ENDS,
+    DURATIONS,
     NO_ASSET,
     NOTHING,
     OFTEN,
+    QUERIES,
     enough,
+    inputs_to,
     operation_observed,
     refusal,
     refused_call,
     shown,
+    video_of,
+    video_queried,
 )
 from lightning_verify.laws.generation import MEDIA
 from lightning_verify.reading.media import Measure, delivered, flaw, measure, unknown
@@ -243,18 +249,13 @@ def test_a_video_has_two_modes(judge: Judge, mode: str) -> None:
 
 def _of_duration(judge: Judge, duration: int) -> Exchange:
     body = {"prompt": PROMPT, "duration": duration}
-    return judge.once(f"video of {duration} s", lambda: _retried(lambda: judge.post(VIDEO, body)))
-
-
-# The ends of the range.
-ENDS = (SPEC.duration.minimum, SPEC.duration.maximum)
-DURATIONS = (*ENDS, 0, -5, 11, 10**6)
+    return judge.once(video_of(duration), lambda: _retried(lambda: judge.post(VIDEO, body)))
 
 
 @pytest.mark.parametrize(
     "duration",
     [
-        pytest.param(each, marks=judges("VID-5", units={"videosDaily": TRIES}, shares=[f"video of {each} s"]))
+        pytest.param(each, marks=judges("VID-5", units={"videosDaily": TRIES}, shares=[video_of(each)]))
         for each in DURATIONS
     ],
 )
@@ -262,17 +263,9 @@ def test_any_whole_duration_is_served(judge: Judge, duration: int) -> None:
     _is_whole(judge, "VID-5", _of_duration(judge, duration), "video")
 
 
-# Few calls that have every value between them.
-QUERIES: list[dict[str, Any]] = [
-    {"ratio": "2:3", "mode": "fun", "duration": 99},
-    {"ratio": "3:2", "mode": "normal"},
-    {"ratio": "1:1"},
-]
-
-
-def _queried(judge: Judge, query: dict[str, Any]) -> Exchange:
+def _queried(judge: Judge, query: Mapping[str, Any]) -> Exchange:
     path = f"{VIDEO}/{quote(PROMPT)}?{urlencode(query)}"
-    name = f"video queried {QUERIES.index(query)}" if query in QUERIES else path
+    name = video_queried(QUERIES.index(query)) if query in QUERIES else path
     return judge.once(name, lambda: judge.client.send("GET", path, judge.caller()))
 
 
@@ -286,7 +279,7 @@ def _queried(judge: Judge, query: dict[str, Any]) -> Exchange:
             marks=judges(
                 requirement,
                 units={"videosDaily": units},
-                shares=[f"video queried {turn}" for turn, query in enumerate(QUERIES) if option in query],
+                shares=[video_queried(turn) for turn, query in enumerate(QUERIES) if option in query],
             ),
         )
         for requirement, option, units in (
@@ -311,7 +304,7 @@ def test_options_may_stand_in_the_query_of_a_video(judge: Judge, requirement: st
 
 def _with_pictures(judge: Judge, path: str) -> Exchange:
     body = {"prompt": PROMPT, "image_urls": [picture_base64(), picture_data_uri()]}
-    return judge.once(f"inputs to {path}", lambda: _retried(lambda: judge.post(path, body)))
+    return judge.once(inputs_to(path), lambda: _retried(lambda: judge.post(path, body)))
 
 
 def _inputs(requests: int, *, encoded: bool) -> pytest.MarkDecorator:
@@ -326,7 +319,7 @@ def _inputs(requests: int, *, encoded: bool) -> pytest.MarkDecorator:
                 marks=judges(
                     requirement,
                     units={metric: TRIES},
-                    shares=[f"inputs to {path}"] * encoded,
+                    shares=[inputs_to(path)] * encoded,
                     requests=requests,
                 ),
                 id=family,
@@ -381,7 +374,7 @@ def _assets(judge: Judge, requirement: str, path: str) -> list[tuple[Revealed, E
     return found
 
 
-@judges("IMG-5", units={"imagesDaily": TRIES}, shares=[f"inputs to {IMAGE}"], requests=4)
+@judges("IMG-5", units={"imagesDaily": TRIES}, shares=[inputs_to(IMAGE)], requests=4)
 def test_a_base64_input_can_be_fetched_again(judge: Judge) -> None:
     for problem in ("not served", "served only once"):
         found = _assets(judge, "IMG-5", IMAGE)
@@ -402,7 +395,7 @@ def test_a_base64_input_can_be_fetched_again(judge: Judge) -> None:
     [
         pytest.param(
             path,
-            marks=judges("CDN-1", units={metric: TRIES}, shares=[f"inputs to {path}"], requests=2),
+            marks=judges("CDN-1", units={metric: TRIES}, shares=[inputs_to(path)], requests=2),
             id=name,
         )
         for path, metric, name in ((IMAGE, "imagesDaily", "image"), (VIDEO, "videosDaily", "video"))
@@ -445,7 +438,7 @@ def _no_ids(path: str) -> list[str]:
     return [f"{folder}{near}{ending}{mark}{query}" for near in (name[:-CUT], other, name[len(name) // 2 :])]
 
 
-@judges("CDN-2", units={"imagesDaily": TRIES}, shares=[f"inputs to {IMAGE}"], requests=5)
+@judges("CDN-2", units={"imagesDaily": TRIES}, shares=[inputs_to(IMAGE)], requests=5)
 def test_a_part_of_an_id_is_no_id(judge: Judge) -> None:
     asset, fetched = _assets(judge, "CDN-2", IMAGE)[0]
     judge.served("CDN-2", fetched, owner=False)
@@ -485,7 +478,7 @@ def _judges_often(requirement: str, more: int = 0) -> pytest.MarkDecorator:
     return judges(
         requirement,
         units={"imagesDaily": TRIES + more},
-        shares=[f"inputs to {IMAGE}"],
+        shares=[inputs_to(IMAGE)],
         requests=2 + more + 2 * OFTEN,
         spend=Spend.EXHAUST,
     )
@@ -570,7 +563,7 @@ def test_unknown_options_are_400(judge: Judge) -> None:
 @judges(
     "ASM-9",
     units={"videosDaily": 3 + 2 * TRIES},
-    shares=[f"video of {each} s" for each in ENDS],
+    shares=[video_of(each) for each in DURATION_ENDS],
     requests=3,
 )
 def test_a_video_shows_what_was_asked_for(judge: Judge) -> None:
@@ -582,7 +575,7 @@ def test_a_video_shows_what_was_asked_for(judge: Judge) -> None:
         fits = abs(seen.width / seen.height - shape) < 0.1
         judge.check("ASM-9", fits, f"{ratio} gave {seen.width} x {seen.height}", exchange)
         judge.check("ASM-9", abs(seen.seconds - 5) < 1, f"without a duration {seen.seconds:.1f} s", exchange)
-    for duration in ENDS:
+    for duration in DURATION_ENDS:
         exchange = judge.served("ASM-9", _of_duration(judge, duration), owner=False)
         seen = _measured(exchange)
         if seen is None:
@@ -599,7 +592,7 @@ def test_the_same_request_gives_the_same_bytes(judge: Judge) -> None:
     judge.check("ASM-10", one.body == other.body, "the bytes differ", one, other)
 
 
-@judges("ASM-11", units={"imagesDaily": TRIES}, shares=[f"inputs to {IMAGE}"], requests=1)
+@judges("ASM-11", units={"imagesDaily": TRIES}, shares=[inputs_to(IMAGE)], requests=1)
 def test_unknown_assets_are_404_and_known_ones_are_linked(judge: Judge) -> None:
     exchange = judge.get("/asset-cdn/assets/never-made")
     judge.able("ASM-11", exchange)

@@ -289,7 +289,7 @@ def _shows_its_counters(judge: Judge, price: str, beside: Caller, metric: str) -
 
 def _has_own_host(judge: Judge) -> bool:
     """Whether nobody else needs or spends the units of the accounts."""
-    return judge.target.is_loopback and judge.spend is Spend.EXHAUST
+    return judge.target.may_be_asked_often(judge.spend)
 
 
 def _take_a_share(judge: Judge, metric: str, before: Snapshot) -> None:

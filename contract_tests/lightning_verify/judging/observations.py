@@ -7,9 +7,10 @@ host that is not ours gets two requests a second: one reader's documents, and on
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from lightning_verify.facts import METRIC_OF
+from lightning_verify.facts import METRIC_OF, SPEC
 from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.usage import Observation, observe
 from lightning_verify.requests import callers
@@ -65,6 +66,41 @@ def _make(judge: Judge, call: Call) -> Observation:
     return observe(
         judge, caller, metric, lambda: judge.client.send(call.method, call.path, caller, json_body=call.body)
     )
+
+
+# --- options that several checks look at: what is tried, and the names of the observations ----------------
+
+CHOICES = ("auto", "required")
+"""Choices of tools."""
+DURATION_ENDS = (SPEC.duration.minimum, SPEC.duration.maximum)
+DURATIONS = (*DURATION_ENDS, 0, -5, 11, 10**6)
+"""Seconds of a video: the ends of the range, and what is brought into it."""
+QUERIES: tuple[Mapping[str, Any], ...] = (
+    {"ratio": "2:3", "mode": "fun", "duration": 99},
+    {"ratio": "3:2", "mode": "normal"},
+    {"ratio": "1:1"},
+)
+"""Few calls of a video that have every option and value between them."""
+
+
+def with_tools(choice: Any, *, stream: bool = False) -> str:
+    """The name of a chat with tools."""
+    return f"tools {choice}{', streamed' if stream else ''}"
+
+
+def video_of(seconds: int) -> str:
+    """The name of a video of that duration."""
+    return f"video of {seconds} s"
+
+
+def video_queried(turn: int) -> str:
+    """The name of the video with one of `QUERIES`."""
+    return f"video queried {turn}"
+
+
+def inputs_to(path: str) -> str:
+    """The name of a call with pictures as inputs."""
+    return f"inputs to {path}"
 
 
 # --- what anybody may read, and what an account is shown ------------------------------------------------

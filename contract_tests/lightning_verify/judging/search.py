@@ -39,7 +39,7 @@ LONGEST = 400
 
 def allowance(target: Target, spend: Spend) -> int:
     """How many requests a search on one operation may take beyond its examples, for flaws of one sort."""
-    return PLENTY if target.is_loopback and spend is Spend.EXHAUST else FEW
+    return PLENTY if target.may_be_asked_often(spend) else FEW
 
 
 def most_asked(target: Target, spend: Spend) -> int:

@@ -13,11 +13,9 @@ from lightning_verify.laws.witnesses import tells_failure, transcript
 from lightning_verify.reading.completions import CALLS_TOOLS, mislabelled
 from lightning_verify.reading.media import delivered, flaw, unknown
 from lightning_verify.reading.numbers import integer
+from lightning_verify.reading.sse import NO_MESSAGE, NO_WORDS
 from lightning_verify.requests.prompts import model_name
 from lightning_verify.transport.exchange import Exchange
-
-CHAT = "createChatCompletion"
-
 
 # --- chat -------------------------------------------------------------------------------------------------
 
@@ -139,7 +137,7 @@ def _grammar(rule: str) -> Callable[[Exchange], Wrong]:
 
 
 # What a stream may be that has nothing to say.
-_SILENT = {"the deltas add up to nothing", "no delta carries any part of a message"}
+_SILENT = {NO_WORDS, NO_MESSAGE}
 
 
 _Call = tuple[Any, Any, Any]  # Its id, name and arguments.

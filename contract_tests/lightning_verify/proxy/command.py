@@ -9,7 +9,6 @@ import gc
 import math
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,9 +16,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_USAGE
+from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_INCONCLUSIVE, EXIT_KEPT, EXIT_USAGE
 
 try:
     from lightning_verify.facts import REQUIREMENTS, SPEC
@@ -35,6 +33,8 @@ from lightning_verify.proxy.judging import MOST_OF_ALL, MOST_OF_ONE, TrafficJudg
 from lightning_verify.proxy.recording import RecordingError, Tape
 from lightning_verify.proxy.relay import Observer, Relay, Upstream, cause_of
 from lightning_verify.report.outcome import Outcome
+from lightning_verify.report.writers import why_not_writable
+from lightning_verify.target import is_address
 
 _PORT, _PAGE_PORT = 8788, 8789
 # For the judge's thread to let the relay go on: much shorter than usual, so that nobody waits for it.
@@ -270,26 +270,16 @@ async def _serve(options: argparse.Namespace, judge: TrafficJudge, watch: _Watch
 
 def _check(options: argparse.Namespace) -> None:
     """Raises UsageError for options that are plainly wrong."""
-    try:
-        parts = urlsplit(options.upstream)
-        fine = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-        fine = fine and not (parts.query or parts.fragment or parts.username or parts.password)
-    except ValueError:
-        fine = False
-    if not fine:
+    if not is_address(options.upstream):
+        # It may hold a password, and is not repeated.
         raise UsageError("--upstream: expected an address such as https://host or http://127.0.0.1:8787")
     if not 0 <= options.settle < math.inf:
         raise UsageError(f"--settle {options.settle:g}: expected a number of seconds")
-    for port in (options.port, options.page_port):
+    for name, port in (("--port", options.port), ("--page-port", options.page_port)):
         if not 0 <= port < 65536:
-            raise UsageError(f"{port} is no port")
-    if options.report_dir is not None:
-        try:
-            options.report_dir.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=options.report_dir):
-                pass
-        except OSError as problem:
-            raise UsageError(f"--report-dir {options.report_dir}: {problem.strerror}") from problem
+            raise UsageError(f"{name} {port}: expected 0 to 65535")
+    if options.report_dir is not None and (problem := why_not_writable(options.report_dir)):
+        raise UsageError(f"--report-dir {options.report_dir}: {problem}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -327,7 +317,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     broken = watch.outcome().exit_code == EXIT_BROKEN
     if broken and options.fail_on_breach:
         return EXIT_BROKEN
-    return 0 if written else 3
+    return EXIT_KEPT if written else EXIT_INCONCLUSIVE
 
 
 if __name__ == "__main__":

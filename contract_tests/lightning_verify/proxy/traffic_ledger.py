@@ -7,6 +7,7 @@ import secrets
 import time
 from dataclasses import replace
 
+from lightning_verify.facts import SPEC
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.ledger import Ledger
 from lightning_verify.judging.redaction import Redactor
@@ -20,7 +21,7 @@ _MOST_CALLS = 5_000
 _MOST_CALLERS = 2_000
 _MOST_SHOWN = 2_000
 # Client ids that hosts can be expected to take for one; the second kind is drawn at random by its client.
-_CLIENT_ID = re.compile(r"[A-Za-z0-9._:-]{16,128}")
+_CLIENT_ID = re.compile(SPEC.client_id_pattern)
 _OF_ONE_CLIENT = re.compile(r"ipc-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 

@@ -19,6 +19,9 @@ from lightning_verify.reading.completions import CALLS_TOOLS, mislabelled
 from lightning_verify.reading.failures import failure_in_event, failure_in_text
 from lightning_verify.reading.numbers import integer
 
+# What a stream may rightly be that has nothing to say.
+NO_MESSAGE, NO_WORDS = "no delta carries any part of a message", "the deltas add up to nothing"
+
 _LINE_END = re.compile(r"\r\n|\n|\r")
 # How many pieces, and how many characters of one, do not repeat each other by chance.
 _FEW_PIECES, _LONG_PIECE = 3, 12
@@ -310,7 +313,7 @@ def _ending(transcript: Transcript, begun: dict[int, bool]) -> None:
     if transcript.model_name is None:
         transcript.breaks("metadata", "no chunk carries router_metadata.model_name")
     if not begun:
-        transcript.breaks("chunk", "no delta carries any part of a message")
+        transcript.breaks("chunk", NO_MESSAGE)
     for index, has_role in begun.items():
         if not has_role:
             transcript.breaks("chunk", f"choice {index} never says that it is the assistant's")
@@ -319,7 +322,7 @@ def _ending(transcript: Transcript, begun: dict[int, bool]) -> None:
     if told_again(transcript.pieces):
         transcript.breaks("chunk", "the deltas say again what was said: they do not add up to the message")
     if begun and not transcript.content and not transcript.tool_calls:
-        transcript.breaks("chunk", "the deltas add up to nothing")
+        transcript.breaks("chunk", NO_WORDS)
     # Calls in a form that is broken are told as that.
     sound = not transcript.problems.keys() & {"chunk", "tools"}
     if sound and CALLS_TOOLS in transcript.finish_reasons.values() and not transcript.tool_calls:

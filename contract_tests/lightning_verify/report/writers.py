@@ -4,11 +4,23 @@ file."""
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 
 from lightning_verify.report.html import render_html
 from lightning_verify.report.markdown import render_markdown
 from lightning_verify.report.outcome import Outcome
+
+
+def why_not_writable(folder: Path) -> str | None:
+    """Why no report can be written into a folder, which is created if needed; None if one can."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"x" * 4096)
+    except OSError as problem:
+        return f"cannot be written: {problem.strerror}"
+    return None
 
 
 def write_reports(outcome: Outcome, directory: Path) -> None:

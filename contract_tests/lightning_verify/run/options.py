@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -14,11 +12,12 @@ from lightning_verify.facts import REQUIREMENTS, REVISION, REVISION_VARIABLE, SP
 from lightning_verify.judging.verdicts import Known
 from lightning_verify.report.comparison import ComparisonError, read_report
 from lightning_verify.report.history import LATEST, report_of
+from lightning_verify.report.writers import why_not_writable
 from lightning_verify.requests.credentials import CredentialsError, gather
 from lightning_verify.run.known import KnownError, read_known
 from lightning_verify.run.option_table import JOBS, POLITE_RATE
 from lightning_verify.run.session import Settings
-from lightning_verify.target import LIVE, Spend, Target
+from lightning_verify.target import LIVE, Spend, Target, is_address
 
 # Draws other generated requests where no option says which.
 SEED_VARIABLE = "LIGHTNING_VERIFY_SEED"
@@ -79,7 +78,7 @@ MANY, FEW = 24, 4
 
 
 def _usual_examples(target: Target, spend: Spend) -> int:
-    return MANY if target.is_loopback and spend is Spend.EXHAUST else FEW
+    return MANY if target.may_be_asked_often(spend) else FEW
 
 
 def _jobs(config: pytest.Config, *, alone: bool) -> int:
@@ -184,7 +183,7 @@ def given_target(config: pytest.Config) -> Target | None:
         raise pytest.UsageError(
             "--base-url must not carry a user name or password: it is shown in every report"
         )
-    if not _is_address(url):
+    if not is_address(url):
         raise pytest.UsageError(
             f"--base-url {url}: expected an address such as https://host or http://127.0.0.1:8787"
         )
@@ -195,23 +194,10 @@ def given_target(config: pytest.Config) -> Target | None:
     return Target(url.rstrip("/"), credentials, config.option.lightning_control)
 
 
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        bare = not parts.query and not parts.fragment
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0 and bare
-    except ValueError:  # A port that is no port.
-        return False
-
-
 def check_writable(folder: Path) -> None:
     """Raises UsageError when no report can be written there: after the run it would be too late."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as probe:
-            probe.write(b"x" * 4096)
-    except OSError as problem:
-        raise pytest.UsageError(f"--report-dir {folder}: cannot be written: {problem.strerror}") from problem
+    if problem := why_not_writable(folder):
+        raise pytest.UsageError(f"--report-dir {folder}: {problem}")
 
 
 def check(config: pytest.Config) -> None:

@@ -35,7 +35,7 @@ def obstacle(item: pytest.Item, spend: Spend, target: Target) -> str | None:
             return f"needs {' and '.join(missing)}"
     if item.get_closest_marker("needs_control") and target.control is None:
         return "needs a target whose control plane can move time and fail upstreams (--control)"
-    if item.get_closest_marker("needs_own_host") and not (target.is_loopback and spend is Spend.EXHAUST):
+    if item.get_closest_marker("needs_own_host") and not target.may_be_asked_often(spend):
         return "needs --spend exhaust and a host of one's own, to be asked so often"
     return None
 
