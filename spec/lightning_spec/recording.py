@@ -44,6 +44,7 @@ from typing import IO, Any, Final
 import jsonschema_rs
 import yaml
 
+from lightning_spec.http_headers import HOP_BY_HOP
 from lightning_spec.text_formats import read_file, yaml_or_json
 
 FORMAT: Final = "lightning-recording"
@@ -52,9 +53,8 @@ _SCHEMA = Path(__file__).parent / "recording.schema.json"
 
 REQUEST_HEADERS: Final = ("Accept", "Authorization", "Content-Type", "Origin", "User-Agent", "X-Client-ID")
 """The request headers that are kept. Any other might carry a secret that nobody knows of."""
-_OF_THE_CONNECTION = frozenset(
-    ("connection", "content-encoding", "content-length", "date", "keep-alive", "trailer", "transfer-encoding")
-)
+# Bodies are kept unpacked, and whoever replays them has a time of their own.
+_NOT_KEPT = HOP_BY_HOP | {"content-encoding", "content-length", "date"}
 _SECRET = frozenset(("set-cookie", "www-authenticate", "proxy-authenticate", "authorization"))
 _HIDDEN = "[redacted]"
 _STREAM = "text/event-stream"
@@ -281,7 +281,7 @@ def _response_headers(headers: Mapping[str, str], clean: Clean) -> dict[str, str
         # Names may be a subclass of str (`multidict.istr`), which PyYAML cannot represent.
         str(name): clean(value)
         for name, value in headers.items()
-        if name.lower() not in _OF_THE_CONNECTION and name.lower() not in _SECRET
+        if name.lower() not in _NOT_KEPT and name.lower() not in _SECRET
     }
 
 
@@ -352,7 +352,7 @@ def _exchange(row: Mapping[str, Any]) -> RecordedExchange:
 
 def _without_framing(headers: Mapping[str, str]) -> dict[str, str]:
     """Without the headers of one connection, which a file from another tool may have."""
-    return {name: value for name, value in headers.items() if name.lower() not in _OF_THE_CONNECTION}
+    return {name: value for name, value in headers.items() if name.lower() not in _NOT_KEPT}
 
 
 def _content(row: Mapping[str, Any]) -> bytes:

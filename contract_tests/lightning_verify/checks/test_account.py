@@ -15,10 +15,11 @@ from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import CATALOGUE, SUBSCRIPTION, USAGE, reader, shown, shown_to
 from lightning_verify.judging.usage import counters
 from lightning_verify.laws.account import CLOCK_TOLERANCE
+from lightning_verify.laws.law import filled
 from lightning_verify.reading.periods import is_day, is_week
 from lightning_verify.reading.plans import free_plan_keys, plans_of
 from lightning_verify.reading.times import moment
-from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
+from lightning_verify.requests.credentials import API_KEY, FREE_JWT, GOOD, JWT
 from lightning_verify.run.marks import judges, needs
 from lightning_verify.transport.exchange import Exchange
 
@@ -48,8 +49,7 @@ def _own(path: str, credential: str | None) -> str | None:
     return None if path == CATALOGUE else credential
 
 
-EVERY_CREDENTIAL = (JWT, API_KEY, FREE_JWT)
-EVERY_CALLER = (None, *EVERY_CREDENTIAL)
+EVERY_CALLER = (None, *GOOD)
 
 
 def _subscription(judge: Judge, requirement: str, credential: str) -> tuple[dict[str, Any], Exchange]:
@@ -73,14 +73,10 @@ def _field(judge: Judge, requirement: str, document: dict[str, Any], field: str,
     return document[field]
 
 
-def _filled(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
 # --- GET /subscription ----------------------------------------------------------------------------------
 
 
-@_each("SUB-1", EVERY_CREDENTIAL, SUBSCRIPTION)
+@_each("SUB-1", GOOD, SUBSCRIPTION)
 def test_the_subscription_view_has_its_fields(judge: Judge, credential: str) -> None:
     _, exchange = _subscription(judge, "SUB-1", credential)
     judge.keeps("SUB-1", exchange)
@@ -119,7 +115,7 @@ def test_a_paying_user_has_a_list_of_subscriptions(judge: Judge, credential: str
     judge.agrees("SUB-3", exchange, read_catalogue(judge))
 
 
-@_each("SUB-4", EVERY_CREDENTIAL, SUBSCRIPTION)
+@_each("SUB-4", GOOD, SUBSCRIPTION)
 def test_auth_type_names_the_kind_of_credential(judge: Judge, credential: str) -> None:
     view, exchange = _subscription(judge, "SUB-4", credential)
     expected = "api_key" if credential == API_KEY else "jwt"
@@ -129,7 +125,7 @@ def test_auth_type_names_the_kind_of_credential(judge: Judge, credential: str) -
     )
 
 
-@_each("SUB-5", EVERY_CREDENTIAL, SUBSCRIPTION, USAGE, CATALOGUE)
+@_each("SUB-5", GOOD, SUBSCRIPTION, USAGE, CATALOGUE)
 def test_the_plan_is_the_resolved_one(judge: Judge, credential: str) -> None:
     view, exchange = _subscription(judge, "SUB-5", credential)
     usage, other = _usage(judge, "SUB-5", credential)
@@ -161,10 +157,8 @@ def _in_catalogue(
 def test_a_subscription_row_can_be_shown(judge: Judge) -> None:
     view, exchange = _subscription(judge, "OBS-12", JWT)
     for row in view.get("subscription") or []:
-        named = any(_filled(row.get(field)) for field in ("product_name", "plan_key", "plan_id"))
-        judge.check(
-            "OBS-12", _filled(row.get("status")) and named, "a row has no status or no name", exchange
-        )
+        named = any(filled(row.get(field)) for field in ("product_name", "plan_key", "plan_id"))
+        judge.check("OBS-12", filled(row.get("status")) and named, "a row has no status or no name", exchange)
 
 
 # --- GET /usage -----------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from lightning_verify.judging.observations import (
 )
 from lightning_verify.judging.snapshot import Snapshot, Unreadable, parse_usage
 from lightning_verify.judging.usage import (
+    IDLE_LOOKS,
     Observation,
     counters,
     moved,
@@ -55,8 +56,6 @@ from lightning_verify.transport.exchange import Exchange
 
 # Seconds in which a counter that forgets would have forgotten.
 A_WHILE = 1.2
-# As many looks as an action has requests, and some more.
-IDLE_LOOKS = 10
 
 
 def _wait_after(exchange: Exchange, seconds: float) -> None:
@@ -238,32 +237,31 @@ def _refusing(metric: str) -> list[str]:
     return [operation for operation in POSTS if METRIC_OF.get(operation) == metric]
 
 
-def _every_refusal(requests: int) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize(
-        "metric",
-        [
-            pytest.param(
-                metric,
-                marks=judges(
-                    "RATE-2",
-                    shares=[
-                        refused_calls(metric),
-                        *(refusal(name, kind) for name in _refusing(metric) for kind in refusals_of(name)),
-                    ],
-                    requests=requests,
-                ),
-            )
-            for metric in METRICS
-        ],
-    )
+_every_refusal = pytest.mark.parametrize(
+    "metric",
+    [
+        pytest.param(
+            metric,
+            marks=judges(
+                "RATE-2",
+                shares=[
+                    refused_calls(metric),
+                    *(refusal(name, kind) for name in _refusing(metric) for kind in refusals_of(name)),
+                ],
+                requests=1,
+            ),
+        )
+        for metric in METRICS
+    ],
+)
 
 
-@_every_refusal(requests=1)
+@_every_refusal
 def test_a_refused_call_costs_nothing(judge: Judge, metric: str) -> None:
     _stands_still(judge, *_refusals(judge, metric))
 
 
-@_every_refusal(requests=1)
+@_every_refusal
 def test_a_refused_call_costs_nothing_a_moment_later_either(judge: Judge, metric: str) -> None:
     caller, before, refusals = _refusals(judge, metric)
     # Whatever is counted in the background has been counted by then.

@@ -128,14 +128,14 @@ def lacks_words(value: object) -> bool:
     return value in ("", []) or (isinstance(value, list) and any(map(lacks_words, value)))
 
 
-def _survives(judge: Judge, operation: str, lane: Lane) -> None:
+def _survives(judge: Judge, operation: str) -> None:
     call = CALLS[operation]
     for case in cases(operation, GenerationMode.NEGATIVE, NONSENSE, judge.seed):
         if lacks_words(case.body):
             continue
 
         def ask(case: Any = case) -> Exchange:
-            return _send(judge, case, lane)[0]
+            return _send(judge, case, "paid")[0]
 
         exchange = ask_past_losses(ask)
         judge.answered("FAIL-1", exchange)
@@ -155,7 +155,7 @@ def _survives(judge: Judge, operation: str, lane: Lane) -> None:
 
 @judges("FAIL-1", requests=NONSENSE)
 def test_generated_nonsense_does_not_break_prompt_analysis(judge: Judge) -> None:
-    _survives(judge, "analyzePrompt", "paid")
+    _survives(judge, "analyzePrompt")
 
 
 @pytest.mark.parametrize(
@@ -171,4 +171,4 @@ def test_generated_nonsense_does_not_break_prompt_analysis(judge: Judge) -> None
     ],
 )
 def test_generated_nonsense_does_not_break_generation(judge: Judge, operation: str) -> None:
-    _survives(judge, operation, "paid")
+    _survives(judge, operation)

@@ -19,7 +19,7 @@ from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import ANALYZE, OFTEN, refused_size
 from lightning_verify.judging.sizes import may_be_too_long
 from lightning_verify.judging.snapshot import Snapshot, parse_usage
-from lightning_verify.judging.usage import Observation, counters, moved, observe, read_usage
+from lightning_verify.judging.usage import IDLE_LOOKS, Observation, counters, moved, observe, read_usage
 from lightning_verify.laws.generation import chosen_otherwise
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
@@ -48,8 +48,6 @@ SHARE = {Spend.SAMPLE: 10, Spend.EXHAUST: 2}
 
 # The name of what accounts were asked with a client id beside their bearer.
 BESIDE_ACCOUNTS = "asked by accounts beside a client id"
-# As many looks as tell an account where somebody else spends.
-IDLE_LOOKS = 10
 # Units that counters which lag may hide.
 PLENTY = 5
 

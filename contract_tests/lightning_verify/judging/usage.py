@@ -16,6 +16,9 @@ from lightning_verify.judging.snapshot import Snapshot, Unreadable, difference, 
 from lightning_verify.requests.callers import Caller
 from lightning_verify.transport.exchange import Exchange
 
+# As many looks without a call as an action has requests, and some more: they tell an account where somebody
+# else spends.
+IDLE_LOOKS = 10
 # Seconds that any counter is given.
 SHORTEST_SETTLE = 1.0
 

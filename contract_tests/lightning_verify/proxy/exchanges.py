@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
+from lightning_spec.http_headers import HOP_BY_HOP
 from multidict import CIMultiDict
 
 from lightning_verify.judging.evidence import Recorder
@@ -29,30 +30,10 @@ _SECRET_NAME = re.compile(
 _SHORTEST = 6
 # What a client says to this proxy of their connection, and of the form in which it sends: whoever asks the
 # host again has a connection of their own. A packed answer could not be read in a terminal.
-_OF_THE_CONNECTION = frozenset(
-    (
-        "host",
-        "content-length",
-        "transfer-encoding",
-        "connection",
-        "keep-alive",
-        "te",
-        "trailer",
-        "upgrade",
-        "expect",
-        "accept-encoding",
-        "proxy-connection",
-        "proxy-authorization",
-        "proxy-authenticate",
-        "forwarded",
-        "via",
-        "x-forwarded-for",
-        "x-forwarded-host",
-        "x-forwarded-proto",
-        "x-forwarded-port",
-        "x-real-ip",
-    )
-)
+_FORWARDED = {f"x-forwarded-{what}" for what in ("for", "host", "port", "proto")} | {
+    *("forwarded", "via", "x-real-ip")
+}
+_NOT_SENT_AGAIN = HOP_BY_HOP | _FORWARDED | {"accept-encoding", "content-length", "expect", "host"}
 
 
 def exchange_of(captured: CapturedExchange, most: int) -> Exchange:
@@ -96,7 +77,7 @@ def own_headers(headers: Mapping[str, str]) -> CIMultiDict[str]:
     """The headers of a request that are for the host, and not for the connection to this proxy."""
     listed = headers.getall("Connection", []) if isinstance(headers, CIMultiDict) else []
     named = {word.strip().lower() for value in listed for word in value.split(",")}
-    dropped = _OF_THE_CONNECTION | named
+    dropped = _NOT_SENT_AGAIN | named
     return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in dropped)
 
 

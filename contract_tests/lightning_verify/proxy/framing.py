@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from lightning_spec.http_headers import HOP_BY_HOP
+
 LONGEST_HEAD = 256 * 1024
 _LONGEST_LINE = 16 * 1024
 _LONGEST_TRAILERS = 64 * 1024
@@ -21,10 +23,8 @@ _RESPONSE = re.compile(rb"HTTP/1\.[01] (\d{3})(?: .*)?")
 _FIELD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\0\r\n]*")
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?")
 _DIGITS = re.compile(rb"[0-9]{1,18}")
-# What is said between two ends of one connection, and not from one end of the way to the other.
-_OF_THE_CONNECTION = frozenset(
-    b"connection keep-alive proxy-connection proxy-authorization proxy-authenticate te upgrade".split()
-)
+# Trailers are passed on as they come, and so is what announces them.
+_NOT_PASSED_ON = frozenset(name.encode() for name in HOP_BY_HOP - {"trailer"})
 # These frame the message, whatever Connection may say of them.
 _FRAMING = frozenset((b"content-length", b"transfer-encoding", b"host"))
 
@@ -72,7 +72,7 @@ class Head:
 
     def without(self, dropped: Iterable[bytes] = ()) -> list[tuple[bytes, bytes]]:
         """The lines that are meant for the other end, except those `dropped`."""
-        gone = (_OF_THE_CONNECTION.union(self.words(b"connection")) - _FRAMING).union(dropped)
+        gone = (_NOT_PASSED_ON.union(self.words(b"connection")) - _FRAMING).union(dropped)
         return [(name, line) for name, line in self.lines if name not in gone]
 
 

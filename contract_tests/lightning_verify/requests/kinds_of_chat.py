@@ -162,8 +162,8 @@ def _and_this(fields: Fields, tools: list[dict[str, Any]]) -> None:
     fields["tools"] = tools
 
 
-def _tools(name: str, tools: st.SearchStrategy[Any], requirement: str = "CHAT-8") -> Kind:
-    return Kind(name, requirement, tools, _and_this, slot="tools")
+def _tools(name: str, tools: st.SearchStrategy[Any]) -> Kind:
+    return Kind(name, "CHAT-8", tools, _and_this, slot="tools")
 
 
 def _with(parameters: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

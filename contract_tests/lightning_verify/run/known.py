@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from lightning_spec.loader import RequirementSet
 
+from lightning_verify.facts import REQUIREMENTS
 from lightning_verify.judging.harmless import one_line
 from lightning_verify.judging.verdicts import Known, Ruling
 
@@ -25,7 +25,7 @@ class KnownError(ValueError):
     """The file cannot be used; the message says why."""
 
 
-def read_known(file: Path, requirements: RequirementSet) -> dict[str, Known]:
+def read_known(file: Path) -> dict[str, Known]:
     """The entries by requirement id. Raises KnownError."""
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -35,7 +35,7 @@ def read_known(file: Path, requirements: RequirementSet) -> dict[str, Known]:
         return {}
     if not isinstance(content, dict):
         raise KnownError(EXPECTED)
-    unknown = [str(name) for name in content if name not in requirements.requirements]
+    unknown = [str(name) for name in content if name not in REQUIREMENTS.requirements]
     if unknown:
         raise KnownError(f"no requirement is called {', '.join(unknown)}")
     return {name: _entry(name, value) for name, value in content.items()}

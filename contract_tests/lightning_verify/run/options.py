@@ -121,7 +121,7 @@ def known_differences(config: pytest.Config) -> dict[str, Known]:
     if file is None:
         return {}
     try:
-        return read_known(file, REQUIREMENTS)
+        return read_known(file)
     except KnownError as problem:
         raise pytest.UsageError(f"--known {file}: {problem}") from problem
 
@@ -158,7 +158,7 @@ def known_before(config: pytest.Config) -> dict[str, Known]:
         return known
     try:
         if file.is_file() and file.stat().st_size:
-            known = {**read_known(file, REQUIREMENTS), **known}
+            known = {**read_known(file), **known}
         # Opening it for more leaves it as it is; one that was not there goes again.
         is_new = not file.exists()
         with file.open("a", encoding="utf-8"):

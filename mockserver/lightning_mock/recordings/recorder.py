@@ -12,6 +12,7 @@ from pathlib import Path
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, web
 from aiohttp.client_exceptions import ClientPayloadError
+from lightning_spec.http_headers import HOP_BY_HOP
 from lightning_spec.recording import (
     Piece,
     RecordedExchange,
@@ -31,22 +32,8 @@ from lightning_mock.real_time import stopwatch, wall_time
 
 logger = logging.getLogger(__name__)
 
-_OF_THE_CONNECTION = frozenset(
-    (
-        "accept-encoding",
-        "connection",
-        "content-encoding",
-        "content-length",
-        "host",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    )
-)
+# Bodies are passed on unpacked and framed anew.
+_NOT_PASSED_ON = HOP_BY_HOP | {"accept-encoding", "content-encoding", "content-length", "host"}
 _TIMEOUT = ClientTimeout(total=None, sock_connect=30)
 
 
@@ -163,6 +150,4 @@ class Recorder:
 
 
 def _passing(headers: Mapping[str, str]) -> CIMultiDict[str]:
-    return CIMultiDict(
-        (name, value) for name, value in headers.items() if name.lower() not in _OF_THE_CONNECTION
-    )
+    return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in _NOT_PASSED_ON)
