@@ -12,7 +12,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lab.faults import seams
+from lab import seams
 from lab.server import facts
 from lab.server.lab import Call, Json, Lab, Reply, Stream
 

@@ -81,8 +81,8 @@ LAYERS = {
     "lab": (
         {"server", "client"},
         {"proofs"},
-        {"faults"},
-        {"variants"},
+        {"seams", "prompts"},
+        {"faults", "variants"},
         {"hostile", "gateways"},
         {"triggers"},
         {"running"},

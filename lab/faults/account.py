@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from lab.faults import seams
+from lab import seams
 from lab.faults.callers import FREE, PAID
 from lab.faults.fault import FaultSet
 from lab.faults.fields import fields
-from lab.faults.seams import at, edit, put
 from lab.proofs import read
+from lab.seams import at, edit, put
 from lab.server.lab import Json
 
 FAULTS = FaultSet()

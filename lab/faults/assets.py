@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from lab import seams
 from lab.client import Client
-from lab.faults import seams
 from lab.faults.fault import FaultSet
 from lab.proofs import asset, picture, read
 from lab.server import media

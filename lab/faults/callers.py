@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from lab import seams
 from lab.client import Client
-from lab.faults import seams
-from lab.faults.seams import Run
+from lab.seams import Run
 from lab.server.lab import Call, Identity, Lab, Refusal
 
 PAID, KEY, FREE = "LIGHTNING_JWT", "LIGHTNING_API_KEY", "LIGHTNING_FREE_JWT"

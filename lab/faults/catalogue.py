@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lab.faults import seams
+from lab import seams
 from lab.faults.callers import PAID
 from lab.faults.fault import FaultSet
 from lab.faults.fields import fields
-from lab.faults.seams import at, edit, put
 from lab.proofs import chat, read
+from lab.seams import at, edit, put
 from lab.server import facts
 from lab.server.lab import Call, Data, Json, Lab, Reply
 

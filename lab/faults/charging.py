@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from lab.faults import seams
+from lab import seams
 from lab.faults.callers import FREE, KEY, PAID
 from lab.faults.fault import FaultSet
-from lab.faults.seams import Run
 from lab.proofs import TOOL, and_later, charged, picture
+from lab.seams import Run
 from lab.server.lab import Call, Identity, Lab
 from lab.server.payloads import text_of
 

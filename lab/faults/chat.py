@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from lab.faults import seams
+from lab import seams
 from lab.faults.fault import FaultSet
 from lab.faults.fields import fields
-from lab.faults.prompts import SEEN
-from lab.faults.seams import Run, at, edit, put
+from lab.prompts import SEEN
 from lab.proofs import chat, post, streamed
+from lab.seams import Run, at, edit, put
 from lab.server import router
 from lab.server.lab import Call, Lab, Refusal
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lab.faults import seams
+from lab import seams
 from lab.faults.fault import FaultSet
-from lab.faults.prompts import EASY
-from lab.faults.seams import Run, refused_with
+from lab.prompts import EASY
 from lab.proofs import chat, generated, post
+from lab.seams import Run, refused_with
 from lab.server.lab import Call, Json, Lab, Refusal, Reply
 
 FAULTS = FaultSet()

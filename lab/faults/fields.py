@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from lab.faults.fault import FaultSet
-from lab.faults.seams import at, drop, edit, put
 from lab.proofs import Proof
+from lab.seams import at, drop, edit, put
 
 
 def fields(  # noqa: PLR0917 a table row reads better without keywords

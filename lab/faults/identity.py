@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from lab import seams
 from lab.client import Client
-from lab.faults import seams
 from lab.faults.callers import (
     EXPIRED,
     FREE,
@@ -28,8 +28,8 @@ from lab.faults.callers import (
     only,
 )
 from lab.faults.fault import FaultSet
-from lab.faults.seams import MEDIA_GET, Run, at, edit, put, refused_with
 from lab.proofs import all_of, bad_bearer, call, charged, chat, generated, read, spent
+from lab.seams import MEDIA_GET, Run, at, edit, put, refused_with
 from lab.server.identity import bearer
 from lab.server.lab import Call, Identity, Lab, Refusal, Reply
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from lab.faults import seams
+from lab import seams
 from lab.faults.callers import PAID, anonymous, nobody_because, on
 from lab.faults.fault import FaultSet
 from lab.proofs import Proof, generated, picture

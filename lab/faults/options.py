@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lab.faults import seams
+from lab import seams
 from lab.faults.fault import FaultSet
 from lab.proofs import KINDS, decoded, generated, picture, post
 from lab.server.lab import Call, Lab, Refusal

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from lab import seams
 from lab.client import Client
-from lab.faults import seams
 from lab.faults.callers import FREE, PAID, by_address, nameless
 from lab.faults.fault import FaultSet
-from lab.faults.seams import MEDIA_GET, Run, refused_with
 from lab.proofs import TOOL, Proof, and_later, at_once, call, charged, exhaust, spent
+from lab.seams import MEDIA_GET, Run, refused_with
 from lab.server import facts
 from lab.server.lab import Call, Identity, Json, Lab, Refusal, Reply
 

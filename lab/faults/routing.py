@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lab.faults import seams
+from lab import seams
 from lab.faults.fault import FaultSet
-from lab.faults.prompts import CODE, EASY, SEEN
+from lab.prompts import CODE, EASY, SEEN
 from lab.proofs import TOOL, all_of, post
 from lab.server import router
 from lab.server.lab import Call, Json, Lab, Reply, Stream

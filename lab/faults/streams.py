@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lab.faults import seams
+from lab import seams
 from lab.faults.fault import FaultSet
-from lab.faults.prompts import WEATHER
+from lab.prompts import WEATHER
 from lab.proofs import chat, streamed
 from lab.server.lab import Call, Json, Lab, Reply, Stream
 

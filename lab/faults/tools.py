@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from lab.faults import seams
+from lab import seams
 from lab.faults.fault import FaultSet
-from lab.faults.prompts import EASY, WEATHER
-from lab.faults.seams import at, drop, edit, put
+from lab.prompts import EASY, WEATHER
 from lab.proofs import OTHER_TOOL, TOOL, chat, streamed
+from lab.seams import at, drop, edit, put
 from lab.server.lab import Call, Lab
 
 FAULTS = FaultSet()

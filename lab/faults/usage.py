@@ -7,12 +7,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lab.faults import seams
+from lab import seams
 from lab.faults.callers import PAID
 from lab.faults.fault import FaultSet
 from lab.faults.fields import fields
-from lab.faults.seams import Run, at, edit, put
 from lab.proofs import exhaust, read
+from lab.seams import Run, at, edit, put
 from lab.server.lab import Call, Json, Lab, Refusal, Reply
 
 FAULTS = FaultSet()

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from lab.faults import seams
+from lab import seams
 from lab.faults.fault import FaultSet
-from lab.faults.prompts import EASY, SEEN
+from lab.prompts import EASY, SEEN
 from lab.proofs import OTHER_TOOL, TOOL, chat, generated, picture, post, streamed
 from lab.server.lab import Call, Json, Lab, Reply
 

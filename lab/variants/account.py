@@ -10,9 +10,9 @@ from datetime import timedelta, timezone
 from email.utils import format_datetime
 from typing import Any
 
-from lab.faults import seams
-from lab.faults.seams import at, edit, put
+from lab import seams
 from lab.proofs import read
+from lab.seams import at, edit, put
 from lab.server import facts
 from lab.server.lab import Call, Identity, Json, Lab, Reply
 from lab.variants.variant import VariantSet

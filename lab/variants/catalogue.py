@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from lab.faults import seams
-from lab.faults.seams import at, edit, put
+from lab import seams
 from lab.proofs import read
+from lab.seams import at, edit, put
 from lab.server.lab import Call, Data, Lab, Reply
 from lab.variants.variant import VariantSet
 

@@ -7,8 +7,8 @@ from collections import deque
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from lab import seams
 from lab.client import Client
-from lab.faults import seams
 from lab.server.lab import Call, Data, Json, Lab, Refusal, Reply, Stream
 from lab.variants.variant import VariantSet
 

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lab.faults import seams
+from lab import seams
 from lab.proofs import asset, generated, picture
 from lab.server import media
 from lab.server.lab import Call, Data, Json, Lab, Refusal, Reply

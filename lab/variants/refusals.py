@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lab.faults import seams
+from lab import seams
 from lab.proofs import all_of, bad_bearer, exhaust, generated, post, read
 from lab.server import payloads
 from lab.server.identity import bearer

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from lab.faults import seams
+from lab import seams
 from lab.proofs import generated, post
 from lab.server.lab import Call, Identity, Lab
 from lab.server.payloads import image_urls

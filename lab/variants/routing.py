@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.faults.seams import Run, around, edit
 from lab.proofs import TOOL, all_of, chat, post
+from lab.seams import Run, around, edit
 from lab.server import router
 from lab.server.lab import Call, Lab
 from lab.server.payloads import text_of

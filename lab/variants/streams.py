@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from lab.faults import seams
-from lab.faults.prompts import WEATHER
-from lab.faults.seams import at, edit, put
+from lab import seams
+from lab.prompts import WEATHER
 from lab.proofs import TOOL, chat, post, streamed
+from lab.seams import at, edit, put
 from lab.server.lab import Call, Lab, Reply, Stream
 from lab.variants.variant import VariantSet
 

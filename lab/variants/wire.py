@@ -12,7 +12,7 @@ from typing import Any
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lab.faults import seams
+from lab import seams
 from lab.proofs import read
 from lab.server.lab import Call, Json, Lab, Reply, Stream
 from lab.variants.variant import VariantSet

@@ -16,7 +16,7 @@ from lightning_verify.requests.callers import anonymous
 from lightning_verify.transport.client import BudgetExhausted
 from lightning_verify.transport.exchange import Exchange
 
-from lab.faults import seams
+from lab import seams
 from lab.running import running
 from lab.server.lab import Call, Lab
 from tests.judge.commands import command

@@ -22,9 +22,9 @@ from lightning_spec.loader import load_requirements
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lab.faults import seams
-from lab.faults.seams import before_checks
+from lab import seams
 from lab.running import running
+from lab.seams import before_checks
 from lab.server.credentials import DEFAULTS
 from lab.server.lab import Call, Data, Identity, Json, Lab, Refusal, Reply, Stream, encode_event
 from tests.judge.commands import command

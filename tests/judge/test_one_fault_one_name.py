@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.faults import seams
+from lab import seams
 from lab.running import running
 from lab.server.lab import Call, Data, Json, Reply
 from tests.judge.commands import command

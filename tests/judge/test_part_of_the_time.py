@@ -41,7 +41,7 @@ from lightning_verify.run.options import MANY
 from lightning_verify.transport.client import MAX_FRUITLESS_WAIT
 from PIL import Image
 
-from lab.faults import seams
+from lab import seams
 from lab.running import running
 from lab.server.lab import Call, Identity, Lab
 from tests.judge.tiny_server import Answer, Asked, tiny

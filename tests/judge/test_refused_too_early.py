@@ -15,7 +15,8 @@ from lightning_verify.judging import limits as calls_at_limits
 from lightning_verify.judging.judge import Undecided, Violation
 from lightning_verify.requests.callers import by_user_agent
 
-from lab.faults import FAULTS, seams
+from lab import seams
+from lab.faults import FAULTS
 from lab.running import running
 from lab.server.lab import Call, Json, Lab, Refusal, Reply
 from tests.judge.tiny_server import Answer, tiny

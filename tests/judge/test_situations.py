@@ -32,7 +32,8 @@ from lightning_verify.requests.situations import ACCOUNTS, ASKED, OWN, Situation
 from lightning_verify.requests.valid import CALLS
 from lightning_verify.transport.exchange import Exchange
 
-from lab.faults import FAULTS, seams
+from lab import seams
+from lab.faults import FAULTS
 from lab.faults.fault import Fault
 from lab.running import running
 from lab.server.lab import Call, Identity, Json, Lab, Refusal

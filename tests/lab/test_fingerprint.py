@@ -67,7 +67,7 @@ def test_a_comment_in_the_spec_costs_nothing(root: Path, file: str) -> None:
     ("file", "dropped"),
     [
         ("lab/faults/streams.py", (True, True, True)),
-        ("lab/faults/seams.py", (True, True, True)),
+        ("lab/seams.py", (True, True, True)),
         ("lab/server/chat.py", (True, True, True)),
         ("lab/proofs.py", (True, True, True)),
         ("lab/matrix/proofs.py", (False, True, False)),
