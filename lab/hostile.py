@@ -114,7 +114,7 @@ def _charge_all(lab: Lab) -> None:
 
     def change(inner: Lab, call: Call, reply: Reply) -> Reply:
         for metric in facts.METRICS:
-            inner.ledger.add(call.identity.key, metric, inner.window_of(metric, inner.clock()))
+            seams.count(inner, call.identity.key, metric)
         return reply
 
     lab.changes.append(change)

@@ -112,8 +112,8 @@ def read(path: str, auth: str | None = None, **more: Any) -> Proof:
     return lambda c: seen(c.get(path, auth, **more))
 
 
-def status(path: str, auth: str | None = None, **more: Any) -> Proof:
-    return lambda c: c.get(path, auth, **more).status
+UNKNOWN_ASSET = read("/asset-cdn/assets/nothing-stored-here")
+"""The answer to an asset that was never stored."""
 
 
 def chat(auth: str | None = None, **fields: Any) -> Proof:

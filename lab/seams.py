@@ -27,6 +27,7 @@ JSON_OPERATIONS = frozenset(
 )
 GENERATIONS = tuple(op.id for op in facts.OPERATIONS if op.metric)
 MEDIA_GET = "getImage getVideo getAirforceVideo getSfx getTts"
+VIDEOS = "createVideo getVideo createAirforceVideo getAirforceVideo"
 RESOLVING = tuple(op.id for op in facts.OPERATIONS if op.auth != "none")
 
 
@@ -96,14 +97,14 @@ def refusal(kinds: str, function: Callable[[Call, Json], Reply], operations: str
     return change(apply)
 
 
-def refused_with(kinds: str, status: int, operations: str = "") -> Apply:
+def refused_with(kinds: str, status: int) -> Apply:
     """Answer these refusals with another status."""
 
     def other(_: Call, reply: Json) -> Reply:
         reply.status = status
         return reply
 
-    return refusal(kinds, other, operations)
+    return refusal(kinds, other)
 
 
 def events(function: Callable[[list[Any]], list[Any]]) -> Apply:
@@ -191,13 +192,32 @@ def resolve(function: Callable[[Lab, Call, Identity], Identity]) -> Apply:
     return around("identify", other)
 
 
+def count(lab: Lab, key: str, metric: str) -> None:
+    """Add a unit to the counter of the current window, whatever the limit."""
+    lab.ledger.add(key, metric, lab.window_of(metric, lab.clock()))
+
+
+def reset(lab: Lab, key: str, metric: str) -> None:
+    """Set the counter of the current window to zero."""
+    window = lab.window_of(metric, lab.clock())
+    lab.ledger.add(key, metric, window, -lab.ledger.used(key, metric, window))
+
+
+async def look(lab: Lab, called: Call) -> None:
+    """Refuse a caller who has nothing left, and count nothing."""
+    metric = lab.metric_of[called.operation.id]
+    limit = lab.limit_of(called.identity, metric) if metric else None
+    if metric and limit is not None and lab.used_of(called.identity, metric) >= limit:
+        raise Refusal("exhausted", "Nothing left")
+
+
 def charge_more(function: Callable[[Lab, Call], Iterable[tuple[str, str]]]) -> Apply:
     """After a successful charge, add one unit to each (identity key, metric) that the function names."""
 
     async def more(lab: Lab, call: Call, run: Run) -> None:
         await run()
         for key, metric in function(lab, call):
-            lab.ledger.add(key, metric, lab.window_of(metric, lab.clock()))
+            count(lab, key, metric)
 
     return around("charge", more)
 
@@ -330,10 +350,9 @@ def read_body_first(apply: Apply) -> Apply:
 def charge(lab: Lab, called: Call, key: str) -> None:
     """Charge this caller one more unit."""
     if metric := called.operation.metric:
-        lab.ledger.add(key, metric, lab.window_of(metric, lab.clock()))
+        count(lab, key, metric)
 
 
-def charge_later(lab: Lab, called: Call, key: str = "") -> None:
+def charge_later(lab: Lab, called: Call) -> None:
     """Charge this caller one more unit a moment after the answer."""
-    key = key or called.identity.key
-    asyncio.get_running_loop().call_later(LATE, charge, lab, called, key)
+    asyncio.get_running_loop().call_later(LATE, charge, lab, called, called.identity.key)

@@ -10,7 +10,7 @@ from typing import Any
 from lab import seams
 from lab.client import Client
 from lab.faults.fault import FaultSet
-from lab.proofs import asset, picture, read
+from lab.proofs import UNKNOWN_ASSET, asset, picture
 from lab.server import media
 from lab.server.lab import Call, Data, Json, Lab, Reply
 
@@ -75,8 +75,6 @@ FAULTS.handwritten("CDN-1", lambda c: (asset(c).type, asset(c).body[:4]), spend=
     _other_asset(lambda: media.image("asset"), "image/png"),
 )
 
-_UNKNOWN = read("/asset-cdn/assets/nothing-stored-here")
-
 
 def _any_asset(make: Callable[[], Reply]) -> Callable[[Lab], None]:
     def apply(lab: Lab) -> None:
@@ -90,7 +88,7 @@ def _any_asset(make: Callable[[], Reply]) -> Callable[[Lab], None]:
     return apply
 
 
-FAULTS.handwritten("CDN-2", _UNKNOWN).add(
+FAULTS.handwritten("CDN-2", UNKNOWN_ASSET).add(
     "unknown-asset-placeholder: an unknown asset is a grey picture with 200",
     _any_asset(lambda: Data(media.image("grey", "PNG"), "image/png")),
 )

@@ -14,13 +14,18 @@ PAID, KEY, FREE = "LIGHTNING_JWT", "LIGHTNING_API_KEY", "LIGHTNING_FREE_JWT"
 EXPIRED, STALE, REVOKED = "LIGHTNING_EXPIRED_JWT", "LIGHTNING_EXPIRED_API_KEY", "LIGHTNING_REVOKED_API_KEY"
 
 
+def shows(lab: Lab, called: Call, *names: str) -> bool:
+    """Whether the request carries one of these credentials as its bearer."""
+    header = called.request.headers.get("authorization", "")
+    return header in {f"Bearer {lab.credentials.get(name)}" for name in names}
+
+
 def on(operations: str, name: str, function: Callable[[Lab, Call], None]) -> seams.Apply:
     """Like `only`, on these operations."""
     chosen = seams.ids(operations)
 
     async def step(lab: Lab, called: Call, run: Run) -> None:
-        header = called.request.headers.get("authorization", "")
-        if called.operation.id in chosen and header == f"Bearer {lab.credentials.get(name)}":
+        if called.operation.id in chosen and shows(lab, called, name):
             function(lab, called)
         else:
             await run()
@@ -61,8 +66,7 @@ def only(name: str, function: Callable[[Lab, Call], None]) -> seams.Apply:
     """Do something else when the request carries this credential."""
 
     async def step(lab: Lab, called: Call, run: Callable[[], Any]) -> None:
-        header = called.request.headers.get("authorization", "")
-        if called.operation.auth != "none" and header == f"Bearer {lab.credentials.get(name)}":
+        if called.operation.auth != "none" and shows(lab, called, name):
             function(lab, called)
         else:
             await run()

@@ -49,25 +49,24 @@ FAULTS.handwritten("FAIL-1", post("/gen/chat/completions", [1, 2])).add(
 
 # Bodies that the handler reads before the validator: fastapi/fastapi#690, fastapi/fastapi#914,
 # langflow-ai/langflow#10253, lm-sys/FastChat#1889.
-def _when_raw(condition: Callable[[bytes], bool], status: int) -> seams.Apply:
+def _when_raw(condition: Callable[[bytes], bool]) -> seams.Apply:
     async def step(lab: Lab, called: Call, run: Run) -> None:
         try:
             await run()
         except Refusal:
             if condition(called.raw):
-                lab.status_of["crash"] = status
-                raise Refusal("crash", "Internal Server Error") from None
+                seams.crash()(lab, called)
             raise
 
     return seams.around("read", step)
 
 
 FAULTS.reported("FAIL-1", post("/gen/image", raw=b"")).add(
-    "empty-body-500: an empty body is 500", _when_raw(lambda raw: not raw.strip(), 500)
+    "empty-body-500: an empty body is 500", _when_raw(lambda raw: not raw.strip())
 )
 
 FAULTS.reported("FAIL-1", post("/gen/chat/completions", [1])).add(
-    "array-body-500: a body that is no object is 500", _when_raw(lambda raw: raw[:1] == b"[", 500)
+    "array-body-500: a body that is no object is 500", _when_raw(lambda raw: raw[:1] == b"[")
 )
 
 FAULTS.reported("FAIL-1 CHAT-1 ANA-2", post("/gen/chat/completions", {})).add(

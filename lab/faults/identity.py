@@ -26,6 +26,7 @@ from lab.faults.callers import (
     nobody_because,
     on,
     only,
+    shows,
 )
 from lab.faults.fault import FaultSet
 from lab.proofs import all_of, bad_bearer, call, charged, chat, generated, read, spent
@@ -309,8 +310,7 @@ def _become(token: str, auth_type: str) -> Callable[[Lab, Call], None]:
 
 def _status_for(name: str, status: int) -> seams.Apply:
     def other(inner: Lab, called: Call, reply: Reply) -> Reply:
-        header = called.request.headers.get("authorization", "")
-        if reply.status == 401 and header == f"Bearer {inner.credentials.get(name)}":
+        if reply.status == 401 and shows(inner, called, name):
             reply.status = status
         return reply
 
@@ -367,8 +367,7 @@ FAULTS.reported("AUTH-6", read("/usage", REVOKED), credentials=REVOKED).add(
 
 
 def _account_pays(lab: Lab, called: Call) -> None:
-    if metric := called.operation.metric:
-        lab.ledger.add("user:paid", metric, lab.window_of(metric, lab.clock()))
+    seams.charge(lab, called, "user:paid")
     raise Refusal("credential", "This key was revoked")
 
 

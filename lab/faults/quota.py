@@ -33,7 +33,7 @@ def _first_come() -> seams.Apply:
             await run()
             metric = inner.metric_of[called.operation.id]
             if metric:
-                inner.ledger.add("address", metric, inner.window_of(metric, inner.clock()))
+                seams.count(inner, "address", metric)
 
         def limit(inner: Lab, called: Call) -> None:
             metric = inner.metric_of[called.operation.id]
@@ -150,17 +150,20 @@ FAULTS.handwritten("RATE-2", spent(lambda c: c.post("/gen/image", {}, FREE), FRE
 )
 
 
-def charge_refusals(kinds: str, metric: str = "imagesDaily") -> seams.Apply:
+def _payer(called: Call) -> str:
+    """Whom a call is charged to that no caller was resolved for: its client id."""
+    if called.identity.key == "nobody":
+        return "client:" + called.request.headers.get("x-client-id", "")
+    return called.identity.key
+
+
+def charge_refusals(kinds: str) -> seams.Apply:
     """Charge a unit for this kind of refusal."""
     wanted = seams.ids(kinds)
 
     def change(lab: Lab, called: Call, reply: Reply) -> Reply:
-        if isinstance(reply, Json) and reply.refused in wanted and called.operation.metric:
-            key = called.identity.key
-            if key == "nobody":
-                key = "client:" + called.request.headers.get("x-client-id", "")
-            which = called.operation.metric
-            lab.ledger.add(key, which, lab.window_of(which, lab.clock()))
+        if isinstance(reply, Json) and reply.refused in wanted:
+            seams.charge(lab, called, _payer(called))
         return reply
 
     return seams.change(change)
@@ -186,10 +189,7 @@ FAULTS.handwritten("RATE-2", exhaust("createSfx", 3), spend="exhaust").add(
 def _charge_reading(operation: str) -> seams.Apply:
     def change(inner: Lab, called: Call, reply: Reply) -> Reply:
         if called.operation.id == operation and reply.status == 200:
-            key = called.identity.key
-            if key == "nobody":
-                key = "client:" + called.request.headers.get("x-client-id", "")
-            inner.ledger.add(key, "cloudChatDaily", inner.window_of("cloudChatDaily", inner.clock()))
+            seams.count(inner, _payer(called), "cloudChatDaily")
         return reply
 
     return seams.change(change)
@@ -413,7 +413,11 @@ FAULTS.reported(
 ).add("whoever-is-blocked-stays-blocked: after one 429 every metric is refused", _blocked)
 
 
-def _racing(seconds: float, operations: str = "") -> seams.Apply:
+_GAP = 0.05
+"""Seconds between the look at a counter and the count, in which other calls see the old one."""
+
+
+def _racing(operations: str = "") -> seams.Apply:
     """Check first, wait, then charge: calls in between see the old count."""
     chosen = seams.ids(operations)
 
@@ -422,21 +426,19 @@ def _racing(seconds: float, operations: str = "") -> seams.Apply:
         if metric is None or (chosen and called.operation.id not in chosen):
             await run()
             return
-        limit = lab.limit_of(called.identity, metric)
-        if limit is not None and lab.used_of(called.identity, metric) >= limit:
-            raise Refusal("exhausted", "used up")
-        await asyncio.sleep(seconds)
-        lab.ledger.add(called.identity.key, metric, lab.window_of(metric, lab.clock()))
+        await seams.look(lab, called)
+        await asyncio.sleep(_GAP)
+        seams.count(lab, called.identity.key, metric)
 
     return seams.around("charge", step)
 
 
 FAULTS.handwritten("RATE-6", at_once("createSfx", 6), spend="exhaust").add(
-    "limit-races: calls at the same time all see the last free unit", _racing(0.05)
+    "limit-races: calls at the same time all see the last free unit", _racing()
 )
 
 FAULTS.handwritten("RATE-6", at_once("getTts", 6), spend="exhaust").add(
-    "limit-races-on-get: GET calls at the same time all see the last free unit", _racing(0.05, MEDIA_GET)
+    "limit-races-on-get: GET calls at the same time all see the last free unit", _racing(MEDIA_GET)
 )
 
 for _name, _operations, _call in (
@@ -446,31 +448,24 @@ for _name, _operations, _call in (
     ("chats", "createChatCompletion", "createChatCompletion"),
 ):
     FAULTS.handwritten("RATE-6", at_once(_call, 60 if _name == "chats" else 12), spend="exhaust").add(
-        f"race-on-{_name}: {_name} at the same time pass the limit", _racing(0.05, _operations)
+        f"race-on-{_name}: {_name} at the same time pass the limit", _racing(_operations)
     )
 
 
 def _late(lab: Lab) -> None:
     plain = lab.steps["charge"]
 
-    async def look(inner: Lab, called: Call) -> None:
-        metric = inner.metric_of[called.operation.id]
-        limit = inner.limit_of(called.identity, metric) if metric else None
-        if metric and limit is not None and inner.used_of(called.identity, metric) >= limit:
-            raise Refusal("exhausted", "used up")
-
-    lab.steps["charge"] = look
+    lab.steps["charge"] = seams.look
     for name, handler in list(lab.handlers.items()):
         if lab.metric_of.get(name):
 
             async def later(inner: Lab, called: Call, make: Any = handler) -> Reply:
                 reply: Reply = await make(inner, called)
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(_GAP)
                 try:
                     await plain(inner, called)
                 except Refusal:
-                    metric = str(inner.metric_of[called.operation.id])
-                    inner.ledger.add(called.identity.key, metric, inner.window_of(metric, inner.clock()))
+                    seams.count(inner, called.identity.key, str(inner.metric_of[called.operation.id]))
                 return reply
 
             lab.handlers[name] = later
@@ -526,13 +521,7 @@ def _reset_on_read(lab: Lab) -> None:
     def change(inner: Lab, called: Call, reply: Reply) -> Reply:
         if called.operation.id == "getUsage" and reply.status == 200:
             for metric in facts.METRICS:
-                window = inner.window_of(metric, inner.clock())
-                inner.ledger.add(
-                    called.identity.key,
-                    metric,
-                    window,
-                    -inner.ledger.used(called.identity.key, metric, window),
-                )
+                seams.reset(inner, called.identity.key, metric)
         return reply
 
     lab.changes.append(change)
@@ -551,8 +540,7 @@ def _evicting(lab: Lab) -> None:
         if key != "nobody" and key != last[0]:
             for who, metric in inner.ledger.by_identity():
                 if who == last[0]:
-                    window = inner.window_of(metric, inner.clock())
-                    inner.ledger.add(who, metric, window, -inner.ledger.used(who, metric, window))
+                    seams.reset(inner, who, metric)
             last[0] = key
         return reply
 
@@ -573,11 +561,7 @@ FAULTS.reported(
 def _reset_on_429(lab: Lab) -> None:
     def change(inner: Lab, called: Call, reply: Reply) -> Reply:
         if isinstance(reply, Json) and reply.refused == "exhausted":
-            metric = str(called.operation.metric)
-            window = inner.window_of(metric, inner.clock())
-            inner.ledger.add(
-                called.identity.key, metric, window, -inner.ledger.used(called.identity.key, metric, window)
-            )
+            seams.reset(inner, called.identity.key, str(called.operation.metric))
         return reply
 
     lab.changes.append(change)

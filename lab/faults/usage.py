@@ -96,8 +96,7 @@ def _negative(lab: Lab) -> None:
         try:
             await run()
         except Refusal:
-            metric = str(inner.metric_of[called.operation.id])
-            inner.ledger.add(called.identity.key, metric, inner.window_of(metric, inner.clock()))
+            seams.count(inner, called.identity.key, str(inner.metric_of[called.operation.id]))
             raise
 
     seams.around("charge", step)(lab)

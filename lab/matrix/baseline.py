@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lab.matrix.origin import ROOT
 from lab.matrix.process_pool import Lost, in_processes
 from lab.running import running
 from lab.server.lab import Lab
 
-ROOT = Path(__file__).parents[2]
 TIMEOUT = 1500.0
 CLEAN_SEEDS = (1, 2)
 

@@ -18,7 +18,8 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from lab.matrix.origin import ROOT
+
 FOLDERS = {
     "lightning_spec": "spec",
     "lightning_mock": "mockserver",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatch
 
 from lab.faults import FAULTS
-from lab.faults.fault import Fault
+from lab.faults.fault import SPEND, Fault
 from lab.hostile import HOSTS
 from lab.matrix.mock_faults import MOCK_FAULTS
 from lab.matrix.pairs import Pair
@@ -17,7 +17,6 @@ from lab.variants import VARIANTS
 SEED = 20260515
 COMBINATIONS = 50
 SEEDS = range(1, 11)
-SPENDS = ("none", "sample", "exhaust")
 CAPS = {"cloudChatDaily": 20, "imagesDaily": 8, "videosDaily": 8, "audioWeekly": 6}
 """Below what the judge would spend, so that a cap that does not hold is seen."""
 
@@ -31,7 +30,7 @@ def selected_by(patterns: Sequence[str]) -> Selected:
 
 def plain() -> list[Task]:
     """The whole judge on the plain server, once for each spending mode."""
-    return [Task(f"plain {spend}", spend=spend) for spend in SPENDS]
+    return [Task(f"plain {spend}", spend=spend) for spend in SPEND]
 
 
 def in_order() -> Task:

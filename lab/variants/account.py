@@ -228,7 +228,7 @@ def _busy_account(lab: Lab) -> None:
         await run()
         if call.identity.key == "user:paid" and call.operation.auth != "none" and dice.random() < 0.4:
             for metric in ("cloudChatDaily", "imagesDaily"):
-                inner.ledger.add(call.identity.key, metric, inner.window_of(metric, inner.clock()))
+                seams.count(inner, call.identity.key, metric)
 
     seams.around("identify", step)(lab)
 

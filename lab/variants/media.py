@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lab import seams
 from lab.proofs import asset, generated, picture
+from lab.seams import VIDEOS
 from lab.server import media
 from lab.server.lab import Call, Data, Json, Lab, Refusal, Reply
 from lab.variants.variant import VariantSet
@@ -20,8 +21,6 @@ from lab.variants.variant import VariantSet
 VARIANTS = VariantSet()
 
 IMAGES = "createImage getImage"
-
-VIDEOS = "createVideo getVideo createAirforceVideo getAirforceVideo"
 
 SOUNDS = "createSfx getSfx createTts getTts"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lab import seams
-from lab.proofs import all_of, bad_bearer, exhaust, generated, post, read
+from lab.proofs import UNKNOWN_ASSET, all_of, bad_bearer, exhaust, generated, post, read
 from lab.server import payloads
 from lab.server.identity import bearer
 from lab.server.lab import Call, Data, Json, Lab, Refusal, Reply
@@ -17,8 +17,6 @@ VARIANTS = VariantSet()
 KINDS = "invalid credential missing oversize exhausted upstream"
 
 _REFUSED = all_of(post("/gen/image", {}), read("/usage", "bad"))
-
-_NOWHERE = read("/asset-cdn/assets/nothing-stored-here")
 
 
 def _body(function: Callable[[Json], Any]) -> seams.Apply:
@@ -81,15 +79,8 @@ VARIANTS.group("order", generated("createVideo", prompt="x" * 9_000, ratio="9:9"
 )
 
 
-async def _peek(lab: Lab, call: Call) -> None:
-    metric = lab.metric_of[call.operation.id]
-    limit = lab.limit_of(call.identity, metric) if metric else None
-    if metric and limit is not None and lab.used_of(call.identity, metric) >= limit:
-        raise Refusal("exhausted", "Nothing left")
-
-
 def _exhausted_first(lab: Lab) -> None:
-    lab.steps["peek"] = _peek
+    lab.steps["peek"] = seams.look
     lab.order = ["identify", "peek", "read", "validate", "size", "charge"]
 
 
@@ -116,7 +107,7 @@ VARIANTS.group("", lambda c: c.get("/usage", "bad").header("www-authenticate")).
     _headers("credential", ("WWW-Authenticate", 'Bearer error="invalid_token"')),
 )
 
-VARIANTS.group("missing", _NOWHERE).add(
+VARIANTS.group("missing", UNKNOWN_ASSET).add(
     "gone-assets: an unknown asset is 410", seams.refused_with("missing", 410)
 ).add("forbidden-assets: an unknown asset is 403", seams.refused_with("missing", 403))
 

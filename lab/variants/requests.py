@@ -8,15 +8,14 @@ from typing import Any
 
 from lab import seams
 from lab.proofs import generated, post
+from lab.seams import VIDEOS
 from lab.server.lab import Call, Identity, Lab
 from lab.server.payloads import image_urls
 from lab.variants.variant import VariantSet
 
 VARIANTS = VariantSet()
 
-IMAGES = "createImage getImage createVideo getVideo createAirforceVideo getAirforceVideo"
-
-VIDEOS = "createVideo getVideo createAirforceVideo getAirforceVideo"
+IMAGES = f"createImage getImage {VIDEOS}"
 
 
 def _forget_unknown(lab: Lab) -> None:

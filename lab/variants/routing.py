@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lab.client import HELLO
 from lab.proofs import TOOL, all_of, chat, post
 from lab.seams import Run, around, edit
 from lab.server import router
@@ -13,9 +14,8 @@ from lab.variants.variant import VariantSet
 
 VARIANTS = VariantSet()
 
-_HELLO = [{"role": "user", "content": "Say hello."}]
 _ANSWERED = [
-    *_HELLO,
+    *HELLO,
     {
         "role": "assistant",
         "content": None,
@@ -25,7 +25,7 @@ _ANSWERED = [
     },
     {"role": "tool", "tool_call_id": "call_1", "content": "Sunny."},
 ]
-_ANALYSIS = post("/gen/prompt_analyze", {"prompt": _HELLO})
+_ANALYSIS = post("/gen/prompt_analyze", {"prompt": HELLO})
 
 _SHOWN = {
     router.VISION: "Lightning Eye",

@@ -10,7 +10,8 @@ import pytest
 
 from lab.matrix.baseline import Baseline, BaselineTask
 from lab.matrix.cache import Result, fingerprint
-from lab.matrix.fingerprint import FOLDERS, ROOT, Sources
+from lab.matrix.fingerprint import FOLDERS, Sources
+from lab.matrix.origin import ROOT
 from lab.matrix.proofs import Proof, Switch
 from lab.matrix.trial import Task, Trial
 
