@@ -36,8 +36,8 @@ _LISTS = {"scenario"}
 """Options that can be given more than once; in their variables the values are separated by commas."""
 
 _DESCRIPTION = """\
-Runs the Lightning API on this machine: every documented route, real identities and quotas, made-up content.
-When it starts, it prints credentials for every plan, and commands to paste into a shell."""
+Run a mock of the Lightning API on this machine: every documented route, real identities and quotas, made-up
+content. When it starts, it prints credentials for every plan, and commands to paste into a shell."""
 
 _EPILOG = """\
 Each option can also be set by its environment variable; the option takes precedence. A variable that begins

@@ -32,7 +32,7 @@ def write_private(
     try:
         target = path.resolve(strict=path.is_symlink())
         if target.exists() and not is_file_of_ours(target.stat()):
-            raise PrivateFileError("expected a new file, or a regular one of yours")
+            raise PrivateFileError("expected a new path, or a regular file that you own")
         # `mkstemp` makes the file with mode 0600.
         descriptor, written = mkstemp(_PART, _prefix(target), target.parent)
         try:

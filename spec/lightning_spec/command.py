@@ -56,7 +56,7 @@ def _with_room(run: Callable[[], int]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="lightning-spec", description="Compares two revisions of an API description, and checks one."
+        prog="lightning-spec", description="Compare two revisions of an API description, or check one."
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('lightning-contract')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

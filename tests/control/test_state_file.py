@@ -113,11 +113,11 @@ def credentials(document: Any, **changes: Any) -> bytes:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda document: b"", "no whole state file"),
-        (lambda document: json.dumps(document).encode()[:-5], "no whole state file"),
-        (lambda document: b"\x00\xff" * 100, "no whole state file"),
-        (lambda document: b"[1, 2]", "no whole state file"),
-        (lambda document: b'{"users": []}', "no whole state file"),
+        (lambda document: b"", "not a complete state file"),
+        (lambda document: json.dumps(document).encode()[:-5], "not a complete state file"),
+        (lambda document: b"\x00\xff" * 100, "not a complete state file"),
+        (lambda document: b"[1, 2]", "not a complete state file"),
+        (lambda document: b'{"users": []}', "not a complete state file"),
         (lambda document: broken(document, version=2), "expected version 1"),
         (lambda document: broken(document, more=1), "expected the fields"),
         (lambda document: broken(document, version="x" * 1000), "expected version 1, got 'x{39};"),

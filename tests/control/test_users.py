@@ -23,7 +23,7 @@ def test_a_new_user_comes_with_a_token_and_a_key_that_work(shared: Control) -> N
 def test_a_user_can_have_an_id_of_ones_own_once(shared: Control) -> None:
     user_id = f"me-{uuid.uuid4()}"
     assert shared.user(id=user_id).id == user_id
-    assert "another one" in shared.refuse("POST", "/users", {"id": user_id}, status=409)
+    assert "already taken; choose another id" in shared.refuse("POST", "/users", {"id": user_id}, status=409)
     assert shared("GET", f"/users/{user_id}")["id"] == user_id
 
 

@@ -128,7 +128,11 @@ def test_the_published_form_has_the_version_that_is_written(runs: dict[str, Fini
     [
         (None, ["--compare=old.json"], "--compare old.json: No such file"),
         ("[]", ["--compare=old.json"], "expected a report.json that lightning-verify wrote"),
-        ('{"schema_version": 99}', ["--compare=old.json"], "is of version 99, not 1"),
+        (
+            '{"schema_version": 99}',
+            ["--compare=old.json"],
+            "has schema version 99, expected 1; make it again",
+        ),
         (None, ["--fail-on=new"], "--fail-on new needs --compare"),
     ],
 )

@@ -171,7 +171,7 @@ FREE = "default: free\nplans:\n  - {key: free, "
         ("jwks", '{"keys": []}', "JWKS"),
         ("jwks", '{"keys": [{"kty": "oct", "k": "AAAA"}]}', "JWKS"),
         ("replies", b"\xff\xfe", "in UTF-8"),
-        ("state", "{", "no whole state file"),
+        ("state", "{", "not a complete state file"),
         ("replay", "{}", "lightning-recording"),
     ],
 )

@@ -43,9 +43,9 @@ _SWITCHING = 0.0001
 _PATIENCE, _CATCHING_UP = 20.0, 5.0
 
 DESCRIPTION = """\
-Stand between clients and a Lightning host. Everything passes unchanged: streams as they come, bodies of any
-size, headers, errors, disconnects. Meanwhile each answer is checked against what the API's document promises,
-and the counters of /usage against what was seen to be served.
+Relay and judge traffic between clients and a Lightning host. Everything passes unchanged: streams as they
+come, bodies of any size, headers, errors, disconnects. Meanwhile each answer is checked against what the
+API's document promises, and the counters of /usage against what was seen to be served.
 
 Point your clients at the printed address instead of the host's. Each breach is reported in one line on
 standard error, with how often it was seen; the page shows breaches live, and reports have the rest.

@@ -53,7 +53,10 @@ def read_report(file: Path) -> dict[str, str]:
     try:
         report = json.loads(file.read_text(encoding="utf-8"))
         if report["schema_version"] != SCHEMA_VERSION:
-            raise ComparisonError(f"is of version {report['schema_version']!r}, not {SCHEMA_VERSION}")
+            raise ComparisonError(
+                f"has schema version {report['schema_version']!r}, expected {SCHEMA_VERSION}; "
+                "make it again with this version of lightning-verify"
+            )
         return {str(entry["id"]): _verdict(entry) for entry in report["requirements"]}
     except ComparisonError:
         raise

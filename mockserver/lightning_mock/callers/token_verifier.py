@@ -48,7 +48,7 @@ class TokenVerifier:
         except jwt.MissingRequiredClaimError as error:
             raise InvalidTokenError(f"it has no {error.claim} claim") from error
         except jwt.InvalidAudienceError as error:
-            raise InvalidTokenError("its audience is another one") from error
+            raise InvalidTokenError("its audience (aud) is not this server's") from error
         except jwt.InvalidSignatureError as error:
             raise InvalidTokenError("its signature does not verify") from error
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:

@@ -169,7 +169,7 @@ def _read(path: Path) -> Mapping[str, Any] | None:
         reason = error.strerror if isinstance(error, OSError) else "not a usable name"
         raise SettingsError(f"state file {path}: {reason}") from error
     if not is_ours:
-        raise SettingsError(f"state file {path}: expected a new file, or a regular one of yours")
+        raise SettingsError(f"state file {path}: expected a new path, or a regular file that you own")
     if not free:
         raise SettingsError(
             f"state file {path}: another mock keeps its state there; stop it, or give another name"
@@ -179,7 +179,7 @@ def _read(path: Path) -> Mapping[str, Any] | None:
     except orjson.JSONDecodeError:
         document = None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise _unusable(path, "this is no whole state file of a mock")
+        raise _unusable(path, "not a complete state file")
     if document.get("version") != VERSION:
         raise _unusable(path, f"expected version {VERSION}, got {document.get('version')!r:.40}")
     _check(path, document)

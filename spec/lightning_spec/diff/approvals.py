@@ -85,7 +85,7 @@ def _entry(value: Any, place: str) -> Approval:
     if ("fingerprint" in named) == ("rule" in named) or ("rule" in named and "operation" not in named):
         raise SpecError(place, "name a fingerprint, or a rule and its operation")
     if "fingerprint" in named and len(named) > 1:
-        raise SpecError(place, "a fingerprint stands alone")
+        raise SpecError(place, "an entry with a fingerprint must not name a rule, an operation or a subject")
     try:
         expires = datetime.date.fromisoformat(text(data["expires"], f"{place}.expires"))
     except ValueError:

@@ -23,7 +23,7 @@ async def create_user(request: ControlRequest, state: State) -> Body:
     now = state.clock.now()
     user_id = request.body.get("id") or str(uuid4())
     if state.accounts.get(user_id) is not None:
-        raise ControlError(409, "id: there is a user with this id; expected another one, or none.")
+        raise ControlError(409, "id: already taken; choose another id, or omit it.")
     plan_key = request.body.get("plan", state.catalogue.default_key)
     account = Account(
         id=user_id,
