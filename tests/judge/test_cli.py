@@ -6,6 +6,7 @@ import contextlib
 import html
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -580,8 +581,11 @@ def test_plain_pytest_with_a_host_judges_that_host_and_leaves_our_own_tests_out(
     assert f"target {server.base_url}, spend none" in run.out
 
 
-def test_the_help_says_as_the_readme_does_how_many_units_a_sample_uses() -> None:
+def test_the_help_alone_says_how_many_units_a_sample_uses() -> None:
+    """What is said once cannot contradict itself; the other pages point to the plan."""
     spend = next(option.help for option in OPTIONS if option.name == "spend")
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    for text in (spend, " ".join(readme.split())):
-        assert "for about 200 units in all (60 of them films)" in text
+    assert "for about 200 units on a conforming host (60 of them films)" in spend
+    for page in ("README.md", "docs/live.md"):
+        text = " ".join((Path(__file__).parents[2] / page).read_text(encoding="utf-8").split())
+        assert re.search(r"\babout \d+ (units|chats|pictures|films|sounds)\b", text) is None
+        assert "plan with its cost is printed first" in text

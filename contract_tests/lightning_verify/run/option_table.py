@@ -83,8 +83,9 @@ OPTIONS = (
         "spend",
         COST,
         "none (the default): send nothing that a conforming host charges for, and stop once a host serves, "
-        "or fails at, what it should refuse; sample: call each metered route, for about 200 units in all (60 "
-        "of them films), mostly as throwaway free-tier callers; exhaust: also drive such callers to their "
+        "or fails at, what it should refuse; sample: call each metered route, mostly as throwaway free-tier "
+        "callers, for about 200 units on a conforming host (60 of them films) and at worst for what the plan "
+        "says, which is printed first; exhaust: also drive such callers to their "
         "limits (the default of `pytest contract_tests` without a host, which starts a mock of its own)",
         {"choices": [mode.name.lower() for mode in Spend]},
     ),
