@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lightning_mock.control.lookups import chosen_user
 from lightning_mock.control.request import ControlError, ControlRequest
 from lightning_mock.control.views import fault_view
 from lightning_mock.faults.parse import FaultError, parse_fault
@@ -18,9 +19,7 @@ async def create_fault(request: ControlRequest, state: State) -> Body:
         fault = parse_fault(state.faults.new_id(), request.body, state.spec, state.clock.now())
     except FaultError as error:
         raise ControlError(400, f"match.{error}") from None
-    user = fault.match.user
-    if user is not None and state.accounts.get(user) is None:
-        raise ControlError(400, "match.user: expected the id of a user; GET /__mock__/users lists them.")
+    chosen_user(fault.match.user, "match.user", state)
     return json_body(fault_view(state.faults.add(fault)), 201)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lightning_mock.callers.accounts import Account
+from lightning_mock.control.lookups import known_user
 from lightning_mock.control.request import ControlError, ControlRequest
 from lightning_mock.control.times import moment_of
 from lightning_mock.control.views import key_view
@@ -13,20 +14,20 @@ from lightning_mock.state import State
 
 
 async def list_keys(request: ControlRequest, state: State) -> Body:
-    account = _owner(request, state)
+    account = known_user(request, state)
     return json_body({"keys": [key_view(key) for key in state.keys.of(account.id)]})
 
 
 async def create_key(request: ControlRequest, state: State) -> Body:
     """A new key with its secret. An expiry in the past makes a key that has expired already."""
-    account = _owner(request, state)
+    account = known_user(request, state)
     expires_at = request.body.get("expires_at")
     moment = None if expires_at is None else moment_of(expires_at, "expires_at")
     return json_body(made_key(account, state, request.body.get("label", "key"), moment), 201)
 
 
 async def revoke_key(request: ControlRequest, state: State) -> Body:
-    account = _owner(request, state)
+    account = known_user(request, state)
     if request.path["key_id"] not in {key.id for key in state.keys.of(account.id)}:
         raise ControlError(404, "key_id: this user has no such key.")
     key = state.keys.revoke(request.path["key_id"], state.clock.now_of(f"user:{account.id}"))
@@ -39,10 +40,3 @@ def made_key(account: Account, state: State, label: str, expires_at: float | Non
     now = state.clock.now_of(f"user:{account.id}")
     key, secret = state.keys.issue(account.id, label, now, expires_at)
     return {**key_view(key), "secret": secret}
-
-
-def _owner(request: ControlRequest, state: State) -> Account:
-    account = state.accounts.get(request.path["id"])
-    if account is None:
-        raise ControlError(404, "id: there is no such user; GET /__mock__/users lists them.")
-    return account

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lightning_mock.control.request import ControlError, ControlRequest
+from lightning_mock.control.lookups import plan_in_path
+from lightning_mock.control.request import ControlRequest
 from lightning_mock.control.routes.identities import known_metric
 from lightning_mock.control.views import plan_view
 from lightning_mock.http.replies import Body, json_body
@@ -15,10 +16,7 @@ async def list_plans(request: ControlRequest, state: State) -> Body:
 
 async def set_limits(request: ControlRequest, state: State) -> Body:
     """Other limits for some metrics of a plan, from the next call on."""
-    key = request.path["key"]
-    if key not in state.catalogue:
-        allowed = ", ".join(plan.key for plan in state.catalogue.all)
-        raise ControlError(404, f"key: there is no such plan; expected one of {allowed}.")
+    key = plan_in_path(request, state)
     for metric in request.body:
         known_metric(metric, state)
     for metric, limit in request.body.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lightning_mock.clock import iso
+from lightning_mock.control.lookups import chosen_user
 from lightning_mock.control.request import ControlError, ControlRequest
 from lightning_mock.http.replies import Body, json_body
 from lightning_mock.scripting.book import Miss
@@ -38,9 +39,7 @@ def _misses(state: State) -> list[Miss]:
 
 
 async def create_reply(request: ControlRequest, state: State) -> Body:
-    user = request.body.get("match", {}).get("user")
-    if user is not None and state.accounts.get(user) is None:
-        raise ControlError(400, "match.user: expected the id of a user; GET /__mock__/users lists them.")
+    chosen_user(request.body.get("match", {}).get("user"), "match.user", state)
     try:
         script = parse_script(state.scripts.new_id(), request.body, state.spec, state.scripts.room)
     except ScriptError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lightning_mock.control.lookups import chosen_user
 from lightning_mock.control.request import ControlError, ControlRequest
 from lightning_mock.control.routes.clock import recently_active
 from lightning_mock.control.scenarios import SCENARIOS, ScenarioError, active, end_all, play
@@ -17,11 +18,7 @@ async def list_scenarios(request: ControlRequest, state: State) -> Body:
 
 async def start_scenario(request: ControlRequest, state: State) -> Body:
     """For one user, or for everybody."""
-    user = None
-    if (user_id := request.body.get("user")) is not None:
-        user = state.accounts.get(user_id)
-        if user is None:
-            raise ControlError(400, "user: expected the id of a user; GET /__mock__/users lists them.")
+    user = chosen_user(request.body.get("user"), "user", state)
     name = request.path["name"]
     before, clock = state.clock.now(), state.clock.shift()
     try:

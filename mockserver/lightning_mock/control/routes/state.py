@@ -7,6 +7,7 @@ from aiohttp.hdrs import HOST
 
 from lightning_mock.control import snapshot
 from lightning_mock.control.freeing import free_memory
+from lightning_mock.control.lookups import user_of
 from lightning_mock.control.request import ControlError, ControlRequest
 from lightning_mock.control.routes.identities import identity_page, page_view
 from lightning_mock.control.routes.scenarios import scenario_views
@@ -75,9 +76,7 @@ async def restore(request: ControlRequest, state: State) -> Body:
 
 
 async def _reset_user(user_id: str, state: State) -> list[str]:
-    account = state.accounts.get(user_id)
-    if account is None:
-        raise ControlError(404, "user: there is no such user; GET /__mock__/users lists them.")
+    account = user_of(user_id, "user", state)
     identity = f"user:{user_id}"
     await state.ledger.forget(identity)
     state.faults.remove(lambda fault: fault.match.caller == identity)

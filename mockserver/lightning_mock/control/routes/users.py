@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from lightning_mock.callers.accounts import Account
 from lightning_mock.clock import iso
+from lightning_mock.control.lookups import known_plan, known_user
 from lightning_mock.control.request import ControlError, ControlRequest
 from lightning_mock.control.routes.keys import made_key
 from lightning_mock.control.tokens import token_for
@@ -71,19 +72,3 @@ async def mint_token(request: ControlRequest, state: State) -> Body:
         account, state, body.get("lifetime_seconds"), body.get("claims", {}), body.get("broken")
     )
     return json_body({"token": token, "expires_at": iso(expires_at)}, 201)
-
-
-def known_user(request: ControlRequest, state: State) -> Account:
-    """The user that the path names. Raises ControlError 404."""
-    account = state.accounts.get(request.path["id"])
-    if account is None:
-        raise ControlError(404, "id: there is no such user; GET /__mock__/users lists them.")
-    return account
-
-
-def known_plan(key: str, state: State) -> str:
-    """A plan's key. Raises ControlError 400."""
-    if key not in state.catalogue:
-        allowed = ", ".join(plan.key for plan in state.catalogue.all)
-        raise ControlError(400, f"plan: there is no such plan; expected one of {allowed}.")
-    return key
