@@ -48,7 +48,7 @@ OURS = {*FOLDERS, "tests", "conftest"}
 # imports only have to be free of circles.
 LAYERS = {
     "lightning_mock": (
-        {"real_time", "private_file"},
+        {"real_time", "private_file", "choices"},
         {"clock", "memory", "turns", "errors", "settings", "client"},
         {"basis"},
         {"loops", "callers", "quota", "generation", "preferences", "service_status"},

@@ -19,13 +19,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
+from lightning_mock.choices import MetadataForm, RetryAdvice
 from lightning_mock.control.api_page import DOCS_PATH
 from lightning_mock.control.control_page import PAGE_PATH
 from lightning_mock.control.scenarios import SCENARIOS
 from lightning_mock.loops import loop_factory
 from lightning_mock.private_file import PrivateFileError, write_private
 from lightning_mock.serving import serving
-from lightning_mock.settings import Loop, MetadataForm, RetryAdvice, Settings, SettingsError
+from lightning_mock.settings import Loop, Settings, SettingsError
 from lightning_mock.state import State
 
 _PREFIX = "LIGHTNING_MOCK_"

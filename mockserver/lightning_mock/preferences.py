@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass, replace
 from email.utils import formatdate
 from typing import Any
 
+from lightning_mock.choices import MetadataForm, RetryAdvice
 from lightning_mock.real_time import wall_time
-from lightning_mock.settings import MetadataForm, RetryAdvice, Settings
+from lightning_mock.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

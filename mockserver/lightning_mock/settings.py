@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
+from lightning_mock.choices import MetadataForm, RetryAdvice
+
 MOST_EXCHANGES = 1_000_000
 MOST_WORKERS = 256
 MOST_BODY = 32 * 1024 * 1024
 USUAL_EXCERPT = 512
 _PREFIX = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _BASE_URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?", re.ASCII)
-MetadataForm = Literal["bare", "choices"]
 Loop = Literal["asyncio", "uvloop"]
-RetryAdvice = Literal["none", "seconds", "date", "x-should-retry-true", "x-should-retry-false"]
 
 
 class SettingsError(ValueError):

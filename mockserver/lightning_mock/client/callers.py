@@ -7,18 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import uuid4
 
+from lightning_mock.choices import Broken, MetadataForm, RetryAdvice
 from lightning_mock.client.transport import Transport, segment
 from lightning_mock.client.views import CallerClock, JournalEntry, Key, Metric, moment
-
-Broken = Literal[
-    "expired", "not_yet_valid", "wrong_signature", "wrong_audience", "no_subject", "no_expiry", "unsigned"
-]
-
-MetadataForm = Literal["bare", "choices"]
-RetryAdvice = Literal["none", "seconds", "date", "x-should-retry-true", "x-should-retry-false"]
 
 
 class Caller:

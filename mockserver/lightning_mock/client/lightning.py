@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Literal, Self, TypedDict, Unpack
 
-from lightning_mock.client.callers import Guest, MetadataForm, RetryAdvice, User, chosen, journal_entries
+from lightning_mock.choices import MetadataForm, RetryAdvice
+from lightning_mock.client.callers import Guest, User, chosen, journal_entries
 from lightning_mock.client.transport import Transport, segment
 from lightning_mock.client.views import Clock, Fault, JournalEntry, NearMiss, Replay, ScriptedReply, moment
 from lightning_mock.real_time import stopwatch

@@ -6,22 +6,14 @@ Law: nothing but the named defect is wrong with a broken token.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from lightning_mock.callers.accounts import Account
 from lightning_mock.callers.claims import GENERATION, LASTING, token_payload
 from lightning_mock.callers.tokens import TokenAuthority, unsigned
+from lightning_mock.choices import Broken
 from lightning_mock.state import State
 
-Broken = Literal[
-    "expired",
-    "not_yet_valid",
-    "wrong_signature",
-    "wrong_audience",
-    "no_subject",
-    "no_expiry",
-    "unsigned",
-]
 _STRANGER = TokenAuthority("the secret of some other server, which nobody here trusts")
 _LATE = 60.0
 _USUAL = 3600.0

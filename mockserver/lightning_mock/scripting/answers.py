@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from lightning_mock.choices import MetadataForm
 from lightning_mock.errors import refusal_with
 from lightning_mock.generation.completions.completion import Choice, Completion
 from lightning_mock.generation.completions.tokens import count_prompt_tokens, count_tokens
@@ -23,7 +24,6 @@ from lightning_mock.generation.completions.wire import completion_body, completi
 from lightning_mock.generation.conversation import read_conversation
 from lightning_mock.generation.model_router import choose_for
 from lightning_mock.http.replies import JSON, Body, EventStream, Ready, Reply, json_body
-from lightning_mock.settings import MetadataForm
 
 _NO_CONTENT = (204, 304)
 

@@ -8,13 +8,13 @@ from typing import Any
 from aiohttp.web import BaseRequest
 from lightning_spec.loader import Operation
 
+from lightning_mock.choices import MetadataForm
 from lightning_mock.generation.conversation import read_conversation
 from lightning_mock.http.replies import Reply
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.scripting.answers import scripted_reply
 from lightning_mock.scripting.book import ScriptBook
 from lightning_mock.scripting.script import ScriptedCall
-from lightning_mock.settings import MetadataForm
 
 _CHAT = "createChatCompletion"
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import get_args
 
 from lightning_mock.background import running
+from lightning_mock.choices import MetadataForm
 from lightning_mock.client import Lightning
-from lightning_mock.settings import MetadataForm
 
 HERE = Path(__file__).parent
 TABLE = HERE.with_suffix(".md")

@@ -12,10 +12,10 @@ from typing import Any
 
 import orjson
 
+from lightning_mock.choices import MetadataForm
 from lightning_mock.generation.completions.completion import Choice, Completion
 from lightning_mock.generation.completions.tokens import split_tokens
 from lightning_mock.generation.completions.tools import ToolCall
-from lightning_mock.settings import MetadataForm
 
 DONE = b"data: [DONE]\n\n"
 
