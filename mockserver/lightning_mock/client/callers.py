@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from lightning_mock.choices import Broken, MetadataForm, RetryAdvice
+from lightning_mock.client.clock_orders import NEXT_DAY, NEXT_WEEK, exactly, forward
 from lightning_mock.client.transport import Transport, segment
 from lightning_mock.client.views import CallerClock, JournalEntry, Key, Metric, moment
 
@@ -49,20 +50,19 @@ class Caller:
     ) -> CallerClock:
         """Move this caller's clock forward: its windows, tokens, keys and `generated_at`, and nobody
         else's."""
-        step = {"days": days, "hours": hours, "minutes": minutes, "seconds": seconds}
-        return self._move({"advance": {unit: amount for unit, amount in step.items() if amount}})
+        return self._move(forward(days=days, hours=hours, minutes=minutes, seconds=seconds))
 
     def next_day(self) -> CallerClock:
         """Move this caller to the start of the next day, UTC."""
-        return self._move({"to": "next_day"})
+        return self._move(NEXT_DAY)
 
     def next_week(self) -> CallerClock:
         """Move this caller to the start of the next ISO week: Monday, UTC."""
-        return self._move({"to": "next_week"})
+        return self._move(NEXT_WEEK)
 
     def set_clock(self, to: datetime | str, *, force: bool = False) -> CallerClock:
         """Move this caller to a moment; into the past only with `force`."""
-        return self._move({"set": moment(to), "force": force})
+        return self._move(exactly(to, force))
 
     def rejoin_clock(self) -> CallerClock:
         """Let this caller live by the shared clock again."""

@@ -17,8 +17,9 @@ from typing import Any, Literal, Self, TypedDict, Unpack
 
 from lightning_mock.choices import MetadataForm, RetryAdvice
 from lightning_mock.client.callers import Guest, User, chosen, journal_entries
+from lightning_mock.client.clock_orders import NEXT_DAY, NEXT_WEEK, exactly, forward
 from lightning_mock.client.transport import Transport, segment
-from lightning_mock.client.views import Clock, Fault, JournalEntry, NearMiss, Replay, ScriptedReply, moment
+from lightning_mock.client.views import Clock, Fault, JournalEntry, NearMiss, Replay, ScriptedReply
 from lightning_mock.real_time import stopwatch
 
 
@@ -100,20 +101,19 @@ class Lightning:
     def advance(self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> Clock:
         """Move everybody's clock forward. Quota windows, tokens, keys and assets all live by it. Where others
         use the mock at the same time, a user's own `advance` moves that user's time alone."""
-        step = {"days": days, "hours": hours, "minutes": minutes, "seconds": seconds}
-        return self._move({"advance": {unit: amount for unit, amount in step.items() if amount}})
+        return self._move(forward(days=days, hours=hours, minutes=minutes, seconds=seconds))
 
     def next_day(self) -> Clock:
         """Move everybody to the start of the next day, UTC."""
-        return self._move({"to": "next_day"})
+        return self._move(NEXT_DAY)
 
     def next_week(self) -> Clock:
         """Move everybody to the start of the next ISO week: Monday, UTC."""
-        return self._move({"to": "next_week"})
+        return self._move(NEXT_WEEK)
 
     def set_clock(self, to: datetime | str, *, force: bool = False) -> Clock:
         """Move everybody to a moment; into the past only with `force`."""
-        return self._move({"set": moment(to), "force": force})
+        return self._move(exactly(to, force))
 
     def freeze(self) -> Clock:
         """Let the clock stand still."""
@@ -150,8 +150,7 @@ class Lightning:
         def put_back() -> None:
             passed = 0.0 if clock.frozen else stopwatch() - then
             was = datetime.fromtimestamp(clock.epoch + passed, UTC)
-            body = {"set": moment(was), "frozen": clock.frozen, "force": True}
-            self._transport.call("POST", "/clock", body)
+            self._transport.call("POST", "/clock", {**exactly(was, force=True), "frozen": clock.frozen})
 
         self._undo.callback(put_back)
 
