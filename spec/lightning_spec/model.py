@@ -9,7 +9,10 @@ from typing import Any, Literal
 Auth = Literal["required", "optional", "none"]
 Window = Literal["day", "week"]
 Level = Literal["documented", "observed", "assumed"]
+Location = Literal["path", "query", "header"]
 Lines = tuple[tuple[int, int], ...]
+METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace", "query")
+"""The keys of a path that are methods, to OpenAPI 3.2."""
 
 
 class SpecError(ValueError):
@@ -84,7 +87,7 @@ class Parameter:
     """A parameter outside the body; `schema` is resolved, `pointer` (`#/...`) is where it stands."""
 
     name: str
-    location: Literal["path", "query", "header"]
+    location: Location
     required: bool
     schema: Mapping[str, Any]
     pointer: str

@@ -7,12 +7,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from lightning_spec.model import (
+    METHODS,
     Auth,
     Clamp,
     ErrorKind,
+    Location,
     Metric,
     Operation,
     Parameter,
@@ -26,7 +28,6 @@ from lightning_spec.model import (
 from lightning_spec.references import escape, resolve
 from lightning_spec.strict import describe, integer, keys, mapping, one_of, sequence, text, truth
 
-_METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace", "query")
 _TOP = ("openapi", "info", "paths", "components", "tags", "servers")
 _TOP_DATA = (
     "x-lightning-sections",
@@ -149,7 +150,7 @@ def _metrics(value: Any) -> dict[str, Metric]:
     for name, entry in mapping(value, "x-lightning-metrics").items():
         place = f"x-lightning-metrics.{name}"
         data = keys(mapping(entry, place), place, required=("window", "period"), optional=("label",))
-        window = cast(Window, one_of(data["window"], ("day", "week"), f"{place}.window"))
+        window = cast(Window, one_of(data["window"], get_args(Window), f"{place}.window"))
         label = text(data["label"], f"{place}.label") if "label" in data else None
         metrics[name] = Metric(name, window, text(data["period"], f"{place}.period"), label)
     return metrics
@@ -204,7 +205,7 @@ class _Surroundings:
 def _operations(around: _Surroundings) -> dict[str, Operation]:
     operations: dict[str, Operation] = {}
     for path, item in mapping(around.document["paths"], "paths").items():
-        for method, node in keys(mapping(item, path), path, optional=_METHODS).items():
+        for method, node in keys(mapping(item, path), path, optional=METHODS).items():
             operation = _operation(around, path, method, node)
             if operation.id in operations:
                 raise SpecError(f"{method.upper()} {path}", f"the operationId {operation.id!r} appears twice")
@@ -280,13 +281,13 @@ def _parameters(document: dict[str, Any], value: Any, pointer: str, place: str) 
         node, here = resolve(document, entry, f"{pointer}/{index}")
         keys(mapping(node, here), here, required=_PARAMETER, optional=_PARAMETER_OPTIONAL)
         schema, schema_pointer = resolve(document, node["schema"], f"{here}/schema")
-        location = one_of(node["in"], ("path", "query", "header"), f"{here}/in")
+        location = cast(Location, one_of(node["in"], get_args(Location), f"{here}/in"))
         name = text(node["name"], f"{here}/name")
         if (location, name) in found:
             raise SpecError(f"{place} parameters", f"the {location} parameter {name!r} appears twice")
         found[location, name] = Parameter(
             name=name,
-            location=cast(Any, location),
+            location=location,
             required=node["required"] is True,
             schema=MappingProxyType(mapping(schema, schema_pointer)),
             pointer=schema_pointer,

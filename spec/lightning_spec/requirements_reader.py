@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from lightning_spec.model import (
     Exclusion,
@@ -19,7 +19,6 @@ from lightning_spec.model import (
 )
 from lightning_spec.strict import integer, keys, mapping, one_of, sequence, text, truth
 
-_LEVELS = ("documented", "observed", "assumed")
 _REQUIREMENT = ("id", "area", "section", "lines", "level", "statement", "operations")
 
 
@@ -72,7 +71,7 @@ def _requirement(value: Any, place: str, source: SourceDocument, spec: Spec) -> 
     identifier = text(data["id"], place)
     if not re.fullmatch(r"[A-Z]+-[1-9][0-9]*", identifier):
         raise SpecError(place, "expected an id of capitals, a hyphen and a number")
-    level = cast(Level, one_of(data["level"], _LEVELS, f"{place}.level"))
+    level = cast(Level, one_of(data["level"], get_args(Level), f"{place}.level"))
     lines = _lines(data["lines"], f"{place}.lines", source)
     if level == "documented" and not lines:
         raise SpecError(f"{place}.lines", "a documented requirement cites at least one line")

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+
+from lightning_spec import loader
 
 from lightning_mock.clock import Clock
 
-WindowKind = Literal["day", "week"]
+WindowKind = loader.Window
 
 
 @dataclass(frozen=True, slots=True)

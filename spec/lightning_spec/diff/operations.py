@@ -17,14 +17,13 @@ from typing import Any
 from lightning_spec.diff.change import Change, Place
 from lightning_spec.diff.rules import WHEN_CALLED_BACK
 from lightning_spec.diff.schema import ANY_TEXT, ANYTHING, Part, Schema, Side
-from lightning_spec.diff.shapes import At, Shapes, change, removal, sunset_change
+from lightning_spec.diff.shapes import SENT_AS_TEXT, At, Shapes, change, removal, sunset_change
 from lightning_spec.diff.source import Document
+from lightning_spec.model import METHODS
 
-METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace", "query")
 # Described elsewhere in the document: OpenAPI says that parameters of these names are ignored.
 _NOT_PARAMETERS = ("accept", "content-type", "authorization")
 _STYLES = {"path": "simple", "header": "simple", "query": "form", "cookie": "form"}
-_PRIMITIVES = frozenset({"boolean", "integer", "number", "string"})
 _PERMANENT = ("301", "308")
 _MOST_ADDRESSES = 200
 _LEADS = ("operationId", "operationRef", "parameters", "requestBody", "server")
@@ -296,7 +295,7 @@ def _is_one_value(old: Part, new: Part, styles: list[str]) -> bool:
     """Whether `explode` makes no difference, since the parameter is a single value."""
     shapes = Shapes("request")
     forms = [shapes.form_of(_parameter_schema(part)) for part in (old, new)]
-    single = all(form.types <= _PRIMITIVES for form in forms)
+    single = all(form.types <= SENT_AS_TEXT for form in forms)
     return single and len({style.replace("explode true", "explode false") for style in styles}) == 1
 
 
@@ -441,7 +440,7 @@ def _field_types(media: Part, name: str, raw: Mapping[str, Any]) -> frozenset[st
     if form.types <= {"object", "array"}:
         return frozenset({"application/json"})
     written = form.places["format"].raw["format"] if "format" in form.places else None
-    is_bytes = not form.types <= _PRIMITIVES or written == "binary" or bool(form.encodings)
+    is_bytes = not form.types <= SENT_AS_TEXT or written == "binary" or bool(form.encodings)
     return frozenset({"application/octet-stream" if is_bytes else "text/plain"})
 
 

@@ -59,6 +59,8 @@ _NOT_ABOUT_VALUES = (
     "no-longer-deprecated",
     "variants-overlap",
 )
+SENT_AS_TEXT = frozenset({"boolean", "integer", "number", "string"})
+"""The types whose values are sent as they are written, outside of JSON."""
 _NO_VALUE = "none"
 # A difference is reported for so many uses of a schema; a description may use one a billion times.
 _MOST_REPORTS = 20
@@ -189,7 +191,7 @@ class Shapes:
         """The same for a value that is sent as text, as in a query: any text includes every number."""
         old_form, new_form = self._old.of(old), self._new.of(new)
         widened = (
-            old_form.types != new_form.types and old_form.types <= _SENT_AS_TEXT and _is_any_text(new_form)
+            old_form.types != new_form.types and old_form.types <= SENT_AS_TEXT and _is_any_text(new_form)
         )
         if self.side == "request" and widened:
             at = replace(at, place=place_of(new, at.place))
@@ -732,9 +734,6 @@ def _without_unnamed(wide: Any, narrow: Any) -> Any:
 
 def _restricts_the_rest(form: Form) -> bool:
     return form.additional != ANYTHING or any(keyword.startswith("unevaluated") for keyword in form.opaque)
-
-
-_SENT_AS_TEXT = frozenset({"boolean", "integer", "number", "string"})
 
 
 def _is_any_text(form: Form) -> bool:
