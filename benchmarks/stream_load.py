@@ -37,7 +37,6 @@ class Streams:
     seconds: float
     median: float
     p99: float
-    longest: float
 
 
 def run(job: StreamJob) -> Streams:
@@ -88,7 +87,6 @@ def run(job: StreamJob) -> Streams:
         seconds=ended - began,
         median=1000 * ordered[len(ordered) // 2],
         p99=1000 * ordered[len(ordered) * 99 // 100],
-        longest=1000 * ordered[-1],
     )
 
 

@@ -163,11 +163,6 @@ class RecordingWriter:
         self._file.flush()
 
 
-def recording_text(recording: Recording, clean: Clean) -> str:
-    """A whole recording as the text of its file, without credentials."""
-    return _yaml(recording_document(recording, clean))
-
-
 def recording_document(recording: Recording, clean: Clean) -> dict[str, Any]:
     """A whole recording as its file holds it, without credentials."""
     return {

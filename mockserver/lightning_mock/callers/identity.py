@@ -30,7 +30,7 @@ NoteKeyUse = Callable[[str, float], None]
 Kind = Literal["jwt", "api_key", "client_id", "address", "nobody"]
 
 _SIGNED_OUT_BEARER = "public"
-_CLIENT_ID = istr("X-Client-ID")
+CLIENT_ID = istr("X-Client-ID")
 _REMEMBERED_TOKENS = 10_000
 
 
@@ -149,7 +149,7 @@ class IdentityResolver:
 
     def _signed_out(self, request: BaseRequest, why: str) -> Identity:
         headers = request.headers
-        client_id = headers.get(_CLIENT_ID)
+        client_id = headers.get(CLIENT_ID)
         if client_id is not None and self._is_client_id(client_id):
             if is_credential(client_id):
                 # Still an identity, but not under a name that would disclose the credential.

@@ -10,13 +10,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Literal
 
+from lightning_mock.generation.completions.wire import DONE
 from lightning_mock.http.replies import ConnectionResetOnPurpose, Split
 from lightning_mock.real_time import stopwatch
 
 Held = Callable[[], bool]
 """Whether a stalled stream must go on waiting."""
 
-_DONE = b"data: [DONE]\n\n"
 _POLL_INTERVAL = 0.02
 
 
@@ -34,7 +34,7 @@ async def reordered(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         yield first
     held: bytes | None = None
     async for event in events:
-        if event == _DONE:
+        if event == DONE:
             break
         if held is None:
             held = event
@@ -44,7 +44,7 @@ async def reordered(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             held = None
     if held is not None:
         yield held
-    yield _DONE
+    yield DONE
 
 
 async def duplicated(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -52,7 +52,7 @@ async def duplicated(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     position = 0
     async for event in events:
         yield event
-        if position and event != _DONE:
+        if position and event != DONE:
             yield event
         position += 1
 

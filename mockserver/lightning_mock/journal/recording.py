@@ -13,9 +13,9 @@ from itertools import islice
 
 from aiohttp.hdrs import ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN, USER_AGENT
 from aiohttp.web import BaseRequest
-from multidict import istr
 
 from lightning_mock.callers.credential_forms import without_credentials
+from lightning_mock.callers.identity import CLIENT_ID
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.journal.redaction import MOST_KEPT_TARGET, MOST_TARGET, last_of
 
@@ -25,8 +25,7 @@ Head = tuple[str, str, str | None, str | None, str | None, str | None, str | Non
 Raw = tuple[int, float, float, Exchange, Head]
 """id, moment, stopwatch, exchange and request head."""
 
-_CLIENT_ID = istr("X-Client-ID")
-_SHOWN = (USER_AGENT, CONTENT_TYPE, CONTENT_LENGTH, ACCEPT, ORIGIN, _CLIENT_ID)
+_SHOWN = (USER_AGENT, CONTENT_TYPE, CONTENT_LENGTH, ACCEPT, ORIGIN, CLIENT_ID)
 """The request headers whose values are kept. Any other might carry a secret that we do not know."""
 _MOST_HEADER = 256
 _MOST_HEADERS = 100
@@ -79,7 +78,7 @@ def head_of(request: BaseRequest) -> Head:
         get(CONTENT_LENGTH),
         get(ACCEPT),
         get(ORIGIN),
-        get(_CLIENT_ID),
+        get(CLIENT_ID),
     )
 
 

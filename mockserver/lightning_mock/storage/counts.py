@@ -153,13 +153,13 @@ class SharedCounts:
         found = []
         for name in await self._hashes():
             metric, window = name.split(":")[-2:]
-            counts = await self._counts(name)
+            counts = await self._link.counts(name)
             found += [(identity, metric, window, used) for identity, used in counts.items()]
         return found
 
     async def identities(self, windows: Mapping[str, Window]) -> list[Mapping[str, int]]:
         listed: list[Mapping[str, int]] = [
-            await self._counts(self._hash(metric, window.key)) for metric, window in windows.items()
+            await self._link.counts(self._hash(metric, window.key)) for metric, window in windows.items()
         ]
         if self._clock.ahead:
             listed.append(dict.fromkeys(self._clock.ahead, 0))
@@ -184,16 +184,10 @@ class SharedCounts:
             if key == window(metric, "").key:
                 gone = ahead.keys() - in_it
             else:
-                gone = (await self._counts(name)).keys() - in_it
+                gone = (await self._link.counts(name)).keys() - in_it
             if gone:
                 await ask("HDEL", name, *gone)
             await (ask("PERSIST", name) if self._clock.frozen else ask("EXPIRE", name, _LONGEST + _GRACE))
-
-    async def _counts(self, name: str) -> dict[str, int]:
-        fields = await self._link.ask("HGETALL", name)
-        return {
-            identity.decode(): int(used) for identity, used in zip(fields[::2], fields[1::2], strict=True)
-        }
 
     async def _hashes(self) -> list[str]:
         """The names of all hashes, of windows that are over as well."""

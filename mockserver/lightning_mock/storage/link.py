@@ -100,6 +100,11 @@ class Link:
         self._put(_Sent(packed(*command), (future,)))
         return future
 
+    async def counts(self, name: str) -> dict[str, int]:
+        """A hash of counts by their fields. Raises StoreLost."""
+        fields = await self.ask("HGETALL", name)
+        return {field.decode(): int(count) for field, count in zip(fields[::2], fields[1::2], strict=True)}
+
     def tell(self, *command: Argument) -> None:
         """Send a command that may get lost."""
         self._put(_Sent(packed(*command)))

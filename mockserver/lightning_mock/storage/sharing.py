@@ -11,7 +11,6 @@ somebody wants to read it.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from secrets import token_hex
@@ -41,7 +40,6 @@ from lightning_mock.storage.journal_rows import read, written
 from lightning_mock.storage.link import TIMEOUT, Link, Script
 from lightning_mock.storage.seats import SEATS, Seat
 
-logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _ATTEMPTS = 100

@@ -45,5 +45,4 @@ class SharedTurns:
 
     async def counts(self) -> dict[str, int]:
         """Every count under the id of its owner and `met` or `used`."""
-        fields = await self._link.ask("HGETALL", self.key)
-        return {name.decode(): int(count) for name, count in zip(fields[::2], fields[1::2], strict=True)}
+        return await self._link.counts(self.key)

@@ -12,7 +12,6 @@ from lightning_mock.generation.rendering.palette import color
 SIZE = 512
 MARGIN = 28
 QUALITY = 80
-_WHITE = (255, 255, 255)
 _FOOTER = 26
 
 
@@ -26,9 +25,9 @@ def draw_picture(
     if inputs:
         bottom -= thumbnails.SIZE + 8
         thumbnails.paste_inputs(canvas, inputs, (MARGIN, bottom + 4), thumbnails.SIZE)
-    draw_text(draw, Area(MARGIN, MARGIN, SIZE - 2 * MARGIN, bottom - MARGIN), prompt, _WHITE)
+    draw_text(draw, Area(MARGIN, MARGIN, SIZE - 2 * MARGIN, bottom - MARGIN), prompt)
     label = f"Lightning mock · {mode or 'auto'}"
-    draw_text(draw, Area(MARGIN, SIZE - _FOOTER - 4, SIZE - 2 * MARGIN, 17), label, _WHITE)
+    draw_text(draw, Area(MARGIN, SIZE - _FOOTER - 4, SIZE - 2 * MARGIN, 17), label)
     out = BytesIO()
     canvas.save(out, form, quality=QUALITY)
     return out.getvalue()

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from PIL import ImageDraw, ImageFont
 
-from lightning_mock.generation.rendering.palette import Color
+from lightning_mock.generation.rendering.palette import WHITE
 
 SIZES = (34, 26, 20, 16, 12, 10)
 _DIGITS_SIZE = 10
@@ -79,8 +79,8 @@ class Face:
         return max(height, _BOX_LINE) if boxed else height
 
 
-def draw_text(draw: ImageDraw.ImageDraw, area: Area, text: str, color: Color) -> None:
-    """Draws the whole text into the area where it fits, otherwise its beginning and an ellipsis."""
+def draw_text(draw: ImageDraw.ImageDraw, area: Area, text: str) -> None:
+    """Draws the whole text into the area where it fits, otherwise its beginning and an ellipsis; in white."""
     text = text.expandtabs(4).replace("\r\n", "\n")
     with _lock:
         for size in SIZES:
@@ -95,7 +95,7 @@ def draw_text(draw: ImageDraw.ImageDraw, area: Area, text: str, color: Color) ->
                 break
         if len(lines) > room:
             lines = [*lines[: room - 1], lines[room - 1][:-1] + _ELLIPSIS]
-        pen = _Pen(draw, face, color)
+        pen = _Pen(draw, face)
         for row, line in enumerate(lines):
             pen.line(area.left, area.top + row * height, line)
 
@@ -153,7 +153,6 @@ def _first_line(face: Face, text: str, width: int) -> tuple[str, str]:
 class _Pen:
     draw: ImageDraw.ImageDraw
     face: Face
-    color: Color
 
     def line(self, left: float, top: int, line: str) -> None:
         run, width, font = "", 0.0, None
@@ -171,15 +170,15 @@ class _Pen:
 
     def run(self, left: float, top: int, run: str, font: ImageFont.FreeTypeFont | None) -> None:
         if font is not None:
-            self.draw.text((left, top), run, fill=self.color, font=font)
+            self.draw.text((left, top), run, fill=WHITE, font=font)
 
     def box(self, left: float, top: int, character: str) -> None:
         digits = _face(_DIGITS_SIZE).fonts[0]
         top += max(0, (self.face.size - _BOX_LINE) // 2)
         right = left + self.face.glyph(character).width - 1
-        self.draw.rectangle((left + 1, top + 1, right, top + _BOX_LINE - 3), outline=self.color)
+        self.draw.rectangle((left + 1, top + 1, right, top + _BOX_LINE - 3), outline=WHITE)
         for row, half in enumerate(_code_point(character)):
-            self.draw.text((left + 2, top + 1 + row * 9), half, fill=self.color, font=digits)
+            self.draw.text((left + 2, top + 1 + row * 9), half, fill=WHITE, font=digits)
 
 
 def _code_point(character: str) -> tuple[str, str]:

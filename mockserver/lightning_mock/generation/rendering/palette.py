@@ -4,6 +4,7 @@ from colorsys import hsv_to_rgb
 from hashlib import blake2b
 
 Color = tuple[int, int, int]
+WHITE: Color = (255, 255, 255)
 
 
 def dice(*parts: object) -> bytes:

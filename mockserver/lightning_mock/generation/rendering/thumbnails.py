@@ -5,9 +5,9 @@ from io import BytesIO
 from PIL import Image, ImageDraw
 
 from lightning_mock.generation.rendering.lettering import Area, draw_text
+from lightning_mock.generation.rendering.palette import WHITE
 
 SIZE = 96
-_WHITE = (255, 255, 255)
 
 
 def make_thumbnail(image: Image.Image) -> bytes:
@@ -29,12 +29,12 @@ def paste_inputs(canvas: Image.Image, inputs: tuple[bytes, ...], corner: tuple[i
     draw = ImageDraw.Draw(canvas)
     left, top = corner
     for content in inputs:
-        draw.rectangle((left, top, left + size + 1, top + size + 1), outline=_WHITE)
+        draw.rectangle((left, top, left + size + 1, top + size + 1), outline=WHITE)
         if content:
             with Image.open(BytesIO(content), formats=["PNG"]) as image:
                 image.thumbnail((size, size))
                 inset = (size - image.width) // 2, (size - image.height) // 2
                 canvas.paste(image, (left + 1 + inset[0], top + 1 + inset[1]))
         else:
-            draw_text(draw, Area(left + 6, top + 6, size - 12, size - 12), "URL", _WHITE)
+            draw_text(draw, Area(left + 6, top + 6, size - 12, size - 12), "URL")
         left += size + 10

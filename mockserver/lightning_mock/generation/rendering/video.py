@@ -23,7 +23,6 @@ _BAR = 8
 _BLOCK = 24
 _THUMBNAIL = 48
 _BRIGHT = b"\xe6"
-_WHITE = (255, 255, 255)
 _OPTIONS = {"preset": "ultrafast", "crf": "35", "threads": "1"}
 
 Planes = tuple[bytes, bytes, bytes]
@@ -94,7 +93,7 @@ def _still(
     if inputs:
         bottom -= _THUMBNAIL + 4
         paste_inputs(canvas, inputs, (_MARGIN, bottom + 2), _THUMBNAIL)
-    draw_text(draw, Area(_MARGIN, _MARGIN, width - 2 * _MARGIN, bottom - _MARGIN), prompt, _WHITE)
+    draw_text(draw, Area(_MARGIN, _MARGIN, width - 2 * _MARGIN, bottom - _MARGIN), prompt)
     luma, blue, red = canvas.convert("YCbCr").split()
     half = (width // 2, height // 2)
     return luma.tobytes(), blue.resize(half).tobytes(), red.resize(half).tobytes()
