@@ -11,14 +11,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -26,6 +23,7 @@ from typing import Any
 
 from lightning_spec.loader import load_spec
 
+from benchmarks.circumstances import made, pinned
 from benchmarks.floor import save
 from benchmarks.load import Job
 from benchmarks.processes import ROOT, cores, load, server
@@ -248,11 +246,9 @@ def growth_row(step: Growth) -> str:
 def circumstances(size: Size, loop: str) -> str:
     """When, where, with what, and how to read the tables."""
     names = ("aiohttp", "orjson", "jsonschema-rs", *(("uvloop",) if loop == "uvloop" else ()))
-    packages = ", ".join(f"{name} {version(name)}" for name in names)
-    pinned = "server and client on a core of their own each" if cores().server else "no core pinned"
+    packages = (f"{name} {version(name)}" for name in names)
     return f"""\
-{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {packages}, \
-{platform.system()} {platform.machine()}, {os.cpu_count()} cores; {pinned}. \
+{made(*packages)}; {pinned("server and client on a core of their own each")}. \
 {size.turns} pairs of turns of {size.seconds} s each, median (lowest to highest). \
 Made by `python -m benchmarks.mock_speed --write`.
 

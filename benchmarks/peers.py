@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import socket
 import subprocess
 import sys
@@ -23,15 +21,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from lightning_spec.loader import OPENAPI_FILE
 
+from benchmarks.circumstances import made, pinned
 from benchmarks.mock_speed import QUICK, USUAL, Size, generous_plans, job, mib, mock_arguments, row, rule
-from benchmarks.processes import ROOT, Server, cores, load, program, server
+from benchmarks.processes import ROOT, Server, load, program, server
 from benchmarks.publishing import Say, publish
 from benchmarks.scenarios import CHAT, CHUNKS, IMAGE, SCENARIOS, STREAM, USAGE, Scenario
 
@@ -354,14 +352,10 @@ def _median(of: Callable[[Measured], float | None], turns: Sequence[Measured]) -
 
 
 def _circumstances(rounds: int) -> str:
-    pinned = "on one core each, the client on another" if cores().server else "no core pinned"
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], check=False, cwd=ROOT, capture_output=True, text=True
-    ).stdout.strip()
+    how = pinned("on one core each, the client on another")
     node = subprocess.run(["node", "--version"], check=True, capture_output=True, text=True).stdout.strip()
     return f"""\
-{datetime.now(UTC):%Y-%m-%d}, commit {commit or "unknown"}, Python {platform.python_version()}, Node {node}, \
-{platform.system()} {platform.machine()}, {os.cpu_count()} cores; {pinned}. Rounds: {rounds}; in each, every \
+{made(f"Node {node}")}; {how}. Rounds: {rounds}; in each, every \
 server is started anew, in turn; medians. Made by `python -m benchmarks.peers --write`.
 
 Answers a second, and in brackets the ratio to the mock's in the same round. Words or a status in place of a \

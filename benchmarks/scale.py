@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -22,7 +21,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -33,6 +31,7 @@ from lightning_mock.storage.counts import SharedCounts
 from lightning_mock.storage.link import Link
 from redis import Redis
 
+from benchmarks.circumstances import made, pinned
 from benchmarks.mock_speed import (
     Size,
     bytes_an_identity,
@@ -424,13 +423,8 @@ def _pinning() -> str:
 
 
 def _circumstances(extent: Extent) -> str:
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], check=False, cwd=ROOT, capture_output=True, text=True
-    ).stdout.strip()
-    pinned = "servers on one core, load and Redis on another" if cores().server else "no core pinned"
     return f"""\
-{datetime.now(UTC):%Y-%m-%d}, commit {commit or "unknown"}, Python {platform.python_version()}, \
-{platform.system()} {platform.machine()}, {os.cpu_count()} cores; {pinned}. {extent.size.turns} turns of \
+{made()}; {pinned("servers on one core, load and Redis on another")}. {extent.size.turns} turns of \
 {extent.size.seconds} s for each figure, median (lowest to highest). Made by \
 `python -m benchmarks.scale --write`."""
 

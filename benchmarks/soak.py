@@ -14,7 +14,6 @@ import http.client
 import json
 import multiprocessing
 import os
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -29,6 +28,7 @@ from typing import Any
 from lightning_mock.client import Lightning
 from lightning_spec.loader import load_spec
 
+from benchmarks.circumstances import commit
 from benchmarks.hostile_requests import MIB, HostileRequest, hostile_requests, send
 from benchmarks.processes import ROOT, Server, server
 
@@ -237,14 +237,11 @@ def _resident(mock: Server) -> int:
 
 
 def _page(table: str, minutes: float) -> str:
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT, check=False
-    ).stdout.strip()
     load, kinds = os.getloadavg()[1], sum(1 for _ in hostile_requests())
     return (
         "# How the mock bears honest and hostile callers at once\n\n"
         f"`python -m benchmarks.soak --minutes {minutes:g} --write`, {datetime.now(UTC):%Y-%m-%d}, commit "
-        f"{commit}, {os.cpu_count()} cores, load average {load:.1f} at the end: {HONEST} honest callers, "
+        f"{commit()}, {os.cpu_count()} cores, load average {load:.1f} at the end: {HONEST} honest callers, "
         f"{HOSTILE} that send each of {kinds} hostile requests in turn, and one that polls `/usage`.\n\n"
         f"{table}\n"
     )
