@@ -10,6 +10,7 @@ import os
 from typing import Any
 
 import pytest
+from lightning_spec.examples import first_example
 from lightning_spec.loader import SpecError, load_revision, revisions
 from lightning_spec.references import look_up, resolve
 
@@ -70,7 +71,4 @@ REQUIRED_FIELD = {
 
 def example(operation: str) -> Any:
     """The first example of what an operation answers with JSON."""
-    found = SPEC.operations[operation]
-    answer = SPEC.document["paths"][found.path][found.method.lower()]["responses"]["200"]
-    examples = answer["content"]["application/json"]["examples"]
-    return next(iter(examples.values()))["value"]
+    return first_example(SPEC, operation)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lightning_spec.examples import first_example
 from lightning_spec.loader import Spec
 
 
@@ -15,7 +16,7 @@ class ServiceStatus:
     """The JSON document that the route answers with, and how it is changed."""
 
     def __init__(self, spec: Spec) -> None:
-        self._start = _example(spec)
+        self._start: dict[str, Any] = first_example(spec, "getStatus")
         self.document = self._start
 
     def change(self, changes: Mapping[str, Any]) -> None:
@@ -29,10 +30,3 @@ class ServiceStatus:
     def put(self, document: Mapping[str, Any] | None) -> None:
         """Replace the document; None goes back to that of the start."""
         self.document = self._start if document is None else dict(document)
-
-
-def _example(spec: Spec) -> dict[str, Any]:
-    responses = spec.document["paths"]["/status"]["get"]["responses"]
-    examples = responses["200"]["content"]["application/json"]["examples"]
-    example: dict[str, Any] = next(iter(examples.values()))["value"]
-    return example
