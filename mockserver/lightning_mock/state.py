@@ -131,6 +131,7 @@ def make_state(settings: Settings, clock: Clock | None = None, outside: Outside 
 
 
 def spec_of(revision: str | None) -> Spec:
+    """The spec of a revision by its name, of the first one without. Raises SettingsError."""
     try:
         return load_spec(revision_folder(revision) / OPENAPI_FILE.name)
     except SpecError as error:

@@ -1,6 +1,6 @@
 """Parts of the state as JSON objects of the control API.
 
-Law: no view holds a secret.
+Law: no view holds a secret. Moments are ISO 8601 in UTC, to the second.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ _USERS_AT_ONCE = 500
 
 
 def clock_view(clock: Clock) -> dict[str, Any]:
+    """The shared clock: now, the same in seconds since 1970 (`epoch`), and whether it stands still."""
     now = clock.now()
     return {"now": iso(now), "epoch": now, "frozen": clock.frozen}
 
 
 def caller_clock_view(identity: str, clock: Clock) -> dict[str, Any]:
+    """One caller's clock like the shared one, with the seconds by which it is ahead of that."""
     now = clock.now_of(identity)
     return {
         "now": iso(now),
@@ -36,6 +38,7 @@ def caller_clock_view(identity: str, clock: Clock) -> dict[str, Any]:
 
 
 def key_view(key: ApiKey) -> dict[str, Any]:
+    """An API key by its prefix. A moment is None if it does not expire, was never used or is not revoked."""
     return {
         "id": key.id,
         "label": key.label,
@@ -48,6 +51,7 @@ def key_view(key: ApiKey) -> dict[str, Any]:
 
 
 def user_view(account: Account, state: State) -> dict[str, Any]:
+    """A user with their plan and all their keys, revoked ones too."""
     return {
         "id": account.id,
         "email": account.email,
@@ -68,6 +72,7 @@ async def user_views(state: State) -> list[dict[str, Any]]:
 
 
 def plan_view(plan: Plan) -> dict[str, Any]:
+    """A plan with its limits by metric, in units of a window; None is unlimited."""
     return {
         "key": plan.key,
         "name": plan.name,

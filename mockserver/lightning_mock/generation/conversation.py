@@ -47,6 +47,7 @@ class Conversation:
 
 
 def read_conversation(messages: Sequence[Message]) -> Conversation:
+    """The parts of these messages. What nobody said is empty; content of an unknown form counts as none."""
     prompt = ""
     spoken: list[str] = []
     everything: list[str] = []
