@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 
 from lightning_spec.loader import RequirementSet
@@ -19,6 +17,7 @@ from lightning_verify.report.html import render_html
 from lightning_verify.report.junit import render_junit
 from lightning_verify.report.markdown import render_markdown
 from lightning_verify.report.outcome import Outcome
+from lightning_verify.report.run_facts import RunFacts, Units
 
 _NOTHING = "nothing has passed that could show a breach"
 _UNSEEN = "no answer has passed that could show it"
@@ -43,39 +42,23 @@ def outcome_of(
     nothing = None if findings else _NOTHING
     verdict = headline(rulings, strict=strict, aborted=nothing)
     code = exit_code(rulings, strict=strict, aborted=nothing)
-    now = time.time()
-    run = {
-        "target": base_url,
-        "revision": REVISION,
-        "verdict": verdict,
+    run = RunFacts(
+        target=base_url,
+        revision=REVISION,
+        verdict=verdict,
         # That of the proxy itself, were it to end now.
-        "exit_code": EXIT_BROKEN if fails and code == EXIT_BROKEN else EXIT_KEPT,
-        "watched": True,
-        "interrupted": None,
+        exit_code=EXIT_BROKEN if fails and code == EXIT_BROKEN else EXIT_KEPT,
+        watched=True,
+        strict=strict,
+        aborted=nothing,
+        started=started,
+        finished=time.time(),
         # A proxy sends nothing of its own.
-        "spend": "none",
-        "credentials": [],
-        "strict": strict,
-        "aborted": nothing,
-        "started": _timestamp(started),
-        "finished": _timestamp(now),
-        "seconds": round(now - started, 2),
-        "requests": {"planned": judge.passed, "sent": judge.passed},
-        "units": {
-            "planned": {},
-            "booked": {},
-            "served": dict(judge.served),
-            "observed": None,
-            "unexplained": None,
-            "paid_by": {},
-        },
-        "generated": None,
-        "versions": {
-            "lightning-contract": version("lightning-contract"),
-            "python": platform.python_version(),
-        },
-    }
-    return Outcome(rulings, run, code, verdict, strict)
+        requests_planned=judge.passed,
+        requests_sent=judge.passed,
+        units=Units(served=dict(judge.served)),
+    )
+    return Outcome(rulings, run.as_json(), code, verdict, strict)
 
 
 RENDERERS: dict[str, tuple[str, Callable[[Outcome], str]]] = {
@@ -97,7 +80,3 @@ def write(outcome: Outcome, directory: Path) -> None:
 
 def _unseen(ruling: Ruling) -> Ruling:
     return replace(ruling, reason=_UNSEEN) if ruling.verdict == "not_run" else ruling
-
-
-def _timestamp(seconds: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import platform
 import signal
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from lightning_verify.judging.verdicts import Known, Ruling, exit_code, headline
 from lightning_verify.report.comparison import SCHEMA_VERSION, Comparison, compare, tolerating
+from lightning_verify.report.run_facts import RunFacts, Units
 from lightning_verify.requests.callers import THROWAWAY
 from lightning_verify.transport.budget import Budget
 
@@ -47,47 +46,36 @@ class Outcome:
         counted = tolerating(rulings, comparison) if comparison is not None and fail_on_new else rulings
         aborted = facts.get("aborted")
         bill = Budget(books / "budget.json", {}).bill()
-        now = time.time()
         observed = _total([units for name, units in facts.items() if name.startswith("observed ")])
-        run = {
-            "target": facts["target"],
-            "revision": facts["revision"],
-            "verdict": headline(
-                counted,
-                strict=strict,
-                aborted=aborted,
-                interrupted=interrupted.name if interrupted else None,
-            ),
-            "exit_code": 128 + interrupted
+        stopped = interrupted.name if interrupted else None
+        run = RunFacts(
+            target=facts["target"],
+            revision=facts["revision"],
+            verdict=headline(counted, strict=strict, aborted=aborted, interrupted=stopped),
+            exit_code=128 + interrupted
             if interrupted
             else exit_code(counted, strict=strict, aborted=aborted),
-            "interrupted": interrupted.name if interrupted else None,
-            "spend": facts["spend"],
-            "credentials": facts["credentials"],
-            "strict": strict,
-            "aborted": aborted,
-            "started": _timestamp(facts["started"]),
-            "finished": _timestamp(now),
-            "seconds": round(now - facts["started"], 2),
-            "requests": {"planned": facts["planned"]["requests"], "sent": bill["requests"]},
-            "units": {
-                "planned": facts["planned"]["units"],
-                "booked": bill["booked"],
-                "served": bill["served"],
-                "observed": observed,
-                "unexplained": _unexplained(bill["served by payer"].get(THROWAWAY, {}), observed),
-                "paid_by": bill["served by payer"],
-            },
-            "generated": facts["generated"],
-            "versions": {
-                "lightning-contract": version("lightning-contract"),
-                "schemathesis": version("schemathesis"),
-                "hypothesis": version("hypothesis"),
-                "pytest": version("pytest"),
-                "python": platform.python_version(),
-            },
-        }
-        return cls(rulings, run, run["exit_code"], run["verdict"], strict, comparison)
+            interrupted=stopped,
+            spend=facts["spend"],
+            credentials=facts["credentials"],
+            strict=strict,
+            aborted=aborted,
+            started=facts["started"],
+            finished=time.time(),
+            requests_planned=facts["planned"]["requests"],
+            requests_sent=bill["requests"],
+            units=Units(
+                planned=facts["planned"]["units"],
+                booked=bill["booked"],
+                served=bill["served"],
+                observed=observed,
+                unexplained=_unexplained(bill["served by payer"].get(THROWAWAY, {}), observed),
+                paid_by=bill["served by payer"],
+            ),
+            generated=facts["generated"],
+            libraries=("schemathesis", "hypothesis", "pytest"),
+        )
+        return cls(rulings, run.as_json(), run.exit_code, run.verdict, strict, comparison)
 
     def as_json(self) -> dict[str, Any]:
         """The content of report.json, which report.schema.json describes."""
@@ -132,10 +120,6 @@ def _unexplained(served: Mapping[str, int], observed: Mapping[str, int] | None) 
     if observed is None:
         return None
     return {metric: counted - served.get(metric, 0) for metric, counted in sorted(observed.items())}
-
-
-def _timestamp(seconds: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def _total(parts: Sequence[Mapping[str, int] | None]) -> dict[str, int] | None:
