@@ -336,7 +336,7 @@ def test_what_a_client_id_beside_an_account_changes_is_told(
 
 def test_counters_that_never_moved_are_waited_for_in_full_only_once(tmp_path: Path) -> None:
     with running(fault="image-not-charged") as lab, judge_of(lab.base_url, tmp_path) as judge:
-        judge.settle, judge.shared["lag"] = 3.0, 0.1
+        judge.settle, judge.learned.lag = 3.0, 0.1
         looks = []
         for _ in range(2):
             before, caller = len(lab.requests), judge.caller()

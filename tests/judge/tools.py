@@ -12,6 +12,7 @@ from lightning_spec.loader import load_spec
 from lightning_verify.facts import PUBLISHED_LIMITS
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.judge import Judge
+from lightning_verify.judging.learned import Learned
 from lightning_verify.judging.redaction import Redactor
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.budget import Budget
@@ -44,7 +45,7 @@ def judge_of(
     target = Target(base_url, credentials or {})
     with client_of(base_url, books) as (client, _):
         recorder = Recorder(base_url, Redactor(target.credentials))
-        yield Judge("test_it", target, load_spec(), client, recorder, Spend.EXHAUST, settle, {}, 12, 0)
+        yield Judge("test_it", target, load_spec(), client, recorder, Spend.EXHAUST, settle, Learned(), 12, 0)
 
 
 def usage(counters: Mapping[str, int]) -> dict[str, Any]:

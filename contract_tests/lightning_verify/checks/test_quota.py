@@ -271,7 +271,7 @@ def test_a_refused_call_costs_nothing_a_moment_later_either(judge: Judge, metric
 
 def _lag(judge: Judge) -> float:
     """Seconds that the counters of this host may lag, judging by what was seen before."""
-    return min(judge.settle, float(judge.shared.get("lag", 0.0)) * 1.5)
+    return min(judge.settle, (judge.learned.lag or 0.0) * 1.5)
 
 
 def _stands_still(judge: Judge, caller: Caller, before: Snapshot, calls: list[Exchange]) -> None:

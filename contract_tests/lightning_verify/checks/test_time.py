@@ -32,7 +32,7 @@ EACH_ONCE = {metric: units + 1 for metric, units in Counter(METRIC_OF.values()).
 
 def _control(judge: Judge) -> Control:
     assert judge.target.control is not None, "the mark needs_control lets no other target in"
-    judge.shared["time moved"] = True
+    judge.learned.time_moved = True
     return Control(judge.client, judge.target.control)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 
 from lightning_verify.facts import METRIC_OF
-from lightning_verify.judging.examples import Examples
 from lightning_verify.judging.judge import Judge, NotRun, Violation
 from lightning_verify.judging.search import Search, accuse, allowance
 from lightning_verify.requests.kinds import Subject
@@ -42,7 +41,7 @@ def test_every_kind_of_valid_request_is_served(judge: Judge, subject: Subject) -
     search = Search(judge, subject, allowance(judge.target, judge.spend))
     if not search.ask({}).served:
         raise NotRun("needs a host that serves the plainest request")
-    kept = judge.once("examples", Examples)
+    kept = judge.learned.examples
     examples = [*kept.first(subject), *subject.drawn(subject.count(judge.examples), judge.seed)]
     violations = []
     for found in search.run(examples[: subject.count(judge.examples)]):

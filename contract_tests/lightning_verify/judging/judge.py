@@ -20,6 +20,7 @@ from lightning_spec.loader import Spec
 from lightning_verify.facts import OWNER_OF
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.harmless import one_line
+from lightning_verify.judging.learned import Learned
 from lightning_verify.judging.probes import Probes
 from lightning_verify.judging.sizes import may_be_too_long
 from lightning_verify.judging.verdicts import Finding, Verdict
@@ -97,8 +98,7 @@ class Judge:
     spend: Spend
     # Seconds that the counters of /usage may lag behind.
     settle: float
-    # What tests of this run share, by name: observations that need not be paid for twice.
-    shared: dict[str, Any]
+    learned: Learned
     # How many generated requests a property is tried with, and which ones.
     examples: int
     seed: int
@@ -153,18 +153,17 @@ class Judge:
         that begins anew shares only what was made by others that did."""
         name += ", once more" * self.repeats
         with _NAMING:
-            making = self.shared.setdefault(f"making {name}", threading.RLock())
+            making = self.learned.observations.setdefault(f"making {name}", threading.RLock())
         with making:  # Whoever else wants it meanwhile waits.
-            if name not in self.shared:
-                self.shared[name] = make()
-        result: T = self.shared[name]
+            if name not in self.learned.observations:
+                self.learned.observations[name] = make()
+        result: T = self.learned.observations[name]
         return result
 
     @property
     def unusable(self) -> Mapping[str, str]:
         """Why a credential shows nothing about this host, for example because it is let in nowhere."""
-        found: Mapping[str, str] = self.shared.get("unusable credentials", {})
-        return found
+        return self.learned.unusable
 
     def drawn(self, strategy: SearchStrategy[Any], count: int, salt: int = 0) -> list[Any]:
         """`count` examples, at least one; others with another seed of the run, or another `salt`."""

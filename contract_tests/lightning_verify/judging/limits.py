@@ -24,7 +24,6 @@ CALM = 0.5
 AT_ONCE = 6
 # How many calls on the way to a limit may come to nothing. The host may have charged for them or not.
 MAX_LOST = 6
-_HASTY = "a call within a limit was refused at first"
 # How far a free-tier caller is driven at most; a host with higher limits is not emptied for a test.
 FARTHEST = {metric: limit + 10 for metric, limit in PUBLISHED_LIMITS.items()}
 
@@ -111,7 +110,7 @@ def call_within_limit(judge: Judge, call: Call, caller: Caller) -> Exchange:
     """The answer to a call within the limit. A host that limits bursts without saying for how long is given
     some time before its 429 counts. Once it has seemed to limit bursts, later calls are slow: if it then
     refuses a caller with units left, it limits no bursts."""
-    calm = _HASTY in judge.shared
+    calm = judge.learned.refuses_at_first
     time.sleep(CALM if calm else 0)
     exchange = ask_for_unit(judge, call, caller, served=True)
     own_words = exchange.stand_in is None and exchange.doubt is None
@@ -125,7 +124,7 @@ def call_within_limit(judge: Judge, call: Call, caller: Caller) -> Exchange:
         time.sleep(pause)
         exchange = ask_for_unit(judge, call, caller, served=True)
         if exchange.served:
-            judge.shared[_HASTY] = True
+            judge.learned.refuses_at_first = True
     return exchange
 
 

@@ -93,17 +93,17 @@ def observe(
     called = time.monotonic()
     after = judge.get("/usage", caller)
     if exchange.served and before.served:
-        stood_still, lag = f"{metric} of {caller.payer} stood still", judge.shared.get("lag")
+        learned, counter = judge.learned, f"{metric} of {caller.payer}"
         settle = judge.settle
-        if stood_still in judge.shared and lag is not None:
-            settle = min(settle, max(SHORTEST_SETTLE, 2 * lag))
+        if counter in learned.stood_still and learned.lag is not None:
+            settle = min(settle, max(SHORTEST_SETTLE, 2 * learned.lag))
         while not _moved(before, after, metric) and time.monotonic() < called + settle:
             time.sleep(min(0.25, judge.settle / 10))
             after = judge.get("/usage", caller)
         if _moved(before, after, metric):
-            judge.shared["lag"] = max(judge.shared.get("lag", 0.0), time.monotonic() - called)
+            learned.lag = max(learned.lag or 0.0, time.monotonic() - called)
         else:
-            judge.shared[stood_still] = True
+            learned.stood_still.add(counter)
     return Observation(caller, metric, before, exchange, after)
 
 

@@ -267,11 +267,10 @@ def _begin(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     if not run.aborted:
         seconds = duration(requests, run.settings.rate, median(answered_in), run.settings.jobs)
         _say(config, f"time: {spoken(seconds)}")
-        run.learned["examples"] = read_examples(config.option.lightning_report_dir)
-        run.learned["unusable credentials"] = refused_everywhere(
-            run.client, run.target.credentials, run.learned
-        )
-        for reason in run.learned["unusable credentials"].values():
+        learned = run.learned
+        learned.examples = read_examples(config.option.lightning_report_dir)
+        learned.unusable = refused_everywhere(run.client, run.target.credentials, learned.observations)
+        for reason in learned.unusable.values():
             _say(config, f"not used: {reason}")
     if run.settings.jobs > 1 and not run.aborted:
         able = [item for item in items if _can_judge(item, run) and can_be_scheduled(item)]
@@ -342,7 +341,7 @@ def _judge_of(run: Run, item: pytest.Item) -> Judge:
         recorder=run.recorder,
         spend=run.settings.spend,
         settle=run.settings.settle,
-        shared=run.learned,
+        learned=run.learned,
         examples=run.settings.examples,
         seed=run.settings.seed,
     )
@@ -481,16 +480,16 @@ def _final_checks(run: Run) -> None:
     # On a host of others, asking every caller again would be as much traffic as the run itself.
     elif not run.aborted and run.target.is_loopback:
         # Once the target's clock has been moved, its counters are those of another day.
-        seen = None if run.learned.get("time moved") else observed_units(run.client, run.settings.jobs)
+        seen = None if run.learned.time_moved else observed_units(run.client, run.settings.jobs)
         run.note(**{f"observed {run.worker}": seen})
-    if run.learned.get("time moved"):
+    if run.learned.time_moved:
         # Otherwise the next run would find a host that lives in the future.
         with suppress(ControlFailed, HostGone):
             run.reset_clock()
     if not run.aborted:
         reread_lagging_counters(run.client, run.ledger)
         run.keep(run.monitor_findings())
-        examples = run.learned["examples"]
+        examples = run.learned.examples
         run.note(**{f"examples {run.worker}": {"found": examples.found, "tried": examples.tried}})
 
 

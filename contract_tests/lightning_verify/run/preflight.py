@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from lightning_verify.judging.observations import SUBSCRIPTION, USAGE, shown_to
+from lightning_verify.judging.observations import CHAT, SUBSCRIPTION, USAGE, shown_to
 from lightning_verify.requests.callers import anonymous, bearer
 from lightning_verify.requests.credentials import GOOD
 from lightning_verify.requests.invalid import NOTHING_ASKED
@@ -68,19 +68,18 @@ def _sense(answers: list[Exchange], hint: str) -> str | None:
 
 # Where a good bearer is let in: what it may read, and a generation that is asked for nothing, for nothing.
 _ROOMS = (USAGE, SUBSCRIPTION)
-_CHAT = "/gen/chat/completions"
 
 
 def refused_everywhere(
-    client: Client, credentials: Mapping[str, str], learned: dict[str, Any]
+    client: Client, credentials: Mapping[str, str], observations: dict[str, Any]
 ) -> dict[str, str]:
     """Why good credentials cannot be used, by name: those that are let in nowhere. They may belong to another
-    host, or be revoked, which is not the host's fault. What they are shown meanwhile is `learned`, and need
-    not be requested again."""
+    host, or be revoked, which is not the host's fault. What they are shown meanwhile is kept among
+    the `observations`, and need not be requested again."""
     refused = dict[str, str]()
     for name in GOOD:
         try:
-            shut_out = name in credentials and not _is_let_in(client, name, credentials[name], learned)
+            shut_out = name in credentials and not _is_let_in(client, name, credentials[name], observations)
         except HostGone:
             break
         if shut_out:
@@ -88,17 +87,17 @@ def refused_everywhere(
     return refused
 
 
-def _is_let_in(client: Client, name: str, credential: str, learned: dict[str, Any]) -> bool:
+def _is_let_in(client: Client, name: str, credential: str, observations: dict[str, Any]) -> bool:
     caller = bearer(name, credential)
     for room in _ROOMS:
         answer = client.send("GET", room, caller, follow=True)
         if answer.served:
-            learned[shown_to(name, room)] = answer
+            observations[shown_to(name, room)] = answer
         if not _locked_out(answer):
             return True
     try:
         answers = [
-            client.send("POST", _CHAT, each, json_body=NOTHING_ASKED, lane="free")
+            client.send("POST", CHAT, each, json_body=NOTHING_ASKED, lane="free")
             for each in (caller, bearer("garbled", "not-a-token-at-the-door"))
         ]
     except BudgetExhausted:

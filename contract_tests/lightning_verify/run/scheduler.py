@@ -239,7 +239,7 @@ def run_undisturbed(judge: Judge, test: Callable[[], object]) -> None:
     try:
         test()
     except Disturbed as disturbance:
-        repeated: list[str] = judge.shared.setdefault("disturbed tests", [])
+        repeated = judge.learned.disturbed
         if not isinstance(disturbance, MidnightPassed):
             if len(repeated) >= MAX_REPEATED:
                 raise

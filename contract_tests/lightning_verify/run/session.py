@@ -23,6 +23,7 @@ from lightning_verify.judging.durations import Durations
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.failures import Failures
 from lightning_verify.judging.law_monitor import LawMonitor
+from lightning_verify.judging.learned import Learned
 from lightning_verify.judging.ledger import Ledger
 from lightning_verify.judging.redaction import Redactor
 from lightning_verify.judging.verdicts import NOT_PART, Finding, Known, Ruling, rule, together
@@ -72,8 +73,7 @@ class Run:
     failures: Failures
     started: float = field(default_factory=time.time)
     aborted: str | None = None
-    # What single tests learned about the host that others need, by name (for example the counter's lag).
-    learned: dict[str, Any] = field(default_factory=dict)
+    learned: Learned = field(default_factory=Learned)
 
     @classmethod
     def open(cls, settings: Settings, target: Target, books: Path, worker: str) -> Run:

@@ -1,0 +1,31 @@
+"""What a run learns about its host that its later tests need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lightning_verify.judging.examples import Examples
+
+
+@dataclass(slots=True)
+class Learned:
+    """One for all tests of a run.
+
+    `observations` has what is made once, by name, since it need not be paid for twice; `unusable` says why a
+    credential shows nothing about this host. `lag` is the longest time in seconds that a counter was seen to
+    take, and `stood_still` names the counters that have been given all of their time once.
+    """
+
+    observations: dict[str, Any] = field(default_factory=dict)
+    examples: Examples = field(default_factory=Examples)
+    unusable: Mapping[str, str] = field(default_factory=dict)
+    lag: float | None = None
+    stood_still: set[str] = field(default_factory=set)
+    refuses_at_first: bool = False
+    """Whether a call within a limit was refused, and served a moment later."""
+    time_moved: bool = False
+    """Whether a test has moved the target's clock."""
+    disturbed: list[str] = field(default_factory=list)
+    """The tests that were repeated, since something other than the host came between."""
