@@ -336,7 +336,7 @@ def test_a_bearer_that_was_good_once_is_401_in_every_form(
     caller = judge.credential(credential)
     for operation, form in _forms_tried_with(credential):
         call = Situation("", operation, form).call
-        exchange = judge.client.send(call.method, call.path, caller, json_body=call.body, lane="free")
+        exchange = judge.ask(call, caller, lane="free")
         judge.refused(requirement, exchange, 401, f"{exchange.caller}, as a bearer ({form}),")
 
 
@@ -350,7 +350,7 @@ def test_a_bearer_that_never_was_good_is_401_in_every_form(judge: Judge) -> None
         # In turns: a host that takes a kind of them in one form mostly takes others there as well.
         for kind in [kinds[turn % len(kinds)] for kinds in (made_up, altered) if kinds]:
             caller = judge.forged(kind, every[kind])
-            exchange = judge.client.send(call.method, call.path, caller, json_body=call.body, lane="free")
+            exchange = judge.ask(call, caller, lane="free")
             judge.refused("AUTH-4", exchange, 401, f"{kind}, as a bearer ({form}),")
 
 

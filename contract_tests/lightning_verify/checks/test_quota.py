@@ -345,7 +345,7 @@ def test_a_credential_that_was_good_once_costs_its_account_nothing(judge: Judge,
     def be_refused() -> None:
         for caller, operation in zip(no_longer_good, _ONE_OF_EACH, strict=False):
             call = CALLS[operation]
-            exchange = judge.client.send(call.method, call.path, caller, json_body=call.body, lane="free")
+            exchange = judge.ask(call, caller, lane="free")
             if exchange.status is None or exchange.served:
                 raise judge.undecided(
                     "RATE-2", f"{exchange.title}: it was not refused (see AUTH-5, AUTH-6)", exchange
@@ -423,7 +423,7 @@ def test_an_account_pays_for_what_it_asks(
         judge,
         account,
         metric,
-        lambda: judge.client.send(call.method, call.path, both, json_body=call.body),
+        lambda: judge.ask(call, both),
         before.exchange,
     )
     change = seen.consumed(judge, requirement).get(metric, 0)

@@ -107,7 +107,7 @@ def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: S
     caller = _newcomer(judge, situation)
 
     def ask(call: Call = situation.call, who: Caller = caller) -> Exchange:
-        return judge.client.send(call.method, call.path, who, json_body=call.body)
+        return judge.ask(call, who)
 
     def again(call: Call = situation.call) -> Exchange:
         """As the same kind of caller; as a new one if possible, since one has few units."""

@@ -84,7 +84,7 @@ def test_a_failed_generation_costs_nothing(judge: Judge) -> None:
 def _failing(judge: Judge, control: Control, operation: str, caller: Caller) -> Exchange:
     control.fail_upstream(operation, caller)
     call = CALLS[operation]
-    return judge.client.send(call.method, call.path, caller, json_body=call.body)
+    return judge.ask(call, caller)
 
 
 # --- any sequence ---------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ def _machine(judge: Judge, control: Control, plan: str) -> type[RuleBasedStateMa
         @rule(name=_callers, operation=st.sampled_from(sorted(METRIC_OF)))
         def spend(self, name: str, operation: str) -> None:
             call, metric = CALLS[operation], METRIC_OF[operation]
-            exchange = judge.client.send(call.method, call.path, self.callers[name], json_body=call.body)
+            exchange = judge.ask(call, self.callers[name])
             expected = "served" if self.model.spend(name, metric) else "429"
             got = "served" if exchange.served else str(exchange.status)
             if got != expected:

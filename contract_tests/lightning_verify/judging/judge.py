@@ -32,6 +32,7 @@ from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import GOOD
 from lightning_verify.requests.invalid import sample
+from lightning_verify.requests.valid import Call
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.client import Client
 from lightning_verify.transport.exchange import Exchange, NotJson
@@ -147,6 +148,10 @@ class Judge:
     def post(self, path: str, json_body: Any, caller: Caller | None = None, **options: Any) -> Exchange:
         """POST `json_body` to `path`, by default as a fresh caller and in the paid lane."""
         return self.client.send("POST", path, caller or self.caller(), json_body=json_body, **options)
+
+    def ask(self, call: Call, caller: Caller, **options: Any) -> Exchange:
+        """Send a call as it stands, in the paid lane unless another is given."""
+        return self.client.send(call.method, call.path, caller, json_body=call.body, **options)
 
     def once(self, name: str, make: Callable[[], T]) -> T:
         """The result of `make`, which is called once in a run and shared between tests under `name`. A test

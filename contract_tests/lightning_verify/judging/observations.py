@@ -63,9 +63,7 @@ def _make(judge: Judge, call: Call) -> Observation:
     caller = callers.anonymous()
     metric = judge.spec.operations[call.operation].metric
     assert metric is not None, f"{call.operation} is not metered"
-    return observe(
-        judge, caller, metric, lambda: judge.client.send(call.method, call.path, caller, json_body=call.body)
-    )
+    return observe(judge, caller, metric, lambda: judge.ask(call, caller))
 
 
 # --- options that several checks look at: what is tried, and the names of the observations ----------------
@@ -259,9 +257,7 @@ def with_bad_bearer(judge: Judge, operation: str, kind: str, token: str) -> Exch
     call, caller = CALLS[operation], judge.forged(kind, token)
     return judge.once(
         f"{operation} with {kind}",
-        lambda: judge.client.send(
-            call.method, call.path, caller, json_body=call.body, lane="free", follow=True
-        ),
+        lambda: judge.ask(call, caller, lane="free", follow=True),
     )
 
 
@@ -270,9 +266,7 @@ def with_bad_credential(judge: Judge, operation: str, credential: str) -> Exchan
     call, caller = CALLS[operation], judge.credential(credential)
     return judge.once(
         used_on(operation, credential),
-        lambda: judge.client.send(
-            call.method, call.path, caller, json_body=call.body, lane="free", follow=True
-        ),
+        lambda: judge.ask(call, caller, lane="free", follow=True),
     )
 
 

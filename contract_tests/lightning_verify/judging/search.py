@@ -116,7 +116,7 @@ class Search:
     def send(self, chosen: Chosen) -> Exchange:
         """The answer to one more request with these kinds."""
         call = self.subject.request(chosen)
-        return self.judge.client.send(call.method, call.path, self.judge.caller(), json_body=call.body)
+        return self.judge.ask(call, self.judge.caller())
 
     def flaw(self, chosen: Chosen) -> Flaw | None:
         """What is bad about the answer to these kinds."""
