@@ -150,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     option(
         "revision",
-        "which revision of the API to serve: 2026-05-15, the default, is the document's; "
+        "which revision of the API to serve (default: the first one, the document's own); "
         "`lightning-spec revisions` lists them",
         metavar="NAME",
     )

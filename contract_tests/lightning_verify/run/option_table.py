@@ -16,6 +16,8 @@ from lightning_verify.transport.client import Timeouts
 
 POLITE_RATE = 2.0
 JOBS = 16
+# Generated requests a property: many where requests cost neither units nor time, few elsewhere.
+MANY, FEW = 24, 4
 _WAKE, _SETTLE, _USUAL = 120.0, 10.0, Timeouts()
 
 TARGET, COST, CHOICE, REPORT = "target", "cost", "what is judged", "reports and timeouts"
@@ -105,7 +107,7 @@ OPTIONS = (
     Option(
         "revision",
         CHOICE,
-        "the revision of the API to judge by (default: $LIGHTNING_REVISION, else 2026-05-15); "
+        "the revision of the API to judge by (default: $LIGHTNING_REVISION, else the first one); "
         "`lightning-spec revisions` lists them",
         {"metavar": "NAME"},
         short=False,  # pytest cannot choose one any more when it reads its options.
@@ -127,8 +129,8 @@ OPTIONS = (
     Option(
         "examples",
         CHOICE,
-        "how many generated requests each property gets (default: 24 on this machine with --spend exhaust, "
-        "4 otherwise)",
+        f"how many generated requests each property gets (default: {MANY} on this machine with --spend "
+        f"exhaust, {FEW} otherwise)",
         {"type": int, "metavar": "N"},
     ),
     Option(

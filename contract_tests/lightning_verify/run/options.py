@@ -15,7 +15,7 @@ from lightning_verify.report.history import LATEST, report_of
 from lightning_verify.report.writers import why_not_writable
 from lightning_verify.requests.credentials import CredentialsError, gather
 from lightning_verify.run.known import KnownError, read_known
-from lightning_verify.run.option_table import JOBS, POLITE_RATE
+from lightning_verify.run.option_table import FEW, JOBS, MANY, POLITE_RATE
 from lightning_verify.run.session import Settings
 from lightning_verify.target import LIVE, Spend, Target, is_address
 
@@ -71,10 +71,6 @@ def settings_of(config: pytest.Config, target: Target, *, own_mock: bool) -> Set
         seed=_seed(config),
         jobs=_jobs(config, alone=rate is not None or bool(caps)),
     )
-
-
-# Generated requests a property: many where requests cost neither units nor patience, few elsewhere.
-MANY, FEW = 24, 4
 
 
 def _usual_examples(target: Target, spend: Spend) -> int:
