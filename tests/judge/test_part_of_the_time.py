@@ -37,7 +37,7 @@ from lightning_verify.requests.invalid import sample, wrong_messages, wrong_prom
 from lightning_verify.requests.refusals import KINDS, refusals
 from lightning_verify.requests.situations import Situation
 from lightning_verify.requests.valid import PLACES
-from lightning_verify.run.options import MANY
+from lightning_verify.run.option_table import MANY
 from lightning_verify.transport.client import MAX_FRUITLESS_WAIT
 from PIL import Image
 

@@ -6,18 +6,15 @@ import datetime
 import os
 import tempfile
 from collections.abc import Generator, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import pytest
 
-from lightning_verify.facts import REQUIREMENTS, REVISION
-from lightning_verify.judging.examples import read_examples, write_examples
-from lightning_verify.judging.harmless import one_line
-from lightning_verify.judging.judge import LONGEST_REASON, Judge, NotRun, Undecided, Violation
+from lightning_verify.facts import REQUIREMENTS
+from lightning_verify.judging.examples import write_examples
+from lightning_verify.judging.judge import Judge, NotRun, Undecided, Violation
 from lightning_verify.judging.verdicts import (
     BROKE_OFF,
     EXIT_BROKEN,
@@ -33,22 +30,19 @@ from lightning_verify.report.outcome import Outcome
 from lightning_verify.report.terminal import alarm_lines, terminal_lines
 from lightning_verify.report.writers import write_reports
 from lightning_verify.requests.refusals import ABOUT_PAYLOADS
-from lightning_verify.run import hooks, options
-from lightning_verify.run.bill import observed_units, reread_lagging_counters
+from lightning_verify.run import hooks, lifecycle, options
 from lightning_verify.run.costs import Means
 from lightning_verify.run.known import known_file
 from lightning_verify.run.marks import charge_of
 from lightning_verify.run.option_table import declare_to_pytest
-from lightning_verify.run.plan import SECOND_LOOKS, describe, duration, estimate, obstacle, spoken
-from lightning_verify.run.preflight import preflight, refused_everywhere
+from lightning_verify.run.plan import obstacle
 from lightning_verify.run.progress import Progress
 from lightning_verify.run.scheduler import Scheduler, can_be_scheduled, run_test
 from lightning_verify.run.session import Run, read_facts, read_findings, rulings
 from lightning_verify.run.signals import INTERRUPTION
 from lightning_verify.run.xdist import CombinedItem, ItemCounter
-from lightning_verify.target import Spend, Target
+from lightning_verify.target import Target
 from lightning_verify.transport.client import BudgetExhausted, HostGone
-from lightning_verify.transport.control import ControlFailed
 
 _run_key = pytest.StashKey[Run]()
 _books_key = pytest.StashKey[Path]()
@@ -227,55 +221,15 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 
 def _begin(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
-    """Print the plan, check that the host answers, and schedule the tests."""
+    """Begin the run, and schedule the tests."""
     run = _open_run(config)
     config.stash[_run_key] = run
-    requests, units = estimate(items, run.settings.spend, run.target, run.settings.examples)
-    spend = run.settings.spend.name.lower()
-    _say(
-        config,
-        f"target {run.target.base_url}, spend {spend}, revision {REVISION}, credentials: "
-        f"{', '.join(sorted(run.target.credentials)) or 'none'}",
-    )
-    _say(config, f"plan: {describe(requests, units)}")
-    examples, seed = run.settings.examples, run.settings.seed
-    _say(config, f"generated: {examples} requests a property, drawn with --seed {seed}")
-    if run.settings.max_units:
-        _say(config, "caps: " + ", ".join(f"{m}={n}" for m, n in run.settings.max_units.items()))
-    if run.settings.spend is not Spend.NONE:
-        # Without a cap of the user's the plan itself is the cap: a host cannot make us spend more.
-        for metric in run.spec.metrics:
-            if metric not in run.budget.caps:
-                run.budget.caps[metric] = units.get(metric, 0)
-                run.budget.kept[metric] = SECOND_LOOKS
-    run.note(
-        target=run.target.base_url,
-        revision=REVISION,
-        spend=spend,
-        credentials=sorted(run.target.credentials),
-        planned={"requests": requests, "units": dict(units)},
-        started=run.started,
-        generated={"examples": examples, "seed": seed},
-    )
-    unreachable = _reset_clock(config, run)
-    answered_in: list[float] = []
-    run.client.observers.append(lambda exchange: answered_in.append(exchange.seconds))
-    aborted = preflight(run.client, run.settings.wake) or unreachable
-    run.client.observers.pop()
-    run.aborted = aborted and _safe_line(run, aborted)
-    run.note(aborted=run.aborted)
-    if not run.aborted:
-        seconds = duration(requests, run.settings.rate, median(answered_in), run.settings.jobs)
-        _say(config, f"time: {spoken(seconds)}")
-        learned = run.learned
-        learned.examples = read_examples(config.option.lightning_report_dir)
-        learned.unusable = refused_everywhere(run.client, run.target.credentials, learned.observations)
-        for reason in learned.unusable.values():
-            _say(config, f"not used: {reason}")
-    if run.settings.jobs > 1 and not run.aborted:
+    lifecycle.begin(run, items, config.option.lightning_report_dir, partial(_say, config))
+    settings = run.settings
+    if settings.jobs > 1 and not run.aborted:
         able = [item for item in items if _can_judge(item, run) and can_be_scheduled(item)]
-        means = Means(run.settings.spend, examples, run.target.credentials.keys())
-        config.stash[_scheduler_key] = Scheduler(able, run.settings.jobs, partial(_judge_of, run), means)
+        means = Means(settings.spend, settings.examples, run.target.credentials.keys())
+        config.stash[_scheduler_key] = Scheduler(able, settings.jobs, partial(_judge_of, run), means)
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     # A worker says nothing, and has tests beside the contract's.
     if (
@@ -287,28 +241,12 @@ def _begin(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         config.pluginmanager.register(Progress(reporter, items))
 
 
-def _reset_clock(config: pytest.Config, run: Run) -> str | None:
-    """Set the target's clock right first; returns why that is impossible, or None."""
-    try:
-        offset = run.reset_clock()
-    except (ControlFailed, HostGone) as problem:
-        return f"the control plane at {run.target.control} does not answer as one: {problem}"
-    if offset is not None:
-        _say(config, f"clock: the target's was {offset:+.0f} s off, and has been put right")
-    return None
-
-
 def _can_judge(item: pytest.Item, run: Run) -> bool:
     return charge_of(item) is not None and obstacle(item, run.settings.spend, run.target) is None
 
 
 def _on_github(config: pytest.Config) -> bool:
     return os.environ.get("GITHUB_ACTIONS") == "true" and not config.option.lightning_no_annotations
-
-
-def _safe_line(run: Run, text: str) -> str:
-    """Text that may come from the host, as one line that shows no secret and is no command to a CI system."""
-    return one_line(run.recorder.redactor.text(text), LONGEST_REASON)
 
 
 def _say(config: pytest.Config, line: str) -> None:
@@ -375,7 +313,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     run = item.config.stash.get(_run_key, None)
     if run is None or charge_of(item) is None:
         return (yield)
-    redact = partial(_safe_line, run)
+    redact = partial(lifecycle.safe_line, run)
     try:
         if run.aborted:
             raise Undecided(run.aborted)
@@ -403,7 +341,7 @@ def pytest_runtest_makereport(
     problem: BaseException | None = call.excinfo.value if call.excinfo else None
     if isinstance(problem, pytest.skip.Exception | pytest.fail.Exception):
         problem = problem.__cause__ or problem
-    redact = partial(_safe_line, run)
+    redact = partial(lifecycle.safe_line, run)
     outcome: Verdict | None = None
     reason = ""
     for kind, verdict in _STOPPED:
@@ -448,7 +386,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
     if scheduler := config.stash.get(_scheduler_key, None):
         scheduler.stop()
     if run is not None:
-        _final_checks(run)
+        lifecycle.finish(run)
     if _is_worker(config):
         return
     outcome = _ruled(session, exitstatus, run)
@@ -473,26 +411,6 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
         session.exitstatus = outcome.exit_code
 
 
-def _final_checks(run: Run) -> None:
-    """What only the end of a run can show: the final counters, and all answers taken together."""
-    if INTERRUPTION.by is not None:
-        run.client.give_up("the run was interrupted")
-    # On a host of others, asking every caller again would be as much traffic as the run itself.
-    elif not run.aborted and run.target.is_loopback:
-        # Once the target's clock has been moved, its counters are those of another day.
-        seen = None if run.learned.time_moved else observed_units(run.client, run.settings.jobs)
-        run.note(**{f"observed {run.worker}": seen})
-    if run.learned.time_moved:
-        # Otherwise the next run would find a host that lives in the future.
-        with suppress(ControlFailed, HostGone):
-            run.reset_clock()
-    if not run.aborted:
-        reread_lagging_counters(run.client, run.ledger)
-        run.keep(run.monitor_findings())
-        examples = run.learned.examples
-        run.note(**{f"examples {run.worker}": {"found": examples.found, "tried": examples.tried}})
-
-
 def _mistake(config: pytest.Config, exitstatus: int) -> str | None:
     """What broke the run off before its checks were over; None when nothing did."""
     if exitstatus == pytest.ExitCode.INTERNAL_ERROR:
@@ -509,7 +427,8 @@ def _ruled(session: pytest.Session, exitstatus: int, run: Run | None) -> Outcome
         return None
     mistake = _mistake(config, exitstatus)
     if mistake is not None:
-        facts = {**facts, "aborted": facts.get("aborted") or (_safe_line(run, mistake) if run else mistake)}
+        mistake = lifecycle.safe_line(run, mistake) if run else mistake
+        facts = {**facts, "aborted": facts.get("aborted") or mistake}
     only = options.selection(config)
     found = rulings(REQUIREMENTS, read_findings(books), only, _unreached(session, exitstatus))
     return Outcome.of(

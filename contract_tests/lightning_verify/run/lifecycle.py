@@ -1,0 +1,123 @@
+"""How a run begins and ends: its plan, whether the host answers, and what only the end can show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from lightning_verify.facts import REVISION
+from lightning_verify.judging.examples import read_examples
+from lightning_verify.judging.harmless import one_line
+from lightning_verify.judging.judge import LONGEST_REASON
+from lightning_verify.run.bill import observed_units, reread_lagging_counters
+from lightning_verify.run.plan import SECOND_LOOKS, describe, duration, estimate, spoken
+from lightning_verify.run.preflight import preflight, refused_everywhere
+from lightning_verify.run.session import Run
+from lightning_verify.run.signals import INTERRUPTION
+from lightning_verify.target import Spend
+from lightning_verify.transport.client import HostGone
+from lightning_verify.transport.control import ControlFailed
+
+Say = Callable[[str], None]
+"""Shows one line to the user."""
+
+
+def begin(run: Run, items: Sequence[pytest.Item], report_dir: Path | None, say: Say) -> None:
+    """Say what these tests will ask for and may cost, see that the host answers, and learn what earlier runs
+    have found and which credentials are of use. `run.aborted` says why the run cannot go on."""
+    requests, units = estimate(items, run.settings.spend, run.target, run.settings.examples)
+    _announce(run, requests, units, say)
+    _cap(run, units)
+    run.note(
+        target=run.target.base_url,
+        revision=REVISION,
+        spend=run.settings.spend.name.lower(),
+        credentials=sorted(run.target.credentials),
+        planned={"requests": requests, "units": dict(units)},
+        started=run.started,
+        generated={"examples": run.settings.examples, "seed": run.settings.seed},
+    )
+    answered_in = _reach(run, say)
+    if run.aborted:
+        return
+    seconds = duration(requests, run.settings.rate, median(answered_in), run.settings.jobs)
+    say(f"time: {spoken(seconds)}")
+    learned = run.learned
+    learned.examples = read_examples(report_dir)
+    learned.unusable = refused_everywhere(run.client, run.target.credentials, learned.observations)
+    for reason in learned.unusable.values():
+        say(f"not used: {reason}")
+
+
+def _announce(run: Run, requests: int, units: Counter[str], say: Say) -> None:
+    settings, target = run.settings, run.target
+    credentials = ", ".join(sorted(target.credentials)) or "none"
+    spend = settings.spend.name.lower()
+    say(f"target {target.base_url}, spend {spend}, revision {REVISION}, credentials: {credentials}")
+    say(f"plan: {describe(requests, units)}")
+    say(f"generated: {settings.examples} requests a property, drawn with --seed {settings.seed}")
+    if settings.max_units:
+        say("caps: " + ", ".join(f"{m}={n}" for m, n in settings.max_units.items()))
+
+
+def _cap(run: Run, units: Mapping[str, int]) -> None:
+    """Without a cap of the user's the plan itself is the cap: a host cannot make us spend more."""
+    if run.settings.spend is Spend.NONE:
+        return
+    for metric in run.spec.metrics:
+        if metric not in run.budget.caps:
+            run.budget.caps[metric] = units.get(metric, 0)
+            run.budget.kept[metric] = SECOND_LOOKS
+
+
+def _reach(run: Run, say: Say) -> list[float]:
+    """How many seconds each of the first answers took."""
+    unreachable = _reset_clock(run, say)
+    answered_in: list[float] = []
+    run.client.observers.append(lambda exchange: answered_in.append(exchange.seconds))
+    aborted = preflight(run.client, run.settings.wake) or unreachable
+    run.client.observers.pop()
+    run.aborted = aborted and safe_line(run, aborted)
+    run.note(aborted=run.aborted)
+    return answered_in
+
+
+def _reset_clock(run: Run, say: Say) -> str | None:
+    """Set the target's clock right first; returns why that is impossible, or None."""
+    try:
+        offset = run.reset_clock()
+    except (ControlFailed, HostGone) as problem:
+        return f"the control plane at {run.target.control} does not answer as one: {problem}"
+    if offset is not None:
+        say(f"clock: the target's was {offset:+.0f} s off, and has been put right")
+    return None
+
+
+def finish(run: Run) -> None:
+    """What only the end of a run can show: the final counters, and all answers taken together."""
+    if INTERRUPTION.by is not None:
+        run.client.give_up("the run was interrupted")
+    # On a host of others, asking every caller again would be as much traffic as the run itself.
+    elif not run.aborted and run.target.is_loopback:
+        # Once the target's clock has been moved, its counters are those of another day.
+        seen = None if run.learned.time_moved else observed_units(run.client, run.settings.jobs)
+        run.note(**{f"observed {run.worker}": seen})
+    if run.learned.time_moved:
+        # Otherwise the next run would find a host that lives in the future.
+        with suppress(ControlFailed, HostGone):
+            run.reset_clock()
+    if not run.aborted:
+        reread_lagging_counters(run.client, run.ledger)
+        run.keep(run.monitor_findings())
+        examples = run.learned.examples
+        run.note(**{f"examples {run.worker}": {"found": examples.found, "tried": examples.tried}})
+
+
+def safe_line(run: Run, text: str) -> str:
+    """Text that may come from the host, as one line that shows no secret and is no command to a CI system."""
+    return one_line(run.recorder.redactor.text(text), LONGEST_REASON)
