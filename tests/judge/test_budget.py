@@ -17,7 +17,8 @@ from lightning_verify.requests.valid import CALLS
 from lightning_verify.run.session import Run, Settings
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.budget import DOUBTS_ALLOWED, SURPRISES_ALLOWED, Budget, BudgetExhausted
-from lightning_verify.transport.client import GATEWAY_RETRIES, Client, HostGone, Lane
+from lightning_verify.transport.client import Client, HostGone, Lane
+from lightning_verify.transport.retries import GATEWAY_RETRIES
 from lightning_verify.transport.schemathesis_transport import ClientAdapter, session
 
 from tests.judge.tiny_server import Answer, Asked, tiny

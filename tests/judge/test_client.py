@@ -13,8 +13,9 @@ from lightning_verify.requests.callers import USER_AGENT, anonymous, bearer, by_
 from lightning_verify.requests.valid import CALLS
 from lightning_verify.transport import client as client_module
 from lightning_verify.transport import pacing
-from lightning_verify.transport.client import EXCERPT, MAX_UNANSWERED, Client, HostGone, Timeouts
+from lightning_verify.transport.client import EXCERPT, Client, HostGone, Timeouts
 from lightning_verify.transport.exchange import encoded
+from lightning_verify.transport.liveness import MAX_UNANSWERED
 
 from tests.judge.tiny_server import Answer, Asked, tiny
 from tests.judge.tools import client_of
@@ -51,7 +52,7 @@ def test_a_body_that_stops_is_given_up_before_the_deadline(tmp_path: Path) -> No
 def test_a_429_that_says_nothing_is_asked_again_where_free_routes_get_one_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_a_free_route: bool, asked: int
 ) -> None:
-    monkeypatch.setattr(client_module, "BURST_DELAY", 0.01)
+    monkeypatch.setattr("lightning_verify.transport.retries.BURST_DELAY", 0.01)
     first = [Answer(), Answer(429), Answer()] if on_a_free_route else [Answer()]
     answers = iter([*first, Answer(429), Answer()])
     with tiny(lambda _: next(answers)) as host, client_of(host.base_url, tmp_path) as (client, _):
@@ -326,7 +327,7 @@ def test_sending_again_stops_at_the_cap(tmp_path: Path) -> None:
 
 
 def test_patience_that_leads_to_nothing_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lightning_verify.transport.client.MAX_FRUITLESS_WAIT", 0.5)
+    monkeypatch.setattr("lightning_verify.transport.retries.MAX_FRUITLESS_WAIT", 0.5)
     with (
         tiny(lambda _: Answer(429, {"Retry-After": "1"})) as host,
         client_of(host.base_url, tmp_path) as (client, _),

@@ -18,7 +18,7 @@ from lightning_verify.judging import limits as calls_at_limits
 from lightning_verify.judging.judge import Disturbed, Judge
 from lightning_verify.requests.callers import anonymous
 from lightning_verify.run.scheduler import MAX_REPEATED, run_undisturbed
-from lightning_verify.transport.client import GATEWAY_RETRIES
+from lightning_verify.transport.retries import GATEWAY_RETRIES
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lab.gateways import GATEWAYS, Gateway, answering

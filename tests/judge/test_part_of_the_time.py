@@ -38,7 +38,7 @@ from lightning_verify.requests.refusals import KINDS, refusals
 from lightning_verify.requests.situations import Situation
 from lightning_verify.requests.valid import PLACES
 from lightning_verify.run.option_table import MANY
-from lightning_verify.transport.client import MAX_FRUITLESS_WAIT
+from lightning_verify.transport.retries import MAX_FRUITLESS_WAIT
 from PIL import Image
 
 from lab import seams
@@ -156,7 +156,7 @@ def test_a_limit_of_bursts_is_not_taken_for_that_of_a_plan(
 
     is_of_bursts = retry_after in {"1", "in two seconds"}
     with tiny(answer) as host, judge_of(host.base_url, tmp_path) as judge:
-        judge.client._fruitless = MAX_FRUITLESS_WAIT + 1  # It has waited long enough.
+        judge.client._retries._fruitless = MAX_FRUITLESS_WAIT + 1  # It has waited long enough.
         with pytest.raises(Undecided if is_of_bursts else Violation):
             test_limits.test_beyond_the_limit_the_answer_is_429_and_stays_so(judge, "imagesDaily")
         with pytest.raises(Undecided if is_of_bursts else Violation):

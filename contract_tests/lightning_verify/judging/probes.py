@@ -14,8 +14,9 @@ from lightning_verify.judging.contrast import Ask, SecondLook, look_again
 from lightning_verify.requests.callers import Caller, anonymous
 from lightning_verify.requests.invalid import NOTHING_ASKED
 from lightning_verify.requests.valid import CALLS, Call
-from lightning_verify.transport.client import GATEWAY_RETRIES, Client
+from lightning_verify.transport.client import Client
 from lightning_verify.transport.exchange import REDIRECTS, Exchange
+from lightning_verify.transport.retries import GATEWAY_RETRIES
 
 # How often two requests are compared that nothing but chance may tell apart.
 _TURNS = 3

@@ -25,15 +25,16 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from lightning_verify.reading import gateways
-from lightning_verify.reading.times import wait_asked
 from lightning_verify.requests.callers import Caller, anonymous
 from lightning_verify.transport.budget import Budget, BudgetExhausted
 from lightning_verify.transport.causes import cause
 from lightning_verify.transport.exchange import NOT_JSON, Exchange, encoded, leads_away
+from lightning_verify.transport.liveness import HostGone, Liveness
 from lightning_verify.transport.operations import OperationFinder
 from lightning_verify.transport.pacing import Pace
 from lightning_verify.transport.read_write_lock import ReadWriteLock
 from lightning_verify.transport.redirects import MAX_FOLLOWED, file_made, onwards
+from lightning_verify.transport.retries import MOST_TRIES, Retries
 
 Lane = Literal["paid", "free"]
 T = TypeVar("T")
@@ -42,23 +43,6 @@ MEDIA_BOUND = 48 * 1024 * 1024
 TEXT_BOUND = 4 * 1024 * 1024
 # The bytes that are kept of a body beyond its bound: they are only shown.
 EXCERPT = 64 * 1024
-# After so many unanswered requests in a row the host counts as gone: a hanging one would cost hours.
-MAX_UNANSWERED = 3
-# The same for unanswered requests that are not in a row, in multiples of the longest deadline.
-MAX_UNANSWERED_DEADLINES = 3
-LARGE_BODY = 200_000
-# How often a request is sent again to a host that limits bursts, and for how many seconds of a run such
-# waiting may lead to nothing.
-MAX_RETRIES, MAX_FRUITLESS_WAIT = 3, 90.0
-# Seconds before a request is sent again that a host which limits bursts has refused without saying when.
-BURST_DELAY = 1.0
-# How often a request is sent again whose answer may be a gateway's, before that counts as the host's own:
-# where a gateway answers one request in seven, it does so for all of these once in 100,000 requests.
-GATEWAY_RETRIES = 5
-# Once a host has insisted on refusals without JSON for so many statuses, that is how it refuses.
-OWN_WORDS_AFTER = 2
-# Seconds before a free request is sent again whose answer may be a gateway's, or whose connection broke.
-GATEWAY_RETRY_DELAY = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +70,6 @@ class _Stalled(Exception):
     """A body stopped before its end."""
 
 
-class HostGone(Exception):
-    """The host stopped answering; nothing more is asked of it."""
-
-
 _lane: contextvars.ContextVar[Lane] = contextvars.ContextVar("lane", default="paid")
 # What a request may be counted as: the name of its operation, and the metric; None when it is free.
 _charge: contextvars.ContextVar[tuple[str, str] | None] = contextvars.ContextVar("charge", default=None)
@@ -114,22 +94,12 @@ class Client:
         self._pace = Pace(rate)
         self._timeouts = timeouts or Timeouts()
         self._second_look_lock = threading.RLock()
-        self._unanswered = 0
-        self._unanswered_seconds = 0.0
-        self._gone: str | None = None
+        self._liveness = Liveness(self._timeouts.generating)
+        self._retries = Retries(self._pace)
         # Where the root has led for good.
         self._sites: set[str] = set()
-        self._fruitless = 0.0
-        # Whether a 429 has come where no plan limits anything, from a host that serves others.
-        self._limits_bursts = False
-        # Kinds of answers that seemed to be a gateway's every time the request was sent again.
-        self._always_gateway: set[_Kind] = set()
         # Metered requests without an answer yet: metric and headers.
         self._under_way: dict[int, tuple[str, Mapping[str, str]]] = {}
-        # Statuses that the host has refused with in other words than JSON, and meant it.
-        self._own_words: set[int | None] = set()
-        # By status: held by whoever sends again what was refused in other words than JSON.
-        self._asking_again: defaultdict[int | None, asyncio.Lock] = defaultdict(asyncio.Lock)
         # Callers that were served something metered, by what identifies them, and by operation the last one
         # that was refused it.
         self.spenders: dict[tuple[tuple[str, str], ...], Caller] = {}
@@ -161,7 +131,7 @@ class Client:
 
     def give_up(self, reason: str) -> None:
         """Send nothing more, for any caller."""
-        self._gone = self._gone or reason
+        self._liveness.give_up(reason)
 
     def close(self) -> None:
         """End the session and its thread."""
@@ -292,14 +262,9 @@ class Client:
         deadline: float | None = None,
         bound: int | None = None,
     ) -> Exchange:
-        if self._gone is None and self._unanswered >= MAX_UNANSWERED and not await self._still_there():
-            self._gone = f"the host left {MAX_UNANSWERED} requests in a row unanswered; no more were sent"
-        if self._unanswered_seconds > MAX_UNANSWERED_DEADLINES * self._timeouts.generating:
-            self._gone = (
-                f"the host left requests unanswered for {self._unanswered_seconds:.0f} s; no more were sent"
-            )
-        if self._gone is not None:
-            raise HostGone(self._gone)
+        if self._liveness.is_doubtful:
+            self._liveness.tried(await self._plain())
+        self._liveness.check()
         operation = self._operations.find(method, path)
         if json_body is not None:
             body = encoded(json_body)
@@ -317,7 +282,7 @@ class Client:
         waited = 0.0
         refused: Exchange | None = None
         async with AsyncExitStack() as turn:
-            for tries in range(1 + max(MAX_RETRIES, GATEWAY_RETRIES)):
+            for tries in range(MOST_TRIES):
                 exchange = Exchange(method, path, dict(sent_headers), body, operation, caller.label)
                 exchange.repeatable = not generating
                 await self._pace.next_slot()
@@ -333,29 +298,19 @@ class Client:
                     exchange.is_deliberate = tries > 1
                     break
                 self._note(exchange, lane, caller.payer)
-                if exchange.doubt is None:
-                    self._always_gateway.discard(_kind(exchange))
-                if not retry or self._fruitless > MAX_FRUITLESS_WAIT:
+                if not retry or self._retries.is_tired:
                     break
                 if exchange.doubt == NOT_JSON and tries == 0:
-                    # Others wait for what comes of it: what holds for one such answer holds for them as well.
-                    await turn.enter_async_context(self._asking_again[exchange.status])
-                wait = self._retry_delay(exchange, tries)
+                    await turn.enter_async_context(self._retries.asking_again[exchange.status])
+                wait = self._retries.delay(exchange, tries)
                 if wait is None:
                     break
                 refused, waited = exchange, waited + wait
-                self._fruitless += wait
             else:
-                self._always_gateway.add(_kind(exchange))
-                if exchange.doubt == NOT_JSON:
-                    self._own_words.add(exchange.status)
-        # After that much fruitless waiting, what keeps coming for free requests counts as the host's own.
-        tired = exchange.repeatable and self._fruitless > MAX_FRUITLESS_WAIT
-        exchange.is_deliberate = exchange.is_deliberate or tired or self._is_deliberate(exchange)
+                self._retries.in_vain(exchange)
+        exchange.is_deliberate = exchange.is_deliberate or self._retries.is_deliberate(exchange)
         if refused is not None and exchange.status not in {429, 503} and exchange.doubt is None:
-            self._fruitless -= waited
-            if self._wait_asked(refused) is not None:
-                self._pace.slow_down(refused.sent)
+            self._retries.rewarded(refused, waited)
         if operation is not None and operation.metric is not None and caller.private:
             if exchange.served:
                 self.spenders[caller.key] = caller
@@ -388,42 +343,14 @@ class Client:
             if operation is not None and operation.id == "getUsage":
                 exchange.under_way = tuple(self._under_way.values())
 
-    def _retry_delay(self, exchange: Exchange, tries: int) -> float | None:
-        """How long to wait before the same request is sent again; None when its answer stands."""
-        if exchange.status in {429, 503} and tries < MAX_RETRIES:
-            asked = self._pace.pause(self._wait_asked(exchange))
-            if asked is not None:
-                return asked
-        if exchange.repeatable and exchange.doubt and not self._is_deliberate(exchange):
-            return self._pace.pause(GATEWAY_RETRY_DELAY)
-        if exchange.repeatable and exchange.dropped and tries == 0:
-            return self._pace.pause(GATEWAY_RETRY_DELAY)
-        return None
-
-    def _wait_asked(self, exchange: Exchange) -> float | None:
-        """The seconds after which a host wants to be asked again; None when it does not say, and is not known
-        to limit bursts."""
-        told = exchange.header("retry-after")
-        if told is None and exchange.status == 429 and self._limits_bursts:
-            return BURST_DELAY
-        return wait_asked(told, exchange.clock)
-
-    def _is_deliberate(self, exchange: Exchange) -> bool:
-        """Whether the host is known to give such answers itself."""
-        is_its_way = len(self._own_words) >= OWN_WORDS_AFTER and exchange.doubt == NOT_JSON
-        return is_its_way or _kind(exchange) in self._always_gateway
-
-    async def _still_there(self) -> bool:
-        """Whether a host that left the last requests unanswered answers a plain one: then it, or a firewall
-        in front of it, objects to those requests."""
+    async def _plain(self) -> Exchange:
+        """The exchange of a request that any host answers, for nobody's account."""
         caller = anonymous()
         exchange = Exchange("GET", "/status", caller.headers, None, None, caller.label)
         _charge.set(None)
         await self._pace.next_slot()
         await self._converse(exchange, CIMultiDict(caller.headers), self._timeouts.reading, None)
-        if exchange.problem is None:
-            self._unanswered = 0
-        return exchange.problem is None
+        return exchange
 
     async def _converse(
         self, exchange: Exchange, headers: CIMultiDict[str], total: float, bound: int | None
@@ -487,19 +414,12 @@ class Client:
             exchange.body = b"".join(pieces)
 
     def _note(self, exchange: Exchange, lane: Lane, payer: str) -> None:
-        if exchange.problem:
-            self._unanswered_seconds += exchange.seconds
-        # A host may hang up on an oversized body; that is an answer of a kind.
-        if exchange.problem and len(exchange.request_body or b"") < LARGE_BODY:
-            self._unanswered += 1
-        elif exchange.problem is None:
-            self._unanswered = 0
+        self._liveness.note(exchange)
         operation = exchange.operation
         self.answered[exchange.method, exchange.path] += exchange.problem is None
         if operation is not None and exchange.served:
             self.served[operation.id] += 1
-        if exchange.status == 429 and self.served and operation is not None and operation.metric is None:
-            self._limits_bursts = True
+        self._retries.note(exchange, serves=bool(self.served))
         if operation is not None and (exchange.status or 0) >= 500:
             self.failed[operation.id].add(hash((exchange.path, exchange.request_body)))
         # A page or an error is no generation; that it may have been charged is among the doubts.
@@ -522,14 +442,6 @@ def _acceptable(operation: Operation | None, json_body: Any) -> str:
 def _refuses(status: int) -> bool:
     """Whether a status says that nothing was generated, so that nothing can have been charged."""
     return 300 <= status < 500 and status not in gateways.STATUSES
-
-
-_Kind = tuple[str, str, int | None]
-
-
-def _kind(exchange: Exchange) -> _Kind:
-    """What identifies a kind of answer: a host has one way of refusing and another of serving."""
-    return exchange.method, exchange.operation.id if exchange.operation else exchange.path, exchange.status
 
 
 def _makes_media(operation: Operation | None) -> bool:

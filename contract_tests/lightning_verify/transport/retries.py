@@ -1,0 +1,111 @@
+"""Whether a request is sent again: a gateway may have answered it, or the host limits bursts.
+
+A host has its own way of refusing and of failing. What keeps coming, however often it is asked for, counts as
+the host's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+
+from lightning_verify.reading.times import wait_asked
+from lightning_verify.transport.exchange import NOT_JSON, Exchange
+from lightning_verify.transport.pacing import Pace
+
+# How often a request is sent again to a host that limits bursts, and for how many seconds of a run such
+# waiting may lead to nothing.
+MAX_RETRIES, MAX_FRUITLESS_WAIT = 3, 90.0
+# Seconds before a request is sent again that a host which limits bursts has refused without saying when.
+BURST_DELAY = 1.0
+# How often a request is sent again whose answer may be a gateway's, before that counts as the host's own:
+# where a gateway answers one request in seven, it does so for all of these once in 100,000 requests.
+GATEWAY_RETRIES = 5
+# Seconds before a free request is sent again whose answer may be a gateway's, or whose connection broke.
+GATEWAY_RETRY_DELAY = 0.1
+# Once a host has insisted on refusals without JSON for so many statuses, that is how it refuses.
+OWN_WORDS_AFTER = 2
+MOST_TRIES = 1 + max(MAX_RETRIES, GATEWAY_RETRIES)
+
+_Kind = tuple[str, str, int | None]
+
+
+class Retries:
+    """What the answers so far have shown of how a host refuses; for all requests of a client."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        # Seconds waited that have led to nothing.
+        self._fruitless = 0.0
+        # Whether a 429 has come where no plan limits anything, from a host that serves others.
+        self._limits_bursts = False
+        # Kinds of answers that seemed to be a gateway's every time the request was sent again.
+        self._always_gateway: set[_Kind] = set()
+        # Statuses that the host has refused with in other words than JSON, and meant it.
+        self._own_words: set[int | None] = set()
+        self.asking_again: defaultdict[int | None, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """By status: held by whoever sends again what was refused in other words than JSON. Others wait for
+        what comes of it, which holds for them as well."""
+
+    @property
+    def is_tired(self) -> bool:
+        """Whether waiting has led to nothing for so long that no request is sent again."""
+        return self._fruitless > MAX_FRUITLESS_WAIT
+
+    def note(self, exchange: Exchange, *, serves: bool) -> None:
+        """Learn from an exchange that is over; `serves` says whether anybody was served yet."""
+        operation = exchange.operation
+        if exchange.status == 429 and serves and operation is not None and operation.metric is None:
+            self._limits_bursts = True
+        if exchange.doubt is None:
+            self._always_gateway.discard(_kind(exchange))
+
+    def delay(self, exchange: Exchange, tries: int) -> float | None:
+        """How long to wait, in seconds, before the same request is sent again; None when its answer stands.
+        The wait is fruitless until `rewarded`."""
+        wait = self._delay(exchange, tries)
+        self._fruitless += wait or 0.0
+        return wait
+
+    def _delay(self, exchange: Exchange, tries: int) -> float | None:
+        if exchange.status in {429, 503} and tries < MAX_RETRIES:
+            asked = self._pace.pause(self._wait_asked(exchange))
+            if asked is not None:
+                return asked
+        if exchange.repeatable and exchange.doubt and not self.is_deliberate(exchange):
+            return self._pace.pause(GATEWAY_RETRY_DELAY)
+        if exchange.repeatable and exchange.dropped and tries == 0:
+            return self._pace.pause(GATEWAY_RETRY_DELAY)
+        return None
+
+    def _wait_asked(self, exchange: Exchange) -> float | None:
+        """The seconds after which a host wants to be asked again; None when it does not say, and is not known
+        to limit bursts."""
+        told = exchange.header("retry-after")
+        if told is None and exchange.status == 429 and self._limits_bursts:
+            return BURST_DELAY
+        return wait_asked(told, exchange.clock)
+
+    def in_vain(self, exchange: Exchange) -> None:
+        """All tries had such an answer: it is the host's own."""
+        self._always_gateway.add(_kind(exchange))
+        if exchange.doubt == NOT_JSON:
+            self._own_words.add(exchange.status)
+
+    def rewarded(self, refused: Exchange, waited: float) -> None:
+        """Waiting after `refused` has led to an answer: whoever limits bursts is asked more slowly now."""
+        self._fruitless -= waited
+        if self._wait_asked(refused) is not None:
+            self._pace.slow_down(refused.sent)
+
+    def is_deliberate(self, exchange: Exchange) -> bool:
+        """Whether the host is known to give such answers itself. After much fruitless waiting, what keeps
+        coming for free requests counts as its own."""
+        is_its_way = len(self._own_words) >= OWN_WORDS_AFTER and exchange.doubt == NOT_JSON
+        tired = exchange.repeatable and self.is_tired
+        return is_its_way or tired or _kind(exchange) in self._always_gateway
+
+
+def _kind(exchange: Exchange) -> _Kind:
+    """What identifies a kind of answer: a host has one way of refusing and another of serving."""
+    return exchange.method, exchange.operation.id if exchange.operation else exchange.path, exchange.status
