@@ -151,7 +151,7 @@ FAULTS.handwritten("RATE-2", spent(lambda c: c.post("/gen/image", {}, FREE), FRE
 
 
 def _payer(called: Call) -> str:
-    """Whom a call is charged to that no caller was resolved for: its client id."""
+    """Whom a call is charged to: the client id beside it where no caller was resolved."""
     if called.identity.key == "nobody":
         return "client:" + called.request.headers.get("x-client-id", "")
     return called.identity.key

@@ -184,7 +184,7 @@ def warm_up(seed: int | None = None) -> None:
         importlib.import_module(f"lightning_verify.{name}")
         for name in (
             *("checks.test_schema", "checks.test_variety", "requests.generated", "requests.valid"),
-            *("run.option_table", "report.html"),
+            *("run.options", "report.html"),
         )
     )
     html.template()

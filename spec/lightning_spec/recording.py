@@ -55,7 +55,7 @@ REQUEST_HEADERS: Final = ("Accept", "Authorization", "Content-Type", "Origin", "
 """The request headers that are kept. Any other might carry a secret that nobody knows of."""
 # Bodies are kept unpacked, and whoever replays them has a time of their own.
 _NOT_KEPT = HOP_BY_HOP | {"content-encoding", "content-length", "date"}
-_SECRET = frozenset(("set-cookie", "www-authenticate", "proxy-authenticate", "authorization"))
+_SECRET = frozenset(("set-cookie", "www-authenticate", "authorization"))
 _HIDDEN = "[redacted]"
 _STREAM = "text/event-stream"
 _TEXT = ("text/", "application/json", "application/xml", "application/javascript")

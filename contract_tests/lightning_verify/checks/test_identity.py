@@ -121,7 +121,7 @@ def _not_for_this_bearer_only(judge: Judge, requirement: str, path: str, caller:
 )
 def test_a_generation_by_get_takes_a_good_bearer(judge: Judge, requirement: str, credential: str) -> None:
     call = CALLS["getImage"]
-    exchange = judge.client.send(call.method, call.path, judge.credential(credential))
+    exchange = judge.ask(call, judge.credential(credential))
     _let_in(judge, requirement, exchange)
     if exchange.status == 429:
         raise NotRun(f"needs a {credential} whose account has a unit of imagesDaily left")

@@ -11,18 +11,18 @@ from lightning_verify.judging.examples import Examples
 
 @dataclass(slots=True)
 class Learned:
-    """One for all tests of a run.
-
-    `observations` has what is made once, by name, since it need not be paid for twice; `unusable` says why a
-    credential shows nothing about this host. `lag` is the longest time in seconds that a counter was seen to
-    take, and `stood_still` names the counters that have been given all of their time once.
-    """
+    """One for all tests of a run."""
 
     observations: dict[str, Any] = field(default_factory=dict)
+    """What is made once, by name: it need not be paid for twice."""
     examples: Examples = field(default_factory=Examples)
+    """Generated requests that an earlier run, or this one, has found to fail."""
     unusable: Mapping[str, str] = field(default_factory=dict)
+    """Why a credential shows nothing about this host, by its name."""
     lag: float | None = None
+    """The longest time in seconds that a counter was seen to take."""
     stood_still: set[str] = field(default_factory=set)
+    """Counters that have been given all of their time once, and did not move."""
     refuses_at_first: bool = False
     """Whether a call within a limit was refused, and served a moment later."""
     time_moved: bool = False

@@ -264,7 +264,7 @@ class Ledger:
             calls = {call.suspect for call in account.calls if call.metric == metric}
             suspects: set[_Suspect] = {("RATE-7", None)} if forgot else calls
             problem = f"moved by {moved}, but at least {least} was due"
-            if suspects:  # A counter that begins below nothing is USE-4's.
+            if suspects:  # Without any, nothing was called that could have been charged.
                 self._breach(account, metric, now, problem, suspects, missing=not forgot)
         elif moved == most > 0:
             paid = {call.suspect for call in account.calls if call.metric == metric}

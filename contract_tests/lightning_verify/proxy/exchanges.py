@@ -28,11 +28,11 @@ _SECRET_NAME = re.compile(
     r"auth|key|token|secret|session|cookie|passw|credential|signature|client-id", re.IGNORECASE
 )
 _SHORTEST = 6
+_FORWARDED = {"forwarded", "via", "x-real-ip"} | {
+    f"x-forwarded-{what}" for what in ("for", "host", "port", "proto")
+}
 # What a client says to this proxy of their connection, and of the form in which it sends: whoever asks the
 # host again has a connection of their own. A packed answer could not be read in a terminal.
-_FORWARDED = {f"x-forwarded-{what}" for what in ("for", "host", "port", "proto")} | {
-    *("forwarded", "via", "x-real-ip")
-}
 _NOT_SENT_AGAIN = HOP_BY_HOP | _FORWARDED | {"accept-encoding", "content-length", "expect", "host"}
 
 

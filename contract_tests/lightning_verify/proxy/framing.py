@@ -23,8 +23,8 @@ _RESPONSE = re.compile(rb"HTTP/1\.[01] (\d{3})(?: .*)?")
 _FIELD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\0\r\n]*")
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?")
 _DIGITS = re.compile(rb"[0-9]{1,18}")
-# Trailers are passed on as they come, and so is what announces them.
-_NOT_PASSED_ON = frozenset(name.encode() for name in HOP_BY_HOP - {"trailer"})
+# What frames a message is passed on as it comes, and so are trailers and what announces them.
+_NOT_PASSED_ON = frozenset(name.encode() for name in HOP_BY_HOP - {"trailer", "transfer-encoding"})
 # These frame the message, whatever Connection may say of them.
 _FRAMING = frozenset((b"content-length", b"transfer-encoding", b"host"))
 

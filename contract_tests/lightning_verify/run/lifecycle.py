@@ -12,8 +12,6 @@ import pytest
 
 from lightning_verify.facts import REVISION
 from lightning_verify.judging.examples import read_examples
-from lightning_verify.judging.harmless import one_line
-from lightning_verify.judging.judge import LONGEST_REASON
 from lightning_verify.run.bill import observed_units, reread_lagging_counters
 from lightning_verify.run.plan import SECOND_LOOKS, describe, duration, estimate, spoken
 from lightning_verify.run.preflight import preflight, refused_everywhere
@@ -82,7 +80,7 @@ def _reach(run: Run, say: Say) -> list[float]:
     run.client.observers.append(lambda exchange: answered_in.append(exchange.seconds))
     aborted = preflight(run.client, run.settings.wake) or unreachable
     run.client.observers.pop()
-    run.aborted = aborted and safe_line(run, aborted)
+    run.aborted = aborted and run.safe_line(aborted)
     run.note(aborted=run.aborted)
     return answered_in
 
@@ -116,8 +114,3 @@ def finish(run: Run) -> None:
         run.keep(run.monitor_findings())
         examples = run.learned.examples
         run.note(**{f"examples {run.worker}": {"found": examples.found, "tried": examples.tried}})
-
-
-def safe_line(run: Run, text: str) -> str:
-    """Text that may come from the host, as one line that shows no secret and is no command to a CI system."""
-    return one_line(run.recorder.redactor.text(text), LONGEST_REASON)

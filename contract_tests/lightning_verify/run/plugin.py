@@ -313,7 +313,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     run = item.config.stash.get(_run_key, None)
     if run is None or charge_of(item) is None:
         return (yield)
-    redact = partial(lifecycle.safe_line, run)
+    redact = run.safe_line
     try:
         if run.aborted:
             raise Undecided(run.aborted)
@@ -341,7 +341,7 @@ def pytest_runtest_makereport(
     problem: BaseException | None = call.excinfo.value if call.excinfo else None
     if isinstance(problem, pytest.skip.Exception | pytest.fail.Exception):
         problem = problem.__cause__ or problem
-    redact = partial(lifecycle.safe_line, run)
+    redact = run.safe_line
     outcome: Verdict | None = None
     reason = ""
     for kind, verdict in _STOPPED:
@@ -427,7 +427,7 @@ def _ruled(session: pytest.Session, exitstatus: int, run: Run | None) -> Outcome
         return None
     mistake = _mistake(config, exitstatus)
     if mistake is not None:
-        mistake = lifecycle.safe_line(run, mistake) if run else mistake
+        mistake = run.safe_line(mistake) if run else mistake
         facts = {**facts, "aborted": facts.get("aborted") or mistake}
     only = options.selection(config)
     found = rulings(REQUIREMENTS, read_findings(books), only, _unreached(session, exitstatus))

@@ -74,8 +74,8 @@ def refused_everywhere(
     client: Client, credentials: Mapping[str, str], observations: dict[str, Any]
 ) -> dict[str, str]:
     """Why good credentials cannot be used, by name: those that are let in nowhere. They may belong to another
-    host, or be revoked, which is not the host's fault. What they are shown meanwhile is kept among
-    the `observations`, and need not be requested again."""
+    host, or be revoked, which is not the host's fault. What they are shown meanwhile is kept among the
+    `observations`, and need not be requested again."""
     refused = dict[str, str]()
     for name in GOOD:
         try:

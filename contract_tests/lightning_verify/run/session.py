@@ -22,6 +22,8 @@ from lightning_verify.judging.comparisons import Comparisons
 from lightning_verify.judging.durations import Durations
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.failures import Failures
+from lightning_verify.judging.harmless import one_line
+from lightning_verify.judging.judge import LONGEST_REASON
 from lightning_verify.judging.law_monitor import LawMonitor
 from lightning_verify.judging.learned import Learned
 from lightning_verify.judging.ledger import Ledger
@@ -141,6 +143,11 @@ class Run:
         with (self.books / f"findings-{self.worker}.jsonl").open("a", encoding="utf-8") as file:
             for finding in findings:
                 file.write(json.dumps(finding.as_json()) + "\n")
+
+    def safe_line(self, text: str) -> str:
+        """Text that may come from the host, as one line that shows no secret and is no command to a CI
+        system."""
+        return one_line(self.recorder.redactor.text(text), LONGEST_REASON)
 
     def note(self, **facts: Any) -> None:
         """Write facts about the run for the report; those of all workers are merged, and the last one

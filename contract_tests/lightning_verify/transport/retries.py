@@ -72,7 +72,7 @@ class Retries:
             asked = self._pace.pause(self._wait_asked(exchange))
             if asked is not None:
                 return asked
-        if exchange.repeatable and exchange.doubt and not self.is_deliberate(exchange):
+        if exchange.repeatable and exchange.doubt and not self._is_its_way(exchange):
             return self._pace.pause(GATEWAY_RETRY_DELAY)
         if exchange.repeatable and exchange.dropped and tries == 0:
             return self._pace.pause(GATEWAY_RETRY_DELAY)
@@ -101,9 +101,11 @@ class Retries:
     def is_deliberate(self, exchange: Exchange) -> bool:
         """Whether the host is known to give such answers itself. After much fruitless waiting, what keeps
         coming for free requests counts as its own."""
-        is_its_way = len(self._own_words) >= OWN_WORDS_AFTER and exchange.doubt == NOT_JSON
-        tired = exchange.repeatable and self.is_tired
-        return is_its_way or tired or _kind(exchange) in self._always_gateway
+        return self._is_its_way(exchange) or (exchange.repeatable and self.is_tired)
+
+    def _is_its_way(self, exchange: Exchange) -> bool:
+        insists = len(self._own_words) >= OWN_WORDS_AFTER and exchange.doubt == NOT_JSON
+        return insists or _kind(exchange) in self._always_gateway
 
 
 def _kind(exchange: Exchange) -> _Kind:
