@@ -256,6 +256,29 @@ def test_what_guests_spend_shows_on_an_account_however_many_there_are(tmp_path: 
             spending.join()
 
 
+def test_an_account_that_others_use_now_and_then_is_left_to_them(tmp_path: Path) -> None:
+    """They spend while it is refused something, not for a dozen requests after that, and then again."""
+    requests, spent = count(1), 0
+
+    def answer(asked: Asked) -> Answer:
+        nonlocal spent
+        number = next(requests)
+        spent += not 66 < number < 80 and number % 2
+        if asked.path != "/usage":
+            return Answer(400, pieces=(b'{"detail": "no"}',))
+        used = {**dict.fromkeys(METRICS, 0), "cloudChatDaily": spent}
+        return Answer(pieces=(json.dumps(usage(used)).encode(),))
+
+    with tiny(answer) as host, judge_of(host.base_url, tmp_path, {FREE_JWT: foreign_token()}) as judge:
+
+        def be_refused() -> None:
+            for _ in range(20):
+                judge.post("/gen/chat/completions", {}, judge.credential(FREE_JWT), lane="free")
+
+        with pytest.raises(NotRun, match="nobody else spends"):
+            test_quota._leaves_alone(judge, "RATE-2", judge.credential(FREE_JWT), be_refused, "refused calls")
+
+
 def test_a_price_that_is_wrong_is_no_race(tmp_path: Path) -> None:
     with pytest.raises(Undecided, match="TTS-3"):
         _race("speech, long", 6, tmp_path, twice=_long)

@@ -469,12 +469,17 @@ def _leaves_alone(
         judge.witness(requirement, after.exchange)
         return
     with judge.client.exclusively():
+        began, answered = time.monotonic(), judge.client.answered.total()
         for _ in range(2):
             after, change = tried()
             if not change:
                 judge.witness(requirement, after.exchange)
                 return
-        looks = [after, *(read_usage(judge, requirement, account) for _ in range(IDLE_LOOKS))]
+        # For as many requests and for as long as the two actions: where others spend, it shows in that.
+        seconds, requests = time.monotonic() - began, judge.client.answered.total() - answered
+        looks, end = [after], time.monotonic() + seconds
+        while len(looks) <= max(requests, IDLE_LOOKS) or time.monotonic() < end:
+            looks.append(read_usage(judge, requirement, account))
         steps = [moved(judge, requirement, *two) for two in pairwise(looks)]
     if steps[0] and all(step == steps[0] for step in steps):
         message = f"each of {len(steps)} looks at the counters of an account moved them by {steps[0]}"
