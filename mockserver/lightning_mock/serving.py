@@ -64,8 +64,9 @@ async def serving(
             site = web.TCPSite(runner, settings.host, settings.port, backlog=BACKLOG)
         else:
             backlog = 1 if settings.loop == "asyncio" else BACKLOG
-            site = web.SockSite(runner, _Shared(inherited), backlog=backlog)
-            ending.push_async_callback(_let_go, server, site, state.event_hub)
+            shared = _Shared(inherited)
+            site = web.SockSite(runner, shared, backlog=backlog)
+            ending.push_async_callback(_let_go, server, site, shared, state.event_hub)
         try:
             await site.start()
         except OSError as error:
@@ -98,10 +99,15 @@ class _Shared(socket.socket):
         """The socket listens already, and keeps the backlog that it has."""
 
 
-async def _let_go(server: Server, site: web.BaseSite, event_hub: EventHub) -> None:
+async def _let_go(server: Server, site: web.BaseSite, listener: socket.socket, event_hub: EventHub) -> None:
     """Accept no more connections, and close each with its next answer (`Connection: close`): the client then
     reconnects to another process. Closed between two calls, a connection could lose the second."""
     server.leaving = True
+    loop = asyncio.get_running_loop()
+    if isinstance(loop, asyncio.SelectorEventLoop):
+        # It accepts in two steps, and a connection between them would be dropped by what stops the site.
+        loop.remove_reader(listener)
+        await asyncio.sleep(_POLL_INTERVAL)
     await site.stop()
     event_hub.end()
     until = stopwatch() + _LAST_CALLS

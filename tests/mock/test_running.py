@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 import time
+from asyncio.selector_events import BaseSelectorEventLoop
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +16,8 @@ import lightning_mock
 import pytest
 import requests
 from lightning_mock.background import RunningMock, running
-from lightning_mock.settings import SettingsError
+from lightning_mock.serving import serving
+from lightning_mock.settings import Settings, SettingsError
 
 from .conftest import Client
 
@@ -101,6 +105,30 @@ def test_there_is_a_user_for_every_plan(mock: RunningMock, connect: Callable[...
 def test_a_setting_that_cannot_be_used_is_named(settings: Any, message: Any) -> None:
     with pytest.raises(SettingsError, match=message), running(**settings):
         pass
+
+
+async def test_who_is_being_accepted_while_a_worker_leaves_is_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """asyncio accepts a connection, and makes its transport at the next turn of the loop or later."""
+    accepted, complete = asyncio.Event(), BaseSelectorEventLoop._accept_connection2  # type: ignore[attr-defined]
+
+    async def accept_slowly(loop: asyncio.AbstractEventLoop, *arguments: Any) -> None:
+        accepted.set()
+        await asyncio.sleep(0)
+        await complete(loop, *arguments)
+
+    monkeypatch.setattr(BaseSelectorEventLoop, "_accept_connection2", accept_slowly)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        leaving = AsyncExitStack()
+        base_url, _ = await leaving.enter_async_context(serving(Settings(), listener))
+        address = urlsplit(base_url)
+        with socket.create_connection((address.hostname, address.port), timeout=10) as client:
+            client.sendall(b"GET /models HTTP/1.1\r\nHost: x\r\n\r\n")
+            await accepted.wait()
+            await leaving.aclose()
+            answer = client.recv(100)
+    assert answer.startswith(b"HTTP/1.1 200")
 
 
 def test_it_ends_at_once_while_a_stream_is_open() -> None:
