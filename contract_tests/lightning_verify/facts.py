@@ -10,7 +10,6 @@ import os
 from typing import Any
 
 import pytest
-from lightning_spec.examples import first_example
 from lightning_spec.loader import SpecError, load_revision, revisions
 from lightning_spec.references import look_up, resolve
 
@@ -67,8 +66,3 @@ REQUIRED_FIELD = {
     for name, operation in SPEC.operations.items()
     if operation.body_pointer is not None and (required := _schema(operation.body_pointer).get("required"))
 }
-
-
-def example(operation: str) -> Any:
-    """The first example of what an operation answers with JSON."""
-    return first_example(SPEC, operation)

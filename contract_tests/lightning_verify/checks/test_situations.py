@@ -285,11 +285,6 @@ def _shows_its_counters(judge: Judge, price: str, beside: Caller, metric: str) -
     judge.check("ID-5", there.used[metric] >= bare.used[metric], message, bare.exchange, there.exchange)
 
 
-def _has_own_host(judge: Judge) -> bool:
-    """Whether nobody else needs or spends the units of the accounts."""
-    return judge.target.may_be_asked_often(judge.spend)
-
-
 def _take_a_share(judge: Judge, metric: str, before: Snapshot) -> None:
     """Book a unit of an account that others may need. Raises NotRun when it has too few to spare."""
     limit = before.limit[metric]
@@ -298,7 +293,7 @@ def _take_a_share(judge: Judge, metric: str, before: Snapshot) -> None:
     left = limit - before.used[metric]
     taken: Counter[str] = judge.once("units of the account", Counter)
     # On a host of one's own nobody else needs them.
-    share = 1 if _has_own_host(judge) else SHARE[judge.spend]
+    share = 1 if judge.target.may_be_asked_often(judge.spend) else SHARE[judge.spend]
     if (taken[metric] + 1) * share > left + taken[metric]:
         raise NotRun(f"needs an account with more than {left} units of {metric} left")
     taken[metric] += 1
@@ -422,7 +417,7 @@ def _is_refused(judge: Judge, refusal: Refusal) -> None:
 def _ask_to_be_refused(judge: Judge, refusal: Refusal, asker: Caller, **content: Any) -> Exchange:
     path, kind = CALLS[refusal.operation].path, refusal.kind
     exchange = judge.client.send("POST", path, asker, lane="free", **content)
-    if exchange.status == 429 and kind in CREDENTIAL and _has_own_host(judge):
+    if exchange.status == 429 and kind in CREDENTIAL and judge.target.may_be_asked_often(judge.spend):
         # At its limit a caller may be refused for that; there is another account, and nobody else needs it.
         payer = judge.credential(CREDENTIAL[kind])
         exchange = judge.client.send("POST", path, payer, lane="free", **content)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from lightning_spec.examples import first_example
 
-from lightning_verify.facts import SPEC, example
+from lightning_verify.facts import SPEC
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import CAPABILITIES, MODELS, STATUS, capability_check, shown
 from lightning_verify.reading.addresses import address
@@ -15,7 +16,7 @@ from lightning_verify.transport.exchange import Exchange
 
 CHECKS = [f"/status/{capability}" for capability in CAPABILITIES]
 # The forms in which clients read the status are those of the example.
-EXAMPLE: dict[str, Any] = example("getStatus")
+EXAMPLE: dict[str, Any] = first_example(SPEC, "getStatus")
 KINDS: dict[type, str] = {str: "string", list: "list", dict: "object"}
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -127,13 +127,13 @@ class Judge:
             raise NotRun(f"needs {name}")
         if name in GOOD and has_expired(token):
             raise NotRun(f"{name} has expired; give a fresh one")
-        if name in self.unusable:
-            raise Undecided(self.unusable[name])
+        if name in self.learned.unusable:
+            raise Undecided(self.learned.unusable[name])
         return callers.bearer(name, token)
 
     def usable(self, *names: str) -> list[Caller]:
         """The callers behind those of these credentials that the run was given and that show something."""
-        at_hand = self.target.credentials.keys() - self.unusable.keys()
+        at_hand = self.target.credentials.keys() - self.learned.unusable.keys()
         return [self.credential(name) for name in names if name in at_hand]
 
     def forged(self, kind: str, token: str) -> Caller:
@@ -164,11 +164,6 @@ class Judge:
                 self.learned.observations[name] = make()
         result: T = self.learned.observations[name]
         return result
-
-    @property
-    def unusable(self) -> Mapping[str, str]:
-        """Why a credential shows nothing about this host, for example because it is let in nowhere."""
-        return self.learned.unusable
 
     def drawn(self, strategy: SearchStrategy[Any], count: int, salt: int = 0) -> list[Any]:
         """`count` examples, at least one; others with another seed of the run, or another `salt`."""

@@ -18,7 +18,7 @@ class Learned:
     examples: Examples = field(default_factory=Examples)
     """Generated requests that an earlier run, or this one, has found to fail."""
     unusable: Mapping[str, str] = field(default_factory=dict)
-    """Why a credential shows nothing about this host, by its name."""
+    """Why a credential shows nothing about this host, by its name: it is let in nowhere, for example."""
     lag: float | None = None
     """The longest time in seconds that a counter was seen to take."""
     stood_still: set[str] = field(default_factory=set)
