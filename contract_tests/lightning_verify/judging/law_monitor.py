@@ -95,10 +95,10 @@ class LawMonitor:
     def _count_repeat(self, exchange: Exchange) -> None:
         """Count whether a repeated request was served or refused. Requests about files at addresses are left
         out: such files come and go."""
-        body = exchange.request_body
-        if exchange.operation is None or exchange.operation.id not in OWNER_OF or b"://" in (body or b""):
+        operation, body = exchange.operation, exchange.request_body
+        if operation is None or operation.id not in OWNER_OF or operation.id == "getAsset":
             return
-        if exchange.operation.id == "getAsset" or len(body or b"") > _COMPARED:
+        if body is not None and (len(body) > _COMPARED or b"://" in body):
             return
         wrong = [] if exchange.served else ["a request that was served before or after was refused"]
         same = (exchange.caller, exchange.method, exchange.path, body)

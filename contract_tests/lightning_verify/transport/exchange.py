@@ -37,11 +37,13 @@ def encoded(value: Any) -> bytes:
     """A JSON value as it is sent. Letters beyond ASCII go out escaped in some bodies and as they are in
     others, as different clients write them; the same value always in the same way."""
     escaped = json.dumps(value)
-    if crc32(escaped.encode()) % 2:
+    body = escaped.encode()
+    # Where nothing was escaped both are the same, and the largest bodies are such.
+    if "\\u" in escaped and crc32(body) % 2:
         # Half a surrogate pair cannot go out as it is.
         with suppress(UnicodeEncodeError):
             return json.dumps(value, ensure_ascii=False).encode()
-    return escaped.encode()
+    return body
 
 
 @dataclass(slots=True)
