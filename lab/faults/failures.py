@@ -61,6 +61,11 @@ def _when_raw(condition: Callable[[bytes], bool]) -> seams.Apply:
     return seams.around("read", step)
 
 
+# The worker that reads it dies, and the proxy before it says so.
+FAULTS.handwritten("FAIL-1", post("/gen/image", raw=b"{not json")).add(
+    "bad-json-502: a body that is no JSON is 502", lambda lab: _bad_json(lab, 502)
+)
+
 FAULTS.reported("FAIL-1", post("/gen/image", raw=b"")).add(
     "empty-body-500: an empty body is 500", _when_raw(lambda raw: not raw.strip())
 )
@@ -167,6 +172,10 @@ FAULTS.mechanical(
 
 FAULTS.mechanical("FAIL-2", generated("createImage", prompt="x" * 9_000)).add(
     "oversize-500: a prompt that is too long is 500", refused_with("oversize", 500)
+)
+
+FAULTS.handwritten("FAIL-2", generated("createImage", prompt="x" * 9_000)).add(
+    "oversize-504: a prompt that is too long is 504", refused_with("oversize", 504)
 )
 
 FAULTS.reported("FAIL-2", generated("createTts", prompt="x" * 9_000)).add(

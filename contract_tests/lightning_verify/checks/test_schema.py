@@ -137,20 +137,8 @@ def _survives(judge: Judge, operation: str) -> None:
         def ask(case: Any = case) -> Exchange:
             return _send(judge, case, "paid")[0]
 
-        exchange = ask_past_losses(ask)
-        judge.answered("FAIL-1", exchange)
-        # Once may be an upstream that failed at what a lenient host has sent it.
-        if exchange.status == 500:
-            second = judge.probes.second_look(
-                exchange,
-                again=ask,
-                plain=partial(judge.post, call.path, call.body),
-            )
-            if second.stands_out:
-                message = f"{exchange.title}: an invalid request broke the server"
-                raise judge.violation("FAIL-1", message, *second.shown)
-            continue
-        judge.witness("FAIL-1", exchange)
+        plain = partial(judge.post, call.path, call.body)
+        judge.survives("FAIL-1", ask_past_losses(ask), ask, plain, "an invalid request")
 
 
 @judges("FAIL-1", requests=NONSENSE)

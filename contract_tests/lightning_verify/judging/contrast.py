@@ -16,6 +16,8 @@ from lightning_verify.transport.exchange import Exchange
 
 Trouble = Literal["refused", "failed"]
 Ask = Callable[[], Exchange]
+# Whether a plain request was answered as it has to be.
+Well = Callable[[Exchange], bool]
 
 # Who asks next: the request in question (True) or the plain one. No failure that comes every second, third...
 # or sixth time falls in with the longer order, and one that comes by chance, with whatever odds, does so once
@@ -31,7 +33,7 @@ _NOT_NOW = {408, 425, 429}
 def trouble(exchange: Exchange) -> Trouble | None:
     """How an answer fails a valid request; None if it does not, or shows nothing about it."""
     status = exchange.status or 0
-    if status >= 500:
+    if status >= 500 or exchange.hung_up:
         return "failed"
     if 400 <= status < 500 and status not in _NOT_NOW and exchange.doubt is None:
         return "refused"
@@ -52,16 +54,23 @@ class SecondLook:
         return bool(self.shown)
 
 
-def look_again(first: Exchange, again: Ask, plain: Ask, *, rounds: int = 1) -> SecondLook:
+def is_served(exchange: Exchange) -> bool:
+    """Whether a valid request was answered as it has to be."""
+    return exchange.served and trouble(exchange) is None
+
+
+def look_again(
+    first: Exchange, again: Ask, plain: Ask, *, rounds: int = 1, well: Well = is_served
+) -> SecondLook:
     """Repeat the request whose answer, `first`, was bad (`again`), alternating with a `plain` one that should
-    be served, until an answer speaks for the host. More `rounds` are for a host that is known to fail now and
-    then; if no units are left for them, the result of the earlier rounds stands."""
+    be answered `well`, until an answer speaks for the host. More `rounds` are for a host that is known to
+    fail now and then; if no units are left for them, the result of the earlier rounds stands."""
     kind, look = trouble(first), SecondLook()
     if kind is None:
         return look
     for _ in range(rounds if kind == "failed" else 1):
         try:
-            look = _one_round(first, kind, again, plain)
+            look = _one_round(first, kind, again, plain, well)
         except BudgetExhausted:
             break
         if not look.stands_out:
@@ -69,14 +78,14 @@ def look_again(first: Exchange, again: Ask, plain: Ask, *, rounds: int = 1) -> S
     return look
 
 
-def _one_round(first: Exchange, kind: Trouble, again: Ask, plain: Ask) -> SecondLook:
-    failed, served = first, first
+def _one_round(first: Exchange, kind: Trouble, again: Ask, plain: Ask, well: Well) -> SecondLook:
+    failed, answered = first, first
     for in_question in _ORDER[kind]:
         exchange = again() if in_question else plain()
         if in_question and trouble(exchange) == kind:
             failed = exchange
-        elif not in_question and exchange.served and trouble(exchange) is None:
-            served = exchange
+        elif not in_question and well(exchange):
+            answered = exchange
         else:
             return SecondLook()
-    return SecondLook((first, failed, served))
+    return SecondLook((first, failed, answered))

@@ -18,6 +18,7 @@ from hypothesis.strategies import SearchStrategy
 from lightning_spec.loader import Spec
 
 from lightning_verify.facts import OWNER_OF
+from lightning_verify.judging.contrast import Ask
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.harmless import one_line
 from lightning_verify.judging.learned import Learned
@@ -263,7 +264,7 @@ class Judge:
         status = exchange.status or 0
         if not owner and 400 <= status < 500 and status != 429:
             raise self.undecided(requirement, f"{exchange.title} (see {_owner(exchange)})", exchange)
-        if owner and status >= 500:
+        if owner and (status >= 500 or exchange.hung_up):
             if self.probes.always_fails(exchange):
                 raise self.violation(requirement, f"{exchange.title}: the route always fails", exchange)
             second = self.probes.fails_at(exchange)
@@ -305,6 +306,10 @@ class Judge:
     def refused(self, requirement: str, exchange: Exchange, status: int, what: str) -> None:
         """A request that must be refused with `status`; `what` says what is wrong with it. A long one may be
         refused as too large instead, which shows nothing."""
+        if status in {400, 413} and (second := self.probes.fails_at_refusing(exchange)).stands_out:
+            failing = f"{exchange.title}: {what} must be {status}, and the host failed at it each time"
+            message = f"{failing}, while {second.shown[-1].title} for another request"
+            raise self.violation(requirement, message, *second.shown)
         self.answered(requirement, exchange)
         got = exchange.status or 0
         if got == status:
@@ -328,6 +333,19 @@ class Judge:
         raise self.violation(
             requirement, f"{exchange.title}: {what} must be {status}, but was {did}", exchange
         )
+
+    def survives(self, requirement: str, exchange: Exchange, again: Ask, plain: Ask, what: str) -> None:
+        """A request that a host may serve or refuse, but must not fail at each time while it serves a `plain`
+        one. One failure may be an upstream's, to which a lenient host has sent it."""
+        if (exchange.status or 0) >= 500 or exchange.hung_up:
+            second = self.probes.second_look(exchange, again, plain)
+            if second.stands_out:
+                message = f"{exchange.title}: {what} broke the server"
+                raise self.violation(requirement, message, *second.shown)
+            if exchange.status == 500:
+                return
+        self.answered(requirement, exchange)
+        self.witness(requirement, exchange)
 
     def document(self, requirement: str, exchange: Exchange, *, owner: bool = True) -> Any:
         """The JSON of a served answer. Raises Violation when it is something else, or Undecided when that is

@@ -6,13 +6,17 @@ Law: fresh callers ask them, and they cost units only if the answer in question 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from lightning_verify.judging.contrast import Ask, SecondLook, look_again
+from lightning_verify.facts import REQUIRED_FIELD
+from lightning_verify.judging.contrast import Ask, SecondLook, Well, is_served, look_again
+from lightning_verify.laws.law import request_json
+from lightning_verify.reading import gateways
 from lightning_verify.requests.callers import Caller, anonymous
-from lightning_verify.requests.invalid import NOTHING_ASKED
+from lightning_verify.requests.invalid import NO_OBJECT, NOTHING_ASKED
 from lightning_verify.requests.valid import CALLS, Call
 from lightning_verify.transport.client import Client
 from lightning_verify.transport.exchange import REDIRECTS, Exchange
@@ -46,14 +50,16 @@ class Probes:
     def _ask_nothing(self, path: str) -> Exchange:
         return self.client.send("POST", path, anonymous(), json_body=NOTHING_ASKED, lane="free")
 
-    def second_look(self, exchange: Exchange, again: Ask, plain: Ask, *, beside: str = "") -> SecondLook:
+    def second_look(
+        self, exchange: Exchange, again: Ask, plain: Ask, *, beside: str = "", well: Well = is_served
+    ) -> SecondLook:
         """Whether it is this request that the host cannot do. Decided once in a run for each request
         (`beside` distinguishes several plain ones), and with more rounds if others fail as well."""
 
         def look() -> SecondLook:
             with self.client.second_look():
                 rounds = 2 if self._fails_elsewhere(exchange) else 1
-                return look_again(exchange, again, plain, rounds=rounds)
+                return look_again(exchange, again, plain, rounds=rounds, well=well)
 
         asked = f"{exchange.caller} {exchange.method} {exchange.path} {exchange.request_body!r}"
         return self.once(f"second look at {asked} {beside}", look)
@@ -88,6 +94,30 @@ class Probes:
             lambda: self.client.send(exchange.method, exchange.path, anonymous(), body=body),
             lambda: self.client.send(plain.method, plain.path, anonymous(), json_body=plain.body),
         )
+
+    def fails_at_refusing(self, exchange: Exchange) -> SecondLook:
+        """A second look at a request that has to be refused, where the host hung up or a gateway says that it
+        failed: compared with another one that has to be refused. What could be taken for a valid request may
+        have been sent on to an upstream that is down, and is compared with a valid one."""
+        call = CALLS.get(exchange.operation.id) if exchange.operation is not None else None
+        if call is None or exchange.method != "POST" or "Authorization" in exchange.request_headers:
+            return SecondLook()
+        told = gateways.host_failed(exchange.status, exchange.headers, exchange.body)
+        if not told and not exchange.hung_up:
+            return SecondLook()
+        path, body, sent = exchange.path, exchange.request_body, request_json(exchange)
+
+        def refused(what: bytes | None) -> Exchange:
+            return self.client.send("POST", path, anonymous(), body=what, lane="free", retry=False)
+
+        if REQUIRED_FIELD[call.operation] in sent:
+            return self.second_look(
+                exchange,
+                lambda: refused(body),
+                lambda: self.client.send("POST", path, anonymous(), json_body=call.body),
+            )
+        other = NO_OBJECT[0] if sent else json.dumps(NOTHING_ASKED).encode()
+        return self.second_look(exchange, lambda: refused(body), lambda: refused(other), well=_is_refused)
 
     def is_missing(self, exchange: Exchange) -> bool:
         """Whether a route answers 404 or 405 to everything, so that it does not exist. A GET that generates
@@ -137,6 +167,11 @@ class Probes:
             if nothing.status not in {400, 422} or again.status != 429:
                 return False
         return True
+
+
+def _is_refused(exchange: Exchange) -> bool:
+    own = exchange.doubt is None or exchange.is_deliberate
+    return own and exchange.status in {400, 413, 422}
 
 
 def _plainer(exchange: Exchange) -> Call | None:

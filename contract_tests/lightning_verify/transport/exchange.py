@@ -25,6 +25,8 @@ BLAMES_THE_REQUEST = frozenset({400, 404, 405, 413, 422})
 NOT_JSON = "a refusal that is not in JSON may be somebody else's"
 _OF_THE_REDIRECT = frozenset({"content-length", "content-type", "location", "transfer-encoding"})
 _SITES = 100
+# Bytes of a body that may still be on their way when the host hangs up: it may have answered first.
+LARGE_BODY = 200_000
 # Seconds within which a connection breaks rather than hangs.
 SOON = 5.0
 
@@ -156,6 +158,11 @@ class Exchange:
         answered by the host next time. One that hung would hang for as long."""
         broke = self.problem is not None and self.seconds < SOON
         return broke or self.stand_in is not None
+
+    @property
+    def hung_up(self) -> bool:
+        """Whether the host broke the connection without a word; on a large body it may have had one."""
+        return self.dropped and len(self.request_body or b"") < LARGE_BODY
 
     @property
     def limits_bursts(self) -> bool:

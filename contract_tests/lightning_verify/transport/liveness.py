@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from lightning_verify.transport.exchange import Exchange
+from lightning_verify.transport.exchange import LARGE_BODY, Exchange
 
 # After so many unanswered requests in a row the host counts as gone, unless it answers a plain one.
 MAX_UNANSWERED = 3
 # The same for unanswered requests that are not in a row, in multiples of the longest deadline.
 MAX_UNANSWERED_DEADLINES = 3
-LARGE_BODY = 200_000
 
 
 class HostGone(Exception):
