@@ -55,7 +55,10 @@ VARIANTS.group("", _STATUS).add("status-redirects: /status redirects to /status/
 VARIANTS.group("notifications", _STATUS).add(
     "notifications-list: notifications is a list",
     edit("getStatus", at("notifications", put([{"level": "info", "text": "Hello"}]))),
-).add("notifications-null: notifications is null", edit("getStatus", at("notifications", put(None))))
+).add("notifications-null: notifications is null", edit("getStatus", at("notifications", put(None)))).add(
+    "status-in-numbers: the state is a code, notifications are counted, and the latest is a time",
+    edit("getStatus", lambda view: {**view, "state": 1, "notifications": 0, "latest": 1_700_000_000_000}),
+)
 
 VARIANTS.group("", _STATUS).add(
     "latest-object: latest is an object",

@@ -188,6 +188,10 @@ BROKEN = [
     ("STAT-2", exchange("listModels", ["llama3.1", ""])),
     ("STAT-2", exchange("listModels", {"families": ["llama", "qwen"]})),
     ("STAT-3", exchange("getStatus", {"state": "ok"})),
+    *(
+        ("STAT-3", exchange("getStatus", {"services": {}, "notifications": [], "latest": "", "state": state}))
+        for state in (None, "", " ", [])
+    ),
     ("STAT-4", exchange("headStatusImage", b"", media_type="")),
     ("STAT-5", exchange("headStatusImage", b"", media_type="audio/mpeg")),
     ("ANA-1", exchange("analyzePrompt", [])),
