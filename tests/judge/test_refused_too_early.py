@@ -77,6 +77,18 @@ def _apologies(lab: Lab) -> None:
     lab.changes.append(apologize)
 
 
+def test_who_asks_twice_at_once_is_asked_for_again_at_leisure(tmp_path: Path) -> None:
+    """The host holds a unit of whoever asks until it has looked at the body, and there is one."""
+    turn = count()
+    with (
+        tiny(lambda _: Answer(429 if next(turn) == 0 else 400)) as host,
+        judge_of(host.base_url, tmp_path) as judge,
+    ):
+        exchange = judge.post("/gen/tts", {}, lane="free")
+        judge.refused("TTS-2", exchange, 400, "a body without a prompt")
+    assert judge.witnesses["TTS-2"]
+
+
 def test_what_is_called_invalid_once_half_of_the_limit_is_used_is_told(tmp_path: Path) -> None:
     with (
         running(prepare=_tired_of_pictures) as lab,

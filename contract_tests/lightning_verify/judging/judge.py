@@ -311,6 +311,9 @@ class Judge:
             message = f"{failing}, while {second.shown[-1].title} for another request"
             raise self.violation(requirement, message, *second.shown)
         self.answered(requirement, exchange)
+        if exchange.status == 429 != status:
+            exchange = self.probes.ask_at_leisure(exchange)
+            self.answered(requirement, exchange)
         got = exchange.status or 0
         if got == status:
             self.witness(requirement, exchange)

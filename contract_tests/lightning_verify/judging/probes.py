@@ -155,6 +155,16 @@ class Probes:
         well = self.client.send("GET", "/usage", anonymous()).served
         return well and all(answer.status == exchange.status for answer in again)
 
+    def ask_at_leisure(self, exchange: Exchange) -> Exchange:
+        """The answer to the same request of a caller that asks for nothing else meanwhile. A host that looks
+        at the plan first may hold a unit until it has looked at the rest, and so refuse whoever asks twice at
+        once."""
+        known = "Authorization" in exchange.request_headers
+        caller = Caller(exchange.caller, exchange.request_headers) if known else anonymous()
+        return self.client.send(
+            exchange.method, exchange.path, caller, body=exchange.request_body, lane="free"
+        )
+
     def refuses_this_alone(self, exchange: Exchange) -> bool:
         """Whether callers that have spent nothing always get 429 for this request, and never for an empty
         one. A host may count bad bearers, and a GET that is not refused would cost a unit."""
