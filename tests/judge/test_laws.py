@@ -190,7 +190,7 @@ BROKEN = [
     ("STAT-3", exchange("getStatus", {"state": "ok"})),
     *(
         ("STAT-3", exchange("getStatus", {"services": {}, "notifications": [], "latest": "", "state": state}))
-        for state in (None, "", " ", [])
+        for state in [None, "", " "]
     ),
     ("STAT-4", exchange("headStatusImage", b"", media_type="")),
     ("STAT-5", exchange("headStatusImage", b"", media_type="audio/mpeg")),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab import seams
+from lab.faults.callers import lenient
 from lab.running import running
 from lab.server.lab import Call, Data, Json, Reply
 from tests.judge.commands import command
@@ -16,6 +17,10 @@ pytestmark = pytest.mark.slow
 
 def _missing(operations: str) -> seams.Apply:
     return seams.instead(operations, lambda _: Json({"detail": "Not Found"}, 404))
+
+
+def _unauthorized(operations: str) -> seams.Apply:
+    return seams.instead(operations, lambda _: Json({"detail": "Who are you?"}, 401))
 
 
 def _page(operations: str) -> seams.Apply:
@@ -45,6 +50,8 @@ PLANS = {"TIER-1", "TIER-2", "TIER-3"}
     [
         pytest.param(_missing("getTierConfig"), ACCOUNT, PLANS, id="no catalogue"),
         pytest.param(_page("getTierConfig"), ACCOUNT, PLANS, id="catalogue as page"),
+        pytest.param(_unauthorized("listTiers"), ACCOUNT, {"TIERS-1"}, id="tiers for members"),
+        pytest.param(lenient("getSfx"), ("identity",), {"AUTH-4"}, id="bearers ignored"),
         pytest.param(_missing("getUsage"), ("account", "catalogue"), {"USE-1", "USE-2"}, id="no usage"),
         pytest.param(_page("getUsage"), ("account", "catalogue"), {"USE-1", "USE-2"}, id="usage as page"),
         pytest.param(_missing("getSubscription"), ("account", "catalogue"), {"SUB-1"}, id="no subscription"),

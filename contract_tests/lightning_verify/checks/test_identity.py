@@ -525,9 +525,11 @@ def test_without_a_client_id_the_user_agent_tells_callers_apart(judge: Judge) ->
 def test_an_image_without_a_client_id_is_counted_as_well(judge: Judge) -> None:
     caller, call = callers.by_user_agent(), CALLS["createImage"]
     seen = observe(judge, caller, "imagesDaily", lambda: judge.post(call.path, call.body, caller))
-    _let_in(judge, "ID-3", seen.call)
-    if (seen.call.status or 0) in {400, 422} and operation_observed(judge, "createImage").call.served:
-        raise judge.violation("ID-3", f"{seen.call.title} without a client id only", seen.call)
+    judge.answered("ID-3", seen.call)
+    if seen.call.status in {400, 401, 403, 422}:
+        if operation_observed(judge, "createImage").call.served:
+            raise judge.violation("ID-3", f"{seen.call.title} without a client id only", seen.call)
+        raise judge.undecided("ID-3", f"{seen.call.title} with a client id as well (see ID-4)", seen.call)
     change = seen.consumed(judge, "ID-3").get("imagesDaily", 0)
     if change < 1:
         _costs_something(judge, "createImage")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from lightning_verify.facts import OWNER_OF
 from lightning_verify.judging.evidence import Recorder
+from lightning_verify.judging.ledger import is_ours
 from lightning_verify.judging.tally import Tally, finding
 from lightning_verify.judging.verdicts import Finding
 from lightning_verify.laws.table import check_laws
@@ -50,7 +51,13 @@ class Admission:
         self.shut_out.add(exchange, [], witness=False)
 
 
-_Request = tuple[str, str, str, bytes | None]
+_Request = tuple[frozenset[tuple[str, str]], str, str, bytes | None]
+
+
+def _alike(exchange: Exchange) -> frozenset[tuple[str, str]]:
+    """The headers of a request, in which callers that differ by identities of our own making are alike."""
+    headers = exchange.request_headers.items()
+    return frozenset((name, "ours" if is_ours(value) else value) for name, value in headers)
 
 
 class LawMonitor:
@@ -81,11 +88,13 @@ class LawMonitor:
             self._tallies.setdefault(requirement, Tally()).add(exchange, wrong)
 
     def _count_admission(self, exchange: Exchange) -> None:
-        """Count whether a caller who has to be let in was let in."""
+        """Count whether a caller who has to be let in was let in. A public route is not about callers."""
         operation = exchange.operation
+        if operation is None or operation.auth == "none":
+            return
         token = exchange.request_headers.get("Authorization")
         if token is None:
-            who = "ID-4" if operation is not None and operation.auth != "required" else ""
+            who = "" if operation.auth == "required" else "ID-4"
         else:
             token = token.removeprefix("Bearer ")
             who = "" if has_expired(token) else self._admitted_by.get(token, "")
@@ -101,7 +110,7 @@ class LawMonitor:
         if body is not None and (len(body) > _COMPARED or b"://" in body):
             return
         wrong = [] if exchange.served else ["a request that was served before or after was refused"]
-        same = (exchange.caller, exchange.method, exchange.path, body)
+        same = (_alike(exchange), exchange.method, exchange.path, body)
         self._repeats.setdefault(same, Tally()).add(exchange, wrong, witness=False)
 
     def findings(self) -> list[Finding]:

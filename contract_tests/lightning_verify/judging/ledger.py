@@ -179,7 +179,7 @@ class Ledger:
         sure = whole and shows_something(exchange)
         ended = exchange.sent + exchange.seconds
         # Whoever else is named may have paid, on a host that is wrong about who does.
-        for name in [*named[:1], *filter(_is_ours, named[1:])]:
+        for name in [*named[:1], *filter(is_ours, named[1:])]:
             if name == "?":
                 continue
             account = self._account(name, exchange)
@@ -365,7 +365,7 @@ def _tells_apart(account: _Account) -> str | None:
     return "ID-3" if account.address else "ID-2"
 
 
-def _is_ours(name: str) -> bool:
+def is_ours(name: str) -> bool:
     """Whether nobody else can have this identity: a client id or a user agent made for one caller."""
     return _OURS.fullmatch(name) is not None
 

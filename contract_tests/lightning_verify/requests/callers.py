@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 
-from lightning_verify.requests.credentials import MEANING
+from lightning_verify.requests.credentials import GOOD, MEANING
 
 # One name for the whole run, so that an operator finds us in a log.
 USER_AGENT = f"lightning-verify/{version('lightning-contract')}"
@@ -15,6 +15,8 @@ USER_AGENT = f"lightning-verify/{version('lightning-contract')}"
 # user agents: what their address has used, it has paid in their place.
 _RUN = uuid.uuid4().hex[:8]
 SIGNED_IN, NAMED = f"{USER_AGENT} (run {_RUN}, signed in)", f"{USER_AGENT} (run {_RUN})"
+# Of bearers that must not be let in. If one is served all the same, its address may well have paid.
+_NOT_LET_IN = f"{USER_AGENT} (run {_RUN}, not let in)"
 # On the bill, whoever was not given a credential: identities of one run, and bearers that the judge made up.
 THROWAWAY, MADE_UP = "throwaway callers", "made-up bearers"
 
@@ -70,5 +72,6 @@ def at_address_of(user_agent: str) -> Caller:
 
 def bearer(label: str, token: str) -> Caller:
     """A caller with a bearer: the credential of that name, or a kind of bearer that the judge made."""
-    headers = {"User-Agent": SIGNED_IN, "Authorization": f"Bearer {token}"}
+    agent = SIGNED_IN if label in GOOD else _NOT_LET_IN
+    headers = {"User-Agent": agent, "Authorization": f"Bearer {token}"}
     return Caller(MEANING.get(label, label), headers, label if label in MEANING else MADE_UP)
