@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -86,6 +87,28 @@ def _exhausted_first(lab: Lab) -> None:
 
 VARIANTS.group("order", exhaust("createSfx", 1, lambda c: c.post("/gen/sfx", {}).status)).add(
     "exhausted-before-payload: 429 comes before 400 and 413", _exhausted_first
+)
+
+
+def _held_meanwhile(lab: Lab) -> None:
+    async def hold(_: Lab, __: Call) -> None:
+        await asyncio.sleep(0.02)
+
+    def give_back(inner: Lab, call: Call, reply: Reply) -> Reply:
+        metric = inner.metric_of[call.operation.id]
+        if isinstance(reply, Json) and reply.refused and metric is not None and call.charged:
+            inner.ledger.add(call.identity.key, metric, inner.window_of(metric, inner.clock()), -call.charged)
+            call.charged = 0
+        return reply
+
+    lab.steps["hold"] = hold
+    lab.order = ["identify", "charge", "hold", "read", "validate", "size"]
+    lab.changes.append(give_back)
+
+
+VARIANTS.group("order", exhaust("createSfx", 1, lambda c: c.post("/gen/sfx", {}).status)).add(
+    "unit-held-meanwhile: a unit is taken before the body is looked at, and given back with a refusal",
+    _held_meanwhile,
 )
 
 

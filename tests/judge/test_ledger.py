@@ -345,6 +345,33 @@ def test_what_nobody_pays_is_the_price(play: Play) -> None:
     assert play.broken == {"IMG-6"}
 
 
+@pytest.mark.parametrize("served", [True, False])
+def test_what_was_refused_meanwhile_may_have_held_a_unit(served: bool, tmp_path: Path) -> None:
+    """The request is over before the look is answered, which has counted it."""
+    looked, over = threading.Event(), threading.Event()
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path == "/usage":
+            looked.set()
+            over.wait(30)
+            return Answer(pieces=(json.dumps(usage(dict.fromkeys(METRICS, 0))).encode(),))
+        looked.wait(30)
+        return Answer(200 if served else 400)
+
+    with tiny(answer) as host, judge_of(host.base_url, tmp_path) as judge:
+        caller, looks = judge.caller(), list[Exchange]()
+        looking = threading.Thread(target=lambda: looks.append(judge.get("/usage", caller)))
+        calling = threading.Thread(target=judge.post, args=("/gen/image", {}, caller))
+        calling.start()
+        while not host.asked:
+            time.sleep(0.01)
+        looking.start()
+        calling.join()
+        over.set()
+        looking.join()
+    assert [metric for metric, _ in looks[0].under_way] == ([] if served else ["imagesDaily"])
+
+
 def test_a_call_without_an_answer_yet_may_be_counted(tmp_path: Path) -> None:
     looked = threading.Event()
 

@@ -8,10 +8,11 @@ and none is held against the host.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lightning_verify.judging.judge import Judge
+from lightning_verify.judging.ledger import identities
 from lightning_verify.judging.snapshot import Snapshot, Unreadable, difference, parse_usage, rolled_over
 from lightning_verify.requests.callers import Caller
 from lightning_verify.transport.exchange import Exchange
@@ -19,6 +20,8 @@ from lightning_verify.transport.exchange import Exchange
 # As many looks without a call as an action has requests, and some more: they tell an account where somebody
 # else spends.
 IDLE_LOOKS = 10
+# How often the counters of an account are looked at while other tests ask for it, to find it at rest.
+_CALM_LOOKS = 8
 # Seconds that any counter is given.
 SHORTEST_SETTLE = 1.0
 
@@ -68,14 +71,17 @@ class Observation:
         """How far each counter moved. Raises Undecided when the call was not served, a counter cannot be
         read or a window ended meanwhile."""
         judge.served(requirement, self.call, owner=False)
+        looks = self.before, self.after
         try:
-            before, after = (
-                parse_usage(judge.served(requirement, look, owner=False))
-                for look in (self.before, self.after)
-            )
+            before, after = (parse_usage(judge.served(requirement, look, owner=False)) for look in looks)
         except Unreadable as problem:
             raise judge.undecided(requirement, str(problem), self.after) from None
-        return moved(judge, requirement, before, after)
+        change = moved(judge, requirement, before, after)
+        if self.metric not in change and _held(self.before, self.metric, self.caller):
+            raise judge.disturbed(
+                requirement, "the first look may have counted a unit held for others", *looks
+            )
+        return change
 
 
 def observe(
@@ -89,6 +95,10 @@ def observe(
     or the counters have had time to settle. The longest delay seen is kept as the host's lag; a counter that
     stood still for all of its time once is given twice that lag from then on."""
     before = before or judge.get("/usage", caller)
+    for _ in range(_CALM_LOOKS):
+        if not _held(before, metric, caller):
+            break
+        before = judge.get("/usage", caller)
     exchange = call()
     called = time.monotonic()
     after = judge.get("/usage", caller)
@@ -105,6 +115,17 @@ def observe(
         else:
             learned.stood_still.add(counter)
     return Observation(caller, metric, before, exchange, after)
+
+
+def _held(look: Exchange, metric: str, caller: Caller) -> bool:
+    """Whether a look may have counted a unit of this caller that is given back once a request is refused.
+    Bearers may be of one account."""
+
+    def payer(headers: Mapping[str, str]) -> str:
+        name = next(iter(identities(headers)), "")
+        return "an account" if name.startswith("bearer ") else name
+
+    return any(of == metric and payer(headers) == payer(caller.headers) for of, headers in look.under_way)
 
 
 def _moved(before: Exchange, after: Exchange, metric: str) -> bool:

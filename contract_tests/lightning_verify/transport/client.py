@@ -17,6 +17,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, Literal, TypeVar
 
 import aiohttp
@@ -37,6 +38,7 @@ from lightning_verify.transport.redirects import MAX_FOLLOWED, file_made, onward
 from lightning_verify.transport.retries import MOST_TRIES, Retries
 
 Lane = Literal["paid", "free"]
+_UnderWay = tuple[str, Mapping[str, str]]
 T = TypeVar("T")
 
 MEDIA_BOUND = 48 * 1024 * 1024
@@ -98,8 +100,11 @@ class Client:
         self._retries = Retries(self._pace)
         # Where the root has led for good.
         self._sites: set[str] = set()
-        # Metered requests without an answer yet: metric and headers.
-        self._under_way: dict[int, tuple[str, Mapping[str, str]]] = {}
+        # Metered requests without an answer yet, by number: metric and headers. And for each look at counters
+        # that has no answer yet, those under way at any time since it left, less the ones that were served.
+        self._numbers = count()
+        self._under_way: dict[int, _UnderWay] = {}
+        self._looks: dict[int, dict[int, _UnderWay]] = {}
         # Callers that were served something metered, by what identifies them, and by operation the last one
         # that was refused it.
         self.spenders: dict[tuple[tuple[str, str], ...], Caller] = {}
@@ -333,15 +338,20 @@ class Client:
 
     @contextmanager
     def _while_under_way(self, exchange: Exchange) -> Iterator[None]:
-        operation = exchange.operation
+        operation, number = exchange.operation, next(self._numbers)
         if operation is not None and operation.metric is not None:
-            self._under_way[id(exchange)] = operation.metric, exchange.request_headers
+            for noted in (self._under_way, *self._looks.values()):
+                noted[number] = operation.metric, exchange.request_headers
+        elif operation is not None and operation.id == "getUsage":
+            self._looks[number] = dict(self._under_way)
         try:
             yield
         finally:
-            self._under_way.pop(id(exchange), None)
-            if operation is not None and operation.id == "getUsage":
-                exchange.under_way = tuple(self._under_way.values())
+            self._under_way.pop(number, None)
+            exchange.under_way = tuple(self._looks.pop(number, {}).values())
+            if exchange.served:
+                for noted in self._looks.values():
+                    noted.pop(number, None)
 
     async def _plain(self) -> Exchange:
         """The exchange of a request that any host answers, for nobody's account."""

@@ -83,8 +83,8 @@ class Exchange:
     redirected: bool = False
     # Whether an answer that seems to be somebody else's came each time, so that it is the host's own.
     is_deliberate: bool = False
-    # The metrics and headers of requests that were under way when this answer came: the host may have charged
-    # for them. Only for a look at counters.
+    # The metrics and headers of requests that were under way meanwhile, without those that have been served
+    # by now: the host may have charged for them, or held a unit. Only for a look at counters.
     under_way: tuple[tuple[str, Mapping[str, str]], ...] = ()
     # When the answer had come, by our own clock.
     received: datetime = field(default_factory=lambda: datetime.now(UTC))
