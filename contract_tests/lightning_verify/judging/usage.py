@@ -21,7 +21,8 @@ from lightning_verify.transport.exchange import Exchange
 # else spends.
 IDLE_LOOKS = 10
 # How often the counters of an account are looked at while other tests ask for it, to find it at rest.
-_CALM_LOOKS = 8
+# And how many seconds lie between two of these looks.
+_CALM_LOOKS, _BREAK = 4, 0.2
 # Seconds that any counter is given.
 SHORTEST_SETTLE = 1.0
 
@@ -98,6 +99,7 @@ def observe(
     for _ in range(_CALM_LOOKS):
         if not _held(before, metric, caller):
             break
+        time.sleep(_BREAK)
         before = judge.get("/usage", caller)
     exchange = call()
     called = time.monotonic()
