@@ -5,15 +5,19 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from itertools import count
 from pathlib import Path
 
 import pytest
 from lightning_verify.checks import test_limits as limits
 from lightning_verify.checks import test_races as races
+from lightning_verify.checks import test_situations as situations
 from lightning_verify.judging import limits as calls_at_limits
 from lightning_verify.judging.judge import Undecided, Violation
 from lightning_verify.requests.callers import by_user_agent
+from lightning_verify.requests.credentials import JWT
+from lightning_verify.requests.situations import Situation
 
 from lab import seams
 from lab.faults import FAULTS
@@ -87,6 +91,30 @@ def test_who_asks_twice_at_once_is_asked_for_again_at_leisure(tmp_path: Path) ->
         exchange = judge.post("/gen/tts", {}, lane="free")
         judge.refused("TTS-2", exchange, 400, "a body without a prompt")
     assert judge.witnesses["TTS-2"]
+
+
+def _of_the_free_plan(lab: Lab) -> None:
+    """Whoever is signed in is refused at the free plan's limit, and told that of their own plan."""
+
+    def refuse(inner: Lab, called: Call) -> None:
+        if called.identity.auth_type and inner.used_of(called.identity, "videosDaily") >= 3:
+            raise Refusal("exhausted", "Videos are used up")
+
+    seams.check(VIDEOS, refuse)(lab)
+
+
+@pytest.mark.parametrize("used", [2, 3])
+def test_an_account_that_is_refused_with_units_left_is_told(used: int, tmp_path: Path) -> None:
+    with (
+        running(prepare=_of_the_free_plan) as lab,
+        judge_of(lab.base_url, tmp_path, {JWT: lab.credentials[JWT]}, settle=0.01) as judge,
+    ):
+        for _ in range(used):
+            judge.post("/gen/video", {"prompt": "a fox"}, judge.credential(JWT))
+        situation = Situation("access token", "createVideo", "plain")
+        told = pytest.raises(Violation, match=r"RATE-4.*429 for an access token of a .* with units")
+        with told if used == 3 else nullcontext():
+            situations.test_every_kind_of_caller_is_served_in_every_form(judge, situation)
 
 
 def test_what_is_called_invalid_once_half_of_the_limit_is_used_is_told(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ cost for the ledger; whether a kind of caller is served at all is judged here.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -146,6 +147,8 @@ def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: S
         elif _has_units(judge, metric, before, after):
             message = f"{exchange.title} for {caller.label} with units of {metric} left"
             raise judge.violation("RATE-4", message, before.exchange, exchange, after)
+        else:
+            _refused_at_rest(judge, metric, caller, ask, after)
         raise NotRun(f"needs an account with units of {metric} left")
     _is_not_too_long(exchange)
     other = "address" if situation.kind == "client id" else "client id"
@@ -307,6 +310,28 @@ def _has_units(judge: Judge, metric: str, before: Snapshot, after: Exchange) -> 
         if limit is not None and look.used[metric] > limit // 2 - PLENTY:
             return False
     return True
+
+
+def _refused_at_rest(
+    judge: Judge, metric: str, account: Caller, ask: Callable[[], Exchange], look: Exchange
+) -> None:
+    """Raises a violation when an account that only we use, and that has units left at a `look`, is refused
+    again once its counters have had their time and while nothing else is asked for."""
+    has_units = counters(judge, "RATE-4", look).has_units(metric)
+    if not has_units or not judge.target.may_be_asked_often(judge.spend):
+        return
+    time.sleep(judge.settle)
+    with judge.client.exclusively():
+        before = judge.get("/usage", account)
+        exchange = ask()
+        after = judge.get("/usage", account)
+    judge.answered("RATE-4", exchange)
+    looks = [counters(judge, "RATE-4", each) for each in (before, after)]
+    moved(judge, "RATE-4", *looks)
+    has_units = all(each.has_units(metric) for each in looks)
+    if exchange.status == 429 and exchange.header("retry-after") is None and has_units:
+        message = f"{exchange.title} for {account.label} with units of {metric} left, though nobody else asks"
+        raise judge.violation("RATE-4", message, before, exchange, after)
 
 
 def _tell_why(

@@ -27,6 +27,11 @@ class Snapshot:
     # Which day it was: by the answer's own clock, and by `generated_at` in UTC and as it is written.
     days: tuple[str, ...] = ()
 
+    def has_units(self, metric: str) -> bool:
+        """Whether anything is left of a metric."""
+        limit = self.limit[metric]
+        return limit is None or self.used[metric] < limit
+
 
 class Unreadable(ValueError):
     """An answer of /usage without readable counters; USE-1 to USE-4 judge its form."""
