@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lab import seams
 from lab.faults.callers import lenient
 from lab.running import running
-from lab.server.lab import Call, Data, Json, Reply
+from lab.server.lab import Call, Data, Json, Lab, Refusal, Reply
 from tests.judge.commands import command
 
 pytestmark = pytest.mark.slow
@@ -17,6 +19,21 @@ pytestmark = pytest.mark.slow
 
 def _missing(operations: str) -> seams.Apply:
     return seams.instead(operations, lambda _: Json({"detail": "Not Found"}, 404))
+
+
+def _fails(status: int, operations: str) -> seams.Apply:
+    """Fail before anything of the request is looked at."""
+
+    async def step(lab: Lab, called: Call, run: Callable[[], Any]) -> None:
+        if called.operation.id in operations.split():
+            raise Refusal(f"status-{status}", "No")
+        await run()
+
+    def apply(lab: Lab) -> None:
+        lab.status_of[f"status-{status}"] = status
+        seams.around("identify", step)(lab)
+
+    return apply
 
 
 def _unauthorized(operations: str) -> seams.Apply:
@@ -42,6 +59,7 @@ def _refused(field: str) -> seams.Apply:
 
 ACCOUNT = ("account", "catalogue", "identity", "failures")
 ROUTER = ("ANA-1", "ANA-2", "ANA-3", "ROUTE-1", "ROUTE-2", "ROUTE-3", "ROUTE-4")
+SPEECH = ("TTS-1", "TTS-2", "AUTH-4", "FAIL-1", "FAIL-2")
 PLANS = {"TIER-1", "TIER-2", "TIER-3"}
 
 
@@ -50,6 +68,8 @@ PLANS = {"TIER-1", "TIER-2", "TIER-3"}
     [
         pytest.param(_missing("getTierConfig"), ACCOUNT, PLANS, id="no catalogue"),
         pytest.param(_page("getTierConfig"), ACCOUNT, PLANS, id="catalogue as page"),
+        pytest.param(_fails(501, "createTts getTts"), SPEECH, {"TTS-1"}, id="no speech"),
+        pytest.param(_fails(500, "getTts"), SPEECH, {"TTS-1"}, id="speech fails on GET"),
         pytest.param(_unauthorized("listTiers"), ACCOUNT, {"TIERS-1"}, id="tiers for members"),
         pytest.param(lenient("getSfx"), ("identity",), {"AUTH-4"}, id="bearers ignored"),
         pytest.param(_missing("getUsage"), ("account", "catalogue"), {"USE-1", "USE-2"}, id="no usage"),

@@ -45,7 +45,7 @@ from lightning_verify.requests.refusals import TOO_LARGE
 from lightning_verify.requests.valid import CALLS, POSTS, oversized, picture_data_uri, say
 from lightning_verify.run.marks import judges, needs, needs_own_host
 from lightning_verify.target import Spend
-from lightning_verify.transport.exchange import Exchange
+from lightning_verify.transport.exchange import NOT_OFFERED, Exchange
 
 # Where examples are few, an operation meets so many broken bodies beside the one that all tests share.
 FEW = 2
@@ -219,7 +219,7 @@ def test_a_documented_route_is_there(judge: Judge, operation: str) -> None:
     else:
         exchange = _refused_bearer(judge, operation)
     judge.answered(requirement, exchange)
-    if exchange.status in {404, 405}:
+    if exchange.status in NOT_OFFERED:
         raise judge.violation(requirement, f"{exchange.title}: documented but not offered", exchange)
     # That it is there is no witness for what it gives.
     raise NotRun("needs --spend sample: this shows only that the route is there")

@@ -39,7 +39,7 @@ from lightning_verify.requests.situations import OWN, Situation, beside_a_client
 from lightning_verify.requests.valid import CALLS, OVERSIZED, PLACES, POSTS, Call
 from lightning_verify.run.marks import judges, looks_back, may_use, needs, needs_own_host
 from lightning_verify.target import Spend
-from lightning_verify.transport.exchange import Exchange
+from lightning_verify.transport.exchange import NOT_OFFERED, Exchange
 
 SITUATIONS = tuple(cover())
 CREDENTIAL = {"access token": JWT, "API key": API_KEY}
@@ -372,7 +372,7 @@ def _tell_why(
         message = f"{exchange.title}, which is not for this kind of caller or form alone"
         raise judge.undecided(SERVES[situation.kind], message, exchange)
     message = f"{exchange.title} for {exchange.caller}, each time, while others are served"
-    missing = exchange.status in {404, 405}
+    missing = exchange.status in NOT_OFFERED
     owner = OWNER_OF[situation.operation] if missing else SERVES[situation.kind]
     raise judge.violation(owner, message, *second.shown)
 

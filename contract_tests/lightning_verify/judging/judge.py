@@ -36,7 +36,7 @@ from lightning_verify.requests.invalid import sample
 from lightning_verify.requests.valid import Call
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.client import Client
-from lightning_verify.transport.exchange import Exchange, NotJson
+from lightning_verify.transport.exchange import NOT_OFFERED, Exchange, NotJson
 
 T = TypeVar("T")
 
@@ -262,9 +262,10 @@ class Judge:
         is then for others to judge, and undecided here.
         """
         status = exchange.status or 0
-        if not owner and 400 <= status < 500 and status != 429:
+        if not owner and status != 429 and (400 <= status < 500 or status in NOT_OFFERED):
             raise self.undecided(requirement, f"{exchange.title} (see {_owner(exchange)})", exchange)
-        if owner and (status >= 500 or exchange.hung_up):
+        missing = status in NOT_OFFERED
+        if owner and not missing and (status >= 500 or exchange.hung_up):
             if self.probes.always_fails(exchange):
                 raise self.violation(requirement, f"{exchange.title}: the route always fails", exchange)
             second = self.probes.fails_at(exchange)
@@ -277,6 +278,10 @@ class Judge:
         self.answered(requirement, exchange)
         if exchange.served:
             return exchange
+        if missing:
+            raise self.violation(
+                requirement, f"{exchange.title}: the route is documented but not offered", exchange
+            )
         if status == 406:
             raise self.undecided(requirement, f"{exchange.title} (see HDR-1)", exchange)
         if status == 429:
@@ -296,10 +301,6 @@ class Judge:
                 requirement,
                 f"{exchange.title}: redirected to {exchange.header('location')!r}, not followed",
                 exchange,
-            )
-        if status in {404, 405}:
-            raise self.violation(
-                requirement, f"{exchange.title}: the route is documented but not offered", exchange
             )
         raise self.violation(requirement, f"{exchange.title}: a valid request was refused", exchange)
 
@@ -330,7 +331,10 @@ class Judge:
             raise self.undecided(requirement, f"{exchange.title}: redirected, not followed", exchange)
         if got == 406:
             raise self.undecided(requirement, f"{exchange.title} (see HDR-1)", exchange)
-        if got in {404, 405} and requirement != _owner(exchange) and self.probes.is_missing(exchange):
+        if requirement != _owner(exchange) and (
+            (got in NOT_OFFERED and self.probes.is_missing(exchange))
+            or (got >= 500 and self.probes.fails_anyway(exchange))
+        ):
             raise self.undecided(requirement, f"{exchange.title} (see {_owner(exchange)})", exchange)
         did = "served" if exchange.served else f"answered with {got}"
         raise self.violation(

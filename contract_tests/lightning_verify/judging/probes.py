@@ -18,8 +18,8 @@ from lightning_verify.reading import gateways
 from lightning_verify.requests.callers import Caller, anonymous
 from lightning_verify.requests.invalid import NO_OBJECT, NOTHING_ASKED
 from lightning_verify.requests.valid import CALLS, Call
-from lightning_verify.transport.client import Client
-from lightning_verify.transport.exchange import REDIRECTS, Exchange
+from lightning_verify.transport.client import BudgetExhausted, Client
+from lightning_verify.transport.exchange import NOT_OFFERED, REDIRECTS, Exchange
 from lightning_verify.transport.retries import GATEWAY_RETRIES
 
 # How often two requests are compared that nothing but chance may tell apart.
@@ -120,15 +120,30 @@ class Probes:
         return self.second_look(exchange, lambda: refused(body), lambda: refused(other), well=_is_refused)
 
     def is_missing(self, exchange: Exchange) -> bool:
-        """Whether a route answers 404 or 405 to everything, so that it does not exist. A GET that generates
-        counts as missing unless it was served before: a real request would cost a unit."""
+        """Whether a route answers to everything that it is not there. A GET that generates counts as missing
+        unless it was served before: a real request would cost a unit."""
         if exchange.operation is None or self.client.served[exchange.operation.id]:
             return False
         if exchange.method == "GET":
             return exchange.operation.metric is not None
         path = exchange.path
         plain = self.once(f"is there {path}", lambda: self._ask_nothing(path))
-        return plain.status in {404, 405}
+        return plain.status in NOT_OFFERED
+
+    def fails_anyway(self, exchange: Exchange) -> bool:
+        """Whether the plainest valid request fails like this one, so that the route does not work at all. It
+        is not sent where nothing may be spent to know."""
+        call = CALLS.get(exchange.operation.id) if exchange.operation is not None else None
+        if call is None or self.client.served[call.operation]:
+            return False
+
+        def plain() -> int | None:
+            try:
+                return self.client.send(call.method, call.path, anonymous(), json_body=call.body).status
+            except BudgetExhausted:
+                return None
+
+        return self.once(f"plain {call.operation}", plain) == exchange.status
 
     def redirects_bad_bearers_alone(self, exchange: Exchange) -> bool:
         """Whether a route redirects on this host, but only when the bearer is bad. A GET that generates is

@@ -20,6 +20,8 @@ from lightning_verify.reading.times import LONGEST_WAIT, http_date, wait_asked
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PERMANENT = frozenset({301, 308})
+# What is said of a route, or of a method, that is not there.
+NOT_OFFERED = frozenset({404, 405, 501})
 # Refusals that blame the request itself.
 BLAMES_THE_REQUEST = frozenset({400, 404, 405, 413, 422})
 NOT_JSON = "a refusal that is not in JSON may be somebody else's"
