@@ -54,6 +54,7 @@ def test_what_breaks_off_or_tells_its_failure_has_failed(tmp_path: Path) -> None
         b'"plain"': Answer(200, stream, (b"data: [DONE]\n\n",)),
         b'"tools"': Answer(200, stream, (told,)),
         b'"picture"': Answer(200, {**stream, **cut}, (b"data: {}\n\n",)),
+        b'"json"': Answer(200, {"Content-Type": "application/json"}, (b'{"error": "upstream is gone"}',)),
     }
     with tiny(lambda asked: said[asked.body]) as host, client_of(host.base_url, tmp_path) as (client, _):
 
@@ -61,7 +62,7 @@ def test_what_breaks_off_or_tells_its_failure_has_failed(tmp_path: Path) -> None
             return client.send("POST", "/gen/chat/completions", anonymous(), json_body=what)
 
         assert trouble(ask("plain")) is None
-        for what in ("tools", "picture"):
+        for what in ("tools", "json", "picture"):
             again = partial(ask, what)
             assert look_again(again(), again, partial(ask, "plain")).stands_out
             assert not look_again(again(), again, again).stands_out

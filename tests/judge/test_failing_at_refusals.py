@@ -18,6 +18,7 @@ from tests.judge.tools import client_of, judge_of
 
 BROKEN = b'{"prompt": "a fo'
 JSON = {"Content-Type": "application/json"}
+FORBIDDEN = Answer(403, JSON, (b'{"error": "no"}',))
 REFUSED = Answer(400, JSON, (b'{"error": "no"}',))
 SERVED = Answer(200, JSON, (b"{}",))
 PICTURE = Answer(200, {"Content-Type": "image/png"}, (b"\x89PNG",))
@@ -81,6 +82,14 @@ def test_what_is_too_long_is_compared_with_what_is_served(tmp_path: Path) -> Non
 
     with pytest.raises(Violation, match="must be 413, and the host failed at it each time"):
         _refuse(tmp_path, answer, None, 413)
+
+
+@pytest.mark.parametrize(("others", "told"), [(SERVED, True), (FORBIDDEN, False)])
+def test_a_403_is_about_the_request_where_such_callers_are_let_in(
+    others: Answer, told: bool, tmp_path: Path
+) -> None:
+    with pytest.raises(Violation if told else Undecided):
+        _refuse(tmp_path, lambda asked: FORBIDDEN if _is_broken(asked) else others, BROKEN)
 
 
 def _down(asked: Asked) -> Answer:

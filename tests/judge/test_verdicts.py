@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -212,9 +213,9 @@ def answer(status: int | None, path: str = "/usage", **facts: object) -> Exchang
 
 
 @pytest.fixture
-def judge(tmp_path: Path) -> Judge:
+def judge(tmp_path: Path) -> Iterator[Judge]:
     with judge_of("http://127.0.0.1:9", tmp_path) as made:
-        return made
+        yield made
 
 
 def verdicts(judge: Judge) -> dict[str, Verdict]:

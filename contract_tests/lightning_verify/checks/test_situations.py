@@ -16,6 +16,7 @@ import pytest
 from lightning_verify.facts import METRIC_OF, OWNER_OF, PRICE_OF
 from lightning_verify.judging import observations
 from lightning_verify.judging.assets import revealed_assets
+from lightning_verify.judging.contrast import trouble
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import ANALYZE, OFTEN, refused_size
 from lightning_verify.judging.sizes import may_be_too_long
@@ -131,7 +132,7 @@ def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: S
         if (seen.call.status or 0) >= 500:  # Perhaps a bad moment; what it costs shows in another one.
             seen = observe(judge, caller, metric, ask)
         exchange, after = seen.call, seen.after
-    if exchange.served:
+    if exchange.served and exchange.failure is None:
         judge.witness(requirement, exchange)
         _keeps_inputs(judge, exchange, caller)
         if prompt := situation.analysed:
@@ -345,9 +346,9 @@ def _tell_why(
     moment. One that refuses or fails every time here, but never without one field of the form, cannot do that
     field; one that serves another kind of caller every time does not serve this kind. Anything else is for
     other checks to judge. A 401 is about the caller, not about a field."""
-    if exchange.is_lost or (exchange.status or 0) >= 500:
+    if exchange.is_lost or trouble(exchange) == "failed":
         later = again()
-        if later.served:
+        if later.served and later.failure is None:
             judge.witness(SERVES[situation.kind], later)
             return
         _is_not_too_long(later)

@@ -38,7 +38,8 @@ def trouble(exchange: Exchange) -> Trouble | None:
     if 400 <= status < 500 and status not in _NOT_NOW and exchange.doubt is None:
         return "refused"
     # What fails after it has said success has failed all the same.
-    return "failed" if exchange.served and (exchange.cut_off or tells_failure(exchange)) else None
+    told = exchange.failure is not None or tells_failure(exchange)
+    return "failed" if exchange.served and (exchange.cut_off or told) else None
 
 
 @dataclass(frozen=True, slots=True)

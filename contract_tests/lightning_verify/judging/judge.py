@@ -265,7 +265,8 @@ class Judge:
         if not owner and status != 429 and (400 <= status < 500 or status in NOT_OFFERED):
             raise self.undecided(requirement, f"{exchange.title} (see {_owner(exchange)})", exchange)
         missing = status in NOT_OFFERED
-        if owner and not missing and (status >= 500 or exchange.hung_up):
+        failed = status >= 500 or exchange.hung_up or exchange.failure is not None
+        if owner and failed and not missing:
             if self.probes.always_fails(exchange):
                 raise self.violation(requirement, f"{exchange.title}: the route always fails", exchange)
             second = self.probes.fails_at(exchange)
@@ -325,7 +326,7 @@ class Judge:
             raise self.undecided(
                 requirement, f"{exchange.title}: out of quota before {what} was looked at", exchange
             )
-        if got in {401, 403} and status != 401:
+        if got in {401, 403} and status != 401 and not self.probes.lets_in(exchange):
             raise self.undecided(requirement, f"{exchange.title}: {exchange.caller} was not let in", exchange)
         if 300 <= got < 400 and not (status == 401 and self.probes.redirects_bad_bearers_alone(exchange)):
             raise self.undecided(requirement, f"{exchange.title}: redirected, not followed", exchange)

@@ -15,7 +15,7 @@ from lightning_verify.facts import REQUIRED_FIELD
 from lightning_verify.judging.contrast import Ask, SecondLook, Well, is_served, look_again
 from lightning_verify.laws.law import request_json
 from lightning_verify.reading import gateways
-from lightning_verify.requests.callers import Caller, anonymous
+from lightning_verify.requests.callers import Caller, anonymous, by_user_agent
 from lightning_verify.requests.invalid import NO_OBJECT, NOTHING_ASKED
 from lightning_verify.requests.valid import CALLS, Call
 from lightning_verify.transport.client import BudgetExhausted, Client
@@ -144,6 +144,22 @@ class Probes:
                 return None
 
         return self.once(f"plain {call.operation}", plain) == exchange.status
+
+    def lets_in(self, exchange: Exchange) -> bool:
+        """Whether the plainest valid request of such a throwaway caller is served, so that it is not the
+        caller who is refused. It is not sent where nothing may be spent to know."""
+        call = CALLS.get(exchange.operation.id) if exchange.operation is not None else None
+        if call is None or "Authorization" in exchange.request_headers:
+            return False
+        newcomer = anonymous if "X-Client-ID" in exchange.request_headers else by_user_agent
+
+        def plain() -> bool:
+            try:
+                return self.client.send(call.method, call.path, newcomer(), json_body=call.body).served
+            except BudgetExhausted:
+                return False
+
+        return self.once(f"plain {call.operation} of {newcomer.__name__}", plain)
 
     def redirects_bad_bearers_alone(self, exchange: Exchange) -> bool:
         """Whether a route redirects on this host, but only when the bearer is bad. A GET that generates is
