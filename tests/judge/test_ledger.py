@@ -334,6 +334,18 @@ def test_what_only_addresses_do_not_pay_is_wrong_about_them(play: Play) -> None:
     assert play.broken == {"ID-3"}
 
 
+def test_what_others_do_not_always_pay_either_is_the_price(play: Play) -> None:
+    one, other, third = callers.by_user_agent(), callers.anonymous(), callers.anonymous()
+    for caller in (one, other, third):
+        play.look(caller)
+        play.call(caller)
+    play.wait()
+    play.look(one)
+    play.look(other, imagesDaily=1)
+    play.look(third)
+    assert play.broken == {"IMG-6"}
+
+
 def test_what_nobody_pays_is_the_price(play: Play) -> None:
     one, other = callers.by_user_agent(), callers.anonymous()
     for caller in (one, other):

@@ -35,7 +35,7 @@ from lightning_verify.judging.observations import (
     with_bad_credential,
 )
 from lightning_verify.judging.snapshot import parse_usage
-from lightning_verify.judging.usage import counters, moved, not_exhausted, observe, read_usage
+from lightning_verify.judging.usage import Observation, counters, moved, not_exhausted, observe, read_usage
 from lightning_verify.reading.plans import free_plan_keys
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
@@ -508,7 +508,7 @@ def test_without_a_client_id_the_user_agent_tells_callers_apart(judge: Judge) ->
     seen = observe(judge, one, "cloudChatDaily", lambda: judge.post(CHAT, say("Say hello."), one))
     change = seen.consumed(judge, "ID-3").get("cloudChatDaily", 0)
     if change < 1:
-        _costs_something(judge, "createChatCompletion")
+        _costs_something(judge, "createChatCompletion", seen)
     judge.check(
         "ID-3", change >= 1, "a chat did not move the counters of its IP address and user agent", seen.after
     )
@@ -532,17 +532,25 @@ def test_an_image_without_a_client_id_is_counted_as_well(judge: Judge) -> None:
         raise judge.undecided("ID-3", f"{seen.call.title} with a client id as well (see ID-4)", seen.call)
     change = seen.consumed(judge, "ID-3").get("imagesDaily", 0)
     if change < 1:
-        _costs_something(judge, "createImage")
+        _costs_something(judge, "createImage", seen)
     message = "an image did not move the counters of its IP address and user agent"
     judge.check("ID-3", change >= 1, message, seen.call, seen.after)
 
 
-def _costs_something(judge: Judge, operation: str) -> None:
-    """Raises Undecided when an operation costs nothing with a client id either: then its price is wrong."""
-    seen = operation_observed(judge, operation)
-    if seen.metric not in seen.consumed(judge, "ID-3"):
-        message = f"{seen.call.title} costs nothing at all (see {PRICE_OF[operation]})"
-        raise judge.undecided("ID-3", message, seen.call, seen.after)
+def _costs_something(judge: Judge, operation: str, free: Observation) -> None:
+    """Raises Undecided when an operation costs nothing with a client id either, or costs another address a
+    unit: then its price is wrong."""
+    price = PRICE_OF[operation]
+    named = operation_observed(judge, operation)
+    if named.metric not in named.consumed(judge, "ID-3"):
+        message = f"{named.call.title} costs nothing at all (see {price})"
+        raise judge.undecided("ID-3", message, named.call, named.after)
+    another, call = callers.by_user_agent(), CALLS[operation]
+    with judge.client.second_look():
+        again = observe(judge, another, free.metric, lambda: judge.ask(call, another))
+    if again.metric in again.consumed(judge, "ID-3"):
+        message = f"{again.call.title} costs another address a unit (see {price})"
+        raise judge.undecided("ID-3", message, free.after, again.call, again.after)
 
 
 @judges("ID-3", requests=1)

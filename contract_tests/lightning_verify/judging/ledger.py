@@ -329,16 +329,19 @@ class Ledger:
         breaches = [each for each in self._breaches if _tells_apart(each.account) not in broken_elsewhere]
         known = {name for each in breaches if len(each.blamed) == 1 for name in each.blamed}
         known.update(broken_elsewhere)
+        unpaid = {
+            name for each in breaches if each.missing and not each.account.address for name in each.blamed
+        }
         broken: dict[str, list[tuple[str, tuple[Exchange, ...]]]] = {}
         for each in breaches:
             # Where several may be to blame, it is the one that is known to be wrong; else one that no caller
             # of this kind was seen to pay rightly, then the refusal. What is free for addresses only is wrong
-            # about them.
+            # about them; what others do not always pay either is wrong about the price.
             calls = {suspect for suspect in each.suspects if suspect[1] is not None}
             unseen = {call[0] for call in calls if (each.account.kind, call) not in self._paid}
             requirement = min(each.blamed & known or unseen or each.blamed & {_REFUSED} or each.blamed)
-            if each.missing and each.account.address and self._is_paid(requirement, _CLIENT):
-                requirement = "ID-3"
+            if each.missing and each.account.address and requirement not in unpaid:
+                requirement = "ID-3" if self._is_paid(requirement, _CLIENT) else requirement
             broken.setdefault(requirement, []).append((each.problem, each.shown))
         findings = []
         for requirement, found in broken.items():
