@@ -19,6 +19,7 @@ from tests.judge.tools import client_of, judge_of
 BROKEN = b'{"prompt": "a fo'
 JSON = {"Content-Type": "application/json"}
 FORBIDDEN = Answer(403, JSON, (b'{"error": "no"}',))
+LOGIN = Answer(302, {"Location": "/login"})
 REFUSED = Answer(400, JSON, (b'{"error": "no"}',))
 SERVED = Answer(200, JSON, (b"{}",))
 PICTURE = Answer(200, {"Content-Type": "image/png"}, (b"\x89PNG",))
@@ -84,12 +85,14 @@ def test_what_is_too_long_is_compared_with_what_is_served(tmp_path: Path) -> Non
         _refuse(tmp_path, answer, None, 413)
 
 
-@pytest.mark.parametrize(("others", "told"), [(SERVED, True), (FORBIDDEN, False)])
-def test_a_403_is_about_the_request_where_such_callers_are_let_in(
-    others: Answer, told: bool, tmp_path: Path
+@pytest.mark.parametrize("refusal", [FORBIDDEN, LOGIN])
+@pytest.mark.parametrize("let_in", [True, False])
+def test_a_403_or_a_login_is_about_the_request_where_such_callers_are_let_in(
+    refusal: Answer, let_in: bool, tmp_path: Path
 ) -> None:
-    with pytest.raises(Violation if told else Undecided):
-        _refuse(tmp_path, lambda asked: FORBIDDEN if _is_broken(asked) else others, BROKEN)
+    others = SERVED if let_in else refusal
+    with pytest.raises(Violation if let_in else Undecided):
+        _refuse(tmp_path, lambda asked: refusal if _is_broken(asked) else others, BROKEN)
 
 
 def _down(asked: Asked) -> Answer:

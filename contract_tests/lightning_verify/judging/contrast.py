@@ -35,7 +35,8 @@ def trouble(exchange: Exchange) -> Trouble | None:
     status = exchange.status or 0
     if status >= 500 or exchange.hung_up:
         return "failed"
-    if 400 <= status < 500 and status not in _NOT_NOW and exchange.doubt is None:
+    # Who is led away from what others are served, to a login for example, is refused.
+    if 300 <= status < 500 and status not in _NOT_NOW and exchange.doubt is None:
         return "refused"
     # What fails after it has said success has failed all the same.
     told = exchange.failure is not None or tells_failure(exchange)

@@ -326,9 +326,11 @@ class Judge:
             raise self.undecided(
                 requirement, f"{exchange.title}: out of quota before {what} was looked at", exchange
             )
-        if got in {401, 403} and status != 401 and not self.probes.lets_in(exchange):
-            raise self.undecided(requirement, f"{exchange.title}: {exchange.caller} was not let in", exchange)
-        if 300 <= got < 400 and not (status == 401 and self.probes.redirects_bad_bearers_alone(exchange)):
+        led_elsewhere = 300 <= got < 400
+        if status != 401 and (got in {401, 403} or led_elsewhere) and not self.probes.lets_in(exchange):
+            why = "redirected, not followed" if led_elsewhere else f"{exchange.caller} was not let in"
+            raise self.undecided(requirement, f"{exchange.title}: {why}", exchange)
+        if status == 401 and led_elsewhere and not self.probes.redirects_bad_bearers_alone(exchange):
             raise self.undecided(requirement, f"{exchange.title}: redirected, not followed", exchange)
         if got == 406:
             raise self.undecided(requirement, f"{exchange.title} (see HDR-1)", exchange)

@@ -25,7 +25,7 @@ from lightning_verify.laws.table import LAWS
 from lightning_verify.requests.kinds import VALUES, Chosen, Subject, shown
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.client import BudgetExhausted
-from lightning_verify.transport.exchange import Exchange
+from lightning_verify.transport.exchange import REDIRECTS, Exchange
 
 # Requests to tell kinds apart and to make them smaller: where nobody needs the units, and elsewhere.
 PLENTY, FEW = 60, 6
@@ -76,9 +76,11 @@ class Found:
 
 def flaw_of(exchange: Exchange, *, doubtful: bool = False) -> Flaw | None:
     """What is bad about the answer to a valid request; None when it is good, or shows nothing. A request with
-    something `doubtful` in it may be refused."""
+    something `doubtful` in it may be refused, and a prompt in a path may be led to a tidier one."""
     kind = trouble(exchange)
-    if kind == "refused" and (doubtful or (exchange.status == 413 and _is_long(exchange))):
+    if kind == "refused" and (
+        doubtful or exchange.status in REDIRECTS or (exchange.status == 413 and _is_long(exchange))
+    ):
         return None
     if kind is not None:
         return Flaw(kind, {"refused": "refuses", "failed": "fails at"}[kind])
