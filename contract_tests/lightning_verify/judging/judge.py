@@ -313,7 +313,7 @@ class Judge:
             message = f"{failing}, while {second.shown[-1].title} for another request"
             raise self.violation(requirement, message, *second.shown)
         self.answered(requirement, exchange)
-        if exchange.status == 429 != status:
+        if exchange.status == 429 and status != 429:
             exchange = self.probes.ask_at_leisure(exchange)
             self.answered(requirement, exchange)
         got = exchange.status or 0

@@ -1,7 +1,8 @@
 """Questions to the host about an answer that says too little by itself: does the route exist, does it always
 fail, is it this request that the host cannot do?
 
-Law: fresh callers ask them, and they cost units only if the answer in question cost one as well.
+Law: fresh callers ask them, unless the question is about one caller. They cost units only if the answer in
+question cost one as well, or may have been meant for a valid request; a free run asks for none of these.
 """
 
 from __future__ import annotations
