@@ -13,6 +13,7 @@ from lightning_verify.judging.law_monitor import LawMonitor
 from lightning_verify.judging.redaction import Redactor
 from lightning_verify.laws.generation import MEDIA, chosen_otherwise
 from lightning_verify.laws.table import LAWS, check_laws
+from lightning_verify.requests.callers import client_id
 from lightning_verify.requests.valid import CALLS, say
 from lightning_verify.transport.exchange import Exchange
 
@@ -298,6 +299,19 @@ def test_a_request_that_is_refused_now_and_then_is_told_by_its_owner() -> None:
     assert {name: str(rate) for name, rate in failed.items()} == {
         "IMG-2": "in 1 of 10 answers to the same request"
     }
+
+
+@pytest.mark.parametrize(("named", "told"), [("short", set()), (client_id(), {"USE-1"})])
+def test_an_odd_client_id_makes_another_request(named: str, told: set[str]) -> None:
+    monitor = _monitor()
+    for turn in range(10):
+        answer = (
+            exchange("getUsage", {"detail": "No"}, status=400) if turn == 6 else exchange("getUsage", USAGE)
+        )
+        who = named if turn == 6 else client_id()
+        answer.request_headers = {**answer.request_headers, "X-Client-ID": who}
+        monitor.observe(answer)
+    assert {finding.requirement for finding in monitor.findings() if finding.verdict == "fail"} == told
 
 
 @pytest.mark.parametrize(

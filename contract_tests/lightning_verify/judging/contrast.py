@@ -33,7 +33,7 @@ _NOT_NOW = {408, 425, 429}
 def trouble(exchange: Exchange) -> Trouble | None:
     """How an answer fails a valid request; None if it does not, or shows nothing about it."""
     status = exchange.status or 0
-    if status >= 500 or exchange.hung_up:
+    if exchange.has_failed:
         return "failed"
     # Who is led away from what others are served, to a login for example, is refused.
     if 300 <= status < 500 and status not in _NOT_NOW and exchange.doubt is None:

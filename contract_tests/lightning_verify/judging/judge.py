@@ -265,8 +265,7 @@ class Judge:
         if not owner and status != 429 and (400 <= status < 500 or status in NOT_OFFERED):
             raise self.undecided(requirement, f"{exchange.title} (see {_owner(exchange)})", exchange)
         missing = status in NOT_OFFERED
-        failed = status >= 500 or exchange.hung_up or exchange.failure is not None
-        if owner and failed and not missing:
+        if owner and not missing and (exchange.has_failed or exchange.failure is not None):
             if self.probes.always_fails(exchange):
                 raise self.violation(requirement, f"{exchange.title}: the route always fails", exchange)
             second = self.probes.fails_at(exchange)
@@ -347,7 +346,7 @@ class Judge:
     def survives(self, requirement: str, exchange: Exchange, again: Ask, plain: Ask, what: str) -> None:
         """A request that a host may serve or refuse, but must not fail at each time while it serves a `plain`
         one. One failure may be an upstream's, to which a lenient host has sent it."""
-        if (exchange.status or 0) >= 500 or exchange.hung_up:
+        if exchange.has_failed:
             second = self.probes.second_look(exchange, again, plain)
             if second.stands_out:
                 message = f"{exchange.title}: {what} broke the server"

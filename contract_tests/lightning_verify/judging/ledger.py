@@ -340,8 +340,9 @@ class Ledger:
             calls = {suspect for suspect in each.suspects if suspect[1] is not None}
             unseen = {call[0] for call in calls if (each.account.kind, call) not in self._paid}
             requirement = min(each.blamed & known or unseen or each.blamed & {_REFUSED} or each.blamed)
-            if each.missing and each.account.address and requirement not in unpaid:
-                requirement = "ID-3" if self._is_paid(requirement, _CLIENT) else requirement
+            only_here = each.missing and each.account.address and requirement not in unpaid
+            if only_here and self._is_paid(requirement, _CLIENT):
+                requirement = "ID-3"
             broken.setdefault(requirement, []).append((each.problem, each.shown))
         findings = []
         for requirement, found in broken.items():

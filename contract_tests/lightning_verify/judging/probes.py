@@ -131,36 +131,36 @@ class Probes:
         plain = self.once(f"is there {path}", lambda: self._ask_nothing(path))
         return plain.status in NOT_OFFERED
 
-    def fails_anyway(self, exchange: Exchange) -> bool:
-        """Whether the plainest valid request fails like this one, so that the route does not work at all. It
-        is not sent where nothing may be spent to know."""
+    def _plain(self, exchange: Exchange, newcomer: Callable[[], Caller]) -> Exchange | None:
+        """The answer to the plainest valid request of an operation, asked once; None where nothing may be
+        spent to know."""
         call = CALLS.get(exchange.operation.id) if exchange.operation is not None else None
-        if call is None or self.client.served[call.operation]:
-            return False
+        if call is None:
+            return None
 
-        def plain() -> int | None:
+        def ask() -> Exchange | None:
             try:
-                return self.client.send(call.method, call.path, anonymous(), json_body=call.body).status
+                return self.client.send(call.method, call.path, newcomer(), json_body=call.body)
             except BudgetExhausted:
                 return None
 
-        return self.once(f"plain {call.operation}", plain) == exchange.status
+        return self.once(f"plain {call.operation} of {newcomer.__name__}", ask)
+
+    def fails_anyway(self, exchange: Exchange) -> bool:
+        """Whether the plainest valid request fails like this one, so that the route does not work at all."""
+        if exchange.operation is None or self.client.served[exchange.operation.id]:
+            return False
+        plain = self._plain(exchange, anonymous)
+        return plain is not None and plain.status == exchange.status
 
     def lets_in(self, exchange: Exchange) -> bool:
         """Whether the plainest valid request of such a throwaway caller is served, so that it is not the
-        caller who is refused. It is not sent where nothing may be spent to know."""
-        call = CALLS.get(exchange.operation.id) if exchange.operation is not None else None
-        if call is None or "Authorization" in exchange.request_headers:
+        caller who is refused."""
+        if "Authorization" in exchange.request_headers:
             return False
         newcomer = anonymous if "X-Client-ID" in exchange.request_headers else by_user_agent
-
-        def plain() -> bool:
-            try:
-                return self.client.send(call.method, call.path, newcomer(), json_body=call.body).served
-            except BudgetExhausted:
-                return False
-
-        return self.once(f"plain {call.operation} of {newcomer.__name__}", plain)
+        plain = self._plain(exchange, newcomer)
+        return plain is not None and plain.served
 
     def redirects_bad_bearers_alone(self, exchange: Exchange) -> bool:
         """Whether a route redirects on this host, but only when the bearer is bad. A GET that generates is

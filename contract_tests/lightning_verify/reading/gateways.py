@@ -7,7 +7,7 @@ hotel portals that demand a sign-in. What they answer shows nothing about the ho
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 # Said by those in between when the host was not there, was too slow or hung up: the standard's own, those of
 # nginx (444, 499), of balancers (460, 463, 561, 598, 599), and the block that CDNs use.
@@ -44,26 +44,25 @@ def is_page(body: bytes) -> bool:
     return _PAGE.match(body[:_DEPTH]) is not None
 
 
-def _blocked(names: Mapping[str, str]) -> bool:
-    return any(name in names for name in _HEADERS)
+def _is_blocked(headers: Sequence[tuple[str, str]]) -> bool:
+    return any(name.lower() in _HEADERS for name, _ in headers)
 
 
 def host_failed(status: int | None, headers: Sequence[tuple[str, str]], body: bytes) -> bool:
     """Whether a gateway says that the host behind it has failed. A firewall may use the same statuses, with
     pages and headers of its own, for what it does not let through."""
-    names = {name.lower(): value.lower() for name, value in headers}
-    return status in FAILED and not _blocked(names) and _MARKS.search(body[:_DEPTH]) is None
+    return status in FAILED and not _is_blocked(headers) and _MARKS.search(body[:_DEPTH]) is None
 
 
 def stand_in(status: int | None, headers: Sequence[tuple[str, str]], body: bytes) -> str | None:
     """Who answered in the host's place, in words; None when it was the host as far as can be seen."""
     if status in STATUSES:
         return f"{status} is what a gateway says in the host's place"
-    names = {name.lower(): value.lower() for name, value in headers}
-    if _blocked(names):
+    if _is_blocked(headers):
         return "a firewall has answered in the host's place"
     if status is None or 300 <= status < 400:
         return None  # Whoever redirects may say so on a page.
+    names = {name.lower(): value.lower() for name, value in headers}
     content_type, page = names.get("content-type", ""), is_page(body)
     wordy = page or (content_type.startswith("text/") and not content_type.startswith("text/event-stream"))
     if (wordy and _MARKS.search(body[:_DEPTH])) or body[:_DEPTH].find(b'"cloudflare_error"') >= 0:

@@ -167,6 +167,11 @@ class Exchange:
         return self.dropped and len(self.request_body or b"") < LARGE_BODY
 
     @property
+    def has_failed(self) -> bool:
+        """Whether the host, or a gateway in its place, failed instead of answering."""
+        return (self.status or 0) >= 500 or self.hung_up
+
+    @property
     def limits_bursts(self) -> bool:
         """Whether this is a 429 that asks to come back in a moment. Units come back with the day or the week,
         so that it limits bursts, as proxies and hosts do beside the documented limits."""
