@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from typing import Any
 
 import pytest
@@ -301,7 +302,7 @@ def test_a_request_that_is_refused_now_and_then_is_told_by_its_owner() -> None:
     }
 
 
-@pytest.mark.parametrize(("named", "told"), [("short", set()), (client_id(), {"USE-1"})])
+@pytest.mark.parametrize(("named", "told"), [("short", set()), (f"ipc-{uuid.UUID(int=1)}", {"USE-1"})])
 def test_an_odd_client_id_makes_another_request(named: str, told: set[str]) -> None:
     monitor = _monitor()
     for turn in range(10):
