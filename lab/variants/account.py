@@ -78,6 +78,15 @@ VARIANTS.group("window", _USAGE).add(
 )
 
 
+def _counted(name: str, row: dict[str, Any]) -> None:
+    row["window"], row["period"] = 7 if name.endswith("Weekly") else 1, "days"
+
+
+VARIANTS.group("window", _USAGE).add(
+    "window-in-days: window is a number, and period the unit that it counts in", _rows(_counted)
+)
+
+
 def _range(name: str, row: dict[str, Any]) -> None:
     row["window"] = f"{row['window']}..+{'7d' if name.endswith('Weekly') else '1d'}"
 
@@ -177,6 +186,11 @@ VARIANTS.group("generated-at", lambda c: len(c.get("/usage").json["generated_at"
 VARIANTS.group("generated-at", lambda c: c.get("/usage").json["generated_at"].endswith("GMT")).add(
     "generated-at-as-in-mail: generated_at has the form of a Date header",
     lambda lab: _generated(lab, lambda now: format_datetime(now, usegmt=True)),
+)
+
+VARIANTS.group("generated-at", lambda c: c.get("/usage").json["generated_at"].endswith("]")).add(
+    "generated-at-with-its-zone: generated_at names its zone, as RFC 9557 has it",
+    lambda lab: _generated(lab, lambda now: f"{_in_zone(now)}[Asia/Kolkata]"),
 )
 
 VARIANTS.group("generated-at", lambda c: len(c.get("/usage").json["generated_at"])).add(

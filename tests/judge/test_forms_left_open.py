@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from lightning_verify.reading.periods import _days
+from lightning_verify.reading.periods import _days, counted_in
 from lightning_verify.reading.plans import costs, free_plan_keys, listed, paid_plans
 from lightning_verify.reading.times import moment
 
@@ -57,10 +57,27 @@ def test_a_period_is_read_only_where_nothing_else_is_said(text: str, days: int |
 
 
 @pytest.mark.parametrize(
+    ("texts", "told"),
+    [
+        (("days", "7"), "7 days"),
+        (("1", "day"), "1 day"),
+        (("weekly", "7"), None),
+        (("daily", "today"), None),
+        (("days", "0"), None),
+        (("7", "1"), None),
+    ],
+)
+def test_a_number_and_its_unit_may_be_told_apart(texts: tuple[str, str], told: str | None) -> None:
+    assert counted_in(*texts) == told
+
+
+@pytest.mark.parametrize(
     "value",
     [
         *("2026-11-25T23:29:53Z", "2026-11-25T23:29:53.000+00:00", "2026-11-26T04:59:53+05:30"),
         *("Wed, 25 Nov 2026 23:29:53 GMT", 1795649393, 1795649393000, "1795649393"),
+        *(1795649393000000, 1795649393000000000, "2026-11-25 23:29:53 UTC", "2026/11/25 23:29:53"),
+        *("2026-11-26T00:29:53.63164332+01:00[Europe/Berlin]", "2026-11-25 23:29:53.6 +0000 UTC m=+0.01"),
     ],
 )
 def test_a_point_in_time_has_many_forms(value: Any) -> None:
@@ -69,6 +86,6 @@ def test_a_point_in_time_has_many_forms(value: Any) -> None:
     assert int(told.timestamp()) == 1795649393
 
 
-@pytest.mark.parametrize("value", ["just now", "", None, True, {}, []])
+@pytest.mark.parametrize("value", ["just now", "", None, True, {}, [], 1e300, "2026-13-25 23:29:53 UTC"])
 def test_other_things_are_no_point_in_time(value: Any) -> None:
     assert moment(value) is None

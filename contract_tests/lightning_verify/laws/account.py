@@ -8,7 +8,7 @@ from typing import Any
 from lightning_verify.facts import METRICS
 from lightning_verify.laws.law import Law, Wrong, answer_json, bearer, document, filled, is_complete, law
 from lightning_verify.reading.numbers import is_amount, number, says_unlimited
-from lightning_verify.reading.periods import is_week, suits
+from lightning_verify.reading.periods import counted_in, is_week, suits
 from lightning_verify.reading.times import moment
 from lightning_verify.reading.tokens import claims_of
 from lightning_verify.requests.credentials import KEY_PREFIX
@@ -127,7 +127,9 @@ def _leaves(name: str, metric: dict[str, Any]) -> Iterator[str]:
     if limit is None or limit < 0 or used is None:
         return
     if remaining is None:
-        yield f"{name} is limited to {limit:g} but tells no remaining"
+        # Where it is left out, or is no amount at all, USE-3 says so.
+        if "remaining" in metric and (metric["remaining"] is None or says_unlimited(metric["remaining"])):
+            yield f"{name} is limited to {limit:g}, and remaining is {metric['remaining']!r}"
         return
     left = max(0, limit - used)
     if remaining < 0:
@@ -142,11 +144,15 @@ def _periods(view: dict[str, Any]) -> Wrong:
         return None
     wrong = []
     for name, metric in metrics.items():
-        for field in ("period", "window"):
-            text = str(metric.get(field, ""))
-            contradicts = field == "window" and not name.endswith("Weekly") and is_week(text)
-            if contradicts or not suits(name, field, text):
-                wrong.append(f"{name}.{field} is {text!r}")
+        period, window = (str(metric.get(field, "")) for field in ("period", "window"))
+        if counted := counted_in(period, window):
+            if not suits(name, "period", counted):
+                wrong.append(f"{name} has a window of {counted}")
+            continue
+        if not suits(name, "period", period):
+            wrong.append(f"{name}.period is {period!r}")
+        if not suits(name, "window", window) or (is_week(window) and not name.endswith("Weekly")):
+            wrong.append(f"{name}.window is {window!r}")
     return wrong
 
 

@@ -15,6 +15,7 @@ _DAYS = (
     | dict.fromkeys(("minute", "minutely", "hour", "hourly"), 0)
 )
 _LENGTHS = {("24", "h"): 1, ("24", "hour"): 1, ("24", "hours"): 1, ("168", "h"): 7, ("168", "hours"): 7}
+_UNITS = {word for word in _DAYS if not word.endswith("ly")} - {"today"}
 _RHYTHMS = {word for word in _DAYS if word.endswith("ly")}
 # What may stand around such a word without changing it; the letters are those of ISO 8601.
 _AROUND = {"p", "pt", "a", "an", "the", "per", "each", "every", "one", "this", "current", "last", "past"}
@@ -33,6 +34,13 @@ def suits(name: str, field: str, text: str) -> bool:
         rhythms = _RHYTHMS.intersection(_words(text))
         return not rhythms or ("weekly" if weekly else "daily") in rhythms
     return days in (None, 7 if weekly else 1)
+
+
+def counted_in(*texts: str) -> str | None:
+    """`7 days` for a number and the unit that it counts in, told apart; None for anything else."""
+    counts = [text for text in texts if (whole_number(text) or 0) > 0]
+    units = [text for text in texts if text.strip().lower() in _UNITS]
+    return f"{counts[0]} {units[0]}" if len(counts) == len(units) == 1 else None
 
 
 def is_day(window: str) -> bool:

@@ -9,18 +9,26 @@ from typing import Any
 
 from lightning_verify.reading.numbers import number
 
-# Above this, seconds since 1970 are milliseconds.
-_MILLISECONDS = 1e11
+# The most seconds, milliseconds and microseconds since 1970; what is above counts the next smaller unit.
+_MOST = (1e11, 1e14, 1e17)
+# What languages write of their own: blanks or slashes in it, and the name of the zone behind it, as RFC 9557
+# has it and Go, which adds a clock as well.
+_ISO_AND_MORE = re.compile(
+    r"(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d:\d\d:\d\d(?:[.,]\d+)?)"
+    r"(?: ?(?:UTC|GMT)| ?(Z|[+-]\d\d(?::?\d\d)?)(?: [A-Z]{2,5})?)?(?:\[[^\]]*\]| m=\S+)*",
+    re.ASCII,
+)
 _SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,9})?", re.ASCII)
 
 
 def moment(value: Any) -> datetime | None:
-    """A point in time from a text (ISO 8601 or as in mail headers), or from seconds or milliseconds since
-    1970; None for anything else. Without a time zone it is taken as UTC."""
+    """A point in time from a text (ISO 8601 or as in mail headers), or from seconds, milliseconds,
+    microseconds or nanoseconds since 1970; None for anything else. Without a time zone it is taken as UTC."""
     amount = number(value)
     try:
         if amount is not None:
-            return datetime.fromtimestamp(amount / 1000 if amount > _MILLISECONDS else amount, UTC)
+            smaller = sum(amount > limit for limit in _MOST)
+            return datetime.fromtimestamp(amount / 1000**smaller, UTC)
         if isinstance(value, str):
             parsed = _dated(value.strip())
             return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
@@ -30,6 +38,9 @@ def moment(value: Any) -> datetime | None:
 
 
 def _dated(text: str) -> datetime:
+    if parts := _ISO_AND_MORE.fullmatch(text):
+        year, month, day, time, zone = parts.groups()
+        text = f"{year}-{month}-{day}T{time}{zone or ''}"
     try:
         return datetime.fromisoformat(text)
     except ValueError:
