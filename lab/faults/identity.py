@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -146,6 +147,30 @@ async def _signature_only(lab: Lab, called: Call, run: Run) -> None:
                 called.identity = who
                 return
     await run()
+
+
+async def _signature_and_user(lab: Lab, called: Call, run: Run) -> None:
+    """What was verified is remembered by its signature, and the user named is looked up."""
+    token = bearer(called.request) or ""
+    signature = token.rpartition(".")[2] if token.count(".") == 2 else None
+    found = _subject(lab, token) if token not in lab.accounts else None
+    if found is not None and any(known.endswith(f".{signature}") for known in lab.accounts):
+        called.identity = found
+    else:
+        await run()
+
+
+def _with_a_later_end(c: Client) -> int:
+    header, body, signature = c.credentials[PAID].split(".")
+    claims = json.loads(base64.urlsafe_b64decode(body + "==")) | {"exp": 4102448400}
+    other = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+    return c.get("/usage", f"{header}.{other}.{signature}").status
+
+
+FAULTS.handwritten("AUTH-4", _with_a_later_end, credentials=PAID).add(
+    "claims-of-a-user-not-signed: with the signature of a good token, other claims of its user are believed",
+    seams.around("identify", _signature_and_user),
+)
 
 
 def _with_other_claims(c: Client) -> int:
@@ -444,6 +469,15 @@ FAULTS.reported(
     # Keys of a store that are cut, folded or too coarse.
     "client-id-cut-late: only the first 32 characters of a client id count",
     lambda lab: setattr(lab, "key_of_client", lambda client: f"client:{client[:32]}"),
+)
+
+FAULTS.handwritten(
+    "ID-2 RATE-1",
+    lambda c: (c.generate("image").status, c.used(client=c.client_id.replace("-", "."))),
+    spend="sample",
+).add(
+    "client-id-by-letters: only the letters and digits of a client id count",
+    lambda lab: setattr(lab, "key_of_client", lambda client: f"client:{re.sub('[^a-zA-Z0-9]', '', client)}"),
 )
 
 FAULTS.reported(

@@ -181,6 +181,12 @@ FAULTS.handwritten("VID-5", generated("createVideo", duration=10), spend="sample
 )
 
 
+FAULTS.handwritten("VID-5", generated("createVideo", duration=2**31), spend="sample").add(
+    "video-endless-500: a duration that does not fit into 32 bits is 500",
+    seams.crash_when("createVideo", lambda c: c.arguments.get("duration") == 2**31),
+)
+
+
 def _refuse_value(operation: str, field: str, value: Any) -> seams.Apply:
     def apply(lab: Lab) -> None:
         def first(_: Lab, called: Call) -> None:

@@ -15,7 +15,7 @@ from lightning_verify.judging.redaction import Redactor
 from lightning_verify.laws.generation import MEDIA, chosen_otherwise
 from lightning_verify.laws.table import LAWS, check_laws
 from lightning_verify.requests.callers import client_id
-from lightning_verify.requests.valid import CALLS, say
+from lightning_verify.requests.valid import CALLS, NO_ASSETS, say
 from lightning_verify.transport.exchange import Exchange
 
 from tests.judge.chat_streams import LABELS, chunk
@@ -178,6 +178,8 @@ BROKEN = [
     ("USE-3", exchange("getUsage", used(window=""))),
     ("USE-4", exchange("getUsage", used(remaining=50))),
     ("USE-8", exchange("getUsage", used(period="weekly"))),
+    ("USE-8", exchange("getUsage", used(period="days", window=7))),
+    ("USE-4", exchange("getUsage", used(remaining=None))),
     ("SUB-1", exchange("getSubscription", {"email": "a@example.com"}, token=TOKEN)),
     ("SUB-4", exchange("getSubscription", {"auth_type": "jwt"}, token="ipa_live_abcdefgh")),
     ("SUB-4", exchange("getSubscription", {"auth_type": "api_key"}, token=TOKEN)),
@@ -233,6 +235,32 @@ def test_a_good_answer_keeps_every_law(kept: Exchange) -> None:
 @pytest.mark.parametrize(("requirement", "broken"), BROKEN)
 def test_a_bad_answer_breaks_its_law(requirement: str, broken: Exchange) -> None:
     assert check_laws(broken)[requirement]
+
+
+def test_a_field_that_is_missing_is_told_once() -> None:
+    row = {field: value for field, value in METRIC.items() if field != "remaining"}
+    laws = check_laws(exchange("getUsage", {**USAGE, "usage": {**USAGE["usage"], "imagesDaily": row}}))
+    assert {requirement for requirement, wrong in laws.items() if wrong} == {"USE-3"}
+
+
+def test_of_a_file_that_nobody_stored_it_is_not_asked_what_it_is() -> None:
+    served = exchange("getAsset", b"", media_type="image/png")
+    assert check_laws(served)["CDN-1"]
+    served.path = NO_ASSETS[0]
+    assert "CDN-1" not in {requirement for requirement, wrong in check_laws(served).items() if wrong}
+
+
+def test_tool_calls_are_not_put_together_around_a_gap() -> None:
+    calls = [{"index": 0, "id": "a", "type": "function", "function": {"name": "get_time", "arguments": "{"}}]
+    rest = {"tool_calls": [{"index": 0, "function": {"arguments": '"a": 1}'}}]}
+    cut = json.dumps(chunk(rest))[:-9]
+    ended = chunk({}, "tool_calls")
+    asked = say("What time is it?", tools=TOOLS, stream=True)
+    laws = check_laws(
+        stream(METADATA, chunk({"role": "assistant", "tool_calls": calls}), cut, ended, "[DONE]", asked=asked)
+    )
+    assert laws["CHAT-6"]
+    assert not laws.get("CHAT-8")
 
 
 def test_a_stream_that_failed_has_not_chosen_otherwise() -> None:

@@ -60,6 +60,27 @@ def _page(operations: str) -> seams.Apply:
     return seams.instead(operations, lambda _: Data(b"<html>busy</html>", "text/html"))
 
 
+def _plan_in_capitals(lab: Lab) -> None:
+    """Spell the plan of a key in capitals in its subscription."""
+
+    def reply(call: Call, answered: Reply) -> Reply:
+        if isinstance(answered, Json) and call.identity.auth_type == "api_key":
+            answered.payload["plan_key"] = answered.payload["plan_key"].upper()
+        return answered
+
+    seams.success("getSubscription", reply)(lab)
+
+
+def _garbled(operations: str) -> seams.Apply:
+    """Read pictures as text and write them anew."""
+
+    def reply(call: Call, answered: Reply) -> Reply:
+        assert isinstance(answered, Data)
+        return Data(answered.content.decode("latin-1").encode(), answered.content_type)
+
+    return seams.success(operations, reply)
+
+
 def _refused(field: str) -> seams.Apply:
     """Answer chats with this field with 400."""
 
@@ -73,6 +94,7 @@ def _refused(field: str) -> seams.Apply:
     return seams.success("createChatCompletion", reply)
 
 
+EVERYWHERE = " ".join(seams.RESOLVING)
 ACCOUNT = ("account", "catalogue", "identity", "failures")
 ROUTER = ("ANA-1", "ANA-2", "ANA-3", "ROUTE-1", "ROUTE-2", "ROUTE-3", "ROUTE-4")
 SPEECH = ("TTS-1", "TTS-2", "AUTH-4", "FAIL-1", "FAIL-2")
@@ -88,6 +110,9 @@ PLANS = {"TIER-1", "TIER-2", "TIER-3"}
         pytest.param(_fails(500, "getTts"), SPEECH, {"TTS-1"}, id="speech fails on GET"),
         pytest.param(_unauthorized("listTiers"), ACCOUNT, {"TIERS-1"}, id="tiers for members"),
         pytest.param(_ignored("getSfx"), ("identity",), {"AUTH-4"}, id="bearers ignored"),
+        pytest.param(_ignored(EVERYWHERE), ("AUTH-4", "AIR-2"), {"AUTH-4"}, id="all bearers ignored"),
+        pytest.param(_plan_in_capitals, ("identity", "SUB-5"), {"SUB-5"}, id="plan in capitals for keys"),
+        pytest.param(_garbled("getImage"), ("IMG-2", "IMG-3"), {"IMG-2"}, id="pictures garbled on GET"),
         pytest.param(_missing("getUsage"), ("account", "catalogue"), {"USE-1", "USE-2"}, id="no usage"),
         pytest.param(_page("getUsage"), ("account", "catalogue"), {"USE-1", "USE-2"}, id="usage as page"),
         pytest.param(_missing("getSubscription"), ("account", "catalogue"), {"SUB-1"}, id="no subscription"),

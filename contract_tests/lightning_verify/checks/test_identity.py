@@ -100,7 +100,12 @@ def _opens_the_account(judge: Judge, requirement: str, credential: str) -> None:
         judge.witness(requirement, exchange)
     message = f"/usage is of the plan {plans[0]!r}, /subscription of {plans[1]!r}"
     # Where one of them tells no plan, USE-1 or SUB-1 says so.
-    judge.check(requirement, plans[0] == plans[1] or None in plans, message, exchange)
+    judge.check(requirement, _same_name(*plans) or None in plans, message, exchange)
+
+
+def _same_name(one: Any, other: Any) -> bool:
+    """Whether two names are of one thing, whatever their case: another spelling of a plan is for SUB-5."""
+    return str(one).casefold() == str(other).casefold()
 
 
 def _not_for_this_bearer_only(judge: Judge, requirement: str, path: str, caller: Caller) -> None:
@@ -161,7 +166,7 @@ def test_a_token_and_a_key_of_one_account_show_the_same_account(judge: Judge) ->
     one, other = (shown(judge, SUBSCRIPTION, name) for name in (JWT, API_KEY))
     views = [judge.object("AUTH-3", exchange, "SUB-1") for exchange in (one, other)]
     for field in ("email", "plan_key", "plan_name"):
-        same = views[0].get(field) == views[1].get(field)
+        same = _same_name(views[0].get(field), views[1].get(field))
         judge.check("AUTH-3", same, f"{field} differs between the token and the key", one, other)
     _same_counters(judge, by_token, by_key)
 
@@ -354,13 +359,16 @@ def test_a_bearer_that_never_was_good_is_401_in_every_form(judge: Judge) -> None
             judge.refused("AUTH-4", exchange, 401, f"{kind}, as a bearer ({form}),")
 
 
-AIRFORCE = ("createAirforceVideo", "getAirforceVideo")
+AIRFORCE, OTHER_VIDEOS = ("createAirforceVideo", "getAirforceVideo"), ("createVideo", "getVideo")
 
 
 @judges("AIR-2", shares=[bearers_tried_on(operation) for operation in AIRFORCE])
 def test_the_alternate_video_route_refuses_bad_bearers_as_well(judge: Judge) -> None:
-    for operation in AIRFORCE:
-        _refuses_bad_bearers(judge, "AIR-2", operation)
+    for operation, other in zip(AIRFORCE, OTHER_VIDEOS, strict=True):
+        for kind, token in bad_bearers(judge, operation).items():
+            exchange = with_bad_bearer(judge, operation, kind, token)
+            _unlike_the_others(judge, exchange, partial(with_bad_bearer, judge, other, kind, token), "AUTH-4")
+            judge.refused("AIR-2", exchange, 401, f"{kind}, as a bearer,")
 
 
 @pytest.mark.parametrize(
@@ -374,9 +382,19 @@ def test_the_alternate_video_route_refuses_bad_bearers_as_well(judge: Judge) -> 
     ],
 )
 def test_the_alternate_video_route_refuses_what_was_good_once(judge: Judge, credential: str) -> None:
-    for operation in AIRFORCE:
+    for operation, other in zip(AIRFORCE, OTHER_VIDEOS, strict=True):
         exchange = with_bad_credential(judge, operation, credential)
+        told_by = dict(ONCE_GOOD)[credential]
+        _unlike_the_others(judge, exchange, partial(with_bad_credential, judge, other, credential), told_by)
         judge.refused("AIR-2", exchange, 401, f"{credential}, as a bearer,")
+
+
+def _unlike_the_others(judge: Judge, exchange: Exchange, ask: Callable[[], Exchange], told_by: str) -> None:
+    """Raises Undecided for a bad bearer that gets the same answer on the other video route, or is out of
+    quota there: this route is like the others then, and what is wrong with all has a statement of its own."""
+    if exchange.status not in {401, 429} and (other := ask()).status in {exchange.status, 429}:
+        message = f"{other.title} for {other.caller} as well (see {told_by})"
+        raise judge.undecided("AIR-2", message, exchange, other)
 
 
 @pytest.mark.parametrize(
@@ -470,6 +488,7 @@ NEIGHBOURS: dict[str, Callable[[str], str]] = {
     "with other letters": lambda name: name.translate(_OTHER_LETTERS),
     "with other digits": lambda name: name.translate(_OTHER_DIGITS),
     "with one sign before it": lambda name: f"x{name}",
+    "with other signs between": lambda name: name.replace("-", "."),
 }
 
 
@@ -478,14 +497,16 @@ def test_another_client_id_has_its_own_counters(judge: Judge) -> None:
     one = judge.caller()
     name = one.headers["X-Client-ID"]
     others = {what: one.also(X_Client_ID=alter(name)) for what, alter in NEIGHBOURS.items()}
-    before = {what: read_usage(judge, "ID-2", other) for what, other in others.items()}
+    looks = {what: judge.get(USAGE, other) for what, other in others.items()}
+    # Which form an id may have is left open: one that is refused has no counters.
+    before = {what: counters(judge, "ID-2", look) for what, look in looks.items() if look.status != 400}
     seen = observe(judge, one, "cloudChatDaily", lambda: judge.post(CHAT, say("Say hello."), one))
     judge.served("ID-2", seen.call, owner=False)
-    for what, other in others.items():
-        after = read_usage(judge, "ID-2", other)
+    for what, earlier in before.items():
+        after = read_usage(judge, "ID-2", others[what])
         judge.check(
             "ID-2",
-            not moved(judge, "ID-2", before[what], after),
+            not moved(judge, "ID-2", earlier, after),
             f"what one client id spent moved the counters of the same {what}",
             seen.call,
             after.exchange,

@@ -35,7 +35,7 @@ from lightning_verify.reading.media import Measure, delivered, flaw, measure, un
 from lightning_verify.requests import callers
 from lightning_verify.requests.credentials import API_KEY, JWT
 from lightning_verify.requests.invalid import wrong_duration, wrong_image_urls, wrong_prompt
-from lightning_verify.requests.valid import CALLS, PROMPT, picture_base64, picture_data_uri
+from lightning_verify.requests.valid import CALLS, NO_ASSETS, PROMPT, picture_base64, picture_data_uri
 from lightning_verify.run.marks import judges, needs_own_host
 from lightning_verify.target import LIVE, Spend
 from lightning_verify.transport.exchange import Exchange
@@ -44,12 +44,8 @@ IMAGE, VIDEO = (CALLS[name].path for name in ("createImage", "createVideo"))
 ADDRESSES = [f"{LIVE}/asset-cdn/assets/one.png", f"{LIVE}/asset-cdn/assets/two.png"]
 
 
-# The plain call that shows what a family of media is like on this host, and the requirement about it.
-PLAIN = {
-    "image": ("createImage", "IMG-2"),
-    "video": ("createVideo", "VID-2"),
-    "audio": ("createSfx", "SFX-1"),
-}
+# The plain call that shows what a family of media is like on this host.
+PLAIN = {"image": "createImage", "video": "createVideo", "audio": "createSfx"}
 
 
 def _is_whole(judge: Judge, requirement: str, exchange: Exchange, family: str) -> None:
@@ -62,10 +58,11 @@ def _is_whole(judge: Judge, requirement: str, exchange: Exchange, family: str) -
     if doubt := unknown(content.data, family, content.media_type):
         raise NotRun(f"needs {family}s of a format that we know: {doubt}")
     problem = flaw(content.data, family, content.media_type)
-    operation, owner = PLAIN[family]
-    if problem is not None and requirement not in {owner, "TTS-1"} and _same_flaw(judge, operation, family):
-        raise judge.undecided(requirement, f"{exchange.title}: {problem} (see {owner})", exchange)
     assert exchange.operation is not None
+    for operation in dict.fromkeys((PLAIN[family], exchange.operation.id)) if problem else ():
+        owner = OWNER_OF[operation]
+        if requirement not in {owner, "TTS-1"} and _same_flaw(judge, operation, family):
+            raise judge.undecided(requirement, f"{exchange.title}: {problem} (see {owner})", exchange)
     judge.keeps(requirement, exchange, law=OWNER_OF[exchange.operation.id])
 
 
@@ -415,11 +412,8 @@ def test_an_asset_is_a_png(judge: Judge, path: str) -> None:
 
 @judges("CDN-2", shares=[NO_ASSET], requests=1)
 def test_an_id_that_nobody_made_is_no_file(judge: Judge) -> None:
-    for exchange in (
-        shown(judge, NO_ASSET),
-        judge.get("/asset-cdn/assets/zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz.png"),
-    ):
-        _is_no_file(judge, exchange)
+    for path in NO_ASSETS:
+        _is_no_file(judge, shown(judge, path) if path == NO_ASSET else judge.get(path))
 
 
 CUT = 4

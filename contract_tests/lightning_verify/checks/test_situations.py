@@ -366,7 +366,7 @@ def _tell_why(
                 # The caller is not what the host minds.
                 judge.witness(SERVES[situation.kind], without)
                 judge.leave((SERVES[situation.kind],), "")
-                message = f"{exchange.title} for {exchange.caller}, each time, and served without {field}"
+                message = f"{exchange.title} for {exchange.caller}, each time, and served {_reduced(field)}"
                 raise judge.violation(situation.owner(field), message, *second.shown)
     second = judge.probes.second_look(exchange, again, plain)
     if not second.stands_out:
@@ -376,6 +376,11 @@ def _tell_why(
     missing = exchange.status in NOT_OFFERED
     owner = OWNER_OF[situation.operation] if missing else SERVES[situation.kind]
     raise judge.violation(owner, message, *second.shown)
+
+
+def _reduced(field: str) -> str:
+    """How a request goes without a field of its form: a chat has messages in any case."""
+    return {"messages": "with plain messages", "prompt": "with a plain prompt"}.get(field, f"without {field}")
 
 
 # --- what is refused --------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from lightning_verify.requests.credentials import (
 from lightning_verify.requests.invalid import NOTHING_ASKED
 from lightning_verify.requests.prompts import AFTER_CODE, CODE, COMPLEX, IMAGE, INSTRUCTED, SIMPLE
 from lightning_verify.requests.refusals import TOO_LARGE
-from lightning_verify.requests.valid import CALLS, OVERSIZED, Call, oversized, say
+from lightning_verify.requests.valid import CALLS, NO_ASSETS, OVERSIZED, Call, oversized, say
 from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange
 
@@ -71,8 +71,8 @@ def _make(judge: Judge, call: Call) -> Observation:
 CHOICES = ("auto", "required")
 """Choices of tools."""
 DURATION_ENDS = (SPEC.duration.minimum, SPEC.duration.maximum)
-DURATIONS = (*DURATION_ENDS, 0, -5, 11, 10**6)
-"""Seconds of a video: the ends of the range, and what is brought into it."""
+DURATIONS = (*DURATION_ENDS, 0, -5, 11, 2**31)
+"""Seconds of a video: the ends of the range, and what is brought into it, one beyond 32 bits too."""
 QUERIES: tuple[Mapping[str, Any], ...] = (
     {"ratio": "2:3", "mode": "fun", "duration": 99},
     {"ratio": "3:2", "mode": "normal"},
@@ -105,7 +105,7 @@ def inputs_to(path: str) -> str:
 
 CATALOGUE, TIERS, MODELS, STATUS = "/tier-config", "/tiers", "/models", "/status"
 USAGE, SUBSCRIPTION = "/usage", "/subscription"
-NO_ASSET = "/asset-cdn/assets/00000000-0000-4000-8000-000000000000"
+NO_ASSET = NO_ASSETS[0]
 READABLE = (USAGE, CATALOGUE, TIERS, MODELS, STATUS, SUBSCRIPTION, NO_ASSET)
 CAPABILITIES = ("image", "video", "sfx", "text")
 

@@ -15,6 +15,7 @@ from lightning_verify.reading.media import delivered, flaw, unknown
 from lightning_verify.reading.numbers import integer
 from lightning_verify.reading.sse import NO_MESSAGE, NO_WORDS
 from lightning_verify.requests.prompts import model_name
+from lightning_verify.requests.valid import NO_ASSETS
 from lightning_verify.transport.exchange import Exchange
 
 # --- chat -------------------------------------------------------------------------------------------------
@@ -144,13 +145,15 @@ _Call = tuple[Any, Any, Any]  # Its id, name and arguments.
 
 
 def _calls(exchange: Exchange) -> tuple[list[_Call], list[str]] | None:
-    """The tool calls in an answer, and what is wrong with their positions; None if the answer has no end."""
+    """The tool calls in an answer, and what is wrong with their positions; None if the answer has no end, or
+    not all of it could be read."""
     if not is_complete(exchange):
         return None
     if exchange.media_type == "text/event-stream":
         told_stream = transcript(exchange.body)
         streamed = [(call.id, call.name, call.arguments) for call in told_stream.tool_calls.values()]
-        return (streamed, told_stream.problems.get("tools", [])) if told_stream.done else None
+        is_whole = told_stream.done and not told_stream.has_gaps
+        return (streamed, told_stream.problems.get("tools", [])) if is_whole else None
     value = answer_json(exchange)
     choices = value.get("choices") if isinstance(value, dict) else None
     found, wrong = list[_Call](), list[str]()
@@ -266,9 +269,11 @@ def medium(family: str) -> Callable[[Exchange], Wrong]:
 
 
 def _png(exchange: Exchange) -> Wrong:
-    """What is served as a picture, or is one; a page in its place is for other laws to report."""
+    """What is served as a picture, or is one. A page in its place is for other laws to report, and so is a
+    file that nobody has stored."""
     begins = exchange.body.startswith(b"\x89PNG\r\n\x1a\n")
-    if not is_complete(exchange) or not (begins or exchange.media_type.startswith("image/")):
+    is_picture = begins or exchange.media_type.startswith("image/")
+    if exchange.path in NO_ASSETS or not is_complete(exchange) or not is_picture:
         return None
     problem = flaw(exchange.body, "image", exchange.media_type)
     is_png = problem is None and begins and exchange.media_type in {"image/png", "image/x-png"}

@@ -83,6 +83,8 @@ class Transcript:
     finish_reasons: dict[int, str] = field(default_factory=dict)
     chunks: list[dict[str, Any]] = field(default_factory=list)
     done: bool = False
+    # Whether an event could not be read, so that parts of the answer are missing here.
+    has_gaps: bool = False
     upstream_error: str | None = None
     problems: dict[str, list[str]] = field(default_factory=dict)
     places: list[int] = field(default_factory=list)
@@ -150,6 +152,7 @@ def _chunk(transcript: Transcript, data: str) -> dict[str, Any] | None:
         chunk = json.loads(data)
     except (ValueError, RecursionError):
         transcript.breaks("chunk", f"an event is not JSON: {data[:80]!r}")
+        transcript.has_gaps = True
         return None
     if not isinstance(chunk, dict):
         transcript.breaks("chunk", f"an event is not a JSON object: {data[:80]!r}")

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
+from lightning_verify.reading.numbers import whole_number
 from lightning_verify.reading.tokens import claims_of, expiry_of, has_expired
 
 JWT = "LIGHTNING_JWT"
@@ -128,11 +129,13 @@ def _segment(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
+# So that a token has not expired, and only what is wrong on purpose is wrong.
+_FAR_AWAY = 4102444800
+
+
 def _claims() -> bytes:
-    # An expiry far away, so that only what is wrong on purpose is wrong.
-    return json.dumps(
-        {"sub": secrets.token_hex(16), "aud": "authenticated", "role": "authenticated", "exp": 4102444800}
-    ).encode()
+    claims = {"sub": secrets.token_hex(16), "aud": "authenticated", "role": "authenticated", "exp": _FAR_AWAY}
+    return json.dumps(claims).encode()
 
 
 _NO_SIGNATURE = _segment(b'{"alg":"none","typ":"JWT"}')
@@ -165,12 +168,14 @@ def tampered(token: str) -> str:
 
 
 def altered_claims(token: str) -> str | None:
-    """`token` with another user in it and the original signature; None when it cannot be read."""
+    """`token` with a later end in it and the original signature, as who has it would like it; None when it
+    cannot be read. The user stays: whoever looks that up first would refuse one that does not exist."""
     claims = claims_of(token)
     if claims is None:
         return None
     header, _, signature = token.split(".")
-    return f"{header}.{_segment(json.dumps({**claims, 'sub': secrets.token_hex(16)}).encode())}.{signature}"
+    later = (whole_number(claims.get("exp")) or _FAR_AWAY) + 3600
+    return f"{header}.{_segment(json.dumps({**claims, 'exp': later}).encode())}.{signature}"
 
 
 def unknown_key() -> str:
