@@ -452,6 +452,20 @@ FAULTS.reported("ID-1", charged("createImage"), spend="sample").add(
     anonymous(lambda _l, called, who: replace(who, key=f"{who.key}|{called.request.client}")),
 )
 
+
+def _in_another_language(c: Client) -> tuple[int, int]:
+    made = c.generate("image").status
+    there = c.send("GET", "/usage", None, {**c.headers(None, None, None), "Accept-Language": "de"})
+    return made, there.json["usage"]["imagesDaily"]["used"]
+
+
+FAULTS.handwritten("ID-1", _in_another_language, spend="sample").add(
+    "client-id-and-language: a client id counts for one language of the answers",
+    anonymous(
+        lambda _l, called, who: replace(who, key=f"{who.key}|{called.request.headers.get('accept-language')}")
+    ),
+)
+
 FAULTS.handwritten(
     "ID-2 RATE-1",
     lambda c: (c.generate("image").status, c.used(client="ipc-a-quite-different-one")),

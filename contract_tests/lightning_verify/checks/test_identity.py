@@ -473,13 +473,15 @@ def test_a_client_id_keeps_its_counters_under_another_user_agent(judge: Judge, o
     if change < 1:
         message = "a call did not move the counters of its client id (see CHAT-11, IMG-6, VID-7, SFX-3)"
         raise judge.undecided("ID-1", message, seen.call, seen.after)
-    there = read_usage(judge, "ID-1", seen.caller.also(User_Agent=f"{callers.NAMED} (another window)"))
+    there = read_usage(judge, "ID-1", seen.caller.also(**ANOTHER_WINDOW))
     since = moved(judge, "ID-1", parse_usage(seen.before), there).get(seen.metric, 0)
     kept = since >= change
-    message = "the same client id under another user agent has other counters"
+    message = "the same client id under another user agent and language has other counters"
     judge.check("ID-1", kept, message, seen.after, there.exchange)
 
 
+# The same caller elsewhere: whatever else a request says of it changes nothing.
+ANOTHER_WINDOW = {"User_Agent": f"{callers.NAMED} (another window)", "Accept_Language": "de-DE,de;q=0.9"}
 _OTHER_LETTERS = str.maketrans("abcdef", "bcdefa")
 _OTHER_DIGITS = str.maketrans("0123456789", "1234567890")
 # How a client id becomes another one that is like it but for a part: a host that looks at the rest is seen.

@@ -291,7 +291,7 @@ def test_options_may_stand_in_the_query_of_a_video(judge: Judge, requirement: st
         if option not in query:
             continue
         exchange = _queried(judge, query)
-        if 400 <= (exchange.status or 0) < 500 and len(query) > 1:
+        if (exchange.status or 0) >= 400 and len(query) > 1:
             exchange = _queried(judge, {option: query[option]})
         _is_whole(judge, requirement, exchange, "video")
 
