@@ -220,6 +220,9 @@ def test_a_metric_that_is_used_up_does_not_stop_another(judge: Judge, metric: st
             continue
         exchange = ask_beside(judge, metric, other, caller)
         refused = exchange.status == 429
+        if refused and not read_usage(judge, "RATE-5", caller).has_units(other):
+            message = f"{exchange.title}: {other} was used up meanwhile, which the price of a call tells"
+            raise judge.undecided("RATE-5", message, exchange)
         judge.check("RATE-5", not refused, f"{exchange.title}, although only {metric} is used up", exchange)
         judge.served("RATE-5", exchange, owner=False)
 
