@@ -13,6 +13,7 @@ from lab.faults.fault import FaultSet
 from lab.faults.fields import fields
 from lab.proofs import exhaust, read
 from lab.seams import Run, at, edit, put
+from lab.server.facts import METRICS
 from lab.server.lab import Call, Json, Lab, Refusal, Reply
 
 FAULTS = FaultSet()
@@ -25,6 +26,21 @@ fields(
     read("/usage"),
     "plan_key plan_name generated_at usage",
     {"plan_name": None, "usage": []},
+)
+
+
+async def _limited_as_well(lab: Lab, called: Call, run: Run) -> None:
+    who, looks = called.identity, called.operation.id == "getUsage"
+    limits = {metric: lab.limit_of(who, metric) for metric in METRICS}
+    if looks and any(limit is not None and lab.used_of(who, m) >= limit for m, limit in limits.items()):
+        raise Refusal("exhausted", "You have reached your limit")
+    await run()
+
+
+FAULTS.handwritten("USE-1", exhaust("createSfx", 1), spend="sample").add(
+    # A limiter that was put in front of all routes.
+    "usage-refused-at-the-limit: whoever has used up a metric may not look at the counters either",
+    seams.around("charge", _limited_as_well),
 )
 
 FAULTS.handwritten("USE-2", read("/usage")).add(

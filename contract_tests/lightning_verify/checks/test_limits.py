@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -9,9 +10,11 @@ import pytest
 from lightning_verify.facts import METRICS, PUBLISHED_LIMITS
 from lightning_verify.judging.judge import Disturbed, Judge, NotRun
 from lightning_verify.judging.limits import (
+    A_MINUTE,
     FARTHEST,
     MAX_LOST,
     OTHERWISE,
+    PAUSES,
     Spent,
     ask_beyond,
     ask_for_unit,
@@ -163,6 +166,21 @@ def test_a_call_beyond_the_limit_costs_nothing(judge: Judge, metric: str) -> Non
         raise judge.undecided(
             "RATE-2", f"{metric}: used is {used} at a limit of {spent.limit} (see RATE-7)", after.exchange
         )
+
+
+@_every_metric("USE-1")
+def test_a_caller_at_its_limit_may_look_at_its_counters(judge: Judge, metric: str) -> None:
+    caller = _stop_for(judge, "USE-1", metric).caller
+    look = judge.get("/usage", caller)
+    for pause in (*PAUSES, A_MINUTE):  # Whoever limits bursts relents.
+        if look.status != 429:
+            break
+        time.sleep(pause)
+        look = judge.get("/usage", caller)
+    if look.status == 429 and (other := judge.get("/usage")).served:
+        message = f"{look.title} for {caller.label} that has used up its {metric}, while others are served"
+        raise judge.violation("USE-1", message, look, other)
+    judge.witness("USE-1", judge.served("USE-1", look, owner=False))
 
 
 @_every_metric("USE-4")

@@ -18,6 +18,8 @@ from lightning_verify.transport.exchange import BLAMES_THE_REQUEST, Exchange
 
 # Seconds to wait before a call that was refused within the limit is tried again.
 PAUSES = (1.0, 5.0)
+# Seconds after which a host that counts requests by the minute has forgotten them.
+A_MINUTE = 55.0
 # Seconds between two calls at a pace that no limit of bursts minds: that of a run against a host of others.
 CALM = 0.5
 # How many calls of one caller are made at the same time.
