@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 from lab import seams
+from lab.client import Client
 from lab.faults.fault import FaultSet
 from lab.prompts import WEATHER
 from lab.proofs import chat, streamed
@@ -237,6 +239,26 @@ FAULTS.handwritten("OBS-6", streamed(), spend="sample").add(
 ).add(
     "chunks-called-completions: the chunks of a stream call themselves chat.completion",
     seams.events(_labelled(object="chat.completion")),
+)
+
+
+def _an_id_each(items: list[Any]) -> list[Any]:
+    """A gateway that makes an object of its own of each chunk."""
+    return [
+        {**item, "id": f"chatcmpl-{turn}"} if isinstance(item, dict) and "choices" in item else item
+        for turn, item in enumerate(items)
+    ]
+
+
+def _number_of_ids(c: Client) -> int:
+    chunks = (json.loads(event) for event in c.chat(stream=True).events if event.startswith("{"))
+    return len({chunk["id"] for chunk in chunks if "id" in chunk})
+
+
+FAULTS.reported("OBS-6", _number_of_ids, spend="sample").add(
+    # ggml-org/llama.cpp#5876, BerriAI/litellm#1571, microsoft/foundry-local#144.
+    "chunks-with-an-id-each: each chunk of a stream has another id",
+    seams.events(_an_id_each),
 )
 
 

@@ -68,7 +68,7 @@ async def _answer_tools(_: Lab, call: Call, run: Run) -> None:
 
 VARIANTS.group("", chat(messages=_ANSWERED, tools=[TOOL], tool_choice="required")).add(
     "words-after-a-tool: once a tool has answered, words follow, whatever tool_choice says",
-    around("charge", _answer_tools),
+    around("size", _answer_tools),
 )
 
 SMALL, LARGE = "Lab Small 8B", "Lab Large 70B"

@@ -164,6 +164,7 @@ BROKEN = [
     ("OBS-6", chat({**COMPLETION, "object": None})),
     ("OBS-6", chat({**COMPLETION, "id": 7})),
     ("OBS-6", stream(METADATA, ROLE, chunk({"content": "Hello"}, id=None), END, "[DONE]")),
+    ("OBS-6", stream(METADATA, ROLE, chunk({"content": "Hello"}, id="chatcmpl-2"), END, "[DONE]")),
     ("OBS-6", stream(METADATA, ROLE, WORDS, chunk({}, "stop", created="today"), "[DONE]")),
     ("OBS-6", stream(METADATA, ROLE, WORDS, chunk({}, "stop", object="chat.completion"), "[DONE]")),
     ("CHAT-2", chat(spoken(index=None))),

@@ -82,6 +82,8 @@ class Transcript:
     tool_calls: dict[int, ToolCall] = field(default_factory=dict)
     finish_reasons: dict[int, str] = field(default_factory=dict)
     chunks: list[dict[str, Any]] = field(default_factory=list)
+    # Those of the chunks that carry a part of the message.
+    ids: set[str] = field(default_factory=set)
     done: bool = False
     # Whether an event could not be read, so that parts of the answer are missing here.
     has_gaps: bool = False
@@ -190,6 +192,8 @@ def _choices(transcript: Transcript, chunk: dict[str, Any], begun: dict[int, boo
     if choices and "router_metadata" not in chunk:
         for problem in mislabelled(chunk, "chat.completion.chunk"):
             transcript.breaks("label", f"a chunk's {problem}")
+        if isinstance(id_ := chunk.get("id"), str) and id_:
+            transcript.ids.add(id_)
     for choice in choices:
         if not isinstance(choice, dict):
             transcript.breaks("chunk", f"a choice is no object: {str(choice)[:80]!r}")
@@ -322,6 +326,9 @@ def _ending(transcript: Transcript, begun: dict[int, bool]) -> None:
             transcript.breaks("chunk", f"choice {index} never says that it is the assistant's")
         if index not in transcript.finish_reasons:
             transcript.breaks("end", f"choice {index} has no finish reason")
+    if len(transcript.ids) > 1:
+        shown = " and ".join(repr(id_[:60]) for id_ in sorted(transcript.ids)[:2])
+        transcript.breaks("label", f"the chunks have {len(transcript.ids)} ids, such as {shown}")
     if told_again(transcript.pieces):
         transcript.breaks("chunk", "the deltas say again what was said: they do not add up to the message")
     if begun and not transcript.content and not transcript.tool_calls:
