@@ -188,6 +188,11 @@ VARIANTS.group("generated-at", lambda c: c.get("/usage").json["generated_at"].en
     lambda lab: _generated(lab, lambda now: format_datetime(now, usegmt=True)),
 )
 
+VARIANTS.group("generated-at", lambda c: c.get("/usage").json["generated_at"].isdigit()).add(
+    "generated-at-in-digits: generated_at is seconds since 1970, as text",
+    lambda lab: _generated(lab, lambda now: str(int(now.timestamp()))),
+)
+
 VARIANTS.group("generated-at", lambda c: c.get("/usage").json["generated_at"].endswith("]")).add(
     "generated-at-with-its-zone: generated_at names its zone, as RFC 9557 has it",
     lambda lab: _generated(lab, lambda now: f"{_in_zone(now)}[Asia/Kolkata]"),

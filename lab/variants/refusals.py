@@ -103,7 +103,8 @@ def _held_meanwhile(lab: Lab) -> None:
 
     lab.steps["hold"] = hold
     lab.order = ["identify", "charge", "hold", "read", "validate", "size"]
-    lab.changes.append(give_back)
+    # Before a refusal takes another form.
+    lab.changes.insert(0, give_back)
 
 
 VARIANTS.group("order", exhaust("createSfx", 1, lambda c: c.post("/gen/sfx", {}).status)).add(

@@ -78,6 +78,7 @@ def test_a_number_and_its_unit_may_be_told_apart(texts: tuple[str, str], told: s
         *("Wed, 25 Nov 2026 23:29:53 GMT", 1795649393, 1795649393000, "1795649393"),
         *(1795649393000000, 1795649393000000000, "2026-11-25 23:29:53 UTC", "2026/11/25 23:29:53"),
         *("2026-11-26T00:29:53.63164332+01:00[Europe/Berlin]", "2026-11-25 23:29:53.6 +0000 UTC m=+0.01"),
+        "2026-11-25t23:29:53.6z",
     ],
 )
 def test_a_point_in_time_has_many_forms(value: Any) -> None:

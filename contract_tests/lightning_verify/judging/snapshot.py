@@ -60,7 +60,8 @@ def parse_usage(exchange: Exchange) -> Snapshot:
 
 def _days(exchange: Exchange, generated_at: Any) -> tuple[str, ...]:
     generated = moment(generated_at)
-    as_written = str(generated_at)[:10] if generated is not None and isinstance(generated_at, str) else ""
+    # The day of the host's own zone, where it is written out.
+    as_written = named(generated_at) if generated is not None and isinstance(generated_at, str) else ""
     return str(exchange.clock.date()), str(generated.date() if generated else ""), as_written
 
 

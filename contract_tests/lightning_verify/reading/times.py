@@ -16,7 +16,7 @@ _MOST = (1e11, 1e14, 1e17)
 _ISO_AND_MORE = re.compile(
     r"(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d:\d\d:\d\d(?:[.,]\d+)?)"
     r"(?: ?(?:UTC|GMT)| ?(Z|[+-]\d\d(?::?\d\d)?)(?: [A-Z]{2,5})?)?(?:\[[^\]]*\]| m=\S+)*",
-    re.ASCII,
+    re.ASCII | re.IGNORECASE,
 )
 _SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,9})?", re.ASCII)
 
@@ -40,7 +40,7 @@ def moment(value: Any) -> datetime | None:
 def _dated(text: str) -> datetime:
     if parts := _ISO_AND_MORE.fullmatch(text):
         year, month, day, time, zone = parts.groups()
-        text = f"{year}-{month}-{day}T{time}{zone or ''}"
+        text = f"{year}-{month}-{day}T{time}{(zone or '').upper()}"
     try:
         return datetime.fromisoformat(text)
     except ValueError:
