@@ -71,8 +71,8 @@ def test_an_account_is_served_up_to_its_limit(judge: Judge, account: str, metric
     limit, used = before.limit[metric], before.used[metric]
     if limit is None or limit - used > FARTHEST[metric]:
         raise NotRun(f"needs an account with {FARTHEST[metric]} units of {metric} left at most")
-    # From the other end: its last unit is asked for by another call than a throwaway caller's.
-    calls = calls_on(metric)[::-1]
+    # The last unit is for the first call of a metric, but where a throwaway caller has that one only.
+    calls = calls_on(metric)[:: 1 if PUBLISHED_LIMITS[metric] > 1 else -1]
     turns = [*product(calls, owners)]
     turn, lost, raced = 0, 0, metric not in RACED
     while turn < limit - used:
@@ -81,7 +81,7 @@ def test_an_account_is_served_up_to_its_limit(judge: Judge, account: str, metric
             # What it leaves, since a host may limit bursts, is asked for one by one.
             turn, raced = turn + _race_for_the_rest(judge, metric, turns, limit), True
             continue
-        call, owner = turns[turn % len(turns)]
+        call, owner = turns[(left - 1) % len(turns)]
         exchange = call_within_limit(judge, call, owner)
         if is_passing(exchange) and lost < MAX_LOST:
             lost += 1
