@@ -136,6 +136,8 @@ KEPT = [
     called(("a", "get_time", "{}"), ("b", "get_time", "{}")),
     exchange("getUsage", USAGE),
     exchange("getUsage", used(limit=None, remaining=None)),
+    exchange("getUsage", used(period="day", window=332)),
+    exchange("getUsage", used(period="days", window=1)),
     exchange("getTierConfig", UNLIMITED_LEFT_OUT),
     exchange("listModels", {"models": ["llama3.1", "qwen3"]}),
     exchange("getSubscription", {"plan_key": None, "auth_type": None}),
@@ -309,6 +311,17 @@ def test_a_breach_in_one_answer_of_many_is_told_with_its_rate() -> None:
     assert "remaining" in found["USE-4"].evidence[0]["response"]["body"]
     assert found["USE-3"].verdict == "pass"
     assert found["USE-3"].witnesses == 10
+
+
+@pytest.mark.parametrize(("words", "told"), [("No prompt", ["FAIL-1"]), ("The upstream is busy", [])])
+def test_a_refusal_that_is_a_success_now_and_then_is_told(words: str, told: list[str]) -> None:
+    monitor = _monitor()
+    for turn in range(10):
+        status, said = (200, words) if turn == 6 else (400, "No prompt")
+        monitor.observe(exchange("createImage", {"detail": said}, status=status, asked={"mode": "fantasy"}))
+    found = {each.requirement: each.rate for each in monitor.findings() if each.verdict == "fail"}
+    assert list(found) == told
+    assert [str(rate) for rate in found.values()] == ["in 1 of 10 refusals"] * len(told)
 
 
 def test_a_request_that_is_refused_now_and_then_is_told_by_its_owner() -> None:

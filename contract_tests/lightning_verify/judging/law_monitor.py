@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from lightning_verify.facts import OWNER_OF
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.ledger import is_ours
+from lightning_verify.judging.refused_as_success import RefusedAsSuccess
 from lightning_verify.judging.tally import Tally, finding
 from lightning_verify.judging.verdicts import Finding
 from lightning_verify.laws.table import check_laws
@@ -51,13 +52,20 @@ class Admission:
         self.shut_out.add(exchange, [], witness=False)
 
 
-_Request = tuple[frozenset[tuple[str, str]], str, str, bytes | None]
+_Request = tuple[frozenset[tuple[str, str]], str, str, bytes | int | None]
 
 
 def _alike(exchange: Exchange) -> frozenset[tuple[str, str]]:
     """The headers of a request, in which callers that differ by identities of our own making are alike."""
     headers = exchange.request_headers.items()
     return frozenset((name, "ours" if is_ours(value) else value) for name, value in headers)
+
+
+def _request(exchange: Exchange) -> _Request:
+    """What makes two requests the same. Of a large body only a fingerprint is kept."""
+    body = exchange.request_body
+    told = body if body is None or len(body) <= _COMPARED else hash(body)
+    return _alike(exchange), exchange.method, exchange.path, told
 
 
 class LawMonitor:
@@ -72,13 +80,17 @@ class LawMonitor:
         self._admissions: dict[str, Admission] = {}
         self._tallies: dict[str, Tally] = {}
         self._repeats: dict[_Request, Tally] = {}
+        self._refused_as_success = RefusedAsSuccess()
         self._at_rest = True
 
     def observe(self, exchange: Exchange) -> None:
         """Check one exchange against the laws."""
         if exchange.changes_target:
             self._at_rest = False
-        if exchange.operation is None or not shows_something(exchange):
+        if exchange.operation is None:
+            return
+        self._refused_as_success.observe(_request(exchange), exchange)
+        if not shows_something(exchange):
             return
         if exchange.served or exchange.status in BLAMES_THE_REQUEST:
             self._count_repeat(exchange)
@@ -110,18 +122,19 @@ class LawMonitor:
         if body is not None and (len(body) > _COMPARED or b"://" in body):
             return
         wrong = [] if exchange.served else ["a request that was served before or after was refused"]
-        same = (_alike(exchange), exchange.method, exchange.path, body)
-        self._repeats.setdefault(same, Tally()).add(exchange, wrong, witness=False)
+        self._repeats.setdefault(_request(exchange), Tally()).add(exchange, wrong, witness=False)
 
     def findings(self) -> list[Finding]:
         """What was found about each law that an answer could have broken, and about requests that were served
-        at one time and refused at another."""
+        at one time and refused at another, or refused with the status of a success."""
         found = [
             finding(self._recorder, requirement, NAME, tally) for requirement, tally in self._tallies.items()
         ]
         for requirement, admission in self._admissions.items():
             if admission.shut_out.broken:
                 found.append(finding(self._recorder, requirement, NAME, admission.shut_out))
+        for requirement, tally in self._refused_as_success.tallies().items():
+            found.append(finding(self._recorder, requirement, NAME, tally, "refusals"))
         for tally in self._repeats.values():
             operation = tally.shown[0].operation if tally.shown else None
             if operation is not None and tally.broken < tally.seen:

@@ -145,9 +145,12 @@ def _periods(view: dict[str, Any]) -> Wrong:
     wrong = []
     for name, metric in metrics.items():
         period, window = (str(metric.get(field, "")) for field in ("period", "window"))
-        if counted := counted_in(period, window):
-            if not suits(name, "period", counted):
-                wrong.append(f"{name} has a window of {counted}")
+        counted = counted_in(period, window)
+        if counted and suits(name, "period", counted):
+            continue
+        # With a unit in the singular the number may as well be the name of a day or a week.
+        if counted and counted.endswith("s"):
+            wrong.append(f"{name} has a window of {counted}")
             continue
         if not suits(name, "period", period):
             wrong.append(f"{name}.period is {period!r}")
