@@ -4,7 +4,7 @@
 `--write` puts it into soak.md, `--quick` takes seconds and shows only that everything still runs.
 
 Law: every unit that was served is found in `/usage` at the end, and no other. Who asks and who polls is a
-process of its own, and who asks has the lower priority, so that a wait is the mock's.
+process of its own, so that a wait is the mock's.
 """
 
 from __future__ import annotations
@@ -38,7 +38,6 @@ LONGEST_WAIT = 250
 """Milliseconds that somebody may wait for `/usage` on a machine that has nothing else to do."""
 HONEST, HOSTILE = 2, 2
 _PATIENCE = 120.0
-_POLITE = 10
 _BETWEEN_POLLS = 0.01
 _BREATH = 2.0
 _PAGE = ROOT / "benchmarks" / "soak.md"
@@ -105,8 +104,6 @@ def be_hostile(port: int, key: str, seconds: float, part: int, results: Any) -> 
 
 
 def _be(requests: Sequence[HostileRequest], port: int, key: str, seconds: float, results: Any) -> None:
-    # Callers are on machines of their own: here they leave the cores to the mock while it is at work.
-    os.nice(_POLITE)
     tally, costs, end = Tally(key), metrics(), time.monotonic() + seconds
     for request in cycle(requests):
         if time.monotonic() > end:
