@@ -7,7 +7,7 @@ its own; that is checked when the test is over.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,6 @@ from lightning_mock.background import RunningMock, running
 from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect, sync_playwright
 
 from tests.support import node
-from tests.support.axe import Axe
 
 CHROMIUM = Path(os.environ.get("LIGHTNING_CHROMIUM", "/usr/bin/chromium"))
 SIZE: ViewportSize = {"width": 1360, "height": 1000}
@@ -43,9 +42,17 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> Axe:
+def axe(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Page], list[str]]:
+    """What axe-core finds wrong with a page as it stands."""
     workplace = node.install(Path(__file__).parent / "axe", tmp_path_factory.mktemp("axe"))
-    return Axe((workplace / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8"))
+    source = (workplace / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
+
+    def violations(page: Page) -> list[str]:
+        page.evaluate(source)
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+        return [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
+
+    return violations
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import httpx2
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.judge.tiny_server import Answer, Asked, tiny
 from tests.proxy.test_command import started
-from tests.support.axe import Axe
 
 pytestmark = pytest.mark.browser
 
@@ -19,7 +20,7 @@ def nothing(_: Asked) -> Answer:
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])
 def test_what_passes_is_counted_and_what_is_broken_is_shown(
-    browser: Browser, axe: Axe, width: int, scheme: str
+    browser: Browser, axe: Callable[[Page], list[str]], width: int, scheme: str
 ) -> None:
     with tiny(nothing) as host, started(host.base_url) as (_, base_url, address):
         for path in ("/status", "/status", "/no-such-route"):

@@ -12,7 +12,6 @@ from lightning_verify.report.writers import write_reports
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.judge.test_reports import HOSTILE, advisory, exchange, finding, mixed, outcome
-from tests.support.axe import Axe
 
 pytestmark = pytest.mark.browser
 
@@ -69,7 +68,7 @@ def test_a_green_report_takes_less_than_two_screens(
 @pytest.mark.node
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])
 def test_no_rule_of_accessibility_is_broken(
-    opened: Callable[..., Page], axe: Axe, width: int, scheme: str
+    opened: Callable[..., Page], axe: Callable[[Page], list[str]], width: int, scheme: str
 ) -> None:
     page = opened(mixed(), width, scheme=scheme)
     page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
