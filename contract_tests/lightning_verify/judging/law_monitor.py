@@ -89,11 +89,13 @@ class LawMonitor:
             self._at_rest = False
         if exchange.operation is None:
             return
-        self._refused_as_success.observe(_request(exchange), exchange)
+        request = _request(exchange)
         if not shows_something(exchange):
+            self._refused_as_success.failed(request, exchange)
             return
+        self._refused_as_success.refused(request, exchange)
         if exchange.served or exchange.status in BLAMES_THE_REQUEST:
-            self._count_repeat(exchange)
+            self._count_repeat(request, exchange)
         if exchange.served or exchange.status == 401:
             self._count_admission(exchange)
         for requirement, wrong in check_laws(exchange, at_rest=self._at_rest).items():
@@ -113,7 +115,7 @@ class LawMonitor:
         if who:
             self._admissions.setdefault(who, Admission()).add(exchange)
 
-    def _count_repeat(self, exchange: Exchange) -> None:
+    def _count_repeat(self, request: _Request, exchange: Exchange) -> None:
         """Count whether a repeated request was served or refused. Requests about files at addresses are left
         out: such files come and go."""
         operation, body = exchange.operation, exchange.request_body
@@ -122,7 +124,7 @@ class LawMonitor:
         if body is not None and (len(body) > _COMPARED or b"://" in body):
             return
         wrong = [] if exchange.served else ["a request that was served before or after was refused"]
-        self._repeats.setdefault(_request(exchange), Tally()).add(exchange, wrong, witness=False)
+        self._repeats.setdefault(request, Tally()).add(exchange, wrong, witness=False)
 
     def findings(self) -> list[Finding]:
         """What was found about each law that an answer could have broken, and about requests that were served

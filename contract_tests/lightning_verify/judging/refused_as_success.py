@@ -25,13 +25,16 @@ class RefusedAsSuccess:
         self._failures: defaultdict[Hashable, list[tuple[str, Exchange]]] = defaultdict(list)
         self._refused: Counter[int] = Counter()
 
-    def observe(self, request: Hashable, exchange: Exchange) -> None:
-        """Note one answer to a request, which is the same for whoever asks the same."""
+    def refused(self, request: Hashable, exchange: Exchange) -> None:
+        """Note an answer, if it is a refusal. `request` is the same for whoever asks the same."""
         if exchange.status in _STATED_BY:
             self._refused[exchange.status] += 1
             if words := failure_in_text(exchange.text):
                 self._words[request][words] = exchange.status
-        elif words := exchange.failure:
+
+    def failed(self, request: Hashable, exchange: Exchange) -> None:
+        """Note an answer that may be no answer, if it is a success that reports a failure."""
+        if words := exchange.failure:
             self._failures[request].append((words, exchange))
 
     def tallies(self) -> dict[str, Tally]:
