@@ -29,6 +29,7 @@ from lightning_verify.target import LIVE
 from lab.running import running
 from lab.server.credentials import DEFAULTS
 from lab.server.lab import Call, Json, Lab, Reply
+from tests.judge.canaries import token
 from tests.judge.certificates import self_signed
 from tests.judge.commands import Finished, command
 from tests.judge.tiny_server import Answer, Asked, tiny
@@ -445,6 +446,31 @@ def test_what_a_missing_credential_leaves_out_is_said(tmp_path: Path) -> None:
     entry = next(entry for entry in run.report["requirements"] if entry["id"] == "AUTH-5")
     assert "LIGHTNING_EXPIRED_JWT" in entry["reason"]
     assert run.code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "stale", "of_its_own"),
+    [
+        pytest.param("LIGHTNING_JWT", token("somebody-elsewhere"), "AUTH-1", id="token"),
+        pytest.param("LIGHTNING_FREE_JWT", token("somebody-elsewhere"), "AUTH-1", id="free token"),
+        pytest.param("LIGHTNING_API_KEY", "ipa_live_of_another_host_0123456789", "AUTH-2", id="key"),
+    ],
+)
+def test_a_credential_of_another_host_leaves_only_undecided_that_it_lets_in(
+    name: str, stale: str, of_its_own: str, tmp_path: Path
+) -> None:
+    kept = {"USE-1", "USE-8", "SUB-1", "SUB-4", "AUTH-4"}
+    with running() as server:
+        run = command(
+            f"--base-url={server.base_url}", "--report-dir=reports", *(f"--only={one}" for one in kept),
+            f"--only={of_its_own}", directory=tmp_path, credentials={**server.credentials, name: stale},
+        )  # fmt: skip
+    reason = f"{name} is refused everywhere: is it a good one, and of this host?"
+    assert f"not used: {reason}" in run.out
+    assert run.verdicts == {**dict.fromkeys(kept, "pass"), of_its_own: "inconclusive"}
+    entry = next(entry for entry in run.report["requirements"] if entry["id"] == of_its_own)
+    assert entry["reason"] == reason
+    assert run.code == 3
 
 
 def test_a_cap_of_one_image_is_kept_by_the_servers_own_ledger(tmp_path: Path) -> None:

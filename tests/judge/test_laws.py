@@ -18,6 +18,7 @@ from lightning_verify.requests.callers import client_id
 from lightning_verify.requests.valid import CALLS, NO_ASSETS, say
 from lightning_verify.transport.exchange import Exchange
 
+from tests.judge.canaries import token
 from tests.judge.chat_streams import LABELS, chunk
 
 SPEC = load_spec()
@@ -422,3 +423,14 @@ def test_a_good_credential_that_is_refused_now_and_then_is_told() -> None:
             monitor.observe(_shown_in(status))
             monitor.observe(_shown_in(status, "ipa_live_other"))
         assert all(finding.verdict == "pass" for finding in monitor.findings())
+
+
+def test_a_token_that_is_never_let_in_is_not_one_that_is_refused_now_and_then() -> None:
+    """The other token is good. This one may be stale, and says nothing about the host."""
+    good, stale = token("user"), token("somebody-elsewhere")
+    monitor = LawMonitor(
+        Recorder("http://127.0.0.1", Redactor({})), {"LIGHTNING_JWT": good, "LIGHTNING_FREE_JWT": stale}
+    )
+    for status, bearer in ((200, good), (401, stale), (200, good)):
+        monitor.observe(_shown_in(status, bearer))
+    assert all(finding.verdict == "pass" for finding in monitor.findings())

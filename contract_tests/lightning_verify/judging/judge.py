@@ -122,14 +122,15 @@ class Judge:
         return callers.anonymous()
 
     def credential(self, name: str) -> Caller:
-        """The caller behind a credential. Raises NotRun when the run was not given it."""
+        """The caller behind a credential. Raises NotRun when the run was not given it, or can do nothing with
+        it."""
         token = self.target.credentials.get(name)
         if token is None:
             raise NotRun(f"needs {name}")
         if name in GOOD and has_expired(token):
             raise NotRun(f"{name} has expired; give a fresh one")
         if name in self.learned.unusable:
-            raise Undecided(self.learned.unusable[name])
+            raise NotRun(self.learned.unusable[name])
         return callers.bearer(name, token)
 
     def usable(self, *names: str) -> list[Caller]:

@@ -77,7 +77,8 @@ class LawMonitor:
         self._admitted_by = {
             token: ADMITTED_BY[name] for name, token in (credentials or {}).items() if name in ADMITTED_BY
         }
-        self._admissions: dict[str, Admission] = {}
+        # By that statement and the token: one that is stale says nothing about another.
+        self._admissions: dict[tuple[str, str], Admission] = {}
         self._tallies: dict[str, Tally] = {}
         self._repeats: dict[_Request, Tally] = {}
         self._refused_as_success = RefusedAsSuccess()
@@ -108,12 +109,12 @@ class LawMonitor:
             return
         token = exchange.request_headers.get("Authorization")
         if token is None:
-            who = "" if operation.auth == "required" else "ID-4"
+            token, requirement = "", "" if operation.auth == "required" else "ID-4"
         else:
             token = token.removeprefix("Bearer ")
-            who = "" if has_expired(token) else self._admitted_by.get(token, "")
-        if who:
-            self._admissions.setdefault(who, Admission()).add(exchange)
+            requirement = "" if has_expired(token) else self._admitted_by.get(token, "")
+        if requirement:
+            self._admissions.setdefault((requirement, token), Admission()).add(exchange)
 
     def _count_repeat(self, request: _Request, exchange: Exchange) -> None:
         """Count whether a repeated request was served or refused. Requests about files at addresses are left
@@ -132,7 +133,7 @@ class LawMonitor:
         found = [
             finding(self._recorder, requirement, NAME, tally) for requirement, tally in self._tallies.items()
         ]
-        for requirement, admission in self._admissions.items():
+        for (requirement, _), admission in self._admissions.items():
             if admission.shut_out.broken:
                 found.append(finding(self._recorder, requirement, NAME, admission.shut_out))
         for requirement, tally in self._refused_as_success.tallies().items():

@@ -12,9 +12,11 @@ import pytest
 
 from lightning_verify.facts import REVISION
 from lightning_verify.judging.examples import read_examples
+from lightning_verify.judging.law_monitor import ADMITTED_BY
+from lightning_verify.judging.verdicts import Finding
 from lightning_verify.run.bill import observed_units, reread_lagging_counters
 from lightning_verify.run.plan import SECOND_LOOKS, describe, duration, estimate, spoken
-from lightning_verify.run.preflight import preflight, refused_everywhere
+from lightning_verify.run.preflight import AT_THE_DOOR, preflight, refused_everywhere
 from lightning_verify.run.session import Run
 from lightning_verify.run.signals import INTERRUPTION
 from lightning_verify.target import Spend
@@ -50,6 +52,11 @@ def begin(run: Run, items: Sequence[pytest.Item], report_dir: Path | None, say: 
     learned.unusable = refused_everywhere(run.client, run.target.credentials, learned.observations)
     for reason in learned.unusable.values():
         say(f"not used: {reason}")
+    # All else is judged as without them. Whether it is the host that errs, nobody can tell.
+    run.keep(
+        Finding(ADMITTED_BY[name], "inconclusive", AT_THE_DOOR, reason)
+        for name, reason in learned.unusable.items()
+    )
 
 
 def _announce(run: Run, requests: int, units: Counter[str], say: Say) -> None:

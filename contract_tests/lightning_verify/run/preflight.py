@@ -16,6 +16,8 @@ from lightning_verify.transport.client import BudgetExhausted, Client, HostGone
 from lightning_verify.transport.exchange import Exchange
 
 PROBED_PATHS = ("/status", "/tier-config", "/usage", "/models")
+AT_THE_DOOR = "a look at the credentials"
+"""What a finding about a credential gives in place of a test's name."""
 
 
 def preflight(client: Client, wake: float) -> str | None:
