@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from lightning_verify.requests.credentials import CredentialsError, cleaned, gather
 
+from lab.running import running
 from lab.server.credentials import DEFAULTS
+from tests.judge.commands import command
 
 KEY, TOKEN = DEFAULTS["LIGHTNING_API_KEY"], DEFAULTS["LIGHTNING_JWT"]
 
@@ -63,3 +65,17 @@ def test_a_file_with_names_of_its_own_is_refused(content: object, tmp_path: Path
     file.write_text(json.dumps(content))
     with pytest.raises(CredentialsError):
         gather({}, file)
+
+
+@pytest.mark.slow
+def test_credentials_of_two_accounts_have_a_limit_each(tmp_path: Path) -> None:
+    """A token and a key are meant to be of one account. These are not, and one cannot use up the other."""
+    with running() as server:
+        mixed = {**server.credentials, "LIGHTNING_JWT": server.credentials["LIGHTNING_FREE_JWT"]}
+        del mixed["LIGHTNING_FREE_JWT"]
+        run = command(
+            *(f"--base-url={server.base_url}", "--spend=exhaust", "--only=RATE-4", "--report-dir=reports"),
+            directory=tmp_path,
+            credentials=mixed,
+        )
+    assert run.verdicts == {"RATE-4": "pass"}

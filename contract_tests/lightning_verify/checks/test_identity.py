@@ -24,6 +24,7 @@ from lightning_verify.judging.observations import (
     asked_by,
     bad_bearers,
     bearers_tried_on,
+    name_two_emails,
     nothing_asked_by,
     operation_observed,
     refusal,
@@ -160,7 +161,7 @@ def test_a_generation_route_does_not_refuse_a_good_bearer(
 @needs(JWT, API_KEY)
 def test_a_token_and_a_key_of_one_account_show_the_same_account(judge: Judge) -> None:
     by_token, by_key = judge.credential(JWT), judge.credential(API_KEY)
-    if _two_addresses(judge):
+    if name_two_emails(judge, JWT, API_KEY):
         # The host's mistake or ours; where something may be spent, the counters tell.
         raise judge.undecided("AUTH-3", f"needs {JWT} and {API_KEY} of one account: their emails differ")
     one, other = (shown(judge, SUBSCRIPTION, name) for name in (JWT, API_KEY))
@@ -169,16 +170,6 @@ def test_a_token_and_a_key_of_one_account_show_the_same_account(judge: Judge) ->
         same = _same_name(views[0].get(field), views[1].get(field))
         judge.check("AUTH-3", same, f"{field} differs between the token and the key", one, other)
     _same_counters(judge, by_token, by_key)
-
-
-def _two_addresses(judge: Judge) -> bool:
-    """Whether the token's and the key's accounts name different emails."""
-    emails = [_email(judge, name) for name in (JWT, API_KEY)]
-    return emails[0] != emails[1] and None not in emails
-
-
-def _email(judge: Judge, name: str) -> Any:
-    return judge.object("AUTH-3", shown(judge, SUBSCRIPTION, name), "SUB-1").get("email")
 
 
 def _same_counters(judge: Judge, by_token: Caller, by_key: Caller) -> None:
@@ -210,7 +201,7 @@ def test_a_chat_by_token_is_seen_by_the_key(judge: Judge) -> None:
     before = read_usage(judge, "AUTH-3", by_token)
     seen = observe(judge, by_key, "cloudChatDaily", lambda: judge.post(CHAT, say("Say hello."), by_token))
     change = seen.consumed(judge, "AUTH-3").get("cloudChatDaily", 0)
-    differ = _two_addresses(judge)
+    differ = name_two_emails(judge, JWT, API_KEY)
     if change < 1 and differ:
         raise judge.undecided("AUTH-3", f"needs {JWT} and {API_KEY} of one account: their emails differ")
     if change < 1 and not moved(judge, "AUTH-3", before, read_usage(judge, "AUTH-3", by_token)):

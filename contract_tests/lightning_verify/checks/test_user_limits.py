@@ -23,16 +23,17 @@ from lightning_verify.judging.limits import (
     refuse_beyond,
     serves_what_is_left,
 )
+from lightning_verify.judging.observations import name_two_emails
 from lightning_verify.judging.usage import moved, read_usage, settled
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
 from lightning_verify.requests.valid import Call
-from lightning_verify.run.marks import judges, needs, needs_own_host, uses_up_accounts
+from lightning_verify.run.marks import judges, may_use, needs, needs_own_host, uses_up_accounts
 from lightning_verify.target import Spend
 
 # Metrics whose last units an account races for; of the others it has too few.
 RACED = {"cloudChatDaily", "imagesDaily"}
-# The credentials of one account, which share its units.
+# The credentials of one account, which share its units. The first is needed.
 ACCOUNTS: dict[str, tuple[str, ...]] = {"free": (FREE_JWT,), "paid": (JWT, API_KEY)}
 
 
@@ -50,7 +51,8 @@ def _beyond(metric: str, names: Sequence[str]) -> int:
             metric,
             id=f"{account}-{metric}",
             marks=[
-                needs(*names),
+                needs(names[0]),
+                may_use(*names[1:]),
                 judges(
                     "RATE-4",
                     units={metric: PUBLISHED_LIMITS[metric] + _beyond(metric, names)},
@@ -66,7 +68,7 @@ def _beyond(metric: str, names: Sequence[str]) -> int:
 @needs_own_host
 @uses_up_accounts
 def test_an_account_is_served_up_to_its_limit(judge: Judge, account: str, metric: str) -> None:
-    owners = [judge.credential(name) for name in ACCOUNTS[account]]
+    owners = _owners(judge, *ACCOUNTS[account])
     before = read_usage(judge, "RATE-4", owners[0])
     limit, used = before.limit[metric], before.used[metric]
     if limit is None or limit - used > FARTHEST[metric]:
@@ -97,6 +99,12 @@ def test_an_account_is_served_up_to_its_limit(judge: Judge, account: str, metric
         spent = Spent(owner, metric, limit, before)
         for call in (*calls, *OTHERWISE[metric]):
             refuse_beyond(judge, spent, call)
+
+
+def _owners(judge: Judge, first: str, *others: str) -> list[Caller]:
+    """The callers behind these credentials, as far as they are at hand and not of somebody else."""
+    owner, more = judge.credential(first), judge.usable(*others)
+    return [owner] if more and name_two_emails(judge, first, *others) else [owner, *more]
 
 
 def _race_for_the_rest(judge: Judge, metric: str, turns: Sequence[tuple[Call, Caller]], limit: int) -> int:

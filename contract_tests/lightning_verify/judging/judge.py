@@ -11,6 +11,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -135,8 +136,11 @@ class Judge:
 
     def usable(self, *names: str) -> list[Caller]:
         """The callers behind those of these credentials that the run was given and that show something."""
-        at_hand = self.target.credentials.keys() - self.learned.unusable.keys()
-        return [self.credential(name) for name in names if name in at_hand]
+        found = list[Caller]()
+        for name in names:
+            with suppress(NotRun):
+                found.append(self.credential(name))
+        return found
 
     def forged(self, kind: str, token: str) -> Caller:
         """A caller with a bearer made by the judge; its secret is never recorded."""

@@ -13,6 +13,7 @@ from typing import Any
 from lightning_verify.facts import METRIC_OF, SPEC
 from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.usage import Observation, observe
+from lightning_verify.reading.failures import parsed
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import (
@@ -127,6 +128,13 @@ def shown(judge: Judge, path: str, credential: str | None = None) -> Exchange:
         return judge.once(shown_to(credential, path), lambda: judge.get(path, caller))
     caller, usage = reader(judge)
     return usage if path == USAGE else judge.once(path, lambda: judge.get(path, caller))
+
+
+def name_two_emails(judge: Judge, *credentials: str) -> bool:
+    """Whether the accounts of these credentials name different emails, as far as they name any: the host's
+    mistake, or that of whoever gave credentials of two accounts."""
+    documents = [parsed(shown(judge, SUBSCRIPTION, name).text) for name in credentials]
+    return len({str(one["email"]) for one in documents if isinstance(one, dict) and one.get("email")}) > 1
 
 
 def shown_to(credential: str | None, path: str) -> str:
