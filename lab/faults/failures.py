@@ -190,6 +190,11 @@ FAULTS.handwritten("FAIL-3 IMG-2", generated("createImage"), spend="sample").add
     seams.instead("createImage getImage", lambda c: seams.html()),
 )
 
+FAULTS.reported("FAIL-3 SFX-1", generated("createSfx"), spend="sample").add(
+    "upstream-failure-200-json: when the provider of sounds fails the answer is 200 and says so in JSON",
+    seams.instead("createSfx getSfx", lambda c: Json({"error": {"message": "Provider is away"}})),
+)
+
 FAULTS.handwritten("FAIL-3 VID-2", generated("createVideo"), spend="sample").add(
     "upstream-failure-404: when the provider of videos fails the answer is 404",
     seams.instead("createVideo getVideo", lambda c: Json({"detail": "Provider is away"}, 404)),

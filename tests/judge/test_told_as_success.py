@@ -1,0 +1,59 @@
+"""What is refused or fails, and says so inside a success, is told from one bad moment of an upstream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from lightning_verify.judging.told_as_success import ToldAsSuccess
+from lightning_verify.transport.exchange import Exchange
+
+from tests.judge.test_laws import USAGE, exchange
+
+AWAY = {"error": "the provider is away"}
+PICTURE = b"\xff\xd8\xff\xe0 and so on"
+
+
+def _generation(answer: Any, status: int = 200) -> Exchange:
+    media_type = "image/jpeg" if isinstance(answer, bytes) else "application/json"
+    made = exchange("createImage", answer, status=status, media_type=media_type, asked={"prompt": "a fox"})
+    made.repeatable = False
+    return made
+
+
+def _told(*answers: Exchange) -> dict[str, tuple[int, int, str]]:
+    """By broken requirement: how many answers broke it, of how many, and what they are called."""
+    told = ToldAsSuccess()
+    for answer in answers:
+        note = told.failed if answer.failure else told.shows_something
+        note(answer.path, answer)
+    return {requirement: (tally.broken, tally.seen, of) for requirement, tally, of in told.tallies()}
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_few_failures_are_a_bad_moment(count: int) -> None:
+    assert _told(*[_generation(AWAY)] * count, *[_generation(PICTURE)] * 5) == {}
+
+
+def test_failures_told_as_success_again_and_again_are_how_the_host_is() -> None:
+    answers = [*[_generation(AWAY)] * 4, *[_generation(PICTURE)] * 16]
+    assert _told(*answers) == {"IMG-2": (4, 20, "answers")}
+
+
+def test_failures_told_with_the_status_of_a_failure_are_none_of_that() -> None:
+    assert _told(*[_generation(AWAY, status=500)] * 9) == {}
+
+
+def test_what_is_said_to_whoever_is_to_be_refused_is_for_the_statement_about_refusals() -> None:
+    """A payload that is no JSON and is answered with 200 breaks FAIL-1, and not the route's own statement."""
+    expected_to_be_refused = exchange("createImage", AWAY, asked={})
+    assert _told(expected_to_be_refused, *[_generation(AWAY)] * 9) == {}
+
+
+def test_a_document_with_an_error_in_it_may_tell_of_something_else() -> None:
+    assert _told(*[exchange("getUsage", {**USAGE, **AWAY})] * 9) == {}
+
+
+def test_a_refusal_in_the_same_words_is_told_by_its_own_statement() -> None:
+    answers = [_generation(AWAY, status=400), *[_generation(AWAY)] * 2]
+    assert _told(*answers) == {"FAIL-1": (2, 3, "refusals")}
