@@ -8,7 +8,17 @@ import pytest
 from lightning_mock.background import RunningMock
 
 from benchmarks.hostile_requests import HostileRequest
-from benchmarks.soak import Tally, ask, differences, honest_requests, metrics, percentile, used_by
+from benchmarks.soak import (
+    Storm,
+    Tally,
+    Wait,
+    ask,
+    differences,
+    honest_requests,
+    metrics,
+    percentile,
+    used_by,
+)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +43,7 @@ def test_what_an_honest_caller_is_served_is_what_the_mock_counts(mock: RunningMo
     before = used_by(port, key)
     tally, costs = Tally(key), metrics()
     by_get = HostileRequest("GET", "/gen/image/a%20boat?mode=fantasy", {}, lambda: b"")
-    for request in (*honest_requests(), by_get):
+    for request in (*(each for _, each in honest_requests()), by_get):
         ask(port, key, request, tally, costs)
     after = used_by(port, key)
     assert {
@@ -45,3 +55,11 @@ def test_what_an_honest_caller_is_served_is_what_the_mock_counts(mock: RunningMo
 def test_a_percentile_is_one_of_the_values() -> None:
     values = list(map(float, range(1, 101)))
     assert (percentile(values, 0.5), percentile(values, 0.99), percentile([7.0], 0.99)) == (51.0, 100.0, 7.0)
+
+
+def test_the_longest_wait_names_what_took_long_meanwhile() -> None:
+    waits = [Wait(10.0, 2.0), Wait(11.0, 300.0), Wait(12.0, 4.0)]
+    busy, idle = Tally("one", slow=[(10.9, 11.2, "a bomb"), (11.31, 12.0, "later")]), Tally("another")
+    storm = Storm(waits, [busy, idle])
+    assert storm.longest == 300.0
+    assert storm.told == "median 4.0 ms, p99 300 ms, longest 300 ms, beside a bomb"
