@@ -6,7 +6,6 @@ everything that could refuse the call, and given back when what comes after fail
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -30,7 +29,7 @@ from lightning_mock.handlers import Handler, Preparation
 from lightning_mock.http import delivery
 from lightning_mock.http.call import Call
 from lightning_mock.http.decoding import decode_json
-from lightning_mock.http.reading import LARGE, body_at_hand, read_body
+from lightning_mock.http.reading import LARGE, body_at_hand, in_turn, read_body
 from lightning_mock.http.replies import JSON, Body, EventStream, Reply
 from lightning_mock.http.routing import RouteMatch, decode_segment
 from lightning_mock.http.validation import BodyValidator, ParameterValidator, check_text_size
@@ -257,7 +256,7 @@ def body_reader(validator: BodyValidator, limit: int, text_limit: TextLimit | No
         elif basis is not None:
             basis.kept = body
         exchange.body, exchange.received = body[:MOST_KEPT_BODY], len(body)
-        return check(body) if len(body) <= LARGE else await asyncio.to_thread(check, body)
+        return check(body) if len(body) <= LARGE else await in_turn(check, body)
 
     def check(body: bytes) -> dict[str, Any]:
         arguments = validator.check(decode_json(body))

@@ -14,7 +14,7 @@ from lightning_mock.generation.completions.completion import (
 from lightning_mock.generation.completions.wire import completion_body, completion_events
 from lightning_mock.generation.model_router import choose_model
 from lightning_mock.http.call import Call
-from lightning_mock.http.reading import LARGE
+from lightning_mock.http.reading import LARGE, in_turn
 from lightning_mock.http.replies import Body, EventStream, Ready, Reply, json_body
 from lightning_mock.state import State
 
@@ -59,7 +59,7 @@ async def analyze_prompt(call: Call, state: State) -> Body:
     messages = call.arguments["prompt"]
     if call.size <= LARGE:
         return json_body([choose_model(messages)])
-    return json_body([await asyncio.to_thread(choose_model, messages)])
+    return json_body([await in_turn(choose_model, messages)])
 
 
 HANDLERS = {
