@@ -324,8 +324,8 @@ def _page(table: str, minutes: float) -> str:
         "# How the mock bears honest and hostile callers at once\n\n"
         f"`python -m benchmarks.soak --minutes {minutes:g} --write`, {datetime.now(UTC):%Y-%m-%d}, commit "
         f"{commit()}, {os.cpu_count()} cores, load average {load:.1f} at the end: {HONEST} honest callers, "
-        f"{HOSTILE} that send each of {kinds} hostile requests in turn, and one that polls `/usage`; before that "
-        f"each hostile request {_TIMES} times by itself.\n\n"
+        f"{HOSTILE} that send each of {kinds} hostile requests in turn, and one that polls `/usage`; before "
+        f"that each hostile request {_TIMES} times by itself.\n\n"
         f"{table}\n"
     )
 

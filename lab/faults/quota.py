@@ -157,12 +157,12 @@ def _payer(called: Call) -> str:
     return called.identity.key
 
 
-def charge_refusals(kinds: str) -> seams.Apply:
-    """Charge a unit for this kind of refusal."""
+def charge_refusals(kinds: str, methods: tuple[str, ...] = ("GET", "POST")) -> seams.Apply:
+    """Charge a unit for this kind of refusal of requests with these methods."""
     wanted = seams.ids(kinds)
 
     def change(lab: Lab, called: Call, reply: Reply) -> Reply:
-        if isinstance(reply, Json) and reply.refused in wanted:
+        if isinstance(reply, Json) and reply.refused in wanted and called.request.method in methods:
             seams.charge(lab, called, _payer(called))
         return reply
 
@@ -175,6 +175,11 @@ FAULTS.handwritten("RATE-2", spent(lambda c: c.post("/gen/image", {}))).add(
 
 FAULTS.handwritten("RATE-2", spent(lambda c: c.generate("image", "bad"))).add(
     "bad-bearer-charged: a 401 consumes a unit of the client id beside it", charge_refusals("credential")
+)
+
+FAULTS.handwritten("RATE-2", spent(lambda c: c.get("/gen/image/fox", "bad")), spend="exhaust").add(
+    "bad-bearer-charged-on-get: a 401 on GET consumes a unit of the client id beside it",
+    charge_refusals("credential", ("GET",)),
 )
 
 FAULTS.handwritten("RATE-2", spent(lambda c: c.generate("image", prompt="x" * 9_000))).add(

@@ -218,7 +218,7 @@ def test_a_chat_by_token_is_seen_by_the_key(judge: Judge) -> None:
 
 
 def _beside_a_client_id(judge: Judge, operation: str) -> Exchange:
-    if operation in POSTS:
+    if _is_looked_at_later(operation):
         return refused_call(judge, operation, BAD_BEARER)
     caller = judge.forged("garbled", "not-a-token-either").also(X_Client_ID=callers.client_id())
     return judge.get(CALLS[operation].path, caller, lane="free")
@@ -226,7 +226,12 @@ def _beside_a_client_id(judge: Judge, operation: str) -> Exchange:
 
 def _asks_beside_a_client_id(operation: str, means: Means) -> int:
     """Whether this test makes a request of its own, which no other test shares."""
-    return operation not in POSTS and means.examples >= THOROUGH
+    return not _is_looked_at_later(operation) and means.examples >= THOROUGH
+
+
+def _is_looked_at_later(operation: str) -> bool:
+    """Whether another test looks at what its refusal has cost the client id."""
+    return operation in POSTS or operation in METRIC_OF
 
 
 @pytest.mark.parametrize(
@@ -238,7 +243,7 @@ def _asks_beside_a_client_id(operation: str, means: Means) -> int:
                 "AUTH-4",
                 shares=[
                     bearers_tried_on(operation),
-                    *[refusal(operation, BAD_BEARER)] * (operation in POSTS),
+                    *[refusal(operation, BAD_BEARER)] * _is_looked_at_later(operation),
                 ],
                 requests=partial(_asks_beside_a_client_id, operation),
             ),

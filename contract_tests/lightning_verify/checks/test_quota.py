@@ -15,6 +15,7 @@ from lightning_verify.judging.observations import (
     CAPABILITIES,
     CHAT,
     READABLE,
+    THOROUGH,
     capability_check,
     operation_observed,
     reader,
@@ -221,6 +222,7 @@ def _refusals(judge: Judge, metric: str) -> tuple[Caller, Snapshot, list[Exchang
     refusals = [
         refused_call(judge, operation, kind)
         for operation in _refusing(metric)
+        if operation in POSTS or judge.examples >= THOROUGH
         for kind in refusals_of(operation)
     ]
     for exchange in refusals:
@@ -234,7 +236,7 @@ def _refusals(judge: Judge, metric: str) -> tuple[Caller, Snapshot, list[Exchang
 
 
 def _refusing(metric: str) -> list[str]:
-    return [operation for operation in POSTS if METRIC_OF.get(operation) == metric]
+    return [operation for operation, costs in METRIC_OF.items() if costs == metric]
 
 
 _every_refusal = pytest.mark.parametrize(

@@ -163,7 +163,10 @@ NOT_A_TOKEN = "not-a-token-whatsoever"
 
 
 def refusals_of(operation: str) -> list[str]:
-    """The kinds of refusals of an operation."""
+    """The kinds of refusals of an operation. A GET whose prompt is in its path is mostly a valid one, and is
+    refused by who asks."""
+    if CALLS[operation].method == "GET":
+        return [BAD_BEARER]
     return [NOTHING, BROKEN, TOO_LARGE, BAD_BEARER, *[WRONG] * (operation in WRONG_OPTION)]
 
 
@@ -206,6 +209,8 @@ def _ask_for_refusal(judge: Judge, operation: str, kind: str, caller: Caller) ->
         body = call.body
         caller = judge.forged("garbled", NOT_A_TOKEN).also(**dict(caller.headers))
         caller = caller.also(Authorization=f"Bearer {NOT_A_TOKEN}")
+        if call.method == "GET":
+            return judge.get(call.path, caller, lane="free")
     return judge.post(call.path, body, caller, lane="free")
 
 

@@ -86,6 +86,10 @@ def _sizes(means: Means) -> int:
     return 1 if means.spend is Spend.NONE else 2
 
 
+def _if_thorough(means: Means) -> int:
+    return int(means.examples >= THOROUGH)
+
+
 def _cases(operation: str) -> int:
     """How many cases are generated: just one for an operation without arguments."""
     taken = SPEC.operations[operation]
@@ -109,6 +113,12 @@ COST_OF: dict[str, Cost] = {
     **{
         refusal(operation, kind): Cost(_sizes if kind == TOO_LARGE else 1)
         for operation in POSTS
+        for kind in refusals_of(operation)
+    },
+    **{
+        refusal(operation, kind): Cost(_if_thorough)
+        for operation in METRIC_OF
+        if operation not in POSTS
         for kind in refusals_of(operation)
     },
     **{refused_calls(metric): Cost() for metric in PUBLISHED_LIMITS},
