@@ -240,7 +240,7 @@ def test_what_is_sent_is_what_the_caller_is(tmp_path: Path) -> None:
         for caller in callers:
             client.send("GET", "/usage", caller)
     for asked, caller in zip(host.asked, callers, strict=True):
-        assert asked.headers["User-Agent"].startswith(USER_AGENT)
+        assert asked.headers["User-Agent"].startswith(USER_AGENT.partition("/")[0])
         assert asked.headers["Accept"] == "application/json"
         assert "Cookie" not in asked.headers
         sent = {name: asked.headers.get(name) for name in ("User-Agent", "X-Client-ID", "Authorization")}

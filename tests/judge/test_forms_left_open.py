@@ -39,6 +39,15 @@ def test_the_list_that_was_asked_for_is_preferred() -> None:
     assert listed({"rows": [1]}) == [1]
 
 
+def test_a_list_in_an_envelope_and_a_map_beside_other_facts_are_found() -> None:
+    plans = {"light": {"price": 9}, "core": {"price": 15}}
+    assert listed({"success": True, "result": {"items": [1], "page": 1}}, "models") == [1]
+    assert listed({"data": {"models": [1]}, "meta": {"page": 1}}, "models") == [1]
+    assert listed({"request_id": "r-1", **plans}, "tiers") == [{"name": n, **p} for n, p in plans.items()]
+    assert listed({"error": {"message": "No"}}, "tiers") is None
+    assert listed({}) is None
+
+
 @pytest.mark.parametrize(
     ("text", "days"),
     [

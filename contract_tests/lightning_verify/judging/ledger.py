@@ -7,7 +7,6 @@ spend from a shared account: each of these widens the bounds, and none is held a
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.snapshot import Snapshot, Unreadable, named, parse_usage, rolled_over
 from lightning_verify.judging.verdicts import Finding, Rate
 from lightning_verify.laws.witnesses import shows_something
-from lightning_verify.requests.callers import Caller
+from lightning_verify.requests.callers import OURS, Caller
 from lightning_verify.transport.exchange import Exchange
 
 # What a finding of the books gives in place of a test's name.
@@ -27,8 +26,6 @@ LOOKS = "looks at the counters"
 # That what is refused costs nothing.
 _REFUSED = "RATE-2"
 _CLIENT = "client id"
-# A client id, or a user agent made for one caller.
-_OURS = re.compile(r"(?P<client>ipc-[0-9a-f-]{36})|.+ \([0-9a-f]{32}\)")
 
 
 def identities(headers: Mapping[str, str]) -> list[str]:
@@ -164,7 +161,7 @@ class Ledger:
 
     def _account(self, name: str, exchange: Exchange) -> _Account:
         if name not in self._accounts:
-            ours = _OURS.fullmatch(name)
+            ours = OURS.fullmatch(name)
             private, address = ours is not None, ours is not None and ours["client"] is None
             headers = {k: v for k, v in exchange.request_headers.items() if k.lower() in _IDENTITY}
             nothing = private and self._from_nothing
@@ -371,7 +368,7 @@ def _tells_apart(account: _Account) -> str | None:
 
 def is_ours(name: str) -> bool:
     """Whether nobody else can have this identity: a client id or a user agent made for one caller."""
-    return _OURS.fullmatch(name) is not None
+    return OURS.fullmatch(name) is not None
 
 
 _IDENTITY = {"authorization", "x-client-id", "user-agent"}

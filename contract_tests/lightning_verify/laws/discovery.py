@@ -94,7 +94,7 @@ def _models(exchange: Exchange) -> Wrong:
     value = answer_json(exchange)
     models = listed(value, "models")
     if not models:
-        return ["expected a list of models"]
+        return ["expected a list of models" + ", which is empty" * (models == [])]
     # Texts are the names of models where nothing else can be meant, such as a list of families.
     may_be_names = isinstance(value, list) or "models" in value
     nameless = [model for model in models if not (_has_name(model) or (may_be_names and filled(model)))]

@@ -72,18 +72,23 @@ def paid_plans(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def listed(document: Any, *names: str) -> list[Any] | None:
-    """The list that a document is, or that it wraps: under one of `names`, or as its only list; otherwise the
-    entries of a map by name. None when there is none."""
+    """The list that a document is, or that it wraps, in an envelope or not: under one of `names`, or as its only
+    list; otherwise the entries of a map by name, other facts aside. None when there is none."""
     if isinstance(document, list):
         return document
-    if isinstance(document, dict):
-        lists = {name: value for name, value in document.items() if isinstance(value, list)}
-        for name in (*names, *_USUAL):
-            if name in lists:
-                return lists[name]
-        if len(lists) == 1:
-            return next(iter(lists.values()))
-        # One entry would be an error rather than a map of one.
-        if len(document) > 1 and all(isinstance(value, dict) for value in document.values()):
-            return [{"name": name, **value} for name, value in document.items()]
-    return None
+    if not isinstance(document, dict):
+        return None
+    lists = {name: value for name, value in document.items() if isinstance(value, list)}
+    for name in (*names, *_USUAL):
+        if name in lists:
+            return lists[name]
+    if len(lists) == 1:
+        return next(iter(lists.values()))
+    objects = {name: value for name, value in document.items() if isinstance(value, dict)}
+    for name in (*names, *_USUAL):
+        if name in objects:
+            return listed(objects[name], *names)
+    if len(objects) == 1:
+        # One entry is an envelope, or an error, rather than a map of one.
+        return listed(next(iter(objects.values())), *names)
+    return [{"name": name, **value} for name, value in objects.items()] or None

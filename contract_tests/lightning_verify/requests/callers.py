@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,10 @@ from importlib.metadata import version
 from lightning_verify.requests.credentials import GOOD, MEANING
 
 # One name for the whole run, so that an operator finds us in a log.
-USER_AGENT = f"lightning-verify/{version('lightning-contract')}"
+_PRODUCT, _VERSION = "lightning-verify", version("lightning-contract")
+USER_AGENT = f"{_PRODUCT}/{_VERSION}"
+# An identity that was made for one caller.
+OURS = re.compile(rf"(?P<client>ipc-[0-9a-f-]{{36}})|{_PRODUCT}-[0-9a-f]{{32}}/.+")
 # Of callers that name themselves by a bearer or a client id. They pay by that name, and nobody else has these
 # user agents: what their address has used, it has paid in their place.
 _RUN = uuid.uuid4().hex[:8]
@@ -61,8 +65,11 @@ def anonymous() -> Caller:
 
 
 def by_user_agent() -> Caller:
-    """A fresh caller with neither bearer nor client id: IP address and this user agent."""
-    return Caller("a fresh user agent", {"User-Agent": f"{USER_AGENT} ({uuid.uuid4().hex})"}, THROWAWAY)
+    """A fresh caller with neither bearer nor client id: IP address and this user agent, which differs in what
+    comes before its version already. A host may take no more than that of it."""
+    return Caller(
+        "a fresh user agent", {"User-Agent": f"{_PRODUCT}-{uuid.uuid4().hex}/{_VERSION}"}, THROWAWAY
+    )
 
 
 def at_address_of(user_agent: str) -> Caller:
