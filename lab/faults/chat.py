@@ -104,6 +104,16 @@ FAULTS.reported("OBS-6", chat(), spend="sample").add(
     edit("createChatCompletion", at("created", put(17.25))),
 )
 
+FAULTS.reported("OBS-6", lambda c: c.chat().json["created"] > 10**11, spend="sample").add(
+    "label-created-in-milliseconds: created is the time in milliseconds",
+    edit("createChatCompletion", at("created", put(1_782_000_000_000))),
+)
+
+FAULTS.handwritten("CHAT-2", chat(), spend="sample").add(
+    "index-from-one: the only choice of a completion has the index 1",
+    edit("createChatCompletion", at("choices.0.index", put(1))),
+)
+
 FAULTS.reported("CHAT-2", chat(), spend="sample").add(
     # A reasoning model whose answer never leaves the reasoning field.
     "content-null: the content of a completion is null, the text stands under reasoning",

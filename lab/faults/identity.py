@@ -526,6 +526,19 @@ FAULTS.handwritten(
     ),
 )
 
+FAULTS.handwritten(
+    "AUTH-3", lambda c: (c.generate("image", PAID).status, c.used(PAID, agent="b/2")), spend="sample"
+).add(
+    "account-by-user-agent: a signed-in user has counters for each user agent",
+    seams.resolve(
+        lambda _l, called, who: (
+            replace(who, key=f"{who.key} {called.request.headers.get('user-agent', '')}")
+            if who.key.startswith("user:")
+            else who
+        )
+    ),
+)
+
 FAULTS.handwritten("ID-3", read("/usage", client="")).add(
     "no-client-id-400: without bearer and client id the answer is 400",
     anonymous(lambda _l, _c, who: who if who.key.startswith("client:") else nobody_because("invalid")),

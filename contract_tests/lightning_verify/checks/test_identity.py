@@ -160,7 +160,7 @@ def test_a_generation_route_does_not_refuse_a_good_bearer(
 @judges("AUTH-3", shares=[shown_to(name, SUBSCRIPTION) for name in (JWT, API_KEY)], requests=3)
 @needs(JWT, API_KEY)
 def test_a_token_and_a_key_of_one_account_show_the_same_account(judge: Judge) -> None:
-    by_token, by_key = judge.credential(JWT), judge.credential(API_KEY)
+    by_token, by_key = judge.credential(JWT), callers.elsewhere(judge.credential(API_KEY))
     if name_two_emails(judge, JWT, API_KEY):
         # The host's mistake or ours; where something may be spent, the counters tell.
         raise judge.undecided("AUTH-3", f"needs {JWT} and {API_KEY} of one account: their emails differ")
@@ -197,7 +197,7 @@ def _same_counters(judge: Judge, by_token: Caller, by_key: Caller) -> None:
 )
 @needs(JWT, API_KEY)
 def test_a_chat_by_token_is_seen_by_the_key(judge: Judge) -> None:
-    by_token, by_key = judge.credential(JWT), judge.credential(API_KEY)
+    by_token, by_key = judge.credential(JWT), callers.elsewhere(judge.credential(API_KEY))
     before = read_usage(judge, "AUTH-3", by_token)
     seen = observe(judge, by_key, "cloudChatDaily", lambda: judge.post(CHAT, say("Say hello."), by_token))
     change = seen.consumed(judge, "AUTH-3").get("cloudChatDaily", 0)
@@ -209,7 +209,7 @@ def test_a_chat_by_token_is_seen_by_the_key(judge: Judge) -> None:
     judge.check(
         "AUTH-3",
         change >= 1,
-        "a chat paid by the token did not move the key's counter",
+        "a chat paid by the token did not move the counter that the key shows to another user agent",
         seen.call,
         seen.after,
     )

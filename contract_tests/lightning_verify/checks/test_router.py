@@ -221,12 +221,14 @@ def test_analysis_and_chat_agree(judge: Judge) -> None:
     broken, unclear = disagreements(pairs)
     for prompt, words in broken.items():
         raise judge.violation("ANA-3", words, *seen[prompt])
-    for prompt in unclear:
-        shown, chosen = pairs[prompt]
+    # A display name may say nothing of its model; that of others tells how this host goes about it.
+    if unclear and set(unclear) == set(pairs):
+        shown, chosen = pairs[unclear[0]]
         words = f"whether {shown!r} is shown for the model {chosen!r} cannot be told"
-        raise judge.undecided("ANA-3", words, *seen[prompt])
-    for exchanges in seen.values():
-        judge.witness("ANA-3", *exchanges)
+        raise judge.undecided("ANA-3", words, *seen[unclear[0]])
+    for prompt, exchanges in seen.items():
+        if prompt not in unclear:
+            judge.witness("ANA-3", *exchanges)
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,8 @@ def _completion(exchange: Exchange) -> Wrong:
     wrong += [
         f"{count} choices have the index {place}" for place, count in Counter(places).items() if count > 1
     ]
+    if None not in places and 0 not in places:
+        wrong.append(f"no choice has the index 0, but {places[0]}")
     return wrong + _token_counts(value.get("usage"))
 
 

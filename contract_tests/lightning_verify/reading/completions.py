@@ -7,6 +7,8 @@ from typing import Any
 
 from lightning_verify.reading.numbers import integer
 
+# The year 5138 in seconds, or 1973 in milliseconds.
+_NO_SECONDS = 100_000_000_000
 # How a choice finishes that waits for what tools answer.
 CALLS_TOOLS = "tool_calls"
 
@@ -22,5 +24,8 @@ def _mislabelled(value: Mapping[str, Any], kind: str) -> Iterator[str]:
             yield f"{field} is {str(value.get(field))[:80]!r}, not a text"
     if value.get("object") != kind:
         yield f"object is {str(value.get('object'))[:80]!r}, not {kind!r}"
-    if integer(value.get("created")) is None:
+    created = integer(value.get("created"))
+    if created is None:
         yield f"created is {str(value.get('created'))[:80]!r}, not an integer"
+    elif created > _NO_SECONDS:
+        yield f"created is {created}, not a time in seconds"

@@ -72,8 +72,8 @@ def paid_plans(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def listed(document: Any, *names: str) -> list[Any] | None:
-    """The list that a document is, or that it wraps, in an envelope or not: under one of `names`, or as its only
-    list; otherwise the entries of a map by name, other facts aside. None when there is none."""
+    """The list that a document is, or that it wraps, in an envelope or not: under one of `names`, or as the
+    only list; otherwise the entries of a map by name, other facts aside. None when there is none."""
     if isinstance(document, list):
         return document
     if not isinstance(document, dict):

@@ -72,6 +72,11 @@ def by_user_agent() -> Caller:
     )
 
 
+def elsewhere(caller: Caller) -> Caller:
+    """The same caller with a user agent that nobody else has, as of another device."""
+    return caller.also(User_Agent=f"{_PRODUCT}-elsewhere/{_VERSION} (run {_RUN})")
+
+
 def at_address_of(user_agent: str) -> Caller:
     """A caller with neither bearer nor client id, at this address and with the user agent of others."""
     return Caller("the address and user agent of others", {"User-Agent": user_agent}, THROWAWAY)
