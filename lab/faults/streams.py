@@ -10,7 +10,7 @@ from lab import seams
 from lab.client import Client
 from lab.faults.fault import FaultSet
 from lab.prompts import WEATHER
-from lab.proofs import chat, streamed
+from lab.proofs import TOOL, chat, streamed
 from lab.server.lab import Call, Json, Lab, Reply, Stream
 
 FAULTS = FaultSet()
@@ -330,19 +330,37 @@ FAULTS.reported("CHAT-7 CHAT-6", streamed(), spend="sample").add(
 )
 
 
-def _cut(lab: Lab) -> None:
-    plain = lab.encode_event
+def _cut_before(*reasons: str) -> seams.Apply:
+    """Break the connection where a stream would finish for one of these reasons."""
 
-    def encode(event: Any) -> bytes:
-        if isinstance(event, dict) and event.get("choices") and event["choices"][0]["finish_reason"]:
-            raise ConnectionResetError("the upstream went away")
-        return plain(event)
+    def apply(lab: Lab) -> None:
+        plain = lab.encode_event
 
-    lab.encode_event = encode
+        def encode(event: Any) -> bytes:
+            if (
+                isinstance(event, dict)
+                and event.get("choices")
+                and event["choices"][0]["finish_reason"] in reasons
+            ):
+                raise ConnectionResetError("the upstream went away")
+            return plain(event)
+
+        lab.encode_event = encode
+
+    return apply
 
 
 FAULTS.reported("CHAT-7", lambda c: c.chat(stream=True).body.endswith(b"<cut>"), spend="sample").add(
     # A connection that is reset before the last chunk of the transfer coding.
     "stream-connection-cut: the connection breaks before the stream is finished",
-    _cut,
+    _cut_before("stop", "tool_calls"),
+)
+
+FAULTS.reported(
+    "CHAT-8 CHAT-9",
+    lambda c: c.chat(stream=True, tools=[TOOL], tool_choice="required").body.endswith(b"<cut>"),
+    spend="sample",
+).add(
+    "tool-stream-connection-cut: the connection breaks before a stream that calls a tool is finished",
+    _cut_before("tool_calls"),
 )

@@ -19,7 +19,7 @@ from hypothesis.strategies import SearchStrategy
 from lightning_spec.loader import Spec
 
 from lightning_verify.facts import OWNER_OF
-from lightning_verify.judging.contrast import Ask
+from lightning_verify.judging.contrast import Ask, trouble
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.harmless import one_line
 from lightning_verify.judging.learned import Learned
@@ -270,12 +270,13 @@ class Judge:
         if not owner and status != 429 and (400 <= status < 500 or status in NOT_OFFERED):
             raise self.undecided(requirement, f"{exchange.title} (see {_owner(exchange)})", exchange)
         missing = status in NOT_OFFERED
-        if owner and not missing and (exchange.has_failed or exchange.failure is not None):
+        if owner and not missing and trouble(exchange) == "failed":
             if self.probes.always_fails(exchange):
                 raise self.violation(requirement, f"{exchange.title}: the route always fails", exchange)
             second = self.probes.fails_at(exchange)
             if second.stands_out:
-                failing = f"{exchange.title} for {_apart(exchange, second.shown[-1])}, each time"
+                did = exchange.title + ", which breaks off," * exchange.cut_off
+                failing = f"{did} for {_apart(exchange, second.shown[-1])}, each time"
                 message = f"{failing}, while {second.shown[-1].title} without it"
                 raise self.violation(requirement, message, *second.shown)
         if owner and exchange.is_page and not exchange.repeatable and exchange.stand_in is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from lightning_verify.facts import REQUIRED_FIELD
@@ -86,7 +86,7 @@ class Probes:
     def fails_at(self, exchange: Exchange) -> SecondLook:
         """A second look at a valid request that failed, compared with the plainest one that asks for the
         same."""
-        plain = _plainer(exchange)
+        plain = _plainest_stream(exchange) if exchange.cut_off else _plainer(exchange)
         if plain is None or "Authorization" in exchange.request_headers:
             return SecondLook()
         body = exchange.request_body
@@ -214,6 +214,15 @@ class Probes:
 def _is_refused(exchange: Exchange) -> bool:
     own = exchange.doubt is None or exchange.is_deliberate
     return own and exchange.status in {400, 413, 422}
+
+
+def _plainest_stream(exchange: Exchange) -> Call | None:
+    """The same of streams, for an answer that breaks off: that all of them do is a matter of its own."""
+    plain, streams = _plainer(exchange), request_json(exchange).get("stream")
+    if plain is None or not streams:
+        return plain
+    stream = replace(plain, body={**(plain.body or {}), "stream": streams})
+    return None if exchange.is_of(stream.method, stream.path, stream.body) else stream
 
 
 def _plainer(exchange: Exchange) -> Call | None:
