@@ -103,6 +103,11 @@ FAULTS.reported("IMG-2", generated("createImage"), spend="sample").add(
     seams.data("createImage getImage", lambda _c, r: replace(r, content=b'{"error":"model is deprecated"}')),
 )
 
+FAULTS.handwritten("VID-2", generated("createVideo"), spend="sample").add(
+    "video-at-a-dead-address: films are told by an address at which nothing is",
+    seams.instead("createVideo getVideo", lambda c: Json({"url": f"{c.request.base_url}made/gone"})),
+)
+
 FAULTS.handwritten("SFX-1", generated("createSfx"), spend="sample").add(
     "sfx-is-a-film: the sound route answers a film",
     seams.instead("createSfx getSfx", lambda c: Data(media.video("1:1", 1), "video/mp4")),

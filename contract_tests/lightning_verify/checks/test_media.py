@@ -53,11 +53,11 @@ def _is_whole(judge: Judge, requirement: str, exchange: Exchange, family: str) -
     the requirement about those, and leaves others undecided."""
     judge.served(requirement, exchange)
     content = delivered(exchange.body, family, exchange.media_type)
-    if content.elsewhere is not None:
+    if content.elsewhere and exchange.lost_file is None:
         raise NotRun(f"needs a host that sends {family}s; this one tells an address, as it may")
     if doubt := unknown(content.data, family, content.media_type):
         raise NotRun(f"needs {family}s of a format that we know: {doubt}")
-    problem = flaw(content.data, family, content.media_type)
+    problem = exchange.lost_file or flaw(content.data, family, content.media_type)
     assert exchange.operation is not None
     for operation in dict.fromkeys((PLAIN[family], exchange.operation.id)) if problem else ():
         owner = OWNER_OF[operation]
@@ -70,8 +70,10 @@ def _same_flaw(judge: Judge, operation: str, family: str) -> bool:
     plain = operation_observed(judge, operation).call
     if not plain.served or plain.problem is not None:
         return False
+    if plain.lost_file is not None:
+        return True
     content = delivered(plain.body, family, plain.media_type)
-    return content.elsewhere is None and flaw(content.data, family, content.media_type) is not None
+    return not content.elsewhere and flaw(content.data, family, content.media_type) is not None
 
 
 def _measured(exchange: Exchange) -> Measure | None:

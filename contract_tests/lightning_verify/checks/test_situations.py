@@ -191,7 +191,7 @@ def _is_not_too_long(exchange: Exchange) -> None:
 def _keeps_inputs(judge: Judge, exchange: Exchange, caller: Caller) -> None:
     """The inputs that an answer mentions are there for the caller that sent them; that they are pictures is
     for a law. One odd answer may be a bad moment, and another host's files are not ours to judge."""
-    for asset in revealed_assets(exchange):
+    for asset in () if exchange.lost_file else revealed_assets(exchange):
         looks = [judge.get(asset.path, caller)]
         if looks[0].status in {404, 410, 500} and not asset.guessed:
             looks.append(judge.get(asset.path, caller))

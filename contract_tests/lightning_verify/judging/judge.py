@@ -241,7 +241,9 @@ class Judge:
         request may well be answered next time."""
         if exchange.problem is not None:
             tell = self.disturbed if exchange.is_lost else self.undecided
-            raise tell(requirement, f"{exchange.title}: {exchange.problem}", exchange)
+            # Where there is no status, the title has it.
+            more = "" if exchange.status is None else f": {exchange.problem}"
+            raise tell(requirement, f"{exchange.title}{more}", exchange)
         if exchange.truncated:
             raise self.undecided(
                 requirement, f"{exchange.title}: the body did not end within bounds", exchange

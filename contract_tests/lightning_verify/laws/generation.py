@@ -262,7 +262,9 @@ def medium(family: str) -> Callable[[Exchange], Wrong]:
         if not is_complete(exchange):
             return None
         content = delivered(exchange.body, family, exchange.media_type)
-        if content.elsewhere is not None or unknown(content.data, family, content.media_type):
+        if exchange.lost_file is not None:
+            return [f"what it says was made is not there: {exchange.lost_file}"]
+        if content.elsewhere or unknown(content.data, family, content.media_type):
             return None
         problem = flaw(content.data, family, content.media_type)
         return [] if problem is None else [problem]

@@ -34,7 +34,7 @@ from lightning_verify.transport.liveness import HostGone, Liveness
 from lightning_verify.transport.operations import OperationFinder
 from lightning_verify.transport.pacing import Pace
 from lightning_verify.transport.read_write_lock import ReadWriteLock
-from lightning_verify.transport.redirects import MAX_FOLLOWED, file_made, onwards
+from lightning_verify.transport.redirects import MAX_FOLLOWED, file_made, file_told, onwards
 from lightning_verify.transport.retries import MOST_TRIES, Retries
 
 Lane = Literal["paid", "free"]
@@ -324,17 +324,33 @@ class Client:
         return exchange
 
     async def _fetch_file(self, exchange: Exchange, caller: Caller, total: float, bound: int | None) -> None:
-        """Where a generation redirects to what it has made, fetch that."""
+        """Where a generation redirects to what it has made, or tells its address, fetch that."""
         for _ in range(MAX_FOLLOWED):
             path = file_made(exchange, self.base_url)
             if path is None:
-                return
-            charged = _charge.set(None)
-            file = Exchange("GET", path, dict(caller.headers), None, exchange.operation, caller.label)
-            await self._pace.next_slot()
-            await self._converse(file, CIMultiDict(caller.headers), total, bound)
-            _charge.reset(charged)
+                break
+            exchange.take_file(await self._file_at(path, exchange, caller, total, bound))
+        path = file_told(exchange, self.base_url)
+        if path is None:
+            return
+        file = await self._file_at(path, exchange, caller, total, bound)
+        if file.status in _GONE:
+            await asyncio.sleep(_SOON_THERE)
+            file = await self._file_at(path, exchange, caller, total, bound)
+        if file.status in _GONE:
+            exchange.lost_file = file.title
+        elif file.served and file.media_type.startswith(("image/", "video/", "audio/")):
             exchange.take_file(file)
+
+    async def _file_at(
+        self, path: str, exchange: Exchange, caller: Caller, total: float, bound: int | None
+    ) -> Exchange:
+        charged = _charge.set(None)
+        file = Exchange("GET", path, dict(caller.headers), None, exchange.operation, caller.label)
+        await self._pace.next_slot()
+        await self._converse(file, CIMultiDict(caller.headers), total, bound)
+        _charge.reset(charged)
+        return file
 
     @contextmanager
     def _while_under_way(self, exchange: Exchange) -> Iterator[None]:
@@ -452,6 +468,10 @@ def _acceptable(operation: Operation | None, json_body: Any) -> str:
 def _refuses(status: int) -> bool:
     """Whether a status says that nothing was generated, so that nothing can have been charged."""
     return 300 <= status < 500 and status not in gateways.STATUSES
+
+
+# A file that was made may take this long, in seconds, to be where its address says.
+_GONE, _SOON_THERE = {404, 410}, 1.0
 
 
 def _makes_media(operation: Operation | None) -> bool:

@@ -83,6 +83,8 @@ class Exchange:
     leads_away: bool = False
     # Whether the answer is the file that the host's own redirected to.
     redirected: bool = False
+    # The answer to a GET of what the JSON of a generation says was made, if it is not there.
+    lost_file: str | None = None
     # Whether an answer that seems to be somebody else's came each time, so that it is the host's own.
     is_deliberate: bool = False
     # The metrics and headers of requests that were under way meanwhile, without those that have been served
