@@ -46,6 +46,15 @@ def test_a_list_in_an_envelope_and_a_map_beside_other_facts_are_found() -> None:
     assert listed({"request_id": "r-1", **plans}, "tiers") == [{"name": n, **p} for n, p in plans.items()]
     assert listed({"error": {"message": "No"}}, "tiers") is None
     assert listed({}) is None
+    # What wraps no list is another document.
+    assert (
+        listed({"plan_key": "free", "usage": {"imagesDaily": {"used": 0}, "videosDaily": {"used": 0}}})
+        is None
+    )
+    nested: Any = [1]
+    for _ in range(9):
+        nested = {"data": nested}
+    assert listed(nested) is None
 
 
 @pytest.mark.parametrize(

@@ -403,6 +403,13 @@ def test_the_time_of_a_snapshot_is_not_judged_once_somebody_has_moved_it() -> No
     assert "USE-6" not in {finding.requirement for finding in monitor.findings()}
 
 
+def test_choices_that_are_none_are_told_as_that() -> None:
+    for choices in (["Hello"], [None]):
+        wrong = LAWS["CHAT-2"].wrong(chat({**COMPLETION, "choices": choices}))
+        assert wrong is not None
+        assert wrong[0].startswith("a choice has no message")
+
+
 def _shown_in(status: int, token: str = "ipa_live_good") -> Exchange:
     answer = exchange("getUsage", USAGE if status == 200 else {"detail": "No"}, status=status)
     answer.request_headers = {"Authorization": f"Bearer {token}"}

@@ -185,7 +185,10 @@ def _same_counters(judge: Judge, by_token: Caller, by_key: Caller) -> None:
         time.sleep(0.2 * attempt)
     moved(judge, "AUTH-3", before, after)  # Unless they are of two days.
     raise judge.violation(
-        "AUTH-3", "the token and the key see different counters", before.exchange, between.exchange
+        "AUTH-3",
+        "the token, and the key with another user agent, see different counters",
+        before.exchange,
+        between.exchange,
     )
 
 

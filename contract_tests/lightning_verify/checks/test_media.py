@@ -31,7 +31,7 @@ from lightning_verify.judging.observations import (
     video_queried,
 )
 from lightning_verify.laws.generation import MEDIA
-from lightning_verify.reading.media import Measure, delivered, flaw, measure, unknown
+from lightning_verify.reading.media import Measure, flaw, measure, unknown
 from lightning_verify.requests import callers
 from lightning_verify.requests.credentials import API_KEY, JWT
 from lightning_verify.requests.invalid import wrong_duration, wrong_image_urls, wrong_prompt
@@ -52,8 +52,8 @@ def _is_whole(judge: Judge, requirement: str, exchange: Exchange, family: str) -
     """What came is a complete file of its family. What is wrong with plain requests too is reported once, by
     the requirement about those, and leaves others undecided."""
     judge.served(requirement, exchange)
-    content = delivered(exchange.body, family, exchange.media_type)
-    if content.elsewhere and exchange.lost_file is None:
+    content = exchange.medium(family)
+    if content.elsewhere is not None and exchange.lost_file is None:
         raise NotRun(f"needs a host that sends {family}s; this one tells an address, as it may")
     if doubt := unknown(content.data, family, content.media_type):
         raise NotRun(f"needs {family}s of a format that we know: {doubt}")
@@ -72,12 +72,12 @@ def _same_flaw(judge: Judge, operation: str, family: str) -> bool:
         return False
     if plain.lost_file is not None:
         return True
-    content = delivered(plain.body, family, plain.media_type)
-    return not content.elsewhere and flaw(content.data, family, content.media_type) is not None
+    content = plain.medium(family)
+    return content.elsewhere is None and flaw(content.data, family, content.media_type) is not None
 
 
 def _measured(exchange: Exchange) -> Measure | None:
-    return measure(delivered(exchange.body, "video", exchange.media_type).data)
+    return measure(exchange.medium("video").data)
 
 
 TRIES = 3

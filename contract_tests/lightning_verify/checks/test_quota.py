@@ -225,6 +225,8 @@ def _refusals(judge: Judge, metric: str) -> tuple[Caller, Snapshot, list[Exchang
         if operation in POSTS or judge.examples >= THOROUGH
         for kind in refusals_of(operation)
     ]
+    # What a served GET costs is another's matter; the others are refusals all the same.
+    refusals = [each for each in refusals if each.method != "GET" or not each.served]
     for exchange in refusals:
         if exchange.status is None:
             judge.answered("RATE-2", exchange)

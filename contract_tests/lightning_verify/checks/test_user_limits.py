@@ -23,7 +23,7 @@ from lightning_verify.judging.limits import (
     refuse_beyond,
     serves_what_is_left,
 )
-from lightning_verify.judging.observations import name_two_emails
+from lightning_verify.judging.observations import SUBSCRIPTION, name_two_emails, shown_to
 from lightning_verify.judging.usage import moved, read_usage, settled
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
@@ -56,6 +56,7 @@ def _beyond(metric: str, names: Sequence[str]) -> int:
                 judges(
                     "RATE-4",
                     units={metric: PUBLISHED_LIMITS[metric] + _beyond(metric, names)},
+                    shares=[shown_to(name, SUBSCRIPTION) for name in names if len(names) > 1],
                     requests=2 + PUBLISHED_LIMITS[metric] + _beyond(metric, names),
                     spend=Spend.EXHAUST,
                 ),

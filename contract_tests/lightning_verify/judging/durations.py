@@ -15,7 +15,7 @@ from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.tally import Tally, finding
 from lightning_verify.judging.verdicts import Finding
 from lightning_verify.laws.law import is_complete, request_json
-from lightning_verify.reading.media import delivered, seconds_of
+from lightning_verify.reading.media import seconds_of
 from lightning_verify.reading.numbers import integer
 from lightning_verify.transport.exchange import Exchange
 
@@ -54,7 +54,7 @@ class Durations:
         asked = _asked(exchange)
         if asked is None or not exchange.served:
             return
-        seconds = seconds_of(delivered(exchange.body, "video", exchange.media_type).data)
+        seconds = seconds_of(exchange.medium("video").data)
         if seconds is not None:
             self._videos.append(_Video(asked, seconds, exchange))
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from lightning_verify.facts import REQUIRED_FIELD
-from lightning_verify.judging.contrast import Ask, SecondLook, Well, is_served, look_again
+from lightning_verify.judging.contrast import Ask, SecondLook, Well, is_served, look_again, trouble
 from lightning_verify.laws.law import request_json
+from lightning_verify.laws.witnesses import tells_failure
 from lightning_verify.reading import gateways
 from lightning_verify.requests.callers import Caller, anonymous, by_user_agent
 from lightning_verify.requests.invalid import NO_OBJECT, NOTHING_ASKED
@@ -86,7 +87,8 @@ class Probes:
     def fails_at(self, exchange: Exchange) -> SecondLook:
         """A second look at a valid request that failed, compared with the plainest one that asks for the
         same."""
-        plain = _plainest_stream(exchange) if exchange.cut_off else _plainer(exchange)
+        in_the_middle = exchange.cut_off or tells_failure(exchange)
+        plain = _plainest_stream(exchange) if in_the_middle else _plainer(exchange)
         if plain is None or "Authorization" in exchange.request_headers:
             return SecondLook()
         body = exchange.request_body
@@ -185,7 +187,9 @@ class Probes:
         caller = Caller(exchange.caller, exchange.request_headers)
         again = [self.client.send(exchange.method, exchange.path, caller) for _ in range(2)]
         well = self.client.send("GET", "/usage", anonymous()).served
-        return well and all(answer.status == exchange.status for answer in again)
+        return well and all(
+            answer.status == exchange.status and trouble(answer) == "failed" for answer in again
+        )
 
     def ask_at_leisure(self, exchange: Exchange) -> Exchange:
         """The answer to the same request of a caller that asks for nothing else meanwhile. A host that looks
@@ -217,7 +221,7 @@ def _is_refused(exchange: Exchange) -> bool:
 
 
 def _plainest_stream(exchange: Exchange) -> Call | None:
-    """The same of streams, for an answer that breaks off: that all of them do is a matter of its own."""
+    """The same of streams, for an answer that fails in the middle: that all of them do is another matter."""
     plain, streams = _plainer(exchange), request_json(exchange).get("stream")
     if plain is None or not streams:
         return plain

@@ -7,18 +7,20 @@ And a host that reports failures of a generation like that again and again means
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator
 
 from lightning_verify.facts import OWNER_OF
 from lightning_verify.judging.tally import Tally
-from lightning_verify.reading.failures import failure_in_text
+from lightning_verify.reading.failures import failure_in_text, parsed
 from lightning_verify.transport.exchange import Exchange
 
 # The statuses of refusals, and the requirements that say so.
 _STATED_BY = {400: "FAIL-1", 413: "FAIL-2", 429: "RATE-4"}
-# How many such failures of one operation may be a bad moment, its requests sent again included.
+# How many such failures may be a bad moment, requests that are sent again included.
 _BAD_MOMENT = 3
+_FIGURES = re.compile(r"[0-9a-f]*\d[0-9a-f-]*")
 
 
 class ToldAsSuccess:
@@ -28,22 +30,24 @@ class ToldAsSuccess:
         self._words: defaultdict[Hashable, dict[str, int]] = defaultdict(dict)
         self._failures: defaultdict[Hashable, list[tuple[str, Exchange]]] = defaultdict(list)
         self._refused: Counter[int] = Counter()
-        self._served: Counter[str] = Counter()
+        # When each operation was served.
+        self._served: defaultdict[str, list[float]] = defaultdict(list)
         # How requests that are to be refused are answered: for them this is no failure of an upstream.
         self._refusing = set[str]()
 
     def shows_something(self, request: Hashable, exchange: Exchange) -> None:
         """Note an answer that was served or refused. `request` is the same for whoever asks the same."""
         if exchange.served and exchange.operation is not None:
-            self._served[exchange.operation.id] += 1
+            self._served[exchange.operation.id].append(exchange.sent)
         if exchange.status in _STATED_BY:
             self._refused[exchange.status] += 1
             if words := failure_in_text(exchange.text):
-                self._words[request][words] = exchange.status
+                self._words[request][_plain(words)] = exchange.status
 
     def failed(self, request: Hashable, exchange: Exchange) -> None:
         """Note an answer that may be no answer, if it is a success that reports a failure."""
-        if words := exchange.failure:
+        if exchange.failure and exchange.stand_in is None:
+            words = _plain(exchange.failure)
             self._failures[request].append((words, exchange))
             if exchange.repeatable:
                 self._refusing.add(words)
@@ -60,18 +64,34 @@ class ToldAsSuccess:
                     wrong = f"a refusal that is {status} at other times, in the same words"
                     tally = refusals.setdefault(_STATED_BY[status], Tally(self._refused[status]))
                     tally.add(exchange, [wrong])
-                elif words not in self._refusing and (operation := _generation(exchange)):
+                elif words not in self._refusing and (operation := _failed_generation(exchange)):
                     generations[OWNER_OF[operation]].append(exchange)
         yield from ((requirement, tally, "refusals") for requirement, tally in refusals.items())
         for requirement, exchanges in generations.items():
-            if len(exchanges) > _BAD_MOMENT:
-                tally = Tally(sum(self._served[id] for id, owner in OWNER_OF.items() if owner == requirement))
+            served = [at for id, owner in OWNER_OF.items() if owner == requirement for at in self._served[id]]
+            if len(exchanges) > _BAD_MOMENT and _are_no_moment([one.sent for one in exchanges], served):
+                tally = Tally(len(served))
                 for exchange in exchanges:
                     tally.add(exchange, [f"a success that tells of a failure: {exchange.failure}"])
                 yield requirement, tally, "answers"
 
 
-def _generation(exchange: Exchange) -> str | None:
-    """The operation, if something was asked for that costs a unit, so that a host may fail at it."""
-    operation = exchange.operation
-    return operation.id if operation and operation.metric is not None and not exchange.repeatable else None
+def _plain(words: str) -> str:
+    """The words without what differs from one answer to the next, such as numbers and ids."""
+    return _FIGURES.sub("#", words.lower())
+
+
+def _failed_generation(exchange: Exchange) -> str | None:
+    """The operation, if something was asked for that costs a unit, and the answer is nothing but an error.
+    What has more to say, such as a code or a detail, may be an answer."""
+    operation, told = exchange.operation, parsed(exchange.text)
+    is_error = isinstance(told, dict) and bool(told.get("error") or told.get("errors"))
+    is_error = is_error or (isinstance(told, dict) and told.get("success") is False)
+    if operation is None or operation.metric is None or exchange.repeatable or not is_error:
+        return None
+    return operation.id
+
+
+def _are_no_moment(failed: list[float], served: list[float]) -> bool:
+    """Whether it failed and was served in turn, or was never served: all else may have been an outage."""
+    return not served or any(min(failed) < at < max(failed) for at in served)

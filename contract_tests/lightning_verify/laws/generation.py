@@ -11,7 +11,7 @@ from typing import Any
 from lightning_verify.laws.law import Law, Wrong, answer_json, filled, is_complete, law, request_json
 from lightning_verify.laws.witnesses import tells_failure, transcript
 from lightning_verify.reading.completions import CALLS_TOOLS, mislabelled
-from lightning_verify.reading.media import delivered, flaw, unknown
+from lightning_verify.reading.media import flaw, unknown
 from lightning_verify.reading.numbers import integer
 from lightning_verify.reading.sse import NO_MESSAGE, NO_WORDS
 from lightning_verify.requests.prompts import model_name
@@ -66,7 +66,7 @@ def _completion(exchange: Exchange) -> Wrong:
     wrong += [
         f"{count} choices have the index {place}" for place, count in Counter(places).items() if count > 1
     ]
-    if None not in places and 0 not in places:
+    if places and None not in places and 0 not in places:
         wrong.append(f"no choice has the index 0, but {places[0]}")
     return wrong + _token_counts(value.get("usage"))
 
@@ -255,16 +255,16 @@ def _names_model(exchange: Exchange) -> Wrong:
 
 
 def medium(family: str) -> Callable[[Exchange], Wrong]:
-    """A complete file of `family`: "image", "video" or "audio". An address of one, which a host may give
-    instead, and a format that only the host knows show nothing."""
+    """A complete file of `family`: "image", "video" or "audio". A host may tell the address of one instead.
+    That of another host shows nothing, and neither does a format that only the host knows."""
 
     def look(exchange: Exchange) -> Wrong:
         if not is_complete(exchange):
             return None
-        content = delivered(exchange.body, family, exchange.media_type)
         if exchange.lost_file is not None:
             return [f"what it says was made is not there: {exchange.lost_file}"]
-        if content.elsewhere or unknown(content.data, family, content.media_type):
+        content = exchange.medium(family)
+        if content.elsewhere is not None or unknown(content.data, family, content.media_type):
             return None
         problem = flaw(content.data, family, content.media_type)
         return [] if problem is None else [problem]

@@ -14,6 +14,7 @@ from lightning_verify.judging.redaction import Redactor
 from lightning_verify.judging.verdicts import Finding
 from lightning_verify.laws.witnesses import shows_something
 from lightning_verify.proxy.exchanges import PassingRecorder, Pseudonyms, bearer_of
+from lightning_verify.requests.callers import agent_of_one
 from lightning_verify.transport.exchange import Exchange
 
 # When there are more, the books begin anew.
@@ -92,8 +93,8 @@ class TrafficLedger:
         client_id = headers.get("X-Client-ID", "").strip()
         if token := bearer_of(headers):
             name = self._pseudonyms.bearer(token)
-            # The books take a name of this form for one that nobody else spends as.
-            shown = f"account ({name})" if self._all_traffic else name
+            # The books take such a name for one that nobody else spends as.
+            shown = agent_of_one(name) if self._all_traffic else name
             return name, {"Authorization": f"Bearer {shown}"}
         if "Authorization" in headers or not _CLIENT_ID.fullmatch(client_id):
             return "", {}

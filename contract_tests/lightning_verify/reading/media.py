@@ -14,7 +14,7 @@ import codecs
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,12 +159,11 @@ def _is_text(data: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The bytes of an answer and the type they claim; `elsewhere` has addresses when they are there instead,
-    the likeliest first."""
+    """The bytes of an answer and the type they claim; `elsewhere` when they are at an address instead."""
 
     data: bytes
     media_type: str
-    elsewhere: Sequence[str] = ()
+    elsewhere: str | None = None
 
 
 _DATA_URI = re.compile(
@@ -194,8 +193,8 @@ def delivered(body: bytes, family: str, media_type: str) -> Delivered:
     if best := next(whole, None) or max(found, key=lambda piece: len(piece.data), default=None):
         return best
     failed = isinstance(document, dict) and document.get("error")
-    addresses = [text for text in texts if _ADDRESS.fullmatch(text)]
-    return bare if failed or not addresses else Delivered(b"", media_type, addresses)
+    address = next((text for text in texts if _ADDRESS.fullmatch(text)), None)
+    return bare if failed or address is None else Delivered(b"", media_type, address)
 
 
 def _texts(value: Any) -> Iterator[str]:

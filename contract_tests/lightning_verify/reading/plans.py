@@ -71,9 +71,10 @@ def paid_plans(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [plan for plan in plans if costs(plan.get("price"))] or plans
 
 
-def listed(document: Any, *names: str) -> list[Any] | None:
+def listed(document: Any, *names: str, depth: int = 3) -> list[Any] | None:
     """The list that a document is, or that it wraps, in an envelope or not: under one of `names`, or as the
-    only list; otherwise the entries of a map by name, other facts aside. None when there is none."""
+    only list; otherwise the entries of a map by name, other facts aside. None when there is none, or only in
+    more than `depth` envelopes."""
     if isinstance(document, list):
         return document
     if not isinstance(document, dict):
@@ -86,9 +87,11 @@ def listed(document: Any, *names: str) -> list[Any] | None:
         return next(iter(lists.values()))
     objects = {name: value for name, value in document.items() if isinstance(value, dict)}
     for name in (*names, *_USUAL):
-        if name in objects:
-            return listed(objects[name], *names)
+        if name in objects and depth:
+            return listed(objects[name], *names, depth=depth - 1)
     if len(objects) == 1:
-        # One entry is an envelope, or an error, rather than a map of one.
-        return listed(next(iter(objects.values())), *names)
+        # One entry is an envelope, or an error or another document, rather than a map of one.
+        inside = next(iter(objects.values()))
+        has_list = any(isinstance(value, list) for value in inside.values())
+        return listed(inside, *names, depth=depth - 1) if depth and has_list else None
     return [{"name": name, **value} for name, value in objects.items()] or None

@@ -10,11 +10,11 @@ from importlib.metadata import version
 
 from lightning_verify.requests.credentials import GOOD, MEANING
 
-# One name for the whole run, so that an operator finds us in a log.
+# All that we send begins with this, so that an operator finds us in a log.
 _PRODUCT, _VERSION = "lightning-verify", version("lightning-contract")
 USER_AGENT = f"{_PRODUCT}/{_VERSION}"
-# An identity that was made for one caller.
-OURS = re.compile(rf"(?P<client>ipc-[0-9a-f-]{{36}})|{_PRODUCT}-[0-9a-f]{{32}}/.+")
+# An identity that was made for one caller. A proxy that sees all traffic makes such bearers as well.
+OURS = re.compile(rf"(?P<client>ipc-[0-9a-f-]{{36}})|(?:bearer )?{_PRODUCT}-[0-9a-f]{{32}}/.+")
 # Of callers that name themselves by a bearer or a client id. They pay by that name, and nobody else has these
 # user agents: what their address has used, it has paid in their place.
 _RUN = uuid.uuid4().hex[:8]
@@ -64,12 +64,15 @@ def anonymous() -> Caller:
     return Caller("a fresh client id", {"User-Agent": NAMED, "X-Client-ID": client_id()}, THROWAWAY)
 
 
+def agent_of_one(digits: str) -> str:
+    """A user agent that nobody else has, by 32 hexadecimal digits. It differs in what comes before the
+    version already: a host may take no more than that of it."""
+    return f"{_PRODUCT}-{digits}/{_VERSION}"
+
+
 def by_user_agent() -> Caller:
-    """A fresh caller with neither bearer nor client id: IP address and this user agent, which differs in what
-    comes before its version already. A host may take no more than that of it."""
-    return Caller(
-        "a fresh user agent", {"User-Agent": f"{_PRODUCT}-{uuid.uuid4().hex}/{_VERSION}"}, THROWAWAY
-    )
+    """A fresh caller with neither bearer nor client id: IP address and this user agent."""
+    return Caller("a fresh user agent", {"User-Agent": agent_of_one(uuid.uuid4().hex)}, THROWAWAY)
 
 
 def elsewhere(caller: Caller) -> Caller:

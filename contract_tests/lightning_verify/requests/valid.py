@@ -16,8 +16,9 @@ from PIL import Image
 from lightning_verify.facts import SPEC
 
 PROMPT = "a lighthouse at dusk"
-# Space, letters beyond ASCII and characters with a meaning in addresses; no slash, which frameworks split at.
-PATH_PROMPT = "café & 灯台 + sea at 50%, isn't it? No. 7"
+# Space, letters beyond ASCII and characters with a meaning in addresses, and a dot, after which frameworks
+# look for a format; no slash, which frameworks split at.
+PATH_PROMPT = "café & 灯台 + sea at 50%, really? No. 7"
 # Assets that nobody has stored, since the ids are made up.
 NO_ASSETS = tuple(
     f"/asset-cdn/assets/{id_}" for id_ in ("00000000-0000-4000-8000-000000000000", f"{'z' * 32}.png")

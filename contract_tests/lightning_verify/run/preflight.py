@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lightning_verify.judging.observations import CHAT, SUBSCRIPTION, USAGE, shown_to
+from lightning_verify.reading.tokens import has_expired
 from lightning_verify.requests.callers import anonymous, bearer
 from lightning_verify.requests.credentials import GOOD
 from lightning_verify.requests.invalid import NOTHING_ASKED
@@ -76,12 +77,14 @@ def refused_everywhere(
     client: Client, credentials: Mapping[str, str], observations: dict[str, Any]
 ) -> dict[str, str]:
     """Why good credentials cannot be used, by name: those that are let in nowhere. They may belong to another
-    host, or be revoked, which is not the host's fault. What they are shown meanwhile is kept among the
-    `observations`, and need not be requested again."""
+    host, or be revoked, which is not the host's fault; one that has expired is not tried. What they are shown
+    meanwhile is kept among the `observations`, and need not be requested again."""
     refused = dict[str, str]()
     for name in GOOD:
+        if name not in credentials or has_expired(credentials[name]):
+            continue
         try:
-            shut_out = name in credentials and not _is_let_in(client, name, credentials[name], observations)
+            shut_out = not _is_let_in(client, name, credentials[name], observations)
         except HostGone:
             break
         if shut_out:

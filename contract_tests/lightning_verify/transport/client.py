@@ -116,6 +116,7 @@ class Client:
         self.failed: defaultdict[str, set[int]] = defaultdict(set)
         # Called with every exchange once it is over.
         self.observers: list[Callable[[Exchange], None]] = []
+        self._files_take = _FILES_TAKE
         self._sending = ReadWriteLock()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="judge-client", daemon=True)
@@ -330,17 +331,25 @@ class Client:
             if path is None:
                 break
             exchange.take_file(await self._file_at(path, exchange, caller, total, bound))
-        path = file_told(exchange, self.base_url)
-        if path is None:
-            return
-        file = await self._file_at(path, exchange, caller, total, bound)
-        if file.status in _GONE:
-            await asyncio.sleep(_SOON_THERE)
+        if path := file_told(exchange, self.base_url):
+            exchange.file = await self._file_told(path, exchange, caller, total, bound)
+
+    async def _file_told(
+        self, path: str, exchange: Exchange, caller: Caller, total: float, bound: int | None
+    ) -> Exchange | None:
+        """The file at an address, or the answer that it is not there when it has had the time to come. None
+        where something else is, or anybody else has answered."""
+        end = time.monotonic() + self._files_take
+        while True:
             file = await self._file_at(path, exchange, caller, total, bound)
-        if file.status in _GONE:
-            exchange.lost_file = file.title
-        elif file.served and file.media_type.startswith(("image/", "video/", "audio/")):
-            exchange.take_file(file)
+            if file.status not in _GONE or file.doubt is not None:
+                family = exchange.operation and (exchange.operation.media_type or "").partition("/")[0]
+                return file if file.served and file.media_type.startswith(f"{family}/") else None
+            if time.monotonic() > end:
+                # Whoever has waited that long in vain need not wait so long again.
+                self._files_take = _SOON_THERE
+                return file
+            await asyncio.sleep(_SOON_THERE)
 
     async def _file_at(
         self, path: str, exchange: Exchange, caller: Caller, total: float, bound: int | None
@@ -470,8 +479,9 @@ def _refuses(status: int) -> bool:
     return 300 <= status < 500 and status not in gateways.STATUSES
 
 
-# A file that was made may take this long, in seconds, to be where its address says.
-_GONE, _SOON_THERE = {404, 410}, 1.0
+_GONE = {404, 410}
+# How long a file that was made may take, in seconds, to be where its address says, and between two looks.
+_FILES_TAKE, _SOON_THERE = 10.0, 1.0
 
 
 def _makes_media(operation: Operation | None) -> bool:

@@ -16,6 +16,7 @@ from lightning_spec.loader import Operation
 from lightning_verify.reading import gateways
 from lightning_verify.reading.addresses import address
 from lightning_verify.reading.failures import failure_in_text
+from lightning_verify.reading.media import Delivered, delivered
 from lightning_verify.reading.times import LONGEST_WAIT, http_date, wait_asked
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -83,8 +84,8 @@ class Exchange:
     leads_away: bool = False
     # Whether the answer is the file that the host's own redirected to.
     redirected: bool = False
-    # The answer to a GET of what the JSON of a generation says was made, if it is not there.
-    lost_file: str | None = None
+    # What the host has at the address that the JSON of a generation tells: the file, or that it is gone.
+    file: Exchange | None = None
     # Whether an answer that seems to be somebody else's came each time, so that it is the host's own.
     is_deliberate: bool = False
     # The metrics and headers of requests that were under way meanwhile, without those that have been served
@@ -108,6 +109,18 @@ class Exchange:
         self.problem, self.leads_away = file.problem, file.leads_away
         self.seconds += file.seconds
         self.received, self.redirected = file.received, True
+
+    def medium(self, family: str) -> Delivered:
+        """The media of a generation, as it came or from the address that its answer tells."""
+        content = delivered(self.body, family, self.media_type)
+        if content.elsewhere is None or self.file is None or not self.file.served:
+            return content
+        return Delivered(self.file.body, self.file.media_type)
+
+    @property
+    def lost_file(self) -> str | None:
+        """The answer to a GET of what its JSON says was made, if that is not there."""
+        return self.file.title if self.file is not None and not self.file.served else None
 
     @property
     def to_control_plane(self) -> bool:
