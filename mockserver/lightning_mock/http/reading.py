@@ -40,9 +40,9 @@ def body_at_hand(request: web.BaseRequest, limit: int) -> bytes | None:
 
 
 async def in_turn(work: Callable[..., T], *arguments: Any) -> T:
-    """Do this to a large body in a thread, one body after the other. To decode 32 MiB is one call that keeps
-    the interpreter for a tenth of a second; the event loop would wait for each of several such threads, and
-    none of them would be done any sooner."""
+    """Do this to a large body in a thread, one body after the other in all the process. To decode 32 MiB is
+    one call that keeps the interpreter for a tenth of a second; the event loop would wait for each of several
+    such threads, and none of them would be done any sooner."""
     return await asyncio.get_running_loop().run_in_executor(_lane, work, *arguments)
 
 
