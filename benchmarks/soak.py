@@ -160,8 +160,8 @@ def polled(port: int, is_over: Callable[[], bool]) -> list[Wait]:
 
 
 @dataclass(frozen=True, slots=True)
-class Storm:
-    """The looks at `/usage` while callers asked, and what these were answered."""
+class Watched:
+    """What was seen while callers asked: the looks at `/usage`, and what the callers were answered."""
 
     waits: list[Wait]
     tallies: list[Tally]
@@ -191,12 +191,12 @@ class Storm:
         return max(self.waits, key=lambda wait: wait.milliseconds)
 
 
-def asking_alone(port: int, key: str) -> Storm:
+def asking_alone(port: int, key: str) -> Watched:
     """Each hostile request some times, one after the other."""
     return _watched(port, [(be_hostile_alone, (port, key))])
 
 
-def asking(port: int, keys: Sequence[str], seconds: float) -> Storm:
+def asking(port: int, keys: Sequence[str], seconds: float) -> Watched:
     """All callers at once, each a process."""
     return _watched(
         port,
@@ -207,7 +207,7 @@ def asking(port: int, keys: Sequence[str], seconds: float) -> Storm:
     )
 
 
-def _watched(port: int, callers: Sequence[tuple[Callable[..., None], tuple[Any, ...]]]) -> Storm:
+def _watched(port: int, callers: Sequence[tuple[Callable[..., None], tuple[Any, ...]]]) -> Watched:
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
     processes = [context.Process(target=caller, args=(*what, results)) for caller, what in callers]
@@ -223,7 +223,7 @@ def _watched(port: int, callers: Sequence[tuple[Callable[..., None], tuple[Any, 
         process.start()
     try:
         waits = polled(port, all_are_done)
-        return Storm(waits, tallies + [results.get(timeout=_PATIENCE) for _ in processes[len(tallies) :]])
+        return Watched(waits, tallies + [results.get(timeout=_PATIENCE) for _ in processes[len(tallies) :]])
     finally:
         for process in processes:
             process.join(_PATIENCE)

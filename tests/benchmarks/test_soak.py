@@ -9,9 +9,9 @@ from lightning_mock.background import RunningMock
 
 from benchmarks.hostile_requests import HostileRequest
 from benchmarks.soak import (
-    Storm,
     Tally,
     Wait,
+    Watched,
     ask,
     differences,
     honest_requests,
@@ -60,6 +60,6 @@ def test_a_percentile_is_one_of_the_values() -> None:
 def test_the_longest_wait_names_what_took_long_meanwhile() -> None:
     waits = [Wait(10.0, 2.0), Wait(11.0, 300.0), Wait(12.0, 4.0)]
     busy, idle = Tally("one", slow=[(10.9, 11.2, "a bomb"), (11.31, 12.0, "later")]), Tally("another")
-    storm = Storm(waits, [busy, idle])
+    storm = Watched(waits, [busy, idle])
     assert storm.longest == 300.0
     assert storm.told == "median 4.0 ms, p99 300 ms, longest 300 ms, beside a bomb"

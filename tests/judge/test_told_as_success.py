@@ -26,7 +26,7 @@ def _told(*answers: Exchange) -> dict[str, tuple[int, int, str]]:
     told = ToldAsSuccess()
     for second, answer in enumerate(answers):
         answer.sent = float(second)
-        note = told.failed if answer.failure else told.shows_something
+        note = told.failed if answer.failure else told.answered
         note(answer.path, answer)
     return {requirement: (tally.broken, tally.seen, of) for requirement, tally, of in told.tallies()}
 

@@ -17,6 +17,7 @@ from lightning_verify.judging.observations import (
     CATALOGUE,
     CHAT,
     NOTHING,
+    REFUSED,
     STREAM,
     SUBSCRIPTION,
     THOROUGH,
@@ -221,7 +222,7 @@ def test_a_chat_by_token_is_seen_by_the_key(judge: Judge) -> None:
 
 
 def _beside_a_client_id(judge: Judge, operation: str) -> Exchange:
-    if _is_looked_at_later(operation):
+    if operation in REFUSED:
         return refused_call(judge, operation, BAD_BEARER)
     caller = judge.forged("garbled", "not-a-token-either").also(X_Client_ID=callers.client_id())
     return judge.get(CALLS[operation].path, caller, lane="free")
@@ -229,12 +230,7 @@ def _beside_a_client_id(judge: Judge, operation: str) -> Exchange:
 
 def _asks_beside_a_client_id(operation: str, means: Means) -> int:
     """Whether this test makes a request of its own, which no other test shares."""
-    return not _is_looked_at_later(operation) and means.examples >= THOROUGH
-
-
-def _is_looked_at_later(operation: str) -> bool:
-    """Whether another test looks at what its refusal has cost the client id."""
-    return operation in POSTS or operation in METRIC_OF
+    return operation not in REFUSED and means.examples >= THOROUGH
 
 
 @pytest.mark.parametrize(
@@ -246,7 +242,7 @@ def _is_looked_at_later(operation: str) -> bool:
                 "AUTH-4",
                 shares=[
                     bearers_tried_on(operation),
-                    *[refusal(operation, BAD_BEARER)] * _is_looked_at_later(operation),
+                    *[refusal(operation, BAD_BEARER)] * (operation in REFUSED),
                 ],
                 requests=partial(_asks_beside_a_client_id, operation),
             ),

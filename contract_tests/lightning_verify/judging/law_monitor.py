@@ -94,7 +94,7 @@ class LawMonitor:
         if not shows_something(exchange):
             self._told_as_success.failed(request, exchange)
             return
-        self._told_as_success.shows_something(request, exchange)
+        self._told_as_success.answered(request, exchange)
         if exchange.served or exchange.status in BLAMES_THE_REQUEST:
             self._count_repeat(request, exchange)
         if exchange.served or exchange.status == 401:

@@ -22,7 +22,7 @@ from lightning_verify.requests.credentials import (
 from lightning_verify.requests.invalid import NOTHING_ASKED
 from lightning_verify.requests.prompts import AFTER_CODE, CODE, COMPLEX, IMAGE, INSTRUCTED, SIMPLE
 from lightning_verify.requests.refusals import TOO_LARGE
-from lightning_verify.requests.valid import CALLS, NO_ASSETS, OVERSIZED, Call, oversized, say
+from lightning_verify.requests.valid import CALLS, NO_ASSETS, OVERSIZED, POSTS, Call, oversized, say
 from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import Exchange
 
@@ -160,6 +160,10 @@ WRONG_OPTION: dict[str, dict[str, Any]] = {
     "createVideo": {"duration": "long"},
 }
 NOT_A_TOKEN = "not-a-token-whatsoever"
+
+
+# The operations that throwaway callers are refused, and whose counters are looked at after that.
+REFUSED = tuple(dict.fromkeys((*POSTS, *METRIC_OF)))
 
 
 def refusals_of(operation: str) -> list[str]:

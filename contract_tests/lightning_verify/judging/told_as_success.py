@@ -35,7 +35,7 @@ class ToldAsSuccess:
         # How requests that are to be refused are answered: for them this is no failure of an upstream.
         self._refusing = set[str]()
 
-    def shows_something(self, request: Hashable, exchange: Exchange) -> None:
+    def answered(self, request: Hashable, exchange: Exchange) -> None:
         """Note an answer that was served or refused. `request` is the same for whoever asks the same."""
         if exchange.served and exchange.operation is not None:
             self._served[exchange.operation.id].append(exchange.sent)
@@ -46,8 +46,8 @@ class ToldAsSuccess:
 
     def failed(self, request: Hashable, exchange: Exchange) -> None:
         """Note an answer that may be no answer, if it is a success that reports a failure."""
-        if exchange.failure and exchange.stand_in is None:
-            words = _plain(exchange.failure)
+        if (failure := exchange.failure) and exchange.stand_in is None:
+            words = _plain(failure)
             self._failures[request].append((words, exchange))
             if exchange.repeatable:
                 self._refusing.add(words)
@@ -84,12 +84,14 @@ def _plain(words: str) -> str:
 def _failed_generation(exchange: Exchange) -> str | None:
     """The operation, if something was asked for that costs a unit, and the answer is nothing but an error.
     What has more to say, such as a code or a detail, may be an answer."""
-    operation, told = exchange.operation, parsed(exchange.text)
-    is_error = isinstance(told, dict) and bool(told.get("error") or told.get("errors"))
-    is_error = is_error or (isinstance(told, dict) and told.get("success") is False)
-    if operation is None or operation.metric is None or exchange.repeatable or not is_error:
+    operation = exchange.operation
+    if operation is None or operation.metric is None or exchange.repeatable:
         return None
-    return operation.id
+    told = parsed(exchange.text)
+    tells = isinstance(told, dict) and (
+        told.get("error") or told.get("errors") or told.get("success") is False
+    )
+    return operation.id if tells else None
 
 
 def _are_no_moment(failed: list[float], served: list[float]) -> bool:

@@ -15,6 +15,7 @@ from lightning_verify.judging.observations import (
     OFTEN,
     QUERIES,
     READABLE,
+    REFUSED,
     SUBSCRIPTION,
     THOROUGH,
     USAGE,
@@ -86,8 +87,10 @@ def _sizes(means: Means) -> int:
     return 1 if means.spend is Spend.NONE else 2
 
 
-def _if_thorough(means: Means) -> int:
-    return int(means.examples >= THOROUGH)
+def _asking_to_be_refused(operation: str, kind: str) -> Requests:
+    if operation in POSTS:
+        return _sizes if kind == TOO_LARGE else 1
+    return lambda means: int(means.examples >= THOROUGH)
 
 
 def _cases(operation: str) -> int:
@@ -111,14 +114,8 @@ COST_OF: dict[str, Cost] = {
     **{f"/status/{capability}": Cost() for capability in CAPABILITIES},
     **{shown_to(name, path): Cost() for name in GOOD for path in (USAGE, SUBSCRIPTION)},
     **{
-        refusal(operation, kind): Cost(_sizes if kind == TOO_LARGE else 1)
-        for operation in POSTS
-        for kind in refusals_of(operation)
-    },
-    **{
-        refusal(operation, kind): Cost(_if_thorough)
-        for operation in METRIC_OF
-        if operation not in POSTS
+        refusal(operation, kind): Cost(_asking_to_be_refused(operation, kind))
+        for operation in REFUSED
         for kind in refusals_of(operation)
     },
     **{refused_calls(metric): Cost() for metric in PUBLISHED_LIMITS},

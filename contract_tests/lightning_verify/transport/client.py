@@ -343,8 +343,7 @@ class Client:
         while True:
             file = await self._file_at(path, exchange, caller, total, bound)
             if file.status not in _GONE or file.doubt is not None:
-                family = exchange.operation and (exchange.operation.media_type or "").partition("/")[0]
-                return file if file.served and file.media_type.startswith(f"{family}/") else None
+                return file if file.served and _is_of_family(file) else None
             if time.monotonic() > end:
                 # Whoever has waited that long in vain need not wait so long again.
                 self._files_take = _SOON_THERE
@@ -477,6 +476,12 @@ def _acceptable(operation: Operation | None, json_body: Any) -> str:
 def _refuses(status: int) -> bool:
     """Whether a status says that nothing was generated, so that nothing can have been charged."""
     return 300 <= status < 500 and status not in gateways.STATUSES
+
+
+def _is_of_family(file: Exchange) -> bool:
+    """Whether a file is of the family of media that its operation makes."""
+    made = (file.operation.media_type or "") if file.operation is not None else ""
+    return file.media_type.partition("/")[0] == made.partition("/")[0]
 
 
 _GONE = {404, 410}
