@@ -15,7 +15,7 @@ from lightning_verify.target import Target
 pytest_plugins = ["lightning_verify.run.plugin"]
 
 TESTS = Path(__file__).parent / "tests"
-LONGEST_TEST = 120
+TEST_TIMEOUT = 120
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -23,7 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Stop a test that hangs where pytest-timeout is installed; judging does without it, so it is not in the
     configuration file, which pytest would refuse then."""
     if getattr(config.option, "timeout", 0) is None:
-        config.option.timeout = LONGEST_TEST
+        config.option.timeout = TEST_TIMEOUT
 
 
 @pytest.hookimpl(wrapper=True)

@@ -27,7 +27,7 @@ from benchmarks.load import Job, Load
 ROOT = Path(__file__).parent.parent
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
 _GRACE = 10.0
-_PATIENCE = 60.0
+_TIMEOUT = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def program(command: Sequence[str], port: int, folder: Path) -> Iterator[Server]
     try:
         _pin(process.pid, cores().server)
         while not _answers(port):
-            if process.poll() is not None or time.perf_counter() - began > _PATIENCE:
+            if process.poll() is not None or time.perf_counter() - began > _TIMEOUT:
                 raise RuntimeError(f"{' '.join(command)} did not start")
             time.sleep(0.005)
         yield Server(process.pid, port, time.perf_counter() - began)

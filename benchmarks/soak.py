@@ -34,12 +34,12 @@ from benchmarks.circumstances import commit
 from benchmarks.hostile_requests import MIB, HostileRequest, hostile_requests, send
 from benchmarks.processes import ROOT, Server, server
 
-MOST_KEPT = 30
+MAX_KEPT = 30
 """MiB that may stay once the journal has been cleared."""
-LONGEST_WAIT = 250
+MAX_WAIT = 250
 """Milliseconds that somebody may wait for `/usage` on a machine that has nothing else to do."""
 HONEST, HOSTILE = 2, 2
-_PATIENCE = 120.0
+_TIMEOUT = 120.0
 _BETWEEN_POLLS = 0.01
 _TIMES = 3
 # Seconds from which on a request may be what others wait for.
@@ -79,7 +79,7 @@ def ask(
 ) -> None:
     """Send one request and note what came of it."""
     try:
-        status, _ = send(request, port, key, _PATIENCE)
+        status, _ = send(request, port, key, _TIMEOUT)
     except (OSError, http.client.HTTPException) as error:
         tally.statuses[type(error).__name__] += 1
         return
@@ -149,7 +149,7 @@ def polled(port: int, is_over: Callable[[], bool]) -> list[Wait]:
     """Looks at `/usage`, one after the other, until it is over."""
     waits = []
     while not is_over():
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT)
         began = time.monotonic()
         connection.request("GET", "/usage")
         connection.getresponse().read()
@@ -223,10 +223,10 @@ def _watched(port: int, callers: Sequence[tuple[Callable[..., None], tuple[Any, 
         process.start()
     try:
         waits = polled(port, all_are_done)
-        return Watched(waits, tallies + [results.get(timeout=_PATIENCE) for _ in processes[len(tallies) :]])
+        return Watched(waits, tallies + [results.get(timeout=_TIMEOUT) for _ in processes[len(tallies) :]])
     finally:
         for process in processes:
-            process.join(_PATIENCE)
+            process.join(_TIMEOUT)
 
 
 def differences(tallies: Sequence[Tally], usage: Any) -> list[str]:
@@ -243,7 +243,7 @@ def differences(tallies: Sequence[Tally], usage: Any) -> list[str]:
 
 def used_by(port: int, key: str) -> dict[str, int]:
     """The counts of a key, from `/usage`."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT)
     connection.request("GET", "/usage", headers={"Authorization": f"Bearer {key}"})
     usage = json.loads(connection.getresponse().read())["usage"]
     connection.close()
@@ -281,20 +281,20 @@ def soak(minutes: float) -> tuple[str, bool]:
         (
             f"`/usage`, {len(alone.waits):,} times beside {alone.asked} hostile requests, one at a time",
             alone.told,
-            f"under {LONGEST_WAIT} ms",
-            alone.longest < LONGEST_WAIT,
+            f"under {MAX_WAIT} ms",
+            alone.longest < MAX_WAIT,
         ),
         (
             f"`/usage`, {len(storm.waits):,} times beside all callers at once",
             f"{storm.told} (idle: {idle:.0f} ms)",
-            f"under {LONGEST_WAIT} ms",
-            storm.longest < LONGEST_WAIT,
+            f"under {MAX_WAIT} ms",
+            storm.longest < MAX_WAIT,
         ),
         (
             "memory",
             f"{before} MiB before, {after} after, {cleared} once the journal is cleared",
-            f"at most {MOST_KEPT} more",
-            cleared - before <= MOST_KEPT,
+            f"at most {MAX_KEPT} more",
+            cleared - before <= MAX_KEPT,
         ),
     ]
     lines = ["| what | seen | goal | reached |", "| --- | --- | --- | --- |"]

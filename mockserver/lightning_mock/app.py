@@ -79,14 +79,14 @@ def make_server(state: State, sharing: Sharing | None = None, instead: Answering
         for path in (operation.path, *operation.aliases):
             router.add(operation.method.upper(), path, endpoint)
     control = ControlPlane(state) if sharing is None else ControlPlane(state, sharing.perform)
-    journal, most_bytes = state.journal, state.settings.journal_bodies
+    journal, max_head = state.journal, state.settings.journal_bodies
     loop = asyncio.get_running_loop()
 
     async def handle(request: web.BaseRequest, basis: Basis | None = None) -> web.StreamResponse:
         path = request.rel_url.raw_path
         if path.startswith(CONTROL_PREFIX):
             return await control.answer(request, path)
-        exchange = Exchange(stopwatch(), most_bytes)
+        exchange = Exchange(stopwatch(), max_head)
         if basis is not None:
             exchange.basis = basis
         method = request.method

@@ -34,7 +34,7 @@ from lightning_mock.http.replies import JSON, Body, EventStream, Reply
 from lightning_mock.http.routing import RouteMatch, decode_segment
 from lightning_mock.http.validation import BodyValidator, ParameterValidator, check_text_size
 from lightning_mock.journal.exchange import Exchange
-from lightning_mock.journal.redaction import MOST_KEPT_BODY
+from lightning_mock.journal.redaction import MAX_KEPT_BODY
 from lightning_mock.preferences import retry_headers
 from lightning_mock.quota.ledger import Charge
 from lightning_mock.scripting.calls import reply_from
@@ -255,7 +255,7 @@ def body_reader(validator: BodyValidator, limit: int, text_limit: TextLimit | No
             body = await read_body(request, limit, basis)
         elif basis is not None:
             basis.kept = body
-        exchange.body, exchange.received = body[:MOST_KEPT_BODY], len(body)
+        exchange.body, exchange.received = body[:MAX_KEPT_BODY], len(body)
         return check(body) if len(body) <= LARGE else await in_turn(check, body)
 
     def check(body: bytes) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 
 from lightning_mock.choices import MetadataForm, RetryAdvice
 
-MOST_EXCHANGES = 1_000_000
-MOST_WORKERS = 256
-MOST_BODY = 32 * 1024 * 1024
-USUAL_EXCERPT = 512
+MAX_EXCHANGES = 1_000_000
+MAX_WORKERS = 256
+MAX_BODY = 32 * 1024 * 1024
+DEFAULT_EXCERPT = 512
 _PREFIX = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _BASE_URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?", re.ASCII)
 Loop = Literal["asyncio", "uvloop"]
@@ -89,7 +89,7 @@ class Settings:
     journal: int = 500
     """How many exchanges are remembered; 0 remembers none. The default fits in a processor's cache: larger
     journals make every call a little slower."""
-    journal_bodies: int = USUAL_EXCERPT
+    journal_bodies: int = DEFAULT_EXCERPT
     """How many bytes of each response body the journal keeps."""
 
     def __post_init__(self) -> None:
@@ -106,10 +106,10 @@ class Settings:
         """Everything that is wrong, one line each."""
         if not 0 <= self.port <= 65535:
             yield f"port: expected 0 to 65535, got {self.port}"
-        if not 0 <= self.journal <= MOST_EXCHANGES:
-            yield f"journal: expected 0 to {MOST_EXCHANGES}, got {self.journal}"
-        if not 0 <= self.journal_bodies <= MOST_BODY:
-            yield f"journal_bodies: expected 0 to {MOST_BODY}, got {self.journal_bodies}"
+        if not 0 <= self.journal <= MAX_EXCHANGES:
+            yield f"journal: expected 0 to {MAX_EXCHANGES}, got {self.journal}"
+        if not 0 <= self.journal_bodies <= MAX_BODY:
+            yield f"journal_bodies: expected 0 to {MAX_BODY}, got {self.journal_bodies}"
         if self.store is not None and not self.store.startswith(("redis://", "rediss://", "unix://")):
             yield "store: expected an address such as redis://127.0.0.1:6379/0"
         if self.store is not None and self.state is not None:
@@ -137,8 +137,8 @@ class Settings:
 
     def _complaints_of_workers(self) -> Iterator[str]:
         """What several workers cannot do: keep state without a store, record, and replay."""
-        if not 1 <= self.workers <= MOST_WORKERS:
-            yield f"workers: expected 1 to {MOST_WORKERS}, got {self.workers}"
+        if not 1 <= self.workers <= MAX_WORKERS:
+            yield f"workers: expected 1 to {MAX_WORKERS}, got {self.workers}"
         if self.workers <= 1:
             return
         if self.store is None:

@@ -17,7 +17,7 @@ from lightning_spec.text_formats import read_file
 # The C parser is eight times faster, and the mock has to be ready in under a second.
 _Base: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-LARGEST_INTEGER = 2**53 - 1
+MAX_INTEGER = 2**53 - 1
 """The largest integer that every reader of JSON keeps exactly (RFC 8259, 6)."""
 
 
@@ -87,10 +87,8 @@ def integer(value: Any, place: str, *, least: int = 0) -> int:
     """`value` if it is an integer (not a boolean) of at least `least`."""
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise SpecError(place, f"expected a whole number of at least {least}, found {describe(value)}")
-    if value > LARGEST_INTEGER:
-        raise SpecError(
-            place, f"expected a whole number of at most {LARGEST_INTEGER}, found {describe(value)}"
-        )
+    if value > MAX_INTEGER:
+        raise SpecError(place, f"expected a whole number of at most {MAX_INTEGER}, found {describe(value)}")
     return value
 
 

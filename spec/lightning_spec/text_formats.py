@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-MOST_TIMES_WRITTEN = 10
+MAX_TIMES_WRITTEN = 10
 """Values that aliases may expand to, for each character of the text: a bound against YAML bombs."""
 
 # The C parser is several times faster.
@@ -63,7 +63,7 @@ def yaml_or_json(text: str) -> Any:
 def _of_yaml(text: str) -> Any:
     value = yaml.load(text, _JsonLoader)  # noqa: S506 - a safe loader
     if "*" in text:
-        _check_aliases(value, MOST_TIMES_WRITTEN * (len(text) + 1000))
+        _check_aliases(value, MAX_TIMES_WRITTEN * (len(text) + 1000))
     # By way of JSON, sets and bytes are refused, and keys become text.
     return json.loads(json.dumps(value))
 

@@ -335,8 +335,8 @@ def test_a_file_that_means_nothing_stops_the_start(tmp_path: Any, text: str, sai
 def test_the_patterns_of_all_replies_are_bounded_together_wherever_they_come_from(
     own: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pattern, "_LARGEST", pattern.MOST_OF_ALL)
-    monkeypatch.setattr(pattern, "pattern_size", lambda source: pattern.MOST_OF_ALL * 2 // 3)
+    monkeypatch.setattr(pattern, "_MAX_SIZE", pattern.MAX_TOTAL_SIZE)
+    monkeypatch.setattr(pattern, "pattern_size", lambda source: pattern.MAX_TOTAL_SIZE * 2 // 3)
     script(own, {"text": "one"}, pattern="one")
     assert "all other replies" in own.refuse(
         "POST", "/replies", {"match": {"pattern": "two"}, "reply": {"text": "two"}}

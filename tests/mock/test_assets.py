@@ -20,7 +20,7 @@ from lightning_mock.callers.credentials import random_bytes, seeded_bytes
 from lightning_mock.clock import Clock
 from lightning_mock.errors import InvalidRequest
 from lightning_mock.generation.assets import AssetStore
-from lightning_mock.generation.image_inputs import MOST_PIXELS, ImageInput, decode_image
+from lightning_mock.generation.image_inputs import MAX_PIXELS, ImageInput, decode_image
 from lightning_mock.generation.rendering import worker
 from lightning_mock.generation.rendering.worker_pool import WorkerPool
 from PIL import Image
@@ -38,8 +38,8 @@ PNG = encoded()
 # The store
 
 
-def store(clock: Any, most_bytes: Any = 100, lifetime: Any = 60.0) -> Any:
-    return AssetStore(clock, lifetime, random_bytes, most_bytes)
+def store(clock: Any, max_bytes: Any = 100, lifetime: Any = 60.0) -> Any:
+    return AssetStore(clock, lifetime, random_bytes, max_bytes)
 
 
 async def test_a_file_is_found_under_its_id_until_it_expires() -> None:
@@ -77,7 +77,7 @@ async def test_a_file_larger_than_all_room_is_not_kept() -> None:
 
 
 async def test_every_file_that_is_kept_is_whole_however_many_have_gone() -> None:
-    assets = store(Clock(frozen_at=1000.0), most_bytes=1000)
+    assets = store(Clock(frozen_at=1000.0), max_bytes=1000)
     chance, kept = Random(1), {}
     for number in range(300):
         content = chance.randbytes(chance.choice((0, 1, 80, 499, 700, 1000)))
@@ -100,7 +100,7 @@ async def test_where_nothing_can_be_written_memory_has_to_do(monkeypatch: pytest
 
 
 async def test_files_are_not_kept_in_memory() -> None:
-    assets = store(Clock(frozen_at=1000.0), most_bytes=10_000_000)
+    assets = store(Clock(frozen_at=1000.0), max_bytes=10_000_000)
     tracemalloc.start()
     try:
         for _ in range(8):
@@ -198,7 +198,7 @@ def bomb(width: Any = 20_000, height: Any = 20_000) -> Any:
 def test_a_decompression_bomb_is_refused(width: Any) -> None:
     content = base64.b64encode(bomb(width, 20_000)).decode()
     assert len(content) < 100_000
-    with pytest.raises(InvalidRequest, match=str(MOST_PIXELS)):
+    with pytest.raises(InvalidRequest, match=str(MAX_PIXELS)):
         decoded(content)
 
 

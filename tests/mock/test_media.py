@@ -197,7 +197,7 @@ class CountedJob:
 
 @pytest.fixture
 def renderer() -> Iterator[Any]:
-    made = Renderer(most_bytes=100, do=lambda job: job.render())
+    made = Renderer(max_bytes=100, do=lambda job: job.render())
     yield made
     made.close()
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lightning_mock.generation.sampling.pattern_sampler import UnknownPatternError, sample_pattern
 from lightning_mock.generation.sampling.schema_cost import (
-    MOST_STEPS,
+    MAX_STEPS,
     Budget,
     UnusableSchemaError,
     pattern_size,
@@ -289,7 +289,7 @@ def test_unevaluated_members_of_an_honest_schema_are_affordable() -> None:
     }
     budget = Budget()
     assert compile_schema(schema).is_valid(sample(schema, NOTHING, seed=1, budget=budget))
-    assert MOST_STEPS - budget.left < 2000
+    assert MAX_STEPS - budget.left < 2000
 
 
 @pytest.mark.parametrize(
@@ -316,7 +316,7 @@ def test_each_pattern_of_many_is_paid_for_once() -> None:
     few = dict(list(patterns.items())[:20])
     budget = Budget()
     sample({"type": "object", "required": names[:60], "patternProperties": few}, NOTHING, 1, budget=budget)
-    assert MOST_STEPS - budget.left < 20_000
+    assert MAX_STEPS - budget.left < 20_000
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from lightning_verify.proxy.captured_exchange import CapturedExchange
 from lightning_verify.proxy.judging import TrafficJudge
 from lightning_verify.proxy.relay import Observer, Relay, Upstream
 
-PATIENCE = 10.0
+TIMEOUT = 10.0
 
 
 @dataclass(slots=True)
@@ -38,17 +38,17 @@ class RunningProxy:
     def settled(self) -> TrafficJudge:
         """Its judge, once everything that has passed is judged."""
         seen = threading.Event()
-        deadline = threading.Timer(PATIENCE, seen.set)
+        deadline = threading.Timer(TIMEOUT, seen.set)
         deadline.start()
         while self.judge.view().under_way and not seen.wait(0.01):
             pass
         deadline.cancel()
-        self.judge.close(PATIENCE)
+        self.judge.close(TIMEOUT)
         return self.judge
 
     def connect(self) -> socket.socket:
         """A client's connection of its own."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT)
 
 
 @contextmanager
@@ -74,14 +74,14 @@ def running_proxy(upstream: str, *, settle: float = 0.2, **options: Any) -> Iter
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     asyncio.run_coroutine_threadsafe(serve(), loop)
-    assert started.wait(PATIENCE)
+    assert started.wait(TIMEOUT)
     try:
         yield proxy[0]
     finally:
-        asyncio.run_coroutine_threadsafe(proxy[0].relay.close(), loop).result(PATIENCE)
+        asyncio.run_coroutine_threadsafe(proxy[0].relay.close(), loop).result(TIMEOUT)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(PATIENCE)
-        judge.close(PATIENCE)
+        thread.join(TIMEOUT)
+        judge.close(TIMEOUT)
 
 
 Talk = Callable[[socket.socket], None]
@@ -105,7 +105,7 @@ def raw_host(talk: Talk) -> Iterator[str]:
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = listener.accept()
-                connection.settimeout(PATIENCE)
+                connection.settimeout(TIMEOUT)
                 threading.Thread(target=connected, args=(connection,), daemon=True).start()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:

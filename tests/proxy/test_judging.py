@@ -243,7 +243,7 @@ def test_callers_that_only_an_address_tells_apart_have_no_account() -> None:
 
 
 def test_what_finds_no_room_passes_and_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judging, "MOST_OF_ALL", 10)
+    monkeypatch.setattr(judging, "MAX_HELD", 10)
     with running(fault="done-dropped") as lab, running_proxy(lab.base_url) as proxy:
         talk_to(proxy.base_url, lab.credentials[KEY])
         assert broken(proxy) == {}
@@ -255,7 +255,7 @@ def test_all_space_is_given_back() -> None:
     with running() as lab, running_proxy(lab.base_url) as proxy:
         talk_to(proxy.base_url, lab.credentials[KEY])
         proxy.settled()
-        assert proxy.judge._memory.take(judging.MOST_OF_ALL)
+        assert proxy.judge._memory.take(judging.MAX_HELD)
         assert not proxy.judge._under_way
 
 
@@ -268,7 +268,7 @@ def test_space_is_shared() -> None:
 
 
 def test_the_books_begin_anew_and_keep_what_they_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(traffic_ledger, "_MOST_CALLERS", 3)
+    monkeypatch.setattr(traffic_ledger, "_MAX_CALLERS", 3)
     with running(fault="image-charged-twice") as lab, running_proxy(lab.base_url, settle=0.0) as proxy:
         for _ in range(9):
             client = client_of_one()

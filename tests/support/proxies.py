@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 _PLACES = "/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin"
-_PATIENCE = 10.0
+_TIMEOUT = 10.0
 
 _NGINX = """
 daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;
@@ -93,11 +93,11 @@ def standing_before(base_url: str, name: str, folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(_PATIENCE)
+        process.wait(_TIMEOUT)
 
 
 def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _TIMEOUT
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()

@@ -22,7 +22,7 @@ from lightning_verify.transport.exchange import Exchange
 NAME = "analyses beside streams"
 # What a request may have beside its messages for the choice to be about these alone.
 _FIELDS = {"createChatCompletion": {"messages", "stream"}, "analyzePrompt": {"prompt"}}
-_LONGEST_TITLE = 60
+_MAX_TITLE_LENGTH = 60
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ class Agreement:
         pairs, shown = dict[str, tuple[str, str]](), dict[str, list[Exchange]]()
         for (_, messages), named in both.items():
             chats, analyses = (named[operation] for operation in _FIELDS)
-            title = f"{messages[:_LONGEST_TITLE]} of {analyses.exchanges[analyses.usual][0].caller}"
+            title = f"{messages[:_MAX_TITLE_LENGTH]} of {analyses.exchanges[analyses.usual][0].caller}"
             key = title if title not in pairs else f"{title} ({len(pairs)})"
             pairs[key] = analyses.usual, chats.usual
             shown[key] = [each.exchanges[each.usual][0] for each in (analyses, chats)]

@@ -17,7 +17,7 @@ from lightning_verify.transport.exchange import Exchange
 # Characters shown of an answer and of a request, which can be sent again by hand; bytes looked at.
 _EXCERPT = 1_500
 _COMMAND = 4_000
-_LONGEST = 20_000
+_MAX_LENGTH = 20_000
 # Of the end of a text, of one event of a stream; and how many events of a stream are shown.
 _END = 400
 _EVENT = 400
@@ -71,7 +71,7 @@ class Recorder:
         return self.redactor.text(body.decode("utf-8", "replace"))
 
     def _beginning(self, body: bytes, length: int) -> str:
-        text = self._plain(body[:_LONGEST])
+        text = self._plain(body[:_MAX_LENGTH])
         return text if len(text) <= length else f"{text[:length]}... ({len(body)} bytes)"
 
     def _answer(self, exchange: Exchange) -> str:
@@ -89,7 +89,7 @@ class Recorder:
         if stream is not None and stream.places:
             return "\n".join(self._events(body, stream.places, to_the_end=breaks_off))
         if breaks_off and len(body) > _EXCERPT:
-            return f"({len(body)} bytes, which end with) ...{self._plain(body[-_LONGEST:])[-_END:]}"
+            return f"({len(body)} bytes, which end with) ...{self._plain(body[-_MAX_LENGTH:])[-_END:]}"
         return self._beginning(body, _EXCERPT)
 
     def _events(self, body: bytes, places: list[int], *, to_the_end: bool) -> Iterator[str]:
@@ -101,4 +101,4 @@ class Recorder:
         yield f"({len(events)} events, of which these matter)"
         for number in shown:
             mark = "  <- here" if number in places else ""
-            yield f"[{number}]{mark} {self.redactor.text(events[number - 1].data[:_LONGEST])[:_EVENT]}"
+            yield f"[{number}]{mark} {self.redactor.text(events[number - 1].data[:_MAX_LENGTH])[:_EVENT]}"

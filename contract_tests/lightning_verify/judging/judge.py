@@ -41,7 +41,7 @@ from lightning_verify.transport.exchange import NOT_OFFERED, Exchange, NotJson
 
 T = TypeVar("T")
 
-LONGEST_REASON = 2000
+MAX_REASON_LENGTH = 2000
 # How many answers a run shows of a requirement that is kept.
 PASSES_SHOWN = 3
 
@@ -394,7 +394,7 @@ class Judge:
                 requirement,
                 verdict,
                 self.test,
-                one_line(self.recorder.redactor.text(reason), LONGEST_REASON),
+                one_line(self.recorder.redactor.text(reason), MAX_REASON_LENGTH),
                 self.witnesses[requirement],
                 tuple(self.recorder.record(exchange) for exchange in exchanges[-3:]),
             )

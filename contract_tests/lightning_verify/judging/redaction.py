@@ -33,7 +33,7 @@ _UPPER_TO_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
 # Texts that come again and again, such as header names, are redacted once; longer ones are not kept.
-_REMEMBERED, _LONGEST_REMEMBERED = 2_000, 200
+_REMEMBERED, _MAX_REMEMBERED_LENGTH = 2_000, 200
 
 # Characters of a secret in a row that are not shown. Texts are cut before and after they come here, by the
 # host and by us, so that whole secrets are not all there is to look for.
@@ -87,7 +87,7 @@ class Redactor:
         if known is not None:
             return known
         shown = self._searched(text)
-        if len(text) <= _LONGEST_REMEMBERED and len(self._remembered) < _REMEMBERED:
+        if len(text) <= _MAX_REMEMBERED_LENGTH and len(self._remembered) < _REMEMBERED:
             self._remembered[text] = shown
         return shown
 

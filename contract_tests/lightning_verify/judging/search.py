@@ -34,7 +34,7 @@ RESERVED = 3
 # That a choice of tools is obeyed: no law, since one answer may differ.
 OBEYS = "CHAT-9"
 # Characters shown of a request in words; the evidence has all of it.
-LONGEST = 400
+MAX_SHOWN = 400
 
 
 def allowance(target: Target, spend: Spend) -> int:
@@ -42,7 +42,7 @@ def allowance(target: Target, spend: Spend) -> int:
     return PLENTY if target.may_be_asked_often(spend) else FEW
 
 
-def most_asked(target: Target, spend: Spend) -> int:
+def max_asked(target: Target, spend: Spend) -> int:
     """How many requests a search may take for flaws of every sort."""
     return allowance(target, spend) * (RESERVED + 1) // RESERVED
 
@@ -290,9 +290,8 @@ def accuse(search: Search, found: Found) -> Violation | Undecided | None:
     problem = (
         f"{found.flaw.words} {found.named(subject)}, each time, while the plain request is served without"
     )
-    message = (
-        f"{exchange.title}: {problem}; the smallest found is {shown(subject.request(found.chosen))[:LONGEST]}"
-    )
+    smallest = shown(subject.request(found.chosen))[:MAX_SHOWN]
+    message = f"{exchange.title}: {problem}; the smallest found is {smallest}"
     return judge.violation(_broken(subject, found), message, *evidence)
 
 

@@ -13,7 +13,7 @@ from lightning_verify.reading.times import moment
 from lightning_verify.transport.exchange import Exchange, NotJson
 
 # Of what names a window.
-_LONGEST_NAME = 200
+_MAX_NAME_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def parse_usage(exchange: Exchange) -> Snapshot:
         used[metric] = spent
         most = entry.get("limit")
         limit[metric] = None if says_unlimited(most) else whole_number(most)
-        window[metric] = str(entry.get("window"))[:_LONGEST_NAME]
+        window[metric] = str(entry.get("window"))[:_MAX_NAME_LENGTH]
     return Snapshot(used, limit, window, exchange, _days(exchange, document.get("generated_at")))
 
 

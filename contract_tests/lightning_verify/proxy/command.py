@@ -29,7 +29,7 @@ except ModuleNotFoundError:
     )
     sys.exit(EXIT_USAGE)
 
-from lightning_verify.proxy.judging import MOST_OF_ALL, MOST_OF_ONE, TrafficJudge
+from lightning_verify.proxy.judging import MAX_BODY, MAX_HELD, TrafficJudge
 from lightning_verify.proxy.recording import RecordingError, Tape
 from lightning_verify.proxy.relay import Observer, Relay, Upstream, cause_of
 from lightning_verify.report.outcome import Outcome
@@ -40,7 +40,7 @@ _PORT, _PAGE_PORT = 8788, 8789
 # For the judge's thread to let the relay go on: much shorter than usual, so that nobody waits for it.
 _SWITCHING = 0.0001
 # Seconds for the judge to come to the end of what has passed: before the proxy ends, and before each report.
-_PATIENCE, _CATCHING_UP = 20.0, 5.0
+_TIMEOUT, _CATCHING_UP = 20.0, 5.0
 
 DESCRIPTION = """\
 Relay and judge traffic between clients and a Lightning host. Everything passes unchanged: streams as they
@@ -51,7 +51,7 @@ Point your clients at the printed address instead of the host's. Each breach is 
 standard error, with how often it was seen; the page shows breaches live, and reports have the rest.
 """
 
-_IN_ALL, _OF_ONE = MOST_OF_ALL >> 20, MOST_OF_ONE >> 20
+_IN_ALL, _OF_ONE = MAX_HELD >> 20, MAX_BODY >> 20
 EPILOG = f"""\
 what it keeps:
   counts, and evidence without credentials. Bodies are held in memory, up to {_IN_ALL} MB in all, until they
@@ -308,7 +308,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if tape is not None:
             tape.close()
         return EXIT_USAGE
-    judge.close(_PATIENCE)
+    judge.close(_TIMEOUT)
     if tape is not None:
         tape.close()
         if tape.left_out:

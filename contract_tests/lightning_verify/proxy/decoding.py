@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from aiohttp import compression_utils
 
-_MOST_MEMBERS = 100
+_MAX_MEMBERS = 100
 _GZIP, _ZLIB, _RAW = 31, 15, -15
 
 
@@ -30,7 +30,7 @@ def decoded(body: bytes, encodings: list[str], most: int) -> bytes | None:
 def _inflate(body: bytes, most: int, window: int) -> bytes:
     whole, rest = b"", body
     # One member of gzip may follow another.
-    for _ in range(_MOST_MEMBERS):
+    for _ in range(_MAX_MEMBERS):
         if not rest or len(whole) >= most:
             break
         decoder = zlib.decompressobj(window)

@@ -13,9 +13,9 @@ from typing import Protocol
 
 from lightning_spec.http_headers import HOP_BY_HOP
 
-LONGEST_HEAD = 256 * 1024
-_LONGEST_LINE = 16 * 1024
-_LONGEST_TRAILERS = 64 * 1024
+MAX_HEAD = 256 * 1024
+_MAX_LINE = 16 * 1024
+_MAX_TRAILERS = 64 * 1024
 
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 _REQUEST = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([^\s\0-\x1f\x7f]+) HTTP/1\.[01]")
@@ -79,8 +79,8 @@ class Head:
 def end_of_head(data: bytes) -> int | None:
     """Where the body begins; None while the head is incomplete. Raises TooLong."""
     found = _END_OF_HEAD.search(data)
-    if (len(data) if found is None else found.start()) > LONGEST_HEAD:
-        raise TooLong(f"a head of more than {LONGEST_HEAD} bytes")
+    if (len(data) if found is None else found.start()) > MAX_HEAD:
+        raise TooLong(f"a head of more than {MAX_HEAD} bytes")
     return found.end() if found else None
 
 
@@ -174,7 +174,7 @@ class Chunked:
             newline = data.find(b"\n", position) + 1
             self._line += data[position : newline or len(data)]
             position = newline or len(data)
-            if len(self._line) > _LONGEST_LINE:
+            if len(self._line) > _MAX_LINE:
                 raise Malformed("a line without end between two chunks")
             if newline:
                 line, self._line = self._line.rstrip(b"\r\n"), b""
@@ -195,7 +195,7 @@ class Chunked:
 
     def _trailer(self, line: bytes) -> None:
         self._trailers += len(line)
-        if self._trailers > _LONGEST_TRAILERS:
+        if self._trailers > _MAX_TRAILERS:
             raise Malformed("trailers without end")
         self.done = not line
 

@@ -26,13 +26,13 @@ from lightning_verify.transport.exchange import Exchange, leads_away
 from lightning_verify.transport.operations import OperationFinder
 
 # Bytes of one body, and of all bodies that pass or wait at a time.
-MOST_OF_ONE = 16 * 1024 * 1024
-MOST_OF_ALL = 96 * 1024 * 1024
+MAX_BODY = 16 * 1024 * 1024
+MAX_HELD = 96 * 1024 * 1024
 # Passages that may wait with their bodies, and at all.
 _WAITING_WHOLE = 1_000
 _WAITING = 20_000
 # Characters of a line, and of the reason in it: a statement is never cut.
-_LONGEST_LINE, _LONGEST_REASON = 480, 230
+_MAX_LINE_LENGTH, _MAX_REASON_LENGTH = 480, 230
 # The first breaches of a requirement are all told, later ones each time their number has doubled.
 _TOLD = 10
 
@@ -56,8 +56,10 @@ class Breach:
         """One line that is safe to print."""
         word = "breach" if self.level == "documented" else f"advice ({self.level})"
         often = f" in {self.rate.broken} of {self.rate.seen} {self.rate.of}" if self.rate else ""
-        line = f"{word} {self.requirement}{often}: {self.statement} {one_line(self.reason, _LONGEST_REASON)}"
-        return one_line(line, _LONGEST_LINE)
+        line = (
+            f"{word} {self.requirement}{often}: {self.statement} {one_line(self.reason, _MAX_REASON_LENGTH)}"
+        )
+        return one_line(line, _MAX_LINE_LENGTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ class TrafficJudge:
         self._recorder = PassingRecorder(base_url)
         self._tallies = Tallies(self._recorder)
         self._ledger = TrafficLedger(self._recorder, settle, all_traffic=all_traffic)
-        self._memory = MemoryBudget(MOST_OF_ALL)
+        self._memory = MemoryBudget(MAX_HELD)
         self._under_way: dict[int, CapturedExchange] = {}
         self._queue: queue.SimpleQueue[CapturedExchange | threading.Event | None] = queue.SimpleQueue()
         self._missed = False
@@ -125,7 +127,7 @@ class TrafficJudge:
     def begin(self, method: str, target: str, headers: list[tuple[str, str]]) -> CapturedExchange:
         """A request has arrived."""
         operation = self._finder.find(method, target)
-        most = MOST_OF_ONE if operation is not None or self._witnesses else 0
+        most = MAX_BODY if operation is not None or self._witnesses else 0
         request, response = BoundedBody(self._memory, most), BoundedBody(self._memory, most)
         captured = CapturedExchange(method, target, operation, headers, request, response)
         self._under_way[id(captured)] = captured
@@ -174,12 +176,12 @@ class TrafficJudge:
             except Exception as problem:  # Whatever it was, the next one is judged.
                 with self._lock:
                     self._not_judged["the judge itself failed"] += 1
-                self._say(one_line(f"the judge itself failed: {problem!r}", _LONGEST_LINE))
+                self._say(one_line(f"the judge itself failed: {problem!r}", _MAX_LINE_LENGTH))
             finally:
                 captured.drop()
 
     def _judge(self, captured: CapturedExchange) -> None:
-        exchange = exchange_of(captured, MOST_OF_ONE)
+        exchange = exchange_of(captured, MAX_BODY)
         exchange.leads_away = leads_away(exchange, self._recorder.base_url, self._sites)
         with self._lock:
             self._recorder.turn_to(exchange)

@@ -10,7 +10,7 @@ from typing import cast
 from lightning_verify.proxy.framing import end_of_head
 
 # Of what nobody has taken yet, so many bytes are held before the other end has to wait.
-_MOST_HELD = 256 * 1024
+_MAX_HELD = 256 * 1024
 
 
 class Peer(asyncio.Protocol):
@@ -37,7 +37,7 @@ class Peer(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Data has arrived."""
         self._held = self._held + data if self._held else data
-        if len(self._held) > _MOST_HELD and not self._holding:
+        if len(self._held) > _MAX_HELD and not self._holding:
             self._holding = True
             self.transport.pause_reading()
         self.wake()

@@ -18,9 +18,9 @@ from lightning_verify.requests.callers import agent_of_one
 from lightning_verify.transport.exchange import Exchange
 
 # When there are more, the books begin anew.
-_MOST_CALLS = 5_000
-_MOST_CALLERS = 2_000
-_MOST_SHOWN = 2_000
+_MAX_CALLS = 5_000
+_MAX_CALLERS = 2_000
+_MAX_SHOWN = 2_000
 # Client ids that hosts can be expected to take for one; the second kind is drawn at random by its client.
 _CLIENT_ID = re.compile(SPEC.client_id_pattern)
 _OF_ONE_CLIENT = re.compile(r"ipc-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -66,7 +66,7 @@ class TrafficLedger:
             return
         self._calls += 1
         self._callers.add(name)
-        if self._calls > _MOST_CALLS or len(self._callers) > _MOST_CALLERS:
+        if self._calls > _MAX_CALLS or len(self._callers) > _MAX_CALLERS:
             self.begin_anew()
             return
         self._ledger.observe(self._without_secrets(exchange, headers))
@@ -111,10 +111,10 @@ class TrafficLedger:
         # Without its type, a body shown in a report would be sent as something else.
         kind = exchange.request_headers.get("Content-Type")
         typed = {"Content-Type": redactor.text(kind)} if kind else {}
-        request = (exchange.request_body or b"")[:_MOST_SHOWN].decode("utf-8", "replace")
+        request = (exchange.request_body or b"")[:_MAX_SHOWN].decode("utf-8", "replace")
         return replace(
             exchange,
-            path=redactor.text(exchange.path[:_MOST_SHOWN]),
+            path=redactor.text(exchange.path[:_MAX_SHOWN]),
             request_headers={**headers, **typed},
             request_body=redactor.text(request).encode() if request else None,
             # What somebody said in the host's place leaves open what the call has cost.

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 # Longer texts spell no amount that anybody means, and Python refuses to read them as integers.
-_LONGEST = 400
+_MAX_LENGTH = 400
 
 
 def number(value: Any) -> float | None:
@@ -16,7 +16,7 @@ def number(value: Any) -> float | None:
         return None
     if isinstance(value, int | float):
         return value if abs(value) <= sys.float_info.max else None
-    if isinstance(value, str) and len(value) <= _LONGEST:
+    if isinstance(value, str) and len(value) <= _MAX_LENGTH:
         try:
             spelt = float(value)
         except ValueError:

@@ -10,7 +10,7 @@ from typing import Any
 from lightning_verify.reading.numbers import number
 
 # The most seconds, milliseconds and microseconds since 1970; what is above counts the next smaller unit.
-_MOST = (1e11, 1e14, 1e17)
+_UNIT_BOUNDS = (1e11, 1e14, 1e17)
 # What languages write of their own: blanks or slashes in it, and the name of the zone behind it, as RFC 9557
 # has it and Go, which adds a clock as well.
 _ISO_AND_MORE = re.compile(
@@ -27,7 +27,7 @@ def moment(value: Any) -> datetime | None:
     amount = number(value)
     try:
         if amount is not None:
-            smaller = sum(amount > limit for limit in _MOST)
+            smaller = sum(amount > limit for limit in _UNIT_BOUNDS)
             return datetime.fromtimestamp(amount / 1000**smaller, UTC)
         if isinstance(value, str):
             parsed = _dated(value.strip())
@@ -57,7 +57,7 @@ def http_date(text: str | None) -> datetime | None:
 
 
 # The longest wait in seconds that is worth it; a quota that returns tomorrow is not.
-LONGEST_WAIT = 30.0
+MAX_WAIT = 30.0
 
 
 def wait_asked(retry_after: str | None, now: datetime) -> float | None:

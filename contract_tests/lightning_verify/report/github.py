@@ -9,9 +9,9 @@ from lightning_verify.judging.harmless import one_line
 from lightning_verify.report.markdown import render_markdown
 from lightning_verify.report.outcome import Outcome
 
-_LONGEST = 400
+_MAX_LENGTH = 400
 # GitHub shows ten errors of a step and drops the rest.
-_MOST = 10
+_MAX_ERRORS = 10
 
 
 def workflow_commands(outcome: Outcome) -> list[str]:
@@ -19,8 +19,8 @@ def workflow_commands(outcome: Outcome) -> list[str]:
     broken = [ruling for ruling in outcome.rulings if ruling.verdict == "fail" and outcome.counts(ruling)]
     return [
         f"::error title=Lightning contract {ruling.requirement.id}::"
-        + _escaped(one_line(f"{ruling.requirement.statement} {ruling.reason}", _LONGEST))
-        for ruling in broken[:_MOST]
+        + _escaped(one_line(f"{ruling.requirement.statement} {ruling.reason}", _MAX_LENGTH))
+        for ruling in broken[:_MAX_ERRORS]
     ]
 
 

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 from lightning_verify.judging.harmless import one_line
 from lightning_verify.report.outcome import Outcome
 
-_LONGEST = 1_000
+_MAX_LENGTH = 1_000
 # What XML has no way to write.
 _NOT_XML = re.compile("[\ufffe\uffff]")
 
@@ -44,4 +44,4 @@ def render_junit(outcome: Outcome, suite: str) -> str:
 
 
 def _text(text: str) -> str:
-    return _NOT_XML.sub("\ufffd", one_line(text, _LONGEST))
+    return _NOT_XML.sub("\ufffd", one_line(text, _MAX_LENGTH))

@@ -9,14 +9,14 @@ from lightning_verify.judging.verdicts import Ruling
 from lightning_verify.report.outcome import Outcome
 from lightning_verify.report.sections import BILL_WORDS, request_line, seen
 
-_LONGEST = 300
+_MAX_LENGTH = 300
 
 
 def alarm_lines(outcome: Outcome) -> list[str]:
     """What puts callers in danger and would otherwise be one piece of advice among others: at the top, in
     red."""
     return [
-        _line("danger", _statement(ruling), *_request(ruling), one_line(seen(ruling), _LONGEST))
+        _line("danger", _statement(ruling), *_request(ruling), one_line(seen(ruling), _MAX_LENGTH))
         for ruling in outcome.rulings
         if _alarms(outcome, ruling)
     ]
@@ -39,16 +39,16 @@ def _told(outcome: Outcome) -> Iterator[tuple[str, ...]]:
     counting = [ruling for ruling in outcome.rulings if outcome.counts(ruling)]
     for ruling in counting:
         if ruling.verdict == "fail":
-            yield "broken", _statement(ruling), *_request(ruling), one_line(seen(ruling), _LONGEST)
+            yield "broken", _statement(ruling), *_request(ruling), one_line(seen(ruling), _MAX_LENGTH)
     for reason, names in _by_reason(counting, "inconclusive").items():
         # What keeps the whole run from deciding is in its headline already.
         if reason != outcome.run["aborted"]:
-            yield "not decided", f"{', '.join(names)}: {one_line(reason, _LONGEST)}"
+            yield "not decided", f"{', '.join(names)}: {one_line(reason, _MAX_LENGTH)}"
     for ruling in outcome.rulings:
         if ruling.verdict == "known_difference":
-            yield "known", _statement(ruling), one_line(ruling.reason, _LONGEST)
+            yield "known", _statement(ruling), one_line(ruling.reason, _MAX_LENGTH)
     for reason, names in _by_reason(counting, "not_run").items():
-        yield "not run", f"{one_line(reason, _LONGEST)}: {', '.join(names)}"
+        yield "not run", f"{one_line(reason, _MAX_LENGTH)}: {', '.join(names)}"
     for ruling in outcome.rulings:
         if ruling.verdict == "fail" and not outcome.counts(ruling) and not _alarms(outcome, ruling):
             yield "advice", _statement(ruling)

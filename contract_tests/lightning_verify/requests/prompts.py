@@ -117,7 +117,7 @@ def with_image(messages: Messages) -> Messages:
     return user([{"type": "text", "text": messages[0]["content"]}, picture])
 
 
-LONGEST_NAME = 200
+MAX_NAME_LENGTH = 200
 _NAME_FIELDS = ("model_name", "display_model", "display_name", "model", "name")
 
 
@@ -126,7 +126,7 @@ def model_name(document: Any) -> str | None:
     if isinstance(document, str):
         text = document.strip()
         # A name is short and on one line; what is not is a text about something else.
-        return text if 0 < len(text) <= LONGEST_NAME and text.isprintable() else None
+        return text if 0 < len(text) <= MAX_NAME_LENGTH and text.isprintable() else None
     if isinstance(document, list):
         return next((name for item in document if (name := model_name(item))), None)
     if isinstance(document, dict):

@@ -18,7 +18,7 @@ _HEAD = """\
 # Differences that are known, written by lightning-verify --write-known: hand the file to --known.
 # Give each a reason of yours, an owner and a date (`expires: 2030-01-31`) after which it fails again.
 """
-_LONGEST_REASON = 300
+_MAX_REASON_LENGTH = 300
 
 
 class KnownError(ValueError):
@@ -69,7 +69,7 @@ def known_file(rulings: Iterable[Ruling], before: Mapping[str, Known], *, strict
         name = ruling.requirement.id
         counts = strict or ruling.requirement.level == "documented"
         if ruling.broken and counts:
-            entries.setdefault(name, Known(one_line(ruling.reason, _LONGEST_REASON)))
+            entries.setdefault(name, Known(one_line(ruling.reason, _MAX_REASON_LENGTH)))
         elif not ruling.broken and ruling.verdict in {"pass", "fail"}:
             entries.pop(name, None)
     listed = {name: _fields(known) for name, known in entries.items()}

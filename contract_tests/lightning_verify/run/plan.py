@@ -9,7 +9,7 @@ import pytest
 
 from lightning_verify.facts import METRIC_OF
 from lightning_verify.judging.observations import USAGE, shown_to
-from lightning_verify.judging.search import most_asked
+from lightning_verify.judging.search import max_asked
 from lightning_verify.requests.credentials import GOOD
 from lightning_verify.requests.valid import POSTS
 from lightning_verify.run.costs import COST_OF, Means, request_count
@@ -66,7 +66,7 @@ def estimate(
     # Whatever fails is looked at once more before it is held against a host.
     units.update(dict.fromkeys(units, SECOND_LOOKS))
     # What a generated request is refused or failed for is found with some more.
-    units.update(dict.fromkeys((metric for metric in searched if metric), most_asked(target, spend)))
+    units.update(dict.fromkeys((metric for metric in searched if metric), max_asked(target, spend)))
     requests += len(PROBED_PATHS) + len(before)
     # Only on this machine is every caller asked for its bill, and not after its time was moved.
     if target.is_loopback and not moves_time:

@@ -23,7 +23,7 @@ from lightning_verify.judging.durations import Durations
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.failures import Failures
 from lightning_verify.judging.harmless import one_line
-from lightning_verify.judging.judge import LONGEST_REASON
+from lightning_verify.judging.judge import MAX_REASON_LENGTH
 from lightning_verify.judging.law_monitor import LawMonitor
 from lightning_verify.judging.learned import Learned
 from lightning_verify.judging.ledger import Ledger
@@ -147,7 +147,7 @@ class Run:
     def safe_line(self, text: str) -> str:
         """Text that may come from the host, as one line that shows no secret and is no command to a CI
         system."""
-        return one_line(self.recorder.redactor.text(text), LONGEST_REASON)
+        return one_line(self.recorder.redactor.text(text), MAX_REASON_LENGTH)
 
     def note(self, **facts: Any) -> None:
         """Write facts about the run for the report; those of all workers are merged, and the last one

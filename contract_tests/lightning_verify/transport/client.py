@@ -35,7 +35,7 @@ from lightning_verify.transport.operations import OperationFinder
 from lightning_verify.transport.pacing import Pace
 from lightning_verify.transport.read_write_lock import ReadWriteLock
 from lightning_verify.transport.redirects import MAX_FOLLOWED, file_made, file_told, onwards
-from lightning_verify.transport.retries import MOST_TRIES, Retries
+from lightning_verify.transport.retries import MAX_TRIES, Retries
 
 Lane = Literal["paid", "free"]
 _UnderWay = tuple[str, Mapping[str, str]]
@@ -288,7 +288,7 @@ class Client:
         waited = 0.0
         refused: Exchange | None = None
         async with AsyncExitStack() as turn:
-            for tries in range(MOST_TRIES):
+            for tries in range(MAX_TRIES):
                 exchange = Exchange(method, path, dict(sent_headers), body, operation, caller.label)
                 exchange.repeatable = not generating
                 await self._pace.next_slot()

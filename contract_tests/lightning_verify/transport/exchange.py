@@ -17,7 +17,7 @@ from lightning_verify.reading import gateways
 from lightning_verify.reading.addresses import address
 from lightning_verify.reading.failures import failure_in_text
 from lightning_verify.reading.media import Delivered, delivered
-from lightning_verify.reading.times import LONGEST_WAIT, http_date, wait_asked
+from lightning_verify.reading.times import MAX_WAIT, http_date, wait_asked
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PERMANENT = frozenset({301, 308})
@@ -193,7 +193,7 @@ class Exchange:
         if self.status != 429:
             return False
         wait = wait_asked(self.header("retry-after"), self.clock)
-        return wait is not None and wait <= LONGEST_WAIT
+        return wait is not None and wait <= MAX_WAIT
 
     @property
     def is_page(self) -> bool:

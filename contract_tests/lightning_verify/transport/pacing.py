@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 
-from lightning_verify.reading.times import LONGEST_WAIT
+from lightning_verify.reading.times import MAX_WAIT
 
 # The seconds between two requests to a host that limits bursts, at first and at most.
-FIRST_GAP, LONGEST_GAP = 0.01, 0.25
+FIRST_GAP, MAX_GAP = 0.01, 0.25
 
 
 class Pace:
@@ -30,7 +30,7 @@ class Pace:
     def pause(self, seconds: float | None) -> float | None:
         """Send nothing for as long as a host asks, within a bound. Returns the seconds, or None when there is
         nothing to wait for."""
-        if seconds is None or seconds > LONGEST_WAIT:
+        if seconds is None or seconds > MAX_WAIT:
             return None
         self._next = max(self._next, time.monotonic() + seconds)
         return seconds
@@ -38,6 +38,6 @@ class Pace:
     def slow_down(self, sent: float) -> None:
         """Double the gap, once for all requests `sent` at the old rate. Without a gap, all that waited
         would go out at once and be refused again."""
-        if sent > self._slowed and self._gap < LONGEST_GAP:
-            self._gap = min(max(2 * self._gap, FIRST_GAP), LONGEST_GAP)
+        if sent > self._slowed and self._gap < MAX_GAP:
+            self._gap = min(max(2 * self._gap, FIRST_GAP), MAX_GAP)
             self._slowed = time.monotonic()

@@ -35,14 +35,14 @@ def file_made(exchange: Exchange, base_url: str) -> str | None:
 _RESULT = re.compile(r"(?:(?:image|video|audio|sound|file|media|output|download|result)_?)?(?:url|uri)")
 _ADDRESS = re.compile(r"https?://|/", re.IGNORECASE)
 # A document with addresses in it is short.
-_LONGEST_DOCUMENT = 64 * 1024
+_MAX_DOCUMENT = 64 * 1024
 
 
 def file_told(exchange: Exchange, base_url: str) -> str | None:
     """Where the JSON of a generation says that what it has made is, if it names one such address and that is
     on this host and free."""
     made = exchange.status in {200, 201} and exchange.media_type == "application/json"
-    if not made or len(exchange.body) > _LONGEST_DOCUMENT or exchange.failure is not None:
+    if not made or len(exchange.body) > _MAX_DOCUMENT or exchange.failure is not None:
         return None
     places = set(_addresses(parsed(exchange.text)))
     return _free(places.pop(), exchange, base_url) if len(places) == 1 else None

@@ -25,7 +25,7 @@ GATEWAY_RETRIES = 5
 GATEWAY_RETRY_DELAY = 0.1
 # Once a host has insisted on refusals without JSON for so many statuses, that is how it refuses.
 OWN_WORDS_AFTER = 2
-MOST_TRIES = 1 + max(MAX_RETRIES, GATEWAY_RETRIES)
+MAX_TRIES = 1 + max(MAX_RETRIES, GATEWAY_RETRIES)
 
 _Kind = tuple[str, str, int | None]
 

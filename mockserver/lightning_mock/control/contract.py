@@ -29,7 +29,7 @@ PREFIX = "/__mock__"
 _FILE = Path(__file__).parent / "openapi.yaml"
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
-_MOST_FIELDS = 100
+_MAX_FIELDS = 100
 _COMMON_QUERY = ("token",)
 
 
@@ -81,9 +81,9 @@ class Contract:
         """The query, with its values converted as the file says. Raises ControlError 400."""
         found: dict[str, Any] = {}
         try:
-            pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+            pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_MAX_FIELDS)
         except ValueError:
-            raise ControlError(400, f"The query string has more than {_MOST_FIELDS} fields.") from None
+            raise ControlError(400, f"The query string has more than {_MAX_FIELDS} fields.") from None
         for name, text in pairs:
             if name in _COMMON_QUERY:
                 continue

@@ -8,7 +8,7 @@ from lightning_mock.callers.credential_forms import without_credentials
 from lightning_mock.clock import iso
 from lightning_mock.journal.explanation import explain, refused_by
 from lightning_mock.journal.recording import Recording
-from lightning_mock.journal.redaction import MOST_EXCERPT
+from lightning_mock.journal.redaction import MAX_EXCERPT
 
 
 def entry(kept: Recording) -> dict[str, Any]:
@@ -38,11 +38,11 @@ def entry(kept: Recording) -> dict[str, Any]:
         "fault": faults[-1] if faults else None,
         "faults": faults,
         "explanation": without_credentials(explain(kept)),
-        "request": {"headers": kept.headers, "body": kept.body[:MOST_EXCERPT]},
+        "request": {"headers": kept.headers, "body": kept.body[:MAX_EXCERPT]},
         "response": {
             "content_type": kept.content_type,
             "bytes": kept.size,
-            "excerpt": kept.text[:MOST_EXCERPT],
+            "excerpt": kept.text[:MAX_EXCERPT],
             "headers": kept.response_headers,
         },
     }

@@ -52,8 +52,8 @@ T = TypeVar("T")
 CONTROL_PREFIX = PREFIX
 _CHANGE_NOTHING = ("sendAgain",)
 """Operations that are no GET and yet change nothing themselves: only the call that they make may."""
-_MOST_BYTES = 1024 * 1024
-_MOST_BYTES_OF: Mapping[str, int] = {"createReply": 8 * 1024 * 1024}
+_MAX_BYTES = 1024 * 1024
+_MAX_BYTES_OF: Mapping[str, int] = {"createReply": 8 * 1024 * 1024}
 """Of a body. A reply may be a film; a snapshot may be as large as any request."""
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _TOKEN_IN_QUERY = (PAGE_PATH, f"{PREFIX}/events")
@@ -194,7 +194,7 @@ class ControlPlane:
 
     async def _body(self, request: web.BaseRequest, route: Route) -> Mapping[str, object]:
         try:
-            content = await read_body(request, self._most_bytes(route))
+            content = await read_body(request, self._max_bytes(route))
             if not content and not route.body_required:
                 return {}
             if len(content) <= LARGE:
@@ -203,10 +203,10 @@ class ControlPlane:
         except ApiError as error:
             raise ControlError(error.row.status, error.message) from None
 
-    def _most_bytes(self, route: Route) -> int:
+    def _max_bytes(self, route: Route) -> int:
         if route.id == "restore":
             return self._state.spec.body_limit_bytes
-        return _MOST_BYTES_OF.get(route.id, _MOST_BYTES)
+        return _MAX_BYTES_OF.get(route.id, _MAX_BYTES)
 
     def _checked(self, route: Route, content: bytes) -> Mapping[str, object]:
         body: Mapping[str, object] = decode_json(content)

@@ -13,7 +13,7 @@ from lightning_mock.control.contract import control_contract
 from lightning_mock.control.request import ControlError
 from lightning_mock.recordings.as_replies import replies_of
 from lightning_mock.scripting.parse import ScriptError, parse_script
-from lightning_mock.scripting.pattern import MOST_OF_ALL
+from lightning_mock.scripting.pattern import MAX_TOTAL_SIZE
 from lightning_mock.settings import SettingsError
 from lightning_mock.state import State
 
@@ -37,7 +37,7 @@ def start_with_file(path: Path, state: State) -> None:
         raise SettingsError(f"replies file {path}: expected a list of replies, or a recording")
     contract = control_contract()
     route, _ = contract.find("POST", "/__mock__/replies")
-    room = MOST_OF_ALL
+    room = MAX_TOTAL_SIZE
     for position, description in enumerate(listed, 1):
         try:
             orjson.dumps(description)  # which has bounds on numbers and depth

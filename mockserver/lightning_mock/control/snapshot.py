@@ -24,7 +24,7 @@ from lightning_mock.faults.parse import FaultError, parse_match
 from lightning_mock.http.validation import refusal
 from lightning_mock.quota.store import Count
 from lightning_mock.scripting.parse import ScriptError, parse_script
-from lightning_mock.scripting.pattern import MOST_OF_ALL
+from lightning_mock.scripting.pattern import MAX_TOTAL_SIZE
 from lightning_mock.scripting.script import Script
 from lightning_mock.state import State
 
@@ -231,7 +231,7 @@ def _checked(document: Mapping[str, Any], state: State) -> tuple[list[Fault], li
         faults = [fault_of(row, state) for row in document["faults"]]
     except FaultError as error:
         raise SnapshotError(f"faults: {error}") from error
-    scripts, room = [], MOST_OF_ALL
+    scripts, room = [], MAX_TOTAL_SIZE
     try:
         for row in document.get("replies", ()):
             scripts.append(script_of(row, state, room))
@@ -241,7 +241,7 @@ def _checked(document: Mapping[str, Any], state: State) -> tuple[list[Fault], li
         raise SnapshotError(f"replies: {error}") from error
 
 
-def script_of(row: Mapping[str, Any], state: State, room: int = MOST_OF_ALL) -> Script:
+def script_of(row: Mapping[str, Any], state: State, room: int = MAX_TOTAL_SIZE) -> Script:
     """The scripted reply of a document; `room` is how large its pattern may be. Raises ScriptError."""
     script = parse_script(row["id"], row, state.spec, room)
     script.met, script.used, script.of_file = row["met"], row["used"], row["of_file"]

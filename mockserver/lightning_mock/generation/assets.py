@@ -18,7 +18,7 @@ from weakref import finalize
 
 from lightning_mock.clock import Clock
 
-MOST_BYTES = 128 * 1024 * 1024
+MAX_BYTES = 128 * 1024 * 1024
 _ID_BYTES = 18
 _LARGE = 1024 * 1024
 
@@ -72,12 +72,12 @@ class AssetStore:
     """
 
     def __init__(
-        self, clock: Clock, lifetime_seconds: float, random: RandomBytes, most_bytes: int = MOST_BYTES
+        self, clock: Clock, lifetime_seconds: float, random: RandomBytes, max_bytes: int = MAX_BYTES
     ) -> None:
         self._clock = clock
         self._lifetime = lifetime_seconds
         self._random = random
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
         self._places: OrderedDict[str, _Place] = OrderedDict()
         self._bytes = 0
         self._count = 0
@@ -96,9 +96,9 @@ class AssetStore:
             new_id(self._random, f"asset-{self._count}"), content, self._clock.now() + self._lifetime
         )
         size = len(content)
-        if size <= self._most_bytes:
+        if size <= self._max_bytes:
             self._make_room(size)
-            start = self._end if self._end + size <= 2 * self._most_bytes else 0
+            start = self._end if self._end + size <= 2 * self._max_bytes else 0
             self._end = start + size
             self._places[asset.id] = _Place(start, size, asset.expires_at)
             self._bytes += size
@@ -121,7 +121,7 @@ class AssetStore:
         now = self._clock.now()
         while self._places:
             oldest = next(iter(self._places.values()))
-            if oldest.expires_at > now and self._bytes + size <= self._most_bytes:
+            if oldest.expires_at > now and self._bytes + size <= self._max_bytes:
                 return
             self._places.popitem(last=False)
             self._bytes -= oldest.size

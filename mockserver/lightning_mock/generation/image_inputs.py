@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 from lightning_mock.errors import InvalidRequest
 from lightning_mock.generation.rendering.errors import TooManyPixelsError, TooMuchWorkError
 
-MOST_PIXELS = 16 * 1024 * 1024
+MAX_PIXELS = 16 * 1024 * 1024
 
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _DATA = re.compile(r"\s{0,100}data:[^,]{0,200};base64,", re.IGNORECASE)
-_LONGEST_ADDRESS = 8192
+_MAX_ADDRESS_LENGTH = 8192
 _BLANKS = b" \t\r\n\f\v"
 # Of RFC 4648, base64url is read as well as base64.
 _ALPHABET = bytes.maketrans(b"-_", b"+/")
@@ -46,7 +46,7 @@ and anything else for what is no image."""
 class Background(Protocol):
     """Runs work outside the event loop."""
 
-    def decode(self, content: bytes, most_pixels: int, /) -> tuple[bytes, bytes]: ...
+    def decode(self, content: bytes, max_pixels: int, /) -> tuple[bytes, bytes]: ...
 
     async def run(self, work: Callable[[], Any]) -> Any: ...
 
@@ -67,8 +67,8 @@ async def read_inputs(items: Sequence[str], background: Background) -> list[Imag
 def _is_address(item: str, place: str) -> bool:
     if not _ADDRESS.match(item):
         return False
-    if len(item) > _LONGEST_ADDRESS:
-        raise _refusal(place, f"a URL of at most {_LONGEST_ADDRESS} characters")
+    if len(item) > _MAX_ADDRESS_LENGTH:
+        raise _refusal(place, f"a URL of at most {_MAX_ADDRESS_LENGTH} characters")
     try:
         return bool(urlsplit(item).hostname)
     except ValueError:
@@ -78,9 +78,9 @@ def _is_address(item: str, place: str) -> bool:
 def decode_image(item: str, place: str, decode: Decode) -> ImageInput:
     """The image in a base64 string, bare or as a data URI. Raises InvalidRequest when there is none."""
     try:
-        return ImageInput(*decode(_content(item), MOST_PIXELS))
+        return ImageInput(*decode(_content(item), MAX_PIXELS))
     except TooManyPixelsError as error:
-        raise _refusal(place, f"an image of at most {MOST_PIXELS} pixels") from error
+        raise _refusal(place, f"an image of at most {MAX_PIXELS} pixels") from error
     except TooMuchWorkError as error:
         raise _refusal(place, "an image that can be decoded in a few seconds") from error
     except Exception as error:

@@ -25,7 +25,7 @@ from lightning_mock.http.replies import Body
 MAX_REQUEST_LINE = 256 * 1024
 MAX_HEADER = 64 * 1024
 MAX_HEADERS = 128
-_MOST_AT_ONCE = 32 * 1024
+_MAX_AT_ONCE = 32 * 1024
 """Bytes of one connection that are parsed before the others have their turn. A chunk of a body can be a
 single byte, and costs as much as a large one.
 """
@@ -92,7 +92,7 @@ class Connection(web.RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         if hasattr(transport, "max_size"):
-            transport.max_size = _MOST_AT_ONCE
+            transport.max_size = _MAX_AT_ONCE
 
     def connection_lost(self, exc: BaseException | None) -> None:
         if isinstance(self.transport, _Lingering):

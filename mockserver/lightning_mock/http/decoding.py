@@ -15,11 +15,11 @@ from lightning_mock.errors import InvalidRequest, TooLarge
 
 MAX_DEPTH = 128
 """Deeper than any honest request, and shallow enough for every recursive reader behind us."""
-MOST_VALUES = 200_000
+MAX_VALUES = 200_000
 """More than any honest request has, and few enough to be made, checked and walked in a blink."""
 
-_LONGEST_INTEGER = 18
-_HUGE_INTEGER: int = 10**_LONGEST_INTEGER
+_MAX_DIGITS = 18
+_HUGE_INTEGER: int = 10**_MAX_DIGITS
 _HUGE_NUMBER = 1.7976931348623157e308
 _GIVEN_UP = ("depth limit", "failed to allocate")
 """How orjson's message begins when a value is nested too deeply for it."""
@@ -34,7 +34,7 @@ def decode_json(body: bytes) -> Any:
     """
     if not body:
         raise InvalidRequest("The body is empty; expected a JSON object.")
-    brackets = _brackets(body) if len(body) <= MOST_VALUES else _brackets_of_large(body)
+    brackets = _brackets(body) if len(body) <= MAX_VALUES else _brackets_of_large(body)
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -65,13 +65,13 @@ def _brackets_of_large(body: bytes) -> int:
     other threads have their turn.
     """
     brackets = commas = 0
-    for start in range(0, len(body), MOST_VALUES):
-        piece = body[start : start + MOST_VALUES]
+    for start in range(0, len(body), MAX_VALUES):
+        piece = body[start : start + MAX_VALUES]
         brackets += _brackets(piece)
         commas += piece.count(b",")
-        if brackets + commas > MOST_VALUES:
+        if brackets + commas > MAX_VALUES:
             raise TooLarge(
-                f"The body holds too many values: expected at most {MOST_VALUES} commas and opening brackets."
+                f"The body holds too many values: expected at most {MAX_VALUES} commas and opening brackets."
             )
     return brackets
 
@@ -108,7 +108,7 @@ def _decode_huge_numbers(body: bytes) -> Any:
 
 
 def _integer(digits: str) -> int:
-    if len(digits.lstrip("-")) <= _LONGEST_INTEGER:
+    if len(digits.lstrip("-")) <= _MAX_DIGITS:
         return int(digits)
     return -_HUGE_INTEGER if digits.startswith("-") else _HUGE_INTEGER
 

@@ -35,7 +35,7 @@ _CORS = {
 }
 _STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-_MOST_AT_ONCE = 64 * 1024
+_MAX_AT_ONCE = 64 * 1024
 _headers_by_type: dict[str, CIMultiDict[str]] = {}
 _heads_by_type: dict[str, tuple[bytes | None, Mapping[str, str]]] = {}
 
@@ -63,12 +63,12 @@ def respond(request: web.BaseRequest, reply: Body, exchange: Exchange) -> web.St
     """
     content = reply.content
     exchange.status, exchange.content_type = reply.status, reply.content_type
-    exchange.sent, exchange.head = len(content), content[: exchange.most]
+    exchange.sent, exchange.head = len(content), content[: exchange.max_head]
     transport = request.transport
     if (
         reply.status != 200
         or reply.headers
-        or len(content) > _MOST_AT_ONCE
+        or len(content) > _MAX_AT_ONCE
         or not request.keep_alive
         or request.version != HttpVersion11
         or request.method == "HEAD"
@@ -136,7 +136,7 @@ async def streamed(
     try:
         await response.prepare(request)
         if first is not None:
-            exchange.sent, exchange.head = len(first), first[: exchange.most]
+            exchange.sent, exchange.head = len(first), first[: exchange.max_head]
             await _write(response, first, reply.split)
             await _write_rest(request, response, reply, settings, exchange)
         await response.write_eof()
@@ -169,8 +169,8 @@ async def _write_rest(
     async for event in events:
         count += 1
         exchange.sent += len(event)
-        if len(exchange.head) < exchange.most:
-            exchange.head = (exchange.head + event)[: exchange.most]
+        if len(exchange.head) < exchange.max_head:
+            exchange.head = (exchange.head + event)[: exchange.max_head]
         if count == 1 and settings.first_token_delay:
             await asyncio.sleep(settings.first_token_delay)
         elif pause:
@@ -208,8 +208,8 @@ async def _write_ready(
             for event in batch:
                 await response.write(event)
         exchange.sent += sum(map(len, batch))
-        if len(exchange.head) < exchange.most:
-            exchange.head = (exchange.head + b"".join(batch))[: exchange.most]
+        if len(exchange.head) < exchange.max_head:
+            exchange.head = (exchange.head + b"".join(batch))[: exchange.max_head]
 
 
 def _pause(settings: Settings) -> float:

@@ -21,14 +21,14 @@ from lightning_spec.references import look_up, resolve
 from lightning_mock.errors import InvalidRequest, TooLarge
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
-_LONGEST_INTEGER = 18
+_MAX_DIGITS = 18
 _NULL = "null"
 """What some clients write for an absent value when they build a query."""
 _MAX_QUERY_FIELDS = 1000
 _TEXT_FIELDS = ("messages", "prompt", "input")
 _LONG_TEXT = 64 * 1024
-_MOST_UNDESCRIBED = 20
-_MOST_UTF8 = 4
+_MAX_UNDESCRIBED = 20
+_MAX_UTF8_BYTES = 4
 """Bytes that one character can need."""
 
 Validate = Callable[[Any], bool]
@@ -108,9 +108,9 @@ class DescribedValues:
             return type(value)()
         described = self._parts(schema)
         if isinstance(value, list):
-            items = value if described.items is not None else value[:_MOST_UNDESCRIBED]
+            items = value if described.items is not None else value[:_MAX_UNDESCRIBED]
             return [self._abridged(item, described.items) for item in items]
-        others = islice((name for name in value if name not in described.properties), _MOST_UNDESCRIBED)
+        others = islice((name for name in value if name not in described.properties), _MAX_UNDESCRIBED)
         names = [*(name for name in described.properties if name in value), *others]
         return {name: self._abridged(value[name], described.properties.get(name)) for name in names}
 
@@ -216,7 +216,7 @@ def check_text_size(arguments: Mapping[str, Any], limit: TextLimit, fields: Iter
 
 def _check_text_size(field: str, texts: list[str], limit: TextLimit) -> None:
     characters = sum(map(len, texts))
-    if characters <= limit.characters and characters * _MOST_UTF8 <= limit.bytes:
+    if characters <= limit.characters and characters * _MAX_UTF8_BYTES <= limit.bytes:
         return
     size = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
     if characters > limit.characters or size > limit.bytes:
@@ -286,9 +286,9 @@ def _coercion(spec: Spec, schema: Mapping[str, Any]) -> Callable[[list[str]], An
 def _integer(text: str) -> int | str:
     if not _INTEGER.fullmatch(text):
         return text
-    if len(text) <= _LONGEST_INTEGER:
+    if len(text) <= _MAX_DIGITS:
         return int(text)
-    return int(text[0] + "1" + "0" * _LONGEST_INTEGER) if text[0] == "-" else 10**_LONGEST_INTEGER
+    return int(text[0] + "1" + "0" * _MAX_DIGITS) if text[0] == "-" else 10**_MAX_DIGITS
 
 
 def first_violation(validator: Validator, value: Any) -> jsonschema_rs.ValidationError:

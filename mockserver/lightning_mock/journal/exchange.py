@@ -13,7 +13,7 @@ from lightning_spec.loader import Operation
 from lightning_mock.basis import Basis
 from lightning_mock.callers.identity import Identity
 from lightning_mock.errors import Refusal
-from lightning_mock.journal.redaction import MOST_EXCERPT
+from lightning_mock.journal.redaction import MAX_EXCERPT
 from lightning_mock.quota.ledger import Charge
 
 
@@ -23,8 +23,8 @@ class Exchange:
 
     `arrived` is a reading of the process' stopwatch in seconds. `faults` has (id, kind) of every fault that
     fired, `script` the id of the scripted reply that answered. `body` is the beginning of the request's, of
-    `received` bytes; `status`, `headers`, `content_type`, `sent` (bytes of its body) and `head` (their
-    beginning, `most` bytes of it) tell of the answer. `basis` is there while a call of a shared mock is being
+    `received` bytes; `status`, `headers`, `content_type`, `sent` (bytes of its body) and `head` (the first
+    `max_head` bytes of that body) tell of the answer. `basis` is there while a call of a shared mock is being
     decided.
     """
 
@@ -45,6 +45,6 @@ class Exchange:
     head: bytes = b""
     headers: Mapping[str, str] | None = None
 
-    def __init__(self, arrived: float, most: int = MOST_EXCERPT) -> None:
+    def __init__(self, arrived: float, max_head: int = MAX_EXCERPT) -> None:
         self.arrived = arrived
-        self.most = most
+        self.max_head = max_head

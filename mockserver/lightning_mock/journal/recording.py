@@ -17,7 +17,7 @@ from aiohttp.web import BaseRequest
 from lightning_mock.callers.credential_forms import without_credentials
 from lightning_mock.callers.identity import CLIENT_ID
 from lightning_mock.journal.exchange import Exchange
-from lightning_mock.journal.redaction import MOST_KEPT_TARGET, MOST_TARGET, last_of
+from lightning_mock.journal.redaction import MAX_KEPT_TARGET, MAX_TARGET, last_of
 
 Head = tuple[str, str, str | None, str | None, str | None, str | None, str | None, str | None, str | None]
 """Method, target, the last characters of the bearer, and the headers of `_SHOWN`, each absent or as sent."""
@@ -27,8 +27,8 @@ Raw = tuple[int, float, float, Exchange, Head]
 
 _SHOWN = (USER_AGENT, CONTENT_TYPE, CONTENT_LENGTH, ACCEPT, ORIGIN, CLIENT_ID)
 """The request headers whose values are kept. Any other might carry a secret that we do not know."""
-_MOST_HEADER = 256
-_MOST_HEADERS = 100
+_MAX_HEADER = 256
+_MAX_HEADERS = 100
 _SECRET = ("set-cookie",)
 _TEXTUAL = ("application/json", "text/")
 
@@ -60,7 +60,7 @@ class Recording:
 
     @property
     def shown_target(self) -> str:
-        return _cut(self.target, MOST_TARGET)
+        return _cut(self.target, MAX_TARGET)
 
 
 def head_of(request: BaseRequest) -> Head:
@@ -71,7 +71,7 @@ def head_of(request: BaseRequest) -> Head:
     authorization = get(AUTHORIZATION)
     return (
         request.method,
-        request.raw_path[: MOST_KEPT_TARGET + 1],
+        request.raw_path[: MAX_KEPT_TARGET + 1],
         None if authorization is None else last_of(authorization),
         get(USER_AGENT),
         get(CONTENT_TYPE),
@@ -95,10 +95,10 @@ def recording(raw: Raw, default_plan: str) -> Recording:
         at=at,
         milliseconds=(ended - exchange.arrived) * 1000,
         method=without_credentials(method),
-        target=without_credentials(_cut(target, MOST_KEPT_TARGET)),
+        target=without_credentials(_cut(target, MAX_KEPT_TARGET)),
         headers=_headers(headers, bearer, exchange),
         body=_text(exchange.body),
-        whole=len(target) <= MOST_KEPT_TARGET and len(exchange.body) == exchange.received,
+        whole=len(target) <= MAX_KEPT_TARGET and len(exchange.body) == exchange.received,
         exchange=exchange,
         plan_key=None if identity is None else plan_key,
         status=exchange.status,
@@ -121,11 +121,11 @@ def _cut(text: str, most: int) -> str:
 
 
 def _response_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
-    given = islice((headers or {}).items(), _MOST_HEADERS)
+    given = islice((headers or {}).items(), _MAX_HEADERS)
     shown = {}
     for name, value in given:
         shown_name, secret = _name(name)
-        shown[shown_name] = "[redacted]" if secret else without_credentials(value[:_MOST_HEADER])
+        shown[shown_name] = "[redacted]" if secret else without_credentials(value[:_MAX_HEADER])
     return shown
 
 
@@ -133,12 +133,12 @@ def _response_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
 def _name(name: str) -> tuple[str, bool]:
     """How the name of a header is shown, and whether its value is a secret. Nearly all answers have the same
     names."""
-    return without_credentials(name[:_MOST_HEADER]), name.lower() in _SECRET
+    return without_credentials(name[:_MAX_HEADER]), name.lower() in _SECRET
 
 
 def _headers(values: Sequence[str | None], bearer: str | None, exchange: Exchange) -> dict[str, str]:
     shown = {
-        str(name): without_credentials(value[:_MOST_HEADER])
+        str(name): without_credentials(value[:_MAX_HEADER])
         for name, value in zip(_SHOWN, values, strict=True)
         if value is not None
     }

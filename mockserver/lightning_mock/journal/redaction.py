@@ -6,13 +6,13 @@ through the registry of credentials before anybody can read it.
 
 from __future__ import annotations
 
-from lightning_mock.settings import USUAL_EXCERPT
+from lightning_mock.settings import DEFAULT_EXCERPT
 
-MOST_TARGET = 300
-MOST_EXCERPT = USUAL_EXCERPT
+MAX_TARGET = 300
+MAX_EXCERPT = DEFAULT_EXCERPT
 """What is shown of a target and a body at a glance."""
-MOST_KEPT_TARGET = 4096
-MOST_KEPT_BODY = 16 * 1024
+MAX_KEPT_TARGET = 4096
+MAX_KEPT_BODY = 16 * 1024
 """What is kept of those of a request, so that it can be sent again."""
 _LAST = 4
 

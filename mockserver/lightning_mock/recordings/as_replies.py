@@ -16,8 +16,8 @@ from lightning_spec.recording import RecordedExchange, RecordedResponse, Recordi
 
 from lightning_mock.scripting.calls import prompt_of
 
-_LONGEST_PATTERN = 500
-_LONGEST_PROMPT = 2000
+_MAX_PATTERN_LENGTH = 500
+_MAX_PROMPT_LENGTH = 2000
 _OF_THE_MOCK = ("content-type", "server", "vary", "www-authenticate")
 
 
@@ -41,10 +41,10 @@ def _match(exchange: RecordedExchange) -> dict[str, str]:
     prompt = prompt_of(body) if isinstance(body, dict) else ""
     if prompt:
         pattern = f"^{re.escape(prompt)}$"
-        if len(pattern) <= _LONGEST_PATTERN:
+        if len(pattern) <= _MAX_PATTERN_LENGTH:
             match["pattern"] = pattern
         else:
-            match["prompt"] = prompt[:_LONGEST_PROMPT]
+            match["prompt"] = prompt[:_MAX_PROMPT_LENGTH]
     return match
 
 

@@ -11,7 +11,7 @@ import orjson
 from lightning_mock.callers.credential_forms import without_credentials
 
 _NOTHING = object()
-_MOST_PLACES = 20
+_MAX_PLACES = 20
 
 
 class RecordedRequest(NamedTuple):
@@ -33,7 +33,7 @@ class RecordedRequest(NamedTuple):
             missed.append(f"method: expected {self.method}")
         if self.target != other.target:
             missed.append(f"target: expected {self.target}")
-        places = islice(_differing(self.body, other.body), _MOST_PLACES)
+        places = islice(_differing(self.body, other.body), _MAX_PLACES)
         return missed + [f"body{place}: expected another value" for place in places]
 
 

@@ -27,7 +27,7 @@ from lightning_mock.callers.credential_forms import without_credentials
 from lightning_mock.errors import UpstreamFailure
 from lightning_mock.http.reading import read_body
 from lightning_mock.journal.exchange import Exchange
-from lightning_mock.journal.redaction import MOST_KEPT_BODY, MOST_TARGET
+from lightning_mock.journal.redaction import MAX_KEPT_BODY, MAX_TARGET
 from lightning_mock.real_time import stopwatch, wall_time
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class Recorder:
     async def answer(self, request: web.BaseRequest, exchange: Exchange) -> web.StreamResponse:
         """Ask the host, and answer as it does. Raises UpstreamFailure when it does not."""
         body = await read_body(request, self._body_limit)
-        exchange.body, exchange.received = body[:MOST_KEPT_BODY], len(body)
+        exchange.body, exchange.received = body[:MAX_KEPT_BODY], len(body)
         headers = _passing(request.headers)
         headers["Accept-Encoding"] = "identity"
         at, began = wall_time(), stopwatch()
@@ -127,8 +127,8 @@ class Recorder:
                         pieces = None
                 before = now
                 exchange.sent = size
-                if len(exchange.head) < exchange.most:
-                    exchange.head = (exchange.head + chunk)[: exchange.most]
+                if len(exchange.head) < exchange.max_head:
+                    exchange.head = (exchange.head + chunk)[: exchange.max_head]
                 try:
                     await response.write(chunk)
                 except ConnectionError:
@@ -140,7 +140,7 @@ class Recorder:
 
     def _leave_out(self, request: web.BaseRequest, why: str) -> None:
         self.left_out += 1
-        target = without_credentials(request.raw_path[:MOST_TARGET])
+        target = without_credentials(request.raw_path[:MAX_TARGET])
         logger.warning("the answer to %s %s is not recorded: %s", request.method, target, why)
 
     async def _keep(self, recorded: RecordedExchange) -> None:

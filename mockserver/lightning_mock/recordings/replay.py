@@ -19,14 +19,14 @@ from lightning_mock.http import delivery
 from lightning_mock.http.reading import LARGE, read_body
 from lightning_mock.http.replies import Body, ConnectionResetOnPurpose, EventStream, Reply
 from lightning_mock.journal.exchange import Exchange
-from lightning_mock.journal.redaction import MOST_KEPT_BODY, MOST_TARGET
+from lightning_mock.journal.redaction import MAX_KEPT_BODY, MAX_TARGET
 from lightning_mock.real_time import wall_time
 from lightning_mock.recordings.recorded_request import RecordedRequest, request_of
 from lightning_mock.scripting.book import Miss
 from lightning_mock.settings import Settings
 
 _NEAREST = 3
-_MOST_REASONS = 5
+_MAX_REASONS = 5
 
 
 class Replay:
@@ -70,7 +70,7 @@ class Replay:
         """Answer as recorded. Raises NotFound, with what came near, for a request that is not in the
         recording."""
         body = await read_body(request, self._body_limit)
-        exchange.body, exchange.received = body[:MOST_KEPT_BODY], len(body)
+        exchange.body, exchange.received = body[:MAX_KEPT_BODY], len(body)
         if len(body) <= LARGE:
             wanted = request_of(request.method, request.raw_path, body)
         else:
@@ -99,11 +99,11 @@ class Replay:
         near = [
             {
                 "id": f"exchange-{number + 1}",
-                "missed": [words[:MOST_TARGET] for words in missed[:_MOST_REASONS]],
+                "missed": [words[:MAX_TARGET] for words in missed[:_MAX_REASONS]],
             }
             for _, _, number, missed in nearest
         ]
-        miss = {"method": wanted.method[:MOST_TARGET], "path": wanted.target[:MOST_TARGET], "near": near}
+        miss = {"method": wanted.method[:MAX_TARGET], "path": wanted.target[:MAX_TARGET], "near": near}
         self.misses = [*self.misses[-99:], miss]
         said = "; ".join(f"{row['id']}: {', '.join(row['missed'])}" for row in near)
         return NotFound(
@@ -114,7 +114,7 @@ class Replay:
 
 def _common_prefix_length(one: str, other: str) -> int:
     """The length of the common prefix."""
-    pairs = zip(one[:MOST_TARGET], other, strict=False)
+    pairs = zip(one[:MAX_TARGET], other, strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 

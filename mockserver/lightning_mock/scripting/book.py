@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from lightning_mock.callers.credential_forms import without_credentials
-from lightning_mock.journal.redaction import MOST_TARGET
+from lightning_mock.journal.redaction import MAX_TARGET
 from lightning_mock.real_time import stopwatch
-from lightning_mock.scripting.pattern import MOST_OF_ALL
+from lightning_mock.scripting.pattern import MAX_TOTAL_SIZE
 from lightning_mock.scripting.script import Script, ScriptedCall
 from lightning_mock.turns import Turn, Turns
 
@@ -53,7 +53,7 @@ class ScriptBook:
     @property
     def room(self) -> int:
         """How large a pattern may still be."""
-        return MOST_OF_ALL - sum(script.pattern_size for script in self._scripts.values())
+        return MAX_TOTAL_SIZE - sum(script.pattern_size for script in self._scripts.values())
 
     def remove(self, unwanted: Callable[[Script], bool]) -> list[Script]:
         gone = [script for script in self._scripts.values() if unwanted(script)]
@@ -111,10 +111,10 @@ class ScriptBook:
         if checked and near:
             near.sort(key=lambda entry: entry[0])
             reasons = [
-                {"id": script.id, "missed": [without_credentials(words[:MOST_TARGET]) for words in missed]}
+                {"id": script.id, "missed": [without_credentials(words[:MAX_TARGET]) for words in missed]}
                 for _, script, missed in near[:_NEAREST]
             ]
-            method, path = (without_credentials(text[:MOST_TARGET]) for text in (call.method, call.path))
+            method, path = (without_credentials(text[:MAX_TARGET]) for text in (call.method, call.path))
             self.misses.append({"method": method, "path": path, "near": reasons})
             if self._turns is not None:
                 self.fresh_misses.append(self.misses[-1])

@@ -10,10 +10,10 @@ from typing import Any
 from lightning_spec.loader import Spec
 
 from lightning_mock.faults.parse import FaultError, operations_named
-from lightning_mock.scripting.pattern import MOST_OF_ALL, Pattern
+from lightning_mock.scripting.pattern import MAX_TOTAL_SIZE, Pattern
 from lightning_mock.scripting.script import Condition, Script
 
-USUAL_ROUTE = "POST /gen/chat/completions"
+DEFAULT_ROUTE = "POST /gen/chat/completions"
 _FRAMING = ("content-length", "transfer-encoding")
 KINDS = ("text", "tool_calls", "json", "bytes", "events")
 
@@ -23,7 +23,7 @@ class ScriptError(ValueError):
 
 
 def parse_script(
-    script_id: str, description: Mapping[str, Any], spec: Spec, room: int = MOST_OF_ALL
+    script_id: str, description: Mapping[str, Any], spec: Spec, room: int = MAX_TOTAL_SIZE
 ) -> Script:
     """A script from a description whose fields have been checked, where others have left so much room for a
     pattern. Raises ScriptError."""
@@ -60,7 +60,7 @@ def _check(answer: Mapping[str, Any]) -> None:
 
 
 def _condition(match: Mapping[str, Any], spec: Spec, room: int) -> Condition:
-    route = match.get("route", USUAL_ROUTE)
+    route = match.get("route", DEFAULT_ROUTE)
     # A path may hold blanks, as a prompt does.
     method, _, path = ("", "", route) if route.startswith("/") else route.partition(" ")
     try:

@@ -13,10 +13,10 @@ from lightning_mock.generation.sampling.schema_cost import (
 )
 from lightning_mock.generation.sampling.schema_sampler import compile_schema
 
-_MOST_STEPS = 50_000
-_LARGEST = 10_000
+_MAX_STEPS = 50_000
+_MAX_SIZE = 10_000
 """To compile a larger one would hold up everybody."""
-MOST_OF_ALL = 1_000_000
+MAX_TOTAL_SIZE = 1_000_000
 """The size of all patterns together. Compiled they take sixty times as many bytes."""
 
 
@@ -26,22 +26,22 @@ class Pattern:
 
     __slots__ = ("_validator", "size", "source")
 
-    def __init__(self, source: str, room: int = MOST_OF_ALL) -> None:
+    def __init__(self, source: str, room: int = MAX_TOTAL_SIZE) -> None:
         self.source = source
         self.size = pattern_size(source)
-        if self.size > _LARGEST:
-            raise ValueError(f"it has more than {_LARGEST} characters with repetitions written out")
+        if self.size > _MAX_SIZE:
+            raise ValueError(f"it has more than {_MAX_SIZE} characters with repetitions written out")
         if self.size > room:
             raise ValueError(
-                f"with those of all other replies it has more than {MOST_OF_ALL} characters with repetitions "
-                "written out"
+                f"with those of all other replies it has more than {MAX_TOTAL_SIZE} characters with "
+                "repetitions written out"
             )
-        self._validator = compile_schema({"pattern": source}, Budget(_MOST_STEPS))
+        self._validator = compile_schema({"pattern": source}, Budget(_MAX_STEPS))
 
     def is_in(self, text: str) -> bool | None:
         """Whether the pattern is found in a text; None if searching would take too long."""
         try:
-            Patterns(Budget(_MOST_STEPS)).spend(self.source, text)
+            Patterns(Budget(_MAX_STEPS)).spend(self.source, text)
         except UnusableSchemaError:
             return None
         return self._validator.is_valid(text)

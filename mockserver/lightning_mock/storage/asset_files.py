@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lightning_mock.callers.credentials import random_bytes
 from lightning_mock.clock import Clock
-from lightning_mock.generation.assets import MOST_BYTES, Asset, new_id
+from lightning_mock.generation.assets import MAX_BYTES, Asset, new_id
 from lightning_mock.storage.link import Link, Script
 
 _ABANDONED = 7 * 86_400
@@ -35,13 +35,11 @@ return answer({1})
 class SharedAssets:
     """An `Assets` for all who are linked to the same Redis."""
 
-    def __init__(
-        self, link: Link, clock: Clock, lifetime_seconds: float, most_bytes: int = MOST_BYTES
-    ) -> None:
+    def __init__(self, link: Link, clock: Clock, lifetime_seconds: float, max_bytes: int = MAX_BYTES) -> None:
         self._link = link
         self._clock = clock
         self._lifetime = lifetime_seconds
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
         self._files = link.key("asset")
         self._order, self._total = link.key("assets"), link.key("assets-bytes")
 
@@ -51,7 +49,7 @@ class SharedAssets:
         await self._link.run(
             _PUT,
             (self._files, self._order, self._total),
-            (asset.id, content, asset.expires_at, now, self._most_bytes, _ABANDONED),
+            (asset.id, content, asset.expires_at, now, self._max_bytes, _ABANDONED),
         )
         return asset
 

@@ -20,7 +20,7 @@ from lightning_mock.storage.link import Link, Script
 _GRACE = 86_400
 """Seconds for which a window that is over is kept: another process' clock may be a little behind."""
 
-_LONGEST = 7 * 86_400
+_MAX_WINDOW = 7 * 86_400
 
 _UNLESS_OUTDATED = """
 if ARGV[3] ~= '' and (redis.call('GET', KEYS[2]) or '0') ~= ARGV[3] then return false end
@@ -187,7 +187,7 @@ class SharedCounts:
                 gone = (await self._link.counts(name)).keys() - in_it
             if gone:
                 await ask("HDEL", name, *gone)
-            await (ask("PERSIST", name) if self._clock.frozen else ask("EXPIRE", name, _LONGEST + _GRACE))
+            await (ask("PERSIST", name) if self._clock.frozen else ask("EXPIRE", name, _MAX_WINDOW + _GRACE))
 
     async def _hashes(self) -> list[str]:
         """The names of all hashes, of windows that are over as well."""

@@ -47,7 +47,7 @@ _POLL_INTERVAL = 0.002
 _SWEEP = 1.0
 _WHILE_LISTENED = 0.1
 _CANCEL_AGAIN = 0.1
-_MOST_MISSES = 100
+_MAX_MISSES = 100
 _TICKS_PER_SECOND = 10_000
 """Times the seats and the seconds since 1970 it has to stay below what a double holds exactly."""
 _COUNTS = ("fault-turns", "script-turns", "key-uses")
@@ -321,7 +321,7 @@ class Sharing:
         if scripts.fresh_misses:
             link.tell("LPUSH", link.key("misses"), *(orjson.dumps(miss) for miss in scripts.fresh_misses))
             scripts.fresh_misses.clear()
-            await link.ask("LTRIM", link.key("misses"), 0, _MOST_MISSES - 1)
+            await link.ask("LTRIM", link.key("misses"), 0, _MAX_MISSES - 1)
 
     # ---------------------------------------------------------------------------------------- each other
 

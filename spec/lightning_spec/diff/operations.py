@@ -25,7 +25,7 @@ from lightning_spec.model import METHODS
 _NOT_PARAMETERS = ("accept", "content-type", "authorization")
 _STYLES = {"path": "simple", "header": "simple", "query": "form", "cookie": "form"}
 _PERMANENT = ("301", "308")
-_MOST_ADDRESSES = 200
+_MAX_ADDRESSES = 200
 _LEADS = ("operationId", "operationRef", "parameters", "requestBody", "server")
 
 
@@ -759,7 +759,7 @@ def _address(server: Any) -> tuple[str, set[str]]:
         values = (
             list(map(str, listed)) if isinstance(listed, list) and listed else [f"{{{usual}, or another}}"]
         )
-        if len(values) * len(all_) <= _MOST_ADDRESSES:
+        if len(values) * len(all_) <= _MAX_ADDRESSES:
             all_ = {address.replace(slot, value) for value in values for address in all_}
     return default, all_
 

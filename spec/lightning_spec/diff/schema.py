@@ -67,7 +67,7 @@ _FORMAT_RANGES: dict[str, tuple[float, float]] = {
 # Formats that say how a value is shown or stored, not which values there are.
 _HINT_FORMATS = frozenset({"password", "int32", "int64", "float", "double", "binary", "byte"})
 # Beyond this the containment engine would take too long.
-_MOST_NODES = 2000
+_MAX_NODES = 2000
 # Numbers from here on overflow when they are calculated with.
 _NUMBER_LIMIT = 10**300
 
@@ -552,7 +552,7 @@ class _Writer:
             self.referenced.add(self.in_progress[key])
             return {"$ref": f"#/$defs/{self.in_progress[key]}"}
         self.count += 1
-        if self.count > _MOST_NODES:
+        if self.count > _MAX_NODES:
             raise OverflowError("the schema is too large")
         name = self.in_progress[key] = f"d{len(self.in_progress)}_{self.count}"
         body = self.body(self.forms.of(schema))

@@ -63,7 +63,7 @@ SENT_AS_TEXT = frozenset({"boolean", "integer", "number", "string"})
 """The types whose values are sent as they are written, outside of JSON."""
 _NO_VALUE = "none"
 # A difference is reported for so many uses of a schema; a description may use one a billion times.
-_MOST_REPORTS = 20
+_MAX_REPORTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ class Shapes:
         if here in self._provisional:
             self._outermost = min(self._outermost, self._depth_relied_on(here))
             return self._provisional[here]
-        if self._times_reported[here] >= _MOST_REPORTS:
+        if self._times_reported[here] >= _MAX_REPORTS:
             return self._reported[here]
         at = replace(at, place=place_of(new, at.place))
         depth = self._in_progress[pair] = len(self._in_progress)

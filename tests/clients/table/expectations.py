@@ -13,7 +13,7 @@ BASE_URL, KEY, SPENT = sys.argv[1:4]
 SAID = 'The city is "Oslo" with 700000 people.'
 IN_KEYS = f"{SAID} Return the result as JSON with 'name' and 'population' keys."
 HELLO = [{"role": "user", "content": SAID}]
-PATIENCE_SECONDS = 60
+TIMEOUT_SECONDS = 60
 """Longer than the clients' own pauses between tries, and far from midnight."""
 
 
@@ -51,7 +51,7 @@ def refused_at_once(call: Callable[[], Any], kind: type[BaseException]) -> None:
     try:
         call()
     except kind:
-        if time.monotonic() - begun > PATIENCE_SECONDS:
+        if time.monotonic() - begun > TIMEOUT_SECONDS:
             raise AssertionError("waited for the limit to end") from None
     else:
         raise AssertionError("expected a refusal")

@@ -24,7 +24,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 _HEARTBEAT = 10.0
-_MOST_UNREAD = 16 * 1024
+_MAX_UNREAD = 16 * 1024
 """Bytes that wait for a listener to read, before it is told no more."""
 _STATE = b"event: state\ndata: {}\n\n"
 
@@ -36,7 +36,7 @@ async def stream_events(request: ControlRequest, state: State) -> web.StreamResp
         try:
             await response.prepare(request.http)
             if request.http.transport is not None:
-                request.http.transport.set_write_buffer_limits(_MOST_UNREAD)
+                request.http.transport.set_write_buffer_limits(_MAX_UNREAD)
             await response.write(b": listening\n\n")
             while True:
                 try:

@@ -13,7 +13,7 @@ from lightning_mock.control.views import identity_view
 from lightning_mock.http.replies import Body, json_body
 from lightning_mock.state import State
 
-MOST_IDENTITIES = 1000
+MAX_IDENTITIES = 1000
 _AT_ONCE = 100
 _ADDRESS = re.compile(r"address:\S{1,64}:[0-9a-f]{16}")
 
@@ -67,7 +67,7 @@ async def identity_page(request: ControlRequest, state: State) -> IdentityPage:
 
     A cursor counts what was looked at so far, so that a page costs the same wherever it begins.
     """
-    limit, cursor = request.query.get("limit", MOST_IDENTITIES), request.query.get("cursor", 0)
+    limit, cursor = request.query.get("limit", MAX_IDENTITIES), request.query.get("cursor", 0)
     sources = await _sources(state)
     gone = state.accounts.removed
     found: list[str] = []

@@ -25,16 +25,16 @@ from lightning_mock.journal.journal import Filter
 from lightning_mock.journal.recording import Recording
 from lightning_mock.state import State
 
-_USUAL_LIMIT = 100
-_USUAL_TIMEOUT = 5.0
-_LONGEST_ID = 18
+_DEFAULT_LIMIT = 100
+_DEFAULT_TIMEOUT = 5.0
+_MAX_ID_DIGITS = 18
 
 
 async def read_journal(request: ControlRequest, state: State) -> Body:
     """The latest matching exchanges, the newest last."""
     await state.journal.settle()
     found = state.journal.find(_filter(request, state))
-    shown = found[-request.query.get("limit", _USUAL_LIMIT) :]
+    shown = found[-request.query.get("limit", _DEFAULT_LIMIT) :]
     return json_body({"entries": [entry(kept) for kept in shown], "total": len(found)})
 
 
@@ -47,7 +47,7 @@ async def wait_for_journal(request: ControlRequest, state: State) -> Body:
     if not state.journal.on:
         raise ControlError(400, "The journal is off; start the mock with --journal 1 or more.")
     wanted, count = _filter(request, state), request.query.get("count", 1)
-    timeout = request.query.get("timeout", _USUAL_TIMEOUT)
+    timeout = request.query.get("timeout", _DEFAULT_TIMEOUT)
     with state.event_hub.listening() as events:
         try:
             async with asyncio.timeout(timeout):
@@ -140,7 +140,7 @@ def _filter(request: ControlRequest, state: State) -> Filter:
 def _known(request: ControlRequest, state: State) -> Recording:
     """The exchange that the path names. Raises ControlError 404."""
     number = request.path["entry_id"]
-    is_number = number.isascii() and number.isdigit() and len(number) <= _LONGEST_ID
+    is_number = number.isascii() and number.isdigit() and len(number) <= _MAX_ID_DIGITS
     kept = state.journal.get(int(number)) if is_number else None
     if kept is None:
         raise ControlError(404, "entry_id: the journal has no such entry; GET /__mock__/journal lists them.")

@@ -34,9 +34,9 @@ from lightning_mock.generation.conversation import Conversation, read_conversati
 from lightning_mock.generation.model_router import choose_for
 from lightning_mock.generation.sampling.schema_cost import Budget
 
-MOST_CHOICES = 8
-MOST_STOPS = 64
-MOST_CHARACTERS = 128 * 1024
+MAX_CHOICES = 8
+MAX_STOPS = 64
+MAX_CHARACTERS = 128 * 1024
 """Of all choices together. A stream cuts them into pieces of a few characters, each an event."""
 _BYTES_OF_SCHEMA_PER_TOKEN = 4
 _NOTHING_TO_SPEND = Budget(0)
@@ -154,8 +154,8 @@ def _parsed(
 def _read_choices(n: Any) -> int:
     if n is None:
         return 1
-    if not isinstance(n, int) or isinstance(n, bool) or not 1 <= n <= MOST_CHOICES:
-        raise InvalidRequest(f"n: expected an integer from 1 to {MOST_CHOICES}", "n")
+    if not isinstance(n, int) or isinstance(n, bool) or not 1 <= n <= MAX_CHOICES:
+        raise InvalidRequest(f"n: expected an integer from 1 to {MAX_CHOICES}", "n")
     return n
 
 
@@ -164,8 +164,8 @@ def _read_stops(stop: Any) -> tuple[str, ...]:
         stop = [stop]
     if not isinstance(stop, list):
         return ()
-    if len(stop) > MOST_STOPS:
-        raise InvalidRequest(f"stop: expected at most {MOST_STOPS} texts, got {len(stop)}", "stop")
+    if len(stop) > MAX_STOPS:
+        raise InvalidRequest(f"stop: expected at most {MAX_STOPS} texts, got {len(stop)}", "stop")
     return tuple(text for text in stop if isinstance(text, str) and text)
 
 
@@ -183,9 +183,9 @@ def _drawn(request: _Request, seed: int) -> list[Choice]:
 
 def _check_length(choices: Sequence[Choice], place: str) -> None:
     length = sum(len(choice.text) + sum(len(call.arguments) for call in choice.calls) for choice in choices)
-    if length > MOST_CHARACTERS:
+    if length > MAX_CHARACTERS:
         raise InvalidRequest(
-            f"{place}: expected schemas whose values have at most {MOST_CHARACTERS} characters", place
+            f"{place}: expected schemas whose values have at most {MAX_CHARACTERS} characters", place
         )
 
 

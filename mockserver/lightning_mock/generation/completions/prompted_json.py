@@ -19,8 +19,8 @@ import orjson
 from lightning_mock.generation.sampling.schema_cost import Budget, UnusableSchemaError
 from lightning_mock.generation.sampling.schema_sampler import compile_schema
 
-_MOST_PLACES = 24
-_MOST_KEYS = 40
+_MAX_PLACES = 24
+_MAX_KEYS = 40
 _LOOK_BACK = 100
 
 _OPENING = re.compile(r"\{\s*\"")
@@ -114,7 +114,7 @@ def _objects(text: str) -> Iterator[tuple[dict[str, Any], str]]:
         if start < end:
             continue
         tried += 1
-        if tried > _MOST_PLACES:
+        if tried > _MAX_PLACES:
             return
         try:
             value, end = _DECODER.raw_decode(text, start)
@@ -152,7 +152,7 @@ def _named_keys(text: str) -> tuple[list[str], str] | None:
             lists = [bare[1]]
         keys = [name for words in lists for name in _NAME.findall(words) if name != "and"]
         if keys:
-            return list(dict.fromkeys(keys))[:_MOST_KEYS], sentence
+            return list(dict.fromkeys(keys))[:_MAX_KEYS], sentence
     return None
 
 

@@ -34,11 +34,11 @@ from lightning_mock.generation.sampling.schema_sampler import (
 
 Mode = Literal["none", "auto", "required", "named"]
 
-MOST_TOOLS = 512
-_LONGEST_NAME = 256
-_LONGEST_DESCRIPTION = 4096
+MAX_TOOLS = 512
+_MAX_NAME_LENGTH = 256
+_MAX_DESCRIPTION_LENGTH = 4096
 """Characters of a description that are compared with the prompt."""
-MOST_CALLS = 64
+MAX_CALLS = 64
 
 _WORD = re.compile(r"[a-z0-9]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -91,8 +91,8 @@ def read_tools(arguments: Mapping[str, Any], budget: Budget) -> ToolRequest:
     choice = arguments.get("tool_choice")
     if not listed and choice in (None, "auto", "none"):
         return NO_TOOLS
-    if len(listed) > MOST_TOOLS:
-        raise InvalidRequest(f"tools: expected at most {MOST_TOOLS} tools, got {len(listed)}", "tools")
+    if len(listed) > MAX_TOOLS:
+        raise InvalidRequest(f"tools: expected at most {MAX_TOOLS} tools, got {len(listed)}", "tools")
     tools = tuple(_read_tool(tool, index, budget) for index, tool in enumerate(listed))
     mode, named = _read_choice(choice)
     if mode == "required" and not tools:
@@ -112,9 +112,9 @@ def _read_tool(tool: Any, index: int, budget: Budget) -> Tool:
     name = function.get("name") if isinstance(function, Mapping) else None
     if not isinstance(function, Mapping) or not isinstance(name, str):
         raise InvalidRequest(f"{place}: expected an object with a name", place)
-    if len(name) > _LONGEST_NAME:
+    if len(name) > _MAX_NAME_LENGTH:
         raise InvalidRequest(
-            f"{place}.name: expected at most {_LONGEST_NAME} characters, got {len(name)}", f"{place}.name"
+            f"{place}.name: expected at most {_MAX_NAME_LENGTH} characters, got {len(name)}", f"{place}.name"
         )
     description = function.get("description")
     parameters = function.get("parameters")
@@ -125,7 +125,7 @@ def _read_tool(tool: Any, index: int, budget: Budget) -> Tool:
         compile_schema(parameters, budget)
     except UnusableSchemaError as error:
         raise unusable(place, error) from error
-    shown = description[:_LONGEST_DESCRIPTION] if isinstance(description, str) else ""
+    shown = description[:_MAX_DESCRIPTION_LENGTH] if isinstance(description, str) else ""
     return Tool(place, name, shown, parameters)
 
 
@@ -159,7 +159,7 @@ def choose_calls(
     if not chosen:
         return ()
     hints = hints_from(conversation.prompt)
-    return tuple(_call(tool, hints, random, budget) for tool in chosen[:MOST_CALLS])
+    return tuple(_call(tool, hints, random, budget) for tool in chosen[:MAX_CALLS])
 
 
 def _chosen(request: ToolRequest, conversation: Conversation) -> Sequence[Tool]:

@@ -31,7 +31,7 @@ _SILENT_WORDS = "web internet online ai tool new a an the from with by text prom
 _SILENT = frozenset(_SILENT_WORDS.split())
 """Words of a tool's name that say nothing of what it is for."""
 
-_MOST_BETWEEN = 4
+_MAX_WORDS_BETWEEN = 4
 _BETWEEN_WORDS = "of for about with from in into to on how that which"
 _BETWEEN = frozenset(_BETWEEN_WORDS.split())
 _TOKEN = re.compile(r"https?://\S+|[a-z]+")
@@ -82,7 +82,7 @@ def _pairs(tokens: Sequence[str]) -> list[Wish]:
         action = _ACTION_OF.get(word)
         if action is None:
             continue
-        for following in tokens[position + 1 : position + 2 + _MOST_BETWEEN]:
+        for following in tokens[position + 1 : position + 2 + _MAX_WORDS_BETWEEN]:
             if following in _BETWEEN:
                 break
             thing = "page" if following.startswith(_ADDRESS) else _THING_OF.get(_singular(following))

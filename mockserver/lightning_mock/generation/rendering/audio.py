@@ -16,7 +16,7 @@ import av
 RATE = 22_050
 """Samples a second."""
 EFFECT_NOTES = 8
-MOST_WORDS = 24
+MAX_WORDS = 24
 _BIT_RATE = 32_000
 _LOUDNESS = 12_000
 _EFFECT_SCALE = (220.0, 261.6, 293.7, 329.6, 392.0, 440.0, 523.3, 587.3)
@@ -40,7 +40,7 @@ def _tune(chance: bytes) -> Iterator[bytes]:
 
 
 def _speech(prompt: str, chance: bytes) -> Iterator[bytes]:
-    words = prompt.split()[:MOST_WORDS] or [prompt]
+    words = prompt.split()[:MAX_WORDS] or [prompt]
     for index, word in enumerate(words):
         pitch = _LOWEST_VOICE + _VOICE_RANGE * chance[index] / 255
         vowel = _VOWELS[(len(word) + chance[-1 - index]) % len(_VOWELS)]

@@ -10,7 +10,7 @@ from lightning_mock.generation.rendering.thumbnails import make_thumbnail, png_b
 
 # Only formats whose decoders stay inside Pillow: others would start programs.
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP")
-_LARGEST_PROFILE = 256 * 1024
+_MAX_PROFILE = 256 * 1024
 _COLOUR_SPACE, _SIGNATURE = slice(16, 20), slice(36, 40)
 
 
@@ -23,12 +23,12 @@ def pixels(content: bytes) -> int:
         raise TooManyPixelsError from error
 
 
-def decode(content: bytes, most_pixels: int) -> tuple[bytes, bytes]:
+def decode(content: bytes, max_pixels: int) -> tuple[bytes, bytes]:
     """An image file as PNG, upright, and its thumbnail. Raises TooManyPixelsError, and for what is no image
     whatever its decoder raises."""
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
-            if image.width * image.height > most_pixels:
+            if image.width * image.height > max_pixels:
                 raise TooManyPixelsError
             upright = ImageOps.exif_transpose(_in_eight_bits(image))
             plain = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
@@ -49,6 +49,6 @@ def _in_eight_bits(image: Image.Image) -> Image.Image:
 
 def _usable(profile: bytes | None) -> bytes | None:
     """A colour profile, if it describes the red, green and blue that the picture has now."""
-    if not profile or len(profile) > _LARGEST_PROFILE:
+    if not profile or len(profile) > _MAX_PROFILE:
         return None
     return profile if (profile[_COLOUR_SPACE], profile[_SIGNATURE]) == (b"RGB ", b"acsp") else None

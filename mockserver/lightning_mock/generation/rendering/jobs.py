@@ -83,7 +83,7 @@ class Decoding:
     """An input image to decode. With `only_small`, one with many pixels is refused as heavy."""
 
     content: bytes
-    most_pixels: int
+    max_pixels: int
     only_small: bool = False
 
     def render(self) -> bytes:
@@ -91,9 +91,9 @@ class Decoding:
         HeavyPictureError, and whatever the decoder raises for what is no image."""
         from lightning_mock.generation.rendering.decoding import decode, pixels
 
-        if self.only_small and _SMALL_PICTURE < pixels(self.content) <= self.most_pixels:
+        if self.only_small and _SMALL_PICTURE < pixels(self.content) <= self.max_pixels:
             raise HeavyPictureError
-        png, thumbnail = decode(self.content, self.most_pixels)
+        png, thumbnail = decode(self.content, self.max_pixels)
         return len(png).to_bytes(_LENGTH_BYTES) + png + thumbnail
 
 

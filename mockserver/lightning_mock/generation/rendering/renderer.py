@@ -16,7 +16,7 @@ from lightning_mock.generation.rendering.worker_pool import WORKERS, WorkerPool
 
 T = TypeVar("T")
 
-MOST_BYTES = 32 * 1024 * 1024
+MAX_BYTES = 32 * 1024 * 1024
 _IDLE = 60.0
 """Seconds without work after which the workers end."""
 
@@ -25,10 +25,10 @@ class Renderer:
     """The workers of one mock, the threads that wait for them, and the cache. Used from one event loop;
     `close` when the mock ends."""
 
-    def __init__(self, most_bytes: int = MOST_BYTES, do: Callable[[Job], bytes] | None = None) -> None:
+    def __init__(self, max_bytes: int = MAX_BYTES, do: Callable[[Job], bytes] | None = None) -> None:
         self.workers = WorkerPool()
         self._do = do or self.workers.do
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
         self._kept: OrderedDict[Job, bytes] = OrderedDict()
         self._kept_bytes = 0
         self._pending: dict[Job, asyncio.Future[bytes]] = {}
@@ -54,9 +54,9 @@ class Renderer:
             pending.add_done_callback(partial(self._finish, job))
         return await asyncio.shield(pending)
 
-    def decode(self, content: bytes, most_pixels: int) -> tuple[bytes, bytes]:
+    def decode(self, content: bytes, max_pixels: int) -> tuple[bytes, bytes]:
         """Decode in a worker; blocks, so call it from what is passed to `run`."""
-        return self.workers.decode(content, most_pixels)
+        return self.workers.decode(content, max_pixels)
 
     async def run(self, work: Callable[[], T]) -> T:
         """Run work on input images, which may take long, in a thread; nothing is cached."""
@@ -91,10 +91,10 @@ class Renderer:
         if done.cancelled() or done.exception() is not None:
             return
         content = done.result()
-        if len(content) > self._most_bytes:
+        if len(content) > self._max_bytes:
             return
         self._kept[job] = content
         self._kept_bytes += len(content)
-        while self._kept_bytes > self._most_bytes:
+        while self._kept_bytes > self._max_bytes:
             _, dropped = self._kept.popitem(last=False)
             self._kept_bytes -= len(dropped)

@@ -25,9 +25,9 @@ if sys.platform != "win32":
 from lightning_mock.generation.rendering.errors import HeavyPictureError, TooManyPixelsError
 from lightning_mock.generation.rendering.jobs import Job
 
-_MOST_SECONDS = 5
+_MAX_SECONDS = 5
 """Of processor time, for one input image; the largest honest one takes a tenth of it."""
-_MOST_MEMORY = 1024 * 1024 * 1024
+_MAX_MEMORY = 1024 * 1024 * 1024
 _TIMEOUT = 60.0
 """Seconds for any job, on a busy machine or one that has no limit on processor time."""
 
@@ -154,9 +154,9 @@ def _bound_this_process(*, for_one_picture: bool) -> None:
     if sys.platform == "win32":
         # There the only bound is `_TIMEOUT`.
         return
-    bounds = {resource.RLIMIT_AS: _MOST_MEMORY, resource.RLIMIT_CORE: 0}
+    bounds = {resource.RLIMIT_AS: _MAX_MEMORY, resource.RLIMIT_CORE: 0}
     if for_one_picture:
-        bounds[resource.RLIMIT_CPU] = _MOST_SECONDS
+        bounds[resource.RLIMIT_CPU] = _MAX_SECONDS
         os.nice(10)
     for what, most in bounds.items():
         # Not every system has every limit.

@@ -33,7 +33,7 @@ class WorkerPool:
             except WorkerLostError:
                 return self._do(job, self._begin())
 
-    def decode(self, content: bytes, most_pixels: int) -> tuple[bytes, bytes]:
+    def decode(self, content: bytes, max_pixels: int) -> tuple[bytes, bytes]:
         """An input image as PNG, and its thumbnail. Raises TooManyPixelsError, TooMuchWorkError, and
         JobFailedError for what is no image.
 
@@ -44,11 +44,11 @@ class WorkerPool:
         try:
             if len(content) <= _SMALL_FILE:
                 try:
-                    return parts(self.do(Decoding(content, most_pixels, only_small=True)))
+                    return parts(self.do(Decoding(content, max_pixels, only_small=True)))
                 except HeavyPictureError:
                     pass
             return parts(
-                self._do(Decoding(content, most_pixels), self._begin(for_one_picture=True), keep=False)
+                self._do(Decoding(content, max_pixels), self._begin(for_one_picture=True), keep=False)
             )
         except WorkerLostError:
             raise TooMuchWorkError from None

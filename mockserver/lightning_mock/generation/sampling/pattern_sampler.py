@@ -21,10 +21,10 @@ _CLASSES = {
 _CONTROLS = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "0": "\0"}
 _PRINTABLE = string.ascii_letters + string.digits + " -_.,:;/@#%&!?+*=~'\"()[]{}<>|^$\\`"
 _MORE_THAN_MINIMUM = 3
-_LONGEST_REPEAT = 4096
+_MAX_REPEAT = 4096
 _DEEPEST_GROUP = 50
 _ASCII, _ASTRAL = 0x80, 0x10FFFF
-_MOST_STEPS = 20_000
+_MAX_STEPS = 20_000
 _PARTS_PER_STEP = 4
 
 
@@ -71,7 +71,7 @@ class _Reader:
     def step(self) -> None:
         """Count one part that is read: a character, or a branch, which may be empty."""
         self.steps += 1
-        if self.steps > _MOST_STEPS:
+        if self.steps > _MAX_STEPS:
             raise UnknownPatternError("the pattern asks for too long a text")
 
     def alternation(self, depth: int) -> str:
@@ -253,7 +253,7 @@ class _Reader:
         if self.peek() in ("?", "+"):
             self.at += 1
         low, high = bounds
-        if low > _LONGEST_REPEAT:
+        if low > _MAX_REPEAT:
             raise UnknownPatternError("a part is repeated too often")
         most = low + _MORE_THAN_MINIMUM if high is None else min(high, low + _MORE_THAN_MINIMUM)
         return self.random.randint(low, max(low, most))

@@ -11,11 +11,11 @@ from typing import Any
 
 import orjson
 
-MOST_STEPS = 200_000
+MAX_STEPS = 200_000
 """For all that one request asks for. A step takes the sampler or the validator about a microsecond."""
-MOST_SCHEMA_BYTES = 256 * 1024
-MOST_PATTERN_SIZE = 100_000
-MOST_TRIES = 10_000
+MAX_SCHEMA_BYTES = 256 * 1024
+MAX_PATTERN_SIZE = 100_000
+MAX_TRIES = 10_000
 """Of a pattern that is tried again and again, at one text."""
 _DEEPEST = 500
 
@@ -57,14 +57,14 @@ class Budget:
 
     __slots__ = ("left",)
 
-    def __init__(self, steps: int = MOST_STEPS) -> None:
+    def __init__(self, steps: int = MAX_STEPS) -> None:
         self.left = steps
 
     def spend(self, steps: int = 1) -> None:
         """Raises UnusableSchemaError when nothing is left."""
         self.left -= steps
         if self.left < 0:
-            raise UnusableSchemaError(f"this request asks for more than {MOST_STEPS} steps of work")
+            raise UnusableSchemaError(f"this request asks for more than {MAX_STEPS} steps of work")
 
     def spend_on_bytes(self, size: int) -> None:
         self.spend(1 + size // _BYTES_PER_STEP)
@@ -249,7 +249,7 @@ class Patterns:
         steps = 1 + length // _BYTES_PER_STEP + length * size // _STATES_PER_STEP
         if _BACKTRACKING.search(pattern):
             # Each of many tries may look at all that is left of the text.
-            steps += _BACKTRACKING_STEPS + size + length * min(length, MOST_TRIES) // _STATES_PER_STEP
+            steps += _BACKTRACKING_STEPS + size + length * min(length, MAX_TRIES) // _STATES_PER_STEP
         self._budget.spend(steps)
 
 
@@ -268,9 +268,9 @@ def size_of_patterns(schema: Any) -> int:
                 continue
             known.add(pattern)
             size += pattern_size(pattern)
-            if size > MOST_PATTERN_SIZE:
+            if size > MAX_PATTERN_SIZE:
                 raise UnusableSchemaError(
-                    f"its patterns have more than {MOST_PATTERN_SIZE} characters with repetitions written out"
+                    f"its patterns have more than {MAX_PATTERN_SIZE} characters with repetitions written out"
                 )
     return size
 

@@ -23,8 +23,8 @@ import orjson
 
 from lightning_mock.generation.sampling.pattern_sampler import UnknownPatternError, sample_pattern
 from lightning_mock.generation.sampling.schema_cost import (
-    MOST_SCHEMA_BYTES,
-    MOST_TRIES,
+    MAX_SCHEMA_BYTES,
+    MAX_TRIES,
     Budget,
     CheckingCost,
     Patterns,
@@ -38,12 +38,12 @@ from lightning_mock.generation.sampling.schema_cost import (
 ATTEMPTS = 24
 _DEPTH_OF_MINIMUM = 4
 _DEPTH_OF_NOTHING = 40
-_MOST_NODES = 3000
-_MOST_ITEMS = 200
-_LONGEST_TEXT = 20_000
-_LONGEST_KEPT_SCHEMA = 8 * 1024
-_LARGEST_KEPT_PATTERNS = 2000
-_MOST_HINTS = 100
+_MAX_NODES = 3000
+_MAX_ITEMS = 200
+_MAX_TEXT_LENGTH = 20_000
+_MAX_KEPT_SCHEMA = 8 * 1024
+_MAX_KEPT_PATTERNS = 2000
+_MAX_HINTS = 100
 _STEPS_OF_A_NODE = 8
 _STEPS_OF_A_PATTERN = 40
 _OPTIONS_PER_STEP = 4
@@ -52,7 +52,7 @@ _FITS_INTEGER = (-(2**63), 2**63)
 """What JSON's encoder writes as an integer. Beyond, a float with a whole value is one to a schema as well."""
 _ROUNDED = 2**64
 """From here on numbers are read as floats: a bound may have been a little beyond what it became."""
-_LARGEST = sys.float_info.max
+_MAX_FLOAT = sys.float_info.max
 _SPREAD = 100
 
 _QUOTED = re.compile(r"“([^”]{1,200})”|\"([^\"]{1,200})\"|`([^`]{1,200})`|(?<!\w)'([^']{1,200})'(?!\w)")
@@ -122,10 +122,10 @@ def _words(text: str) -> str:
 
 def hints_from(text: str) -> Hints:
     """What a prompt offers: its first numbers, quotations and names, more of which nobody looks for."""
-    found = [next(filter(None, match.groups())) for match in islice(_QUOTED.finditer(text), _MOST_HINTS)]
-    names = [match[0] for match in islice(_NAME.finditer(text), _MOST_HINTS)]
+    found = [next(filter(None, match.groups())) for match in islice(_QUOTED.finditer(text), _MAX_HINTS)]
+    names = [match[0] for match in islice(_NAME.finditer(text), _MAX_HINTS)]
     named = [name for name in names if not any(name in said for said in found)]
-    digits = [match[0] for match in islice(_NUMBER.finditer(text), _MOST_HINTS)]
+    digits = [match[0] for match in islice(_NUMBER.finditer(text), _MAX_HINTS)]
     numbers = [float(number) if "." in number else int(number) for number in digits]
     return Hints(text.strip(), tuple(numbers), tuple(found + named), _words(text))
 
@@ -142,14 +142,14 @@ def compile_schema(schema: Any, budget: Budget | None = None) -> Validator:
         text = orjson.dumps(schema)
     except orjson.JSONEncodeError as error:
         raise UnusableSchemaError(_first_line(str(error))) from error
-    if len(text) > MOST_SCHEMA_BYTES:
-        raise UnusableSchemaError(f"at most {MOST_SCHEMA_BYTES} bytes long")
+    if len(text) > MAX_SCHEMA_BYTES:
+        raise UnusableSchemaError(f"at most {MAX_SCHEMA_BYTES} bytes long")
     if budget is not None:
         budget.spend_on_bytes(len(text))
         if b'"unevaluated' in text:
             spend_on_compiling(schema, budget)
-    keeps = len(text) <= _LONGEST_KEPT_SCHEMA and (
-        b'"pattern' not in text or size_of_patterns(schema) <= _LARGEST_KEPT_PATTERNS
+    keeps = len(text) <= _MAX_KEPT_SCHEMA and (
+        b'"pattern' not in text or size_of_patterns(schema) <= _MAX_KEPT_PATTERNS
     )
     return _compile_once(text) if keeps else _compile(text)
 
@@ -176,7 +176,7 @@ def _compile(text: bytes) -> Validator:
             # Whatever is a pattern elsewhere is checked above; to compile every text as one is too much.
             formats={"regex": lambda _: True},
             retriever=_refuse_to_fetch,
-            pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=MOST_TRIES),
+            pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=MAX_TRIES),
         )
     except jsonschema_rs.ValidationError as error:
         place = "".join(f"/{step}" for step in error.instance_path)
@@ -223,7 +223,7 @@ def sample(
         if attempt == 0:
             first = value
         spent += sampler.nodes
-        if spent > _MOST_NODES:
+        if spent > _MAX_NODES:
             break
     return first
 
@@ -283,7 +283,7 @@ class _Sampler:
     def value(self, schema: Any, name: str, depth: int) -> Any:
         self.nodes += 1
         self.budget.spend(_STEPS_OF_A_NODE)
-        if depth > _DEPTH_OF_NOTHING or self.nodes > _MOST_NODES:
+        if depth > _DEPTH_OF_NOTHING or self.nodes > _MAX_NODES:
             return None
         schema = self.flat(schema, depth)
         if not schema:
@@ -402,7 +402,7 @@ class _Sampler:
     def object(self, schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
         properties = _mapping(schema.get("properties"))
         required = [key for key in _list(schema.get("required")) if isinstance(key, str)]
-        most = _bound(schema.get("maxProperties"), _MOST_ITEMS)
+        most = _bound(schema.get("maxProperties"), _MAX_ITEMS)
         self.budget.spend(len(required) + len(properties))
         wanted = dict.fromkeys(required)
         for key in properties:
@@ -411,12 +411,12 @@ class _Sampler:
         dependent_names = _mapping(schema.get("dependentRequired"))
         for key in list(wanted):
             wanted.update(dict.fromkeys(_list(dependent_names.get(key))))
-        least = min(_bound(schema.get("minProperties"), 0), _MOST_ITEMS)
+        least = min(_bound(schema.get("minProperties"), 0), _MAX_ITEMS)
         for key in properties:
             if len(wanted) >= least:
                 break
             wanted[key] = None
-        for number in range(4 * _MOST_ITEMS):
+        for number in range(4 * _MAX_ITEMS):
             if len(wanted) >= least:
                 break
             wanted[self.extra_name(schema, number)] = None
@@ -462,8 +462,8 @@ class _Sampler:
         items = schema.get("items", {})
         if isinstance(items, list):
             prefix, items = items, schema.get("additionalItems", {})
-        least = min(_bound(schema.get("minItems"), 0), _MOST_ITEMS)
-        most = _bound(schema.get("maxItems"), _MOST_ITEMS)
+        least = min(_bound(schema.get("minItems"), 0), _MAX_ITEMS)
+        most = _bound(schema.get("maxItems"), _MAX_ITEMS)
         deep = depth > _DEPTH_OF_MINIMUM or self.attempt == 1
         natural = 0 if deep else max(1, len(prefix))
         if items is False:
@@ -477,7 +477,7 @@ class _Sampler:
             result.append(self.member(described, member, depth, result if unique else []))
         contains = schema.get("contains")
         if contains is not None:
-            asked = min(_bound(schema.get("minContains"), 1), _MOST_ITEMS)
+            asked = min(_bound(schema.get("minContains"), 1), _MAX_ITEMS)
             witness = [self.member(contains, member, depth, result if unique else []) for _ in range(asked)]
             free = max(len(prefix), len(result) - asked) if len(result) + asked > most else len(result)
             result = result[:free] + witness
@@ -489,7 +489,7 @@ class _Sampler:
             return value
         flat = self.flat(described, depth)
         options = _list(flat.get("enum"))
-        for number in range(2 * _MOST_ITEMS):
+        for number in range(2 * _MAX_ITEMS):
             self.budget.spend(1 + len(others) // _OPTIONS_PER_STEP)
             if value not in others:
                 break
@@ -515,7 +515,7 @@ class _Sampler:
 
     def text(self, schema: Mapping[str, Any], name: str) -> str:
         pattern, form = schema.get("pattern"), schema.get("format")
-        self.budget.spend_on_bytes(min(_bound(schema.get("minLength"), 0), _LONGEST_TEXT) + len(name))
+        self.budget.spend_on_bytes(min(_bound(schema.get("minLength"), 0), _MAX_TEXT_LENGTH) + len(name))
         if isinstance(pattern, str):
             return self.patterned(pattern, schema)
         if isinstance(form, str) and form in _FORMATS:
@@ -641,9 +641,9 @@ def _range(schema: Mapping[str, Any], step: float | None) -> tuple[float | None,
     """Inclusive bounds. An exclusive bound moves by one step, or by a little where there is none."""
     low = _number(schema.get("minimum"))
     high = _number(schema.get("maximum"))
-    if low is not None and _ROUNDED <= low < (_LARGEST if high is None else high):
+    if low is not None and _ROUNDED <= low < (_MAX_FLOAT if high is None else high):
         low = math.nextafter(low, math.inf)
-    if high is not None and (-_LARGEST if low is None else low) < high <= -_ROUNDED:
+    if high is not None and (-_MAX_FLOAT if low is None else low) < high <= -_ROUNDED:
         high = math.nextafter(high, -math.inf)
     above = _number(schema.get("exclusiveMinimum"))
     below = _number(schema.get("exclusiveMaximum"))
@@ -679,8 +679,8 @@ def _fits(said: float, low: float | None, high: float | None, step: float | None
 
 
 def _fit_length(text: str, schema: Mapping[str, Any], keep_end: bool = False) -> str:
-    least = min(_bound(schema.get("minLength"), 0), _LONGEST_TEXT)
-    most = _bound(schema.get("maxLength"), _LONGEST_TEXT)
+    least = min(_bound(schema.get("minLength"), 0), _MAX_TEXT_LENGTH)
+    most = _bound(schema.get("maxLength"), _MAX_TEXT_LENGTH)
     if len(text) > most:
         text = text[len(text) - most :] if keep_end else text[:most]
     if len(text) < least:
