@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from lightning_verify.facts import OWNER_OF
 from lightning_verify.judging.evidence import Recorder
+from lightning_verify.judging.failures_as_success import FailuresAsSuccess
 from lightning_verify.judging.ledger import is_ours
 from lightning_verify.judging.tally import Tally, finding
-from lightning_verify.judging.told_as_success import ToldAsSuccess
 from lightning_verify.judging.verdicts import Finding
 from lightning_verify.laws.table import check_laws
 from lightning_verify.laws.witnesses import shows_something
@@ -81,7 +81,7 @@ class LawMonitor:
         self._admissions: dict[tuple[str, str], Admission] = {}
         self._tallies: dict[str, Tally] = {}
         self._repeats: dict[_Request, Tally] = {}
-        self._told_as_success = ToldAsSuccess()
+        self._failures_as_success = FailuresAsSuccess()
         self._at_rest = True
 
     def observe(self, exchange: Exchange) -> None:
@@ -92,9 +92,9 @@ class LawMonitor:
             return
         request = _request(exchange)
         if not shows_something(exchange):
-            self._told_as_success.failed(request, exchange)
+            self._failures_as_success.failed(request, exchange)
             return
-        self._told_as_success.answered(request, exchange)
+        self._failures_as_success.answered(request, exchange)
         if exchange.served or exchange.status in BLAMES_THE_REQUEST:
             self._count_repeat(request, exchange)
         if exchange.served or exchange.status == 401:
@@ -136,7 +136,7 @@ class LawMonitor:
         for (requirement, _), admission in self._admissions.items():
             if admission.shut_out.broken:
                 found.append(finding(self._recorder, requirement, NAME, admission.shut_out))
-        for requirement, tally, of in self._told_as_success.tallies():
+        for requirement, tally, of in self._failures_as_success.tallies():
             found.append(finding(self._recorder, requirement, NAME, tally, of))
         for tally in self._repeats.values():
             operation = tally.shown[0].operation if tally.shown else None

@@ -7,8 +7,8 @@ A prompt speaks of a tool, from the plainest to the faintest, when it
 
 1. holds the tool's name: all tools so named are called together, unless `parallel_tool_calls` is false;
 2. holds every meaningful word of the name: "weather" for `get_weather`;
-3. wishes in everyday words for what the tool does: "draw a picture", "read https://...", "search for"
-   (`wishes.py`);
+3. has an intent that the tool serves, in everyday words: "draw a picture", "read https://...", "search for"
+   (`intents.py`);
 4. holds two meaningful words of its description.
 
 Of 2 to 4 the best match alone is called, the first listed of equals. The same prompt and tools call the same.
@@ -21,7 +21,7 @@ from random import Random
 from typing import Any, Literal
 
 from lightning_mock.errors import InvalidRequest
-from lightning_mock.generation.completions.wishes import Wish, fulfilled_by, wishes_of
+from lightning_mock.generation.completions.intents import Intent, intents_of, served_by
 from lightning_mock.generation.conversation import Conversation
 from lightning_mock.generation.sampling.json_text import json_text
 from lightning_mock.generation.sampling.schema_cost import Budget, UnusableSchemaError
@@ -42,7 +42,7 @@ MAX_CALLS = 64
 
 _WORD = re.compile(r"[a-z0-9]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_NAMED, _WISHED = 2_000_000, 1_000_000
+_NAMED, _INTENDED = 2_000_000, 1_000_000
 _FILLERS = """
 a an and any api as at by call can current do fetch find for from function get given has have how in
 is it its list make me my new of on one or out run set some that the this to tool use used user what
@@ -181,8 +181,8 @@ def _spoken_of(request: ToolRequest, prompt: str) -> Sequence[Tool]:
     outright = [tool for tool in request.tools if _is_named(tool, text)]
     if outright:
         return outright if request.parallel else outright[:1]
-    wishes = wishes_of(prompt)
-    scored = [(_score(tool, words, wishes), tool) for tool in request.tools]
+    intents = intents_of(prompt)
+    scored = [(_score(tool, words, intents), tool) for tool in request.tools]
     best = max((score for score, _ in scored), default=0)
     return [next(tool for score, tool in scored if score == best)] if best else ()
 
@@ -193,14 +193,14 @@ def _is_named(tool: Tool, text: str) -> bool:
     return name in text and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
 
 
-def _score(tool: Tool, words: frozenset[str], wishes: Sequence[Wish]) -> int:
+def _score(tool: Tool, words: frozenset[str], intents: Sequence[Intent]) -> int:
     """0 when the prompt does not speak of the tool."""
     spaced = _CAMEL.sub(" ", tool.name)
     name = _meaningful(spaced)
     if name and all(_said(word, words) for word in name):
         return _NAMED + len(name)
-    if wishes and not fulfilled_by(_WORD.findall(spaced.casefold()), tool.description).isdisjoint(wishes):
-        return _WISHED
+    if intents and not served_by(_WORD.findall(spaced.casefold()), tool.description).isdisjoint(intents):
+        return _INTENDED
     shared = sum(1 for word in _meaningful(tool.description) if _said(word, words))
     return shared if shared >= 2 else 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from lightning_verify.judging.told_as_success import ToldAsSuccess
+from lightning_verify.judging.failures_as_success import FailuresAsSuccess
 from lightning_verify.transport.exchange import Exchange
 
 from tests.judge.test_laws import USAGE, exchange
@@ -23,7 +23,7 @@ def _generation(answer: Any, status: int = 200) -> Exchange:
 
 def _told(*answers: Exchange) -> dict[str, tuple[int, int, str]]:
     """By broken requirement: how many answers broke it, of how many, and what they are called."""
-    told = ToldAsSuccess()
+    told = FailuresAsSuccess()
     for second, answer in enumerate(answers):
         answer.sent = float(second)
         note = told.failed if answer.failure else told.answered
@@ -36,7 +36,7 @@ def test_a_few_failures_are_a_bad_moment(count: int) -> None:
     assert _told(*(_generation(PICTURE if turn % 2 else AWAY) for turn in range(2 * count))) == {}
 
 
-def test_failures_told_as_success_again_and_again_are_how_the_host_is() -> None:
+def test_failures_failures_as_success_again_and_again_are_how_the_host_is() -> None:
     answers = [_generation(PICTURE if turn % 5 else AWAY) for turn in range(20)]
     assert _told(*answers) == {"IMG-2": (4, 20, "answers")}
     assert _told(*(_generation(AWAY) for _ in range(5))) == {"IMG-2": (5, 5, "answers")}

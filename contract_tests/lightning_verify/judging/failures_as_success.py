@@ -23,7 +23,7 @@ _BAD_MOMENT = 3
 _FIGURES = re.compile(r"[0-9a-f]*\d[0-9a-f-]*")
 
 
-class ToldAsSuccess:
+class FailuresAsSuccess:
     """What each request was refused with, and the successes that say that they failed."""
 
     def __init__(self) -> None:

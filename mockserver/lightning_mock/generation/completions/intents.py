@@ -1,16 +1,16 @@
-"""What a prompt asks for in everyday words, as (action, thing): "draw a picture of a cat" wishes to make an
+"""The intents of a prompt in everyday words, as (action, thing): "draw a picture of a cat" is about making an
 image.
 
-The same reading of a tool's name and description says which wishes it fulfils, so neither side has to use the
-other's words. A wish is an action word with a thing at most four words behind it and nothing like "of"
-between them: "make a list of image formats" wishes for no image. Questions how to do it, and "don't", wish
-for nothing.
+A tool's name and description are read in the same way, for the intents that it serves, so neither side has to
+use the other's words. An intent is an action word followed within four words by a thing, with nothing like
+"of" between them: "make a list of image formats" is not about making an image. Questions about how to do it,
+and "don't", have no intent.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-Wish = tuple[str, str]
+Intent = tuple[str, str]
 
 ANYTHING = "anything"
 """What a search is for: it has no thing of its own."""
@@ -36,7 +36,9 @@ _BETWEEN_WORDS = "of for about with from in into to on how that which"
 _BETWEEN = frozenset(_BETWEEN_WORDS.split())
 _TOKEN = re.compile(r"https?://\S+|[a-z]+")
 _ADDRESS = "http"
-_NO_WISH = re.compile(r"\bhow (?:do|does|did|can|could|would|should|to)\b|\b(?:do not|never)\b|\bdon['’]t\b")
+_NO_INTENT = re.compile(
+    r"\bhow (?:do|does|did|can|could|would|should|to)\b|\b(?:do not|never)\b|\bdon['’]t\b"
+)
 _FOR_ME = re.compile(r"\b(show|give)(?: (?:me|us))?\b")
 _SEARCH = re.compile(
     r"(?:please |can you |could you |would you )*(?:search|google|look up|look for|do a search)\b"
@@ -50,10 +52,10 @@ def _by_word(groups: Mapping[str, str]) -> dict[str, str]:
 _ACTION_OF, _THING_OF = _by_word(_ACTIONS), _by_word(_THINGS)
 
 
-def wishes_of(prompt: str) -> list[Wish]:
-    """The wishes of a prompt, in their order."""
+def intents_of(prompt: str) -> list[Intent]:
+    """The intents of a prompt, in order."""
     text = prompt.casefold()
-    if _NO_WISH.search(text):
+    if _NO_INTENT.search(text):
         return []
     # A picture may show something; only "show me" asks for one.
     text = _FOR_ME.sub(lambda found: "make" if found[0] != found[1] else "", text)
@@ -63,8 +65,8 @@ def wishes_of(prompt: str) -> list[Wish]:
     return found
 
 
-def fulfilled_by(name: Iterable[str], description: str) -> set[Wish]:
-    """The wishes that a tool fulfils, by the words of its name and by its description."""
+def served_by(name: Iterable[str], description: str) -> set[Intent]:
+    """The intents that a tool serves, by the words of its name and by its description."""
     words = list(name)
     actions = {_ACTION_OF[word] for word in words if word in _ACTION_OF}
     things = {_THING_OF[_singular(word)] for word in words if _singular(word) in _THING_OF}
@@ -76,7 +78,7 @@ def fulfilled_by(name: Iterable[str], description: str) -> set[Wish]:
     return found
 
 
-def _pairs(tokens: Sequence[str]) -> list[Wish]:
+def _pairs(tokens: Sequence[str]) -> list[Intent]:
     found = []
     for position, word in enumerate(tokens):
         action = _ACTION_OF.get(word)
