@@ -12,6 +12,11 @@ from typing import Any
 
 import httpx2
 import pytest
+from aiohttp.test_utils import make_mocked_request
+from lightning_mock.clock import Clock
+from lightning_mock.journal import journal as journal_module
+from lightning_mock.journal.event_hub import EventHub
+from lightning_mock.journal.exchange import Exchange
 from lightning_mock.journal.journal import Filter, Journal
 from lightning_mock.journal.recording import Recording
 
@@ -258,7 +263,7 @@ def test_what_is_kept_is_bounded(own: Control) -> None:
         assert len(json.dumps(entry)) < 4000
 
 
-def test_a_recording_is_clean_within_a_second_though_nobody_reads(start: Callable[..., Any]) -> None:
+def test_a_recording_is_clean_within_two_seconds_though_nobody_reads(start: Callable[..., Any]) -> None:
     with start() as (mock, _):
         httpx2.post(f"{mock.base_url}/gen/image", json={"prompt": CANARY})
         deadline = time.monotonic() + 5
@@ -267,6 +272,25 @@ def test_a_recording_is_clean_within_a_second_though_nobody_reads(start: Callabl
             time.sleep(0.05)
         assert isinstance(ring[-1], Recording)
         assert CANARY not in repr(ring[-1])
+
+
+async def test_what_a_busy_second_overwrites_is_not_cleaned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "_SWEEP", 3600.0)
+    journal = Journal(Clock(), EventHub(), "free", 2)
+    request = make_mocked_request("GET", "/usage")
+
+    def kinds() -> list[type]:
+        return [type(kept) for kept in journal._ring]
+
+    journal.record(Exchange(0.0), request)
+    journal.record(Exchange(0.0), request)
+    journal._sweep_on()
+    assert kinds() == [tuple, tuple]
+    journal.record(Exchange(0.0), request)
+    journal._sweep_on()
+    assert kinds() == [Recording, tuple]
+    journal._sweep_on()
+    assert kinds() == [Recording, Recording]
 
 
 def test_a_preflight_is_in_the_journal_as_what_it_is(own: Control) -> None:

@@ -1,9 +1,9 @@
 """The last exchanges, for whoever wants to know why.
 
-Law: recording is a tuple and an append, and nothing unbounded is kept. Whatever a caller wrote is cleaned of
-credentials, and the bearer cut to its last characters, before anybody can read it and within a second even
-if nobody does. Cleaning each call at once would cost a good part of answering it, and most of a busy second
-is overwritten unread.
+Law: recording is a tuple and an append, and nothing unbounded is kept. The bearer is cut to its last
+characters at once. Whatever else a caller wrote is cleaned of credentials before anybody can read it, and
+within two seconds even if nobody does: cleaning each call at once would cost a good part of answering it, and
+most of a busy second is overwritten unread.
 """
 
 from __future__ import annotations
@@ -64,6 +64,8 @@ class Journal:
         self._ring: deque[Raw | Recording] = deque(maxlen=size)
         self._count = 0
         self._sweep: asyncio.TimerHandle | None = None
+        self._due = 0
+        """The last call that the next sweep cleans: one that was there at the sweep before it."""
         self.on = size > 0
         self.size = size
         self.number: Callable[[Raw], int] | None = None
@@ -90,7 +92,7 @@ class Journal:
 
     async def settle(self) -> None:
         """Clean every entry, with other tasks in between."""
-        while not self._sweep_some():  # noqa: ASYNC110 - each round cleans some
+        while not self._sweep_some(self._count):  # noqa: ASYNC110 - each round cleans some
             await asyncio.sleep(0)
 
     def all(self) -> list[Recording]:
@@ -136,31 +138,36 @@ class Journal:
 
     def _clean(self) -> deque[Recording]:
         """The ring, once everything in it is clean."""
-        while not self._sweep_some():
+        while not self._sweep_some(self._count):
             pass
         clean: deque[Recording] = self._ring  # type: ignore[assignment]
         return clean
 
     def _sweep_on(self) -> None:
         self._sweep = None
-        if not self._sweep_some():
-            self._sweep = asyncio.get_running_loop().call_later(0, self._sweep_on)
+        if not self._sweep_some(self._due):
+            wait = 0.0
+        elif self._ring and not isinstance(self._ring[-1], Recording):
+            wait, self._due = _SWEEP, self._count
+        else:
+            return
+        self._sweep = asyncio.get_running_loop().call_later(wait, self._sweep_on)
 
-    def _sweep_some(self) -> bool:
-        """Clean entries, the oldest first, for at most `_TIME_SLICE` seconds; True once all are clean."""
+    def _sweep_some(self, last: int) -> bool:
+        """Clean entries up to the id `last`, the oldest first, for at most `_TIME_SLICE` seconds; True once
+        all of them are clean."""
         ring = self._ring
         end = stopwatch() + _TIME_SLICE
         unclean = sum(1 for _ in takewhile(lambda kept: not isinstance(kept, Recording), reversed(ring)))
         for position in range(len(ring) - unclean, len(ring)):
-            if stopwatch() > end:
-                return False
             kept = ring[position]
             assert not isinstance(kept, Recording)
+            if kept[0] > last:
+                return True
+            if stopwatch() > end:
+                return False
             made = recording(kept, self._default_plan)
             if self.number is not None:
                 made.id = self.number(kept)
             ring[position] = made
-        if self._sweep is not None:
-            self._sweep.cancel()
-            self._sweep = None
         return True
