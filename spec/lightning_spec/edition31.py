@@ -34,9 +34,17 @@ def text_of(path: Path = OPENAPI_FILE) -> str:
     return _HEADER + dumped(edition(document))
 
 
-def dumped(document: Mapping[str, Any]) -> str:
-    """A document as YAML without anchors and aliases."""
-    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH)
+def dumped(document: Mapping[str, Any], *, short: bool = False) -> str:
+    """A document as YAML without anchors and aliases; `short` puts lists of plain values on one line."""
+    style = None if short else False
+    return yaml.dump(
+        document,
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=_WIDTH,
+        default_flow_style=style,
+    )
 
 
 class _Dumper(yaml.SafeDumper):

@@ -18,7 +18,7 @@ from lightning_spec.loader import (
     revision_folder,
     revisions,
 )
-from lightning_spec.revision import merged, patched, text_of
+from lightning_spec.revision import merged, merged_requirements, patched, texts_of
 from openapi_spec_validator import OpenAPIV32SpecValidator
 
 FIRST, LATER = "2026-05-15", "2026-06-19"
@@ -39,8 +39,16 @@ def test_a_revision_is_named_after_its_version_and_in_order(name: str) -> None:
 
 @pytest.mark.parametrize("folder", list(patched()), ids=lambda folder: folder.name)
 def test_a_later_revision_is_made_from_the_first_as_it_stands(folder: Path) -> None:
-    written = (folder / OPENAPI_FILE.name).read_text(encoding="utf-8")
-    assert written == text_of(folder), "run python -m lightning_spec.revision"
+    for name, text in texts_of(folder).items():
+        assert (folder / name).read_text(encoding="utf-8") == text, "run python -m lightning_spec.revision"
+
+
+def test_a_later_revision_cites_its_own_document() -> None:
+    first = {"requirements": [{"id": "A-1", "lines": [[1, 2]]}, {"id": "A-2", "lines": []}]}
+    with pytest.raises(SpecError, match="A-1"):
+        merged_requirements(first, {"requirements": {"A-1": {"area": "quota"}}})
+    later = merged_requirements(first, {"requirements": {"A-3": {"lines": [[3, 3]]}}})
+    assert later["requirements"] == [{"id": "A-2", "lines": []}, {"id": "A-3", "lines": [[3, 3]]}]
 
 
 def test_a_later_revision_is_valid_3_2() -> None:
