@@ -31,10 +31,10 @@ class HostileRequest(NamedTuple):
     body: Callable[[], bytes]
 
 
-def send(request: HostileRequest, port: int, key: str, patience: float) -> tuple[int, bytes]:
+def send(request: HostileRequest, port: int, key: str, timeout: float) -> tuple[int, bytes]:
     """Status and body of the answer to it. Raises OSError or HTTPException when there is none in so many
     seconds."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=patience)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     body = request.body()
     headers = {"Authorization": f"Bearer {key}", "Content-Length": str(len(body)), **request.headers}
     try:

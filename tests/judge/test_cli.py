@@ -69,7 +69,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ([HOST, "--rate=-2"], "--rate -2: expected a number"),
         ([HOST, "--examples=0"], "--examples 0: expected a number above 0"),
         ([HOST, "--seed=-1"], "--seed -1: expected a whole number"),
-        ([HOST, "--patience=nan"], "--patience nan: expected a number"),
+        ([HOST, "--timeout=nan"], "--timeout nan: expected a number"),
         ([HOST, "--credentials=no-such-file.json"], "cannot read the credentials file no-such-file.json"),
         ([HOST, "--credentials=list.json"], "list.json must hold a JSON object"),
         ([HOST, "--credentials=broken.json"], "cannot read the credentials file broken.json"),

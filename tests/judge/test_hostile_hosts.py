@@ -78,11 +78,11 @@ CHARGE_IN_SECRET = {"counters-tenfold", "charges-everything"}
 
 def judged(name: str, spend: str, directory: Path) -> tuple[Finished, int]:
     """The run, and what the host's own ledger says that it cost."""
-    patience = 10 if name in ANSWER_AT_ONCE else 2
+    timeout = 10 if name in ANSWER_AT_ONCE else 2
     with running(hostile=name) as server:
         run = command(
             *(f"--base-url={server.base_url}", f"--spend={spend}", "--report-dir=reports", *HURRIED),
-            *(f"--patience={patience}", *(f"--only={part}" for part in NARROWED.get(name, ()))),
+            *(f"--timeout={timeout}", *(f"--only={part}" for part in NARROWED.get(name, ()))),
             directory=directory,
             credentials=DEFAULTS,
         )

@@ -200,11 +200,12 @@ OPTIONS = (
         "settle", REPORT, f"how long the counters of /usage may lag (default: {_SETTLE:g})", _seconds(_SETTLE)
     ),
     Option(
-        "patience",
+        "timeout",
         REPORT,
         f"how long a generation may take (default: {_USUAL.generating:g}); reading a document never gets "
         f"more than {_USUAL.reading:g}",
         _seconds(_USUAL.generating),
+        short=False,  # pytest-timeout has one of its own.
     ),
     Option("verbose", REPORT, "name each test as it runs", _FLAG, letter="-v", owned="--verbose"),
 )

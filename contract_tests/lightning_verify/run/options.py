@@ -48,7 +48,7 @@ def settings_of(config: pytest.Config, target: Target, *, own_mock: bool) -> Set
         spend = Spend[option.lightning_spend.upper()]
     else:
         spend = Spend.EXHAUST if own_mock else Spend.NONE
-    for name in ("rate", "wake", "settle", "patience"):
+    for name in ("rate", "wake", "settle", "timeout"):
         seconds: float | None = getattr(option, f"lightning_{name}")
         least = 0.0 if name in {"wake", "settle"} else 0.001
         if seconds is not None and not least <= seconds < math.inf:
@@ -66,7 +66,7 @@ def settings_of(config: pytest.Config, target: Target, *, own_mock: bool) -> Set
         known=known_differences(config),
         wake=option.lightning_wake,
         settle=option.lightning_settle,
-        patience=option.lightning_patience,
+        timeout=option.lightning_timeout,
         examples=examples or _usual_examples(target, spend),
         seed=_seed(config),
         jobs=_jobs(config, alone=rate is not None or bool(caps)),

@@ -48,7 +48,7 @@ class Settings:
     known: Mapping[str, Known]
     wake: float
     settle: float
-    patience: float
+    timeout: float
     examples: int
     seed: int
     jobs: int
@@ -85,7 +85,7 @@ class Run:
             caps = dict.fromkeys(SPEC.metrics, 0)
         budget = Budget(books / "budget.json", caps, ceilings=settings.max_units)
         client = Client(
-            target.base_url, SPEC, budget, rate=settings.rate, timeouts=Timeouts.within(settings.patience)
+            target.base_url, SPEC, budget, rate=settings.rate, timeouts=Timeouts.within(settings.timeout)
         )
         recorder = Recorder(target.base_url, Redactor(target.credentials))
         law_monitor = LawMonitor(recorder, target.credentials)
