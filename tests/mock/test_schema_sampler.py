@@ -413,3 +413,55 @@ def test_hints_are_read_from_any_text(text: Any) -> None:
     hints = hints_from(text)
     assert all(isinstance(phrase, str) for phrase in hints.phrases)
     orjson.dumps(hints.numbers)
+
+
+def _doubling(levels: int) -> dict[str, Any]:
+    """Schemas each of which holds a value twice against the one before."""
+    named: dict[str, Any] = {"d0": {"minLength": 1}}
+    for level in range(1, levels):
+        named[f"d{level}"] = {"allOf": [{"$ref": f"#/$defs/d{level - 1}"}] * 2}
+    return named
+
+
+DRAFT_4 = "http://json-schema.org/draft-04/schema#"
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "string", "not": {"$id": "http://x/y", "$defs": _doubling(40), "$ref": "#/$defs/d39"}},
+        {"$schema": DRAFT_4, "not": {"id": "http://x/y", "$defs": _doubling(40), "$ref": "#/$defs/d39"}},
+        {"$defs": {"é": {"allOf": [{"$ref": "#/$defs/d39"}]}, **_doubling(40)}, "$ref": "#/$defs/%C3%A9"},
+        {"$defs": {"a": {"$anchor": "x"}, "b": {"$anchor": "x", "minLength": 1}}, "$ref": "#x"},
+    ],
+    ids=["$id", "id of draft 4", "escaped reference", "an anchor twice"],
+)
+def test_what_the_validator_would_resolve_elsewhere_is_refused(schema: Any) -> None:
+    with pytest.raises(UnusableSchemaError):
+        sample(schema, Hints(), 0)
+
+
+def test_an_id_is_a_usual_name_of_a_property() -> None:
+    schema = {"properties": {"id": {"const": "7"}, "$id": {"type": "string"}}, "required": ["id"]}
+    assert sample(schema, Hints(), 0)["id"] == "7"
+
+
+@pytest.mark.parametrize(
+    ("value", "keyword"),
+    [
+        ([[i, i] for i in range(10_000)], {"uniqueItems": True}),
+        ("{a}" * 30_000, {"format": "uri-template"}),
+        ("[" + "1," * 50_000 + "1]", {"contentMediaType": "application/json"}),
+        ({f"k{i}": 1 for i in range(6000)}, {"dependentRequired": {"k0": [f"k{i}" for i in range(6000)]}}),
+        (1e308, {"multipleOf": 5e-324}),
+    ],
+    ids=["uniqueItems", "format", "contentMediaType", "dependentRequired", "multipleOf"],
+)
+def test_a_keyword_costs_what_its_value_is_long(value: Any, keyword: Any) -> None:
+    named = {"x": keyword}
+    often = {"allOf": [{"$ref": "#/$defs/x"}] * 3000 + [{"type": "null"}]}
+    with pytest.raises(UnusableSchemaError, match="steps of work"):
+        sample({"$defs": named, "const": value, "not": often}, Hints(), 0)
+    assert (
+        sample({"$defs": named, "const": value, "$ref": "#/$defs/x"}, Hints(), 0) == value or value == 1e308
+    )

@@ -2,12 +2,15 @@
 
 A schema of a few lines can ask for work without end: branches that refer to branches double with every level,
 and neither the validator nor the compiler of patterns can be interrupted. So the work is counted here, as if
-nothing were ever cut short, and what is too much is refused.
+nothing were ever cut short, and what is too much is refused. So is what the validator might read in another
+way than this does: a second resource inside a schema, or a reference that leads nowhere from here.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 
@@ -44,6 +47,13 @@ _UNEVALUATED = frozenset(("unevaluatedProperties", "unevaluatedItems"))
 _UNEVALUATED_FACTOR = 3
 _STEPS_OF_WRITING_OUT = 8
 _NOT_CHECKED = frozenset(("$defs", "definitions", "default", "examples"))
+_OF_LISTS = ("dependentRequired", "dependencies")
+_OF_WHOLE_TEXTS = frozenset(("minLength", "maxLength", "format", "contentMediaType", "contentEncoding"))
+"""Keywords for which every character of a text is looked at."""
+_PARTS_PER_STEP = 16
+"""Of a list or an object that is only gone through."""
+_BITS_PER_STEP = 2
+"""Of the fraction that a validator makes of a number and what it is to be a multiple of."""
 
 
 class UnusableSchemaError(ValueError):
@@ -80,7 +90,8 @@ class References:
         self._anchors: dict[str, Any] | None = None
 
     def follow(self, reference: str) -> Any:
-        """What a reference means; an empty schema when it leads nowhere that can be seen from here."""
+        """What a reference means. Raises UnusableSchemaError when it leads nowhere that can be seen from
+        here."""
         if reference not in self._found:
             self._budget.spend_on_bytes(len(reference))
             self._found[reference] = self._resolved(reference)
@@ -100,9 +111,9 @@ class References:
             elif isinstance(node, list) and key.isdecimal() and len(key) < 10 and int(key) < len(node):
                 node = node[int(key)]
             else:
-                return {}
-        if isinstance(node, Mapping) and node is not self._root and isinstance(node.get("$id"), str):
-            raise UnusableSchemaError("a schema inside another one must not have an $id")
+                node = None
+            if node is None:
+                raise UnusableSchemaError("a reference leads nowhere")
         return node
 
     def _anchored(self, name: str) -> Any:
@@ -110,10 +121,25 @@ class References:
             self._anchors = {}
             for node in _nodes(self._root):
                 self._budget.spend()
-                for keyword in ("$anchor", "$dynamicAnchor"):
-                    if isinstance(node.get(keyword), str):
-                        self._anchors.setdefault(node[keyword], node)
-        return self._anchors.get(name, {})
+                names = {node.get(keyword) for keyword in ("$anchor", "$dynamicAnchor")}
+                for anchor in names:
+                    if isinstance(anchor, str) and self._anchors.setdefault(anchor, node) is not node:
+                        raise UnusableSchemaError("two of its schemas have the same anchor")
+        if name not in self._anchors:
+            raise UnusableSchemaError("a reference leads nowhere")
+        return self._anchors[name]
+
+
+def check_is_one_resource(schema: Any, text: bytes) -> None:
+    """Raises UnusableSchemaError for a schema with another one in it that has an address of its own, from
+    which its references would count. `text` is the schema as JSON."""
+    # Until draft 4 the keyword had no dollar sign, and everywhere else `id` is a usual name.
+    keywords = ("$id", "id") if b"/draft-04/" in text else ("$id",)
+    if not any(b'"%b"' % keyword.encode() in text for keyword in keywords):
+        return
+    for node in _nodes(schema):
+        if node is not schema and any(isinstance(node.get(keyword), str) for keyword in keywords):
+            raise UnusableSchemaError(f"a schema inside another one must not have an {keywords[-1]}")
 
 
 class CheckingCost:
@@ -129,13 +155,14 @@ class CheckingCost:
     def spend(self, value: Any) -> None:
         """Take every step of a validator that stops at nothing. Raises UnusableSchemaError."""
         spend = self._budget.spend
+        sizes: dict[int, int] = {}
         waiting: list[tuple[Any, Any, int]] = [(self._schema, value, 0)]
         while waiting:
             schema, part, depth = waiting.pop()
             if not isinstance(schema, Mapping):
                 spend()
                 continue
-            spend(self._weight(schema))
+            spend(self._weight(schema) + _steps_of_value(schema, part, sizes))
             self._spend_on_patterns(schema, part)
             if depth > _DEEPEST:
                 # A schema that is its own part: a validator notices.
@@ -164,8 +191,34 @@ class CheckingCost:
                     weight += len(orjson.dumps(value)) // _BYTES_PER_STEP
                 elif isinstance(value, list | dict) and keyword not in _NOT_CHECKED:
                     weight += len(value)
+                    if keyword in _OF_LISTS and isinstance(value, dict):
+                        weight += sum(len(names) for names in value.values() if isinstance(names, list))
             self._weights[id(schema)] = weight
         return weight
+
+
+def _steps_of_value(schema: Mapping[str, Any], value: Any, sizes: dict[int, int]) -> int:
+    """What the keywords of one schema cost for the size of the value alone. `sizes` has the lengths of lists
+    as JSON by their identity."""
+    if isinstance(value, str):
+        return 0 if _OF_WHOLE_TEXTS.isdisjoint(schema) else len(value) // _BYTES_PER_STEP
+    if isinstance(value, dict):
+        return len(value) // _PARTS_PER_STEP
+    if isinstance(value, list):
+        steps = len(value) // _PARTS_PER_STEP
+        if schema.get("uniqueItems"):
+            if id(value) not in sizes:
+                sizes[id(value)] = len(orjson.dumps(value))
+            steps += sizes[id(value)] // _BYTES_PER_STEP
+        return steps
+    if isinstance(value, int | float) and isinstance(schema.get("multipleOf"), int | float):
+        return (_bits(value) + _bits(schema["multipleOf"])) // _BITS_PER_STEP
+    return 0
+
+
+def _bits(number: float) -> int:
+    """How long the fraction of a number is, about."""
+    return abs(math.frexp(number)[1])
 
 
 def spend_on_compiling(schema: Any, budget: Budget) -> None:
@@ -333,5 +386,4 @@ def _nodes(root: Any) -> Iterator[dict[str, Any]]:
 
 
 def _unescape(step: str) -> str:
-    plain = re.sub(r"%([0-9A-Fa-f]{2})", lambda found: chr(int(found[1], 16)), step)
-    return plain.replace("~1", "/").replace("~0", "~")
+    return unquote(step).replace("~1", "/").replace("~0", "~")

@@ -30,6 +30,7 @@ from lightning_mock.generation.sampling.schema_cost import (
     Patterns,
     References,
     UnusableSchemaError,
+    check_is_one_resource,
     pattern_size,
     size_of_patterns,
     spend_on_compiling,
@@ -144,6 +145,7 @@ def compile_schema(schema: Any, budget: Budget | None = None) -> Validator:
         raise UnusableSchemaError(_first_line(str(error))) from error
     if len(text) > MAX_SCHEMA_BYTES:
         raise UnusableSchemaError(f"at most {MAX_SCHEMA_BYTES} bytes long")
+    check_is_one_resource(schema, text)
     if budget is not None:
         budget.spend_on_bytes(len(text))
         if b'"unevaluated' in text:
