@@ -210,7 +210,7 @@ def report(size: Size, say: Say, loop: str = "asyncio") -> str:
     each = bytes_an_identity(grown)
     return "\n".join(
         [
-            "# How fast the mock is beside bare aiohttp",
+            "# How fast the mock is compared with bare aiohttp",
             "",
             circumstances(size, loop),
             "",
@@ -226,7 +226,7 @@ def report(size: Size, say: Say, loop: str = "asyncio") -> str:
             rule(5),
             *(growth_row(step) for step in grown),
             "",
-            f"Memory for each identity and metric: {'not told' if each is None else f'{each:.0f} bytes'} "
+            f"Memory for each identity and metric: {'unknown' if each is None else f'{each:.0f} bytes'} "
             "(goal: under 400).",
             "",
         ]
@@ -248,16 +248,16 @@ def circumstances(size: Size, loop: str) -> str:
     names = ("aiohttp", "orjson", "jsonschema-rs", *(("uvloop",) if loop == "uvloop" else ()))
     packages = (f"{name} {version(name)}" for name in names)
     return f"""\
-{made(*packages)}; {pinned("server and client on a core of their own each")}. \
+{made(*packages)}; {pinned("server and client each on their own core")}. \
 {size.turns} pairs of turns of {size.seconds} s each, median (lowest to highest). \
 Made by `python -m benchmarks.mock_speed --write`.
 
-*Floor*: an aiohttp application that reads the request, decodes its JSON and returns the bytes and headers \
-that the mock returned, a stream event by event. *Ratio*: mock over floor, answers a second of the same \
-pair. *Ratio by CPU*: the same for each second of processor time that the server used, which other work on \
-the machine touches less. *ms*: median / 99th percentile of the time to a whole answer under this load (32 \
-connections; 8 for streams and images). *Client busy*: near 100 % the client would be the limit. The mock \
-runs with its defaults, journal included. No prompt but the cached image's is sent twice."""
+*Floor*: an aiohttp application that reads the request, decodes its JSON and returns the same bytes and \
+headers as the mock, streams event by event. *Ratio*: mock over floor, answers per second of the same pair. \
+*Ratio by CPU*: the same per second of CPU time that the server used, which other load affects less. *ms*: \
+median / 99th percentile of the time to a complete answer under this load (32 connections; 8 for streams and \
+images). *Client busy*: near 100 % the client would be the limit. The mock runs with its defaults, journal \
+included. Only the cached image's prompt is sent twice."""
 
 
 def row(*cells: str) -> str:

@@ -286,7 +286,7 @@ def report(found: Mapping[str, Sequence[Measured]], versions: Mapping[str, str],
     rows = [_row(name, versions[name], turns, found[OURS], names) for name, turns in found.items()]
     return "\n".join(
         [
-            "# The mock beside what you could pick instead",
+            "# The mock compared with the alternatives",
             "",
             _circumstances(rounds),
             "",
@@ -356,13 +356,12 @@ def _circumstances(rounds: int) -> str:
     node = subprocess.run(["node", "--version"], check=True, capture_output=True, text=True).stdout.strip()
     return f"""\
 {made(f"Node {node}")}; {how}. Rounds: {rounds}; in each, every \
-server is started anew, in turn; medians. Made by `python -m benchmarks.peers --write`.
+server is restarted, in turn; medians. Made by `python -m benchmarks.peers --write`.
 
-Answers a second, and in brackets the ratio to the mock's in the same round. Words or a status in place of a \
-figure say why the route cannot be served at all. Prism, Mockoon and apiup serve `spec/openapi-3.1.yaml`; \
-aimock and mocktopus have chats at `{_THEIR_CHAT}` and say what the mock said, aimock in pieces of the same \
-size. Only the mock checks who calls and what is asked, counts quotas and keeps a journal; Prism checks what \
-is asked."""
+Answers per second, and in brackets the ratio to the mock's in the same round. Text or a status instead of a \
+figure says why the route cannot be served at all. Prism, Mockoon and apiup serve `spec/openapi-3.1.yaml`; \
+aimock and mocktopus serve chats at `{_THEIR_CHAT}` and return the mock's text, aimock in pieces of the same \
+size. Only the mock checks callers and requests, counts quotas and keeps a journal; Prism checks requests."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -336,7 +336,7 @@ def plan(cost: Cost, identity_bytes: float) -> list[str]:
         row("chats a second that one Redis node carries", f"{1 / cost.redis:,.0f}"),
         "",
         f"For {_GOAL_IDENTITIES:,} identities that use all {_METRICS} metrics in one window: "
-        f"{memory / 2**30:,.0f} GiB of Redis, {identity_bytes:.0f} bytes each and metric.",
+        f"{memory / 2**30:,.0f} GiB of Redis, {identity_bytes:.0f} bytes per identity and metric.",
     ]
 
 
@@ -358,23 +358,23 @@ def report(extent: Extent, say: Say) -> str:
             "",
             _circumstances(extent),
             "",
-            f"**{extent.streams:,} streams of 64 chunks at once in one process**; goal: the 99th percentile "
-            "of how much later than its pace a chunk comes is under 50 ms.",
+            f"**{extent.streams:,} streams of 64 chunks at once in one process**; goal: chunks come "
+            "less than 50 ms behind their pace at the 99th percentile.",
             "",
-            row("pace", "events/s", "median between chunks", "99th percentile", "later than its pace"),
+            row("pace", "events/s", "median between chunks", "99th percentile", "behind its pace"),
             rule(5),
             *streams,
             "",
-            "**Identities in one process**; goal: a million without slowing.",
+            "**Identities in one process**; goal: a million without slowing down.",
             "",
             row("identities", "chat requests/s", "ratio to bare aiohttp", "ratio by CPU", "memory"),
             rule(5),
             *(growth_row(step) for step in grown),
             "",
-            f"Memory for each identity and metric: {'not told' if each is None else f'{each:.0f} bytes'} in "
+            f"Memory for each identity and metric: {'unknown' if each is None else f'{each:.0f} bytes'} in "
             f"the process, {kept[1].identity:.0f} bytes in Redis.",
             "",
-            "**The store**: the time to an answer with counts in Redis over that with counts in the process; "
+            "**The store**: time to an answer with counts in Redis over that with counts in the process; "
             "goal: at most 3.",
             "",
             row(
@@ -392,14 +392,14 @@ def report(extent: Extent, say: Say) -> str:
             "",
             f"**Two workers over one**; goal: 1.8. {_pinning()}",
             "",
-            row("", "answers a second", "by CPU"),
+            row("", "answers per second", "by CPU"),
             rule(3),
             *(row(name, spread(both.measured), spread(both.by_cpu)) for name, both in workers.items()),
             "",
-            f"**One Redis**, where {extent.shared_identities:,} identities are charged once each, by nothing "
-            "but the script that refuses or charges:",
+            f"**One Redis**, where {extent.shared_identities:,} identities are charged once each, calling "
+            "only the script that refuses or charges:",
             "",
-            row("hashes for a metric and window", "Redis CPU µs a charge", "bytes an identity"),
+            row("hashes per metric and window", "Redis CPU µs per charge", "bytes per identity"),
             rule(3),
             *(
                 row(f"{count:,}", f"{found.seconds * 1e6:.1f}", f"{found.identity:.0f}")
@@ -414,18 +414,18 @@ def report(extent: Extent, say: Say) -> str:
 
 def _pinning() -> str:
     if (os.cpu_count() or 1) >= _ENOUGH_CORES:
-        return "Each worker, Redis and the load had a core of their own."
+        return "Each worker, Redis and the load had its own core."
     return (
         "The machine has too few cores for two workers, Redis and the load to have one each: all shared "
-        "them, so what was measured tells little. *By CPU* is twice the processor time that one worker takes "
-        "for an answer over what two take: what two would serve on cores of their own."
+        "them, so the measured ratio says little. *By CPU* is twice the CPU time one worker takes for an "
+        "answer over what two take: what two would serve on cores of their own."
     )
 
 
 def _circumstances(extent: Extent) -> str:
     return f"""\
 {made()}; {pinned("servers on one core, load and Redis on another")}. {extent.size.turns} turns of \
-{extent.size.seconds} s for each figure, median (lowest to highest). Made by \
+{extent.size.seconds} s per figure, median (lowest to highest). Made by \
 `python -m benchmarks.scale --write`."""
 
 

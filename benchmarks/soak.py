@@ -178,12 +178,12 @@ class Watched:
 
     @property
     def told(self) -> str:
-        """How long the looks took, and beside what the longest one did."""
+        """How long the polls took, and alongside what the longest one did."""
         waits = [wait.milliseconds for wait in self.waits]
         beside = self._longest.meanwhile(self.tallies)
         return (
             f"median {percentile(waits, 0.5):.1f} ms, p99 {percentile(waits, 0.99):.0f} ms, "
-            f"longest {self.longest:.0f} ms" + f", beside {' and '.join(beside)}" * bool(beside)
+            f"longest {self.longest:.0f} ms" + f", alongside {' and '.join(beside)}" * bool(beside)
         )
 
     @property
@@ -279,13 +279,13 @@ def soak(minutes: float) -> tuple[str, bool]:
         ("answers", f"{statuses.total():,}: {told}", "no 5xx, none lost", failed == 0),
         ("counts", "; ".join(wrong) or f"all of {len(tallies)} callers agree", "exact", not wrong),
         (
-            f"`/usage`, {len(alone.waits):,} times beside {alone.asked} hostile requests, one at a time",
+            f"`/usage`, {len(alone.waits):,} times alongside {alone.asked} hostile requests, one at a time",
             alone.told,
             f"under {MAX_WAIT} ms",
             alone.longest < MAX_WAIT,
         ),
         (
-            f"`/usage`, {len(storm.waits):,} times beside all callers at once",
+            f"`/usage`, {len(storm.waits):,} times alongside all callers at once",
             f"{storm.told} (idle: {idle:.0f} ms)",
             f"under {MAX_WAIT} ms",
             storm.longest < MAX_WAIT,
@@ -322,11 +322,11 @@ def _resident(mock: Server) -> int:
 def _page(table: str, minutes: float) -> str:
     load, kinds = os.getloadavg()[1], sum(1 for _ in hostile_requests())
     return (
-        "# How the mock bears honest and hostile callers at once\n\n"
+        "# How the mock handles honest and hostile callers at once\n\n"
         f"`python -m benchmarks.soak --minutes {minutes:g} --write`, {datetime.now(UTC):%Y-%m-%d}, commit "
         f"{commit()}, {os.cpu_count()} cores, load average {load:.1f} at the end: {HONEST} honest callers, "
         f"{HOSTILE} that send each of {kinds} hostile requests in turn, and one that polls `/usage`; before "
-        f"that each hostile request {_TIMES} times by itself.\n\n"
+        f"that each hostile request {_TIMES} times on its own.\n\n"
         f"{table}\n"
     )
 

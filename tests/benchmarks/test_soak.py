@@ -62,4 +62,4 @@ def test_the_longest_wait_names_what_took_long_meanwhile() -> None:
     busy, idle = Tally("one", slow=[(10.9, 11.2, "a bomb"), (11.31, 12.0, "later")]), Tally("another")
     storm = Watched(waits, [busy, idle])
     assert storm.longest == 300.0
-    assert storm.told == "median 4.0 ms, p99 300 ms, longest 300 ms, beside a bomb"
+    assert storm.told == "median 4.0 ms, p99 300 ms, longest 300 ms, alongside a bomb"

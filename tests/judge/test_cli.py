@@ -610,8 +610,8 @@ def test_plain_pytest_with_a_host_judges_that_host_and_leaves_our_own_tests_out(
 def test_the_help_alone_says_how_many_units_a_sample_uses() -> None:
     """What is said once cannot contradict itself; the other pages point to the plan."""
     spend = next(option.help for option in OPTIONS if option.name == "spend")
-    assert "for about 200 units on a conforming host (60 of them films)" in spend
+    assert "for about 200 units on a conforming host (60 of them videos)" in spend
     for page in ("README.md", "docs/live.md"):
         text = " ".join((Path(__file__).parents[2] / page).read_text(encoding="utf-8").split())
         assert re.search(r"\babout \d+ (units|chats|pictures|films|sounds)\b", text) is None
-        assert "plan with its cost is printed first" in text
+        assert "plan and its cost are printed first" in text
