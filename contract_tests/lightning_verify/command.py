@@ -163,7 +163,7 @@ def _catalogue(options: argparse.Namespace) -> int:
             return EXIT_USAGE
     problems = coverage.problems(collector.checks) if options.lint else []
     if options.lint:
-        print("\n".join(problems) or "In order.")
+        print("\n".join(problems) or "No problems found.")
     return EXIT_BROKEN if problems else EXIT_KEPT
 
 

@@ -38,11 +38,11 @@ _LISTS = {"scenario"}
 
 _DESCRIPTION = """\
 Run a mock of the Lightning API on this machine: every documented route, real identities and quotas, made-up
-content. When it starts, it prints credentials for every plan, and commands to paste into a shell."""
+content. On startup it prints credentials for every plan and commands to paste into a shell."""
 
 _EPILOG = """\
-Each option can also be set by its environment variable; the option takes precedence. A variable that begins
-with LIGHTNING_MOCK_ and is none of these is reported at the start, with the nearest name.
+Each option can also be set by its environment variable; the option takes precedence. An unknown
+variable that begins with LIGHTNING_MOCK_ is reported at startup, with the nearest name.
 Exit codes: 0 after Ctrl-C or a termination signal, 2 when the mock cannot start with these options."""
 
 
@@ -117,8 +117,8 @@ def ignored_variables(environment: Mapping[str, str]) -> Iterator[str]:
         from difflib import get_close_matches
 
         near = get_close_matches(name.removeprefix(_PREFIX), [end.removeprefix(_PREFIX) for end in known], 1)
-        hint = f"did you mean {_PREFIX}{near[0]}?" if near else "--help lists the variables that are read"
-        yield f"{name} is not a variable of the mock, and is ignored; {hint}"
+        hint = f"did you mean {_PREFIX}{near[0]}?" if near else "--help lists the variables"
+        yield f"{name} is not a variable of the mock and is ignored; {hint}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -155,10 +155,10 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
     )
     option("plans", "a YAML or JSON file that replaces the plans and their limits", type=Path, metavar="FILE")
-    option("seed", "print the same credentials at each start with the same number", type=int, metavar="N")
+    option("seed", "generate the same credentials at each start with the same number", type=int, metavar="N")
     option(
         "first-token-delay",
-        "how long a streamed reply waits before its first words, in seconds; 0 by default",
+        "delay before the first words of a streamed reply, in seconds; 0 by default",
         type=float,
         metavar="SECONDS",
     )
@@ -172,7 +172,7 @@ def _parser() -> argparse.ArgumentParser:
         "metadata-form",
         "what the first event of a stream looks like: `bare`, the default, has router_metadata only, as "
         "later documented; `choices` adds a choice with the role and no text, for clients that need one; "
-        "neither has been seen on the live host",
+        "neither has been observed on the live host",
         choices=get_args(MetadataForm),
     )
     option(
@@ -195,12 +195,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     option(
         "replies",
-        "a YAML or JSON file with a list of scripted replies, each as POST /__mock__/replies takes it; or a "
-        "recording, whose answers are given for the same prompts",
+        "a YAML or JSON file with a list of scripted replies, each in the form of POST /__mock__/replies; or "
+        "a recording, whose answers are given for the same prompts",
         type=Path,
         metavar="FILE",
     )
-    option("record", "pass every call on to the host at URL, and record what it answers", metavar="URL")
+    option("record", "forward every call to the host at URL and record its answers", metavar="URL")
     option(
         "recording",
         f"the new file to record to, without credentials; {usual.recording} by default",
@@ -209,7 +209,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     option(
         "replay",
-        "answer every call from a recording, and refuse what is not in it, naming what came near",
+        "answer every call from a recording; refuse what is not in it, naming the nearest match",
         type=Path,
         metavar="FILE",
     )
@@ -227,37 +227,36 @@ def _parser() -> argparse.ArgumentParser:
     )
     option(
         "scenario",
-        f"start in a situation; may be given more than once: {', '.join(SCENARIOS)}",
+        f"start in a scenario; may be repeated: {', '.join(SCENARIOS)}",
         action="append",
         metavar="NAME",
     )
     option(
         "state",
-        "a file to read users, keys, counters, clocks, faults and replies from at the start, and to keep "
-        "them in while it runs and at the end; it holds secrets and is readable by you alone",
+        "a file to load users, keys, counters, clocks, faults and replies from at startup, and to save them "
+        "to while running and on exit; it holds secrets and is readable by you alone",
         type=Path,
         metavar="FILE",
     )
     option(
         "control-token",
-        "the token that control plane callers must send; without one, it is served to this machine only",
+        "the token that control plane callers must send; without one, only this machine is served",
         metavar="TOKEN",
     )
     option(
         "store",
-        "the Redis (or Valkey) in which every process with the same URL and prefix shares one mock, such as "
-        "redis://127.0.0.1:6379/0; by default everything stays in this process",
+        "the Redis (or Valkey) through which all processes with the same URL and prefix share one mock, such "
+        "as redis://127.0.0.1:6379/0; by default everything stays in this process",
         metavar="URL",
     )
     option(
         "store-prefix",
-        f"the beginning of every key in the store, which keeps several mocks apart; {usual.store_prefix} by "
-        "default",
+        f"the prefix of every key in the store, to keep several mocks apart; {usual.store_prefix} by default",
         metavar="NAME",
     )
     option(
         "workers",
-        f"how many processes serve, {usual.workers} by default; more than one share a --store, and need "
+        f"number of processes, {usual.workers} by default; more than one need a --store and "
         "pip install 'lightning-contract[workers]'",
         type=int,
         metavar="N",
@@ -275,8 +274,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     option(
         "journal-bodies",
-        f"how many bytes of each response body to keep, {usual.journal_bodies} by default; whole ones "
-        "can be taken from the journal as a recording",
+        f"how many bytes of each response body to keep, {usual.journal_bodies} by default; the journal "
+        "can export whole ones as a recording",
         type=int,
         metavar="N",
     )
@@ -366,7 +365,7 @@ def _recording_lines(base_url: str, state: State) -> list[str]:
     if settings.record is not None:
         return [
             f"Recording {settings.record} to {settings.recording}",
-            "  Send credentials of that host: it knows none of the mock's.",
+            "  Send that host's credentials: it does not know the mock's.",
             "",
             "Try",
             f"  curl {base_url}/usage",
@@ -376,11 +375,11 @@ def _recording_lines(base_url: str, state: State) -> list[str]:
     count, age = len(replay.recording.exchanges), replay.age_days
     lines = [
         f"Replaying {settings.replay}: {count} exchanges, {age:.0f} days old",
-        "  Credentials are not compared: any will do, or none.",
+        "  Credentials are not checked: any will do, or none.",
     ]
     if replay.is_old:
         most = f"{settings.replay_max_age:g} days"
-        lines.append(f"  It is older than {most}: the host may answer differently by now.")
+        lines.append(f"  It is older than {most}: the host may answer differently now.")
     return lines
 
 
@@ -418,6 +417,6 @@ def greeting(base_url: str, state: State) -> str:
         "",
         *(_recording_lines(base_url, state) or _credential_lines(base_url, state)),
         "",
-        "Ctrl-C ends it.",
+        "Ctrl-C stops it.",
     ]
     return "\n".join(lines)

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"lightning-spec: {harmless(str(error))}\n")
         return _USAGE
     except RecursionError:
-        sys.stderr.write("lightning-spec: a description is nested too deeply to be compared\n")
+        sys.stderr.write("lightning-spec: a description is nested too deeply to compare\n")
         return _USAGE
     return code
 
@@ -68,9 +68,9 @@ def _parser() -> argparse.ArgumentParser:
         "fails, 1 a change that does (see --fail-on), 2 wrong usage.",
     )
     diff.add_argument("old", help="what callers were written for, for example HEAD:spec")
-    diff.add_argument("new", help="what is to replace it, for example spec")
+    diff.add_argument("new", help="what will replace it, for example spec")
     diff.add_argument(
-        "--format", choices=FORMATS, default="text", help="the form of the report; text by default"
+        "--format", choices=FORMATS, default="text", help="the format of the report; text by default"
     )
     diff.add_argument(
         "--output", type=Path, metavar="FILE", help="write the report to this file instead of the terminal"
@@ -88,13 +88,13 @@ def _parser() -> argparse.ArgumentParser:
         help="file of intended changes, each with a reason and an expiry date",
     )
     diff.set_defaults(run=_diff)
-    rules = commands.add_parser("rules", help="list every rule of diff with its class")
+    rules = commands.add_parser("rules", help="list every diff rule with its class")
     rules.set_defaults(run=_rules)
     listed = commands.add_parser("revisions", help="list the revisions of the API")
     listed.set_defaults(run=_revisions)
     check = commands.add_parser("lint", help="check a folder's description and requirements")
     check.add_argument(
-        "folder", type=Path, nargs="?", help="the folder to check; by default that of every revision"
+        "folder", type=Path, nargs="?", help="the folder to check; by default, every revision's"
     )
     check.set_defaults(run=_lint)
     return parser
@@ -145,7 +145,7 @@ def _revisions(_: argparse.Namespace) -> int:
 def _lint(options: argparse.Namespace) -> int:
     folders = [options.folder] if options.folder else revisions().values()
     problems = [problem for folder in folders for problem in lint(folder)]
-    sys.stdout.write("".join(f"{harmless(problem)}\n" for problem in problems) or "In order.\n")
+    sys.stdout.write("".join(f"{harmless(problem)}\n" for problem in problems) or "No problems found.\n")
     return _FAILED if problems else _DONE
 
 

@@ -251,7 +251,7 @@ def test_a_mistyped_variable_is_reported_with_the_nearest_name_and_without_its_v
         monkeypatch.setenv("LIGHTNING_MOCK_PROT", "sesame")
         warning, refusal = complaints(capsys, "--port", str(taken.getsockname()[1]))
     assert warning == (
-        "lightning-mock: LIGHTNING_MOCK_PROT is not a variable of the mock, and is ignored; did you mean "
+        "lightning-mock: LIGHTNING_MOCK_PROT is not a variable of the mock and is ignored; did you mean "
         "LIGHTNING_MOCK_PORT?"
     )
     assert "cannot listen" in refusal
@@ -273,7 +273,7 @@ def test_what_is_near_to_a_mistyped_variable(name: str, nearest: str | None) -> 
     [warning] = ignored_variables({f"LIGHTNING_MOCK_{name}": "x", "PATH": "/bin"})
     assert warning.startswith(f"LIGHTNING_MOCK_{name} is not")
     assert warning.endswith(
-        f"did you mean LIGHTNING_MOCK_{nearest}?" if nearest else "variables that are read"
+        f"did you mean LIGHTNING_MOCK_{nearest}?" if nearest else "--help lists the variables"
     )
 
 

@@ -243,7 +243,7 @@ def test_no_credential_of_the_mock_is_offered_where_another_host_answers(
     host: RunningMock, recorded: Any, tmp_path: Path
 ) -> None:
     for chosen, advice in (
-        ({"record": host.base_url, "recording": tmp_path / "new.yaml"}, "credentials of that host"),
+        ({"record": host.base_url, "recording": tmp_path / "new.yaml"}, "that host's credentials"),
         ({"replay": recorded[0]}, "any will do"),
     ):
         with running(**chosen) as mock:

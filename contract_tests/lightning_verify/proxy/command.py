@@ -45,32 +45,32 @@ _TIMEOUT, _CATCHING_UP = 20.0, 5.0
 DESCRIPTION = """\
 Relay and judge traffic between clients and a Lightning host. Everything passes unchanged: streams as they
 come, bodies of any size, headers, errors, disconnects. Meanwhile each answer is checked against what the
-API's document promises, and the counters of /usage against what was seen to be served.
+API's document promises, and the counters of /usage against the calls seen to be served.
 
-Point your clients at the printed address instead of the host's. Each breach is reported in one line on
-standard error, with how often it was seen; the page shows breaches live, and reports have the rest.
+Point your clients at the printed address instead of the host's. Each breach is one line on standard error,
+with how often it was seen; the page shows breaches live, and the reports have the details.
 """
 
 _IN_ALL, _OF_ONE = MAX_HELD >> 20, MAX_BODY >> 20
 EPILOG = f"""\
 what it keeps:
   counts, and evidence without credentials. Bodies are held in memory, up to {_IN_ALL} MB in all, until they
-  are judged; one of more than {_OF_ONE} MB passes without being judged. With --record everything that passes
-  is recorded, without credentials but with requests and answers.
+  are judged; one of more than {_OF_ONE} MB passes unjudged. --record records all traffic, without credentials
+  but with requests and answers.
 
 what it never does:
   send anything of its own, follow a redirect, retry, or answer in the host's place. The only exceptions are
-  requests that cannot be passed on (400, 405, 431) and a host that cannot be reached (502, 504); such an
+  requests that cannot be forwarded (400, 405, 431) and a host that cannot be reached (502, 504); such an
   answer has the header Lightning-Proxy and is not judged.
 
 signals:
-  SIGINT, SIGTERM   end, after the reports are written
-  SIGUSR1           write the reports now; without --report-dir, say briefly what is broken
+  SIGINT, SIGTERM   write the reports and exit
+  SIGUSR1           write the reports now; without --report-dir, print what is broken
 
 exit codes:
-  0  it ended because it was told to
-  1  it did, a documented requirement was broken, and --fail-on-breach was given
-  2  it could not start with these options
+  0  stopped by a signal
+  1  the same, but with --fail-on-breach and a documented requirement broken
+  2  could not start with these options
   3  a report could not be written
 
 examples:
@@ -97,7 +97,7 @@ def parser() -> argparse.ArgumentParser:
         "--upstream",
         required=True,
         metavar="URL",
-        help="the host, for example http://127.0.0.1:8787; a path in it stands before every request's",
+        help="the host, for example http://127.0.0.1:8787; its path is prefixed to every request's",
     )
     parser.add_argument(
         "--host",
@@ -113,43 +113,43 @@ def parser() -> argparse.ArgumentParser:
         type=int,
         default=_PAGE_PORT,
         metavar="N",
-        help=f"where the page is, for this machine only; default: {_PAGE_PORT}; 0 picks a free one",
+        help=f"port of the page, for this machine only; default: {_PAGE_PORT}; 0 picks a free one",
     )
     parser.add_argument("--no-page", action="store_true", help="serve no page")
     parser.add_argument(
         "--report-dir",
         type=Path,
         metavar="DIR",
-        help="write report.html, report.md, report.json and junit.xml at the end, and on SIGUSR1",
+        help="write report.html, report.md, report.json and junit.xml on exit and on SIGUSR1",
     )
     parser.add_argument(
         "--record",
         type=Path,
         metavar="FILE",
-        help="record what passes, for the mock to replay; the file must not exist yet",
+        help="record the traffic for the mock to replay; the file must not exist yet",
     )
     parser.add_argument(
         "--fail-on-breach",
         action="store_true",
-        help="exit with 1 when a documented requirement was broken",
+        help="exit with 1 if a documented requirement was broken",
     )
     parser.add_argument(
         "--strict",
         action="store_true",
-        help="let what is only observed or assumed count as well; it is advice otherwise",
+        help="count observed and assumed requirements too (default: they only advise)",
     )
     parser.add_argument(
         "--all-traffic",
         action="store_true",
-        help="nobody reaches the host but through here: a counter that moved too far is then a breach for "
-        "accounts too, and not only for client ids drawn at random",
+        help="all traffic to the host goes through this proxy: a counter that moved too far is then a breach "
+        "for accounts too, not only for random client ids",
     )
     parser.add_argument(
         "--settle",
         type=float,
         default=10.0,
         metavar="SECONDS",
-        help="how long the counters of /usage may lag behind (default: 10)",
+        help="how long the counters of /usage may lag (default: 10)",
     )
     return parser
 
@@ -223,7 +223,7 @@ class _Outage:
         """A connection could not be made."""
         if not self._told:
             self._told = True
-            say(f"the host cannot be reached: {reason}; clients are answered with 502 or 504 meanwhile")
+            say(f"the host cannot be reached: {reason}; clients get 502 or 504 meanwhile")
 
 
 def _cannot_listen(address: str, option: str, problem: OSError) -> UsageError:
@@ -257,7 +257,7 @@ async def _serve(options: argparse.Namespace, judge: TrafficJudge, watch: _Watch
                 address = f"127.0.0.1:{options.page_port}"
                 raise _cannot_listen(address, "--page-port", problem) from problem
             print(f"  page http://127.0.0.1:{number}/", flush=True)
-        print("Ctrl-C ends it.", flush=True)
+        print("Ctrl-C stops it.", flush=True)
         # Laws and spec stay as long as the process does: the collector need not walk them again and again.
         gc.collect()
         gc.freeze()

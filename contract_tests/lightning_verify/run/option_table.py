@@ -77,7 +77,7 @@ OPTIONS = (
     Option(
         "control",
         TARGET,
-        "the target is our mock: its control plane may move time and fail upstreams, for example "
+        "the control plane of the target, if it is our mock, to move time and fail upstreams, for example "
         "http://127.0.0.1:8787/__mock__",
         {"metavar": "URL"},
     ),
@@ -86,16 +86,16 @@ OPTIONS = (
         COST,
         "none (the default): send nothing that a conforming host charges for, and stop once a host serves, "
         "or fails at, what it should refuse; sample: call each metered route, mostly as throwaway free-tier "
-        "callers, for about 200 units on a conforming host (60 of them films) and at worst for what the plan "
-        "says, which is printed first; exhaust: also drive such callers to their "
-        "limits (the default of `pytest contract_tests` without a host, which starts a mock of its own)",
+        "callers, for about 200 units on a conforming host (60 of them videos) and at most what the plan, "
+        "which is printed first, says; exhaust: also drive such callers to their "
+        "limits (the default of `pytest contract_tests` without a host, which starts its own mock)",
         {"choices": [mode.name.lower() for mode in Spend]},
     ),
     Option(
         "max-units",
         COST,
         "never use more than N units of a metric, for example imagesDaily=4; may be repeated. Each request "
-        "to its routes counts, retries included, unless it is refused",
+        "to its routes counts, including retries, unless it is refused",
         {**_LIST, "metavar": "METRIC=N"},
     ),
     Option(
@@ -115,8 +115,8 @@ OPTIONS = (
     Option(
         "jobs",
         COST,
-        f"how many independent tests run at the same time (default: {JOBS}; one if the rate is limited, "
-        "with --max-units, whose units go to the first tests, or with --fail-fast)",
+        f"how many independent tests run at once (default: {JOBS}; one if the rate is limited, with "
+        "--max-units, whose units go to the first tests, or with --fail-fast)",
         {"type": int, "metavar": "N"},
     ),
     Option(
@@ -129,15 +129,15 @@ OPTIONS = (
     Option(
         "examples",
         CHOICE,
-        f"how many generated requests each property gets (default: {MANY} on this machine with --spend "
-        f"exhaust, {FEW} otherwise)",
+        f"generated requests per property (default: {MANY} on this machine with --spend exhaust, "
+        f"{FEW} otherwise)",
         {"type": int, "metavar": "N"},
     ),
     Option(
         "seed",
         CHOICE,
-        "draw other generated requests; the same number draws the same ones (default: LIGHTNING_VERIFY_SEED "
-        "of the environment, or 0)",
+        "generate other requests; the same number generates the same ones (default: "
+        "$LIGHTNING_VERIFY_SEED, or 0)",
         {"type": int, "metavar": "N"},
     ),
     Option(
@@ -150,21 +150,21 @@ OPTIONS = (
     Option(
         "known",
         CHOICE,
-        "YAML file of known differences (CHAT-7: reason), which do not fail the run; one whose requirement "
-        "holds again, or that has expired, does",
+        "YAML file of known differences (CHAT-7: reason), which do not fail the run, unless the requirement "
+        "holds again or the entry has expired",
         {"type": Path, "metavar": "FILE"},
     ),
     Option(
         "write-known",
         CHOICE,
-        "write what is broken now into a file for --known",
+        "write what is broken now to a file for --known",
         {"type": Path, "metavar": "FILE"},
     ),
     Option(
         "compare",
         CHOICE,
         "an earlier report.json, its folder, or a folder kept by --history, which means its newest complete "
-        "run: show what has broken since, what was fixed and what is no longer seen",
+        "run: show what is newly broken, what was fixed and what is no longer seen",
         {"type": Path, "metavar": "FILE|DIR"},
     ),
     Option(

@@ -229,7 +229,7 @@ def test_every_rule_is_used() -> None:
 def test_our_specification_is_in_order(capsys: pytest.CaptureFixture[str]) -> None:
     assert lint() == []
     assert run("lint") == 0
-    assert capsys.readouterr().out == "In order.\n"
+    assert capsys.readouterr().out == "No problems found.\n"
 
 
 @pytest.mark.parametrize(
