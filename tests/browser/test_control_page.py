@@ -399,12 +399,12 @@ def test_a_message_covers_nothing(page: Page) -> None:
 
 def test_a_list_that_goes_on_says_so_and_no_limit_is_called_unlimited(page: Page, mock: RunningMock) -> None:
     page.set_viewport_size({"width": 1280, "height": 720})
-    expect(page.locator("#callers-count")).to_contain_text("the list goes on, scroll it")
+    expect(page.locator("#callers-count")).to_contain_text("scroll for more")
     page.set_viewport_size({"width": 1700, "height": 900})
     expect(page.locator("#callers-count")).to_have_text("5 callers")
     for _ in range(8):
         requests.post(f"{mock.base_url}/__mock__/users", json={"plan": "light"}, timeout=10)
-    expect(page.locator("#callers-count")).to_contain_text("the list goes on, scroll it")
+    expect(page.locator("#callers-count")).to_contain_text("scroll for more")
     caller = page.get_by_role("button", name="light@example.com")
     expect(caller).to_contain_text("Unlimited: Cloud chat")
     caller.click()
@@ -413,14 +413,14 @@ def test_a_list_that_goes_on_says_so_and_no_limit_is_called_unlimited(page: Page
 
 def test_a_scripted_reply_answers_until_it_is_taken_back(page: Page) -> None:
     page.get_by_text("New reply", exact=True).click()
-    page.get_by_label("When the prompt holds").fill("weather")
-    page.get_by_label("Words", exact=True).fill("It will rain.")
-    page.get_by_role("button", name="Answer so").click()
+    page.get_by_label("When the prompt contains").fill("weather")
+    page.get_by_label("Text", exact=True).fill("It will rain.")
+    page.get_by_role("button", name="Add reply").click()
     expect(page.locator("#replies-body")).to_contain_text("prompt weather · used 0 times · always")
     expect(send(page, "createChatCompletion", "How is the weather?")).to_contain_text("It will rain.")
     send(page, "createChatCompletion", "Name three rivers.")
-    expect(page.locator("#replies-body")).to_contain_text("1 call met none of them")
-    page.get_by_role("button", name="Take back reply-").click()
+    expect(page.locator("#replies-body")).to_contain_text("1 call matched none of them")
+    page.get_by_role("button", name="Remove reply-").click()
     expect(page.locator("#replies-body")).to_contain_text("No scripted replies")
 
 
@@ -428,7 +428,7 @@ def test_a_reply_that_is_no_json_is_refused_in_words(page: Page) -> None:
     page.get_by_text("New reply", exact=True).click()
     page.get_by_role("combobox", name="Answer with").select_option("json")
     page.get_by_label("JSON", exact=True).fill("{credits: 12}")
-    page.get_by_role("button", name="Answer so").click()
+    page.get_by_role("button", name="Add reply").click()
     expect(page.get_by_role("alert").filter(has_text="is not JSON")).to_be_visible()
 
 
@@ -437,24 +437,24 @@ def test_the_forms_left_open_can_be_chosen_for_everybody_and_for_one(page: Page,
     page.get_by_role("combobox", name="First event of a stream").select_option("choices")
     page.get_by_role("combobox", name="For", exact=True).select_option("forms@example.com")
     page.get_by_role("combobox", name="What a 429 says").select_option("seconds")
-    expect(page.get_by_role("button", name="Answer like everybody")).to_be_visible()
+    expect(page.get_by_role("button", name="Use the defaults")).to_be_visible()
     preferences = requests.get(f"{mock.base_url}/__mock__/state", timeout=10).json()["preferences"]
     assert preferences["everybody"] == {"metadata_form": "choices", "retry_advice": "none"}
     assert list(preferences["identities"].values()) == [{"retry_advice": "seconds"}]
-    page.get_by_role("button", name="Answer like everybody").click()
+    page.get_by_role("button", name="Use the defaults").click()
     expect(page.get_by_role("combobox", name="What a 429 says")).to_have_value("none")
 
 
 def test_one_caller_can_be_moved_in_time_alone(page: Page) -> None:
     user(page, "clock@example.com")
     page.get_by_role("button", name="Exhaust Images").click()
-    page.get_by_role("button", name="Move on a day").click()
+    page.get_by_role("button", name="Advance a day").click()
     clock = page.get_by_role("group", name="Clock of this caller")
-    expect(clock).to_contain_text("Its own time: ")
+    expect(clock).to_contain_text("Own time: ")
     expect(page.locator("#clock")).to_contain_text("real time")
     expect(page.get_by_role("article", name="Images, daily")).to_contain_text("0 of 10")
     clock.get_by_role("button", name="Rejoin").click()
-    expect(clock).to_contain_text("Lives by everybody's clock")
+    expect(clock).to_contain_text("On the shared clock")
 
 
 def test_a_call_in_the_journal_can_be_copied_sent_again_and_exported(page: Page, tmp_path: Path) -> None:
@@ -482,13 +482,13 @@ def test_the_status_can_be_changed_and_put_back(page: Page, mock: RunningMock) -
     before = said()
     panel = page.locator("#status-body")
     expect(panel).to_contain_text("every service ok")
-    panel.get_by_text("Say something else").click()
+    panel.get_by_text("Change it").click()
     panel.get_by_label("Overall state").fill("degraded")
     panel.get_by_label("Latest version").fill("3.0.0")
     panel.get_by_label("Notification").fill("Back at noon.")
     panel.get_by_label("State of video").fill("down")
     panel.get_by_label("Message of video").fill("The provider is away.")
-    panel.get_by_role("button", name="Say so").click()
+    panel.get_by_role("button", name="Set status").click()
     expect(panel).to_contain_text("video down")
     assert said() == {
         "state": "degraded",
@@ -496,7 +496,7 @@ def test_the_status_can_be_changed_and_put_back(page: Page, mock: RunningMock) -
         "notifications": "Back at noon.",
         "latest": "3.0.0",
     }
-    panel.get_by_role("button", name="Say what it said at the start").click()
+    panel.get_by_role("button", name="Restore the initial status").click()
     expect(panel).to_contain_text("every service ok")
     assert said() == before
 

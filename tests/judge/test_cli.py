@@ -58,7 +58,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (["--base-url=http://"], "expected an address"),
         (["--base-url=http://host:99999"], "expected an address"),
         (["--base-url=http://host/?key=1"], "expected an address"),
-        (["--base-url=https://user:secret-word@host"], "must not carry a user name or password"),
+        (["--base-url=https://user:secret-word@host"], "must not contain a user name or password"),
         ([HOST, "--only=nonsense"], "--only nonsense: neither an area"),
         ([HOST, "--only=CHAT-999"], "--only CHAT-999: neither an area"),
         ([HOST, "--max-units=images=3"], "--max-units images=3: expected METRIC=N"),
@@ -292,7 +292,7 @@ def test_a_disk_that_is_full_later_is_said_and_is_no_broken_host(name: str, tmp_
             f"--base-url={server.base_url}", "--only=TIER-1", "--report-dir=full", directory=tmp_path
         )
     assert run.code == 3
-    assert "not everything could be written down: No space left on device" in run.out
+    assert "not everything could be recorded: No space left on device" in run.out
     assert "Traceback" not in run.out + run.error
 
 
@@ -465,7 +465,7 @@ def test_a_credential_of_another_host_leaves_only_undecided_that_it_lets_in(
             f"--base-url={server.base_url}", "--report-dir=reports", *(f"--only={one}" for one in kept),
             f"--only={of_its_own}", directory=tmp_path, credentials={**server.credentials, name: stale},
         )  # fmt: skip
-    reason = f"{name} is refused everywhere: is it a good one, and of this host?"
+    reason = f"{name} is refused everywhere: is it valid, and for this host?"
     assert f"not used: {reason}" in run.out
     assert run.verdicts == {**dict.fromkeys(kept, "pass"), of_its_own: "inconclusive"}
     entry = next(entry for entry in run.report["requirements"] if entry["id"] == of_its_own)
@@ -485,7 +485,7 @@ def test_a_cap_of_one_image_is_kept_by_the_servers_own_ledger(tmp_path: Path) ->
         assert server.charged() == 1
     assert run.report["run"]["units"]["paid_by"] == {"throwaway callers": {"imagesDaily": 1}}
     assert "paid by throwaway callers: 1 imagesDaily" in run.out
-    assert "unexplained is what they say beyond" in run.out
+    assert "unexplained is what they show beyond" in run.out
     assert "caps: imagesDaily=1, videosDaily=0" in run.out
     assert run.verdicts["VID-2"] == "not_run"
     assert run.code == 0

@@ -43,7 +43,7 @@ def test_a_body_that_stops_is_given_up_before_the_deadline(tmp_path: Path) -> No
     patient = Timeouts(reading=20, generating=20, idle=0.15)
     with tiny(stalled) as host, client_of(host.base_url, tmp_path, timeouts=patient) as (client, _):
         exchange = client.send("GET", "/usage", anonymous())
-    assert exchange.problem == "nothing more came for 0.15 s (after a part of the body)"
+    assert exchange.problem == "nothing more was received for 0.15 s (after part of the body)"
     assert exchange.body == b"data: 1\n\n"
     assert exchange.seconds < 5
 

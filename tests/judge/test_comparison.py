@@ -103,9 +103,9 @@ def test_an_unchanged_host_compares_as_equal(runs: dict[str, Finished]) -> None:
 def test_what_was_mended_is_said_in_every_report(runs: dict[str, Finished]) -> None:
     run = runs["mended"]
     assert run.report["comparison"]["mended"] == ["TIERS-1"]
-    assert "mended: TIERS-1" in run.out
+    assert "fixed: TIERS-1" in run.out
     for name in ("report.md", "report.html"):
-        assert "mended: TIERS" in (run.directory / "reports" / name).read_text().replace("\\", "")
+        assert "fixed: TIERS" in (run.directory / "reports" / name).read_text().replace("\\", "")
 
 
 @pytest.mark.parametrize("name", ["good", "broken", "still", "mended"])
@@ -131,7 +131,7 @@ def test_the_published_form_has_the_version_that_is_written(runs: dict[str, Fini
         (
             '{"schema_version": 99}',
             ["--compare=old.json"],
-            "has schema version 99, expected 1; make it again",
+            "has schema version 99, expected 1; regenerate it",
         ),
         (None, ["--fail-on=new"], "--fail-on new needs --compare"),
     ],
@@ -183,7 +183,7 @@ def test_a_history_keeps_a_folder_a_run_and_is_compared_with_its_last_whole_one(
     ("options", "says"),
     [
         (["--history"], "--history needs --report-dir"),
-        (["--compare=empty"], "--compare empty: no whole run in this folder"),
+        (["--compare=empty"], "--compare empty: no complete run in this folder"),
         (["--compare=elsewhere", "--history", "--report-dir=reports"], "--compare elsewhere: No such file"),
     ],
 )

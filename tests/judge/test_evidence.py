@@ -42,9 +42,7 @@ def test_of_a_stream_that_does_not_end_rightly_the_end_is_shown() -> None:
 
 def test_of_a_text_that_breaks_off_the_end_is_shown() -> None:
     body = json.dumps({"plans": ["x y"] * 800}).encode() + b'{"here": "it bre'
-    told = shown(
-        body, "application/json", problem="the host closed the connection (after a part of the body)"
-    )
+    told = shown(body, "application/json", problem="the host closed the connection (after part of the body)")
     assert told.endswith('{"here": "it bre')
     assert f"{len(body)} bytes" in told
 

@@ -42,7 +42,7 @@ def test_good_credentials_stay_as_they_are() -> None:
         ("LIGHTNING_JWT", DEFAULTS["LIGHTNING_EXPIRED_JWT"] + "x", "has expired"),
         ("LIGHTNING_JWT", KEY + "x", "holds an API key"),
         ("LIGHTNING_API_KEY", TOKEN + "x", "holds an access token"),
-        ("LIGHTNING_EXPIRED_JWT", TOKEN + "x", "is good until"),
+        ("LIGHTNING_EXPIRED_JWT", TOKEN + "x", "is valid until"),
         ("LIGHTNING_FREE_JWT", TOKEN, "the same credential"),
         ("LIGHTNING_FREE_JWT", TOKEN + "x", "the same user"),
         ("LIGHTNING_REVOKED_API_KEY", KEY, "the same credential"),

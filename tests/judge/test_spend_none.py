@@ -19,7 +19,7 @@ def nothing_was_spent(run: Finished) -> None:
     assert run.code == 0, run.out[-2000:] + run.error
     report = run.report["run"]
     assert report["spend"] == "none"
-    assert "at worst these units: none" in run.out
+    assert "at most these units: none" in run.out
     assert report["units"]["planned"] == report["units"]["booked"] == report["units"]["served"] == {}
     assert not any((report["units"]["observed"] or {}).values())
     assert not run.documented("fail") | run.documented("inconclusive")

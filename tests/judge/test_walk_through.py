@@ -79,7 +79,7 @@ def test_one_mended_and_one_new_fail_the_gate_and_are_told_apart(pipeline: dict[
     run = pipeline["changed"]
     assert run.code == 1
     assert f"new failures: {NEW}" in run.out
-    assert f"mended: {MENDED}" in run.out
+    assert f"fixed: {MENDED}" in run.out
     # What holds again has to come off the list, so it fails the run as well.
     assert broken(run) == {NEW, MENDED}
     assert "but it holds now; take it off the list" in run.out
@@ -93,5 +93,5 @@ def test_the_list_written_anew_has_lost_the_mended_one_and_kept_its_words(
     assert {entry["owner"] for entry in listed.values()} == {"shop"}
     assert (pipeline["repaired"].code, pipeline["quiet"].code) == (1, 0)
     # The one that held again the day before has been told already.
-    assert f"mended: {NEW}\n" in pipeline["repaired"].out
+    assert f"fixed: {NEW}\n" in pipeline["repaired"].out
     assert "no change" in pipeline["quiet"].out

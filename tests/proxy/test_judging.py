@@ -369,7 +369,7 @@ def test_every_report_can_be_made_of_nothing() -> None:
     judge = judging.TrafficJudge("http://x", load_spec(), load_requirements(), print, settle=1.0)
     outcome = outcome_of(judge, load_requirements(), "http://x", 0.0, strict=False)
     judge.close(5)
-    assert outcome.headline.startswith("INCONCLUSIVE: nothing has passed")
+    assert outcome.headline.startswith("INCONCLUSIVE: no traffic yet")
     assert all(render(outcome) for _, render in RENDERERS.values())
 
 
@@ -446,5 +446,5 @@ def test_reports_say_what_is_true_of_watched_traffic() -> None:
                 shown = RENDERERS[name][1](outcome)
                 assert f"exit code {int(fails)}" in shown
                 assert "cloudChatDaily" in shown
-                for untrue in ("spend", "planned", "booked", "Never asked", "What was not run"):
+                for untrue in ("spend", "planned", "booked", "Nothing was sent", "What was not run"):
                     assert untrue not in shown, (name, untrue)

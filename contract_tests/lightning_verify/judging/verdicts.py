@@ -143,7 +143,7 @@ def _added(parts: list[Finding]) -> Finding:
 
 NOT_PART = "no check of this requirement was part of the run"
 # Of a run that ended in the middle of a mistake of our own, or of a plugin beside us.
-BROKE_OFF = "the run broke off in an internal error"
+BROKE_OFF = "the run stopped on an internal error"
 
 
 def rule(requirement: Requirement, findings: Iterable[Finding], unreached: str = NOT_PART) -> Ruling:

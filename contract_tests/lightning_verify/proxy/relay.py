@@ -171,11 +171,11 @@ class Pair(Peer):
             head, method, target = read_request(data)
             body = body_of_request(head)
             if method == "CONNECT":
-                raise _Refused(405, "this proxy stands for one host and opens no tunnels")
+                raise _Refused(405, "this proxy serves one host and opens no tunnels")
             target = _origin_form(target)
         except Malformed as problem:
             status = 431 if isinstance(problem, TooLong) else 400
-            return await self._refuse(status, f"the request cannot be passed on: {problem}")
+            return await self._refuse(status, f"the request cannot be forwarded: {problem}")
         except _Refused as refusal:
             return await self._refuse(refusal.status, str(refusal))
         captured = self._observer.begin(method, target.decode("latin-1"), head.pairs)
@@ -244,7 +244,7 @@ class Pair(Peer):
             except OSError as problem:
                 late = isinstance(problem, TimeoutError)
                 why = (
-                    f"{where} takes no connection"
+                    f"{where} accepts no connections"
                     if late
                     else f"no connection to {where}: {cause_of(problem)}"
                 )
@@ -297,7 +297,7 @@ class Pair(Peer):
         except ConnectionResetError:
             pass  # The answer, or that there is none, says the rest.
         except Malformed as problem:
-            captured.problem = f"the request cannot be passed on: {problem}"
+            captured.problem = f"the request cannot be forwarded: {problem}"
             host.abort()
 
     def _request_sent(self) -> None:

@@ -19,8 +19,8 @@ from lightning_verify.report.markdown import render_markdown
 from lightning_verify.report.outcome import Outcome
 from lightning_verify.report.run_facts import RunFacts, Units
 
-_NOTHING = "nothing has passed that could show a breach"
-_UNSEEN = "no answer has passed that could show it"
+_NOTHING = "no traffic yet that could show a breach"
+_UNSEEN = "no answer so far could show it"
 
 
 def outcome_of(

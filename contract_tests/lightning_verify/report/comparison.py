@@ -42,9 +42,9 @@ class Comparison:
 _NAMES = {"fresh": "new", "mended": "mended", "unseen": "no_longer_observable", "advised": "newly_advised"}
 _TITLES = {
     "fresh": "new failures",
-    "mended": "mended",
+    "mended": "fixed",
     "unseen": "no longer observable",
-    "advised": "newly advised",
+    "advised": "new advice",
 }
 
 
@@ -55,7 +55,7 @@ def read_report(file: Path) -> dict[str, str]:
         if report["schema_version"] != SCHEMA_VERSION:
             raise ComparisonError(
                 f"has schema version {report['schema_version']!r}, expected {SCHEMA_VERSION}; "
-                "make it again with this version of lightning-verify"
+                "regenerate it with this version of lightning-verify"
             )
         return {str(entry["id"]): _verdict(entry) for entry in report["requirements"]}
     except ComparisonError:

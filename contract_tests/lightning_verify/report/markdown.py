@@ -66,7 +66,7 @@ class _Page:
         """The page."""
         blocks = self._blocks
         if self._left_out:
-            blocks = [*blocks, f"_{self._left_out} more entries did not fit here; see report.html._"]
+            blocks = [*blocks, f"_{self._left_out} more entries did not fit; see report.html._"]
         return "\n\n".join(blocks) + "\n"
 
 
@@ -103,7 +103,7 @@ def _facts(run: Mapping[str, Any]) -> str:
         f"exit code {run['exit_code']}",
     ]
     if run.get("watched"):
-        passed = f"{run['requests']['sent']} exchanges of clients"
+        passed = f"{run['requests']['sent']} client exchanges"
         facts[1:4] = [f"{passed} watched for {run['seconds']:g} s from {run['started']}"]
         facts[1] += ", strict" if run["strict"] else ""
     if drawn := run["generated"]:

@@ -39,14 +39,14 @@ SYMBOLS: dict[Tone, str] = {
 
 # What the words of the bill mean.
 BILL_WORDS: dict[str, str] = {
-    "planned": "the most that the plan could cost",
-    "booked": "set aside before requests left",
-    "served": "requests that were answered with success",
-    "observed": "what the host's counters say of our throwaway callers",
-    "unexplained": "what they say beyond what these callers were served",
+    "planned": "the most the plan could cost",
+    "booked": "reserved before requests were sent",
+    "served": "successfully answered requests",
+    "observed": "what the host's counters show for our throwaway callers",
+    "unexplained": "what they show beyond what these callers were served",
 }
 # Of traffic that was watched, nothing else is known.
-WATCHED_WORDS = {"served": "requests of clients that were answered with success"}
+WATCHED_WORDS = {"served": "successfully answered client requests"}
 
 
 def bill_words(run: Mapping[str, Any]) -> dict[str, str]:
@@ -214,7 +214,7 @@ def _grouped(entries: Iterable[Entry]) -> tuple[Group, ...]:
     """By reason, the largest group first."""
     by_reason: dict[str, list[Entry]] = {}
     for entry in entries:
-        by_reason.setdefault(entry.ruling.reason or "no reason was given", []).append(entry)
+        by_reason.setdefault(entry.ruling.reason or "no reason given", []).append(entry)
     groups = [Group(reason, _missing(reason), tuple(members)) for reason, members in by_reason.items()]
     return tuple(sorted(groups, key=lambda group: -len(group.entries)))
 

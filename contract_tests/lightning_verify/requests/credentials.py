@@ -81,11 +81,11 @@ def _written_in(file: Path) -> dict[str, str]:
         # A note of one's own is harmless; a name that is spelt wrongly leaves a credential out.
         meant = get_close_matches(name.upper().replace("-", "_"), MEANING, 1, 0.8)
         if meant or name.upper().startswith("LIGHTNING") or not content.keys() & MEANING.keys():
-            hint = f"; is {meant[0]} meant?" if meant else f": expected some of {', '.join(MEANING)}"
+            hint = f"; did you mean {meant[0]}?" if meant else f": expected some of {', '.join(MEANING)}"
             raise CredentialsError(f"{file} has the name {name[:60]!r}, which is none of ours{hint}")
     for name in MEANING.keys() & content.keys():
         if not isinstance(content[name], str | None):
-            raise CredentialsError(f"{file}: {name} must be a text")
+            raise CredentialsError(f"{file}: {name} must be a string")
     return {name: content[name] for name in MEANING if content.get(name)}
 
 
@@ -110,19 +110,19 @@ def _slips(credentials: Mapping[str, str]) -> Iterator[str]:
                 yield f"{name} and {other} hold the same credential; they are for {each}"
     users = [(claims_of(credentials.get(name, "")) or {}).get("sub") for name in (JWT, FREE_JWT)]
     if users[0] is not None and users[0] == users[1]:
-        yield f"{JWT} and {FREE_JWT} are of the same user; they are for a paid account and a free one"
+        yield f"{JWT} and {FREE_JWT} belong to the same user; they are for a paid account and a free one"
 
 
 def _slips_of_a_token(name: str, token: str) -> Iterator[str]:
     claims, end = claims_of(token) or {}, expiry_of(token)
     if name == EXPIRED_JWT:
         if end is not None and not has_expired(token):
-            yield f"{name} is good until {end:%Y-%m-%d %H:%M} UTC; it is for a token that has expired"
+            yield f"{name} is valid until {end:%Y-%m-%d %H:%M} UTC; it is for a token that has expired"
         return
     if end is not None and has_expired(token):
         yield f"{name} has expired ({end:%Y-%m-%d %H:%M} UTC); give a fresh one"
     if claims.get("role") in ("anon", "service_role"):
-        yield f"{name} holds a key of the project and not the access token of a user"
+        yield f"{name} holds a project key, not a user's access token"
 
 
 def _segment(data: bytes) -> str:

@@ -20,7 +20,7 @@ from lightning_verify.laws.table import LAWS
 from lightning_verify.run.marks import charge_of
 
 COLUMNS = ("requirement", "level", "judged by", "spend", "needs")
-_NEEDS = {"needs_control": "a control plane", "needs_own_host": "a host of one's own"}
+_NEEDS = {"needs_control": "a control plane", "needs_own_host": "your own host"}
 _LAW = "the law of every answer"
 
 

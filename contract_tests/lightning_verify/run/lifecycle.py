@@ -65,7 +65,7 @@ def _announce(run: Run, requests: int, units: Counter[str], say: Say) -> None:
     spend = settings.spend.name.lower()
     say(f"target {target.base_url}, spend {spend}, revision {REVISION}, credentials: {credentials}")
     say(f"plan: {describe(requests, units)}")
-    say(f"generated: {settings.examples} requests a property, drawn with --seed {settings.seed}")
+    say(f"generated: {settings.examples} requests per property, with --seed {settings.seed}")
     if settings.max_units:
         say("caps: " + ", ".join(f"{m}={n}" for m, n in settings.max_units.items()))
 
@@ -99,7 +99,7 @@ def _reset_clock(run: Run, say: Say) -> str | None:
     except (ControlFailed, HostGone) as problem:
         return f"the control plane at {run.target.control} does not answer as one: {problem}"
     if offset is not None:
-        say(f"clock: the target's was {offset:+.0f} s off, and has been put right")
+        say(f"clock: the target's was {offset:+.0f} s off and has been corrected")
     return None
 
 

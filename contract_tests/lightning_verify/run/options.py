@@ -138,7 +138,7 @@ def earlier_verdicts(config: pytest.Config) -> dict[str, str] | None:
     ):
         return {}  # The first run of its history, for which everything is new.
     if report is None:
-        raise pytest.UsageError(f"--compare {file}: no whole run in this folder")
+        raise pytest.UsageError(f"--compare {file}: no complete run in this folder")
     try:
         return read_report(report)
     except ComparisonError as problem:
@@ -177,7 +177,7 @@ def given_target(config: pytest.Config) -> Target | None:
         return None
     if "@" in url.partition("://")[2].partition("/")[0]:
         raise pytest.UsageError(
-            "--base-url must not carry a user name or password: it is shown in every report"
+            "--base-url must not contain a user name or password: it is shown in every report"
         )
     if not is_address(url):
         raise pytest.UsageError(

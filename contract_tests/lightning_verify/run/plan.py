@@ -36,7 +36,7 @@ def obstacle(item: pytest.Item, spend: Spend, target: Target) -> str | None:
     if item.get_closest_marker("needs_control") and target.control is None:
         return "needs a target whose control plane can move time and fail upstreams (--control)"
     if item.get_closest_marker("needs_own_host") and not target.may_be_asked_often(spend):
-        return "needs --spend exhaust and a host of one's own, to be asked so often"
+        return "needs --spend exhaust and your own host, because of its many requests"
     return None
 
 
@@ -94,4 +94,4 @@ def spoken(seconds: float) -> str:
 def describe(requests: int, units: Counter[str]) -> str:
     """The plan in one line."""
     cost = ", ".join(f"{count} {metric}" for metric, count in sorted(units.items())) or "none"
-    return f"about {requests} requests, at worst these units: {cost}"
+    return f"about {requests} requests, at most these units: {cost}"

@@ -102,13 +102,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "judges(charge): the requirements a contract test judges, and its cost"
     )
+    config.addinivalue_line("markers", "needs(*credentials): the credentials a contract test requires")
     config.addinivalue_line(
-        "markers", "needs(*credentials): the credentials a contract test cannot do without"
+        "markers", "may_use(*credentials): the credentials a contract test uses if available"
     )
-    config.addinivalue_line(
-        "markers", "may_use(*credentials): the credentials a contract test uses where there are any"
-    )
-    config.addinivalue_line("markers", "needs_own_host: a contract test that asks very often")
+    config.addinivalue_line("markers", "needs_own_host: a contract test that sends very many requests")
     config.addinivalue_line(
         "markers", "uses_up_accounts: a contract test after which an account is at its limits"
     )
@@ -494,6 +492,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             write(line)
     trouble = config.stash.get(_trouble_key, None)
     if trouble is not None:
-        write(f"not everything could be written down: {trouble.strerror}: {trouble.filename}", red=True)
+        write(f"not everything could be recorded: {trouble.strerror}: {trouble.filename}", red=True)
     elif _reports_key in config.stash:
         write(f"reports: {config.stash[_reports_key]}")

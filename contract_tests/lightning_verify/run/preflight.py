@@ -38,7 +38,7 @@ def preflight(client: Client, wake: float) -> str | None:
         if not all(answer.status in {502, 503, 504} for answer in answers):
             return _sense(answers, hint)
         if time.monotonic() + pause > deadline:
-            return f"the host answered nothing but {answers[0].status} for {wake:g} s"
+            return f"the host answered only {answers[0].status} for {wake:g} s"
         time.sleep(pause)
         pause = min(pause * 1.5, 5.0)
 
@@ -65,7 +65,7 @@ def _sense(answers: list[Exchange], hint: str) -> str | None:
     if all(answer.media_type == "text/html" for answer in answers):
         return "the host answers every request with an HTML page, as a portal or proxy does"
     if statuses != {406} and len({answer.body for answer in answers}) == 1:
-        return "the host answers every request alike, so it is not the API that answers"
+        return "the host answers every request alike, so it is not the API"
     return None
 
 
@@ -88,7 +88,7 @@ def refused_everywhere(
         except HostGone:
             break
         if shut_out:
-            refused[name] = f"{name} is refused everywhere: is it a good one, and of this host?"
+            refused[name] = f"{name} is refused everywhere: is it valid, and for this host?"
     return refused
 
 

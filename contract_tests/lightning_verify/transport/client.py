@@ -420,7 +420,7 @@ class Client:
             exchange.problem = cause(problem)
             exchange.cut_off = bool(exchange.arrivals)
         if exchange.problem and exchange.arrivals:
-            exchange.problem += " (after a part of the body)"
+            exchange.problem += " (after part of the body)"
         exchange.seconds = time.monotonic() - started
         exchange.received = datetime.now(UTC)
 
@@ -442,7 +442,7 @@ class Client:
                     watch.reschedule(self._loop.time() + idle)
         except TimeoutError:
             if watch.expired():
-                raise _Stalled(f"nothing more came for {idle:g} s") from None
+                raise _Stalled(f"nothing more was received for {idle:g} s") from None
             raise
         finally:
             exchange.body = b"".join(pieces)

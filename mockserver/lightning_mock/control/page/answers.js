@@ -7,7 +7,7 @@ import { changed, store, userName } from "./store.js";
 import { plural } from "./words.js";
 
 const FORMS = [
-  ["bare", "router_metadata alone, no choices"],
+  ["bare", "router_metadata only, no choices"],
   ["choices", "with a choice that has the role"],
 ];
 const ADVICE = [
@@ -18,9 +18,9 @@ const ADVICE = [
   ["x-should-retry-false", "X-Should-Retry: false"],
 ];
 const KINDS = [
-  ["text", "Words"],
+  ["text", "Text"],
   ["json", "JSON"],
-  ["status", "A status alone"],
+  ["status", "A status only"],
 ];
 const TIMES = [
   ["1", "once"],
@@ -49,12 +49,12 @@ export function showAnswers() {
       ),
     ),
     field("First event of a stream", h("select", { ".value": chosen.metadata_form, onchange: choose("metadata_form") }, options(FORMS))),
-    field("What a 429 says of coming back", h("select", { ".value": chosen.retry_advice, onchange: choose("retry_advice") }, options(ADVICE))),
+    field("What a 429 says about retrying", h("select", { ".value": chosen.retry_advice, onchange: choose("retry_advice") }, options(ADVICE))),
     Object.keys(own).length > 0 &&
       h(
         "button",
-        { type: "button", class: "small", onclick: () => act("Answered like everybody.", () => api.preferNothing(whose)) },
-        "Answer like everybody",
+        { type: "button", class: "small", onclick: () => act("Back to the defaults.", () => api.preferNothing(whose)) },
+        "Use the defaults",
       ),
   );
   const { replies, misses } = store.replies;
@@ -67,7 +67,7 @@ export function showAnswers() {
       h(
         "details",
         { key: "misses", class: "folded" },
-        h("summary", null, `${plural(misses.length, "call")} met none of them`),
+        h("summary", null, `${plural(misses.length, "call")} matched none of them`),
         h("ul", { class: "stack" }, misses.slice(-5).reverse().map(missRow)),
       ),
     newReply(),
@@ -78,7 +78,7 @@ export function showAnswers() {
 function replyRow({ id, match, replies, used, left }) {
   const when = Object.entries(match).map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`);
   const facts = [`used ${plural(used, "time")}`, left === null ? "always" : left === 0 ? "used up" : `${left} left`];
-  const remove = () => act("The reply is taken back.", () => api.removeReply(id));
+  const remove = () => act("The reply is removed.", () => api.removeReply(id));
   return h(
     "li",
     { key: id },
@@ -88,7 +88,7 @@ function replyRow({ id, match, replies, used, left }) {
       h("strong", null, replies.map(said).join(", then ")),
       h("p", { class: "muted small-text" }, [when.join(", ") || "every chat", ...facts].join(" · ")),
     ),
-    h("button", { type: "button", class: "quiet square", "aria-label": `Take back ${id}`, title: "Take back", onclick: remove }, icon(CROSS)),
+    h("button", { type: "button", class: "quiet square", "aria-label": `Remove ${id}`, title: "Remove", onclick: remove }, icon(CROSS)),
   );
 }
 
@@ -114,7 +114,7 @@ function newReply() {
     h(
       "form",
       { class: "grid-form", onsubmit: add },
-      field("When the prompt holds", h("input", { name: "prompt", autocomplete: "off", placeholder: "any prompt" })),
+      field("When the prompt contains", h("input", { name: "prompt", autocomplete: "off", placeholder: "any prompt" })),
       field("On the route", h("input", { name: "route", autocomplete: "off", placeholder: "POST /gen/chat/completions" })),
       field("From", h("select", { name: "user" }, options([["", "anybody"], ...store.state.users.map((user) => [user.id, userName(user)])], ""))),
       field("How often", h("select", { name: "times" }, options(TIMES, ""))),
@@ -123,8 +123,8 @@ function newReply() {
         h("select", { name: "kind", ".value": kind, onchange: (event) => ((kind = event.currentTarget.value), changed()) }, options(KINDS)),
       ),
       field("Status", h("input", { type: "number", name: "status", min: "200", max: "599", placeholder: "200", required: kind === "status" })),
-      kind !== "status" && field(kind === "json" ? "JSON" : "Words", h("textarea", { name: "answer", rows: "3", required: true }), wide),
-      h("div", { class: wide }, h("button", { class: "primary" }, "Answer so")),
+      kind !== "status" && field(kind === "json" ? "JSON" : "Text", h("textarea", { name: "answer", rows: "3", required: true }), wide),
+      h("div", { class: wide }, h("button", { class: "primary" }, "Add reply")),
     ),
   );
 }
@@ -133,7 +133,7 @@ async function add(event) {
   event.preventDefault();
   const form = event.currentTarget;
   const fields = fieldsOf(form);
-  await act("The next call that fits is answered so.", async () => api.addReply(wish(fields))) && form.reset();
+  await act("The next matching call gets this reply.", async () => api.addReply(wish(fields))) && form.reset();
 }
 
 /** @param {Record<string, string>} fields */
@@ -151,6 +151,6 @@ function jsonOf(text) {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Error("The answer is not JSON: text in it stands in double quotation marks.");
+    throw new Error("The answer is not JSON: strings in it need double quotes.");
   }
 }

@@ -33,7 +33,7 @@ function showCount() {
   const all = document.querySelector(".callers");
   const hidden = all && all.scrollHeight > all.clientHeight + 1;
   const count = plural(store.state.identities.length, "caller");
-  document.getElementById("callers-count").textContent = hidden ? `${count}; the list goes on, scroll it` : count;
+  document.getElementById("callers-count").textContent = hidden ? `${count}; scroll for more` : count;
 }
 
 function nobodyYet() {
@@ -203,13 +203,13 @@ function ownClock(view) {
   return h(
     "div",
     { class: "row tight", role: "group", "aria-label": "Clock of this caller" },
-    h("span", { class: "muted small-text" }, apart ? `Its own time: ${moment(view.now)}` : "Lives by everybody's clock"),
-    h("button", { type: "button", class: "small", onclick: () => move("next_day") }, "Move on a day"),
-    h("button", { type: "button", class: "small", onclick: () => move("next_week") }, "Move on a week"),
+    h("span", { class: "muted small-text" }, apart ? `Own time: ${moment(view.now)}` : "On the shared clock"),
+    h("button", { type: "button", class: "small", onclick: () => move("next_day") }, "Advance a day"),
+    h("button", { type: "button", class: "small", onclick: () => move("next_week") }, "Advance a week"),
     apart &&
       h(
         "button",
-        { type: "button", class: "small", onclick: () => act("Back on everybody's clock.", () => api.rejoinClock(view.identity)) },
+        { type: "button", class: "small", onclick: () => act("Back on the shared clock.", () => api.rejoinClock(view.identity)) },
         "Rejoin",
       ),
   );

@@ -26,11 +26,11 @@ export function showJournal() {
     h(
       "div",
       { key: "filters", class: "row tight bottom filters" },
-      field("Find", h("input", { type: "search", placeholder: "path, caller, words…", oninput: set("text") }), "grow"),
+      field("Find", h("input", { type: "search", placeholder: "path, caller, text…", oninput: set("text") }), "grow"),
       field("Answers", h("select", { onchange: set("answer") }, options(KINDS_OF_ANSWER, ""))),
       field("Caller", h("select", { onchange: set("identity") }, options([["", "Everyone"], ...callers.map((key) => [key, nameOf(key)])], ""))),
       h("button", { type: "button", disabled: store.journal.length === 0, onclick: clear }, "Clear"),
-      h("button", { type: "button", disabled: store.journal.length === 0, title: "An HTTP archive, for the tools of a browser", onclick: archive }, "Save HAR"),
+      h("button", { type: "button", disabled: store.journal.length === 0, title: "An HTTP archive, for browser developer tools", onclick: archive }, "Save HAR"),
       h("button", { type: "button", disabled: store.journal.length === 0, title: "For lightning-mock --replay or --replies", onclick: recording }, "Save recording"),
     ),
     entries.length > 0
@@ -57,7 +57,7 @@ async function archive() {
 
 async function recording() {
   const taken = await act(
-    ({ left_out }) => (left_out ? `The recording is saved without ${plural(left_out, "exchange")} not kept whole.` : "The recording is saved."),
+    ({ left_out }) => (left_out ? `The recording is saved without ${plural(left_out, "exchange")} not kept in full.` : "The recording is saved."),
     api.getRecording,
   );
   if (taken) save(taken.recording, "recording.json");

@@ -20,7 +20,7 @@ export function showStatus() {
     h(
       "details",
       { key: "change", class: "folded", id: "change-status" },
-      h("summary", null, "Say something else"),
+      h("summary", null, "Change it"),
       h(
         "form",
         { class: "grid-form", onsubmit: change },
@@ -37,8 +37,8 @@ export function showStatus() {
         h(
           "div",
           { class: "row tight wide" },
-          h("button", { class: "primary" }, "Say so"),
-          h("button", { type: "button", onclick: putBack }, "Say what it said at the start"),
+          h("button", { class: "primary" }, "Set status"),
+          h("button", { type: "button", onclick: putBack }, "Restore the initial status"),
         ),
       ),
     ),
@@ -47,7 +47,7 @@ export function showStatus() {
 
 const words = (said) => (Array.isArray(said) ? said.join(" ") : (said ?? ""));
 
-const putBack = () => act("What /status says is as at the start.", api.resetStatus);
+const putBack = () => act("/status is back to its initial state.", api.resetStatus);
 
 async function change(event) {
   event.preventDefault();
@@ -65,5 +65,5 @@ async function change(event) {
     }))
     .filter(({ before, now }) => before.state !== now.state || before.message !== now.message);
   if (services.length) wish.services = Object.fromEntries(services.map(({ name, now }) => [name, now]));
-  if (Object.keys(wish).length) await act("The status says so from now on.", () => api.changeStatus(wish));
+  if (Object.keys(wish).length) await act("The status has changed.", () => api.changeStatus(wish));
 }
