@@ -85,7 +85,7 @@ def _requirements(revision: str) -> str:
     rows = [(r.id, r.level, r.statement, r.section) for r in found.requirements.values()]
     page = f"# Requirements of {revision}\n\n" + _table(("id", "level", "statement", "section"), *rows)
     reasons = [(r.id, r.why_advice) for r in found.requirements.values() if r.why_advice]
-    return f"{page}\n## Why some only advise\n\n{_table(('id', 'why'), *reasons)}"
+    return f"{page}\n## Why some are only advice\n\n{_table(('id', 'why'), *reasons)}"
 
 
 def _changes(old: str, new: str) -> str:
@@ -107,7 +107,7 @@ def _laws() -> str:
         (name, ", ".join(sorted(law.operations)) or "every operation", statements[name].statement)
         for name, law in LAWS.items()
     ]
-    words = "Each is held against every answer of these operations, whoever asked.\n\n"
+    words = "Each is checked on every answer of these operations, whoever asked.\n\n"
     return f"# Laws\n\n{words}" + _table(("requirement", "operations", "what holds"), *rows)
 
 
@@ -132,8 +132,8 @@ def _control() -> str:
 def _python() -> str:
     page = [
         "# Python client\n",
-        "The fixtures `lightning` and `lightning_mock` of the pytest plugin bring a client and a mock. "
-        "Elsewhere it is `lightning_mock.client.Lightning(url)`.\n",
+        "The fixtures `lightning` and `lightning_mock` of the pytest plugin provide a client and a mock. "
+        "Elsewhere, use `lightning_mock.client.Lightning(url)`.\n",
     ]
     for name in sorted(client.__all__, key=lambda name: (name != "Lightning", name)):
         thing = getattr(client, name)

@@ -111,8 +111,8 @@ class StoreLost(UpstreamFailure):
 
     def __init__(self) -> None:
         super().__init__(
-            "The store of this mock does not answer, so nothing was served and nothing charged. "
-            "It goes on by itself as soon as the store is back."
+            "This mock's store does not answer, so nothing was served or charged. "
+            "Calls work again as soon as the store is back."
         )
 
 

@@ -127,7 +127,7 @@ class Settings:
         for name in ("first_token_delay", "token_rate", "replay_pace", "replay_max_age"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
-                yield f"{name}: expected a number from 0 up, got {value}"
+                yield f"{name}: expected a number, 0 or more, got {value}"
         for name, kind in (("metadata_form", MetadataForm), ("retry_advice", RetryAdvice), ("loop", Loop)):
             value, allowed = getattr(self, name), get_args(kind)
             if value not in allowed:

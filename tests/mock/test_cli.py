@@ -189,7 +189,7 @@ def test_a_file_that_cannot_be_used_is_named_once_in_one_clear_line(
 def test_all_values_that_cannot_be_used_are_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert complaints(capsys, "--token-rate", "-1", "--journal", "-3") == [
         "lightning-mock: journal: expected 0 to 1000000, got -3",
-        "lightning-mock: token_rate: expected a number from 0 up, got -1.0",
+        "lightning-mock: token_rate: expected a number, 0 or more, got -1.0",
     ]
     with pytest.raises(SettingsError, match=r"(?s)MOCK_PORT.*\n.*MOCK_SEED"):
         parse([], {"LIGHTNING_MOCK_PORT": "eighty", "LIGHTNING_MOCK_SEED": "none"})

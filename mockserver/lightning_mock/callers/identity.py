@@ -130,7 +130,7 @@ class IdentityResolver:
             raise Unauthorized(f"The bearer token is not valid: {error}.", code="invalid_token") from None
         account = self._accounts.get(claims.subject)
         if account is None and claims.subject in self._accounts.removed:
-            raise Unauthorized("The user of the token is gone.", code="invalid_token")
+            raise Unauthorized("The token's user no longer exists.", code="invalid_token")
         if account is not None and claims.generation < account.token_generation:
             raise Unauthorized("The bearer token is not valid: it has expired.", code="invalid_token")
         if account is None:

@@ -28,11 +28,11 @@ class Caller:
         return f"<{type(self).__name__} {self.identity}>"
 
     def usage(self) -> dict[str, Metric]:
-        """The metrics by name, as they now stand in the mock's ledger."""
+        """The metrics by name, as they are now in the mock's ledger."""
         return _usage(self._transport.call("GET", self._path))
 
     def exhaust(self, metric: str) -> dict[str, Metric]:
-        """Use up all that is left of a metric. Raises LightningError when the plan does not limit it."""
+        """Use up what is left of a metric. Raises LightningError if the plan does not limit it."""
         return _usage(self._transport.call("POST", f"{self._path}/exhaust", {"metric": metric}))
 
     def set_used(self, metric: str, used: int) -> dict[str, Metric]:
@@ -42,14 +42,14 @@ class Caller:
     # Time
 
     def clock(self) -> CallerClock:
-        """Where this caller's clock stands."""
+        """This caller's time."""
         return CallerClock.of(self._transport.call("GET", f"{self._path}/clock"))
 
     def advance(
         self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0
     ) -> CallerClock:
-        """Move this caller's clock forward: its windows, tokens, keys and `generated_at`, and nobody
-        else's."""
+        """Move this caller's clock forward: only its own windows, tokens, keys and
+        `generated_at`."""
         return self._move(forward(days=days, hours=hours, minutes=minutes, seconds=seconds))
 
     def next_day(self) -> CallerClock:
@@ -65,7 +65,7 @@ class Caller:
         return self._move(exactly(to, force))
 
     def rejoin_clock(self) -> CallerClock:
-        """Let this caller live by the shared clock again."""
+        """Return this caller to the shared clock."""
         return CallerClock.of(self._transport.call("DELETE", f"{self._path}/clock"))
 
     def _move(self, body: Mapping[str, Any]) -> CallerClock:
@@ -76,7 +76,7 @@ class Caller:
     def prefer(
         self, *, metadata_form: MetadataForm | None = None, retry_advice: RetryAdvice | None = None
     ) -> None:
-        """Answer this caller in another form than others; `Lightning.prefer` lists the choices."""
+        """Change the form of this caller's answers; `Lightning.prefer` lists the choices."""
         order = chosen(metadata_form, retry_advice)
         self._transport.call("PATCH", f"{self._path}/preferences", order)
 
@@ -98,7 +98,7 @@ class Caller:
 
 
 class Guest(Caller):
-    """A caller that is signed out and known by its X-Client-ID: the free plan."""
+    """A signed-out caller, known by its X-Client-ID: on the free plan."""
 
     def __init__(self, transport: Transport, client_id: str | None = None) -> None:
         self.client_id = client_id or f"guest-{uuid4()}"
@@ -110,7 +110,7 @@ class Guest(Caller):
 
 
 class User(Caller):
-    """A signed-up user with an access token (`jwt`) and an API key (`api_key`), ready to be sent. Neither
+    """A signed-up user with an access token (`jwt`) and an API key (`api_key`), ready to use. Neither
     expires, wherever the mock's clock is moved; `token(lifetime_seconds=...)` makes one that does."""
 
     def __init__(self, transport: Transport, document: Mapping[str, Any]) -> None:
@@ -123,11 +123,11 @@ class User(Caller):
         self._user = f"/users/{segment(self.id)}"
 
     def headers(self, bearer: str | None = None) -> dict[str, str]:
-        """The header that makes a request this user's: by the API key, or another `bearer` such as `jwt`."""
+        """The header that makes a request this user's: the API key, or another `bearer` such as `jwt`."""
         return {"Authorization": f"Bearer {bearer or self.api_key}"}
 
     def set_plan(self, plan: str) -> None:
-        """Change the plan in mid-window; what has been used stays used."""
+        """Change the plan, even mid-window; what has been used stays used."""
         self._transport.call("PATCH", self._user, {"plan": plan})
 
     def token(
@@ -145,7 +145,7 @@ class User(Caller):
         return answer["token"]
 
     def new_key(self, *, label: str | None = None, expires_at: datetime | str | None = None) -> Key:
-        """Make another API key, with its secret. Without `expires_at` it does not expire."""
+        """Create another API key, with its secret. Without `expires_at` it does not expire."""
         body: dict[str, str] = {}
         if label is not None:
             body["label"] = label
@@ -158,12 +158,12 @@ class User(Caller):
         return [Key.of(key) for key in self._transport.call("GET", self._user)["keys"]]
 
     def revoke(self, key: Key | str | None = None) -> Key:
-        """Revoke a key, given itself or its id; without one, the key that is in `api_key`."""
+        """Revoke a key, given the key or its id; without one, the key in `api_key`."""
         key_id = key.id if isinstance(key, Key) else key or self._key_id
         return Key.of(self._transport.call("DELETE", f"{self._user}/keys/{segment(key_id)}"))
 
     def reset(self) -> None:
-        """Take this user back to an unused quota."""
+        """Reset this user to an unused quota."""
         self._transport.call("POST", "/reset", {"user": self.id})
 
     def delete(self) -> None:

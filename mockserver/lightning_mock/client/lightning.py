@@ -42,9 +42,9 @@ class JournalFilter(TypedDict, total=False):
 class Lightning:
     """A client for the control API of the mock at `base_url`, which may run anywhere.
 
-    `token` is the mock's control token, when it was started with one. `shared` says that others use the mock
-    at the same time, whom moving its clock would surprise: a SharedClockWarning tells of that. Every method
-    raises LightningError with the mock's own words when the mock refuses.
+    `token` is the mock's control token, if it was started with one. `shared` says that others use the mock at
+    the same time: moving its clock, which would surprise them, then gives a SharedClockWarning. Every method
+    raises LightningError with the mock's own message when the mock refuses.
     """
 
     def __init__(self, base_url: str, token: str | None = None, *, shared: bool = False) -> None:
@@ -55,14 +55,14 @@ class Lightning:
         self._own_users: set[str] = set()
 
     def fresh(self) -> Self:
-        """Another client of the same mock, which takes back only what is done through it."""
+        """Another client of the same mock, which undoes only what is done through it."""
         client = type(self)(self._transport.base_url, self._transport.token, shared=self._shared)
         client._own_users = self._own_users
         return client
 
     @property
     def base_url(self) -> str:
-        """Where the API is, without a slash at the end. The OpenAI SDKs want `base_url + "/gen"`."""
+        """The address of the API, without a trailing slash. The OpenAI SDKs want `base_url + "/gen"`."""
         return self._transport.base_url
 
     def __repr__(self) -> str:
@@ -95,12 +95,12 @@ class Lightning:
     # Time
 
     def clock(self) -> Clock:
-        """Where the mock's clock stands."""
+        """The mock's time."""
         return Clock.of(self._transport.call("GET", "/clock"))
 
     def advance(self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> Clock:
-        """Move everybody's clock forward. Quota windows, tokens, keys and assets all live by it. Where others
-        use the mock at the same time, a user's own `advance` moves that user's time alone."""
+        """Move the shared clock forward. Quota windows, tokens, keys and assets all follow it. If others use
+        the mock at the same time, a user's own `advance` moves only that user's time."""
         return self._move(forward(days=days, hours=hours, minutes=minutes, seconds=seconds))
 
     def next_day(self) -> Clock:
@@ -116,11 +116,11 @@ class Lightning:
         return self._move(exactly(to, force))
 
     def freeze(self) -> Clock:
-        """Let the clock stand still."""
+        """Stop the clock."""
         return self._move({"frozen": True})
 
     def resume(self) -> Clock:
-        """Let the clock run again from where it stands."""
+        """Let the clock run again from where it stopped."""
         return self._move({"frozen": False})
 
     def _move(self, body: Mapping[str, Any]) -> Clock:
@@ -132,7 +132,7 @@ class Lightning:
     def _warn_of_others(self, moved: Iterable[str], stacklevel: int = 3) -> None:
         others = set(moved) - self._own_users
         if others or self._shared:
-            who = f" for {len(others)} users of somebody else as well" if others else ""
+            who = f" for {len(others)} other users too" if others else ""
             warnings.warn(
                 f"The clock of a shared mock was moved{who}. Move one user's time with user.advance(...), or "
                 "use a mock of your own.",
@@ -168,7 +168,7 @@ class Lightning:
     ) -> Fault:
         """Make the next calls fail with a status. `operation` is an operation id or like `POST /gen/image`;
         None means any. `user` limits it to that user's calls; `times=None` makes all of them fail. The call
-        costs nothing either way: a failure `after_charge` gives the unit back."""
+        costs nothing either way: a failure `after_charge` refunds the unit."""
         body: dict[str, Any] = {"status": status, "when": when}
         if message is not None:
             body["message"] = message
@@ -186,12 +186,12 @@ class Lightning:
         seed: int | None = None,
         **parameters: Any,
     ) -> Fault:
-        """Set a fault of a `kind` of the control API, such as latency, status or truncate, with the
+        """Add a fault of a `kind` of the control API, such as latency, status or truncate, with the
         `parameters` of that kind (`seconds=2`). The control page lists the kinds, as does control.json.
 
-        It happens to calls that match all that is given of `operation`, `user` and `header` (such as
-        a guest's `headers()`): `times` times or, without a number, to all of them; with a `probability`
-        below one only to some, the same ones for the same `seed`.
+        It affects calls that match all given of `operation`, `user` and `header` (such as a guest's
+        `headers()`): `times` of them or, without a number, all; with a `probability` below one only some,
+        the same ones for the same `seed`.
         """
         match: dict[str, Any] = {
             "operation": operation,
@@ -212,7 +212,7 @@ class Lightning:
         return fault
 
     def faults(self) -> list[Fault]:
-        """The faults that are set; `fired` says how often each one happened."""
+        """The current faults; `fired` says how often each one fired."""
         return [Fault.of(fault) for fault in self._transport.call("GET", "/faults")["faults"]]
 
     def remove(self, fault: Fault) -> None:
@@ -225,7 +225,7 @@ class Lightning:
 
     def scenario(self, name: str, *, user: User | str | None = None) -> list[str]:
         """Start a scenario, such as `limit-reached`, `upstream-down` or `new-week`, for everybody
-        or one user. Gives the sentences that say what was done."""
+        or one user. Returns sentences that say what was done."""
         if user is None:
             self._remember_clock()
         body = {"user": _id(user)} if user is not None else {}
@@ -244,9 +244,9 @@ class Lightning:
     def prefer(
         self, *, metadata_form: MetadataForm | None = None, retry_advice: RetryAdvice | None = None
     ) -> None:
-        """Answer everybody in another form: a stream's first event `bare` or with `choices`; a 429 with
-        `none`, a `Retry-After` in `seconds` or as a `date`, or `x-should-retry-true` or `-false`. The
-        callers' own `prefer` does it for one of them."""
+        """Change the form of answers for everybody: a stream's first event `bare` or with `choices`; a 429
+        with `none`, a `Retry-After` in `seconds` or as a `date`, or `x-should-retry-true` or `-false`. A
+        caller's own `prefer` does it for that caller."""
         order = chosen(metadata_form, retry_advice)
         before = self._transport.call("GET", "/preferences")
         self._transport.call("PATCH", "/preferences", order)
@@ -270,17 +270,17 @@ class Lightning:
         checked: bool = True,
         **answer: Any,
     ) -> ScriptedReply:
-        """Answer this with that: chat completions, or the calls of another `route` such as `GET /v1/me` or
+        """Script the reply to chat completions, or to calls of another `route` such as `GET /v1/me` or
         `/gen/*`, whether the API has it or not.
 
         An answer is a text, or fields: `text`, `tool_calls` (`[{"name": ..., "arguments": {...}}]`), `json`,
         `content` (bytes) with `content_type`, `events`, `status`, `headers`, `delay` and `rate`; one answer's
-        fields can be given as keywords. Several answers are given in turn, the last of them again and again.
+        fields can be given as keywords. Several answers are given in turn; the last one repeats.
 
-        It is for calls that match all that is given: a text that the `prompt` holds, or a regular expression
-        for it (`pattern`), the caller, a `header`; with `nth` only for that one of them. Without `times` it
-        answers always. The oldest reply that fits and is not used up wins. Identity, validation and quota
-        hold underneath, unless `checked=False`."""
+        It answers calls that match everything given: a text that the `prompt` contains, or a regular
+        expression for it (`pattern`), the caller, a `header`; with `nth` only that one of them. Without
+        `times` it always answers. The oldest matching reply that is not used up wins. Identity, validation
+        and quota still apply, unless `checked=False`."""
         given = [{"text": one} if isinstance(one, str) else one for one in answers]
         match = {
             "route": route,
@@ -306,11 +306,11 @@ class Lightning:
         return [ScriptedReply.of(reply) for reply in self._transport.call("GET", "/replies")["replies"]]
 
     def near_misses(self) -> list[NearMiss]:
-        """The latest calls that met no scripted reply while there was one, and why not."""
+        """The latest calls that matched no scripted reply while there was one, and why not."""
         return [NearMiss.of(miss) for miss in self._transport.call("GET", "/replies")["misses"]]
 
     def forget_reply(self, reply: ScriptedReply) -> None:
-        """Take back one scripted reply. Doing so twice is no error."""
+        """Remove one scripted reply. Doing so twice is no error."""
         self._transport.call("DELETE", f"/replies/{segment(reply.id)}", absent_ok=True)
 
     # Status
@@ -324,7 +324,7 @@ class Lightning:
     ) -> dict[str, Any]:
         """Change what `/status` says: `set_status("degraded", services={"video": ("down", "Back at
         noon.")}, notifications="...", latest="3.0.0")`. A service is its state and message; None removes it.
-        The services answer as ever; `fault("status", "headStatusVideo", status=503)` makes one fail."""
+        The services still answer; `fault("status", "headStatusVideo", status=503)` makes one fail."""
         changes = {**said} if state is None else {"state": state, **said}
         if services is not None:
             changes["services"] = {
@@ -341,8 +341,8 @@ class Lightning:
     # Plans
 
     def set_limits(self, plan: str, **limits: int | None) -> None:
-        """Change a plan's limits for everybody on it: `set_limits("light", imagesDaily=3)`; None lifts
-        one."""
+        """Change a plan's limits for everybody on it: `set_limits("light", imagesDaily=3)`; None means
+        unlimited."""
         before: Mapping[str, int | None] = next(
             (entry["limits"] for entry in self.plans() if entry["key"] == plan), {}
         )
@@ -357,7 +357,7 @@ class Lightning:
     # Journal
 
     def journal(self, *, limit: int = 100, **wanted: Unpack[JournalFilter]) -> list[JournalEntry]:
-        """The latest exchanges that match, the newest last."""
+        """The latest matching exchanges, the newest last."""
         query = _query(wanted) | {"limit": limit}
         return journal_entries(self._transport.call("GET", "/journal", query=query))
 
@@ -377,7 +377,7 @@ class Lightning:
         return journal_entries(self._transport.call("GET", "/journal/wait", query=query, wait=timeout))
 
     def entry(self, entry: JournalEntry | int) -> JournalEntry:
-        """An exchange with all that is kept of it: whole path and bodies, as far as `request["whole"]` and
+        """An exchange with everything kept of it: path and bodies are complete if `request["whole"]` and
         `response["whole"]` say so."""
         return JournalEntry.of(self._transport.call("GET", f"/journal/{_number(entry)}"))
 
@@ -391,14 +391,14 @@ class Lightning:
         return JournalEntry.of(self._transport.call("POST", f"/journal/{_number(entry)}/send", wait=60.0))
 
     def har(self, **wanted: Unpack[JournalFilter]) -> dict[str, Any]:
-        """The exchanges that match as an HTTP archive (HAR 1.2), to be kept as JSON in a file `*.har`."""
+        """The matching exchanges as an HTTP archive (HAR 1.2), to be saved as JSON in a file `*.har`."""
         query = _query(wanted)
         return dict(self._transport.call("GET", "/journal/har", query=query))
 
     def recording(self, **wanted: Unpack[JournalFilter]) -> dict[str, Any]:
-        """The exchanges that match as a recording: kept as JSON in a file, `lightning-mock --replay FILE`
-        answers from it. Only those that the journal kept whole are in it; the setting `journal_bodies` says
-        how much it keeps."""
+        """The matching exchanges as a recording: saved as JSON in a file, `lightning-mock --replay FILE`
+        answers from it. It has only those that the journal kept in full; the setting `journal_bodies` says
+        how much that is."""
         query = _query(wanted)
         return dict(self._transport.call("GET", "/journal/recording", query=query)["recording"])
 
@@ -407,13 +407,13 @@ class Lightning:
         return Replay.of(self._transport.call("GET", "/replay"))
 
     def clear_journal(self) -> None:
-        """Forget all exchanges, other clients' too."""
+        """Clear the journal, other clients' exchanges too."""
         self._transport.call("DELETE", "/journal")
 
     # State
 
     def state(self) -> dict[str, Any]:
-        """All that the page shows: clock, plans, users, faults, scenarios and the first 1000 identities."""
+        """Everything the page shows: clock, plans, users, faults, scenarios and the first 1000 identities."""
         return dict(self._transport.call("GET", "/state"))
 
     def identities(self) -> Iterator[dict[str, Any]]:
@@ -425,15 +425,15 @@ class Lightning:
             cursor = page["next_cursor"]
 
     def reset(self) -> None:
-        """Take the mock back to how it started."""
+        """Reset the mock to its initial state."""
         self._transport.call("POST", "/reset", {})
 
     def snapshot(self) -> dict[str, Any]:
-        """The mock's state as a JSON document, to be kept or sent with a bug report."""
+        """The mock's state as a JSON document, to keep or to attach to a bug report."""
         return dict(self._transport.call("GET", "/snapshot"))
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Put the mock into the state of a snapshot."""
+        """Restore the state of a snapshot."""
         self._transport.call("POST", "/restore", snapshot)
 
 

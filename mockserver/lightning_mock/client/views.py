@@ -26,7 +26,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Clock(View):
-    """Where the mock's clock stands: ISO 8601 in UTC and seconds since 1970."""
+    """The mock's time: ISO 8601 in UTC and seconds since 1970."""
 
     now: str
     epoch: float
@@ -35,7 +35,7 @@ class Clock(View):
 
 @dataclass(frozen=True, slots=True)
 class CallerClock(View):
-    """Where one caller's clock stands, and how many seconds it is ahead of the shared one."""
+    """One caller's time, and how many seconds it is ahead of the shared clock."""
 
     now: str
     epoch: float
@@ -57,7 +57,7 @@ class Metric(View):
 
 @dataclass(frozen=True, slots=True)
 class Key(View):
-    """An API key. Its `secret` is known only where the key was made."""
+    """An API key. Its `secret` is known only when the key was created."""
 
     id: str
     label: str
@@ -71,8 +71,8 @@ class Key(View):
 
 @dataclass(frozen=True, slots=True)
 class Fault(View):
-    """A fault that is set. `times` is how many calls it is for, `left` how many of them are left (None: no
-    limit); `fired` is how often it happened."""
+    """A fault. `times` is how many calls it affects, `left` how many of them are left (None: no limit);
+    `fired` is how often it fired."""
 
     id: str
     kind: str
@@ -84,7 +84,7 @@ class Fault(View):
 
 @dataclass(frozen=True, slots=True)
 class ScriptedReply(View):
-    """A reply written beforehand. `used` is how often it has answered, `left` how often it still will (None:
+    """A scripted reply. `used` is how often it has answered, `left` how often it still will (None:
     always)."""
 
     id: str
@@ -96,7 +96,7 @@ class ScriptedReply(View):
 
 @dataclass(frozen=True, slots=True)
 class Replay(View):
-    """The recording that is replayed. `old` says that the host may answer differently by now; `unused` is how
+    """The recording being replayed. `old` says that the host may answer differently now; `unused` is how
     many of its exchanges have not been replayed yet."""
 
     recorded_at: str
@@ -118,14 +118,14 @@ class NearMiss(View):
 
     def __str__(self) -> str:
         reasons = "; ".join(f"{reply['id']}: {', '.join(reply['missed'])}" for reply in self.near)
-        return f"{self.method} {self.path} met no scripted reply: {reasons}"
+        return f"{self.method} {self.path} matched no scripted reply: {reasons}"
 
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry(View):
     """One call to the mock and why it was answered as it was.
 
-    `explanation` is a sentence. `refused_by` names the rule that said no: identity, validation, size,
+    `explanation` is a sentence. `refused_by` names the rule that refused it: identity, validation, size,
     quota, upstream or routing. `units` has `before`, `after` and `limit` when the call was metered.
     """
 

@@ -37,7 +37,7 @@ class Guard:
         host = request.headers.get(HOST, "")
         origin = request.headers.get(ORIGIN)
         if origin is not None and origin.partition("://")[2] != host:
-            raise ControlError(403, "The control plane does not answer pages of another origin.")
+            raise ControlError(403, "The control plane does not serve pages from another origin.")
         if self._token is None:
             if not is_loopback(_name_of(host)):
                 raise ControlError(

@@ -75,7 +75,7 @@ async def _limit_reached(state: State, user: Account | None) -> list[str]:
         did.append(f"{who} has used up {', '.join(limited) or 'nothing, having no limits'}.")
     if user is None:
         state.ledger.exhaust_unseen(state.catalogue.default.limits)
-        did.append("Signed-out callers that have not called yet will find it used up, too.")
+        did.append("New signed-out callers will find it used up, too.")
     return did
 
 
@@ -96,7 +96,7 @@ async def _token_expired(state: State, user: Account | None) -> list[str]:
         account.token_generation += 1
     state.identities.forget_tokens()
     return [
-        f"Every access token of {account.email} that exists now has expired; a new one is good."
+        f"Every access token of {account.email} that exists now has expired; new ones are valid."
         for account in accounts
     ]
 
@@ -130,7 +130,7 @@ def _next(kind: WindowKind) -> Callable[..., Any]:
             await state.ledger.move(identity, window_at(kind, now).end - now)
             return [f"A new {kind} has begun for {user.email}: {iso(state.clock.now_of(identity))}."]
         state.clock.set(window_at(kind, state.clock.now()).end)
-        return [f"A new {kind} has begun: the clock stands at {iso(state.clock.now())}, for everybody."]
+        return [f"A new {kind} has begun: the clock is at {iso(state.clock.now())}, for everybody."]
 
     return start
 
@@ -142,7 +142,7 @@ _ALL = (
     Scenario("token-expired", "Access tokens that worked have expired; new ones work.", _token_expired),
     Scenario(
         "upstream-down",
-        "Every generation fails with 500 and costs nothing: its unit is given back.",
+        "Every generation fails with 500 and costs nothing: its unit is refunded.",
         _faults(
             "upstream-down",
             "Every generation fails with 500 and costs nothing.",
@@ -176,10 +176,10 @@ _ALL = (
     ),
     Scenario(
         "slow-network",
-        "Every answer is late by one and a half seconds and comes in small pieces.",
+        "Every answer is delayed by 1.5 seconds and arrives in small pieces.",
         _faults(
             "slow-network",
-            "Answers are late and come in small pieces.",
+            "Answers are delayed and arrive in small pieces.",
             {"kind": "latency", "seconds": 1.5},
             {"kind": "refragment", "split": 256},
         ),
@@ -197,7 +197,7 @@ _ALL = (
     ),
     Scenario(
         "cold-start",
-        "The host sleeps: an HTML page with 503 until the clock has moved a minute.",
+        "The host is asleep: 503 with an HTML page until the clock has moved a minute.",
         _faults("cold-start", "The host is asleep for a minute.", {"kind": "cold_start", "seconds": 60}),
         lasting=True,
     ),

@@ -141,11 +141,11 @@ async def restore(document: Mapping[str, Any], state: State) -> list[str]:
     state.faults.restore(faults, document["faults_made"])
     state.scripts.restore(scripts, document.get("replies_made", 0))
     return [
-        f"The clock stands at {iso(state.clock.now())}.",
+        f"The clock is at {iso(state.clock.now())}.",
         f"There are {len(document['users'])} users with {len(document['keys'])} keys.",
         f"The ledger has {len(document['ledger'])} counts; {len(faults)} faults and {len(scripts)} replies "
         "are armed.",
-        f"Not part of it: {_NOT_HELD}.",
+        f"Not included: {_NOT_HELD}.",
     ]
 
 

@@ -43,7 +43,7 @@ VERSION: Final = 1
 _INTERVAL = 10.0
 _SHARE = 20
 """Writing takes at most a twentieth of the time."""
-_NOT_WHOLE = "its credentials are not whole"
+_NOT_WHOLE = "its credentials are incomplete"
 _FIELDS = {"format", "version", "jwt_secret", "credentials", "start", "state"}
 
 
@@ -54,9 +54,7 @@ async def state_from_file(path: Path, settings: Settings) -> State:
         return make_state(settings)
     secret = document["jwt_secret"]
     if settings.jwt_secret not in (None, secret):
-        raise SettingsError(
-            f"state file {path}: it was kept with another jwt_secret; expected the same or none"
-        )
+        raise SettingsError(f"state file {path}: it was saved with another jwt_secret; give the same or none")
     state = make_state(replace(settings, jwt_secret=secret))
     credentials = _credentials(document["credentials"])
     if state.credentials.named.keys() - credentials.named.keys():
@@ -202,7 +200,7 @@ def _check(path: Path, document: Mapping[str, Any]) -> None:
 
 def _unusable(path: Path, said: str) -> SettingsError:
     return SettingsError(
-        f"state file {path}: {said.rstrip('.')}; give another name, or remove it to start anew"
+        f"state file {path}: {said.rstrip('.')}; give another name, or remove it to start fresh"
     )
 
 

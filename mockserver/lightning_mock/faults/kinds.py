@@ -156,7 +156,7 @@ _ALL = (
     FaultKind(
         name="latency",
         title="Answer late",
-        description="The call waits this many real seconds before anybody looks at it.",
+        description="The call waits this many real seconds before it is processed.",
         point="arrival",
         fields={
             "seconds": {"type": "number", "minimum": 0, "maximum": 3600, "title": "Seconds", "examples": [2]}
@@ -188,8 +188,8 @@ _ALL = (
     FaultKind(
         name="status",
         title="Answer with a failure",
-        description="The call fails before its unit is counted or after, when it is given back: either "
-        "way it costs nothing.",
+        description="The call fails before its unit is counted, or after, with a refund: either way "
+        "it costs nothing.",
         point=None,
         fields={
             "status": {
@@ -203,7 +203,7 @@ _ALL = (
         required=("status",),
         says=lambda given: (
             f"Answers {given['status']}"
-            + (" after the charge, and gives the unit back" if given["when"] == "after_charge" else "")
+            + (" after the charge, and refunds the unit" if given["when"] == "after_charge" else "")
         ),
         effect=_fail,
     ),
@@ -228,7 +228,7 @@ _ALL = (
     FaultKind(
         name="reorder",
         title="Swap events of the stream",
-        description="The events of a stream change places in pairs, except the first one and the end.",
+        description="The events of a stream swap places in pairs, except the first one and the end.",
         point="events",
         says=lambda given: "Swaps events of the stream",
         effect=_stream(lambda stream, _, held: replace(stream, events=effects.reordered(stream.events))),
@@ -236,7 +236,7 @@ _ALL = (
     FaultKind(
         name="duplicate",
         title="Send events twice",
-        description="Every event of a stream comes twice, except the first one and the end.",
+        description="Every event of a stream is sent twice, except the first one and the end.",
         point="events",
         says=lambda given: "Sends events twice",
         effect=_stream(lambda stream, _, held: replace(stream, events=effects.duplicated(stream.events))),
@@ -297,9 +297,9 @@ _ALL = (
     ),
     FaultKind(
         name="refragment",
-        title="Cut the bytes differently",
-        description="The same bytes in other pieces: single bytes, pieces that end inside every character of "
-        "more than one byte, or pieces of this many bytes.",
+        title="Split the bytes differently",
+        description="The same bytes in different pieces: single bytes, pieces that end inside every "
+        "character of more than one byte, or pieces of this many bytes.",
         point="bytes",
         fields={
             "split": {

@@ -146,7 +146,7 @@ async def streamed(
         logger.debug("the client disconnected in mid-stream")
     except Exception:
         # The status has been sent: closing before the end is all that can still show the failure.
-        logger.exception("a stream broke off")
+        logger.exception("a stream was cut off")
         _hang_up(request)
     finally:
         await _close(events)

@@ -101,7 +101,7 @@ def decompressed(body: bytes, coding: str, limit: int) -> bytes:
 
 
 def _broken() -> InvalidRequest:
-    return InvalidRequest("The body does not match its headers, or broke off.")
+    return InvalidRequest("The body does not match its headers, or was cut off.")
 
 
 def _too_large(limit: int) -> TooLarge:

@@ -83,11 +83,11 @@ async def _reset_user(user_id: str, state: State) -> list[str]:
     state.scripts.remove(lambda script: script.condition.caller == identity)
     state.journal.forget(user_id)
     state.preferences.forget(identity)
-    did = [f"{account.email} has used nothing, meets no faults of their own and has no journal."]
+    did = [f"{account.email} has no usage, no faults of their own and no journal entries."]
     if snapshot.restore_user(state.start, user_id, state):
-        did.append("Plan, email and keys are those of the start.")
+        did.append("Plan, email and keys are back to their initial state.")
     else:
         account.token_generation = 0
-        did.append("The user was made later: plan and keys stay as they are.")
+        did.append("The user was created later: plan and keys are unchanged.")
     state.identities.forget_tokens()
     return did

@@ -40,7 +40,7 @@ def reply_text(conversation: Conversation, seed: int, choice: int = 0) -> str:
     elif quote:
         sentences.append(f"{_OPENINGS[variant % len(_OPENINGS)]}“{quote}”.")
     else:
-        sentences.append("Your message holds no text.")
+        sentences.append("Your message contains no text.")
     if conversation.images:
         counted = "one image" if conversation.images == 1 else f"{conversation.images} images"
         sentences.append(f"I also received {counted}.")
