@@ -9,13 +9,13 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from importlib.metadata import version
 from pathlib import Path
 
 from lightning_spec.loader import SpecError, revision_folder
 
-from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_KEPT, EXIT_USAGE
+from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_INCONCLUSIVE, EXIT_KEPT, EXIT_USAGE
 
 try:
     import pytest
@@ -175,6 +175,16 @@ class _Kept:
         gc.freeze()
 
 
+def _say_why(problem: Exception) -> None:
+    """Say what ended the judge. A reader of its output who has left is nobody to tell, and neither is a disk
+    that is full."""
+    if isinstance(problem, BrokenPipeError):
+        # Python would try to write the rest at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(OSError):
+        print(f"lightning-verify: the judge itself failed: {problem!r}", file=sys.stderr)
+
+
 def main(arguments: list[str] | None = None, plugins: Sequence[str] = ()) -> int:
     """Judge; returns the exit code described in `--help`. `plugins` names pytest plugins that watch."""
     options = parser().parse_args(arguments)
@@ -201,6 +211,10 @@ def main(arguments: list[str] | None = None, plugins: Sequence[str] = ()) -> int
             code = int(pytest.main([*pytest_arguments(options), *watching], plugins=[_Kept()]))
     except KeyboardInterrupt:  # Before pytest listens, or after it is done.
         pass
+    except Exception as problem:
+        # Python's own exit code for it would say that the host broke a requirement.
+        code = EXIT_INCONCLUSIVE
+        _say_why(problem)
     finally:
         INTERRUPTION.release()
     if INTERRUPTION.exit_code is not None:

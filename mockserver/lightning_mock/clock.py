@@ -16,6 +16,9 @@ from lightning_mock.real_time import wall_time
 _LATEST = 221_845_392_000.0
 """The year 9000: windows and lifetimes that begin before it still end before the last date of Python."""
 
+_RUN_ON = 10 * 365 * 86_400.0
+"""Seconds that a clock may have run on since it was set."""
+
 
 class ClockError(ValueError):
     """The clock cannot be moved like this. The message says why."""
@@ -66,8 +69,10 @@ class Clock:
 
     @staticmethod
     def check_shift(offset: float, frozen_at: float | None, ahead: Mapping[str, float]) -> None:
-        """Raises ClockError where `put` would carry a caller out of the calendar."""
-        _check_all(wall_time() + offset if frozen_at is None else frozen_at, ahead)
+        """Raises ClockError where `put` would carry a caller out of the calendar. A clock that was set to its
+        last moment may have run on since."""
+        now = wall_time() + offset if frozen_at is None else frozen_at
+        _check_all(now, ahead, _LATEST + _RUN_ON)
 
     def put(self, offset: float, frozen_at: float | None, ahead: Mapping[str, float] | None = None) -> None:
         """Restore what `shift` gave, even if that is a step back; `ahead` replaces the callers' own
@@ -105,14 +110,14 @@ class Clock:
             self._offset = moment - wall_time()
 
 
-def _check_all(moment: float, ahead: Mapping[str, float]) -> None:
+def _check_all(moment: float, ahead: Mapping[str, float], latest: float = _LATEST) -> None:
     # Nobody's own clock may be carried out of the calendar either.
     for by in (0.0, *ahead.values()):
-        _check(moment + by)
+        _check(moment + by, latest)
 
 
-def _check(moment: float) -> None:
-    if not 0 <= moment < _LATEST:
+def _check(moment: float, latest: float = _LATEST) -> None:
+    if not 0 <= moment < latest:
         raise ClockError("the moment lies outside 1970 to 9000")
 
 

@@ -94,7 +94,22 @@ def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> tu
     for name in _LISTS & chosen.keys():
         chosen[name] = tuple(chosen[name])
     credentials_file = chosen.pop("credentials", None)
+    for name, value in chosen.items():
+        if credentials_file is not None and isinstance(value, Path) and _is_one_file(value, credentials_file):
+            raise SettingsError(
+                f"credentials: {credentials_file} is the file of --{name.replace('_', '-')} as well"
+            )
+    for name, needed in (("recording", "record"), ("replay_pace", "replay")):
+        if name in chosen and needed not in chosen:
+            raise SettingsError(f"--{name.replace('_', '-')} says nothing without --{needed}")
     return Settings(**chosen), credentials_file
+
+
+def _is_one_file(one: Path, other: Path) -> bool:
+    try:
+        return one.resolve() == other.resolve()
+    except (OSError, ValueError):
+        return False  # Whoever opens them says why they cannot be used.
 
 
 def without_kubernetes(environment: Mapping[str, str]) -> dict[str, str]:

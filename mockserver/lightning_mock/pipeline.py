@@ -191,7 +191,8 @@ async def answer_instead(
 async def _arguments_of_any(request: web.BaseRequest, limit: int) -> dict[str, Any]:
     """The members of the body if that is a JSON object, otherwise none."""
     try:
-        body = decode_json(await read_body(request, limit))
+        content = await read_body(request, limit)
+        body = decode_json(content) if len(content) <= LARGE else await in_turn(decode_json, content)
     except InvalidRequest:
         return {}
     return body if isinstance(body, dict) else {}

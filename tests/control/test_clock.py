@@ -125,3 +125,10 @@ def test_the_present_moment_is_not_in_the_past(own: Control) -> None:
     """A running clock is a little further by the time it is moved."""
     for _ in range(200):
         own.advance(seconds=0)
+
+
+def test_a_clock_that_has_run_on_past_its_last_moment_can_be_restored(own: Control) -> None:
+    own("POST", "/clock", {"set": "8999-12-31T23:59:59Z"})
+    time.sleep(1.1)
+    own("POST", "/restore", own("GET", "/snapshot"))
+    assert own("GET", "/clock")["now"].startswith("9000-01-01")

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import shutil
+import socket
 import subprocess
 import time
 from datetime import datetime
@@ -223,3 +224,11 @@ def test_bodies_are_kept_whole_where_that_is_asked_for(start: Any) -> None:
 def test_the_client_names_an_entry_that_is_gone(shared: Control) -> None:
     with Lightning(shared.base_url) as client, pytest.raises(LightningError, match="no such entry"):
         client.entry(10**9)
+
+
+def test_a_call_without_a_path_cannot_be_sent_again(own: Control) -> None:
+    with socket.create_connection(("127.0.0.1", int(own.base_url.rpartition(":")[2]))) as client:
+        client.sendall(b"OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert client.makefile("rb").read().startswith(b"HTTP/1.1 404")
+    [entry] = own("GET", "/journal")["entries"]
+    assert "not a path" in own.refuse("POST", f"/journal/{entry['id']}/send", status=409)

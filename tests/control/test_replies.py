@@ -366,3 +366,19 @@ def test_what_is_no_regular_file_is_not_read(tmp_path: Any, option: str, kind: s
 def test_a_missing_file_stops_the_start(tmp_path: Any) -> None:
     with pytest.raises(SettingsError, match="No such file"), running(replies=tmp_path / "none.yaml"):
         pass
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [{"headers": {"X-A": "a\x01b"}}, {"headers": {"X-A": "a\x7f"}}, {"content_type": "\x01"}],
+)
+def test_what_no_header_can_hold_is_refused(own: Any, reply: Any) -> None:
+    assert "text that matches" in own.refuse("POST", "/replies", {"reply": {"text": "a", **reply}})
+
+
+def test_any_name_and_status_that_http_knows_is_fine(own: Any) -> None:
+    script(own, {"text": "a", "status": 999, "headers": {"X_Request_Id": "1"}})
+    answer = httpx2.post(
+        f"{own.base_url}/gen/chat/completions", json={"messages": [{"role": "user", "content": "hi"}]}
+    )
+    assert (answer.status_code, answer.headers["X_Request_Id"]) == (999, "1")

@@ -120,6 +120,21 @@ def test_nobody_else_is_accused(
         _refuse(tmp_path, answer, body)
 
 
+@pytest.mark.parametrize(("is_out", "raised"), [(True, Undecided), (False, Violation)])
+def test_a_500_in_an_outage_shows_nothing(is_out: bool, raised: type[Exception], tmp_path: Path) -> None:
+    failed = Answer(500, JSON, (b'{"error": "provider failed"}',))
+
+    def answer(asked: Asked) -> Answer:
+        return failed if _is_broken(asked) or is_out else PICTURE
+
+    call = CALLS["createImage"]
+    with tiny(answer) as host, judge_of(host.base_url, tmp_path) as judge:
+        judge.post(call.path, call.body)
+        exchange = judge.client.send("POST", call.path, judge.caller(), body=BROKEN, lane="free")
+        with pytest.raises(raised):
+            judge.refused("IMG-1", exchange, 400, "it")
+
+
 def test_nor_is_a_gateway_that_fails_now_and_then(tmp_path: Path) -> None:
     _refuse(tmp_path, _every_other(), BROKEN)
 

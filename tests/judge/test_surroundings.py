@@ -80,3 +80,14 @@ def test_the_contract_tests_do_without_the_plugins_of_our_own_tests(tmp_path: Pa
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=100,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("problem", [BrokenPipeError(32, "Broken pipe"), SystemError("AST constructor")])
+def test_what_ends_the_judge_itself_is_no_verdict(problem: Exception, tmp_path: Path) -> None:
+    failing = f"import pytest\n\ndef fail(*a, **k):\n    raise {problem!r}\n\npytest.main = fail\n"
+    script = f"{failing}from lightning_verify.command import main\nraise SystemExit(main(['--live']))\n"
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path
+    )
+    assert (ended.returncode, "Traceback" in ended.stderr) == (3, False)
+    assert "the judge itself failed" in ended.stderr

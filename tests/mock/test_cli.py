@@ -224,6 +224,26 @@ def test_a_credentials_file_that_cannot_be_written_is_one_clear_line_and_exit_co
     assert "credentials file" in line
 
 
+@pytest.mark.parametrize("option", ["state", "replies", "recording"])
+def test_credentials_replace_no_file_of_another_option(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, link = tmp_path / "file", tmp_path / "link"
+    link.symlink_to(file)
+    [line] = complaints(capsys, "--credentials", str(file), f"--{option}", str(link))
+    assert f"is the file of --{option} as well" in line
+    assert not file.exists()
+
+
+@pytest.mark.parametrize(("option", "needed"), [("recording", "record"), ("replay-pace", "replay")])
+def test_an_option_that_says_nothing_alone_is_refused(
+    option: str, needed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert complaints(capsys, f"--{option}", "1") == [
+        f"lightning-mock: --{option} says nothing without --{needed}"
+    ]
+
+
 def test_every_setting_is_an_option_and_a_variable_and_stands_in_the_help() -> None:
     text = run("--help").stdout
     for field in fields(Settings):

@@ -17,9 +17,16 @@ from lightning_mock import serving
 from lightning_mock.background import RunningMock, running
 from lightning_mock.client import Lightning, LightningError
 from lightning_mock.command import greeting
+from lightning_mock.recordings.as_replies import replies_of
 from lightning_mock.recordings.recorder import Recorder
 from lightning_mock.settings import SettingsError
-from lightning_spec.recording import read_recording
+from lightning_spec.recording import (
+    RecordedExchange,
+    RecordedRequest,
+    RecordedResponse,
+    Recording,
+    read_recording,
+)
 
 from .conftest import CHAT
 
@@ -163,6 +170,20 @@ def test_a_recording_is_scripted_replies_as_well(recorded: Any) -> None:
         assert (user.usage()["cloudChatDaily"].used, user.usage()["imagesDaily"].used) == (3, 1)
         bad = {"Authorization": "Bearer nonsense"}
         assert requests.get(mock.base_url + PICTURE, headers=bad, timeout=10).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("target", "content", "status"),
+    [
+        ("/gen/chat/completions", b"no json", 400),
+        ("/gen/chat/completions", b"{}", 400),
+        ("/gen/image/" + "a" * 330, b"", 200),
+    ],
+    ids=["no JSON", "no prompt", "a long path"],
+)
+def test_what_cannot_be_told_from_other_calls_answers_none(target: str, content: bytes, status: int) -> None:
+    request, response = RecordedRequest("POST", target, {}, content), RecordedResponse(status, {}, 0.0, ())
+    assert replies_of(Recording(0.0, "", [RecordedExchange(0.0, request, response)])) == []
 
 
 def test_what_the_journal_kept_whole_can_be_replayed(tmp_path: Path) -> None:

@@ -51,3 +51,12 @@ def test_a_credential_is_hidden(text: Any) -> None:
 @pytest.mark.parametrize("text", HARMLESS)
 def test_other_text_stays_as_it_is(text: Any) -> None:
     assert clean(text) == text
+
+
+@pytest.mark.parametrize("text", SECRETS)
+def test_what_is_hidden_once_stays_as_it_is(text: str) -> None:
+    assert clean(clean(text)) == clean(text)
+
+
+def test_a_recording_of_a_secret_meets_the_same_request_again() -> None:
+    assert clean("password: x") == clean(clean("password: x")) == "password: [redacted]"

@@ -346,6 +346,9 @@ class Judge:
             or (got >= 500 and self.probes.fails_anyway(exchange))
         ):
             raise self.undecided(requirement, f"{exchange.title} (see {_owner(exchange)})", exchange)
+        if got >= 500 and self.probes.fails_at_everything(exchange):
+            message = f"{exchange.title}: valid requests failed in the same way at that time"
+            raise self.undecided(requirement, message, exchange)
         did = "served" if exchange.served else f"answered with {got}"
         raise self.violation(
             requirement, f"{exchange.title}: {what} must be {status}, but was {did}", exchange

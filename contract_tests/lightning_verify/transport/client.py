@@ -11,7 +11,7 @@ import asyncio
 import contextvars
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
@@ -114,6 +114,9 @@ class Client:
         self.served: Counter[str] = Counter()
         # The requests that each operation failed at, by what tells them apart.
         self.failed: defaultdict[str, set[int]] = defaultdict(set)
+        # Of valid requests that were served or failed: when they were sent, with a bearer or without, and the
+        # status.
+        self.valid: deque[tuple[float, bool, int]] = deque(maxlen=1000)
         # Called with every exchange once it is over.
         self.observers: list[Callable[[Exchange], None]] = []
         self._files_take = _FILES_TAKE
@@ -456,6 +459,10 @@ class Client:
         self._retries.note(exchange, serves=bool(self.served))
         if operation is not None and (exchange.status or 0) >= 500:
             self.failed[operation.id].add(hash((exchange.path, exchange.request_body)))
+        has_bearer = "Authorization" in exchange.request_headers
+        tells = operation is not None and (has_bearer or operation.metric is not None)
+        if lane == "paid" and tells and (exchange.served or (exchange.status or 0) >= 500):
+            self.valid.append((exchange.sent, has_bearer, exchange.status or 0))
         # A page or an error is no generation; that it may have been charged is among the doubts.
         made = exchange.served and (lane == "paid" or exchange.doubt is None)
         if operation is not None and operation.metric is not None and made:

@@ -20,7 +20,8 @@ _CREDENTIALS = re.compile(
     # `public`, which signed-out clients send, is no credential, and our own explanations name it.
     r"|(bearer(?:\s|%20|\+)+)(?!`?public(?![\w.-]))[^\s\"'&]{6,}"
     r"|((?:token|secret|password|passwd|api[_-]?key|authorization|[?&]key)"
-    r"(?:\\?[\"'])?(?:\s|%20)*(?:[=:]|%3[ad])(?:\s|%20)*\[?(?:\\?[\"'])?"
+    # What is hidden already stays as it is.
+    r"(?:\\?[\"'])?(?:\s|%20)*(?:[=:]|%3[ad])(?:\s|%20)*(?!\[redacted\])\[?(?:\\?[\"'])?"
     # The first word of a header's value may be the scheme.
     r"(?:(?:bearer|basic|token|apikey)(?:\s|%20|\+|\\u0020)+)?)[^\s\"'&,}\\]+",
     re.IGNORECASE | re.ASCII,

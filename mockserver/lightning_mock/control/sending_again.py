@@ -28,6 +28,8 @@ async def send_again(kept: Recording, state: State, base_url: str) -> Recording:
     """Make the call again; returns its journal entry. Raises NotSentError."""
     if not kept.whole:
         raise NotSentError("not all of the request was kept")
+    if not kept.target.startswith("/") or "#" in kept.target:
+        raise NotSentError("its target is not a path")
     headers = {name: value for name, value in kept.headers.items() if name != CONTENT_LENGTH}
     if AUTHORIZATION in headers:
         headers[AUTHORIZATION] = f"Bearer {_bearer(kept, state)}"

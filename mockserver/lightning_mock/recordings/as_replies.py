@@ -16,6 +16,7 @@ from lightning_spec.recording import RecordedExchange, RecordedResponse, Recordi
 
 from lightning_mock.scripting.calls import prompt_of
 
+_MAX_ROUTE_LENGTH = 300
 _MAX_PATTERN_LENGTH = 500
 _MAX_PROMPT_LENGTH = 2000
 _OF_THE_MOCK = ("content-type", "server", "vary", "www-authenticate")
@@ -26,19 +27,29 @@ def replies_of(recording: Recording) -> list[dict[str, Any]]:
     by_match: dict[bytes, dict[str, Any]] = {}
     for exchange in recording.exchanges:
         match = _match(exchange)
+        if match is None:
+            continue
         description = by_match.setdefault(orjson.dumps(match), {"match": match, "replies": []})
         description["replies"].append(_answer(exchange.response))
     return list(by_match.values())
 
 
-def _match(exchange: RecordedExchange) -> dict[str, str]:
+def _match(exchange: RecordedExchange) -> dict[str, str] | None:
+    """Which calls such an answer suits; None if that cannot be told from the others of the route, as with a
+    refusal of what has no prompt."""
     request = exchange.request
-    match = {"route": f"{request.method} {unquote(request.target.partition('?')[0])}"[:300]}
+    match = {"route": f"{request.method} {unquote(request.target.partition('?')[0])}"}
+    if len(match["route"]) > _MAX_ROUTE_LENGTH:
+        return None
+    if not request.content:
+        return match
     try:
         body = orjson.loads(request.content)
     except orjson.JSONDecodeError:
-        return match
+        return None
     prompt = prompt_of(body) if isinstance(body, dict) else ""
+    if not prompt and exchange.response.status >= 400:
+        return None
     if prompt:
         pattern = f"^{re.escape(prompt)}$"
         if len(pattern) <= _MAX_PATTERN_LENGTH:

@@ -17,6 +17,8 @@ from lightning_mock.scripting.book import ScriptBook
 from lightning_mock.scripting.script import ScriptedCall
 
 _CHAT = "createChatCompletion"
+_MAX_PROMPT_LENGTH = 256 * 1024
+"""More than a checked call can have. Every script looks through all of it."""
 
 
 async def reply_from(
@@ -38,7 +40,7 @@ async def reply_from(
         operation=operation,
         caller=caller,
         headers={name.lower(): value for name, value in request.headers.items()},
-        prompt=None if arguments is None else prompt_of(arguments),
+        prompt=None if arguments is None else prompt_of(arguments)[:_MAX_PROMPT_LENGTH],
     )
     found = await book.answer(asked, checked=arguments is not None)
     if found is None:
