@@ -88,6 +88,17 @@ def doubling(keyword: str, levels: int = 40, root: str = "not", wrap: str | None
     }
 
 
+def embedded(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema inside another one, from whose root its references do not count."""
+    return {"type": "string", "allOf": [{"$id": "http://a/b", **schema}]}
+
+
+def repeated(value: Any, keyword: dict[str, Any], times: int = 3000) -> dict[str, Any]:
+    """A value held against one keyword many times over."""
+    often = [{"$ref": "#/$defs/x"}] * times + [{"type": "null"}]
+    return {"$defs": {"x": keyword}, "const": value, "not": {"allOf": often}}
+
+
 def written_out(keyword: str, levels: int = 40) -> dict[str, Any]:
     """Twice what is below, for a compiler that writes it out to know what is evaluated."""
     definitions: dict[str, Any] = {"d0": {"type": "object"}}
@@ -159,6 +170,7 @@ def hostile_requests() -> Iterator[tuple[str, HostileRequest]]:
         yield f"{keyword} doubles, for a tool", called(doubling(keyword))
         yield f"{keyword} doubles at the root", formatted(doubling(keyword, root=keyword))
         yield f"{keyword} doubles with depth", called(doubling(keyword, root=keyword, wrap="a"))
+        yield f"{keyword} doubles in a resource of its own", formatted(embedded(doubling(keyword)))
     for keyword in ("anyOf", "oneOf", "allOf", "dependentSchemas"):
         yield f"{keyword} written out", formatted(written_out(keyword))
     yield "nested unevaluated", formatted(unevaluated())
@@ -174,6 +186,14 @@ def hostile_requests() -> Iterator[tuple[str, HostileRequest]]:
     yield "20,000 required properties", formatted(many)
     yield "20,000 required names", called({"type": "object", "required": NAMES})
     yield "20,000 dependent names", called({"required": ["p0"], "dependentRequired": {"p0": NAMES}})
+    pairs, members = [[i, i] for i in range(10_000)], dict.fromkeys(NAMES[:6000], 1)
+    for keyword, value, costly in (
+        ("uniqueItems", pairs, {"uniqueItems": True}),
+        ("format", "{a}" * 30_000, {"format": "uri-template"}),
+        ("dependentRequired", members, {"dependentRequired": {"p0": list(members)}}),
+        ("multipleOf", 1e308, {"multipleOf": 5e-324}),
+    ):
+        yield f"{keyword} of a large value, again and again", formatted(repeated(value, costly))
     for count in (500, 5000):
         tools = [
             tool(

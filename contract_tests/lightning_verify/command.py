@@ -48,7 +48,8 @@ exit codes:
   0  every documented requirement that could be judged is kept
   1  a documented requirement is broken
   2  the command was used wrongly
-  3  inconclusive: the host could not be reached, too little was seen, or a report could not be written
+  3  inconclusive: the host could not be reached, too little was seen, a report could not be written, or the
+     judge itself failed
   130, 143  interrupted by SIGINT or SIGTERM; what was seen until then is in the reports
 
 examples:

@@ -35,6 +35,8 @@ _OF_KUBERNETES = re.compile(r"LIGHTNING_MOCK_(SERVICE|PORT)_\w+")
 _WRONG_USAGE = 2
 _LISTS = {"scenario"}
 """Options that can be given more than once; in their variables the values are separated by commas."""
+_NEEDED = {"recording": "record", "replay_pace": "replay", "replay_max_age": "replay"}
+"""The option without which each of these has no effect."""
 
 _DESCRIPTION = """\
 Run a mock of the Lightning API on this machine: every documented route, real identities and quotas, made-up
@@ -93,23 +95,34 @@ def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> tu
         raise SettingsError("\n".join(complaints))
     for name in _LISTS & chosen.keys():
         chosen[name] = tuple(chosen[name])
+    _check_together(chosen)
     credentials_file = chosen.pop("credentials", None)
-    for name, value in chosen.items():
-        if credentials_file is not None and isinstance(value, Path) and _is_one_file(value, credentials_file):
-            raise SettingsError(
-                f"credentials: {credentials_file} is the file of --{name.replace('_', '-')} as well"
-            )
-    for name, needed in (("recording", "record"), ("replay_pace", "replay")):
-        if name in chosen and needed not in chosen:
-            raise SettingsError(f"--{name.replace('_', '-')} says nothing without --{needed}")
     return Settings(**chosen), credentials_file
 
 
-def _is_one_file(one: Path, other: Path) -> bool:
+def _check_together(chosen: Mapping[str, Any]) -> None:
+    """Raises SettingsError for two options with one file, which the mock would overwrite, and for an option
+    that has no effect."""
+    files: dict[Path, str] = {}
+    for name, value in chosen.items():
+        if isinstance(value, Path):
+            other = files.setdefault(_resolved(value), name)
+            if other != name:
+                raise SettingsError(f"{other}: {value} is the file of {_option(name)} as well")
+    for name, needed in _NEEDED.items():
+        if name in chosen and needed not in chosen:
+            raise SettingsError(f"{_option(name)} has no effect without --{needed}")
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _resolved(path: Path) -> Path:
     try:
-        return one.resolve() == other.resolve()
+        return path.resolve()
     except (OSError, ValueError):
-        return False  # Whoever opens them says why they cannot be used.
+        return path  # Whoever opens it says why it cannot be used.
 
 
 def without_kubernetes(environment: Mapping[str, str]) -> dict[str, str]:

@@ -46,7 +46,8 @@ def merged_requirements(first: Mapping[str, Any], changes: Mapping[str, Any]) ->
     kept = {}
     for entry in first["requirements"]:
         name, stated = entry["id"], bool(entry["lines"])
-        if stated and "lines" not in patches.get(name, {"lines": None}):
+        patch = patches.get(name)
+        if stated and patch is not None and "lines" not in patch:
             raise SpecError(name, f"{REQUIREMENT_CHANGES_FILE} has to give its lines in the later document")
         if name in patches or not stated:
             kept[name] = entry

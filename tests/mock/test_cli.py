@@ -235,12 +235,24 @@ def test_credentials_replace_no_file_of_another_option(
     assert not file.exists()
 
 
-@pytest.mark.parametrize(("option", "needed"), [("recording", "record"), ("replay-pace", "replay")])
-def test_an_option_that_says_nothing_alone_is_refused(
+def test_the_state_replaces_no_file_of_another_option(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replies = tmp_path / "replies.yaml"
+    replies.write_text("[]")
+    [line] = complaints(capsys, "--state", str(replies), "--replies", str(replies))
+    assert "as well" in line
+    assert replies.read_text() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("option", "needed"), [("recording", "record"), ("replay-pace", "replay"), ("replay-max-age", "replay")]
+)
+def test_an_option_that_has_no_effect_alone_is_refused(
     option: str, needed: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert complaints(capsys, f"--{option}", "1") == [
-        f"lightning-mock: --{option} says nothing without --{needed}"
+        f"lightning-mock: --{option} has no effect without --{needed}"
     ]
 
 

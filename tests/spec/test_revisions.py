@@ -49,6 +49,8 @@ def test_a_later_revision_cites_its_own_document() -> None:
         merged_requirements(first, {"requirements": {"A-1": {"area": "quota"}}})
     later = merged_requirements(first, {"requirements": {"A-3": {"lines": [[3, 3]]}}})
     assert later["requirements"] == [{"id": "A-2", "lines": []}, {"id": "A-3", "lines": [[3, 3]]}]
+    removed = merged_requirements(first, {"requirements": {"A-1": None, "A-2": None}})
+    assert removed["requirements"] == []
 
 
 def test_a_later_revision_is_valid_3_2() -> None:
