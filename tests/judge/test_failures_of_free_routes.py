@@ -10,6 +10,7 @@ from lightning_verify.judging.redaction import Redactor
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.transport.exchange import Exchange
+from lightning_verify.transport.timeline import Timeline
 
 SPEC = load_spec()
 KEY = callers.bearer("LIGHTNING_API_KEY", "ipa_live_0000")
@@ -48,7 +49,7 @@ def often(path: str, statuses: dict[int, int], **options: Caller | str) -> list[
 def test_what_a_free_route_fails_at_now_and_then(
     exchanges: list[Exchange], broken: dict[str, tuple[int, int]]
 ) -> None:
-    failures = Failures(Recorder("http://host", Redactor({})))
+    failures = Failures(Recorder("http://host", Redactor({})), Timeline())
     for exchange in exchanges:
         failures.observe(exchange)
     found = {

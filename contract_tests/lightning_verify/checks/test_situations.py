@@ -346,6 +346,7 @@ def _tell_why(
     moment. One that refuses or fails every time here, but never without one field of the form, cannot do that
     field; one that serves another kind of caller every time does not serve this kind. Anything else is for
     other checks to judge. A 401 is about the caller, not about a field."""
+    judge.past_outages(SERVES[situation.kind], exchange)
     if exchange.is_lost or trouble(exchange) == "failed":
         later = again()
         if later.served and later.failure is None:

@@ -15,6 +15,7 @@ from lightning_verify.judging.ledger import kind_of_caller
 from lightning_verify.judging.tally import Tally, finding
 from lightning_verify.judging.verdicts import Finding
 from lightning_verify.transport.exchange import Exchange
+from lightning_verify.transport.timeline import Timeline
 
 # What a finding about such failures gives in place of a test's name.
 NAME = "failures of free routes"
@@ -37,8 +38,8 @@ class _Answers:
 class Failures:
     """The failures of a run at what needs no upstream, for callers that are served it otherwise."""
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+    def __init__(self, recorder: Recorder, timeline: Timeline) -> None:
+        self._recorder, self._timeline = recorder, timeline
         # By operation, then by kind of caller.
         self._answers: dict[str, dict[str, _Answers]] = defaultdict(lambda: defaultdict(_Answers))
 
@@ -60,7 +61,12 @@ class Failures:
         for operation, by_caller in self._answers.items():
             # Who is never served may be refused for good reason.
             mixed = [answers for answers in by_caller.values() if answers.served]
-            failed = [exchange for answers in mixed for exchange in answers.failed]
+            failed = [
+                exchange
+                for answers in mixed
+                for exchange in answers.failed
+                if not self._timeline.in_outage(exchange)
+            ]
             seen = len(failed) + sum(answers.served for answers in mixed)
             excused = min((_EXCUSED[exchange.status or 0] for exchange in failed), default=0)
             if len(failed) <= max(excused, _EXCUSED_SHARE * seen):

@@ -25,6 +25,7 @@ from lightning_verify.judging.harmless import one_line
 from lightning_verify.judging.learned import Learned
 from lightning_verify.judging.probes import Probes
 from lightning_verify.judging.sizes import may_be_too_long
+from lightning_verify.judging.troubles import Troubles
 from lightning_verify.judging.verdicts import Finding, Verdict
 from lightning_verify.laws.law import request_json
 from lightning_verify.laws.relations import RELATIONS
@@ -38,6 +39,7 @@ from lightning_verify.requests.valid import Call
 from lightning_verify.target import Spend, Target
 from lightning_verify.transport.client import Client
 from lightning_verify.transport.exchange import NOT_OFFERED, Exchange, NotJson
+from lightning_verify.transport.timeline import fails
 
 T = TypeVar("T")
 
@@ -116,6 +118,11 @@ class Judge:
         """Further questions to the host, asked before an answer counts against it."""
         return Probes(self.client, self.once)
 
+    @property
+    def troubles(self) -> Troubles:
+        """What may have befallen the host meanwhile, asked before an answer counts against it."""
+        return Troubles(self.client, self.target, self.learned)
+
     # --- requests -------------------------------------------------------------------------------------
 
     def caller(self) -> Caller:
@@ -184,9 +191,14 @@ class Judge:
 
     def violation(self, requirement: str, message: str, *exchanges: Exchange) -> Violation | Undecided:
         """Record a violation and return the exception that ends the test. What rests on a limit of bursts
-        is none: it is left undecided."""
+        is none: it is left undecided. Raises NotRun for what rests on a credential that has been lost, and
+        Disturbed for what happened in an outage."""
         if any(exchange.limits_bursts for exchange in exchanges):
             return self.undecided(requirement, f"{message}, which limits bursts", *exchanges)
+        for exchange in exchanges:
+            self.still_let_in(exchange)
+        if exchanges and all(map(fails, exchanges)):
+            self.past_outages(requirement, exchanges[-1])
         self._find(requirement, "fail", message, exchanges)
         return Violation(requirement, message)
 
@@ -198,6 +210,17 @@ class Judge:
     def disturbed(self, requirement: str, message: str, *exchanges: Exchange) -> Disturbed:
         """The same for what may well be answered next time, so that the test may be repeated."""
         return Disturbed(*self.undecided(requirement, message, *exchanges).args)
+
+    def still_let_in(self, exchange: Exchange) -> None:
+        """Raises NotRun when an answer refuses a credential that has expired or been revoked meanwhile."""
+        if lost := self.troubles.lost_credential(exchange):
+            raise NotRun(lost)
+
+    def past_outages(self, requirement: str, exchange: Exchange) -> None:
+        """Wait until an outage is over in which an answer failed, and raise Disturbed then."""
+        if self.troubles.outlasted(exchange):
+            message = f"{exchange.title}, as everything failed at that time"
+            raise self.disturbed(requirement, message, exchange)
 
     def midnight(self, requirement: str, *exchanges: Exchange) -> MidnightPassed:
         """Record that a day or week ended meanwhile and return the exception that ends the test."""
@@ -241,6 +264,7 @@ class Judge:
         request may well be answered next time."""
         if exchange.problem is not None:
             tell = self.disturbed if exchange.is_lost else self.undecided
+            self.past_outages(requirement, exchange)
             # Where there is no status, the title has it.
             more = "" if exchange.status is None else f": {exchange.problem}"
             raise tell(requirement, f"{exchange.title}{more}", exchange)
@@ -250,6 +274,7 @@ class Judge:
             )
         if exchange.stand_in is not None or (exchange.doubt and not exchange.is_deliberate):
             tell = self.undecided if exchange.repeatable and not exchange.is_lost else self.disturbed
+            self.past_outages(requirement, exchange)
             raise tell(requirement, f"{exchange.title}: {exchange.doubt}", exchange)
 
     def able(self, requirement: str, exchange: Exchange) -> None:
@@ -257,6 +282,7 @@ class Judge:
         otherwise."""
         self.answered(requirement, exchange)
         if exchange.status == 429 or (exchange.status or 0) >= 500:
+            self.past_outages(requirement, exchange)
             raise self.undecided(requirement, f"{exchange.title}: the host was not able to answer", exchange)
 
     def served(self, requirement: str, exchange: Exchange, *, owner: bool = True) -> Exchange:
@@ -269,6 +295,7 @@ class Judge:
         is then for others to judge, and undecided here.
         """
         status = exchange.status or 0
+        self.still_let_in(exchange)
         if not owner and status != 429 and (400 <= status < 500 or status in NOT_OFFERED):
             raise self.undecided(requirement, f"{exchange.title} (see {_owner(exchange)})", exchange)
         missing = status in NOT_OFFERED
@@ -297,6 +324,7 @@ class Judge:
                 requirement, f"{exchange.title}: out of quota, so nothing could be seen", exchange
             )
         if status >= 500:
+            self.past_outages(requirement, exchange)
             raise self.disturbed(requirement, f"{exchange.title}: the host says that it failed", exchange)
         if status in {401, 403}:
             if exchange.operation is not None and exchange.operation.auth == "none":
@@ -334,6 +362,8 @@ class Judge:
                 requirement, f"{exchange.title}: out of quota before {what} was looked at", exchange
             )
         led_elsewhere = 300 <= got < 400
+        if status != 401:
+            self.still_let_in(exchange)
         if status != 401 and (got in {401, 403} or led_elsewhere) and not self.probes.lets_in(exchange):
             why = "redirected, not followed" if led_elsewhere else f"{exchange.caller} was not let in"
             raise self.undecided(requirement, f"{exchange.title}: {why}", exchange)
@@ -341,6 +371,8 @@ class Judge:
             raise self.undecided(requirement, f"{exchange.title}: redirected, not followed", exchange)
         if got == 406:
             raise self.undecided(requirement, f"{exchange.title} (see HDR-1)", exchange)
+        if got >= 500:
+            self.past_outages(requirement, exchange)
         if requirement != _owner(exchange) and (
             (got in NOT_OFFERED and self.probes.is_missing(exchange))
             or (got >= 500 and self.probes.fails_anyway(exchange))

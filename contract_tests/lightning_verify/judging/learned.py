@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,8 +16,12 @@ class Learned:
     """What is made once, by name: it need not be paid for twice."""
     examples: Examples = field(default_factory=Examples)
     """Generated requests that an earlier run, or this one, has found to fail."""
-    unusable: Mapping[str, str] = field(default_factory=dict)
+    unusable: dict[str, str] = field(default_factory=dict)
     """Why a credential shows nothing about this host, by its name: it is let in nowhere, for example."""
+    lost: list[str] = field(default_factory=list)
+    """Credentials that were let in at first, and nowhere later."""
+    waited: float = 0.0
+    """How many seconds outages of the host were waited for."""
     lag: float | None = None
     """The longest time in seconds that a counter was seen to take."""
     stood_still: set[str] = field(default_factory=set)

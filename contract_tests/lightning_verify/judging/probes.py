@@ -26,8 +26,6 @@ from lightning_verify.transport.retries import GATEWAY_RETRIES
 
 # How often two requests are compared that nothing but chance may tell apart.
 _TURNS = 3
-# Seconds between two requests that met the same moment of a host.
-_SAME_TIME = 3.0
 
 T = TypeVar("T")
 
@@ -159,14 +157,8 @@ class Probes:
 
     def fails_at_everything(self, exchange: Exchange) -> bool:
         """Whether the valid requests that went out at the same time failed with the same status, and none was
-        served. Bearers are compared with bearers: a host may be unable to check any."""
-        has_bearer = "Authorization" in exchange.request_headers
-        beside = {
-            status
-            for sent, bearer, status in tuple(self.client.valid)
-            if bearer == has_bearer and abs(sent - exchange.sent) < _SAME_TIME
-        }
-        return beside == {exchange.status}
+        served."""
+        return self.client.timeline.valid_beside(exchange) == {exchange.status}
 
     def lets_in(self, exchange: Exchange) -> bool:
         """Whether the plainest valid request of such a throwaway caller is served, so that it is not the

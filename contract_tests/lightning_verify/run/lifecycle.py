@@ -116,6 +116,10 @@ def finish(run: Run) -> None:
         # Otherwise the next run would find a host that lives in the future.
         with suppress(ControlFailed, HostGone):
             run.reset_clock()
+    run.keep(
+        Finding(ADMITTED_BY[name], "inconclusive", AT_THE_DOOR, run.learned.unusable[name])
+        for name in run.learned.lost
+    )
     if not run.aborted:
         reread_lagging_counters(run.client, run.ledger)
         run.keep(run.monitor_findings())

@@ -7,13 +7,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from lightning_verify.judging.observations import CHAT, SUBSCRIPTION, USAGE, shown_to
+from lightning_verify.judging.admission import is_let_in
+from lightning_verify.judging.observations import shown_to
 from lightning_verify.reading.tokens import has_expired
-from lightning_verify.requests.callers import anonymous, bearer
+from lightning_verify.requests.callers import anonymous
 from lightning_verify.requests.credentials import GOOD
-from lightning_verify.requests.invalid import NOTHING_ASKED
 from lightning_verify.transport.causes import SILENCE
-from lightning_verify.transport.client import BudgetExhausted, Client, HostGone
+from lightning_verify.transport.client import Client, HostGone
 from lightning_verify.transport.exchange import Exchange
 
 PROBED_PATHS = ("/status", "/tier-config", "/usage", "/models")
@@ -69,10 +69,6 @@ def _sense(answers: list[Exchange], hint: str) -> str | None:
     return None
 
 
-# Where a good bearer is let in: what it may read, and a generation that is asked for nothing, for nothing.
-_ROOMS = (USAGE, SUBSCRIPTION)
-
-
 def refused_everywhere(
     client: Client, credentials: Mapping[str, str], observations: dict[str, Any]
 ) -> dict[str, str]:
@@ -83,33 +79,14 @@ def refused_everywhere(
     for name in GOOD:
         if name not in credentials or has_expired(credentials[name]):
             continue
+
+        def keep(path: str, answer: Exchange, name: str = name) -> None:
+            observations[shown_to(name, path)] = answer
+
         try:
-            shut_out = not _is_let_in(client, name, credentials[name], observations)
+            shut_out = not is_let_in(client, name, credentials[name], keep)
         except HostGone:
             break
         if shut_out:
             refused[name] = f"{name} is refused everywhere: is it valid, and for this host?"
     return refused
-
-
-def _is_let_in(client: Client, name: str, credential: str, observations: dict[str, Any]) -> bool:
-    caller = bearer(name, credential)
-    for room in _ROOMS:
-        answer = client.send("GET", room, caller, follow=True)
-        if answer.served:
-            observations[shown_to(name, room)] = answer
-        if not _locked_out(answer):
-            return True
-    try:
-        answers = [
-            client.send("POST", CHAT, each, json_body=NOTHING_ASKED, lane="free")
-            for each in (caller, bearer("garbled", "not-a-token-at-the-door"))
-        ]
-    except BudgetExhausted:
-        return False
-    # Where a garbled bearer gets as far, it was the payload that was looked at.
-    return not _locked_out(answers[0]) and _locked_out(answers[1])
-
-
-def _locked_out(answer: Exchange) -> bool:
-    return answer.status in {401, 403}

@@ -92,7 +92,7 @@ class Run:
         ledger = Ledger(recorder, settings.settle)
         comparisons = Comparisons(recorder)
         durations, agreement = Durations(recorder), Agreement(recorder)
-        failures = Failures(recorder)
+        failures = Failures(recorder, client.timeline)
         client.observers += [
             observer.observe
             for observer in (law_monitor, ledger, comparisons, durations, agreement, failures)

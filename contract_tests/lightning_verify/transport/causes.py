@@ -6,6 +6,8 @@ import errno
 
 import aiohttp
 
+# How it begins where nobody listens.
+REFUSED = "connection refused"
 SILENCE = "the host closed the connection without an answer"
 
 
@@ -21,7 +23,7 @@ def cause(problem: Exception) -> str:
     if isinstance(problem, aiohttp.ClientConnectorError):
         where = f"{problem.host}:{problem.port}"
         if problem.os_error.errno == errno.ECONNREFUSED:
-            return f"connection refused by {where}; is a server listening there?"
+            return f"{REFUSED} by {where}; is a server listening there?"
         return f"{where} cannot be reached: {problem.os_error.strerror or problem.os_error}"
     # Whether it ends politely or with a reset depends on what it had not read yet.
     reset = isinstance(problem, OSError) and problem.errno == errno.ECONNRESET

@@ -11,7 +11,7 @@ import asyncio
 import contextvars
 import threading
 import time
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
@@ -36,6 +36,7 @@ from lightning_verify.transport.pacing import Pace
 from lightning_verify.transport.read_write_lock import ReadWriteLock
 from lightning_verify.transport.redirects import MAX_FOLLOWED, file_made, file_told, onwards
 from lightning_verify.transport.retries import MAX_TRIES, Retries
+from lightning_verify.transport.timeline import Timeline, has_bearer
 
 Lane = Literal["paid", "free"]
 _UnderWay = tuple[str, Mapping[str, str]]
@@ -97,6 +98,7 @@ class Client:
         self._timeouts = timeouts or Timeouts()
         self._second_look_lock = threading.RLock()
         self._liveness = Liveness(self._timeouts.generating)
+        self._looking = asyncio.Lock()
         self._retries = Retries(self._pace)
         # Where the root has led for good.
         self._sites: set[str] = set()
@@ -114,9 +116,7 @@ class Client:
         self.served: Counter[str] = Counter()
         # The requests that each operation failed at, by what tells them apart.
         self.failed: defaultdict[str, set[int]] = defaultdict(set)
-        # Of valid requests that were served or failed: when they were sent, with a bearer or without, and the
-        # status.
-        self.valid: deque[tuple[float, bool, int]] = deque(maxlen=1000)
+        self.timeline = Timeline()
         # Called with every exchange once it is over.
         self.observers: list[Callable[[Exchange], None]] = []
         self._files_take = _FILES_TAKE
@@ -271,8 +271,7 @@ class Client:
         deadline: float | None = None,
         bound: int | None = None,
     ) -> Exchange:
-        if self._liveness.is_doubtful:
-            self._liveness.tried(await self._plain())
+        await self._see_that_it_is_there()
         self._liveness.check()
         operation = self._operations.find(method, path)
         if json_body is not None:
@@ -380,6 +379,13 @@ class Client:
                 for noted in self._looks.values():
                     noted.pop(number, None)
 
+    async def _see_that_it_is_there(self) -> None:
+        """Where nothing was answered for a while, wait for a host that is perhaps being started anew."""
+        async with self._looking:
+            while self._liveness.is_doubtful:
+                if self._liveness.tried(await self._plain()):
+                    await asyncio.sleep(_SOON_THERE)
+
     async def _plain(self) -> Exchange:
         """The exchange of a request that any host answers, for nobody's account."""
         caller = anonymous()
@@ -459,10 +465,8 @@ class Client:
         self._retries.note(exchange, serves=bool(self.served))
         if operation is not None and (exchange.status or 0) >= 500:
             self.failed[operation.id].add(hash((exchange.path, exchange.request_body)))
-        has_bearer = "Authorization" in exchange.request_headers
-        tells = operation is not None and (has_bearer or operation.metric is not None)
-        if lane == "paid" and tells and (exchange.served or (exchange.status or 0) >= 500):
-            self.valid.append((exchange.sent, has_bearer, exchange.status or 0))
+        tells = operation is not None and (has_bearer(exchange) or operation.metric is not None)
+        self.timeline.note(exchange, valid=lane == "paid" and tells)
         # A page or an error is no generation; that it may have been charged is among the doubts.
         made = exchange.served and (lane == "paid" or exchange.doubt is None)
         if operation is not None and operation.metric is not None and made:

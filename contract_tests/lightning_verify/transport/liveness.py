@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from lightning_verify.transport.causes import REFUSED
 from lightning_verify.transport.exchange import LARGE_BODY, Exchange
 
 # After so many unanswered requests in a row the host counts as gone, unless it answers a plain one.
 MAX_UNANSWERED = 3
+# How often a run tries plain requests in vain, a second apart, while connections are refused.
+MAX_REFUSED = 20
 # The same for unanswered requests that are not in a row, in multiples of the longest deadline.
 MAX_UNANSWERED_DEADLINES = 3
 
@@ -21,6 +24,8 @@ class Liveness:
         self._longest = longest
         self._in_a_row = 0
         self._seconds = 0.0
+        self._was_there = False
+        self._refused = 0
         self._gone: str | None = None
 
     @property
@@ -31,6 +36,7 @@ class Liveness:
     def note(self, exchange: Exchange) -> None:
         """Count an exchange that is over."""
         if exchange.problem is None:
+            self._was_there = True
             self._in_a_row = 0
             return
         self._seconds += exchange.seconds
@@ -38,13 +44,19 @@ class Liveness:
         if len(exchange.request_body or b"") < LARGE_BODY:
             self._in_a_row += 1
 
-    def tried(self, plain: Exchange) -> None:
+    def tried(self, plain: Exchange) -> bool:
         """Take the answer to a plain request: with one the host, or a firewall in front of it, only objects
-        to the others."""
+        to the others. Returns whether to try again in a second: a host that was there and refuses
+        connections may be starting anew."""
         if plain.problem is None:
             self._in_a_row = 0
-        else:
-            self.give_up(f"the host left {MAX_UNANSWERED} requests in a row unanswered; no more were sent")
+            return False
+        self._refused += 1
+        may_start = self._was_there and plain.problem.startswith(REFUSED)
+        if may_start and self._refused < MAX_REFUSED:
+            return True
+        self.give_up(f"the host left {MAX_UNANSWERED} requests in a row unanswered; no more were sent")
+        return False
 
     def give_up(self, reason: str) -> None:
         """Count the host as gone."""
