@@ -52,7 +52,7 @@ def test_a_body_that_stops_is_given_up_before_the_deadline(tmp_path: Path) -> No
 def test_a_429_that_says_nothing_is_asked_again_where_free_routes_get_one_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_a_free_route: bool, asked: int
 ) -> None:
-    monkeypatch.setattr("lightning_verify.transport.retries.BURST_DELAY", 0.01)
+    monkeypatch.setattr("lightning_verify.transport.retries.BURST_DELAYS", (0.01, 0.01, 0.01))
     first = [Answer(), Answer(429), Answer()] if on_a_free_route else [Answer()]
     answers = iter([*first, Answer(429), Answer()])
     with tiny(lambda _: next(answers)) as host, client_of(host.base_url, tmp_path) as (client, _):

@@ -20,8 +20,8 @@ from lightning_verify.judging.contrast import trouble
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import ANALYZE, OFTEN, refused_size
 from lightning_verify.judging.sizes import may_be_too_long
-from lightning_verify.judging.snapshot import Snapshot, parse_usage
-from lightning_verify.judging.usage import IDLE_LOOKS, Observation, counters, moved, observe, read_usage
+from lightning_verify.judging.snapshot import Snapshot
+from lightning_verify.judging.usage import Observation, counters, moved, observe, others_spend, read_usage
 from lightning_verify.laws.generation import chosen_otherwise
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
@@ -50,6 +50,8 @@ SHARE = {Spend.SAMPLE: 10, Spend.EXHAUST: 2}
 
 # The name of what accounts were asked with a client id beside their bearer.
 BESIDE_ACCOUNTS = "asked by accounts beside a client id"
+# How often an account that seems to pay wrongly is looked at once more.
+_TURNS = 2
 # Units that counters which lag may hide.
 PLENTY = 5
 
@@ -225,7 +227,7 @@ def _refused_before(judge: Judge, metric: str, exchange: Exchange, after: Exchan
 
 def pays_once(judge: Judge, price: str, seen: Observation, ask: Callable[[], Exchange]) -> None:
     """An account pays one unit, and nothing on another metric. Others may spend from it, so only what happens
-    twice, and not without a call, counts against the host."""
+    three times, and not without a call, counts against the host."""
     metric, shown = seen.metric, (seen.before, seen.call, seen.after)
     change = seen.consumed(judge, price)
     has_client_id = "X-Client-ID" in seen.caller.headers
@@ -237,15 +239,16 @@ def pays_once(judge: Judge, price: str, seen: Observation, ask: Callable[[], Exc
             _paid_nothing_beside(judge, seen, read_usage(judge, price, _client_id_beside(seen)))
             _shows_its_counters(judge, price, seen.caller, metric)
         raise judge.violation(price, message, *shown)
-    if change != {metric: 1}:
-        for _ in range(IDLE_LOOKS):
-            later = read_usage(judge, price, seen.caller)
-        idle = moved(judge, price, parse_usage(seen.after), later)
-        again = observe(judge, seen.caller, metric, ask)
-        twice = again.call.served and again.consumed(judge, price) == change
-        if not idle and twice:
-            message = f"{seen.call.title} for {seen.caller.label} moved {change}, twice"
-            raise judge.violation(price, message, *shown)
+    last = seen
+    for _ in range(_TURNS):
+        if change == {metric: 1} or others_spend(judge, price, last):
+            break
+        last = observe(judge, seen.caller, metric, ask)
+        if not last.call.served or last.consumed(judge, price) != change:
+            break
+    else:
+        message = f"{seen.call.title} for {seen.caller.label} moved {change}, three times"
+        raise judge.violation(price, message, *shown)
     # It has paid; whether for itself only cannot be seen where others spend.
     judge.witness(price, *shown)
 

@@ -1,5 +1,5 @@
-"""Whether a credential is let in anywhere: one that is not may belong to another host, or be revoked, which is
-not the host's fault."""
+"""Whether a credential is let in anywhere: one that is not may belong to another host, or be revoked, and
+that is not the host's fault."""
 
 from __future__ import annotations
 

@@ -193,7 +193,7 @@ class Judge:
         """Record a violation and return the exception that ends the test. What rests on a limit of bursts
         is none: it is left undecided. Raises NotRun for what rests on a credential that has been lost, and
         Disturbed for what happened in an outage."""
-        if any(exchange.limits_bursts for exchange in exchanges):
+        if any(map(self.client.limits_bursts, exchanges)):
             return self.undecided(requirement, f"{message}, which limits bursts", *exchanges)
         for exchange in exchanges:
             self.still_let_in(exchange)
@@ -320,9 +320,7 @@ class Judge:
         if status == 406:
             raise self.undecided(requirement, f"{exchange.title} (see HDR-1)", exchange)
         if status == 429:
-            raise self.undecided(
-                requirement, f"{exchange.title}: out of quota, so nothing could be seen", exchange
-            )
+            raise self.undecided(requirement, f"{exchange.title}: {self._why_not_now(exchange)}", exchange)
         if status >= 500:
             self.past_outages(requirement, exchange)
             raise self.disturbed(requirement, f"{exchange.title}: the host says that it failed", exchange)
@@ -420,6 +418,12 @@ class Judge:
         if requirement == owner:
             raise self.violation(requirement, f"{exchange.title}: expected an object", exchange)
         raise self.undecided(requirement, f"{exchange.title}: no object (see {owner})", exchange)
+
+    def _why_not_now(self, exchange: Exchange) -> str:
+        metered = exchange.operation is not None and exchange.operation.metric is not None
+        if metered and not self.client.limits_bursts(exchange):
+            return "out of quota, so nothing could be seen"
+        return "somebody limits how often the host may be asked; ask more slowly, with --rate"
 
     # --- closing --------------------------------------------------------------------------------------
 

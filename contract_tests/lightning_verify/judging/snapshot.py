@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from lightning_verify.facts import METRICS
-from lightning_verify.reading.numbers import says_unlimited, whole_number
+from lightning_verify.reading.numbers import number, says_unlimited, whole_number
 from lightning_verify.reading.times import moment
 from lightning_verify.transport.exchange import Exchange, NotJson
 
-# Of what names a window.
+# Of what names a window, and how much of a document is searched for more of that.
 _MAX_NAME_LENGTH = 200
+_DEPTH, _MAX_FIELDS = 4, 40
+# Not to be taken for dates, and the seconds since 1970 from which on a number may be one.
+_COUNTERS = frozenset({"used", "limit", "remaining", "generated_at"})
+_LONG_AGO = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +29,11 @@ class Snapshot:
     limit: Mapping[str, int | None]
     window: Mapping[str, str]
     exchange: Exchange
-    # Which day it was: by the answer's own clock, and by `generated_at` in UTC and as it is written.
+    # Which day it was, and which part of it: by the answer's own clock, and by `generated_at` in UTC and as
+    # it is written. Days end at a quarter of an hour somewhere, whatever the zone.
     days: tuple[str, ...] = ()
+    # The days and weeks that other fields of the document name, by where they stand.
+    dates: Mapping[str, str] = field(default_factory=dict)
 
     def has_units(self, metric: str) -> bool:
         """Whether anything is left of a metric."""
@@ -55,14 +63,37 @@ def parse_usage(exchange: Exchange) -> Snapshot:
         most = entry.get("limit")
         limit[metric] = None if says_unlimited(most) else whole_number(most)
         window[metric] = str(entry.get("window"))[:_MAX_NAME_LENGTH]
-    return Snapshot(used, limit, window, exchange, _days(exchange, document.get("generated_at")))
+    days = _days(exchange, document.get("generated_at"))
+    return Snapshot(used, limit, window, exchange, days, dict(_dates(document)))
 
 
 def _days(exchange: Exchange, generated_at: Any) -> tuple[str, ...]:
     generated = moment(generated_at)
     # The day of the host's own zone, where it is written out.
     as_written = named(generated_at) if generated is not None and isinstance(generated_at, str) else ""
-    return str(exchange.clock.date()), str(generated.date() if generated else ""), as_written
+    return _quarter(exchange.clock), _quarter(generated) if generated else "", as_written
+
+
+def _quarter(moment: datetime) -> str:
+    """The quarter of an hour of a point in time."""
+    return moment.replace(minute=moment.minute // 15 * 15).strftime("%Y-%m-%d %H:%M")
+
+
+def _dates(value: Any, place: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """What names a day or a week in a document, such as `period`, or the moment when one begins or ends."""
+    if isinstance(value, dict) and depth < _DEPTH:
+        for name, part in list(value.items())[:_MAX_FIELDS]:
+            if name not in _COUNTERS:
+                yield from _dates(part, f"{place}.{name}", depth + 1)
+        return
+    if isinstance(value, str):
+        text = value[:_MAX_NAME_LENGTH]
+        day = named(text) or ((there := moment(text)) and str(there.date()))
+    else:
+        there = moment(value) if (number(value) or 0) > _LONG_AGO else None
+        day = str(there.date()) if there else ""
+    if day:
+        yield place, day
 
 
 def difference(before: Snapshot, after: Snapshot) -> dict[str, int]:
@@ -75,10 +106,12 @@ _CALENDAR = re.compile(r"\d{4}-(?:W\d\d|\d\d-\d\d)")
 
 def rolled_over(before: Snapshot, after: Snapshot) -> bool:
     """Whether a window may have ended between the two: the host names another day or week, or its clock has
-    passed midnight. The name of a window that counts down, or that names the moment at which a rolling one
-    ends, changes at every look and tells nothing."""
+    passed a moment at which days end somewhere. The name of a window that counts down, or that names the
+    moment at which a rolling one ends, changes at every look and tells nothing."""
     renamed = any(named(before.window[metric]) != named(after.window[metric]) for metric in METRICS)
-    return renamed or before.days != after.days
+    if renamed or before.days != after.days:
+        return True
+    return any(after.dates.get(place, day) != day for place, day in before.dates.items())
 
 
 def named(window: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from random import SystemRandom
 
 from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.ledger import identities
@@ -23,6 +24,8 @@ IDLE_LOOKS = 10
 # How often the counters of an account are looked at while other tests ask for it, to find it at rest.
 # And how many seconds lie between two of these looks.
 _CALM_LOOKS, _BREAK = 4, 0.2
+# How many times as long as a measurement took an account is looked at afterwards.
+_PAUSE = 3.0, 8.0
 # Seconds that any counter is given.
 SHORTEST_SETTLE = 1.0
 
@@ -117,6 +120,21 @@ def observe(
         else:
             learned.stood_still.add(counter)
     return Observation(caller, metric, before, exchange, after)
+
+
+def others_spend(judge: Judge, requirement: str, seen: Observation) -> bool:
+    """Whether the counters of an account move while we ask for nothing. They are looked at for a time that
+    chance decides: another run of this judge does the same as we do, at the same pace."""
+    last = counters(judge, requirement, seen.after)
+    while_measured = seen.after.sent - seen.before.sent
+    end = time.monotonic() + while_measured * SystemRandom().uniform(*_PAUSE)
+    looks = 0
+    while looks < IDLE_LOOKS or time.monotonic() < end:
+        look = read_usage(judge, requirement, seen.caller)
+        if moved(judge, requirement, last, look):
+            return True
+        looks += 1
+    return False
 
 
 def _held(look: Exchange, metric: str, caller: Caller) -> bool:

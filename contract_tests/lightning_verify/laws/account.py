@@ -65,14 +65,14 @@ CLOCK_TOLERANCE = 120.0
 
 
 def _of_this_moment(exchange: Exchange) -> Wrong:
-    """By the host's own clock if it gives one; ours may be off."""
+    """By the clock that the answer tells, which may be a gateway's, or by ours: any of them may be off."""
     view = answer_json(exchange) if is_complete(exchange) else None
     if not isinstance(view, dict) or "generated_at" not in view:
         return None
     stamp = moment(view["generated_at"])
     if stamp is None:
         return [f"generated_at is {view['generated_at']!r}, not a point in time"]
-    off = abs((exchange.clock - stamp).total_seconds())
+    off = min(abs((clock - stamp).total_seconds()) for clock in (exchange.clock, exchange.received))
     return [f"generated_at is {off:.0f} s off"] if off > CLOCK_TOLERANCE + exchange.seconds else []
 
 

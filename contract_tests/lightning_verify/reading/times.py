@@ -56,8 +56,9 @@ def http_date(text: str | None) -> datetime | None:
         return None
 
 
-# The longest wait in seconds that is worth it; a quota that returns tomorrow is not.
-MAX_WAIT = 30.0
+# The longest wait in seconds that is worth it, which is that of a limit by the minute; a quota that returns
+# tomorrow is not.
+MAX_WAIT = 61.0
 
 
 def wait_asked(retry_after: str | None, now: datetime) -> float | None:

@@ -36,7 +36,7 @@ def preflight(client: Client, wake: float) -> str | None:
         except HostGone as gone:
             return _silent(answers, hint) if answers else str(gone)
         if not all(answer.status in {502, 503, 504} for answer in answers):
-            return _sense(answers, hint)
+            return _moved(answers, client.base_url) or _sense(answers, hint)
         if time.monotonic() + pause > deadline:
             return f"the host answered only {answers[0].status} for {wake:g} s"
         time.sleep(pause)
@@ -46,6 +46,17 @@ def preflight(client: Client, wake: float) -> str | None:
 def _silent(answers: list[Exchange], hint: str) -> str:
     problem = answers[-1].problem
     return f"the host does not answer: {problem}{hint if problem == SILENCE else ''}"
+
+
+def _moved(answers: list[Exchange], base_url: str) -> str | None:
+    """Why not, where everything is below another path, and the plain one leads there."""
+    prefixes = {
+        answer.path.removesuffix(path) if answer.path.endswith(path) else ""
+        for answer, path in zip(answers, PROBED_PATHS, strict=True)
+    }
+    if len(prefixes) > 1 or not (prefix := prefixes.pop()):
+        return None
+    return f"the host redirects every request to {prefix}: is --base-url {base_url}{prefix} meant?"
 
 
 def _sense(answers: list[Exchange], hint: str) -> str | None:

@@ -138,6 +138,10 @@ class Client:
             max_field_size=65536,
         )
 
+    def limits_bursts(self, exchange: Exchange) -> bool:
+        """Whether a refusal is a limit of bursts, as far as this host is known."""
+        return self._retries.limits_bursts(exchange)
+
     def give_up(self, reason: str) -> None:
         """Send nothing more, for any caller."""
         self._liveness.give_up(reason)

@@ -9,6 +9,8 @@ from lightning_verify.reading.times import MAX_WAIT
 
 # The seconds between two requests to a host that limits bursts, at first and at most.
 FIRST_GAP, MAX_GAP = 0.01, 0.25
+# Seconds of waiting that tell a limit by the minute from one by the second.
+_LONG = 5.0
 
 
 class Pace:
@@ -18,26 +20,35 @@ class Pace:
         self._gap = 1.0 / rate if rate else 0.0
         self._next = 0.0
         self._slowed = float("-inf")
+        # Since when, and how many slots were taken since then.
+        self._since, self._slots = time.monotonic(), 0
 
     async def next_slot(self) -> None:
         """Wait for the next free slot."""
         now = time.monotonic()
         slot = max(now, self._next)
         self._next = slot + self._gap
+        self._slots += 1
         if slot > now:
             await asyncio.sleep(slot - now)
 
     def pause(self, seconds: float | None) -> float | None:
-        """Send nothing for as long as a host asks, within a bound. Returns the seconds, or None when there is
-        nothing to wait for."""
+        """Send nothing for as long as a host asks, within a bound. Returns by how many seconds that is longer
+        than what was asked for before, or None when there is nothing to wait for."""
         if seconds is None or seconds > MAX_WAIT:
             return None
-        self._next = max(self._next, time.monotonic() + seconds)
-        return seconds
+        now = time.monotonic()
+        before, self._next = max(self._next, now), max(self._next, now + seconds)
+        return self._next - before
 
-    def slow_down(self, sent: float) -> None:
-        """Double the gap, once for all requests `sent` at the old rate. Without a gap, all that waited
-        would go out at once and be refused again."""
-        if sent > self._slowed and self._gap < MAX_GAP:
-            self._gap = min(max(2 * self._gap, FIRST_GAP), MAX_GAP)
-            self._slowed = time.monotonic()
+    def slow_down(self, sent: float, waited: float) -> None:
+        """Double the gap, once for all requests `sent` at the old rate, or take as much as the host has let
+        through if it had to be waited for. Without a gap, all that waited would go out at once and be
+        refused again."""
+        if sent <= self._slowed or self._gap >= MAX_GAP:
+            return
+        now = time.monotonic()
+        let_through = (now - self._since) / self._slots if waited > _LONG and self._slots else 0.0
+        self._gap = min(max(2 * self._gap, FIRST_GAP, let_through), MAX_GAP)
+        self._slowed = self._since = now
+        self._slots = 0

@@ -7,6 +7,7 @@ the host's.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import defaultdict
 
 from lightning_verify.reading.times import wait_asked
@@ -16,8 +17,9 @@ from lightning_verify.transport.pacing import Pace
 # How often a request is sent again to a host that limits bursts, and for how many seconds of a run such
 # waiting may lead to nothing.
 MAX_RETRIES, MAX_FRUITLESS_WAIT = 3, 90.0
-# Seconds before a request is sent again that a host which limits bursts has refused without saying when.
-BURST_DELAY = 1.0
+# Seconds before a request is sent again, each time, that a host which limits bursts has refused and does not
+# say when: it may count by the second or by the minute.
+BURST_DELAYS = 1.0, 5.0, 55.0
 # How often a request is sent again whose answer may be a gateway's, before that counts as the host's own:
 # where a gateway answers one request in seven, it does so for all of these once in 100,000 requests.
 GATEWAY_RETRIES = 5
@@ -26,6 +28,8 @@ GATEWAY_RETRY_DELAY = 0.1
 # Once a host has insisted on refusals without JSON for so many statuses, that is how it refuses.
 OWN_WORDS_AFTER = 2
 MAX_TRIES = 1 + max(MAX_RETRIES, GATEWAY_RETRIES)
+
+_NUMBERS = re.compile(rb"\d+")
 
 _Kind = tuple[str, str, int | None]
 
@@ -37,8 +41,8 @@ class Retries:
         self._pace = pace
         # Seconds waited that have led to nothing.
         self._fruitless = 0.0
-        # Whether a 429 has come where no plan limits anything, from a host that serves others.
-        self._limits_bursts = False
+        # The forms of a 429 that has come where no plan limits anything, from a host that serves others.
+        self._burst_limits: set[tuple[str, bytes]] = set()
         # Kinds of answers that seemed to be a gateway's every time the request was sent again.
         self._always_gateway: set[_Kind] = set()
         # Statuses that the host has refused with in other words than JSON, and meant it.
@@ -56,20 +60,25 @@ class Retries:
         """Learn from an exchange that is over; `serves` says whether anybody was served yet."""
         operation = exchange.operation
         if exchange.status == 429 and serves and operation is not None and operation.metric is None:
-            self._limits_bursts = True
+            self._burst_limits.add(_form(exchange))
         if exchange.doubt is None:
             self._always_gateway.discard(_kind(exchange))
 
+    def limits_bursts(self, exchange: Exchange) -> bool:
+        """Whether an answer is a limit of bursts: it says so, or looks like those where no plan limits
+        anything."""
+        return exchange.limits_bursts or (exchange.status == 429 and _form(exchange) in self._burst_limits)
+
     def delay(self, exchange: Exchange, tries: int) -> float | None:
-        """How long to wait, in seconds, before the same request is sent again; None when its answer stands.
-        The wait is fruitless until `rewarded`."""
+        """By how many seconds the run is held up before the same request is sent again; None when its answer
+        stands. The wait is fruitless until `rewarded`."""
         wait = self._delay(exchange, tries)
         self._fruitless += wait or 0.0
         return wait
 
     def _delay(self, exchange: Exchange, tries: int) -> float | None:
         if exchange.status in {429, 503} and tries < MAX_RETRIES:
-            asked = self._pace.pause(self._wait_asked(exchange))
+            asked = self._pace.pause(self._wait_asked(exchange, tries))
             if asked is not None:
                 return asked
         if exchange.repeatable and exchange.doubt and not self._is_its_way(exchange):
@@ -78,12 +87,12 @@ class Retries:
             return self._pace.pause(GATEWAY_RETRY_DELAY)
         return None
 
-    def _wait_asked(self, exchange: Exchange) -> float | None:
+    def _wait_asked(self, exchange: Exchange, tries: int = 0) -> float | None:
         """The seconds after which a host wants to be asked again; None when it does not say, and is not known
         to limit bursts."""
         told = exchange.header("retry-after")
-        if told is None and exchange.status == 429 and self._limits_bursts:
-            return BURST_DELAY
+        if told is None and exchange.status == 429 and (self._burst_limits or exchange.is_page):
+            return BURST_DELAYS[tries]
         return wait_asked(told, exchange.clock)
 
     def in_vain(self, exchange: Exchange) -> None:
@@ -96,7 +105,7 @@ class Retries:
         """Waiting after `refused` has led to an answer: whoever limits bursts is asked more slowly now."""
         self._fruitless -= waited
         if self._wait_asked(refused) is not None:
-            self._pace.slow_down(refused.sent)
+            self._pace.slow_down(refused.sent, waited)
 
     def is_deliberate(self, exchange: Exchange) -> bool:
         """Whether the host is known to give such answers itself. After much fruitless waiting, what keeps
@@ -106,6 +115,11 @@ class Retries:
     def _is_its_way(self, exchange: Exchange) -> bool:
         insists = len(self._own_words) >= OWN_WORDS_AFTER and exchange.doubt == NOT_JSON
         return insists or _kind(exchange) in self._always_gateway
+
+
+def _form(exchange: Exchange) -> tuple[str, bytes]:
+    """What an answer looks like, with numbers left out."""
+    return exchange.media_type, _NUMBERS.sub(b"", exchange.body[:1000])
 
 
 def _kind(exchange: Exchange) -> _Kind:

@@ -1,4 +1,4 @@
-"""Which requests of a run were answered by the host itself, and which failed, in the order in which they left.
+"""Which requests of a run the host itself has answered, and which failed, in the order in which they left.
 
 One failure among answers is the host's; many in a row, whatever was asked for, are an outage.
 """
