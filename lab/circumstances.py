@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -64,10 +65,11 @@ def outage(begin: float, seconds: float, path: str = "/", status: int = 500) -> 
     )
 
 
-def lost_credential(value: str, after: float) -> Prepare:
-    """A credential is refused from some moment on: it has expired, or was revoked."""
+def lost_credential(value: str, after: int) -> Prepare:
+    """A credential is refused after so many requests with it: it has expired, or was revoked."""
+    numbers = count()
     return _answered(
-        lambda scope, now: now >= after and _bearer(scope) == value,
+        lambda scope, _: _bearer(scope) == value and next(numbers) >= after,
         lambda _: said(401, "Unknown credential"),
     )
 

@@ -21,7 +21,7 @@ def _segment(value: object) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def _token(subject: str, expires: int) -> str:
+def token(subject: str, expires: int) -> str:
     header = {"alg": "HS256", "typ": "JWT"}
     payload = {"sub": subject, "email": f"{subject}@example.com", "aud": "authenticated", "exp": expires}
     return ".".join((_segment(header), _segment(payload), _segment((subject * 32)[:32].encode())))
@@ -32,10 +32,10 @@ def _key(letters: str) -> str:
 
 
 DEFAULTS: Mapping[str, str] = {
-    "LIGHTNING_JWT": _token("lab-paid", 4_102_444_800),
+    "LIGHTNING_JWT": token("lab-paid", 4_102_444_800),
     "LIGHTNING_API_KEY": _key("LabPaid-"),
-    "LIGHTNING_FREE_JWT": _token("lab-free", 4_102_444_800),
-    "LIGHTNING_EXPIRED_JWT": _token("lab-paid", 1_600_000_000),
+    "LIGHTNING_FREE_JWT": token("lab-free", 4_102_444_800),
+    "LIGHTNING_EXPIRED_JWT": token("lab-paid", 1_600_000_000),
     "LIGHTNING_EXPIRED_API_KEY": _key("LabStale"),
     "LIGHTNING_REVOKED_API_KEY": _key("LabGone_"),
 }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
@@ -14,6 +15,8 @@ from lightning_verify.facts import REVISION
 from lightning_verify.judging.examples import read_examples
 from lightning_verify.judging.law_monitor import ADMITTED_BY
 from lightning_verify.judging.verdicts import Finding
+from lightning_verify.reading.tokens import expiry_of
+from lightning_verify.requests.credentials import GOOD
 from lightning_verify.run.bill import observed_units, reread_lagging_counters
 from lightning_verify.run.plan import SECOND_LOOKS, describe, duration, estimate, spoken
 from lightning_verify.run.preflight import AT_THE_DOOR, preflight, refused_everywhere
@@ -22,6 +25,9 @@ from lightning_verify.run.signals import INTERRUPTION
 from lightning_verify.target import Spend
 from lightning_verify.transport.client import HostGone
 from lightning_verify.transport.control import ControlFailed
+
+# A run may take so many times as long as it says.
+_LATER = 2.0
 
 Say = Callable[[str], None]
 """Shows one line to the user."""
@@ -47,6 +53,8 @@ def begin(run: Run, items: Sequence[pytest.Item], report_dir: Path | None, say: 
         return
     seconds = duration(requests, run.settings.rate, median(answered_in), run.settings.jobs)
     say(f"time: {spoken(seconds)}")
+    for name, left in _expiring(run.target.credentials, seconds):
+        say(f"{name} expires in {spoken(left)}, perhaps before the end: what needs it later is not run")
     learned = run.learned
     learned.examples = read_examples(report_dir)
     learned.unusable = refused_everywhere(run.client, run.target.credentials, learned.observations)
@@ -57,6 +65,15 @@ def begin(run: Run, items: Sequence[pytest.Item], report_dir: Path | None, say: 
         Finding(ADMITTED_BY[name], "inconclusive", AT_THE_DOOR, reason)
         for name, reason in learned.unusable.items()
     )
+
+
+def _expiring(credentials: Mapping[str, str], seconds: float) -> Iterator[tuple[str, float]]:
+    """Good tokens that expire within so many seconds, each with those that it has left."""
+    for name in GOOD:
+        end = expiry_of(credentials[name]) if name in credentials else None
+        left = (end - datetime.now(UTC)).total_seconds() if end else 0.0
+        if 0 < left < seconds * _LATER:
+            yield name, left
 
 
 def _announce(run: Run, requests: int, units: Counter[str], say: Say) -> None:
