@@ -36,6 +36,11 @@ def get(control: Control, path: str, key: str, **headers: str) -> httpx2.Respons
     return client.get(control.base_url + path, headers=bearer)
 
 
+def post(control: Control, chat: object, key: str) -> Any:
+    url = f"{control.base_url}/gen/chat/completions"
+    return client.post(url, json=chat, headers={"Authorization": f"Bearer {key}"})
+
+
 def used(control: Control, key: str, metric: str = "imagesDaily") -> Any:
     return get(control, "/usage", key).json()["usage"][metric]["used"]
 
@@ -87,6 +92,16 @@ def test_every_control_call_holds_for_both_when_it_returns(two: tuple[Control, C
     assert key["last_used_at"] is not None
     one("DELETE", f"/users/{user.id}/keys/{key['id']}")
     assert get(other, "/usage", user.key).status_code == 401
+
+
+def test_the_nth_call_is_counted_by_all_whoever_answers_the_others(two: tuple[Control, Control]) -> None:
+    one, other = two
+    user = one.user()
+    one("POST", "/replies", {"match": {}, "reply": {"json": "older"}, "times": 2})
+    other("POST", "/replies", {"match": {"nth": 3}, "reply": {"json": "third"}})
+    asked = [post(control, HELLO, user.key) for control in (one, other) * 2]
+    assert [answer.json() for answer in asked[:3]] == ["older", "older", "third"]
+    assert "choices" in asked[3].json()
 
 
 CALLS = (

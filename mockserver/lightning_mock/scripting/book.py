@@ -91,9 +91,10 @@ class ScriptBook:
         """The script that answers a call, with its answer. Remembers what came near when none does, once all
         that is checked has been."""
         near: list[tuple[int, Script, list[str]]] = []
+        answered: tuple[Script, Mapping[str, Any]] | None = None
         pause = stopwatch() + _TIME_SLICE
         for script in list(self._scripts.values()):
-            if script.checked != checked:
+            if script.checked != checked or (answered and script.nth is None):
                 continue
             if stopwatch() > pause:
                 await asyncio.sleep(0)
@@ -102,13 +103,17 @@ class ScriptBook:
                 continue
             missed = script.condition.misses(call)
             if not missed:
-                turn = script.take() if self._turns is None else await _take(script, self._turns)
-                if turn.taken:
-                    return script, script.answer(turn)
+                use = answered is None
+                if self._turns is None:
+                    turn = script.take(use=use)
+                else:
+                    turn = await _take(script, self._turns, use=use)
+                if turn.taken and use:
+                    answered = script, script.answer(turn)
                 missed = ["it is used up"] if turn.over else []
             if missed:
                 near.append((len(missed), script, missed))
-        if checked and near:
+        if checked and near and answered is None:
             near.sort(key=lambda entry: entry[0])
             reasons = [
                 {"id": script.id, "missed": [without_credentials(words[:MAX_TARGET]) for words in missed]}
@@ -118,11 +123,11 @@ class ScriptBook:
             self.misses.append({"method": method, "path": path, "near": reasons})
             if self._turns is not None:
                 self.fresh_misses.append(self.misses[-1])
-        return None
+        return answered
 
 
-async def _take(script: Script, turns: Turns) -> Turn:
+async def _take(script: Script, turns: Turns, *, use: bool) -> Turn:
     """As `Script.take`, with the counts that all processes share."""
-    turn = await turns.take(script.id, times=script.times, nth=script.nth)
+    turn = await turns.take(script.id, use=use, times=script.times, nth=script.nth)
     script.met, script.used = turn.met, turn.used
     return turn

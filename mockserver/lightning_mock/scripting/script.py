@@ -1,6 +1,7 @@
 """One scripted reply: which calls it answers, with what, and how often.
 
-Law: a script counts only the calls that fit everything it asks for; `nth` counts those too.
+Law: a script counts only the calls that fit everything it asks for. `nth` counts all of those, also the ones
+that an older script answers.
 """
 
 from __future__ import annotations
@@ -98,13 +99,13 @@ class Script:
         pattern = self.condition.pattern
         return 0 if pattern is None else pattern.size
 
-    def take(self) -> Turn:
-        """The turn of a call that fits; none when it is not the nth."""
+    def take(self, *, use: bool = True) -> Turn:
+        """The turn of a call that fits; none when it is not the nth. Without `use` it is only counted."""
         if self.is_over:
             return Turn(False, self.met, self.used, over=True)
         self.met += 1
         taken = self.nth is None or self.met == self.nth
-        self.used += taken
+        self.used += taken and use
         return Turn(taken, self.met, self.used)
 
     def answer(self, turn: Turn) -> Mapping[str, Any]:
