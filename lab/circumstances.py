@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lab.gateways import GATEWAYS, Gateway
 from lab.seams import edit
@@ -50,6 +50,9 @@ def _answered(concerns: Concerns, answer: Callable[[Scope], Gateway]) -> Prepare
         return between
 
     return lambda lab: lab.middleware.append(wrap)
+
+
+_IDENTITY = (b"authorization", b"x-client-id", b"user-agent")
 
 
 def _bearer(scope: Scope) -> str:
@@ -110,6 +113,33 @@ def moved_below(prefix: str) -> Prepare:
         lab.middleware.append(wrap)
 
     return prepare
+
+
+def usage_kept(seconds: float) -> Prepare:
+    """Each caller's usage document is kept by somebody for some seconds."""
+    kept: dict[tuple[tuple[bytes, bytes], ...], tuple[float, list[Message]]] = {}
+
+    def wrap(app: ASGIApp) -> ASGIApp:
+        async def between(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http" or scope["path"] != "/usage" or scope["method"] != "GET":
+                await app(scope, receive, send)
+                return
+            who = tuple(pair for pair in scope["headers"] if pair[0] in _IDENTITY)
+            made, messages = kept.get(who, (float("-inf"), []))
+            if time.monotonic() - made > seconds:
+                messages = []
+
+                async def keep(message: Message) -> None:
+                    messages.append(message)
+
+                await app(scope, receive, keep)
+                kept[who] = time.monotonic(), messages
+            for message in messages:
+                await send(message)
+
+        return between
+
+    return lambda lab: lab.middleware.append(wrap)
 
 
 def day_ends(at: datetime) -> Prepare:

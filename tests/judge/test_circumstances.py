@@ -30,7 +30,7 @@ from lightning_verify.transport.liveness import MAX_REFUSED, MAX_UNANSWERED, Liv
 from lightning_verify.transport.pacing import MAX_GAP, Pace
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lab.circumstances import lost_credential, moved_below, outage
+from lab.circumstances import lost_credential, moved_below, outage, usage_kept
 from lab.gateways import GATEWAYS
 from lab.running import running
 from lab.server.credentials import DEFAULTS, token
@@ -288,6 +288,23 @@ def test_a_day_may_end_at_any_quarter_of_an_hour() -> None:
     before, after = _look(), _look()
     after.headers = [("date", "Sun, 17 May 2026 10:30:01 GMT")]
     assert rolled_over(parse_usage(before), parse_usage(after))
+
+
+def test_a_copy_of_usage_shows_nothing_of_what_happened_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lightning_verify.judging.snapshot._CLOCK_MOVES", 0.1)
+    for kept, undecided in (0.0, False), (100.0, True):
+        books = tmp_path / str(kept)
+        books.mkdir()
+        with running(prepare=usage_kept(kept)) as host, judge_of(host.base_url, books) as judge:
+            caller = judge.caller()
+            seen = observe(judge, caller, "imagesDaily", partial(judge.ask, IMAGE, caller))
+            if undecided:
+                with pytest.raises(Undecided, match=r"/usage is a copy, made at .*; --settle says"):
+                    seen.consumed(judge, "IMG-6")
+            else:
+                assert seen.consumed(judge, "IMG-6") == {"imagesDaily": 1}
 
 
 @pytest.mark.parametrize(("ahead", "off"), [(0, False), (3600, False), (-3600, True)])

@@ -296,7 +296,7 @@ def test_a_disk_that_is_full_later_is_said_and_is_no_broken_host(name: str, tmp_
     assert "Traceback" not in run.out + run.error
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_says_so_and_is_never_green(number: signal.Signals, tmp_path: Path) -> None:
     def slow(asked: Asked) -> Answer:
         if len(host.asked) > 6:

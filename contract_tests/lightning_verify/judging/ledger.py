@@ -14,7 +14,14 @@ from datetime import date
 
 from lightning_verify.facts import METRICS, PRICE_OF
 from lightning_verify.judging.evidence import Recorder
-from lightning_verify.judging.snapshot import Snapshot, Unreadable, named, parse_usage, rolled_over
+from lightning_verify.judging.snapshot import (
+    Snapshot,
+    Unreadable,
+    is_the_same,
+    named,
+    parse_usage,
+    rolled_over,
+)
 from lightning_verify.judging.verdicts import Finding, Rate
 from lightning_verify.laws.witnesses import shows_something
 from lightning_verify.requests.callers import OURS, Caller
@@ -216,6 +223,8 @@ class Ledger:
         if account.base is None and not account.from_nothing:
             self._renewed(account, now, under_way)
             account.base = account.last = now
+            return
+        if account.last is not None and is_the_same(account.last, now):
             return
         for metric in METRICS:
             if not account.closed:

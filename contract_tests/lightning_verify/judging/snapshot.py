@@ -16,6 +16,8 @@ from lightning_verify.transport.exchange import Exchange, NotJson
 # Of what names a window, and how much of a document is searched for more of that.
 _MAX_NAME_LENGTH = 200
 _DEPTH, _MAX_FIELDS = 4, 40
+# Seconds after which a clock that counts seconds has moved.
+_CLOCK_MOVES = 2.0
 # Not to be taken for dates, and the seconds since 1970 from which on a number may be one.
 _COUNTERS = frozenset({"used", "limit", "remaining", "generated_at"})
 _LONG_AGO = 1e9
@@ -34,6 +36,8 @@ class Snapshot:
     days: tuple[str, ...] = ()
     # The days and weeks that other fields of the document name, by where they stand.
     dates: Mapping[str, str] = field(default_factory=dict)
+    # `generated_at` as it is written.
+    generated_at: str = ""
 
     def has_units(self, metric: str) -> bool:
         """Whether anything is left of a metric."""
@@ -64,7 +68,8 @@ def parse_usage(exchange: Exchange) -> Snapshot:
         limit[metric] = None if says_unlimited(most) else whole_number(most)
         window[metric] = str(entry.get("window"))[:_MAX_NAME_LENGTH]
     days = _days(exchange, document.get("generated_at"))
-    return Snapshot(used, limit, window, exchange, days, dict(_dates(document)))
+    generated_at = str(document.get("generated_at") or "")[:_MAX_NAME_LENGTH]
+    return Snapshot(used, limit, window, exchange, days, dict(_dates(document)), generated_at)
 
 
 def _days(exchange: Exchange, generated_at: Any) -> tuple[str, ...]:
@@ -99,6 +104,14 @@ def _dates(value: Any, place: str = "", depth: int = 0) -> Iterator[tuple[str, s
 def difference(before: Snapshot, after: Snapshot) -> dict[str, int]:
     """How much each counter changed, for whatever reason; unchanged ones are left out."""
     return {m: after.used[m] - before.used[m] for m in METRICS if after.used[m] != before.used[m]}
+
+
+def is_the_same(before: Snapshot, after: Snapshot) -> bool:
+    """Whether two looks got one snapshot, which somebody keeps: it was made at the same moment, though time
+    has passed since, and nothing in it has changed."""
+    apart = after.exchange.sent - before.exchange.sent
+    made_once = before.generated_at == after.generated_at != ""
+    return made_once and apart > _CLOCK_MOVES and before.used == after.used
 
 
 _CALENDAR = re.compile(r"\d{4}-(?:W\d\d|\d\d-\d\d)")

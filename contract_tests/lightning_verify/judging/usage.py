@@ -14,7 +14,14 @@ from random import SystemRandom
 
 from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.ledger import identities
-from lightning_verify.judging.snapshot import Snapshot, Unreadable, difference, parse_usage, rolled_over
+from lightning_verify.judging.snapshot import (
+    Snapshot,
+    Unreadable,
+    difference,
+    is_the_same,
+    parse_usage,
+    rolled_over,
+)
 from lightning_verify.requests.callers import Caller
 from lightning_verify.transport.exchange import Exchange
 
@@ -47,9 +54,12 @@ def counters(judge: Judge, requirement: str, exchange: Exchange) -> Snapshot:
 def moved(judge: Judge, requirement: str, before: Snapshot, after: Snapshot) -> dict[str, int]:
     """How much each counter changed between two readings; unchanged ones are left out. Every comparison of
     two readings goes through here. Raises MidnightPassed when a window may have ended between them, since the
-    two may then be of different days."""
+    two may then be of different days, and Undecided when both are one snapshot that somebody keeps."""
     if rolled_over(before, after):
         raise judge.midnight(requirement, before.exchange, after.exchange)
+    if is_the_same(before, after):
+        message = f"/usage is a copy, made at {after.generated_at}; --settle says how long copies are kept"
+        raise judge.undecided(requirement, message, before.exchange, after.exchange)
     return difference(before, after)
 
 

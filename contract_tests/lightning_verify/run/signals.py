@@ -1,4 +1,5 @@
-"""Interruption: SIGINT and SIGTERM end a run in an orderly way, so that it still writes what it has seen."""
+"""Interruption: SIGINT, SIGTERM and the end of the terminal (SIGHUP) end a run in an orderly way, so that it
+still writes what it has seen."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import threading
 from types import FrameType
 from typing import Any
 
-_ENDING = (signal.SIGINT, signal.SIGTERM)
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interruption:
@@ -21,7 +22,9 @@ class Interruption:
         """Listen from now on. Signals belong to the main thread; in others this does nothing."""
         if not self._before and threading.current_thread() is threading.main_thread():
             self.by = None
-            self._before = {number: signal.signal(number, self._end) for number in _ENDING}
+            # What nohup ignores stays ignored.
+            heard = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+            self._before = {number: signal.signal(number, self._end) for number in heard}
 
     def release(self) -> None:
         """Give the signals back to their previous handlers."""
