@@ -131,6 +131,18 @@ def _fails_at_bad_bearers(lab: Lab) -> None:
     _between(answer)(lab)
 
 
+def test_an_outage_may_be_waited_for_by_whoever_sends_alone(tmp_path: Path) -> None:
+    with (
+        running(prepare=outage(SOON, 1.5)) as host,
+        judge_of(host.base_url, tmp_path, host.credentials) as judge,
+    ):
+        judge.get("/usage")
+        time.sleep(SOON)
+        with judge.client.exclusively(), pytest.raises(Undecided, match="everything failed at that time"):
+            judge.served("USE-1", judge.get("/usage"))
+        assert judge.get("/usage").served
+
+
 def _liveness(*, was_there: bool, problem: str) -> int:
     """How often a host that is gone is tried before it counts as gone."""
     liveness = Liveness(100.0)

@@ -6,7 +6,6 @@ again; a credential that is let in nowhere any more is not used again.
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -31,11 +30,11 @@ _MANY, _SEVERAL = 4, 2
 # How often a request is sent again to see whether the host can do it now.
 _TURNS = 3
 
-# What is asked beside: the first one last.
-_READ = "/tier-config", "/usage"
-_GENERATE = CALLS["createChatCompletion"].path, "/gen/prompt_analyze"
-
-_waiting = threading.Lock()
+# What is asked beside, by whether it generates; no host can charge for the first ones.
+_BESIDE = {
+    False: ("/usage", "/tier-config"),
+    True: ("/gen/prompt_analyze", CALLS["createChatCompletion"].path),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ class Troubles:
             return False
         several = len({each.operation for each in around}) >= _SEVERAL
         beside = partial(self._ask_beside, exchange)
-        if answered_since or not fails(beside()) or self._is_well(partial(beside, first=False)):
+        if answered_since or not fails(beside()) or self._is_well(partial(beside, 1)):
             return len(around) >= _MANY and several and self._is_answered_now(exchange)
         return self._wait(beside)
 
@@ -119,12 +118,13 @@ class Troubles:
         except BudgetExhausted:
             return False
 
-    def _ask_beside(self, exchange: Exchange, *, first: bool = True) -> Exchange:
-        """The answer to another request of the same class, the first of which no host can charge for."""
+    def _ask_beside(self, exchange: Exchange, number: int = 0) -> Exchange:
+        """The answer to another request that needs the same of the host."""
         caller = self._signed_in() if has_bearer(exchange) else anonymous()
+        path = _BESIDE[generates(exchange)][number]
         if not generates(exchange):
-            return self.client.send("GET", _READ[first], caller, retry=False)
-        return self.client.send("POST", _GENERATE[first], caller, json_body=NOTHING_ASKED, lane="free")
+            return self.client.send("GET", path, caller, retry=False)
+        return self.client.send("POST", path, caller, json_body=NOTHING_ASKED, lane="free")
 
     def _signed_in(self) -> Caller:
         """Whoever has a bearer that is read, be it a good one."""
@@ -136,7 +136,7 @@ class Troubles:
     def _wait(self, ask: Ask) -> bool:
         """Whether a request is answered again before the time of the run for that is over. Nobody else sends
         anything meanwhile: it would be lost."""
-        with _waiting, self.client.exclusively():
+        with self.client.exclusively():
             while not self._is_well(ask):
                 if self.learned.waited >= TIMEOUT:
                     return False

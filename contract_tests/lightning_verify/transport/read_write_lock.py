@@ -35,10 +35,15 @@ class ReadWriteLock:
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Hold it alone, once those who share it have let go; nobody else may take it meanwhile."""
+        """Hold it alone, once those who share it have let go; nobody else may take it meanwhile. Who
+        holds it alone may ask for it again."""
+        me = threading.get_ident()
+        if self._owner == me:
+            yield
+            return
         with self._changed:
             self._changed.wait_for(lambda: self._owner is None)
-            self._owner = threading.get_ident()
+            self._owner = me
             self._changed.wait_for(lambda: not self._sharing)
         try:
             yield
