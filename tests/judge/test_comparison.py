@@ -36,8 +36,8 @@ def ruling(verdict: Verdict, name: str = "TIER-1") -> Ruling:
         (None, "fail", "new"),
         ("fail", "fail", None),
         ("known_difference", "fail", None),
-        ("fail", "pass", "mended"),
-        ("known_difference", "pass", "mended"),
+        ("fail", "pass", "fixed"),
+        ("known_difference", "pass", "fixed"),
         ("pass", "pass", None),
         ("pass", "inconclusive", "no_longer_observable"),
         ("fail", "not_run", "no_longer_observable"),
@@ -83,13 +83,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Finished]:
         done["still"] = command(host, *options, "--fail-on=new", directory=folder)
         done["any"] = command(host, *options, directory=folder)
     with running() as server:
-        done["mended"] = command(f"--base-url={server.base_url}", *options, directory=folder)
+        done["fixed"] = command(f"--base-url={server.base_url}", *options, directory=folder)
     return done
 
 
 def test_a_new_failure_fails_the_run_and_an_old_one_does_not(runs: dict[str, Finished]) -> None:
     assert {name: run.code for name, run in runs.items()} == {
-        "good": 0, "broken": 1, "still": 0, "any": 1, "mended": 0,
+        "good": 0, "broken": 1, "still": 0, "any": 1, "fixed": 0,
     }  # fmt: skip
     assert "new failures: TIERS-1" in runs["broken"].out
     assert "KEPT" in runs["still"].out
@@ -100,15 +100,15 @@ def test_an_unchanged_host_compares_as_equal(runs: dict[str, Finished]) -> None:
     assert "no change" in runs["still"].out
 
 
-def test_what_was_mended_is_said_in_every_report(runs: dict[str, Finished]) -> None:
-    run = runs["mended"]
-    assert run.report["comparison"]["mended"] == ["TIERS-1"]
+def test_what_was_fixed_is_said_in_every_report(runs: dict[str, Finished]) -> None:
+    run = runs["fixed"]
+    assert run.report["comparison"]["fixed"] == ["TIERS-1"]
     assert "fixed: TIERS-1" in run.out
     for name in ("report.md", "report.html"):
         assert "fixed: TIERS" in (run.directory / "reports" / name).read_text().replace("\\", "")
 
 
-@pytest.mark.parametrize("name", ["good", "broken", "still", "mended"])
+@pytest.mark.parametrize("name", ["good", "broken", "still", "fixed"])
 def test_every_report_has_the_published_form(runs: dict[str, Finished], name: str) -> None:
     errors = [
         f"{'/'.join(map(str, error.instance_path))}: {error.message[:200]}"

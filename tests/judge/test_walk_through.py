@@ -1,4 +1,4 @@
-"""The judge in a pipeline, day by day: adopted with ten failures, then one is mended and another is new."""
+"""The judge in a pipeline, day by day: adopted with ten failures, then one is fixed and another is new."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_the_gate_is_green_as_long_as_nothing_changes(pipeline: dict[str, Finish
     assert "owner shop" in run.out
 
 
-def test_one_mended_and_one_new_fail_the_gate_and_are_told_apart(pipeline: dict[str, Finished]) -> None:
+def test_one_fixed_and_one_new_fail_the_gate_and_are_told_apart(pipeline: dict[str, Finished]) -> None:
     run = pipeline["changed"]
     assert run.code == 1
     assert f"new failures: {NEW}" in run.out
@@ -85,7 +85,7 @@ def test_one_mended_and_one_new_fail_the_gate_and_are_told_apart(pipeline: dict[
     assert "but it holds now; take it off the list" in run.out
 
 
-def test_the_list_written_anew_has_lost_the_mended_one_and_kept_its_words(
+def test_the_list_written_anew_has_lost_the_fixed_one_and_kept_its_words(
     pipeline: dict[str, Finished],
 ) -> None:
     listed = yaml.safe_load((pipeline["repaired"].directory / "known.yaml").read_text())

@@ -25,12 +25,12 @@ class Comparison:
     """Ids of requirements, in the order of the document; `fresh` are failures that were not there before."""
 
     fresh: tuple[str, ...]
-    mended: tuple[str, ...]
+    fixed: tuple[str, ...]
     unseen: tuple[str, ...]
     advised: tuple[str, ...]
 
     def as_json(self) -> dict[str, list[str]]:
-        """`{new, mended, no_longer_observable, newly_advised}`."""
+        """`{new, fixed, no_longer_observable, newly_advised}`."""
         return {_NAMES[name]: list(ids) for name, ids in asdict(self).items()}
 
     def lines(self) -> list[str]:
@@ -39,10 +39,10 @@ class Comparison:
         return [f"{title}: {', '.join(ids)}" for title, ids in changes.items()] or ["no change"]
 
 
-_NAMES = {"fresh": "new", "mended": "mended", "unseen": "no_longer_observable", "advised": "newly_advised"}
+_NAMES = {"fresh": "new", "fixed": "fixed", "unseen": "no_longer_observable", "advised": "newly_advised"}
 _TITLES = {
     "fresh": "new failures",
-    "mended": "fixed",
+    "fixed": "fixed",
     "unseen": "no longer observable",
     "advised": "new advice",
 }
@@ -67,7 +67,7 @@ def read_report(file: Path) -> dict[str, str]:
 
 
 def _verdict(entry: Mapping[str, Any]) -> str:
-    # One that failed its run only since it held again, though it was listed as known, had been mended.
+    # One that failed its run only since it held again, though it was listed as known, had been fixed.
     held = entry["verdict"] == "fail" and entry.get("broken") is False
     return "pass" if held else str(entry["verdict"])
 
@@ -81,9 +81,9 @@ def compare(earlier: Mapping[str, str], rulings: Iterable[Ruling], *, strict: bo
         counts = strict or ruling.requirement.level == "documented"
         if ruling.verdict == "fail" and ruling.broken and was not in {"fail", "known_difference"}:
             found["fresh" if counts else "advised"].append(name)
-        # One that is listed as known and holds again fails the run, and is mended all the same.
+        # One that is listed as known and holds again fails the run, and is fixed all the same.
         elif was in {"fail", "known_difference"} and ruling.findings and not ruling.broken:
-            kind = "unseen" if ruling.verdict in {"inconclusive", "not_run"} else "mended"
+            kind = "unseen" if ruling.verdict in {"inconclusive", "not_run"} else "fixed"
             found[kind].append(name)
         elif was in _SEEN and ruling.verdict not in _SEEN:
             found["unseen"].append(name)
