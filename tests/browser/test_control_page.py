@@ -324,20 +324,20 @@ def tab_to(page: Page, wanted: Locator) -> None:
     raise AssertionError("the Tab key does not get there")
 
 
-def test_the_keyboard_alone_can_freeze_the_clock_and_make_a_call(page: Page) -> None:
+def test_the_keyboard_alone_can_make_a_call_and_freeze_the_clock(page: Page) -> None:
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the controls")).to_be_focused()
     page.keyboard.press("Enter")
-    tab_to(page, page.get_by_role("button", name="Freeze"))
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name="Resume")).to_be_focused()
-    expect(page.locator("#clock")).to_contain_text("Frozen")
     tab_to(page, page.get_by_role("textbox", name="Message", exact=True))
     page.keyboard.press("ControlOrMeta+A")
     page.keyboard.type("Hello from the keyboard")
     tab_to(page, page.get_by_role("button", name="Send", exact=True))
     page.keyboard.press("Enter")
     expect(page.locator("#try-result .status")).to_have_text("200 OK")
+    tab_to(page, page.get_by_role("button", name="Freeze"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Resume")).to_be_focused()
+    expect(page.locator("#clock")).to_contain_text("Frozen")
 
 
 def test_the_page_follows_the_colour_scheme(page: Page) -> None:
@@ -377,6 +377,13 @@ def test_the_journal_is_in_sight_while_things_are_tried_out(page: Page) -> None:
     result.scroll_into_view_if_needed()
     assert in_sight(page, page.locator("#journal .entry").first)
     assert in_sight(page, page.get_by_role("button", name="Send", exact=True))
+
+
+def test_a_first_call_can_be_tried_and_seen_while_the_first_steps_are_shown(page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert in_sight(page, page.locator("#greeting"))
+    assert in_sight(page, page.get_by_role("button", name="Send", exact=True))
+    assert in_sight(page, page.locator("#journal"))
 
 
 def test_the_header_takes_one_row(page: Page) -> None:
@@ -561,19 +568,44 @@ def test_whoever_has_no_control_token_is_asked_for_it(browser: Browser) -> None:
     with running(control_token="open-sesame-open-sesame") as mock:
         page = browser.new_page()
         page.goto(f"{mock.base_url}/__mock__/")
+        expect(page.locator("#connection")).to_have_text("Control token needed")
+        expect(page.get_by_role("alert")).to_contain_text("needs the control token")
         expect(page.get_by_role("main")).to_be_hidden()
+        page.get_by_label("Control token").fill("something else")
+        page.get_by_role("button", name="Open").click()
+        expect(page.get_by_role("alert")).to_contain_text("is not the one")
         page.get_by_label("Control token").fill("open-sesame-open-sesame")
         page.get_by_role("button", name="Open").click()
         expect(page.locator("#connection")).to_have_text("Live")
         expect(page.get_by_label("Control token")).to_have_count(0)
+        page.reload()
+        expect(page.locator("#connection")).to_have_text("Live")
+        assert "sesame" not in page.url
         page.close()
 
 
-def test_with_a_control_token_the_page_asks_for_it(browser: Browser) -> None:
+def test_a_control_token_leaves_the_address_and_outlasts_a_reload(browser: Browser) -> None:
     with running(control_token="open-sesame-open-sesame") as mock:
         page = browser.new_page()
-        page.goto(f"{mock.base_url}/__mock__/?token=open-sesame-open-sesame")
+        page.goto(f"{mock.base_url}/__mock__/?token=open-sesame-open-sesame#clock")
         expect(page.locator("#connection")).to_have_text("Live")
+        assert page.url == f"{mock.base_url}/__mock__/#clock"
+        page.reload()
         page.get_by_role("button", name="Freeze").click()
         expect(page.locator("#clock")).to_contain_text("Frozen")
+        page.close()
+
+
+def test_a_browser_without_storage_can_use_a_control_token(browser: Browser) -> None:
+    with running(control_token="open-sesame-open-sesame") as mock:
+        page = browser.new_page()
+        # As a browser does that blocks all data of sites.
+        page.add_init_script(
+            "Object.defineProperty(window, 'sessionStorage', { get() { throw new Error('blocked'); } })"
+        )
+        page.goto(f"{mock.base_url}/__mock__/?token=open-sesame-open-sesame")
+        expect(page.locator("#connection")).to_have_text("Live")
+        assert page.url == f"{mock.base_url}/__mock__/"
+        page.reload()
+        expect(page.locator("#connection")).to_have_text("Control token needed")
         page.close()

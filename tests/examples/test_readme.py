@@ -20,7 +20,7 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 DEFAULT_URL = "http://127.0.0.1:8787"
 
 # The installs are what .ci/run and the packaging tests do; a mock that is started is ended by nobody here.
-RUN_ELSEWHERE = re.compile(r"pip install|^\.venv/bin/lightning-mock")
+RUN_ELSEWHERE = re.compile(r"pip install|^lightning-mock")
 
 # Stands in for the reader's own program.
 MY_APP = """\

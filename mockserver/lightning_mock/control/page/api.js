@@ -12,16 +12,38 @@ export class Refusal extends Error {
   }
 }
 
-// It stays in the address: a reload has to show it again, for the page itself.
-let token = new URL(location.href).searchParams.get("token");
+const KEPT_AS = "lightning-control-token";
+
+let token = null;
+takeToken();
 
 export const hasToken = () => Boolean(token);
 
 export function setToken(given) {
   token = given;
+  try {
+    sessionStorage.setItem(KEPT_AS, given);
+  } catch {
+    // Where the browser allows no storage, the page asks again after a reload.
+  }
+}
+
+// The address is what gets copied, shown on screens and kept in histories: the token leaves it at once, and the
+// tab keeps it for a reload.
+function takeToken() {
   const here = new URL(location.href);
-  here.searchParams.set("token", given);
-  history.replaceState(null, "", here);
+  const given = here.searchParams.get("token");
+  if (given === null) {
+    try {
+      token = sessionStorage.getItem(KEPT_AS);
+    } catch {
+      // As above.
+    }
+    return;
+  }
+  setToken(given);
+  here.searchParams.delete("token");
+  history.replaceState(history.state, "", here);
 }
 
 /** Calls the control API and gives the decoded reply. Throws Refusal. */

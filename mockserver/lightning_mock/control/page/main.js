@@ -17,11 +17,22 @@ import { plural, reason } from "./words.js";
 const REPAINT_EVERY = 20_000;
 const SPOKEN_AFTER = 1000;
 
+const STANDINGS = {
+  live: "Live",
+  connecting: "Connecting…",
+  locked: "Control token needed",
+  lost: "Disconnected, reconnecting…",
+};
+
+/** Whether a token would help; a refusal for the address or the origin says 403. */
+const isLocked = (problem) => problem?.status === 401;
+
 function paint() {
   const { state, problem, connection } = store;
   const live = document.getElementById("connection");
-  live.className = `connection connection-${problem ? "lost" : connection}`;
-  live.textContent = { live: "Live", connecting: "Connecting…", lost: "Disconnected, reconnecting…" }[problem ? "lost" : connection];
+  const standing = !problem ? connection : isLocked(problem) ? "locked" : "lost";
+  live.className = `connection connection-${standing}`;
+  live.textContent = STANDINGS[standing];
   document.getElementById("dashboard").hidden = state === null;
   showProblem(problem);
   if (!state) return;
@@ -32,10 +43,11 @@ function paint() {
 function showProblem(problem) {
   const box = document.getElementById("problem");
   box.hidden = problem === null;
-  const locked = problem && (problem.status === 401 || problem.status === 403);
+  const locked = isLocked(problem);
+  box.classList.toggle("problem-locked", locked);
   render(
     box,
-    problem && h("p", null, problem.message),
+    problem && h("p", null, locked ? lockedWords() : problem.message),
     problem && !locked && h("button", { type: "button", onclick: start }, "Try again"),
     locked &&
       h(
@@ -46,6 +58,11 @@ function showProblem(problem) {
       ),
   );
 }
+
+const lockedWords = () =>
+  api.hasToken()
+    ? "This control token is not the one that the mock was started with."
+    : "This page needs the control token that the mock was started with.";
 
 function unlock(event) {
   event.preventDefault();
