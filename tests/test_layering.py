@@ -51,7 +51,7 @@ LAYERS = {
         {"real_time", "private_file", "choices"},
         {"clock", "memory", "turns", "errors", "settings", "client"},
         {"basis"},
-        {"loops", "callers", "quota", "generation", "preferences", "service_status"},
+        {"loops", "credentials_file", "callers", "quota", "generation", "preferences", "service_status"},
         {"journal"},
         {"http"},
         {"faults"},

@@ -6,6 +6,7 @@ Law: leaving the block ends the thread and frees the port, with streams open or 
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
@@ -14,10 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lightning_mock.callers.seed import PlanCredentials
+from lightning_mock.control.state_file import StateLostError
 from lightning_mock.real_time import stopwatch
 from lightning_mock.serving import serving
 from lightning_mock.settings import Settings, SettingsError
 from lightning_mock.state import State
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,9 @@ def _run(
     try:
         with asyncio.Runner(loop_factory=_loop) as runner:
             runner.run(serve())
+    except StateLostError as error:
+        # The program around the mock goes on, as it does while the mock runs.
+        logger.error("%s", error)
     except BaseException as error:
         # Before the start the caller waits for this; afterwards the thread's own report is all there is.
         if started.done():

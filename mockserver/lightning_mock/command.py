@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import json
 import os
 import re
 import signal
@@ -23,8 +22,9 @@ from lightning_mock.choices import MetadataForm, RetryAdvice
 from lightning_mock.control.api_page import DOCS_PATH
 from lightning_mock.control.control_page import PAGE_PATH
 from lightning_mock.control.scenarios import SCENARIOS
+from lightning_mock.control.state_file import StateLostError
+from lightning_mock.credentials_file import write_credentials
 from lightning_mock.loops import loop_factory
-from lightning_mock.private_file import PrivateFileError, write_private
 from lightning_mock.serving import serving
 from lightning_mock.settings import Loop, Settings, SettingsError
 from lightning_mock.state import State
@@ -32,6 +32,7 @@ from lightning_mock.state import State
 _PREFIX = "LIGHTNING_MOCK_"
 _OF_THE_PLUGIN = "LIGHTNING_MOCK_URL"
 _OF_KUBERNETES = re.compile(r"LIGHTNING_MOCK_(SERVICE|PORT)_\w+")
+_STATE_LOST = 1
 _WRONG_USAGE = 2
 _LISTS = {"scenario"}
 """Options that can be given more than once; in their variables the values are separated by commas."""
@@ -45,7 +46,8 @@ content. On startup it prints credentials for every plan and commands to paste i
 _EPILOG = """\
 Each option can also be set by its environment variable; the option takes precedence. An unknown
 variable that begins with LIGHTNING_MOCK_ is reported at startup, with the nearest name.
-Exit codes: 0 after Ctrl-C or a termination signal, 2 when the mock cannot start with these options."""
+Exit codes: 0 after Ctrl-C or a termination signal, 1 when the state could not be saved at the end, 2 when the
+mock cannot start with these options."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,6 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for complaint in str(error).splitlines():
             print(f"lightning-mock: {complaint}", file=sys.stderr)
         return _WRONG_USAGE
+    except StateLostError as error:
+        print(f"lightning-mock: {error}", file=sys.stderr)
+        return _STATE_LOST
     except KeyboardInterrupt:
         # A second Ctrl-C, or one before the start: no traceback for that either.
         return 0
@@ -171,8 +176,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     option(
         "credentials",
-        "write the main credentials to FILE as JSON, readable by you alone; their names are the environment "
-        "variables that the contract tests read",
+        "write the main credentials to FILE as JSON, readable by you alone; only a file that the mock wrote "
+        "is replaced; their names are the environment variables that the contract tests read",
         type=Path,
         metavar="FILE",
     )
@@ -370,21 +375,13 @@ def _serve_with_workers(settings: Settings, credentials_file: Path | None) -> No
 def _greet(credentials_file: Path | None, base_url: str, state: State) -> None:
     """Print what a developer needs to begin; by then everything is loaded."""
     if credentials_file is not None:
-        _write_credentials(credentials_file, state.credentials.named)
+        write_credentials(credentials_file, state.credentials.named)
     print(greeting(base_url, state), flush=True)
     # Modules and spec live as long as the process: frozen, they are not scanned at every collection.
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     gc.enable()
-
-
-def _write_credentials(path: Path, named: Mapping[str, str]) -> None:
-    content = json.dumps(named, indent=2) + "\n"
-    try:
-        write_private(path, [content.encode()])
-    except PrivateFileError as error:
-        raise SettingsError(f"credentials file {path}: {error}") from error
 
 
 def _recording_lines(base_url: str, state: State) -> list[str]:

@@ -16,7 +16,7 @@ from lightning_spec.recording import RecordingError
 
 from lightning_mock.app import Server, make_server
 from lightning_mock.control import snapshot
-from lightning_mock.control.replies_file import start_with_file
+from lightning_mock.control.replies_file import start_with_file, warn_of_nobody
 from lightning_mock.control.scenarios import ScenarioError, play
 from lightning_mock.control.state_file import kept_in_file, state_from_file
 from lightning_mock.journal.event_hub import EventHub
@@ -152,6 +152,8 @@ async def _begin(state: State) -> None:
             await play(name, state)
         except ScenarioError as error:
             raise SettingsError(str(error)) from error
+    if state.settings.replies is not None:
+        warn_of_nobody(state.settings.replies, state)
     if not state.start:
         state.start.update(await snapshot.take(state))
 

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,16 +41,22 @@ def read_file(path: Path) -> bytes:
         return file.read()
 
 
-def yaml_or_json(text: str) -> Any:
+def yaml_or_json(text: str, *, unique_keys: bool = False) -> Any:
     """The value of a text, of the types that JSON has. Raises ValueError, whose message is one line.
 
-    JSON is read as JSON: YAML 1.1 takes its `7e-05` for text.
+    JSON is read as JSON: YAML 1.1 takes its `7e-05` for text. Of a key that appears twice the last value
+    counts, as usual; with `unique_keys` it is refused.
     """
     try:
         try:
-            value = json.loads(text)
+            value = json.loads(text, object_pairs_hook=_unique if unique_keys else None)
         except json.JSONDecodeError:
-            value = _of_yaml(text)
+            value = _of_yaml(text, unique_keys)
+        except _TwiceError:
+            # JSON knows no lines; most of it is YAML as well.
+            with suppress(yaml.YAMLError):
+                _of_yaml(text, unique_keys)
+            raise
         if "\\u" in text or "\\U" in text:
             # Lone surrogates can be escaped, but not encoded as UTF-8.
             json.dumps(value, ensure_ascii=False).encode()
@@ -60,12 +67,56 @@ def yaml_or_json(text: str) -> Any:
     return value
 
 
-def _of_yaml(text: str) -> Any:
-    value = yaml.load(text, _JsonLoader)  # noqa: S506 - a safe loader
+def _of_yaml(text: str, unique_keys: bool) -> Any:
+    loader = _JsonLoader(text)
+    try:
+        node = loader.get_single_node()
+        if unique_keys:
+            _check_keys(node)
+        value = None if node is None else loader.construct_document(node)
+    finally:
+        loader.dispose()
     if "*" in text:
         _check_aliases(value, MAX_TIMES_WRITTEN * (len(text) + 1000))
     # By way of JSON, sets and bytes are refused, and keys become text.
     return json.loads(json.dumps(value))
+
+
+class _TwiceError(ValueError):
+    """A key that appears twice in one mapping."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in found if names.count(name) > 1)
+        raise _TwiceError(f"the key {twice!r:.80} appears twice in one object")
+    return found
+
+
+def _check_keys(root: yaml.Node | None) -> None:
+    """Raise ValueError for a key that appears twice in one mapping, with its lines."""
+    waiting, seen = [root], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            waiting.extend(reversed(node.value))
+        elif isinstance(node, yaml.MappingNode):
+            lines: dict[str, int] = {}
+            for key, value in node.value:
+                waiting.append(value)
+                # Several mappings may be merged into one.
+                if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+                    continue
+                line = key.start_mark.line + 1
+                if key.value in lines:
+                    where = f"in line {lines[key.value]} and again in line {line}"
+                    raise _TwiceError(f"the key {key.value!r:.80} appears twice, {where}")
+                lines[key.value] = line
 
 
 def _check_aliases(value: Any, most: int) -> None:

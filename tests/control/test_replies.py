@@ -19,6 +19,8 @@ from lightning_mock.scripting.book import ScriptBook
 from lightning_mock.scripting.script import ScriptedCall
 from lightning_mock.settings import SettingsError
 
+from .conftest import User
+
 GUEST = {"X-Client-ID": "ipc-0123456789abcdef"}
 
 
@@ -325,6 +327,9 @@ def test_a_file_has_them_from_the_start_and_after_a_reset(start: Any, tmp_path: 
         ('[{"reply": {"text": "\\ud800"}}]', "surrogates"),
         ("[" * 100_000, "too deeply"),
         ("? [a]\n: b", "^[^\n]*unhashable[^\n]*$"),
+        ("- reply:\n    text: x\n    text: y", "the key 'text' appears twice, in line 2 and again in line 3"),
+        ('[{"reply":\n{"text": "x"},\n"reply": {"text": "x"}}]', "'reply' appears twice, in line 1 and .* 3"),
+        ('[{"reply": {"text": "x",\n\t"text": "y"}}]', "'text' appears twice"),
     ],
 )
 def test_a_file_that_means_nothing_stops_the_start(tmp_path: Any, text: str, said: Any) -> None:
@@ -332,6 +337,63 @@ def test_a_file_that_means_nothing_stops_the_start(tmp_path: Any, text: str, sai
     file.write_text(text)
     with pytest.raises(SettingsError, match=said), running(replies=file):
         pass
+
+
+def test_a_mapping_that_is_merged_into_others_has_no_key_twice(start: Any, tmp_path: Any) -> None:
+    file = tmp_path / "replies.yaml"
+    file.write_text(
+        "- &a {match: {prompt: a}, reply: {text: one}}\n- {<<: *a, reply: {text: two}, match: {prompt: b}}\n"
+    )
+    with start(replies=file) as (_, control):
+        given = [
+            said(control.user().chat(messages=[{"role": "user", "content": text}])) for text in ("a", "b")
+        ]
+        assert given == ["one", "two"]
+
+
+def test_a_user_who_does_not_exist_yet_is_warned_of_at_the_start(
+    start: Any, tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "replies.yaml"
+    file.write_text(
+        "- reply: {text: any}\n  match: {prompt: zzz}\n- {match: {user: ann}, reply: {text: To Ann.}}\n"
+    )
+    with start(replies=file) as (_, control):
+        [warning] = [record.getMessage() for record in caplog.records if "no user" in record.getMessage()]
+        assert str(file) in warning
+        assert "reply 2: match.user: there is no user 'ann' yet" in warning
+        user = User(control, control("POST", "/users", {"id": "ann"}))
+        assert said(user.chat()) == "To Ann."
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("Authorization", "Basic YWRhOmh1c2g="),
+        ("X-Api-Key", "hush hush hush"),
+        ("Cookie", "session=hush"),
+        ("X-Upstream", "sk-hushhushhush"),
+    ],
+)
+def test_a_credential_that_a_reply_waits_for_is_shown_nowhere_and_matches(
+    own: Any, name: str, secret: str
+) -> None:
+    made = own(
+        "POST",
+        "/replies",
+        {
+            "match": {"header": {name: secret, "X-Test": "7"}, "route": "GET /x"},
+            "reply": {"text": "yes"},
+            "checked": False,
+        },
+    )
+    shown = [made, own("GET", "/replies")["replies"][0]]
+    for reply in shown:
+        assert reply["match"]["header"] == {name: "[redacted]", "X-Test": "7"}
+    assert httpx2.get(own.base_url + "/x", headers={name: secret + "x", "X-Test": "7"}).status_code == 404
+    assert "hush" not in str(misses(own))
+    assert httpx2.get(own.base_url + "/x", headers={name: secret, "X-Test": "7"}).text == "yes"
+    assert own("DELETE", "/replies")["replies"][0]["match"] == made["match"]
 
 
 def test_the_patterns_of_all_replies_are_bounded_together_wherever_they_come_from(

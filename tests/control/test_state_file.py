@@ -17,6 +17,7 @@ import pytest
 from lightning_mock.background import running
 from lightning_mock.client import Lightning
 from lightning_mock.control import state_file
+from lightning_mock.private_file import PrivateFileError
 from lightning_mock.settings import SettingsError
 
 from .conftest import Control, User
@@ -100,6 +101,47 @@ def test_the_file_is_private_from_the_start_and_written_while_the_mock_runs(
         asyncio.run(asyncio.sleep(0.3))
         assert file.stat().st_ino == before
     assert [path.name for path in tmp_path.iterdir()] == ["state.json"]
+
+
+@pytest.mark.parametrize("changed", [True, False])
+def test_a_state_that_cannot_be_written_at_the_end_is_one_line_and_exit_code_1(
+    tmp_path: Path, changed: bool
+) -> None:
+    file = tmp_path / "gone" / "state.json"
+    file.parent.mkdir()
+    command = [sys.executable, "-m", "lightning_mock", "--port", "0", "--state", str(file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        base_url = process.stdout.readline().split()[-1]
+        while not process.stdout.readline().startswith("Ctrl-C"):
+            pass
+        if changed:
+            Lightning(base_url).user()
+        file.unlink()
+        file.parent.rmdir()
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    [line] = [line for line in err.splitlines() if "could not be saved" in line]
+    assert line.startswith(f"lightning-mock: state file {file}: No such file or directory; the whole state")
+    assert "Traceback" not in err
+
+
+def test_since_when_changes_are_lost_is_said_when_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "state.json"
+
+    def full(*rest: Any) -> None:
+        raise PrivateFileError("No space left on device")
+
+    with running(state=file) as mock:
+        kept = file.read_bytes()
+        Lightning(mock.base_url).user()
+        monkeypatch.setattr(state_file, "write_private", full)
+    [record] = [record for record in caplog.records if "could not be saved" in record.getMessage()]
+    assert "No space left on device; what changed since 20" in record.getMessage()
+    assert file.read_bytes() == kept
 
 
 def broken(document: Any, **changes: Any) -> bytes:

@@ -204,7 +204,9 @@ def test_a_store_that_does_not_answer_is_named_without_its_password(
 
 def test_the_credentials_file_is_for_its_owner_alone_and_has_the_known_names(tmp_path: Path) -> None:
     file = tmp_path / "credentials.json"
-    file.write_text("something older, readable by all")
+    older = {"LIGHTNING_JWT", "LIGHTNING_API_KEY", "LIGHTNING_FREE_JWT"}
+    older |= {"LIGHTNING_EXPIRED_JWT", "LIGHTNING_EXPIRED_API_KEY", "LIGHTNING_REVOKED_API_KEY"}
+    file.write_text(json.dumps(dict.fromkeys(older, "something older, readable by all")))
     file.chmod(0o644)
     with command("--credentials", str(file), "--seed", "3") as process:
         text = "\n".join(greeting_of(process))
@@ -215,6 +217,30 @@ def test_the_credentials_file_is_for_its_owner_alone_and_has_the_known_names(tmp
         "LIGHTNING_EXPIRED_JWT", "LIGHTNING_EXPIRED_API_KEY", "LIGHTNING_REVOKED_API_KEY",
     }  # fmt: skip
     assert all(value in text for value in named.values())
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["My notes.", "{}", "[]", '{"LIGHTNING_JWT": "of a live host"}', "[" * 60_000, " " * 70_000],
+    ids=["text", "nothing", "a list", "one name", "deep", "large"],
+)
+def test_credentials_replace_no_file_that_the_mock_did_not_write(
+    content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text(content)
+    [line] = complaints(capsys, "--credentials", str(file))
+    assert f"credentials file {file}: there is a file already" in line
+    assert "give another name, or remove it" in line
+    assert file.read_text() == content
+
+
+def test_credentials_replace_an_empty_file(tmp_path: Path) -> None:
+    file = tmp_path / "made-by-mktemp.json"
+    file.touch()
+    with command("--credentials", str(file)) as process:
+        greeting_of(process)
+        assert "LIGHTNING_JWT" in json.loads(file.read_text())
 
 
 def test_a_credentials_file_that_cannot_be_written_is_one_clear_line_and_exit_code_2(

@@ -177,13 +177,47 @@ def test_a_recording_is_scripted_replies_as_well(recorded: Any) -> None:
     [
         ("/gen/chat/completions", b"no json", 400),
         ("/gen/chat/completions", b"{}", 400),
-        ("/gen/image/" + "a" * 330, b"", 200),
+        ("/gen/image/" + "a" * 300_000, b"", 200),
     ],
-    ids=["no JSON", "no prompt", "a long path"],
+    ids=["no JSON", "no prompt", "a path that is too long for a request"],
 )
 def test_what_cannot_be_told_from_other_calls_answers_none(target: str, content: bytes, status: int) -> None:
     request, response = RecordedRequest("POST", target, {}, content), RecordedResponse(status, {}, 0.0, ())
     assert replies_of(Recording(0.0, "", [RecordedExchange(0.0, request, response)])) == []
+
+
+KEY = "sk-0123456789abcdef"
+
+
+def test_what_was_hidden_in_a_recording_answers_the_call_that_had_it(tmp_path: Path) -> None:
+    prompts = (
+        f"Is {KEY} a key?",
+        'Then password: hunter2 and "token": x',
+        "a" * 1990 + f" {KEY} at the end of what is compared",
+        "b" * 3000 + f" {KEY}",
+    )
+    paths = ("/gen/image/a%20key:%20" + KEY, "/gen/image/" + "long%20" * 300)
+    file = tmp_path / "host.yaml"
+
+    def ask(base_url: str, prompt: str) -> requests.Response:
+        body = {"messages": [{"role": "user", "content": prompt}]}
+        return requests.post(base_url + "/gen/chat/completions", json=body, timeout=20)
+
+    with running() as host, running(record=host.base_url, recording=file) as mock:
+        ids = [ask(mock.base_url, prompt).json()["id"] for prompt in prompts]
+        pictures = [requests.get(mock.base_url + path, timeout=20) for path in paths]
+        with Lightning(mock.base_url) as client:
+            until = time.monotonic() + 20
+            while len(client.journal()) < len(prompts) + len(paths) and time.monotonic() < until:
+                time.sleep(0.02)
+    assert KEY not in file.read_text()
+    with running(replies=file) as mock, Lightning(mock.base_url) as client:
+        assert [ask(mock.base_url, prompt).json()["id"] for prompt in prompts] == ids
+        assert ask(mock.base_url, "Is it a key?").json()["id"] not in ids
+        for path, picture in zip(paths, pictures, strict=True):
+            again = requests.get(mock.base_url + path, timeout=20)
+            assert (again.status_code, again.content) == (picture.status_code, picture.content)
+        assert [reply.used for reply in client.replies()] == [1] * (len(prompts) + len(paths))
 
 
 def test_what_the_journal_kept_whole_can_be_replayed(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lightning_mock.generation.sampling.pattern_sampler import UnknownPatternError, sample_pattern
+from lightning_mock.generation.sampling.prompt_hints import Hints, hints_from
 from lightning_mock.generation.sampling.schema_cost import (
     MAX_STEPS,
     Budget,
@@ -18,9 +19,7 @@ from lightning_mock.generation.sampling.schema_cost import (
     pattern_size,
 )
 from lightning_mock.generation.sampling.schema_sampler import (
-    Hints,
     compile_schema,
-    hints_from,
     sample,
 )
 

@@ -10,7 +10,7 @@ import pytest
 import requests
 from lightning_mock.background import running
 from lightning_mock.client import Lightning
-from lightning_mock.command import _write_credentials
+from lightning_mock.credentials_file import write_credentials
 from lightning_mock.settings import Settings, SettingsError
 
 
@@ -81,12 +81,12 @@ def test_the_word_public_is_not_a_credential(mock: Any) -> None:
 
 def test_credentials_go_to_a_new_file_or_a_regular_one_of_ours(tmp_path: Any) -> None:
     old = tmp_path / "old.json"
-    old.write_text("{}")
+    old.write_text('{"NAME": "older"}')
     old.chmod(0o644)
     link = tmp_path / "link.json"
     link.symlink_to(old)
     for file in (tmp_path / "new.json", old, link):
-        _write_credentials(file, {"NAME": "secret"})
+        write_credentials(file, {"NAME": "secret"})
         assert "secret" in file.read_text()
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert link.is_symlink()
@@ -107,10 +107,10 @@ def test_credentials_replace_nothing_else(tmp_path: Any, kind: Any, monkeypatch:
     elif kind == "dangling":
         place.symlink_to(tmp_path / "nothing")
     else:
-        place.write_text("theirs")
+        place.write_text('{"NAME": "theirs"}')
         monkeypatch.setattr("os.geteuid", lambda: place.stat().st_uid + 1)
     before = os.lstat(place)
     with pytest.raises(SettingsError, match="credentials file"):
-        _write_credentials(place, {"NAME": "secret"})
+        write_credentials(place, {"NAME": "secret"})
     after = os.lstat(place)
     assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)

@@ -134,6 +134,18 @@ DESKTOP = [
         ("Please generate some nice photos of cats", "generate_image"),
         ("Give me a picture of the moon", "generate_image"),
         ("Paint a portrait of my dog", "generate_image"),
+        ("draw me a cat", "generate_image"),
+        ("Can you draw a cat for me?", "generate_image"),
+        ("Hello! Could you please draw cats playing chess?", "generate_image"),
+        ("I'd like you to draw two ships", "generate_image"),
+        ("sketch a harbour at night", "generate_image"),
+        ("Paint my dog in oil.", "generate_image"),
+        ("illustrate the story of the tortoise", "generate_image"),
+        ("I'd like a photo of the sea", "generate_image"),
+        ("I want a nice picture, please", "generate_image"),
+        ("animate a running horse", "generate_video"),
+        ("I need a short clip about shipping", "generate_video"),
+        ("Sing me something about the sea", "generate_audio"),
         ("make a short video about shipping", "generate_video"),
         ("Create a little animation", "generate_video"),
         ("Make some music for the evening", "generate_audio"),
@@ -181,6 +193,16 @@ def test_a_tool_is_known_by_what_it_does_whatever_it_is_called(client: Any, othe
         "What is at https://example.com/ ?",
         "Write a song about rain",
         "Make me laugh",
+        "Draw a conclusion from these figures",
+        "Draw up a contract",
+        "Can you draw a comparison between the two?",
+        "Draw a cat in ASCII",
+        "How would you draw a cat?",
+        "Sketch a plan for the week",
+        "Paint colours for a kitchen",
+        "She can draw a cat",
+        "I need a photo album",
+        "I want to edit a photo",
     ],
 )
 def test_a_prompt_that_asks_for_nothing_of_the_kind_calls_no_tool(client: Any, prompt: str) -> None:
@@ -201,6 +223,85 @@ def test_arguments_come_from_the_prompt(client: Any) -> None:
     reply = chat(client, 'What is the weather in "Ulan Bator"?', tools=[WEATHER])
     [call] = choice(reply)["message"]["tool_calls"]
     assert json.loads(call["function"]["arguments"]) == {"city": "Ulan Bator"}
+
+
+LINK = {"type": "string", "format": "uri"}
+DAY = {"type": "string", "format": "date"}
+MOMENT = {"type": "string", "format": "date-time"}
+MAIL = {"type": "string", "format": "email"}
+COUNT = {"type": "integer"}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "properties", "expected"),
+    [
+        (
+            "Read https://example.org/a?b=1, please",
+            {"target": LINK, "max": COUNT},
+            {"target": "https://example.org/a?b=1", "max": 1},
+        ),
+        ("Read (https://example.org/a_(b)).", {"page_url": TEXT}, {"page_url": "https://example.org/a_(b)"}),
+        ("Read https://example.org/7", {"urlOfPage": TEXT}, {"urlOfPage": "https://example.org/7"}),
+        (
+            "Compare https://a.test/ and https://b.test/",
+            {"url": LINK, "url_of_other": LINK},
+            {"url": "https://a.test/", "url_of_other": "https://b.test/"},
+        ),
+        (
+            "Book 4 seats on 2031-05-17",
+            {"date": TEXT, "seats": COUNT},
+            {"date": "2031-05-17", "seats": 4},
+        ),
+        (
+            "From 2031-05-17 on book 4 seats",
+            {"first": DAY, "seats": COUNT},
+            {"first": "2031-05-17", "seats": 4},
+        ),
+        ("At 2031-05-17 18:30 in Oslo", {"at": MOMENT}, {"at": "2031-05-17T18:30:00Z"}),
+        ("At 2031-05-17T18:30:05+02:00", {"at": MOMENT}, {"at": "2031-05-17T18:30:05+02:00"}),
+        ("On 2031-05-17", {"at": MOMENT}, {"at": "2031-05-17T00:00:00Z"}),
+        (
+            'Write "Lunch" to jo.doe+x@mail.example.org',
+            {"subject": TEXT, "to": MAIL},
+            {"subject": "Lunch", "to": "jo.doe+x@mail.example.org"},
+        ),
+        (
+            "Invite jo@example.org for lunch",
+            {"user_email": TEXT, "email_subject": TEXT},
+            {"user_email": "jo@example.org", "email_subject": "sample email_subject"},
+        ),
+        ("Order 3 of 0042", {"amount": TEXT, "number": TEXT}, {"amount": "3", "number": "0042"}),
+    ],
+)
+def test_what_an_argument_asks_for_is_taken_from_the_prompt(
+    client: Any, prompt: str, properties: Any, expected: Any
+) -> None:
+    asked = {"tools": [tool("go", "", **properties)], "tool_choice": "required"}
+    [call] = choice(chat(client, prompt, **asked))["message"]["tool_calls"]
+    assert json.loads(call["function"]["arguments"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("prompt", "schema"),
+    [
+        ("On 2031-02-30", DAY),
+        ("See you tomorrow", DAY),
+        ("Read https://example.org/", {**LINK, "enum": ["https://a.test/"]}),
+        ("Read https://example.org/", {**LINK, "pattern": "^https://a[.]test/$"}),
+        ("Read https://example.org/", {**LINK, "minLength": 40}),
+        ("Read https://example.org/", {**LINK, "not": {"const": "https://example.org/"}}),
+        ("Read https://example.org/ä", LINK),
+    ],
+)
+def test_what_does_not_fit_is_made_up_as_without_it(client: Any, prompt: str, schema: Any) -> None:
+    fields = {"tools": [tool("go", "", url=schema)], "tool_choice": "required"}
+    given = []
+    for said in (prompt, "Hello"):
+        [call] = choice(chat(client, said, **fields))["message"]["tool_calls"]
+        given.append(json.loads(call["function"]["arguments"]))
+    if "minLength" not in schema:
+        assert compile_schema(fields["tools"][0]["function"]["parameters"]).is_valid(given[0])
+    assert given[0] == given[1]
 
 
 def test_a_tool_without_parameters_is_called_with_none(client: Any) -> None:

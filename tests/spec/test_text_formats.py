@@ -16,5 +16,13 @@ def test_aliases_that_stand_for_too_much_are_refused(text: str) -> None:
         yaml_or_json(text)
 
 
+def test_a_key_that_appears_twice_is_refused_where_that_is_asked_for() -> None:
+    for text in ("a: 1\na: 2", '{"a": 1, "a": 2}', "- {b: {'a': 1, a: 2}}"):
+        assert "2" in str(yaml_or_json(text))
+        with pytest.raises(ValueError, match="the key 'a' appears twice, in line 1 and again in line"):
+            yaml_or_json(text, unique_keys=True)
+    assert yaml_or_json("- &x {a: 1}\n- {<<: *x, a: 2}", unique_keys=True) == [{"a": 1}, {"a": 2}]
+
+
 def test_an_alias_stands_for_what_it_names() -> None:
     assert yaml_or_json("- &a {b: '*'}\n- *a\n- *a") == [{"b": "*"}] * 3

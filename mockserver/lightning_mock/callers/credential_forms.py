@@ -12,7 +12,9 @@ import jsonschema_rs
 
 from lightning_mock.callers.credentials import KEY_PREFIX
 
-_HIDDEN = "[redacted]"
+HIDDEN = "[redacted]"
+SECRET_HEADERS = ("cookie", "set-cookie")
+"""Headers whose whole value is a credential, whatever it looks like."""
 _FORMS = re.escape(KEY_PREFIX) + r"[\w-]*|eyJ[\w-]{4,}(?:\.[\w-]*)*|\bsk-[\w-]{8,}"
 _BY_FORM = re.compile(_FORMS, re.IGNORECASE | re.ASCII)
 _CREDENTIALS = re.compile(
@@ -49,6 +51,14 @@ def without_credentials(text: str) -> str:
     return text
 
 
+def header_without_credentials(name: str, value: str) -> str:
+    """The value of a header with a mark in place of every credential; the mark alone where the name says that
+    the value is one."""
+    if name.lower() in SECRET_HEADERS or without_credentials(f"{name}: x") != f"{name}: x":
+        return HIDDEN
+    return without_credentials(value)
+
+
 def is_credential(text: str) -> bool:
     """Whether a text contains a credential, recognised by its form."""
     return _BY_FORM.search(text) is not None
@@ -71,4 +81,4 @@ def _unescaped(text: str) -> str:
 
 
 def _hide(match: re.Match[str]) -> str:
-    return (match[1] or match[2] or "") + _HIDDEN
+    return (match[1] or match[2] or "") + HIDDEN

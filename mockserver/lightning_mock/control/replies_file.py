@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from pathlib import Path
 
@@ -9,19 +10,23 @@ import orjson
 from lightning_spec.recording import FORMAT, RecordingError, read_recording
 from lightning_spec.text_formats import read_file, yaml_or_json
 
+from lightning_mock.callers.credential_forms import without_credentials
 from lightning_mock.control.contract import control_contract
 from lightning_mock.control.request import ControlError
+from lightning_mock.journal.redaction import MAX_TARGET
 from lightning_mock.recordings.as_replies import replies_of
 from lightning_mock.scripting.parse import ScriptError, parse_script
 from lightning_mock.scripting.pattern import MAX_TOTAL_SIZE
 from lightning_mock.settings import SettingsError
 from lightning_mock.state import State
 
+logger = logging.getLogger(__name__)
+
 
 def start_with_file(path: Path, state: State) -> None:
     """Load the replies of a file at the start. Raises SettingsError with the place of the first mistake."""
     try:
-        listed = yaml_or_json(read_file(path).decode())
+        listed = yaml_or_json(read_file(path).decode(), unique_keys=True)
     except OSError as error:
         raise SettingsError(f"replies file {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -49,3 +54,20 @@ def start_with_file(path: Path, state: State) -> None:
     state.scripts.start_with(
         partial(parse_script, description=description, spec=state.spec) for description in listed
     )
+
+
+def warn_of_nobody(path: Path, state: State) -> None:
+    """Warn of replies of the file for users who do not exist. They are no mistake yet: whoever creates a user
+    may choose the id."""
+    scripts = [script for script in state.scripts.all() if script.of_file]
+    for position, script in enumerate(scripts, 1):
+        user = script.description["match"].get("user")
+        if user is not None and state.accounts.get(user) is None:
+            shown = without_credentials(user[:MAX_TARGET])
+            logger.warning(
+                "replies file %s: reply %d: match.user: there is no user %r yet; the reply waits until "
+                "POST /__mock__/users creates one with this id",
+                path,
+                position,
+                shown,
+            )

@@ -21,6 +21,7 @@ from typing import Any, Final
 import orjson
 
 from lightning_mock.callers.seed import Credentials, PlanCredentials
+from lightning_mock.clock import iso
 from lightning_mock.control import snapshot
 from lightning_mock.control.contract import control_contract
 from lightning_mock.control.request import ControlError
@@ -32,7 +33,7 @@ from lightning_mock.private_file import (
     remove_parts,
     write_private,
 )
-from lightning_mock.real_time import stopwatch
+from lightning_mock.real_time import stopwatch, wall_time
 from lightning_mock.settings import Settings, SettingsError
 from lightning_mock.state import State, make_state
 
@@ -73,7 +74,7 @@ async def state_from_file(path: Path, settings: Settings) -> State:
 @asynccontextmanager
 async def kept_in_file(path: Path, state: State) -> AsyncIterator[None]:
     """Write the state to a file now, every few seconds, and when the block ends. Raises SettingsError when
-    the first write fails."""
+    the first write fails, and StateLostError when the last one does."""
     keeper = _Keeper(path, state)
     try:
         await keeper.write()
@@ -87,8 +88,14 @@ async def kept_in_file(path: Path, state: State) -> AsyncIterator[None]:
         writing.cancel()
         with suppress(asyncio.CancelledError):
             await writing
-        await keeper.try_to_write()
-        keeper.release()
+        try:
+            await keeper.write_last()
+        finally:
+            keeper.release()
+
+
+class StateLostError(Exception):
+    """The state could not be written at the end. The message says what is lost, in one line."""
 
 
 class _Keeper:
@@ -96,6 +103,7 @@ class _Keeper:
         self._path = path
         self._state = state
         self._written = b""
+        self._written_at = 0.0
         self._locked: int | None = None
 
     async def write_periodically(self) -> None:
@@ -113,9 +121,26 @@ class _Keeper:
         except PrivateFileError as error:
             logger.error("state file %s: %s", self._path, error)
 
+    async def write_last(self) -> None:
+        """Write the file if anything has changed, or if it has gone. Raises StateLostError."""
+        if not self._is_there():
+            self._written = b""
+        try:
+            await self.write()
+        except PrivateFileError as error:
+            changes = f"what changed since {iso(self._written_at)}"
+            lost = changes if self._is_there() else "the whole state"
+            raise StateLostError(
+                f"state file {self._path}: {error}; {lost} could not be saved: users, keys, counters, "
+                "clocks, faults and replies"
+            ) from error
+
+    def _is_there(self) -> bool:
+        return os.path.exists(self._path)
+
     async def write(self) -> None:
         """Write the file if anything has changed. Raises PrivateFileError."""
-        state = self._state
+        state, began = self._state, wall_time()
         around = {
             "format": FORMAT,
             "version": VERSION,
@@ -130,6 +155,7 @@ class _Keeper:
         if digest != self._written:
             await asyncio.to_thread(write_private, self._path, pieces, self._lock)
             self._written = digest
+        self._written_at = began
 
     def _lock(self, descriptor: int) -> None:
         """Lock the new file before it takes the name, and release the one that it replaces."""

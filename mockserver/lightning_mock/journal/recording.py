@@ -14,7 +14,7 @@ from itertools import islice
 from aiohttp.hdrs import ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN, USER_AGENT
 from aiohttp.web import BaseRequest
 
-from lightning_mock.callers.credential_forms import without_credentials
+from lightning_mock.callers.credential_forms import SECRET_HEADERS, without_credentials
 from lightning_mock.callers.identity import CLIENT_ID
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.journal.redaction import MAX_KEPT_TARGET, MAX_TARGET, last_of
@@ -29,7 +29,6 @@ _SHOWN = (USER_AGENT, CONTENT_TYPE, CONTENT_LENGTH, ACCEPT, ORIGIN, CLIENT_ID)
 """The request headers whose values are kept. Any other might carry a secret that we do not know."""
 _MAX_HEADER = 256
 _MAX_HEADERS = 100
-_SECRET = ("set-cookie",)
 _TEXTUAL = ("application/json", "text/")
 
 
@@ -133,7 +132,7 @@ def _response_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
 def _name(name: str) -> tuple[str, bool]:
     """How the name of a header is shown, and whether its value is a secret. Nearly all answers have the same
     names."""
-    return without_credentials(name[:_MAX_HEADER]), name.lower() in _SECRET
+    return without_credentials(name[:_MAX_HEADER]), name.lower() in SECRET_HEADERS
 
 
 def _headers(values: Sequence[str | None], bearer: str | None, exchange: Exchange) -> dict[str, str]:

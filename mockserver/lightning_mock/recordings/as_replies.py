@@ -14,9 +14,10 @@ from urllib.parse import unquote
 import orjson
 from lightning_spec.recording import RecordedExchange, RecordedResponse, Recording
 
+from lightning_mock.callers.credential_forms import HIDDEN
+from lightning_mock.http.connection import MAX_REQUEST_LINE
 from lightning_mock.scripting.calls import prompt_of
 
-_MAX_ROUTE_LENGTH = 300
 _MAX_PATTERN_LENGTH = 500
 _MAX_PROMPT_LENGTH = 2000
 _OF_THE_MOCK = ("content-type", "server", "vary", "www-authenticate")
@@ -39,7 +40,7 @@ def _match(exchange: RecordedExchange) -> dict[str, str] | None:
     refusal of what has no prompt."""
     request = exchange.request
     match = {"route": f"{request.method} {unquote(request.target.partition('?')[0])}"}
-    if len(match["route"]) > _MAX_ROUTE_LENGTH:
+    if len(match["route"]) > MAX_REQUEST_LINE:
         return None
     if not request.content:
         return match
@@ -55,8 +56,15 @@ def _match(exchange: RecordedExchange) -> dict[str, str] | None:
         if len(pattern) <= _MAX_PATTERN_LENGTH:
             match["pattern"] = pattern
         else:
-            match["prompt"] = prompt[:_MAX_PROMPT_LENGTH]
+            match["prompt"] = _beginning(prompt)
     return match
+
+
+def _beginning(prompt: str) -> str:
+    """As much of a prompt as is compared, without half a mark of what was hidden."""
+    cut = prompt[:_MAX_PROMPT_LENGTH]
+    begins = cut.rfind(HIDDEN[0])
+    return cut[:begins] if begins > 0 and HIDDEN.startswith(cut[begins:]) and cut[begins:] != HIDDEN else cut
 
 
 def _answer(response: RecordedResponse) -> dict[str, Any]:

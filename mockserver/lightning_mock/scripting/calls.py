@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache, partial
 from typing import Any
+from urllib.parse import unquote
 
+import orjson
 from aiohttp.web import BaseRequest
 from lightning_spec.loader import Operation
 
+from lightning_mock.callers.credential_forms import without_credentials
 from lightning_mock.choices import MetadataForm
 from lightning_mock.generation.conversation import read_conversation
 from lightning_mock.http.replies import Reply
@@ -41,6 +45,7 @@ async def reply_from(
         caller=caller,
         headers={name.lower(): value for name, value in request.headers.items()},
         prompt=None if arguments is None else prompt_of(arguments)[:_MAX_PROMPT_LENGTH],
+        redacted=cache(partial(_redacted, request.raw_path, arguments)),
     )
     found = await book.answer(asked, checked=arguments is not None)
     if found is None:
@@ -49,6 +54,19 @@ async def reply_from(
     exchange.script = script.id
     is_chat = operation is not None and operation.id == _CHAT and arguments is not None
     return await scripted_reply(answer, arguments if is_chat else None, now, form)
+
+
+def _redacted(target: str, arguments: Mapping[str, Any] | None) -> tuple[str, str]:
+    """Path and prompt as they stand in a recording. Like there, credentials are looked for in the whole body:
+    what is one may depend on what is around it."""
+    path = unquote(without_credentials(target).partition("?")[0])
+    if arguments is None:
+        return path, ""
+    try:
+        prompt = prompt_of(orjson.loads(without_credentials(orjson.dumps(arguments).decode())))
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        prompt = without_credentials(prompt_of(arguments))
+    return path, prompt[:_MAX_PROMPT_LENGTH]
 
 
 def prompt_of(arguments: Mapping[str, Any]) -> str:

@@ -6,19 +6,25 @@ that an older script answers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from lightning_spec.loader import Operation
 
+from lightning_mock.callers.credential_forms import HIDDEN, header_without_credentials
+from lightning_mock.journal.redaction import MAX_TARGET
 from lightning_mock.scripting.pattern import Pattern
 from lightning_mock.turns import Turn
+
+_HIDDEN_IN_PATTERN = re.escape(HIDDEN)
 
 
 class ScriptedCall(NamedTuple):
     """A call as scripts look at it. `caller` is its ledger key; `prompt` the text of the last user message or
-    of the field `prompt`, None where nobody has looked yet. Header names are lower case."""
+    of the field `prompt`, None where nobody has looked yet. Header names are lower case. `redacted` gives the
+    path and the prompt without credentials, as a recording has them."""
 
     method: str
     path: str
@@ -26,6 +32,7 @@ class ScriptedCall(NamedTuple):
     caller: str
     headers: Mapping[str, str]
     prompt: str | None
+    redacted: Callable[[], tuple[str, str]] = lambda: ("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,8 @@ class Condition:
         """What does not fit, one clause each."""
         missed = []
         if not self._is_route(call):
-            missed.append(f"route: expected {self.route}, got {call.method} {call.path}")
+            got = f"{call.method} {call.path[:MAX_TARGET]}"
+            missed.append(f"route: expected {self.route[:MAX_TARGET]}, got {got}")
         if self.caller is not None and call.caller != self.caller:
             missed.append(f"caller: expected {self.caller}, got {call.caller}")
         for name, value in (self.header or {}).items():
@@ -54,21 +62,35 @@ class Condition:
                 # Neither value is named: either may be a credential.
                 missed.append(f"header: expected {name}" + ("" if sent is None else " with another value"))
         said = call.prompt or ""
-        if self.prompt is not None and self.prompt.casefold() not in said.casefold():
+        if self.prompt is not None and not self._is_said(self.prompt, said, call):
             missed.append(f"prompt: expected {self.prompt!r} in it")
-        if self.pattern is not None and not (found := self.pattern.is_in(said)):
+        if self.pattern is not None and not (found := self._is_found(self.pattern, said, call)):
             why = "expected {!r} in the prompt" if found is not None else "{!r} takes too long in this prompt"
             missed.append(f"pattern: {why.format(self.pattern.source)}")
         return missed
+
+    def _is_said(self, prompt: str, said: str, call: ScriptedCall) -> bool:
+        wanted = prompt.casefold()
+        if wanted in said.casefold():
+            return True
+        # What was recorded without its credentials answers the call that had them.
+        return HIDDEN in wanted and wanted in call.redacted()[1].casefold()
+
+    def _is_found(self, pattern: Pattern, said: str, call: ScriptedCall) -> bool | None:
+        found = pattern.is_in(said)
+        if found or _HIDDEN_IN_PATTERN not in pattern.source:
+            return found
+        return pattern.is_in(call.redacted()[1])
 
     def _is_route(self, call: ScriptedCall) -> bool:
         if call.operation is not None and call.operation.id in self.operations:
             return True
         if self.method is not None and self.method != call.method:
             return False
-        if self.path.endswith("*"):
-            return call.path.startswith(self.path[:-1])
-        return call.path == self.path
+        return self._is_path(call.path) or (HIDDEN in self.path and self._is_path(call.redacted()[0]))
+
+    def _is_path(self, path: str) -> bool:
+        return path.startswith(self.path[:-1]) if self.path.endswith("*") else path == self.path
 
 
 @dataclass(slots=True)
@@ -124,9 +146,14 @@ class Script:
         }
 
     def view(self) -> dict[str, Any]:
-        """The script as the control plane shows it."""
+        """The script as the control plane shows it, without the credentials that it waits for."""
+        match = self.description["match"]
+        if header := match.get("header"):
+            shown = {name: header_without_credentials(name, value) for name, value in header.items()}
+            match = {**match, "header": shown}
         return {
             **self.description,
+            "match": match,
             "id": self.id,
             "used": self.used,
             "left": None if self.times is None else self.times - self.used,

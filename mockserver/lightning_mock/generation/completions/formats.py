@@ -13,10 +13,10 @@ from lightning_mock.generation.completions.reply_text import quoted, reply_text
 from lightning_mock.generation.completions.tools import unusable
 from lightning_mock.generation.conversation import Conversation
 from lightning_mock.generation.sampling.json_text import json_text
+from lightning_mock.generation.sampling.prompt_hints import hints_from
 from lightning_mock.generation.sampling.schema_cost import Budget, UnusableSchemaError
 from lightning_mock.generation.sampling.schema_sampler import (
     compile_schema,
-    hints_from,
     sample,
 )
 

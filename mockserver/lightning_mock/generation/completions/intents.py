@@ -3,8 +3,9 @@ image.
 
 A tool's name and description are read in the same way, for the intents that it serves, so neither side has to
 use the other's words. An intent is an action word followed within four words by a thing, with nothing like
-"of" between them: "make a list of image formats" is not about making an image. Questions about how to do it,
-and "don't", have no intent.
+"of" between them: "make a list of image formats" is not about making an image. A sentence that begins with a
+wish is enough as well: "draw me a cat" is about an image without saying so, and "I'd like a photo" has no
+action word. Questions about how to do it, and "don't", have no intent.
 """
 
 import re
@@ -27,6 +28,8 @@ _THINGS = {
     "audio": "audio music song sound melody tune soundtrack jingle",
     "page": "page website site webpage link url",
 }
+_WISHES = "image video audio"
+"""The things that can be wished for without saying what to do: they do not exist yet."""
 _SILENT_WORDS = "web internet online ai tool new a an the from with by text prompt"
 _SILENT = frozenset(_SILENT_WORDS.split())
 """Words of a tool's name that say nothing of what it is for."""
@@ -43,6 +46,36 @@ _FOR_ME = re.compile(r"\b(show|give)(?: (?:me|us))?\b")
 _SEARCH = re.compile(
     r"(?:please |can you |could you |would you )*(?:search|google|look up|look for|do a search)\b"
 )
+_CLAUSE_END = re.compile(r"[.!?;:,\n]+\s*")
+_POLITELY = (
+    r"(?:(?:please|kindly|now|then|and|just|hey|hi|hello|ok|okay|(?:can|could|would|will) you|"
+    r"i(?:['’]d| would) (?:like|love) you to|i (?:want|need) you to|go ahead and|let['’]?s|try to) ){0,4}"
+)
+_DRAW = re.compile(
+    _POLITELY
+    + r"(?:(?P<drawn>draw|paint|sketch|illustrate)|(?P<filmed>animate)|(?P<sung>sing)) (?P<object>.+)"
+)
+"""Verbs that say what is made. Their object says what it shows."""
+_OBJECT_OF_PAINT = re.compile(
+    r"(?:(?:me|us|him|her|a|an|the|this|that|these|those|some|one|two|three|several|my|your|our|his|its|their|"
+    r"another|every|both)\b|\d)"
+)
+"""How an object begins that is one beyond doubt: "paint colours" and "sketch comedy" are none."""
+_NOT_DRAWN = re.compile(
+    r"(?:up|out|from|on|in|near|by|is|are|was|were|and|or)\b|"
+    r".{0,60}\b(?:conclusions?|comparisons?|parallels?|distinctions?|inferences?|lessons?|attention|lines?|breath|"
+    r"cards?|numbers?|lots?|straws?|names?|winners?|blood|plans?|outlines?|drafts?|tables?|contracts?|ascii|svg|"
+    r"mermaid|latex|tikz|html|css|code)\b"
+)
+"""Objects of these verbs that are no picture, and pictures that are written as text."""
+_THINGS_WISHED = "|".join(word for kind in _WISHES.split() for word in _THINGS[kind].split())
+_WISH = re.compile(
+    _POLITELY + r"(?:i (?:want|need)|i(?:['’]d| would) (?:like|love)|(?:can|could|may) i (?:have|get|see)|"
+    r"get me|let me (?:have|see))(?: to (?:have|get|see))? "
+    rf"(?:(?!(?:{_BETWEEN_WORDS.replace(' ', '|')})\b)[\w-]{{1,30}} ){{0,4}}?(?P<thing>{_THINGS_WISHED})s?"
+    r"(?= ?$| (?:of|with|showing|that|which|where|about|please|for|as)\b)"
+)
+"""The thing is the end of what is wished for: "a photo album" is no photo."""
 
 
 def _by_word(groups: Mapping[str, str]) -> dict[str, str]:
@@ -62,7 +95,30 @@ def intents_of(prompt: str) -> list[Intent]:
     found = _pairs(_TOKEN.findall(text))
     if _SEARCH.match(text.lstrip()):
         found.append(("search", ANYTHING))
+    if not any(action == "make" for action, _ in found):
+        found += _wishes(text)
     return found
+
+
+def _wishes(text: str) -> list[Intent]:
+    """The things that a prompt wishes for without an action and a thing."""
+    found = []
+    for clause in _CLAUSE_END.split(text.strip()):
+        drawing, wish = _DRAW.match(clause), _WISH.match(clause)
+        if drawing and _is_object(drawing):
+            thing = "image" if drawing["drawn"] else "video" if drawing["filmed"] else "audio"
+            found.append(("make", thing))
+        if wish:
+            found.append(("make", _THING_OF[wish["thing"]]))
+    return found
+
+
+def _is_object(drawing: re.Match[str]) -> bool:
+    """Whether what follows the verb is surely what to make."""
+    object = drawing["object"]
+    if _NOT_DRAWN.match(object):
+        return False
+    return drawing["drawn"] == "draw" or _OBJECT_OF_PAINT.match(object) is not None
 
 
 def served_by(name: Iterable[str], description: str) -> set[Intent]:

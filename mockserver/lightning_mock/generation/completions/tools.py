@@ -7,7 +7,7 @@ A prompt speaks of a tool, from the plainest to the faintest, when it
 
 1. holds the tool's name: all tools so named are called together, unless `parallel_tool_calls` is false;
 2. holds every meaningful word of the name: "weather" for `get_weather`;
-3. has an intent that the tool serves, in everyday words: "draw a picture", "read https://...", "search for"
+3. has an intent that the tool serves, in everyday words: "draw me a cat", "read https://...", "search for"
    (`intents.py`);
 4. holds two meaningful words of its description.
 
@@ -24,11 +24,10 @@ from lightning_mock.errors import InvalidRequest
 from lightning_mock.generation.completions.intents import Intent, intents_of, served_by
 from lightning_mock.generation.conversation import Conversation
 from lightning_mock.generation.sampling.json_text import json_text
+from lightning_mock.generation.sampling.prompt_hints import Hints, hints_from
 from lightning_mock.generation.sampling.schema_cost import Budget, UnusableSchemaError
 from lightning_mock.generation.sampling.schema_sampler import (
-    Hints,
     compile_schema,
-    hints_from,
     sample,
 )
 

@@ -12,9 +12,7 @@ import math
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 from random import Random
 from typing import Any, Protocol
 
@@ -22,6 +20,7 @@ import jsonschema_rs
 import orjson
 
 from lightning_mock.generation.sampling.pattern_sampler import UnknownPatternError, sample_pattern
+from lightning_mock.generation.sampling.prompt_hints import Hints, Kind, kind_asked_for
 from lightning_mock.generation.sampling.schema_cost import (
     MAX_SCHEMA_BYTES,
     MAX_TRIES,
@@ -44,7 +43,6 @@ _MAX_ITEMS = 200
 _MAX_TEXT_LENGTH = 20_000
 _MAX_KEPT_SCHEMA = 8 * 1024
 _MAX_KEPT_PATTERNS = 2000
-_MAX_HINTS = 100
 _STEPS_OF_A_NODE = 8
 _STEPS_OF_A_PATTERN = 40
 _OPTIONS_PER_STEP = 4
@@ -56,10 +54,6 @@ _ROUNDED = 2**64
 _MAX_FLOAT = sys.float_info.max
 _SPREAD = 100
 
-_QUOTED = re.compile(r"“([^”]{1,200})”|\"([^\"]{1,200})\"|`([^`]{1,200})`|(?<!\w)'([^']{1,200})'(?!\w)")
-_NUMBER = re.compile(r"(?<![\w.])-?\d{1,15}(?:\.\d{1,10})?(?![\w]|\.\d)")
-_NAME = re.compile(r"(?<=[a-z0-9,;:] )[A-Z][\w'’-]*(?: [A-Z][\w'’-]*)*")
-_WORD = re.compile(r"\w+")
 _PROMPT_KEYS = "query q prompt text question input message content search description request task"
 _WHOLE_PROMPT_KEYS = frozenset(_PROMPT_KEYS.split())
 _FORMATS: Mapping[str, tuple[str, ...]] = {
@@ -98,37 +92,6 @@ _ROOT_DECIDERS = frozenset(("type", "$ref", "anyOf", "oneOf", "allOf", "const", 
 
 class Validator(Protocol):
     def is_valid(self, instance: Any) -> bool: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Hints:
-    """What the prompt offers for arguments: its numbers, its quoted and capitalised words, and itself."""
-
-    text: str = ""
-    numbers: tuple[float, ...] = ()
-    phrases: tuple[str, ...] = ()
-    words: str = ""
-
-    def mentions(self, phrase: str) -> bool:
-        words = _words(phrase)
-        return words != _NO_WORDS and words in self.words
-
-
-_NO_WORDS = "  "
-
-
-def _words(text: str) -> str:
-    return f" {' '.join(_WORD.findall(text.casefold()))} "
-
-
-def hints_from(text: str) -> Hints:
-    """What a prompt offers: its first numbers, quotations and names, more of which nobody looks for."""
-    found = [next(filter(None, match.groups())) for match in islice(_QUOTED.finditer(text), _MAX_HINTS)]
-    names = [match[0] for match in islice(_NAME.finditer(text), _MAX_HINTS)]
-    named = [name for name in names if not any(name in said for said in found)]
-    digits = [match[0] for match in islice(_NUMBER.finditer(text), _MAX_HINTS)]
-    numbers = [float(number) if "." in number else int(number) for number in digits]
-    return Hints(text.strip(), tuple(numbers), tuple(found + named), _words(text))
 
 
 def compile_schema(schema: Any, budget: Budget | None = None) -> Validator:
@@ -215,16 +178,20 @@ def sample(
     cost = CheckingCost(schema, references, budget)
     first: Any = None
     spent = 0
-    for attempt in range(ATTEMPTS):
+    unnamed = hints.unnamed()
+    # What is asked for by name or format is only a first try: it may not be what the schema allows.
+    tries = [(0, hints)] if hints.named else []
+    tries += [(attempt, unnamed) for attempt in range(ATTEMPTS)]
+    for attempt, offered in tries:
         random = Random(seed * ATTEMPTS + attempt)  # noqa: S311 - sample data, not secrets
-        sampler = _Sampler(references, matcher, hints, random, attempt=attempt, budget=budget)
+        sampler = _Sampler(references, matcher, offered, random, attempt=attempt, budget=budget)
         value = sampler.value(schema, "", 0)
         cost.spend(value)
         if validator.is_valid(value):
             return value
         if attempt == 0:
             first = value
-        spent += sampler.nodes
+        spent += sampler.nodes if offered is unnamed else 0
         if spent > _MAX_NODES:
             break
     return first
@@ -280,6 +247,7 @@ class _Sampler:
         self.attempt = attempt
         self.numbers = list(hints.numbers)
         self.phrases = list(hints.phrases)
+        self.named = {kind: list(texts) for kind, texts in hints.named.items()}
         self.nodes = 0
 
     def value(self, schema: Any, name: str, depth: int) -> Any:
@@ -296,7 +264,7 @@ class _Sampler:
         if isinstance(options, list) and options:
             return self.whole(self.choice(options))
         kind = self.kind(schema)
-        if self.attempt == 0 and "default" in schema and not self.has_hint(kind):
+        if self.attempt == 0 and "default" in schema and not self.has_hint(kind, schema, name):
             return self.whole(schema["default"])
         match kind:
             case "object":
@@ -318,11 +286,14 @@ class _Sampler:
             self.budget.spend_on_bytes(len(orjson.dumps(value)))
         return value
 
-    def has_hint(self, kind: str) -> bool:
+    def has_hint(self, kind: str, schema: Mapping[str, Any], name: str) -> bool:
         """Whether the prompt may have something better than the schema's default."""
         if kind in ("object", "array"):
             return True
-        return bool(self.phrases) if kind == "string" else bool(self.numbers)
+        if kind == "string":
+            kind_asked = kind_asked_for(schema.get("format"), name)
+            return bool(self.phrases) or (kind_asked is not None and bool(self.named.get(kind_asked)))
+        return bool(self.numbers)
 
     # The schema in one piece
 
@@ -518,6 +489,8 @@ class _Sampler:
     def text(self, schema: Mapping[str, Any], name: str) -> str:
         pattern, form = schema.get("pattern"), schema.get("format")
         self.budget.spend_on_bytes(min(_bound(schema.get("minLength"), 0), _MAX_TEXT_LENGTH) + len(name))
+        if (asked := self.asked_for(schema, name)) is not None:
+            return asked
         if isinstance(pattern, str):
             return self.patterned(pattern, schema)
         if isinstance(form, str) and form in _FORMATS:
@@ -535,6 +508,31 @@ class _Sampler:
             if self.attempt > 1:
                 said = f"{said} {self.random.randrange(_SPREAD)}"
         return _fit_length(said, schema)
+
+    def asked_for(self, schema: Mapping[str, Any], name: str) -> str | None:
+        """What the prompt has of the kind that the format or the name asks for, if it fits."""
+        kind = kind_asked_for(schema.get("format"), name)
+        pattern, form = schema.get("pattern"), schema.get("format")
+        if kind is None:
+            return None
+        for said in self.named.get(kind, ()):
+            if _fit_length(said, schema) != said:
+                continue
+            if isinstance(pattern, str) and not self.matches(pattern, said):
+                continue
+            if isinstance(form, str) and not compile_schema({"format": form}).is_valid(said):
+                continue
+            self.forget(kind, said)
+            return said
+        return None
+
+    def forget(self, kind: Kind, said: str) -> None:
+        """Give what has become an argument to no other one."""
+        self.named[kind].remove(said)
+        if said in self.phrases:
+            self.phrases.remove(said)
+        if kind == "number" and float(said) in self.numbers:
+            self.numbers.remove(float(said))
 
     def patterned(self, pattern: str, schema: Mapping[str, Any]) -> str:
         for phrase in self.phrases:
