@@ -84,6 +84,7 @@ LAYERS = {
         {"seams", "prompts"},
         {"faults", "variants"},
         {"hostile", "gateways"},
+        {"circumstances"},
         {"triggers"},
         {"running"},
         {"matrix"},
