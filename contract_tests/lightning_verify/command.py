@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from importlib.metadata import version
 from pathlib import Path
+from typing import TextIO, cast
 
 from lightning_spec.loader import SpecError, revision_folder
 
@@ -28,6 +29,7 @@ except ModuleNotFoundError:
     sys.exit(EXIT_USAGE)
 
 from lightning_verify.run.option_table import as_pytest, declare_to_command
+from lightning_verify.run.output import Output
 from lightning_verify.run.signals import INTERRUPTION
 
 HERE = Path(__file__).parent
@@ -50,7 +52,7 @@ exit codes:
   2  the command was used wrongly
   3  inconclusive: the host could not be reached, too little was seen, a report could not be written, or the
      judge itself failed
-  130, 143  interrupted by SIGINT or SIGTERM; what was seen until then is in the reports
+  129, 130, 143  interrupted by SIGHUP, SIGINT or SIGTERM; what was seen until then is in the reports
 
 examples:
   lightning-verify --live                                   the deployment, free of charge
@@ -140,7 +142,9 @@ def own_surroundings() -> Iterator[None]:
         try:
             yield
         finally:
-            set_hypothesis_home_dir(None)
+            # What an interruption has left running may still draw, and would do so where the user works.
+            if INTERRUPTION.by is None:
+                set_hypothesis_home_dir(None)
             os.environ.clear()
             os.environ.update(before)
 
@@ -176,14 +180,9 @@ class _Kept:
         gc.freeze()
 
 
-def _say_why(problem: Exception) -> None:
-    """Say what ended the judge. A reader of its output who has left is nobody to tell, and neither is a disk
-    that is full."""
-    if isinstance(problem, BrokenPipeError):
-        # Python would try to write the rest at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    with suppress(OSError):
-        print(f"lightning-verify: the judge itself failed: {problem!r}", file=sys.stderr)
+def _say(what: str) -> None:
+    with suppress(OSError):  # Nobody may be there to be told.
+        print(f"lightning-verify: {what}", file=sys.stderr)
 
 
 def main(arguments: list[str] | None = None, plugins: Sequence[str] = ()) -> int:
@@ -203,8 +202,9 @@ def main(arguments: list[str] | None = None, plugins: Sequence[str] = ()) -> int
         return EXIT_USAGE
     watching = [argument for name in plugins for argument in ("-p", name)]
     INTERRUPTION.watch()
+    output = Output(sys.stdout)
     try:
-        with own_surroundings():
+        with own_surroundings(), redirect_stdout(cast("TextIO", output)):
             if options.revision:
                 os.environ["LIGHTNING_REVISION"] = options.revision
             if options.coverage or options.lint:
@@ -215,9 +215,12 @@ def main(arguments: list[str] | None = None, plugins: Sequence[str] = ()) -> int
     except Exception as problem:
         # Python's own exit code for it would say that the host broke a requirement.
         code = EXIT_INCONCLUSIVE
-        _say_why(problem)
+        _say(f"the judge itself failed: {problem!r}")
     finally:
         INTERRUPTION.release()
+    output.flush()
+    if output.problem is not None:
+        _say(f"the output was lost ({output.problem.strerror}); the reports are complete")
     if INTERRUPTION.exit_code is not None:
         return INTERRUPTION.exit_code
     # pytest's own codes for usage and an empty selection mean the same to our users.

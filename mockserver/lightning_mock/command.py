@@ -346,10 +346,18 @@ def _convert(action: argparse.Action, variable: str, text: str) -> Any:
 _KINDS = {int: "a whole number", float: "a number"}
 
 
+def _endings() -> list[signal.Signals]:
+    """The signals that end the mock: also that of a terminal which is closed, unless nohup has it ignored."""
+    endings = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        endings.append(signal.SIGHUP)
+    return endings
+
+
 async def _serve(settings: Settings, credentials_file: Path | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _endings():
         try:
             loop.add_signal_handler(number, stop.set)
         except NotImplementedError:

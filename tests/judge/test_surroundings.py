@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import pty
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -91,3 +95,35 @@ def test_what_ends_the_judge_itself_is_no_verdict(problem: Exception, tmp_path: 
     )
     assert (ended.returncode, "Traceback" in ended.stderr) == (3, False)
     assert "the judge itself failed" in ended.stderr
+
+
+@pytest.mark.parametrize("where", ["> /dev/full", "| head -1"])
+def test_a_run_whose_output_is_lost_ends_with_its_reports_and_its_verdict(where: str, tmp_path: Path) -> None:
+    with running() as host:
+        judge = (
+            f"{sys.executable} -m lightning_verify --base-url={host.base_url} --report-dir=r --only=status"
+        )
+        ended = subprocess.run(
+            ["bash", "-c", f"{judge} {where}; exit ${{PIPESTATUS[0]}}"],
+            capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path,
+        )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert "the output was lost (" in ended.stderr
+    assert json.loads((tmp_path / "r/report.json").read_text())["run"]["exit_code"] == 0
+
+
+def test_a_terminal_that_is_closed_ends_the_run_with_its_reports(tmp_path: Path) -> None:
+    with running() as host:
+        process, terminal = pty.fork()
+        if process == 0:
+            os.chdir(tmp_path)
+            judge = ["-m", "lightning_verify", f"--base-url={host.base_url}", "--report-dir=r", "--rate=5"]
+            os.execv(sys.executable, [sys.executable, *judge])
+        told = b""
+        while b"time: about" not in told:
+            told += os.read(terminal, 1024)
+        os.close(terminal)
+        ended = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    assert ended == 128 + signal.SIGHUP
+    assert json.loads((tmp_path / "r/report.json").read_text())["run"]["interrupted"] == "SIGHUP"
+    assert [file.name for file in tmp_path.iterdir()] == ["r"]

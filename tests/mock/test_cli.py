@@ -111,7 +111,7 @@ def test_it_prints_an_address_credentials_for_every_plan_and_lines_to_paste() ->
             assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_at_once_with_an_open_stream_and_without_a_traceback(ending: Any) -> None:
     # The stream would take some minutes.
     with command("--token-rate", "0.2") as process:

@@ -91,7 +91,7 @@ def test_a_breach_is_logged_shown_reported_recorded_and_fails(tmp_path: Path) ->
     assert leaks([key], [*shown.items(), ("log", log), ("page", json.dumps(view))]) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_with_a_report_even_in_the_middle_of_a_stream(tmp_path: Path, number: int) -> None:
     with (
         running(variants=["stream-slowly"]) as lab,

@@ -64,8 +64,8 @@ what it never does:
   answer has the header Lightning-Proxy and is not judged.
 
 signals:
-  SIGINT, SIGTERM   write the reports and exit
-  SIGUSR1           write the reports now; without --report-dir, print what is broken
+  SIGHUP, SIGINT, SIGTERM   write the reports and exit
+  SIGUSR1                   write the reports now; without --report-dir, print what is broken
 
 exit codes:
   0  stopped by a signal
@@ -236,8 +236,10 @@ def _cannot_listen(address: str, option: str, problem: OSError) -> UsageError:
 
 async def _serve(options: argparse.Namespace, judge: TrafficJudge, watch: _Watch) -> None:
     ended, loop = asyncio.Event(), asyncio.get_running_loop()
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(ending, ended.set)
+    for ending in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        # What nohup ignores stays ignored.
+        if signal.getsignal(ending) is not signal.SIG_IGN:
+            loop.add_signal_handler(ending, ended.set)
     if hasattr(signal, "SIGUSR1"):
         loop.add_signal_handler(signal.SIGUSR1, lambda: loop.run_in_executor(None, watch.report))
     relay = Relay(Upstream.at(options.upstream), Observer(judge.begin, judge.end, _Outage().tell))
