@@ -297,9 +297,12 @@ def test_a_day_may_be_told_in_any_field(
 
 
 def test_a_day_may_end_at_any_quarter_of_an_hour() -> None:
-    before, after = _look(), _look()
-    after.headers = [("date", "Sun, 17 May 2026 10:30:01 GMT")]
-    assert rolled_over(parse_usage(before), parse_usage(after))
+    before, after, later = _look(), _look(used=0), _look(used=0)
+    later.headers = [("date", "Sun, 17 May 2026 10:30:01 GMT")]
+    assert rolled_over(parse_usage(before), parse_usage(later))
+    # Otherwise what was counted has been lost.
+    assert not rolled_over(parse_usage(before), parse_usage(after))
+    assert not rolled_over(parse_usage(later), parse_usage(before))
 
 
 def test_a_copy_of_usage_shows_nothing_of_what_happened_since(

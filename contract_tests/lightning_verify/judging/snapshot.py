@@ -31,9 +31,10 @@ class Snapshot:
     limit: Mapping[str, int | None]
     window: Mapping[str, str]
     exchange: Exchange
-    # Which day it was, and which part of it: by the answer's own clock, and by `generated_at` in UTC and as
-    # it is written. Days end at a quarter of an hour somewhere, whatever the zone.
+    # Which day it was: by the answer's own clock, and by `generated_at` in UTC and as it is written.
     days: tuple[str, ...] = ()
+    # Which quarter of an hour it was. Whatever the zone, days end with one.
+    quarter: str = ""
     # The days and weeks that other fields of the document name, by where they stand.
     dates: Mapping[str, str] = field(default_factory=dict)
     # `generated_at` as it is written.
@@ -69,14 +70,15 @@ def parse_usage(exchange: Exchange) -> Snapshot:
         window[metric] = str(entry.get("window"))[:_MAX_NAME_LENGTH]
     days = _days(exchange, document.get("generated_at"))
     generated_at = str(document.get("generated_at") or "")[:_MAX_NAME_LENGTH]
-    return Snapshot(used, limit, window, exchange, days, dict(_dates(document)), generated_at)
+    quarter = _quarter(exchange.clock)
+    return Snapshot(used, limit, window, exchange, days, quarter, dict(_dates(document)), generated_at)
 
 
 def _days(exchange: Exchange, generated_at: Any) -> tuple[str, ...]:
     generated = moment(generated_at)
     # The day of the host's own zone, where it is written out.
     as_written = named(generated_at) if generated is not None and isinstance(generated_at, str) else ""
-    return _quarter(exchange.clock), _quarter(generated) if generated else "", as_written
+    return str(exchange.clock.date()), str(generated.date() if generated else ""), as_written
 
 
 def _quarter(moment: datetime) -> str:
@@ -118,11 +120,15 @@ _CALENDAR = re.compile(r"\d{4}-(?:W\d\d|\d\d-\d\d)")
 
 
 def rolled_over(before: Snapshot, after: Snapshot) -> bool:
-    """Whether a window may have ended between the two: the host names another day or week, or its clock has
-    passed a moment at which days end somewhere. The name of a window that counts down, or that names the
-    moment at which a rolling one ends, changes at every look and tells nothing."""
+    """Whether a window may have ended between the two: the host names another day or week, its clock has
+    passed midnight, or counters fell while it passed another moment at which days end somewhere. The name of
+    a window that counts down, or that names the moment at which a rolling one ends, changes at every look and
+    tells nothing."""
     renamed = any(named(before.window[metric]) != named(after.window[metric]) for metric in METRICS)
     if renamed or before.days != after.days:
+        return True
+    fell = any(after.used[metric] < before.used[metric] for metric in METRICS)
+    if fell and before.quarter != after.quarter:
         return True
     return any(after.dates.get(place, day) != day for place, day in before.dates.items())
 

@@ -54,12 +54,9 @@ def counters(judge: Judge, requirement: str, exchange: Exchange) -> Snapshot:
 def moved(judge: Judge, requirement: str, before: Snapshot, after: Snapshot) -> dict[str, int]:
     """How much each counter changed between two readings; unchanged ones are left out. Every comparison of
     two readings goes through here. Raises MidnightPassed when a window may have ended between them, since the
-    two may then be of different days, and Undecided when both are one snapshot that somebody keeps."""
+    two may then be of different days."""
     if rolled_over(before, after):
         raise judge.midnight(requirement, before.exchange, after.exchange)
-    if is_the_same(before, after):
-        message = f"/usage is a copy, made at {after.generated_at}; --settle says how long copies are kept"
-        raise judge.undecided(requirement, message, before.exchange, after.exchange)
     return difference(before, after)
 
 
@@ -91,6 +88,11 @@ class Observation:
         except Unreadable as problem:
             raise judge.undecided(requirement, str(problem), self.after) from None
         change = moved(judge, requirement, before, after)
+        if self.metric not in change and is_the_same(before, after):
+            message = (
+                f"/usage is a copy, made at {after.generated_at}; --settle says how long copies are kept"
+            )
+            raise judge.undecided(requirement, message, *looks)
         if self.metric not in change and _held(self.before, self.metric, self.caller):
             raise judge.disturbed(
                 requirement, "the first look may have counted a unit held for others", *looks
