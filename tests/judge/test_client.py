@@ -334,7 +334,17 @@ def test_patience_that_leads_to_nothing_ends(tmp_path: Path, monkeypatch: pytest
     ):
         for _attempt in range(3):
             client.send("GET", "/usage", anonymous())
-    assert len(host.asked) == 4
+    assert len(host.asked) == 3
+
+
+def test_a_run_with_short_deadlines_waits_no_longer_than_they_are(tmp_path: Path) -> None:
+    short = Timeouts.within(0.5)
+    with (
+        tiny(lambda _: Answer(429, {"Retry-After": "1"})) as host,
+        client_of(host.base_url, tmp_path, timeouts=short) as (client, _),
+    ):
+        client.send("GET", "/usage", anonymous())
+    assert len(host.asked) == 1
 
 
 @pytest.mark.parametrize(

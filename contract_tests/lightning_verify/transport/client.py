@@ -99,7 +99,7 @@ class Client:
         self._second_look_lock = threading.RLock()
         self._liveness = Liveness(self._timeouts.generating)
         self._looking = asyncio.Lock()
-        self._retries = Retries(self._pace)
+        self._retries = Retries(self._pace, self._timeouts.generating)
         # Where the root has led for good.
         self._sites: set[str] = set()
         # Metered requests without an answer yet, by number: metric and headers. And for each look at counters

@@ -10,13 +10,13 @@ import asyncio
 import re
 from collections import defaultdict
 
-from lightning_verify.reading.times import wait_asked
+from lightning_verify.reading.times import MAX_WAIT, wait_asked
 from lightning_verify.transport.exchange import NOT_JSON, Exchange
 from lightning_verify.transport.pacing import Pace
 
 # How often a request is sent again to a host that limits bursts, and for how many seconds of a run such
 # waiting may lead to nothing.
-MAX_RETRIES, MAX_FRUITLESS_WAIT = 3, 90.0
+MAX_RETRIES, MAX_FRUITLESS_WAIT = 3, 62.0
 # Seconds before a request is sent again, each time, that a host which limits bursts has refused and does not
 # say when: it may count by the second or by the minute.
 BURST_DELAYS = 1.0, 5.0, 55.0
@@ -35,12 +35,14 @@ _Kind = tuple[str, str, int | None]
 
 
 class Retries:
-    """What the answers so far have shown of how a host refuses; for all requests of a client."""
+    """What the answers so far have shown of how a host refuses; for all requests of a client. `longest` is
+    the longest deadline of a request in seconds, and a bound for waiting in vain."""
 
-    def __init__(self, pace: Pace) -> None:
+    def __init__(self, pace: Pace, longest: float) -> None:
         self._pace = pace
-        # Seconds waited that have led to nothing.
-        self._fruitless = 0.0
+        self._patience = min(MAX_FRUITLESS_WAIT, longest)
+        # Seconds waited that have led to nothing, and whether a wait would have been too much.
+        self._fruitless, self._gave_up = 0.0, False
         # The forms of a 429 that has come where no plan limits anything, from a host that serves others.
         self._burst_limits: set[tuple[str, bytes]] = set()
         # Kinds of answers that seemed to be a gateway's every time the request was sent again.
@@ -54,7 +56,7 @@ class Retries:
     @property
     def is_tired(self) -> bool:
         """Whether waiting has led to nothing for so long that no request is sent again."""
-        return self._fruitless > MAX_FRUITLESS_WAIT
+        return self._gave_up or self._fruitless > self._patience
 
     def note(self, exchange: Exchange, *, serves: bool) -> None:
         """Learn from an exchange that is over; `serves` says whether anybody was served yet."""
@@ -78,9 +80,11 @@ class Retries:
 
     def _delay(self, exchange: Exchange, tries: int) -> float | None:
         if exchange.status in {429, 503} and tries < MAX_RETRIES:
-            asked = self._pace.pause(self._wait_asked(exchange, tries))
-            if asked is not None:
-                return asked
+            asked = self._wait_asked(exchange, tries)
+            if asked is not None and asked <= MAX_WAIT and self._fruitless + asked > self._patience:
+                self._gave_up = True
+            elif (held_up := self._pace.pause(asked)) is not None:
+                return held_up
         if exchange.repeatable and exchange.doubt and not self._is_its_way(exchange):
             return self._pace.pause(GATEWAY_RETRY_DELAY)
         if exchange.repeatable and exchange.dropped and tries == 0:
