@@ -67,9 +67,12 @@ class Retries:
             self._always_gateway.discard(_kind(exchange))
 
     def limits_bursts(self, exchange: Exchange) -> bool:
-        """Whether an answer is a limit of bursts: it says so, or looks like those where no plan limits
-        anything."""
-        return exchange.limits_bursts or (exchange.status == 429 and _form(exchange) in self._burst_limits)
+        """Whether an answer is a limit of bursts: it says so, or is a generation's and looks like those where
+        no plan limits anything. Those may themselves be wrong answers to whoever is at a limit."""
+        operation = exchange.operation
+        is_metered = operation is not None and operation.metric is not None
+        alike = exchange.status == 429 and is_metered and _form(exchange) in self._burst_limits
+        return exchange.limits_bursts or alike
 
     def delay(self, exchange: Exchange, tries: int) -> float | None:
         """By how many seconds the run is held up before the same request is sent again; None when its answer
