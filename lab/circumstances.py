@@ -28,7 +28,9 @@ def said(status: int, detail: str, **headers: str) -> Gateway:
     return Gateway(status, {"content-type": "application/json", **headers}, body)
 
 
-def _answered(concerns: Concerns, answer: Callable[[Scope], Gateway]) -> Prepare:
+def answered(concerns: Concerns, answer: Callable[[Scope], Gateway]) -> Prepare:
+    """The circumstance answers the requests that it concerns, and the server all others."""
+
     def wrap(app: ASGIApp) -> ASGIApp:
         begun: list[float] = []
 
@@ -40,12 +42,7 @@ def _answered(concerns: Concerns, answer: Callable[[Scope], Gateway]) -> Prepare
             if not concerns(scope, time.monotonic() - begun[0]):
                 await app(scope, receive, send)
                 return
-            given = answer(scope)
-            headers = {**given.headers, "content-length": str(len(given.body))}
-            pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
-            await send({"type": "http.response.start", "status": given.status, "headers": pairs})
-            body = b"" if scope["method"] == "HEAD" else given.body
-            await send({"type": "http.response.body", "body": body})
+            await answer(scope).answer(scope, send)
 
         return between
 
@@ -55,14 +52,15 @@ def _answered(concerns: Concerns, answer: Callable[[Scope], Gateway]) -> Prepare
 _IDENTITY = (b"authorization", b"x-client-id", b"user-agent")
 
 
-def _bearer(scope: Scope) -> str:
+def bearer_of(scope: Scope) -> str:
+    """The bearer of a request; empty without one."""
     sent: Mapping[bytes, bytes] = dict(scope["headers"])
     return sent.get(b"authorization", b"").decode().removeprefix("Bearer ")
 
 
 def outage(begin: float, seconds: float, path: str = "/", status: int = 500) -> Prepare:
     """Everything at `path` fails for some seconds."""
-    return _answered(
+    return answered(
         lambda scope, now: begin <= now < begin + seconds and scope["path"].startswith(path),
         lambda _: said(status, "Internal error"),
     )
@@ -71,8 +69,8 @@ def outage(begin: float, seconds: float, path: str = "/", status: int = 500) -> 
 def lost_credential(value: str, after: int) -> Prepare:
     """A credential is refused after so many requests with it: it has expired, or was revoked."""
     numbers = count()
-    return _answered(
-        lambda scope, _: _bearer(scope) == value and next(numbers) >= after,
+    return answered(
+        lambda scope, _: bearer_of(scope) == value and next(numbers) >= after,
         lambda _: said(401, "Unknown credential"),
     )
 
@@ -86,7 +84,7 @@ def limit(requests: int, seconds: float, answer: Gateway = GATEWAYS["nginx's lim
         windows[window] = windows.get(window, 0) + 1
         return windows[window] > requests
 
-    return _answered(is_beyond, lambda _: answer)
+    return answered(is_beyond, lambda _: answer)
 
 
 def moved_below(prefix: str) -> Prepare:
@@ -109,7 +107,7 @@ def moved_below(prefix: str) -> Prepare:
         return Gateway(308, {"location": there})
 
     def prepare(lab: Lab) -> None:
-        _answered(lambda scope, _: not scope.get("moved"), redirect)(lab)
+        answered(lambda scope, _: not scope.get("moved"), redirect)(lab)
         lab.middleware.append(wrap)
 
     return prepare

@@ -24,6 +24,13 @@ class Gateway:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
 
+    async def answer(self, scope: Scope, send: Send) -> None:
+        """Send it in answer to a request."""
+        headers = {**self.headers, "content-length": str(len(self.body))}
+        pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": self.status, "headers": pairs})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else self.body})
+
 
 def _page(status: int, title: str, rest: str = "", **headers: str) -> Gateway:
     text = f"<!DOCTYPE html><html><head><title>{title}</title></head><body>{rest}</body></html>"
@@ -91,12 +98,7 @@ def answering(gateways: list[Gateway], turn: Turn) -> Callable[[Lab], None]:
             if scope["type"] != "http" or not turn(next(numbers)):
                 await app(scope, receive, send)
                 return
-            gateway = next(answers)
-            headers = {**gateway.headers, "content-length": str(len(gateway.body))}
-            pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
-            await send({"type": "http.response.start", "status": gateway.status, "headers": pairs})
-            body = b"" if scope["method"] == "HEAD" else gateway.body
-            await send({"type": "http.response.body", "body": body})
+            await next(answers).answer(scope, send)
 
         return between
 

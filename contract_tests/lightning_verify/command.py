@@ -220,7 +220,8 @@ def main(arguments: list[str] | None = None, plugins: Sequence[str] = ()) -> int
         INTERRUPTION.release()
     output.flush()
     if output.problem is not None:
-        _say(f"the output was lost ({output.problem.strerror}); the reports are complete")
+        told = f"; see the reports in {options.report_dir}" if options.report_dir else ""
+        _say(f"the output was lost ({output.problem.strerror}){told}")
     if INTERRUPTION.exit_code is not None:
         return INTERRUPTION.exit_code
     # pytest's own codes for usage and an empty selection mean the same to our users.

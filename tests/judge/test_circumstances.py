@@ -28,9 +28,18 @@ from lightning_verify.transport.causes import REFUSED
 from lightning_verify.transport.exchange import Exchange
 from lightning_verify.transport.liveness import MAX_REFUSED, MAX_UNANSWERED, Liveness
 from lightning_verify.transport.pacing import MAX_GAP, Pace
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
-from lab.circumstances import lost_credential, moved_below, outage, usage_kept
+from lab.circumstances import (
+    answered,
+    bearer_of,
+    limit,
+    lost_credential,
+    moved_below,
+    outage,
+    said,
+    usage_kept,
+)
 from lab.gateways import GATEWAYS
 from lab.running import running
 from lab.server.credentials import DEFAULTS, token
@@ -87,48 +96,19 @@ def test_an_outage_that_does_not_end_is_how_the_host_is(
 
 
 def test_a_host_that_fails_at_bad_bearers_alone_is_not_waited_for(tmp_path: Path) -> None:
+    known = {"", "not-a-token", *DEFAULTS.values()}
+    failing = answered(
+        lambda scope, _: scope["path"].startswith("/gen") and bearer_of(scope) not in known,
+        lambda _: said(500, "no"),
+    )
     with (
-        running(prepare=_fails_at_bad_bearers) as host,
+        running(prepare=failing) as host,
         judge_of(host.base_url, tmp_path, host.credentials) as judge,
     ):
         _well_so_far(judge)
         with pytest.raises(Violation):
             BAD_BEARERS(judge)
     assert judge.learned.waited == 0
-
-
-def _between(answer: Callable[[Lab, Scope], int | None]) -> Callable[[Lab], None]:
-    """What `answer` gives a status for is answered with that, and all else by the lab."""
-
-    def prepare(lab: Lab) -> None:
-        def wrap(app: ASGIApp) -> ASGIApp:
-            async def between(scope: Scope, receive: Receive, send: Send) -> None:
-                status = answer(lab, scope) if scope["type"] == "http" else None
-                if status is None:
-                    await app(scope, receive, send)
-                    return
-                headers = [(b"content-type", b"application/json")]
-                await send({"type": "http.response.start", "status": status, "headers": headers})
-                await send({"type": "http.response.body", "body": b'{"detail":"no"}'})
-
-            return between
-
-        lab.middleware.append(wrap)
-
-    return prepare
-
-
-def _bearer(scope: Scope) -> str:
-    return str(dict(scope["headers"]).get(b"authorization", b"").decode()).removeprefix("Bearer ")
-
-
-def _fails_at_bad_bearers(lab: Lab) -> None:
-    def answer(lab: Lab, scope: Scope) -> int | None:
-        bearer = _bearer(scope)
-        is_bad = bearer not in {"", "not-a-token", *lab.credentials.values()}
-        return 500 if is_bad and scope["path"].startswith("/gen") else None
-
-    _between(answer)(lab)
 
 
 def test_an_outage_may_be_waited_for_by_whoever_sends_alone(tmp_path: Path) -> None:
@@ -187,7 +167,7 @@ def test_a_key_that_is_revoked_during_the_run_leaves_one_requirement_undecided(t
 def test_a_token_that_expires_during_the_run_is_not_used_again(tmp_path: Path) -> None:
     short = token("lab-paid", int(time.time()) + 1)
     credentials = {**DEFAULTS, JWT: short}
-    expire = _between(lambda _, scope: 401 if _bearer(scope) == short else None)
+    expire = lost_credential(short, after=0)
     with (
         running(credentials=credentials, prepare=expire) as host,
         judge_of(host.base_url, tmp_path, credentials) as judge,
@@ -218,8 +198,21 @@ def test_a_gateway_that_limits_by_the_minute_is_asked_again_until_it_relents(
         assert client.send("POST", CHAT.path, anonymous(), json_body=CHAT.body).served
 
 
+def test_a_gateway_that_counts_in_windows_lets_everything_through_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lightning_verify.transport.retries.BURST_DELAYS", (0.01, 0.01, 0.7))
+    with (
+        running(prepare=limit(10, 0.6)) as host,
+        client_of(host.base_url, tmp_path) as (client, _),
+    ):
+        statuses = [client.send("GET", "/usage", anonymous()).status for _ in range(25)]
+    assert statuses == [200] * 25
+    assert any(status == 429 for *_, status in host.requests)
+
+
 @pytest.mark.parametrize(
-    ("free_route", "limit", "raised"),
+    ("free_route", "refusal", "raised"),
     [
         (PAGE, PAGE, Undecided),
         (Answer(), PAGE, Undecided),
@@ -230,7 +223,7 @@ def test_a_gateway_that_limits_by_the_minute_is_asked_again_until_it_relents(
 )
 def test_what_free_routes_get_as_well_is_no_limit_of_a_plan(
     free_route: Answer,
-    limit: Answer,
+    refusal: Answer,
     raised: type[Exception],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -238,7 +231,7 @@ def test_what_free_routes_get_as_well_is_no_limit_of_a_plan(
     monkeypatch.setattr("lightning_verify.transport.retries.BURST_DELAYS", (0.01, 0.01, 0.01))
     answers = iter([Answer(), free_route, Answer()])
     with (
-        tiny(lambda asked: limit if asked.path == CHAT.path else next(answers, Answer())) as host,
+        tiny(lambda asked: refusal if asked.path == CHAT.path else next(answers, Answer())) as host,
         judge_of(host.base_url, tmp_path) as judge,
     ):
         for _ in range(2):
@@ -344,15 +337,15 @@ def _another_run(every: int) -> Callable[[Lab], None]:
     def prepare(lab: Lab) -> None:
         looks = 0
 
-        def answer(lab: Lab, scope: Scope) -> None:
+        def spend(scope: Scope, _: float) -> bool:
             nonlocal looks
-            if _bearer(scope) != DEFAULTS[JWT]:
-                return
-            looks += scope["path"] == "/usage"
-            if scope["path"] == IMAGE.path or (every and looks % every == 0):
-                lab.ledger.add("user:paid", "videosDaily", lab.window_of("videosDaily", lab.clock()))
+            if bearer_of(scope) == DEFAULTS[JWT]:
+                looks += scope["path"] == "/usage"
+                if scope["path"] == IMAGE.path or (every and looks % every == 0):
+                    lab.ledger.add("user:paid", "videosDaily", lab.window_of("videosDaily", lab.clock()))
+            return False
 
-        _between(answer)(lab)
+        answered(spend, lambda _: said(500, "nobody is answered by it"))(lab)
 
     return prepare
 

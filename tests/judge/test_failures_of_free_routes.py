@@ -29,6 +29,14 @@ def often(path: str, statuses: dict[int, int], **options: Caller | str) -> list[
     return [read(path, status, **options) for status, times in statuses.items() for _ in range(times)]  # type: ignore[arg-type]
 
 
+ROUTES = "/status", "/tiers", "/models"
+
+
+def well() -> list[Exchange]:
+    """Some answers of each route."""
+    return [exchange for path in ROUTES for exchange in often(path, {200: 4})]
+
+
 @pytest.mark.parametrize(
     ("exchanges", "broken"),
     [
@@ -44,13 +52,22 @@ def often(path: str, statuses: dict[int, int], **options: Caller | str) -> list[
         (often("/status", {200: 30, 503: 9, 502: 9, 429: 9}, caller=KEY), {}),
         # What its host reads from elsewhere.
         (often("/usage", {200: 30, 500: 9}), {}),
+        # An outage; and the same failures among answers.
+        (well() + [read(path, 500) for path in ROUTES] * 3 + well(), {}),
+        (
+            well() + [read(path, status) for path in ROUTES for status in (500, 200)] * 3,
+            {"STAT-3": (3, 10), "TIERS-1": (3, 10)},
+        ),
     ],
 )
 def test_what_a_free_route_fails_at_now_and_then(
     exchanges: list[Exchange], broken: dict[str, tuple[int, int]]
 ) -> None:
-    failures = Failures(Recorder("http://host", Redactor({})), Timeline())
-    for exchange in exchanges:
+    timeline = Timeline()
+    failures = Failures(Recorder("http://host", Redactor({})), timeline)
+    for sent, exchange in enumerate(exchanges):
+        exchange.sent = float(sent)
+        timeline.note(exchange, valid=True)
         failures.observe(exchange)
     found = {
         finding.requirement: (finding.rate.broken, finding.rate.seen)

@@ -19,6 +19,7 @@ from lightning_verify.judging.judge import Judge, NotRun, Undecided
 from lightning_verify.requests.credentials import JWT
 from lightning_verify.run.scheduler import run_undisturbed
 
+from lab.circumstances import day_ends
 from lab.running import running
 from lab.server.lab import Lab
 from tests.judge.tools import judge_of
@@ -64,9 +65,9 @@ CHECKS: dict[str, tuple[Check, int]] = {
 }
 
 
-def _midnight_after(requests: int) -> Callable[[Lab], None]:
+def _midnight_after(requests: int, last_second: datetime = LAST_SECOND) -> Callable[[Lab], None]:
     def prepare(lab: Lab) -> None:
-        lab.clock = lambda: LAST_SECOND + timedelta(seconds=2 * (len(lab.requests) > requests))
+        lab.clock = lambda: last_second + timedelta(seconds=2 * (len(lab.requests) > requests))
 
     return prepare
 
@@ -90,6 +91,31 @@ def test_the_day_may_end_at_any_request(name: str, tmp_path: Path, monkeypatch: 
                 check(judge)
             accused = [finding for finding in judge.findings if finding.verdict == "fail"]
         assert not accused, f"midnight after {requests} requests"
+
+
+@pytest.mark.parametrize("name", ["two chats", "stays counted", "limit"])
+def test_the_day_may_end_at_another_hour_which_only_the_period_tells(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quota, "A_WHILE", 0.0)
+    monkeypatch.setattr(calls_at_limits, "PAUSES", ())
+    check, last = CHECKS[name]
+    noon = LAST_SECOND.replace(hour=11)
+
+    def prepare(lab: Lab) -> None:
+        day_ends(noon + timedelta(seconds=1))(lab)
+        _midnight_after(requests, noon)(lab)
+
+    for requests in range(1, last):
+        books = tmp_path / str(requests)
+        books.mkdir()
+        with (
+            running(prepare=prepare) as server,
+            judge_of(server.base_url, books) as judge,
+            contextlib.suppress(Undecided, NotRun),
+        ):
+            check(judge)
+        assert [finding for finding in judge.findings if finding.verdict == "fail"] == []
 
 
 @pytest.mark.parametrize("requests", [1, 2, 3])

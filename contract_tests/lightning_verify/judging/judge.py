@@ -260,11 +260,11 @@ class Judge:
         self.check(requirement, not wrong, f"{exchange.title}: {'; '.join(wrong[:3])}", exchange, beside)
 
     def answered(self, requirement: str, exchange: Exchange) -> None:
-        """Require a complete answer of the host's own. Raises Undecided otherwise: Disturbed, if the same
-        request may well be answered next time."""
+        """Require a complete answer of the host's own, and none that failed in an outage. Raises Undecided
+        otherwise: Disturbed, if the same request may well be answered next time."""
+        self.past_outages(requirement, exchange)
         if exchange.problem is not None:
             tell = self.disturbed if exchange.is_lost else self.undecided
-            self.past_outages(requirement, exchange)
             # Where there is no status, the title has it.
             more = "" if exchange.status is None else f": {exchange.problem}"
             raise tell(requirement, f"{exchange.title}{more}", exchange)
@@ -274,7 +274,6 @@ class Judge:
             )
         if exchange.stand_in is not None or (exchange.doubt and not exchange.is_deliberate):
             tell = self.undecided if exchange.repeatable and not exchange.is_lost else self.disturbed
-            self.past_outages(requirement, exchange)
             raise tell(requirement, f"{exchange.title}: {exchange.doubt}", exchange)
 
     def able(self, requirement: str, exchange: Exchange) -> None:
@@ -282,7 +281,6 @@ class Judge:
         otherwise."""
         self.answered(requirement, exchange)
         if exchange.status == 429 or (exchange.status or 0) >= 500:
-            self.past_outages(requirement, exchange)
             raise self.undecided(requirement, f"{exchange.title}: the host was not able to answer", exchange)
 
     def served(self, requirement: str, exchange: Exchange, *, owner: bool = True) -> Exchange:
@@ -322,7 +320,6 @@ class Judge:
         if status == 429:
             raise self.undecided(requirement, f"{exchange.title}: {self._why_not_now(exchange)}", exchange)
         if status >= 500:
-            self.past_outages(requirement, exchange)
             raise self.disturbed(requirement, f"{exchange.title}: the host says that it failed", exchange)
         if status in {401, 403}:
             if exchange.operation is not None and exchange.operation.auth == "none":
@@ -369,8 +366,6 @@ class Judge:
             raise self.undecided(requirement, f"{exchange.title}: redirected, not followed", exchange)
         if got == 406:
             raise self.undecided(requirement, f"{exchange.title} (see HDR-1)", exchange)
-        if got >= 500:
-            self.past_outages(requirement, exchange)
         if requirement != _owner(exchange) and (
             (got in NOT_OFFERED and self.probes.is_missing(exchange))
             or (got >= 500 and self.probes.fails_anyway(exchange))

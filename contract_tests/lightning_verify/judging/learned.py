@@ -18,7 +18,7 @@ class Learned:
     """Generated requests that an earlier run, or this one, has found to fail."""
     unusable: dict[str, str] = field(default_factory=dict)
     """Why a credential shows nothing about this host, by its name: it is let in nowhere, for example."""
-    lost: list[str] = field(default_factory=list)
+    lost: set[str] = field(default_factory=set)
     """Credentials that were let in at first, and nowhere later."""
     waited: float = 0.0
     """How many seconds outages of the host were waited for."""

@@ -21,6 +21,7 @@ _CLOCK_MOVES = 2.0
 # Not to be taken for dates, and the seconds since 1970 from which on a number may be one.
 _COUNTERS = frozenset({"used", "limit", "remaining", "generated_at"})
 _LONG_AGO = 1e9
+_DIGIT = re.compile(r"\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +95,12 @@ def _dates(value: Any, place: str = "", depth: int = 0) -> Iterator[tuple[str, s
                 yield from _dates(part, f"{place}.{name}", depth + 1)
         return
     if isinstance(value, str):
-        text = value[:_MAX_NAME_LENGTH]
-        day = named(text) or ((there := moment(text)) and str(there.date()))
+        value = value[:_MAX_NAME_LENGTH]
+        day, may_be = named(value), _DIGIT.search(value) is not None
     else:
-        there = moment(value) if (number(value) or 0) > _LONG_AGO else None
-        day = str(there.date()) if there else ""
+        day, may_be = "", (number(value) or 0) > _LONG_AGO
+    if not day and may_be and (there := moment(value)):
+        day = str(there.date())
     if day:
         yield place, day
 

@@ -33,7 +33,7 @@ _TURNS = 3
 # What is asked beside, by whether it generates; no host can charge for the first ones.
 _BESIDE = {
     False: ("/usage", "/tier-config"),
-    True: ("/gen/prompt_analyze", CALLS["createChatCompletion"].path),
+    True: (CALLS["analyzePrompt"].path, CALLS["createChatCompletion"].path),
 }
 
 
@@ -59,7 +59,7 @@ class Troubles:
                 self.learned.unusable[name] = f"{name} expired during the run; give a fresh one"
             elif not is_let_in(self.client, name, token):
                 self.learned.unusable[name] = f"{name} was let in, and is refused everywhere now"
-                self.learned.lost.append(name)
+                self.learned.lost.add(name)
         return self.learned.unusable.get(name)
 
     def outlasted(self, exchange: Exchange) -> bool:

@@ -135,7 +135,7 @@ def finish(run: Run) -> None:
             run.reset_clock()
     run.keep(
         Finding(ADMITTED_BY[name], "inconclusive", AT_THE_DOOR, run.learned.unusable[name])
-        for name in run.learned.lost
+        for name in sorted(run.learned.lost)
     )
     if not run.aborted:
         reread_lagging_counters(run.client, run.ledger)

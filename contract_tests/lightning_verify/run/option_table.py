@@ -13,6 +13,7 @@ import pytest
 
 from lightning_verify.target import LIVE, Spend
 from lightning_verify.transport.client import Timeouts
+from lightning_verify.transport.retries import MAX_FRUITLESS_WAIT
 
 POLITE_RATE = 2.0
 JOBS = 16
@@ -203,7 +204,8 @@ OPTIONS = (
         "timeout",
         REPORT,
         f"how long a generation may take (default: {_USUAL.generating:g}); reading a document never gets "
-        f"more than {_USUAL.reading:g}",
+        f"more than {_USUAL.reading:g}, nor waiting in vain for a host that limits requests more than "
+        f"{MAX_FRUITLESS_WAIT:g}",
         _seconds(_USUAL.generating),
         short=False,  # pytest-timeout has one of its own.
     ),

@@ -8,7 +8,6 @@ import threading
 from types import FrameType
 from typing import Any
 
-# What nohup ignores stays ignored.
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -23,6 +22,7 @@ class Interruption:
         """Listen from now on. Signals belong to the main thread; in others this does nothing."""
         if not self._before and threading.current_thread() is threading.main_thread():
             self.by = None
+            # What nohup ignores stays ignored.
             heard = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
             self._before = {number: signal.signal(number, self._end) for number in heard}
 

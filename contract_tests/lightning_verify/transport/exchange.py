@@ -190,10 +190,10 @@ class Exchange:
     def limits_bursts(self) -> bool:
         """Whether this is a 429 that asks to come back in a moment, or a gateway's page. Units come back with
         the day or the week: it limits bursts, as proxies and hosts do beside the documented limits."""
-        if self.status != 429 or self.is_page:
-            return self.status == 429
+        if self.status != 429:
+            return False
         wait = wait_asked(self.header("retry-after"), self.clock)
-        return wait is not None and wait <= MAX_WAIT
+        return self.is_page or (wait is not None and wait <= MAX_WAIT)
 
     @property
     def is_page(self) -> bool:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 
-from lightning_verify.reading.times import MAX_WAIT
-
 # The seconds between two requests to a host that limits bursts, at first and at most.
 FIRST_GAP, MAX_GAP = 0.01, 0.25
 # Seconds of waiting that tell a limit by the minute from one by the second.
@@ -32,11 +30,9 @@ class Pace:
         if slot > now:
             await asyncio.sleep(slot - now)
 
-    def pause(self, seconds: float | None) -> float | None:
-        """Send nothing for as long as a host asks, within a bound. Returns by how many seconds that is longer
-        than what was asked for before, or None when there is nothing to wait for."""
-        if seconds is None or seconds > MAX_WAIT:
-            return None
+    def pause(self, seconds: float) -> float:
+        """Send nothing for so many seconds. Returns by how many that is longer than what was asked for
+        before."""
         now = time.monotonic()
         before, self._next = max(self._next, now), max(self._next, now + seconds)
         return self._next - before

@@ -84,10 +84,10 @@ class Retries:
     def _delay(self, exchange: Exchange, tries: int) -> float | None:
         if exchange.status in {429, 503} and tries < MAX_RETRIES:
             asked = self._wait_asked(exchange, tries)
-            if asked is not None and asked <= MAX_WAIT and self._fruitless + asked > self._patience:
+            if asked is not None and asked <= MAX_WAIT:
+                if self._fruitless + asked <= self._patience:
+                    return self._pace.pause(asked)
                 self._gave_up = True
-            elif (held_up := self._pace.pause(asked)) is not None:
-                return held_up
         if exchange.repeatable and exchange.doubt and not self._is_its_way(exchange):
             return self._pace.pause(GATEWAY_RETRY_DELAY)
         if exchange.repeatable and exchange.dropped and tries == 0:

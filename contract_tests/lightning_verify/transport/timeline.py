@@ -88,8 +88,10 @@ class Timeline:
         """The failures, this one included, between which nothing like it was answered, or nothing of its
         route; and whether something was answered later. Empty where nothing was answered before them."""
 
+        route = _route(exchange)
+
         def chosen(moment: Moment) -> bool:
-            return moment.route == _route(exchange) if of_route else moment.like(exchange)
+            return moment.route == route if of_route else moment.like(exchange)
 
         around, answered = list[Moment](), False
         for moment in self._in_order(chosen):
