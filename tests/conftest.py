@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import ssl
 from collections.abc import Iterator
 from typing import Any
 
+import httpx2
 import hypothesis
 import pytest
 import requests
@@ -16,6 +18,9 @@ hypothesis.settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("untimed")
+
+# Nor do the five seconds after which a client of the tests would give up; all share one default.
+inspect.signature(httpx2.Client).parameters["timeout"].default.read = 60
 
 
 _DEFAULTS = ssl.get_default_verify_paths()
