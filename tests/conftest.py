@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import signal
 import ssl
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +22,10 @@ hypothesis.settings.load_profile("untimed")
 
 # Nor do the five seconds after which a client of the tests would give up; all share one default.
 inspect.signature(httpx2.Client).parameters["timeout"].default.read = 60
+
+# A shell lets what it starts in the background ignore Ctrl-C, and so would every command the tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 _DEFAULTS = ssl.get_default_verify_paths()
