@@ -49,6 +49,32 @@ def answered(concerns: Concerns, answer: Callable[[Scope], Gateway]) -> Prepare:
     return lambda lab: lab.middleware.append(wrap)
 
 
+def firewall(forbids: Callable[[bytes], bool], answer: Gateway = GATEWAYS["firewall"]) -> Prepare:
+    """A firewall answers the requests whose body it forbids."""
+
+    def wrap(app: ASGIApp) -> ASGIApp:
+        async def between(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http":
+                await app(scope, receive, send)
+                return
+            read = [await receive()]
+            while read[-1].get("more_body"):
+                read.append(await receive())
+            if forbids(b"".join(message.get("body", b"") for message in read)):
+                await answer.answer(scope, send)
+                return
+            read.reverse()
+
+            async def given() -> Message:
+                return read.pop() if read else await receive()
+
+            await app(scope, given, send)
+
+        return between
+
+    return lambda lab: lab.middleware.append(wrap)
+
+
 _IDENTITY = (b"authorization", b"x-client-id", b"user-agent")
 
 

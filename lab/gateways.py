@@ -76,6 +76,7 @@ GATEWAYS: dict[str, Gateway] = {
     "upstream reset": Gateway(503, _TEXT, b"upstream connect error or disconnect/reset before headers"),
     "nginx failing": _nginx(500, "Internal Server Error"),
     "nginx refusing": _nginx(400, "Bad Request"),
+    "firewall": _nginx(403, "Forbidden"),
     "nginx's limit": _nginx(429, "Too Many Requests"),
     "door of staging": _nginx(401, "Authorization Required", **{"www-authenticate": 'Basic realm="staging"'}),
     "portal": Gateway(302, _PORTAL),

@@ -33,6 +33,7 @@ from starlette.types import Scope
 from lab.circumstances import (
     answered,
     bearer_of,
+    firewall,
     limit,
     lost_credential,
     moved_below,
@@ -40,7 +41,7 @@ from lab.circumstances import (
     said,
     usage_kept,
 )
-from lab.gateways import GATEWAYS
+from lab.gateways import GATEWAYS, Gateway
 from lab.running import running
 from lab.server.credentials import DEFAULTS, token
 from lab.server.lab import Lab
@@ -179,7 +180,23 @@ def test_a_token_that_expires_during_the_run_is_not_used_again(tmp_path: Path) -
             judge.violation("AUTH-1", "it was refused", exchange)
 
 
-# --- limits of a gateway --------------------------------------------------------------------------------
+# --- gateways that forbid, or limit ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"), [(GATEWAYS["firewall"], Undecided), (said(403, "Blocked"), Violation)]
+)
+def test_only_the_page_of_a_firewall_may_forbid_what_is_too_large(
+    answer: Gateway, verdict: type[Exception], tmp_path: Path
+) -> None:
+    with (
+        running(prepare=firewall(lambda body: len(body) > 16_384, answer)) as host,
+        judge_of(host.base_url, tmp_path, host.credentials) as judge,
+    ):
+        exchange = judge.post(IMAGE.path, {"prompt": "x" * 300_000}, lane="free")
+        with pytest.raises(verdict, match="FAIL-2"):
+            judge.refused("FAIL-2", exchange, 413, "a long prompt")
+
 
 PAGE = Answer(429, {"Content-Type": "text/html"}, (GATEWAYS["nginx's limit"].body,))
 TOO_OFTEN = Answer(429, {"Content-Type": "application/json"}, (b'{"detail":"Slow down: 300 a minute"}',))

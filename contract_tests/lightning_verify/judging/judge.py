@@ -357,6 +357,9 @@ class Judge:
                 requirement, f"{exchange.title}: out of quota before {what} was looked at", exchange
             )
         led_elsewhere = 300 <= got < 400
+        if got == 403 and exchange.is_page and status != 401:
+            message = f"{exchange.title}: a page forbids it, as firewalls do"
+            raise self.undecided(requirement, message, exchange)
         if status != 401:
             self.still_let_in(exchange)
         if status != 401 and (got in {401, 403} or led_elsewhere) and not self.probes.lets_in(exchange):

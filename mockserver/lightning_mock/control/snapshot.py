@@ -2,8 +2,8 @@
 
 Law: restoring is exact for what the document holds: users, keys (as hashes of their secrets), limits, ledger,
 clocks, preferences, faults and scripted replies, whole: a header that one waits for may hold a credential. It
-holds no other secret, no journal and no file of the asset CDN; access tokens are not kept anywhere, so those of
-another mock are honoured only where its signing secret is.
+holds no other secret, no journal and no file of the asset CDN; access tokens are not kept anywhere, so those
+of another mock are honoured only where its signing secret is.
 """
 
 from __future__ import annotations
