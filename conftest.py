@@ -15,7 +15,7 @@ from lightning_verify.target import Target
 pytest_plugins = ["lightning_verify.run.plugin"]
 
 TESTS = Path(__file__).parent / "tests"
-TEST_TIMEOUT = 120
+TEST_TIMEOUT = 300
 
 
 @pytest.hookimpl(tryfirst=True)

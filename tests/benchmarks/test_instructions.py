@@ -12,7 +12,6 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.skipif(shutil.which("callgrind_control") is None, reason="valgrind is not installed")
 def test_a_quick_run_prints_a_ratio_for_each_scenario() -> None:
     command = [sys.executable, "-m", "benchmarks.instructions", "--quick"]

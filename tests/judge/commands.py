@@ -22,7 +22,7 @@ import pytest
 from lightning_verify.command import main
 from lightning_verify.requests.credentials import MEANING
 
-TIMEOUT = 110.0
+TIMEOUT = 280.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ import pytest
 from lightning_verify.checks import test_identity as identity
 from lightning_verify.checks.test_situations import pays_once
 from lightning_verify.facts import SPEC
-from lightning_verify.judging import troubles
 from lightning_verify.judging.judge import Judge, NotRun, Undecided, Violation
 from lightning_verify.judging.snapshot import parse_usage, rolled_over
 from lightning_verify.judging.usage import observe
@@ -25,8 +24,9 @@ from lightning_verify.requests.invalid import NOTHING_ASKED
 from lightning_verify.requests.valid import CALLS
 from lightning_verify.run.scheduler import run_undisturbed
 from lightning_verify.transport.causes import REFUSED
+from lightning_verify.transport.client import Timeouts
 from lightning_verify.transport.exchange import Exchange
-from lightning_verify.transport.liveness import MAX_REFUSED, MAX_UNANSWERED, Liveness
+from lightning_verify.transport.liveness import MAX_UNANSWERED, Liveness
 from lightning_verify.transport.pacing import MAX_GAP, Pace
 from starlette.types import Scope
 
@@ -53,6 +53,7 @@ IMAGE, CHAT = CALLS["createImage"], CALLS["createChatCompletion"]
 BAD_BEARERS = partial(identity.test_an_invalid_bearer_is_401, operation="createImage")
 # Seconds after the first request at which outages of these tests begin.
 SOON = 0.3
+OUTAGE = 20
 
 
 def _well_so_far(judge: Judge) -> None:
@@ -82,14 +83,12 @@ def test_an_outage_is_waited_for_and_what_it_disturbed_is_tried_again(path: str,
     assert not judge.findings
 
 
-def test_an_outage_that_does_not_end_is_how_the_host_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(troubles, "TIMEOUT", 1.0)
+def test_an_outage_that_does_not_end_is_how_the_host_is(tmp_path: Path) -> None:
     with (
         running(prepare=outage(SOON, 100.0, "/gen")) as host,
         judge_of(host.base_url, tmp_path, host.credentials) as judge,
     ):
+        judge.client.timeouts = Timeouts.within(120, outage=1)
         _well_so_far(judge)
         with pytest.raises(Violation, match="must be 401, but was answered with 500"):
             BAD_BEARERS(judge)
@@ -126,7 +125,7 @@ def test_an_outage_may_be_waited_for_by_whoever_sends_alone(tmp_path: Path) -> N
 
 def _liveness(*, was_there: bool, problem: str) -> int:
     """How often a host that is gone is tried before it counts as gone."""
-    liveness = Liveness(100.0)
+    liveness = Liveness(100.0, OUTAGE)
 
     def gone(problem: str | None) -> Exchange:
         return Exchange("GET", "/status", {}, None, None, "nobody", problem=problem)
@@ -142,7 +141,7 @@ def _liveness(*, was_there: bool, problem: str) -> int:
 
 
 def test_a_host_that_was_there_and_refuses_connections_may_be_starting_anew() -> None:
-    assert _liveness(was_there=True, problem=f"{REFUSED} by nobody") == MAX_REFUSED
+    assert _liveness(was_there=True, problem=f"{REFUSED} by nobody") == OUTAGE
     assert _liveness(was_there=False, problem=f"{REFUSED} by nobody") == 1
     assert _liveness(was_there=True, problem="no complete answer within 15 s") == 1
 

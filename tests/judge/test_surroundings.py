@@ -81,7 +81,7 @@ def test_the_contract_tests_do_without_the_plugins_of_our_own_tests(tmp_path: Pa
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "contract_tests", "-q", "--only=TIER-1", "-p", "no:cacheprovider",
          "-p", "no:timeout", "-p", "no:xdist"],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=100,
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=280,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
 

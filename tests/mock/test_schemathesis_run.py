@@ -18,7 +18,6 @@ HOOKS = ROOT / "schemathesis_hooks.py"
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_a_run_of_schemathesis_tests_every_operation_and_finds_no_failure() -> None:
     with running() as mock:
         # This plan has the units to get behind the quota, but not those for a hundred films.

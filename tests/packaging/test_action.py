@@ -74,7 +74,7 @@ class Runner:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=280,
             check=False,
         )
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 def build(source: Path, target: str, folder: Path) -> Path:
     command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(folder)]
-    subprocess.run(command, cwd=source, check=True, capture_output=True, timeout=110)
+    subprocess.run(command, cwd=source, check=True, capture_output=True, timeout=280)
     (found,) = folder.glob({"wheel": "*.whl", "sdist": "*.tar.gz"}[target])
     return found
 

@@ -105,7 +105,7 @@ def test_a_linter_finds_no_error(linters: Path, command: tuple[str, ...]) -> Non
         cwd=linters,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -23,8 +23,8 @@ from lightning_verify.transport.client import BudgetExhausted, Client
 from lightning_verify.transport.exchange import Exchange
 from lightning_verify.transport.timeline import fails, generates, has_bearer
 
-# Seconds of a run in which outages are waited for, and between two looks whether one is over.
-TIMEOUT, _BREAK = 30.0, 1.0
+# Seconds between two looks whether an outage is over.
+_BREAK = 1.0
 # So many failures in a row, of several operations, are more than one fault.
 _MANY, _SEVERAL = 4, 2
 # How often a request is sent again to see whether the host can do it now.
@@ -138,7 +138,7 @@ class Troubles:
         anything meanwhile: it would be lost."""
         with self.client.exclusively():
             while not self._is_well(ask):
-                if self.learned.waited >= TIMEOUT:
+                if self.learned.waited >= self.client.timeouts.outage:
                     return False
                 self.learned.waited += _BREAK
                 time.sleep(_BREAK)

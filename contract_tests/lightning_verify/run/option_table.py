@@ -195,7 +195,11 @@ OPTIONS = (
         _FLAG,
     ),
     Option(
-        "wake", REPORT, f"how long a sleeping host may take to wake (default: {_WAKE:g})", _seconds(_WAKE)
+        "wake",
+        REPORT,
+        f"how long a sleeping host may take to wake (default: {_WAKE:g}), and one that fails during the run "
+        f"to come back, up to {_USUAL.outage:g}",
+        _seconds(_WAKE),
     ),
     Option(
         "settle", REPORT, f"how long the counters of /usage may lag (default: {_SETTLE:g})", _seconds(_SETTLE)

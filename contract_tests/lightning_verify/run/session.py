@@ -84,9 +84,8 @@ class Run:
         if settings.spend is Spend.NONE:
             caps = dict.fromkeys(SPEC.metrics, 0)
         budget = Budget(books / "budget.json", caps, ceilings=settings.max_units)
-        client = Client(
-            target.base_url, SPEC, budget, rate=settings.rate, timeouts=Timeouts.within(settings.timeout)
-        )
+        timeouts = Timeouts.within(settings.timeout, settings.wake)
+        client = Client(target.base_url, SPEC, budget, rate=settings.rate, timeouts=timeouts)
         recorder = Recorder(target.base_url, Redactor(target.credentials))
         law_monitor = LawMonitor(recorder, target.credentials)
         ledger = Ledger(recorder, settings.settle)

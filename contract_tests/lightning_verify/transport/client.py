@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import math
 import threading
 import time
 from collections import Counter, defaultdict
@@ -50,18 +51,20 @@ EXCERPT = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds for a whole exchange (reading documents, generating media or text), and between two pieces of
-    a body."""
+    """Seconds for a whole exchange (reading documents, generating media or text), between two pieces of a
+    body, and of a run in which outages, or refused connections, are waited for."""
 
     reading: float = 15.0
     generating: float = 120.0
     idle: float = 30.0
+    outage: float = 30.0
 
     @classmethod
-    def within(cls, seconds: float) -> Timeouts:
-        """The usual ones, but none longer than `seconds`, which a generation may take."""
+    def within(cls, seconds: float, outage: float = math.inf) -> Timeouts:
+        """The usual ones, but none longer than `seconds`, which a generation may take; and no longer wait for
+        an outage than `outage`."""
         usual = cls()
-        return cls(min(usual.reading, seconds), seconds, min(usual.idle, seconds))
+        return cls(min(usual.reading, seconds), seconds, min(usual.idle, seconds), min(usual.outage, outage))
 
 
 class _Dropped(aiohttp.ClientError):
@@ -95,11 +98,11 @@ class Client:
         self._operations = OperationFinder(spec)
         self._budget = budget
         self._pace = Pace(rate)
-        self._timeouts = timeouts or Timeouts()
+        self.timeouts = timeouts or Timeouts()
         self._second_look_lock = threading.RLock()
-        self._liveness = Liveness(self._timeouts.generating)
+        self._liveness = Liveness(self.timeouts.generating, self.timeouts.outage)
         self._looking = asyncio.Lock()
-        self._retries = Retries(self._pace, self._timeouts.generating)
+        self._retries = Retries(self._pace, self.timeouts.generating)
         # Where the root has led for good.
         self._sites: set[str] = set()
         # Metered requests without an answer yet, by number: metric and headers. And for each look at counters
@@ -290,7 +293,7 @@ class Client:
         _lane.set(lane)
         _charge.set(None if metric is None else (operation.id if operation else f"{method} {path}", metric))
         generating = metric is not None and lane == "paid"
-        total = deadline or (self._timeouts.generating if generating else self._timeouts.reading)
+        total = deadline or (self.timeouts.generating if generating else self.timeouts.reading)
         waited = 0.0
         refused: Exchange | None = None
         async with AsyncExitStack() as turn:
@@ -396,7 +399,7 @@ class Client:
         exchange = Exchange("GET", "/status", caller.headers, None, None, caller.label)
         _charge.set(None)
         await self._pace.next_slot()
-        await self._converse(exchange, CIMultiDict(caller.headers), self._timeouts.reading, None)
+        await self._converse(exchange, CIMultiDict(caller.headers), self.timeouts.reading, None)
         return exchange
 
     async def _converse(
@@ -440,7 +443,7 @@ class Client:
     async def _read(
         self, exchange: Exchange, content: aiohttp.StreamReader, started: float, bound: int
     ) -> None:
-        pieces, size, idle = list[bytes](), 0, self._timeouts.idle
+        pieces, size, idle = list[bytes](), 0, self.timeouts.idle
         try:
             # From the first piece on: a host may say 200 long before it has anything to say.
             async with asyncio.timeout(None) as watch:

@@ -7,8 +7,6 @@ from lightning_verify.transport.exchange import LARGE_BODY, Exchange
 
 # After so many unanswered requests in a row the host counts as gone, unless it answers a plain one.
 MAX_UNANSWERED = 3
-# How often a run tries plain requests in vain, a second apart, while connections are refused.
-MAX_REFUSED = 20
 # The same for unanswered requests that are not in a row, in multiples of the longest deadline.
 MAX_UNANSWERED_DEADLINES = 3
 
@@ -18,10 +16,11 @@ class HostGone(Exception):
 
 
 class Liveness:
-    """Counts requests without an answer. `longest` is the longest deadline of a request, in seconds."""
+    """Counts requests without an answer. `longest` is the longest deadline of a request, and `outage` how
+    long connections may be refused, both in seconds."""
 
-    def __init__(self, longest: float) -> None:
-        self._longest = longest
+    def __init__(self, longest: float, outage: float) -> None:
+        self._longest, self._outage = longest, outage
         self._in_a_row = 0
         self._seconds = 0.0
         self._was_there = False
@@ -53,7 +52,7 @@ class Liveness:
             return False
         self._refused += 1
         may_start = self._was_there and plain.problem.startswith(REFUSED)
-        if may_start and self._refused < MAX_REFUSED:
+        if may_start and self._refused < self._outage:
             return True
         self.give_up(f"the host left {MAX_UNANSWERED} requests in a row unanswered; no more were sent")
         return False
