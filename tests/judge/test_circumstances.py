@@ -18,7 +18,7 @@ from lightning_verify.judging.judge import Judge, NotRun, Undecided, Violation
 from lightning_verify.judging.snapshot import parse_usage, rolled_over
 from lightning_verify.judging.usage import observe
 from lightning_verify.laws.table import LAWS
-from lightning_verify.requests.callers import anonymous
+from lightning_verify.requests.callers import anonymous, by_user_agent
 from lightning_verify.requests.credentials import API_KEY, JWT
 from lightning_verify.requests.invalid import NOTHING_ASKED
 from lightning_verify.requests.valid import CALLS
@@ -109,6 +109,19 @@ def test_a_host_that_fails_at_bad_bearers_alone_is_not_waited_for(tmp_path: Path
         with pytest.raises(Violation):
             BAD_BEARERS(judge)
     assert judge.learned.waited == 0
+
+
+def test_what_fails_again_for_one_kind_of_caller_was_in_no_outage(tmp_path: Path) -> None:
+    failing = answered(
+        lambda scope, _: scope["path"] == IMAGE.path and b"x-client-id" in dict(scope["headers"]),
+        lambda _: said(500, "no"),
+    )
+    with running(prepare=failing) as host, judge_of(host.base_url, tmp_path) as judge:
+        address = by_user_agent()
+        assert judge.ask(IMAGE, address).served
+        failed = [judge.post(IMAGE.path, IMAGE.body) for _ in range(4)]
+        assert judge.ask(IMAGE, address).served
+        assert [judge.troubles.outlasted(exchange) for exchange in failed] == [True, False, False, False]
 
 
 def test_an_outage_may_be_waited_for_by_whoever_sends_alone(tmp_path: Path) -> None:

@@ -143,6 +143,28 @@ def test_what_was_counted_and_is_forgotten_breaks_the_window(play: Play) -> None
     assert play.broken == {"RATE-7"}
 
 
+def test_a_copy_shows_nothing_of_what_was_charged_since_the_first_look_that_got_it(play: Play) -> None:
+    caller = callers.anonymous()
+    play.look(caller, generated_at="2026-05-15T12:00:00Z")
+    play.call(caller)
+    for _ in range(round(SETTLE) + 3):
+        play.look(caller, generated_at="2026-05-15T12:00:00Z")
+    assert play.broken == set()
+    play.look(caller, generated_at="2026-05-15T12:00:09Z")
+    assert play.broken == {"IMG-6"}
+
+
+def test_an_older_copy_forgets_nothing(play: Play) -> None:
+    caller = callers.anonymous()
+    play.call(caller)
+    play.look(caller, generated_at="2026-05-15T12:00:09Z", imagesDaily=1)
+    play.wait()
+    play.look(caller, generated_at="2026-05-15T12:00:00Z")
+    assert play.broken == set()
+    play.look(caller, generated_at="2026-05-15T12:00:10Z")
+    assert play.broken == {"RATE-7"}
+
+
 def test_a_refusal_that_costs_is_named(play: Play) -> None:
     caller = callers.anonymous()
     play.call(caller, status=400)

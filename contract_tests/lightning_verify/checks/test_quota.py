@@ -33,6 +33,7 @@ from lightning_verify.judging.usage import (
     Observation,
     counters,
     moved,
+    not_a_copy,
     not_exhausted,
     observe,
     read_usage,
@@ -166,6 +167,7 @@ def test_the_same_prompt_twice_costs_two_units(judge: Judge) -> None:
         exchange = judge.served("CHAT-11", judge.post(CHAT, say("Say hello."), caller), owner=False)
     after = settled(judge, "CHAT-11", caller, "cloudChatDaily", before.used["cloudChatDaily"] + 2)
     change = moved(judge, "CHAT-11", before, after)
+    not_a_copy(judge, "CHAT-11", before, after)
     judge.check(
         "CHAT-11", change == {"cloudChatDaily": 2}, f"two chats moved {change}", exchange, after.exchange
     )

@@ -22,6 +22,8 @@ class Learned:
     """Credentials that were let in at first, and nowhere later."""
     waited: float = 0.0
     """How many seconds outages of the host were waited for."""
+    excused: set[tuple[str, str]] = field(default_factory=set)
+    """Operations that failed once for a caller as if in an outage, which nobody has seen end."""
     lag: float | None = None
     """The longest time in seconds that a counter was seen to take."""
     stood_still: set[str] = field(default_factory=set)

@@ -17,7 +17,9 @@ from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.snapshot import (
     Snapshot,
     Unreadable,
+    is_older,
     is_the_same,
+    may_be_the_same,
     named,
     parse_usage,
     rolled_over,
@@ -224,12 +226,14 @@ class Ledger:
             self._renewed(account, now, under_way)
             account.base = account.last = now
             return
-        if account.last is not None and is_the_same(account.last, now):
-            return
+        if account.last is not None and (is_the_same(account.last, now) or is_older(account.last, now)):
+            return  # It shows nothing of what was charged since.
         for metric in METRICS:
             if not account.closed:
                 self._reconcile(account, metric, now, under_way[metric])
-        account.last = now
+        # A copy is as old as the first look that got it.
+        if account.last is None or not may_be_the_same(account.last, now):
+            account.last = now
 
     def _renewed(self, account: _Account, now: Snapshot, under_way: Counter[str]) -> None:
         """Hold the first look at a caller of our own after a window ended against what came before. Where the

@@ -10,7 +10,7 @@ from lightning_verify.facts import METRIC_OF, METRICS, PRICE_OF, PUBLISHED_LIMIT
 from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.observations import STREAM
 from lightning_verify.judging.snapshot import Snapshot
-from lightning_verify.judging.usage import moved, read_usage, settled
+from lightning_verify.judging.usage import moved, not_a_copy, read_usage, settled
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.situations import FORMED, Situation
 from lightning_verify.requests.valid import CALLS, Call
@@ -77,9 +77,10 @@ class Spent:
 
     def counters(self, judge: Judge, requirement: str) -> Snapshot:
         """The counters once the limit has settled in them. Raises Undecided when the window has ended since:
-        then the caller has units again."""
+        then the caller has units again; and when they are a copy of earlier ones."""
         after = settled(judge, requirement, self.caller, self.metric, self.limit)
         moved(judge, requirement, self.before, after)
+        not_a_copy(judge, requirement, self.before, after)
         return after
 
     def served_too_much(self, judge: Judge, exchange: Exchange) -> Exception:

@@ -110,12 +110,22 @@ def difference(before: Snapshot, after: Snapshot) -> dict[str, int]:
     return {m: after.used[m] - before.used[m] for m in METRICS if after.used[m] != before.used[m]}
 
 
+def may_be_the_same(before: Snapshot, after: Snapshot) -> bool:
+    """Whether two looks may have got one snapshot: it was made at the same moment, and nothing in it has
+    changed."""
+    return before.generated_at == after.generated_at != "" and before.used == after.used
+
+
 def is_the_same(before: Snapshot, after: Snapshot) -> bool:
-    """Whether two looks got one snapshot, which somebody keeps: it was made at the same moment, though time
-    has passed since, and nothing in it has changed."""
+    """Whether two looks got one snapshot, which somebody keeps: time has passed between them."""
     apart = after.exchange.sent - before.exchange.sent
-    made_once = before.generated_at == after.generated_at != ""
-    return made_once and apart > _CLOCK_MOVES and before.used == after.used
+    return may_be_the_same(before, after) and apart > _CLOCK_MOVES
+
+
+def is_older(before: Snapshot, after: Snapshot) -> bool:
+    """Whether a later look got a snapshot that was made before that of an earlier one."""
+    first, second = moment(before.generated_at), moment(after.generated_at)
+    return first is not None and second is not None and second < first
 
 
 _CALENDAR = re.compile(r"\d{4}-(?:W\d\d|\d\d-\d\d)")

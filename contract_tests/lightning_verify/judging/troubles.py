@@ -25,7 +25,7 @@ from lightning_verify.transport.timeline import fails, generates, has_bearer
 
 # Seconds between two looks whether an outage is over.
 _BREAK = 1.0
-# So many failures in a row, of several operations, are more than one fault.
+# So many failures in a row, of several routes, are more than one fault.
 _MANY, _SEVERAL = 4, 2
 # How often a request is sent again to see whether the host can do it now.
 _TURNS = 3
@@ -74,7 +74,7 @@ class Troubles:
         around, answered_since = self.client.timeline.failures_around(exchange)
         if not around:
             return False
-        several = len({each.operation for each in around}) >= _SEVERAL
+        several = len({each.route for each in around}) >= _SEVERAL
         beside = partial(self._ask_beside, exchange)
         if answered_since or not fails(beside()) or self._is_well(partial(beside, 1)):
             return len(around) >= _MANY and several and self._is_answered_now(exchange)
@@ -97,10 +97,14 @@ class Troubles:
         )
 
     def _is_answered_now(self, exchange: Exchange) -> bool:
-        """Whether a request that costs nothing is answered each time by now; true of one that costs units,
-        which shows nothing by failing."""
+        """Whether a request that costs nothing is answered each time by now. One that costs units is left to
+        whoever tries again, and what fails then in the same way was in no outage."""
         if not exchange.repeatable:
-            return True
+            assert exchange.operation is not None
+            failing = exchange.operation.id, exchange.caller
+            excused = failing not in self.learned.excused
+            self.learned.excused.add(failing)
+            return excused
         again = partial(
             self.client.send,
             exchange.method,

@@ -60,6 +60,13 @@ def moved(judge: Judge, requirement: str, before: Snapshot, after: Snapshot) -> 
     return difference(before, after)
 
 
+def not_a_copy(judge: Judge, requirement: str, before: Snapshot, after: Snapshot) -> None:
+    """Raises Undecided when what should have moved between two readings was read from a copy of the first."""
+    if is_the_same(before, after):
+        message = f"/usage is a copy, made at {after.generated_at}; --settle says how long copies are kept"
+        raise judge.undecided(requirement, message, before.exchange, after.exchange)
+
+
 def not_exhausted(judge: Judge, requirement: str, fresh: Snapshot) -> None:
     """Raises Undecided when a brand-new caller has nothing left: then the whole host is at its limits, and
     nothing can be said of one caller."""
@@ -88,11 +95,8 @@ class Observation:
         except Unreadable as problem:
             raise judge.undecided(requirement, str(problem), self.after) from None
         change = moved(judge, requirement, before, after)
-        if self.metric not in change and is_the_same(before, after):
-            message = (
-                f"/usage is a copy, made at {after.generated_at}; --settle says how long copies are kept"
-            )
-            raise judge.undecided(requirement, message, *looks)
+        if self.metric not in change:
+            not_a_copy(judge, requirement, before, after)
         if self.metric not in change and _held(self.before, self.metric, self.caller):
             raise judge.disturbed(
                 requirement, "the first look may have counted a unit held for others", *looks
