@@ -143,6 +143,23 @@ def test_what_was_counted_and_is_forgotten_breaks_the_window(play: Play) -> None
     assert play.broken == {"RATE-7"}
 
 
+@pytest.mark.parametrize("charged", [True, False])
+def test_a_charge_that_was_lost_with_the_counters_of_others_breaks_the_window(
+    play: Play, charged: bool
+) -> None:
+    one, other = callers.anonymous(), callers.anonymous()
+    play.call(one)
+    play.call(other, "getSfx")
+    play.look(other, audioWeekly=1)
+    # Here the host loses everything.
+    play.wait()
+    play.look(other)
+    play.call(one)
+    play.wait()
+    play.look(one, imagesDaily=int(charged))
+    assert play.broken == ({"RATE-7"} if charged else {"RATE-7", "IMG-6"})
+
+
 def test_a_copy_shows_nothing_of_what_was_charged_since_the_first_look_that_got_it(play: Play) -> None:
     caller = callers.anonymous()
     play.look(caller, generated_at="2026-05-15T12:00:00Z")

@@ -118,13 +118,15 @@ class _Account:
 @dataclass(frozen=True, slots=True)
 class _Breach:
     """Counters that do not add up: the possible causes, the problem in words, the evidence, whether something
-    was not charged, and whose counters they are."""
+    was not charged, and whose counters they are, with the look that showed it."""
 
     suspects: frozenset[_Suspect]
     problem: str
     shown: tuple[Exchange, ...]
     missing: bool
     account: _Account
+    metric: str
+    look: Snapshot
 
     @property
     def blamed(self) -> set[str]:
@@ -149,6 +151,8 @@ class Ledger:
         # What callers of a kind were seen to pay rightly.
         self._paid: set[tuple[str, _Suspect]] = set()
         self._breaches: list[_Breach] = []
+        # The looks between which a counter fell, by when they left.
+        self._falls: list[tuple[float, float]] = []
 
     # --- looking ------------------------------------------------------------------------------------------
 
@@ -273,6 +277,8 @@ class Ledger:
             forgot = account.last is not None and account.last.used[metric] > now.used[metric]
             calls = {call.suspect for call in account.calls if call.metric == metric}
             suspects: set[_Suspect] = {("RATE-7", None)} if forgot else calls
+            if account.last is not None and forgot:
+                self._falls.append((account.last.exchange.sent, now.exchange.sent))
             problem = f"moved by {moved}, but at least {least} was due"
             if suspects:  # Without any, nothing was called that could have been charged.
                 self._breach(account, metric, now, problem, suspects, missing=not forgot)
@@ -305,11 +311,30 @@ class Ledger:
         call = account.latest.get(metric) or next(iter(account.latest.values()), account.refused)
         shown = (call, now.exchange) if call else (now.exchange,)
         words = f"{shown[0].title}: {metric} of {account.label} {problem}"
-        self._breaches.append(_Breach(frozenset(suspects), words, shown, missing, account))
+        self._breaches.append(_Breach(frozenset(suspects), words, shown, missing, account, metric, now))
 
     def _is_paid(self, requirement: str, kind: str) -> bool:
         """Whether callers of a kind were seen to pay as a requirement says."""
         return any(of == kind and paid[0] == requirement for of, paid in self._paid)
+
+    def _was_lost(self, breach: _Breach) -> bool:
+        """Whether what seems not to have been charged was lost with what others had used: everything since a
+        counter of somebody fell was charged."""
+        if not breach.missing:
+            return False
+        look = breach.look.exchange
+        sent = [
+            call.sent
+            for call in breach.account.calls
+            if call.sure and call.metric == breach.metric and call.ended + self._settle < look.sent
+        ]
+        used = breach.look.used[breach.metric]
+        return any(
+            any(each < fallen for each in sent)
+            and look.sent > begun
+            and used >= sum(each > fallen for each in sent)
+            for begun, fallen in self._falls
+        )
 
     # --- closing ------------------------------------------------------------------------------------------
 
@@ -336,7 +361,11 @@ class Ledger:
         """What the accounts show about the price of each operation. If callers are not told apart, a
         requirement among those `broken_elsewhere` says so, and their counters show nothing. If several
         requirements may be to blame, it is one of those."""
-        breaches = [each for each in self._breaches if _tells_apart(each.account) not in broken_elsewhere]
+        breaches = [
+            each
+            for each in self._breaches
+            if _tells_apart(each.account) not in broken_elsewhere and not self._was_lost(each)
+        ]
         known = {name for each in breaches if len(each.blamed) == 1 for name in each.blamed}
         known.update(broken_elsewhere)
         unpaid = {
