@@ -25,7 +25,7 @@ from lightning_verify.transport.timeline import fails, generates, has_bearer
 
 # Seconds between two looks whether an outage is over.
 _BREAK = 1.0
-# So many failures in a row, of several routes, are more than one fault.
+# So many failures in a row, of several operations, are more than one fault.
 _MANY, _SEVERAL = 4, 2
 # How often a request is sent again to see whether the host can do it now.
 _TURNS = 3
@@ -74,7 +74,7 @@ class Troubles:
         around, answered_since = self.client.timeline.failures_around(exchange)
         if not around:
             return False
-        several = len({each.route for each in around}) >= _SEVERAL
+        several = len({each.operation for each in around}) >= _SEVERAL
         beside = partial(self._ask_beside, exchange)
         if answered_since or not fails(beside()) or self._is_well(partial(beside, 1)):
             return len(around) >= _MANY and several and self._is_answered_now(exchange)

@@ -34,6 +34,7 @@ def main() -> int:
     workplace = (options.workplace or Path(tempfile.mkdtemp(prefix="lightning-clients-"))).resolve()
     commands = [
         python_clients(workplace / "venv", "python_clients.py", "requirements.txt"),
+        python_clients(workplace / "venv_openai2", "python_openai2.py", "requirements_openai2.txt"),
         python_clients(workplace / "venv_agents", "python_agents.py", "requirements_agents.txt"),
         *node_clients(workplace),
     ]
