@@ -53,9 +53,9 @@ def well() -> list[Exchange]:
         # What its host reads from elsewhere.
         (often("/usage", {200: 30, 500: 9}), {}),
         # An outage; and the same failures among answers.
-        (well() + [read(path, 500) for path in ROUTES] * 3 + well(), {}),
+        (well() + [read(path, 500) for _ in range(3) for path in ROUTES] + well(), {}),
         (
-            well() + [read(path, status) for path in ROUTES for status in (500, 200)] * 3,
+            well() + [read(path, status) for _ in range(3) for path in ROUTES for status in (500, 200)],
             {"STAT-3": (3, 10), "TIERS-1": (3, 10)},
         ),
     ],
@@ -63,15 +63,28 @@ def well() -> list[Exchange]:
 def test_what_a_free_route_fails_at_now_and_then(
     exchanges: list[Exchange], broken: dict[str, tuple[int, int]]
 ) -> None:
+    assert found(exchanges) == broken
+
+
+def found(exchanges: list[Exchange], apart: float = 1.0) -> dict[str, tuple[int, int]]:
+    """What was broken, how often and in how many, by exchanges so many seconds apart."""
     timeline = Timeline()
     failures = Failures(Recorder("http://host", Redactor({})), timeline)
-    for sent, exchange in enumerate(exchanges):
-        exchange.sent = float(sent)
+    for number, exchange in enumerate(exchanges):
+        exchange.sent = number * apart
         timeline.note(exchange, valid=True)
         failures.observe(exchange)
-    found = {
+    return {
         finding.requirement: (finding.rate.broken, finding.rate.seen)
         for finding in failures.findings()
         if finding.rate is not None and finding.verdict == "fail"
     }
-    assert found == broken
+
+
+def test_failures_of_one_short_moment_are_one() -> None:
+    well = {200: 10}
+    moment = often("/status", well) + often("/status", {500: 6}) + often("/status", well)
+    assert found(moment, apart=0.1) == {}
+    assert found(moment, apart=1.0) == {"STAT-3": (6, 26)}
+    # A host that does not recover has had none.
+    assert found(moment[:16], apart=0.1) == {"STAT-3": (6, 16)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from lightning_verify.facts import OWNER_OF
 from lightning_verify.judging.evidence import Recorder
@@ -23,16 +24,30 @@ NAME = "failures of free routes"
 # one may be somebody else's.
 _EXCUSED = {405: 1, 500: 2}
 _EXCUSED_SHARE = 0.05
+# Seconds that one bad moment may take: failures between two answers are not told apart within it.
+_MOMENT = 3.0
 # The requirement that capability checks are there.
 _CHECKS = "STAT-4"
 
 
 @dataclass(slots=True)
 class _Answers:
-    """What callers of one kind got of one route: how often it was served, and the answers that were not."""
+    """What callers of one kind got of one route: when it was served, and the answers that were not."""
 
-    served: int = 0
+    served: list[float] = field(default_factory=list)
     failed: list[Exchange] = field(default_factory=list)
+
+    def moments(self, failed: list[Exchange]) -> int:
+        """How many bad moments some failures are: those between two answers are one, if it was short."""
+        number = 0
+        in_order = sorted(failed, key=lambda exchange: exchange.sent)
+        for answered, streak in groupby(
+            in_order, lambda exchange: sum(t < exchange.sent for t in self.served)
+        ):
+            failures = list(streak)
+            short = failures[-1].sent - failures[0].sent <= _MOMENT
+            number += 1 if short and 0 < answered < len(self.served) else len(failures)
+        return number
 
 
 class Failures:
@@ -52,7 +67,7 @@ class Failures:
             return
         answers = self._answers[operation.id][kind_of_caller(exchange.request_headers)]
         if exchange.served:
-            answers.served += 1
+            answers.served.append(exchange.sent)
         elif exchange.doubt is None and exchange.status in _EXCUSED:
             answers.failed.append(exchange)
 
@@ -61,15 +76,14 @@ class Failures:
         for operation, by_caller in self._answers.items():
             # Who is never served may be refused for good reason.
             mixed = [answers for answers in by_caller.values() if answers.served]
-            failed = [
-                exchange
-                for answers in mixed
-                for exchange in answers.failed
-                if not self._timeline.in_outage(exchange)
-            ]
-            seen = len(failed) + sum(answers.served for answers in mixed)
+            failed, moments = list[Exchange](), 0
+            for answers in mixed:
+                own = [each for each in answers.failed if not self._timeline.in_outage(each)]
+                failed += own
+                moments += answers.moments(own)
+            seen = len(failed) + sum(len(answers.served) for answers in mixed)
             excused = min((_EXCUSED[exchange.status or 0] for exchange in failed), default=0)
-            if len(failed) <= max(excused, _EXCUSED_SHARE * seen):
+            if moments <= max(excused, _EXCUSED_SHARE * seen):
                 continue
             tally = Tally()
             tally.count([], seen - len(failed))
