@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
 from lightning_verify.checks import test_identity as identity
 from lightning_verify.checks.test_situations import pays_once
 from lightning_verify.facts import SPEC
-from lightning_verify.judging.judge import Judge, NotRun, Undecided, Violation
+from lightning_verify.judging.judge import Disturbed, Judge, NotRun, Undecided, Violation
 from lightning_verify.judging.snapshot import parse_usage, rolled_over
 from lightning_verify.judging.usage import observe
 from lightning_verify.laws.table import LAWS
@@ -28,6 +29,7 @@ from lightning_verify.transport.client import Timeouts
 from lightning_verify.transport.exchange import Exchange
 from lightning_verify.transport.liveness import MAX_UNANSWERED, Liveness
 from lightning_verify.transport.pacing import MAX_GAP, Pace
+from lightning_verify.transport.timeline import MOMENT
 from starlette.types import Scope
 
 from lab.circumstances import (
@@ -109,6 +111,23 @@ def test_a_host_that_fails_at_bad_bearers_alone_is_not_waited_for(tmp_path: Path
         with pytest.raises(Violation):
             BAD_BEARERS(judge)
     assert judge.learned.waited == 0
+
+
+def test_one_bad_moment_of_what_costs_nothing_is_tried_again(tmp_path: Path) -> None:
+    numbers = count()
+    failing = answered(
+        lambda scope, _: scope["path"] == "/status" and next(numbers) in {1, 5}, lambda _: said(500, "no")
+    )
+    with running(prepare=failing) as host, judge_of(host.base_url, tmp_path) as judge:
+        served, failed = judge.get("/status"), judge.get("/status")
+        # Whatever else is shown beside it.
+        with pytest.raises(Disturbed):
+            judge.violation("STAT-3", "it failed", served, failed)
+        time.sleep(MOMENT)
+        again = judge.get("/status")
+        assert again.has_failed
+        with pytest.raises(Violation):
+            raise judge.violation("STAT-3", "it failed", again)
 
 
 def test_what_fails_again_for_one_kind_of_caller_was_in_no_outage(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from lightning_verify.judging.ledger import kind_of_caller
 from lightning_verify.judging.tally import Tally, finding
 from lightning_verify.judging.verdicts import Finding
 from lightning_verify.transport.exchange import Exchange
-from lightning_verify.transport.timeline import Timeline
+from lightning_verify.transport.timeline import MOMENT, Timeline
 
 # What a finding about such failures gives in place of a test's name.
 NAME = "failures of free routes"
@@ -24,8 +24,6 @@ NAME = "failures of free routes"
 # one may be somebody else's.
 _EXCUSED = {405: 1, 500: 2}
 _EXCUSED_SHARE = 0.05
-# Seconds that one bad moment may take: failures between two answers are not told apart within it.
-_MOMENT = 3.0
 # The requirement that capability checks are there.
 _CHECKS = "STAT-4"
 
@@ -45,7 +43,7 @@ class _Answers:
             in_order, lambda exchange: sum(t < exchange.sent for t in self.served)
         ):
             failures = list(streak)
-            short = failures[-1].sent - failures[0].sent <= _MOMENT
+            short = failures[-1].sent - failures[0].sent <= MOMENT
             number += 1 if short and 0 < answered < len(self.served) else len(failures)
         return number
 

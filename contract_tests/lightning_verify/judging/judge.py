@@ -197,8 +197,8 @@ class Judge:
             return self.undecided(requirement, f"{message}, which limits bursts", *exchanges)
         for exchange in exchanges:
             self.still_let_in(exchange)
-        if exchanges and all(map(fails, exchanges)):
-            self.past_outages(requirement, exchanges[-1])
+        if failed := [exchange for exchange in exchanges if fails(exchange)]:
+            self.past_outages(requirement, failed[-1])
         self._find(requirement, "fail", message, exchanges)
         return Violation(requirement, message)
 

@@ -24,6 +24,8 @@ class Learned:
     """How many seconds outages of the host were waited for."""
     excused: set[tuple[str, str]] = field(default_factory=set)
     """Operations that failed once for a caller as if in an outage, which nobody has seen end."""
+    bad_moments: dict[str, float] = field(default_factory=dict)
+    """When an operation failed first at what it can do, by the clock of the run."""
     lag: float | None = None
     """The longest time in seconds that a counter was seen to take."""
     stood_still: set[str] = field(default_factory=set)

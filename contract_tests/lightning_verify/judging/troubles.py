@@ -21,7 +21,7 @@ from lightning_verify.requests.valid import CALLS
 from lightning_verify.target import Target
 from lightning_verify.transport.client import BudgetExhausted, Client
 from lightning_verify.transport.exchange import Exchange
-from lightning_verify.transport.timeline import fails, generates, has_bearer
+from lightning_verify.transport.timeline import MOMENT, fails, generates, has_bearer
 
 # Seconds between two looks whether an outage is over.
 _BREAK = 1.0
@@ -67,7 +67,7 @@ class Troubles:
         is."""
         if not fails(exchange) or exchange.operation is None:
             return False
-        return self._all_were_out(exchange) or self._route_was_out(exchange)
+        return self._all_were_out(exchange) or self._route_was_out(exchange) or self._was_a_moment(exchange)
 
     def _all_were_out(self, exchange: Exchange) -> bool:
         """Whether nothing of its kind was answered for a while, whatever was asked for."""
@@ -95,6 +95,14 @@ class Troubles:
         return self._wait(
             partial(self.client.send, "POST", path, anonymous(), json_body=NOTHING_ASKED, lane="free")
         )
+
+    def _was_a_moment(self, exchange: Exchange) -> bool:
+        """Whether a request that costs nothing failed in the one bad moment that an operation is allowed."""
+        if not exchange.repeatable:
+            return False
+        assert exchange.operation is not None
+        first = self.learned.bad_moments.setdefault(exchange.operation.id, exchange.sent)
+        return abs(exchange.sent - first) <= MOMENT and self._is_answered_now(exchange)
 
     def _is_answered_now(self, exchange: Exchange) -> bool:
         """Whether a request that costs nothing is answered each time by now. One that costs units is left to

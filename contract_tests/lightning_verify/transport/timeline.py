@@ -16,7 +16,7 @@ _KEPT = 10_000
 # So many failures in a row, of so many operations, are an outage.
 _OUTAGE, _OF_OPERATIONS = 8, 3
 # Seconds between two requests that met the same moment of a host.
-_SAME_TIME = 3.0
+MOMENT = 3.0
 
 
 def generates(exchange: Exchange) -> bool:
@@ -117,6 +117,6 @@ class Timeline:
             for each in tuple(self._moments)
             if each.valid
             and each.has_bearer == has_bearer(exchange)
-            and abs(each.sent - exchange.sent) < _SAME_TIME
+            and abs(each.sent - exchange.sent) < MOMENT
             and (each.status >= 500 or 200 <= each.status < 300)
         }
