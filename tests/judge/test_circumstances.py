@@ -55,6 +55,7 @@ IMAGE, CHAT = CALLS["createImage"], CALLS["createChatCompletion"]
 BAD_BEARERS = partial(identity.test_an_invalid_bearer_is_401, operation="createImage")
 # Seconds after the first request at which outages of these tests begin.
 SOON = 0.3
+# How many seconds one may take.
 OUTAGE = 20
 
 

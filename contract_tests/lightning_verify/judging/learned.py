@@ -25,7 +25,7 @@ class Learned:
     excused: set[tuple[str, str]] = field(default_factory=set)
     """Operations that failed once for a caller as if in an outage, which nobody has seen end."""
     bad_moments: dict[str, float] = field(default_factory=dict)
-    """When an operation failed first at what it can do, by the clock of the run."""
+    """When a request that costs nothing first failed, by operation."""
     lag: float | None = None
     """The longest time in seconds that a counter was seen to take."""
     stood_still: set[str] = field(default_factory=set)

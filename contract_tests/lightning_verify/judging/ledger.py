@@ -105,12 +105,20 @@ class _Account:
     def used_before(self, metric: str) -> int:
         return self.base.used[metric] if self.base else 0
 
+    def due(self, metric: str, look: Exchange, lag: float) -> list[_Call]:
+        """The calls that the counter of a metric must have counted by a look at it."""
+        return [
+            call
+            for call in self.calls
+            if call.sure and call.metric == metric and call.ended + lag < look.sent
+        ]
+
     def bounds(self, metric: str, look: Exchange, lag: float) -> tuple[int, int]:
         """The least and the most that `metric` can have moved between the first look and this one."""
         begun = self.base.exchange.sent if self.base else float("-inf")
         known = begun + self.base.exchange.seconds if self.base else begun
         calls = [call for call in self.calls if call.metric == metric]
-        least = sum(call.sure and call.sent > known and call.ended + lag < look.sent for call in calls)
+        least = sum(call.sent > known for call in self.due(metric, look, lag))
         most = sum(call.sent < look.sent + look.seconds and call.ended > begun - lag for call in calls)
         return least, most
 
@@ -323,11 +331,7 @@ class Ledger:
         if not breach.missing:
             return False
         look = breach.look.exchange
-        sent = [
-            call.sent
-            for call in breach.account.calls
-            if call.sure and call.metric == breach.metric and call.ended + self._settle < look.sent
-        ]
+        sent = [call.sent for call in breach.account.due(breach.metric, look, self._settle)]
         used = breach.look.used[breach.metric]
         return any(
             any(each < fallen for each in sent)

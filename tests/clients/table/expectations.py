@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import Any
 
+import openai
 from pydantic import BaseModel
 
 BASE_URL, KEY, SPENT = sys.argv[1:4]
@@ -30,6 +31,13 @@ OSLO = City(name="Oslo", population=700000)
 def weather(city: str) -> str:
     """The weather of a city."""
     return f"Snow in {city}"
+
+
+def openai_clients() -> tuple[openai.OpenAI, openai.OpenAI]:
+    """One with the key, and one signed out whose client id has nothing left."""
+    url = f"{BASE_URL}/gen"
+    spent = openai.OpenAI(base_url=url, api_key="public", default_headers={"X-Client-ID": SPENT})
+    return openai.OpenAI(base_url=url, api_key=KEY), spent
 
 
 def same(value: object, wanted: object = OSLO) -> None:

@@ -19,6 +19,7 @@ from expectations import (
     SAID,
     SPENT,
     City,
+    openai_clients,
     refused_at_once,
     report,
     same,
@@ -33,10 +34,7 @@ from pydantic_ai.providers.openai import OpenAIProvider
 
 
 def openai_python() -> dict[str, Callable[[], None]]:
-    client = openai.OpenAI(base_url=f"{BASE_URL}/gen", api_key=KEY)
-    spent = openai.OpenAI(
-        base_url=f"{BASE_URL}/gen", api_key="public", default_headers={"X-Client-ID": SPENT}
-    )
+    client, spent = openai_clients()
     create = client.chat.completions.create
     tool = openai.pydantic_function_tool(City)
     keyed = [{"role": "user", "content": IN_KEYS}]

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import instructor
-import openai
 from expectations import (
     BASE_URL,
     HELLO,
@@ -16,6 +15,7 @@ from expectations import (
     SAID,
     SPENT,
     City,
+    openai_clients,
     refused_at_once,
     report,
     same,
@@ -26,10 +26,7 @@ from llama_index.llms.openai_like import OpenAILike
 
 
 def instructor_modes() -> dict[str, Callable[[], None]]:
-    raw = openai.OpenAI(base_url=f"{BASE_URL}/gen", api_key=KEY)
-    spent = openai.OpenAI(
-        base_url=f"{BASE_URL}/gen", api_key="public", default_headers={"X-Client-ID": SPENT}
-    )
+    raw, spent = openai_clients()
 
     def ask(mode: str, client: Any = raw, **more: Any) -> Any:
         patched = instructor.from_openai(client, mode=instructor.Mode[mode])
