@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from itertools import cycle
+from pathlib import Path
 from typing import Any
 
 import pytest
-from lightning_verify.run.preflight import preflight
+from lightning_verify.run.preflight import preflight, wait_until_it_listens
 from lightning_verify.transport.client import HostGone
 from lightning_verify.transport.exchange import Exchange
+
+from tests.judge.commands import command
 
 Answer = dict[str, Any]
 
@@ -66,3 +71,30 @@ def test_a_host_is_judged_only_if_its_first_answers_make_sense(
     told = preflight(Host(answers), wake=0)  # type: ignore[arg-type]
     assert (told is None) == (why is None), told
     assert (why or "") in (told or "")
+
+
+def test_a_host_that_is_being_started_is_waited_for_and_that_is_told_once() -> None:
+    told: list[str] = []
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{place.getsockname()[1]}/v1"
+        opening = threading.Timer(0.7, place.listen)
+        opening.start()
+        wait_until_it_listens(url, 60, told.append)
+        assert opening.finished.is_set()
+    assert len(told) == 1
+    assert told[0].startswith(f"nothing listens at {url} yet (")
+    assert told[0].endswith("Connection refused): waiting up to 60 s")
+
+
+def test_one_that_never_listens_is_given_up(tmp_path: Path) -> None:
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{place.getsockname()[1]}"
+        at_once, waited = (
+            command(f"--base-url={url}", *wake, directory=tmp_path) for wake in ((), ("--wake=0.5",))
+        )
+    assert (at_once.code, waited.code) == (3, 3)
+    assert "waiting up to" not in at_once.out
+    assert f"nothing listens at {url} yet ([Errno 111] Connection refused): waiting up to 0.5 s" in waited.out
+    assert "connection refused" in waited.out

@@ -19,7 +19,7 @@ from lightning_verify.reading.tokens import expiry_of
 from lightning_verify.requests.credentials import GOOD
 from lightning_verify.run.bill import observed_units, reread_lagging_counters
 from lightning_verify.run.plan import SECOND_LOOKS, describe, duration, estimate, spoken
-from lightning_verify.run.preflight import AT_THE_DOOR, preflight, refused_everywhere
+from lightning_verify.run.preflight import AT_THE_DOOR, preflight, refused_everywhere, wait_until_it_listens
 from lightning_verify.run.session import Run
 from lightning_verify.run.signals import INTERRUPTION
 from lightning_verify.target import Spend
@@ -99,6 +99,8 @@ def _cap(run: Run, units: Mapping[str, int]) -> None:
 
 def _reach(run: Run, say: Say) -> list[float]:
     """How many seconds each of the first answers took."""
+    if run.settings.may_be_starting:
+        wait_until_it_listens(run.target.base_url, run.settings.wake, lambda line: say(run.safe_line(line)))
     unreachable = _reset_clock(run, say)
     answered_in: list[float] = []
     run.client.observers.append(lambda exchange: answered_in.append(exchange.seconds))

@@ -19,7 +19,7 @@ POLITE_RATE = 2.0
 JOBS = 16
 # Generated requests a property: many where requests cost neither units nor time, few elsewhere.
 MANY, FEW = 24, 4
-_WAKE, _SETTLE, _USUAL = 120.0, 10.0, Timeouts()
+WAKE, _SETTLE, _USUAL = 120.0, 10.0, Timeouts()
 
 TARGET, COST, CHOICE, REPORT = "target", "cost", "what is judged", "reports and timeouts"
 
@@ -56,7 +56,7 @@ _FLAG = {"action": "store_true"}
 _LIST: dict[str, Any] = {"action": "append", "default": []}
 
 
-def _seconds(default: float) -> dict[str, Any]:
+def _seconds(default: float | None) -> dict[str, Any]:
     return {"type": float, "default": default, "metavar": "SECONDS"}
 
 
@@ -197,9 +197,9 @@ OPTIONS = (
     Option(
         "wake",
         REPORT,
-        f"how long a sleeping host may take to wake (default: {_WAKE:g}), and one that fails during the run "
-        f"to come back, up to {_USUAL.outage:g}",
-        _seconds(_WAKE),
+        f"how long a sleeping host may take to wake (default: {WAKE:g}), and one that fails during the run "
+        f"to come back, up to {_USUAL.outage:g}; if given, one that refuses connections is waited for, too",
+        _seconds(None),
     ),
     Option(
         "settle", REPORT, f"how long the counters of /usage may lag (default: {_SETTLE:g})", _seconds(_SETTLE)

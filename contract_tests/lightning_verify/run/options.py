@@ -15,7 +15,7 @@ from lightning_verify.report.history import LATEST, report_of
 from lightning_verify.report.writers import why_not_writable
 from lightning_verify.requests.credentials import CredentialsError, gather
 from lightning_verify.run.known import KnownError, read_known
-from lightning_verify.run.option_table import FEW, JOBS, MANY, POLITE_RATE
+from lightning_verify.run.option_table import FEW, JOBS, MANY, POLITE_RATE, WAKE
 from lightning_verify.run.session import Settings
 from lightning_verify.target import LIVE, Spend, Target, is_address
 
@@ -64,7 +64,8 @@ def settings_of(config: pytest.Config, target: Target, *, own_mock: bool) -> Set
         rate=rate,
         strict=option.lightning_strict,
         known=known_differences(config),
-        wake=option.lightning_wake,
+        wake=WAKE if option.lightning_wake is None else option.lightning_wake,
+        may_be_starting=option.lightning_wake is not None,
         settle=option.lightning_settle,
         timeout=option.lightning_timeout,
         examples=examples or _usual_examples(target, spend),

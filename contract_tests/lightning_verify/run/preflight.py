@@ -3,9 +3,11 @@ of it?"""
 
 from __future__ import annotations
 
+import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from lightning_verify.judging.admission import is_let_in
 from lightning_verify.judging.observations import shown_to
@@ -19,6 +21,27 @@ from lightning_verify.transport.exchange import Exchange
 PROBED_PATHS = ("/status", "/tier-config", "/usage", "/models")
 AT_THE_DOOR = "a look at the credentials"
 """What a finding about a credential gives in place of a test's name."""
+# Seconds between two looks whether something listens.
+_LISTENS_SOON = 0.2
+
+
+def wait_until_it_listens(base_url: str, seconds: float, say: Callable[[str], None]) -> None:
+    """Wait for a host that is only being started: one whose name is not known yet, or which refuses
+    connections. Gives up after `seconds`, and leaves it to the first request to say why."""
+    address = urlsplit(base_url)
+    port = address.port or {"http": 80, "https": 443}[address.scheme]
+    deadline = time.monotonic() + seconds
+    told = False
+    while (left := deadline - time.monotonic()) > 0:
+        try:
+            socket.create_connection((address.hostname, port), timeout=left).close()
+        except OSError as problem:
+            if not told:
+                say(f"nothing listens at {base_url} yet ({problem}): waiting up to {seconds:g} s")
+                told = True
+            time.sleep(min(_LISTENS_SOON, left))
+        else:
+            return
 
 
 def preflight(client: Client, wake: float) -> str | None:

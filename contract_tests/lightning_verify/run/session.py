@@ -37,9 +37,10 @@ from lightning_verify.transport.control import Control
 
 @dataclass(slots=True)
 class Settings:
-    """What was asked of the run. `rate` is requests a second, None for no pacing; `examples` is how many
-    generated requests each property gets, `seed` selects them; `jobs` is how many tests run at the same
-    time."""
+    """What was asked of the run. `rate` is requests a second, None for no pacing; `wake` is how many seconds
+    a host that sleeps is given, and with `may_be_starting` also one that refuses connections; `examples` is
+    how many generated requests each property gets, `seed` selects them; `jobs` is how many tests run at the
+    same time."""
 
     spend: Spend
     max_units: dict[str, int]
@@ -52,6 +53,7 @@ class Settings:
     examples: int
     seed: int
     jobs: int
+    may_be_starting: bool = False
 
 
 @dataclass(slots=True)
