@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.scenarios import SCENARIOS
+from tests.support.guard import HANGS
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -15,7 +16,7 @@ ROOT = Path(__file__).parent.parent.parent
 @pytest.mark.slow
 def test_a_quick_run_prints_a_row_for_each_scenario() -> None:
     command = [sys.executable, "-m", "benchmarks.proxy_speed", "--quick"]
-    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=HANGS)
     assert done.returncode == 0, done.stderr
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines()[2:]]
     assert [row[0] for row in rows] == [scenario.name for scenario in SCENARIOS]

@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks.mock_speed import row
 from benchmarks.scale import Cost, plan
+from tests.support.guard import HANGS
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -21,7 +22,7 @@ ROOT = Path(__file__).parent.parent.parent
 @pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")
 def test_a_quick_run_prints_every_table() -> None:
     command = [sys.executable, "-m", "benchmarks.scale", "--quick"]
-    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=HANGS)
     assert done.returncode == 0, done.stderr
     rows = [line.split("|")[1].strip() for line in done.stdout.splitlines() if line.startswith("| ")]
     for name in ("as fast as they are read", "100/s", "1", "100", "of the mock"):

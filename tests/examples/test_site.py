@@ -23,6 +23,8 @@ import yaml
 from lightning_mock.background import RunningMock, running
 from lightning_mock.client import Lightning, User
 
+from tests.support.guard import HANGS
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -163,7 +165,7 @@ def test_there_is_no_block_of_another_kind() -> None:
 @pytest.mark.skipif(find_spec("material") is None, reason="needs the extra `docs`")
 def test_the_site_builds_strictly_and_asks_nobody(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "mkdocs", "build", "--strict", "-q", "-d", str(tmp_path)]
-    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, timeout=HANGS, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     pages = list(tmp_path.rglob("*.html"))
     assert len(pages) > 15

@@ -22,7 +22,7 @@ import pytest
 from lightning_verify.command import main
 from lightning_verify.requests.credentials import MEANING
 
-TIMEOUT = 280.0
+from tests.support.guard import HANGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def _interpreted(job: _Job) -> _Result:
         capture_output=True,
         text=True,
         check=False,
-        timeout=TIMEOUT,
+        timeout=HANGS,
     )
     return run.returncode, run.stdout, run.stderr, 0
 
@@ -104,8 +104,8 @@ def _forked(job: _Job) -> _Result:
     process.start()
     sender.close()
     try:
-        if not receiver.poll(TIMEOUT):
-            raise TimeoutError(f"{job.arguments} is not done after {TIMEOUT:g} s")
+        if not receiver.poll(HANGS):
+            raise TimeoutError(f"{job.arguments} is not done after {HANGS:g} s")
         code, memory = receiver.recv()
     except EOFError:
         code, memory = -1, 0

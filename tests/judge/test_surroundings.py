@@ -15,6 +15,7 @@ import pytest
 
 from lab.running import running
 from tests.judge.commands import command
+from tests.support.guard import HANGS
 
 ROOT = Path(__file__).parents[2]
 BREAKING = "raise RuntimeError('this is not for the judge')\n"
@@ -81,7 +82,7 @@ def test_the_contract_tests_do_without_the_plugins_of_our_own_tests(tmp_path: Pa
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "contract_tests", "-q", "--only=TIER-1", "-p", "no:cacheprovider",
          "-p", "no:timeout", "-p", "no:xdist"],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=280,
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=HANGS,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
 

@@ -12,6 +12,8 @@ import pytest
 from lightning_mock.background import running
 from lightning_spec.loader import load_spec
 
+from tests.support.guard import HANGS
+
 ROOT = Path(__file__).parents[2]
 SETTINGS = ROOT / "schemathesis.toml"
 HOOKS = ROOT / "schemathesis_hooks.py"
@@ -30,7 +32,7 @@ def test_a_run_of_schemathesis_tests_every_operation_and_finds_no_failure() -> N
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=280,
+            timeout=HANGS,
             check=False,
         )
     operations = len(load_spec().operations)

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.guard import HANGS
+
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 
@@ -74,7 +76,7 @@ class Runner:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=280,
+            timeout=HANGS,
             check=False,
         )
 

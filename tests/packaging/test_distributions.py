@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.guard import HANGS
+
 ROOT = Path(__file__).parents[2]
 PYTHONS = ("3.11", "3.12", "3.13")
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -21,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 def build(source: Path, target: str, folder: Path) -> Path:
     command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(folder)]
-    subprocess.run(command, cwd=source, check=True, capture_output=True, timeout=280)
+    subprocess.run(command, cwd=source, check=True, capture_output=True, timeout=HANGS)
     (found,) = folder.glob({"wheel": "*.whl", "sdist": "*.tar.gz"}[target])
     return found
 

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.guard import HANGS
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +40,7 @@ class Project:
         }
         return subprocess.run(
             [str(self.bin / program), *arguments],
-            cwd=self.folder, env=outside, capture_output=True, text=True, check=False, timeout=280,
+            cwd=self.folder, env=outside, capture_output=True, text=True, check=False, timeout=HANGS,
         )  # fmt: skip
 
 
@@ -47,7 +49,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a wheel and a source distribution."""
     folder = tmp_path_factory.mktemp("built")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=280)
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=HANGS)
     return folder
 
 
@@ -68,7 +70,7 @@ def project(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
         "-q",
         "--no-deps",
     ]
-    subprocess.run([*installing, str(wheel)], check=True, capture_output=True, timeout=280)
+    subprocess.run([*installing, str(wheel)], check=True, capture_output=True, timeout=HANGS)
     # The dependencies are those of this environment; a plain path line does not follow its editable installs.
     site = next(environment.glob("lib/python*/site-packages"))
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")

@@ -16,6 +16,7 @@ from lightning_spec.loader import OPENAPI_FILE, load_revision, revisions
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.support import node
+from tests.support.guard import HANGS
 
 FOLDERS = pytest.mark.parametrize("folder", revisions().values(), ids=revisions())
 CONTROL_FILE = Path(__file__).parents[2] / "mockserver" / "lightning_mock" / "control" / "openapi.yaml"
@@ -105,7 +106,7 @@ def test_a_linter_finds_no_error(linters: Path, command: tuple[str, ...]) -> Non
         cwd=linters,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=HANGS,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -24,6 +24,8 @@ from lightning_mock.background import running
 from lightning_mock.settings import Settings, SettingsError
 from redis import Redis
 
+from tests.support.guard import HANGS
+
 from .conftest import RedisServer
 
 CALLERS = 8
@@ -205,7 +207,7 @@ def test_the_judge_finds_nothing_amiss_in_what_two_processes_count(
         ("--only", "quota"),
     ]
     command = [sys.executable, "-m", "lightning_verify", *(word for words in asked for word in words)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=HANGS)
     assert done.returncode == 0, done.stdout
     assert re.search(r"KEPT: \d+ of \d+ documented requirements hold", done.stdout)
 
