@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 import time
 from pathlib import Path
 
@@ -140,6 +142,38 @@ def test_a_firewall_that_swallows_some_requests_is_not_the_end(tmp_path: Path) -
             swallowed = client.send("POST", CHAT.path, anonymous(), body=b"{{", lane="free")
         assert swallowed.problem
         assert client.send("GET", "/usage", anonymous()).served
+
+
+WELL = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (b"220 mail.example ESMTP\r\n\r\n", "the host does not speak HTTP here; is it https://?"),
+        (WELL + b"X y: 1\r\n\r\n", "the answer is no HTTP that can be read: Invalid header token"),
+        (WELL + b"X: " + b"x" * 100_000 + b"\r\n\r\n", "the answer is no HTTP that can be read: Got more"),
+        (WELL + b"Content-Encoding: zstd\r\n\r\n", "the body is in an encoding that was not offered"),
+        (WELL + b"Content-Length: 9\r\n\r\nabc", "(received 3 of 9 bytes). (after part of the body)"),
+        (WELL + b"Content-Encoding: gzip\r\n\r\nplain text", "or is not encoded as its headers say"),
+    ],
+)
+def test_an_answer_that_cannot_be_read_says_why_and_shows_no_status_that_was_not_sent(
+    answer: bytes, says: str, tmp_path: Path
+) -> None:
+    def talk(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection:
+            while b"\r\n\r\n" not in connection.recv(65_536):
+                pass
+            connection.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=talk, args=(server,), daemon=True).start()
+        with client_of(f"http://127.0.0.1:{server.getsockname()[1]}", tmp_path) as (client, _):
+            problem = client.send("GET", "/usage", anonymous()).problem or ""
+    assert says in problem
+    assert "400" not in problem
 
 
 def ask_for_ever(client: Client) -> None:

@@ -9,6 +9,10 @@ import aiohttp
 # How it begins where nobody listens.
 REFUSED = "connection refused"
 SILENCE = "the host closed the connection without an answer"
+# How the library says that the first line is not one of HTTP.
+_NO_HTTP = "Bad status line"
+# What it says of a body that it cannot decode.
+_ENCODING = "content-encoding"
 
 
 def cause(problem: Exception) -> str:
@@ -31,5 +35,18 @@ def cause(problem: Exception) -> str:
         return SILENCE
     # What is no HTTP, or not in the form of it, has a made-up status.
     if isinstance(problem, aiohttp.ClientResponseError) and problem.status == 400:
-        return f"the host does not speak HTTP here; is it https://? ({problem.message})"
+        why = _in_words(problem)
+        if why.startswith(_NO_HTTP):
+            return f"the host does not speak HTTP here; is it https://? ({why})"
+        if _ENCODING not in why:
+            return f"the answer is no HTTP that can be read: {why}"
+        return f"the body is in an encoding that was not offered: {why}"
+    if isinstance(problem, aiohttp.ClientPayloadError):
+        why = _in_words(problem.__cause__ or problem)
+        return f"the body has no proper end, or is not encoded as its headers say: {why}"
     return f"{type(problem).__name__}: {problem}"
+
+
+def _in_words(problem: BaseException) -> str:
+    """What the library says, without the status that it makes up."""
+    return " ".join(getattr(problem, "message", str(problem)).split())
