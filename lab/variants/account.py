@@ -19,7 +19,7 @@ from lab.variants.variant import VariantSet
 
 VARIANTS = VariantSet()
 
-PAID = "LIGHTNING_JWT"
+PAID, KEY = "LIGHTNING_JWT", "LIGHTNING_API_KEY"
 
 _USAGE, _CATALOGUE, _TIERS = read("/usage"), read("/tier-config"), read("/tiers")
 
@@ -296,6 +296,14 @@ VARIANTS.group("email", _ACCOUNT).add(
     "email-empty: email is an empty text where there is none", edit("getSubscription", at("email", put("")))
 )
 
+VARIANTS.group("email", read("/subscription", KEY)).add(
+    "email-of-tokens-only: email is null for an API key, since only a token brings one along",
+    edit(
+        "getSubscription",
+        lambda view: {**view, "email": view["email"] if view["auth_type"] == "jwt" else None},
+    ),
+)
+
 # --- Plans --------------------------------------------------------------------------------------------------
 VARIANTS.group("", _CATALOGUE).add(
     "other-plan-names: plans have the names of the desktop client",
@@ -356,6 +364,9 @@ VARIANTS.group("", _CATALOGUE).add(
 VARIANTS.group("tiers", _TIERS).add(
     "tiers-short: /tiers has key, name, url and price only",
     edit("listTiers", lambda rows: [{k: r[k] for k in ("key", "name", "url", "price")} for r in rows]),
+).add(
+    "tiers-in-cents: /tiers has prices in cents",
+    edit("listTiers", at("*.price", put(lambda price: round(100 * float(price))))),
 )
 
 

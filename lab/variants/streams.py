@@ -390,6 +390,11 @@ for _name, _does, _form in (
         "prompt analysis answers an object with reasons",
         lambda v: {"router_metadata": {"model_name": v[0]}, "signals": ["length"]},
     ),
+    (
+        "nested",
+        "prompt analysis answers what the router says, with a display name far inside",
+        lambda v: {"result": {"router": {"display": v[0], "tier": 2}}, "tokens": 4},
+    ),
 ):
     VARIANTS.group(
         "analysis", post("/gen/prompt_analyze", {"prompt": [{"role": "user", "content": "Hi"}]})

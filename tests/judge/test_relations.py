@@ -106,6 +106,15 @@ def test_a_list_for_people_may_say_limits_in_its_own_way(unlimited: object) -> N
     assert compared(*GOOD, ("listTiers", [shown], USER))["TIERS-2"].verdict == "pass"
 
 
+@pytest.mark.parametrize(
+    ("price", "verdict"), [(999, "pass"), ("9.99", "pass"), (998, "fail"), (99.9, "fail")]
+)
+def test_a_list_for_people_may_say_prices_in_cents(price: object, verdict: str) -> None:
+    catalogue = {**CATALOGUE, "plans": [FREE, {**PRO, "price": "9.99"}]}
+    seen = compared(("getTierConfig", catalogue, USER), ("listTiers", [{**PRO, "price": price}], USER))
+    assert seen["TIERS-2"].verdict == verdict
+
+
 def test_what_somebody_has_set_is_not_compared() -> None:
     comparisons = Comparisons(Recorder("http://127.0.0.1", Redactor({})))
     for each in GOOD:

@@ -18,6 +18,7 @@ ON_THE_MOCK = {"FAIL-3"}
 CONFORMING = (
     *("extra-fields", "error-as-list", "images-webp", "asset-not-announced", "sse-many-lines"),
     *("metadata-with-no-choices", "videos-hiccup", "free-account-used-up"),
+    *("email-of-tokens-only", "tiers-in-cents", "analysis-nested"),
 )
 
 

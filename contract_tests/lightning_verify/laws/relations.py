@@ -6,6 +6,7 @@ Which answers are compared is decided elsewhere.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -241,13 +242,16 @@ def _other_limits(here: object, there: object) -> list[str]:
 
 
 def _same_price(one: object, other: object) -> bool:
-    """Whether two prices agree, as far as they can be compared; cents and yearly sums are other forms."""
+    """Whether two prices agree, as far as they can be compared. One may be in cents, and texts and sums of
+    other periods are other forms."""
     if isinstance(one, dict) and isinstance(other, dict):
         return all(
             _same_price(one[field], other[field]) for field in AMOUNTS if field in one and field in other
         )
-    amounts = number(one), number(other)
-    return None in amounts or amounts[0] == amounts[1]
+    here, there = number(one), number(other)
+    if here is None or there is None:
+        return True
+    return here == there or math.isclose(here, 100 * there) or math.isclose(100 * here, there)
 
 
 RELATIONS: dict[str, Relation] = {

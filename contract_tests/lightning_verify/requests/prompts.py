@@ -118,7 +118,7 @@ def with_image(messages: Messages) -> Messages:
 
 
 MAX_NAME_LENGTH = 200
-_NAME_FIELDS = ("model_name", "display_model", "display_name", "model", "name")
+_NAME_FIELDS = ("model_name", "display_model", "display_name", "display", "model", "name")
 
 
 def model_name(document: Any) -> str | None:
