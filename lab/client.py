@@ -49,7 +49,7 @@ MAX_RETRIES = 3
 
 
 class Client:
-    """Calls one server, by default as one fresh client id."""
+    """Calls one server, by default as one fresh client id. `slowed` is how often it was told to wait."""
 
     def __init__(self, base_url: str, credentials: Mapping[str, str], timeout: float = 10.0) -> None:
         parts = urlsplit(base_url)
@@ -58,6 +58,7 @@ class Client:
         self.client_id = f"ipc-{uuid.uuid4()}"
         self.agent = "lab-proof/1.0"
         self.timeout = timeout
+        self.slowed = 0
 
     def send(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
@@ -67,6 +68,7 @@ class Client:
         for _ in range(MAX_RETRIES):
             if answer.status != 429 or answer.header("retry-after") != "1":
                 break
+            self.slowed += 1
             time.sleep(1.0)
             answer = self._once(method, path, body, headers)
         return answer

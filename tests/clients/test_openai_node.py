@@ -10,6 +10,7 @@ import pytest
 from lightning_mock.background import RunningMock, running
 
 from tests.support import node
+from tests.support.guard import HANGS
 
 SOURCES = Path(__file__).parent / "node"
 
@@ -24,7 +25,7 @@ def scenarios(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(scenarios: Path, scenario: str, mock: RunningMock, key: str, client_id: str) -> dict:
     command = ["node", str(scenarios), scenario, mock.base_url, key, client_id]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANGS, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -112,6 +113,6 @@ def test_the_program_of_the_documentation_runs_as_printed(scenarios, friendly_mo
     [program] = [text for text in programs if '"openai"' in text]
     file = scenarios.with_name("documented.mjs")
     file.write_text(program.replace("http://127.0.0.1:8787", friendly_mock.base_url), encoding="utf-8")
-    done = subprocess.run(["node", str(file)], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(["node", str(file)], capture_output=True, text=True, timeout=HANGS, check=False)
     assert done.returncode == 0, done.stderr
     assert "Hello" in done.stdout

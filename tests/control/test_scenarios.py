@@ -16,6 +16,8 @@ from lightning_mock.control.plane import ANSWERS
 from lightning_mock.control.request import ControlError
 from lightning_mock.settings import Settings, SettingsError
 
+from tests.support.guard import HANGS
+
 from .conftest import Control, User
 
 NAMES = {
@@ -188,7 +190,7 @@ def test_an_unknown_scenario_stops_the_start() -> None:
         [sys.executable, "-m", "lightning_mock", "--port", "0", "--scenario", "world-peace"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANGS,
         check=False,
     )
     assert result.returncode == 2

@@ -20,6 +20,8 @@ from lightning_mock.control import state_file
 from lightning_mock.private_file import PrivateFileError
 from lightning_mock.settings import SettingsError
 
+from tests.support.guard import HANGS
+
 from .conftest import Control, User
 
 
@@ -239,7 +241,7 @@ MOMENTS = ("in the middle", "before the sync", "before the rename", "after the r
 
 def kill(file: Path, moment: str, user: str) -> None:
     command = [sys.executable, "-c", KILLED, str(file), moment, user]
-    died = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    died = subprocess.run(command, capture_output=True, text=True, timeout=HANGS, check=False)
     assert died.returncode == -signal.SIGKILL, died.stderr
 
 

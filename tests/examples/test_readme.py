@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from lightning_mock.background import RunningMock, running
 
+from tests.support.guard import HANGS
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
@@ -66,7 +68,7 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
         if not name.lower().startswith(("lightning_", "pytest_"))
     }
     return subprocess.run(
-        command, cwd=folder, env=clean, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=folder, env=clean, capture_output=True, text=True, timeout=HANGS, check=False
     )
 
 

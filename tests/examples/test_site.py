@@ -87,7 +87,7 @@ def test_an_exit_code_is_that_of_a_line_of_the_docs() -> None:
 @cache
 def told_by(program: str) -> str:
     command = [sys.executable, "-m", MODULES[program], "--help"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=HANGS, check=True).stdout
 
 
 @pytest.mark.parametrize("line", [line for line in LINES if reason(line) and line.startswith("lightning-")])
@@ -107,7 +107,7 @@ def test_a_program_runs_as_printed(program: str, mock: RunningMock, tmp_path: Pa
     file = tmp_path / "program.py"
     file.write_text(program.replace(DEFAULT_URL, mock.base_url), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, file], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, file], cwd=tmp_path, capture_output=True, text=True, timeout=HANGS, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "Hello" in done.stdout

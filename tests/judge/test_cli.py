@@ -33,6 +33,7 @@ from tests.judge.canaries import token
 from tests.judge.certificates import self_signed
 from tests.judge.commands import Finished, command
 from tests.judge.tiny_server import Answer, Asked, tiny
+from tests.support.guard import HANGS
 
 STATEMENT = load_requirements().requirements["TIERS-1"].statement
 HOST = "--base-url=http://127.0.0.1:9"
@@ -315,7 +316,7 @@ def test_an_interrupted_run_says_so_and_is_never_green(number: signal.Signals, t
         while len(host.asked) <= 6 and time.monotonic() < deadline:
             time.sleep(0.05)
         process.send_signal(number)
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=HANGS)
     assert process.returncode == 128 + number, out
     assert "KEPT" not in out
     assert f"INTERRUPTED by {number.name}" in out

@@ -92,7 +92,12 @@ def test_what_ends_the_judge_itself_is_no_verdict(problem: Exception, tmp_path: 
     failing = f"import pytest\n\ndef fail(*a, **k):\n    raise {problem!r}\n\npytest.main = fail\n"
     script = f"{failing}from lightning_verify.command import main\nraise SystemExit(main(['--live']))\n"
     ended = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=HANGS,
+        check=False,
+        cwd=tmp_path,
     )
     assert (ended.returncode, "Traceback" in ended.stderr) == (3, False)
     assert "the judge itself failed" in ended.stderr
@@ -106,7 +111,7 @@ def test_a_run_whose_output_is_lost_ends_with_its_reports_and_its_verdict(where:
         )
         ended = subprocess.run(
             ["bash", "-c", f"{judge} {where}; exit ${{PIPESTATUS[0]}}"],
-            capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path,
+            capture_output=True, text=True, timeout=HANGS, check=False, cwd=tmp_path,
         )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     assert "the output was lost (" in ended.stderr

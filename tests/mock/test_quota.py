@@ -22,6 +22,8 @@ from lightning_mock.quota.ledger import Ledger
 from lightning_mock.quota.store import MemoryStore
 from lightning_spec.loader import load_spec
 
+from tests.support.guard import HANGS
+
 from .conftest import Client
 
 CHAT = {"messages": [{"role": "user", "content": "hello"}]}
@@ -163,7 +165,7 @@ def test_of_200_calls_at_once_exactly_those_with_a_unit_succeed(
             mock.base_url + "/gen/chat/completions",
             json={**CHAT, "stream": stream},
             headers=headers,
-            timeout=60,
+            timeout=HANGS,
         )
         return answer.status_code
 

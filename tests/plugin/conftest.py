@@ -16,6 +16,8 @@ import pytest
 from lightning_mock.background import RunningMock, running
 from lightning_mock.client import Lightning
 
+from tests.support.guard import HANGS
+
 
 @pytest.fixture(scope="module")
 def mock() -> Iterator[RunningMock]:
@@ -55,7 +57,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=60,
+            timeout=HANGS,
             check=False,
         )
         return done.stdout

@@ -53,7 +53,7 @@ class Workers:
     def ended(self, number: int) -> tuple[int, str]:
         """The exit code and what was said, after a signal."""
         self.process.send_signal(number)
-        _, said = self.process.communicate(timeout=60)
+        _, said = self.process.communicate(timeout=HANGS)
         return self.process.returncode, said
 
 
@@ -101,7 +101,7 @@ def workers(redis: RedisServer, prefix: str, *more: str) -> Iterator[Workers]:
     finally:
         if process.poll() is None:
             process.terminate()
-        process.communicate(timeout=60)
+        process.communicate(timeout=HANGS)
 
 
 async def under_load(mock: Workers, disturb: Any) -> Counter[Any]:
