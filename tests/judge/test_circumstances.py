@@ -312,6 +312,22 @@ def test_a_limit_that_had_to_be_waited_for_sets_the_pace() -> None:
     assert 0.1 <= asyncio.run(taken()) < MAX_GAP
 
 
+@pytest.mark.parametrize(("every", "slowed"), [(10, False), (3, True)])
+def test_a_host_that_is_overloaded_now_and_then_is_asked_as_fast_as_before(
+    every: int, slowed: bool, tmp_path: Path
+) -> None:
+    """One that puts off much of what it is asked limits requests, and is asked more slowly."""
+    numbers = count(1)
+
+    def answer(_: Asked) -> Answer:
+        return Answer(503, {"Retry-After": "1"}) if next(numbers) % every == 0 else Answer()
+
+    with tiny(answer) as host, client_of(host.base_url, tmp_path) as (client, _):
+        statuses = [client.send("GET", "/status", anonymous()).status for _ in range(12)]
+        assert (client._pace._gap > 0) == slowed
+    assert statuses == [200] * 12
+
+
 # --- ends of days, and clocks ---------------------------------------------------------------------------
 
 

@@ -320,7 +320,9 @@ class Client:
                 wait = self._retries.delay(exchange, tries)
                 if wait is None:
                     break
-                refused, waited = exchange, waited + wait
+                if wait.alone:
+                    await asyncio.sleep(wait.seconds)
+                refused, waited = exchange, waited + wait.seconds
             else:
                 self._retries.in_vain(exchange)
         exchange.is_deliberate = exchange.is_deliberate or self._retries.is_deliberate(exchange)

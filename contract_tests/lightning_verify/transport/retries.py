@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import defaultdict
+from collections import defaultdict, deque
+from typing import NamedTuple
 
 from lightning_verify.reading.times import MAX_WAIT, wait_asked
 from lightning_verify.transport.exchange import NOT_JSON, Exchange
@@ -25,6 +26,9 @@ BURST_DELAYS = 1.0, 5.0, 55.0
 GATEWAY_RETRIES = 5
 # Seconds before a free request is sent again whose answer may be a gateway's, or whose connection broke.
 GATEWAY_RETRY_DELAY = 0.1
+# A gateway that limits requests refuses what is too much, at least so many of the last ones; a host that is
+# overloaded now and then refuses few, and to be asked slowly does not help it.
+_LATELY, _LIMITED = 20, 0.25
 # Once a host has insisted on refusals without JSON for so many statuses, that is how it refuses.
 OWN_WORDS_AFTER = 2
 MAX_TRIES = 1 + max(MAX_RETRIES, GATEWAY_RETRIES)
@@ -32,6 +36,13 @@ MAX_TRIES = 1 + max(MAX_RETRIES, GATEWAY_RETRIES)
 _NUMBERS = re.compile(rb"\d+")
 
 _Kind = tuple[str, str, int | None]
+
+
+class Wait(NamedTuple):
+    """How many seconds a request waits before it is sent again, `alone` or with all others."""
+
+    seconds: float
+    alone: bool = False
 
 
 class Retries:
@@ -45,6 +56,8 @@ class Retries:
         self._fruitless, self._gave_up = 0.0, False
         # The forms of a 429 that has come where no plan limits anything, from a host that serves others.
         self._burst_limits: set[tuple[str, bytes]] = set()
+        # Of the last answers, which put a request off with 503.
+        self._put_off: deque[bool] = deque(maxlen=_LATELY)
         # Kinds of answers that seemed to be a gateway's every time the request was sent again.
         self._always_gateway: set[_Kind] = set()
         # Statuses that the host has refused with in other words than JSON, and meant it.
@@ -65,6 +78,7 @@ class Retries:
             self._burst_limits.add(_form(exchange))
         if exchange.doubt is None:
             self._always_gateway.discard(_kind(exchange))
+        self._put_off.append(exchange.status == 503)
 
     def limits_bursts(self, exchange: Exchange) -> bool:
         """Whether an answer is a limit of bursts: it says so, or is a generation's and looks like those where
@@ -74,25 +88,30 @@ class Retries:
         alike = exchange.status == 429 and is_metered and _form(exchange) in self._burst_limits
         return exchange.limits_bursts or alike
 
-    def delay(self, exchange: Exchange, tries: int) -> float | None:
-        """By how many seconds the run is held up before the same request is sent again; None when its answer
-        stands. The wait is fruitless until `rewarded`."""
+    def delay(self, exchange: Exchange, tries: int) -> Wait | None:
+        """The wait before the same request is sent again; None when its answer stands. It is fruitless until
+        `rewarded`."""
         wait = self._delay(exchange, tries)
-        self._fruitless += wait or 0.0
+        self._fruitless += wait.seconds if wait is not None else 0.0
         return wait
 
-    def _delay(self, exchange: Exchange, tries: int) -> float | None:
+    def _delay(self, exchange: Exchange, tries: int) -> Wait | None:
         if exchange.status in {429, 503} and tries < MAX_RETRIES:
             asked = self._wait_asked(exchange, tries)
             if asked is not None and asked <= MAX_WAIT:
                 if self._fruitless + asked <= self._patience:
-                    return self._pace.pause(asked)
+                    alone = not self._is_limited(exchange)
+                    return Wait(asked, alone) if alone else Wait(self._pace.pause(asked))
                 self._gave_up = True
         if exchange.repeatable and exchange.doubt and not self._is_its_way(exchange):
-            return self._pace.pause(GATEWAY_RETRY_DELAY)
+            return Wait(self._pace.pause(GATEWAY_RETRY_DELAY))
         if exchange.repeatable and exchange.dropped and tries == 0:
-            return self._pace.pause(GATEWAY_RETRY_DELAY)
+            return Wait(self._pace.pause(GATEWAY_RETRY_DELAY))
         return None
+
+    def _is_limited(self, refused: Exchange) -> bool:
+        """Whether `refused` went out too early, and not to a host that was overloaded at that moment."""
+        return refused.status != 503 or sum(self._put_off) >= _LIMITED * len(self._put_off)
 
     def _wait_asked(self, exchange: Exchange, tries: int = 0) -> float | None:
         """The seconds after which a host wants to be asked again; None when it does not say, and is not known
@@ -111,7 +130,7 @@ class Retries:
     def rewarded(self, refused: Exchange, waited: float) -> None:
         """Waiting after `refused` has led to an answer: whoever limits bursts is asked more slowly now."""
         self._fruitless -= waited
-        if self._wait_asked(refused) is not None:
+        if self._wait_asked(refused) is not None and self._is_limited(refused):
             self._pace.slow_down(refused.sent, waited)
 
     def is_deliberate(self, exchange: Exchange) -> bool:
