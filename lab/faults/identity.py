@@ -30,7 +30,7 @@ from lab.faults.callers import (
     shows,
 )
 from lab.faults.fault import FaultSet
-from lab.proofs import all_of, bad_bearer, call, charged, chat, generated, read, spent
+from lab.proofs import Proof, all_of, bad_bearer, call, charged, chat, generated, read, spent
 from lab.seams import MEDIA_GET, Run, at, edit, put, refused_with
 from lab.server.identity import bearer
 from lab.server.lab import Call, Identity, Lab, Refusal, Reply
@@ -336,6 +336,23 @@ def _status_for(name: str, status: int) -> seams.Apply:
     return seams.change(other)
 
 
+def _fall_through(_: Lab, called: Call) -> None:
+    """The desktop application sends a client id with everything, and a script that tries a bearer none."""
+    client = called.request.headers.get("x-client-id")
+    if client is None or called.operation.auth == "required":
+        raise Refusal("credential", "No longer good")
+    called.identity = Identity(f"client:{client}", "free")
+
+
+def _beside_a_client_id(name: str) -> Proof:
+    def proof(c: Client) -> Any:
+        bearer_header = {"Authorization": f"Bearer {c.credentials[name]}"}
+        beside = c.send("GET", "/usage", None, {**bearer_header, "X-Client-ID": c.client_id})
+        return beside.status, c.send("GET", "/usage", None, bearer_header).status
+
+    return proof
+
+
 for _name, _requirement, _auth in (
     ("LIGHTNING_EXPIRED_JWT", "AUTH-5", "jwt"),
     ("LIGHTNING_EXPIRED_API_KEY", "AUTH-5", "api_key"),
@@ -347,6 +364,10 @@ for _name, _requirement, _auth in (
     )
     FAULTS.mechanical(_requirement, read("/usage", _name), credentials=_name).add(
         f"{_slug}-403: the {_slug.replace('-', ' ')} is answered with 403", _status_for(_name, 403)
+    )
+    FAULTS.handwritten(_requirement, _beside_a_client_id(_name), credentials=_name).add(
+        f"{_slug}-beside-a-client-id: the {_slug.replace('-', ' ')} falls through to the client id beside it",
+        only(_name, _fall_through),
     )
 
 FAULTS.reported("AUTH-5", read("/usage", EXPIRED), credentials=EXPIRED).add(

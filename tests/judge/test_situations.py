@@ -344,3 +344,14 @@ def test_counters_that_never_moved_are_waited_for_in_full_only_once(tmp_path: Pa
             observe(judge, caller, "imagesDaily", ask)
             looks.append(len(lab.requests) - before)
     assert looks[1] < looks[0]
+
+
+def test_a_bearer_that_was_good_once_is_tried_beside_a_client_id(tmp_path: Path) -> None:
+    with running(fault="revoked-api-key-beside-a-client-id") as server:
+        finished = command(
+            *(f"--base-url={server.base_url}", "--report-dir=reports", "--spend=none", "--only=AUTH-6"),
+            directory=tmp_path,
+            credentials=server.credentials,
+        )
+    assert finished.documented("fail") == {"AUTH-6"}
+    assert "beside a client id" in finished.out

@@ -28,6 +28,7 @@ from lightning_verify.judging.observations import (
     name_two_emails,
     nothing_asked_by,
     operation_observed,
+    otherwise_with_bad_credential,
     refusal,
     refused_call,
     shown,
@@ -265,6 +266,15 @@ def _refuses_bad_bearers(judge: Judge, requirement: str, operation: str) -> None
         judge.refused(requirement, exchange, 401, f"{kind}, as a bearer,")
 
 
+def _where_much_is_tried(means: Means) -> int:
+    return int(means.examples >= THOROUGH)
+
+
+def _as_a_bearer(exchange: Exchange) -> str:
+    beside = ", beside a client id" if "X-Client-ID" in exchange.request_headers else ""
+    return f"{exchange.caller}{beside}, as a bearer,"
+
+
 # What was good once, and the requirement that says that it is refused.
 ONCE_GOOD = ((EXPIRED_JWT, "AUTH-5"), (EXPIRED_API_KEY, "AUTH-5"), (REVOKED_API_KEY, "AUTH-6"))
 
@@ -295,7 +305,10 @@ def test_a_bad_bearer_is_401_where_a_stream_is_asked_for(
             name,
             operation,
             id=f"{name}-{operation}",
-            marks=[needs(name), judges(requirement, shares=[used_on(operation, name)])],
+            marks=[
+                needs(name),
+                judges(requirement, shares=[used_on(operation, name)], requests=_where_much_is_tried),
+            ],
         )
         for name, requirement in ONCE_GOOD
         for operation in RESOLVING
@@ -304,8 +317,11 @@ def test_a_bad_bearer_is_401_where_a_stream_is_asked_for(
 def test_a_bearer_that_was_good_once_is_401(
     judge: Judge, requirement: str, credential: str, operation: str
 ) -> None:
-    exchange = with_bad_credential(judge, operation, credential)
-    judge.refused(requirement, exchange, 401, f"{exchange.caller}, as a bearer,")
+    answers = [with_bad_credential(judge, operation, credential)]
+    if judge.examples >= THOROUGH:
+        answers.append(otherwise_with_bad_credential(judge, operation, credential))
+    for exchange in answers:
+        judge.refused(requirement, exchange, 401, _as_a_bearer(exchange))
 
 
 _OF_CHATS = [each for each in FORMED if each[0] == "createChatCompletion"]
@@ -335,11 +351,12 @@ def _forms_tried_with(credential: str) -> list[tuple[str, str]]:
 def test_a_bearer_that_was_good_once_is_401_in_every_form(
     judge: Judge, credential: str, requirement: str
 ) -> None:
-    caller = judge.credential(credential)
-    for operation, form in _forms_tried_with(credential):
+    alone = judge.credential(credential)
+    for turn, (operation, form) in enumerate(_forms_tried_with(credential)):
         call = Situation("", operation, form).call
+        caller = alone.also(X_Client_ID=callers.client_id()) if turn % 2 else alone
         exchange = judge.ask(call, caller, lane="free")
-        judge.refused(requirement, exchange, 401, f"{exchange.caller}, as a bearer ({form}),")
+        judge.refused(requirement, exchange, 401, f"{_as_a_bearer(exchange)} ({form})")
 
 
 @judges("AUTH-4", requests=2 * len(FORMED), spend=Spend.SAMPLE)

@@ -56,11 +56,12 @@ _TURNS = 2
 PLENTY = 5
 
 
-def _caller(judge: Judge, kind: str, form: str = "plain") -> Caller:
+def _caller(judge: Judge, kind: str, operation: str = "", form: str = "plain") -> Caller:
     if kind in OWN:
         return judge.caller() if kind == "client id" else callers.by_user_agent()
     account = judge.credential(CREDENTIAL[kind])
-    return account.also(X_Client_ID=callers.client_id()) if beside_a_client_id(kind, form) else account
+    beside = beside_a_client_id(kind, operation, form)
+    return account.also(X_Client_ID=callers.client_id()) if beside else account
 
 
 def _needs(kind: str) -> list[pytest.MarkDecorator]:
@@ -177,7 +178,7 @@ def _is_analysed(judge: Judge, prompt: list[dict[str, Any]], caller: Caller) -> 
 
 
 def _newcomer(judge: Judge, situation: Situation) -> Caller:
-    caller = _caller(judge, situation.kind, situation.form)
+    caller = _caller(judge, situation.kind, situation.operation, situation.form)
     if _comes_refused(situation):
         metric = METRIC_OF[situation.operation]
         path = next(CALLS[name].path for name in POSTS if METRIC_OF.get(name) == metric)
@@ -270,7 +271,7 @@ def _paid_nothing_beside(judge: Judge, seen: Observation, guest: Snapshot) -> No
 @looks_back
 @judges(
     "ID-5",
-    requests=sum(beside_a_client_id(each.kind, each.form) for each in SITUATIONS),
+    requests=sum(beside_a_client_id(each.kind, each.operation, each.form) for each in SITUATIONS),
     spend=Spend.SAMPLE,
 )
 def test_a_client_id_beside_an_account_has_paid_nothing(judge: Judge) -> None:
@@ -498,7 +499,7 @@ _kinds = pytest.mark.parametrize(
 def test_what_anybody_may_read_is_shown_to_every_kind_of_caller(
     judge: Judge, operation: str, kind: str
 ) -> None:
-    exchange = judge.get(READS[operation], _caller(judge, kind))
+    exchange = judge.get(READS[operation], _caller(judge, kind, operation))
     judge.served(OWNER_OF[operation], exchange)
     judge.keeps("HDR-1", exchange)
 

@@ -16,9 +16,7 @@ from lightning_verify.judging.usage import Observation, observe
 from lightning_verify.reading.failures import parsed
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
-from lightning_verify.requests.credentials import (
-    invalid_bearers,
-)
+from lightning_verify.requests.credentials import BAD, invalid_bearers
 from lightning_verify.requests.invalid import NOTHING_ASKED
 from lightning_verify.requests.prompts import AFTER_CODE, CODE, COMPLEX, IMAGE, INSTRUCTED, SIMPLE
 from lightning_verify.requests.refusals import TOO_LARGE
@@ -279,12 +277,35 @@ def with_bad_bearer(judge: Judge, operation: str, kind: str, token: str) -> Exch
 
 
 def with_bad_credential(judge: Judge, operation: str, credential: str) -> Exchange:
-    """The answer to a valid call with a credential that was good once, requested once."""
-    call, caller = CALLS[operation], judge.credential(credential)
+    """The answer to a valid call with a credential that was good once, requested once: every other time
+    beside a client id, as the desktop application sends it."""
     return judge.once(
         used_on(operation, credential),
-        lambda: judge.ask(call, caller, lane="free", follow=True),
+        lambda: ask_with_bad(
+            judge, operation, credential, beside=_comes_beside_a_client_id(operation, credential)
+        ),
     )
+
+
+def otherwise_with_bad_credential(judge: Judge, operation: str, credential: str) -> Exchange:
+    """The same without a client id, where the other answer was to one beside it, and the other way round."""
+    beside = not _comes_beside_a_client_id(operation, credential)
+    return ask_with_bad(judge, operation, credential, beside=beside)
+
+
+def ask_with_bad(judge: Judge, operation: str, credential: str, *, beside: bool) -> Exchange:
+    """The answer to a valid call with a credential that was good once, be it beside a client id."""
+    caller = judge.credential(credential)
+    if beside:
+        caller = caller.also(X_Client_ID=callers.client_id())
+    return judge.ask(CALLS[operation], caller, lane="free", follow=True)
+
+
+def _comes_beside_a_client_id(operation: str, credential: str) -> bool:
+    # Calls that are paid alike are compared with each other.
+    alike = list(dict.fromkeys(METRIC_OF.get(name, name) for name in CALLS))
+    turn = alike.index(METRIC_OF.get(operation, operation)) + BAD.index(credential)
+    return turn % 2 == 0
 
 
 def used_on(operation: str, credential: str) -> str:

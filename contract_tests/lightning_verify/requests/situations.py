@@ -29,6 +29,7 @@ OWN = ("client id", "address")
 _SENTENCE = "A lighthouse at dusk, with waves that break on the rocks below, seen from a boat far out. "
 # Nearly as long as any limit allows that is known of: of a medium's prompt, and what a chat may well be.
 _LONG = _SENTENCE * 21
+_EVERY_OTHER = list(CALLS)[::2]
 _LONG_MESSAGE = f"Say more about this. {_SENTENCE * 100}"
 # Letters of several scripts, and one beyond the basic plane.
 _UNICODE = "Ein Café in Malmö – 灯台と海, маяк 🗼"
@@ -206,10 +207,10 @@ class Situation:
         return set(combinations((self.kind, self.operation, self.form), 2))
 
 
-def beside_a_client_id(kind: str, form: str) -> bool:
+def beside_a_client_id(kind: str, operation: str, form: str) -> bool:
     """Whether an account sends a client id as well, as the desktop application does beside a token. A key
-    stands alone now and then."""
-    return kind == "access token" or (kind == "API key" and form != "plain")
+    does so in the plain calls of every other operation, and in the other forms of the rest."""
+    return kind == "access token" or (kind == "API key" and (form == "plain") == (operation in _EVERY_OTHER))
 
 
 def cover() -> Iterator[Situation]:
