@@ -254,6 +254,9 @@ FAULTS.mechanical("USE-7", read("/usage")).add(
 FAULTS.handwritten("USE-8", read("/usage")).add(
     "usage-all-monthly: every metric has the period monthly",
     edit("getUsage", at("usage.*.period", put("monthly"))),
+).add(
+    "usage-audio-over-a-month: the period of the weekly metric is an interval of a month",
+    edit("getUsage", at("usage.audioWeekly.period", put("2026-05-01T00:00:00Z/2026-06-01T00:00:00Z"))),
 )
 
 FAULTS.mechanical("USE-8", read("/usage")).add(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from lightning_verify.reading.periods import _days, counted_in
+from lightning_verify.reading.periods import _days, counted_in, too_long
 from lightning_verify.reading.plans import costs, free_plan_keys, listed, paid_plans
 from lightning_verify.reading.times import moment
 
@@ -72,6 +72,29 @@ def test_a_list_in_an_envelope_and_a_map_beside_other_facts_are_found() -> None:
 )
 def test_a_period_is_read_only_where_nothing_else_is_said(text: str, days: int | None) -> None:
     assert _days(text) == days
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "days"),
+    [
+        ("audioWeekly", "2026-05-11/2026-06-10", 30),
+        ("audioWeekly", "2026-05-11T00:00:00Z - 2026-06-10T00:00:00Z", 30),
+        ("audioWeekly", {"start": "2026-05-11T00:00:00Z", "end": "2026-06-10T00:00:00Z"}, 30),
+        ("imagesDaily", {"from": 1_779_000_000, "to": 1_779_604_800}, 7),
+        ("imagesDaily", "2026-05-15..2026-05-18", 3),
+        # Ends may be included, and what is left of a week is shorter.
+        ("imagesDaily", "2026-05-15/2026-05-16", None),
+        ("imagesDaily", {"startsAt": "2026-05-15T10:00:00Z", "endsAt": "2026-05-16T11:00:00Z"}, None),
+        ("audioWeekly", "2026-05-11T00:00:00Z/2026-05-18T00:00:00Z", None),
+        ("audioWeekly", "2026-05-15/2026-05-17", None),
+        *(
+            ("audioWeekly", other, None)
+            for other in ("weekly", "P7D", "2026/05/11", "a/b", None, 7, {}, {"end": 3})
+        ),
+    ],
+)
+def test_an_interval_may_be_no_longer_than_what_it_is_of(name: str, value: Any, days: int | None) -> None:
+    assert too_long(name, value) == days
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 from lightning_verify.facts import METRICS
 from lightning_verify.laws.law import Law, Wrong, answer_json, bearer, document, filled, is_complete, law
 from lightning_verify.reading.numbers import is_amount, number, says_unlimited
-from lightning_verify.reading.periods import counted_in, is_week, suits
+from lightning_verify.reading.periods import counted_in, is_week, suits, too_long
 from lightning_verify.reading.times import moment
 from lightning_verify.reading.tokens import claims_of
 from lightning_verify.requests.credentials import KEY_PREFIX
@@ -152,6 +152,8 @@ def _periods(view: dict[str, Any]) -> Wrong:
         if counted and counted.endswith("s"):
             wrong.append(f"{name} has a window of {counted}")
             continue
+        long = [(field, too_long(name, metric.get(field))) for field in ("period", "window")]
+        wrong += [f"{name}.{field} is an interval of {days:.0f} days" for field, days in long if days]
         if not suits(name, "period", period):
             wrong.append(f"{name}.period is {period!r}")
         if not suits(name, "window", window) or (is_week(window) and not name.endswith("Weekly")):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
+from typing import Any
 
 from lightning_verify.reading.numbers import whole_number
+from lightning_verify.reading.times import moment
 
 # Words for a period, by their length in days. Hours are left open: five of them may be what is left.
 _DAYS = (
@@ -23,6 +26,14 @@ _AROUND |= {"utc", "calendar", "rolling", "sliding", "fixed", "window", "period"
 _DAY_KEY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 _WEEK_KEY = re.compile(r"^\d{4}-?W\d{2}$", re.IGNORECASE)
 
+# Between the two ends of an interval, in a text.
+_BETWEEN = re.compile(r"\s*(?:/|\.{2,3}|…|\s(?:-|–|—|to|until)\s)\s*")
+# What the fields of an interval are called.
+_BEGINNING, _END = (
+    re.compile(r"start|begin|from|since", re.IGNORECASE),
+    re.compile(r"(?<!cal)end|until|^to$", re.IGNORECASE),
+)
+
 
 def suits(name: str, field: str, text: str) -> bool:
     """Whether a `period` or `window` fits the name of its metric, daily or weekly, or at least does not
@@ -34,6 +45,27 @@ def suits(name: str, field: str, text: str) -> bool:
         rhythms = _RHYTHMS.intersection(_words(text))
         return not rhythms or ("weekly" if weekly else "daily") in rhythms
     return days in (None, 7 if weekly else 1)
+
+
+def too_long(name: str, value: Any) -> float | None:
+    """The days of an interval that is longer than a metric of this name counts over; None for what is no
+    interval, or no longer. One that is shorter may be the rest of a day or week, and ends may be included."""
+    begin, end = _ends(value)
+    if begin is None or end is None:
+        return None
+    days = (end - begin).total_seconds() / 86_400
+    return days if days > (7 if name.endswith("Weekly") else 1) + 1 else None
+
+
+def _ends(value: Any) -> tuple[datetime | None, datetime | None]:
+    if isinstance(value, dict):
+        begin, end = (
+            next((moment(told) for field, told in value.items() if named.search(str(field))), None)
+            for named in (_BEGINNING, _END)
+        )
+        return begin, end
+    parts = _BETWEEN.split(value.strip()) if isinstance(value, str) else []
+    return (moment(parts[0]), moment(parts[1])) if len(parts) == 2 else (None, None)
 
 
 def counted_in(*texts: str) -> str | None:
