@@ -193,6 +193,9 @@ def _all_paid(exchange: Exchange, beside: Exchange) -> Wrong:
     if found is None:
         return None
     plans, catalogue = found
+    if not any(plan.get(field) is not None for plan in plans for field in ("key", "name")):
+        # Which fields a plan has here is left open, and these do not tell which plans they are.
+        return None
     by_name = {plan.get("name"): plan for plan in plans}
     by_key = {plan.get("key"): plan for plan in plans if plan.get("key") is not None}
     wrong = []

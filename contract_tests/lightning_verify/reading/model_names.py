@@ -44,18 +44,20 @@ def alike(one: str, other: str) -> bool:
 def disagreements(pairs: dict[str, tuple[str, str]]) -> tuple[dict[str, str], list[str]]:
     """What is wrong with (shown, reported) names by prompt: the prompts that break the agreement and how, and
     those that show nothing. If both sides use the same names for models, each pair has to match. If the
-    display names are the host's own, there has to be exactly one for each model."""
+    display names are the host's own, a model has only one of them; that several models share one tells
+    nothing."""
     shown, reported = ({pair[side] for pair in pairs.values()} for side in (0, 1))
     one_vocabulary = any(alike(one, other) for one in shown for other in reported)
     broken, unclear = dict[str, str](), list[str]()
     for prompt, (analysed, chosen) in pairs.items():
         words = f"for the prompt {prompt} the chat reports {chosen!r}, the analysis {analysed!r}"
-        others = [pair for pair in pairs.values() if (pair[0] == analysed) != (pair[1] == chosen)]
+        renamed = any(pair[0] != analysed and pair[1] == chosen for pair in pairs.values())
+        shared = any(pair[0] == analysed and pair[1] != chosen for pair in pairs.values())
         if same(analysed, chosen) and (analysed == chosen or analysed not in reported):
             continue
         known = any(alike(analysed, name) for name in reported) or any(alike(name, chosen) for name in shown)
-        if others or known:
+        if renamed or known or (shared and one_vocabulary):
             broken[prompt] = words
-        elif one_vocabulary:
+        elif shared or one_vocabulary:
             unclear.append(prompt)
     return broken, unclear
