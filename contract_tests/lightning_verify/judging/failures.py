@@ -29,7 +29,7 @@ _CHECKS = "STAT-4"
 
 
 @dataclass(slots=True)
-class _Answers:
+class Answers:
     """What callers of one kind got of one route: when it was served, and the answers that were not."""
 
     served: list[float] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Failures:
     def __init__(self, recorder: Recorder, timeline: Timeline) -> None:
         self._recorder, self._timeline = recorder, timeline
         # By operation, then by kind of caller.
-        self._answers: dict[str, dict[str, _Answers]] = defaultdict(lambda: defaultdict(_Answers))
+        self._answers: dict[str, dict[str, Answers]] = defaultdict(lambda: defaultdict(Answers))
 
     def observe(self, exchange: Exchange) -> None:
         """Keep what came of one request."""

@@ -18,6 +18,7 @@ from lightning_spec.loader import RequirementSet, Spec
 
 from lightning_verify.facts import REQUIREMENTS, SPEC
 from lightning_verify.judging.agreement import Agreement
+from lightning_verify.judging.broken_off import BrokenOff
 from lightning_verify.judging.comparisons import Comparisons
 from lightning_verify.judging.durations import Durations
 from lightning_verify.judging.evidence import Recorder
@@ -75,6 +76,7 @@ class Run:
     durations: Durations
     agreement: Agreement
     failures: Failures
+    broken_off: BrokenOff
     started: float = field(default_factory=time.time)
     aborted: str | None = None
     learned: Learned = field(default_factory=Learned)
@@ -94,9 +96,10 @@ class Run:
         comparisons = Comparisons(recorder)
         durations, agreement = Durations(recorder), Agreement(recorder)
         failures = Failures(recorder, client.timeline)
+        broken_off = BrokenOff(recorder)
         client.observers += [
             observer.observe
-            for observer in (law_monitor, ledger, comparisons, durations, agreement, failures)
+            for observer in (law_monitor, ledger, comparisons, durations, agreement, failures, broken_off)
         ]
         return cls(
             settings,
@@ -114,6 +117,7 @@ class Run:
             durations,
             agreement,
             failures,
+            broken_off,
         )
 
     def reset_clock(self) -> float | None:
@@ -136,6 +140,7 @@ class Run:
             *self.durations.findings(),
             *self.agreement.findings(),
             *self.failures.findings(),
+            *self.broken_off.findings(),
             *self.ledger.findings(broken),
         ]
 
