@@ -27,6 +27,22 @@ FAULTS.handwritten(
 )
 
 
+async def _also_for_the_paid(lab: Lab, called: Call, run: Run) -> None:
+    await run()
+    metric = lab.metric_of[called.operation.id]
+    paid = lab.accounts[lab.credentials[PAID]]
+    if metric and called.identity == lab.accounts[lab.credentials[FREE]]:
+        seams.count(lab, paid.key, metric)
+
+
+FAULTS.handwritten(
+    "RATE-1", lambda c: (c.chat(FREE).status, c.used(PAID)), spend="sample", credentials=f"{PAID} {FREE}"
+).add(
+    "free-spending-counts-twice: what the free account spends is counted for the paid one as well",
+    seams.around("charge", _also_for_the_paid),
+)
+
+
 def _first_come() -> seams.Apply:
     def apply(lab: Lab) -> None:
         async def step(inner: Lab, called: Call, run: Run) -> None:

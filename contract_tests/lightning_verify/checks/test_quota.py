@@ -437,14 +437,17 @@ def test_an_account_pays_for_what_it_asks(
     judge.check(requirement, change >= 1, message, seen.before, seen.call, seen.after)
 
 
+@pytest.mark.parametrize(
+    ("spender", "other"), [(JWT, FREE_JWT), (FREE_JWT, JWT)], ids=["paid-beside-free", "free-beside-paid"]
+)
 @judges("RATE-1", units={"cloudChatDaily": 3}, requests=3)
 @needs(FREE_JWT, JWT)
-def test_what_one_account_spends_is_not_counted_for_another(judge: Judge) -> None:
+def test_what_one_account_spends_is_not_counted_for_another(judge: Judge, spender: str, other: str) -> None:
     def spend() -> None:
-        exchange = judge.post(CHAT, say("Say hello."), judge.credential(JWT))
+        exchange = judge.post(CHAT, say("Say hello."), judge.credential(spender))
         judge.served("RATE-1", exchange, owner=False)
 
-    _leaves_alone(judge, "RATE-1", judge.credential(FREE_JWT), spend, "the chat of another account")
+    _leaves_alone(judge, "RATE-1", judge.credential(other), spend, "the chat of another account")
 
 
 @judges("RATE-1", units={"cloudChatDaily": 3}, requests=3)

@@ -34,9 +34,11 @@ TOO_LARGE = "too large"
 FLAWS = ("left out", "of another kind", "cut off", "no object", TOO_LARGE)
 # Bearers that no host accepts, beside whoever asks.
 BEARERS = ("unknown API key", "foreign signature", "garbled")
-# Options with a value of another kind: the operation that takes them, what is sent, and whose statement it is
+# Fields with a value of another kind: the operation that takes them, what is sent, and whose statement it is
 # that they are refused.
 OPTIONS: dict[str, tuple[str, Mapping[str, Any], str]] = {
+    "with messages that are text": (_CHAT, {"messages": "Say hello."}, "CHAT-1"),
+    "with a prompt that is text": (_ANALYSIS, {"prompt": "Say hello."}, "ANA-2"),
     "with a stream that is text": (_CHAT, {"stream": "sure"}, "CHAT-3"),
     "with tools that are text": (_CHAT, {"tools": "all"}, "CHAT-8"),
     "with an image that is no list": ("createImage", {"image_urls": {"url": 1}}, "IMG-4"),
