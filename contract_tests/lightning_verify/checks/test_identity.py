@@ -266,6 +266,15 @@ def _refuses_bad_bearers(judge: Judge, requirement: str, operation: str) -> None
         judge.refused(requirement, exchange, 401, f"{kind}, as a bearer,")
 
 
+def _not_for_any_bearer(judge: Judge, requirement: str, operation: str, served: Exchange) -> None:
+    """Raises Undecided where bearers that never were good are served as well: that is for AUTH-4 to say."""
+    others = [with_bad_bearer(judge, operation, *each) for each in bad_bearers(judge, operation).items()]
+    for other in (*others, _beside_a_client_id(judge, operation)):
+        if other.served:
+            message = f"{other.title} for {other.caller} as well (see AUTH-4)"
+            raise judge.undecided(requirement, message, served, other)
+
+
 def _where_much_is_tried(means: Means) -> int:
     return int(means.examples >= THOROUGH)
 
@@ -321,6 +330,8 @@ def test_a_bearer_that_was_good_once_is_401(
     if judge.examples >= THOROUGH:
         answers.append(otherwise_with_bad_credential(judge, operation, credential))
     for exchange in answers:
+        if exchange.served:
+            _not_for_any_bearer(judge, requirement, operation, exchange)
         judge.refused(requirement, exchange, 401, _as_a_bearer(exchange))
 
 

@@ -52,8 +52,14 @@ PASSES_SHOWN = 3
 _NAMING = threading.Lock()
 
 
-def _owner(exchange: Exchange) -> str:
-    return OWNER_OF.get(exchange.operation.id, "others") if exchange.operation is not None else "others"
+def _owner(exchange: Exchange) -> str | None:
+    return OWNER_OF.get(exchange.operation.id) if exchange.operation is not None else None
+
+
+def _left_to(exchange: Exchange, requirement: str) -> str:
+    """Where to look for what is wrong with an answer; nothing where only `requirement` itself is about it."""
+    owner = _owner(exchange)
+    return f" (see {owner})" if owner not in {None, requirement} else ""
 
 
 def _apart(exchange: Exchange, plain: Exchange) -> str:
@@ -295,7 +301,7 @@ class Judge:
         status = exchange.status or 0
         self.still_let_in(exchange)
         if not owner and status != 429 and (400 <= status < 500 or status in NOT_OFFERED):
-            raise self.undecided(requirement, f"{exchange.title} (see {_owner(exchange)})", exchange)
+            raise self.undecided(requirement, f"{exchange.title}{_left_to(exchange, requirement)}", exchange)
         missing = status in NOT_OFFERED
         if owner and not missing and trouble(exchange) == "failed":
             if self.probes.always_fails(exchange):
@@ -373,7 +379,7 @@ class Judge:
             (got in NOT_OFFERED and self.probes.is_missing(exchange))
             or (got >= 500 and self.probes.fails_anyway(exchange))
         ):
-            raise self.undecided(requirement, f"{exchange.title} (see {_owner(exchange)})", exchange)
+            raise self.undecided(requirement, f"{exchange.title}{_left_to(exchange, requirement)}", exchange)
         if got >= 500 and self.probes.fails_at_everything(exchange):
             message = f"{exchange.title}: valid requests failed in the same way at that time"
             raise self.undecided(requirement, message, exchange)
@@ -404,7 +410,7 @@ class Judge:
         except NotJson as problem:
             if owner:
                 raise self.violation(requirement, f"{exchange.title}: {problem}", exchange) from None
-            message = f"{exchange.title}: {problem} (see {_owner(exchange)})"
+            message = f"{exchange.title}: {problem}{_left_to(exchange, requirement)}"
             raise self.undecided(requirement, message, exchange) from None
 
     def object(self, requirement: str, exchange: Exchange, owner: str) -> dict[str, Any]:
