@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 from lightning_spec.loader import Spec
+from yarl import URL
 
 from lightning_mock.basis import Basis, Outdated
 from lightning_mock.control.plane import CONTROL_PREFIX, ControlPlane
@@ -135,9 +136,9 @@ def make_server(state: State, sharing: Sharing | None = None, instead: Answering
             message = message._replace(should_close=True)
         if message.url.absolute:
             # The absolute form (RFC 9112, 3.2.2) is for proxies, and aiohttp fails on some of the hosts in
-            # it.
-            url = message.url.relative()
-            message = message._replace(url=url, path=url.raw_path_qs)
+            # it. A CONNECT has no path, and what it asks for stays as it was sent.
+            path = message.path if message.method == "CONNECT" else message.url.raw_path_qs
+            message = message._replace(url=URL(path if path[:1] == "/" else "", encoded=True), path=path)
         return web.BaseRequest(
             message, payload, protocol, writer, task, loop, client_max_size=spec.body_limit_bytes
         )

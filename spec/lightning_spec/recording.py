@@ -24,8 +24,9 @@ A body is one of `json`, `text` and `bytes` (base64); it is absent when it is em
 piece by piece in `stream`. `after` is in seconds: from the request to the head of the answer, and from each
 piece to the next. `cut: true` says that the connection broke off before the end.
 
-Law: a file is whole after every exchange, only its owner can read it, and nothing enters it that has not been
-through the function that takes credentials out. Headers that a secret may hide in are not kept at all.
+Law: a file is whole after every exchange, whatever is written can be read again, only its owner can read it,
+and nothing enters it that has not been through the function that takes credentials out. Headers that a secret
+may hide in are not kept at all.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ _SECRET = frozenset(("set-cookie", "www-authenticate", "authorization"))
 _HIDDEN = "[redacted]"
 _STREAM = "text/event-stream"
 _TEXT = ("text/", "application/json", "application/xml", "application/javascript")
+_MAX_DEPTH = 150
 
 Clean = Callable[[str], str]
 """Takes credentials out of a text. Must be idempotent."""
@@ -148,9 +150,18 @@ class RecordingWriter:
         self._write(_yaml(_head(upstream, started, clean)) + "exchanges:\n")
 
     def add(self, exchange: RecordedExchange) -> None:
-        """Keep one exchange, without its credentials."""
+        """Keep one exchange, without its credentials. Raises RecordingError, and writes nothing, for one that
+        could not be read again: it would take all the others with it."""
+        document = exchange_document(exchange, self._clean)
+        try:
+            for wrong in _exchange_validator().iter_errors(document):
+                raise RecordingError(_words_of(wrong))
+            text = _yaml([document])
+            text.encode()
+        except UnicodeEncodeError:
+            raise RecordingError("it has text that is not valid Unicode") from None
         self._is_empty = False
-        self._write(_yaml([exchange_document(exchange, self._clean)]))
+        self._write(text)
 
     def close(self) -> None:
         """Close the file, and remove it if it is empty: it would only be in the way of the next attempt."""
@@ -196,8 +207,7 @@ def parse_recording(text: str) -> Recording:
     if document.get("version") != VERSION:
         raise RecordingError(f"expected version {VERSION}, got {document.get('version')!r:.40}")
     for wrong in _validator().iter_errors(document):
-        place = ".".join(map(str, wrong.instance_path)) or "the document"
-        raise RecordingError(f"{place}: {wrong.message[:300]}")
+        raise RecordingError(_words_of(wrong))
     try:
         return Recording(
             recorded_at=_moment(document["recorded_at"]),
@@ -304,8 +314,22 @@ def _json_or_text(text: str, media_type: str) -> dict[str, Any]:
         except (ValueError, RecursionError):
             pass
         else:
-            return {"json": value}
+            if not _is_deep(value):
+                return {"json": value}
     return {"text": text}
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether a value is nested more deeply than every reader and writer of YAML and JSON can follow."""
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        containers = [part for part in level if isinstance(part, dict | list)]
+        if not containers:
+            return False
+        level = [
+            inner for part in containers for inner in (part.values() if isinstance(part, dict) else part)
+        ]
+    return True
 
 
 def _stream(pieces: Sequence[Piece], clean: Clean) -> list[dict[str, Any]]:
@@ -368,6 +392,20 @@ def _moment(text: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
+def _words_of(wrong: jsonschema_rs.ValidationError) -> str:
+    place = ".".join(map(str, wrong.instance_path)) or "the document"
+    return f"{place}: {wrong.message[:300]}"
+
+
 @cache
 def _validator() -> jsonschema_rs.Validator:
-    return jsonschema_rs.validator_for(json.loads(_SCHEMA.read_text(encoding="utf-8")))
+    return jsonschema_rs.validator_for(_schema())
+
+
+@cache
+def _exchange_validator() -> jsonschema_rs.Validator:
+    return jsonschema_rs.validator_for({**_schema(), **_schema()["$defs"]["exchange"]})
+
+
+def _schema() -> Any:
+    return json.loads(_SCHEMA.read_text(encoding="utf-8"))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
 import stat
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import openai
@@ -260,6 +264,81 @@ def test_a_connection_that_broke_off_breaks_off_again(host: RunningMock, tmp_pat
     assert before == exchange.response.content
     with running(replay=file) as mock:
         assert read(mock.base_url) == before
+
+
+class AnyHost(BaseHTTPRequestHandler):
+    """Answers whatever it is asked with the status that the path names, and with a header twice."""
+
+    protocol_version = "HTTP/1.1"
+
+    def handle_one_request(self) -> None:
+        self.raw_requestline = self.rfile.readline()
+        if not self.raw_requestline or not self.parse_request():
+            self.close_connection = True
+            return
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        status = int(self.path.strip("/").partition("?")[0] or 200)
+        self.send_response(status)
+        for target in "ab":
+            self.send_header("Link", f"<{target}>; rel={target}")
+        content = b"" if status in (101, 204, 304) or self.command == "HEAD" else b"said"
+        if status != 204:
+            self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *words: object) -> None:
+        pass
+
+
+@pytest.fixture
+def any_host() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), AnyHost) as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+REQUESTS = [
+    *(
+        "GET /",
+        "GET /204",
+        "GET /304",
+        "GET /101",
+        "GET /999",
+        "HEAD /",
+        "OPTIONS /",
+        "PROPFIND /",
+        "DELETE /",
+    ),
+    *("GET http://elsewhere.invalid/?q=1", "GET http://elsewhere.invalid", "OPTIONS *", "CONNECT evil:80"),
+]
+
+
+def test_whatever_is_sent_what_is_recorded_can_be_replayed(any_host: str, tmp_path: Path) -> None:
+    file = tmp_path / "any.yaml"
+
+    def ask(base_url: str, request: str) -> bytes:
+        _, _, port = base_url.rpartition(":")
+        with socket.create_connection(("127.0.0.1", int(port)), 20) as connection:
+            connection.sendall(f"{request} HTTP/1.0\r\nAccept: a/a\r\nAccept: b/b\r\n\r\n".encode())
+            head, _, body = connection.makefile("rb").read().partition(b"\r\n\r\n")
+        links = b", ".join(re.findall(rb"(?m)^Link: ([^\r]*)", head))
+        return b" ".join((head.split(b" ")[1], links, body))
+
+    with running(record=any_host, recording=file) as mock:
+        seen = {request: ask(mock.base_url, request) for request in REQUESTS}
+    links = b"<a>; rel=a, <b>; rel=b"
+    assert seen["GET /"] == b"200 " + links + b" said"
+    assert seen["PROPFIND /"] == seen["GET http://elsewhere.invalid"] == seen["GET /"]
+    assert [seen[request][:3] for request in REQUESTS[-2:]] == [b"400", b"400"]
+    with running(replay=file) as mock:
+        kept = [f"{row.request.method} {row.request.target}" for row in read_recording(file).exchanges]
+        assert {"GET /204", "GET /304", "GET /999", "HEAD /", "GET /?q=1"} <= set(kept)
+        for request in kept:
+            expected = seen.get(request) or seen["GET http://elsewhere.invalid/?q=1"]
+            assert ask(mock.base_url, request) == expected
+    assert read_recording(file).exchanges[0].request.headers["Accept"] == "a/a, b/b"
 
 
 def test_an_answer_that_cannot_be_kept_whole_is_left_out_and_named(

@@ -139,6 +139,37 @@ def test_no_credential_is_kept(kept: RecordedExchange) -> None:
     assert len(parse_recording(text).exchanges) == 1
 
 
+@pytest.mark.parametrize(
+    ("method", "target", "response", "said"),
+    [
+        ("CONNECT", "", RecordedResponse(200, {}), "request.target"),
+        ("GET", "/", RecordedResponse(101, {}), "response.status"),
+        ("GET", "/", RecordedResponse(200, {"a b": "c"}), "response.headers"),
+        ("GET", "/", RecordedResponse(200, {"X": "a\0"}), "response.headers.X"),
+        ("GET", "/", RecordedResponse(200, {}, 90_000.0), "response.after"),
+        ("GET", "/\udcff", RecordedResponse(200, {}), "Unicode"),
+        ("GET", "/", RecordedResponse(200, {"X": "\udcff"}), "Unicode"),
+    ],
+)
+def test_what_could_not_be_read_is_not_written(
+    tmp_path: Path, method: str, target: str, response: RecordedResponse, said: str
+) -> None:
+    file = tmp_path / "a.yaml"
+    writer = RecordingWriter(file, "http://127.0.0.1:1", 1_000_000.0, without_credentials)
+    with pytest.raises(RecordingError, match=said):
+        writer.add(RecordedExchange(0.0, RecordedRequest(method, target, {}), response))
+    writer.add(exchange(b"x"))
+    writer.close()
+    assert [kept.request.content for kept in read_recording(file).exchanges] == [b"x"]
+
+
+@pytest.mark.parametrize("depth", [100, 300, 900, 20_000])
+def test_a_body_may_be_nested_as_deeply_as_it_likes(depth: int) -> None:
+    body = b"[" * depth + b"]" * depth
+    found = again(exchange(body, {"Content-Type": "application/json"}))[0]
+    assert found.request.content == body
+
+
 def test_numbers_of_json_are_numbers() -> None:
     assert yaml_or_json('{"after": 7e-05}') == {"after": 0.00007}
     assert yaml_or_json("after: 0.5") == {"after": 0.5}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
+from lightning_spec.http_headers import each_once
 from lightning_spec.recording import (
     Piece,
     RecordedExchange,
@@ -34,43 +34,36 @@ class Tape:
         return self._recorder.redactor.text(text)
 
     def add(self, captured: CapturedExchange, exchange: Exchange) -> None:
-        """Record one exchange. It cannot be replayed without an answer, or if it was too large to keep.
-        Raises OSError."""
+        """Record one exchange. It cannot be replayed without an answer, if it was too large to keep, or in
+        what a recording cannot hold. Raises OSError."""
         if exchange.status is None or exchange.truncated or not 200 <= exchange.status < 600:
             self.left_out += 1
             return
         self._recorder.turn_to(exchange)
-        self._writer.add(
-            RecordedExchange(
-                captured.at,
-                RecordedRequest(
-                    exchange.method,
-                    exchange.path,
-                    _once(exchange.request_headers.items()),
-                    exchange.request_body or b"",
-                ),
-                RecordedResponse(
-                    exchange.status,
-                    _once(exchange.headers),
-                    captured.first,
-                    _pieces(captured, exchange.body),
-                    cut=exchange.problem is not None,
-                ),
-            )
+        recorded = RecordedExchange(
+            captured.at,
+            RecordedRequest(
+                exchange.method,
+                exchange.path,
+                each_once(exchange.request_headers.items()),
+                exchange.request_body or b"",
+            ),
+            RecordedResponse(
+                exchange.status,
+                each_once(exchange.headers),
+                captured.first,
+                _pieces(captured, exchange.body),
+                cut=exchange.problem is not None,
+            ),
         )
+        try:
+            self._writer.add(recorded)
+        except RecordingError:
+            self.left_out += 1
 
     def close(self) -> None:
         """Finish the recording."""
         self._writer.close()
-
-
-def _once(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Each header once; repeated ones become a list, as the standard has it."""
-    names: dict[str, str] = {}
-    found: dict[str, list[str]] = {}
-    for name, value in headers:
-        found.setdefault(names.setdefault(name.lower(), name), []).append(value)
-    return {name: ", ".join(values) for name, values in found.items()}
 
 
 def _pieces(captured: CapturedExchange, body: bytes) -> list[Piece]:

@@ -12,19 +12,20 @@ from pathlib import Path
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, web
 from aiohttp.client_exceptions import ClientPayloadError
-from lightning_spec.http_headers import HOP_BY_HOP
+from lightning_spec.http_headers import HOP_BY_HOP, each_once
 from lightning_spec.recording import (
     Piece,
     RecordedExchange,
     RecordedRequest,
     RecordedResponse,
+    RecordingError,
     RecordingWriter,
 )
 from multidict import CIMultiDict
 from yarl import URL
 
 from lightning_mock.callers.credential_forms import without_credentials
-from lightning_mock.errors import UpstreamFailure
+from lightning_mock.errors import InvalidRequest, UpstreamFailure
 from lightning_mock.http.reading import read_body
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.journal.redaction import MAX_KEPT_BODY, MAX_TARGET
@@ -63,7 +64,10 @@ class Recorder:
             self._writer.close()
 
     async def answer(self, request: web.BaseRequest, exchange: Exchange) -> web.StreamResponse:
-        """Ask the host, and answer as it does. Raises UpstreamFailure when it does not."""
+        """Ask the host, and answer as it does. Raises UpstreamFailure when it does not, and InvalidRequest
+        for what is no request for a path: it would not even have to reach this host."""
+        if not request.raw_path.startswith("/"):
+            raise InvalidRequest(f"{request.method}: only requests for a path are passed on and recorded.")
         body = await read_body(request, self._body_limit)
         exchange.body, exchange.received = body[:MAX_KEPT_BODY], len(body)
         headers = _passing(request.headers)
@@ -86,7 +90,7 @@ class Recorder:
         async with answering:
             after = stopwatch() - began
             passed = _passing(answering.headers)
-            exchange.status, exchange.headers = answering.status, passed
+            exchange.status, exchange.headers = answering.status, each_once(passed.items())
             exchange.content_type = answering.headers.get("Content-Type", "")
             response = web.StreamResponse(status=answering.status, headers=passed)
             if request.method == "HEAD" or answering.status in (204, 304):
@@ -99,13 +103,13 @@ class Recorder:
                 return response
         recorded = RecordedExchange(
             at,
-            RecordedRequest(request.method, request.raw_path, dict(request.headers), body),
-            RecordedResponse(answering.status, dict(passed), after, pieces or (), cut),
+            RecordedRequest(request.method, request.raw_path, each_once(request.headers.items()), body),
+            RecordedResponse(answering.status, exchange.headers, after, pieces or (), cut),
         )
         if pieces is None:
             self._leave_out(request, f"it is larger than {self._body_limit} bytes")
         else:
-            await self._keep(recorded)
+            await self._keep(recorded, request)
         if cut and request.transport is not None:
             request.transport.abort()
         return response
@@ -143,10 +147,14 @@ class Recorder:
         target = without_credentials(request.raw_path[:MAX_TARGET])
         logger.warning("the answer to %s %s is not recorded: %s", request.method, target, why)
 
-    async def _keep(self, recorded: RecordedExchange) -> None:
-        async with self._writing:
-            await asyncio.to_thread(self._writer.add, recorded)
-        self.kept += 1
+    async def _keep(self, recorded: RecordedExchange, request: web.BaseRequest) -> None:
+        try:
+            async with self._writing:
+                await asyncio.to_thread(self._writer.add, recorded)
+        except RecordingError as error:
+            self._leave_out(request, str(error))
+        else:
+            self.kept += 1
 
 
 def _passing(headers: Mapping[str, str]) -> CIMultiDict[str]:
