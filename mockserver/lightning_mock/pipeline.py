@@ -78,7 +78,7 @@ async def answer(
         if state.faults.armed:
             injector = injector_for(state.faults, request, operation, state.identities.resolve, state.clock)
         if injector is not None:
-            exchange.faults = injector.fired
+            exchange.faults, exchange.fault_headers = injector.fired, injector.asked_headers
             await injector.interrupt("arrival")
 
         if operation.auth != "none":
@@ -89,7 +89,7 @@ async def answer(
 
         arguments = await endpoint.read(request, match, exchange) if endpoint.read is not None else {}
         basis = exchange.basis
-        call = Call(operation, request, identity, arguments, exchange.received, basis)
+        call = Call(operation, request, identity, arguments, exchange.received or 0, basis)
         if endpoint.prepare is not None:
             await endpoint.prepare(call, state)
 
@@ -158,7 +158,7 @@ async def answer_unknown(
             reply = await _scripted(request, exchange, state, _caller(request, None, state))
             if reply is None:
                 exchange.identity = state.identities.resolve(request)
-                arguments = await _arguments_of_any(request, state.spec.body_limit_bytes)
+                arguments = await _arguments_of_any(request, state.spec.body_limit_bytes, exchange)
                 reply = await _scripted(request, exchange, state, exchange.identity.key, arguments=arguments)
         except ApiError as refused:
             error = refused
@@ -188,10 +188,11 @@ async def answer_instead(
     return delivery.respond(request, delivery.refusal(error), exchange)
 
 
-async def _arguments_of_any(request: web.BaseRequest, limit: int) -> dict[str, Any]:
+async def _arguments_of_any(request: web.BaseRequest, limit: int, exchange: Exchange) -> dict[str, Any]:
     """The members of the body if that is a JSON object, otherwise none."""
     try:
         content = await read_body(request, limit)
+        exchange.body, exchange.received = content[:MAX_KEPT_BODY], len(content)
         body = decode_json(content) if len(content) <= LARGE else await in_turn(decode_json, content)
     except InvalidRequest:
         return {}

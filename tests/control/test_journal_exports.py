@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import time
 from datetime import datetime
+from pathlib import Path
 from typing import Any, cast
 
 import httpx2
@@ -17,8 +19,9 @@ import pytest
 from lightning_mock.client import Lightning, LightningError
 from lightning_mock.journal.journal import Journal
 
-from .conftest import Control, User
+from .conftest import HELLO, Control, User
 
+CHAT = "/gen/chat/completions"
 SECRET = "ipa_live_CANARYcanaryCANARYcanary0001"
 AWKWARD = 'It\'s "odd": $HOME `id` \\ {a,b} [1-9] ü\n!'
 
@@ -165,6 +168,163 @@ def test_what_was_not_kept_whole_cannot_be_sent(shared: Control, user: User) -> 
     assert "Not all" in shared("GET", f"/journal/{entry['id']}/curl")["command"]
     for number in ("0", "x", "9" * 30, "-1"):
         assert "GET /__mock__/journal" in shared.refuse("GET", f"/journal/{number}", status=404)
+
+
+NO_JSON = {"Content-Type": "text/plain"}
+BROKEN = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+TOO_LARGE = {"Content-Length": str(40_000_000)}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("POST", CHAT, {"Authorization": "Bearer nonsense"}, 401),
+        ("POST", "/v1/chat/completions", {}, 404),
+        ("POST", "/usage", {}, 405),
+        ("POST", CHAT, NO_JSON, 400),
+        ("POST", CHAT, BROKEN, 400),
+        ("POST", CHAT, TOO_LARGE, 413),
+        ("POST", CHAT, {"X-Cold": "1"}, 503),
+    ],
+    ids=["401", "404", "405", "no JSON", "broken gzip", "413", "cold start"],
+)
+def test_a_body_that_nobody_read_was_not_kept(
+    own: Control, method: str, path: str, headers: dict[str, str], status: int
+) -> None:
+    own.fault("cold_start", match={"header": {"X-Cold": "1"}})
+    connection = http.client.HTTPConnection(own.base_url.removeprefix("http://"), timeout=20)
+    connection.request(method, path, b'{"prompt": "x"}', headers)
+    assert connection.getresponse().status == status
+    connection.close()
+    [entry] = own("GET", "/journal")["entries"]
+    place = f"/journal/{entry['id']}"
+    assert not own("GET", place)["request"]["whole"]
+    assert not own("GET", f"{place}/curl")["whole"]
+    assert "Not all of this request" in own("GET", f"{place}/curl")["command"]
+    assert "not all of the request" in own.refuse("POST", f"{place}/send", status=409)
+    assert own("GET", "/journal/har")["log"]["entries"][0]["request"]["bodySize"] == -1
+    taken = own("GET", "/journal/recording")
+    assert (taken["recording"]["exchanges"], taken["left_out"]) == ([], 1)
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/usage"), ("DELETE", "/usage"), ("POST", "/nothing")])
+def test_a_request_without_a_body_is_whole(user: User, method: str, path: str) -> None:
+    user.call(method, path)
+    entry = user.control("GET", "/journal?limit=1")["entries"][-1]
+    assert user.control("GET", f"/journal/{entry['id']}")["request"]["whole"]
+
+
+def test_a_body_that_a_script_looked_into_was_kept(own: Control) -> None:
+    own("POST", "/replies", {"match": {"route": "POST /v1/*", "prompt": "x"}, "reply": {"text": "y"}})
+    httpx2.post(own.base_url + "/v1/completions", json={"prompt": "x"})
+    [entry] = own("GET", "/journal")["entries"]
+    assert own("POST", f"/journal/{entry['id']}/send")["status"] == 200
+
+
+def read_from(base_url: str, **body: Any) -> bytes:
+    """What arrives of a chat's answer that is cut; nothing if not even its head does."""
+    received = b""
+    try:
+        with httpx2.stream("POST", base_url + CHAT, json={**HELLO, **body}, timeout=20) as answer:
+            for piece in answer.iter_raw():
+                received += piece
+    except httpx2.TransportError:
+        return received
+    pytest.fail("the answer ended as if it were whole")
+
+
+def test_a_connection_that_was_cut_before_the_answer_has_no_status(own: Control) -> None:
+    own.fault("reset", times=1)
+    read_from(own.base_url)
+    [entry] = own("GET", "/journal?fault=reset")["entries"]
+    assert (entry["status"], entry["response"]["cut"], entry["response"]["bytes"]) == (0, True, 0)
+    assert entry["explanation"].startswith("The connection was cut before a byte of the answer; ")
+    assert entry["units"]["after"] == 1
+    assert own("GET", "/journal/har")["log"]["entries"][0]["response"]["status"] == 0
+    taken = own("GET", "/journal/recording")
+    assert (taken["recording"]["exchanges"], taken["left_out"]) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "stream"),
+    [
+        ({"kind": "reset", "after_bytes": 250}, True),
+        ({"kind": "reset", "after_bytes": 100}, False),
+        ({"kind": "truncate"}, False),
+    ],
+)
+def test_a_connection_that_was_cut_is_cut_again_in_a_replay(
+    start: Any, tmp_path: Path, fault: dict[str, Any], stream: bool
+) -> None:
+    with start(journal_bodies=10_000) as (_, control):
+        control.fault(**fault)
+        before = read_from(control.base_url, stream=stream)
+        [entry] = control("GET", "/journal")["entries"]
+        said = f"The connection was cut after {len(before)} bytes of the body of a 200; "
+        assert entry["explanation"].startswith(said)
+        assert (entry["status"], entry["response"]["cut"]) == (200, True)
+        taken = control("GET", "/journal/recording")
+    assert taken["left_out"] == 0
+    file = tmp_path / "cut.json"
+    file.write_text(json.dumps(taken["recording"]))
+    with start(replay=file) as (_, control):
+        assert read_from(control.base_url, stream=stream) == before
+
+
+def test_what_a_caller_who_left_did_not_get_is_in_no_recording(start: Any) -> None:
+    with start(token_rate=20, journal_bodies=100_000) as (mock, control):
+        body = json.dumps({**HELLO, "stream": True}).encode()
+        connection = http.client.HTTPConnection(mock.base_url.removeprefix("http://"), timeout=20)
+        connection.request("POST", CHAT, body, {"Content-Type": "application/json"})
+        connection.getresponse().readline()
+        connection.close()
+        [entry] = control("GET", "/journal/wait?timeout=30")["entries"]
+        assert entry["explanation"].startswith("The caller left after ")
+        assert control("GET", "/journal/recording")["left_out"] == 1
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_a_call_without_a_content_type_is_repeated_without_one(own: Control) -> None:
+    with socket.create_connection(("127.0.0.1", int(own.base_url.rpartition(":")[2]))) as client:
+        body = json.dumps(HELLO).encode()
+        head = f"POST {CHAT} HTTP/1.0\r\nContent-Length: {len(body)}\r\n\r\n"
+        client.sendall(head.encode() + body)
+        assert client.makefile("rb").read().startswith(b"HTTP/1.0 200")
+    [before] = own("GET", "/journal")["entries"]
+    assert own("POST", f"/journal/{before['id']}/send")["status"] == 200
+    command = own("GET", f"/journal/{before['id']}/curl")["command"]
+    subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=True)
+    _, again, after = own("GET", "/journal")["entries"]
+    assert after["status"] == 200
+    for entry in (again, after):
+        assert entry["request"]["headers"] == before["request"]["headers"]
+        assert entry["caller"] == before["caller"]
+
+
+def test_a_call_that_is_refused_unread_this_time_is_found_all_the_same(own: Control) -> None:
+    user = own.user()
+    user.chat()
+    before = user.entry()
+    own("DELETE", f"/users/{user.id}")
+    assert own("POST", f"/journal/{before['id']}/send")["status"] == 401
+
+
+@pytest.mark.parametrize("how", ["reply", "fault"])
+def test_what_an_answer_depended_on_and_is_not_kept_is_named(own: Control, how: str) -> None:
+    match = {"header": {"X-Test": "7", "Content-Type": "application/json"}}
+    if how == "reply":
+        own("POST", "/replies", {"match": match, "reply": {"text": "x"}})
+    else:
+        own.fault("status", status=503, when="before_charge", match=match)
+    for headers, missing in (({}, []), ({"X-Test": "7"}, ["x-test"])):
+        httpx2.post(own.base_url + CHAT, json=HELLO, headers=headers)
+        place = f"/journal/{own('GET', '/journal?limit=1')['entries'][0]['id']}"
+        request = own("GET", place)["request"]
+        assert (request["whole"], request["missing_headers"]) == (not missing, missing)
+    assert "not kept: x-test" in own.refuse("POST", f"{place}/send", status=409)
+    command = own("GET", f"{place}/curl")
+    assert not command["whole"]
+    assert command["command"].endswith("not kept: x-test.")
 
 
 def test_an_archive_has_what_har_1_2_wants(shared: Control, user: User) -> None:

@@ -378,7 +378,8 @@ class Lightning:
 
     def entry(self, entry: JournalEntry | int) -> JournalEntry:
         """An exchange with everything kept of it: path and bodies are complete if `request["whole"]` and
-        `response["whole"]` say so."""
+        `response["whole"]` say so. `request["missing_headers"]` names what the answer depended on and the
+        journal does not keep."""
         return JournalEntry.of(self._transport.call("GET", f"/journal/{_number(entry)}"))
 
     def curl(self, entry: JournalEntry | int) -> str:

@@ -126,7 +126,9 @@ class JournalEntry(View):
     """One call to the mock and why it was answered as it was.
 
     `explanation` is a sentence. `refused_by` names the rule that refused it: identity, validation, size,
-    quota, upstream or routing. `units` has `before`, `after` and `limit` when the call was metered.
+    quota, upstream or routing. `response["cut"]` says that the connection was cut, after `response["bytes"]`
+    of the body; `status` is 0 if that was before a byte of the answer. `units` has `before`, `after` and
+    `limit` when the call was metered.
     """
 
     id: int

@@ -11,6 +11,8 @@ from lightning_mock.journal.recording import Recording
 
 _VARIABLES = {"jwt": "LIGHTNING_JWT", "api_key": "LIGHTNING_API_KEY"}
 _MADE_BY_CURL = ("Authorization", "Content-Length")
+_ADDED_BY_CURL = ("User-Agent", "Accept", "Content-Type")
+"""Unless they are taken out; the last one only to a body."""
 
 
 def curl(kept: Recording, base_url: str) -> str:
@@ -20,10 +22,17 @@ def curl(kept: Recording, base_url: str) -> str:
         words = ["curl -sS --head --globoff --path-as-is"]
     elif kept.method != ("POST" if kept.body else "GET"):
         words.append(f"-X {quote(kept.method)}")
-    words.append(quote(base_url + kept.target))
+    if kept.target.startswith("/"):
+        words.append(quote(base_url + kept.target))
+    else:
+        words.append(f"{quote(base_url)} --request-target {quote(kept.target)}")
     words += [
-        f"-H {quote(f'{name}: {value}')}" for name, value in kept.headers.items() if name not in _MADE_BY_CURL
+        f"-H {quote(f'{name}: {value}' if value else f'{name};')}"
+        for name, value in kept.headers.items()
+        if name not in _MADE_BY_CURL
     ]
+    added = _ADDED_BY_CURL if kept.body else _ADDED_BY_CURL[:-1]
+    words += [f"-H '{name}:'" for name in added if name not in kept.headers]
     if "Authorization" in kept.headers:
         identity = kept.exchange.identity
         variable = _VARIABLES.get(identity.kind if identity is not None else "", "LIGHTNING_TOKEN")
@@ -31,4 +40,8 @@ def curl(kept: Recording, base_url: str) -> str:
     if kept.body:
         words.append(f"--data-raw {quote(kept.body)}")
     command = " \\\n  ".join(words)
-    return command if kept.whole else f"{command}\n# Not all of this request was kept."
+    if not kept.whole:
+        command += "\n# Not all of this request was kept."
+    if missing := kept.missing_headers:
+        command += f"\n# The answer depended on what is not kept: {', '.join(missing)}."
+    return command

@@ -42,6 +42,7 @@ def entry(kept: Recording) -> dict[str, Any]:
         "response": {
             "content_type": kept.content_type,
             "bytes": kept.size,
+            "cut": exchange.cut,
             "excerpt": kept.text[:MAX_EXCERPT],
             "headers": kept.response_headers,
         },
@@ -52,7 +53,9 @@ def whole_entry(kept: Recording) -> dict[str, Any]:
     """The journal entry with all that is kept of target and bodies."""
     shown = entry(kept)
     shown["path"] = kept.target
-    shown["request"] = {**shown["request"], "body": kept.body, "whole": kept.whole}
+    missing = kept.missing_headers
+    request = {"body": kept.body, "whole": kept.whole and not missing, "missing_headers": missing}
+    shown["request"] = {**shown["request"], **request}
     shown["response"] = {**shown["response"], "excerpt": kept.text, "whole": kept.answered_whole}
     return shown
 

@@ -48,7 +48,7 @@ def _request(kept: Recording, base_url: str) -> dict[str, Any]:
     query = kept.target.partition("?")[2]
     request: dict[str, Any] = {
         "method": kept.method,
-        "url": base_url + kept.target,
+        "url": f"{base_url}/{kept.target.removeprefix('/')}",
         "httpVersion": "HTTP/1.1",
         "cookies": [],
         "headers": _headers(kept.headers),
@@ -56,12 +56,14 @@ def _request(kept: Recording, base_url: str) -> dict[str, Any]:
             {"name": name, "value": value} for name, value in parse_qsl(query, keep_blank_values=True)
         ],
         "headersSize": _UNKNOWN,
-        "bodySize": kept.exchange.received,
+        "bodySize": _UNKNOWN if kept.exchange.received is None else kept.exchange.received,
     }
     if kept.body:
         request["postData"] = {"mimeType": kept.headers.get("Content-Type", ""), "text": kept.body}
         if not kept.whole:
             request["postData"]["comment"] = "Not all of the body was kept."
+    elif kept.exchange.received is None:
+        request["comment"] = "The body was not read."
     return request
 
 

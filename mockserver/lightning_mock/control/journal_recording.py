@@ -36,7 +36,11 @@ def _exchange(kept: Recording) -> RecordedExchange:
         at=kept.at - kept.milliseconds / 1000,
         request=RecordedRequest(kept.method, kept.target, headers, kept.body.encode()),
         response=RecordedResponse(
-            kept.status, kept.response_headers, kept.milliseconds / 1000, _pieces(content, kept.content_type)
+            kept.status,
+            kept.response_headers,
+            kept.milliseconds / 1000,
+            _pieces(content, kept.content_type),
+            kept.exchange.cut,
         ),
     )
 
@@ -45,4 +49,6 @@ def _pieces(content: bytes, content_type: str) -> list[Piece]:
     """A stream event by event, without their times, which are not kept."""
     if not content_type.startswith("text/event-stream"):
         return [Piece(0.0, content)] if content else []
-    return [Piece(0.0, event + b"\n\n") for event in content.split(b"\n\n") if event]
+    events = content.split(b"\n\n")
+    last = [Piece(0.0, events[-1])] if events[-1] else []
+    return [Piece(0.0, event + b"\n\n") for event in events[:-1]] + last

@@ -43,7 +43,8 @@ def injector_for(
 
 
 class FaultInjector:
-    """The faults that one call has met. `fired` names those that did something, as (id, kind)."""
+    """The faults that one call has met. `fired` names those that did something, as (id, kind), and
+    `asked_headers` the headers that these asked for."""
 
     def __init__(self, faults: list[Fault], book: FaultBook, request: BaseRequest, clock: Clock) -> None:
         self._faults = faults
@@ -51,6 +52,7 @@ class FaultInjector:
         self._request = request
         self._clock = clock
         self.fired: list[tuple[str, str]] = []
+        self.asked_headers: list[str] = []
 
     async def interrupt(self, point: Point) -> None:
         """Let faults take effect on `arrival`, `before_charge` or `after_charge`. Raises Interrupted when one
@@ -82,6 +84,7 @@ class FaultInjector:
                 continue
             if await self._book.take(fault):
                 self.fired.append((fault.id, fault.kind))
+                self.asked_headers += fault.match.header or ()
                 return fault
         return None
 

@@ -122,14 +122,15 @@ async def streamed(
     """Write a stream event by event. Raises what the stream raises before its first event, when nothing has
     been sent."""
     events = reply.events
-    headers = exchange.headers = _stream_headers(reply)
+    headers = _stream_headers(reply)
     response = web.StreamResponse(status=reply.status, headers=headers)
-    exchange.status, exchange.content_type = reply.status, reply.content_type
     try:
         first = await anext(events, None)
     except ConnectionResetOnPurpose:
+        exchange.cut = True
         await _reset(request)
         return response
+    exchange.status, exchange.headers, exchange.content_type = reply.status, headers, reply.content_type
     if reply.length is not None:
         # The body may be shorter than announced, and the next response must not be taken for its rest.
         response.force_close()
@@ -140,12 +141,16 @@ async def streamed(
             await _write(response, first, reply.split)
             await _write_rest(request, response, reply, settings, exchange)
         await response.write_eof()
+        exchange.cut = reply.length is not None and exchange.sent < reply.length
     except ConnectionResetOnPurpose:
+        exchange.cut = True
         await _reset(request)
     except ConnectionError:
+        exchange.left = True
         logger.debug("the client disconnected in mid-stream")
     except Exception:
         # The status has been sent: closing before the end is all that can still show the failure.
+        exchange.cut = True
         logger.exception("a stream was cut off")
         _hang_up(request)
     finally:

@@ -22,10 +22,12 @@ class Exchange:
     and noting nothing costs next to nothing.
 
     `arrived` is a reading of the process' stopwatch in seconds. `faults` has (id, kind) of every fault that
-    fired, `script` the id of the scripted reply that answered. `body` is the beginning of the request's, of
-    `received` bytes; `status`, `headers`, `content_type`, `sent` (bytes of its body) and `head` (the first
-    `max_head` bytes of that body) tell of the answer. `basis` is there while a call of a shared mock is being
-    decided.
+    fired, `script` the id of the scripted reply that answered; `fault_headers` and `script_headers` are the
+    headers that these asked for, in lower case. `body` is the beginning of the request's, of `received` bytes
+    (None: there was one, and nobody read it); `status` (0: not a byte was sent), `headers`, `content_type`,
+    `sent` (bytes of its body) and `head` (the first `max_head` bytes of that body) tell of the answer, which
+    was `cut` by the mock, or had not ended when the caller `left`. `basis` is there while a call of a shared
+    mock is being decided.
     """
 
     basis: Basis | None = None
@@ -35,14 +37,18 @@ class Exchange:
     refunded: bool = False
     refusal: Refusal | None = None
     faults: Sequence[tuple[str, str]] = ()
+    fault_headers: Sequence[str] = ()
     script: str | None = None
+    script_headers: Sequence[str] = ()
     preflight: bool = False
     body: bytes = b""
-    received: int = 0
+    received: int | None = None
     status: int = 0
     content_type: str = ""
     sent: int = 0
     head: bytes = b""
+    cut: bool = False
+    left: bool = False
     headers: Mapping[str, str] | None = None
 
     def __init__(self, arrived: float, max_head: int = MAX_EXCERPT) -> None:

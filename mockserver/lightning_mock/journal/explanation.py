@@ -25,10 +25,15 @@ def explain(kept: Recording) -> str:
 
 
 def _outcome(kept: Recording) -> str:
-    refusal = kept.exchange.refusal
+    refusal, exchange = kept.exchange.refusal, kept.exchange
+    if exchange.cut and not kept.status:
+        return "The connection was cut before a byte of the answer"
+    if exchange.cut or exchange.left:
+        how = "The connection was cut" if exchange.cut else "The caller left"
+        return f"{how} after {kept.size} bytes of the body of a {kept.status}"
     if refusal is None:
         return "Answered" if kept.status < 400 else f"Failed with {kept.status} on purpose"
-    if refusal.kind == "not_found" and kept.exchange.operation is not None:
+    if refusal.kind == "not_found" and exchange.operation is not None:
         return "Not found: the resource does not exist or has expired"
     return f"{refusal.outcome}: {refusal.message.rstrip('.')}"
 

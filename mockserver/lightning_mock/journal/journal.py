@@ -76,6 +76,8 @@ class Journal:
 
     def record(self, exchange: Exchange, request: BaseRequest) -> None:
         """Keep what is worth knowing of a call that has been answered."""
+        if exchange.received is None and not request.body_exists:
+            exchange.received = 0
         self._count = number = self._count + 1
         self._ring.append((number, self._clock.now(), stopwatch(), exchange, head_of(request)))
         if self._sweep is None:

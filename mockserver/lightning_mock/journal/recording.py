@@ -55,7 +55,13 @@ class Recording:
     text: str
     """What is kept of the answer's body when that is text."""
     answered_whole: bool
-    """Whether that, or `exchange.head` of another, is all that was answered."""
+    """Whether that, or `exchange.head` of another, is all that was sent until the answer ended or was cut."""
+
+    @property
+    def missing_headers(self) -> list[str]:
+        """The headers on whose values the answer depended and which are not kept, in lower case."""
+        asked = {*self.exchange.fault_headers, *self.exchange.script_headers}
+        return sorted(asked - {name.lower() for name in _SHOWN})
 
     @property
     def shown_target(self) -> str:
@@ -106,7 +112,7 @@ def recording(raw: Raw, default_plan: str) -> Recording:
         response_headers=_response_headers(exchange.headers),
         # Of a picture or a film there is nothing to read.
         text=_text(exchange.head) if textual else "",
-        answered_whole=len(exchange.head) == exchange.sent,
+        answered_whole=len(exchange.head) == exchange.sent and not exchange.left,
     )
     # What is clean is kept above.
     exchange.body, exchange.headers = b"", None

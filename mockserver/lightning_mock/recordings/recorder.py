@@ -99,6 +99,7 @@ class Recorder:
             try:
                 pieces, cut = await self._pass_on(answering.content, response, exchange)
             except _CallerLeft:
+                exchange.left = True
                 self._leave_out(request, "the caller left before its end")
                 return response
         recorded = RecordedExchange(
@@ -110,6 +111,7 @@ class Recorder:
             self._leave_out(request, f"it is larger than {self._body_limit} bytes")
         else:
             await self._keep(recorded, request)
+        exchange.cut = cut
         if cut and request.transport is not None:
             request.transport.abort()
         return response

@@ -51,7 +51,7 @@ async def reply_from(
     if found is None:
         return None
     script, answer = found
-    exchange.script = script.id
+    exchange.script, exchange.script_headers = script.id, tuple(script.condition.header or ())
     is_chat = operation is not None and operation.id == _CHAT and arguments is not None
     return await scripted_reply(answer, arguments if is_chat else None, now, form)
 

@@ -40,9 +40,14 @@ def written(kept: Recording) -> bytes:
                 "refusal": None if refusal is None else refusal._asdict(),
                 "refunded": exchange.refunded,
                 "faults": exchange.faults,
+                "fault_headers": exchange.fault_headers,
                 "script": exchange.script,
+                "script_headers": exchange.script_headers,
                 "preflight": exchange.preflight,
                 "headers": None if exchange.headers is None else dict(exchange.headers),
+                "received": exchange.received,
+                "cut": exchange.cut,
+                "left": exchange.left,
                 "head": b64encode(exchange.head).decode(),
             },
         }
@@ -61,6 +66,8 @@ def read(content: bytes, operations: Mapping[str, Operation]) -> Recording:
     exchange.refunded, exchange.preflight = noted["refunded"], noted["preflight"]
     exchange.faults = [(fault_id, kind) for fault_id, kind in noted["faults"]]
     exchange.script, exchange.headers = noted["script"], noted["headers"]
+    exchange.fault_headers, exchange.script_headers = noted["fault_headers"], noted["script_headers"]
+    exchange.received, exchange.cut, exchange.left = noted["received"], noted["cut"], noted["left"]
     exchange.head = b64decode(noted["head"])
     return Recording(**{name: row[name] for name in _PLAIN}, exchange=exchange)
 

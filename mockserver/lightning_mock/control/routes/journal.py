@@ -75,7 +75,9 @@ async def get_entry(request: ControlRequest, state: State) -> Body:
 async def get_curl(request: ControlRequest, state: State) -> Body:
     """The exchange as a command."""
     kept = _known(request, state)
-    return json_body({"command": curl(kept, _base_url(request)), "whole": kept.whole})
+    return json_body(
+        {"command": curl(kept, _base_url(request)), "whole": kept.whole and not kept.missing_headers}
+    )
 
 
 async def send_entry_again(request: ControlRequest, state: State) -> Body:
