@@ -26,7 +26,7 @@ from lightning_mock.control.state_file import StateLostError
 from lightning_mock.credentials_file import write_credentials
 from lightning_mock.loops import loop_factory
 from lightning_mock.serving import serving
-from lightning_mock.settings import Loop, Settings, SettingsError
+from lightning_mock.settings import NO_EFFECT_WITH, Loop, Settings, SettingsError
 from lightning_mock.state import State
 
 _PREFIX = "LIGHTNING_MOCK_"
@@ -106,17 +106,25 @@ def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> tu
 
 
 def _check_together(chosen: Mapping[str, Any]) -> None:
-    """Raises SettingsError for two options with one file, which the mock would overwrite, and for an option
-    that has no effect."""
+    """Raises SettingsError for two options with one file, which the mock would overwrite, and for options
+    that have no effect."""
     files: dict[Path, str] = {}
     for name, value in chosen.items():
         if isinstance(value, Path):
             other = files.setdefault(_resolved(value), name)
             if other != name:
                 raise SettingsError(f"{other}: {value} is the file of {_option(name)} as well")
-    for name, needed in _NEEDED.items():
-        if name in chosen and needed not in chosen:
-            raise SettingsError(f"{_option(name)} has no effect without --{needed}")
+    idle = [
+        f"{_option(name)} has no effect without --{needed}"
+        for name, needed in _NEEDED.items()
+        if name in chosen and needed not in chosen
+    ]
+    for mode in NO_EFFECT_WITH.keys() & chosen.keys():
+        idle += [
+            f"{_option(name)} has no effect with --{mode}" for name in NO_EFFECT_WITH[mode] if name in chosen
+        ]
+    if idle:
+        raise SettingsError("\n".join(idle))
 
 
 def _option(name: str) -> str:

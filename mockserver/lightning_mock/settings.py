@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal, get_args
 from urllib.parse import urlsplit
@@ -23,6 +23,23 @@ DEFAULT_EXCERPT = 512
 _PREFIX = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _BASE_URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?", re.ASCII)
 Loop = Literal["asyncio", "uvloop"]
+
+_OWN = (
+    "plans",
+    "seed",
+    "metadata_form",
+    "retry_advice",
+    "jwt_secret",
+    "jwks",
+    "replies",
+    "scenario",
+    "state",
+)
+NO_EFFECT_WITH: Mapping[str, tuple[str, ...]] = {
+    "replay": _OWN,
+    "record": (*_OWN, "first_token_delay", "token_rate"),
+}
+"""What a mock does not look at that has its answers from a recording, or from a host that it records."""
 
 
 class SettingsError(ValueError):
@@ -124,6 +141,7 @@ class Settings:
             yield f"record: expected an address like https://host.example, got {self.record!r}"
         if self.record is not None and self.replay is not None:
             yield "record, replay: expected one of them"
+        yield from self._complaints_of_no_effect()
         for name in ("first_token_delay", "token_rate", "replay_pace", "replay_max_age"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
@@ -134,6 +152,12 @@ class Settings:
                 yield f"{name}: expected one of {', '.join(allowed)}, got {value!r}"
         if self.jwt_secret is not None and len(self.jwt_secret.encode()) < 32:
             yield "jwt_secret: expected at least 32 bytes, which HS256 requires"
+
+    def _complaints_of_no_effect(self) -> Iterator[str]:
+        chosen = {each.name for each in fields(self) if getattr(self, each.name) != each.default}
+        for mode, names in NO_EFFECT_WITH.items():
+            if mode in chosen:
+                yield from (f"{name}: has no effect with {mode}" for name in names if name in chosen)
 
     def _complaints_of_workers(self) -> Iterator[str]:
         """What several workers cannot do: keep state without a store, record, and replay."""

@@ -21,7 +21,7 @@ import pytest
 import requests
 from lightning_mock.command import ignored_variables, main, parse, without_kubernetes
 from lightning_mock.pytest_plugin import TOKEN_VARIABLE, URL_VARIABLE
-from lightning_mock.settings import Settings, SettingsError
+from lightning_mock.settings import NO_EFFECT_WITH, Settings, SettingsError
 
 HEAVY = ("PIL", "av", "cryptography", "jwt")
 SHOW_WHAT_IS_LOADED = f"""
@@ -280,6 +280,53 @@ def test_an_option_that_has_no_effect_alone_is_refused(
     assert complaints(capsys, f"--{option}", "1") == [
         f"lightning-mock: --{option} has no effect without --{needed}"
     ]
+
+
+VALUES = {
+    "metadata-form": "bare",
+    "retry-advice": "none",
+    "seed": "1",
+    "first-token-delay": "1",
+    "token-rate": "1",
+}
+NEITHER = (
+    "replies",
+    "plans",
+    "seed",
+    "jwt-secret",
+    "jwks",
+    "scenario",
+    "state",
+    "metadata-form",
+    "retry-advice",
+)
+
+
+@pytest.mark.parametrize(
+    ("mode", "options"),
+    [("replay", NEITHER), ("record", (*NEITHER, "first-token-delay", "token-rate"))],
+)
+def test_options_that_have_no_effect_together_are_all_refused(
+    mode: str, options: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [word for option in options for word in (f"--{option}", VALUES.get(option, option))]
+    said = complaints(capsys, f"--{mode}", "http://127.0.0.1:9/x", *given)
+    assert sorted(said) == sorted(
+        f"lightning-mock: --{option} has no effect with --{mode}" for option in options
+    )
+    chosen: dict[str, Any] = {mode: "http://127.0.0.1:9", "scenario": ("upstream-down",)}
+    with pytest.raises(SettingsError, match=f"^scenario: has no effect with {mode}$"):
+        Settings(**chosen)
+
+
+def test_of_every_option_it_is_known_whether_it_has_an_effect_beside_a_replay() -> None:
+    """Whoever adds an option decides."""
+    with_effect = {
+        *("host", "port", "revision", "control_token", "store", "store_prefix", "workers", "loop", "journal"),
+        *("journal_bodies", "record", "recording", "replay", "replay_pace", "replay_max_age"),
+        *("first_token_delay", "token_rate"),
+    }
+    assert {field.name for field in fields(Settings)} - with_effect == set(NO_EFFECT_WITH["replay"])
 
 
 def test_every_setting_is_an_option_and_a_variable_and_stands_in_the_help() -> None:

@@ -405,6 +405,33 @@ def test_an_old_recording_says_so(recorded: Any, tmp_path: Path) -> None:
         client.replay()
 
 
+@pytest.mark.parametrize("mode", ["replay", "record"])
+def test_a_control_call_that_can_have_no_effect_is_refused(
+    recorded: Any, host: RunningMock, tmp_path: Path, mode: str
+) -> None:
+    chosen = {"replay": recorded[0]} if mode == "replay" else {"record": host.base_url}
+    with running(recording=tmp_path / "new.yaml", **chosen) as mock, Lightning(mock.base_url) as client:
+        snapshot = client.snapshot()
+        user = client.user()
+        for call in (
+            lambda: client.fault("status", status=503),
+            lambda: client.reply("x"),
+            lambda: client.scenario("upstream-down"),
+            lambda: client.prefer(metadata_form="choices"),
+            lambda: user.prefer(retry_advice="date"),
+            lambda: user.exhaust("imagesDaily"),
+            lambda: user.advance(days=1),
+            lambda: client.set_limits("free", imagesDaily=1),
+            lambda: client.restore(snapshot),
+        ):
+            with pytest.raises(LightningError, match=f"no effect here: .* --{mode}"):
+                call()
+        assert (client.faults(), client.replies()) == ([], [])
+        client.clear_faults()
+        client.advance(days=1)
+        client.reset()
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [

@@ -52,6 +52,14 @@ T = TypeVar("T")
 CONTROL_PREFIX = PREFIX
 _CHANGE_NOTHING = ("sendAgain",)
 """Operations that are no GET and yet change nothing themselves: only the call that they make may."""
+_OF_OWN_ANSWERS = frozenset(
+    (
+        *("createFault", "createReply", "startScenario", "changeServiceStatus", "restore"),
+        *("changePreferences", "changeIdentityPreferences"),
+        *("setUsage", "exhaust", "setLimits", "moveIdentityClock"),
+    )
+)
+"""What changes nothing where the mock does not make its answers itself."""
 _MAX_BYTES = 1024 * 1024
 _MAX_BYTES_OF: Mapping[str, int] = {"createReply": 8 * 1024 * 1024}
 """Of a body. A reply may be a film; a snapshot may be as large as any request."""
@@ -178,6 +186,8 @@ class ControlPlane:
         if method == "GET" and path == SPEC_PATH:
             return _response(Body(orjson.dumps(self._contract.document)))
         route, parameters = self._contract.find(method, path)
+        if route.id in _OF_OWN_ANSWERS and (elsewhere := _elsewhere(self._state)):
+            raise ControlError(409, f"This has no effect here: {elsewhere}.")
         control_request = ControlRequest(
             http=request,
             path=parameters,
@@ -221,6 +231,15 @@ class ControlPlane:
             )
             return delivery.response(delivery.refusal(error))
         return delivery.response(self._pages.get(path))
+
+
+def _elsewhere(state: State) -> str | None:
+    """Where the answers come from, unless the mock makes them itself."""
+    if state.settings.replay is not None:
+        return "every call is answered from the recording of --replay"
+    if state.settings.record is not None:
+        return "every call is answered by the host of --record"
+    return None
 
 
 def _response(body: Body) -> web.Response:
