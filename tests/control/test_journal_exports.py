@@ -327,6 +327,14 @@ def test_what_an_answer_depended_on_and_is_not_kept_is_named(own: Control, how: 
     assert command["command"].endswith("not kept: x-test.")
 
 
+def test_a_preflight_is_not_sent_again_without_what_made_it_one(own: Control) -> None:
+    headers = {"Origin": "http://a", "Access-Control-Request-Method": "GET"}
+    assert httpx2.options(own.base_url + "/usage", headers=headers).status_code == 204
+    [entry] = own("GET", "/journal")["entries"]
+    said = own.refuse("POST", f"/journal/{entry['id']}/send", status=409)
+    assert said.endswith("not kept: access-control-request-method.")
+
+
 def test_an_archive_has_what_har_1_2_wants(shared: Control, user: User) -> None:
     user.chat()
     user.chat(stream=True)

@@ -60,7 +60,8 @@ class Recording:
     @property
     def missing_headers(self) -> list[str]:
         """The headers on whose values the answer depended and which are not kept, in lower case."""
-        asked = {*self.exchange.fault_headers, *self.exchange.script_headers}
+        preflight = ("access-control-request-method",) if self.exchange.preflight else ()
+        asked = {*self.exchange.fault_headers, *self.exchange.script_headers, *preflight}
         return sorted(asked - {name.lower() for name in _SHOWN})
 
     @property
