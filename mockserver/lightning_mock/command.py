@@ -275,7 +275,8 @@ def _parser() -> argparse.ArgumentParser:
     option(
         "state",
         "a file to load users, keys, counters, clocks, faults and replies from at startup, and to save them "
-        "to while running and on exit; it holds secrets and is readable by you alone",
+        "to while running and on exit; options of a start win over it; it holds secrets and is readable by "
+        "you alone",
         type=Path,
         metavar="FILE",
     )

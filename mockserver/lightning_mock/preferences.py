@@ -7,7 +7,7 @@ Law: an identity's own choice wins over the one for everybody, field by field.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from email.utils import formatdate
 from typing import Any
 
@@ -20,15 +20,21 @@ from lightning_mock.settings import Settings
 class Preferences:
     """One set of choices. The fields have the names of the settings that they start from."""
 
-    metadata_form: MetadataForm
-    retry_advice: RetryAdvice
+    metadata_form: MetadataForm = "bare"
+    retry_advice: RetryAdvice = "none"
+
+
+def preferences_chosen(settings: Settings) -> dict[str, Any]:
+    """Those that the settings choose."""
+    chosen = {each.name: getattr(settings, each.name) for each in fields(Preferences)}
+    return {name: value for name, value in chosen.items() if value is not None}
 
 
 class PreferenceBook:
     """The choices for everybody and those of single identities."""
 
     def __init__(self, settings: Settings) -> None:
-        self._start = Preferences(settings.metadata_form, settings.retry_advice)
+        self._start = Preferences(**preferences_chosen(settings))
         self.everybody = self._start
         self._own: dict[str, dict[str, Any]] = {}
 

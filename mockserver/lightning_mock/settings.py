@@ -64,12 +64,12 @@ class Settings:
     """Seconds between a stream's metadata event and what follows it."""
     token_rate: float = 0.0
     """Stream events a second; 0 sends as fast as the client reads."""
-    metadata_form: MetadataForm = "bare"
+    metadata_form: MetadataForm | None = None
     """Whether a stream's first event has only `router_metadata`, or a choice with the role and no words as
-    well."""
-    retry_advice: RetryAdvice = "none"
+    well; None leaves it at what the state file has, or at the former."""
+    retry_advice: RetryAdvice | None = None
     """What a 429 says about retrying: nothing, a `Retry-After` in seconds or as a date, or
-    `X-Should-Retry`."""
+    `X-Should-Retry`; None leaves it at what the state file has, or at nothing."""
     jwt_secret: str | None = field(default=None, repr=False)
     """The HS256 secret of access tokens, at least 32 bytes; None derives it from the seed, or makes one at
     random."""
@@ -148,7 +148,7 @@ class Settings:
                 yield f"{name}: expected a number, 0 or more, got {value}"
         for name, kind in (("metadata_form", MetadataForm), ("retry_advice", RetryAdvice), ("loop", Loop)):
             value, allowed = getattr(self, name), get_args(kind)
-            if value not in allowed:
+            if value not in allowed and (value is not None or kind is Loop):
                 yield f"{name}: expected one of {', '.join(allowed)}, got {value!r}"
         if self.jwt_secret is not None and len(self.jwt_secret.encode()) < 32:
             yield "jwt_secret: expected at least 32 bytes, which HS256 requires"

@@ -9,6 +9,8 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from lightning_mock.client import Lightning
 from lightning_mock.control import state_file
 from lightning_mock.private_file import PrivateFileError
 from lightning_mock.settings import SettingsError
+from lightning_spec.loader import OPENAPI_FILE, load_spec
 
 from tests.support.guard import HANGS
 
@@ -80,6 +83,71 @@ def test_replies_of_a_file_are_read_anew_and_others_stay(tmp_path: Path) -> None
             answer = httpx2.post(mock.base_url + "/gen/chat/completions", json=body, headers=headers).json()
             assert answer["choices"][0]["message"]["content"] == text
             client._transport.call("POST", "/replies", {"match": {"prompt": "kept"}, "reply": {"text": "k"}})
+
+
+def test_replies_of_a_file_stay_the_oldest(tmp_path: Path) -> None:
+    replies, settings = tmp_path / "replies.json", {"state": tmp_path / "state.json"}
+    replies.write_text(json.dumps([{"reply": {"text": "of the file"}}]))
+    for kept in (0, 1):
+        with running(**settings, replies=replies) as mock:
+            control = Control(mock.base_url)
+            assert len(control("GET", "/replies")["replies"]) == 1 + kept
+            if not kept:
+                control("POST", "/replies", {"reply": {"text": "kept"}})
+            assert control.user().chat().json()["choices"][0]["message"]["content"] == "of the file"
+            control.close()
+
+
+def test_what_is_chosen_at_a_start_wins_over_the_file(tmp_path: Path) -> None:
+    file, plans = tmp_path / "state.json", tmp_path / "plans.json"
+    metrics = load_spec(OPENAPI_FILE).metrics
+
+    @contextmanager
+    def started(images: int, **chosen: Any) -> Iterator[Control]:
+        """With a plans file in which the free plan has so many images a day."""
+        rows = [
+            {"key": key, "name": key, "url": "", "price": "0.00", "order": order, "limits": limits}
+            for order, (key, limits) in enumerate(
+                {
+                    "free": dict.fromkeys(metrics, 9) | {"imagesDaily": images},
+                    "light": dict.fromkeys(metrics, 100),
+                }.items()
+            )
+        ]
+        plans.write_text(json.dumps({"default": "free", "plans": rows}))
+        with running(state=file, plans=plans, **chosen) as mock:
+            control = Control(mock.base_url)
+            yield control
+            control.close()
+
+    def shown(control: Control) -> Any:
+        limits = [plan["limits"]["imagesDaily"] for plan in control("GET", "/plans")["plans"]]
+        return tuple(control("GET", "/preferences").values()), limits
+
+    with started(4) as control:
+        assert shown(control) == (("bare", "none"), [4, 100])
+        control("PATCH", "/preferences", {"retry_advice": "seconds"})
+        control("PUT", "/plans/light/limits", {"imagesDaily": 777})
+    with started(5, metadata_form="choices") as control:
+        assert shown(control) == (("choices", "seconds"), [5, 777])
+        control("POST", "/reset", {})
+        assert shown(control) == (("choices", "none"), [5, 100])
+        control("PUT", "/plans/free/limits", {"imagesDaily": 6})
+    with started(5, metadata_form="bare") as control:
+        assert shown(control) == (("bare", "none"), [6, 100])
+    with started(8) as control:
+        assert shown(control) == (("bare", "none"), [8, 100])
+
+
+def test_another_seed_than_the_kept_one_is_refused(tmp_path: Path) -> None:
+    for first, others in ((5, (6,)), (None, (5,))):
+        file = tmp_path / f"{first}.json"
+        for seed in (first, first, None):
+            with running(state=file, seed=seed):
+                pass
+        for seed in others:
+            with pytest.raises(SettingsError, match="another seed"), running(state=file, seed=seed):
+                pass
 
 
 def test_the_file_is_private_from_the_start_and_written_while_the_mock_runs(

@@ -272,8 +272,14 @@ def test_a_prefix_keeps_mocks_apart(two: tuple[Control, Control], own: Control) 
 
 
 def test_another_mock_cannot_take_the_name(process: Callable[..., Any]) -> None:
-    with process(seed=1), pytest.raises(SettingsError, match="another revision or seed"), process(seed=2):
-        pass
+    one: dict[str, Any] = {"seed": 1}
+    for other in (
+        {"seed": 2},
+        {"seed": 1, "metadata_form": "choices"},
+        {"seed": 1, "scenario": ("new-day",)},
+    ):
+        with process(**one), pytest.raises(SettingsError, match="another revision or seed"), process(**other):
+            pass
 
 
 def test_replies_of_a_file_come_back_with_a_reset_by_any_process(

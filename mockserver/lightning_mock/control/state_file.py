@@ -2,7 +2,8 @@
 
 Law: the file is always complete: it is written under another name and then renamed, so that a process killed
 at any moment leaves the state before or the state after. A file that is not a mock's state, does not fit this
-mock, or is in use by another one is refused at the start and never replaced.
+mock, or is in use by another one is refused at the start and never replaced. What is chosen at a start holds
+whatever the file says, or is refused.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from lightning_mock.control import snapshot
 from lightning_mock.control.contract import control_contract
 from lightning_mock.control.request import ControlError
 from lightning_mock.control.snapshot import SnapshotError
+from lightning_mock.preferences import preferences_chosen
 from lightning_mock.private_file import (
     PrivateFileError,
     is_file_of_ours,
@@ -60,6 +62,11 @@ async def state_from_file(path: Path, settings: Settings) -> State:
     credentials = _credentials(document["credentials"])
     if state.credentials.named.keys() - credentials.named.keys():
         raise _unusable(path, _NOT_WHOLE)
+    if settings.seed is not None and not _have_same_key(credentials, state.credentials):
+        raise SettingsError(
+            f"state file {path}: it was saved with another seed, or none; give the same or none"
+        )
+    limits = {plan.key: dict(plan.limits) for plan in state.catalogue.all}
     state = replace(state, settings=settings, credentials=credentials)
     # Replies of a --replies file are read from that file again.
     replies = [row for row in document["state"].get("replies", ()) if not row["of_file"]]
@@ -68,7 +75,34 @@ async def state_from_file(path: Path, settings: Settings) -> State:
     except SnapshotError as error:
         raise _unusable(path, str(error)) from error
     state.start.update(document["start"])
+    _prefer(preferences_chosen(settings), state)
+    if settings.plans is not None or settings.revision is not None:
+        _limit(limits, state)
     return state
+
+
+def _have_same_key(one: Credentials, other: Credentials) -> bool:
+    """Whether they were made from the same seed, even if for partly other plans."""
+    keys = [{(name, kept.api_key) for name, kept in each.by_plan.items()} for each in (one, other)]
+    return not keys[0].isdisjoint(keys[1])
+
+
+def _prefer(chosen: Mapping[str, Any], state: State) -> None:
+    """Prefer what is chosen at this start, now and after a reset."""
+    state.preferences.change(chosen)
+    if kept := state.start.get("preferences"):
+        kept["everybody"].update(chosen)
+
+
+def _limit(limits: Mapping[str, Mapping[str, int | None]], state: State) -> None:
+    """Have the limits of this start's plans where they are not those of the first start's, now and after a
+    reset; others may have been changed since."""
+    for key, row in limits.items():
+        before = state.start["limits"].setdefault(key, {})
+        for metric, limit in row.items():
+            if metric not in before or before[metric] != limit:
+                state.catalogue.set_limit(key, metric, limit)
+                before[metric] = limit
 
 
 @asynccontextmanager

@@ -68,9 +68,11 @@ class ScriptBook:
         self.made, self.armed = made, bool(self._scripts)
 
     def start_with(self, makers: Iterable[Callable[[str], Script]]) -> None:
-        """Use the scripts of a file, now and after every reset."""
+        """Use the scripts of a file, now and after every reset. They are the oldest."""
         self._start = tuple(makers)
+        others, self._scripts = self._scripts, {}
         self._add_start()
+        self._scripts |= others
 
     def reset(self) -> None:
         """Go back to the scripts of the start."""

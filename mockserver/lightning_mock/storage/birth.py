@@ -39,8 +39,8 @@ async def birth_of(link: Link, settings: Settings) -> Birth:
     if found["settings"] != own["settings"]:
         raise SettingsError(
             f"store {settings.store_shown}: the mock {settings.store_prefix!r} in it was started with "
-            "another revision or seed, other plans, replies or signing keys; give the same options, or "
-            "another --store-prefix"
+            "another revision or seed, other plans, replies, signing keys, preferences or scenarios; give "
+            "the same options, or another --store-prefix"
         )
     return Birth(found["at"], int(found["secret"], 16), row)
 
@@ -48,7 +48,15 @@ async def birth_of(link: Link, settings: Settings) -> Birth:
 def _fingerprint(settings: Settings) -> str:
     """What must be the same for every process of a mock, in a form that reveals no secret."""
     files = [_content(file) for file in (settings.plans, settings.jwks, settings.replies)]
-    return sha256(repr((settings.revision, settings.seed, settings.jwt_secret, files)).encode()).hexdigest()
+    plain = (
+        settings.revision,
+        settings.seed,
+        settings.jwt_secret,
+        settings.metadata_form,
+        settings.retry_advice,
+        settings.scenario,
+    )
+    return sha256(repr((*plain, files)).encode()).hexdigest()
 
 
 def _content(file: Path | None) -> bytes:
