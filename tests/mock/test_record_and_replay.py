@@ -190,6 +190,12 @@ def test_what_cannot_be_told_from_other_calls_answers_none(target: str, content:
     assert replies_of(Recording(0.0, "", [RecordedExchange(0.0, request, response)])) == []
 
 
+def test_an_answer_that_was_cut_is_no_reply() -> None:
+    response = RecordedResponse(200, {}, 0.0, (), cut=True)
+    exchange = RecordedExchange(0.0, RecordedRequest("GET", "/usage", {}), response)
+    assert replies_of(Recording(0.0, "", [exchange])) == []
+
+
 KEY = "sk-0123456789abcdef"
 
 

@@ -28,7 +28,8 @@ def replies_of(recording: Recording) -> list[dict[str, Any]]:
     by_match: dict[bytes, dict[str, Any]] = {}
     for exchange in recording.exchanges:
         match = _match(exchange)
-        if match is None:
+        # A reply ends properly: of an answer that was cut it would make a whole one.
+        if match is None or exchange.response.cut:
             continue
         description = by_match.setdefault(orjson.dumps(match), {"match": match, "replies": []})
         description["replies"].append(_answer(exchange.response))
