@@ -17,6 +17,7 @@ from lightning_spec.loader import Operation, TextLimit
 
 from lightning_mock.basis import Outdated
 from lightning_mock.callers.identity import Identity
+from lightning_mock.callers.identity_keys import REFUSED
 from lightning_mock.errors import (
     ApiError,
     InvalidRequest,
@@ -227,7 +228,7 @@ def _caller(request: web.BaseRequest, operation: Operation | None, state: State)
     try:
         return state.identities.resolve(request).key
     except Unauthorized:
-        return "refused"
+        return REFUSED
 
 
 async def _deliver(

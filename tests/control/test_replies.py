@@ -131,6 +131,24 @@ def test_the_caller_and_headers_decide(own: Any) -> None:
     assert said(red) == "in red"
 
 
+@pytest.mark.parametrize("what", ["replies", "faults"])
+def test_a_user_and_an_identity_mean_one_caller(own: Any, what: str) -> None:
+    user = own.user()
+    order = {"reply": {"text": "x"}} if what == "replies" else {"kind": "status", "status": 503}
+    for identity in ("foo", "client:short", "user:", "address:here"):
+        assert "address:IP:AGENT" in own.refuse(
+            "POST", f"/{what}", {**order, "match": {"identity": identity}}
+        )
+    both = {"user": user.id, "identity": f"client:{GUEST['X-Client-ID']}"}
+    assert "match.identity: it names another" in own.refuse("POST", f"/{what}", {**order, "match": both})
+    own("POST", f"/{what}", {**order, "match": {"user": user.id, "identity": user.identity}})
+    assert user.chat().text != own.user().chat().text
+    own("POST", f"/{what}", {**order, "match": {"identity": "refused"}, **UNCHECKED[what]})
+
+
+UNCHECKED: dict[str, Any] = {"replies": {"checked": False}, "faults": {}}
+
+
 def test_a_generation_s_prompt_decides_by_get_and_post(own: Any) -> None:
     user = own.user("light")
     script(own, {"json": "boat"}, route="/gen/image*", prompt="boat")
@@ -289,6 +307,7 @@ def test_many_replies_keep_nobody_waiting() -> None:
         {"reply": {"text": "a"}, "times": 10**30},
         {"match": {"user": "nobody"}, "reply": {"text": "a"}},
         {"match": {"prompt": "a"}, "reply": {"text": "a"}, "checked": False},
+        {"match": {"identity": "refused"}, "reply": {"text": "a"}},
     ],
 )
 def test_what_means_nothing_is_refused(own: Any, body: Any) -> None:

@@ -14,6 +14,7 @@ from aiohttp.web import BaseRequest
 from lightning_spec.loader import Operation
 
 from lightning_mock.callers.identity import Identity
+from lightning_mock.callers.identity_keys import REFUSED
 from lightning_mock.clock import Clock
 from lightning_mock.errors import Unauthorized
 from lightning_mock.faults.fault import Fault
@@ -139,4 +140,4 @@ def _caller(request: BaseRequest, operation: Operation, identify: Callable[[Base
     try:
         return identify(request).key
     except Unauthorized:
-        return "refused"
+        return REFUSED

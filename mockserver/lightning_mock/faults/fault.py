@@ -15,7 +15,8 @@ from typing import Any
 @dataclass(frozen=True, slots=True)
 class Match:
     """Which calls a fault affects; None means any. `operation` is as it was written, `operations` what it
-    stands for. Header names are lower case."""
+    stands for; `identity` and `user` name the same caller where both are given. Header names are lower
+    case."""
 
     operation: str | None = None
     operations: frozenset[str] | None = None

@@ -12,6 +12,7 @@ from typing import Any
 
 from lightning_spec.loader import Operation, Spec
 
+from lightning_mock.callers.identity_keys import caller_meant
 from lightning_mock.faults.fault import Fault, Match
 from lightning_mock.faults.kinds import KINDS
 
@@ -20,7 +21,7 @@ _COMMON = ("kind", "match", "times", "probability", "seed")
 
 
 class FaultError(ValueError):
-    """A description that names no operation of the spec. The message says what is allowed."""
+    """A description that names no operation of the spec, or no caller. The message says what is allowed."""
 
 
 def parse_fault(
@@ -30,7 +31,7 @@ def parse_fault(
     now: float,
     scenario: str | None = None,
 ) -> Fault:
-    """A fault from its description. Raises FaultError when it names an operation that does not exist."""
+    """A fault from its description. Raises FaultError when its operation or caller cannot be."""
     kind = KINDS[description["kind"]]
     given = {name: value for name, value in description.items() if name not in _COMMON}
     parameters = kind.with_defaults(given)
@@ -51,6 +52,10 @@ def parse_fault(
 def parse_match(description: Mapping[str, Any], spec: Spec) -> Match:
     """Which calls are meant. Raises FaultError."""
     operation, header = description.get("operation"), description.get("header")
+    try:
+        caller_meant(description, spec.client_id_pattern)
+    except ValueError as error:
+        raise FaultError(str(error)) from None
     return Match(
         operation=operation,
         operations=None if operation is None else operations_named(operation, spec),

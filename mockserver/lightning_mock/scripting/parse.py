@@ -9,6 +9,7 @@ from typing import Any
 
 from lightning_spec.loader import Spec
 
+from lightning_mock.callers.identity_keys import REFUSED, caller_meant
 from lightning_mock.faults.parse import FaultError, operations_named
 from lightning_mock.scripting.pattern import MAX_TOTAL_SIZE, Pattern
 from lightning_mock.scripting.script import Condition, Script
@@ -34,9 +35,12 @@ def parse_script(
     checked = description.get("checked", True)
     if not checked and ("prompt" in match or "pattern" in match):
         raise ScriptError("checked: a prompt is known only once the call has been checked; expected true.")
+    condition = _condition(match, spec, room)
+    if checked and condition.caller == REFUSED:
+        raise ScriptError(f"checked: `{REFUSED}` callers get a 401 from the check; expected false.")
     return Script(
         id=script_id,
-        condition=_condition(match, spec, room),
+        condition=condition,
         answers=answers,
         description={"match": match, "replies": list(answers), "times": description.get("times")},
         times=description.get("times"),
@@ -77,13 +81,17 @@ def _condition(match: Mapping[str, Any], spec: Spec, room: int) -> Condition:
         compiled = None if pattern is None else Pattern(pattern, room)
     except ValueError as error:
         raise ScriptError(f"match.pattern: expected a regular expression; {error}.") from None
-    user, header = match.get("user"), match.get("header")
+    try:
+        caller = caller_meant(match, spec.client_id_pattern)
+    except ValueError as error:
+        raise ScriptError(f"match.{error}") from None
+    header = match.get("header")
     return Condition(
         route=route,
         operations=operations,
         method=method.upper() or None,
         path=path,
-        caller=f"user:{user}" if user is not None else match.get("identity"),
+        caller=caller,
         header=None if header is None else {name.lower(): value for name, value in header.items()},
         prompt=match.get("prompt"),
         pattern=compiled,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Collection, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
+from lightning_mock.callers.identity_keys import EXPECTED, is_identity
 from lightning_mock.control.request import ControlError, ControlRequest
 from lightning_mock.control.views import identity_view
 from lightning_mock.http.replies import Body, json_body
@@ -15,7 +15,6 @@ from lightning_mock.state import State
 
 MAX_IDENTITIES = 1000
 _AT_ONCE = 100
-_ADDRESS = re.compile(r"address:\S{1,64}:[0-9a-f]{16}")
 
 
 async def list_identities(request: ControlRequest, state: State) -> Body:
@@ -123,18 +122,9 @@ def known_metric(name: str, state: State) -> str:
 async def known_identity(request: ControlRequest, state: State) -> str:
     """An identity that exists or could call. Raises ControlError 404 or 400."""
     identity = request.path["identity"]
-    kind, _, name = identity.partition(":")
-    if kind == "user":
+    if identity.startswith("user:"):
         if not await is_seen(identity, state):
             raise ControlError(404, "identity: there is no such user; GET /__mock__/users lists them.")
-    elif not (_ADDRESS.fullmatch(identity) or (kind == "client" and _is_client_id(name, state))):
-        raise ControlError(
-            400,
-            "identity: expected user:ID, client:ID with an id that fits X-Client-ID, or address:IP:AGENT as "
-            "GET /__mock__/identities shows it.",
-        )
+    elif not is_identity(identity, state.spec.client_id_pattern):
+        raise ControlError(400, f"identity: expected {EXPECTED}.")
     return identity
-
-
-def _is_client_id(name: str, state: State) -> bool:
-    return re.fullmatch(state.spec.client_id_pattern, name) is not None
