@@ -24,6 +24,10 @@ class ClockError(ValueError):
     """The clock cannot be moved like this. The message says why."""
 
 
+class StepBackError(ClockError):
+    """The clock would go back, which takes `force`."""
+
+
 class Clock:
     """Seconds since 1970 in UTC, offset from the wall clock or frozen.
 
@@ -85,25 +89,27 @@ class Clock:
     def advance(self, seconds: float) -> None:
         """Move forward by some seconds; a frozen clock stays frozen at the new moment. Raises ClockError."""
         if seconds < 0:
-            raise ClockError("the clock only goes forward: seconds must not be negative")
-        self._move_to(self.now() + seconds)
+            raise StepBackError("the clock only goes forward: seconds must not be negative")
+        moment = self.now() + seconds
+        _check_all(moment, self.ahead)
+        self._move_to(moment)
 
     def set(self, moment: float, *, force: bool = False) -> None:
         """Move to a moment (seconds since the epoch). Backwards only with `force`. Raises ClockError."""
+        _check_all(moment, self.ahead)
         if moment < self.now() and not force:
-            raise ClockError("the clock only goes forward: the moment lies in its past")
+            raise StepBackError("the clock only goes forward: the moment lies in its past")
         self._move_to(moment)
 
     def move_caller(self, caller: str, by: float, *, force: bool = False) -> None:
         """Move one caller's own clock by some seconds. Backwards only with `force`. Raises ClockError."""
-        if by < 0 and not force:
-            raise ClockError("the clock only goes forward: the moment lies in its past")
         ahead = self.ahead.get(caller, 0.0) + by
         _check(self.now() + ahead)
+        if by < 0 and not force:
+            raise StepBackError("the clock only goes forward: the moment lies in its past")
         self.ahead[caller] = ahead
 
     def _move_to(self, moment: float) -> None:
-        _check_all(moment, self.ahead)
         if self._frozen_at is not None:
             self._frozen_at = moment
         else:
@@ -111,14 +117,14 @@ class Clock:
 
 
 def _check_all(moment: float, ahead: Mapping[str, float], latest: float = _LATEST) -> None:
-    # Nobody's own clock may be carried out of the calendar either.
-    for by in (0.0, *ahead.values()):
-        _check(moment + by, latest)
+    _check(moment, latest)
+    for by in ahead.values():
+        _check(moment + by, latest, "the moment of a caller with a clock of its own")
 
 
-def _check(moment: float, latest: float = _LATEST) -> None:
+def _check(moment: float, latest: float = _LATEST, which: str = "the moment") -> None:
     if not 0 <= moment < latest:
-        raise ClockError("the moment lies outside 1970 to 9000")
+        raise ClockError(f"{which} lies outside 1970 to 9000")
 
 
 def iso(moment: float) -> str:

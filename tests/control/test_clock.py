@@ -82,6 +82,13 @@ def test_a_move_that_means_nothing_is_refused_and_moves_nothing(frozen: Any, bod
     assert frozen("GET", "/clock")["now"] == SATURDAY_NIGHT
 
 
+@pytest.mark.parametrize("place", ["/clock", "/identities/client:a-client-of-one-test/clock"])
+@pytest.mark.parametrize("body", [{"set": "9999-12-31"}, {"set": "1969-12-31"}, {"advance": {"days": 10**9}}])
+def test_force_is_not_advised_where_it_does_not_help(own: Control, place: str, body: Any) -> None:
+    assert own.refuse("POST", place, body) == "the moment lies outside 1970 to 9000."
+    assert "force" in own.refuse("POST", place, {"set": "1971-01-01"})
+
+
 def test_an_exhausted_day_is_over_at_midnight_and_a_week_on_monday(own: Control) -> None:
     own("POST", "/clock", {"set": SUNDAY_NIGHT, "force": True, "frozen": True})
     user = own.user("free")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lightning_mock.clock import ClockError
+from lightning_mock.clock import ClockError, StepBackError
 from lightning_mock.control.request import ControlError, ControlRequest
 from lightning_mock.control.routes.identities import known_identity
 from lightning_mock.control.times import moment_of
@@ -39,7 +39,7 @@ async def move_clock(request: ControlRequest, state: State) -> Body:
             clock.set(moment, force=body.get("force", False) or moment >= before)
     except ClockError as error:
         clock.put(*as_it_was)
-        raise _refused(error, body) from None
+        raise _refused(error) from None
     if body.get("frozen") is False:
         clock.resume()
     return json_body({**clock_view(clock), "moved_users": moved})
@@ -59,7 +59,7 @@ async def move_caller_clock(request: ControlRequest, state: State) -> Body:
     try:
         await state.ledger.move(identity, moment - before, force=request.body.get("force", False))
     except ClockError as error:
-        raise _refused(error, request.body) from None
+        raise _refused(error) from None
     return json_body(caller_clock_view(identity, state.clock))
 
 
@@ -85,8 +85,8 @@ def _asked_moment(body: Mapping[str, Any], before: float) -> float | None:
     return None
 
 
-def _refused(error: ClockError, body: Mapping[str, Any]) -> ControlError:
-    hint = "" if body.get("force") else "; `force: true` allows moves into the past"
+def _refused(error: ClockError) -> ControlError:
+    hint = "; `force: true` allows moves into the past" if isinstance(error, StepBackError) else ""
     return ControlError(400, f"{error}{hint}.")
 
 
