@@ -23,7 +23,7 @@ from lightning_mock.control.request import ControlError
 from lightning_mock.errors import InvalidRequest, MethodNotAllowed, NotFound
 from lightning_mock.faults.kinds import KINDS
 from lightning_mock.http.routing import Router, decode_segment
-from lightning_mock.http.validation import first_violation, refusal
+from lightning_mock.http.validation import DescribedValues, first_violation, refusal
 
 PREFIX = "/__mock__"
 _FILE = Path(__file__).parent / "openapi.yaml"
@@ -97,13 +97,13 @@ class Contract:
             found[name] = value
         return found
 
-    def check_body(self, route: Route, body: Any) -> None:
-        """Raises ControlError 400."""
+    def read_body(self, route: Route, body: Any) -> Any:
+        """The body, without nulls that stand for what is left out. Raises ControlError 400."""
         pointer = route.body
         if pointer is None:
             if body not in ({}, None):
                 raise ControlError(400, "This call takes no body.")
-            return
+            return body
         if not isinstance(body, dict):
             raise ControlError(400, "body: expected an object.")
         if route.variants:
@@ -114,7 +114,14 @@ class Contract:
             pointer = variant
         validator = self._validators[pointer]
         if not validator.is_valid(body):
-            raise ControlError(400, self._words(first_violation(validator, body), pointer))
+            body = self._described(pointer).without_nulls(body)
+            if not validator.is_valid(body):
+                raise ControlError(400, self._words(first_violation(validator, body), pointer))
+        return body
+
+    def _described(self, pointer: str) -> DescribedValues:
+        schema, _ = resolve(self.document, look_up(self.document, pointer), pointer)
+        return DescribedValues(self.document, schema, nulls_mean=True)
 
     def _words(self, error: jsonschema_rs.ValidationError, pointer: str) -> str:
         if error.kind.name != "additionalProperties":

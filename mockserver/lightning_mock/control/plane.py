@@ -219,8 +219,7 @@ class ControlPlane:
         return _MAX_BYTES_OF.get(route.id, _MAX_BYTES)
 
     def _checked(self, route: Route, content: bytes) -> Mapping[str, object]:
-        body: Mapping[str, object] = decode_json(content)
-        self._contract.check_body(route, body)
+        body: Mapping[str, object] = self._contract.read_body(route, decode_json(content))
         return body
 
     def _public(self, method: str, path: str) -> web.Response:

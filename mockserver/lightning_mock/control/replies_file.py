@@ -42,17 +42,17 @@ def start_with_file(path: Path, state: State) -> None:
         raise SettingsError(f"replies file {path}: expected a list of replies, or a recording")
     contract = control_contract()
     route, _ = contract.find("POST", "/__mock__/replies")
-    room = MAX_TOTAL_SIZE
+    room, descriptions = MAX_TOTAL_SIZE, []
     for position, description in enumerate(listed, 1):
         try:
             orjson.dumps(description)  # which has bounds on numbers and depth
-            contract.check_body(route, description)
-            room -= parse_script("", description, state.spec, room).pattern_size
+            descriptions.append(contract.read_body(route, description))
+            room -= parse_script("", descriptions[-1], state.spec, room).pattern_size
         except (ControlError, ScriptError, orjson.JSONEncodeError) as error:
             said = error.detail if isinstance(error, ControlError) else error
             raise SettingsError(f"replies file {path}: reply {position}: {said}") from error
     state.scripts.start_with(
-        partial(parse_script, description=description, spec=state.spec) for description in listed
+        partial(parse_script, description=description, spec=state.spec) for description in descriptions
     )
 
 

@@ -252,7 +252,7 @@ def _check(path: Path, document: Mapping[str, Any]) -> None:
             raise ControlError(400, f"expected the fields {', '.join(sorted(_FIELDS))}.")
         _credentials(document["credentials"])
         for name in ("start", "state"):
-            contract.check_body(route, document[name])
+            contract.read_body(route, document[name])
     except (ControlError, KeyError, TypeError, ValueError, AttributeError) as error:
         said = error.detail if isinstance(error, ControlError) else _NOT_WHOLE
         raise _unusable(path, said) from error

@@ -52,7 +52,7 @@ class BodyValidator:
         schema = _schema_at(spec, pointer)
         self._clamped = _clamped(spec, schema.get("properties", {}))
         self.text_fields = tuple(name for name in _TEXT_FIELDS if name in schema.get("properties", {}))
-        self._described = DescribedValues(spec, schema)
+        self._described = DescribedValues(spec.document, schema)
 
     def check(self, body: Any) -> dict[str, Any]:
         """The body as arguments. Raises InvalidRequest."""
@@ -67,18 +67,22 @@ class BodyValidator:
 
 
 class DescribedValues:
-    """Values reduced to what the spec describes.
+    """Values reduced to what a schema of an OpenAPI document describes.
 
-    What a caller makes up, such as the schema of a tool, is not described.
+    What a caller makes up, such as the schema of a tool, is not described. With `nulls_mean`, a null stays
+    where the schema has it as a value of its own.
     """
 
-    def __init__(self, spec: Spec, schema: Mapping[str, Any]) -> None:
-        self._spec = spec
+    def __init__(
+        self, document: Mapping[str, Any], schema: Mapping[str, Any], *, nulls_mean: bool = False
+    ) -> None:
+        self._document = document
         self._schema = schema
+        self._nulls_mean = nulls_mean
         self._described: dict[int, _Described] = {}
 
     def without_nulls(self, value: Any) -> Any:
-        """Without what is explicitly null and need not be there, wherever the spec describes it."""
+        """Without what is explicitly null and need not be there, wherever it is described."""
         return self._without_nulls(value, self._schema)
 
     def abridged(self, value: Any) -> Any:
@@ -128,8 +132,19 @@ class DescribedValues:
                 parts.extend(self._always(branch))
         required = {name for part in always for name in part.get("required", ())}
         properties = {name: below for part in parts for name, below in part.get("properties", {}).items()}
+        if self._nulls_mean:
+            required |= {name for name, below in properties.items() if self._may_be_null(below)}
         items = next((part["items"] for part in parts if "items" in part), None)
         return _Described(properties, frozenset(properties.keys() - required), items)
+
+    def _may_be_null(self, schema: Mapping[str, Any]) -> bool:
+        described = self._resolved(schema)
+        if "type" in described:
+            return "null" in described["type"]
+        if "enum" in described:
+            return None in described["enum"]
+        branches = [*described.get("anyOf", ()), *described.get("oneOf", ())]
+        return not branches or any(map(self._may_be_null, branches))
 
     def _always(self, schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         """A schema and what it demands of every value."""
@@ -137,7 +152,7 @@ class DescribedValues:
         return [described, *map(self._resolved, described.get("allOf", ()))]
 
     def _resolved(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
-        resolved: Mapping[str, Any] = resolve(self._spec.document, schema, "#")[0]
+        resolved: Mapping[str, Any] = resolve(self._document, schema, "#")[0]
         return resolved
 
 

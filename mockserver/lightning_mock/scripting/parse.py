@@ -29,9 +29,8 @@ def parse_script(
     """A script from a description whose fields have been checked, where others have left so much room for a
     pattern. Raises ScriptError."""
     match = description.get("match", {})
-    answers = tuple(description["replies"]) if "replies" in description else (description["reply"],)
-    for answer in answers:
-        _check(answer)
+    listed = description["replies"] if "replies" in description else [description["reply"]]
+    answers = tuple(_checked(answer) for answer in listed)
     checked = description.get("checked", True)
     if not checked and ("prompt" in match or "pattern" in match):
         raise ScriptError("checked: a prompt is known only once the call has been checked; expected true.")
@@ -49,8 +48,11 @@ def parse_script(
     )
 
 
-def _check(answer: Mapping[str, Any]) -> None:
+def _checked(answer: Mapping[str, Any]) -> Mapping[str, Any]:
     given = [kind for kind in KINDS if kind in answer]
+    if len(given) > 1 and answer.get("json", ...) is None:
+        # A body of null when it stands alone, left out beside another.
+        return _checked({name: value for name, value in answer.items() if name != "json"})
     if len(given) > 1 or (not given and "status" not in answer):
         raise ScriptError(f"reply: expected one of {', '.join(KINDS)}, or a status alone.")
     for name in answer.get("headers", {}):
@@ -61,6 +63,7 @@ def _check(answer: Mapping[str, Any]) -> None:
             base64.b64decode(answer["bytes"], validate=True)
         except binascii.Error:
             raise ScriptError("reply.bytes: expected base64.") from None
+    return answer
 
 
 def _condition(match: Mapping[str, Any], spec: Spec, room: int) -> Condition:
