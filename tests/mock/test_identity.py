@@ -381,6 +381,34 @@ def test_a_trusted_public_key_verifies_tokens_and_is_no_hmac_secret(
         assert status(mock.credentials["LIGHTNING_JWT"]) == 200
 
 
+def test_each_key_that_fits_is_tried(connect: Callable[..., Client], tmp_path: Path) -> None:
+    one, other = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    third = rsa.generate_private_key(65537, 2048)
+    forger = ec.generate_private_key(ec.SECP256R1())
+
+    def described(private: Any, **more: Any) -> Any:
+        kind: Any = jwt.algorithms.RSAAlgorithm if private is third else jwt.algorithms.ECAlgorithm
+        return {**json.loads(kind.to_jwk(private.public_key())), **more}
+
+    keys = [described(one, use=None, key_ops=None, alg=None, kid=None), described(other, kid="0")]
+    keys += [described(private, kid="shared") for private in (one, other, third)]
+    file = tmp_path / "jwks.json"
+    file.write_text(json.dumps({"keys": keys}))
+    claims = {"sub": "someone", "aud": "authenticated", "exp": 4102444800}
+    with running(jwks=file) as mock:
+
+        def status(private: Any, kid: str | None) -> int:
+            algorithm = "RS256" if private is third else "ES256"
+            token = jwt.encode(claims, private, algorithm=algorithm, headers={"kid": kid} if kid else {})
+            return connect(mock, {"Authorization": f"Bearer {token}"}).get("/subscription").status_code
+
+        accepted = [(one, None), (other, None), (other, "0"), (one, "shared"), (other, "shared")]
+        for private, kid in [*accepted, (third, "shared"), (third, None)]:
+            assert status(private, kid) == 200, kid
+        for private, kid in [(one, "0"), (third, "0"), (forger, "shared"), (forger, None)]:
+            assert status(private, kid) == 401, kid
+
+
 def test_keys_that_cannot_be_used_are_passed_over(tmp_path: Path) -> None:
     public = ec.generate_private_key(ec.SECP256R1()).public_key()
     good = {**json.loads(jwt.algorithms.ECAlgorithm.to_jwk(public)), "kid": "good"}
@@ -402,7 +430,7 @@ def test_keys_that_cannot_be_used_are_passed_over(tmp_path: Path) -> None:
     ]
     file = tmp_path / "jwks.json"
     file.write_text(json.dumps({"keys": [*unusable, good, good, *unusable]}))
-    assert list(load_jwks(file)) == ["good"]
+    assert [key.key_id for key in load_jwks(file)] == ["good", "good"]
     file.write_text(json.dumps({"keys": unusable}))
     with pytest.raises(SettingsError, match="usable"):
         load_jwks(file)

@@ -1,12 +1,13 @@
 """Checks tokens against the trusted keys: the HS256 secret, and the ES256 and RS256 keys of a JWKS file.
 
-Law: the algorithm chooses the key, never the other way round.
+Law: the algorithm chooses the keys, never the other way round; each that fits it and the key id is tried.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ class TokenVerifier:
 
     def __init__(self, secret: str, jwks: Path | None = None) -> None:
         self._secret = secret
-        self._trusted = load_jwks(jwks) if jwks is not None else {}
+        self._trusted = load_jwks(jwks) if jwks is not None else []
 
     def payload(self, token: str) -> Mapping[str, Any]:
         """The claims of a token whose signature and audience are right; its times are not checked. Raises
@@ -32,19 +33,11 @@ class TokenVerifier:
         try:
             header = jwt.get_unverified_header(token)
             algorithm = header.get("alg")
-            payload: dict[str, Any] = jwt.decode(
-                token,
-                self._key_for(algorithm, header.get("kid")),
-                algorithms=[str(algorithm)],
-                audience=AUDIENCE,
-                # The mock has its own clock, so every comparison with the time is the caller's.
-                options={
-                    "require": ["exp", "sub", "aud"],
-                    "verify_exp": False,
-                    "verify_iat": False,
-                    "verify_nbf": False,
-                },
-            )
+            *others, last = self._keys_for(algorithm, header.get("kid"))
+            for key in others:
+                with suppress(jwt.InvalidSignatureError):
+                    return _decoded(token, key, algorithm)
+            return _decoded(token, last, algorithm)
         except jwt.MissingRequiredClaimError as error:
             raise InvalidTokenError(f"it has no {error.claim} claim") from error
         except jwt.InvalidAudienceError as error:
@@ -54,23 +47,43 @@ class TokenVerifier:
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
             # Malformed segments can raise plain ValueErrors from below PyJWT.
             raise InvalidTokenError("it is not a well-formed signed token") from error
-        return payload
 
-    def _key_for(self, algorithm: object, key_id: object) -> str | jwt.PyJWK:
+    def _keys_for(self, algorithm: object, key_id: object) -> Sequence[str | jwt.PyJWK]:
+        """At least one."""
         if algorithm == "HS256":
-            return self._secret
-        if algorithm in _ASYMMETRIC:
-            fitting = [key for key in self._trusted.values() if key.algorithm_name == algorithm]
-            if key_id is not None:
-                fitting = [key for key in fitting if key.key_id == key_id]
-            if len(fitting) == 1:
-                return fitting[0]
-        raise InvalidTokenError("it is not signed with a key that this server trusts")
+            return [self._secret]
+        fitting = [
+            key
+            for key in self._trusted
+            if key.algorithm_name == algorithm and (key_id is None or key.key_id == key_id)
+        ]
+        if not fitting:
+            raise InvalidTokenError("it is not signed with a key that this server trusts")
+        return fitting
 
 
-def load_jwks(path: Path) -> dict[str, jwt.PyJWK]:
-    """The usable public keys of a JWKS file, by key id. Raises SettingsError when there is none. As RFC 7517,
-    5, says, keys of another kind or use, and incomplete ones, are ignored."""
+def _decoded(token: str, key: str | jwt.PyJWK, algorithm: object) -> dict[str, Any]:
+    """The claims. Raises jwt.PyJWTError."""
+    claims: dict[str, Any] = jwt.decode(
+        token,
+        key,
+        algorithms=[str(algorithm)],
+        audience=AUDIENCE,
+        # The mock has its own clock, so every comparison with the time is the caller's.
+        options={
+            "require": ["exp", "sub", "aud"],
+            "verify_exp": False,
+            "verify_iat": False,
+            "verify_nbf": False,
+        },
+    )
+    return claims
+
+
+def load_jwks(path: Path) -> list[jwt.PyJWK]:
+    """The usable public keys of a JWKS file; several may have one key id (RFC 7517, 4.5). Raises
+    SettingsError when there is none. Keys of another kind or use, and incomplete ones, are ignored
+    (section 5)."""
     try:
         document = json.loads(read_file(path))
         listed = list(document["keys"])
@@ -78,11 +91,7 @@ def load_jwks(path: Path) -> dict[str, jwt.PyJWK]:
         raise SettingsError(f"JWKS file {path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SettingsError(f"JWKS file {path}: expected a JSON object with a list `keys`") from error
-    trusted: dict[str, jwt.PyJWK] = {}
-    for index, described in enumerate(listed):
-        key = _usable(described)
-        if key is not None:
-            trusted.setdefault(key.key_id or str(index), key)
+    trusted = [key for described in listed if (key := _usable(described)) is not None]
     if not trusted:
         raise SettingsError(
             f"JWKS file {path}: expected at least one usable public key for {' or '.join(_ASYMMETRIC)}"
@@ -92,7 +101,10 @@ def load_jwks(path: Path) -> dict[str, jwt.PyJWK]:
 
 def _usable(described: Any) -> jwt.PyJWK | None:
     """A key that can verify our signatures, or None."""
-    if not isinstance(described, dict) or described.get("use", "sig") != "sig":
+    if not isinstance(described, dict):
+        return None
+    described = {name: value for name, value in described.items() if value is not None}
+    if described.get("use", "sig") != "sig":
         return None
     operations, key_id = described.get("key_ops", ["verify"]), described.get("kid")
     if not isinstance(operations, list) or "verify" not in operations:
