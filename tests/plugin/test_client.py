@@ -288,6 +288,41 @@ def test_leaving_the_block_takes_back_what_was_done(mock: RunningMock) -> None:
     assert observer.clock().epoch - before < 60
 
 
+def test_leaving_the_block_takes_back_what_was_done_to_guests(mock: RunningMock) -> None:
+    def looked_at() -> Any:
+        guest = observer.guest("a-guest-who-stays-0001")
+        state = observer.state()["preferences"]["identities"].get(guest.identity, {})
+        return round(guest.clock().ahead_seconds), state, guest.usage()["imagesDaily"].used
+
+    observer = Lightning(mock.base_url)
+    for before in ((0, {}, 3), (86_400, {"retry_advice": "date"}, 3)):
+        settled = observer.guest("a-guest-who-stays-0001")
+        if before[0]:
+            settled.advance(days=1)
+            settled.prefer(retry_advice="date")
+        settled.set_used("imagesDaily", 3)
+        with Lightning(mock.base_url) as client:
+            for _ in range(2):
+                guest = client.guest("a-guest-who-stays-0001")
+                guest.exhaust("imagesDaily")
+                guest.advance(days=2)
+                guest.prefer(metadata_form="choices", retry_advice="seconds")
+                assert status(client, guest) == 200
+        assert looked_at() == before
+
+
+def test_a_user_made_anew_has_nothing_of_the_one_before(mock: RunningMock) -> None:
+    for _ in range(2):
+        with Lightning(mock.base_url) as client:
+            user = client.user("light", id="made-anew")
+            assert user.clock().ahead_seconds == 0
+            assert user.usage()["imagesDaily"].used == 0
+            assert user.identity not in client.state()["preferences"]["identities"]
+            user.advance(days=1)
+            user.prefer(metadata_form="choices")
+            user.exhaust("imagesDaily")
+
+
 def test_leaving_the_block_leaves_others_alone(mock: RunningMock) -> None:
     with Lightning(mock.base_url) as other:
         user = other.user()

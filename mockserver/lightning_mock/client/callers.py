@@ -5,23 +5,28 @@ Law: nothing here touches another caller, so tests that keep to their own caller
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 from lightning_mock.choices import Broken, MetadataForm, RetryAdvice
 from lightning_mock.client.clock_orders import NEXT_DAY, NEXT_WEEK, exactly, forward
+from lightning_mock.client.put_back import as_it_is
 from lightning_mock.client.transport import Transport, segment
 from lightning_mock.client.views import CallerClock, JournalEntry, Key, Metric, moment
 
 
 class Caller:
-    """An identity with its quota and its part of the journal."""
+    """An identity with its quota and its part of the journal. With `undo`, closing that takes back what was
+    done to it."""
 
-    def __init__(self, transport: Transport, identity: str) -> None:
+    def __init__(self, transport: Transport, identity: str, undo: ExitStack | None = None) -> None:
         self._transport = transport
         self._path = f"/identities/{segment(identity)}"
+        self._undo = undo
+        self._remembered = False
         self.identity = identity
 
     def __repr__(self) -> str:
@@ -33,10 +38,12 @@ class Caller:
 
     def exhaust(self, metric: str) -> dict[str, Metric]:
         """Use up what is left of a metric. Raises LightningError if the plan does not limit it."""
+        self._remember()
         return _usage(self._transport.call("POST", f"{self._path}/exhaust", {"metric": metric}))
 
     def set_used(self, metric: str, used: int) -> dict[str, Metric]:
         """Set how many units of a metric have been used in the current window."""
+        self._remember()
         return _usage(self._transport.call("PUT", f"{self._path}/usage/{segment(metric)}", {"used": used}))
 
     # Time
@@ -66,10 +73,23 @@ class Caller:
 
     def rejoin_clock(self) -> CallerClock:
         """Return this caller to the shared clock."""
+        self._remember()
         return CallerClock.of(self._transport.call("DELETE", f"{self._path}/clock"))
 
     def _move(self, body: Mapping[str, Any]) -> CallerClock:
+        self._remember()
         return CallerClock.of(self._transport.call("POST", f"{self._path}/clock", body))
+
+    def _remember(self) -> None:
+        """Before a change."""
+        if self._undo is None or self._remembered:
+            return
+        self._remembered = True
+        self._undo.callback(self._put_back, as_it_is(self._transport, self._path))
+
+    def _put_back(self, put_back: Callable[[], None]) -> None:
+        self._remembered = False
+        put_back()
 
     # Preferences and journal
 
@@ -78,6 +98,7 @@ class Caller:
     ) -> None:
         """Change the form of this caller's answers; `Lightning.prefer` lists the choices."""
         order = chosen(metadata_form, retry_advice)
+        self._remember()
         self._transport.call("PATCH", f"{self._path}/preferences", order)
 
     def journal(
@@ -100,9 +121,11 @@ class Caller:
 class Guest(Caller):
     """A signed-out caller, known by its X-Client-ID: on the free plan."""
 
-    def __init__(self, transport: Transport, client_id: str | None = None) -> None:
+    def __init__(
+        self, transport: Transport, client_id: str | None = None, undo: ExitStack | None = None
+    ) -> None:
         self.client_id = client_id or f"guest-{uuid4()}"
-        super().__init__(transport, f"client:{self.client_id}")
+        super().__init__(transport, f"client:{self.client_id}", undo)
 
     def headers(self) -> dict[str, str]:
         """The header that makes a request this guest's."""

@@ -2,7 +2,8 @@
 
 Law: leaving a `with` block takes back what was done through this client: its users are deleted, its faults
 and replies removed, plans get their limits back, preferences and `/status` are what they were and the clock
-goes back to where it was. `reset` and `restore` are not taken back.
+goes back to where it was. A guest's clock, preferences and counters are what they were before the first
+change. `reset` and `restore` are not taken back.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class Lightning:
 
     def guest(self, client_id: str | None = None) -> Guest:
         """A signed-out caller; a new one unless its client id is given."""
-        return Guest(self._transport, client_id)
+        return Guest(self._transport, client_id, self._undo)
 
     # Time
 

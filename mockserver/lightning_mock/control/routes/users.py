@@ -60,6 +60,7 @@ async def delete_user(request: ControlRequest, state: State) -> Body:
     state.accounts.remove(account.id)
     state.keys.remove(account.id)
     await state.ledger.forget(f"user:{account.id}")
+    state.preferences.forget(f"user:{account.id}")
     state.identities.forget_tokens()
     return json_body(view)
 
