@@ -146,6 +146,34 @@ def test_a_user_and_an_identity_mean_one_caller(own: Any, what: str) -> None:
     own("POST", f"/{what}", {**order, "match": {"identity": "refused"}, **UNCHECKED[what]})
 
 
+def test_a_route_may_have_a_query(own: Any) -> None:
+    user = own.user()
+    script(own, {"json": 1}, route="GET /v1/x?y=a b")
+    script(own, {"json": 2}, route="GET /usage?z=*")
+    script(own, {"json": 3}, route="GET /gen/image/what is it?")
+    assert user.call("GET", "/v1/x?y=a%20b").json() == 1
+    assert user.call("GET", "/usage?z=5").json() == 2
+    assert user.call("GET", "/gen/image/what%20is%20it%3F?q=1").json() == 3
+    assert user.call("GET", "/v1/x?y=c").status_code == 404
+    assert misses(own)[-1]["near"][0]["missed"] == ["route: expected GET /v1/x?y=a b, got GET /v1/x?y=c"]
+
+
+def test_the_prompt_may_be_the_input(own: Any, start: Any) -> None:
+    user = own.user()
+    script(own, {"json": "x"}, route="/v1/*", prompt="zebra")
+    for body in (
+        {"input": "A zebra"},
+        {"input": ["a", "zebra"]},
+        {"input": [{"role": "user", "content": [{"type": "input_text", "text": "a zebra"}]}]},
+        {"prompt": ["zebra"]},
+    ):
+        assert user.call("POST", "/v1/responses", body).json() == "x"
+    assert user.call("POST", "/v1/responses", {"input": [1, 2]}).status_code == 404
+    with start(revision="2026-06-19") as (_, control):
+        script(control, {"json": "x"}, route="POST /gen/audio/speech", prompt="zebra")
+        assert control.user().call("POST", "/gen/audio/speech", {"input": "a zebra"}).json() == "x"
+
+
 UNCHECKED: dict[str, Any] = {"replies": {"checked": False}, "faults": {}}
 
 

@@ -25,7 +25,8 @@ _MAX_DIGITS = 18
 _NULL = "null"
 """What some clients write for an absent value when they build a query."""
 _MAX_QUERY_FIELDS = 1000
-_TEXT_FIELDS = ("messages", "prompt", "input")
+TEXT_FIELDS = ("messages", "input", "prompt")
+"""The fields that hold a prompt, each before those that it takes the place of."""
 _LONG_TEXT = 64 * 1024
 _MAX_UNDESCRIBED = 20
 _MAX_UTF8_BYTES = 4
@@ -51,7 +52,7 @@ class BodyValidator:
         self._clamp = spec.duration.apply
         schema = _schema_at(spec, pointer)
         self._clamped = _clamped(spec, schema.get("properties", {}))
-        self.text_fields = tuple(name for name in _TEXT_FIELDS if name in schema.get("properties", {}))
+        self.text_fields = tuple(name for name in TEXT_FIELDS if name in schema.get("properties", {}))
         self._described = DescribedValues(spec.document, schema)
 
     def check(self, body: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from lightning_mock.callers.credential_forms import without_credentials
 from lightning_mock.choices import MetadataForm
 from lightning_mock.generation.conversation import read_conversation
 from lightning_mock.http.replies import Reply
+from lightning_mock.http.validation import TEXT_FIELDS
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.scripting.answers import scripted_reply
 from lightning_mock.scripting.book import ScriptBook
@@ -45,6 +46,7 @@ async def reply_from(
         caller=caller,
         headers={name.lower(): value for name, value in request.headers.items()},
         prompt=None if arguments is None else prompt_of(arguments)[:_MAX_PROMPT_LENGTH],
+        query=request.query_string,
         redacted=cache(partial(_redacted, request.raw_path, arguments)),
     )
     found = await book.answer(asked, checked=arguments is not None)
@@ -70,10 +72,13 @@ def _redacted(target: str, arguments: Mapping[str, Any] | None) -> tuple[str, st
 
 
 def prompt_of(arguments: Mapping[str, Any]) -> str:
-    """What a call says: the last user message of a conversation, or the prompt of a generation."""
-    said = arguments.get("messages", arguments.get("prompt"))
+    """What a call says: the last user message of a conversation, or the prompt of a generation; of several
+    texts all."""
+    said = next((arguments[field] for field in TEXT_FIELDS if arguments.get(field) is not None), None)
     if isinstance(said, str):
         return said
-    if isinstance(said, list) and all(isinstance(message, Mapping) for message in said):
-        return read_conversation(said).prompt
+    if isinstance(said, list):
+        if all(isinstance(message, Mapping) for message in said):
+            return read_conversation(said).prompt
+        return "\n".join(text for text in said if isinstance(text, str))
     return ""

@@ -22,9 +22,9 @@ _HIDDEN_IN_PATTERN = re.escape(HIDDEN)
 
 
 class ScriptedCall(NamedTuple):
-    """A call as scripts look at it. `caller` is its ledger key; `prompt` the text of the last user message or
-    of the field `prompt`, None where nobody has looked yet. Header names are lower case. `redacted` gives the
-    path and the prompt without credentials, as a recording has them."""
+    """A call as scripts look at it. `caller` is its ledger key; `prompt` what it says, None where nobody has
+    looked yet; `query` what follows the path, decoded. Header names are lower case. `redacted` gives the path
+    and the prompt without credentials, as a recording has them."""
 
     method: str
     path: str
@@ -32,12 +32,14 @@ class ScriptedCall(NamedTuple):
     caller: str
     headers: Mapping[str, str]
     prompt: str | None
+    query: str = ""
     redacted: Callable[[], tuple[str, str]] = lambda: ("", "")
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What a call must be like. None, or nothing, means any. `path` may end with `*`."""
+    """What a call must be like. None, or nothing, means any. `path` may end with `*`, and may have
+    a query: without one any will do."""
 
     route: str
     operations: frozenset[str]
@@ -53,6 +55,8 @@ class Condition:
         missed = []
         if not self._is_route(call):
             got = f"{call.method} {call.path[:MAX_TARGET]}"
+            if call.query and "?" in self.path:
+                got += f"?{call.query[:MAX_TARGET]}"
             missed.append(f"route: expected {self.route[:MAX_TARGET]}, got {got}")
         if self.caller is not None and call.caller != self.caller:
             missed.append(f"caller: expected {self.caller}, got {call.caller}")
@@ -87,7 +91,11 @@ class Condition:
             return True
         if self.method is not None and self.method != call.method:
             return False
-        return self._is_path(call.path) or (HIDDEN in self.path and self._is_path(call.redacted()[0]))
+        return (
+            self._is_path(call.path)
+            or ("?" in self.path and bool(call.query) and self._is_path(f"{call.path}?{call.query}"))
+            or (HIDDEN in self.path and self._is_path(call.redacted()[0]))
+        )
 
     def _is_path(self, path: str) -> bool:
         return path.startswith(self.path[:-1]) if self.path.endswith("*") else path == self.path
