@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -110,7 +111,13 @@ async def answer(
         scripted = None
         if state.scripts.armed:
             scripted = await _scripted(
-                request, exchange, state, identity.key, operation=operation, arguments=arguments
+                request,
+                exchange,
+                state,
+                identity.key,
+                operation=operation,
+                arguments=arguments,
+                prepared=call.prepared,
             )
         reply = scripted or await endpoint.handler(call, state)
         # A scripted failure costs nothing, as a real one does.
@@ -159,7 +166,7 @@ async def answer_unknown(
             reply = await _scripted(request, exchange, state, _caller(request, None, state))
             if reply is None:
                 exchange.identity = state.identities.resolve(request)
-                arguments = await _arguments_of_any(request, state.spec.body_limit_bytes, exchange)
+                arguments = await _arguments_of_any(request, state, exchange)
                 reply = await _scripted(request, exchange, state, exchange.identity.key, arguments=arguments)
         except ApiError as refused:
             error = refused
@@ -189,10 +196,10 @@ async def answer_instead(
     return delivery.respond(request, delivery.refusal(error), exchange)
 
 
-async def _arguments_of_any(request: web.BaseRequest, limit: int, exchange: Exchange) -> dict[str, Any]:
-    """The members of the body if that is a JSON object, otherwise none."""
+async def _arguments_of_any(request: web.BaseRequest, state: State, exchange: Exchange) -> dict[str, Any]:
+    """The members of the body if that is a JSON object, otherwise none. Raises TooLarge."""
     try:
-        content = await read_body(request, limit)
+        content = await read_body(request, state.spec.body_limit_bytes, exchange.basis)
         exchange.body, exchange.received = content[:MAX_KEPT_BODY], len(content)
         body = decode_json(content) if len(content) <= LARGE else await in_turn(decode_json, content)
     except InvalidRequest:
@@ -208,17 +215,21 @@ async def _scripted(
     *,
     operation: Operation | None = None,
     arguments: Mapping[str, Any] | None = None,
+    prepared: object = None,
 ) -> Reply | None:
-    return await reply_from(
+    reply = await reply_from(
         state.scripts,
         request,
         exchange,
         caller,
         now=state.clock.now_of(caller),
         form=state.preferences.of(caller).metadata_form,
+        read=partial(_arguments_of_any, request, state, exchange),
         operation=operation,
         arguments=arguments,
+        prepared=prepared,
     )
+    return None if reply is None else _with_advice(reply, operation, caller, state)
 
 
 def _caller(request: web.BaseRequest, operation: Operation | None, state: State) -> str:
@@ -300,14 +311,25 @@ def _advised(interruption: Interrupted, operation: Operation, identity: Identity
         return reply
     if interruption.wait is not None:
         return _with(reply, retry_headers("seconds" if advice == "none" else advice, interruption.wait))
-    if reply.status == QuotaExhausted.row.status:
-        window = state.ledger.window(operation.metric or next(iter(state.spec.metrics)), identity.key)
-        return _with(reply, retry_headers(advice, state.ledger.seconds_left(window, identity.key)))
-    return reply
+    return _with_advice(reply, operation, identity.key, state)
 
 
-def _with(reply: Body, headers: Mapping[str, str]) -> Body:
-    return replace(reply, headers={**(reply.headers or {}), **headers})
+def _with_advice(reply: Reply, operation: Operation | None, caller: str, state: State) -> Reply:
+    """A reply that is no real 429 but looks like one, with the advice on retrying that a real one gives."""
+    if reply.status != QuotaExhausted.row.status:
+        return reply
+    metric = operation.metric if operation is not None else None
+    window = state.ledger.window(metric or next(iter(state.spec.metrics)), caller)
+    advice = state.preferences.of(caller).retry_advice
+    return _with(reply, retry_headers(advice, state.ledger.seconds_left(window, caller)))
+
+
+def _with(reply: Reply, headers: Mapping[str, str]) -> Reply:
+    """What the reply says itself is left as it is."""
+    given = reply.headers or {}
+    own = {name.lower() for name in given}
+    added = {name: value for name, value in headers.items() if name.lower() not in own}
+    return replace(reply, headers={**added, **given})
 
 
 def _exhausted(charge: Charge, plan_name: str, state: State) -> QuotaExhausted:

@@ -134,7 +134,8 @@ def test_the_caller_and_headers_decide(own: Any) -> None:
 @pytest.mark.parametrize("what", ["replies", "faults"])
 def test_a_user_and_an_identity_mean_one_caller(own: Any, what: str) -> None:
     user = own.user()
-    order = {"reply": {"text": "x"}} if what == "replies" else {"kind": "status", "status": 503}
+    order: Any = {"reply": {"text": "x"}} if what == "replies" else {"kind": "status", "status": 503}
+    unchecked = {"checked": False} if what == "replies" else {}
     for identity in ("foo", "client:short", "user:", "address:here"):
         assert "address:IP:AGENT" in own.refuse(
             "POST", f"/{what}", {**order, "match": {"identity": identity}}
@@ -143,7 +144,48 @@ def test_a_user_and_an_identity_mean_one_caller(own: Any, what: str) -> None:
     assert "match.identity: it names another" in own.refuse("POST", f"/{what}", {**order, "match": both})
     own("POST", f"/{what}", {**order, "match": {"user": user.id, "identity": user.identity}})
     assert user.chat().text != own.user().chat().text
-    own("POST", f"/{what}", {**order, "match": {"identity": "refused"}, **UNCHECKED[what]})
+    own("POST", f"/{what}", {**order, "match": {"identity": "refused"}, **unchecked})
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_a_chat_is_answered_in_its_form_with_all_the_choices_asked_for(own: Any, checked: bool) -> None:
+    user = own.user()
+    reply = {"tool_calls": [{"name": "ping"}]}
+    for order in ({"reply": {"text": "Forty-two."}, "times": 2}, {"reply": reply, "match": {"route": "/*"}}):
+        own("POST", "/replies", {**order, "checked": checked})
+    answer = user.chat(n=2).json()
+    assert [choice["message"]["content"] for choice in answer["choices"]] == ["Forty-two."] * 2
+    assert answer["usage"]["prompt_tokens"] > 0
+    stream = user.chat(stream=True, n=2, stream_options={"include_usage": True})
+    assert stream.headers["content-type"].startswith("text/event-stream")
+    chunks = [json.loads(line[6:]) for line in stream.text.splitlines() if line.startswith("data: {")]
+    assert {choice["index"] for chunk in chunks for choice in chunk.get("choices", ())} == {0, 1}
+    assert chunks[-1]["usage"]["completion_tokens"] > 0
+    calls = [choice["message"]["tool_calls"][0] for choice in user.chat(n=2).json()["choices"]]
+    assert len({call["id"] for call in calls}) == 2
+    # What has no form for tool calls is answered as if there were no script.
+    assert user.call("GET", "/usage").json()["usage"]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[1]", b'{"messages": [5, {"content": 5}], "n": 99, "stream": 1}']
+)
+def test_a_chat_that_nobody_checks_may_be_anything(own: Any, body: bytes) -> None:
+    own("POST", "/replies", {"reply": {"text": "Hello."}, "checked": False})
+    [choice] = httpx2.post(f"{own.base_url}/gen/chat/completions", content=body).json()["choices"]
+    assert choice["message"]["content"] == "Hello."
+
+
+def test_a_scripted_429_advises_as_a_real_one_does(own: Any) -> None:
+    user = own.user()
+    own("PATCH", "/preferences", {"retry_advice": "seconds"})
+    own("POST", "/replies", {"reply": {"status": 429}, "times": 1})
+    own("POST", "/replies", {"reply": {"status": 429, "json": {}}, "times": 1, "checked": False})
+    assert [int(user.chat().headers["retry-after"]) > 0 for _ in range(2)] == [True, True]
+    script(own, {"status": 429, "headers": {"retry-after": "7"}})
+    assert user.chat().headers.get_list("retry-after") == ["7"]
+    script(own, {"status": 429}, route="GET /v1/me")
+    assert int(user.call("GET", "/v1/me").headers["retry-after"]) > 0
 
 
 def test_a_route_may_have_a_query(own: Any) -> None:
@@ -156,6 +198,12 @@ def test_a_route_may_have_a_query(own: Any) -> None:
     assert user.call("GET", "/gen/image/what%20is%20it%3F?q=1").json() == 3
     assert user.call("GET", "/v1/x?y=c").status_code == 404
     assert misses(own)[-1]["near"][0]["missed"] == ["route: expected GET /v1/x?y=a b, got GET /v1/x?y=c"]
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+def test_no_end_of_line_ends_an_event(own: Any, end: str) -> None:
+    script(own, {"events": [f"a{end}event: x{end}{end}b"]})
+    assert own.user().chat().text == "data: a\ndata: event: x\ndata: \ndata: b\n\n"
 
 
 def test_the_prompt_may_be_the_input(own: Any, start: Any) -> None:
@@ -172,9 +220,6 @@ def test_the_prompt_may_be_the_input(own: Any, start: Any) -> None:
     with start(revision="2026-06-19") as (_, control):
         script(control, {"json": "x"}, route="POST /gen/audio/speech", prompt="zebra")
         assert control.user().call("POST", "/gen/audio/speech", {"input": "a zebra"}).json() == "x"
-
-
-UNCHECKED: dict[str, Any] = {"replies": {"checked": False}, "faults": {}}
 
 
 def test_a_generation_s_prompt_decides_by_get_and_post(own: Any) -> None:
@@ -336,6 +381,8 @@ def test_many_replies_keep_nobody_waiting() -> None:
         {"match": {"user": "nobody"}, "reply": {"text": "a"}},
         {"match": {"prompt": "a"}, "reply": {"text": "a"}, "checked": False},
         {"match": {"identity": "refused"}, "reply": {"text": "a"}},
+        {"match": {"route": "GET /usage"}, "reply": {"tool_calls": [{"name": "f"}]}},
+        {"match": {"route": "POST /v1/chat"}, "reply": {"tool_calls": [{"name": "f"}]}},
     ],
 )
 def test_what_means_nothing_is_refused(own: Any, body: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cache, partial
 from typing import Any
 from urllib.parse import unquote
@@ -13,15 +13,16 @@ from lightning_spec.loader import Operation
 
 from lightning_mock.callers.credential_forms import without_credentials
 from lightning_mock.choices import MetadataForm
+from lightning_mock.generation.completions.completion import Completion
 from lightning_mock.generation.conversation import read_conversation
 from lightning_mock.http.replies import Reply
 from lightning_mock.http.validation import TEXT_FIELDS
 from lightning_mock.journal.exchange import Exchange
-from lightning_mock.scripting.answers import scripted_reply
+from lightning_mock.scripting.answers import Asked, is_said, scripted_reply, unchecked
 from lightning_mock.scripting.book import ScriptBook
+from lightning_mock.scripting.parse import CHAT
 from lightning_mock.scripting.script import ScriptedCall
 
-_CHAT = "createChatCompletion"
 _MAX_PROMPT_LENGTH = 256 * 1024
 """More than a checked call can have. Every script looks through all of it."""
 
@@ -34,19 +35,22 @@ async def reply_from(
     *,
     now: float,
     form: MetadataForm,
+    read: Callable[[], Awaitable[Mapping[str, Any]]],
     operation: Operation | None = None,
     arguments: Mapping[str, Any] | None = None,
+    prepared: object = None,
 ) -> Reply | None:
-    """What a script answers. `arguments` are those of a call that has been checked; without them only scripts
-    that want nothing checked are asked."""
+    """What a script answers. `arguments` are those of a call that has been checked, and `prepared` is what it
+    would get; without arguments only scripts that want nothing checked are asked, and `read` gives the
+    members of the body. Raises the ApiError of `read`."""
     asked = ScriptedCall(
         method=request.method,
         path=request.path,
+        query=request.query_string,
         operation=operation,
         caller=caller,
         headers={name.lower(): value for name, value in request.headers.items()},
         prompt=None if arguments is None else prompt_of(arguments)[:_MAX_PROMPT_LENGTH],
-        query=request.query_string,
         redacted=cache(partial(_redacted, request.raw_path, arguments)),
     )
     found = await book.answer(asked, checked=arguments is not None)
@@ -54,8 +58,12 @@ async def reply_from(
         return None
     script, answer = found
     exchange.script, exchange.script_headers = script.id, tuple(script.condition.header or ())
-    is_chat = operation is not None and operation.id == _CHAT and arguments is not None
-    return await scripted_reply(answer, arguments if is_chat else None, now, form)
+    asked_for = None
+    if isinstance(prepared, Completion):
+        asked_for = Asked(prepared, arguments or {})
+    elif arguments is None and operation is not None and operation.id == CHAT and is_said(answer):
+        asked_for = unchecked(await read(), int(now))
+    return await scripted_reply(answer, asked_for, form)
 
 
 def _redacted(target: str, arguments: Mapping[str, Any] | None) -> tuple[str, str]:

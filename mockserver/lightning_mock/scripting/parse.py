@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from lightning_spec.loader import Spec
@@ -14,6 +15,7 @@ from lightning_mock.faults.parse import FaultError, operations_named
 from lightning_mock.scripting.pattern import MAX_TOTAL_SIZE, Pattern
 from lightning_mock.scripting.script import Condition, Script
 
+CHAT = "createChatCompletion"
 DEFAULT_ROUTE = "POST /gen/chat/completions"
 _FRAMING = ("content-length", "transfer-encoding")
 KINDS = ("text", "tool_calls", "json", "bytes", "events")
@@ -37,6 +39,14 @@ def parse_script(
     condition = _condition(match, spec, room)
     if checked and condition.caller == REFUSED:
         raise ScriptError(f"checked: `{REFUSED}` callers get a 401 from the check; expected false.")
+    if any("tool_calls" in answer for answer in answers):
+        if CHAT not in condition.operations:
+            raise ScriptError(
+                f"reply.tool_calls: only chat completions have them; expected {DEFAULT_ROUTE} as the route, "
+                "or json."
+            )
+        # Whatever else the route reaches has no form for them.
+        condition = replace(condition, operations=frozenset((CHAT,)), path="")
     return Script(
         id=script_id,
         condition=condition,
