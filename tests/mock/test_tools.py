@@ -335,6 +335,25 @@ def test_tools_weigh_in_the_choice_of_the_model(client: Any) -> None:
     assert chat(client, tools=[WEATHER]).json()["router_metadata"]["model_name"] != plain
 
 
+CUSTOM = {"type": "custom", "custom": {"name": "x"}}
+ALLOWED = {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [WEATHER]}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"tools": [WEATHER, CUSTOM]}, "tools[1].type: expected function."),
+        ({"tools": [WEATHER], "tool_choice": CUSTOM}, "tool_choice.type: expected function."),
+        ({"tools": [WEATHER], "tool_choice": ALLOWED}, "tool_choice.type: expected function."),
+        ({"tools": [{"type": "function"}]}, "tools[0].function: this field is required."),
+        ({"tools": [{"function": {"name": "x"}}]}, "tools[0].type: this field is required."),
+    ],
+)
+def test_another_kind_of_tool_is_refused_as_such(client: Any, fields: Any, said: str) -> None:
+    response = chat(client, **fields)
+    assert (response.status_code, response.json()["detail"]) == (400, said)
+
+
 @pytest.mark.parametrize(
     ("fields", "param"),
     [

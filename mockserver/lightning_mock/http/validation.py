@@ -27,6 +27,7 @@ _NULL = "null"
 _MAX_QUERY_FIELDS = 1000
 TEXT_FIELDS = ("messages", "input", "prompt")
 """The fields that hold a prompt, each before those that it takes the place of."""
+_KIND = "type"
 _LONG_TEXT = 64 * 1024
 _MAX_UNDESCRIBED = 20
 _MAX_UTF8_BYTES = 4
@@ -60,11 +61,28 @@ class BodyValidator:
         if not self.is_valid(body):
             body = self._described.without_nulls(body)
             if not self.is_valid(body):
-                raise refusal(first_violation(self._validator, self._described.abridged(body)))
+                violation = first_violation(self._validator, self._described.abridged(body))
+                raise self._of_another_kind(body, violation) or refusal(violation)
         arguments: dict[str, Any] = body
         for name in self._clamped:
             arguments[name] = self._clamp(arguments.get(name))
         return arguments
+
+    def _of_another_kind(self, body: Any, violation: jsonschema_rs.ValidationError) -> InvalidRequest | None:
+        """The refusal of a value whose `type` is none that is described. That it lacks a field of those that
+        are would be no help."""
+        found, _ = _deepest(violation)
+        if found.kind.name != "required":
+            return None
+        schema = self._described.schema_at([*found.instance_path, _KIND])
+        value = body
+        for part in found.instance_path:
+            value = value[part]
+        if schema is None or not isinstance(value, dict) or _KIND not in value:
+            return None
+        for error in jsonschema_rs.iter_errors(dict(schema), value[_KIND]):
+            return refusal(error, _path("", [*found.instance_path, _KIND]))
+        return None
 
 
 class DescribedValues:
@@ -90,6 +108,16 @@ class DescribedValues:
         """A value that breaks the schema as this one does, and is not much larger than what is described:
         to tell a violation takes a copy of the value for every alternative."""
         return self._abridged(value, self._schema)
+
+    def schema_at(self, path: Sequence[str | int]) -> Mapping[str, Any] | None:
+        """What is described of a part of the value."""
+        schema: Mapping[str, Any] | None = self._schema
+        for part in path:
+            if schema is None:
+                return None
+            described = self._parts(schema)
+            schema = described.items if isinstance(part, int) else described.properties.get(part)
+        return None if schema is None else self._resolved(schema)
 
     def _without_nulls(self, value: Any, schema: Mapping[str, Any] | None) -> Any:
         if schema is None or not isinstance(value, dict | list):

@@ -12,6 +12,9 @@ A prompt speaks of a tool, from the plainest to the faintest, when it
 4. holds two meaningful words of its description.
 
 Of 2 to 4 the best match alone is called, the first listed of equals. The same prompt and tools call the same.
+
+Tools and choices of OpenAI's other types (`custom`, `allowed_tools`) are refused: the document promises a
+tool list and a tool selection and no more, and the mock must not let a client rely on more.
 """
 
 import re
