@@ -193,9 +193,11 @@ def test_a_route_may_have_a_query(own: Any) -> None:
     script(own, {"json": 1}, route="GET /v1/x?y=a b")
     script(own, {"json": 2}, route="GET /usage?z=*")
     script(own, {"json": 3}, route="GET /gen/image/what is it?")
+    script(own, {"json": 4}, route="GET /v1/a%20b?y=c+d")
     assert user.call("GET", "/v1/x?y=a%20b").json() == 1
     assert user.call("GET", "/usage?z=5").json() == 2
     assert user.call("GET", "/gen/image/what%20is%20it%3F?q=1").json() == 3
+    assert user.call("GET", "/v1/a%20b?y=c+d").json() == 4
     assert user.call("GET", "/v1/x?y=c").status_code == 404
     assert misses(own)[-1]["near"][0]["missed"] == ["route: expected GET /v1/x?y=a b, got GET /v1/x?y=c"]
 

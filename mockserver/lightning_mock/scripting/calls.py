@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache, partial
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_plus
 
 import orjson
 from aiohttp.web import BaseRequest
@@ -46,7 +46,7 @@ async def reply_from(
     asked = ScriptedCall(
         method=request.method,
         path=request.path,
-        query=request.query_string,
+        queries=_queries(request),
         operation=operation,
         caller=caller,
         headers={name.lower(): value for name, value in request.headers.items()},
@@ -64,6 +64,11 @@ async def reply_from(
     elif arguments is None and operation is not None and operation.id == CHAT and is_said(answer):
         asked_for = unchecked(await read(), int(now))
     return await scripted_reply(answer, asked_for, form)
+
+
+def _queries(request: BaseRequest) -> tuple[str, ...]:
+    query = request.raw_path.partition("?")[2]
+    return (unquote_plus(query), query) if query else ()
 
 
 def _redacted(target: str, arguments: Mapping[str, Any] | None) -> tuple[str, str]:

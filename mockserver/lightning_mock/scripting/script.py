@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from lightning_spec.loader import Operation
 
@@ -23,8 +24,8 @@ _HIDDEN_IN_PATTERN = re.escape(HIDDEN)
 
 class ScriptedCall(NamedTuple):
     """A call as scripts look at it. `caller` is its ledger key; `prompt` what it says, None where nobody has
-    looked yet; `query` what follows the path, decoded. Header names are lower case. `redacted` gives the path
-    and the prompt without credentials, as a recording has them."""
+    looked yet; `queries` its query, decoded and as sent. Header names are lower case. `redacted` gives the
+    path and the prompt without credentials, as a recording has them."""
 
     method: str
     path: str
@@ -32,14 +33,14 @@ class ScriptedCall(NamedTuple):
     caller: str
     headers: Mapping[str, str]
     prompt: str | None
-    query: str = ""
+    queries: tuple[str, ...] = ()
     redacted: Callable[[], tuple[str, str]] = lambda: ("", "")
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What a call must be like. None, or nothing, means any. `path` may end with `*`, and may have
-    a query: without one any will do."""
+    """What a call must be like. None, or nothing, means any. `path`, encoded or not, may end with
+    `*`, and may have a query: without one any will do."""
 
     route: str
     operations: frozenset[str]
@@ -55,8 +56,8 @@ class Condition:
         missed = []
         if not self._is_route(call):
             got = f"{call.method} {call.path[:MAX_TARGET]}"
-            if call.query and "?" in self.path:
-                got += f"?{call.query[:MAX_TARGET]}"
+            if call.queries and "?" in self.path:
+                got += f"?{call.queries[0][:MAX_TARGET]}"
             missed.append(f"route: expected {self.route[:MAX_TARGET]}, got {got}")
         if self.caller is not None and call.caller != self.caller:
             missed.append(f"caller: expected {self.caller}, got {call.caller}")
@@ -93,12 +94,16 @@ class Condition:
             return False
         return (
             self._is_path(call.path)
-            or ("?" in self.path and bool(call.query) and self._is_path(f"{call.path}?{call.query}"))
+            or ("?" in self.path and any(self._is_path(f"{call.path}?{query}") for query in call.queries))
             or (HIDDEN in self.path and self._is_path(call.redacted()[0]))
         )
 
     def _is_path(self, path: str) -> bool:
-        return path.startswith(self.path[:-1]) if self.path.endswith("*") else path == self.path
+        return _fits(path, self.path) or ("%" in self.path and _fits(path, unquote(self.path)))
+
+
+def _fits(path: str, wanted: str) -> bool:
+    return path.startswith(wanted[:-1]) if wanted.endswith("*") else path == wanted
 
 
 @dataclass(slots=True)
