@@ -1,6 +1,8 @@
-"""Headers that concern one connection and not the way from client to host (RFC 9110, section 7.6.1)."""
+"""Headers by what they are for, and their text as it can be kept."""
 
 from __future__ import annotations
+
+import re
 
 HOP_BY_HOP = frozenset(
     (
@@ -15,4 +17,12 @@ HOP_BY_HOP = frozenset(
         "upgrade",
     )
 )
-"""In lower case."""
+"""In lower case, those that concern one connection and not the way from client to host (RFC 9110, section
+7.6.1)."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def encodable(text: str) -> str:
+    """Text of a head as it can be written down: bytes that are not UTF-8, which come as surrogates, are read
+    as Latin-1."""
+    return _SURROGATE.sub(lambda found: chr(0x80 | ord(found[0]) & 0x7F), text)

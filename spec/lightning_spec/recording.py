@@ -44,7 +44,7 @@ from typing import IO, Any, Final
 import jsonschema_rs
 import yaml
 
-from lightning_spec.http_headers import HOP_BY_HOP
+from lightning_spec.http_headers import HOP_BY_HOP, encodable
 from lightning_spec.text_formats import read_file, yaml_or_json
 
 FORMAT: Final = "lightning-recording"
@@ -226,8 +226,8 @@ def exchange_document(exchange: RecordedExchange, clean: Clean) -> dict[str, Any
     return {
         "at": _iso(exchange.at),
         "request": {
-            "method": clean(request.method),
-            "target": clean(request.target),
+            "method": clean(encodable(request.method)),
+            "target": clean(encodable(request.target)),
             "headers": _request_headers(request.headers, clean),
             **_body(request.content, _content_type(request.headers), clean),
         },
@@ -268,13 +268,13 @@ def _request_headers(headers: Mapping[str, str], clean: Clean) -> dict[str, str]
         # `public`, which signed-out clients send, is no credential.
         shown = credential if credential.strip() in ("", "public") else _HIDDEN
         kept["Authorization"] = f"{scheme} {shown}" if scheme.lower() in ("bearer", "basic") else _HIDDEN
-    return {name: clean(value) for name, value in kept.items()}
+    return {name: clean(encodable(value)) for name, value in kept.items()}
 
 
 def _response_headers(headers: Mapping[str, str], clean: Clean) -> dict[str, str]:
     return {
         # Names may be a subclass of str (`multidict.istr`), which PyYAML cannot represent.
-        str(name): clean(value)
+        encodable(str(name)): clean(encodable(value))
         for name, value in headers.items()
         if name.lower() not in _NOT_KEPT and name.lower() not in _SECRET
     }

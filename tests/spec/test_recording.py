@@ -139,6 +139,15 @@ def test_no_credential_is_kept(kept: RecordedExchange) -> None:
     assert len(parse_recording(text).exchanges) == 1
 
 
+def test_a_head_that_is_not_utf_8_is_kept_as_latin_1() -> None:
+    agent = b"M\xfcller".decode("utf-8", "surrogateescape")
+    found = again(exchange(headers={"User-Agent": agent}, response={"Server": agent}))[0]
+    assert (found.request.headers, found.response.headers) == (
+        {"User-Agent": "M\xfcller"},
+        {"Server": "M\xfcller"},
+    )
+
+
 def test_numbers_of_json_are_numbers() -> None:
     assert yaml_or_json('{"after": 7e-05}') == {"after": 0.00007}
     assert yaml_or_json("after: 0.5") == {"after": 0.5}

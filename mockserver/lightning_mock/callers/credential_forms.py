@@ -1,6 +1,6 @@
 """What credentials look like, wherever they appear: the one registry.
 
-Law: whatever is shown or kept of a caller's text has been through `without_credentials`.
+Law: whatever is shown or kept of a caller's text has been through `without_credentials`, and can be encoded.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import re
 from urllib.parse import unquote
 
 import jsonschema_rs
+from lightning_spec.http_headers import encodable
 
 from lightning_mock.callers.credentials import KEY_PREFIX
 
@@ -41,8 +42,14 @@ _JSON_ESCAPE = re.compile(r"\\u00([0-7][0-9a-f])", re.IGNORECASE)
 
 
 def without_credentials(text: str) -> str:
-    """The text with a mark in place of every credential."""
-    if _is_suspicious(text):
+    """The text, which can be encoded, with a mark in place of every credential."""
+    try:
+        suspicious = _begins_like_one(text)
+    except UnicodeEncodeError:
+        # Of a head with bytes that are not UTF-8. Looking for those in every text would cost more.
+        text = encodable(text)
+        suspicious = _begins_like_one(text)
+    if suspicious:
         text = _CREDENTIALS.sub(_hide, text)
     plain = _unescaped(text)
     # A credential can be escaped. A text without one is returned as it was written.
@@ -62,14 +69,6 @@ def header_without_credentials(name: str, value: str) -> str:
 def is_credential(text: str) -> bool:
     """Whether a text contains a credential, recognised by its form."""
     return _BY_FORM.search(text) is not None
-
-
-def _is_suspicious(text: str) -> bool:
-    try:
-        return _begins_like_one(text)
-    except UnicodeEncodeError:
-        # Surrogates, from bytes that are not UTF-8: the validator does not accept them.
-        return True
 
 
 def _unescaped(text: str) -> str:

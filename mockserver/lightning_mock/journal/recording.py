@@ -101,7 +101,7 @@ def recording(raw: Raw, default_plan: str) -> Recording:
         exchange=exchange,
         plan_key=None if identity is None else plan_key,
         status=exchange.status,
-        content_type=exchange.content_type,
+        content_type=_type(exchange.content_type),
         size=exchange.sent,
         response_headers=_response_headers(exchange.headers),
         # Of a picture or a film there is nothing to read.
@@ -126,6 +126,12 @@ def _response_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
         shown_name, secret = _name(name)
         shown[shown_name] = "[redacted]" if secret else without_credentials(value[:_MAX_HEADER])
     return shown
+
+
+@lru_cache(maxsize=256)
+def _type(content_type: str) -> str:
+    """How the type of an answer is shown. There are few."""
+    return without_credentials(content_type[:_MAX_HEADER])
 
 
 @lru_cache(maxsize=256)

@@ -105,7 +105,7 @@ class Recorder:
         if pieces is None:
             self._leave_out(request, f"it is larger than {self._body_limit} bytes")
         else:
-            await self._keep(recorded)
+            await self._keep(request, recorded)
         if cut and request.transport is not None:
             request.transport.abort()
         return response
@@ -143,10 +143,15 @@ class Recorder:
         target = without_credentials(request.raw_path[:MAX_TARGET])
         logger.warning("the answer to %s %s is not recorded: %s", request.method, target, why)
 
-    async def _keep(self, recorded: RecordedExchange) -> None:
-        async with self._writing:
-            await asyncio.to_thread(self._writer.add, recorded)
-        self.kept += 1
+    async def _keep(self, request: web.BaseRequest, recorded: RecordedExchange) -> None:
+        """Add to the file. The caller has the answer already, whether or not that can be done."""
+        try:
+            async with self._writing:
+                await asyncio.to_thread(self._writer.add, recorded)
+        except (OSError, ValueError) as error:
+            self._leave_out(request, str(error))
+        else:
+            self.kept += 1
 
 
 def _passing(headers: Mapping[str, str]) -> CIMultiDict[str]:

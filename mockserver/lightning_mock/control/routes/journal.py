@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterable
 
 import orjson
-from aiohttp.hdrs import HOST
 from lightning_spec.recording import Recording as Recorded
 from lightning_spec.recording import recording_document
 
@@ -75,7 +74,7 @@ async def get_entry(request: ControlRequest, state: State) -> Body:
 async def get_curl(request: ControlRequest, state: State) -> Body:
     """The exchange as a command."""
     kept = _known(request, state)
-    return json_body({"command": curl(kept, _base_url(request)), "whole": kept.whole})
+    return json_body({"command": curl(kept, request.base_url), "whole": kept.whole})
 
 
 async def send_entry_again(request: ControlRequest, state: State) -> Body:
@@ -90,7 +89,7 @@ async def export_har(request: ControlRequest, state: State) -> Body:
     """The matching exchanges as an HTTP archive."""
     await state.journal.settle()
     found = state.journal.find(_filter(request, state))
-    content = await asyncio.to_thread(_archive, found, _base_url(request))
+    content = await asyncio.to_thread(_archive, found, request.base_url)
     return Body(content, headers={"Content-Disposition": 'attachment; filename="lightning-mock.har"'})
 
 
@@ -103,7 +102,7 @@ async def take_recording(request: ControlRequest, state: State) -> Body:
     """The matching exchanges as a recording."""
     await state.journal.settle()
     found = state.journal.find(_filter(request, state))
-    return await asyncio.to_thread(_recorded, found, state.clock.now(), _base_url(request))
+    return await asyncio.to_thread(_recorded, found, state.clock.now(), request.base_url)
 
 
 def _recorded(found: list[Recording], now: float, base_url: str) -> Body:
@@ -145,11 +144,6 @@ def _known(request: ControlRequest, state: State) -> Recording:
     if kept is None:
         raise ControlError(404, "entry_id: the journal has no such entry; GET /__mock__/journal lists them.")
     return kept
-
-
-def _base_url(request: ControlRequest) -> str:
-    """The mock's address as the caller of the control plane knows it."""
-    return f"http://{request.http.headers.get(HOST, '')}"
 
 
 def _own_url(request: ControlRequest) -> str:
