@@ -38,6 +38,8 @@ _begins_like_one = jsonschema_rs.validator_for(
     },
     pattern_options=jsonschema_rs.RegexOptions(),
 ).is_valid
+_MAX_ESCAPES = 5
+"""Nobody decodes a text more often, and each time costs as much as its length."""
 _JSON_ESCAPE = re.compile(r"\\u00([0-7][0-9a-f])", re.IGNORECASE)
 
 
@@ -51,11 +53,10 @@ def without_credentials(text: str) -> str:
         suspicious = _begins_like_one(text)
     if suspicious:
         text = _CREDENTIALS.sub(_hide, text)
-    plain = _unescaped(text)
     # A credential can be escaped. A text without one is returned as it was written.
-    if plain != text and _BY_FORM.search(plain):
-        return _CREDENTIALS.sub(_hide, plain)
-    return text
+    plain = _unescaped(text)
+    hidden = _CREDENTIALS.sub(_hide, plain) if plain != text and _begins_like_one(plain) else plain
+    return text if hidden == plain else hidden
 
 
 def header_without_credentials(name: str, value: str) -> str:
@@ -72,10 +73,15 @@ def is_credential(text: str) -> bool:
 
 
 def _unescaped(text: str) -> str:
-    if "%" in text:
-        text = unquote(text)
-    if "\\u00" in text:
-        text = _JSON_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
+    """The text behind all its escapes, which can be escaped themselves."""
+    for _ in range(_MAX_ESCAPES):
+        escaped = text
+        if "%" in text:
+            text = unquote(text)
+        if "\\u00" in text:
+            text = _JSON_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
+        if text == escaped:
+            break
     return text
 
 
