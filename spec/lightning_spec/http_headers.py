@@ -19,7 +19,15 @@ HOP_BY_HOP = frozenset(
 )
 """In lower case, those that concern one connection and not the way from client to host (RFC 9110, section
 7.6.1)."""
+SECRET_NAMES = r"token|secret|password|passwd|api[_-]?key|authorization"
+"""A pattern for the end of a name, in either case, whose value is a credential."""
+_SECRET_HEADER = re.compile(rf"(?:set-)?cookie|.*(?:{SECRET_NAMES})", re.IGNORECASE | re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def is_secret(name: str) -> bool:
+    """Whether the whole value of the header is a credential, whatever it looks like."""
+    return _SECRET_HEADER.fullmatch(name) is not None
 
 
 def encodable(text: str) -> str:

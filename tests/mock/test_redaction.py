@@ -35,6 +35,7 @@ SECRETS = (
     "/gen/image/%2569pa_live_kkkkkkkk",
     "/gen/image/%252569pa_live_kkkkkkkk",
     r"\\u0069pa_live_kkkkkkkk",
+    '--b\r\nContent-Disposition: form-data; name="client_secret"\r\nContent-Type: text/plain\r\n\r\nhush\r\n',
     "/usage?url=%252Fa%253Ftoken%253Dhush",
 )
 HIDDEN = ("hush", "kkk", "eyjzdwii", "abcdefghij", "abc.def")

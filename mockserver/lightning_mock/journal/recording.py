@@ -14,7 +14,7 @@ from itertools import islice
 from aiohttp.hdrs import ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN, USER_AGENT
 from aiohttp.web import BaseRequest
 
-from lightning_mock.callers.credential_forms import SECRET_HEADERS, without_credentials
+from lightning_mock.callers.credential_forms import headers_without_credentials, without_credentials
 from lightning_mock.callers.identity import CLIENT_ID
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.journal.redaction import MAX_KEPT_TARGET, MAX_TARGET, last_of
@@ -121,24 +121,13 @@ def _cut(text: str, most: int) -> str:
 
 def _response_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
     given = islice((headers or {}).items(), _MAX_HEADERS)
-    shown = {}
-    for name, value in given:
-        shown_name, secret = _name(name)
-        shown[shown_name] = "[redacted]" if secret else without_credentials(value[:_MAX_HEADER])
-    return shown
+    return headers_without_credentials((name[:_MAX_HEADER], value[:_MAX_HEADER]) for name, value in given)
 
 
 @lru_cache(maxsize=256)
 def _type(content_type: str) -> str:
     """How the type of an answer is shown. There are few."""
     return without_credentials(content_type[:_MAX_HEADER])
-
-
-@lru_cache(maxsize=256)
-def _name(name: str) -> tuple[str, bool]:
-    """How the name of a header is shown, and whether its value is a secret. Nearly all answers have the same
-    names."""
-    return without_credentials(name[:_MAX_HEADER]), name.lower() in SECRET_HEADERS
 
 
 def _headers(values: Sequence[str | None], bearer: str | None, exchange: Exchange) -> dict[str, str]:
