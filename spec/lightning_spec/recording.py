@@ -46,6 +46,7 @@ from typing import IO, Any, Final
 import jsonschema_rs
 import yaml
 
+from lightning_spec.event_streams import without_split
 from lightning_spec.http_headers import HOP_BY_HOP, encodable, is_secret
 from lightning_spec.text_formats import read_file, yaml_or_json
 
@@ -60,11 +61,11 @@ _NOT_KEPT = HOP_BY_HOP | {"content-encoding", "content-length", "date"}
 _CHALLENGE = "www-authenticate"
 _HIDDEN = "[redacted]"
 _STREAM = "text/event-stream"
+_LINES = ("application/jsonl", "application/x-ndjson")
 _TEXT = (
+    *_LINES,
     "text/",
     "application/json",
-    "application/jsonl",
-    "application/x-ndjson",
     "application/xml",
     "application/javascript",
     "application/x-www-form-urlencoded",
@@ -303,7 +304,8 @@ def _body(content: bytes, content_type: str, clean: Clean) -> dict[str, Any]:
             content = _cleaned(content, clean)
     else:
         if not media_type or media_type.startswith(_TEXT) or media_type.endswith(("+json", "+xml")):
-            return _json_or_text(clean(text), media_type)
+            text = clean(text)
+            return _json_or_text(without_split(text, clean) if media_type in _LINES else text, media_type)
         content = _cleaned(content, clean)
     return {"bytes": base64.b64encode(content).decode()}
 
@@ -334,10 +336,10 @@ def _stream(pieces: Sequence[Piece], clean: Clean) -> list[dict[str, Any]]:
     texts = [decoder.decode(piece.content) for piece in pieces]
     if texts:
         texts[-1] += decoder.decode(b"", final=True)
-    whole = clean("".join(texts))
+    whole = without_split(clean("".join(texts)), clean)
     texts = [clean(text) for text in texts]
     if "".join(texts) != whole:
-        # A credential is split across pieces, so the text becomes one piece.
+        # A credential is split across pieces or events, so the text becomes one piece.
         times, texts = times[:1], [whole]
     return [{"after": after, "text": text} for after, text in zip(times, texts, strict=True)]
 

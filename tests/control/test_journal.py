@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 import uuid
@@ -247,6 +248,21 @@ def test_no_credential_shows_up_anywhere(own: Control) -> None:
     for row in own("GET", "/journal?limit=10000")["entries"]:
         shown = row["request"]["headers"].get("Authorization", "")
         assert len(shown.rpartition("…")[2]) <= 4
+
+
+def test_a_credential_that_is_streamed_in_pieces_is_not_put_together_again(start: Callable[..., Any]) -> None:
+    def words(text: str) -> str:
+        return "".join(re.findall(r'"content":"([^"]*)"', text.replace("\\", "")))
+
+    with start(journal_bodies=20_000) as (_, control):
+        user = control.user()
+        said = [{"role": "user", "content": f"my key is {CANARY} ok"}]
+        assert CANARY in words(user.chat(messages=said, stream=True).text)
+        entry = user.entry()
+        for path in (f"/journal/{entry['id']}", "/journal/har", "/journal/recording"):
+            shown = words(json.dumps(control("GET", path)))
+            assert "my key is [redacted] ok" in shown
+            assert "CANARY" not in shown
 
 
 def test_a_short_bearer_is_not_half_shown(own: Control) -> None:

@@ -13,6 +13,7 @@ from itertools import islice
 
 from aiohttp.hdrs import ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN, USER_AGENT
 from aiohttp.web import BaseRequest
+from lightning_spec.event_streams import without_split
 
 from lightning_mock.callers.credential_forms import headers_without_credentials, without_credentials
 from lightning_mock.callers.identity import CLIENT_ID
@@ -105,7 +106,7 @@ def recording(raw: Raw, default_plan: str) -> Recording:
         size=exchange.sent,
         response_headers=_response_headers(exchange.headers),
         # Of a picture or a film there is nothing to read.
-        text=_text(exchange.head) if textual else "",
+        text=_answered(exchange) if textual else "",
         answered_whole=len(exchange.head) == exchange.sent,
     )
     # What is clean is kept above.
@@ -140,6 +141,12 @@ def _headers(values: Sequence[str | None], bearer: str | None, exchange: Exchang
         kind = exchange.identity.kind if exchange.identity is not None else "refused"
         shown["Authorization"] = f"{kind} …{bearer}"
     return shown
+
+
+def _answered(exchange: Exchange) -> str:
+    text = _text(exchange.head)
+    is_stream = exchange.content_type.startswith("text/event-stream")
+    return without_split(text, without_credentials) if is_stream else text
 
 
 def _text(content: bytes) -> str:
