@@ -148,6 +148,19 @@ def test_signed_out_and_refused_callers_stay_what_they_were(own: Control) -> Non
     assert client.send_again(before).status == 401
 
 
+def test_a_caller_whose_name_was_hidden_is_the_same_or_nobody(own: Control) -> None:
+    client = Lightning(own.base_url)
+    httpx2.get(own.base_url + "/usage", headers={"X-Client-ID": SECRET})
+    [before] = client.journal(limit=1)
+    again = client.send_again(before)
+    assert again.caller["identity"] == before.caller["identity"]
+    assert again.caller["identity"].removeprefix("client:") in client.curl(before)
+    for agent in (f"app {SECRET}", "a" * 300):
+        httpx2.get(own.base_url + "/usage", headers={"User-Agent": agent})
+        [before] = client.journal(limit=1)
+        assert "User-Agent" in own.refuse("POST", f"/journal/{before.id}/send", status=409)
+
+
 def test_a_call_that_is_cut_off_again_is_told_all_the_same(own: Control) -> None:
     user = own.user()
     own.fault("reset", when="before_charge", match={"user": user.id})

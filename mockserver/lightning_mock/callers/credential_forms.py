@@ -17,7 +17,6 @@ from lightning_mock.callers.credentials import KEY_PREFIX
 
 HIDDEN = "[redacted]"
 _FORMS = re.escape(KEY_PREFIX) + r"[\w-]*|eyJ[\w-]{4,}(?:\.[\w-]*)*|\bsk-[\w-]{8,}"
-_BY_FORM = re.compile(_FORMS, re.IGNORECASE | re.ASCII)
 _CREDENTIALS = re.compile(
     r"(?:" + _FORMS + r")"
     # `public`, which signed-out clients send, is no credential, and our own explanations name it.
@@ -77,11 +76,6 @@ def _name(name: str) -> tuple[str, bool]:
     """How the name of a header is shown, and whether its value is a secret. Nearly all messages have the same
     names."""
     return without_credentials(name), is_secret(name)
-
-
-def is_credential(text: str) -> bool:
-    """Whether a text contains a credential, recognised by its form."""
-    return _BY_FORM.search(text) is not None
 
 
 def _unescaped(text: str) -> str:

@@ -137,6 +137,9 @@ def _headers(values: Sequence[str | None], bearer: str | None, exchange: Exchang
         for name, value in zip(_SHOWN, values, strict=True)
         if value is not None
     }
+    if exchange.identity is not None and exchange.identity.kind == "client_id":
+        # The name that the caller counts under: a credential is in none, and to call by it is to be the same.
+        shown[str(CLIENT_ID)] = exchange.identity.key.removeprefix("client:")
     if bearer is not None:
         kind = exchange.identity.kind if exchange.identity is not None else "refused"
         shown["Authorization"] = f"{kind} …{bearer}"

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
+from lightning_mock.callers.identity import key_of
 from lightning_mock.control.request import ControlError, ControlRequest
 from lightning_mock.control.views import identity_view
 from lightning_mock.http.replies import Body, json_body
@@ -133,7 +134,7 @@ async def known_identity(request: ControlRequest, state: State) -> str:
             "identity: expected user:ID, client:ID with an id that fits X-Client-ID, or address:IP:AGENT as "
             "GET /__mock__/identities shows it.",
         )
-    return identity
+    return key_of(identity)
 
 
 def _is_client_id(name: str, state: State) -> bool:

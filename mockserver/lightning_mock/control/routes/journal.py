@@ -10,6 +10,7 @@ from lightning_spec.recording import Recording as Recorded
 from lightning_spec.recording import recording_document
 
 from lightning_mock.callers.credential_forms import without_credentials
+from lightning_mock.callers.identity import key_of
 from lightning_mock.control.curl import curl
 from lightning_mock.control.entries import entry, whole_entry
 from lightning_mock.control.freeing import free_memory
@@ -121,6 +122,7 @@ async def clear_journal(request: ControlRequest, state: State) -> Body:
 
 def _filter(request: ControlRequest, state: State) -> Filter:
     query = request.query
+    identity = query.get("identity")
     operation = query.get("operation")
     try:
         operations = None if operation is None else operations_named(operation, state.spec)
@@ -128,7 +130,7 @@ def _filter(request: ControlRequest, state: State) -> Filter:
         raise ControlError(400, str(error)) from None
     return Filter(
         operations=operations,
-        identity=query.get("identity"),
+        identity=None if identity is None else key_of(identity),
         user=query.get("user"),
         status=query.get("status"),
         fault=query.get("fault"),
