@@ -301,6 +301,8 @@ def test_what_cannot_be_written_down_is_left_out_and_harms_no_answer(
                 assert session.get(mock.base_url + "/tiers", timeout=10).status_code == 200
         agent = {"User-Agent": b"M\xfcller"}
         assert session.get(mock.base_url + "/tiers", headers=agent, timeout=10).status_code == 200
+    with Lightning(host.base_url) as client:
+        assert client.journal()[-1].request["headers"]["User-Agent"] == "M\xfcller"
     said = [record.getMessage() for record in caplog.records]
     assert said == ["the answer to GET /tiers is not recorded: [Errno 28] No space left on device"] * 2
     [kept] = read_recording(tmp_path / "full.yaml").exchanges

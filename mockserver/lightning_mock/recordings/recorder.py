@@ -12,7 +12,7 @@ from pathlib import Path
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, web
 from aiohttp.client_exceptions import ClientPayloadError
-from lightning_spec.http_headers import HOP_BY_HOP
+from lightning_spec.http_headers import HOP_BY_HOP, encodable
 from lightning_spec.recording import (
     Piece,
     RecordedExchange,
@@ -155,4 +155,9 @@ class Recorder:
 
 
 def _passing(headers: Mapping[str, str]) -> CIMultiDict[str]:
-    return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in _NOT_PASSED_ON)
+    # Bytes that are not UTF-8 cannot be passed on as they came: the library would write others.
+    return CIMultiDict(
+        (encodable(name), encodable(value))
+        for name, value in headers.items()
+        if name.lower() not in _NOT_PASSED_ON
+    )
