@@ -48,7 +48,7 @@ OURS = {*FOLDERS, "tests", "conftest"}
 # imports only have to be free of circles.
 LAYERS = {
     "lightning_mock": (
-        {"real_time", "private_file", "choices"},
+        {"real_time", "private_file", "choices", "addresses"},
         {"clock", "memory", "turns", "errors", "settings", "client"},
         {"basis"},
         {"loops", "credentials_file", "callers", "quota", "generation", "preferences", "service_status"},

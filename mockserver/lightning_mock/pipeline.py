@@ -183,7 +183,8 @@ async def answer_instead(
     instead: Callable[[web.BaseRequest, Exchange], Awaitable[web.StreamResponse]],
     exchange: Exchange,
 ) -> web.StreamResponse:
-    """Answer by `instead`, a replay or a recorder. Raises nothing but CancelledError."""
+    """Answer by `instead`, a replay or a recorder; what fails midway is cut off. Raises nothing but
+    CancelledError."""
     try:
         return await instead(request, exchange)
     except ApiError as refused:
@@ -192,6 +193,8 @@ async def answer_instead(
         if request.transport is not None:
             logger.exception("%s %s failed", request.method, request.rel_url.raw_path)
         error = UpstreamFailure()
+    if (cut := delivery.cut_off(request)) is not None:
+        return cut
     exchange.refusal = error.refusal
     return delivery.respond(request, delivery.refusal(error), exchange)
 

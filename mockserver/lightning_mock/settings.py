@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal, get_args
-from urllib.parse import urlsplit
 
+from lightning_mock.addresses import shown_address
 from lightning_mock.choices import MetadataForm, RetryAdvice
 
 MAX_EXCHANGES = 1_000_000
@@ -116,8 +116,7 @@ class Settings:
     @property
     def store_shown(self) -> str:
         """The address of the store without its credentials."""
-        scheme, host, path, _, _ = urlsplit(self.store or "")
-        return f"{scheme}://{host.rpartition('@')[2]}{path}"
+        return shown_address(self.store or "")
 
     def _complaints(self) -> Iterator[str]:
         """Everything that is wrong, one line each."""
@@ -138,7 +137,10 @@ class Settings:
         if token is not None and not (len(token) >= 8 and token.isascii() and token.isprintable()):
             yield "control_token: expected at least 8 ASCII characters"
         if self.record is not None and not _BASE_URL.fullmatch(self.record):
-            yield f"record: expected an address like https://host.example, got {self.record!r}"
+            yield (
+                "record: expected an address like https://host.example, without user and query, got "
+                f"{shown_address(self.record)!r}"
+            )
         if self.record is not None and self.replay is not None:
             yield "record, replay: expected one of them"
         yield from self._complaints_of_no_effect()

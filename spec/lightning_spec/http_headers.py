@@ -1,8 +1,8 @@
-"""Headers that concern one connection and not the way from client to host (RFC 9110, section 7.6.1), and
-headers that are repeated (section 5.3)."""
+"""Headers by what they are for, and their text as it can be kept."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 HOP_BY_HOP = frozenset(
@@ -18,7 +18,12 @@ HOP_BY_HOP = frozenset(
         "upgrade",
     )
 )
-"""In lower case."""
+"""In lower case, those that concern one connection and not the way from client to host (RFC 9110, section
+7.6.1)."""
+SECRET_NAMES = r"token|secret|password|passwd|api[_-]?key|authorization"
+"""A pattern for the end of a name, in either case, whose value is a credential."""
+_SECRET_HEADER = re.compile(rf"(?:set-)?cookie|.*(?:{SECRET_NAMES})", re.IGNORECASE | re.ASCII)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def each_once(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -28,3 +33,14 @@ def each_once(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     for name, value in headers:
         found.setdefault(names.setdefault(name.lower(), name), []).append(value)
     return {name: ", ".join(values) for name, values in found.items()}
+
+
+def is_secret(name: str) -> bool:
+    """Whether the whole value of the header is a credential, whatever it looks like."""
+    return _SECRET_HEADER.fullmatch(name) is not None
+
+
+def encodable(text: str) -> str:
+    """Text of a head as it can be written down: bytes that are not UTF-8, which come as surrogates, are read
+    as Latin-1."""
+    return _SURROGATE.sub(lambda found: chr(0x80 | ord(found[0]) & 0x7F), text)

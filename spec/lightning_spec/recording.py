@@ -25,8 +25,9 @@ piece by piece in `stream`. `after` is in seconds: from the request to the head 
 piece to the next. `cut: true` says that the connection broke off before the end.
 
 Law: a file is whole after every exchange, whatever is written can be read again, only its owner can read it,
-and nothing enters it that has not been through the function that takes credentials out. Headers that a secret
-may hide in are not kept at all.
+and nothing enters it that has not been through the function that takes credentials out, base64 as little as
+text. Only pictures, sound and films that are no text stay as they are: in compressed bytes it would find by
+chance what is none. Headers that a secret may hide in are not kept at all.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ from typing import IO, Any, Final
 import jsonschema_rs
 import yaml
 
-from lightning_spec.http_headers import HOP_BY_HOP
+from lightning_spec.event_streams import without_split
+from lightning_spec.http_headers import HOP_BY_HOP, encodable, is_secret
 from lightning_spec.text_formats import read_file, yaml_or_json
 
 FORMAT: Final = "lightning-recording"
@@ -56,10 +58,20 @@ REQUEST_HEADERS: Final = ("Accept", "Authorization", "Content-Type", "Origin", "
 """The request headers that are kept. Any other might carry a secret that nobody knows of."""
 # Bodies are kept unpacked, and whoever replays them has a time of their own.
 _NOT_KEPT = HOP_BY_HOP | {"content-encoding", "content-length", "date"}
-_SECRET = frozenset(("set-cookie", "www-authenticate", "authorization"))
+_CHALLENGE = "www-authenticate"
 _HIDDEN = "[redacted]"
 _STREAM = "text/event-stream"
-_TEXT = ("text/", "application/json", "application/xml", "application/javascript")
+_LINES = ("application/jsonl", "application/x-ndjson")
+_TEXT = (
+    *_LINES,
+    "text/",
+    "application/json",
+    "application/xml",
+    "application/javascript",
+    "application/x-www-form-urlencoded",
+    "multipart/",
+)
+_COMPRESSED = ("image/", "audio/", "video/")
 _MAX_DEPTH = 150
 
 Clean = Callable[[str], str]
@@ -236,8 +248,8 @@ def exchange_document(exchange: RecordedExchange, clean: Clean) -> dict[str, Any
     return {
         "at": _iso(exchange.at),
         "request": {
-            "method": clean(request.method),
-            "target": clean(request.target),
+            "method": clean(encodable(request.method)),
+            "target": clean(encodable(request.target)),
             "headers": _request_headers(request.headers, clean),
             **_body(request.content, _content_type(request.headers), clean),
         },
@@ -278,15 +290,15 @@ def _request_headers(headers: Mapping[str, str], clean: Clean) -> dict[str, str]
         # `public`, which signed-out clients send, is no credential.
         shown = credential if credential.strip() in ("", "public") else _HIDDEN
         kept["Authorization"] = f"{scheme} {shown}" if scheme.lower() in ("bearer", "basic") else _HIDDEN
-    return {name: clean(value) for name, value in kept.items()}
+    return {name: clean(encodable(value)) for name, value in kept.items()}
 
 
 def _response_headers(headers: Mapping[str, str], clean: Clean) -> dict[str, str]:
     return {
         # Names may be a subclass of str (`multidict.istr`), which PyYAML cannot represent.
-        str(name): clean(value)
+        encodable(str(name)): clean(encodable(value))
         for name, value in headers.items()
-        if name.lower() not in _NOT_KEPT and name.lower() not in _SECRET
+        if name.lower() not in _NOT_KEPT and name.lower() != _CHALLENGE and not is_secret(name)
     }
 
 
@@ -294,14 +306,22 @@ def _body(content: bytes, content_type: str, clean: Clean) -> dict[str, Any]:
     if not content:
         return {}
     media_type = content_type.partition(";")[0].strip()
-    if not media_type or media_type.startswith(_TEXT) or media_type.endswith(("+json", "+xml")):
-        try:
-            text = clean(content.decode())
-        except UnicodeDecodeError:
-            pass
-        else:
-            return _json_or_text(text, media_type)
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        if not media_type.startswith(_COMPRESSED):
+            content = _cleaned(content, clean)
+    else:
+        if not media_type or media_type.startswith(_TEXT) or media_type.endswith(("+json", "+xml")):
+            text = clean(text)
+            return _json_or_text(without_split(text, clean) if media_type in _LINES else text, media_type)
+        content = _cleaned(content, clean)
     return {"bytes": base64.b64encode(content).decode()}
+
+
+def _cleaned(content: bytes, clean: Clean) -> bytes:
+    """Bytes in which a credential, which is ASCII, may stand among others."""
+    return clean(content.decode("latin-1")).encode("latin-1", "replace")
 
 
 def _json_or_text(text: str, media_type: str) -> dict[str, Any]:
@@ -339,10 +359,10 @@ def _stream(pieces: Sequence[Piece], clean: Clean) -> list[dict[str, Any]]:
     texts = [decoder.decode(piece.content) for piece in pieces]
     if texts:
         texts[-1] += decoder.decode(b"", final=True)
-    whole = clean("".join(texts))
+    whole = without_split(clean("".join(texts)), clean)
     texts = [clean(text) for text in texts]
     if "".join(texts) != whole:
-        # A credential is split across pieces, so the text becomes one piece.
+        # A credential is split across pieces or events, so the text becomes one piece.
         times, texts = times[:1], [whole]
     return [{"after": after, "text": text} for after, text in zip(times, texts, strict=True)]
 

@@ -12,6 +12,7 @@ from weakref import WeakSet
 import httpx2
 import pytest
 from lightning_mock.clock import Clock
+from lightning_mock.control import snapshot
 from lightning_mock.control.entries import entry
 from lightning_mock.control.routes import events
 from lightning_mock.journal.event_hub import STATE_CHANGED, EventHub, ExchangeEvent
@@ -134,6 +135,35 @@ def test_a_mock_stops_at_once_with_listeners(start: Callable[..., Any]) -> None:
         for _ in response.iter_lines():
             pass
     stream.__exit__(None, None, None)
+
+
+def broken(_: Any) -> Any:
+    raise RuntimeError
+
+
+def test_a_stream_that_fails_midway_ends_without_another_answer_in_it(
+    own: Control, wire: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener = wire(own.base_url)
+    listener.send("GET", "/__mock__/events")
+    received = listener.socket.recv(1000)
+    monkeypatch.setattr(events, "entry", broken)
+    own.user().call("GET", "/usage")
+    rest, ending = listener.read()
+    assert ending == "closed"
+    assert (received + rest).count(b"HTTP/1.1 ") == 1
+    assert not rest.endswith(b"0\r\n\r\n")
+
+
+def test_a_snapshot_that_cannot_be_taken_is_a_refusal(
+    own: Control, wire: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "_small_parts", broken)
+    caller = wire(own.base_url)
+    caller.send("GET", "/__mock__/snapshot", Connection="close")
+    head, _, body = caller.read()[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 500")
+    assert json.loads(body) == {"detail": "The control call failed in the mock."}
 
 
 async def test_what_the_journal_forgets_waits_for_no_listener() -> None:

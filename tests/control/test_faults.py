@@ -401,6 +401,17 @@ def test_a_fault_meets_the_header_that_it_names(arm: Any, user: User) -> None:
     assert user.call("GET", "/usage", headers={"x-test": "no"}).status_code == 200
 
 
+def test_a_credential_that_a_fault_waits_for_is_shown_nowhere_and_matches(own: Control) -> None:
+    user = own.user()
+    bearer = {"Authorization": f"Bearer {user.key}"}
+    made = own.fault("status", status=503, match={"header": bearer})
+    shown = [made, own("GET", "/faults")["faults"][0], own("GET", "/state")["faults"][0]]
+    assert [fault["match"]["header"] for fault in shown] == [{"authorization": "[redacted]"}] * 3
+    own("POST", "/restore", own("GET", "/snapshot"))
+    assert user.call("GET", "/usage").status_code == 503
+    assert user.call("GET", "/usage", bearer=user.jwt).status_code == 200
+
+
 def test_a_fault_of_a_signed_out_caller_meets_nobody_else(
     shared: Control, mock: RunningMock, user: User
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 import uuid
@@ -249,6 +250,21 @@ def test_no_credential_shows_up_anywhere(own: Control) -> None:
         assert len(shown.rpartition("…")[2]) <= 4
 
 
+def test_a_credential_that_is_streamed_in_pieces_is_not_put_together_again(start: Callable[..., Any]) -> None:
+    def words(text: str) -> str:
+        return "".join(re.findall(r'"content":"([^"]*)"', text.replace("\\", "")))
+
+    with start(journal_bodies=20_000) as (_, control):
+        user = control.user()
+        said = [{"role": "user", "content": f"my key is {CANARY} ok"}]
+        assert CANARY in words(user.chat(messages=said, stream=True).text)
+        entry = user.entry()
+        for path in (f"/journal/{entry['id']}", "/journal/har", "/journal/recording"):
+            shown = words(json.dumps(control("GET", path)))
+            assert "my key is [redacted] ok" in shown
+            assert "CANARY" not in shown
+
+
 def test_a_short_bearer_is_not_half_shown(own: Control) -> None:
     httpx2.get(f"{own.base_url}/usage", headers={"Authorization": "Bearer hunter2hunter2"})
     [entry] = own("GET", "/journal")["entries"]
@@ -308,3 +324,52 @@ def test_the_users_of_two_tests_have_two_journals(shared: Control) -> None:
     assert [entry["operation"] for entry in shared("GET", f"/journal?user={first.id}")["entries"]] == [
         "getUsage"
     ]
+
+
+HOST = "Host: 127.0.0.1"
+BEARER = "Authorization: Bearer " + "a" * 40
+PREFLIGHT = "Origin: http://a\r\nAccess-Control-Request-Method: GET"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        f"GET /usage HTTP/1.1\r\n{HOST}\r\nUser-Agent: M\xfcller",
+        f"GET /usage HTTP/1.1\r\n{HOST}\r\nAccept: M\xfcller",
+        f"GET /usage HTTP/1.1\r\n{HOST}\r\nOrigin: M\xfcller",
+        f"GET /usage HTTP/1.1\r\n{HOST}\r\nX-Client-ID: M\xfcller",
+        f"POST /gen/video HTTP/1.1\r\n{HOST}\r\nContent-Length: 0\r\nContent-Type: text/plain; a=M\xfcller",
+        f"GET /usage HTTP/1.1\r\n{HOST}\r\n{BEARER}M\xfcr",
+        f"OPTIONS /usage HTTP/1.1\r\n{HOST}\r\n{PREFLIGHT}M\xfcller",
+        f"OPTIONS /usage HTTP/1.1\r\n{HOST}\r\n{PREFLIGHT}\r\nAccess-Control-Request-Headers: M\xfcller",
+    ],
+)
+def test_a_head_that_is_not_utf_8_stands_in_the_journal_as_latin_1(
+    own: Control, wire: Any, lines: str
+) -> None:
+    listener, caller = wire(own.base_url), wire(own.base_url)
+    listener.send("GET", "/__mock__/events")
+    assert listener.socket.recv(1000).startswith(b"HTTP/1.1 200")
+    caller.socket.sendall(f"{lines}\r\nConnection: close\r\n\r\n".encode("latin-1"))
+    assert caller.read()[0].startswith(b"HTTP/1.1 ")
+    [entry] = own("GET", "/journal/wait?count=1")["entries"]
+    assert "M\xfc" in json.dumps(entry, ensure_ascii=False)
+    for path in (
+        "/journal/har",
+        "/journal/recording",
+        f"/journal/{entry['id']}",
+        f"/journal/{entry['id']}/curl",
+    ):
+        own("GET", path)
+    told = b""
+    while b"event: exchange" not in told:
+        told += listener.socket.recv(65536)
+    assert b"HTTP/1.1" not in told
+
+
+def test_a_host_that_is_not_utf_8_is_no_obstacle(own: Control, wire: Any) -> None:
+    for path in ("state", "journal/har"):
+        caller = wire(own.base_url)
+        lines = f"GET /__mock__/{path} HTTP/1.1\r\n{HOST}:\xff\r\nConnection: close\r\n\r\n"
+        caller.socket.sendall(lines.encode("latin-1"))
+        assert caller.read()[0].startswith(b"HTTP/1.1 200")

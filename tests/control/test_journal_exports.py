@@ -47,11 +47,13 @@ def test_the_headers_of_every_kind_of_answer_are_kept(user: User) -> None:
 
 
 def test_no_secret_stands_in_a_header_that_was_answered(shared: Control, user: User) -> None:
-    headers = {"Set-Cookie": "session=CANARYsession", "X-Echo": SECRET, "X-Plain": "kept"}
+    by_name = ("Set-Cookie", "X-Api-Key", "X-Auth-Token", "Authorization")
+    headers = {**dict.fromkeys(by_name, "a=CANARYvalue"), "X-Echo": SECRET, "X-Plain": "kept"}
     shared("POST", "/replies", {"match": {"user": user.id}, "reply": {"text": "x", "headers": headers}})
     assert user.chat().headers["X-Echo"] == SECRET
     shown = user.entry()["response"]["headers"]
-    assert (shown["X-Plain"], shown["Set-Cookie"]) == ("kept", "[redacted]")
+    assert shown["X-Plain"] == "kept"
+    assert {shown[name] for name in by_name} == {"[redacted]"}
     for view in (shown, shared("GET", f"/journal/har?user={user.id}"), last(user)):
         assert "CANARY" not in json.dumps(view)
 
@@ -147,6 +149,19 @@ def test_signed_out_and_refused_callers_stay_what_they_were(own: Control) -> Non
     [before] = client.journal(limit=1)
     own("DELETE", f"/users/{user.id}")
     assert client.send_again(before).status == 401
+
+
+def test_a_caller_whose_name_was_hidden_is_the_same_or_nobody(own: Control) -> None:
+    client = Lightning(own.base_url)
+    httpx2.get(own.base_url + "/usage", headers={"X-Client-ID": SECRET})
+    [before] = client.journal(limit=1)
+    again = client.send_again(before)
+    assert again.caller["identity"] == before.caller["identity"]
+    assert again.caller["identity"].removeprefix("client:") in client.curl(before)
+    for agent in (f"app {SECRET}", "a" * 300):
+        httpx2.get(own.base_url + "/usage", headers={"User-Agent": agent})
+        [before] = client.journal(limit=1)
+        assert "User-Agent" in own.refuse("POST", f"/journal/{before.id}/send", status=409)
 
 
 def test_a_call_that_is_cut_off_again_is_told_all_the_same(own: Control) -> None:

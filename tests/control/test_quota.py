@@ -9,6 +9,7 @@ from urllib.parse import quote
 import httpx2
 import pytest
 from lightning_mock.background import RunningMock
+from lightning_mock.client import Lightning
 from lightning_spec.loader import load_spec
 
 from .conftest import Control, User
@@ -54,6 +55,26 @@ def test_signed_out_callers_are_seen_and_can_be_exhausted_before_they_call(
     rows = {row["identity"]: row for row in shared("GET", "/identities")["identities"]}
     assert rows[f"client:{name}"]["label"] == name
     assert rows[f"client:{name}"]["plan_key"] == "free"
+
+
+def test_a_guest_whose_name_is_a_credential_is_the_caller_of_that_name(own: Control) -> None:
+    client, key = Lightning(own.base_url), own.user().key
+    guest = client.guest(key)
+
+    def call() -> int:
+        return httpx2.get(f"{own.base_url}/gen/sfx/rain", headers=guest.headers(), timeout=30).status_code
+
+    limit = guest.usage()["audioWeekly"].limit
+    assert limit is not None
+    guest.set_used("audioWeekly", limit - 1)
+    assert [call(), call()] == [200, 429]
+    guest.set_used("audioWeekly", 0)
+    own.fault("status", status=503, times=1, match={"identity": guest.identity})
+    client.reply(status=418, route="GET /gen/sfx/*", identity=guest.identity, times=1)
+    assert [call(), call(), call()] == [503, 418, 200]
+    assert len(guest.journal()) == 5
+    for path in ("state", "identities", "faults", "replies", "journal", "snapshot"):
+        assert key not in httpx2.get(f"{own.base_url}/__mock__/{path}").text
 
 
 def test_an_address_can_be_exhausted_as_it_is_shown(shared: Control, mock: RunningMock) -> None:

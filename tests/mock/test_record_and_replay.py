@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import socket
@@ -29,6 +30,7 @@ from lightning_spec.recording import (
     RecordedRequest,
     RecordedResponse,
     Recording,
+    RecordingWriter,
     read_recording,
 )
 
@@ -366,6 +368,30 @@ def test_an_answer_that_cannot_be_kept_whole_is_left_out_and_named(
         "the answer to POST /gen/chat/completions is not recorded: the caller left before its end",
     ]
     assert not file.exists()
+
+
+def test_what_cannot_be_written_down_is_left_out_and_harms_no_answer(
+    host: RunningMock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with (
+        requests.Session() as session,
+        running(record=host.base_url, recording=tmp_path / "full.yaml") as mock,
+    ):
+        with monkeypatch.context() as broken:
+            broken.setattr(RecordingWriter, "add", full)
+            for _ in range(2):
+                assert session.get(mock.base_url + "/tiers", timeout=10).status_code == 200
+        agent = {"User-Agent": b"M\xfcller"}
+        assert session.get(mock.base_url + "/tiers", headers=agent, timeout=10).status_code == 200
+    with Lightning(host.base_url) as client:
+        assert client.journal()[-1].request["headers"]["User-Agent"] == "M\xfcller"
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["the answer to GET /tiers is not recorded: [Errno 28] No space left on device"] * 2
+    [kept] = read_recording(tmp_path / "full.yaml").exchanges
+    assert kept.request.headers["User-Agent"] == "M\xfcller"
 
 
 def test_a_host_that_does_not_answer_is_a_failure_that_says_so(tmp_path: Path) -> None:

@@ -32,11 +32,17 @@ SECRETS = (
     "a capital api, a token, max_tokens: 5, then token=hush",
     "bytes that are no UTF-8, \udce9, then token=hush",
     "ésk-abcdefghij",
+    "/gen/image/%2569pa_live_kkkkkkkk",
+    "/gen/image/%252569pa_live_kkkkkkkk",
+    r"\\u0069pa_live_kkkkkkkk",
+    '--b\r\nContent-Disposition: form-data; name="client_secret"\r\nContent-Type: text/plain\r\n\r\nhush\r\n',
+    "/usage?url=%252Fa%253Ftoken%253Dhush",
 )
 HIDDEN = ("hush", "kkk", "eyjzdwii", "abcdefghij", "abc.def")
 HARMLESS = (
     '{"plan_key":"light","usage":{"prompt_tokens":5},"max_tokens":64}',
     "the capital of a task-force is a ring-bearer; tokens; a secret author",
+    "100%2525 of a%2520quiet%253D harbour",
     "risk-assessments and keys: a monkey = an ape, tokens: none",
 )
 

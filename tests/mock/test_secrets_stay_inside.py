@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 import requests
+from lightning_mock.addresses import shown_address
 from lightning_mock.background import running
-from lightning_mock.client import Lightning
+from lightning_mock.client import Lightning, LightningError
 from lightning_mock.credentials_file import write_credentials
 from lightning_mock.settings import Settings, SettingsError
 
@@ -29,6 +30,38 @@ def test_nothing_printed_shows_a_token(mock: Any) -> None:
         secrets += [plan.jwt, plan.api_key]
     printed = " ".join(map(repr, shown))
     assert not [secret for secret in secrets if secret in printed]
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://user:hunter2@host/path", "https://host/path"),
+        ("user:hunter2@host", "host"),
+        ("https:/user:hunter2@host", "host"),
+        ("https://user:hun/ter2@host", "https://host"),
+        ("https://user:hun://ter2@host", "https://host"),
+        ("https://user:hun?ter2@host", "https://…"),
+        ("redis://host:1/0?password=hunter2", "redis://host:1/0"),
+        ("redis://host?password=hun@ter2", "redis://…"),
+        ("unix:///tmp/redis.sock", "unix:///tmp/redis.sock"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(address: str, shown: str) -> None:
+    assert shown_address(address) == shown
+
+
+def test_no_message_shows_the_password_of_an_address() -> None:
+    with pytest.raises(SettingsError, match=r"record: .* got 'https://host'") as refused:
+        Settings(record="https://user:hunter2@host")
+    said = str(refused.value)
+    client = Lightning("http://user:hunter2@127.0.0.1:1")
+    said += repr(client)
+    with pytest.raises(LightningError, match=r"at http://127\.0\.0\.1:1 ") as unanswered:
+        client.clock()
+    with pytest.raises(LightningError, match="base_url") as unusable:
+        Lightning("ftp://user:hunter2@host")
+    said += f"{unanswered.value} {unusable.value}"
+    assert "hunter2" not in said
 
 
 @pytest.mark.parametrize(

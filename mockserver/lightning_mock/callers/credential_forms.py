@@ -1,29 +1,32 @@
 """What credentials look like, wherever they appear: the one registry.
 
-Law: whatever is shown or kept of a caller's text has been through `without_credentials`.
+Law: whatever is shown or kept of a caller's text has been through `without_credentials`, and can be encoded.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import unquote
 
 import jsonschema_rs
+from lightning_spec.http_headers import SECRET_NAMES, encodable, is_secret
 
 from lightning_mock.callers.credentials import KEY_PREFIX
 
 HIDDEN = "[redacted]"
-SECRET_HEADERS = ("cookie", "set-cookie")
-"""Headers whose whole value is a credential, whatever it looks like."""
 _FORMS = re.escape(KEY_PREFIX) + r"[\w-]*|eyJ[\w-]{4,}(?:\.[\w-]*)*|\bsk-[\w-]{8,}"
-_BY_FORM = re.compile(_FORMS, re.IGNORECASE | re.ASCII)
 _CREDENTIALS = re.compile(
     r"(?:" + _FORMS + r")"
     # `public`, which signed-out clients send, is no credential, and our own explanations name it.
     r"|(bearer(?:\s|%20|\+)+)(?!`?public(?![\w.-]))[^\s\"'&]{6,}"
-    r"|((?:token|secret|password|passwd|api[_-]?key|authorization|[?&]key)"
+    r"|((?:" + SECRET_NAMES + r"|[?&]key)"
+    # The name of a part of a form, up to the blank line after the part's head; or of a field.
+    r"(?:\"[^\r\n]{0,200}\r\n(?:[^\r\n]{1,500}\r\n){0,5}\r\n"
+    r"|(?:\\?[\"'])?(?:\s|%20)*(?:[=:]|%3[ad])(?:\s|%20)*)"
     # What is hidden already stays as it is.
-    r"(?:\\?[\"'])?(?:\s|%20)*(?:[=:]|%3[ad])(?:\s|%20)*(?!\[redacted\])\[?(?:\\?[\"'])?"
+    r"(?!\[redacted\])\[?(?:\\?[\"'])?"
     # The first word of a header's value may be the scheme.
     r"(?:(?:bearer|basic|token|apikey)(?:\s|%20|\+|\\u0020)+)?)[^\s\"'&,}\\]+",
     re.IGNORECASE | re.ASCII,
@@ -33,50 +36,58 @@ _CREDENTIALS = re.compile(
 _begins_like_one = jsonschema_rs.validator_for(
     {
         "pattern": rf"(?i){KEY_PREFIX}|eyj|sk-[\w-]{{8}}|bearer[\s%+]"
-        r"|(?:token|secret|password|passwd|api[_-]?key|authorization|[?&]key)[\\\"'\s%=:]"
+        rf"|(?:{SECRET_NAMES}|[?&]key)[\\\"'\s%=:]"
     },
     pattern_options=jsonschema_rs.RegexOptions(),
 ).is_valid
+_MAX_ESCAPES = 5
+"""Nobody decodes a text more often, and each time costs as much as its length."""
 _JSON_ESCAPE = re.compile(r"\\u00([0-7][0-9a-f])", re.IGNORECASE)
 
 
 def without_credentials(text: str) -> str:
-    """The text with a mark in place of every credential."""
-    if _is_suspicious(text):
-        text = _CREDENTIALS.sub(_hide, text)
-    plain = _unescaped(text)
-    # A credential can be escaped. A text without one is returned as it was written.
-    if plain != text and _BY_FORM.search(plain):
-        return _CREDENTIALS.sub(_hide, plain)
-    return text
-
-
-def header_without_credentials(name: str, value: str) -> str:
-    """The value of a header with a mark in place of every credential; the mark alone where the name says that
-    the value is one."""
-    if name.lower() in SECRET_HEADERS or without_credentials(f"{name}: x") != f"{name}: x":
-        return HIDDEN
-    return without_credentials(value)
-
-
-def is_credential(text: str) -> bool:
-    """Whether a text contains a credential, recognised by its form."""
-    return _BY_FORM.search(text) is not None
-
-
-def _is_suspicious(text: str) -> bool:
+    """The text, which can be encoded, with a mark in place of every credential."""
     try:
-        return _begins_like_one(text)
+        suspicious = _begins_like_one(text)
     except UnicodeEncodeError:
-        # Surrogates, from bytes that are not UTF-8: the validator does not accept them.
-        return True
+        # Of a head with bytes that are not UTF-8. Looking for those in every text would cost more.
+        text = encodable(text)
+        suspicious = _begins_like_one(text)
+    if suspicious:
+        text = _CREDENTIALS.sub(_hide, text)
+    # A credential can be escaped. A text without one is returned as it was written.
+    plain = _unescaped(text)
+    hidden = _CREDENTIALS.sub(_hide, plain) if plain != text and _begins_like_one(plain) else plain
+    return text if hidden == plain else hidden
+
+
+def headers_without_credentials(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Headers with a mark in place of every credential; the mark alone where the name says that the value is
+    one."""
+    return {
+        shown: HIDDEN if secret else without_credentials(value)
+        for name, value in headers
+        for shown, secret in [_name(name)]
+    }
+
+
+@lru_cache(maxsize=256)
+def _name(name: str) -> tuple[str, bool]:
+    """How the name of a header is shown, and whether its value is a secret. Nearly all messages have the same
+    names."""
+    return without_credentials(name), is_secret(name)
 
 
 def _unescaped(text: str) -> str:
-    if "%" in text:
-        text = unquote(text)
-    if "\\u00" in text:
-        text = _JSON_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
+    """The text behind all its escapes, which can be escaped themselves."""
+    for _ in range(_MAX_ESCAPES):
+        escaped = text
+        if "%" in text:
+            text = unquote(text)
+        if "\\u00" in text:
+            text = _JSON_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
+        if text == escaped:
+            break
     return text
 
 

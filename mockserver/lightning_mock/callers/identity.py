@@ -19,7 +19,7 @@ from multidict import istr
 
 from lightning_mock.callers.accounts import Account, Accounts
 from lightning_mock.callers.claims import InvalidTokenError
-from lightning_mock.callers.credential_forms import is_credential
+from lightning_mock.callers.credential_forms import without_credentials
 from lightning_mock.callers.credentials import KEY_PREFIX, ApiKey, KeyRing, digest
 from lightning_mock.callers.tokens import TokenAuthority
 from lightning_mock.clock import Clock
@@ -151,15 +151,31 @@ class IdentityResolver:
         headers = request.headers
         client_id = headers.get(CLIENT_ID)
         if client_id is not None and self._is_client_id(client_id):
-            if is_credential(client_id):
-                # Still an identity, but not under a name that would disclose the credential.
-                client_id = f"redacted-{digest(client_id).hex()[:32]}"
-            return Identity(f"client:{client_id}", "client_id", None, f"a well-formed X-Client-ID ({why})")
+            return Identity(client_key(client_id), "client_id", None, f"a well-formed X-Client-ID ({why})")
         because = "no X-Client-ID" if client_id is None else "a malformed X-Client-ID"
-        agent = blake2b(headers.get(USER_AGENT, "").encode("utf-8", "surrogateescape"), digest_size=8)
+        agent = agent_digest(headers.get(USER_AGENT, ""))
         return Identity(
-            f"address:{request.remote}:{agent.hexdigest()}",
+            f"address:{request.remote}:{agent}",
             "address",
             None,
             f"address and user agent ({why}, {because})",
         )
+
+
+def client_key(client_id: str) -> str:
+    """The ledger key of a client id. One with a credential in it still is an identity, but not under a name
+    that would disclose that."""
+    if without_credentials(client_id) != client_id:
+        client_id = f"redacted-{digest(client_id).hex()[:32]}"
+    return f"client:{client_id}"
+
+
+def key_of(identity: str) -> str:
+    """The ledger key of an identity as somebody names it, who knows nothing of what is redacted."""
+    kind, _, name = identity.partition(":")
+    return client_key(name) if kind == "client" else identity
+
+
+def agent_digest(user_agent: str) -> str:
+    """What stands for a user agent in the ledger key of an address."""
+    return blake2b(user_agent.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()

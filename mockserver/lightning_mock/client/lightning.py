@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Literal, Self, TypedDict, Unpack
 
+from lightning_mock.addresses import shown_address
 from lightning_mock.choices import MetadataForm, RetryAdvice
 from lightning_mock.client.callers import Guest, User, chosen, journal_entries
 from lightning_mock.client.clock_orders import NEXT_DAY, NEXT_WEEK, exactly, forward
@@ -67,7 +68,7 @@ class Lightning:
         return self._transport.base_url
 
     def __repr__(self) -> str:
-        return f"<Lightning {self.base_url}>"
+        return f"<Lightning {shown_address(self.base_url)}>"
 
     def __enter__(self) -> Self:
         return self

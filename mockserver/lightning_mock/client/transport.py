@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from lightning_mock.addresses import shown_address
+
 _TIMEOUT_SECONDS = 10.0
 _ROOT = "/__mock__"
 
@@ -40,8 +42,11 @@ class Transport:
     def __init__(self, base_url: str, token: str | None = None) -> None:
         address = urlsplit(base_url)
         if address.scheme not in ("http", "https") or not address.hostname:
-            raise LightningError(f"base_url: expected something like http://127.0.0.1:8787, got {base_url!r}")
+            raise LightningError(
+                f"base_url: expected something like http://127.0.0.1:8787, got {shown_address(base_url)!r}"
+            )
         self.base_url = base_url.rstrip("/")
+        self._shown = shown_address(self.base_url)
         self._secure = address.scheme == "https"
         self._place = address.netloc.rpartition("@")[2]
         self._prefix = address.path.rstrip("/") + _ROOT
@@ -73,7 +78,7 @@ class Transport:
             answer = json.loads(content) if content else None
         except ValueError:
             raise LightningError(
-                f"{what}: {status} without JSON; is {self.base_url} a Lightning mock?", status
+                f"{what}: {status} without JSON; is {self._shown} a Lightning mock?", status
             ) from None
         if status < http.client.BAD_REQUEST:
             return answer
@@ -99,7 +104,7 @@ class Transport:
         except (OSError, http.client.HTTPException) as error:
             reason = str(error) or type(error).__name__
             raise LightningError(
-                f"{method} {target}: no Lightning mock answers at {self.base_url} ({reason}); "
+                f"{method} {target}: no Lightning mock answers at {self._shown} ({reason}); "
                 "start one with `lightning-mock`"
             ) from error
         finally:

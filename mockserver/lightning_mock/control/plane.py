@@ -149,16 +149,17 @@ class ControlPlane:
         return control_contract()
 
     async def answer(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
-        """Never raises, except when cancelled."""
+        """Never raises, except when cancelled. An answer that fails midway is cut off."""
         try:
             return await self._answer(request, path)
         except ControlError as error:
-            return _response(json_body({"detail": error.detail}, error.status, error.headers))
+            refusal = json_body({"detail": error.detail}, error.status, error.headers)
         except StoreLost as error:
-            return _response(json_body({"detail": error.message}, error.row.status))
+            refusal = json_body({"detail": error.message}, error.row.status)
         except Exception:
             logger.exception("the control call failed")
-            return _response(json_body({"detail": "The control call failed in the mock."}, 500))
+            refusal = json_body({"detail": "The control call failed in the mock."}, 500)
+        return delivery.cut_off(request) or _response(refusal)
 
     async def _answer(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
         method = request.method

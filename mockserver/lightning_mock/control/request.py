@@ -9,7 +9,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aiohttp.hdrs import HOST
 from aiohttp.web import BaseRequest, StreamResponse
+from lightning_spec.http_headers import encodable
 
 from lightning_mock.http.replies import Body
 from lightning_mock.state import State
@@ -33,6 +35,11 @@ class ControlRequest:
     path: Mapping[str, str]
     query: Mapping[str, Any]
     body: Mapping[str, Any]
+
+    @property
+    def base_url(self) -> str:
+        """The mock's address as the caller of the control plane knows it."""
+        return f"http://{encodable(self.http.headers.get(HOST, ''))}"
 
 
 Answer = Callable[[ControlRequest, State], Awaitable[Body | StreamResponse]]

@@ -12,6 +12,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from aiohttp.hdrs import ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT
 from yarl import URL
 
+from lightning_mock.callers.identity import agent_digest
 from lightning_mock.control.tokens import token_for
 from lightning_mock.journal.event_hub import ExchangeEvent
 from lightning_mock.journal.recording import Recording
@@ -33,6 +34,8 @@ async def send_again(kept: Recording, state: State, base_url: str) -> Recording:
         raise NotSentError(f"its answer depended on what is not kept: {', '.join(missing)}")
     if not kept.target.startswith("/") or "#" in kept.target:
         raise NotSentError("its target is not a path")
+    if not _has_its_agent(kept):
+        raise NotSentError("its User-Agent, by which the caller is known, is not kept as it was sent")
     headers = {name: value for name, value in kept.headers.items() if name != CONTENT_LENGTH}
     if AUTHORIZATION in headers:
         headers[AUTHORIZATION] = f"Bearer {_bearer(kept, state)}"
@@ -69,6 +72,14 @@ def _is_same(found: Recording, kept: Recording) -> bool:
     # This time it may have been answered before its body was read.
     is_body = found.body == kept.body or found.exchange.received is None
     return (found.method, found.target) == (kept.method, kept.target) and is_body
+
+
+def _has_its_agent(kept: Recording) -> bool:
+    """Whether the headers that were kept make the same caller of the address."""
+    identity = kept.exchange.identity
+    if identity is None or identity.kind != "address":
+        return True
+    return identity.key.endswith(agent_digest(kept.headers.get(USER_AGENT, "")))
 
 
 def _bearer(kept: Recording, state: State) -> str:

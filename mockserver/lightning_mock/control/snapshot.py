@@ -1,7 +1,7 @@
 """A mock's state as one JSON document, and back.
 
 Law: restoring is exact for what the document holds: users, keys (as hashes of their secrets), limits, ledger,
-clocks, preferences, faults and scripted replies, whole: a header that one waits for may hold a credential. It
+clocks, preferences, faults and scripted replies, whole: a header that they wait for may hold a credential. It
 holds no other secret, no journal and no file of the asset CDN; access tokens are not kept anywhere, so those
 of another mock are honoured only where its signing secret is.
 """
@@ -208,7 +208,7 @@ def fault_row(fault: Fault) -> dict[str, Any]:
     """A fault in a document."""
     row = asdict(fault)
     del row["removed"]
-    return {**row, "match": fault.match.view(), "parameters": dict(fault.parameters)}
+    return {**row, "match": fault.match.document(), "parameters": dict(fault.parameters)}
 
 
 def _checked(document: Mapping[str, Any], state: State) -> tuple[list[Fault], list[Script]]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
+from lightning_mock.callers.credential_forms import headers_without_credentials
+
 
 @dataclass(frozen=True, slots=True)
 class Match:
@@ -30,7 +32,14 @@ class Match:
         return f"user:{self.user}" if self.user is not None else self.identity
 
     def view(self) -> dict[str, Any]:
-        """What was asked for, without what was not."""
+        """What was asked for as the control plane shows it, without the credentials that it waits for."""
+        asked = self.document()
+        if self.header is not None:
+            asked["header"] = headers_without_credentials(self.header.items())
+        return asked
+
+    def document(self) -> dict[str, Any]:
+        """What was asked for, without what was not, for a snapshot."""
         asked = {
             "operation": self.operation,
             "identity": self.identity,

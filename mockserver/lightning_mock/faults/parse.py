@@ -12,6 +12,7 @@ from typing import Any
 
 from lightning_spec.loader import Operation, Spec
 
+from lightning_mock.callers.identity import key_of
 from lightning_mock.callers.identity_keys import caller_meant
 from lightning_mock.faults.fault import Fault, Match
 from lightning_mock.faults.kinds import KINDS
@@ -56,10 +57,11 @@ def parse_match(description: Mapping[str, Any], spec: Spec) -> Match:
         caller_meant(description, spec.client_id_pattern)
     except ValueError as error:
         raise FaultError(str(error)) from None
+    identity = description.get("identity")
     return Match(
         operation=operation,
         operations=None if operation is None else operations_named(operation, spec),
-        identity=description.get("identity"),
+        identity=None if identity is None else key_of(identity),
         user=description.get("user"),
         header=None if header is None else {name.lower(): value for name, value in header.items()},
     )

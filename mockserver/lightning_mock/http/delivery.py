@@ -98,6 +98,15 @@ def refusal(error: ApiError) -> Body:
     return json_body(error.body(), error.row.status, error.headers)
 
 
+def cut_off(request: web.BaseRequest) -> web.StreamResponse | None:
+    """End the connection of an answer that failed after its head was sent; None before that. A second head
+    would become a part of it."""
+    if not request.writer.output_size:
+        return None
+    _hang_up(request)
+    return _SENT
+
+
 def preflight(request: web.BaseRequest, exchange: Exchange) -> web.Response:
     """The answer to a browser's preflight: anything is allowed, from anywhere."""
     asked = request.headers

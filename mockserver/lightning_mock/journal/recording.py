@@ -13,8 +13,9 @@ from itertools import islice
 
 from aiohttp.hdrs import ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN, USER_AGENT
 from aiohttp.web import BaseRequest
+from lightning_spec.event_streams import without_split
 
-from lightning_mock.callers.credential_forms import SECRET_HEADERS, without_credentials
+from lightning_mock.callers.credential_forms import headers_without_credentials, without_credentials
 from lightning_mock.callers.identity import CLIENT_ID
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.journal.redaction import MAX_KEPT_TARGET, MAX_TARGET, last_of
@@ -108,11 +109,11 @@ def recording(raw: Raw, default_plan: str) -> Recording:
         exchange=exchange,
         plan_key=None if identity is None else plan_key,
         status=exchange.status,
-        content_type=exchange.content_type,
+        content_type=_type(exchange.content_type),
         size=exchange.sent,
         response_headers=_response_headers(exchange.headers),
         # Of a picture or a film there is nothing to read.
-        text=_text(exchange.head) if textual else "",
+        text=_answered(exchange) if textual else "",
         answered_whole=len(exchange.head) == exchange.sent and not exchange.left,
     )
     # What is clean is kept above.
@@ -128,18 +129,13 @@ def _cut(text: str, most: int) -> str:
 
 def _response_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
     given = islice((headers or {}).items(), _MAX_HEADERS)
-    shown = {}
-    for name, value in given:
-        shown_name, secret = _name(name)
-        shown[shown_name] = "[redacted]" if secret else without_credentials(value[:_MAX_HEADER])
-    return shown
+    return headers_without_credentials((name[:_MAX_HEADER], value[:_MAX_HEADER]) for name, value in given)
 
 
 @lru_cache(maxsize=256)
-def _name(name: str) -> tuple[str, bool]:
-    """How the name of a header is shown, and whether its value is a secret. Nearly all answers have the same
-    names."""
-    return without_credentials(name[:_MAX_HEADER]), name.lower() in SECRET_HEADERS
+def _type(content_type: str) -> str:
+    """How the type of an answer is shown. There are few."""
+    return without_credentials(content_type[:_MAX_HEADER])
 
 
 def _headers(values: Sequence[str | None], bearer: str | None, exchange: Exchange) -> dict[str, str]:
@@ -148,10 +144,19 @@ def _headers(values: Sequence[str | None], bearer: str | None, exchange: Exchang
         for name, value in zip(_SHOWN, values, strict=True)
         if value is not None
     }
+    if exchange.identity is not None and exchange.identity.kind == "client_id":
+        # The name that the caller counts under: a credential is in none, and to call by it is to be the same.
+        shown[str(CLIENT_ID)] = exchange.identity.key.removeprefix("client:")
     if bearer is not None:
         kind = exchange.identity.kind if exchange.identity is not None else "refused"
         shown["Authorization"] = f"{kind} …{bearer}"
     return shown
+
+
+def _answered(exchange: Exchange) -> str:
+    text = _text(exchange.head)
+    is_stream = exchange.content_type.startswith("text/event-stream")
+    return without_split(text, without_credentials) if is_stream else text
 
 
 def _text(content: bytes) -> str:

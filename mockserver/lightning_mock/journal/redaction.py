@@ -6,6 +6,8 @@ through the registry of credentials before anybody can read it.
 
 from __future__ import annotations
 
+from lightning_spec.http_headers import encodable
+
 from lightning_mock.settings import DEFAULT_EXCERPT
 
 MAX_TARGET = 300
@@ -19,4 +21,4 @@ _LAST = 4
 
 def last_of(authorization: str) -> str:
     """The last characters of a credential, or nothing when they would be much of it."""
-    return authorization[-_LAST:] if len(authorization) > 32 else ""
+    return encodable(authorization[-_LAST:]) if len(authorization) > 32 else ""

@@ -12,13 +12,12 @@ from pathlib import Path
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, web
 from aiohttp.client_exceptions import ClientPayloadError
-from lightning_spec.http_headers import HOP_BY_HOP, each_once
+from lightning_spec.http_headers import HOP_BY_HOP, each_once, encodable
 from lightning_spec.recording import (
     Piece,
     RecordedExchange,
     RecordedRequest,
     RecordedResponse,
-    RecordingError,
     RecordingWriter,
 )
 from multidict import CIMultiDict
@@ -110,7 +109,7 @@ class Recorder:
         if pieces is None:
             self._leave_out(request, f"it is larger than {self._body_limit} bytes")
         else:
-            await self._keep(recorded, request)
+            await self._keep(request, recorded)
         exchange.cut = cut
         if cut and request.transport is not None:
             request.transport.abort()
@@ -149,15 +148,21 @@ class Recorder:
         target = without_credentials(request.raw_path[:MAX_TARGET])
         logger.warning("the answer to %s %s is not recorded: %s", request.method, target, why)
 
-    async def _keep(self, recorded: RecordedExchange, request: web.BaseRequest) -> None:
+    async def _keep(self, request: web.BaseRequest, recorded: RecordedExchange) -> None:
+        """Add to the file. The caller has the answer already, whether or not that can be done."""
         try:
             async with self._writing:
                 await asyncio.to_thread(self._writer.add, recorded)
-        except RecordingError as error:
+        except (OSError, ValueError) as error:
             self._leave_out(request, str(error))
         else:
             self.kept += 1
 
 
 def _passing(headers: Mapping[str, str]) -> CIMultiDict[str]:
-    return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in _NOT_PASSED_ON)
+    # Bytes that are not UTF-8 cannot be passed on as they came: the library would write others.
+    return CIMultiDict(
+        (encodable(name), encodable(value))
+        for name, value in headers.items()
+        if name.lower() not in _NOT_PASSED_ON
+    )

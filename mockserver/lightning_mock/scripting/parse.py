@@ -10,6 +10,7 @@ from typing import Any
 
 from lightning_spec.loader import Spec
 
+from lightning_mock.callers.identity import key_of
 from lightning_mock.callers.identity_keys import REFUSED, caller_meant
 from lightning_mock.faults.parse import FaultError, operations_named
 from lightning_mock.scripting.pattern import MAX_TOTAL_SIZE, Pattern
@@ -31,6 +32,8 @@ def parse_script(
     """A script from a description whose fields have been checked, where others have left so much room for a
     pattern. Raises ScriptError."""
     match = description.get("match", {})
+    if "identity" in match:
+        match = {**match, "identity": key_of(match["identity"])}
     listed = description["replies"] if "replies" in description else [description["reply"]]
     answers = tuple(_checked(answer) for answer in listed)
     checked = description.get("checked", True)

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from lightning_spec.loader import Operation
 
-from lightning_mock.callers.credential_forms import HIDDEN, header_without_credentials
+from lightning_mock.callers.credential_forms import HIDDEN, headers_without_credentials
 from lightning_mock.journal.redaction import MAX_TARGET
 from lightning_mock.scripting.pattern import Pattern
 from lightning_mock.turns import Turn
@@ -162,8 +162,7 @@ class Script:
         """The script as the control plane shows it, without the credentials that it waits for."""
         match = self.description["match"]
         if header := match.get("header"):
-            shown = {name: header_without_credentials(name, value) for name, value in header.items()}
-            match = {**match, "header": shown}
+            match = {**match, "header": headers_without_credentials(header.items())}
         return {
             **self.description,
             "match": match,

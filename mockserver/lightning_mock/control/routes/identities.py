@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
+from lightning_mock.callers.identity import key_of
 from lightning_mock.callers.identity_keys import EXPECTED, is_identity
 from lightning_mock.control.request import ControlError, ControlRequest
 from lightning_mock.control.views import identity_view
@@ -127,4 +128,4 @@ async def known_identity(request: ControlRequest, state: State) -> str:
             raise ControlError(404, "identity: there is no such user; GET /__mock__/users lists them.")
     elif not is_identity(identity, state.spec.client_id_pattern):
         raise ControlError(400, f"identity: expected {EXPECTED}.")
-    return identity
+    return key_of(identity)

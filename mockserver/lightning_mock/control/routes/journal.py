@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Iterable
 
 import orjson
-from aiohttp.hdrs import HOST
 from lightning_spec.recording import Recording as Recorded
 from lightning_spec.recording import recording_document
 
 from lightning_mock.callers.credential_forms import without_credentials
+from lightning_mock.callers.identity import key_of
 from lightning_mock.control.curl import curl
 from lightning_mock.control.entries import entry, whole_entry
 from lightning_mock.control.freeing import free_memory
@@ -76,7 +76,7 @@ async def get_curl(request: ControlRequest, state: State) -> Body:
     """The exchange as a command."""
     kept = _known(request, state)
     return json_body(
-        {"command": curl(kept, _base_url(request)), "whole": kept.whole and not kept.missing_headers}
+        {"command": curl(kept, request.base_url), "whole": kept.whole and not kept.missing_headers}
     )
 
 
@@ -92,7 +92,7 @@ async def export_har(request: ControlRequest, state: State) -> Body:
     """The matching exchanges as an HTTP archive."""
     await state.journal.settle()
     found = state.journal.find(_filter(request, state))
-    content = await asyncio.to_thread(_archive, found, _base_url(request))
+    content = await asyncio.to_thread(_archive, found, request.base_url)
     return Body(content, headers={"Content-Disposition": 'attachment; filename="lightning-mock.har"'})
 
 
@@ -105,7 +105,7 @@ async def take_recording(request: ControlRequest, state: State) -> Body:
     """The matching exchanges as a recording."""
     await state.journal.settle()
     found = state.journal.find(_filter(request, state))
-    return await asyncio.to_thread(_recorded, found, state.clock.now(), _base_url(request))
+    return await asyncio.to_thread(_recorded, found, state.clock.now(), request.base_url)
 
 
 def _recorded(found: list[Recording], now: float, base_url: str) -> Body:
@@ -124,6 +124,7 @@ async def clear_journal(request: ControlRequest, state: State) -> Body:
 
 def _filter(request: ControlRequest, state: State) -> Filter:
     query = request.query
+    identity = query.get("identity")
     operation = query.get("operation")
     try:
         operations = None if operation is None else operations_named(operation, state.spec)
@@ -131,7 +132,7 @@ def _filter(request: ControlRequest, state: State) -> Filter:
         raise ControlError(400, str(error)) from None
     return Filter(
         operations=operations,
-        identity=query.get("identity"),
+        identity=None if identity is None else key_of(identity),
         user=query.get("user"),
         status=query.get("status"),
         fault=query.get("fault"),
@@ -147,11 +148,6 @@ def _known(request: ControlRequest, state: State) -> Recording:
     if kept is None:
         raise ControlError(404, "entry_id: the journal has no such entry; GET /__mock__/journal lists them.")
     return kept
-
-
-def _base_url(request: ControlRequest) -> str:
-    """The mock's address as the caller of the control plane knows it."""
-    return f"http://{request.http.headers.get(HOST, '')}"
 
 
 def _own_url(request: ControlRequest) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from aiohttp import web
-from aiohttp.hdrs import HOST
 
 from lightning_mock.control import snapshot
 from lightning_mock.control.freeing import free_memory
@@ -28,7 +27,7 @@ async def get_state(request: ControlRequest, state: State) -> Body:
     """Everything that the page shows, except for the journal; the callers page by page."""
     return json_body(
         {
-            "base_url": f"http://{request.http.headers.get(HOST, '')}",
+            "base_url": request.base_url,
             "clock": clock_view(state.clock),
             "plans": [plan_view(plan) for plan in state.catalogue.all],
             "users": await user_views(state),
@@ -60,8 +59,12 @@ async def reset(request: ControlRequest, state: State) -> Body:
 async def get_snapshot(request: ControlRequest, state: State) -> web.StreamResponse:
     """A file to keep or to send with a report."""
     response = web.StreamResponse(headers=_SNAPSHOT_HEADERS)
+    pieces = snapshot.pieces(state)
+    # What fails first is refused; later it could only be cut off.
+    first = await anext(pieces)
     await response.prepare(request.http)
-    async for piece in snapshot.pieces(state):
+    await response.write(first)
+    async for piece in pieces:
         await response.write(piece)
     await response.write_eof()
     return response
