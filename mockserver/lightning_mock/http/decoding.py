@@ -98,6 +98,9 @@ def _decode_huge_numbers(body: bytes) -> Any:
         value = json.loads(
             body.decode(), parse_int=_integer, parse_float=_number, parse_constant=_no_constant
         )
+        if _is_deeper(value, MAX_DEPTH):
+            # The encoder gives up on this as well, and its message does not tell why.
+            raise InvalidRequest(_TOO_DEEP)
         # The standard decoder lets lone surrogates through; the encoder does not.
         orjson.dumps(value)
     except RecursionError:
