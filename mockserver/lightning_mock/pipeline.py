@@ -158,7 +158,7 @@ async def answer_unknown(
             reply = await _scripted(request, exchange, state, _caller(request, None, state))
             if reply is None:
                 exchange.identity = state.identities.resolve(request)
-                arguments = await _arguments_of_any(request, state.spec.body_limit_bytes)
+                arguments = await _arguments_of_any(request, exchange, state.spec.body_limit_bytes)
                 reply = await _scripted(request, exchange, state, exchange.identity.key, arguments=arguments)
         except ApiError as refused:
             error = refused
@@ -188,10 +188,11 @@ async def answer_instead(
     return delivery.respond(request, delivery.refusal(error), exchange)
 
 
-async def _arguments_of_any(request: web.BaseRequest, limit: int) -> dict[str, Any]:
+async def _arguments_of_any(request: web.BaseRequest, exchange: Exchange, limit: int) -> dict[str, Any]:
     """The members of the body if that is a JSON object, otherwise none."""
     try:
         content = await read_body(request, limit)
+        exchange.body, exchange.received = content[:MAX_KEPT_BODY], len(content)
         body = decode_json(content) if len(content) <= LARGE else await in_turn(decode_json, content)
     except InvalidRequest:
         return {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from itertools import takewhile
 
 from aiohttp import web
@@ -18,6 +19,7 @@ from lightning_mock.errors import NotFound
 from lightning_mock.http import delivery
 from lightning_mock.http.reading import LARGE, read_body
 from lightning_mock.http.replies import Body, ConnectionResetOnPurpose, EventStream, Reply
+from lightning_mock.http.waiting import Pause, pause
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.journal.redaction import MAX_KEPT_BODY, MAX_TARGET
 from lightning_mock.real_time import wall_time
@@ -83,8 +85,8 @@ class Replay:
         self._given[key] = given + 1
         response = self.recording.exchanges[numbers[min(given, len(numbers) - 1)]].response
         pace = self._settings.replay_pace
-        await asyncio.sleep(response.after * pace)
-        reply = _reply(response, pace)
+        await pause(request, response.after * pace)
+        reply = _reply(response, pace, partial(pause, request))
         if isinstance(reply, EventStream):
             return await delivery.streamed(request, reply, self._settings, exchange)
         return delivery.respond(request, reply, exchange)
@@ -118,18 +120,18 @@ def _common_prefix_length(one: str, other: str) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def _reply(response: RecordedResponse, pace: float) -> Reply:
+def _reply(response: RecordedResponse, pace: float, pause: Pause) -> Reply:
     headers = dict(response.headers)
     content_type = next((headers.pop(name) for name in list(headers) if name.lower() == "content-type"), "")
     if response.cut or len(response.pieces) > 1:
-        return EventStream(_pieces(response, pace), content_type, response.status, headers)
+        return EventStream(_pieces(response, pace, pause), content_type, response.status, headers)
     return Body(response.content, content_type or "application/octet-stream", response.status, headers)
 
 
-async def _pieces(response: RecordedResponse, pace: float) -> AsyncIterator[bytes]:
+async def _pieces(response: RecordedResponse, pace: float, pause: Pause) -> AsyncIterator[bytes]:
     for piece in response.pieces:
         if pace and piece.after:
-            await asyncio.sleep(piece.after * pace)
+            await pause(piece.after * pace)
         yield piece.content
     if response.cut:
         raise ConnectionResetOnPurpose

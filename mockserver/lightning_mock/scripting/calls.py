@@ -14,7 +14,9 @@ from lightning_spec.loader import Operation
 from lightning_mock.callers.credential_forms import without_credentials
 from lightning_mock.choices import MetadataForm
 from lightning_mock.generation.conversation import read_conversation
+from lightning_mock.http.reading import LARGE, at_once, in_turn
 from lightning_mock.http.replies import Reply
+from lightning_mock.http.waiting import pause
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.scripting.answers import scripted_reply
 from lightning_mock.scripting.book import ScriptBook
@@ -38,13 +40,15 @@ async def reply_from(
 ) -> Reply | None:
     """What a script answers. `arguments` are those of a call that has been checked; without them only scripts
     that want nothing checked are asked."""
+    # A long conversation takes long to look through.
+    work = in_turn if exchange.received > LARGE else at_once
     asked = ScriptedCall(
         method=request.method,
         path=request.path,
         operation=operation,
         caller=caller,
         headers={name.lower(): value for name, value in request.headers.items()},
-        prompt=None if arguments is None else prompt_of(arguments)[:_MAX_PROMPT_LENGTH],
+        prompt=None if arguments is None else (await work(prompt_of, arguments))[:_MAX_PROMPT_LENGTH],
         redacted=cache(partial(_redacted, request.raw_path, arguments)),
     )
     found = await book.answer(asked, checked=arguments is not None)
@@ -53,7 +57,9 @@ async def reply_from(
     script, answer = found
     exchange.script = script.id
     is_chat = operation is not None and operation.id == _CHAT and arguments is not None
-    return await scripted_reply(answer, arguments if is_chat else None, now, form)
+    await pause(request, answer.get("delay", 0))
+    paced = partial(pause, request)
+    return await work(scripted_reply, answer, arguments if is_chat else None, now, form, paced)
 
 
 def _redacted(target: str, arguments: Mapping[str, Any] | None) -> tuple[str, str]:
