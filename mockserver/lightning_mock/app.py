@@ -20,6 +20,7 @@ from lightning_mock.errors import ApiError, StoreLost
 from lightning_mock.handlers import HANDLERS, PREPARATIONS
 from lightning_mock.http import delivery
 from lightning_mock.http.connection import MAX_HEADER, MAX_HEADERS, MAX_REQUEST_LINE, Connection
+from lightning_mock.http.expectation import ExpectingRequest, expects_something
 from lightning_mock.http.routing import Router
 from lightning_mock.http.validation import BodyValidator, ParameterValidator, compile_schemas
 from lightning_mock.journal.exchange import Exchange
@@ -84,6 +85,8 @@ def make_server(state: State, sharing: Sharing | None = None, instead: Answering
     loop = asyncio.get_running_loop()
 
     async def handle(request: web.BaseRequest, basis: Basis | None = None) -> web.StreamResponse:
+        if isinstance(request, ExpectingRequest) and (refusal := request.refusal) is not None:
+            return refusal
         path = request.rel_url.raw_path
         if path.startswith(CONTROL_PREFIX):
             return await control.answer(request, path)
@@ -139,9 +142,8 @@ def make_server(state: State, sharing: Sharing | None = None, instead: Answering
             # it. A CONNECT has no path, and what it asks for stays as it was sent.
             path = message.path if message.method == "CONNECT" else message.url.raw_path_qs
             message = message._replace(url=URL(path if path[:1] == "/" else "", encoded=True), path=path)
-        return web.BaseRequest(
-            message, payload, protocol, writer, task, loop, client_max_size=spec.body_limit_bytes
-        )
+        kind = ExpectingRequest if expects_something(message) else web.BaseRequest
+        return kind(message, payload, protocol, writer, task, loop, client_max_size=spec.body_limit_bytes)
 
     server = Server(
         handle if sharing is None else handle_shared,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 import json
 import os
 import time
@@ -14,7 +15,9 @@ import httpx2
 import openai
 import pytest
 from lightning_mock.background import running
+from lightning_mock.http.replies import EventStream
 from lightning_mock.scripting import pattern
+from lightning_mock.scripting.answers import scripted_reply
 from lightning_mock.scripting.book import ScriptBook
 from lightning_mock.scripting.script import ScriptedCall
 from lightning_mock.settings import SettingsError
@@ -365,6 +368,16 @@ def test_many_replies_keep_nobody_waiting() -> None:
     assert asyncio.run(turns_of_others()) > 2
 
 
+def test_the_events_of_a_reply_are_made_as_they_are_sent() -> None:
+    async def beginning(events: Any) -> bytes:
+        reply = scripted_reply({"events": events}, None, "bare", asyncio.sleep)
+        assert isinstance(reply, EventStream)
+        return b"".join([await anext(reply.events) for _ in range(2)])
+
+    # There is no end to these.
+    assert asyncio.run(beginning(itertools.repeat("a\n\nb"))) == b"data: a\ndata: \ndata: b\n\n" * 2
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -375,6 +388,7 @@ def test_many_replies_keep_nobody_waiting() -> None:
         {"reply": {"headers": {"X-A": "b"}}},
         {"reply": {"bytes": "not base64!"}},
         {"reply": {"text": "a", "headers": {"X-A": "b\r\nX-C: d"}}},
+        {"reply": {"tool_calls": [{"name": "f"}] * 1001}},
         {"match": {"pattern": "("}, "reply": {"text": "a"}},
         {"match": {"pattern": r"\P{L}{240}"}, "reply": {"text": "a"}},
         {"match": {"route": "nowhere"}, "reply": {"text": "a"}},

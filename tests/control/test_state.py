@@ -216,6 +216,9 @@ def test_a_fault_that_could_not_be_made_cannot_be_restored(own: Control) -> None
     assert own("GET", "/snapshot")["faults"] == before["faults"]
 
 
+USED = {"identity": "x", "metric": "imagesDaily", "window": "w", "used": 1}
+
+
 def change(document: Any, *path: Any, to: Any) -> Any:
     changed = copy.deepcopy(document)
     node = changed
@@ -244,6 +247,8 @@ def change(document: Any, *path: Any, to: Any) -> Any:
         (["keys", 0, "account_id"], "nobody", "a user of the document"),
         (["ledger"], [{"identity": "x", "metric": "images", "window": "w", "used": 1}], "imagesDaily"),
         (["ledger"], {}, "a list"),
+        (["ledger"], [*[USED] * 2500, {**USED, "used": 0}], "ledger[2500].used"),
+        (["ledger"], [*[USED] * 2500, {**USED, "u": 0}], "ledger.2500.u:"),
     ],
 )
 def test_a_document_that_does_not_fit_is_refused_and_changes_nothing(
@@ -323,6 +328,39 @@ async def test_a_large_snapshot_is_restored_with_others_turn_in_between() -> Non
     assert await turns_of_others(snapshot.restore(document, state)) >= 50
     assert len(await state.ledger.store.rows()) == 30_000
     state.renderer.close()
+
+
+async def test_nobody_sees_a_restored_snapshot_in_part() -> None:
+    state = make_state(Settings(port=0))
+    let_call(state, 25_000)
+    document = await snapshot.take(state)
+    state.clock.advance(10)
+    await state.ledger.store.clear()
+    state.accounts.replace((), ())
+    store = state.ledger.store
+    assert isinstance(store, MemoryStore)
+
+    def seen() -> tuple[int, int, bool]:
+        counts = sum(len(counts) for _, counts in store._shared.values())
+        return counts, len(state.accounts.all()), state.clock.shift()[0] == document["clock"]["offset"]
+
+    restoring, found = asyncio.ensure_future(snapshot.restore(document, state)), {seen()}
+    while not restoring.done():
+        found.add(seen())
+        await asyncio.sleep(0)
+    await restoring
+    assert found <= {(0, 0, False), (50_000, len(document["users"]), True)}
+    assert seen() == (50_000, len(document["users"]), True)
+    state.renderer.close()
+
+
+def test_a_mock_takes_its_own_snapshot_of_very_many_callers() -> None:
+    with running() as mock, Lightning(mock.base_url) as lightning:
+        let_call(mock.state, 30_000)
+        kept = lightning.snapshot()
+        lightning.reset()
+        lightning.restore(kept)
+        assert lightning.snapshot()["ledger"] == kept["ledger"]
 
 
 def test_a_control_call_has_no_body_of_many_megabytes(own: Control) -> None:

@@ -54,6 +54,7 @@ MIB = 1024 * 1024
         (b"[" * 100_000, None, "nested too deeply"),
         (b"[" * 100_000 + b"]" * 100_000, None, "nested too deeply"),
         (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, None, "nested too deeply"),
+        (b"[" * 400 + b"1e999" + b"]" * 400, None, "nested too deeply"),
         (b"null", None, "expected an object"),
         (b"[]", None, "expected an object"),
         (b'"messages"', None, "expected an object"),

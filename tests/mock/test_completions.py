@@ -11,6 +11,7 @@ import pytest
 from lightning_mock.generation.completions import wire
 from lightning_mock.generation.completions.completion import complete
 from lightning_mock.generation.completions.tokens import count_tokens, split_tokens
+from lightning_mock.generation.completions.tools import ToolCall
 from lightning_mock.generation.completions.wire import completion_body, completion_events
 from lightning_mock.generation.conversation import read_conversation
 
@@ -52,7 +53,10 @@ def test_the_pieces_of_a_stream_are_the_text_of_the_plain_answer() -> None:
     assert "東京" in text
 
 
-def test_the_events_of_a_long_text_are_made_as_they_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", ["text", "arguments"])
+def test_the_events_of_a_long_text_are_made_as_they_are_taken(
+    monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
     cut: list[str] = []
 
     def noted(text: str) -> list[str]:
@@ -62,11 +66,15 @@ def test_the_events_of_a_long_text_are_made_as_they_are_taken(monkeypatch: pytes
     monkeypatch.setattr(wire, "split_tokens", noted)
     completion = answered(asked())
     text = "word " * 100_000
-    completion = replace(completion, choices=(replace(completion.choices[0], text=text),))
+    said = {"text": text} if kind == "text" else {"text": "", "calls": (ToolCall("call_1", "write", text),)}
+    completion = replace(completion, choices=(replace(completion.choices[0], **said),))
     events = iter(completion_events(completion, "bare", False))
     assert b"router_metadata" in next(events)
-    assert [b"role" in next(events), b"word" in next(events)] == [True, True]
-    assert len(cut) == 1
+    assert b"role" in next(events)
+    if kind == "arguments":
+        assert b'"id":"call_1"' in next(events)
+    assert b"word" in next(events)
+    assert len("".join(cut)) < len(text) / 2
     assert sum(1 for _ in events) > 100_000
     assert "".join(cut) == text
 

@@ -7,7 +7,9 @@ import json
 import re
 import socket
 import stat
+import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,7 +24,10 @@ from lightning_mock import serving
 from lightning_mock.background import RunningMock, running
 from lightning_mock.client import Lightning, LightningError
 from lightning_mock.command import greeting
+from lightning_mock.http.decoding import MAX_VALUES
 from lightning_mock.recordings.as_replies import replies_of
+from lightning_mock.recordings.recorded_request import RecordedRequest as RecordedCall
+from lightning_mock.recordings.recorded_request import request_of
 from lightning_mock.recordings.recorder import Recorder
 from lightning_mock.settings import SettingsError
 from lightning_spec.recording import (
@@ -154,6 +159,58 @@ def test_what_is_not_recorded_is_refused_with_what_came_near(recorded: Any) -> N
         for body in (deep, b"{" * 500, b"\xff\x00", b'{"a": 1' + b"0" * 400 + b"}"):
             answer = requests.post(mock.base_url + "/gen/chat/completions", data=body, timeout=10)
             assert answer.status_code == 404
+
+
+def test_a_miss_costs_little_however_much_is_recorded_and_however_long_its_names_are() -> None:
+    def asked(body: Any) -> Any:
+        return request_of("POST", "/x", json.dumps(body).encode())
+
+    name, length = "k" * 1_000_000, 1_000_000
+    wanted = asked({name: {str(number): [number] for number in range(50)}})
+    known = asked({name: {str(number): [-1 - number] for number in range(50)}, "a": 1})
+    tracemalloc.start()
+    distances = [known.distance(wanted) for _ in range(100)]
+    words = known.misses(wanted)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < length / 10
+    assert distances == [len(words)] * 100 == [20] * 100
+    assert words[0] == f"body.{name[:64]}.0.0: expected another value"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "places"),
+    [
+        ({"a": 1, "b": [1, 2]}, {"b": [1, 3, 4], "c": {}}, ["a", "b.1", "b.2", "c"]),
+        ([{"a": None}], [{"a": None}], []),
+        ({"a": {"b": 1}}, {"a": [1]}, ["a"]),
+        ("text", {"a": 1}, [""]),
+    ],
+)
+def test_what_comes_near_is_told_by_the_places_that_differ(one: Any, other: Any, places: list[str]) -> None:
+    recorded, wanted = RecordedCall("POST", "/x", one), RecordedCall("POST", "/y", other)
+    missed = recorded.misses(wanted)
+    found = [f"body.{place}".rstrip(".") + ": expected another value" for place in places]
+    assert missed == ["target: expected /x", *found]
+    assert recorded.distance(wanted) == len(missed)
+
+
+def test_what_has_too_many_values_is_compared_as_text() -> None:
+    body = b"[" + b"1," * MAX_VALUES + b"1]"
+    assert request_of("POST", "/x", body).body == body.decode()
+
+
+def test_what_comes_near_is_looked_for_in_a_thread(recorded: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = set()
+
+    def noted(known: RecordedCall, wanted: RecordedCall) -> int:
+        threads.add(threading.current_thread().name.partition("_")[0])
+        return 1
+
+    monkeypatch.setattr(RecordedCall, "distance", noted)
+    with running(replay=recorded[0]) as mock:
+        assert "exchange-1" in requests.get(mock.base_url + "/other", timeout=10).text
+    assert threads == {"large-bodies"}
 
 
 def test_a_recording_is_scripted_replies_as_well(recorded: Any) -> None:

@@ -128,7 +128,9 @@ def test_events_arrive_over_time_when_a_rate_is_set() -> None:
 def test_a_client_that_leaves_leaves_nothing_behind(caplog: pytest.LogCaptureFixture) -> None:
     with running(token_rate=20) as mock, httpx2.Client(base_url=mock.base_url) as client:
         with client.stream("POST", "/gen/chat/completions", json=body()) as response:
-            next(response.iter_lines())
+            # The client leaves with the iterator.
+            lines = response.iter_lines()
+            next(lines)
             assert open_streams() == 1
         deadline = time.monotonic() + 5
         while open_streams() and time.monotonic() < deadline:

@@ -116,9 +116,16 @@ class Agreement(RuleBasedStateMachine):
         self.run(self.shared.follow_the_clock(self.there.window))
         self.granted.clear()
 
-    @rule()
-    def start_anew(self) -> None:
-        self.both(lambda ledger: ledger.start_anew())
+    @rule(
+        used=st.dictionaries(st.tuples(callers, metrics), st.integers(1, 5)),
+        seen=st.lists(callers, unique=True),
+        losses=LOSSES.filter(lambda lost: len(lost) < 2),
+    )
+    def replace(self, used: dict[tuple[str, str], int], seen: list[str], losses: list[str]) -> None:
+        self.link.losses = losses
+        windows = {metric: self.here.window(metric, "").key for metric in METRICS}
+        counts = [(caller, metric, windows[metric], units) for (caller, metric), units in used.items()]
+        self.both(lambda ledger: ledger.store.replace(counts, seen, ()))
         self.granted.clear()
 
     @rule(caller=callers)

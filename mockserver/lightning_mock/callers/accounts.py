@@ -81,10 +81,10 @@ class Accounts:
         if self._by_id.pop(account_id, None) is not None:
             self.removed.add(account_id)
 
-    def clear(self) -> None:
-        """Forget all users, and that they existed."""
-        self._by_id.clear()
-        self.removed.clear()
+    def replace(self, accounts: Iterable[Account], removed: Iterable[str]) -> None:
+        """Have exactly these users, whose plans are in the catalogue, and these that existed."""
+        self._by_id = {account.id: account for account in accounts}
+        self.removed = set(removed)
 
     def get(self, account_id: str) -> Account | None:
         return self._by_id.get(account_id)

@@ -9,7 +9,7 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 KEY_PREFIX = "ipa_live_"
@@ -93,10 +93,13 @@ class KeyRing:
     def of(self, account_id: str) -> tuple[ApiKey, ...]:
         return tuple(self._of_account.get(account_id, {}).values())
 
-    def clear(self) -> None:
-        """Forget all keys."""
+    def replace(self, rows: Iterable[tuple[bytes, ApiKey]], issued: int) -> None:
+        """Have exactly the keys that `rows` gave, after so many were issued."""
         self._by_digest.clear()
         self._of_account.clear()
+        for row in rows:
+            self.put(*row)
+        self.issued = issued
 
     def remove(self, account_id: str) -> None:
         """Forget all keys of an account; their secrets are unknown from now on."""

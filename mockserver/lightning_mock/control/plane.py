@@ -40,7 +40,7 @@ from lightning_mock.control.routes import (
 )
 from lightning_mock.errors import ApiError, MethodNotAllowed, StoreLost
 from lightning_mock.http import delivery
-from lightning_mock.http.decoding import decode_json
+from lightning_mock.http.decoding import MAX_VALUES, decode_json
 from lightning_mock.http.reading import LARGE, read_body
 from lightning_mock.http.replies import Body, json_body
 from lightning_mock.journal.event_hub import STATE_CHANGED
@@ -61,8 +61,9 @@ _OF_OWN_ANSWERS = frozenset(
 )
 """What changes nothing where the mock does not make its answers itself."""
 _MAX_BYTES = 1024 * 1024
-_MAX_BYTES_OF: Mapping[str, int] = {"createReply": 8 * 1024 * 1024}
-"""Of a body. A reply may be a film; a snapshot may be as large as any request."""
+_MAX_BYTES_OF: Mapping[str, int] = {"createReply": 8 * 1024 * 1024, "restore": 128 * 1024 * 1024}
+"""Of a body. A reply may be a film, and a snapshot holds a million counts."""
+_MAX_VALUES_OF: Mapping[str, int] = {"restore": 8_000_000}
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _TOKEN_IN_QUERY = (PAGE_PATH, f"{PREFIX}/events")
 
@@ -205,7 +206,10 @@ class ControlPlane:
 
     async def _body(self, request: web.BaseRequest, route: Route) -> Mapping[str, object]:
         try:
-            content = await read_body(request, self._max_bytes(route))
+            limit = _MAX_BYTES_OF.get(route.id, _MAX_BYTES)
+            if limit > self._state.spec.body_limit_bytes:
+                request = request.clone(client_max_size=limit)
+            content = await read_body(request, limit)
             if not content and not route.body_required:
                 return {}
             if len(content) <= LARGE:
@@ -214,13 +218,9 @@ class ControlPlane:
         except ApiError as error:
             raise ControlError(error.row.status, error.message) from None
 
-    def _max_bytes(self, route: Route) -> int:
-        if route.id == "restore":
-            return self._state.spec.body_limit_bytes
-        return _MAX_BYTES_OF.get(route.id, _MAX_BYTES)
-
     def _checked(self, route: Route, content: bytes) -> Mapping[str, object]:
-        body: Mapping[str, object] = self._contract.read_body(route, decode_json(content))
+        values = decode_json(content, _MAX_VALUES_OF.get(route.id, MAX_VALUES))
+        body: Mapping[str, object] = self._contract.read_body(route, values)
         return body
 
     def _public(self, method: str, path: str) -> web.Response:

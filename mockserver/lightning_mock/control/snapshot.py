@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple
 
 import jsonschema_rs
 import orjson
@@ -29,7 +29,6 @@ from lightning_mock.scripting.pattern import MAX_TOTAL_SIZE
 from lightning_mock.scripting.script import Script
 from lightning_mock.state import State
 
-T = TypeVar("T")
 FORMAT: Final = "lightning-mock-snapshot"
 VERSION: Final = 1
 _AT_ONCE = 2_000
@@ -130,15 +129,12 @@ def _count_row(count: Count) -> dict[str, Any]:
 
 async def restore(document: Mapping[str, Any], state: State) -> list[str]:
     """Make the state what a document says; tells in sentences what was done. Raises SnapshotError, with
-    nothing changed. Calls are answered in between: of a large document they may see a part."""
-    faults, scripts = await asyncio.to_thread(_checked, document, state)
-    restore_control_state(document, state)
-    store = state.ledger.store
-    await state.ledger.start_anew()
-    async for identity in _yielding(document["prior_use"]["seen"]):
-        await store.add_prior_use(identity, ())
-    async for row in _yielding(document["ledger"]):
-        await store.put(row["identity"], row["metric"], row["window"], row["used"])
+    nothing changed. Calls are answered in between: until the last step they see nothing of it."""
+    faults, scripts, users, counts = await asyncio.to_thread(_checked, document, state)
+    ahead = document["clock"].get("ahead", {})
+    await state.ledger.store.replace(counts, document["prior_use"]["seen"], ahead)
+    # Nothing is awaited from here on.
+    restore_control_state(document, users, state)
     state.faults.restore(faults, document["faults_made"])
     state.scripts.restore(scripts, document.get("replies_made", 0))
     return [
@@ -150,22 +146,15 @@ async def restore(document: Mapping[str, Any], state: State) -> list[str]:
     ]
 
 
-async def _yielding(rows: Sequence[T]) -> AsyncIterator[T]:
-    """Each of many rows, with other tasks in between."""
-    for number, row in enumerate(rows, 1):
-        yield row
-        if number % _AT_ONCE == 0:
-            await asyncio.sleep(0)
-
-
-def restore_control_state(document: Mapping[str, Any], state: State) -> None:
-    """Restore what `control_state` gave, except for faults and replies."""
+def restore_control_state(document: Mapping[str, Any], users: Users, state: State) -> None:
+    """Restore what `control_state` gave, except for faults and replies; `users` are those of the document."""
     clock = document["clock"]
     state.clock.put(clock["offset"], clock["frozen_at"], clock.get("ahead", {}))
     for key, limits in document["limits"].items():
         for metric, limit in limits.items():
             state.catalogue.set_limit(key, metric, limit)
-    restore_users(document, state)
+    state.accounts.replace(users.accounts, document["removed_users"])
+    state.keys.replace(users.keys, document["keys_issued"])
     state.ledger.prior_use.start_with(
         {row["metric"]: (row["window"], row["used"]) for row in document["prior_use"]["used"]}
     )
@@ -174,16 +163,16 @@ def restore_control_state(document: Mapping[str, Any], state: State) -> None:
     state.identities.forget_tokens()
 
 
-def restore_users(document: Mapping[str, Any], state: State) -> None:
-    """Have exactly the users and keys of a document."""
-    state.keys.clear()
-    state.accounts.clear()
-    for row in document["users"]:
-        state.accounts.add(Account(**row))
-    state.accounts.removed.update(document["removed_users"])
-    for row in document["keys"]:
-        state.keys.put(*_key(row))
-    state.keys.issued = document["keys_issued"]
+class Users(NamedTuple):
+    """Users, and their keys with the digests of their secrets."""
+
+    accounts: Sequence[Account]
+    keys: Sequence[tuple[bytes, ApiKey]]
+
+
+def users_of(document: Mapping[str, Any]) -> Users:
+    """The users of a document."""
+    return Users([Account(**row) for row in document["users"]], [_key(row) for row in document["keys"]])
 
 
 def restore_user(document: Mapping[str, Any], user_id: str, state: State) -> bool:
@@ -211,8 +200,11 @@ def fault_row(fault: Fault) -> dict[str, Any]:
     return {**row, "match": fault.match.document(), "parameters": dict(fault.parameters)}
 
 
-def _checked(document: Mapping[str, Any], state: State) -> tuple[list[Fault], list[Script]]:
-    """Everything that could go wrong, before anything is changed. Gives the faults and the replies."""
+def _checked(
+    document: Mapping[str, Any], state: State
+) -> tuple[list[Fault], list[Script], Users, list[Count]]:
+    """Everything that could go wrong, before anything is changed, and all that takes long. Gives the faults,
+    the replies, the users and the counts."""
     clock = document["clock"]
     try:
         state.clock.check_shift(clock["offset"], clock["frozen_at"], clock.get("ahead", {}))
@@ -237,9 +229,10 @@ def _checked(document: Mapping[str, Any], state: State) -> tuple[list[Fault], li
         for row in document.get("replies", ()):
             scripts.append(script_of(row, state, room))
             room -= scripts[-1].pattern_size
-        return faults, scripts
     except ScriptError as error:
         raise SnapshotError(f"replies: {error}") from error
+    counts = [(row["identity"], row["metric"], row["window"], row["used"]) for row in document["ledger"]]
+    return faults, scripts, users_of(document), counts
 
 
 def script_of(row: Mapping[str, Any], state: State, room: int = MAX_TOTAL_SIZE) -> Script:

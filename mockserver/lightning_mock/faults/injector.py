@@ -7,6 +7,7 @@ that is not streamed.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 from aiohttp.web import BaseRequest
@@ -19,6 +20,7 @@ from lightning_mock.faults.book import FaultBook
 from lightning_mock.faults.fault import Fault
 from lightning_mock.faults.kinds import KINDS, Alteration, FaultKind, Interruption, Point
 from lightning_mock.http.replies import EventStream, Reply
+from lightning_mock.http.waiting import has_left, pause
 
 
 class Interrupted(Exception):
@@ -60,7 +62,8 @@ class FaultInjector:
         for kind in KINDS.values():
             fault = await self._take(kind, point)
             if fault is not None:
-                reply = await cast(Interruption, kind.early or kind.effect)(fault, self._clock.now())
+                interrupt = cast(Interruption, kind.early or kind.effect)
+                reply = await interrupt(fault, partial(pause, self._request))
                 if reply is not None:
                     wait = None if fault.until is None else fault.until - self._clock.now()
                     raise Interrupted(reply, wait)
@@ -89,10 +92,4 @@ class FaultInjector:
         return None
 
     def _still_held_by(self, fault: Fault) -> effects.Held:
-        request = self._request
-
-        def held() -> bool:
-            transport = request.transport
-            return not fault.removed and transport is not None and not transport.is_closing()
-
-        return held
+        return lambda: not fault.removed and not has_left(self._request)

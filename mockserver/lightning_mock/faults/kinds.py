@@ -7,7 +7,6 @@ page builds its form from them, and the injector goes through the rows from top 
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from lightning_mock.errors import refusal_with
 from lightning_mock.faults import effects
 from lightning_mock.faults.fault import Fault
 from lightning_mock.http.replies import Body, EventStream, Ready, Reply, json_body
+from lightning_mock.http.waiting import Pause
 
 Schema = Mapping[str, Any]
 """Of one field. `title` is its label on the page; `default` holds when it is left out; the first of
@@ -26,9 +26,9 @@ Point = Literal["arrival", "before_charge", "after_charge", "reply", "content", 
 """Where a fault takes effect: before anybody looks at the call; before or after its unit is counted; on any
 reply; on a reply that has content; on a stream; on the bytes of any content, as a sequence of pieces."""
 
-Interruption = Callable[[Fault, float], Awaitable[Reply | None]]
-"""Takes effect before there is a reply, at this moment of the mock's clock. A reply that it returns is the
-answer; with None the call goes on."""
+Interruption = Callable[[Fault, Pause], Awaitable[Reply | None]]
+"""Takes effect before there is a reply. A reply that it returns is the answer; with None the call goes
+on."""
 
 Alteration = Callable[[Reply, Fault, effects.Held], Reply]
 """Changes the reply; `Held` says whether a stalled one must go on waiting."""
@@ -83,8 +83,8 @@ def _published(field: Schema) -> Schema:
     return {**shown, "description": f"Default: {json.dumps(field['default'])}."}
 
 
-async def _wait(fault: Fault, now: float) -> None:
-    await asyncio.sleep(fault.parameters["seconds"])
+async def _wait(fault: Fault, pause: Pause) -> None:
+    await pause(fault.parameters["seconds"])
 
 
 _COLD_START = b"""<!doctype html>
@@ -93,18 +93,18 @@ _COLD_START = b"""<!doctype html>
 """
 
 
-async def _cold_start(fault: Fault, now: float) -> Body:
+async def _cold_start(fault: Fault, pause: Pause) -> Body:
     return Body(_COLD_START, "text/html", 503)
 
 
-async def _fail(fault: Fault, now: float) -> Body:
+async def _fail(fault: Fault, pause: Pause) -> Body:
     status = fault.parameters["status"]
     message = fault.parameters.get("message") or f"The fault {fault.id} answers with {status}."
     refusal = refusal_with(status)(message)
     return json_body(refusal.body(), status, refusal.headers)
 
 
-async def _reset_early(fault: Fault, now: float) -> EventStream:
+async def _reset_early(fault: Fault, pause: Pause) -> EventStream:
     return EventStream(effects.reset_after(Ready(()), 0))
 
 

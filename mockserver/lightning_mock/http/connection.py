@@ -20,6 +20,7 @@ from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from lightning_mock.errors import InvalidRequest, TooLarge
 from lightning_mock.http import delivery
 from lightning_mock.http.replies import Body
+from lightning_mock.http.waiting import Waiting
 
 # Prompts travel in paths, percent-encoded, and tokens in headers: the usual 8 KiB would refuse honest ones.
 MAX_REQUEST_LINE = 256 * 1024
@@ -81,7 +82,7 @@ class _Lingering:
             self._end.cancel()
 
 
-class Connection(web.RequestHandler):
+class Connection(Waiting, web.RequestHandler):
     """Answers what is not even HTTP in the API's own form, without repeating any of it."""
 
     async def start(self) -> None:
@@ -97,6 +98,7 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         if isinstance(self.transport, _Lingering):
             self.transport.left()
+        self.stop_waiting()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

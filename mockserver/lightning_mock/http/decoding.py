@@ -26,7 +26,7 @@ _GIVEN_UP = ("depth limit", "failed to allocate")
 _TOO_DEEP = f"The body is nested too deeply; expected at most {MAX_DEPTH} levels."
 
 
-def decode_json(body: bytes) -> Any:
+def decode_json(body: bytes, max_values: int = MAX_VALUES) -> Any:
     """The JSON value of a body. Raises InvalidRequest, or TooLarge for too many values.
 
     Integers that no float can hold become a huge integer of the same sign: the schema still sees an
@@ -34,7 +34,7 @@ def decode_json(body: bytes) -> Any:
     """
     if not body:
         raise InvalidRequest("The body is empty; expected a JSON object.")
-    brackets = _brackets(body) if len(body) <= MAX_VALUES else _brackets_of_large(body)
+    brackets = _brackets(body) if len(body) <= MAX_VALUES else _brackets_of_large(body, max_values)
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -57,7 +57,7 @@ def _brackets(body: bytes) -> int:
     return len(body) - len(body.replace(b"{", b"").replace(b"[", b""))
 
 
-def _brackets_of_large(body: bytes) -> int:
+def _brackets_of_large(body: bytes, max_values: int) -> int:
     """The same for a large body. Raises TooLarge for too many values.
 
     Every value but the first follows a comma or a bracket. Those in texts count too: telling them apart would
@@ -69,9 +69,9 @@ def _brackets_of_large(body: bytes) -> int:
         piece = body[start : start + MAX_VALUES]
         brackets += _brackets(piece)
         commas += piece.count(b",")
-        if brackets + commas > MAX_VALUES:
+        if brackets + commas > max_values:
             raise TooLarge(
-                f"The body holds too many values: expected at most {MAX_VALUES} commas and opening brackets."
+                f"The body holds too many values: expected at most {max_values} commas and opening brackets."
             )
     return brackets
 
@@ -98,6 +98,9 @@ def _decode_huge_numbers(body: bytes) -> Any:
         value = json.loads(
             body.decode(), parse_int=_integer, parse_float=_number, parse_constant=_no_constant
         )
+        if _is_deeper(value, MAX_DEPTH):
+            # The encoder gives up on this as well, and its message does not tell why.
+            raise InvalidRequest(_TOO_DEEP)
         # The standard decoder lets lone surrogates through; the encoder does not.
         orjson.dumps(value)
     except RecursionError:

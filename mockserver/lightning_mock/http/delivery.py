@@ -20,6 +20,7 @@ from multidict import CIMultiDict
 from lightning_mock.clock import http_date
 from lightning_mock.errors import ApiError
 from lightning_mock.http.replies import Body, ConnectionResetOnPurpose, EventStream, Ready, Split, json_body
+from lightning_mock.http.waiting import has_left, pause
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.settings import Settings
 
@@ -178,7 +179,7 @@ async def _write_rest(
     if isinstance(events, Ready) and not split:
         await _write_ready(request, response, events, exchange, settings)
         return
-    pause = _pause(settings)
+    between = _between_events(settings)
     count = 0
     async for event in events:
         count += 1
@@ -186,9 +187,9 @@ async def _write_rest(
         if len(exchange.head) < exchange.max_head:
             exchange.head = (exchange.head + event)[: exchange.max_head]
         if count == 1 and settings.first_token_delay:
-            await asyncio.sleep(settings.first_token_delay)
-        elif pause:
-            await asyncio.sleep(pause)
+            await pause(request, settings.first_token_delay)
+        elif between:
+            await pause(request, between)
         elif count % EVENTS_BETWEEN_YIELDS == 0:
             await asyncio.sleep(0)
         await _write(response, event, split)
@@ -204,17 +205,17 @@ async def _write_ready(
     """Write events at the chosen pace, or as fast as the client reads. Each is a chunk of its own, but
     unpaced ones go out many to a write: one write for each would be most of the cost of a stream.
     """
-    pause = _pause(settings)
-    wait = settings.first_token_delay or pause
-    at_once = 1 if pause else EVENTS_BETWEEN_YIELDS
+    between = _between_events(settings)
+    wait = settings.first_token_delay or between
+    at_once = 1 if between else EVENTS_BETWEEN_YIELDS
     writer = request.writer
     chunked = isinstance(writer, StreamWriter) and writer.chunked
     while batch := list(islice(ready.events, at_once)):
-        await asyncio.sleep(wait)
-        wait = pause
+        await pause(request, wait)
+        wait = between
         if chunked:
             transport = request.transport
-            if transport is None or transport.is_closing():
+            if transport is None or has_left(request):
                 raise ConnectionError("the client has left")
             transport.write(b"".join([b"%x\r\n%b\r\n" % (len(event), event) for event in batch]))
             await writer.drain()
@@ -226,7 +227,7 @@ async def _write_ready(
             exchange.head = (exchange.head + b"".join(batch))[: exchange.max_head]
 
 
-def _pause(settings: Settings) -> float:
+def _between_events(settings: Settings) -> float:
     """Seconds between two events."""
     return 1.0 / settings.token_rate if settings.token_rate else 0.0
 

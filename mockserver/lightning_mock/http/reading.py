@@ -46,6 +46,11 @@ async def in_turn(work: Callable[..., T], *arguments: Any) -> T:
     return await asyncio.get_running_loop().run_in_executor(_lane, work, *arguments)
 
 
+async def at_once(work: Callable[..., T], *arguments: Any) -> T:
+    """Do this here and now, in the form of `in_turn`."""
+    return work(*arguments)
+
+
 async def read_body(request: web.BaseRequest, limit: int, basis: Basis | None = None) -> bytes:
     """The body, decompressed, of at most `limit` bytes. Raises TooLarge or InvalidRequest."""
     body = await (_arrived(request, limit) if basis is None else basis.body(lambda: _arrived(request, limit)))

@@ -5,7 +5,6 @@ Law: enforcement and `/usage` read the same counts, kept by (identity, metric, w
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
@@ -17,9 +16,6 @@ from lightning_mock.clock import Clock
 from lightning_mock.quota.prior_use import PriorUse
 from lightning_mock.quota.store import Store
 from lightning_mock.quota.windows import CurrentWindows, Window
-
-_BATCH = 100
-"""Callers with a clock of their own whose windows are worked out before other tasks run."""
 
 
 @dataclass(slots=True)
@@ -91,15 +87,6 @@ class Ledger:
         self.prior_use.start_with(
             {metric: (windows[metric].key, limit) for metric, limit in limits.items() if limit is not None}
         )
-
-    async def start_anew(self) -> None:
-        """Forget all counts, and isolate callers with a clock of their own. Other tasks run in between,
-        however many of these there are."""
-        await self.store.clear()
-        for number, identity in enumerate(list(self._clock.ahead), 1):
-            await self.store.isolate(identity, self._windows.of(identity))
-            if number % _BATCH == 0:
-                await asyncio.sleep(0)
 
     async def forget(self, identity: str) -> None:
         """Forget what a caller has used, and its own clock."""

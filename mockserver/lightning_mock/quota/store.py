@@ -7,7 +7,7 @@ kept, so that a window that is over costs neither memory nor time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from lightning_mock.basis import Basis
@@ -56,6 +56,10 @@ class Store(Protocol):
     async def clear(self, identity: str | None = None) -> None:
         """Forget everything, or every count of one identity."""
 
+    async def replace(self, counts: Sequence[Count], seen: Sequence[str], isolated: Collection[str]) -> None:
+        """Forget everything and keep this instead, with counts of their own for the `isolated` identities:
+        whoever looks sees what was there before, or all of this."""
+
     async def rows(self) -> list[Count]:
         """Every count."""
 
@@ -77,7 +81,7 @@ class MemoryStore:
     so each of them has counts of its own.
 
     The coroutines never wait, so each is one atomic step for the event loop; only `rows` lets other tasks run
-    once it has copied the counts.
+    once it has copied the counts, and `replace` before it puts them in their place, which is its last step.
     """
 
     def __init__(self) -> None:
@@ -152,6 +156,16 @@ class MemoryStore:
             del self._isolated[identity]
             for metric, (window, used) in counted.items():
                 await self.put(identity, metric, window.key, used)
+
+    async def replace(self, counts: Sequence[Count], seen: Sequence[str], isolated: Collection[str]) -> None:
+        made = MemoryStore()
+        made._isolated = {identity: {} for identity in isolated}
+        for start in range(0, len(counts), _BATCH):
+            for count in counts[start : start + _BATCH]:
+                await made.put(*count)
+            await asyncio.sleep(0)
+        made._seen = dict.fromkeys(seen)
+        self._shared, self._isolated, self._seen = made._shared, made._isolated, made._seen
 
     async def rows(self) -> list[Count]:
         # Copied at one moment, so that what other tasks count meanwhile is not half in it.

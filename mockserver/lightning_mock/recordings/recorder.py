@@ -32,8 +32,8 @@ from lightning_mock.real_time import stopwatch, wall_time
 
 logger = logging.getLogger(__name__)
 
-# Bodies are passed on unpacked and framed anew.
-_NOT_PASSED_ON = HOP_BY_HOP | {"accept-encoding", "content-encoding", "content-length", "host"}
+# Bodies are passed on unpacked and framed anew, and at once.
+_NOT_PASSED_ON = HOP_BY_HOP | {"accept-encoding", "content-encoding", "content-length", "expect", "host"}
 _TIMEOUT = ClientTimeout(total=None, sock_connect=30)
 
 

@@ -7,17 +7,20 @@ the last of them again and again.
 
 from __future__ import annotations
 
-import asyncio
+from bisect import bisect_left
 from collections.abc import AsyncIterator
-from itertools import takewhile
+from functools import partial
+from heapq import nsmallest
+from typing import Any
 
 from aiohttp import web
 from lightning_spec.recording import RecordedResponse, Recording
 
 from lightning_mock.errors import NotFound
 from lightning_mock.http import delivery
-from lightning_mock.http.reading import LARGE, read_body
+from lightning_mock.http.reading import LARGE, at_once, in_turn, read_body
 from lightning_mock.http.replies import Body, ConnectionResetOnPurpose, EventStream, Reply
+from lightning_mock.http.waiting import Pause, pause
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.journal.redaction import MAX_KEPT_BODY, MAX_TARGET
 from lightning_mock.real_time import wall_time
@@ -71,38 +74,37 @@ class Replay:
         recording."""
         body = await read_body(request, self._body_limit)
         exchange.body, exchange.received = body[:MAX_KEPT_BODY], len(body)
-        if len(body) <= LARGE:
-            wanted = request_of(request.method, request.raw_path, body)
-        else:
-            wanted = await asyncio.to_thread(request_of, request.method, request.raw_path, body)
-        key = wanted.key
+        work = in_turn if len(body) > LARGE else at_once
+        wanted, key = await work(_with_key, request.method, request.raw_path, body)
         numbers = self._known.get(key)
         if numbers is None:
-            raise self._refused(wanted)
+            # Every exchange is looked at.
+            near = await in_turn(self._near, wanted)
+            raise self._refused(wanted, near)
         given = self._given.get(key, 0)
         self._given[key] = given + 1
         response = self.recording.exchanges[numbers[min(given, len(numbers) - 1)]].response
         pace = self._settings.replay_pace
-        await asyncio.sleep(response.after * pace)
-        reply = _reply(response, pace)
+        await pause(request, response.after * pace)
+        reply = _reply(response, pace, partial(pause, request))
         if isinstance(reply, EventStream):
             return await delivery.streamed(request, reply, self._settings, exchange)
         return delivery.respond(request, reply, exchange)
 
-    def _refused(self, wanted: RecordedRequest) -> NotFound:
-        distances = [
-            (len(missed), -_common_prefix_length(known.target, wanted.target), number, missed)
-            for number, known in enumerate(self._requests)
-            for missed in [known.misses(wanted)]
-        ]
-        nearest = sorted(distances)[:_NEAREST]
-        near = [
-            {
-                "id": f"exchange-{number + 1}",
-                "missed": [words[:MAX_TARGET] for words in missed[:_MAX_REASONS]],
-            }
-            for _, _, number, missed in nearest
-        ]
+    def _near(self, wanted: RecordedRequest) -> list[dict[str, Any]]:
+        """The exchanges that come nearest, with what each of them misses."""
+
+        def distance(number: int) -> tuple[int, int]:
+            known = self._requests[number]
+            return known.distance(wanted), -_common_prefix_length(known.target, wanted.target)
+
+        near: list[dict[str, Any]] = []
+        for number in nsmallest(_NEAREST, range(len(self._requests)), key=distance):
+            missed = self._requests[number].misses(wanted)[:_MAX_REASONS]
+            near.append({"id": f"exchange-{number + 1}", "missed": [words[:MAX_TARGET] for words in missed]})
+        return near
+
+    def _refused(self, wanted: RecordedRequest, near: list[dict[str, Any]]) -> NotFound:
         miss = {"method": wanted.method[:MAX_TARGET], "path": wanted.target[:MAX_TARGET], "near": near}
         self.misses = [*self.misses[-99:], miss]
         said = "; ".join(f"{row['id']}: {', '.join(row['missed'])}" for row in near)
@@ -113,23 +115,28 @@ class Replay:
 
 
 def _common_prefix_length(one: str, other: str) -> int:
-    """The length of the common prefix."""
-    pairs = zip(one[:MAX_TARGET], other, strict=False)
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    """The length of the common prefix, of which not more than counts is looked at."""
+    lengths = range(1, min(len(one), len(other), MAX_TARGET) + 1)
+    return bisect_left(lengths, True, key=lambda length: one[:length] != other[:length])
 
 
-def _reply(response: RecordedResponse, pace: float) -> Reply:
+def _with_key(method: str, target: str, body: bytes) -> tuple[RecordedRequest, bytes]:
+    wanted = request_of(method, target, body)
+    return wanted, wanted.key
+
+
+def _reply(response: RecordedResponse, pace: float, pause: Pause) -> Reply:
     headers = dict(response.headers)
     content_type = next((headers.pop(name) for name in list(headers) if name.lower() == "content-type"), "")
     if response.cut or len(response.pieces) > 1:
-        return EventStream(_pieces(response, pace), content_type, response.status, headers)
+        return EventStream(_pieces(response, pace, pause), content_type, response.status, headers)
     return Body(response.content, content_type or "application/octet-stream", response.status, headers)
 
 
-async def _pieces(response: RecordedResponse, pace: float) -> AsyncIterator[bytes]:
+async def _pieces(response: RecordedResponse, pace: float, pause: Pause) -> AsyncIterator[bytes]:
     for piece in response.pieces:
         if pace and piece.after:
-            await asyncio.sleep(piece.after * pace)
+            await pause(piece.after * pace)
         yield piece.content
     if response.cut:
         raise ConnectionResetOnPurpose

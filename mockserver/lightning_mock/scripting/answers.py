@@ -6,10 +6,9 @@ of a refusal.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from secrets import token_hex
 from typing import Any, NamedTuple
@@ -25,6 +24,7 @@ from lightning_mock.generation.completions.wire import completion_body, completi
 from lightning_mock.generation.conversation import read_conversation
 from lightning_mock.generation.model_router import choose_for
 from lightning_mock.http.replies import JSON, Body, EventStream, Ready, Reply, json_body
+from lightning_mock.http.waiting import Pause
 
 _NO_CONTENT = (204, 304)
 _WHOLE = frozenset(("json", "bytes", "events"))
@@ -62,9 +62,9 @@ def is_said(answer: Mapping[str, Any]) -> bool:
     return not _WHOLE & answer.keys() and status < 400 and status not in _NO_CONTENT
 
 
-async def scripted_reply(answer: Mapping[str, Any], asked: Asked | None, form: MetadataForm) -> Reply:
-    """The reply; after its delay. `asked` is None for a call that is no chat."""
-    await asyncio.sleep(answer.get("delay", 0))
+def scripted_reply(answer: Mapping[str, Any], asked: Asked | None, form: MetadataForm, pause: Pause) -> Reply:
+    """The reply, without its delay. `asked` is None for a call that is no chat; `pause` waits between two
+    events."""
     headers = dict(answer.get("headers", {}))
     content_type = answer.get("content_type")
     for name in answer.get("headers", {}):
@@ -72,6 +72,8 @@ async def scripted_reply(answer: Mapping[str, Any], asked: Asked | None, form: M
             # What is sent is also what the journal knows of it.
             content_type = headers.pop(name)
     reply = _reply(answer, headers, asked, form)
+    if isinstance(reply, EventStream) and "rate" in answer:
+        reply.events = _at_rate(reply.events, 1 / answer["rate"], pause)
     return reply if content_type is None else replace(reply, content_type=content_type)
 
 
@@ -85,8 +87,9 @@ def _reply(
     if "bytes" in answer:
         return Body(base64.b64decode(answer["bytes"]), "application/octet-stream", status, headers)
     if "events" in answer:
-        events = [_event(event) for event in answer["events"]]
-        return EventStream(_paced(events, answer), status=status, headers=headers)
+        # There may be very many: each is made when it is sent.
+        events = map(_event, answer["events"])
+        return EventStream(Ready(events), status=status, headers=headers)
     if status >= 400:
         refusal = refusal_with(status)(answer.get("text") or f"A script answers with {status}.")
         return json_body(refusal.body(), status, {**refusal.headers, **headers})
@@ -99,7 +102,7 @@ def _reply(
     if asked.arguments.get("stream"):
         options = asked.arguments.get("stream_options") or {}
         chunks = completion_events(completion, form, bool(options.get("include_usage")))
-        return EventStream(_paced(chunks, answer), status=status, headers=headers)
+        return EventStream(Ready(chunks), status=status, headers=headers)
     return Body(completion_body(completion), status=status, headers=headers)
 
 
@@ -125,14 +128,10 @@ def _event(event: Any) -> bytes:
     return lines + b"\n"
 
 
-def _paced(events: Iterable[bytes], answer: Mapping[str, Any]) -> AsyncIterator[bytes]:
-    """All at once, or at the script's `rate` of events a second."""
-    rate = answer.get("rate")
-    return Ready(events) if rate is None else _at_rate(events, 1 / rate)
-
-
-async def _at_rate(events: Iterable[bytes], pause: float) -> AsyncIterator[bytes]:
-    for position, event in enumerate(events):
+async def _at_rate(events: AsyncIterator[bytes], seconds: float, pause: Pause) -> AsyncIterator[bytes]:
+    position = 0
+    async for event in events:
         if position:
-            await asyncio.sleep(pause)
+            await pause(seconds)
         yield event
+        position += 1

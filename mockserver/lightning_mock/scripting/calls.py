@@ -15,8 +15,10 @@ from lightning_mock.callers.credential_forms import without_credentials
 from lightning_mock.choices import MetadataForm
 from lightning_mock.generation.completions.completion import Completion
 from lightning_mock.generation.conversation import read_conversation
+from lightning_mock.http.reading import LARGE, at_once, in_turn
 from lightning_mock.http.replies import Reply
 from lightning_mock.http.validation import TEXT_FIELDS
+from lightning_mock.http.waiting import pause
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.scripting.answers import Asked, is_said, scripted_reply, unchecked
 from lightning_mock.scripting.book import ScriptBook
@@ -43,6 +45,8 @@ async def reply_from(
     """What a script answers. `arguments` are those of a call that has been checked, and `prepared` is what it
     would get; without arguments only scripts that want nothing checked are asked, and `read` gives the
     members of the body. Raises the ApiError of `read`."""
+    # A long conversation takes long to look through.
+    work = in_turn if (exchange.received or 0) > LARGE else at_once
     asked = ScriptedCall(
         method=request.method,
         path=request.path,
@@ -50,7 +54,7 @@ async def reply_from(
         operation=operation,
         caller=caller,
         headers={name.lower(): value for name, value in request.headers.items()},
-        prompt=None if arguments is None else prompt_of(arguments)[:_MAX_PROMPT_LENGTH],
+        prompt=None if arguments is None else (await work(prompt_of, arguments))[:_MAX_PROMPT_LENGTH],
         redacted=cache(partial(_redacted, request.raw_path, arguments)),
     )
     found = await book.answer(asked, checked=arguments is not None)
@@ -63,7 +67,8 @@ async def reply_from(
         asked_for = Asked(prepared, arguments or {})
     elif arguments is None and operation is not None and operation.id == CHAT and is_said(answer):
         asked_for = unchecked(await read(), int(now))
-    return await scripted_reply(answer, asked_for, form)
+    await pause(request, answer.get("delay", 0))
+    return await work(scripted_reply, answer, asked_for, form, partial(pause, request))
 
 
 def _queries(request: BaseRequest) -> tuple[str, ...]:

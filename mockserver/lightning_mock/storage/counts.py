@@ -6,7 +6,8 @@ for as long as its window lasts and a while, and not at all while the mock's clo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
 
@@ -21,6 +22,9 @@ _GRACE = 86_400
 """Seconds for which a window that is over is kept: another process' clock may be a little behind."""
 
 _MAX_WINDOW = 7 * 86_400
+
+_AT_ONCE = 1000
+"""Identities that are written with one command."""
 
 _UNLESS_OUTDATED = """
 if ARGV[3] ~= '' and (redis.call('GET', KEYS[2]) or '0') ~= ARGV[3] then return false end
@@ -73,6 +77,17 @@ _PUT = Script("""
 if ARGV[3] == '0' then redis.call('HDEL', KEYS[2], ARGV[2]) return answer({0}) end
 redis.call('SADD', KEYS[3], KEYS[2])
 redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
+return answer({1})
+""")
+
+_REPLACE = Script("""
+for _, name in ipairs(redis.call('SMEMBERS', KEYS[2])) do redis.call('UNLINK', name) end
+redis.call('UNLINK', KEYS[2], KEYS[3])
+if redis.call('EXISTS', KEYS[4]) == 1 then redis.call('RENAME', KEYS[4], KEYS[3]) end
+for place = 5, #KEYS, 2 do
+  redis.call('RENAME', KEYS[place], KEYS[place + 1])
+  redis.call('SADD', KEYS[2], KEYS[place + 1])
+end
 return answer({1})
 """)
 
@@ -148,6 +163,23 @@ class SharedCounts:
         else:
             for name in hashes:
                 await self._link.ask("HDEL", name, identity)
+
+    async def replace(self, counts: Sequence[Count], seen: Sequence[str], isolated: Collection[str]) -> None:
+        # Written under other names first. What is left of an earlier attempt is none of it.
+        fields: dict[str, list[str | int]] = {}
+        for number, (identity, metric, window, used) in enumerate(counts, 1):
+            fields.setdefault(self._hash(metric, window), []).extend((identity, used))
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        new_seen, names = f"{self._seen}:new", [(f"{name}:new", name) for name in fields]
+        await self._link.ask("UNLINK", new_seen, *(new for new, _ in names))
+        for start in range(0, len(seen), _AT_ONCE):
+            await self._link.ask("SADD", new_seen, *seen[start : start + _AT_ONCE])
+        for new, name in names:
+            for start in range(0, len(fields[name]), 2 * _AT_ONCE):
+                await self._link.ask("HSET", new, *fields[name][start : start + 2 * _AT_ONCE])
+        keys = (self._index, self._seen, new_seen, *(part for pair in names for part in pair))
+        await self._link.run(_REPLACE, keys, ())
 
     async def rows(self) -> list[Count]:
         found = []

@@ -28,6 +28,7 @@ from lightning_mock.control.snapshot import (
     fault_row,
     restore_control_state,
     script_of,
+    users_of,
 )
 from lightning_mock.errors import StoreLost
 from lightning_mock.journal.event_hub import STATE_CHANGED, ExchangeEvent
@@ -208,7 +209,7 @@ class Sharing:
             return
         news = content != self._document
         document, state = orjson.loads(content), self._state
-        restore_control_state(document, state)
+        restore_control_state(document, users_of(document), state)
         state.faults.adopt([fault_of(row, state) for row in document["faults"]], document["faults_made"])
         here = {script.id: script for script in state.scripts.all()}
         replies = [self._script(row, here) for row in document["replies"]]

@@ -75,8 +75,8 @@ def _tool_call(call: ToolCall) -> dict[str, Any]:
 
 
 def completion_events(completion: Completion, form: MetadataForm, with_usage: bool) -> Iterable[bytes]:
-    """All events in order, each of them one complete server-sent event. A long text is encoded while it is
-    sent."""
+    """All events in order, each of them one complete server-sent event. Long texts and arguments are encoded
+    while they are sent."""
     # From lists, since resuming a generator for each event costs more than the event.
     return chain.from_iterable(_events(completion, form, with_usage))
 
@@ -102,13 +102,14 @@ def _chunks(head: bytes, choice: Choice, usage_field: bytes) -> Iterator[list[by
     for start in range(0, len(choice.text), _BATCH):
         text = choice.text[start : start + _BATCH]
         yield [before_text + token + after_text for token in _encoded_tokens(text)]
-    last = [
-        before + b'"tool_calls":[' + orjson.dumps(delta) + b"]" + after
-        for index, call in enumerate(choice.calls)
-        for delta in _tool_call_deltas(index, call)
+    for index, call in enumerate(choice.calls):
+        yield from (
+            [before + b'"tool_calls":[' + orjson.dumps(delta) + b"]" + after for delta in deltas]
+            for deltas in _tool_call_deltas(index, call)
+        )
+    yield [
+        before + b'},"logprobs":null,"finish_reason":"%b"}]%b}\n\n' % (choice.finish.encode(), usage_field)
     ]
-    finish = b'},"logprobs":null,"finish_reason":"%b"}]%b}\n\n' % (choice.finish.encode(), usage_field)
-    yield [*last, before + finish]
 
 
 def _encoded_tokens(text: str) -> list[bytes]:
@@ -119,13 +120,10 @@ def _encoded_tokens(text: str) -> list[bytes]:
     return orjson.dumps(_SEPARATOR.join(tokens))[1:-1].split(_SEPARATOR.encode())
 
 
-def _tool_call_deltas(index: int, call: ToolCall) -> Iterator[dict[str, Any]]:
+def _tool_call_deltas(index: int, call: ToolCall) -> Iterator[list[dict[str, Any]]]:
     """The id and the name once, then the arguments token by token."""
-    yield {
-        "index": index,
-        "id": call.id,
-        "type": "function",
-        "function": {"name": call.name, "arguments": ""},
-    }
-    for token in split_tokens(call.arguments):
-        yield {"index": index, "function": {"arguments": token}}
+    function = {"name": call.name, "arguments": ""}
+    yield [{"index": index, "id": call.id, "type": "function", "function": function}]
+    for start in range(0, len(call.arguments), _BATCH):
+        tokens = split_tokens(call.arguments[start : start + _BATCH])
+        yield [{"index": index, "function": {"arguments": token}} for token in tokens]
