@@ -44,6 +44,7 @@ HARMLESS = (
     "the capital of a task-force is a ring-bearer; tokens; a secret author",
     "100%2525 of a%2520quiet%253D harbour",
     "risk-assessments and keys: a monkey = an ape, tokens: none",
+    "/usage?a=bearer%20%20public",
 )
 
 

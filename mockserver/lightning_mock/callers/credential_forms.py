@@ -17,18 +17,19 @@ from lightning_mock.callers.credentials import KEY_PREFIX
 
 HIDDEN = "[redacted]"
 _FORMS = re.escape(KEY_PREFIX) + r"[\w-]*|eyJ[\w-]{4,}(?:\.[\w-]*)*|\bsk-[\w-]{8,}"
+# Nothing takes back a blank that it has passed: what there could be millions of would be tried one by one.
 _CREDENTIALS = re.compile(
     r"(?:" + _FORMS + r")"
     # `public`, which signed-out clients send, is no credential, and our own explanations name it.
-    r"|(bearer(?:\s|%20|\+)+)(?!`?public(?![\w.-]))[^\s\"'&]{6,}"
+    r"|(bearer(?:\s|%20|\+)++)(?!`?public(?![\w.-]))[^\s\"'&]{6,}"
     r"|((?:" + SECRET_NAMES + r"|[?&]key)"
     # The name of a part of a form, up to the blank line after the part's head; or of a field.
     r"(?:\"[^\r\n]{0,200}\r\n(?:[^\r\n]{1,500}\r\n){0,5}\r\n"
-    r"|(?:\\?[\"'])?(?:\s|%20)*(?:[=:]|%3[ad])(?:\s|%20)*)"
+    r"|(?:\\?[\"'])?(?:\s|%20)*+(?:[=:]|%3[ad])(?:\s|%20)*+)"
     # What is hidden already stays as it is.
     r"(?!\[redacted\])\[?(?:\\?[\"'])?"
     # The first word of a header's value may be the scheme.
-    r"(?:(?:bearer|basic|token|apikey)(?:\s|%20|\+|\\u0020)+)?)[^\s\"'&,}\\]+",
+    r"(?:(?:bearer|basic|token|apikey)(?:\s|%20|\+|\\u0020)++)?)[^\s\"'&,}\\]+",
     re.IGNORECASE | re.ASCII,
 )
 # How each of them begins. The journal checks a dozen texts for each call: the validator's engine does that in
