@@ -445,6 +445,8 @@ def test_an_account_pays_for_what_it_asks(
 def test_what_one_account_spends_is_not_counted_for_another(judge: Judge, spender: str, other: str) -> None:
     def spend() -> None:
         exchange = judge.post(CHAT, say("Say hello."), judge.credential(spender))
+        if exchange.status == 429:
+            raise NotRun(f"needs a {spender} with chats left")
         judge.served("RATE-1", exchange, owner=False)
 
     _leaves_alone(judge, "RATE-1", judge.credential(other), spend, "the chat of another account")

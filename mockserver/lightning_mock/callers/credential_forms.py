@@ -56,6 +56,8 @@ def without_credentials(text: str) -> str:
         suspicious = _begins_like_one(text)
     if suspicious:
         text = _CREDENTIALS.sub(_hide, text)
+    if "%" not in text and "\\u00" not in text:
+        return text
     # A credential can be escaped. A text without one is returned as it was written.
     plain = _unescaped(text)
     hidden = _CREDENTIALS.sub(_hide, plain) if plain != text and _begins_like_one(plain) else plain
@@ -76,7 +78,7 @@ def headers_without_credentials(headers: Iterable[tuple[str, str]]) -> dict[str,
 def _name(name: str) -> tuple[str, bool]:
     """How the name of a header is shown, and whether its value is a secret. Nearly all messages have the same
     names."""
-    return without_credentials(name), is_secret(name)
+    return without_credentials(str(name)), is_secret(name)
 
 
 def _unescaped(text: str) -> str:

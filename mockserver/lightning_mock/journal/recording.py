@@ -129,7 +129,8 @@ def _cut(text: str, most: int) -> str:
 
 def _response_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
     given = islice((headers or {}).items(), _MAX_HEADERS)
-    return headers_without_credentials((name[:_MAX_HEADER], value[:_MAX_HEADER]) for name, value in given)
+    # Names are left as they are: cut, they would have to be hashed anew each time.
+    return headers_without_credentials((name, value[:_MAX_HEADER]) for name, value in given)
 
 
 @lru_cache(maxsize=256)
