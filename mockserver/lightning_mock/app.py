@@ -85,7 +85,8 @@ def make_server(state: State, sharing: Sharing | None = None, instead: Answering
     loop = asyncio.get_running_loop()
 
     async def handle(request: web.BaseRequest, basis: Basis | None = None) -> web.StreamResponse:
-        if isinstance(request, ExpectingRequest) and (refusal := request.refusal) is not None:
+        # `isinstance` would take its time: requests are mappings, which anything may be registered as.
+        if type(request) is ExpectingRequest and (refusal := request.refusal) is not None:
             return refusal
         path = request.rel_url.raw_path
         if path.startswith(CONTROL_PREFIX):

@@ -43,4 +43,6 @@ def is_secret(name: str) -> bool:
 def encodable(text: str) -> str:
     """Text of a head as it can be written down: bytes that are not UTF-8, which come as surrogates, are read
     as Latin-1."""
+    if text.isascii():
+        return text
     return _SURROGATE.sub(lambda found: chr(0x80 | ord(found[0]) & 0x7F), text)
