@@ -48,6 +48,7 @@ import yaml
 
 from lightning_spec.event_streams import without_split
 from lightning_spec.http_headers import HOP_BY_HOP, encodable, is_secret
+from lightning_spec.nesting import is_deeper
 from lightning_spec.text_formats import read_file, yaml_or_json
 
 FORMAT: Final = "lightning-recording"
@@ -72,7 +73,8 @@ _TEXT = (
     "multipart/",
 )
 _COMPRESSED = ("image/", "audio/", "video/")
-_MAX_DEPTH = 150
+# What every reader and writer of YAML and JSON can follow.
+_MAX_DEPTH = 148
 
 Clean = Callable[[str], str]
 """Takes credentials out of a text. Must be idempotent."""
@@ -334,22 +336,9 @@ def _json_or_text(text: str, media_type: str) -> dict[str, Any]:
         except (ValueError, RecursionError):
             pass
         else:
-            if not _is_deep(value):
+            if not is_deeper(value, _MAX_DEPTH):
                 return {"json": value}
     return {"text": text}
-
-
-def _is_deep(value: Any) -> bool:
-    """Whether a value is nested more deeply than every reader and writer of YAML and JSON can follow."""
-    level = [value]
-    for _ in range(_MAX_DEPTH):
-        containers = [part for part in level if isinstance(part, dict | list)]
-        if not containers:
-            return False
-        level = [
-            inner for part in containers for inner in (part.values() if isinstance(part, dict) else part)
-        ]
-    return True
 
 
 def _stream(pieces: Sequence[Piece], clean: Clean) -> list[dict[str, Any]]:

@@ -54,7 +54,7 @@ from lightning_verify.requests.credentials import (
 )
 from lightning_verify.requests.situations import FORMED, Situation
 from lightning_verify.requests.valid import CALLS, POSTS, say
-from lightning_verify.run.costs import Means
+from lightning_verify.run.costs import Means, where_thorough
 from lightning_verify.run.marks import judges, looks_back, needs
 from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import BLAMES_THE_REQUEST, Exchange
@@ -227,7 +227,7 @@ def test_a_chat_by_token_is_seen_by_the_key(judge: Judge) -> None:
 def _beside_a_client_id(judge: Judge, operation: str) -> Exchange:
     if operation in REFUSED:
         return refused_call(judge, operation, BAD_BEARER)
-    caller = judge.forged("garbled", "not-a-token-either").also(X_Client_ID=callers.client_id())
+    caller = judge.forged("garbled", "not-a-token-either").beside_a_client_id()
     return judge.get(CALLS[operation].path, caller, lane="free")
 
 
@@ -275,10 +275,6 @@ def _not_for_any_bearer(judge: Judge, requirement: str, operation: str, served: 
             raise judge.undecided(requirement, message, served, other)
 
 
-def _where_much_is_tried(means: Means) -> int:
-    return int(means.examples >= THOROUGH)
-
-
 def _as_a_bearer(exchange: Exchange) -> str:
     beside = ", beside a client id" if "X-Client-ID" in exchange.request_headers else ""
     return f"{exchange.caller}{beside}, as a bearer,"
@@ -316,7 +312,7 @@ def test_a_bad_bearer_is_401_where_a_stream_is_asked_for(
             id=f"{name}-{operation}",
             marks=[
                 needs(name),
-                judges(requirement, shares=[used_on(operation, name)], requests=_where_much_is_tried),
+                judges(requirement, shares=[used_on(operation, name)], requests=where_thorough),
             ],
         )
         for name, requirement in ONCE_GOOD
@@ -365,7 +361,7 @@ def test_a_bearer_that_was_good_once_is_401_in_every_form(
     alone = judge.credential(credential)
     for turn, (operation, form) in enumerate(_forms_tried_with(credential)):
         call = Situation("", operation, form).call
-        caller = alone.also(X_Client_ID=callers.client_id()) if turn % 2 else alone
+        caller = alone.beside_a_client_id() if turn % 2 else alone
         exchange = judge.ask(call, caller, lane="free")
         judge.refused(requirement, exchange, 401, f"{_as_a_bearer(exchange)} ({form})")
 
@@ -629,7 +625,7 @@ def test_a_fresh_user_agent_has_spent_nothing(judge: Judge) -> None:
 def test_a_client_id_beside_a_bearer_does_not_change_the_plan(judge: Judge, credential: str) -> None:
     account = judge.credential(credential)
     alone = shown(judge, USAGE, credential)
-    beside = judge.get("/usage", account.also(X_Client_ID=callers.client_id()))
+    beside = judge.get("/usage", account.beside_a_client_id())
     for exchange in (alone, beside):
         _let_in(judge, "ID-5", exchange)
     if alone.served and (beside.status or 0) in {400, 403, 422}:

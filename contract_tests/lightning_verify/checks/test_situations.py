@@ -61,7 +61,7 @@ def _caller(judge: Judge, kind: str, operation: str = "", form: str = "plain") -
         return judge.caller() if kind == "client id" else callers.by_user_agent()
     account = judge.credential(CREDENTIAL[kind])
     beside = beside_a_client_id(kind, operation, form)
-    return account.also(X_Client_ID=callers.client_id()) if beside else account
+    return account.beside_a_client_id() if beside else account
 
 
 def _needs(kind: str) -> list[pytest.MarkDecorator]:

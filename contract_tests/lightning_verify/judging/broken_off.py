@@ -11,14 +11,14 @@ from collections.abc import Iterator
 
 from lightning_verify.facts import OWNER_OF
 from lightning_verify.judging.evidence import Recorder
-from lightning_verify.judging.failures import Answers
+from lightning_verify.judging.failures import EXCUSED_SHARE, Answers
 from lightning_verify.judging.verdicts import Finding
 from lightning_verify.transport.exchange import Exchange
 
 # What a finding about them gives in place of a test's name.
 NAME = "answers that break off"
-# In how many moments, and in which share of all answers, they may do so.
-_EXCUSED, _EXCUSED_SHARE = 1, 0.05
+# In how many moments they may do so.
+_EXCUSED = 1
 # The requirement that says how a stream ends.
 _STREAMS = "CHAT-7"
 
@@ -47,7 +47,7 @@ class BrokenOff:
         """A finding for each kind of answer that breaks off too often to be a bad moment."""
         for requirement, answers in self._answers.items():
             cut, seen = len(answers.failed), len(answers.failed) + len(answers.served)
-            if answers.moments(answers.failed) <= max(_EXCUSED, _EXCUSED_SHARE * seen):
+            if answers.moments(answers.failed) <= max(_EXCUSED, EXCUSED_SHARE * seen):
                 continue
             reason = f"{cut} of {seen} answers broke off before their end: is it the host, or the way to it?"
             shown = tuple(self._recorder.record(exchange) for exchange in answers.failed[:2])

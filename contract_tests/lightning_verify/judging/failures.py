@@ -23,14 +23,14 @@ NAME = "failures of free routes"
 # How often one route may give such an answer in a run, and in which share of all. A 405 is no bad moment, but
 # one may be somebody else's.
 _EXCUSED = {405: 1, 500: 2}
-_EXCUSED_SHARE = 0.05
+EXCUSED_SHARE = 0.05
 # The requirement that capability checks are there.
 _CHECKS = "STAT-4"
 
 
 @dataclass(slots=True)
 class Answers:
-    """What callers of one kind got of one route: when it was served, and the answers that were not."""
+    """Answers of one kind: when a good one was asked for, and those that were none."""
 
     served: list[float] = field(default_factory=list)
     failed: list[Exchange] = field(default_factory=list)
@@ -81,7 +81,7 @@ class Failures:
                 moments += answers.moments(own)
             seen = len(failed) + sum(len(answers.served) for answers in mixed)
             excused = min((_EXCUSED[exchange.status or 0] for exchange in failed), default=0)
-            if moments <= max(excused, _EXCUSED_SHARE * seen):
+            if moments <= max(excused, EXCUSED_SHARE * seen):
                 continue
             tally = Tally()
             tally.count([], seen - len(failed))

@@ -297,7 +297,7 @@ def ask_with_bad(judge: Judge, operation: str, credential: str, *, beside: bool)
     """The answer to a valid call with a credential that was good once, be it beside a client id."""
     caller = judge.credential(credential)
     if beside:
-        caller = caller.also(X_Client_ID=callers.client_id())
+        caller = caller.beside_a_client_id()
     return judge.ask(CALLS[operation], caller, lane="free", follow=True)
 
 

@@ -49,6 +49,10 @@ class Caller:
         more = {name.replace("_", "-"): value for name, value in headers.items()}
         return replace(self, headers={**self.headers, **more})
 
+    def beside_a_client_id(self) -> Caller:
+        """The same caller with a fresh client id, as the desktop application sends one beside a bearer."""
+        return self.also(X_Client_ID=client_id())
+
     def without(self, name: str) -> Caller:
         """The same caller without one header."""
         return replace(self, headers={key: value for key, value in self.headers.items() if key != name})

@@ -24,12 +24,12 @@ from lightning_verify.requests.valid import (
     say,
 )
 
+_EVERY_OTHER = list(CALLS)[::2]
 ACCOUNTS = ("access token", "API key")
 OWN = ("client id", "address")
 _SENTENCE = "A lighthouse at dusk, with waves that break on the rocks below, seen from a boat far out. "
 # Nearly as long as any limit allows that is known of: of a medium's prompt, and what a chat may well be.
 _LONG = _SENTENCE * 21
-_EVERY_OTHER = list(CALLS)[::2]
 _LONG_MESSAGE = f"Say more about this. {_SENTENCE * 100}"
 # Letters of several scripts, and one beyond the basic plane.
 _UNICODE = "Ein Café in Malmö – 灯台と海, маяк 🗼"

@@ -87,10 +87,15 @@ def _sizes(means: Means) -> int:
     return 1 if means.spend is Spend.NONE else 2
 
 
+def where_thorough(means: Means) -> int:
+    """One request where every combination is tried."""
+    return int(means.examples >= THOROUGH)
+
+
 def _asking_to_be_refused(operation: str, kind: str) -> Requests:
     if operation in POSTS:
         return _sizes if kind == TOO_LARGE else 1
-    return lambda means: int(means.examples >= THOROUGH)
+    return where_thorough
 
 
 def _cases(operation: str) -> int:

@@ -100,8 +100,9 @@ class Retries:
             asked = self._wait_asked(exchange, tries)
             if asked is not None and asked <= MAX_WAIT:
                 if self._fruitless + asked <= self._patience:
-                    alone = not self._is_limited(exchange)
-                    return Wait(asked, alone) if alone else Wait(self._pace.pause(asked))
+                    if self._is_limited(exchange):
+                        return Wait(self._pace.pause(asked))
+                    return Wait(asked, alone=True)
                 self._gave_up = True
         if exchange.repeatable and exchange.doubt and not self._is_its_way(exchange):
             return Wait(self._pace.pause(GATEWAY_RETRY_DELAY))

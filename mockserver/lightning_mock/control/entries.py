@@ -53,8 +53,7 @@ def whole_entry(kept: Recording) -> dict[str, Any]:
     """The journal entry with all that is kept of target and bodies."""
     shown = entry(kept)
     shown["path"] = kept.target
-    missing = kept.missing_headers
-    request = {"body": kept.body, "whole": kept.whole and not missing, "missing_headers": missing}
+    request = {"body": kept.body, "whole": kept.is_repeatable, "missing_headers": kept.missing_headers}
     shown["request"] = {**shown["request"], **request}
     shown["response"] = {**shown["response"], "excerpt": kept.text, "whole": kept.answered_whole}
     return shown

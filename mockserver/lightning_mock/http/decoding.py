@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 import orjson
+from lightning_spec.nesting import is_deeper
 
 from lightning_mock.errors import InvalidRequest, TooLarge
 
@@ -46,7 +47,7 @@ def decode_json(body: bytes, max_values: int = MAX_VALUES) -> Any:
                 "object in UTF-8."
             ) from None
         value = _decode_huge_numbers(body)
-    if brackets > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
+    if brackets > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
         raise InvalidRequest(_TOO_DEEP)
     return value
 
@@ -76,29 +77,13 @@ def _brackets_of_large(body: bytes, max_values: int) -> int:
     return brackets
 
 
-def _is_deeper(value: Any, depth: int) -> bool:
-    """Whether containers are nested deeper than that. Level by level, so that no depth is too much."""
-    level = [value]
-    for _ in range(depth + 1):
-        inner: list[Any] = []
-        for container in level:
-            if isinstance(container, dict):
-                inner.extend(container.values())
-            elif isinstance(container, list):
-                inner.extend(container)
-        level = [item for item in inner if isinstance(item, dict | list)]
-        if not level:
-            return False
-    return True
-
-
 def _decode_huge_numbers(body: bytes) -> Any:
     """Decode what orjson refuses for its numbers alone, under the same rules."""
     try:
         value = json.loads(
             body.decode(), parse_int=_integer, parse_float=_number, parse_constant=_no_constant
         )
-        if _is_deeper(value, MAX_DEPTH):
+        if is_deeper(value, MAX_DEPTH):
             # The encoder gives up on this as well, and its message does not tell why.
             raise InvalidRequest(_TOO_DEEP)
         # The standard decoder lets lone surrogates through; the encoder does not.

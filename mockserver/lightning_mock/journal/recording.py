@@ -66,6 +66,11 @@ class Recording:
         return sorted(asked - {name.lower() for name in _SHOWN})
 
     @property
+    def is_repeatable(self) -> bool:
+        """Whether all of the request is kept that its answer depended on."""
+        return self.whole and not self.missing_headers
+
+    @property
     def shown_target(self) -> str:
         return _cut(self.target, MAX_TARGET)
 

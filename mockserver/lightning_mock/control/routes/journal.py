@@ -75,9 +75,7 @@ async def get_entry(request: ControlRequest, state: State) -> Body:
 async def get_curl(request: ControlRequest, state: State) -> Body:
     """The exchange as a command."""
     kept = _known(request, state)
-    return json_body(
-        {"command": curl(kept, request.base_url), "whole": kept.whole and not kept.missing_headers}
-    )
+    return json_body({"command": curl(kept, request.base_url), "whole": kept.is_repeatable})
 
 
 async def send_entry_again(request: ControlRequest, state: State) -> Body:
