@@ -16,6 +16,7 @@ from lightning_mock.background import RunningMock, running
 from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect, sync_playwright
 
 from tests.support import node
+from tests.support.guard import HANGS
 
 CHROMIUM = Path(os.environ.get("LIGHTNING_CHROMIUM", "/usr/bin/chromium"))
 SIZE: ViewportSize = {"width": 1360, "height": 1000}
@@ -106,7 +107,7 @@ def tab(browser: Browser, mock: RunningMock) -> Iterator[tuple[Page, Watch]]:
 def page(tab: tuple[Page, Watch], mock: RunningMock) -> Iterator[Page]:
     """The page, freshly loaded, of a mock that is as it was at its start."""
     opened, watch = tab
-    requests.post(f"{mock.base_url}/__mock__/reset", json={}, timeout=10).raise_for_status()
+    requests.post(f"{mock.base_url}/__mock__/reset", json={}, timeout=HANGS).raise_for_status()
     opened.set_viewport_size(SIZE)
     watch.clear()
     opened.goto(f"{mock.base_url}/__mock__/")

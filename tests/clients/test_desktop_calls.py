@@ -9,6 +9,8 @@ import pytest
 from lightning_mock.background import RunningMock
 from PIL import Image
 
+from tests.support.guard import HANGS
+
 
 def data_uri() -> str:
     out = BytesIO()
@@ -28,7 +30,7 @@ def caller(request, mock: RunningMock, client_id):
 
 @pytest.fixture
 def http(mock: RunningMock):
-    with httpx2.Client(base_url=mock.base_url, timeout=30) as client:
+    with httpx2.Client(base_url=mock.base_url, timeout=HANGS) as client:
         yield client
 
 

@@ -17,6 +17,8 @@ import pytest
 from lightning_mock.background import RunningMock, running
 from lightning_mock.control.contract import control_contract
 
+from tests.support.guard import HANGS
+
 CONTRACT = control_contract()
 VALIDATORS = jsonschema_rs.validator_map_for(CONTRACT.document)
 HELLO = {"messages": [{"role": "user", "content": "Name three rivers."}]}
@@ -27,7 +29,7 @@ class Control:
 
     def __init__(self, base_url: str, **headers: str) -> None:
         self.base_url = base_url
-        self._client = httpx2.Client(base_url=base_url + "/__mock__", headers=headers, timeout=30)
+        self._client = httpx2.Client(base_url=base_url + "/__mock__", headers=headers, timeout=HANGS)
 
     def ask(self, method: str, path: str, body: Any = None, **more: Any) -> httpx2.Response:
         """The response, whatever it is, once it has been held against the file."""
@@ -81,7 +83,7 @@ class User:
         headers = {"Authorization": f"Bearer {bearer or self.key}", **more.pop("headers", {})}
         if body is not None:
             more["json"] = body
-        return httpx2.request(method, self.control.base_url + path, headers=headers, timeout=30, **more)
+        return httpx2.request(method, self.control.base_url + path, headers=headers, timeout=HANGS, **more)
 
     def chat(self, **fields: Any) -> Any:
         return self.call("POST", "/gen/chat/completions", {**HELLO, **fields})
@@ -171,7 +173,7 @@ class Wire:
         assert where.hostname
         assert where.port
         self.host = where.netloc
-        self.socket = socket.create_connection((where.hostname, where.port), timeout=10)
+        self.socket = socket.create_connection((where.hostname, where.port), timeout=HANGS)
 
     def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> None:
         lines = [f"{method} {path} HTTP/1.1", f"Host: {self.host}", f"Content-Length: {len(body)}"]

@@ -19,13 +19,15 @@ from lightning_mock.journal.event_hub import STATE_CHANGED, EventHub, ExchangeEv
 from lightning_mock.journal.journal import Journal
 from lightning_mock.journal.recording import Recording
 
+from tests.support.guard import HANGS
+
 from .conftest import Control
 
 
 @contextmanager
 def listening(control: Any) -> Iterator[Any]:
     """A function that waits for the next event: its name and its data."""
-    with httpx2.stream("GET", f"{control.base_url}/__mock__/events", timeout=10) as response:
+    with httpx2.stream("GET", f"{control.base_url}/__mock__/events", timeout=HANGS) as response:
         assert response.headers["content-type"].startswith("text/event-stream")
         blocks = _blocks(response.iter_lines())
         assert next(blocks) == {}
@@ -129,7 +131,7 @@ def test_a_listener_that_leaves_is_forgotten(start: Callable[..., Any]) -> None:
 
 def test_a_mock_stops_at_once_with_listeners(start: Callable[..., Any]) -> None:
     with start() as (_, control):
-        stream = httpx2.stream("GET", f"{control.base_url}/__mock__/events", timeout=10)
+        stream = httpx2.stream("GET", f"{control.base_url}/__mock__/events", timeout=HANGS)
         response = stream.__enter__()
     with pytest.raises(httpx2.TransportError):
         for _ in response.iter_lines():

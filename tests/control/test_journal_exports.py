@@ -19,6 +19,8 @@ import pytest
 from lightning_mock.client import Lightning, LightningError
 from lightning_mock.journal.journal import Journal
 
+from tests.support.guard import HANGS
+
 from .conftest import HELLO, Control, User
 
 CHAT = "/gen/chat/completions"
@@ -207,7 +209,7 @@ def test_a_body_that_nobody_read_was_not_kept(
     own: Control, method: str, path: str, headers: dict[str, str], status: int
 ) -> None:
     own.fault("cold_start", match={"header": {"X-Cold": "1"}})
-    connection = http.client.HTTPConnection(own.base_url.removeprefix("http://"), timeout=20)
+    connection = http.client.HTTPConnection(own.base_url.removeprefix("http://"), timeout=HANGS)
     connection.request(method, path, b'{"prompt": "x"}', headers)
     assert connection.getresponse().status == status
     connection.close()
@@ -240,7 +242,7 @@ def read_from(base_url: str, **body: Any) -> bytes:
     """What arrives of a chat's answer that is cut; nothing if not even its head does."""
     received = b""
     try:
-        with httpx2.stream("POST", base_url + CHAT, json={**HELLO, **body}, timeout=20) as answer:
+        with httpx2.stream("POST", base_url + CHAT, json={**HELLO, **body}, timeout=HANGS) as answer:
             for piece in answer.iter_raw():
                 received += piece
     except httpx2.TransportError:
@@ -289,7 +291,7 @@ def test_a_connection_that_was_cut_is_cut_again_in_a_replay(
 def test_what_a_caller_who_left_did_not_get_is_in_no_recording(start: Any) -> None:
     with start(token_rate=20, journal_bodies=100_000) as (mock, control):
         body = json.dumps({**HELLO, "stream": True}).encode()
-        connection = http.client.HTTPConnection(mock.base_url.removeprefix("http://"), timeout=20)
+        connection = http.client.HTTPConnection(mock.base_url.removeprefix("http://"), timeout=HANGS)
         connection.request("POST", CHAT, body, {"Content-Type": "application/json"})
         connection.getresponse().readline()
         connection.close()

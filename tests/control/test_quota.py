@@ -12,6 +12,8 @@ from lightning_mock.background import RunningMock
 from lightning_mock.client import Lightning
 from lightning_spec.loader import load_spec
 
+from tests.support.guard import HANGS
+
 from .conftest import Control, User
 
 
@@ -62,7 +64,7 @@ def test_a_guest_whose_name_is_a_credential_is_the_caller_of_that_name(own: Cont
     guest = client.guest(key)
 
     def call() -> int:
-        return httpx2.get(f"{own.base_url}/gen/sfx/rain", headers=guest.headers(), timeout=30).status_code
+        return httpx2.get(f"{own.base_url}/gen/sfx/rain", headers=guest.headers(), timeout=HANGS).status_code
 
     limit = guest.usage()["audioWeekly"].limit
     assert limit is not None

@@ -190,7 +190,7 @@ def test_a_state_that_cannot_be_written_at_the_end_is_one_line_and_exit_code_1(
         file.unlink()
         file.parent.rmdir()
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=HANGS)
     assert process.returncode == 1
     [line] = [line for line in err.splitlines() if "could not be saved" in line]
     assert line.startswith(f"lightning-mock: state file {file}: No such file or directory; the whole state")

@@ -126,9 +126,11 @@ def test_a_program_for_node_is_one(program: str, tmp_path: Path) -> None:
 def has_its_replies(lightning: Lightning, user: User) -> None:
     body = {"messages": [{"role": "user", "content": "How is the weather?"}]}
     url = lightning.base_url
-    said = requests.post(f"{url}/gen/chat/completions", json=body, headers=user.headers(), timeout=10).json()
+    said = requests.post(
+        f"{url}/gen/chat/completions", json=body, headers=user.headers(), timeout=HANGS
+    ).json()
     assert said["choices"][0]["message"]["content"] == "It will rain."
-    assert requests.get(f"{url}/v1/me", headers=user.headers(), timeout=10).json() == {"credits": 12}
+    assert requests.get(f"{url}/v1/me", headers=user.headers(), timeout=HANGS).json() == {"credits": 12}
 
 
 def test_scripted_replies_answer_as_printed(mock: RunningMock) -> None:

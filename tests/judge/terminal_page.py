@@ -15,6 +15,7 @@ from pathlib import Path
 from lab.running import running
 from lab.server.lab import Call, Lab, Reply
 from tests.judge.commands import command
+from tests.support.guard import HANGS
 
 PAGE = Path(__file__).parents[2] / "docs" / "verify" / "terminal.md"
 ADDRESS = "http://127.0.0.1:8000"
@@ -57,7 +58,7 @@ def _interrupted() -> str:
     def count(_: Lab, call: Call, reply: Reply) -> Reply:
         asked.append(call.operation.id)
         if len(asked) == _LAST_ANSWERED + 1:
-            over.wait(30)
+            over.wait(HANGS)
         return reply
 
     with running(prepare=lambda lab: lab.changes.append(count)) as server:
@@ -70,7 +71,7 @@ def _interrupted() -> str:
         while len(asked) <= _LAST_ANSWERED and process.poll() is None:
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
-        printed, _ = process.communicate(timeout=30)
+        printed, _ = process.communicate(timeout=HANGS)
         over.set()
     return printed
 

@@ -21,6 +21,7 @@ from lightning_verify.transport.exchange import Exchange
 
 from tests.judge.tiny_server import Answer, Asked, tiny
 from tests.judge.tools import judge_of, usage
+from tests.support.guard import HANGS
 
 SPEC = load_spec()
 SETTLE = 5.0
@@ -404,9 +405,9 @@ def test_what_was_refused_meanwhile_may_have_held_a_unit(served: bool, tmp_path:
     def answer(asked: Asked) -> Answer:
         if asked.path == "/usage":
             looked.set()
-            over.wait(30)
+            over.wait(HANGS)
             return Answer(pieces=(json.dumps(usage(dict.fromkeys(METRICS, 0))).encode(),))
-        looked.wait(30)
+        looked.wait(HANGS)
         return Answer(200 if served else 400)
 
     with tiny(answer) as host, judge_of(host.base_url, tmp_path) as judge:
@@ -430,7 +431,7 @@ def test_a_call_without_an_answer_yet_may_be_counted(tmp_path: Path) -> None:
         if asked.path == "/usage":
             used = {**dict.fromkeys(METRICS, 0), "imagesDaily": 1}
             return Answer(pieces=(json.dumps(usage(used)).encode(),))
-        looked.wait(30)
+        looked.wait(HANGS)
         return Answer(headers={"Content-Type": "image/jpeg"}, pieces=(b"\xff\xd8\xff",))
 
     with tiny(answer) as host, judge_of(host.base_url, tmp_path) as judge:

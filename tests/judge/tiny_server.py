@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
+from tests.support.guard import HANGS
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -93,7 +95,7 @@ def tiny(answer: Callable[[Asked], Answer], tls: ssl.SSLContext | None = None) -
                 self.wfile.write(piece)
                 self.wfile.flush()
             if said.hang:
-                ended.wait(30)
+                ended.wait(HANGS)
                 self.close_connection = True
 
         do_GET = do_POST = do_HEAD = do_DELETE = do_OPTIONS = do_PUT = talk  # noqa: N815

@@ -12,6 +12,7 @@ import pytest
 from lab.client import Client
 from lab.hostile import HOSTS, HUGE, LIFE
 from lab.running import Handle, running
+from tests.support.guard import HANGS
 
 
 def client_of(lab: Handle, timeout: float = 10.0) -> Client:
@@ -24,8 +25,8 @@ def test_a_hostile_host_stops_at_once_even_while_it_talks(name: str) -> None:
         address = urlsplit(lab.base_url)
         if name == "unplugged":
             return
-        with socket.create_connection((address.hostname, address.port or 0), timeout=2) as open_connection:
-            open_connection.sendall(b"GET /usage HTTP/1.1\r\nHost: x\r\n\r\n")
+        with socket.create_connection((address.hostname, address.port or 0), timeout=HANGS) as connection:
+            connection.sendall(b"GET /usage HTTP/1.1\r\nHost: x\r\n\r\n")
             time.sleep(0.05)
             started = time.monotonic()
             lab.lab.stop()
@@ -57,7 +58,7 @@ def test_no_answer_comes_in_time(name: str) -> None:
 def test_slow_headers_have_not_arrived_after_a_while() -> None:
     with running(hostile="slow-headers") as lab:
         address = urlsplit(lab.base_url)
-        with socket.create_connection((address.hostname, address.port or 0), timeout=2) as connection:
+        with socket.create_connection((address.hostname, address.port or 0), timeout=HANGS) as connection:
             connection.sendall(b"GET /usage HTTP/1.1\r\nHost: x\r\n\r\n")
             time.sleep(0.5)
             found = connection.recv(65_536)
@@ -75,7 +76,7 @@ def first_bytes(
 ) -> bytes:
     """What has come of a body by then, or of a stream once so many events have come."""
     address = urlsplit(lab.base_url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=5)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=HANGS)
     connection.request(method, path, body)
     response = connection.getresponse()
     found, deadline = b"", time.monotonic() + seconds
@@ -99,7 +100,7 @@ def test_a_stream_does_not_end() -> None:
 def test_a_body_is_as_huge_as_it_says() -> None:
     with running(hostile="huge-body") as lab:
         address = urlsplit(lab.base_url)
-        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=5)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=HANGS)
         connection.request("GET", "/usage")
         response = connection.getresponse()
         assert response.getheader("content-length") == str(HUGE)

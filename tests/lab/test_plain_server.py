@@ -16,6 +16,7 @@ from lab.client import Client
 from lab.proofs import asset, at_once, decoded
 from lab.running import Handle, running
 from tests.lab.documented import keeps_the_document
+from tests.support.guard import HANGS
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_the_command_prints_where_it_listens_and_reads_credentials_from_the_envi
             assert client.get("/subscription", "key-of-the-environment").json["auth_type"] == "api_key"
         finally:
             process.terminate()
-        assert process.wait(5) in {0, -signal.SIGTERM}
+        assert process.wait(HANGS) in {0, -signal.SIGTERM}
 
 
 def test_the_date_of_its_answers_moves(client: Client) -> None:

@@ -20,6 +20,8 @@ from lightning_spec.loader import Operation, load_spec
 from lightning_verify.laws.table import check_laws
 from lightning_verify.transport.exchange import Exchange
 
+from tests.support.guard import HANGS
+
 SPEC = load_spec()
 VALIDATORS = jsonschema_rs.validator_map_for(SPEC.document)
 CHAT: dict[str, Any] = {"messages": [{"role": "user", "content": "Name three rivers."}]}
@@ -36,7 +38,7 @@ class Client:
 
     def request(self, method: str, path: str, **more: Any) -> requests.Response:
         response = self.session.request(
-            method, self.base_url + path, allow_redirects=False, timeout=30, **more
+            method, self.base_url + path, allow_redirects=False, timeout=HANGS, **more
         )
         check_response(response, streamed=more.get("stream", False))
         if not more.get("stream", False):

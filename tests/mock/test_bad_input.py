@@ -26,6 +26,8 @@ from lightning_mock.http.decoding import MAX_DEPTH, decode_json
 from lightning_mock.http.validation import BodyValidator, compile_schemas, first_violation
 from lightning_spec.loader import load_spec
 
+from tests.support.guard import HANGS
+
 from .conftest import Client
 
 USER = '{"role": "user", "content": "hello"}'
@@ -348,7 +350,7 @@ def raw_get(mock: RunningMock) -> Any:
     """GET a path exactly as it is written."""
 
     def get(path: Any, user_agent: Any = "raw") -> Any:
-        connection = http.client.HTTPConnection(urlsplit(mock.base_url).netloc, timeout=10)
+        connection = http.client.HTTPConnection(urlsplit(mock.base_url).netloc, timeout=HANGS)
         try:
             connection.request("GET", path, headers={"User-Agent": user_agent})
             response = connection.getresponse()
@@ -425,8 +427,8 @@ def test_image_urls_in_a_query_are_repeated_and_not_split_at_commas(raw_get: Any
 
 def connection(mock: Any) -> Any:
     address = urlsplit(mock.base_url)
-    raw = socket.create_connection((address.hostname, address.port), timeout=10)
-    raw.settimeout(10)
+    raw = socket.create_connection((address.hostname, address.port), timeout=HANGS)
+    raw.settimeout(HANGS)
     return raw
 
 

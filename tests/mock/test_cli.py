@@ -23,6 +23,8 @@ from lightning_mock.command import ignored_variables, main, parse, without_kuber
 from lightning_mock.pytest_plugin import TOKEN_VARIABLE, URL_VARIABLE
 from lightning_mock.settings import NO_EFFECT_WITH, Settings, SettingsError
 
+from tests.support.guard import HANGS
+
 HEAVY = ("PIL", "av", "cryptography", "jwt")
 SHOW_WHAT_IS_LOADED = f"""
 import asyncio, sys
@@ -91,7 +93,7 @@ def test_it_prints_an_address_credentials_for_every_plan_and_lines_to_paste() ->
         base_url = found(r"http://127\.0\.0\.1:\d+", text)
         assert f"  OpenAI SDKs  {base_url}/gen" in lines
         page = found(r"http://\S+/__mock__/docs", text)
-        assert requests.get(page, timeout=10).status_code == 200
+        assert requests.get(page, timeout=HANGS).status_code == 200
         for plan in ("free", "light", "core", "creator", "professional", "expired", "revoked"):
             assert re.search(rf"^  {plan}\s+key  ipa_live_\S{{32}}$", text, re.MULTILINE)
         assert text.count("jwt  eyJ") == 6
@@ -106,20 +108,20 @@ def test_it_prints_an_address_credentials_for_every_plan_and_lines_to_paste() ->
                 address,
                 headers=dict(header.split(": ", 1) for header in headers),
                 data=bodies[0] if bodies else None,
-                timeout=10,
+                timeout=HANGS,
             )
             assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_at_once_with_an_open_stream_and_without_a_traceback(ending: Any) -> None:
-    # The stream would take some minutes.
-    with command("--token-rate", "0.2") as process:
+    # The stream would take hours.
+    with command("--token-rate", "0.01") as process:
         base_url = found(r"http://\S+:\d+", greeting_of(process)[0])
-        stream = requests.post(base_url + "/gen/chat/completions", json=CHAT, stream=True, timeout=10)
+        stream = requests.post(base_url + "/gen/chat/completions", json=CHAT, stream=True, timeout=HANGS)
         assert next(stream.iter_lines())
         process.send_signal(ending)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=HANGS)
         assert process.returncode == 0
         assert "Traceback" not in out + err
         stream.close()
@@ -148,7 +150,7 @@ def run(*arguments: Any, **environment: Any) -> Any:
         [sys.executable, "-m", "lightning_mock", *arguments],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=HANGS,
         check=False,
         env={**os.environ, **environment},
     )

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 from lightning_mock.background import RunningMock, running
 
+from tests.support.guard import HANGS
+
 CHAT = "/gen/chat/completions"
 BODY = json.dumps({"messages": [{"role": "user", "content": "Hi"}]}).encode()
 GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -27,7 +29,7 @@ def head(path: str = CHAT, *lines: str, expects: str = "100-continue", version: 
 @contextmanager
 def connection(mock: RunningMock) -> Iterator[socket.socket]:
     address = urlsplit(mock.base_url)
-    with socket.create_connection((address.hostname, address.port), timeout=20) as raw:
+    with socket.create_connection((address.hostname, address.port), timeout=HANGS) as raw:
         yield raw
 
 

@@ -16,6 +16,8 @@ import time_machine
 from lightning_mock.background import RunningMock, running
 from lightning_mock.client import Lightning
 
+from tests.support.guard import HANGS
+
 from .conftest import CHAT
 
 FAKES: dict[str, Callable[[], AbstractContextManager[Any]]] = {
@@ -58,7 +60,7 @@ def test_a_whole_test_under_a_fake_leaves_the_next_one_in_the_present(own: Runni
         user = test.user()
         test.advance(days=3)
         user.exhaust("imagesDaily")
-        assert requests.get(own.base_url + "/usage", headers=user.headers(), timeout=10).status_code == 200
+        assert requests.get(own.base_url + "/usage", headers=user.headers(), timeout=HANGS).status_code == 200
     # A fixture ends its client when the test, and the fake with it, is over.
     test.__exit__(None, None, None)
     assert abs(now(client) - before) < SLACK
@@ -76,7 +78,7 @@ def test_a_fake_loses_no_counts(own: RunningMock, faked: Any) -> None:
 
     def chat() -> None:
         url = own.base_url + "/gen/chat/completions"
-        assert requests.post(url, json=CHAT, headers=guest.headers(), timeout=10).status_code == 200
+        assert requests.post(url, json=CHAT, headers=guest.headers(), timeout=HANGS).status_code == 200
 
     chat()
     with faked():
@@ -90,8 +92,8 @@ def test_delays_are_real_under_a_fake(own: RunningMock, faked: Any) -> None:
     client = Lightning(own.base_url)
     client.fault("latency", "getStatus", seconds=0.05, times=1)
     with faked():
-        assert requests.get(own.base_url + "/status", timeout=10).status_code == 200
-        entry = client.wait_for(operation="getStatus", timeout=2)[-1]
+        assert requests.get(own.base_url + "/status", timeout=HANGS).status_code == 200
+        entry = client.wait_for(operation="getStatus", timeout=60)[-1]
         with pytest.raises(TimeoutError):
             client.wait_for(operation="listTiers", timeout=0.05)
     assert 50 <= entry.milliseconds < 60_000
@@ -101,7 +103,7 @@ def test_a_mock_that_is_started_under_a_fake_lives_in_the_present(faked: Any) ->
     before = time.time()
     with faked(), running() as mock:
         assert abs(mock.state.clock.now() - before) < SLACK
-        assert requests.get(mock.base_url + "/status", timeout=10).status_code == 200
+        assert requests.get(mock.base_url + "/status", timeout=HANGS).status_code == 200
 
 
 @pytest.mark.parametrize("library", ["freezegun", "time_machine"])

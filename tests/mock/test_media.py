@@ -28,6 +28,8 @@ from lightning_mock.generation.rendering.worker import JobFailedError, Worker, W
 from lightning_mock.generation.rendering.worker_pool import WorkerPool
 from PIL import Image, ImageChops
 
+from tests.support.guard import HANGS
+
 
 def opened(content: Any) -> Any:
     image = Image.open(BytesIO(content))
@@ -275,7 +277,7 @@ def test_no_job_waits_for_a_worker_that_was_killed() -> None:
                 time.sleep(0.001)
             first = pool.pids
             os.kill(first[0], signal.SIGKILL)
-            assert at_work.result(timeout=30) == film.render()
+            assert at_work.result(timeout=HANGS) == film.render()
         second = pool.pids
         os.kill(second[0], signal.SIGKILL)
         assert pool.do(Picture("a fox")) == Picture("a fox").render()

@@ -39,6 +39,8 @@ from lightning_spec.recording import (
     read_recording,
 )
 
+from tests.support.guard import HANGS
+
 from .conftest import CHAT
 
 HEADERS = {"User-Agent": "an app", "X-Client-ID": "recorded-client-0001"}
@@ -68,7 +70,7 @@ def asked(base_url: str, key: str) -> list[tuple[int, str, bytes]]:
         ("GET", "/no/such/route", None, HEADERS),
     ):
         answer = requests.request(
-            method, base_url + path, json=body, headers=headers, timeout=20, allow_redirects=False
+            method, base_url + path, json=body, headers=headers, timeout=HANGS, allow_redirects=False
         )
         seen.append((answer.status_code, answer.headers["Content-Type"], answer.content))
     return seen
@@ -134,7 +136,9 @@ def test_the_same_request_gets_its_answers_in_turn_and_a_reset_begins_anew(recor
     with running(replay=changed, replay_pace=0) as mock, Lightning(mock.base_url) as client:
 
         def plans() -> list[str]:
-            return [requests.get(mock.base_url + "/usage", timeout=10).json()["plan_key"] for _ in range(3)]
+            return [
+                requests.get(mock.base_url + "/usage", timeout=HANGS).json()["plan_key"] for _ in range(3)
+            ]
 
         assert plans() == ["one", "two", "two"]
         client.reset()
@@ -145,19 +149,19 @@ def test_what_is_not_recorded_is_refused_with_what_came_near(recorded: Any) -> N
     file, _ = recorded
     other = {"messages": [{"role": "user", "content": "Something else, ipa_live_CANARYcanaryCANARY01"}]}
     with running(replay=file) as mock, Lightning(mock.base_url) as client:
-        refused = requests.post(mock.base_url + "/gen/chat/completions", json=other, timeout=10)
+        refused = requests.post(mock.base_url + "/gen/chat/completions", json=other, timeout=HANGS)
         assert (refused.status_code, refused.json()["error"]["code"]) == (404, "not_recorded")
         assert "exchange-1: body.messages.0.content: expected another value" in refused.json()["detail"]
         [miss] = client.near_misses()
         assert (miss.method, miss.path, miss.near[0]["id"]) == ("POST", "/gen/chat/completions", "exchange-1")
         assert "CANARY" not in refused.text
         for path in ("/usage?x=1", "/status"):
-            assert requests.get(mock.base_url + path, timeout=10).status_code == 404
+            assert requests.get(mock.base_url + path, timeout=HANGS).status_code == 404
         assert client.near_misses()[1].near[0]["missed"] == ["target: expected /usage"]
         assert client.journal(status=404)[-1].refused_by == "routing"
         deep = b'{"messages": ' + b"[" * 127 + b"]" * 127 + b"}"
         for body in (deep, b"{" * 500, b"\xff\x00", b'{"a": 1' + b"0" * 400 + b"}"):
-            answer = requests.post(mock.base_url + "/gen/chat/completions", data=body, timeout=10)
+            answer = requests.post(mock.base_url + "/gen/chat/completions", data=body, timeout=HANGS)
             assert answer.status_code == 404
 
 
@@ -209,7 +213,7 @@ def test_what_comes_near_is_looked_for_in_a_thread(recorded: Any, monkeypatch: p
 
     monkeypatch.setattr(RecordedCall, "distance", noted)
     with running(replay=recorded[0]) as mock:
-        assert "exchange-1" in requests.get(mock.base_url + "/other", timeout=10).text
+        assert "exchange-1" in requests.get(mock.base_url + "/other", timeout=HANGS).text
     assert threads == {"large-bodies"}
 
 
@@ -228,11 +232,11 @@ def test_a_recording_is_scripted_replies_as_well(recorded: Any) -> None:
             other: Any = [{"role": "user", "content": "Somebody else's prompt."}]
             free = sdk.chat.completions.create(model="x", messages=other)
             assert free.id != answer.id
-        picture = requests.get(mock.base_url + PICTURE, headers=user.headers(), timeout=10)
+        picture = requests.get(mock.base_url + PICTURE, headers=user.headers(), timeout=HANGS)
         assert picture.content == seen[2][2]
         assert (user.usage()["cloudChatDaily"].used, user.usage()["imagesDaily"].used) == (3, 1)
         bad = {"Authorization": "Bearer nonsense"}
-        assert requests.get(mock.base_url + PICTURE, headers=bad, timeout=10).status_code == 401
+        assert requests.get(mock.base_url + PICTURE, headers=bad, timeout=HANGS).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -270,11 +274,11 @@ def test_what_was_hidden_in_a_recording_answers_the_call_that_had_it(tmp_path: P
 
     def ask(base_url: str, prompt: str) -> requests.Response:
         body = {"messages": [{"role": "user", "content": prompt}]}
-        return requests.post(base_url + "/gen/chat/completions", json=body, timeout=20)
+        return requests.post(base_url + "/gen/chat/completions", json=body, timeout=HANGS)
 
     with running() as host, running(record=host.base_url, recording=file) as mock:
         ids = [ask(mock.base_url, prompt).json()["id"] for prompt in prompts]
-        pictures = [requests.get(mock.base_url + path, timeout=20) for path in paths]
+        pictures = [requests.get(mock.base_url + path, timeout=HANGS) for path in paths]
         with Lightning(mock.base_url) as client:
             until = time.monotonic() + 20
             while len(client.journal()) < len(prompts) + len(paths) and time.monotonic() < until:
@@ -284,7 +288,7 @@ def test_what_was_hidden_in_a_recording_answers_the_call_that_had_it(tmp_path: P
         assert [ask(mock.base_url, prompt).json()["id"] for prompt in prompts] == ids
         assert ask(mock.base_url, "Is it a key?").json()["id"] not in ids
         for path, picture in zip(paths, pictures, strict=True):
-            again = requests.get(mock.base_url + path, timeout=20)
+            again = requests.get(mock.base_url + path, timeout=HANGS)
             assert (again.status_code, again.content) == (picture.status_code, picture.content)
         assert [reply.used for reply in client.replies()] == [1] * (len(prompts) + len(paths))
 
@@ -301,7 +305,7 @@ def test_what_the_journal_kept_whole_can_be_replayed(tmp_path: Path) -> None:
         assert [row[2] for row in again[1:3]] == [row[2] for row in seen[1:3]]
     with running() as mock, Lightning(mock.base_url) as client:
         asked(mock.base_url, client.user().api_key)
-        answer = requests.get(mock.base_url + "/__mock__/journal/recording", timeout=10).json()
+        answer = requests.get(mock.base_url + "/__mock__/journal/recording", timeout=HANGS).json()
         assert answer["left_out"] == len(seen) - len(answer["recording"]["exchanges"]) > 0
 
 
@@ -313,7 +317,7 @@ def test_a_connection_that_broke_off_breaks_off_again(host: RunningMock, tmp_pat
         received = b""
         body = {**CHAT, "stream": True}
         url = base_url + "/gen/chat/completions"
-        with requests.post(url, json=body, headers=client_id, stream=True, timeout=10) as answer:
+        with requests.post(url, json=body, headers=client_id, stream=True, timeout=HANGS) as answer:
             try:
                 for piece in answer.iter_content(None):
                     received += piece
@@ -413,10 +417,10 @@ def test_an_answer_that_cannot_be_kept_whole_is_left_out_and_named(
     file = tmp_path / "partly.yaml"
     monkeypatch.setattr(serving, "Recorder", lambda upstream, path, limit: Recorder(upstream, path, 500))
     with running(record=host.base_url, recording=file) as mock:
-        requests.get(mock.base_url + "/tiers?token=sesame", timeout=10)
+        requests.get(mock.base_url + "/tiers?token=sesame", timeout=HANGS)
         body = {**CHAT, "stream": True}
         url = mock.base_url + "/gen/chat/completions"
-        with requests.post(url, json=body, headers=HEADERS, stream=True, timeout=10) as answer:
+        with requests.post(url, json=body, headers=HEADERS, stream=True, timeout=HANGS) as answer:
             next(answer.iter_content(None))
         while "caller left" not in caplog.text:
             time.sleep(0.01)
@@ -440,12 +444,12 @@ def test_what_cannot_be_written_down_is_left_out_and_harms_no_answer(
         with monkeypatch.context() as broken:
             broken.setattr(RecordingWriter, "add", full)
             for number in (1, 2):
-                assert session.get(mock.base_url + "/tiers", timeout=10).status_code == 200
+                assert session.get(mock.base_url + "/tiers", timeout=HANGS).status_code == 200
                 # The answer is there before anything is written.
                 while len(caplog.records) < number:
                     time.sleep(0.01)
         agent = {"User-Agent": b"M\xfcller"}
-        assert session.get(mock.base_url + "/tiers", headers=agent, timeout=10).status_code == 200
+        assert session.get(mock.base_url + "/tiers", headers=agent, timeout=HANGS).status_code == 200
     with Lightning(host.base_url) as client:
         assert client.journal()[-1].request["headers"]["User-Agent"] == "M\xfcller"
     said = [record.getMessage() for record in caplog.records]
@@ -457,7 +461,7 @@ def test_what_cannot_be_written_down_is_left_out_and_harms_no_answer(
 def test_a_host_that_does_not_answer_is_a_failure_that_says_so(tmp_path: Path) -> None:
     file = tmp_path / "nobody.yaml"
     with running(record="http://127.0.0.1:9", recording=file) as mock:
-        answer = requests.get(mock.base_url + "/usage", timeout=10)
+        answer = requests.get(mock.base_url + "/usage", timeout=HANGS)
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "upstream_unreachable")
     assert answer.json()["detail"].startswith(
         "http://127.0.0.1:9, which is being recorded, does not answer: "

@@ -16,6 +16,8 @@ from lightning_mock.settings import SettingsError
 from lightning_spec.loader import load_revision, revisions
 from PIL import Image
 
+from tests.support.guard import HANGS
+
 LATER = "2026-06-19"
 SPEC = load_revision(LATER)[0]
 VALIDATORS = jsonschema_rs.validator_map_for(SPEC.document)
@@ -45,7 +47,7 @@ def call(mock: RunningMock, name: str, body: Any = None, plan: str | None = "lig
         json=chosen if operation.body_pointer else None,
         headers={"Authorization": f"Bearer {mock.plans[plan].jwt}"} if plan else {"X-Client-ID": "c" * 20},
         allow_redirects=False,
-        timeout=30,
+        timeout=HANGS,
     )
 
 
@@ -96,7 +98,7 @@ def test_images_come_in_the_number_and_form_asked_for(later: RunningMock) -> Non
         for entry in call(later, "createImages", {**body, "response_format": "url"}).json()["data"]
     ]
     for address in addresses:
-        fetched = requests.get(address, timeout=30)
+        fetched = requests.get(address, timeout=HANGS)
         assert fetched.headers["Content-Type"] == "image/png"
         assert Image.open(io.BytesIO(fetched.content)).format == "PNG"
 
@@ -104,7 +106,7 @@ def test_images_come_in_the_number_and_form_asked_for(later: RunningMock) -> Non
 def test_a_video_at_an_address_is_an_mp4(later: RunningMock) -> None:
     body = {"prompt": "harbour", "duration": 1, "response_format": "url"}
     [entry] = call(later, "createVideos", body).json()["data"]
-    fetched = requests.get(entry["url"], timeout=30)
+    fetched = requests.get(entry["url"], timeout=HANGS)
     assert fetched.headers["Content-Type"] == "video/mp4"
     assert fetched.content[4:8] == b"ftyp"
 
@@ -141,8 +143,8 @@ def test_the_new_routes_are_charged(later: RunningMock, name: str) -> None:
 
 def test_the_first_revision_has_none_of_it() -> None:
     with running() as mock:
-        assert requests.get(mock.base_url + "/gen/models", timeout=30).status_code == 404
-        assert requests.head(mock.base_url + "/gen/video", timeout=30).status_code == 405
+        assert requests.get(mock.base_url + "/gen/models", timeout=HANGS).status_code == 404
+        assert requests.head(mock.base_url + "/gen/video", timeout=HANGS).status_code == 405
 
 
 def test_an_unknown_revision_is_named_with_those_there_are() -> None:

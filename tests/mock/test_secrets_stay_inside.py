@@ -14,6 +14,8 @@ from lightning_mock.client import Lightning, LightningError
 from lightning_mock.credentials_file import write_credentials
 from lightning_mock.settings import Settings, SettingsError
 
+from tests.support.guard import HANGS
+
 
 @pytest.fixture(scope="module")
 def mock() -> Any:
@@ -89,26 +91,26 @@ def test_a_key_sent_anywhere_is_neither_in_the_journal_nor_in_the_state(
         headers={name: value.format(key) for name, value in headers.items()}
         | {"Content-Type": "application/json"},
         data=None if body is None else body.format(in_body),
-        timeout=10,
+        timeout=HANGS,
     )
     for shown in ("journal", "state", "identities", "snapshot"):
         assert (
             key.removeprefix("ipa_live_")
-            not in requests.get(f"{mock.base_url}/__mock__/{shown}", timeout=10).text
+            not in requests.get(f"{mock.base_url}/__mock__/{shown}", timeout=HANGS).text
         )
 
 
 def test_a_client_id_that_is_a_key_still_has_a_counter_of_its_own(mock: Any) -> None:
     for letter in "ab":
         answer = requests.get(
-            mock.base_url + "/gen/sfx/rain", headers={"X-Client-ID": f"ipa_live_{letter * 32}"}, timeout=30
+            mock.base_url + "/gen/sfx/rain", headers={"X-Client-ID": f"ipa_live_{letter * 32}"}, timeout=HANGS
         )
         assert answer.status_code == 200
 
 
 def test_the_word_public_is_not_a_credential(mock: Any) -> None:
-    requests.get(mock.base_url + "/usage", headers={"Authorization": "Bearer public"}, timeout=10)
-    entries = requests.get(mock.base_url + "/__mock__/journal", timeout=10).json()["entries"]
+    requests.get(mock.base_url + "/usage", headers={"Authorization": "Bearer public"}, timeout=HANGS)
+    entries = requests.get(mock.base_url + "/__mock__/journal", timeout=HANGS).json()["entries"]
     assert "the bearer `public`" in entries[-1]["explanation"]
 
 

@@ -12,11 +12,13 @@ import requests
 from lightning_mock.background import RunningMock, running
 from lightning_mock.client import Guest, Lightning, LightningError, NothingSeenError, User
 
+from tests.support.guard import HANGS
+
 PICTURE = "/gen/image/a%20quiet%20harbour"
 
 
 def get(client: Lightning, path: str, headers: dict[str, str]) -> requests.Response:
-    return requests.get(client.base_url + path, headers=headers, timeout=10)
+    return requests.get(client.base_url + path, headers=headers, timeout=HANGS)
 
 
 def status(client: Lightning, caller: User | Guest, path: str = PICTURE) -> int:
@@ -142,7 +144,7 @@ def test_the_next_call_fails_as_asked_and_the_one_after_does_not(client: Lightni
     def draw(caller: User) -> int:
         body = {"prompt": "a harbour"}
         return requests.post(
-            f"{client.base_url}/gen/image", json=body, headers=caller.headers(), timeout=10
+            f"{client.base_url}/gen/image", json=body, headers=caller.headers(), timeout=HANGS
         ).status_code
 
     assert draw(client.user()) == 200
@@ -236,7 +238,7 @@ def test_a_call_can_be_waited_for(client: Lightning) -> None:
     user = client.user()
     caller = threading.Timer(0.2, status, (client, user, "/usage"))
     caller.start()
-    seen = client.wait_for(operation="GET /usage", user=user, timeout=10)
+    seen = client.wait_for(operation="GET /usage", user=user, timeout=60)
     caller.join()
     assert [exchange.status for exchange in seen] == [200]
     assert user.wait_for(operation="GET /usage")
@@ -384,7 +386,7 @@ def test_preferences_hold_for_one_caller_or_for_everybody_until_the_block_ends(m
 def chat(client: Lightning, user: User, words: str = "Hello") -> str:
     body = {"messages": [{"role": "user", "content": words}]}
     url = f"{client.base_url}/gen/chat/completions"
-    answer = requests.post(url, json=body, headers=user.headers(), timeout=10).json()
+    answer = requests.post(url, json=body, headers=user.headers(), timeout=HANGS).json()
     return str(answer["choices"][0]["message"]["content"])
 
 

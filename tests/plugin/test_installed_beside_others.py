@@ -154,4 +154,4 @@ def test_the_installed_judge_judges_the_installed_mock(project: Project, command
         assert json.loads(ready.read_text())
     finally:
         mock.terminate()
-        mock.wait(10)
+        mock.wait(HANGS)

@@ -20,6 +20,7 @@ from lightning_verify.proxy.command import main
 
 from lab.running import running
 from tests.judge.canaries import leaks
+from tests.support.guard import HANGS
 
 REPORTS = ["junit.xml", "report.html", "report.json", "report.md"]
 CHAT = {"messages": [{"role": "user", "content": "Say hello, please."}], "stream": True}
@@ -48,7 +49,7 @@ def started(upstream: str, *options: str) -> Iterator[tuple[subprocess.Popen[str
 def ended(proxy: subprocess.Popen[str], number: int = signal.SIGTERM) -> tuple[int, str]:
     """The exit code and the log of a proxy that is told to end."""
     proxy.send_signal(number)
-    _, log = proxy.communicate(timeout=20)
+    _, log = proxy.communicate(timeout=HANGS)
     return proxy.returncode, log
 
 

@@ -12,6 +12,7 @@ import pytest
 from lightning_verify.proxy.relay import OWN
 
 from tests.proxy.running import Talk, raw_host, read_all, read_head, running_proxy
+from tests.support.guard import HANGS
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -142,7 +143,7 @@ def test_a_stream_comes_as_it_is_sent() -> None:
     def talk(connection: socket.socket) -> None:
         read_head(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n")
-        assert go_on.wait(10)
+        assert go_on.wait(HANGS)
         connection.sendall(b"4\r\nlast\r\n0\r\n\r\n")
 
     with raw_host(talk) as host, running_proxy(host) as proxy, proxy.connect() as client:
@@ -222,7 +223,7 @@ def test_the_host_sees_that_a_client_has_left_its_stream() -> None:
         with proxy.connect() as client:
             client.sendall(GET)
             read_head(client)
-        assert left.wait(5)
+        assert left.wait(HANGS)
         assert proxy.settled().view().not_judged == {"cut off": 1}
     assert proxy.problems == ["the client left"]
 
@@ -242,7 +243,7 @@ def test_the_host_sees_that_a_client_does_not_wait_for_an_answer() -> None:
         # A reset, as of a process that was killed.
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.close()
-        assert left.wait(5)
+        assert left.wait(HANGS)
         proxy.settled()
     assert proxy.problems == ["the client left"]
 
@@ -304,7 +305,7 @@ def test_an_idle_connection_that_the_host_closes_is_closed() -> None:
     def talk(connection: socket.socket) -> None:
         read_head(connection)
         connection.sendall(OK)
-        assert closed.wait(5)
+        assert closed.wait(HANGS)
 
     with raw_host(talk) as host, running_proxy(host) as proxy, proxy.connect() as client:
         client.sendall(GET.replace(b"Connection: close\r\n", b""))

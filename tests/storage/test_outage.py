@@ -14,12 +14,14 @@ import pytest
 from lightning_mock.background import running
 from lightning_mock.settings import SettingsError
 
+from tests.support.guard import HANGS
+
 from .conftest import RedisServer
 
 pytestmark = pytest.mark.redis
 
 
-client = httpx2.Client(timeout=30, limits=httpx2.Limits(max_connections=32))
+client = httpx2.Client(timeout=HANGS, limits=httpx2.Limits(max_connections=32))
 
 
 def call(base_url: str, path: str, key: str) -> httpx2.Response:
@@ -49,7 +51,7 @@ def test_without_redis_every_call_gets_500_and_the_log_one_line(
                     "param": None,
                     "code": "upstream_failure",
                 }
-            control = httpx2.get(mock.base_url + "/__mock__/users", timeout=30)
+            control = httpx2.get(mock.base_url + "/__mock__/users", timeout=HANGS)
             assert (control.status_code, control.json().keys()) == (500, {"detail"})
             own_redis.start()
             assert used(mock.base_url, key) == 1

@@ -22,13 +22,14 @@ from lightning_mock.storage.wire import Wire
 from PIL import Image
 
 from tests.control.conftest import HELLO, Control
+from tests.support.guard import HANGS
 
 from .conftest import RedisServer
 
 pytestmark = pytest.mark.redis
 
 
-client = httpx2.Client(timeout=30)
+client = httpx2.Client(timeout=HANGS)
 
 
 def get(control: Control, path: str, key: str, **headers: str) -> httpx2.Response:

@@ -29,7 +29,7 @@ from tests.support.guard import HANGS
 from .conftest import RedisServer
 
 CALLERS = 8
-client = httpx2.Client(timeout=30, limits=httpx2.Limits(max_keepalive_connections=0))
+client = httpx2.Client(timeout=HANGS, limits=httpx2.Limits(max_keepalive_connections=0))
 """One connection for each call."""
 
 
