@@ -161,6 +161,7 @@ async def answer_unknown(
     """Answer a path or method that the spec does not have: by a script that matches it, or with the refusal
     `error`. While there are scripts, a bad bearer is a 401 unless an unchecked script answers first."""
     reply: Reply | None = None
+    refused = error.refusal, delivery.refusal(error)
     if state.scripts.armed:
         try:
             reply = await _scripted(request, exchange, state, _caller(request, None, state))
@@ -168,11 +169,11 @@ async def answer_unknown(
                 exchange.identity = state.identities.resolve(request)
                 arguments = await _arguments_of_any(request, state, exchange)
                 reply = await _scripted(request, exchange, state, exchange.identity.key, arguments=arguments)
-        except ApiError as refused:
-            error = refused
+        except ApiError as other:
+            # An exception that a variable holds holds this call and its body until garbage is collected.
+            refused = other.refusal, delivery.refusal(other)
     if reply is None:
-        exchange.refusal = error.refusal
-        reply = delivery.refusal(error)
+        exchange.refusal, reply = refused
     if exchange.basis is not None:
         await exchange.basis.confirm()
     return await _deliver(request, reply, exchange, state)
@@ -187,16 +188,17 @@ async def answer_instead(
     CancelledError."""
     try:
         return await instead(request, exchange)
-    except ApiError as refused:
-        error = refused
+    except ApiError as error:
+        refusal, reply = error.refusal, delivery.refusal(error)
     except Exception:
         if request.transport is not None:
             logger.exception("%s %s failed", request.method, request.rel_url.raw_path)
-        error = UpstreamFailure()
+        failure = UpstreamFailure()
+        refusal, reply = failure.refusal, delivery.refusal(failure)
     if (cut := delivery.cut_off(request)) is not None:
         return cut
-    exchange.refusal = error.refusal
-    return delivery.respond(request, delivery.refusal(error), exchange)
+    exchange.refusal = refusal
+    return delivery.respond(request, reply, exchange)
 
 
 async def _arguments_of_any(request: web.BaseRequest, state: State, exchange: Exchange) -> dict[str, Any]:
@@ -222,6 +224,7 @@ async def _scripted(
 ) -> Reply | None:
     reply = await reply_from(
         state.scripts,
+        state.renderer,
         request,
         exchange,
         caller,

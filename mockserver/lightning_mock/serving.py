@@ -160,6 +160,6 @@ async def _begin(state: State) -> None:
 
 def _recorder(upstream: str, path: Path, state: State) -> Recorder:
     try:
-        return Recorder(upstream, path, state.spec.body_limit_bytes)
+        return Recorder(upstream, path, state.spec.body_limit_bytes, state.renderer)
     except RecordingError as error:
         raise SettingsError(str(error)) from error

@@ -92,6 +92,7 @@ def make_state(settings: Settings, clock: Clock | None = None, outside: Outside 
         settings.jwks,
     )
     event_hub = EventHub()
+    renderer = Renderer()
     return State(
         settings=settings,
         spec=spec,
@@ -118,12 +119,12 @@ def make_state(settings: Settings, clock: Clock | None = None, outside: Outside 
             seeded=settings.seed is not None,
         ),
         assets=AssetStore(clock, spec.asset_lifetime_seconds, random) if outside is None else outside.assets,
-        renderer=Renderer(),
+        renderer=renderer,
         faults=FaultBook(clock, None if outside is None else outside.fault_turns),
         preferences=PreferenceBook(settings),
         service_status=ServiceStatus(spec),
         scripts=ScriptBook(None if outside is None else outside.script_turns),
-        replay=None if settings.replay is None else _replay(settings.replay, settings, spec),
+        replay=None if settings.replay is None else _replay(settings.replay, settings, spec, renderer),
         journal=Journal(clock, event_hub, catalogue.default_key, settings.journal),
         event_hub=event_hub,
         start={},
@@ -138,8 +139,8 @@ def spec_of(revision: str | None) -> Spec:
         raise SettingsError(str(error)) from error
 
 
-def _replay(path: Path, settings: Settings, spec: Spec) -> Replay:
+def _replay(path: Path, settings: Settings, spec: Spec, renderer: Renderer) -> Replay:
     try:
-        return Replay(read_recording(path), settings, spec.body_limit_bytes)
+        return Replay(read_recording(path), settings, spec.body_limit_bytes, renderer)
     except RecordingError as error:
         raise SettingsError(f"replay: {error}") from error

@@ -31,7 +31,8 @@ def each_once(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     names: dict[str, str] = {}
     found: dict[str, list[str]] = {}
     for name, value in headers:
-        found.setdefault(names.setdefault(name.lower(), name), []).append(value)
+        # Plain text: names may be a subclass of str (`multidict.istr`).
+        found.setdefault(names.setdefault(name.lower(), str(name)), []).append(value)
     return {name: ", ".join(values) for name, values in found.items()}
 
 

@@ -75,6 +75,8 @@ _TEXT = (
 _COMPRESSED = ("image/", "audio/", "video/")
 # What every reader and writer of YAML and JSON can follow.
 _MAX_DEPTH = 148
+_MAX_VALUES = 100_000
+"""Of a body that is kept as JSON; one with more is kept as text."""
 
 Clean = Callable[[str], str]
 """Takes credentials out of a text. Must be idempotent."""
@@ -164,16 +166,12 @@ class RecordingWriter:
         self._write(_yaml(_head(upstream, started, clean)) + "exchanges:\n")
 
     def add(self, exchange: RecordedExchange) -> None:
-        """Keep one exchange, without its credentials. Raises RecordingError, and writes nothing, for one that
-        could not be read again: it would take all the others with it."""
-        document = exchange_document(exchange, self._clean)
-        try:
-            for wrong in _exchange_validator().iter_errors(document):
-                raise RecordingError(_words_of(wrong))
-            text = _yaml([document])
-            text.encode()
-        except UnicodeEncodeError:
-            raise RecordingError("it has text that is not valid Unicode") from None
+        """Keep one exchange, without its credentials. Raises RecordingError as `exchange_text` does, and
+        writes nothing then."""
+        self.add_text(exchange_text(exchange, self._clean))
+
+    def add_text(self, text: str) -> None:
+        """Keep one exchange in the form that `exchange_text` gives."""
         self._is_empty = False
         self._write(text)
 
@@ -186,6 +184,20 @@ class RecordingWriter:
     def _write(self, text: str) -> None:
         self._file.write(text)
         self._file.flush()
+
+
+def exchange_text(exchange: RecordedExchange, clean: Clean) -> str:
+    """One exchange, without its credentials, as it is added to a file. Raises RecordingError for one that
+    could not be read again: it would take all the others with it."""
+    document = exchange_document(exchange, clean)
+    try:
+        for wrong in _exchange_validator().iter_errors(document):
+            raise RecordingError(_words_of(wrong))
+        text = _yaml([document])
+        text.encode()
+    except UnicodeEncodeError:
+        raise RecordingError("it has text that is not valid Unicode") from None
+    return text
 
 
 def recording_document(recording: Recording, clean: Clean) -> dict[str, Any]:
@@ -327,7 +339,10 @@ def _cleaned(content: bytes, clean: Clean) -> bytes:
 
 
 def _json_or_text(text: str, media_type: str) -> dict[str, Any]:
-    if media_type == "application/json" or media_type.endswith("+json"):
+    is_json = media_type == "application/json" or media_type.endswith("+json")
+    # Every value but the first follows a comma or a bracket. Of millions there is nothing to read, and each
+    # takes a thousand bytes of memory to be written.
+    if is_json and text.count(",") + text.count("[") + text.count("{") <= _MAX_VALUES:
         try:
             value = json.loads(text)
             # NaN, infinities and lone surrogates are not portable JSON: such a body stays text.

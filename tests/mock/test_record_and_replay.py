@@ -22,13 +22,17 @@ import requests
 import yaml
 from lightning_mock import serving
 from lightning_mock.background import RunningMock, running
+from lightning_mock.callers.credential_forms import HIDDEN, without_credentials
 from lightning_mock.client import Lightning, LightningError
 from lightning_mock.command import greeting
+from lightning_mock.generation.rendering import worker
 from lightning_mock.http.decoding import MAX_VALUES
+from lightning_mock.recordings import recorded_request, recorder
 from lightning_mock.recordings.as_replies import replies_of
 from lightning_mock.recordings.recorded_request import RecordedRequest as RecordedCall
 from lightning_mock.recordings.recorded_request import request_of
 from lightning_mock.recordings.recorder import Recorder
+from lightning_mock.scripting import calls
 from lightning_mock.settings import SettingsError
 from lightning_spec.recording import (
     RecordedExchange,
@@ -293,6 +297,66 @@ def test_what_was_hidden_in_a_recording_answers_the_call_that_had_it(tmp_path: P
         assert [reply.used for reply in client.replies()] == [1] * (len(prompts) + len(paths))
 
 
+def test_a_large_text_is_looked_through_in_a_process_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this process nothing else would run meanwhile, and that can be seconds."""
+    file, scripted, lengths = tmp_path / "host.yaml", tmp_path / "replies.json", [0]
+
+    def noted(text: str) -> str:
+        lengths.append(len(text))
+        return without_credentials(text)
+
+    scripted.write_text(
+        json.dumps([{"match": {"prompt": f"Hi {HIDDEN}"}, "reply": {"text": "said"}, "times": None}])
+    )
+    for module in (recorder, recorded_request, calls):
+        monkeypatch.setattr(module, "without_credentials", noted)
+    body: dict[str, Any] = {
+        "messages": [{"role": "user", "content": f"Hi {KEY}"}],
+        "unknown": "token " * 20_000,
+    }
+
+    def ask(base_url: str, **more: Any) -> requests.Response:
+        return requests.post(base_url + "/gen/chat/completions", json={**body, **more}, timeout=HANGS)
+
+    with running() as host, running(record=host.base_url, recording=file) as mock:
+        said = ask(mock.base_url).json()
+        with Lightning(mock.base_url) as client:
+            until = time.monotonic() + 20
+            while not client.journal() and time.monotonic() < until:
+                time.sleep(0.02)
+        assert max(lengths) < 2000
+    assert KEY not in file.read_text()
+    with running(replay=file) as mock:
+        # What is recorded is looked through once, before anybody asks.
+        lengths.clear()
+        assert ask(mock.base_url).json()["id"] == said["id"]
+        missed = ask(mock.base_url, seed=1).json()["detail"]
+        assert missed.endswith("Nearest: exchange-1: body.seed: expected another value.")
+        assert not lengths
+    with running(replies=scripted) as mock:
+        assert ask(mock.base_url).json()["choices"][0]["message"]["content"] == "said"
+        assert not lengths
+
+
+def test_what_is_too_much_work_to_look_through_is_left_out_and_named(
+    host: RunningMock, recorded: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    file, body = tmp_path / "host.yaml", "token " * 20_000
+    monkeypatch.setattr(worker, "_TIMEOUT", 0.001)
+    with running(record=host.base_url, recording=file) as mock:
+        assert requests.post(mock.base_url + "/gen/image", data=body, timeout=HANGS).status_code == 400
+        while not caplog.records:
+            time.sleep(0.01)
+    assert [record.getMessage() for record in caplog.records] == [
+        "the answer to POST /gen/image is not recorded: to look for credentials in it takes too long"
+    ]
+    assert not file.exists()
+    with running(replay=recorded[0]) as mock:
+        assert requests.post(mock.base_url + "/gen/image", data=body, timeout=HANGS).status_code == 413
+
+
 def test_what_the_journal_kept_whole_can_be_replayed(tmp_path: Path) -> None:
     with running(journal_bodies=1_000_000) as mock, Lightning(mock.base_url) as client:
         seen = asked(mock.base_url, client.user().api_key)
@@ -415,7 +479,9 @@ def test_an_answer_that_cannot_be_kept_whole_is_left_out_and_named(
 ) -> None:
     """What a caller saw who left in mid-stream is not what the host does."""
     file = tmp_path / "partly.yaml"
-    monkeypatch.setattr(serving, "Recorder", lambda upstream, path, limit: Recorder(upstream, path, 500))
+    monkeypatch.setattr(
+        serving, "Recorder", lambda upstream, path, limit, *rest: Recorder(upstream, path, 500, *rest)
+    )
     with running(record=host.base_url, recording=file) as mock:
         requests.get(mock.base_url + "/tiers?token=sesame", timeout=HANGS)
         body = {**CHAT, "stream": True}

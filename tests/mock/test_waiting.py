@@ -6,7 +6,7 @@ import gc
 import json
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +15,8 @@ import pytest
 from aiohttp import web
 from lightning_mock.background import RunningMock, running
 from lightning_mock.client import Lightning
+
+from tests.support.guard import HANGS
 
 CHAT = "/gen/chat/completions"
 HOUR = 3600
@@ -35,13 +37,14 @@ def wait_until_held(count: int) -> None:
     assert held_requests() == count
 
 
-def ask_and_leave(mock: RunningMock, body: Mapping[str, Any]) -> None:
+def ask_and_leave(mock: RunningMock, body: Mapping[str, Any], wait: Callable[[], object] = int) -> None:
     """Send a request, and leave while it waits for its answer."""
     content, address = json.dumps(body).encode(), urlsplit(mock.base_url)
     head = f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     with socket.create_connection((address.hostname, address.port)) as raw:
         raw.sendall(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
         wait_until_held(1)
+        wait()
     wait_until_held(0)
 
 
@@ -80,3 +83,24 @@ def test_the_wait_for_a_recorded_answer(tmp_path: Path, response: Mapping[str, A
     file.write_text(json.dumps({**about, "exchanges": [exchange]}))
     with running(replay=file) as mock:
         ask_and_leave(mock, SAID)
+
+
+@pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n12"])
+def test_the_wait_for_a_host_that_is_recorded(tmp_path: Path, begun: bytes) -> None:
+    file = tmp_path / "host.yaml"
+    with socket.create_server(("127.0.0.1", 0)) as host:
+        url = f"http://127.0.0.1:{host.getsockname()[1]}"
+        with running(record=url, recording=file) as mock:
+            asked: list[socket.socket] = []
+
+            def begin() -> None:
+                asked.append(host.accept()[0])
+                asked[0].sendall(begun)
+
+            ask_and_leave(mock, SAID, begin)
+            asked[0].settimeout(HANGS)
+            # Nor does the host go on working for nobody.
+            while asked[0].recv(65_536):
+                pass
+            asked[0].close()
+    assert not file.exists()

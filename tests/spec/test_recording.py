@@ -20,6 +20,7 @@ from lightning_spec.recording import (
     Recording,
     RecordingError,
     RecordingWriter,
+    exchange_document,
     parse_recording,
     read_recording,
 )
@@ -29,6 +30,7 @@ from multidict import istr
 SECRET = "ipa_live_CANARYcanaryCANARYcanary0001"
 STREAM = {"Content-Type": "text/event-stream"}
 LINES = {"Content-Type": "application/x-ndjson"}
+JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 PART = b'--b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n--b--\r\n'
 
@@ -220,6 +222,13 @@ def test_what_could_not_be_read_is_not_written(
     writer.add(exchange(b"x"))
     writer.close()
     assert [kept.request.content for kept in read_recording(file).exchanges] == [b"x"]
+
+
+def test_a_body_of_very_many_values_is_kept_as_text() -> None:
+    row = exchange_document(exchange(b"[" + b"0," * 200_000 + b"0]", JSON), without_credentials)
+    assert len(row["request"]["text"]) == 400_003
+    row = exchange_document(exchange(b"[" + b"0," * 90_000 + b"0]", JSON), without_credentials)
+    assert len(row["request"]["json"]) == 90_001
 
 
 @pytest.mark.parametrize("depth", [100, 300, 900, 20_000])

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from urllib.parse import unquote
 
 import jsonschema_rs
 from lightning_spec.http_headers import SECRET_NAMES, encodable, is_secret
@@ -43,6 +42,7 @@ _begins_like_one = jsonschema_rs.validator_for(
 ).is_valid
 _MAX_ESCAPES = 5
 """Nobody decodes a text more often, and each time costs as much as its length."""
+_PERCENT_ESCAPES = re.compile(r"(?:%[0-9a-f]{2})+", re.IGNORECASE | re.ASCII)
 _JSON_ESCAPE = re.compile(r"\\u00([0-7][0-9a-f])", re.IGNORECASE)
 
 
@@ -86,12 +86,17 @@ def _unescaped(text: str) -> str:
     for _ in range(_MAX_ESCAPES):
         escaped = text
         if "%" in text:
-            text = unquote(text)
+            text = _PERCENT_ESCAPES.sub(_decoded, text)
         if "\\u00" in text:
             text = _JSON_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
         if text == escaped:
             break
     return text
+
+
+def _decoded(escapes: re.Match[str]) -> str:
+    """What `unquote` gives, which takes a hundred bytes of memory for each escape."""
+    return bytes.fromhex(escapes[0].replace("%", "")).decode("utf-8", "replace")
 
 
 def _hide(match: re.Match[str]) -> str:

@@ -108,6 +108,11 @@ def cut_off(request: web.BaseRequest) -> web.StreamResponse | None:
     return _SENT
 
 
+def nothing_more() -> web.StreamResponse:
+    """What aiohttp is given for an answer that has been sent, or that nobody is there to read."""
+    return _SENT
+
+
 def preflight(request: web.BaseRequest, exchange: Exchange) -> web.Response:
     """The answer to a browser's preflight: anything is allowed, from anywhere."""
     asked = request.headers

@@ -7,12 +7,19 @@ request, body and all, for as long.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 from aiohttp import web
 
+T = TypeVar("T")
+
 Pause = Callable[[float], Awaitable[None]]
 """Waits for so many real seconds, or until the client has left."""
+
+
+class ClientLeft(Exception):
+    """The client left before it had its answer."""
 
 
 class Waiting:
@@ -31,6 +38,14 @@ class Waiting:
             timer.cancel()
             self._over = None
 
+    async def wait_for(self, work: asyncio.Task[Any]) -> None:
+        """Wait until work is done, or until `stop_waiting`."""
+        self._over = asyncio.get_running_loop().create_future()
+        try:
+            await asyncio.wait((work, self._over), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._over = None
+
     def stop_waiting(self) -> None:
         """End the wait, if there is one."""
         if self._over is not None and not self._over.done():
@@ -44,6 +59,20 @@ async def pause(request: web.BaseRequest, seconds: float) -> None:
         await connection.wait(seconds)
     else:
         await asyncio.sleep(0)
+
+
+async def unless_left(request: web.BaseRequest, work: Coroutine[Any, Any, T]) -> T:
+    """What comes of work that nobody but the client wants. When the client leaves, the work is cancelled, and
+    ClientLeft raised."""
+    connection, task = request.protocol, asyncio.ensure_future(work)
+    try:
+        if isinstance(connection, Waiting) and not has_left(request):
+            await connection.wait_for(task)
+        if task.done():
+            return task.result()
+    finally:
+        task.cancel()
+    raise ClientLeft
 
 
 def has_left(request: web.BaseRequest) -> bool:

@@ -31,6 +31,11 @@ class RecordedRequest(NamedTuple):
         """The same for requests that are the same."""
         return orjson.dumps([self.method, self.target, self.body], option=orjson.OPT_SORT_KEYS)
 
+    @classmethod
+    def of_key(cls, key: bytes) -> RecordedRequest:
+        """The request with that key."""
+        return cls(*orjson.loads(key))
+
     def distance(self, other: RecordedRequest) -> int:
         """How much `misses` has to tell. It costs no more than to walk through the smaller of both bodies."""
         at_top = (self.method != other.method) + (self.target != other.target)

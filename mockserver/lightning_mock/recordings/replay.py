@@ -16,14 +16,17 @@ from typing import Any
 from aiohttp import web
 from lightning_spec.recording import RecordedResponse, Recording
 
-from lightning_mock.errors import NotFound
+from lightning_mock.errors import NotFound, TooLarge
+from lightning_mock.generation.rendering.errors import TooMuchWorkError
+from lightning_mock.generation.rendering.renderer import Renderer
 from lightning_mock.http import delivery
-from lightning_mock.http.reading import LARGE, at_once, in_turn, read_body
+from lightning_mock.http.reading import LARGE, in_turn, read_body
 from lightning_mock.http.replies import Body, ConnectionResetOnPurpose, EventStream, Reply
 from lightning_mock.http.waiting import Pause, pause
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.journal.redaction import MAX_KEPT_BODY, MAX_TARGET
 from lightning_mock.real_time import wall_time
+from lightning_mock.recordings.jobs import Comparing
 from lightning_mock.recordings.recorded_request import RecordedRequest, request_of
 from lightning_mock.scripting.book import Miss
 from lightning_mock.settings import Settings
@@ -35,10 +38,11 @@ _MAX_REASONS = 5
 class Replay:
     """Answers from one recording."""
 
-    def __init__(self, recording: Recording, settings: Settings, body_limit: int) -> None:
+    def __init__(self, recording: Recording, settings: Settings, body_limit: int, renderer: Renderer) -> None:
         self.recording = recording
         self._settings = settings
         self._body_limit = body_limit
+        self._renderer = renderer
         self._known: dict[bytes, list[int]] = {}
         self._requests: list[RecordedRequest] = []
         for number, exchange in enumerate(recording.exchanges):
@@ -74,13 +78,11 @@ class Replay:
         recording."""
         body = await read_body(request, self._body_limit)
         exchange.body, exchange.received = body[:MAX_KEPT_BODY], len(body)
-        work = in_turn if len(body) > LARGE else at_once
-        wanted, key = await work(_with_key, request.method, request.raw_path, body)
+        key = await self._key(request.method, request.raw_path, body)
         numbers = self._known.get(key)
         if numbers is None:
             # Every exchange is looked at.
-            near = await in_turn(self._near, wanted)
-            raise self._refused(wanted, near)
+            raise self._refused(*await in_turn(self._near, key))
         given = self._given.get(key, 0)
         self._given[key] = given + 1
         response = self.recording.exchanges[numbers[min(given, len(numbers) - 1)]].response
@@ -91,8 +93,18 @@ class Replay:
             return await delivery.streamed(request, reply, self._settings, exchange)
         return delivery.respond(request, reply, exchange)
 
-    def _near(self, wanted: RecordedRequest) -> list[dict[str, Any]]:
-        """The exchanges that come nearest, with what each of them misses."""
+    async def _key(self, method: str, target: str, body: bytes) -> bytes:
+        """The key of a request. Raises TooLarge for one that nobody could have recorded."""
+        if len(target) + len(body) <= LARGE:
+            return request_of(method, target, body).key
+        try:
+            return await self._renderer.do_once(Comparing(method, target, body))
+        except TooMuchWorkError:
+            raise TooLarge("The body is too large to be compared with what was recorded.") from None
+
+    def _near(self, key: bytes) -> tuple[RecordedRequest, list[dict[str, Any]]]:
+        """The request with that key, and the exchanges that come nearest, with what each of them misses."""
+        wanted = RecordedRequest.of_key(key)
 
         def distance(number: int) -> tuple[int, int]:
             known = self._requests[number]
@@ -102,7 +114,7 @@ class Replay:
         for number in nsmallest(_NEAREST, range(len(self._requests)), key=distance):
             missed = self._requests[number].misses(wanted)[:_MAX_REASONS]
             near.append({"id": f"exchange-{number + 1}", "missed": [words[:MAX_TARGET] for words in missed]})
-        return near
+        return wanted, near
 
     def _refused(self, wanted: RecordedRequest, near: list[dict[str, Any]]) -> NotFound:
         miss = {"method": wanted.method[:MAX_TARGET], "path": wanted.target[:MAX_TARGET], "near": near}
@@ -118,11 +130,6 @@ def _common_prefix_length(one: str, other: str) -> int:
     """The length of the common prefix, of which not more than counts is looked at."""
     lengths = range(1, min(len(one), len(other), MAX_TARGET) + 1)
     return bisect_left(lengths, True, key=lambda length: one[:length] != other[:length])
-
-
-def _with_key(method: str, target: str, body: bytes) -> tuple[RecordedRequest, bytes]:
-    wanted = request_of(method, target, body)
-    return wanted, wanted.key
 
 
 def _reply(response: RecordedResponse, pace: float, pause: Pause) -> Reply:

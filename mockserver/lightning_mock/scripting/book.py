@@ -51,6 +51,11 @@ class ScriptBook:
         return list(self._scripts.values())
 
     @property
+    def looks_for_hidden(self) -> bool:
+        """Whether a script asks for what was hidden in a recording."""
+        return any(script.condition.looks_for_hidden for script in self._scripts.values())
+
+    @property
     def room(self) -> int:
         """How large a pattern may still be."""
         return MAX_TOTAL_SIZE - sum(script.pattern_size for script in self._scripts.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, unquote_plus
 
 import orjson
@@ -15,6 +15,8 @@ from lightning_mock.callers.credential_forms import without_credentials
 from lightning_mock.choices import MetadataForm
 from lightning_mock.generation.completions.completion import Completion
 from lightning_mock.generation.conversation import read_conversation
+from lightning_mock.generation.rendering.errors import TooMuchWorkError
+from lightning_mock.generation.rendering.renderer import Renderer
 from lightning_mock.http.reading import LARGE, at_once, in_turn
 from lightning_mock.http.replies import Reply
 from lightning_mock.http.validation import TEXT_FIELDS
@@ -31,6 +33,7 @@ _MAX_PROMPT_LENGTH = 256 * 1024
 
 async def reply_from(
     book: ScriptBook,
+    renderer: Renderer,
     request: BaseRequest,
     exchange: Exchange,
     caller: str,
@@ -47,6 +50,10 @@ async def reply_from(
     members of the body. Raises the ApiError of `read`."""
     # A long conversation takes long to look through.
     work = in_turn if (exchange.received or 0) > LARGE else at_once
+    redacted: Callable[[], tuple[str, str]] = cache(partial(_redacted, request.raw_path, arguments))
+    if book.looks_for_hidden and (exchange.received or 0) + len(request.raw_path) > LARGE:
+        path, prompt = await _redacted_elsewhere(renderer, Redacting(request.raw_path, arguments))
+        redacted = partial(tuple[str, str], (path, prompt))
     asked = ScriptedCall(
         method=request.method,
         path=request.path,
@@ -55,7 +62,7 @@ async def reply_from(
         caller=caller,
         headers={name.lower(): value for name, value in request.headers.items()},
         prompt=None if arguments is None else (await work(prompt_of, arguments))[:_MAX_PROMPT_LENGTH],
-        redacted=cache(partial(_redacted, request.raw_path, arguments)),
+        redacted=redacted,
     )
     found = await book.answer(asked, checked=arguments is not None)
     if found is None:
@@ -74,6 +81,26 @@ async def reply_from(
 def _queries(request: BaseRequest) -> tuple[str, ...]:
     query = request.raw_path.partition("?")[2]
     return (unquote_plus(query), query) if query else ()
+
+
+class Redacting(NamedTuple):
+    """A call to be looked at as a recording has it; in a process of its own, if it is large."""
+
+    target: str
+    arguments: Mapping[str, Any] | None
+
+    def render(self) -> bytes:
+        """Path and prompt, as JSON."""
+        return orjson.dumps(_redacted(self.target, self.arguments))
+
+
+async def _redacted_elsewhere(renderer: Renderer, job: Redacting) -> tuple[str, str]:
+    """Path and prompt as `_redacted` gives them; empty where that takes too long."""
+    try:
+        path, prompt = orjson.loads(await renderer.do_once(job))
+    except TooMuchWorkError:
+        return "", ""
+    return path, prompt
 
 
 def _redacted(target: str, arguments: Mapping[str, Any] | None) -> tuple[str, str]:

@@ -51,6 +51,14 @@ class Condition:
     prompt: str | None = None
     pattern: Pattern | None = None
 
+    @property
+    def looks_for_hidden(self) -> bool:
+        """Whether a call has to be looked at without its credentials."""
+        pattern = self.pattern.source if self.pattern is not None else ""
+        return (
+            HIDDEN in self.path or HIDDEN in (self.prompt or "").casefold() or _HIDDEN_IN_PATTERN in pattern
+        )
+
     def misses(self, call: ScriptedCall) -> list[str]:
         """What does not fit, one clause each."""
         missed = []

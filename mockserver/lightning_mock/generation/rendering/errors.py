@@ -1,4 +1,4 @@
-"""Why an input image is not decoded."""
+"""Why a job is not done."""
 
 
 class TooManyPixelsError(ValueError):
@@ -10,4 +10,4 @@ class HeavyPictureError(ValueError):
 
 
 class TooMuchWorkError(ValueError):
-    """The picture takes too long to decode."""
+    """The job takes too much time or memory."""

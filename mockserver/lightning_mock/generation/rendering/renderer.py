@@ -11,7 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
+from lightning_mock.generation.rendering.errors import TooMuchWorkError
 from lightning_mock.generation.rendering.jobs import Job
+from lightning_mock.generation.rendering.worker import WorkerLostError
 from lightning_mock.generation.rendering.worker_pool import WORKERS, WorkerPool
 
 T = TypeVar("T")
@@ -64,6 +66,13 @@ class Renderer:
             return await asyncio.get_running_loop().run_in_executor(self._decoding, work)
         finally:
             self._rest()
+
+    async def do_once(self, job: Job) -> bytes:
+        """The bytes of a job that is not worth keeping. Raises TooMuchWorkError."""
+        try:
+            return await self.run(partial(self.workers.do, job))
+        except WorkerLostError:
+            raise TooMuchWorkError from None
 
     def forget(self) -> None:
         """Free what is kept for speed: the cache, and idle workers."""

@@ -1,5 +1,5 @@
-"""A process that draws and decodes for the mock, which never loads Pillow or PyAV itself: what they hold in
-memory ends with it, and no picture can harm more than it.
+"""A process that draws and decodes for the mock, which never loads Pillow or PyAV itself, and looks through
+large texts: what that holds in memory ends with it, and no picture and no text can harm more than it.
 
 A message is its length and its content. Jobs go in, pickled; what comes out is an outcome and bytes, and is
 never unpickled.
@@ -16,13 +16,17 @@ import traceback
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Timer
+from threading import Event, Timer
 from typing import IO, NoReturn
 
 if sys.platform != "win32":
     import resource
 
-from lightning_mock.generation.rendering.errors import HeavyPictureError, TooManyPixelsError
+from lightning_mock.generation.rendering.errors import (
+    HeavyPictureError,
+    TooManyPixelsError,
+    TooMuchWorkError,
+)
 from lightning_mock.generation.rendering.jobs import Job
 
 _MAX_SECONDS = 5
@@ -32,7 +36,8 @@ _TIMEOUT = 60.0
 """Seconds for any job, on a busy machine or one that has no limit on processor time."""
 
 _LENGTH_BYTES = 8
-_DONE, _FAILED, _TOO_MANY_PIXELS, _HEAVY = b"D", b"F", b"P", b"H"
+_DONE, _FAILED, _TOO_MANY_PIXELS, _HEAVY, _TOO_MUCH = b"D", b"F", b"P", b"H", b"M"
+_LIBRARIES = ("PIL", "av", "jsonschema_rs", "lightning_spec", "orjson", "yaml")
 _MAIN = (
     "import sys; sys.path += sys.argv[2:]; "
     "from lightning_mock.generation.rendering.worker import main; main(sys.argv[1])"
@@ -40,7 +45,7 @@ _MAIN = (
 
 
 class WorkerLostError(Exception):
-    """The process ended, or took too long, before the job was done."""
+    """The process ended before the job was done."""
 
 
 class JobFailedError(Exception):
@@ -66,11 +71,17 @@ class Worker:
         return self._process.pid
 
     def do(self, job: Job) -> bytes:
-        """The job's bytes. Raises what the job may raise for a picture, JobFailedError for anything else, and
-        WorkerLostError, after which the worker is of no use."""
+        """The job's bytes. Raises what the job may raise for a picture, TooMuchWorkError, JobFailedError for
+        anything else, and WorkerLostError. Once it took too long or was lost, the worker is of no use."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        too_late = Timer(_TIMEOUT, self._process.kill)
+        is_late = Event()
+
+        def give_up() -> None:
+            is_late.set()
+            self._process.kill()
+
+        too_late = Timer(_TIMEOUT, give_up)
         too_late.daemon = True
         too_late.start()
         try:
@@ -82,12 +93,14 @@ class Worker:
             too_late.cancel()
         if answer is None:
             self.end()
-            raise WorkerLostError
+            raise TooMuchWorkError if is_late.is_set() else WorkerLostError
         outcome, content = answer[:1], answer[1:]
         if outcome == _TOO_MANY_PIXELS:
             raise TooManyPixelsError
         if outcome == _HEAVY:
             raise HeavyPictureError
+        if outcome == _TOO_MUCH:
+            raise TooMuchWorkError
         if outcome == _FAILED:
             raise JobFailedError(content.decode())
         return content
@@ -125,13 +138,15 @@ def _answer(job: Job) -> bytes:
         return _TOO_MANY_PIXELS
     except HeavyPictureError:
         return _HEAVY
+    except MemoryError:
+        return _TOO_MUCH
     except Exception:
         return _FAILED + traceback.format_exc().encode("utf-8", "replace")
 
 
 def _places() -> list[str]:
-    """Where modules are found: ours and those of the two libraries."""
-    libraries = [find_spec(name) for name in ("PIL", "av")]
+    """Where modules are found: ours and those of the libraries that jobs need."""
+    libraries = [find_spec(name) for name in _LIBRARIES]
     origins = [spec.origin for spec in libraries if spec is not None and spec.origin is not None]
     return sorted({str(Path(__file__).parents[3]), *(str(Path(origin).parents[1]) for origin in origins)})
 
