@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import gc
+import json
+import time
+from pathlib import Path
+from typing import Any
+
 import pytest
+import requests
+from aiohttp import web
+from lightning_mock.background import running
 from lightning_mock.errors import REFUSALS, UpstreamFailure, refusal_with
 from lightning_spec.loader import load_spec
+
+from tests.support.guard import HANGS
 
 from .conftest import Client
 
@@ -30,3 +41,26 @@ def test_every_401_says_which_scheme_it_wants(caller: Client, headers: dict[str,
     refused = caller.get("/subscription", headers=headers)
     assert refused.status_code == 401
     assert refused.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("instead", ["replay", "replies"])
+def test_a_refusal_keeps_nothing_of_its_request(tmp_path: Path, instead: str) -> None:
+    """Not even until garbage is collected: a storm of large ones would be a storm in memory."""
+    at = "2026-06-13T12:00:00Z"
+    about = {"format": "lightning-recording", "version": 1, "recorded_at": at, "upstream": "http://a"}
+    file = tmp_path / "file.json"
+    content: Any = {**about, "exchanges": []} if instead == "replay" else [{"reply": {"text": "x"}}]
+    file.write_text(json.dumps(content))
+    with running(**{instead: file}) as mock:
+        gc.collect()
+        gc.disable()
+        try:
+            bearer = {"Authorization": "Bearer nonsense", "Connection": "close"}
+            refused = requests.post(mock.base_url + "/nowhere", data="{}", headers=bearer, timeout=HANGS)
+            assert refused.status_code in {401, 404}
+            held, until = [1], time.monotonic() + 5
+            while held and time.monotonic() < until:
+                held = [1 for thing in gc.get_objects() if isinstance(thing, web.BaseRequest)]
+        finally:
+            gc.enable()
+    assert not held
