@@ -146,16 +146,27 @@ def _load_replies(state: State) -> None:
 
 
 async def _begin(state: State) -> None:
-    """Play the scenarios that the settings ask for, and note the beginning to which a reset goes back."""
+    """Play the scenarios that the settings ask for, and note the beginning to which a reset goes back. They
+    are a part of it even if a state file has it from an earlier start."""
+    if state.start and state.settings.scenario:
+        now = await snapshot.take(state)
+        await snapshot.restore(state.start, state)
+        await _play(state)
+        state.start.update(await snapshot.take(state))
+        await snapshot.restore(now, state)
+    await _play(state)
+    if state.settings.replies is not None:
+        warn_of_nobody(state.settings.replies, state)
+    if not state.start:
+        state.start.update(await snapshot.take(state))
+
+
+async def _play(state: State) -> None:
     for name in state.settings.scenario:
         try:
             await play(name, state)
         except ScenarioError as error:
             raise SettingsError(str(error)) from error
-    if state.settings.replies is not None:
-        warn_of_nobody(state.settings.replies, state)
-    if not state.start:
-        state.start.update(await snapshot.take(state))
 
 
 def _recorder(upstream: str, path: Path, state: State) -> Recorder:

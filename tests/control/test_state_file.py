@@ -139,6 +139,39 @@ def test_what_is_chosen_at_a_start_wins_over_the_file(tmp_path: Path) -> None:
         assert shown(control) == (("bare", "none"), [8, 100])
 
 
+def test_a_scenario_of_a_later_start_is_there_after_a_reset(tmp_path: Path) -> None:
+    """As it is without a file; one that a control call began is not."""
+    file = tmp_path / "state.json"
+
+    def shown(control: Control) -> Any:
+        users = {user["id"] for user in control("GET", "/users")["users"]}
+        active = {row["name"] for row in control("GET", "/scenarios")["scenarios"] if row["active"]}
+        return "extra" in users, active
+
+    with running(state=file) as mock:
+        control = Control(mock.base_url)
+        control("POST", "/users", {"id": "extra", "plan": "light"})
+        control("POST", "/scenarios/slow-network", {})
+        control.close()
+    with running(state=file, scenario=("cold-start", "limit-reached")) as mock:
+        control = Control(mock.base_url)
+        assert shown(control) == (True, {"slow-network", "cold-start"})
+        control("POST", "/reset", {})
+        assert shown(control) == (False, {"cold-start"})
+        control("POST", "/scenarios/broken-stream", {})
+        control("DELETE", "/scenarios")
+        usage = httpx2.get(mock.base_url + "/usage").json()["usage"]
+        assert usage["imagesDaily"]["remaining"] == 0
+        control("POST", "/scenarios/broken-stream", {})
+        control.close()
+    with running(state=file) as mock:
+        control = Control(mock.base_url)
+        assert shown(control) == (False, {"broken-stream"})
+        control("POST", "/reset", {})
+        assert shown(control) == (False, {"cold-start"})
+        control.close()
+
+
 def test_another_seed_than_the_kept_one_is_refused(tmp_path: Path) -> None:
     for first, others in ((5, (6,)), (None, (5,))):
         file = tmp_path / f"{first}.json"
