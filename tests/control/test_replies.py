@@ -16,10 +16,10 @@ import openai
 import pytest
 from lightning_mock.background import running
 from lightning_mock.http.replies import EventStream
-from lightning_mock.scripting import pattern
+from lightning_mock.scripting import parse, pattern
 from lightning_mock.scripting.answers import scripted_reply
 from lightning_mock.scripting.book import ScriptBook
-from lightning_mock.scripting.script import ScriptedCall
+from lightning_mock.scripting.script import MAX_TOTAL_BYTES, ScriptedCall
 from lightning_mock.settings import SettingsError
 
 from .conftest import User
@@ -522,6 +522,28 @@ def test_the_patterns_of_all_replies_are_bounded_together_wherever_they_come_fro
     file = tmp_path / "replies.json"
     file.write_text(json.dumps([{"match": {"pattern": "a"}, "reply": {"text": "a"}}] * 2))
     with pytest.raises(SettingsError, match=r"reply 2: .*all other replies"), running(replies=file):
+        pass
+
+
+def test_all_replies_are_bounded_together_wherever_they_come_from(
+    own: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long: Any = {"match": {"route": "/x"}, "reply": {"text": "a" * 1_000_000}}
+    own("POST", "/replies", long)
+    monkeypatch.setattr(parse, "_SIZE_OF_ANY", MAX_TOTAL_BYTES - 1_500_000)
+    assert own.refuse("POST", "/replies", long) == (
+        f"reply: with all other replies it takes more than {MAX_TOTAL_BYTES} bytes; remove those that are "
+        "not needed any more."
+    )
+    snapshot = own("GET", "/snapshot")
+    own("POST", "/restore", snapshot)
+    snapshot["replies"] *= 2
+    assert "replies: reply: with all other" in own.refuse("POST", "/restore", snapshot)
+    own("DELETE", "/replies")
+    own("POST", "/replies", long)
+    file = tmp_path / "replies.json"
+    file.write_text(json.dumps([{"reply": {"text": ""}}] * 2))
+    with pytest.raises(SettingsError, match=r"reply 2: reply: with all other"), running(replies=file):
         pass
 
 

@@ -15,8 +15,7 @@ from lightning_mock.control.contract import control_contract
 from lightning_mock.control.request import ControlError
 from lightning_mock.journal.redaction import MAX_TARGET
 from lightning_mock.recordings.as_replies import replies_of
-from lightning_mock.scripting.parse import ScriptError, parse_script
-from lightning_mock.scripting.pattern import MAX_TOTAL_SIZE
+from lightning_mock.scripting.parse import ALL_ROOM, ScriptError, parse_script
 from lightning_mock.settings import SettingsError
 from lightning_mock.state import State
 
@@ -42,12 +41,12 @@ def start_with_file(path: Path, state: State) -> None:
         raise SettingsError(f"replies file {path}: expected a list of replies, or a recording")
     contract = control_contract()
     route, _ = contract.find("POST", "/__mock__/replies")
-    room, descriptions = MAX_TOTAL_SIZE, []
+    room, descriptions = ALL_ROOM, []
     for position, description in enumerate(listed, 1):
         try:
             orjson.dumps(description)  # which has bounds on numbers and depth
             descriptions.append(contract.read_body(route, description))
-            room -= parse_script("", descriptions[-1], state.spec, room).pattern_size
+            room = room.beside([parse_script("", descriptions[-1], state.spec, room)])
         except (ControlError, ScriptError, orjson.JSONEncodeError) as error:
             said = error.detail if isinstance(error, ControlError) else error
             raise SettingsError(f"replies file {path}: reply {position}: {said}") from error

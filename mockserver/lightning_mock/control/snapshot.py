@@ -24,9 +24,8 @@ from lightning_mock.faults.kinds import KINDS
 from lightning_mock.faults.parse import FaultError, parse_match
 from lightning_mock.http.validation import refusal
 from lightning_mock.quota.store import Count
-from lightning_mock.scripting.parse import ScriptError, parse_script
-from lightning_mock.scripting.pattern import MAX_TOTAL_SIZE
-from lightning_mock.scripting.script import Script
+from lightning_mock.scripting.parse import ALL_ROOM, ScriptError, parse_script
+from lightning_mock.scripting.script import Room, Script
 from lightning_mock.state import State
 
 FORMAT: Final = "lightning-mock-snapshot"
@@ -224,19 +223,19 @@ def _checked(
         faults = [fault_of(row, state) for row in document["faults"]]
     except FaultError as error:
         raise SnapshotError(f"faults: {error}") from error
-    scripts, room = [], MAX_TOTAL_SIZE
+    scripts, room = [], ALL_ROOM
     try:
         for row in document.get("replies", ()):
             scripts.append(script_of(row, state, room))
-            room -= scripts[-1].pattern_size
+            room = room.beside(scripts[-1:])
     except ScriptError as error:
         raise SnapshotError(f"replies: {error}") from error
     counts = [(row["identity"], row["metric"], row["window"], row["used"]) for row in document["ledger"]]
     return faults, scripts, users_of(document), counts
 
 
-def script_of(row: Mapping[str, Any], state: State, room: int = MAX_TOTAL_SIZE) -> Script:
-    """The scripted reply of a document; `room` is how large its pattern may be. Raises ScriptError."""
+def script_of(row: Mapping[str, Any], state: State, room: Room = ALL_ROOM) -> Script:
+    """The scripted reply of a document; `room` is how large it may be. Raises ScriptError."""
     script = parse_script(row["id"], row, state.spec, room)
     script.met, script.used, script.of_file = row["met"], row["used"], row["of_file"]
     return script

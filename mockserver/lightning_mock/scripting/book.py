@@ -13,8 +13,7 @@ from typing import Any
 from lightning_mock.callers.credential_forms import without_credentials
 from lightning_mock.journal.redaction import MAX_TARGET
 from lightning_mock.real_time import stopwatch
-from lightning_mock.scripting.pattern import MAX_TOTAL_SIZE
-from lightning_mock.scripting.script import Script, ScriptedCall
+from lightning_mock.scripting.script import Room, Script, ScriptedCall
 from lightning_mock.turns import Turn, Turns
 
 Miss = dict[str, Any]
@@ -56,9 +55,9 @@ class ScriptBook:
         return any(script.condition.looks_for_hidden for script in self._scripts.values())
 
     @property
-    def room(self) -> int:
-        """How large a pattern may still be."""
-        return MAX_TOTAL_SIZE - sum(script.pattern_size for script in self._scripts.values())
+    def room(self) -> Room:
+        """How large one more may be."""
+        return Room().beside(self._scripts.values())
 
     def remove(self, unwanted: Callable[[Script], bool]) -> list[Script]:
         gone = [script for script in self._scripts.values() if unwanted(script)]

@@ -8,16 +8,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import orjson
 from lightning_spec.loader import Spec
 
 from lightning_mock.callers.identity import key_of
 from lightning_mock.callers.identity_keys import REFUSED, caller_meant
 from lightning_mock.faults.parse import FaultError, operations_named
-from lightning_mock.scripting.pattern import MAX_TOTAL_SIZE, Pattern
-from lightning_mock.scripting.script import Condition, Script
+from lightning_mock.scripting.pattern import Pattern
+from lightning_mock.scripting.script import MAX_TOTAL_BYTES, Condition, Room, Script
 
 CHAT = "createChatCompletion"
 DEFAULT_ROUTE = "POST /gen/chat/completions"
+ALL_ROOM = Room()
+_SIZE_OF_ANY = 1000
+"""Bytes of memory that the shortest reply takes."""
 _FRAMING = ("content-length", "transfer-encoding")
 KINDS = ("text", "tool_calls", "json", "bytes", "events")
 
@@ -26,11 +30,15 @@ class ScriptError(ValueError):
     """A description that cannot be used. The message says what is allowed."""
 
 
-def parse_script(
-    script_id: str, description: Mapping[str, Any], spec: Spec, room: int = MAX_TOTAL_SIZE
-) -> Script:
-    """A script from a description whose fields have been checked, where others have left so much room for a
-    pattern. Raises ScriptError."""
+def parse_script(script_id: str, description: Mapping[str, Any], spec: Spec, room: Room = ALL_ROOM) -> Script:
+    """A script from a description whose fields have been checked, where others have left so much room. Raises
+    ScriptError."""
+    size = len(orjson.dumps(description)) + _SIZE_OF_ANY
+    if size > room.size:
+        raise ScriptError(
+            f"reply: with all other replies it takes more than {MAX_TOTAL_BYTES} bytes; remove those that "
+            "are not needed any more."
+        )
     match = description.get("match", {})
     if "identity" in match:
         match = {**match, "identity": key_of(match["identity"])}
@@ -39,7 +47,7 @@ def parse_script(
     checked = description.get("checked", True)
     if not checked and ("prompt" in match or "pattern" in match):
         raise ScriptError("checked: a prompt is known only once the call has been checked; expected true.")
-    condition = _condition(match, spec, room)
+    condition = _condition(match, spec, room.patterns)
     if checked and condition.caller == REFUSED:
         raise ScriptError(f"checked: `{REFUSED}` callers get a 401 from the check; expected false.")
     if any("tool_calls" in answer for answer in answers):
@@ -55,6 +63,7 @@ def parse_script(
         condition=condition,
         answers=answers,
         description={"match": match, "replies": list(answers), "times": description.get("times")},
+        size=size,
         times=description.get("times"),
         nth=match.get("nth"),
         checked=checked,

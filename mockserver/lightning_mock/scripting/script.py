@@ -7,7 +7,7 @@ that an older script answers.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -16,9 +16,11 @@ from lightning_spec.loader import Operation
 
 from lightning_mock.callers.credential_forms import HIDDEN, headers_without_credentials
 from lightning_mock.journal.redaction import MAX_TARGET
-from lightning_mock.scripting.pattern import Pattern
+from lightning_mock.scripting.pattern import MAX_TOTAL_SIZE, Pattern
 from lightning_mock.turns import Turn
 
+MAX_TOTAL_BYTES = 64 * 1024 * 1024
+"""What all replies together may take: they are listed, and written to snapshots, at once."""
 _HIDDEN_IN_PATTERN = re.escape(HIDDEN)
 
 
@@ -114,6 +116,21 @@ def _fits(path: str, wanted: str) -> bool:
     return path.startswith(wanted[:-1]) if wanted.endswith("*") else path == wanted
 
 
+class Room(NamedTuple):
+    """What all replies together may still take: characters of patterns, and bytes."""
+
+    patterns: int = MAX_TOTAL_SIZE
+    size: int = MAX_TOTAL_BYTES
+
+    def beside(self, scripts: Iterable[Script]) -> Room:
+        """What these leave of it."""
+        patterns, size = self
+        for script in scripts:
+            patterns -= script.pattern_size
+            size -= script.size
+        return Room(patterns, size)
+
+
 @dataclass(slots=True)
 class Script:
     """A condition with its answers. They are given in turn, the last of them again and again, `times` times
@@ -123,6 +140,8 @@ class Script:
     condition: Condition
     answers: tuple[Mapping[str, Any], ...]
     description: Mapping[str, Any]
+    size: int = 0
+    """About how many bytes of memory it takes."""
     times: int | None = None
     nth: int | None = None
     checked: bool = True
