@@ -76,6 +76,8 @@ def test_the_client_says_it_and_takes_it_back(own: Any) -> None:
         client.set_status(notifications="Hello.", services={"text": None})
         assert said(own)["services"]["video"] == {"state": "down", "message": "Soon."}
         assert "text" not in said(own)["services"]
+        client.set_status(services={"video": "offline"})
+        assert said(own)["services"]["video"] == {"state": "offline", "message": ""}
         assert (said(own)["state"], said(own)["notifications"], said(own)["latest"]) == (
             "degraded",
             "Hello.",

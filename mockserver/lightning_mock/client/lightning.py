@@ -321,17 +321,19 @@ class Lightning:
         self,
         state: str | None = None,
         *,
-        services: Mapping[str, tuple[str, str] | None] | None = None,
+        services: Mapping[str, str | tuple[str, str] | None] | None = None,
         **said: Any,
     ) -> dict[str, Any]:
         """Change what `/status` says: `set_status("degraded", services={"video": ("down", "Back at
-        noon.")}, notifications="...", latest="3.0.0")`. A service is its state and message; None removes it.
+        noon.")}, notifications="...", latest="3.0.0")`. A service is its state, or that and a message; None
+        removes it.
         The services still answer; `fault("status", "headStatusVideo", status=503)` makes one fail."""
         changes = {**said} if state is None else {"state": state, **said}
         if services is not None:
+            stated = {name: (what, "") if isinstance(what, str) else what for name, what in services.items()}
             changes["services"] = {
                 name: None if what is None else {"state": what[0], "message": what[1]}
-                for name, what in services.items()
+                for name, what in stated.items()
             }
         before = self._transport.call("GET", "/status")
         answer: dict[str, Any] = self._transport.call("PATCH", "/status", changes)
