@@ -20,6 +20,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from _pytest.config import default_plugins
 from lightning_spec.loader import load_requirements
 from lightning_verify.command import main as verify
 from schemathesis import GenerationMode
@@ -38,6 +39,13 @@ from lab.triggers import TRIGGERS, sometimes
 # Shorter than a host of others would need: the lab is awake and counts at once.
 WAITING = ("--wake=5", "--settle=4")
 DIED = -1
+# What judge and server import once they run, beside what is imported here.
+_IMPORTED_BY_A_RUN = (
+    *(f"_pytest.{name}" for name in default_plugins),
+    *("lightning_verify.run.plugin", "pytest_base_url.plugin", "pdb", "xml.etree.ElementTree"),
+    *("uvicorn.protocols.http.h11_impl", "uvicorn.lifespan.off", "anyio._backends._asyncio"),
+    *("pyrate_limiter", "multiprocessing.managers"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +196,8 @@ def warm_up(seed: int | None = None) -> None:
         )
     )
     html.template()
+    for name in _IMPORTED_BY_A_RUN:
+        importlib.import_module(name)
     folder = importlib.import_module("lightning_verify.checks")
     for _, name, _ in pkgutil.iter_modules(folder.__path__, f"{folder.__name__}."):
         importlib.import_module(name)

@@ -590,6 +590,17 @@ def _list_the_free_plan(lab: Lab) -> None:
     lab.changes.append(change)
 
 
+def test_a_check_that_is_not_run_is_not_set_up(tmp_path: Path) -> None:
+    with running() as server:
+        run = command(
+            *(f"--base-url={server.base_url}", "--only=assets"),
+            directory=tmp_path,
+            plugins=("tests.judge.setups_plugin",),
+        )
+    assert "set up: test_an_id_that_nobody_made_is_no_file\n" in run.out
+    assert "needs --spend sample: CDN-1" in run.out
+
+
 # --- as a part of pytest ----------------------------------------------------------------------------------
 
 

@@ -40,6 +40,7 @@ from lightning_verify.run.progress import Progress
 from lightning_verify.run.scheduler import Scheduler, can_be_scheduled, run_test
 from lightning_verify.run.session import Run, read_facts, read_findings, rulings
 from lightning_verify.run.signals import INTERRUPTION
+from lightning_verify.run.skipped import report_skipped
 from lightning_verify.run.xdist import CombinedItem, ItemCounter
 from lightning_verify.target import Target
 from lightning_verify.transport.client import BudgetExhausted, HostGone
@@ -210,12 +211,31 @@ def pytest_runtestloop(session: pytest.Session) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """Begin the run on the worker that has it, and run all its tests."""
-    if not isinstance(item, CombinedItem):
+    """Begin the run on the worker that has it, and run all its tests. Those that show nothing with what the
+    run was given are only reported."""
+    if isinstance(item, CombinedItem):
+        _begin(item.config, item.tests)
+        item.run_all(nextitem)
+        return True
+    run = item.config.stash.get(_run_key, None)
+    if run is None or not (untried := _untried(item, run)):
         return None
-    _begin(item.config, item.tests)
-    item.run_all(nextitem)
+    charge = charge_of(item)
+    assert charge is not None, "only tests that judge are left out"
+    verdict, reason = untried[0], run.safe_line(untried[1])
+    run.keep(_judge_of(run, item).close(charge.requirements, verdict, reason))
+    report_skipped(item, nextitem, f"{verdict}: {reason}")
     return True
+
+
+def _untried(item: pytest.Item, run: Run) -> tuple[Verdict, str] | None:
+    """The verdict and the reason of a test that there is no use in running; None for one to run."""
+    if charge_of(item) is None:
+        return None
+    if run.aborted:
+        return "inconclusive", run.aborted
+    reason = obstacle(item, run.settings.spend, run.target)
+    return ("not_run", reason) if reason else None
 
 
 def _begin(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
@@ -313,11 +333,6 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
         return (yield)
     redact = run.safe_line
     try:
-        if run.aborted:
-            raise Undecided(run.aborted)
-        reason = obstacle(item, run.settings.spend, run.target)
-        if reason:
-            raise NotRun(reason)
         return (yield)
     except tuple(kind for kind, _ in _STOPPED) as stop:
         raise pytest.skip.Exception(redact(str(stop))) from stop
