@@ -215,6 +215,22 @@ def test_reading_that_costs_is_named(play: Play) -> None:
     assert play.broken == {"RATE-3"}
 
 
+@pytest.mark.parametrize(
+    ("refused", "elsewhere", "named"),
+    [(False, set(), "ASM-5"), (True, {"ASM-5"}, "ASM-5"), (True, set(), "RATE-2")],
+)
+def test_an_analysis_that_costs_is_no_reading_that_does(
+    play: Play, *, refused: bool, elsewhere: set[str], named: str
+) -> None:
+    caller = callers.anonymous()
+    play.look(caller)
+    play.call(caller, "analyzePrompt")
+    if refused:
+        play.call(caller, status=400)
+    play.look(caller, cloudChatDaily=1)
+    assert [each.requirement for each in play.books.findings(elsewhere) if each.verdict == "fail"] == [named]
+
+
 def test_a_newcomer_with_counters_is_charged_for_others(play: Play) -> None:
     play.look(callers.anonymous(), imagesDaily=1)
     assert play.broken == {"RATE-1"}
@@ -241,6 +257,20 @@ def test_an_account_owes_at_least_what_it_was_served(play: Play) -> None:
     play.wait()
     play.look(account(), imagesDaily=3)
     assert play.broken == {"IMG-6"}
+
+
+@pytest.mark.parametrize(("pays_alone", "named"), [(True, "ID-5"), (False, "IMG-6")])
+def test_what_is_free_only_beside_a_client_id_is_wrong_about_who_pays(
+    play: Play, *, pays_alone: bool, named: str
+) -> None:
+    play.look(account())
+    play.call(account())
+    play.wait()
+    play.look(account(), imagesDaily=1 if pays_alone else 0)
+    play.call(account().beside_a_client_id())
+    play.wait()
+    play.look(account(), imagesDaily=1 if pays_alone else 0)
+    assert play.broken == {named}
 
 
 # --- what nobody can be blamed for ------------------------------------------------------------------------

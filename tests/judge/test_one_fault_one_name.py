@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,28 @@ def _refused(field: str) -> seams.Apply:
     return seams.success("createChatCompletion", reply)
 
 
+def _now_and_then(edit: Callable[[Any], Any], operation: str) -> seams.Apply:
+    """Change every second answer."""
+    turns = iter(range(10_000))
+    return seams.edit(operation, lambda payload: edit(payload) if next(turns) % 2 else payload)
+
+
+def _without(field: str) -> Callable[[Any], Any]:
+    return seams.at(field, seams.drop)
+
+
+def _unstreamed_with_tools(lab: Lab) -> None:
+    def check(_: Lab, call: Call) -> None:
+        call.arguments["stream"] = call.arguments.get("stream") and not call.arguments.get("tools")
+
+    seams.check("createChatCompletion", check)(lab)
+
+
+def _cut(items: list[Any]) -> list[Any]:
+    """Cut each event but the last, which is no JSON."""
+    return [*(f"data: {json.dumps(item)[:-1]}\n\n".encode() for item in items[:-1]), items[-1]]
+
+
 EVERYWHERE = " ".join(seams.RESOLVING)
 ACCOUNT = ("account", "catalogue", "identity", "failures")
 ROUTER = ("ANA-1", "ANA-2", "ANA-3", "ROUTE-1", "ROUTE-2", "ROUTE-3", "ROUTE-4")
@@ -115,10 +138,15 @@ PLANS = {"TIER-1", "TIER-2", "TIER-3"}
         pytest.param(_garbled("getImage"), ("IMG-2", "IMG-3"), {"IMG-2"}, id="pictures garbled on GET"),
         pytest.param(_missing("getUsage"), ("account", "catalogue"), {"USE-1", "USE-2"}, id="no usage"),
         pytest.param(_page("getUsage"), ("account", "catalogue"), {"USE-1", "USE-2"}, id="usage as page"),
+        pytest.param(
+            _now_and_then(_without("plan_key"), "getUsage"), ACCOUNT, {"USE-1"}, id="sometimes no plan"
+        ),
         pytest.param(_missing("getSubscription"), ("account", "catalogue"), {"SUB-1"}, id="no subscription"),
         pytest.param(_missing("analyzePrompt"), ROUTER, {"ANA-1"}, id="no analysis"),
         pytest.param(_refused("stream"), ROUTER, set(), id="no streams"),
         pytest.param(_refused("tools"), ROUTER, set(), id="no tools"),
+        pytest.param(_unstreamed_with_tools, ("CHAT-4", "CHAT-9"), {"CHAT-4"}, id="tools, not streamed"),
+        pytest.param(seams.events(_cut), ("CHAT-6", "CHAT-9"), {"CHAT-6"}, id="events cut"),
     ],
 )
 def test_only_its_owner_tells(

@@ -198,12 +198,13 @@ def test_the_result_of_a_tool_may_be_told(judge: Judge) -> None:
 
 def _names_called(judge: Judge, exchange: Exchange, *, stream: bool) -> list[str]:
     """The tools that an answer calls. Raises Undecided when a call is repeated or cannot be carried out: then
-    CHAT-8 is broken, and it is unclear what was chosen."""
+    CHAT-8 is broken, and it is unclear what was chosen; and where a stream has none that can be read."""
     if stream:
-        calls = [
-            (call.id, call.name, call.arguments)
-            for call in _transcript(judge, "CHAT-9", exchange).tool_calls.values()
-        ]
+        transcript = _transcript(judge, "CHAT-9", exchange)
+        calls = [(call.id, call.name, call.arguments) for call in transcript.tool_calls.values()]
+        broken = "CHAT-4" if exchange.media_type == "application/json" else "CHAT-6"
+        if not calls and (broken == "CHAT-4" or transcript.has_gaps):
+            raise judge.undecided("CHAT-9", f"{exchange.title}: no readable stream (see {broken})", exchange)
     else:
         calls = _told_calls(judge.document("CHAT-9", exchange, owner=False))
     unusable = [name for _, name, arguments in calls if not isinstance(parsed(arguments), dict)]

@@ -39,6 +39,7 @@ from lightning_verify.judging.observations import (
 )
 from lightning_verify.judging.snapshot import parse_usage
 from lightning_verify.judging.usage import Observation, counters, moved, not_exhausted, observe, read_usage
+from lightning_verify.laws.law import filled
 from lightning_verify.reading.plans import free_plan_keys
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
@@ -104,6 +105,14 @@ def _opens_the_account(judge: Judge, requirement: str, credential: str) -> None:
     message = f"/usage is of the plan {plans[0]!r}, /subscription of {plans[1]!r}"
     # Where one of them tells no plan, USE-1 or SUB-1 says so.
     judge.check(requirement, _same_name(*plans) or None in plans, message, exchange)
+
+
+def _plan_of(judge: Judge, requirement: str, exchange: Exchange) -> str:
+    """The plan of a usage document. Raises Undecided where it names none, which USE-1 says."""
+    key = judge.object(requirement, exchange, "USE-1").get("plan_key")
+    if not filled(key):
+        raise judge.undecided(requirement, f"{exchange.title}: no plan_key (see USE-1)", exchange)
+    return str(key)
 
 
 def _same_name(one: Any, other: Any) -> bool:
@@ -454,7 +463,7 @@ def test_a_caller_without_a_bearer_is_on_the_free_tier(judge: Judge, way: str) -
     by_client_id = way == "client id"
     exchange = shown(judge, USAGE) if by_client_id else judge.get(USAGE, callers.by_user_agent())
     _let_in(judge, "ID-4", exchange)
-    key = str(judge.object("ID-4", exchange, "USE-1").get("plan_key"))
+    key = _plan_of(judge, "ID-4", exchange)
     free = free_plan_keys(catalogue(judge, "ID-4"))
     judge.check(
         "ID-4", key in free, f"the plan is {key!r}, not the free one ({', '.join(sorted(free))})", exchange
@@ -630,7 +639,7 @@ def test_a_client_id_beside_a_bearer_does_not_change_the_plan(judge: Judge, cred
         _let_in(judge, "ID-5", exchange)
     if alone.served and (beside.status or 0) in {400, 403, 422}:
         raise judge.violation("ID-5", f"{beside.title} with a client id beside the bearer", alone, beside)
-    plans = [str(judge.object("ID-5", each, "USE-1").get("plan_key")) for each in (alone, beside)]
+    plans = [_plan_of(judge, "ID-5", each) for each in (alone, beside)]
     if plans[0] in free_plan_keys(catalogue(judge, "ID-5")):
         raise NotRun(f"needs a {credential} of an account on a paid plan")
     judge.check(

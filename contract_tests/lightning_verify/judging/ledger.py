@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from lightning_verify.facts import METRICS, PRICE_OF
+from lightning_verify.facts import METRICS, PRICE_OF, REQUIREMENTS
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.snapshot import (
     Snapshot,
@@ -32,9 +32,13 @@ from lightning_verify.transport.exchange import Exchange
 # What a finding of the books gives in place of a test's name.
 NAME = "the judge's own books"
 LOOKS = "looks at the counters"
-# That what is refused costs nothing.
+# That what is refused costs nothing, and that analyses and downloads cost nothing.
 _REFUSED = "RATE-2"
+_UNPRICED = "ASM-5"
+# That a client id beside a bearer does not pay.
+_PAYER = "ID-5"
 _CLIENT = "client id"
+_CLIENT_HEADER = "x-client-id"
 
 
 def identities(headers: Mapping[str, str]) -> list[str]:
@@ -44,7 +48,7 @@ def identities(headers: Mapping[str, str]) -> list[str]:
     scheme, _, token = lowered.get("authorization", "").partition(" ")
     bearer = f"bearer {token}" if scheme.lower() == "bearer" and token not in {"", "public"} else ""
     first = bearer or ("?" if "authorization" in lowered else "")
-    names = [lowered.get("x-client-id", ""), lowered.get("user-agent", "")]
+    names = [lowered.get(_CLIENT_HEADER, ""), lowered.get("user-agent", "")]
     return [name for name in (first, *names) if name]
 
 
@@ -55,7 +59,7 @@ def kind_of_caller(headers: Mapping[str, str]) -> str:
         return ""
     if named[0].startswith("bearer "):
         return named[0]
-    return "client" if any(name.lower() == "x-client-id" for name in headers) else "address"
+    return "client" if _CLIENT_HEADER in map(str.lower, headers) else "address"
 
 
 # A requirement that may be broken, and the operation by which; none where it is not about a call.
@@ -64,17 +68,23 @@ _Suspect = tuple[str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A call that was served (`sure`), or whose price nobody can know."""
+    """A call that was served (`sure`), or whose price nobody can know; `beside` a client id, a host that is
+    wrong about who pays may have charged that."""
 
     metric: str
     operation: str
     sent: float
     ended: float
     sure: bool
+    beside: bool
 
     @property
-    def suspect(self) -> _Suspect:
+    def price(self) -> _Suspect:
         return PRICE_OF[self.operation], self.operation
+
+    @property
+    def suspects(self) -> set[_Suspect]:
+        return {self.price, *([(_PAYER, None)] if self.beside else [])}
 
 
 @dataclass(slots=True)
@@ -90,7 +100,8 @@ class _Account:
     from_nothing: bool
     calls: list[_Call] = field(default_factory=list)
     latest: dict[str, Exchange] = field(default_factory=dict)
-    refused: Exchange | None = None
+    # The last call of each kind that should cost nothing, by the requirement that says so.
+    free: dict[str, Exchange] = field(default_factory=dict)
     base: Snapshot | None = None
     last: Snapshot | None = None
     # The last look before a window ended.
@@ -172,11 +183,14 @@ class Ledger:
             for account in self._accounts.values():
                 account.past = None
         operation = exchange.operation
-        if operation is None or not (operation.metric or operation.id == "getUsage"):
+        if operation is None or not (operation.metric or operation.id in _WATCHED):
             return
         named = identities(exchange.request_headers)
         if operation.metric:
             self._enter(named, exchange)
+        elif operation.id in _UNPRICED_CALLS:
+            for name in filter(is_ours, named):
+                self._account(name, exchange).free[_UNPRICED] = exchange
         elif exchange.served and shows_something(exchange) and named and named[0] != "?":
             self._look(self._account(named[0], exchange), exchange, _under_way(named[0], exchange))
 
@@ -196,6 +210,8 @@ class Ledger:
         whole = exchange.served and exchange.problem is None and not exchange.truncated
         sure = whole and shows_something(exchange)
         ended = exchange.sent + exchange.seconds
+        bearer = any(name.startswith("bearer ") for name in named[:1])
+        beside = bearer and _CLIENT_HEADER in map(str.lower, exchange.request_headers)
         # Whoever else is named may have paid, on a host that is wrong about who does.
         for name in [*named[:1], *filter(is_ours, named[1:])]:
             if name == "?":
@@ -203,11 +219,13 @@ class Ledger:
             account = self._account(name, exchange)
             # What a gateway says in the host's place, the host may have charged for.
             if 400 <= (exchange.status or 0) < 500 and shows_something(exchange):
-                account.refused = exchange
+                account.free[_REFUSED] = exchange
                 continue
             first = name == named[0]
             account.latest[operation.metric] = exchange
-            account.calls.append(_Call(operation.metric, operation.id, exchange.sent, ended, sure and first))
+            account.calls.append(
+                _Call(operation.metric, operation.id, exchange.sent, ended, sure and first, beside)
+            )
 
     def _begin_anew(self) -> None:
         """A window ended, or the control plane changed the counters: the next look at each account is its
@@ -283,26 +301,26 @@ class Ledger:
             self._breach(account, metric, now, problem, self._suspects(account, metric))
         elif moved < least and not (limit is not None and now.used[metric] >= limit):
             forgot = account.last is not None and account.last.used[metric] > now.used[metric]
-            calls = {call.suspect for call in account.calls if call.metric == metric}
-            suspects: set[_Suspect] = {("RATE-7", None)} if forgot else calls
+            calls = [call.suspects for call in account.calls if call.metric == metric]
+            suspects: set[_Suspect] = {("RATE-7", None)} if forgot else set().union(*calls)
             if account.last is not None and forgot:
                 self._falls.append((account.last.exchange.sent, now.exchange.sent))
             problem = f"moved by {moved}, but at least {least} was due"
             if suspects:  # Without any, nothing was called that could have been charged.
                 self._breach(account, metric, now, problem, suspects, missing=not forgot)
         elif moved == most > 0:
-            paid = {call.suspect for call in account.calls if call.metric == metric}
+            paid = {call.price for call in account.calls if call.metric == metric}
             self._seen.update({requirement for requirement, _ in paid})
             self._paid |= {(account.kind, suspect) for suspect in paid}
 
     def _suspects(self, account: _Account, metric: str) -> set[_Suspect]:
         """The possible causes of an unexplained movement: the calls since the last look, other calls that
-        were served, refused ones, or reading itself."""
+        were served, those that should cost nothing, or reading itself."""
         since = account.last.exchange.sent - self._settle if account.last else float("-inf")
         calls = [call for call in account.calls if call.ended > since]
-        found = {c.suspect for c in calls if c.metric == metric} or {c.suspect for c in calls}
-        if account.refused is not None and account.refused.sent > since:
-            found.add((_REFUSED, None))
+        of_metric = [call for call in calls if call.metric == metric]
+        found = set[_Suspect]().union(*(call.suspects for call in of_metric or calls))
+        found.update((requirement, None) for requirement, call in account.free.items() if call.sent > since)
         return found or {("RATE-3" if account.last or account.calls else "RATE-1", None)}
 
     def _breach(
@@ -316,7 +334,8 @@ class Ledger:
         missing: bool = False,
     ) -> None:
         account.closed = True  # One fault is told once.
-        call = account.latest.get(metric) or next(iter(account.latest.values()), account.refused)
+        others = [*account.latest.values(), *account.free.values()]
+        call = account.latest.get(metric) or next(iter(others), None)
         shown = (call, now.exchange) if call else (now.exchange,)
         words = f"{shown[0].title}: {metric} of {account.label} {problem}"
         self._breaches.append(_Breach(frozenset(suspects), words, shown, missing, account, metric, now))
@@ -417,4 +436,6 @@ def is_ours(name: str) -> bool:
     return OURS.fullmatch(name) is not None
 
 
-_IDENTITY = {"authorization", "x-client-id", "user-agent"}
+_IDENTITY = {"authorization", _CLIENT_HEADER, "user-agent"}
+_UNPRICED_CALLS = frozenset(REQUIREMENTS.requirements[_UNPRICED].operations)
+_WATCHED = {"getUsage", *_UNPRICED_CALLS}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lightning_verify.facts import METRICS
-from lightning_verify.laws.law import Wrong, answer_json, is_complete
+from lightning_verify.laws.law import Wrong, answer_json, filled, is_complete
 from lightning_verify.laws.witnesses import shows_something
 from lightning_verify.reading.numbers import number
 from lightning_verify.reading.plans import (
@@ -123,9 +123,9 @@ def _on_the_free_tier(exchange: Exchange, beside: Exchange) -> Wrong:
     snapshot, catalogue = answer_json(exchange), answer_json(beside)
     if not is_anonymous(exchange) or not isinstance(snapshot, dict) or not isinstance(catalogue, dict):
         return None
-    if "plan_key" not in snapshot or not isinstance(catalogue.get("plans"), list):
+    if not filled(snapshot.get("plan_key")) or not isinstance(catalogue.get("plans"), list):
         return None
-    key, free = str(snapshot["plan_key"]), free_plan_keys(catalogue)
+    key, free = snapshot["plan_key"], free_plan_keys(catalogue)
     return [] if key in free else [f"the plan is {key!r}, not the free one ({', '.join(sorted(free))})"]
 
 
