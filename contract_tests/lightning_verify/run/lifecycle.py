@@ -16,7 +16,7 @@ from lightning_verify.judging.examples import read_examples
 from lightning_verify.judging.law_monitor import ADMITTED_BY
 from lightning_verify.judging.verdicts import Finding
 from lightning_verify.reading.tokens import expiry_of
-from lightning_verify.requests.credentials import GOOD
+from lightning_verify.requests.credentials import GOOD, doubts
 from lightning_verify.run.bill import observed_units, reread_lagging_counters
 from lightning_verify.run.plan import SECOND_LOOKS, describe, duration, estimate, spoken
 from lightning_verify.run.preflight import AT_THE_DOOR, preflight, refused_everywhere, wait_until_it_listens
@@ -81,6 +81,8 @@ def _announce(run: Run, requests: int, units: Counter[str], say: Say) -> None:
     credentials = ", ".join(sorted(target.credentials)) or "none"
     spend = settings.spend.name.lower()
     say(f"target {target.base_url}, spend {spend}, revision {REVISION}, credentials: {credentials}")
+    for doubt in doubts(target.credentials):
+        say(doubt)
     say(f"plan: {describe(requests, units)}")
     say(f"generated: {settings.examples} requests per property, with --seed {settings.seed}")
     if settings.max_units:
