@@ -36,22 +36,23 @@ Say = Callable[[str], None]
 def begin(run: Run, items: Sequence[pytest.Item], report_dir: Path | None, say: Say) -> None:
     """Say what these tests will ask for and may cost, see that the host answers, and learn what earlier runs
     have found and which credentials are of use. `run.aborted` says why the run cannot go on."""
-    requests, units = estimate(items, run.settings.spend, run.target, run.settings.examples)
+    settings = run.settings
+    requests, units = estimate(items, settings.spend, run.target, settings.examples, settings.max_units)
     _announce(run, requests, units, say)
     _cap(run, units)
     run.note(
         target=run.target.base_url,
         revision=REVISION,
-        spend=run.settings.spend.name.lower(),
+        spend=settings.spend.name.lower(),
         credentials=sorted(run.target.credentials),
         planned={"requests": requests, "units": dict(units)},
         started=run.started,
-        generated={"examples": run.settings.examples, "seed": run.settings.seed},
+        generated={"examples": settings.examples, "seed": settings.seed},
     )
     answered_in = _reach(run, say)
     if run.aborted:
         return
-    seconds = duration(requests, run.settings.rate, median(answered_in), run.settings.jobs)
+    seconds = duration(requests, settings.rate, median(answered_in), settings.jobs)
     say(f"time: {spoken(seconds)}")
     for name, left in _expiring(run.target.credentials, seconds):
         say(f"{name} expires in {spoken(left)}, perhaps before the end: what needs it later is not run")
