@@ -137,13 +137,14 @@ def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: S
         exchange, after = seen.call, seen.after
     if exchange.served and exchange.failure is None:
         judge.witness(requirement, exchange)
-        _keeps_inputs(judge, exchange, caller)
+        looks = [lambda: _keeps_inputs(judge, exchange, caller)]
         if prompt := situation.analysed:
-            _is_analysed(judge, prompt, caller)
+            looks.append(lambda: _is_analysed(judge, prompt, caller))
         if otherwise := chosen_otherwise(exchange):
-            _once_more(judge, exchange, again(), otherwise)
+            looks.append(lambda: _once_more(judge, exchange, again(), otherwise))
         if situation.kind not in OWN:
-            pays_once(judge, price, seen, ask)
+            looks.append(lambda: pays_once(judge, price, seen, ask))
+        judge.look_at_all(*looks)
         return
     if exchange.status == 429:
         if situation.kind in OWN:

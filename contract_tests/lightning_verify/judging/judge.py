@@ -33,11 +33,11 @@ from lightning_verify.laws.table import LAWS
 from lightning_verify.reading.tokens import has_expired
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
-from lightning_verify.requests.credentials import GOOD
+from lightning_verify.requests.credentials import ADMITTED_BY, GOOD, MEANING
 from lightning_verify.requests.invalid import sample
 from lightning_verify.requests.valid import Call
 from lightning_verify.target import Spend, Target
-from lightning_verify.transport.client import Client
+from lightning_verify.transport.client import BudgetExhausted, Client
 from lightning_verify.transport.exchange import NOT_OFFERED, Exchange, NotJson
 from lightning_verify.transport.timeline import fails
 
@@ -56,9 +56,16 @@ def _owner(exchange: Exchange) -> str | None:
     return OWNER_OF.get(exchange.operation.id) if exchange.operation is not None else None
 
 
+def _admitted_by(exchange: Exchange) -> str | None:
+    """The statement that lets a caller in; None for a bearer that is to be refused."""
+    if "Authorization" not in exchange.request_headers:
+        return "ID-4"
+    return next((owner for name, owner in ADMITTED_BY.items() if MEANING[name] == exchange.caller), None)
+
+
 def _left_to(exchange: Exchange, requirement: str) -> str:
     """Where to look for what is wrong with an answer; nothing where only `requirement` itself is about it."""
-    owner = _owner(exchange)
+    owner = (exchange.status in {401, 403} and _admitted_by(exchange)) or _owner(exchange)
     return f" (see {owner})" if owner not in {None, requirement} else ""
 
 
@@ -332,7 +339,8 @@ class Judge:
                 raise self.violation(
                     requirement, f"{exchange.title}: a public route asks for a bearer", exchange
                 )
-            raise self.undecided(requirement, f"{exchange.title}: {exchange.caller} was not let in", exchange)
+            message = f"{exchange.title}: {exchange.caller} was not let in{_left_to(exchange, requirement)}"
+            raise self.undecided(requirement, message, exchange)
         if 300 <= status < 400:
             raise self.undecided(
                 requirement,
@@ -426,8 +434,21 @@ class Judge:
     def _why_not_now(self, exchange: Exchange) -> str:
         metered = exchange.operation is not None and exchange.operation.metric is not None
         if metered and not self.client.limits_bursts(exchange):
-            return "out of quota, so nothing could be seen"
+            return "out of quota, so nothing could be seen (see RATE-4)"
         return "somebody limits how often the host may be asked; ask more slowly, with --rate"
+
+    def look_at_all(self, *looks: Callable[[], Any]) -> None:
+        """Take each of these looks, whatever another one finds, and raise what was found then: a disturbance
+        or a violation before anything else."""
+        found = list[Exception]()
+        for look in looks:
+            try:
+                look()
+            except (Violation, Undecided, NotRun, BudgetExhausted) as problem:
+                found.append(problem)
+        ranks = (Disturbed, Violation, Exception)
+        if found:
+            raise min(found, key=lambda one: [isinstance(one, rank) for rank in ranks].index(True))
 
     # --- closing --------------------------------------------------------------------------------------
 
@@ -459,14 +480,17 @@ class Judge:
         shown[requirement] += len(found)
         return found
 
-    def close(self, requirements: tuple[str, ...], outcome: Verdict | None, reason: str) -> list[Finding]:
+    def close(
+        self, requirements: tuple[str, ...], outcome: Verdict | None, reason: str, *, by_another: bool = False
+    ) -> list[Finding]:
         """The findings of the test. `outcome` is None if it ran to its end; otherwise it is what stopped it,
-        and holds for every requirement without a finding of its own."""
+        and holds for every requirement without a finding of its own. Where it was the breach of another
+        one, what was witnessed before stands."""
         decided = {finding.requirement for finding in self.findings}
         for requirement in requirements:
             if requirement in decided:
                 continue
-            if outcome is not None:
+            if outcome is not None and not (by_another and self.witnesses[requirement]):
                 self._find(requirement, outcome, reason, ())
             elif self.witnesses[requirement]:
                 self._find(requirement, "pass", "", self._example(requirement))

@@ -37,6 +37,8 @@ MEANING: dict[str, str] = {
 
 TOKENS = (JWT, FREE_JWT, EXPIRED_JWT)
 GOOD = (JWT, API_KEY, FREE_JWT)
+# The statement that lets a good credential in.
+ADMITTED_BY = {JWT: "AUTH-1", FREE_JWT: "AUTH-1", API_KEY: "AUTH-2"}
 BAD = (EXPIRED_JWT, EXPIRED_API_KEY, REVOKED_API_KEY)
 KEY_PREFIX = "ipa_live_"
 # What comes with a value that was copied from a header, a shell or a settings page.

@@ -13,10 +13,9 @@ import pytest
 
 from lightning_verify.facts import REVISION
 from lightning_verify.judging.examples import read_examples
-from lightning_verify.judging.law_monitor import ADMITTED_BY
 from lightning_verify.judging.verdicts import Finding
 from lightning_verify.reading.tokens import expiry_of
-from lightning_verify.requests.credentials import GOOD, doubts
+from lightning_verify.requests.credentials import ADMITTED_BY, GOOD, doubts
 from lightning_verify.run.bill import observed_units, reread_lagging_counters
 from lightning_verify.run.plan import SECOND_LOOKS, describe, duration, estimate, spoken
 from lightning_verify.run.preflight import AT_THE_DOOR, preflight, refused_everywhere, wait_until_it_listens
