@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lab.running import running
+from lab.server.lab import Lab
 from tests.judge.commands import command
 
 pytestmark = pytest.mark.slow
@@ -31,3 +33,26 @@ def test_all_else_is_decided(fault: str, only: tuple[str, ...], broken: str, tmp
             credentials=server.credentials,
         )
     assert run.verdicts == {**dict.fromkeys(only, "pass"), broken: "fail"}
+
+
+def test_what_the_free_plan_lacks_is_shown_to_an_account(tmp_path: Path) -> None:
+    only = ("AIR-1", "CDN-1", "VID-2", "VID-3", "VID-4", "VID-5", "VID-6", "VID-7")
+
+    def many_for_the_account(lab: Lab) -> None:
+        plan = lab.plans["light"]
+        lab.plans["light"] = replace(plan, limits={**plan.limits, "videosDaily": 200})
+
+    with running(variants=["no-free-videos"], prepare=many_for_the_account) as server:
+        run = command(
+            *(f"--base-url={server.base_url}", "--spend=exhaust", "--settle=1", "--report-dir=reports"),
+            *(f"--only={name}" for name in only),
+            directory=tmp_path,
+            credentials=server.credentials,
+        )
+        without = command(
+            *(f"--base-url={server.base_url}", "--spend=sample", "--only=VID-2", "--report-dir=reports"),
+            directory=tmp_path,
+        )
+    assert run.verdicts == dict.fromkeys(only, "pass")
+    assert without.verdicts == {"VID-2": "not_run"}
+    assert "needs a free tier with units of videosDaily" in without.out
