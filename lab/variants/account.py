@@ -315,6 +315,11 @@ VARIANTS.group("limits", _USAGE).add(
     plans(lambda p: replace(p, limits={k: v if v is None else v * 2 + 1 for k, v in p.limits.items()})),
 )
 
+VARIANTS.group("limits", _USAGE).add(
+    "no-free-videos: the free plan has no videos at all",
+    plans(lambda p: replace(p, limits={**p.limits, "videosDaily": 0}) if p.key == "free" else p),
+)
+
 VARIANTS.group("", _CATALOGUE).add(
     "chat-limited-for-all: chats are limited on every plan",
     plans(lambda p: replace(p, limits={**p.limits, "cloudChatDaily": p.limits["cloudChatDaily"] or 500})),

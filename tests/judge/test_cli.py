@@ -488,6 +488,8 @@ def test_a_cap_of_one_image_is_kept_by_the_servers_own_ledger(tmp_path: Path) ->
     assert "paid by throwaway callers: 1 imagesDaily" in run.out
     assert "unexplained is what they show beyond" in run.out
     assert "caps: imagesDaily=1, videosDaily=0" in run.out
+    assert "at most these units: 1 imagesDaily\n" in run.out
+    assert run.report["run"]["units"]["planned"] == {"imagesDaily": 1}
     assert run.verdicts["VID-2"] == "not_run"
     assert run.code == 0
 

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 from lightning_verify.judging.judge import Undecided, Violation
-from lightning_verify.judging.probes import Probes
 from lightning_verify.requests.callers import anonymous
 from lightning_verify.requests.valid import CALLS, oversized
 from lightning_verify.transport.exchange import Exchange
 
 from tests.judge.tiny_server import Answer, Asked, tiny
-from tests.judge.tools import client_of, judge_of
+from tests.judge.tools import judge_of
 
 BROKEN = b'{"prompt": "a fo'
 JSON = {"Content-Type": "application/json"}
@@ -142,9 +141,11 @@ def test_nor_is_a_gateway_that_fails_now_and_then(tmp_path: Path) -> None:
 def test_a_free_run_buys_nothing_to_compare_with(tmp_path: Path) -> None:
     with (
         tiny(lambda asked: Answer(504) if _is_long(asked) else SERVED) as host,
-        client_of(host.base_url, tmp_path, {"imagesDaily": 0}) as (client, _),
+        judge_of(host.base_url, tmp_path, caps={"imagesDaily": 0}) as judge,
     ):
         body = oversized("createImage", 9000)
-        exchange = client.send("POST", CALLS["createImage"].path, anonymous(), json_body=body, lane="free")
-        assert not Probes(client, lambda _, make: make()).fails_at_refusing(exchange).stands_out
+        exchange = judge.client.send(
+            "POST", CALLS["createImage"].path, anonymous(), json_body=body, lane="free"
+        )
+        assert not judge.probes.fails_at_refusing(exchange).stands_out
     assert all(map(_is_long, host.asked))

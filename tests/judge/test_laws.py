@@ -30,7 +30,7 @@ COMPLETION: dict[str, Any] = {
     "model": "m",
     "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello."}, "finish_reason": "stop"}],
 }
-TOKEN = "e30.e30.signature"
+TOKEN = "e30.eyJzZXNzaW9uX2lkIjoiMSJ9.signature"
 METRIC = {"limit": 50, "used": 1, "remaining": 49, "window": "2026-05-15", "period": "daily"}
 WEEKLY = {**METRIC, "window": "2026-W20", "period": "weekly"}
 SUBSCRIPTION: dict[str, Any] = {
@@ -144,6 +144,7 @@ KEPT = [
     exchange("getSubscription", {"plan_key": None, "auth_type": None}),
     # A key of a form that the document does not name, with as many dots as a token.
     exchange("getSubscription", {**SUBSCRIPTION, "auth_type": "api_key"}, token="lk.live.4f0c2b7a91de"),
+    exchange("getSubscription", {**SUBSCRIPTION, "auth_type": "api_key"}, token="e30.e30.signature"),
     exchange("getImage", {"url": "https://example.com/a.png"}),
     exchange("getUsage", {"detail": "No"}, status=401, token=TOKEN),
 ]
@@ -226,7 +227,7 @@ BROKEN = [
     ("OBS-2", exchange("getImage", b"", status=429)),
     (
         "ASM-12",
-        exchange("getUsage", {"detail": "e30.e30.signature"}, status=401, token=TOKEN),
+        exchange("getUsage", {"detail": TOKEN}, status=401, token=TOKEN),
     ),
 ]
 

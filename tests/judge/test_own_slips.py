@@ -9,7 +9,7 @@ import pytest
 from lightning_verify.requests.credentials import CredentialsError, cleaned, gather
 
 from lab.running import running
-from lab.server.credentials import DEFAULTS
+from lab.server.credentials import DEFAULTS, token
 from tests.judge.commands import command
 
 KEY, TOKEN = DEFAULTS["LIGHTNING_API_KEY"], DEFAULTS["LIGHTNING_JWT"]
@@ -42,6 +42,7 @@ def test_good_credentials_stay_as_they_are() -> None:
         ("LIGHTNING_JWT", DEFAULTS["LIGHTNING_EXPIRED_JWT"] + "x", "has expired"),
         ("LIGHTNING_JWT", KEY + "x", "holds an API key"),
         ("LIGHTNING_API_KEY", TOKEN + "x", "holds an access token"),
+        ("LIGHTNING_API_KEY", "e30.eyJzZXNzaW9uX2lkIjoiMSJ9.signature", "holds an access token"),
         ("LIGHTNING_EXPIRED_JWT", TOKEN + "x", "is valid until"),
         ("LIGHTNING_FREE_JWT", TOKEN, "the same credential"),
         ("LIGHTNING_FREE_JWT", TOKEN + "x", "the same user"),
@@ -79,3 +80,16 @@ def test_credentials_of_two_accounts_have_a_limit_each(tmp_path: Path) -> None:
             credentials=mixed,
         )
     assert run.verdicts == {"RATE-4": "pass"}
+
+
+@pytest.mark.slow
+def test_an_api_key_may_have_the_form_of_a_token(tmp_path: Path) -> None:
+    credentials = {**DEFAULTS, "LIGHTNING_API_KEY": token("key-of-lab-paid", 4_102_444_800)}
+    with running(credentials=credentials) as server:
+        run = command(
+            *(f"--base-url={server.base_url}", "--only=SUB-4", "--only=AUTH-2", "--report-dir=reports"),
+            directory=tmp_path,
+            credentials=credentials,
+        )
+    assert "LIGHTNING_API_KEY has the form of an access token" in run.out
+    assert run.verdicts == {"SUB-4": "pass", "AUTH-2": "pass"}

@@ -55,6 +55,40 @@ def test_the_worse_of_two_findings_wins_in_any_order(pair: tuple[Verdict, Verdic
         assert judged.evidence == [{"shows": pair[0]}]
 
 
+def test_a_look_that_another_breach_prevented_does_not_decide() -> None:
+    prevented = [finding("inconclusive", reason=words) for words in ("no plan (see IMG-1)", "a bad moment")]
+    for seen, broken, verdict in (
+        ([finding("pass"), prevented[0]], {"IMG-1"}, "pass"),
+        ([finding("pass"), prevented[0]], {"IMG-2"}, "inconclusive"),
+        ([finding("pass"), *prevented], {"IMG-1"}, "inconclusive"),
+        ([finding("not_run"), prevented[0]], {"IMG-1"}, "inconclusive"),
+        ([finding("fail"), finding("pass"), prevented[0]], {"IMG-1"}, "fail"),
+    ):
+        judged = rule(DOCUMENTED, seen, broken=broken)
+        assert judged.verdict == verdict
+        assert {one.verdict for one in judged.deciding} == {verdict}
+
+
+def test_what_was_seen_before_another_breach_stands(tmp_path: Path) -> None:
+    with judge_of("http://127.0.0.1:9", tmp_path) as judge:
+        judge.witness("CHAT-5")
+
+        def broken() -> None:
+            raise judge.violation("IMG-1", "no image")
+
+        def unseen() -> None:
+            raise judge.undecided("CHAT-6", "no stream")
+
+        with pytest.raises(Violation, match="IMG-1"):
+            judge.look_at_all(unseen, broken, lambda: judge.witness("CHAT-7"))
+        reason = "not reached, since IMG-1 was broken first"
+        found = judge.close(("CHAT-5", "CHAT-7", "CHAT-8"), "inconclusive", reason, by_another=True)
+    assert {one.requirement: one.verdict for one in found} == {
+        **{"IMG-1": "fail", "CHAT-5": "pass", "CHAT-6": "inconclusive"},
+        **{"CHAT-7": "pass", "CHAT-8": "inconclusive"},
+    }
+
+
 def test_what_no_test_looked_at_is_not_run() -> None:
     judged = rule(DOCUMENTED, [])
     assert (judged.verdict, judged.witnesses) == ("not_run", 0)

@@ -39,11 +39,15 @@ def client_of(
 
 @contextmanager
 def judge_of(
-    base_url: str, books: Path, credentials: Mapping[str, str] | None = None, settle: float = 0.2
+    base_url: str,
+    books: Path,
+    credentials: Mapping[str, str] | None = None,
+    settle: float = 0.2,
+    caps: Mapping[str, int] | None = None,
 ) -> Iterator[Judge]:
-    """A judge of one test, with no cap."""
+    """A judge of one test, with no cap unless some are given."""
     target = Target(base_url, credentials or {})
-    with client_of(base_url, books) as (client, _):
+    with client_of(base_url, books, caps) as (client, _):
         recorder = Recorder(base_url, Redactor(target.credentials))
         yield Judge("test_it", target, load_spec(), client, recorder, Spend.EXHAUST, settle, Learned(), 12, 0)
 

@@ -16,6 +16,7 @@ from lightning_verify.judging.observations import CATALOGUE, SUBSCRIPTION, USAGE
 from lightning_verify.judging.usage import counters
 from lightning_verify.laws.account import CLOCK_TOLERANCE
 from lightning_verify.laws.law import filled
+from lightning_verify.laws.table import LAWS
 from lightning_verify.reading.periods import is_day, is_week
 from lightning_verify.reading.plans import free_plan_keys, plans_of
 from lightning_verify.reading.times import moment
@@ -118,6 +119,9 @@ def test_a_paying_user_has_a_list_of_subscriptions(judge: Judge, credential: str
 @_each("SUB-4", GOOD, SUBSCRIPTION)
 def test_auth_type_names_the_kind_of_credential(judge: Judge, credential: str) -> None:
     view, exchange = _subscription(judge, "SUB-4", credential)
+    if "auth_type" in view and LAWS["SUB-4"].wrong(exchange) is None:
+        message = f"{credential} has the form of an access token and is taken for one: is it an API key?"
+        raise judge.undecided("SUB-4", message, exchange)
     expected = "api_key" if credential == API_KEY else "jwt"
     got = view.get("auth_type")
     judge.check(

@@ -12,16 +12,21 @@ from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.observations import (
     CHAT,
     CHOICES,
+    STREAM,
+    answer_to,
     enough,
-    operation_observed,
-    stream_observed,
     with_tools,
 )
 from lightning_verify.reading.failures import parsed
 from lightning_verify.reading.sse import Transcript, repeated, transcribe
 from lightning_verify.requests.invalid import wrong_messages, wrong_stream, wrong_tools
 from lightning_verify.requests.prompts import TOOLS
-from lightning_verify.requests.valid import CONVERSATION, picture_data_uri, say
+from lightning_verify.requests.valid import (
+    CALLS,
+    CONVERSATION,
+    picture_data_uri,
+    say,
+)
 from lightning_verify.run.marks import judges
 from lightning_verify.transport.exchange import Exchange
 
@@ -77,7 +82,7 @@ def _completed(judge: Judge, requirement: str, exchange: Exchange) -> None:
 
 @judges("CHAT-2", shares=["createChatCompletion"])
 def test_a_plain_completion_has_the_shape_of_openai(judge: Judge) -> None:
-    _completed(judge, "CHAT-2", operation_observed(judge, "createChatCompletion").call)
+    _completed(judge, "CHAT-2", answer_to(judge, CALLS["createChatCompletion"]))
 
 
 @judges("CHAT-2", units=ONE_CHAT, requests=1)
@@ -87,7 +92,7 @@ def test_a_conversation_is_answered(judge: Judge) -> None:
 
 @judges("CHAT-3", units=ONE_CHAT, shares=["createChatCompletion"], requests=1)
 def test_without_streaming_there_is_one_json_answer(judge: Judge) -> None:
-    absent = operation_observed(judge, "createChatCompletion").call
+    absent = answer_to(judge, CALLS["createChatCompletion"])
     explicit = judge.post(CHAT, say("Say hello.", stream=False))
     for exchange in (absent, explicit):
         judge.served("CHAT-3", exchange)
@@ -135,9 +140,9 @@ def _accepted(judge: Judge, requirement: str, choice: Any, *, stream: bool = Fal
             return judge.served(requirement, exchange, owner=False)
         plain = _tool_chat(judge, "auto", stream=stream)
     elif stream:
-        plain = stream_observed(judge).call
+        plain = answer_to(judge, STREAM)
     else:
-        plain = operation_observed(judge, "createChatCompletion").call
+        plain = answer_to(judge, CALLS["createChatCompletion"])
     return _beside(judge, requirement, exchange, plain)
 
 
@@ -299,7 +304,7 @@ def test_a_stream_with_tools_keeps_the_grammar(judge: Judge, requirement: str) -
 
 @judges("OBS-6", shares=["createChatCompletion"])
 def test_a_completion_is_labelled(judge: Judge) -> None:
-    exchange = operation_observed(judge, "createChatCompletion").call
+    exchange = answer_to(judge, CALLS["createChatCompletion"])
     judge.document("OBS-6", exchange, owner=False)
     judge.keeps("OBS-6", exchange)
 
@@ -319,7 +324,7 @@ def test_unknown_fields_and_no_tools_are_harmless(judge: Judge) -> None:
 
 @judges("ASM-15", shares=["createChatCompletion"])
 def test_a_plain_completion_tells_its_model_as_well(judge: Judge) -> None:
-    exchange = operation_observed(judge, "createChatCompletion").call
+    exchange = answer_to(judge, CALLS["createChatCompletion"])
     metadata = judge.document("ASM-15", exchange, owner=False).get("router_metadata")
     named = isinstance(metadata, dict) and bool(metadata.get("model_name"))
     judge.check("ASM-15", named, f"router_metadata is {metadata!r}", exchange)

@@ -23,10 +23,10 @@ from lightning_verify.judging.observations import (
     SUBSCRIPTION,
     TIERS,
     USAGE,
+    answer_to,
     bad_bearers,
     bearers_tried_on,
     enough,
-    operation_observed,
     refusal,
     refused_call,
     refused_size,
@@ -42,7 +42,13 @@ from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import JWT
 from lightning_verify.requests.invalid import NO_OBJECT, broken_json
 from lightning_verify.requests.refusals import TOO_LARGE
-from lightning_verify.requests.valid import CALLS, POSTS, oversized, picture_data_uri, say
+from lightning_verify.requests.valid import (
+    CALLS,
+    POSTS,
+    oversized,
+    picture_data_uri,
+    say,
+)
 from lightning_verify.run.marks import judges, needs, needs_own_host
 from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import NOT_OFFERED, Exchange
@@ -256,7 +262,7 @@ def test_the_subscription_view_says_that_it_is_json(judge: Judge) -> None:
 
 @judges("HDR-1", shares=["createChatCompletion"])
 def test_a_plain_completion_says_that_it_is_json(judge: Judge) -> None:
-    _says_json(judge, operation_observed(judge, "createChatCompletion").call)
+    _says_json(judge, answer_to(judge, CALLS["createChatCompletion"]))
 
 
 def _says_json(judge: Judge, exchange: Exchange) -> None:

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import pytest
 
 from lightning_verify.facts import METRICS, PUBLISHED_LIMITS
-from lightning_verify.judging.judge import Disturbed, Judge, NotRun
+from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.limits import (
     A_MINUTE,
-    FARTHEST,
-    MAX_LOST,
     OTHERWISE,
     PAUSES,
     Spent,
-    ask_beyond,
+    Unmet,
     ask_for_unit,
+    at_limit,
     call_within_limit,
     calls_on,
-    is_passing,
-    is_refused_to_anybody,
     refuse_beyond,
-    serves_what_is_left,
+    refused_at_limit,
+    used_up,
 )
-from lightning_verify.judging.observations import OFTEN
-from lightning_verify.judging.usage import not_exhausted, read_usage
+from lightning_verify.judging.usage import read_usage
 from lightning_verify.reading.numbers import number
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
@@ -34,88 +30,10 @@ from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
 from lightning_verify.requests.valid import CALLS
 from lightning_verify.run.marks import judges, needs
 from lightning_verify.target import Spend
-from lightning_verify.transport.exchange import BLAMES_THE_REQUEST, Exchange
+from lightning_verify.transport.exchange import Exchange
 
 # Forms stand in families; so far apart they are of different ones, and of sound each is another operation's.
 _STRIDE = 2
-
-
-def _drive_to_limit(judge: Judge, metric: str) -> Spent:
-    """A caller that has just used up `metric`. Each call up to the limit must be served."""
-    caller = judge.caller()
-    before = read_usage(judge, "RATE-4", caller)
-    limit = before.limit[metric]
-    if limit is None or limit < 0:
-        raise NotRun(f"needs a limit: {metric} is unlimited on the free tier")
-    if limit == 0:
-        raise judge.undecided(
-            "RATE-4", f"the limit of {metric} is zero, so nothing is ever served", before.exchange
-        )
-    if limit > FARTHEST[metric]:
-        raise NotRun(f"needs a lower limit: {limit} units of {metric} are more than a test should use")
-    not_exhausted(judge, "RATE-4", before)
-    calls = calls_on(metric)
-    turn = lost = 0
-    while turn < limit:
-        if 0 < turn == limit - 1:
-            judge.get("/usage", caller)  # For the laws: nobody else looks at counters that are nearly full.
-        exchange = call_within_limit(judge, calls[turn % len(calls)], caller)
-        if is_passing(exchange) and lost < MAX_LOST:
-            lost += 1
-            continue
-        if exchange.status == 429 and turn + lost >= limit:
-            break
-        # What this caller was served before is valid, whatever it is called now.
-        if turn == limit - 1 or (turn >= len(calls) and exchange.status in BLAMES_THE_REQUEST):
-            serves_what_is_left(judge, exchange, calls[turn % len(calls)], caller)
-        if exchange.status == 429:
-            judge.answered("RATE-4", exchange)
-            raise judge.violation(
-                "RATE-4", f"{exchange.title}: refused at call {turn + 1} of {limit}", exchange
-            )
-        # A route that refuses its first call is others' matter, and so is a request that is called invalid.
-        owner = turn >= len(calls) and exchange.status not in BLAMES_THE_REQUEST
-        judge.witness("RATE-4", judge.served("RATE-4", exchange, owner=owner))
-        turn += 1
-    return Spent(caller, metric, limit, before)
-
-
-def _limit_holds(judge: Judge, metric: str) -> Spent:
-    """Every call beyond the limit is 429, on every route of the metric, and stays so."""
-    spent = _drive_to_limit(judge, metric)
-    calls = [*calls_on(metric), *OTHERWISE[metric], calls_on(metric)[0]]
-    # A host of one's own may be asked until what it does now and then has been seen.
-    often = OFTEN if judge.target.may_be_asked_often(judge.spend) else len(calls)
-    for turn in range(max(often, len(calls))):
-        call = calls[turn % len(calls)]
-        exchange = ask_beyond(judge, call, spent.caller)
-        if is_refused_to_anybody(judge, exchange, call):
-            continue
-        if (exchange.status or 0) < 500 and not exchange.served:
-            judge.answered("RATE-4", exchange)
-        if exchange.status in {401, 404, 405}:
-            raise judge.undecided("RATE-4", f"{exchange.title}: refused for another reason", exchange)
-        if exchange.served:
-            raise spent.served_too_much(judge, exchange)
-        judge.check(
-            "RATE-4", exchange.status == 429, f"{exchange.title}: expected 429 beyond the limit", exchange
-        )
-    return spent
-
-
-def _at_limit(judge: Judge, metric: str) -> Spent:
-    """The caller at its limit, shared by the tests that look at it."""
-    made = judge.once(f"caller without {metric}", lambda: _attempt(lambda: _limit_holds(judge, metric)))
-    if isinstance(made, Exception):
-        raise made
-    return made
-
-
-def _attempt(work: Callable[[], Spent]) -> Spent | Exception:
-    try:
-        return work()
-    except Exception as problem:
-        return problem
 
 
 SPEND_FOR = {
@@ -149,14 +67,17 @@ def _every_metric(requirement: str, requests: int = 1, *, beside: bool = False) 
 
 @_every_metric("RATE-4", 0)
 def test_beyond_the_limit_the_answer_is_429_and_stays_so(judge: Judge, metric: str) -> None:
-    spent = _at_limit(judge, metric)
+    try:
+        spent = at_limit(judge, metric)
+    except Unmet as unmet:
+        raise unmet.problem from unmet
     if not judge.witnesses["RATE-4"]:  # Another test has driven the caller there.
         refuse_beyond(judge, spent, calls_on(metric)[0])
 
 
 @_every_metric("RATE-2")
 def test_a_call_beyond_the_limit_costs_nothing(judge: Judge, metric: str) -> None:
-    spent = _stop_for(judge, "RATE-2", metric)
+    spent = refused_at_limit(judge, "RATE-2", metric)
     after = spent.counters(judge, "RATE-2")
     used = after.used[metric]
     judge.check(
@@ -170,7 +91,7 @@ def test_a_call_beyond_the_limit_costs_nothing(judge: Judge, metric: str) -> Non
 
 @_every_metric("USE-1")
 def test_a_caller_at_its_limit_may_look_at_its_counters(judge: Judge, metric: str) -> None:
-    caller = _stop_for(judge, "USE-1", metric).caller
+    caller = used_up(judge, "USE-1", metric).caller
     look = judge.get("/usage", caller)
     for pause in (*PAUSES, A_MINUTE):  # Whoever limits bursts relents.
         if look.status != 429:
@@ -185,7 +106,7 @@ def test_a_caller_at_its_limit_may_look_at_its_counters(judge: Judge, metric: st
 
 @_every_metric("USE-4")
 def test_nothing_remains_at_the_limit_and_nothing_less(judge: Judge, metric: str) -> None:
-    exchange = _stop_for(judge, "USE-4", metric).counters(judge, "USE-4").exchange
+    exchange = used_up(judge, "USE-4", metric).counters(judge, "USE-4").exchange
     entry = exchange.json()["usage"][metric]
     limit, used, remaining = (number(entry.get(field)) for field in ("limit", "used", "remaining"))
     if limit is None or used is None or remaining is None:
@@ -197,7 +118,7 @@ def test_nothing_remains_at_the_limit_and_nothing_less(judge: Judge, metric: str
 
 @_every_metric("RATE-7")
 def test_refusals_at_the_limit_do_not_empty_the_counter(judge: Judge, metric: str) -> None:
-    spent = _stop_for(judge, "RATE-7", metric)
+    spent = refused_at_limit(judge, "RATE-7", metric)
     after = spent.counters(judge, "RATE-7")
     kept = after.used[metric] >= spent.limit
     judge.check("RATE-7", kept, f"{metric} fell to {after.used[metric]} of {spent.limit}", after.exchange)
@@ -220,7 +141,7 @@ def test_refusals_at_the_limit_do_not_empty_the_counter(judge: Judge, metric: st
     ],
 )
 def test_one_caller_at_its_limit_does_not_stop_another(judge: Judge, metric: str) -> None:
-    _stop_for(judge, "RATE-1", metric)
+    used_up(judge, "RATE-1", metric)
     exchange = ask_for_unit(judge, calls_on(metric)[0], judge.caller(), served=True)
     refused = exchange.status == 429
     judge.check("RATE-1", not refused, f"{exchange.title} for a caller that has spent nothing", exchange)
@@ -229,7 +150,7 @@ def test_one_caller_at_its_limit_does_not_stop_another(judge: Judge, metric: str
 
 @_every_metric("RATE-5", beside=True)
 def test_a_metric_that_is_used_up_does_not_stop_another(judge: Judge, metric: str) -> None:
-    caller = _stop_for(judge, "RATE-5", metric).caller
+    caller = used_up(judge, "RATE-5", metric).caller
     snapshot = read_usage(judge, "RATE-5", caller)
     # Of a metric that has no units to begin with nothing can be seen.
     left = {m: snapshot.limit[m] is None or snapshot.used[m] < (snapshot.limit[m] or 0) for m in METRICS}
@@ -253,19 +174,9 @@ def ask_beside(judge: Judge, metric: str, other: str, caller: Caller) -> Exchang
     turn, more = list(METRICS).index(metric), [*OTHERWISE[other], *roads]
     if turn and more:
         exchange = ask_for_unit(judge, more[_STRIDE * turn % len(more)], caller, served=True)
-        if exchange.status not in BLAMES_THE_REQUEST:
+        if exchange.served or exchange.status == 429:
             return exchange
     return ask_for_unit(judge, plain, caller, served=True)
-
-
-def _stop_for(judge: Judge, requirement: str, metric: str) -> Spent:
-    """The caller at its limit, for a test of something else: problems with the limit itself are RATE-4's."""
-    made = judge.once(f"caller without {metric}", lambda: _attempt(lambda: _limit_holds(judge, metric)))
-    if isinstance(made, NotRun | Disturbed):
-        raise made
-    if isinstance(made, Exception):
-        raise judge.undecided(requirement, f"no caller could be brought to its limit: {made}")
-    return made
 
 
 @judges("RATE-4", units={"audioWeekly": 2}, requests=3, spend=Spend.EXHAUST)

@@ -21,9 +21,9 @@ from lightning_verify.judging.observations import (
     NOTHING,
     OFTEN,
     QUERIES,
+    answer_to,
     enough,
     inputs_to,
-    operation_observed,
     refusal,
     refused_call,
     shown,
@@ -35,7 +35,13 @@ from lightning_verify.reading.media import Measure, flaw, measure, unknown
 from lightning_verify.requests import callers
 from lightning_verify.requests.credentials import API_KEY, JWT
 from lightning_verify.requests.invalid import wrong_duration, wrong_image_urls, wrong_prompt
-from lightning_verify.requests.valid import CALLS, NO_ASSETS, PROMPT, picture_base64, picture_data_uri
+from lightning_verify.requests.valid import (
+    CALLS,
+    NO_ASSETS,
+    PROMPT,
+    picture_base64,
+    picture_data_uri,
+)
 from lightning_verify.run.marks import judges, needs_own_host
 from lightning_verify.target import LIVE, Spend
 from lightning_verify.transport.exchange import Exchange
@@ -67,7 +73,7 @@ def _is_whole(judge: Judge, requirement: str, exchange: Exchange, family: str) -
 
 
 def _same_flaw(judge: Judge, operation: str, family: str) -> bool:
-    plain = operation_observed(judge, operation).call
+    plain = answer_to(judge, CALLS[operation])
     if not plain.served or plain.problem is not None:
         return False
     if plain.lost_file is not None:
@@ -112,7 +118,7 @@ def _retried(send: Callable[[], Exchange]) -> Exchange:
 def test_what_is_generated_is_what_was_asked_for(
     judge: Judge, requirement: str, operation: str, family: str
 ) -> None:
-    _is_whole(judge, requirement, operation_observed(judge, operation).call, family)
+    _is_whole(judge, requirement, answer_to(judge, CALLS[operation]), family)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +213,7 @@ def test_an_image_has_two_modes(judge: Judge, mode: str) -> None:
 @pytest.mark.parametrize("mode", ["fantasy", "realistic"])
 @judges("IMG-3", units={"imagesDaily": 1}, requests=1)
 def test_a_mode_may_stand_in_the_query(judge: Judge, mode: str) -> None:
-    exchange = judge.client.send("GET", f"{IMAGE}/{quote(PROMPT)}?mode={mode}", judge.caller())
+    exchange = judge.client.send("GET", f"{IMAGE}/{quote(PROMPT)}?mode={mode}", judge.newcomer("getImage"))
     _is_whole(judge, "IMG-3", exchange, "image")
 
 
@@ -226,7 +232,7 @@ def test_a_mode_may_stand_in_the_query(judge: Judge, mode: str) -> None:
     ],
 )
 def test_options_may_be_left_out(judge: Judge, requirement: str, operation: str) -> None:
-    judge.witness(requirement, judge.served(requirement, operation_observed(judge, operation).call))
+    judge.witness(requirement, judge.served(requirement, answer_to(judge, CALLS[operation])))
 
 
 def _videos(judge: Judge, requirement: str, field: str, values: list[Any]) -> None:
@@ -265,7 +271,7 @@ def test_any_whole_duration_is_served(judge: Judge, duration: int) -> None:
 def _queried(judge: Judge, query: Mapping[str, Any]) -> Exchange:
     path = f"{VIDEO}/{quote(PROMPT)}?{urlencode(query)}"
     name = video_queried(QUERIES.index(query)) if query in QUERIES else path
-    return judge.once(name, lambda: judge.client.send("GET", path, judge.caller()))
+    return judge.once(name, lambda: judge.client.send("GET", path, judge.newcomer("getVideo")))
 
 
 @pytest.mark.parametrize(
@@ -536,7 +542,7 @@ def test_the_mode_auto_counts_as_left_out(judge: Judge) -> None:
 def test_media_are_raw_jpeg_mp4_and_mp3_that_decode(judge: Judge) -> None:
     expected = {"createImage": "image/jpeg", "createVideo": "video/mp4", "createSfx": "audio/mpeg"}
     for operation, media_type in expected.items():
-        exchange = judge.served("OBS-15", operation_observed(judge, operation).call, owner=False)
+        exchange = judge.served("OBS-15", answer_to(judge, CALLS[operation]), owner=False)
         judge.check(
             "OBS-15", exchange.media_type == media_type, f"{exchange.title}: {exchange.media_type}", exchange
         )

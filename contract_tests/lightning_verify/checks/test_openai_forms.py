@@ -7,12 +7,17 @@ from typing import Any
 import pytest
 
 from lightning_verify.judging.judge import Judge, NotRun
-from lightning_verify.judging.observations import operation_observed
+from lightning_verify.judging.observations import answer_to
 from lightning_verify.judging.usage import observe
 from lightning_verify.laws.openai_forms import ROUTER, entries
 from lightning_verify.reading.addresses import address
 from lightning_verify.reading.media import flaw
-from lightning_verify.requests.valid import PROMPT, picture_base64, say
+from lightning_verify.requests.valid import (
+    CALLS,
+    PROMPT,
+    picture_base64,
+    say,
+)
 from lightning_verify.run.marks import judges
 from lightning_verify.transport.exchange import Exchange
 
@@ -64,7 +69,7 @@ def test_a_listed_model_may_be_named(judge: Judge) -> None:
     ],
 )
 def test_what_is_generated_stands_in_the_answer(judge: Judge, requirement: str, operation: str) -> None:
-    exchange = judge.served(requirement, operation_observed(judge, operation).call)
+    exchange = judge.served(requirement, answer_to(judge, CALLS[operation]))
     judge.keeps(requirement, exchange)
     number = len(_pieces(judge, requirement, exchange, requirement))
     judge.check(requirement, number == 1, f"{exchange.title}: {number} pieces, not one", exchange)
@@ -170,7 +175,7 @@ def test_several_images_of_one_call_cost_one_unit(judge: Judge) -> None:
     ],
 )
 def test_speech_and_sound_are_mpeg(judge: Judge, operation: str) -> None:
-    judge.keeps("AUD-1", judge.served("AUD-1", operation_observed(judge, operation).call))
+    judge.keeps("AUD-1", judge.served("AUD-1", answer_to(judge, CALLS[operation])))
 
 
 @pytest.mark.parametrize("path", [SPEECH, AUDIO])

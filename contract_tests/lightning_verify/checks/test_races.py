@@ -19,6 +19,7 @@ from lightning_verify.judging.limits import (
     calls_on,
     has_units_left,
     is_passing,
+    lets_more_pass,
     refuse_beyond,
     serves_what_is_left,
 )
@@ -182,6 +183,8 @@ def race_for(judge: Judge, caller: Caller, metric: str, calls: list[Call], at_on
         # A limit that does not stop one call by itself either is not lost by the race.
         refuse_beyond(judge, beyond, plain)
     message = f"{len(served)} of {at_once} calls were served with {left} units left"
+    if len(served) > left and lets_more_pass(judge, metric):
+        raise judge.undecided("RATE-6", f"{message}, and too many one by one (see RATE-4)", *served)
     judge.check("RATE-6", len(served) <= left, message, *served)
     judge.check(
         "RATE-6",

@@ -21,13 +21,12 @@ from lightning_verify.facts import FREE, METRIC_OF
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import generated
 from lightning_verify.judging.probes import ask_past_losses
-from lightning_verify.requests import callers
+from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.generated import CASES, cases
 from lightning_verify.requests.prompts import model_name
 from lightning_verify.requests.valid import CALLS
 from lightning_verify.run.marks import judges
 from lightning_verify.target import Spend
-from lightning_verify.transport.client import Lane
 from lightning_verify.transport.exchange import Exchange
 from lightning_verify.transport.schemathesis_transport import ClientAdapter, session
 
@@ -37,8 +36,8 @@ NONSENSE = 5
 Answers = list[tuple[Any, Exchange, requests.Response | None]]
 
 
-def _send(judge: Judge, case: Any, lane: Lane) -> tuple[Exchange, requests.Response | None]:
-    adapter = ClientAdapter(judge.client, callers.anonymous(), lane)
+def _send(judge: Judge, case: Any, caller: Caller) -> tuple[Exchange, requests.Response | None]:
+    adapter = ClientAdapter(judge.client, caller, "paid")
     response = None
     try:
         case.call(base_url=judge.target.base_url, session=session(adapter), allow_redirects=False)
@@ -54,7 +53,7 @@ def _answers(judge: Judge, operation: str) -> Answers:
 
     def make() -> Answers:
         return [
-            (case, *_send(judge, case, "paid"))
+            (case, *_send(judge, case, judge.newcomer(operation)))
             for case in cases(operation, GenerationMode.POSITIVE, CASES, judge.seed)
         ]
 
@@ -135,7 +134,7 @@ def _survives(judge: Judge, operation: str) -> None:
             continue
 
         def ask(case: Any = case) -> Exchange:
-            return _send(judge, case, "paid")[0]
+            return _send(judge, case, judge.caller())[0]
 
         plain = partial(judge.post, call.path, call.body)
         judge.survives("FAIL-1", ask_past_losses(ask), ask, plain, "an invalid request")

@@ -7,7 +7,6 @@ cost for the ledger; whether a kind of caller is served at all is judged here.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -45,9 +44,6 @@ from lightning_verify.transport.exchange import NOT_OFFERED, Exchange
 SITUATIONS = tuple(cover())
 CREDENTIAL = {"access token": JWT, "API key": API_KEY}
 SERVES = {"access token": "AUTH-1", "API key": "AUTH-2", "client id": "ID-4", "address": "ID-4"}
-# Of what an account has left, these situations take no more than one unit of so many.
-SHARE = {Spend.SAMPLE: 10, Spend.EXHAUST: 2}
-
 # The name of what accounts were asked with a client id beside their bearer.
 BESIDE_ACCOUNTS = "asked by accounts beside a client id"
 # How often an account that seems to pay wrongly is looked at once more.
@@ -130,20 +126,21 @@ def test_every_kind_of_caller_is_served_in_every_form(judge: Judge, situation: S
         after = exchange if seen_later else judge.get("/usage", caller)
     else:
         before = read_usage(judge, requirement, caller)
-        _take_a_share(judge, metric, before)
+        judge.payers.take(metric, before)
         seen = observe(judge, caller, metric, ask, before.exchange)
         if (seen.call.status or 0) >= 500:  # Perhaps a bad moment; what it costs shows in another one.
             seen = observe(judge, caller, metric, ask)
         exchange, after = seen.call, seen.after
     if exchange.served and exchange.failure is None:
         judge.witness(requirement, exchange)
-        _keeps_inputs(judge, exchange, caller)
+        looks = [lambda: _keeps_inputs(judge, exchange, caller)]
         if prompt := situation.analysed:
-            _is_analysed(judge, prompt, caller)
+            looks.append(lambda: _is_analysed(judge, prompt, caller))
         if otherwise := chosen_otherwise(exchange):
-            _once_more(judge, exchange, again(), otherwise)
+            looks.append(lambda: _once_more(judge, exchange, again(), otherwise))
         if situation.kind not in OWN:
-            pays_once(judge, price, seen, ask)
+            looks.append(lambda: pays_once(judge, price, seen, ask))
+        judge.look_at_all(*looks)
         return
     if exchange.status == 429:
         if situation.kind in OWN:
@@ -216,6 +213,8 @@ def _refused_before(judge: Judge, metric: str, exchange: Exchange, after: Exchan
     judge.answered("RATE-4", exchange)
     look = counters(judge, "RATE-4", after)
     limit = look.limit[metric]
+    if limit == 0:
+        raise NotRun(f"needs a free tier with units of {metric}")
     if look.used[metric] == 0 and (limit is None or limit > 0) and exchange.header("retry-after") is None:
         again = judge.client.send(
             exchange.method, exchange.path, callers.anonymous(), body=exchange.request_body
@@ -291,20 +290,6 @@ def _shows_its_counters(judge: Judge, price: str, beside: Caller, metric: str) -
         f"{beside.label} has used {bare.used[metric]} {metric}, and {there.used[metric]} beside a client id"
     )
     judge.check("ID-5", there.used[metric] >= bare.used[metric], message, bare.exchange, there.exchange)
-
-
-def _take_a_share(judge: Judge, metric: str, before: Snapshot) -> None:
-    """Book a unit of an account that others may need. Raises NotRun when it has too few to spare."""
-    limit = before.limit[metric]
-    if limit is None:
-        return
-    left = limit - before.used[metric]
-    taken: Counter[str] = judge.once("units of the account", Counter)
-    # On a host of one's own nobody else needs them.
-    share = 1 if judge.target.may_be_asked_often(judge.spend) else SHARE[judge.spend]
-    if (taken[metric] + 1) * share > left + taken[metric]:
-        raise NotRun(f"needs an account with more than {left} units of {metric} left")
-    taken[metric] += 1
 
 
 def _has_units(judge: Judge, metric: str, before: Snapshot, after: Exchange) -> bool:

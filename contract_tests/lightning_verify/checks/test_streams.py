@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from lightning_verify.judging.judge import Judge
-from lightning_verify.judging.observations import CHAT, operation_observed, stream_observed
+from lightning_verify.judging.observations import (
+    CHAT,
+    STREAM,
+    answer_to,
+)
 from lightning_verify.reading.sse import Transcript, transcribe
-from lightning_verify.requests.valid import CONVERSATION, say
+from lightning_verify.requests.valid import (
+    CALLS,
+    CONVERSATION,
+    say,
+)
 from lightning_verify.run.marks import judges
 from lightning_verify.transport.exchange import Exchange
 
@@ -35,7 +43,7 @@ def _stream(judge: Judge, requirement: str, exchange: Exchange) -> Transcript:
 
 def _broken_off(judge: Judge, requirement: str, exchange: Exchange, failure: str) -> Exception:
     """One broken stream is bad luck; that none completes while plain chats do is not."""
-    plain = operation_observed(judge, "createChatCompletion").call
+    plain = answer_to(judge, CALLS["createChatCompletion"])
     if requirement == "CHAT-7" and plain.served and not any(_complete(each) for each in _both(judge)):
         return judge.violation(requirement, f"no stream comes to its end: {failure}", exchange, plain)
     return judge.undecided(requirement, failure, exchange)
@@ -48,12 +56,12 @@ def _complete(exchange: Exchange) -> bool:
 def _both(judge: Judge) -> list[Exchange]:
     """Two streams of different kinds: a short one, and a longer one after a conversation."""
     longer = judge.once("long stream", lambda: judge.post(CHAT, {"messages": CONVERSATION, "stream": True}))
-    return [stream_observed(judge).call, longer]
+    return [answer_to(judge, STREAM), longer]
 
 
 @judges("CHAT-4", shares=["stream"])
 def test_a_stream_is_an_event_stream(judge: Judge) -> None:
-    exchange = stream_observed(judge).call
+    exchange = answer_to(judge, STREAM)
     judge.served("CHAT-4", exchange)
     judge.answered("CHAT-4", exchange)
     judge.keeps("CHAT-4", exchange)
@@ -87,7 +95,7 @@ def test_the_chunks_are_labelled(judge: Judge) -> None:
 
 @judges("OBS-13", shares=["stream"])
 def test_the_metadata_chunk_has_no_choices(judge: Judge) -> None:
-    exchange = stream_observed(judge).call
+    exchange = answer_to(judge, STREAM)
     transcript = _stream(judge, "OBS-13", exchange)
     judge.check("OBS-13", not transcript.metadata_has_choices, "the metadata chunk has choices", exchange)
 

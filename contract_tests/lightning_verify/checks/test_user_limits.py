@@ -20,6 +20,7 @@ from lightning_verify.judging.limits import (
     calls_on,
     has_units_left,
     is_passing,
+    lets_more_pass,
     refuse_beyond,
     serves_what_is_left,
 )
@@ -119,5 +120,7 @@ def _race_for_the_rest(judge: Judge, metric: str, turns: Sequence[tuple[Call, Ca
     if len(served) > left and before.used[metric] >= limit - left:
         moved(judge, "RATE-6", before, read_usage(judge, "RATE-6", owner))
         message = f"{len(served)} of {AT_ONCE} calls as {owner.label} were served with {left} units left"
+        if lets_more_pass(judge, metric):
+            raise judge.undecided("RATE-6", f"{message}, and too many one by one (see RATE-4)", *served)
         raise judge.violation("RATE-6", message, *served)
     return len(served)

@@ -10,19 +10,21 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from hypothesis.strategies import SearchStrategy
 from lightning_spec.loader import Spec
 
-from lightning_verify.facts import OWNER_OF
+from lightning_verify.facts import METRIC_OF, OWNER_OF
 from lightning_verify.judging.contrast import Ask, trouble
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.harmless import one_line
 from lightning_verify.judging.learned import Learned
+from lightning_verify.judging.payers import SHARE, Payers
 from lightning_verify.judging.probes import Probes
 from lightning_verify.judging.sizes import may_be_too_long
 from lightning_verify.judging.troubles import Troubles
@@ -33,13 +35,13 @@ from lightning_verify.laws.table import LAWS
 from lightning_verify.reading.tokens import has_expired
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
-from lightning_verify.requests.credentials import GOOD
+from lightning_verify.requests.credentials import ADMITTED_BY, API_KEY, FREE_JWT, GOOD, JWT, MEANING
 from lightning_verify.requests.invalid import sample
 from lightning_verify.requests.valid import Call
 from lightning_verify.target import Spend, Target
-from lightning_verify.transport.client import Client
+from lightning_verify.transport.client import BudgetExhausted, Client
 from lightning_verify.transport.exchange import NOT_OFFERED, Exchange, NotJson
-from lightning_verify.transport.timeline import fails
+from lightning_verify.transport.timeline import fails, has_bearer
 
 T = TypeVar("T")
 
@@ -56,9 +58,16 @@ def _owner(exchange: Exchange) -> str | None:
     return OWNER_OF.get(exchange.operation.id) if exchange.operation is not None else None
 
 
+def _admitted_by(exchange: Exchange) -> str | None:
+    """The statement that lets a caller in; None for a bearer that is to be refused."""
+    if not has_bearer(exchange):
+        return "ID-4"
+    return next((owner for name, owner in ADMITTED_BY.items() if MEANING[name] == exchange.caller), None)
+
+
 def _left_to(exchange: Exchange, requirement: str) -> str:
     """Where to look for what is wrong with an answer; nothing where only `requirement` itself is about it."""
-    owner = _owner(exchange)
+    owner = (exchange.status in {401, 403} and _admitted_by(exchange)) or _owner(exchange)
     return f" (see {owner})" if owner not in {None, requirement} else ""
 
 
@@ -122,7 +131,20 @@ class Judge:
     @property
     def probes(self) -> Probes:
         """Further questions to the host, asked before an answer counts against it."""
-        return Probes(self.client, self.once)
+        return Probes(self.client, self.once, self.payers)
+
+    @property
+    def payers(self) -> Payers:
+        """Who asks for what costs a unit."""
+        # On a host of one's own nobody else needs what an account has.
+        share = 1 if self.target.may_be_asked_often(self.spend) else SHARE[self.spend]
+        return Payers(self.client, self.once, lambda: self.reader()[1], self._accounts, share)
+
+    def _accounts(self) -> Iterator[tuple[Caller, Exchange]]:
+        """The accounts of the run and what their counters were at first."""
+        for account in self.usable(JWT, API_KEY, FREE_JWT):
+            look = partial(self.get, "/usage", account)
+            yield account, self.once(f"/usage as {account.payer}", look)
 
     @property
     def troubles(self) -> Troubles:
@@ -134,6 +156,20 @@ class Judge:
     def caller(self) -> Caller:
         """A fresh free-tier caller with its own client id."""
         return callers.anonymous()
+
+    def newcomer(self, operation: str) -> Caller:
+        """The same, or an account where the free tier has no unit for this operation. Raises BudgetExhausted
+        when that account has too few to spare."""
+        return self.payers.newcomer(METRIC_OF.get(operation))
+
+    def reader(self) -> tuple[Caller, Exchange]:
+        """The throwaway caller who reads for all tests, and its counters before it has read anything else."""
+
+        def begin() -> tuple[Caller, Exchange]:
+            caller = self.caller()
+            return caller, self.get("/usage", caller)
+
+        return self.once("reader", begin)
 
     def credential(self, name: str) -> Caller:
         """The caller behind a credential. Raises NotRun when the run was not given it, or can do nothing with
@@ -165,8 +201,13 @@ class Judge:
         return self.client.send("GET", path, caller or self.caller(), follow=True, **options)
 
     def post(self, path: str, json_body: Any, caller: Caller | None = None, **options: Any) -> Exchange:
-        """POST `json_body` to `path`, by default as a fresh caller and in the paid lane."""
-        return self.client.send("POST", path, caller or self.caller(), json_body=json_body, **options)
+        """POST `json_body` to `path`, by default in the paid lane and as a newcomer who may be served; in the
+        free lane as one who is not at a limit from the outset."""
+        if caller is None:
+            metric = self.client.metric_at(path)
+            free = options.get("lane") == "free"
+            caller = self.payers.unpaid(metric) if free else self.payers.newcomer(metric)
+        return self.client.send("POST", path, caller, json_body=json_body, **options)
 
     def ask(self, call: Call, caller: Caller, **options: Any) -> Exchange:
         """Send a call as it stands, in the paid lane unless another is given."""
@@ -324,6 +365,7 @@ class Judge:
         if status == 406:
             raise self.undecided(requirement, f"{exchange.title} (see HDR-1)", exchange)
         if status == 429:
+            self._may_have_some(exchange)
             raise self.undecided(requirement, f"{exchange.title}: {self._why_not_now(exchange)}", exchange)
         if status >= 500:
             raise self.disturbed(requirement, f"{exchange.title}: the host says that it failed", exchange)
@@ -332,7 +374,8 @@ class Judge:
                 raise self.violation(
                     requirement, f"{exchange.title}: a public route asks for a bearer", exchange
                 )
-            raise self.undecided(requirement, f"{exchange.title}: {exchange.caller} was not let in", exchange)
+            message = f"{exchange.title}: {exchange.caller} was not let in{_left_to(exchange, requirement)}"
+            raise self.undecided(requirement, message, exchange)
         if 300 <= status < 400:
             raise self.undecided(
                 requirement,
@@ -340,6 +383,14 @@ class Judge:
                 exchange,
             )
         raise self.violation(requirement, f"{exchange.title}: a valid request was refused", exchange)
+
+    def _may_have_some(self, exchange: Exchange) -> None:
+        """Raises NotRun for a 429 to a caller whose plan has no unit of the metric at all, or to the account
+        that asks in its place."""
+        metric = exchange.operation.metric if exchange.operation is not None else None
+        if metric is not None and self.payers.guests_have_none(metric):
+            who = "an account with more" if has_bearer(exchange) else "a free tier with"
+            raise NotRun(f"needs {who} units of {metric}")
 
     def refused(self, requirement: str, exchange: Exchange, status: int, what: str) -> None:
         """A request that must be refused with `status`; `what` says what is wrong with it. A long one may be
@@ -350,7 +401,8 @@ class Judge:
             raise self.violation(requirement, message, *second.shown)
         self.answered(requirement, exchange)
         if exchange.status == 429 and status != 429:
-            exchange = self.probes.ask_at_leisure(exchange)
+            metric = exchange.operation.metric if exchange.operation is not None else None
+            exchange = self.probes.ask_at_leisure(exchange, self.payers.stand_in(metric))
             self.answered(requirement, exchange)
         got = exchange.status or 0
         if got == status:
@@ -359,6 +411,7 @@ class Judge:
         if may_be_too_long(exchange):
             return  # That it is too large may be looked at first.
         if got == 429 and not self.probes.refuses_this_alone(exchange):
+            self._may_have_some(exchange)
             raise self.undecided(
                 requirement, f"{exchange.title}: out of quota before {what} was looked at", exchange
             )
@@ -426,8 +479,21 @@ class Judge:
     def _why_not_now(self, exchange: Exchange) -> str:
         metered = exchange.operation is not None and exchange.operation.metric is not None
         if metered and not self.client.limits_bursts(exchange):
-            return "out of quota, so nothing could be seen"
+            return "out of quota, so nothing could be seen (see RATE-4)"
         return "somebody limits how often the host may be asked; ask more slowly, with --rate"
+
+    def look_at_all(self, *looks: Callable[[], Any]) -> None:
+        """Take each of these looks, whatever another one finds, and raise what was found then: a disturbance
+        or a violation before anything else."""
+        found = list[Exception]()
+        for look in looks:
+            try:
+                look()
+            except (Violation, Undecided, NotRun, BudgetExhausted) as problem:
+                found.append(problem)
+        ranks = (Disturbed, Violation, Exception)
+        if found:
+            raise min(found, key=lambda one: [isinstance(one, rank) for rank in ranks].index(True))
 
     # --- closing --------------------------------------------------------------------------------------
 
@@ -459,14 +525,17 @@ class Judge:
         shown[requirement] += len(found)
         return found
 
-    def close(self, requirements: tuple[str, ...], outcome: Verdict | None, reason: str) -> list[Finding]:
+    def close(
+        self, requirements: tuple[str, ...], outcome: Verdict | None, reason: str, *, by_another: bool = False
+    ) -> list[Finding]:
         """The findings of the test. `outcome` is None if it ran to its end; otherwise it is what stopped it,
-        and holds for every requirement without a finding of its own."""
+        and holds for every requirement without a finding of its own. Where it was the breach of another
+        one, what was witnessed before stands."""
         decided = {finding.requirement for finding in self.findings}
         for requirement in requirements:
             if requirement in decided:
                 continue
-            if outcome is not None:
+            if outcome is not None and not (by_another and self.witnesses[requirement]):
                 self._find(requirement, outcome, reason, ())
             elif self.witnesses[requirement]:
                 self._find(requirement, "pass", "", self._example(requirement))

@@ -18,17 +18,13 @@ from lightning_verify.judging.verdicts import Finding
 from lightning_verify.laws.table import check_laws
 from lightning_verify.laws.witnesses import shows_something
 from lightning_verify.reading.tokens import has_expired
-from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
+from lightning_verify.requests.credentials import ADMITTED_BY
 from lightning_verify.transport.exchange import BLAMES_THE_REQUEST, Exchange
 
 # What a finding of the monitor gives in place of a test's name.
 NAME = "a look at every answer"
 # Larger requests are not kept to be compared.
 _COMPARED = 50_000
-
-
-# The statement that lets a good credential in.
-ADMITTED_BY = {JWT: "AUTH-1", FREE_JWT: "AUTH-1", API_KEY: "AUTH-2"}
 
 
 @dataclass(slots=True)

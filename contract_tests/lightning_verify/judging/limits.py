@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 from lightning_verify.facts import METRIC_OF, METRICS, PRICE_OF, PUBLISHED_LIMITS
-from lightning_verify.judging.judge import Judge
-from lightning_verify.judging.observations import STREAM
+from lightning_verify.judging.judge import Disturbed, Judge, NotRun, Violation
+from lightning_verify.judging.observations import OFTEN, STREAM
 from lightning_verify.judging.snapshot import Snapshot
-from lightning_verify.judging.usage import moved, not_a_copy, read_usage, settled
+from lightning_verify.judging.usage import moved, not_a_copy, not_exhausted, read_usage, settled
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.situations import FORMED, Situation
 from lightning_verify.requests.valid import CALLS, Call
+from lightning_verify.transport.client import BudgetExhausted
 from lightning_verify.transport.exchange import BLAMES_THE_REQUEST, Exchange
 
 # Seconds to wait before a call that was refused within the limit is tried again.
@@ -125,7 +127,8 @@ def call_within_limit(judge: Judge, call: Call, caller: Caller) -> Exchange:
         if exchange.status != 429:
             break
         time.sleep(pause)
-        exchange = ask_for_unit(judge, call, caller, served=True)
+        with judge.client.second_look():
+            exchange = ask_for_unit(judge, call, caller, served=True)
         if exchange.served:
             judge.learned.refuses_at_first = True
     return exchange
@@ -174,3 +177,151 @@ def has_units_left(judge: Judge, exchange: Exchange, caller: Caller, metric: str
     if limit is not None and look.used[metric] < limit:
         message = f"{exchange.title} for {caller.label} with {look.used[metric]} of {limit} {metric} used"
         raise judge.violation("RATE-4", message, exchange, look.exchange)
+
+
+# --- who has used up a metric -----------------------------------------------------------------------------
+
+
+def _brought_to_limit(judge: Judge, metric: str) -> Spent:
+    """A caller that has just used up `metric`, or is refused more of it. Each call up to the limit must be
+    served. Raises Unmet with whom a host refuses before that."""
+    caller = judge.caller()
+    before = read_usage(judge, "RATE-4", caller)
+    limit = before.limit[metric]
+    if limit is None or limit < 0:
+        raise NotRun(f"needs a limit: {metric} is unlimited on the free tier")
+    if limit == 0:
+        raise NotRun(f"needs a free tier with units of {metric}")
+    if limit > FARTHEST[metric]:
+        raise NotRun(f"needs a lower limit: {limit} units of {metric} are more than a test should use")
+    not_exhausted(judge, "RATE-4", before)
+    calls = calls_on(metric)
+    turn = lost = 0
+    while turn < limit:
+        if 0 < turn == limit - 1:
+            judge.get("/usage", caller)  # For the laws: nobody else looks at counters that are nearly full.
+        exchange = call_within_limit(judge, calls[turn % len(calls)], caller)
+        if is_passing(exchange) and lost < MAX_LOST:
+            lost += 1
+            continue
+        if exchange.status == 429 and turn + lost >= limit:
+            break
+        try:
+            # What this caller was served before is valid, whatever it is called now.
+            if turn == limit - 1 or (turn >= len(calls) and exchange.status in BLAMES_THE_REQUEST):
+                serves_what_is_left(judge, exchange, calls[turn % len(calls)], caller)
+            if exchange.status == 429:
+                judge.answered("RATE-4", exchange)
+                message = f"{exchange.title}: refused at call {turn + 1} of {limit}"
+                raise judge.violation("RATE-4", message, exchange)
+        except Violation as problem:
+            if exchange.status != 429:
+                raise
+            raise Unmet(problem, Spent(caller, metric, turn, before)) from problem
+        # A route that refuses its first call is others' matter, and so is a request that is called invalid.
+        owner = turn >= len(calls) and exchange.status not in BLAMES_THE_REQUEST
+        judge.witness("RATE-4", judge.served("RATE-4", exchange, owner=owner))
+        turn += 1
+    return Spent(caller, metric, limit, before)
+
+
+class Unmet(Exception):
+    """Calls at a limit were not answered as they have to be: the problem, and whose calls they were."""
+
+    def __init__(self, problem: Exception, spent: Spent) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+        self.spent = spent
+
+
+def _limit_holds(judge: Judge, metric: str) -> Spent:
+    """Every call beyond the limit is 429, on every route of the metric, and stays so. Raises Unmet when one
+    is not."""
+    spent = _brought_to_limit(judge, metric)
+    try:
+        _refuses_beyond(judge, spent)
+    except Exception as problem:
+        raise Unmet(problem, spent) from problem
+    return spent
+
+
+def _refuses_beyond(judge: Judge, spent: Spent) -> None:
+    metric = spent.metric
+    calls = [*calls_on(metric), *OTHERWISE[metric], calls_on(metric)[0]]
+    # A host of one's own may be asked until what it does now and then has been seen.
+    often = OFTEN if judge.target.may_be_asked_often(judge.spend) else len(calls)
+    for turn in range(max(often, len(calls))):
+        call = calls[turn % len(calls)]
+        exchange = ask_beyond(judge, call, spent.caller)
+        if is_refused_to_anybody(judge, exchange, call):
+            continue
+        if (exchange.status or 0) < 500 and not exchange.served:
+            judge.answered("RATE-4", exchange)
+        if exchange.status in {401, 404, 405}:
+            raise judge.undecided("RATE-4", f"{exchange.title}: refused for another reason", exchange)
+        if exchange.served:
+            raise spent.served_too_much(judge, exchange)
+        judge.check(
+            "RATE-4", exchange.status == 429, f"{exchange.title}: expected 429 beyond the limit", exchange
+        )
+
+
+def at_limit(judge: Judge, metric: str) -> Spent:
+    """The caller at its limit, shared by the tests that look at it. Raises Unmet, or what kept it from its
+    limit."""
+    made = judge.once(f"caller without {metric}", lambda: _attempt(lambda: _limit_holds(judge, metric)))
+    if isinstance(made, Exception):
+        raise made
+    return made
+
+
+def _attempt(work: Callable[[], Spent]) -> Spent | Exception:
+    try:
+        return work()
+    except Exception as problem:
+        return problem
+
+
+def used_up(judge: Judge, requirement: str, metric: str) -> Spent:
+    """The caller that has used up a metric, for a test of something else. How it is refused more of it is
+    for RATE-4 to say. Raises Undecided when it was not served so much."""
+    try:
+        return at_limit(judge, metric)
+    except Unmet as unmet:
+        return unmet.spent
+    except (NotRun, BudgetExhausted, Disturbed):
+        raise
+    except Exception as problem:
+        raise judge.undecided(
+            requirement, _in_short(f"no caller has used up its {metric}", problem)
+        ) from None
+
+
+def refused_at_limit(judge: Judge, requirement: str, metric: str) -> Spent:
+    """The same, where it counts that this caller was refused more. Raises Undecided when it was not."""
+    spent = used_up(judge, requirement, metric)
+    try:
+        return at_limit(judge, metric)
+    except Unmet as unmet:
+        if isinstance(unmet.problem, NotRun | BudgetExhausted):
+            raise unmet.problem from unmet
+        what = f"the refusals of a caller at its limit of {metric}"
+        message = _in_short(f"{what} were not as they have to be", unmet.problem)
+        raise judge.undecided(requirement, message, spent.before.exchange) from None
+
+
+def _in_short(what: str, problem: Exception) -> str:
+    """What is missing, and where to look for the reason."""
+    words = str(problem).removeprefix("RATE-4: ")
+    return f"{what}: {words}" if words.endswith(")") else f"{what}: {words} (see RATE-4)"
+
+
+def lets_more_pass(judge: Judge, metric: str) -> bool:
+    """Whether one call after the other passes the limit as well."""
+    try:
+        at_limit(judge, metric)
+    except Unmet as unmet:
+        return isinstance(unmet.problem, Violation)
+    except Exception:
+        return False  # Nobody knows.
+    return False

@@ -46,10 +46,21 @@ def operation_observed(judge: Judge, operation: str) -> Observation:
     return judge.once(f"call of {operation}", lambda: _make(judge, CALLS[operation]))
 
 
+def answer_to(judge: Judge, call: Call) -> Exchange:
+    """The answer to a call in any form, for whoever looks at nothing else: that of an account where the free
+    tier has no unit for it."""
+    metric = METRIC_OF[call.operation]
+    if judge.payers.stand_in(metric) is None:
+        return call_observed(judge, call).call
+    return judge.once(f"answer to {call}", lambda: judge.ask(call, judge.newcomer(call.operation)))
+
+
 def call_observed(judge: Judge, call: Call) -> Observation:
     """The observation of a call in any form, made on first use."""
     if call == CALLS[call.operation]:
         return operation_observed(judge, call.operation)
+    if call == STREAM:
+        return stream_observed(judge)
     return judge.once(f"call of {call}", lambda: _make(judge, call))
 
 
@@ -111,12 +122,7 @@ CAPABILITIES = ("image", "video", "sfx", "text")
 
 def reader(judge: Judge) -> tuple[Caller, Exchange]:
     """The throwaway caller who reads for all tests, and its counters before it has read anything else."""
-
-    def begin() -> tuple[Caller, Exchange]:
-        caller = judge.caller()
-        return caller, judge.get(USAGE, caller)
-
-    return judge.once("reader", begin)
+    return judge.reader()
 
 
 def shown(judge: Judge, path: str, credential: str | None = None) -> Exchange:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from functools import partial
 
 from lightning_verify.facts import REQUIRED_FIELD
 from lightning_verify.judging.contrast import Ask, SecondLook, Well, is_served, look_again, trouble
+from lightning_verify.judging.payers import Once, Payers
 from lightning_verify.laws.law import request_json
 from lightning_verify.laws.witnesses import tells_failure
 from lightning_verify.reading import gateways
@@ -23,11 +24,10 @@ from lightning_verify.requests.valid import CALLS, Call
 from lightning_verify.transport.client import BudgetExhausted, Client
 from lightning_verify.transport.exchange import NOT_OFFERED, REDIRECTS, Exchange
 from lightning_verify.transport.retries import GATEWAY_RETRIES
+from lightning_verify.transport.timeline import has_bearer
 
 # How often two requests are compared that nothing but chance may tell apart.
 _TURNS = 3
-
-T = TypeVar("T")
 
 
 def ask_past_losses(ask: Callable[[], Exchange]) -> Exchange:
@@ -36,18 +36,13 @@ def ask_past_losses(ask: Callable[[], Exchange]) -> Exchange:
     return ask() if exchange.is_lost else exchange
 
 
-class Once(Protocol):
-    """Makes something once in a run, under a name."""
-
-    def __call__(self, name: str, make: Callable[[], T]) -> T: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Probes:
     """The questions, each asked `once` where its answer cannot change."""
 
     client: Client
     once: Once
+    payers: Payers
 
     def _ask_nothing(self, path: str) -> Exchange:
         return self.client.send("POST", path, anonymous(), json_body=NOTHING_ASKED, lane="free")
@@ -89,13 +84,15 @@ class Probes:
         same."""
         in_the_middle = exchange.cut_off or tells_failure(exchange)
         plain = _plainest_stream(exchange) if in_the_middle else _plainer(exchange)
-        if plain is None or "Authorization" in exchange.request_headers:
+        operation, body = exchange.operation, exchange.request_body
+        metric = operation.metric if operation is not None else None
+        if plain is None or (has_bearer(exchange) and self.payers.stand_in(metric) is None):
             return SecondLook()
-        body = exchange.request_body
+        who = partial(self.payers.newcomer, metric)
         return self.second_look(
             exchange,
-            lambda: self.client.send(exchange.method, exchange.path, anonymous(), body=body),
-            lambda: self.client.send(plain.method, plain.path, anonymous(), json_body=plain.body),
+            lambda: self.client.send(exchange.method, exchange.path, who(), body=body),
+            lambda: self.client.send(plain.method, plain.path, who(), json_body=plain.body),
         )
 
     def fails_at_refusing(self, exchange: Exchange) -> SecondLook:
@@ -103,7 +100,7 @@ class Probes:
         failed: compared with another one that has to be refused. What could be taken for a valid request may
         have been sent on to an upstream that is down, and is compared with a valid one."""
         call = CALLS.get(exchange.operation.id) if exchange.operation is not None else None
-        if call is None or exchange.method != "POST" or "Authorization" in exchange.request_headers:
+        if call is None or exchange.method != "POST" or has_bearer(exchange):
             return SecondLook()
         told = gateways.host_failed(exchange.status, exchange.headers, exchange.body)
         if not told and not exchange.hung_up:
@@ -163,7 +160,7 @@ class Probes:
     def lets_in(self, exchange: Exchange) -> bool:
         """Whether the plainest valid request of such a throwaway caller is served, so that it is not the
         caller who is refused."""
-        if "Authorization" in exchange.request_headers:
+        if has_bearer(exchange):
             return False
         newcomer = anonymous if "X-Client-ID" in exchange.request_headers else by_user_agent
         plain = self._plain(exchange, newcomer)
@@ -196,20 +193,24 @@ class Probes:
             answer.status == exchange.status and trouble(answer) == "failed" for answer in again
         )
 
-    def ask_at_leisure(self, exchange: Exchange) -> Exchange:
-        """The answer to the same request of a caller that asks for nothing else meanwhile. A host that looks
-        at the plan first may hold a unit until it has looked at the rest, and so refuse whoever asks twice at
-        once."""
-        known = "Authorization" in exchange.request_headers
-        caller = Caller(exchange.caller, exchange.request_headers) if known else anonymous()
-        return self.client.send(
-            exchange.method, exchange.path, caller, body=exchange.request_body, lane="free"
-        )
+    def ask_at_leisure(self, exchange: Exchange, stand_in: Caller | None) -> Exchange:
+        """The answer to the same request of a caller that asks for nothing else meanwhile, or of a `stand_in`
+        for whoever has no units at all. A host that looks at the plan first may hold a unit until it has
+        looked at the rest, and so refuse whoever asks twice at once."""
+        alone = Caller(exchange.caller, exchange.request_headers) if has_bearer(exchange) else None
+        caller, path, body = alone or stand_in or anonymous(), exchange.path, exchange.request_body
+
+        def ask() -> Exchange:
+            return self.client.send(exchange.method, path, caller, body=body, lane="free")
+
+        if alone is not None or stand_in is None:
+            return ask()
+        return self.once(f"{exchange.method} {path} {body!r} as {caller.label}", ask)
 
     def refuses_this_alone(self, exchange: Exchange) -> bool:
         """Whether callers that have spent nothing always get 429 for this request, and never for an empty
         one. A host may count bad bearers, and a GET that is not refused would cost a unit."""
-        if exchange.method != "POST" or "Authorization" in exchange.request_headers:
+        if exchange.method != "POST" or has_bearer(exchange):
             return False
         path, body = exchange.path, exchange.request_body
         for _ in range(_TURNS):

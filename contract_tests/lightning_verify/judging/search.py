@@ -118,7 +118,7 @@ class Search:
     def send(self, chosen: Chosen) -> Exchange:
         """The answer to one more request with these kinds."""
         call = self.subject.request(chosen)
-        return self.judge.ask(call, self.judge.caller())
+        return self.judge.ask(call, self.judge.newcomer(call.operation))
 
     def flaw(self, chosen: Chosen) -> Flaw | None:
         """What is bad about the answer to these kinds."""

@@ -1,13 +1,14 @@
 """Verdicts, and how findings of single tests become the verdict of a requirement and of a run.
 
 A finding is what one test says about one requirement. The worst finding decides: a violation outweighs
-everything, not having seen enough outweighs a pass, and what could not be tried at all weighs least.
+everything, not having seen enough outweighs a pass unless the breach of another requirement was in the way,
+and what could not be tried at all weighs least.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from typing import Any, Literal
@@ -146,10 +147,23 @@ NOT_PART = "no check of this requirement was part of the run"
 BROKE_OFF = "the run stopped on an internal error"
 
 
-def rule(requirement: Requirement, findings: Iterable[Finding], unreached: str = NOT_PART) -> Ruling:
+def rule(
+    requirement: Requirement,
+    findings: Iterable[Finding],
+    unreached: str = NOT_PART,
+    broken: Set[str] = frozenset(),
+) -> Ruling:
     """The verdict on `requirement`: the worst of its findings, or not_run when there is none, for the reason
-    `unreached`."""
-    ours = tuple(sorted(findings, key=lambda finding: (_WEIGHT.index(finding.verdict), finding.test)))
+    `unreached`. Where one test has seen it kept, others that could not look because of something `broken`
+    do not decide."""
+
+    def weight(finding: Finding) -> tuple[bool, int, str]:
+        hidden = finding.verdict == "inconclusive" and not broken.isdisjoint(finding.left_to)
+        return hidden and seen, _WEIGHT.index(finding.verdict), finding.test
+
+    findings = tuple(findings)
+    seen = any(finding.verdict == "pass" for finding in findings)
+    ours = tuple(sorted(findings, key=weight))
     if not ours:
         return Ruling(requirement, "not_run", unreached, 0)
     worst = ours[0]

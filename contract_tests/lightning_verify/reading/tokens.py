@@ -26,6 +26,12 @@ def _object(segment: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def is_of_a_session(token: str) -> bool:
+    """Whether a token names a session, as Supabase's access tokens do. An API key may be a JSON Web Token as
+    well, but is nobody's session."""
+    return "session_id" in (claims_of(token) or {})
+
+
 def expiry_of(token: str) -> datetime | None:
     """When a token says that it expires; None when it does not say."""
     return moment((claims_of(token) or {}).get("exp"))

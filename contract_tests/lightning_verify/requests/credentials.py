@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from lightning_verify.reading.numbers import whole_number
-from lightning_verify.reading.tokens import claims_of, expiry_of, has_expired
+from lightning_verify.reading.tokens import claims_of, expiry_of, has_expired, is_of_a_session
 
 JWT = "LIGHTNING_JWT"
 API_KEY = "LIGHTNING_API_KEY"
@@ -37,6 +37,8 @@ MEANING: dict[str, str] = {
 
 TOKENS = (JWT, FREE_JWT, EXPIRED_JWT)
 GOOD = (JWT, API_KEY, FREE_JWT)
+# The statement that lets a good credential in.
+ADMITTED_BY = {JWT: "AUTH-1", FREE_JWT: "AUTH-1", API_KEY: "AUTH-2"}
 BAD = (EXPIRED_JWT, EXPIRED_API_KEY, REVOKED_API_KEY)
 KEY_PREFIX = "ipa_live_"
 # What comes with a value that was copied from a header, a shell or a settings page.
@@ -91,6 +93,7 @@ def _written_in(file: Path) -> dict[str, str]:
 
 def _slips(credentials: Mapping[str, str]) -> Iterator[str]:
     """What is wrong with credentials, as far as it shows without asking a host."""
+    tokens = {signed for name in TOKENS if (signed := _as_signed(credentials.get(name, "")))}
     for name, value in credentials.items():
         if not value.isascii() or not value.isprintable() or " " in value:
             yield f"{name} holds white space or signs that no credential has; was it copied whole and alone?"
@@ -98,7 +101,7 @@ def _slips(credentials: Mapping[str, str]) -> Iterator[str]:
             yield f"{name} holds a placeholder instead of a credential"
         elif name in TOKENS and value.startswith(KEY_PREFIX):
             yield f"{name} holds an API key; it is for an access token"
-        elif name not in TOKENS and claims_of(value) is not None:
+        elif name not in TOKENS and (is_of_a_session(value) or _as_signed(value) in tokens):
             yield f"{name} holds an access token; it is for an API key"
         elif name in TOKENS:
             yield from _slips_of_a_token(name, value)
@@ -111,6 +114,19 @@ def _slips(credentials: Mapping[str, str]) -> Iterator[str]:
     users = [(claims_of(credentials.get(name, "")) or {}).get("sub") for name in (JWT, FREE_JWT)]
     if users[0] is not None and users[0] == users[1]:
         yield f"{JWT} and {FREE_JWT} belong to the same user; they are for a paid account and a free one"
+
+
+def _as_signed(token: str) -> str:
+    """What a JSON Web Token says, without its signature; empty for any other text."""
+    return token.rpartition(".")[0] if claims_of(token) is not None else ""
+
+
+def doubts(credentials: Mapping[str, str]) -> Iterator[str]:
+    """What may be a slip, and may be how credentials of this host are: the document leaves the form of an API
+    key open."""
+    for name, value in credentials.items():
+        if name not in TOKENS and claims_of(value) is not None:
+            yield f"{name} has the form of an access token: is it an API key?"
 
 
 def _slips_of_a_token(name: str, token: str) -> Iterator[str]:

@@ -13,10 +13,9 @@ import pytest
 
 from lightning_verify.facts import REVISION
 from lightning_verify.judging.examples import read_examples
-from lightning_verify.judging.law_monitor import ADMITTED_BY
 from lightning_verify.judging.verdicts import Finding
 from lightning_verify.reading.tokens import expiry_of
-from lightning_verify.requests.credentials import GOOD
+from lightning_verify.requests.credentials import ADMITTED_BY, GOOD, doubts
 from lightning_verify.run.bill import observed_units, reread_lagging_counters
 from lightning_verify.run.plan import SECOND_LOOKS, describe, duration, estimate, spoken
 from lightning_verify.run.preflight import AT_THE_DOOR, preflight, refused_everywhere, wait_until_it_listens
@@ -36,22 +35,23 @@ Say = Callable[[str], None]
 def begin(run: Run, items: Sequence[pytest.Item], report_dir: Path | None, say: Say) -> None:
     """Say what these tests will ask for and may cost, see that the host answers, and learn what earlier runs
     have found and which credentials are of use. `run.aborted` says why the run cannot go on."""
-    requests, units = estimate(items, run.settings.spend, run.target, run.settings.examples)
+    settings = run.settings
+    requests, units = estimate(items, settings.spend, run.target, settings.examples, settings.max_units)
     _announce(run, requests, units, say)
     _cap(run, units)
     run.note(
         target=run.target.base_url,
         revision=REVISION,
-        spend=run.settings.spend.name.lower(),
+        spend=settings.spend.name.lower(),
         credentials=sorted(run.target.credentials),
         planned={"requests": requests, "units": dict(units)},
         started=run.started,
-        generated={"examples": run.settings.examples, "seed": run.settings.seed},
+        generated={"examples": settings.examples, "seed": settings.seed},
     )
     answered_in = _reach(run, say)
     if run.aborted:
         return
-    seconds = duration(requests, run.settings.rate, median(answered_in), run.settings.jobs)
+    seconds = duration(requests, settings.rate, median(answered_in), settings.jobs)
     say(f"time: {spoken(seconds)}")
     for name, left in _expiring(run.target.credentials, seconds):
         say(f"{name} expires in {spoken(left)}, perhaps before the end: what needs it later is not run")
@@ -81,6 +81,8 @@ def _announce(run: Run, requests: int, units: Counter[str], say: Say) -> None:
     credentials = ", ".join(sorted(target.credentials)) or "none"
     spend = settings.spend.name.lower()
     say(f"target {target.base_url}, spend {spend}, revision {REVISION}, credentials: {credentials}")
+    for doubt in doubts(target.credentials):
+        say(doubt)
     say(f"plan: {describe(requests, units)}")
     say(f"generated: {settings.examples} requests per property, with --seed {settings.seed}")
     if settings.max_units:

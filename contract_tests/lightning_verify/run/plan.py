@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pytest
 
@@ -41,11 +41,15 @@ def obstacle(item: pytest.Item, spend: Spend, target: Target) -> str | None:
 
 
 def estimate(
-    items: Iterable[pytest.Item], spend: Spend, target: Target, examples: int
+    items: Iterable[pytest.Item],
+    spend: Spend,
+    target: Target,
+    examples: int,
+    max_units: Mapping[str, int],
 ) -> tuple[int, Counter[str]]:
     """(requests, worst-case units by metric) of the tests that can run, with what comes before and after
-    them. The units are the most that any host can cause; the requests are those that a conforming host gets,
-    since whatever fails is sent again."""
+    them. The units are the most that any host can cause, and no more than the user's own `max_units` by
+    metric; the requests are those that a conforming host gets, since whatever fails is sent again."""
     requests, spenders, units, shared, moves_time = 0, 0, Counter[str](), set[str](), False
     searched = set[str | None]()
     means = Means(spend, examples, target.credentials.keys())
@@ -71,7 +75,7 @@ def estimate(
     # Only on this machine is every caller asked for its bill, and not after its time was moved.
     if target.is_loopback and not moves_time:
         requests += spenders + sum(name in METRIC_OF for name in POSTS)
-    return requests, units
+    return requests, +Counter({metric: min(n, max_units.get(metric, n)) for metric, n in units.items()})
 
 
 # Seconds of our own work for a request, and those that a run waits for clocks and counters.

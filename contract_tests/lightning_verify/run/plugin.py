@@ -379,7 +379,8 @@ def pytest_runtest_makereport(
         elif problem is not None:
             outcome, reason = "inconclusive", f"the check itself failed: {redact(repr(problem)[:300])}"
             report.longrepr = "\n".join(redact(line) for line in str(report.longrepr).splitlines())
-    run.keep(judge.close(charge.requirements, outcome, reason))
+    by_another = isinstance(problem, Violation)
+    run.keep(judge.close(charge.requirements, outcome, reason, by_another=by_another))
     scheduler = item.config.stash.get(_scheduler_key, None)
     report.duration = (scheduler.seconds(item) if scheduler else None) or report.duration
     return report

@@ -188,11 +188,13 @@ def rulings(
 ) -> list[Ruling]:
     """The verdict on each requirement that `only` selects, in the order of the document. `unreached` is the
     reason given for those without a finding."""
+    broken = {finding.requirement for finding in findings if finding.verdict == "fail"}
     return [
         rule(
             requirement,
             _asking_least([finding for finding in findings if finding.requirement == requirement.id]),
             unreached,
+            broken,
         )
         for requirement in requirements.requirements.values()
         if not only or requirement.id in only or requirement.area in only

@@ -160,6 +160,10 @@ class Client:
         that makes one may be waiting for the block to end."""
         return self._sending.exclusive()
 
+    def metric_at(self, path: str) -> str | None:
+        """The metric that a request to `path` may be charged on."""
+        return self._operations.metric_at(path)
+
     @contextmanager
     def second_look(self) -> Iterator[None]:
         """While the block lasts, this thread may spend what is kept for second looks. One at a time: two that
