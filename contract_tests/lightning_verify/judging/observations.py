@@ -7,6 +7,7 @@ host that is not ours gets two requests a second: one reader's documents, and on
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -338,3 +339,11 @@ ANALYSED = {
     "conversation": AFTER_CODE,
     "instructions": INSTRUCTED,
 }
+# More analyses of the second of these, by callers who have not asked for it: a host may draw one of several
+# models.
+PLAIN_ONES, MORE_PLAIN_ONES = 2, "more analyses of simple"
+
+
+def prompt_label(messages: Any) -> str:
+    """The name of a prompt that several tests share; others by their own words."""
+    return next((name for name, known in ANALYSED.items() if known == messages), json.dumps(messages))
