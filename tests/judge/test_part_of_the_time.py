@@ -293,8 +293,18 @@ def test_a_host_may_be_configured_to_less_than_the_published_sizes(tmp_path: Pat
     def answer(asked: Asked) -> Answer:
         return Answer(next(statuses) if len(asked.body) > 1000 else 200)
 
-    situation = Situation("address", "createTts", "long")
+    situation = Situation("address", "createTts", "long speech")
     with tiny(answer) as host, judge_of(host.base_url, tmp_path) as judge, pytest.raises(NotRun):
+        test_situations.test_every_kind_of_caller_is_served_in_every_form(judge, situation)
+
+
+def test_an_address_may_be_too_long_for_a_server(tmp_path: Path) -> None:
+    situation = Situation("address", "getTts", "long address of speech")
+    with (
+        tiny(lambda asked: Answer(414 if len(asked.path) > 2_000 else 200)) as host,
+        judge_of(host.base_url, tmp_path) as judge,
+        pytest.raises(NotRun),
+    ):
         test_situations.test_every_kind_of_caller_is_served_in_every_form(judge, situation)
 
 

@@ -61,8 +61,13 @@ _BODIES: dict[str, Mapping[str, Any]] = {
 _READS = ("getUsage", "getSubscription")
 
 
+def in_path(prompt: str) -> str:
+    """A prompt as it stands in an address."""
+    return quote(prompt, safe="")
+
+
 def _valid(operation: Operation) -> Call:
-    path = operation.path.replace("{prompt}", quote(PATH_PROMPT, safe=""))
+    path = operation.path.replace("{prompt}", in_path(PATH_PROMPT))
     body = _BODIES.get(operation.id, {"prompt": PROMPT}) if operation.method == "POST" else None
     return Call(operation.id, operation.method, path, body)
 
