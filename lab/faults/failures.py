@@ -106,7 +106,9 @@ FAULTS.reported("FAIL-1", post("/gen/image", {"prompt": 7}), spend="sample").add
 )
 
 FAULTS.handwritten(
-    "FAIL-2", lambda c: c.chat(messages=[{"role": "user", "content": "word " * 60_000}], stream=True).status
+    "FAIL-2",
+    lambda c: c.chat(messages=[{"role": "user", "content": "word " * 60_000}], stream=True).status,
+    spend="sample",
 ).add(
     "oversize-is-told-in-the-stream: a streamed chat that is too large is 200 and tells of it in an event",
     seams.refused_in_stream("oversize"),
@@ -131,6 +133,7 @@ FAULTS.handwritten(
             + [{"role": "user", "content": "Go on."}]
         ).status
     ),
+    spend="sample",
 ).add(
     "size-of-last-message-only: only the last message of a chat is measured",
     seams.around("size", _only_the_last),
@@ -149,6 +152,7 @@ FAULTS.handwritten(
     lambda c: (
         c.chat(messages=[{"role": "user", "content": [{"type": "text", "text": "word " * 60_000}]}]).status
     ),
+    spend="sample",
 ).add(
     "size-of-parts-not-measured: text in content parts is not measured", seams.around("size", _only_strings)
 )
@@ -157,11 +161,11 @@ FAULTS.handwritten("FAIL-2", generated("createSfx", prompt="x" * 9_000)).add(
     "oversize-cut-silently: a prompt that is too long is cut and served", seams.skip("size")
 )
 
-FAULTS.mechanical("FAIL-2", chat(messages=[{"role": "user", "content": "x" * 40_000}])).add(
+FAULTS.mechanical("FAIL-2", chat(messages=[{"role": "user", "content": "x" * 40_000}]), spend="sample").add(
     "chat-size-unlimited: a chat may have any size", seams.skip("size", "createChatCompletion")
 )
 
-FAULTS.mechanical("FAIL-2", generated("createTts", prompt="x" * 9_000)).add(
+FAULTS.mechanical("FAIL-2", generated("createTts", prompt="x" * 9_000), spend="sample").add(
     "media-size-unlimited: a media prompt may have any size",
     seams.skip("size", "createImage createVideo createAirforceVideo createSfx createTts"),
 )
@@ -180,7 +184,9 @@ FAULTS.handwritten("FAIL-2", generated("createImage", prompt="x" * 9_000)).add(
 
 FAULTS.reported("FAIL-2", generated("createTts", prompt="x" * 9_000)).add(
     "oversize-422: a prompt that is too long is 422", seams.refused_with("oversize", 422)
-).add(
+)
+
+FAULTS.reported("FAIL-2", generated("createTts", prompt="x" * 9_000), spend="sample").add(
     "speech-size-unlimited: the route of speech was forgotten when sizes were limited",
     seams.skip("size", "createTts getTts"),
 )

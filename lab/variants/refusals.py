@@ -181,6 +181,9 @@ VARIANTS.group("sizes", generated("createTts", prompt="x" * 1_500)).add(
 VARIANTS.group("sizes", generated("createTts", prompt="x" * 310_000)).add(
     "largest-sizes: 413 begins beyond 400,000 characters",
     lambda lab: lab.text_limits.update(chat=400_000, media=400_000),
+).add(
+    "huge-sizes: 413 begins beyond 5,000,000 characters",
+    lambda lab: lab.text_limits.update(chat=5_000_000, media=5_000_000),
 )
 
 

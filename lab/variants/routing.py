@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 from lab.client import HELLO
@@ -86,4 +87,21 @@ def _weighing(lab: Lab) -> None:
 
 VARIANTS.group("", all_of(_ANALYSIS, chat(tools=[TOOL]))).add(
     "router-weighs: there are two models, and tools are half a reason for the larger one", _weighing
+)
+
+
+def _draws(lab: Lab) -> None:
+    dice = random.Random(11)
+
+    def choose(messages: Any, tools: Any) -> str:
+        plain = router.choose(messages, tools)
+        share = 0.25 if plain == router.SWIFT else 0.75
+        return LARGE if dice.random() < share else SMALL
+
+    lab.choose = choose
+
+
+VARIANTS.group("", all_of(*[_ANALYSIS] * 8)).add(
+    "router-draws: one of two models is drawn each time, and the larger one more often for what is hard",
+    _draws,
 )

@@ -7,7 +7,7 @@ import json
 import pytest
 from lightning_spec.loader import load_spec
 from lightning_verify.checks.test_router import AGREEING
-from lightning_verify.judging.agreement import Agreement
+from lightning_verify.judging.agreement import TURNS, Agreement
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.observations import ANALYSED
 from lightning_verify.judging.redaction import Redactor
@@ -49,6 +49,11 @@ def analysis(caller: Caller, text: str, name: str) -> Exchange:
 BY_NAME = chat(KEY, "hi", LARGE, model="large")
 OWN_NAME = [chat(KEY, "hi", "gpt-oss-20b"), analysis(KEY, "hi", "Lightning Auto")]
 KNOWN = [chat(GUEST, "hi", SMALL), analysis(GUEST, "hi", SMALL)]
+# Each time that it is asked for.
+OTHERWISE = [
+    *(chat(KEY, "hi", LARGE) for _ in range(TURNS["createChatCompletion"] + 1)),
+    *(analysis(KEY, "hi", SMALL) for _ in range(TURNS["analyzePrompt"] + 1)),
+]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +61,9 @@ KNOWN = [chat(GUEST, "hi", SMALL), analysis(GUEST, "hi", SMALL)]
     [
         pytest.param(KNOWN, ["pass"], id="same"),
         pytest.param([*KNOWN, chat(KEY, "hi", LARGE), analysis(KEY, "hi", LARGE)], ["pass"], id="by plan"),
-        pytest.param([*KNOWN, chat(KEY, "hi", LARGE), analysis(KEY, "hi", SMALL)], ["fail"], id="for a key"),
+        pytest.param([*KNOWN, *OTHERWISE], ["fail"], id="for a key"),
+        pytest.param([*KNOWN, *OTHERWISE, analysis(KEY, "hi", LARGE)], ["pass"], id="drawn"),
+        pytest.param([*KNOWN, *OTHERWISE[:1], *OTHERWISE[-1:]], ["pass"], id="asked only once"),
         pytest.param([*KNOWN, analysis(GUEST, "hi", SMALL), chat(GUEST, "hi", LARGE)], ["pass"], id="once"),
         pytest.param([*KNOWN, BY_NAME, analysis(KEY, "hi", SMALL)], ["pass"], id="by name"),
         pytest.param([chat(KEY, "hi", LARGE), analysis(GUEST, "hi", SMALL)], [], id="apart"),

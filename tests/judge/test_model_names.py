@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 from lightning_verify.checks import test_router
-from lightning_verify.judging.judge import Undecided, Violation
+from lightning_verify.judging.judge import NotRun, Undecided, Violation
 from lightning_verify.reading.model_names import disagreements, same
 from lightning_verify.requests.prompts import CODE, with_code
 
 from lab.faults.routing import routed
 from lab.running import running
+from lab.server.lab import Lab
 from lab.server.payloads import text_of
+from lab.server.router import CODE as CODING
 from lab.server.router import COMPLEX, SWIFT
 from tests.judge.tools import judge_of
 
@@ -91,5 +97,56 @@ def test_an_analysis_of_one_message_alone_does_not_agree_with_a_chat(part: slice
         running(prepare=one) as lab,
         judge_of(lab.base_url, tmp_path) as judge,
         pytest.raises(Violation, match="conversation"),
+    ):
+        test_router.test_analysis_and_chat_agree(judge)
+
+
+def _drawing(seed: int) -> Callable[[Lab], None]:
+    dice = random.Random(seed)
+    return routed(lambda _: lambda messages, tools: dice.choices((SWIFT, COMPLEX), (3, 2 if tools else 1))[0])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_router_that_draws_one_of_two_models_is_not_accused(seed: int, tmp_path: Path) -> None:
+    with running(prepare=_drawing(seed)) as lab, judge_of(lab.base_url, tmp_path) as judge:
+        for check in (
+            test_router.test_analysis_and_chat_agree,
+            test_router.test_tools_change_the_model,
+            partial(
+                test_router.test_a_chat_reacts_where_the_analysis_does,
+                requirement="ROUTE-2",
+                messages=CODE[0],
+            ),
+            partial(
+                test_router.test_a_signal_in_the_prompt_changes_the_model,
+                requirement="ROUTE-2",
+                signal="code",
+                prompts=CODE,
+                add=with_code,
+            ),
+        ):
+            with suppress(Undecided, NotRun):
+                check(judge)
+
+
+def test_an_analysis_that_names_what_no_chat_reports_is_found_beside_a_draw(tmp_path: Path) -> None:
+    """The draw is for whoever asks for code; all others are told of a model that does not answer them."""
+    dice, wrong = random.Random(1), routed(lambda _: lambda *_: COMPLEX, "analyzePrompt")
+    draws = routed(
+        lambda plain: (
+            lambda messages, tools: (
+                dice.choice((CODING, COMPLEX)) if plain(messages, tools) == CODING else plain(messages, tools)
+            )
+        )
+    )
+
+    def prepare(lab: Lab) -> None:
+        draws(lab)
+        wrong(lab)
+
+    with (
+        running(prepare=prepare) as lab,
+        judge_of(lab.base_url, tmp_path) as judge,
+        pytest.raises(Violation, match="prompt simple"),
     ):
         test_router.test_analysis_and_chat_agree(judge)

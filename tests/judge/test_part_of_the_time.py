@@ -30,14 +30,16 @@ from lightning_verify.checks import (
 )
 from lightning_verify.facts import METRIC_OF, METRICS, PUBLISHED_LIMITS
 from lightning_verify.judging import limits as limits_module
+from lightning_verify.judging import observations
 from lightning_verify.judging.judge import Judge, NotRun, Undecided, Violation
-from lightning_verify.judging.observations import CHAT, OFTEN, enough
+from lightning_verify.judging.observations import ANALYZE, CHAT, OFTEN, enough
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT, REVOKED_API_KEY, foreign_token
 from lightning_verify.requests.invalid import sample, wrong_messages, wrong_prompt
-from lightning_verify.requests.refusals import KINDS, refusals
+from lightning_verify.requests.refusals import KINDS, TOO_LARGE, refusals
 from lightning_verify.requests.situations import Situation
-from lightning_verify.requests.valid import PLACES
+from lightning_verify.requests.valid import PLACES, POSTS
 from lightning_verify.run.option_table import MANY
+from lightning_verify.target import Spend, Target
 from lightning_verify.transport.retries import MAX_FRUITLESS_WAIT
 from PIL import Image
 
@@ -291,8 +293,18 @@ def test_a_host_may_be_configured_to_less_than_the_published_sizes(tmp_path: Pat
     def answer(asked: Asked) -> Answer:
         return Answer(next(statuses) if len(asked.body) > 1000 else 200)
 
-    situation = Situation("address", "createTts", "long")
+    situation = Situation("address", "createTts", "long speech")
     with tiny(answer) as host, judge_of(host.base_url, tmp_path) as judge, pytest.raises(NotRun):
+        test_situations.test_every_kind_of_caller_is_served_in_every_form(judge, situation)
+
+
+def test_an_address_may_be_too_long_for_a_server(tmp_path: Path) -> None:
+    situation = Situation("address", "getTts", "long address of speech")
+    with (
+        tiny(lambda asked: Answer(414 if len(asked.path) > 2_000 else 200)) as host,
+        judge_of(host.base_url, tmp_path) as judge,
+        pytest.raises(NotRun),
+    ):
         test_situations.test_every_kind_of_caller_is_served_in_every_form(judge, situation)
 
 
@@ -522,6 +534,37 @@ def test_who_was_refused_in_every_form_is_looked_at(tmp_path: Path, monkeypatch:
         test_situations.test_an_oversized_prompt_is_413_each_time(judge, "createChatCompletion")
     streamed = {asked.headers.get("X-Client-ID") for asked in host.asked if b'"stream": true' in asked.body}
     assert streamed == {asked.headers.get("X-Client-ID") for asked in host.asked if asked.path == "/usage"}
+
+
+@pytest.mark.parametrize(
+    ("own", "largest", "verdict"),
+    [
+        pytest.param(True, 10**9, Violation, id="without end"),
+        pytest.param(True, 50_000, None, id="a large limit"),
+        pytest.param(False, 50_000, Undecided, id="on a host of others"),
+    ],
+)
+def test_only_what_is_beyond_reason_has_to_be_refused_by_every_host(
+    own: bool, largest: int, verdict: type[Exception] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observations, "OVERSIZED", (3_000, 30_000))
+    monkeypatch.setattr(observations, "BEYOND_REASON", 60_000)
+    monkeypatch.setattr(Target, "is_loopback", own)
+    with (
+        tiny(lambda asked: Answer(413 if len(asked.body) > largest else 200)) as host,
+        judge_of(host.base_url, tmp_path) as judge,
+        pytest.raises(verdict) if verdict else nullcontext(),
+    ):
+        test_failures.test_an_oversized_prompt_is_413(judge, "createTts")
+    assert max(len(asked.body) for asked in host.asked) > 60_000 or not own
+
+
+def test_a_free_run_does_not_ask_whether_a_host_serves_what_is_too_large(tmp_path: Path) -> None:
+    with tiny(lambda _: Answer()) as host, judge_of(host.base_url, tmp_path) as judge:
+        judge.spend = Spend.NONE
+        for operation in POSTS:
+            assert TOO_LARGE not in observations.refusals_made(judge, operation)
+        assert {asked.path for asked in host.asked} == {ANALYZE}
 
 
 def test_an_account_that_may_send_more_is_not_accused(tmp_path: Path) -> None:

@@ -66,6 +66,20 @@ def test_a_situation_is_a_valid_request() -> None:
     assert all(call.body is None for call in calls.values() if call.method == "GET")
 
 
+def test_a_long_prompt_is_tried_by_every_account_and_in_every_address() -> None:
+    long = {(each.kind, each.operation) for each in cover() if "prompt" in each.fields or each.form == "long"}
+    assert long >= {*product(ACCOUNTS, METERED - {"getImage", "getVideo"}), *product(["client id"], METERED)}
+    path = Situation("client id", "getVideo", "other options").call.path
+    assert path.count("%F0%9F%97%BC?") == 1
+    assert path.endswith("&duration=30")
+
+
+def test_a_chat_is_told_not_to_stream_by_every_kind_of_caller() -> None:
+    told = {each.kind for each in cover() if each.fields.get("stream") is False}
+    assert told == {*OWN, *ACCOUNTS}
+    assert Situation("API key", "createChatCompletion", "without a call").owner("stream") == "CHAT-3"
+
+
 def test_a_long_chat_is_long_and_nothing_curbs_its_answer() -> None:
     long = Situation("address", "createChatCompletion", "long").call.body
     assert long is not None

@@ -28,10 +28,12 @@ from lightning_verify.judging.observations import (
     bearers_tried_on,
     enough,
     refusal,
+    refusals_made,
     refused_call,
     refused_size,
     shown,
     shown_to,
+    takes_everything,
     with_bad_bearer,
 )
 from lightning_verify.judging.probes import ask_past_losses
@@ -92,16 +94,27 @@ def test_a_body_that_is_no_json_object_is_400(judge: Judge, operation: str) -> N
         judge.refused("FAIL-1", exchange, 400, f"the body {body[:60]!r}")
 
 
+def _to_know(operation: str) -> Spend:
+    """What must be allowed to try a size: a host may be configured to serve it."""
+    return Spend.SAMPLE if operation in METRIC_OF else Spend.NONE
+
+
 @pytest.mark.parametrize(
     "operation",
-    [pytest.param(name, marks=judges("FAIL-2", shares=[refusal(name, TOO_LARGE)])) for name in POSTS],
+    [
+        pytest.param(name, marks=judges("FAIL-2", shares=[refusal(name, TOO_LARGE)], spend=_to_know(name)))
+        for name in POSTS
+    ],
 )
 def test_an_oversized_prompt_is_413(judge: Judge, operation: str) -> None:
+    size = refused_size(judge, operation)
+    if size is None:
+        raise takes_everything(judge, operation)
     exchange = refused_call(judge, operation, TOO_LARGE)
-    judge.refused("FAIL-2", exchange, 413, f"a prompt of {refused_size(judge, operation):,} characters")
+    judge.refused("FAIL-2", exchange, 413, f"a prompt of {size:,} characters")
 
 
-@judges("FAIL-2", shares=[refusal("createChatCompletion", TOO_LARGE)], requests=1)
+@judges("FAIL-2", shares=[refusal("createChatCompletion", TOO_LARGE)], requests=1, spend=Spend.SAMPLE)
 @pytest.mark.parametrize(
     ("place", "stream"),
     # A host that measures no stream is seen by any of them; one that measures the last message alone, by one.
@@ -113,6 +126,8 @@ def test_an_oversized_chat_is_413_however_it_is_said(
     judge: Judge, path: str, place: str, stream: bool
 ) -> None:
     size = refused_size(judge, "createChatCompletion")
+    if size is None:
+        raise takes_everything(judge, "createChatCompletion")
     body = {**oversized("createChatCompletion", size, place), "stream": stream}
     exchange = judge.post(path, body, lane="free")
     judge.refused("FAIL-2", exchange, 413, f"{size:,} characters {place}{', streamed' * stream}")
@@ -278,14 +293,16 @@ def _says_json(judge: Judge, exchange: Exchange) -> None:
 
 REFUSALS = (
     *(("createChatCompletion", kind) for kind in (NOTHING, BAD_BEARER)),
-    *(("createImage", kind) for kind in (NOTHING, TOO_LARGE)),
+    ("createImage", NOTHING),
+    ("analyzePrompt", TOO_LARGE),
 )
 SHARED_REFUSALS = [*(refusal(*each) for each in REFUSALS), bearers_tried_on("getUsage")]
 
 
 def _refusals(judge: Judge) -> list[Exchange]:
     """One refusal of each kind that costs nothing."""
-    return [*(refused_call(judge, *each) for each in REFUSALS), _refused_bearer(judge, "getUsage")]
+    made = [each for each in REFUSALS if each[1] in refusals_made(judge, each[0])]
+    return [*(refused_call(judge, *each) for each in made), _refused_bearer(judge, "getUsage")]
 
 
 @judges("OBS-2", shares=SHARED_REFUSALS)

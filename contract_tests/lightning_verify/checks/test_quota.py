@@ -20,6 +20,7 @@ from lightning_verify.judging.observations import (
     operation_observed,
     reader,
     refusal,
+    refusals_made,
     refusals_of,
     refused_call,
     refused_caller,
@@ -43,6 +44,7 @@ from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import API_KEY, BAD, FREE_JWT, JWT
 from lightning_verify.requests.invalid import NOTHING_ASKED
 from lightning_verify.requests.prompts import IMAGE, TOOLS
+from lightning_verify.requests.refusals import TOO_LARGE
 from lightning_verify.requests.valid import (
     CALLS,
     OVERSIZED,
@@ -215,9 +217,9 @@ def test_what_is_counted_stays_counted(judge: Judge, operation: str) -> None:
 # --- what costs nothing ---------------------------------------------------------------------------------
 
 
-def _refusals(judge: Judge, metric: str) -> tuple[Caller, Snapshot, list[Exchange]]:
-    """A caller whose calls of a metric were all refused, its counters before, and the refusals. Raises
-    Undecided when one was not refused."""
+def _refusals(judge: Judge, metric: str, *, size: bool) -> tuple[Caller, Snapshot, list[Exchange]]:
+    """A caller whose calls of a metric were all refused, its counters before, and the refusals, for the
+    `size` of a prompt or for all else. Raises Undecided when one was not refused."""
     caller, look = refused_caller(judge, metric)
     assert look is not None
     before = counters(judge, "RATE-2", look)
@@ -225,8 +227,11 @@ def _refusals(judge: Judge, metric: str) -> tuple[Caller, Snapshot, list[Exchang
         refused_call(judge, operation, kind)
         for operation in _refusing(metric)
         if operation in POSTS or judge.examples >= THOROUGH
-        for kind in refusals_of(operation)
+        for kind in (refusals_made(judge, operation) if size else refusals_of(operation))
+        if (kind == TOO_LARGE) is size
     ]
+    if not refusals:
+        raise NotRun("needs a host that refuses some size (see FAIL-2)")
     # What a served GET costs is another's matter; the others are refusals all the same.
     refusals = [each for each in refusals if each.method != "GET" or not each.served]
     for exchange in refusals:
@@ -252,7 +257,12 @@ _every_refusal = pytest.mark.parametrize(
                 "RATE-2",
                 shares=[
                     refused_calls(metric),
-                    *(refusal(name, kind) for name in _refusing(metric) for kind in refusals_of(name)),
+                    *(
+                        refusal(name, kind)
+                        for name in _refusing(metric)
+                        for kind in refusals_of(name)
+                        if kind != TOO_LARGE
+                    ),
                 ],
                 requests=1,
             ),
@@ -264,20 +274,44 @@ _every_refusal = pytest.mark.parametrize(
 
 @_every_refusal
 def test_a_refused_call_costs_nothing(judge: Judge, metric: str) -> None:
-    _stands_still(judge, *_refusals(judge, metric))
+    _stands_still(judge, *_refusals(judge, metric, size=False))
 
 
 @_every_refusal
 def test_a_refused_call_costs_nothing_a_moment_later_either(judge: Judge, metric: str) -> None:
-    caller, before, refusals = _refusals(judge, metric)
-    # Whatever is counted in the background has been counted by then.
-    _wait_after(max(refusals, key=lambda each: each.sent), max(A_WHILE, _lag(judge)))
-    _stands_still(judge, caller, before, refusals)
+    _stands_still_later(judge, *_refusals(judge, metric, size=False))
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        pytest.param(
+            metric,
+            marks=judges(
+                "RATE-2",
+                shares=[
+                    refused_calls(metric),
+                    *(refusal(name, TOO_LARGE) for name in _refusing(metric) if name in POSTS),
+                ],
+                requests=1,
+            ),
+        )
+        for metric in METRICS
+    ],
+)
+def test_what_is_refused_for_its_size_costs_nothing(judge: Judge, metric: str) -> None:
+    _stands_still_later(judge, *_refusals(judge, metric, size=True))
 
 
 def _lag(judge: Judge) -> float:
     """Seconds that the counters of this host may lag, judging by what was seen before."""
     return min(judge.settle, (judge.learned.lag or 0.0) * 1.5)
+
+
+def _stands_still_later(judge: Judge, caller: Caller, before: Snapshot, calls: list[Exchange]) -> None:
+    # Whatever is counted in the background has been counted by then.
+    _wait_after(max(calls, key=lambda each: each.sent), max(A_WHILE, _lag(judge)))
+    _stands_still(judge, caller, before, calls)
 
 
 def _stands_still(judge: Judge, caller: Caller, before: Snapshot, calls: list[Exchange]) -> None:

@@ -43,7 +43,7 @@ def _calls(operations: str, form: str | None = None) -> list[Call]:
 # none. Of what there is one unit only, the first call of another kind would end the race of all others.
 RACES: dict[str, list[Call]] = {
     "videos": _calls("createVideo getVideo", "inputs of a video"),
-    "alternate videos": _calls("createAirforceVideo getAirforceVideo", "long"),
+    "alternate videos": _calls("createAirforceVideo getAirforceVideo", "long film"),
     "images": _calls("createImage getImage", "inputs of an image"),
     "chats": [
         CALLS["createChatCompletion"],
@@ -52,8 +52,11 @@ RACES: dict[str, list[Call]] = {
     ],
     **{
         f"{name}{how}": [call]
-        for name, operations in (("sounds", "createSfx getSfx"), ("speech", "createTts getTts"))
-        for how, call in zip(("", " by GET", ", long"), _calls(operations, "long"), strict=True)
+        for name, operations, long in (
+            ("sounds", "createSfx getSfx", "long sound"),
+            ("speech", "createTts getTts", "long speech"),
+        )
+        for how, call in zip(("", " by GET", ", long"), _calls(operations, long), strict=True)
     },
 }
 BY_CLIENT_ID = {"videos", "sounds", "speech by GET"}

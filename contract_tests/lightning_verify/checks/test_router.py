@@ -8,9 +8,19 @@ from typing import Any
 
 import pytest
 
+from lightning_verify.judging.agreement import Agreement, ask_again, named_model
 from lightning_verify.judging.judge import Disturbed, Judge, NotRun, Undecided
-from lightning_verify.judging.observations import ANALYSED, ANALYZE, CHAT, NOTHING, refusal, refused_call
-from lightning_verify.reading.model_names import disagreements
+from lightning_verify.judging.observations import (
+    ANALYSED,
+    ANALYZE,
+    CHAT,
+    MORE_PLAIN_ONES,
+    NOTHING,
+    PLAIN_ONES,
+    prompt_label,
+    refusal,
+    refused_call,
+)
 from lightning_verify.reading.sse import transcribe
 from lightning_verify.requests.invalid import wrong_messages
 from lightning_verify.requests.prompts import (
@@ -21,38 +31,24 @@ from lightning_verify.requests.prompts import (
     SIMPLE,
     TOOLS,
     Messages,
-    model_name,
     with_code,
     with_image,
     with_words,
 )
 from lightning_verify.run.marks import judges
+from lightning_verify.transport.client import BudgetExhausted
 from lightning_verify.transport.exchange import Exchange, NotJson
 
 
-def _label(messages: Messages) -> str:
-    """The name of a prompt that several tests share; others by their own words."""
-    return next((name for name, known in ANALYSED.items() if known == messages), json.dumps(messages))
-
-
 def _analysed(judge: Judge, messages: Messages) -> Exchange:
-    return judge.once(f"analysis of {_label(messages)}", lambda: judge.post(ANALYZE, {"prompt": messages}))
-
-
-def _name_in(exchange: Exchange) -> str | None:
-    """The model that an answer names, in JSON or in plain text: the content type is for HDR-1 to judge."""
-    if not exchange.served or exchange.problem is not None or exchange.truncated:
-        return None
-    try:
-        return model_name(exchange.json())
-    except NotJson:
-        return model_name(exchange.text) if exchange.media_type == "text/plain" else None
+    name = f"analysis of {prompt_label(messages)}"
+    return judge.once(name, lambda: judge.post(ANALYZE, {"prompt": messages}))
 
 
 def _analysis(judge: Judge, requirement: str, messages: Messages) -> tuple[str, Exchange]:
     exchange = _analysed(judge, messages)
     judge.served(requirement, exchange, owner=requirement == "ANA-1")
-    name = _name_in(exchange)
+    name = named_model(exchange)
     if name is not None:
         return name, exchange
     if requirement == "ANA-1":
@@ -96,6 +92,26 @@ def _analyses(*prompts: str) -> list[str]:
     return [f"analysis of {prompt}" for prompt in prompts]
 
 
+def _plain_ones_again(judge: Judge) -> list[Exchange]:
+    return judge.once(
+        MORE_PLAIN_ONES,
+        lambda: [judge.post(ANALYZE, {"prompt": SIMPLE[1]}) for _ in range(PLAIN_ONES)],
+    )
+
+
+def _holds_still(judge: Judge, requirement: str, message: str, *exchanges: Exchange) -> None:
+    """Raises Undecided where the host draws one of several models, so that the same request may be given
+    another one the next time: what one answer shows then tells nothing."""
+    try:
+        _, drawn = ask_again(judge.client, *exchanges)
+    except BudgetExhausted:
+        words = f"{message}; no units are left to see whether it is always so"
+        raise judge.undecided(requirement, words, *exchanges) from None
+    if drawn:
+        raise judge.undecided(requirement, f"{message}, but not always for the same request", *exchanges)
+
+
+_PLAIN = [*_analyses("hi", "simple"), MORE_PLAIN_ONES]
 Add = Callable[[Messages], Messages]
 
 
@@ -107,7 +123,7 @@ Add = Callable[[Messages], Messages]
             "complexity",
             COMPLEX,
             None,
-            marks=judges("ROUTE-1", shares=_analyses("hi", "simple", "complex")),
+            marks=judges("ROUTE-1", shares=[*_PLAIN, "analysis of complex"]),
             id="complexity",
         ),
         pytest.param(
@@ -115,7 +131,7 @@ Add = Callable[[Messages], Messages]
             "code",
             CODE,
             with_code,
-            marks=judges("ROUTE-2", shares=_analyses("hi", "simple", "code")),
+            marks=judges("ROUTE-2", shares=[*_PLAIN, "analysis of code"]),
             id="code",
         ),
         pytest.param(
@@ -123,7 +139,7 @@ Add = Callable[[Messages], Messages]
             "an image",
             IMAGE,
             with_image,
-            marks=judges("ROUTE-4", shares=_analyses("hi", "simple"), requests=1),
+            marks=judges("ROUTE-4", shares=_PLAIN, requests=1),
             id="image",
         ),
     ],
@@ -132,14 +148,16 @@ def test_a_signal_in_the_prompt_changes_the_model(
     judge: Judge, requirement: str, signal: str, prompts: list[Messages], add: Add | None
 ) -> None:
     plain = {_analysis(judge, requirement, messages)[0] for messages in SIMPLE}
+    # Who draws one of several models must not pass for one that reacts.
+    plain |= {name for each in _plain_ones_again(judge) if (name := named_model(each))}
     seen, unread, alike = list[Exchange](), list[Exchange](), list[Exchange]()
     for without, messages, control in _comparisons(judge, plain, prompts, add):
         exchange = _analysed(judge, messages)
-        name = _name_in(exchange)
+        name = named_model(exchange)
         if name is None or None in without:
             unread.append(exchange)
         elif name not in without:
-            if control is None or _name_in(_analysed(judge, control)) != name:
+            if control is None or named_model(_analysed(judge, control)) != name:
                 judge.witness(requirement, exchange)
                 return
             alike.append(exchange)
@@ -152,6 +170,7 @@ def test_a_signal_in_the_prompt_changes_the_model(
         raise judge.undecided(requirement, f"{message}; {unread[0].title} (see ANA-1)", *unread)
     if alike:
         raise judge.undecided(requirement, f"{message}; elsewhere it did what its length does", *alike)
+    _holds_still(judge, requirement, message, _analysed(judge, SIMPLE[1]), *seen[:1])
     raise judge.violation(requirement, message, *seen)
 
 
@@ -166,12 +185,12 @@ def _comparisons(
     for messages in MEDIUM if add is not None else ():
         assert add is not None
         control = with_words(messages) if add is with_code else None
-        yield {_name_in(_analysed(judge, messages))}, add(messages), control
+        yield {named_model(_analysed(judge, messages))}, add(messages), control
 
 
 def _streamed_name(judge: Judge, requirement: str, messages: Messages, **more: Any) -> tuple[str, Exchange]:
     body = {"messages": messages, "stream": True, **more}
-    once_key = f"stream of {_label(messages)}{json.dumps(more) if more else ''}"
+    once_key = f"stream of {prompt_label(messages)}{json.dumps(more) if more else ''}"
     exchange = judge.once(once_key, lambda: judge.post(CHAT, body))
     owner = (
         "CHAT-8" if "tools" in more else "CHAT-4" if isinstance(messages[0]["content"], str) else "CHAT-10"
@@ -188,14 +207,15 @@ def test_tools_change_the_model(judge: Judge) -> None:
     seen = []
     # Tools may weigh too little to show beside a prompt that is simple, and too little beside a complex one.
     for messages in (SIMPLE[1], COMPLEX[0], *MEDIUM):
-        without, _ = _streamed_name(judge, "ROUTE-3", messages)
+        without, first = _streamed_name(judge, "ROUTE-3", messages)
         beside, exchange = _streamed_name(judge, "ROUTE-3", messages, tools=TOOLS)
         if without != beside:
             judge.witness("ROUTE-3", exchange)
             return
-        seen.append(exchange)
-    message = f"with and without tools the same model was chosen for {len(seen)} prompts"
-    raise judge.violation("ROUTE-3", message, *seen)
+        seen += [first, exchange]
+    message = f"with and without tools the same model was chosen for {len(seen) // 2} prompts"
+    _holds_still(judge, "ROUTE-3", message, _analysed(judge, SIMPLE[1]), *seen[:2])
+    raise judge.violation("ROUTE-3", message, *seen[1::2])
 
 
 AGREEING = ("simple", "code", "complex", "image", "conversation", "instructions")
@@ -207,27 +227,29 @@ AGREEING = ("simple", "code", "complex", "image", "conversation", "instructions"
     shares=[*_analyses(*AGREEING), *(f"stream of {prompt}" for prompt in AGREEING)],
 )
 def test_analysis_and_chat_agree(judge: Judge) -> None:
-    prompts = {prompt: ANALYSED[prompt] for prompt in AGREEING}
-    pairs, seen = dict[str, tuple[str, str]](), dict[str, tuple[Exchange, Exchange]]()
-    for prompt, messages in prompts.items():
+    seen = Agreement(judge.recorder)
+    for messages in (ANALYSED[prompt] for prompt in AGREEING):
         try:
-            chosen, chat = _streamed_name(judge, "ANA-3", messages)
-            shown, analysis = _analysis(judge, "ANA-3", messages)
+            _, chat = _streamed_name(judge, "ANA-3", messages)
+            _, analysis = _analysis(judge, "ANA-3", messages)
         except Undecided as undecided:
             if isinstance(undecided, Disturbed) and not judge.repeats:
                 raise
             continue  # Noted; the others can still disagree.
-        pairs[prompt], seen[prompt] = (shown, chosen), (analysis, chat)
-    broken, unclear = disagreements(pairs)
-    for prompt, words in broken.items():
-        raise judge.violation("ANA-3", words, *seen[prompt])
+        for each in (chat, analysis):
+            seen.observe(each)
+    seen.look_again(judge.client)
+    told = seen.told()
+    for prompt, words in told.broken.items():
+        raise judge.violation("ANA-3", words, *told.shown[prompt])
     # A display name may say nothing of its model; that of others tells how this host goes about it.
-    if unclear and set(unclear) == set(pairs):
-        shown, chosen = pairs[unclear[0]]
+    if told.unclear and len(told.unclear) == len(told.shown):
+        exchanges = told.shown[told.unclear[0]]
+        shown, chosen = map(named_model, exchanges)
         words = f"whether {shown!r} is shown for the model {chosen!r} cannot be told"
-        raise judge.undecided("ANA-3", words, *seen[unclear[0]])
-    for prompt, exchanges in seen.items():
-        if prompt not in unclear:
+        raise judge.undecided("ANA-3", words, *exchanges)
+    for prompt, exchanges in told.shown.items():
+        if prompt not in told.unclear:
             judge.witness("ANA-3", *exchanges)
 
 
@@ -252,12 +274,16 @@ def test_analysis_and_chat_agree(judge: Judge) -> None:
     ],
 )
 def test_a_chat_reacts_where_the_analysis_does(judge: Judge, requirement: str, messages: Messages) -> None:
-    names = [_analysis(judge, requirement, each)[0] for each in (SIMPLE[1], messages)]
-    if names[0] == names[1]:
+    (name, simple), (other, analysis) = (
+        _analysis(judge, requirement, each) for each in (SIMPLE[1], messages)
+    )
+    if name == other:
         raise NotRun("needs a router that reacts to this prompt in its analysis")
-    plain, _ = _streamed_name(judge, requirement, SIMPLE[1])
+    plain, stream = _streamed_name(judge, requirement, SIMPLE[1])
     chosen, exchange = _streamed_name(judge, requirement, messages)
-    message = f"the analysis turns from {names[0]} to {names[1]}, the chat stays with {plain}"
+    message = f"the analysis turns from {name} to {other}, the chat stays with {plain}"
+    if plain == chosen:
+        _holds_still(judge, requirement, message, simple, analysis, stream, exchange)
     judge.check(requirement, plain != chosen, message, exchange)
 
 

@@ -36,9 +36,10 @@ from lightning_verify.requests.refusals import (
     refusals,
 )
 from lightning_verify.requests.situations import OWN, Situation, beside_a_client_id, cover
-from lightning_verify.requests.valid import CALLS, OVERSIZED, PLACES, POSTS, Call
+from lightning_verify.requests.valid import BEYOND_REASON, CALLS, OVERSIZED, PLACES, POSTS, Call
 from lightning_verify.run.marks import judges, looks_back, may_use, needs, needs_own_host
 from lightning_verify.target import Spend
+from lightning_verify.transport.client import Lane
 from lightning_verify.transport.exchange import NOT_OFFERED, Exchange
 
 SITUATIONS = tuple(cover())
@@ -425,23 +426,43 @@ def _is_refused(judge: Judge, refusal: Refusal) -> None:
         asker = judge.forged(refusal.flaw, token).also(
             **{**asker.headers, "Authorization": f"Bearer {token}"}
         )
-    body = refusal.body(refused_size(judge, refusal.operation) if _shared(refusal) else OVERSIZED[1])
+    size = refused_size(judge, refusal.operation) if _shared(refusal) else OVERSIZED[1]
+    if size is None:
+        raise NotRun("needs a host that refuses some size (see FAIL-2)")
+    body = refusal.body(size)
     sent = None if body is not None else refusal.raw
     exchange = _ask_to_be_refused(judge, refusal, asker, json_body=body, body=sent)
     if refusal.flaw != TOO_LARGE:
         _is_not_too_long(exchange)
+    elif exchange.served and refusal.kind in CREDENTIAL:
+        exchange = _beyond_reason(judge, refusal, asker, exchange)
     if exchange.status == 429 and refusal.kind in CREDENTIAL:
         raise NotRun(f"needs an account with units of {METRIC_OF.get(refusal.operation)} left")
     judge.refused(refusal.requirement, exchange, refusal.status, f"{refusal.words} ({refusal.form})")
 
 
-def _ask_to_be_refused(judge: Judge, refusal: Refusal, asker: Caller, **content: Any) -> Exchange:
+def _beyond_reason(
+    judge: Judge, refusal: Refusal, asker: Caller, exchange: Exchange, place: str = "in one message"
+) -> Exchange:
+    """The answer to a longer prompt of an account that was served a long one: whoever pays may be allowed so
+    much. Raises Undecided on a host of others, which is not sent more."""
+    if not judge.target.is_loopback:
+        message = f"{exchange.title} for {exchange.caller}, whose limit may be larger"
+        raise judge.undecided("FAIL-2", message, exchange)
+    with judge.client.second_look():
+        body = refusal.body(BEYOND_REASON, place)
+        return _ask_to_be_refused(judge, refusal, asker, lane="paid", json_body=body)
+
+
+def _ask_to_be_refused(
+    judge: Judge, refusal: Refusal, asker: Caller, *, lane: Lane = "free", **content: Any
+) -> Exchange:
     path, kind = CALLS[refusal.operation].path, refusal.kind
-    exchange = judge.client.send("POST", path, asker, lane="free", **content)
+    exchange = judge.client.send("POST", path, asker, lane=lane, **content)
     if exchange.status == 429 and kind in CREDENTIAL and judge.target.may_be_asked_often(judge.spend):
         # At its limit a caller may be refused for that; there is another account, and nobody else needs it.
         payer = judge.credential(CREDENTIAL[kind])
-        exchange = judge.client.send("POST", path, payer, lane="free", **content)
+        exchange = judge.client.send("POST", path, payer, lane=lane, **content)
     return exchange
 
 
@@ -554,6 +575,8 @@ def test_an_oversized_prompt_is_413_each_time(judge: Judge, operation: str) -> N
     forms, places = forms_of(operation, TOO_LARGE), tuple(PLACES)
     # Whoever pays may be allowed more, and has few units: what nobody is allowed is tried first.
     smallest = refused_size(judge, operation)
+    if smallest is None:
+        raise NotRun("needs a host that refuses some size")
     sizes = {kind: smallest if kind in OWN else OVERSIZED[1] for kind in kinds}
     refused, allowed_more = {*OWN}, set[str]()
     for turn in range(OFTEN):
@@ -571,6 +594,8 @@ def test_an_oversized_prompt_is_413_each_time(judge: Judge, operation: str) -> N
             refused.add(kind)
         elif exchange.status == 413 and kind not in allowed_more:
             sizes[kind] = smallest
+        if exchange.served and kind not in refused:
+            exchange = _beyond_reason(judge, refusal, _asker(judge, kind), exchange, place)
         # A host may hang up on a large body, and an account may be at its limit.
         if exchange.problem is None and exchange.status != 429:
             judge.refused(

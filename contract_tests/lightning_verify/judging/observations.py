@@ -7,11 +7,12 @@ host that is not ours gets two requests a second: one reader's documents, and on
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from lightning_verify.facts import METRIC_OF, SPEC
-from lightning_verify.judging.judge import Judge
+from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.usage import Observation, observe
 from lightning_verify.reading.failures import parsed
 from lightning_verify.requests import callers
@@ -20,8 +21,18 @@ from lightning_verify.requests.credentials import BAD, invalid_bearers
 from lightning_verify.requests.invalid import NOTHING_ASKED
 from lightning_verify.requests.prompts import AFTER_CODE, CODE, COMPLEX, IMAGE, INSTRUCTED, SIMPLE
 from lightning_verify.requests.refusals import TOO_LARGE
-from lightning_verify.requests.valid import CALLS, NO_ASSETS, OVERSIZED, POSTS, Call, oversized, say
+from lightning_verify.requests.valid import (
+    BEYOND_REASON,
+    CALLS,
+    NO_ASSETS,
+    OVERSIZED,
+    POSTS,
+    Call,
+    oversized,
+    say,
+)
 from lightning_verify.target import Spend
+from lightning_verify.transport.client import Lane
 from lightning_verify.transport.exchange import Exchange
 
 CHAT = "/gen/chat/completions"
@@ -178,6 +189,16 @@ def refusals_of(operation: str) -> list[str]:
     return [NOTHING, BROKEN, TOO_LARGE, BAD_BEARER, *[WRONG] * (operation in WRONG_OPTION)]
 
 
+def refusals_made(judge: Judge, operation: str) -> list[str]:
+    """Those of them that this host can be asked for: not every one refuses a prompt for its size, and it may
+    cost a unit to know."""
+    kinds = refusals_of(operation)
+    unknown = judge.spend is Spend.NONE and operation in METRIC_OF
+    if TOO_LARGE in kinds and (unknown or refused_size(judge, operation) is None):
+        kinds.remove(TOO_LARGE)
+    return kinds
+
+
 def refusal(operation: str, kind: str) -> str:
     """The name of one refusal of an operation."""
     return f"{operation}: {kind}"
@@ -210,7 +231,10 @@ def _ask_for_refusal(judge: Judge, operation: str, kind: str, caller: Caller) ->
         return judge.client.send("POST", call.path, caller, body=b"{broken", lane="free")
     body: Any = NOTHING_ASKED
     if kind == TOO_LARGE:
-        body = oversized(operation, refused_size(judge, operation))
+        size = refused_size(judge, operation)
+        if size is None:
+            raise NotRun("needs a host that refuses some size (see FAIL-2)")
+        body = oversized(operation, size)
     elif kind == WRONG:
         body = {**(call.body or {}), **WRONG_OPTION[operation]}
     elif kind == BAD_BEARER:
@@ -222,24 +246,45 @@ def _ask_for_refusal(judge: Judge, operation: str, kind: str, caller: Caller) ->
     return judge.post(call.path, body, caller, lane="free")
 
 
-def _refused_at_first(judge: Judge, operation: str) -> Exchange | None:
-    """The refusal of a prompt beyond every published limit. None where a host is configured to take that, or
-    fails at it, and where nothing may be spent to know."""
-    if judge.spend is Spend.NONE:
-        return None
-    body = oversized(operation, OVERSIZED[0])
-    # As nobody else: who is refused everything must not be served this.
-    exchange = judge.once(
-        f"{operation}: too large at first",
-        lambda: judge.post(CALLS[operation].path, body, lane="free"),
-    )
-    return None if exchange.served or (exchange.status or 0) >= 500 else exchange
+def _sizes_looked_at(judge: Judge, operation: str) -> tuple[int, Exchange]:
+    """The largest prompt that was sent to find one that is refused, in characters, and its answer. Raises
+    NotRun where nothing may be spent to know: a host may be configured to serve it, and then charges for it.
+    """
+    if judge.spend is Spend.NONE and operation in METRIC_OF:
+        raise NotRun("needs --spend sample: a host may be configured to serve so long a prompt")
+
+    def ask(size: int, lane: Lane) -> Exchange:
+        # As nobody else: who is refused everything must not be served this.
+        return judge.post(CALLS[operation].path, oversized(operation, size), lane=lane)
+
+    def look() -> tuple[int, Exchange]:
+        size = OVERSIZED[0]
+        exchange = ask(size, "free")
+        for more in (OVERSIZED[1], *[BEYOND_REASON] * judge.target.is_loopback):
+            failed = size == OVERSIZED[0] and (exchange.status or 0) >= 500
+            if exchange.served or failed:
+                with judge.client.second_look():
+                    size, exchange = more, ask(more, "paid")
+        return size, exchange
+
+    return judge.once(f"{operation}: how much is too large", look)
 
 
-def refused_size(judge: Judge, operation: str) -> int:
+def refused_size(judge: Judge, operation: str) -> int | None:
     """How many characters a caller of our own is refused: as few as are seen to be refused, since millions
-    take long to send; else what no host takes."""
-    return OVERSIZED[1] if _refused_at_first(judge, operation) is None else OVERSIZED[0]
+    take long to send; None where the host takes everything."""
+    size, exchange = _sizes_looked_at(judge, operation)
+    return None if exchange.served else size
+
+
+def takes_everything(judge: Judge, operation: str) -> Exception:
+    """What is to be said of a host that refuses no size: the document leaves the sizes to configuration, so
+    that only what is beyond reason counts against it."""
+    size, exchange = _sizes_looked_at(judge, operation)
+    message = f"{exchange.title}: a prompt of {size:,} characters"
+    if size == BEYOND_REASON:
+        return judge.violation("FAIL-2", f"{message} must be 413, but was served", exchange)
+    return judge.undecided("FAIL-2", f"{message} was served; the limit may be larger", exchange)
 
 
 def nothing_asked_by(judge: Judge, operation: str, credential: str) -> Exchange:
@@ -344,3 +389,11 @@ ANALYSED = {
     "conversation": AFTER_CODE,
     "instructions": INSTRUCTED,
 }
+# More analyses of the second of these, by callers who have not asked for it: a host may draw one of several
+# models.
+PLAIN_ONES, MORE_PLAIN_ONES = 2, "more analyses of simple"
+
+
+def prompt_label(messages: Any) -> str:
+    """The name of a prompt that several tests share; others by their own words."""
+    return next((name for name, known in ANALYSED.items() if known == messages), json.dumps(messages))

@@ -10,9 +10,9 @@ SHORT = 500
 
 
 def may_be_too_long(exchange: Exchange) -> bool:
-    """Whether an answer says that a request is too large, and the request is not short. Pictures are no
-    text."""
-    if exchange.status != 413:
+    """Whether an answer says that a request is too large, or its address, and the request is not short.
+    Pictures are no text."""
+    if exchange.status not in {413, 414}:
         return False
     asked = request_json(exchange)
     said = {name: value for name, value in asked.items() if name != "image_urls"}

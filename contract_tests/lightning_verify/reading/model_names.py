@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 
 # Words that tell how a model was trained or is sold, and not which one it is.
 _IDLE = {"instruct", "chat", "free", "it", "latest", "model"}
@@ -41,12 +42,14 @@ def alike(one: str, other: str) -> bool:
     return same(one, other) or (first & second).total() >= _ALIKE * (first | second).total()
 
 
-def disagreements(pairs: dict[str, tuple[str, str]]) -> tuple[dict[str, str], list[str]]:
+def disagreements(
+    pairs: dict[str, tuple[str, str]], others: Sequence[tuple[str, str]] = ()
+) -> tuple[dict[str, str], list[str]]:
     """What is wrong with (shown, reported) names by prompt: the prompts that break the agreement and how, and
     those that show nothing. If both sides use the same names for models, each pair has to match. If the
     display names are the host's own, a model has only one of them; that several models share one tells
-    nothing."""
-    shown, reported = ({pair[side] for pair in pairs.values()} for side in (0, 1))
+    nothing. Of `others` only the names count, and not that they came together."""
+    shown, reported = ({pair[side] for pair in (*pairs.values(), *others)} for side in (0, 1))
     one_vocabulary = any(alike(one, other) for one in shown for other in reported)
     broken, unclear = dict[str, str](), list[str]()
     for prompt, (analysed, chosen) in pairs.items():

@@ -94,3 +94,11 @@ def bearer(label: str, token: str) -> Caller:
     agent = SIGNED_IN if label in GOOD else _NOT_LET_IN
     headers = {"User-Agent": agent, "Authorization": f"Bearer {token}"}
     return Caller(MEANING.get(label, label), headers, label if label in MEANING else MADE_UP)
+
+
+def another_like(label: str, headers: Mapping[str, str]) -> Caller:
+    """A fresh caller of the kind that has sent these headers; the same one where a bearer says who it is."""
+    if "Authorization" in headers:
+        payer = next((name for name, meaning in MEANING.items() if meaning == label), MADE_UP)
+        return Caller(label, headers, payer)
+    return anonymous() if "X-Client-ID" in headers else by_user_agent()

@@ -98,10 +98,12 @@ NO_OBJECT = (b"[]", b"[1, 2]", b'"text"', b"42", b"null", b"true", b"", b"{", b"
 
 
 def broken_json(valid: Mapping[str, Any]) -> st.SearchStrategy[bytes]:
-    """Bodies that are no JSON object: cut off, garbled, other kinds of JSON, nothing at all."""
+    """Bodies that are no JSON object: cut off, garbled, followed by more, other kinds of JSON, nothing at
+    all."""
     whole = json.dumps(valid).encode()
     return st.one_of(
         st.integers(1, len(whole) - 1).map(lambda cut: whole[:cut]),
+        st.sampled_from([whole + more for more in (b"}", b" {}", b", and a fox")]),
         st.sampled_from(NO_OBJECT),
         # In the place of a sign: within a text, a lenient reader may take it for a letter.
         st.sampled_from([at for at, sign in enumerate(whole) if sign in b'{}[]":']).map(

@@ -18,7 +18,9 @@ from lightning_verify.requests.prompts import IMAGE, TOOLS
 from lightning_verify.requests.valid import (
     CALLS,
     LONG_CONVERSATION,
+    PATH_PROMPT,
     Call,
+    in_path,
     picture_base64,
     picture_data_uri,
     say,
@@ -33,6 +35,7 @@ _LONG = _SENTENCE * 21
 _LONG_MESSAGE = f"Say more about this. {_SENTENCE * 100}"
 # Letters of several scripts, and one beyond the basic plane.
 _UNICODE = "Ein Café in Malmö – 灯台と海, маяк 🗼"
+_AT_LENGTH = {"prompt": f"{_LONG} {_UNICODE}"}
 _WITH_TOOLS = say("What is the weather in Paris?", tools=TOOLS, tool_choice="required")
 _PICTURE = {"image_urls": [picture_base64(), picture_data_uri()]}
 
@@ -100,11 +103,11 @@ FORMS: dict[str, dict[str, Mapping[str, Any]]] = {
         "everything": {"tool_choice": _NAMED, **_EVERYTHING},
         "streamed everything": {"tool_choice": _NAMED, **_EVERYTHING, "stream": True},
         "streamed, without a call": {"tool_choice": "none", **_EVERYTHING, "stream": True},
-        "without a call": {"tool_choice": "none", **_EVERYTHING},
+        "without a call": {"tool_choice": "none", **_EVERYTHING, "stream": False},
     },
     "createImage": {
         "plain": {},
-        "options": {"mode": "fantasy", "prompt": f"{_LONG} {_UNICODE}"},
+        "options": {"mode": "fantasy", **_AT_LENGTH},
         "inputs of an image": {**_PICTURE, "mode": "realistic"},
     },
     "createVideo": {
@@ -113,20 +116,32 @@ FORMS: dict[str, dict[str, Mapping[str, Any]]] = {
             "mode": "fun",
             "ratio": "3:2",
             "duration": SPEC.duration.maximum,
-            "prompt": f"{_LONG} {_UNICODE}",
+            **_AT_LENGTH,
         },
         "more options of a video": {"mode": "normal", "ratio": "1:1", "duration": 30},
         "inputs of a video": {**_PICTURE, "ratio": "2:3", "duration": SPEC.duration.minimum},
     },
-    "getImage": {"plain": {}, "options": {"mode": "realistic"}, "other options": {"mode": "fantasy"}},
+    "getImage": {
+        "plain": {},
+        "options": {"mode": "realistic"},
+        "other options": {"mode": "fantasy", **_AT_LENGTH},
+    },
     "getVideo": {
         "plain": {},
         "options": {"mode": "normal", "ratio": "2:3", "duration": -2},
-        "other options": {"mode": "fun", "ratio": "3:2", "duration": 30},
+        "other options": {"mode": "fun", "ratio": "3:2", "duration": 30, **_AT_LENGTH},
     },
+    # Each has a name of its own, so that accounts try it on every operation, in the place of a plain call.
     **{
-        name: {"plain": {}, "long": {"prompt": f"{_LONG} {_UNICODE}"}}
-        for name in ("createAirforceVideo", "createSfx", "createTts")
+        name: {"plain": {}, form: _AT_LENGTH}
+        for name, form in (
+            ("createAirforceVideo", "long film"),
+            ("createSfx", "long sound"),
+            ("createTts", "long speech"),
+            ("getAirforceVideo", "long address of a film"),
+            ("getSfx", "long address of a sound"),
+            ("getTts", "long address of speech"),
+        )
     },
     "createImages": {
         "plain": {},
@@ -180,7 +195,7 @@ class Situation:
     def analysed(self) -> list[dict[str, Any]]:
         """The messages of a stream that nothing but these decides the model of; empty for other calls."""
         fields = self.fields
-        return fields["messages"] if fields.keys() == {"messages", "stream"} else []
+        return fields["messages"] if fields.keys() == {"messages", "stream"} and fields["stream"] else []
 
     def without(self, field: str) -> Call:
         """The same without one field and whatever depends on it."""
@@ -191,14 +206,20 @@ class Situation:
         """The requirement that says that a field of this form may have its value."""
         if field == "messages" and self.form.endswith("picture"):
             return "CHAT-10"
+        if field == "stream" and not self.fields[field]:
+            return "CHAT-3"
         video = self.operation in {"createVideo", "getVideo"}
         return (_OWNERS_OF_VIDEO if video else _OWNERS).get(field, OWNER_OF[self.operation])
 
     def _call(self, fields: Mapping[str, Any]) -> Call:
         plain = CALLS[self.operation]
         if plain.method == "GET":
-            query = f"?{urlencode(fields)}" if fields else ""
-            return Call(plain.operation, "GET", f"{plain.path}{query}", None)
+            options = {name: value for name, value in fields.items() if name != "prompt"}
+            query = f"?{urlencode(options)}" if options else ""
+            path = plain.path
+            if "prompt" in fields:
+                path = path.replace(in_path(PATH_PROMPT), in_path(fields["prompt"]))
+            return Call(plain.operation, "GET", f"{path}{query}", None)
         return Call(plain.operation, "POST", plain.path, {**(plain.body or {}), **fields})
 
     @property

@@ -61,8 +61,13 @@ _BODIES: dict[str, Mapping[str, Any]] = {
 _READS = ("getUsage", "getSubscription")
 
 
+def in_path(prompt: str) -> str:
+    """A prompt as it stands in an address."""
+    return quote(prompt, safe="")
+
+
 def _valid(operation: Operation) -> Call:
-    path = operation.path.replace("{prompt}", quote(PATH_PROMPT, safe=""))
+    path = operation.path.replace("{prompt}", in_path(PATH_PROMPT))
     body = _BODIES.get(operation.id, {"prompt": PROMPT}) if operation.method == "POST" else None
     return Call(operation.id, operation.method, path, body)
 
@@ -76,8 +81,10 @@ CALLS: dict[str, Call] = {
 POSTS = tuple(name for name, call in CALLS.items() if call.method == "POST")
 
 
-# Characters. The first is beyond what any documented or published limit allows, the second beyond reason.
+# Characters. The first is beyond what any documented or published limit allows. A host may be configured to
+# take more, and even the second; the third, which a host of one's own alone is sent, is beyond reason.
 OVERSIZED = (300_000, 4_000_000)
+BEYOND_REASON = 16_000_000
 
 
 def _words(size: int) -> str:

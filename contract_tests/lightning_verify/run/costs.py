@@ -12,7 +12,9 @@ from lightning_verify.judging.observations import (
     CHOICES,
     DURATIONS,
     FAMILIES_OF_BEARERS,
+    MORE_PLAIN_ONES,
     OFTEN,
+    PLAIN_ONES,
     QUERIES,
     READABLE,
     REFUSED,
@@ -82,20 +84,16 @@ def _kinds_of_bad_bearers(means: Means) -> int:
     return len(invalid_bearers(alike)) if means.examples >= THOROUGH else FAMILIES_OF_BEARERS
 
 
-def _sizes(means: Means) -> int:
-    # Where something may be spent, the smallest size that is refused is looked for first.
-    return 1 if means.spend is Spend.NONE else 2
-
-
 def where_thorough(means: Means) -> int:
     """One request where every combination is tried."""
     return int(means.examples >= THOROUGH)
 
 
 def _asking_to_be_refused(operation: str, kind: str) -> Requests:
-    if operation in POSTS:
-        return _sizes if kind == TOO_LARGE else 1
-    return where_thorough
+    if operation in POSTS and kind == TOO_LARGE:
+        # The size that is refused is looked for first, unless it may cost a unit that must not be spent.
+        return lambda means: 0 if means.spend is Spend.NONE and operation in METRIC_OF else 2
+    return 1 if operation in POSTS else where_thorough
 
 
 def _cases(operation: str) -> int:
@@ -119,7 +117,11 @@ COST_OF: dict[str, Cost] = {
     **{f"/status/{capability}": Cost() for capability in CAPABILITIES},
     **{shown_to(name, path): Cost() for name in GOOD for path in (USAGE, SUBSCRIPTION)},
     **{
-        refusal(operation, kind): Cost(_asking_to_be_refused(operation, kind))
+        refusal(operation, kind): Cost(
+            _asking_to_be_refused(operation, kind),
+            # A host that serves so much is asked for more.
+            {METRIC_OF[operation]: 1} if kind == TOO_LARGE and operation in METRIC_OF else {},
+        )
         for operation in REFUSED
         for kind in refusals_of(operation)
     },
@@ -128,6 +130,7 @@ COST_OF: dict[str, Cost] = {
     **{bearers_tried_on(operation): Cost(_kinds_of_bad_bearers) for operation in CALLS},
     **{used_on(operation, name): Cost() for operation in CALLS for name in BAD},
     **{f"analysis of {prompt}": Cost() for prompt in ANALYSED},
+    MORE_PLAIN_ONES: Cost(PLAIN_ONES),
     **{f"stream of {prompt}": Cost() for prompt in ANALYSED},
     **{with_tools(choice, stream=stream): Cost() for choice in CHOICES for stream in (False, True)},
     **{inputs_to(path): Cost() for path in ("/gen/image", "/gen/video")},

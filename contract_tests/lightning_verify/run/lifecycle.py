@@ -128,11 +128,14 @@ def finish(run: Run) -> None:
     """What only the end of a run can show: the final counters, and all answers taken together."""
     if INTERRUPTION.by is not None:
         run.client.give_up("the run was interrupted")
-    # On a host of others, asking every caller again would be as much traffic as the run itself.
-    elif not run.aborted and run.target.is_loopback:
-        # Once the target's clock has been moved, its counters are those of another day.
-        seen = None if run.learned.time_moved else observed_units(run.client, run.settings.jobs)
-        run.note(**{f"observed {run.worker}": seen})
+    elif not run.aborted:
+        with suppress(HostGone):
+            run.agreement.look_again(run.client)
+        # On a host of others, asking every caller again would be as much traffic as the run itself.
+        if run.target.is_loopback:
+            # Once the target's clock has been moved, its counters are those of another day.
+            seen = None if run.learned.time_moved else observed_units(run.client, run.settings.jobs)
+            run.note(**{f"observed {run.worker}": seen})
     if run.learned.time_moved:
         # Otherwise the next run would find a host that lives in the future.
         with suppress(ControlFailed, HostGone):
