@@ -62,12 +62,15 @@ class Play:
         window: str = "2026-05-15",
         generated_at: str | None = None,
         week: str | None = None,
+        *,
+        period: object = None,
         **used: int,
     ) -> None:
         windows = dict.fromkeys(METRICS, window) | ({"audioWeekly": week} if week else {})
+        counted = {metric: {"limit": 10, "used": used.get(metric, 0), "remaining": 0} for metric in METRICS}
         entries = {
-            metric: {"limit": 10, "used": used.get(metric, 0), "remaining": 0, "window": windows[metric]}
-            for metric in METRICS
+            metric: {**entry, "window": windows[metric], "period": period}
+            for metric, entry in counted.items()
         }
         body = json.dumps({"usage": entries, "generated_at": generated_at}).encode()
         self.observe("getUsage", caller, 200, body, headers=[("Content-Type", "application/json")])
@@ -365,6 +368,36 @@ def test_a_new_window_is_held_against_the_old_one(
     play.look(callers.anonymous(), day, week=week)
     play.now += seconds
     play.look(caller, day, week=week, imagesDaily=used[0], audioWeekly=used[1])
+    assert play.broken == broken
+
+
+@pytest.mark.parametrize(
+    ("periods", "used", "broken"),
+    [
+        (("2026-05-15", "2026-05-16"), 0, set()),
+        (("2026-05-15", "2026-05-16"), 1, {"RATE-7"}),
+        (("2026-05-15T00:00Z/2026-05-16T00:00Z", "2026-05-16T00:00Z/2026-05-17T00:00Z"), 1, {"RATE-7"}),
+        (
+            ({"from": "15 May 2026", "to": "16 May 2026"}, {"from": "16 May 2026", "to": "17 May 2026"}),
+            0,
+            set(),
+        ),
+        (({"from": 1778803200, "to": 1778889600}, {"from": 1778889600, "to": 1778976000}), 1, {"RATE-7"}),
+        (("daily", "daily"), 1, set()),
+    ],
+)
+def test_a_new_period_is_held_against_the_old_one_where_no_window_is_named(
+    play: Play, periods: tuple[object, object], used: int, broken: set[str]
+) -> None:
+    caller = callers.anonymous()
+    play.call(caller)
+    play.look(caller, "daily", period=periods[0], imagesDaily=1)
+    play.wait()
+    play.look(callers.anonymous(), "daily", period=periods[0])
+    play.day = "Sat, 16 May 2026"
+    play.look(callers.anonymous(), "daily", period=periods[1])
+    play.now += 9
+    play.look(caller, "daily", period=periods[1], imagesDaily=used)
     assert play.broken == broken
 
 

@@ -23,6 +23,7 @@ from lightning_verify.judging.snapshot import (
     named,
     parse_usage,
     rolled_over,
+    window_named,
 )
 from lightning_verify.judging.verdicts import Finding, Rate
 from lightning_verify.laws.witnesses import shows_something
@@ -275,10 +276,12 @@ class Ledger:
             return  # The counters may lag behind the name of their window.
         since = before.exchange.sent - self._settle
         for metric in METRICS:
-            old, new = named(before.window[metric]), named(now.window[metric])
+            old, new = window_named(before, metric), window_named(now, metric)
             calls = [call for call in account.calls if call.metric == metric]
             most = sum(call.ended > since for call in calls) + under_way[metric]
-            past = account.past if account.past and named(account.past.window[metric]) == new else None
+            # The name of a window is that of its units; a period may be that of a calendar.
+            same = account.past and named(account.past.window[metric]) == named(now.window[metric]) == new
+            past = account.past if same else None
             kept = past.used[metric] if past else 0
             if calls and "" < old < new and now.used[metric] > most:
                 problem = f"is {now.used[metric]} in the window {new}, where at most {most} was used"

@@ -128,6 +128,16 @@ def is_older(before: Snapshot, after: Snapshot) -> bool:
     return first is not None and second is not None and second < first
 
 
+def window_named(snapshot: Snapshot, metric: str) -> str:
+    """The day or the week that the entry of a metric names as its window, or else as its period, of which it
+    may give both ends; later ones are greater. Empty when it names none."""
+    entry = f".usage.{metric}."
+    ends = [
+        day for place, day in snapshot.dates.items() if place.startswith((f"{entry}window", f"{entry}period"))
+    ]
+    return named(snapshot.window[metric]) or min(ends, default="")
+
+
 _CALENDAR = re.compile(r"\d{4}-(?:W\d\d|\d\d-\d\d)")
 
 
