@@ -64,3 +64,56 @@ def test_a_refusal_keeps_nothing_of_its_request(tmp_path: Path, instead: str) ->
         finally:
             gc.enable()
     assert not held
+
+
+LONG = b"a" * 100_000
+TOOL = b'"type": "function", "function": {"name": "a", "parameters": '
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/gen/chat/completions", b'"messages": [{"role": "king"}]'),
+        ("/gen/chat/completions", b'"messages": [{"role": "user", "content": "%b"}]' % LONG),
+        (
+            "/gen/chat/completions",
+            b'"messages": [{"role": "user", "content": [{"type": "text", "text": 5}]}]',
+        ),
+        (
+            "/gen/chat/completions",
+            b'"messages": [{"role": "user", "content": "a"}], "tools": [{"type": "x"}]',
+        ),
+        (
+            "/gen/chat/completions",
+            b'"messages": [{"role": "user", "content": "a"}], "tools": [{%b 5}}]' % TOOL,
+        ),
+        (
+            "/gen/chat/completions",
+            b'"messages": [{"role": "user", "content": "a"}], "tool_choice": "required", '
+            b'"tools": [{%b {"$ref": "#/no"}}}]' % TOOL,
+        ),
+        ("/gen/chat/completions", b'"messages": 1, "b": [%b[]]' % (b"[]," * 200_000)),
+        ("/gen/image", b'"prompt": 5'),
+        ("/gen/image", b'"prompt": "a", "image_urls": ["%b"]' % LONG),
+        ("/gen/video", b'"prompt": "a", "duration": "x"'),
+        ("/gen/prompt_analyze", b'"prompt": "x"'),
+        ("/__mock__/users", b'"email": 5'),
+        ("/__mock__/replies", b'"reply": {"status": 200, "text": "a", "json": 1}'),
+        ("/__mock__/restore", b'"format": 5'),
+    ],
+)
+def test_a_refused_body_is_gone_before_garbage_is_collected(mock: Any, path: str, said: bytes) -> None:
+    # A dict of nothing but text would be nothing to collect.
+    body = b'{"kept": {"or not": ["%b"]}, %b}' % (LONG, said)
+    requests.post(mock.base_url + path, data=body, timeout=HANGS)
+    gc.collect()
+    gc.disable()
+    try:
+        refused = requests.post(mock.base_url + path, data=body, timeout=HANGS)
+        assert refused.status_code in {400, 413}
+        held, until = [1], time.monotonic() + 5
+        while held and time.monotonic() < until:
+            held = [1 for thing in gc.get_objects() if type(thing) is dict and "or not" in thing]
+    finally:
+        gc.enable()
+    assert not held

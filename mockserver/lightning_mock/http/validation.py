@@ -342,7 +342,8 @@ def first_violation(validator: Validator, value: Any) -> jsonschema_rs.Validatio
     try:
         validator.validate(value)
     except jsonschema_rs.ValidationError as error:
-        return error
+        # Its traceback leads back to whoever gets it, who would hold the value until garbage is collected.
+        return error.with_traceback(None)
     raise ValueError("the value fits its schema")
 
 
