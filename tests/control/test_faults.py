@@ -14,6 +14,7 @@ import openai
 import pytest
 from lightning_mock.background import RunningMock
 from lightning_mock.faults.kinds import KINDS
+from lightning_mock.faults.parse import MAX_TOTAL_BYTES
 
 from .conftest import HELLO, Control, User, Wire, chunks_of
 
@@ -535,3 +536,17 @@ def _is_utf8(content: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def test_all_faults_are_bounded_together(own: Control) -> None:
+    """Every call looks at each of them."""
+    one = {"kind": "status", "status": 500, "match": {"header": {"X-A": "b" * 900_000}}}
+    for _ in range(9):
+        own("POST", "/faults", one)
+    said = own.refuse("POST", "/faults", one)
+    assert said.startswith(f"all faults together take more than {MAX_TOTAL_BYTES} bytes; remove those")
+    own("DELETE", "/faults")
+    own("POST", "/faults", {"kind": "status", "status": 500})
+    snapshot = own("GET", "/snapshot")
+    snapshot["faults"] *= 9000
+    assert "faults: all faults together" in own.refuse("POST", "/restore", snapshot)

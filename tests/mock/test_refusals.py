@@ -103,7 +103,8 @@ TOOL = b'"type": "function", "function": {"name": "a", "parameters": '
     ],
 )
 def test_a_refused_body_is_gone_before_garbage_is_collected(mock: Any, path: str, said: bytes) -> None:
-    body = b'{"kept": {"or not": "%b"}, %b}' % (LONG, said)
+    # A dict of nothing but text would be nothing to collect.
+    body = b'{"kept": {"or not": ["%b"]}, %b}' % (LONG, said)
     requests.post(mock.base_url + path, data=body, timeout=HANGS)
     gc.collect()
     gc.disable()

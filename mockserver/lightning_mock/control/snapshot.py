@@ -21,7 +21,7 @@ from lightning_mock.callers.credentials import ApiKey
 from lightning_mock.clock import ClockError, iso
 from lightning_mock.faults.fault import Fault
 from lightning_mock.faults.kinds import KINDS
-from lightning_mock.faults.parse import FaultError, parse_match
+from lightning_mock.faults.parse import FaultError, check_total, parse_match
 from lightning_mock.http.validation import refusal
 from lightning_mock.quota.store import Count
 from lightning_mock.scripting.parse import ALL_ROOM, ScriptError, parse_script
@@ -221,6 +221,7 @@ def _checked(
     _only((row["metric"] for row in document["prior_use"]["used"]), metrics, "prior_use", "a metric")
     try:
         faults = [fault_of(row, state) for row in document["faults"]]
+        check_total(faults)
     except FaultError as error:
         raise SnapshotError(f"faults: {error}") from error
     scripts, room = [], ALL_ROOM

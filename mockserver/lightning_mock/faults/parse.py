@@ -6,10 +6,11 @@ behind a pattern and the defaults of a kind.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from secrets import randbits
 from typing import Any
 
+import orjson
 from lightning_spec.loader import Operation, Spec
 
 from lightning_mock.callers.identity import key_of
@@ -21,8 +22,15 @@ _ANY = "*"
 _COMMON = ("kind", "match", "times", "probability", "seed")
 
 
+MAX_TOTAL_BYTES = 8 * 1024 * 1024
+"""What all faults together may take. Every call looks at each of them."""
+_SIZE_OF_ANY = 1000
+"""Bytes that the shortest is counted as."""
+
+
 class FaultError(ValueError):
-    """A description that names no operation of the spec, or no caller. The message says what is allowed."""
+    """A description that names no operation of the spec, or no caller, or asks for too much. The message says
+    what is allowed."""
 
 
 def parse_fault(
@@ -91,3 +99,15 @@ def _is_named(operation: Operation, name: str, method: str, path: str) -> bool:
     if path.endswith(_ANY):
         return path.startswith("/") and operation.path.startswith(path[:-1])
     return operation.path == path
+
+
+def check_total(faults: Iterable[Fault]) -> None:
+    """Raises FaultError when all together take too much."""
+    size = sum(
+        _SIZE_OF_ANY + len(orjson.dumps([fault.match.document(), fault.parameters])) for fault in faults
+    )
+    if size > MAX_TOTAL_BYTES:
+        raise FaultError(
+            f"all faults together take more than {MAX_TOTAL_BYTES} bytes; remove those that are not needed "
+            "any more"
+        )

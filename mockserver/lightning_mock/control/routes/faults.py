@@ -5,7 +5,7 @@ from __future__ import annotations
 from lightning_mock.control.lookups import chosen_user
 from lightning_mock.control.request import ControlError, ControlRequest
 from lightning_mock.control.views import fault_view
-from lightning_mock.faults.parse import FaultError, parse_fault
+from lightning_mock.faults.parse import FaultError, check_total, parse_fault
 from lightning_mock.http.replies import Body, json_body
 from lightning_mock.state import State
 
@@ -20,6 +20,10 @@ async def create_fault(request: ControlRequest, state: State) -> Body:
     except FaultError as error:
         raise ControlError(400, f"match.{error}") from None
     chosen_user(fault.match.user, "match.user", state)
+    try:
+        check_total([*state.faults.live(), fault])
+    except FaultError as error:
+        raise ControlError(400, f"{error}.") from None
     return json_body(fault_view(state.faults.add(fault)), 201)
 
 
