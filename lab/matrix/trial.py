@@ -184,8 +184,9 @@ def _judged(task: Task, reader: Meter, *target: str) -> Trial:
     )
 
 
-def warm_up(seed: int | None = None) -> None:
-    """Import, compile and draw once what each trial needs, in the process that all are forked from."""
+def warm_up(seed: int | None = None, *, nonsense: bool = True) -> None:
+    """Import, compile and draw once what each trial needs, in the process that all are forked from. Drawing
+    `nonsense` for generation takes a third of it, and only the most thorough runs send that."""
     # The lab runs the judge by its command and imports nothing else of it. Only here it reaches inside, by
     # name: what one process has drawn, all that are forked from it need not draw again.
     checks, variety, generated, valid, options, html = (
@@ -204,7 +205,7 @@ def warm_up(seed: int | None = None) -> None:
     for operation in (*checks.FREE, "createChatCompletion"):
         generated.cases(operation, GenerationMode.POSITIVE, checks.CASES, seed or 0)
     for operation, call in valid.CALLS.items():
-        if call.method == "POST":
+        if call.method == "POST" and (nonsense or operation not in checks.METRIC_OF):
             generated.cases(operation, GenerationMode.NEGATIVE, checks.NONSENSE, seed or 0)
     for subject in variety.SUBJECTS:
         subject.drawn(subject.count(options.MANY), seed or 0)
@@ -213,9 +214,15 @@ def warm_up(seed: int | None = None) -> None:
     gc.freeze()
 
 
+def _sends_nonsense(task: Task) -> bool:
+    chosen = not task.only or not {"FAIL-1", "failures"}.isdisjoint(task.only)
+    return task.spend == "exhaust" and chosen
+
+
 def run_all(tasks: Sequence[Task], workers: int = 2, timeout: float = TIMEOUT) -> Iterator[Trial]:
     """Run tasks in parallel, each in a process of its own; yields trials as they come."""
-    for seed, group in groupby(sorted(tasks, key=lambda task: task.seed or 0), key=lambda task: task.seed):
-        warm_up(seed)
+    for seed, found in groupby(sorted(tasks, key=lambda task: task.seed or 0), key=lambda task: task.seed):
+        group = list(found)
+        warm_up(seed, nonsense=any(map(_sends_nonsense, group)))
         for task, result in in_processes(run, group, workers, timeout):
             yield Trial(task, DIED, headline=result.why) if isinstance(result, Lost) else result

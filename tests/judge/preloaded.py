@@ -7,4 +7,4 @@ from __future__ import annotations
 
 from lab.matrix.trial import warm_up
 
-warm_up()
+warm_up(nonsense=False)
