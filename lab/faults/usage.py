@@ -58,7 +58,6 @@ fields(
     "getUsage",
     read("/usage"),
     "usage.cloudChatDaily usage.imagesDaily usage.videosDaily usage.audioWeekly",
-    {"usage.imagesDaily": 3},
 )
 
 FAULTS.handwritten("USE-3", read("/usage")).add(
@@ -74,7 +73,7 @@ fields(
     read("/usage"),
     "usage.imagesDaily.limit usage.*.used usage.videosDaily.remaining usage.audioWeekly.window "
     "usage.cloudChatDaily.period",
-    {"usage.imagesDaily.used": "none", "usage.audioWeekly.window": None},
+    {"usage.imagesDaily": 3, "usage.imagesDaily.used": "none", "usage.audioWeekly.window": None},
 )
 
 FAULTS.handwritten(

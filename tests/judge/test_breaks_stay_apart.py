@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.faults import FAULTS
 from lab.running import running
 from lab.server.lab import Lab
 from tests.judge.commands import command
@@ -33,6 +34,31 @@ def test_all_else_is_decided(fault: str, only: tuple[str, ...], broken: str, tmp
             credentials=server.credentials,
         )
     assert run.verdicts == {**dict.fromkeys(only, "pass"), broken: "fail"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "only"),
+    [
+        ("subscription-plan-of-old", ("AUTH-1", "AUTH-2", "SUB-5")),
+        ("asset-not-kept", ("CDN-1", "CDN-2", "ID-4", "IMG-5")),
+        ("named-tool-500", ("CHAT-1", "CHAT-9", "FAIL-2")),
+        ("streams-500", ("CHAT-1", "CHAT-4", "CHAT-8", "FAIL-2")),
+        ("createVideo-500", ("VID-2", "VID-3", "VID-4", "VID-5", "VID-6")),
+        ("usage-drop-plan_key", ("ID-4", "USE-1")),
+        ("usage-is-a-list", ("USE-1", "USE-2", "USE-3")),
+        ("usage-rows-are-numbers", ("USE-1", "USE-2", "USE-3")),
+        ("bad-bearer-served-on-createAirforceVideo", ("AUTH-4", "AUTH-5", "AUTH-6")),
+    ],
+)
+def test_one_fault_has_one_name(fault: str, only: tuple[str, ...], tmp_path: Path) -> None:
+    with running(fault=fault) as server:
+        run = command(
+            *(f"--base-url={server.base_url}", "--spend=sample", "--settle=1", "--report-dir=reports"),
+            *(f"--only={name}" for name in only),
+            directory=tmp_path,
+            credentials=server.credentials,
+        )
+    assert run.documented("fail") == {FAULTS[fault].requirements[-1]}
 
 
 def test_what_the_free_plan_lacks_is_shown_to_an_account(tmp_path: Path) -> None:

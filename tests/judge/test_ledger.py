@@ -426,6 +426,20 @@ def test_a_counter_that_falls_beyond_its_limit_owes_nothing(play: Play) -> None:
     assert play.broken == set()
 
 
+def test_what_addresses_pay_by_another_road_has_a_wrong_price(play: Play) -> None:
+    one, other, third = callers.by_user_agent(), callers.anonymous(), callers.by_user_agent()
+    for caller in (one, third):
+        play.look(caller)
+    for caller in (one, other):
+        play.call(caller)
+    play.call(third, "getImage")
+    play.wait()
+    play.look(one)
+    for caller in (other, third):
+        play.look(caller, imagesDaily=1)
+    assert play.broken == {"IMG-6"}
+
+
 def test_what_only_addresses_do_not_pay_is_wrong_about_them(play: Play) -> None:
     one, other = callers.by_user_agent(), callers.anonymous()
     play.look(one)

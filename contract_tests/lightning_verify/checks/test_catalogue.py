@@ -8,11 +8,12 @@ from lightning_verify.facts import METRICS, SPEC
 from lightning_verify.judging.catalogue import catalogue, read_catalogue
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import CATALOGUE, TIERS, shown
+from lightning_verify.laws.relations import RELATIONS
 from lightning_verify.reading.numbers import number
 from lightning_verify.reading.plans import (
-    listed,
     paid_plans,
     plans_of,
+    tiers_of,
 )
 from lightning_verify.run.marks import judges
 from lightning_verify.transport.exchange import Exchange
@@ -54,31 +55,33 @@ def test_the_limits_cover_the_four_metrics(judge: Judge) -> None:
     judge.keeps("TIER-3", exchange)
 
 
-def _paid(judge: Judge, requirement: str) -> tuple[list[dict[str, Any]], Exchange]:
+def _tiers_keep(judge: Judge, requirement: str) -> None:
+    """The paid plans agree with the catalogue. In which form they are told is left open, so that plans in one
+    that nobody knows show nothing."""
     exchange, owner = shown(judge, TIERS), "TIERS-1"
-    plans = listed(judge.document(requirement, exchange, owner=requirement == owner), "tiers", "plans")
-    if plans is None or not all(isinstance(plan, dict) for plan in plans):
+    document = judge.document(requirement, exchange, owner=requirement == owner)
+    config = catalogue(judge, requirement)
+    plans = tiers_of(document, config)
+    if not plans and not paid_plans(config):
+        raise NotRun("needs a host whose catalogue has a paid plan")
+    named = [str(plan[field]) for plan in paid_plans(config) for field in ("key", "name") if field in plan]
+    if plans is None and not any(name in exchange.text for name in named):
         if requirement != owner:
             raise judge.undecided(requirement, f"{exchange.title}: no list of plans (see {owner})", exchange)
         raise judge.violation(requirement, f"{exchange.title}: expected a list of plans", exchange)
-    return plans, exchange
+    if RELATIONS[requirement].wrong(exchange, read_catalogue(judge)) is None:
+        raise NotRun("needs a host whose tiers tell which plans they are")
+    judge.agrees(requirement, exchange, read_catalogue(judge))
 
 
 @judges("TIERS-1", shares=[CATALOGUE, TIERS])
 def test_tiers_are_paid_plans_only(judge: Judge) -> None:
-    plans, exchange = _paid(judge, "TIERS-1")
-    document = catalogue(judge, "TIERS-1")
-    if not plans and not paid_plans(document):
-        raise NotRun("needs a host with a paid plan")
-    judge.agrees("TIERS-1", exchange, read_catalogue(judge))
+    _tiers_keep(judge, "TIERS-1")
 
 
 @judges("TIERS-2", shares=[CATALOGUE, TIERS])
 def test_tiers_are_all_paid_plans_of_the_catalogue(judge: Judge) -> None:
-    plans, exchange = _paid(judge, "TIERS-2")
-    if not plans and not paid_plans(catalogue(judge, "TIERS-2")):
-        raise NotRun("needs a host whose catalogue has a paid plan")
-    judge.agrees("TIERS-2", exchange, read_catalogue(judge))
+    _tiers_keep(judge, "TIERS-2")
 
 
 @judges("OBS-8", shares=[CATALOGUE, TIERS])

@@ -71,7 +71,7 @@ def _let_in(judge: Judge, requirement: str, exchange: Exchange) -> None:
 
 
 def _account_of(credential: str) -> list[str]:
-    return [shown_to(credential, path) for path in (USAGE, SUBSCRIPTION)]
+    return [*(shown_to(credential, path) for path in (USAGE, SUBSCRIPTION)), CATALOGUE]
 
 
 @pytest.mark.parametrize(
@@ -102,9 +102,14 @@ def _opens_the_account(judge: Judge, requirement: str, credential: str) -> None:
         document = judge.document(requirement, exchange, owner=False)
         plans.append(document.get("plan_key") if isinstance(document, dict) else None)
         judge.witness(requirement, exchange)
-    message = f"/usage is of the plan {plans[0]!r}, /subscription of {plans[1]!r}"
     # Where one of them tells no plan, USE-1 or SUB-1 says so.
-    judge.check(requirement, _same_name(*plans) or None in plans, message, exchange)
+    if _same_name(*plans) or None in plans:
+        return
+    message = f"/usage is of the plan {plans[0]!r}, /subscription of {plans[1]!r}"
+    # That of a caller without a bearer, for a user who pays: nobody has looked up whose it is.
+    if credential == FREE_JWT or plans[0] not in free_plan_keys(catalogue(judge, requirement)):
+        raise judge.undecided(requirement, f"{message} (see SUB-5)", exchange)
+    raise judge.violation(requirement, message, exchange)
 
 
 def _plan_of(judge: Judge, requirement: str, exchange: Exchange) -> str:
@@ -308,6 +313,8 @@ def test_a_bad_bearer_is_401_where_a_stream_is_asked_for(
 ) -> None:
     caller = judge.credential(credential) if credential else judge.forged("garbled", "not-a-token-again")
     exchange = judge.post(CHAT, STREAM.body, caller, lane="free")
+    if credential and exchange.served:
+        _not_for_any_bearer(judge, requirement, STREAM.operation, exchange)
     judge.refused(requirement, exchange, 401, f"{caller.label} where a stream is asked for")
 
 
@@ -372,6 +379,8 @@ def test_a_bearer_that_was_good_once_is_401_in_every_form(
         call = Situation("", operation, form).call
         caller = alone.beside_a_client_id() if turn % 2 else alone
         exchange = judge.ask(call, caller, lane="free")
+        if exchange.served:
+            _not_for_any_bearer(judge, requirement, operation, exchange)
         judge.refused(requirement, exchange, 401, f"{_as_a_bearer(exchange)} ({form})")
 
 

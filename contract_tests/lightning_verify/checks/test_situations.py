@@ -17,7 +17,13 @@ from lightning_verify.judging import observations
 from lightning_verify.judging.assets import revealed_assets
 from lightning_verify.judging.contrast import trouble
 from lightning_verify.judging.judge import Judge, NotRun
-from lightning_verify.judging.observations import ANALYZE, OFTEN, refused_size
+from lightning_verify.judging.observations import (
+    ANALYZE,
+    OFTEN,
+    is_gone,
+    loses_inputs_of_images,
+    refused_size,
+)
 from lightning_verify.judging.sizes import may_be_too_long
 from lightning_verify.judging.snapshot import Snapshot
 from lightning_verify.judging.usage import Observation, counters, moved, observe, others_spend, read_usage
@@ -194,11 +200,12 @@ def _keeps_inputs(judge: Judge, exchange: Exchange, caller: Caller) -> None:
     for a law. One odd answer may be a bad moment, and another host's files are not ours to judge."""
     for asset in () if exchange.lost_file else revealed_assets(exchange):
         looks = [judge.get(asset.path, caller)]
-        if looks[0].status in {404, 410, 500} and not asset.guessed:
+        if is_gone(looks[0]) and not asset.guessed:
             looks.append(judge.get(asset.path, caller))
-            gone = all(look.status in {404, 410, 500} for look in looks)
+            gone = all(map(is_gone, looks))
             message = f"{looks[0].title}: an input of {exchange.caller} is not kept"
-            owner = "IMG-5" if exchange.path.startswith("/gen/image") else "CDN-1"
+            of_an_image = exchange.path.startswith("/gen/image")
+            owner = "IMG-5" if of_an_image or (gone and loses_inputs_of_images(judge)) else "CDN-1"
             judge.check(owner, not gone, message, exchange, *looks)
 
 

@@ -436,6 +436,10 @@ class Judge:
         if got >= 500 and self.probes.fails_at_everything(exchange):
             message = f"{exchange.title}: valid requests failed in the same way at that time"
             raise self.undecided(requirement, message, exchange)
+        owner = None if exchange.served else self.probes.owner_of_form(exchange)
+        if owner not in {None, requirement}:
+            message = f"{exchange.title}: valid ones in this form are answered alike (see {owner})"
+            raise self.undecided(requirement, message, exchange)
         did = "served" if exchange.served else f"answered with {got}"
         raise self.violation(
             requirement, f"{exchange.title}: {what} must be {status}, but was {did}", exchange

@@ -38,7 +38,7 @@ _REFUSED = "RATE-2"
 _UNPRICED = "ASM-5"
 # That a client id beside a bearer does not pay.
 _PAYER = "ID-5"
-_CLIENT = "client id"
+_CLIENT, _ADDRESS = "client id", "address"
 _CLIENT_HEADER = "x-client-id"
 
 
@@ -112,7 +112,7 @@ class _Account:
     @property
     def kind(self) -> str:
         """What tells this caller from others."""
-        return "address" if self.address else _CLIENT if self.private else "credential"
+        return _ADDRESS if self.address else _CLIENT if self.private else "credential"
 
     def used_before(self, metric: str) -> int:
         return self.base.used[metric] if self.base else 0
@@ -401,12 +401,13 @@ class Ledger:
         for each in breaches:
             # Where several may be to blame, it is the one that is known to be wrong; else one that no caller
             # of this kind was seen to pay rightly, then the refusal. What is free for addresses only is wrong
-            # about them; what others do not always pay either is wrong about the price.
+            # about them; what others do not always pay either, or addresses pay by another road, is wrong
+            # about the price.
             calls = {suspect for suspect in each.suspects if suspect[1] is not None}
             unseen = {call[0] for call in calls if (each.account.kind, call) not in self._paid}
             requirement = min(each.blamed & known or unseen or each.blamed & {_REFUSED} or each.blamed)
             only_here = each.missing and each.account.address and requirement not in unpaid
-            if only_here and self._is_paid(requirement, _CLIENT):
+            if only_here and self._is_paid(requirement, _CLIENT) and not self._is_paid(requirement, _ADDRESS):
                 requirement = "ID-3"
             broken.setdefault(requirement, []).append((each.problem, each.shown))
         findings = []

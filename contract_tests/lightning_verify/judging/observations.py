@@ -8,10 +8,11 @@ host that is not ours gets two requests a second: one reader's documents, and on
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lightning_verify.facts import METRIC_OF, SPEC
+from lightning_verify.judging.assets import revealed_assets
 from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.usage import Observation, observe
 from lightning_verify.reading.failures import parsed
@@ -27,12 +28,15 @@ from lightning_verify.requests.valid import (
     NO_ASSETS,
     OVERSIZED,
     POSTS,
+    PROMPT,
     Call,
     oversized,
+    picture_base64,
+    picture_data_uri,
     say,
 )
 from lightning_verify.target import Spend
-from lightning_verify.transport.client import Lane
+from lightning_verify.transport.client import BudgetExhausted, Lane
 from lightning_verify.transport.exchange import Exchange
 
 CHAT = "/gen/chat/completions"
@@ -120,6 +124,42 @@ def video_queried(turn: int) -> str:
 def inputs_to(path: str) -> str:
     """The name of a call with pictures as inputs."""
     return f"inputs to {path}"
+
+
+TRIES = 3
+
+
+def retried(send: Callable[[], Exchange]) -> Exchange:
+    """The answer to a request that is sent again, a few times, while it fails."""
+    for _ in range(TRIES - 1):
+        exchange = send()
+        if (exchange.status or 0) < 500:
+            return exchange
+    return send()
+
+
+def with_pictures(judge: Judge, path: str) -> Exchange:
+    """The answer to a call with two pictures in base64 as inputs."""
+    body = {"prompt": PROMPT, "image_urls": [picture_base64(), picture_data_uri()]}
+    return judge.once(inputs_to(path), lambda: retried(lambda: judge.post(path, body)))
+
+
+def is_gone(asset: Exchange) -> bool:
+    """Whether a stored input is not there, or cannot be read."""
+    return asset.status in {404, 410, 500}
+
+
+def loses_inputs_of_images(judge: Judge) -> bool:
+    """Whether the inputs of an image are not there either. Where nothing may be spent to know, they are."""
+
+    def look() -> bool:
+        try:
+            stored = revealed_assets(with_pictures(judge, CALLS["createImage"].path))
+        except BudgetExhausted:
+            return False
+        return any(is_gone(judge.get(asset.path)) for asset in stored if not asset.guessed)
+
+    return judge.once("inputs of images are lost", look)
 
 
 # --- what anybody may read, and what an account is shown ------------------------------------------------

@@ -8,9 +8,11 @@ question cost one as well, or may have been meant for a valid request; a free ru
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from lightning_verify.facts import REQUIRED_FIELD
 from lightning_verify.judging.contrast import Ask, SecondLook, Well, is_served, look_again, trouble
@@ -26,6 +28,7 @@ from lightning_verify.transport.exchange import NOT_OFFERED, REDIRECTS, Exchange
 from lightning_verify.transport.retries import GATEWAY_RETRIES
 from lightning_verify.transport.timeline import has_bearer
 
+_CHAT = "createChatCompletion"
 # How often two requests are compared that nothing but chance may tell apart.
 _TURNS = 3
 
@@ -152,6 +155,26 @@ class Probes:
         plain = self._plain(exchange, anonymous)
         return plain is not None and plain.status == exchange.status
 
+    def owner_of_form(self, exchange: Exchange) -> str | None:
+        """The requirement about the form of a chat, streamed or with tools, in which valid ones are answered
+        with the same status; None where they are not, and where nothing may be spent to know."""
+        if exchange.operation is None or exchange.operation.id != _CHAT:
+            return None
+        metric, plain = exchange.operation.metric, CALLS[_CHAT]
+
+        def ask(form: dict[str, Any]) -> int | None:
+            body = {**(plain.body or {}), **form}
+            with suppress(BudgetExhausted), self.client.second_look():
+                who = self.payers.newcomer(metric)
+                return self.client.send(plain.method, plain.path, who, json_body=body).status
+            return None
+
+        for owner, form in _forms_of(request_json(exchange)):
+            name = f"a chat with {json.dumps(form)}"
+            if self.once(name, partial(ask, form)) == exchange.status:
+                return owner
+        return None
+
     def fails_at_everything(self, exchange: Exchange) -> bool:
         """Whether the valid requests that went out at the same time failed with the same status, and none was
         served."""
@@ -219,6 +242,19 @@ class Probes:
             if nothing.status not in {400, 422} or again.status != 429:
                 return False
         return True
+
+
+def _forms_of(sent: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The forms in which a chat was asked for, as far as they are valid, each with whose they are."""
+    stream = {"stream": True} if sent.get("stream") is True else {}
+    if stream:
+        yield "CHAT-4", stream
+    tools = sent.get("tools")
+    if not isinstance(tools, list) or not tools or not all(isinstance(tool, dict) for tool in tools):
+        return
+    yield "CHAT-8", {"tools": tools, **stream}
+    if isinstance(sent.get("tool_choice"), str | dict):
+        yield "CHAT-9", {"tools": tools, "tool_choice": sent["tool_choice"], **stream}
 
 
 def _is_refused(exchange: Exchange) -> bool:

@@ -48,7 +48,8 @@ def counters(judge: Judge, requirement: str, exchange: Exchange) -> Snapshot:
     try:
         return parse_usage(exchange)
     except Unreadable as problem:
-        raise judge.undecided(requirement, str(problem), exchange) from None
+        message = f"{problem} (see USE-1, USE-2 and USE-3)"
+        raise judge.undecided(requirement, message, exchange) from None
 
 
 def moved(judge: Judge, requirement: str, before: Snapshot, after: Snapshot) -> dict[str, int]:

@@ -21,10 +21,10 @@ from lightning_verify.reading.plans import (
     free_plan_keys,
     is_free,
     limit_of,
-    listed,
     metrics_named,
     paid_plans,
     plans_of,
+    tiers_of,
 )
 from lightning_verify.transport.exchange import Exchange
 
@@ -163,10 +163,11 @@ def _same_plan(view: Document, snapshot: Document) -> Wrong:
 
 
 def _tiers(exchange: Exchange, beside: Exchange) -> tuple[list[Document], Document] | None:
-    plans, catalogue = listed(answer_json(exchange), "tiers", "plans"), answer_json(beside)
-    if plans is None or not all(isinstance(plan, dict) for plan in plans):
-        return None
+    catalogue = answer_json(beside)
     if not isinstance(catalogue, dict) or not isinstance(catalogue.get("plans"), list):
+        return None
+    plans = tiers_of(answer_json(exchange), catalogue)
+    if plans is None:
         return None
     # A host without any paid plan has nothing to list.
     return (plans, catalogue) if plans or paid_plans(catalogue) else None
@@ -180,12 +181,19 @@ def _paid_only(exchange: Exchange, beside: Exchange) -> Wrong:
     default = catalogue.get("defaultPlanKey")
     keys = free_plan_keys(catalogue)
     names = {str(plan["name"]) for plan in plans_of(catalogue) if "name" in plan and is_free(plan, default)}
+    if plans and not any(_is_told(plan) or costs(plan.get("price")) is not None for plan in plans):
+        return None
     unpaid = [
-        f"{plan.get('name')!r} costs nothing"
+        f"{plan.get('name', plan.get('key'))!r} costs nothing"
         for plan in plans
         if costs(plan.get("price")) is False or str(plan.get("key")) in keys or str(plan.get("name")) in names
     ]
     return unpaid if plans else ["no plan is listed"]
+
+
+def _is_told(plan: Document) -> bool:
+    """Whether an entry tells which plan it is."""
+    return any(plan.get(field) is not None for field in ("key", "name"))
 
 
 def _all_paid(exchange: Exchange, beside: Exchange) -> Wrong:
@@ -193,7 +201,7 @@ def _all_paid(exchange: Exchange, beside: Exchange) -> Wrong:
     if found is None:
         return None
     plans, catalogue = found
-    if not any(plan.get(field) is not None for plan in plans for field in ("key", "name")):
+    if not any(map(_is_told, plans)):
         # Which fields a plan has here is left open, and these do not tell which plans they are.
         return None
     by_name = {plan.get("name"): plan for plan in plans}

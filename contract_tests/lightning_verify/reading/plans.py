@@ -95,3 +95,22 @@ def listed(document: Any, *names: str, depth: int = 3) -> list[Any] | None:
         has_list = any(isinstance(value, list) for value in inside.values())
         return listed(inside, *names, depth=depth - 1) if depth and has_list else None
     return [{"name": name, **value} for name, value in objects.items()] or None
+
+
+def tiers_of(document: Any, catalogue: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """The plans that /tiers lists: objects, their names or keys alone, or a map by these. Which of the two a
+    single word is, the catalogue tells. None when it lists none in a form that is known."""
+    plans = plans_of(catalogue)
+    keys, names = ({str(plan[field]) for plan in plans if field in plan} for field in ("key", "name"))
+    found = listed(document, "tiers", "plans")
+    if found is None and isinstance(document, dict) and document.keys() & (keys | names):
+        found = [{"name": name, "price": value} for name, value in document.items()]
+    entries = [{"name": entry} if isinstance(entry, str) else entry for entry in found or ()]
+    if found is None or not all(isinstance(entry, dict) for entry in entries):
+        return None
+    return [_by_key(entry) if str(entry.get("name")) in keys - names else entry for entry in entries]
+
+
+def _by_key(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry whose name is the key of a plan."""
+    return {"key": entry["name"], **{field: value for field, value in entry.items() if field != "name"}}
