@@ -20,6 +20,7 @@ from lightning_verify.judging.judge import Judge, NotRun
 from lightning_verify.judging.observations import (
     ANALYZE,
     OFTEN,
+    OFTEN_AT_A_PRICE,
     is_gone,
     loses_inputs_of_images,
     refused_size,
@@ -575,7 +576,7 @@ def _ask_often(judge: Judge, asking: list[Caller], reads: Mapping[tuple[str, str
 @needs_own_host
 # Whoever pays may be allowed more than is tried, and is served then.
 @may_use(JWT, API_KEY, FREE_JWT)
-@judges("FAIL-2", requests=OFTEN + len(OWN) + 1, spend=Spend.EXHAUST)
+@judges("FAIL-2", requests=OFTEN_AT_A_PRICE + len(OWN) + 1, spend=Spend.EXHAUST)
 def test_an_oversized_prompt_is_413_each_time(judge: Judge, operation: str) -> None:
     # By every kind of caller, in every form and place, in turns that meet in pairs.
     kinds = [kind for kind in KINDS if kind in OWN or judge.usable(CREDENTIAL[kind])]
@@ -586,7 +587,7 @@ def test_an_oversized_prompt_is_413_each_time(judge: Judge, operation: str) -> N
         raise NotRun("needs a host that refuses some size")
     sizes = {kind: smallest if kind in OWN else OVERSIZED[1] for kind in kinds}
     refused, allowed_more = {*OWN}, set[str]()
-    for turn in range(OFTEN):
+    for turn in range(OFTEN_AT_A_PRICE):
         kind, place = kinds[turn % len(kinds)], places[turn % len(places)]
         size, refusal = sizes[kind], Refusal(kind, operation, TOO_LARGE, forms[turn % len(forms)])
         body = refusal.body(size, place)
@@ -613,6 +614,10 @@ def test_an_oversized_prompt_is_413_each_time(judge: Judge, operation: str) -> N
             judge.get("/usage", _asker(judge, kind))
 
 
+def _times(operation: str) -> int:
+    return OFTEN_AT_A_PRICE if operation in METRIC_OF else OFTEN
+
+
 # What few tests ask for.
 _OFTEN_ASKED_FOR = {"createChatCompletion", "createImage", "createVideo"}
 SELDOM = [name for name in METRIC_OF if name in CALLS and name not in _OFTEN_ASKED_FOR]
@@ -625,8 +630,8 @@ SELDOM = [name for name in METRIC_OF if name in CALLS and name not in _OFTEN_ASK
             operation,
             marks=judges(
                 OWNER_OF[operation],
-                units={METRIC_OF[operation]: OFTEN} if operation in METRIC_OF else {},
-                requests=OFTEN,
+                units={METRIC_OF[operation]: _times(operation)} if operation in METRIC_OF else {},
+                requests=_times(operation),
                 spend=Spend.EXHAUST,
             ),
         )
@@ -638,7 +643,9 @@ SELDOM = [name for name in METRIC_OF if name in CALLS and name not in _OFTEN_ASK
 def test_an_operation_is_good_each_time(judge: Judge, operation: str) -> None:
     # Asked for until laws and books have seen it often, by callers of our own.
     call, seen = CALLS[operation], judge.client.served[operation]
-    asking = [judge.caller() if turn % 2 else callers.by_user_agent() for turn in range(OFTEN - seen)]
+    asking = [
+        judge.caller() if turn % 2 else callers.by_user_agent() for turn in range(_times(operation) - seen)
+    ]
     answers = judge.client.send_together([(call.method, call.path, each, call.body) for each in asking])
     served = [exchange for exchange in answers if exchange.served]
     if not served:

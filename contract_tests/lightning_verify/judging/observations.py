@@ -41,14 +41,17 @@ from lightning_verify.transport.exchange import Exchange
 
 CHAT = "/gen/chat/completions"
 ANALYZE = "/gen/prompt_analyze"
-# Enough to meet what is wrong once in ten times, nine times of ten.
-OFTEN = 22
+# Enough to meet what is wrong once in ten times: nineteen times of twenty where asking costs nothing, and
+# nine of ten where it costs a unit or takes long to send.
+OFTEN, OFTEN_AT_A_PRICE = 29, 22
+# With so many examples, every kind of bad bearer meets every operation.
+THOROUGH = 10
 
 
 def enough(examples: int, few: int) -> int:
     """How many wrong values of one field are tried: `few` with few examples; with many, enough to meet what
     is let through once in ten times, together with the values that every kind of caller sends."""
-    return max(few, examples - 6)
+    return max(few, examples + 1) if examples >= THOROUGH else few
 
 
 # --- what is served -------------------------------------------------------------------------------------
@@ -341,8 +344,6 @@ def asked_by(credential: str, operation: str) -> str:
     return f"{operation}: nothing asked by {credential}"
 
 
-# With so many examples, every kind of bad bearer meets every operation.
-THOROUGH = 10
 FAMILIES_OF_BEARERS = 2
 
 
