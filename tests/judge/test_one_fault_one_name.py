@@ -144,6 +144,12 @@ PLANS = {"TIER-1", "TIER-2", "TIER-3"}
         pytest.param(_missing("getSubscription"), ("account", "catalogue"), {"SUB-1"}, id="no subscription"),
         pytest.param(_missing("analyzePrompt"), ROUTER, {"ANA-1"}, id="no analysis"),
         pytest.param(_refused("stream"), ROUTER, set(), id="no streams"),
+        pytest.param(
+            seams.edit("createChatCompletion", _without("choices.0.finish_reason")),
+            ("CHAT-2", "CHAT-10"),
+            {"CHAT-2"},
+            id="no finish reason",
+        ),
         pytest.param(_refused("tools"), ROUTER, set(), id="no tools"),
         pytest.param(_unstreamed_with_tools, ("CHAT-4", "CHAT-9"), {"CHAT-4"}, id="tools, not streamed"),
         pytest.param(seams.events(_cut), ("CHAT-6", "CHAT-9"), {"CHAT-6"}, id="events cut"),
