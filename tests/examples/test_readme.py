@@ -51,8 +51,9 @@ class my_app:
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def mock() -> Iterator[RunningMock]:
+    """One for each: some commands use up everybody's limits."""
     with running() as started:
         yield started
 

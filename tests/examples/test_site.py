@@ -61,8 +61,9 @@ def reason(line: str) -> str:
 LINES = [line for text in blocks("sh") for line in text.splitlines()]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def mock() -> Iterator[RunningMock]:
+    """One for each: some commands use up everybody's limits."""
     with running() as started:
         yield started
 
