@@ -25,7 +25,7 @@ fields(
     "getUsage",
     read("/usage"),
     "plan_key plan_name generated_at usage",
-    {"plan_name": None, "usage": []},
+    {"plan_name": None},
 )
 
 
@@ -58,6 +58,7 @@ fields(
     "getUsage",
     read("/usage"),
     "usage.cloudChatDaily usage.imagesDaily usage.videosDaily usage.audioWeekly",
+    {"usage": []},
 )
 
 FAULTS.handwritten("USE-3", read("/usage")).add(

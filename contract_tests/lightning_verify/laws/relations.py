@@ -181,14 +181,14 @@ def _paid_only(exchange: Exchange, beside: Exchange) -> Wrong:
     default = catalogue.get("defaultPlanKey")
     keys = free_plan_keys(catalogue)
     names = {str(plan["name"]) for plan in plans_of(catalogue) if "name" in plan and is_free(plan, default)}
-    if plans and not any(_is_told(plan) or costs(plan.get("price")) is not None for plan in plans):
+    if not any(_is_told(plan) or costs(plan.get("price")) is not None for plan in plans):
         return None
     unpaid = [
         f"{plan.get('name', plan.get('key'))!r} costs nothing"
         for plan in plans
         if costs(plan.get("price")) is False or str(plan.get("key")) in keys or str(plan.get("name")) in names
     ]
-    return unpaid if plans else ["no plan is listed"]
+    return unpaid
 
 
 def _is_told(plan: Document) -> bool:
@@ -201,7 +201,7 @@ def _all_paid(exchange: Exchange, beside: Exchange) -> Wrong:
     if found is None:
         return None
     plans, catalogue = found
-    if not any(map(_is_told, plans)):
+    if plans and not any(map(_is_told, plans)):
         # Which fields a plan has here is left open, and these do not tell which plans they are.
         return None
     by_name = {plan.get("name"): plan for plan in plans}
