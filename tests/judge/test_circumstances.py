@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+from lightning_verify.checks import test_failures
 from lightning_verify.checks import test_identity as identity
 from lightning_verify.checks.test_situations import pays_once
 from lightning_verify.facts import SPEC
@@ -27,7 +28,7 @@ from lightning_verify.requests.valid import CALLS
 from lightning_verify.run.scheduler import run_undisturbed
 from lightning_verify.transport.causes import REFUSED
 from lightning_verify.transport.client import Timeouts
-from lightning_verify.transport.exchange import Exchange
+from lightning_verify.transport.exchange import Exchange, encoded
 from lightning_verify.transport.liveness import MAX_UNANSWERED, Liveness
 from lightning_verify.transport.pacing import MAX_GAP, Pace
 from lightning_verify.transport.timeline import MOMENT
@@ -85,6 +86,32 @@ def test_an_outage_is_waited_for_and_what_it_disturbed_is_tried_again(path: str,
     assert judge.learned.waited >= 1
     assert judge.witnesses["AUTH-4"]
     assert not judge.findings
+
+
+REFUSALS = partial(test_failures.test_a_body_that_is_no_json_object_is_400, operation="createImage")
+
+
+def test_an_outage_of_a_route_that_is_only_asked_to_refuse_is_waited_for(tmp_path: Path) -> None:
+    with running(prepare=outage(SOON, 2.5, IMAGE.path)) as host, judge_of(host.base_url, tmp_path) as judge:
+        judge.post("/gen/prompt_analyze", NOTHING_ASKED, lane="free")
+        time.sleep(SOON)
+        run_undisturbed(judge, partial(REFUSALS, judge))
+        assert host.charged() == 0
+    assert judge.repeats == 1
+    assert judge.learned.waited >= 1
+    assert judge.witnesses["FAIL-1"]
+    assert not judge.findings
+
+
+def test_a_route_that_fails_at_one_kind_of_refusal_is_not_waited_for(tmp_path: Path) -> None:
+    def answer(asked: Asked) -> Answer:
+        return Answer({encoded(NOTHING_ASKED): 400, encoded(IMAGE.body): 200}.get(asked.body, 500))
+
+    with tiny(answer) as host, judge_of(host.base_url, tmp_path) as judge:
+        judge.post("/gen/prompt_analyze", NOTHING_ASKED, lane="free")
+        with pytest.raises(Violation, match="must be 400, but was answered with 500"):
+            REFUSALS(judge)
+    assert judge.learned.waited == 0
 
 
 def test_an_outage_that_does_not_end_is_how_the_host_is(tmp_path: Path) -> None:

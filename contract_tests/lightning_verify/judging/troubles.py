@@ -6,6 +6,7 @@ again; a credential that is let in nowhere any more is not used again.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -20,11 +21,14 @@ from lightning_verify.requests.invalid import NOTHING_ASKED
 from lightning_verify.requests.valid import CALLS
 from lightning_verify.target import Target
 from lightning_verify.transport.client import BudgetExhausted, Client
-from lightning_verify.transport.exchange import Exchange
+from lightning_verify.transport.exchange import Exchange, encoded
 from lightning_verify.transport.timeline import MOMENT, fails, generates, has_bearer
 
 # Seconds between two looks whether an outage is over.
 _BREAK = 1.0
+# How often it is looked for where only refusals can show it: each look that fails may have cost a unit, so
+# that many of them would close the lane of what costs nothing.
+_LOOKS = 5
 # So many failures in a row, of several operations, are more than one fault.
 _MANY, _SEVERAL = 4, 2
 # How often a request is sent again to see whether the host can do it now.
@@ -67,7 +71,12 @@ class Troubles:
         is."""
         if not fails(exchange) or exchange.operation is None:
             return False
-        return self._all_were_out(exchange) or self._route_was_out(exchange) or self._was_a_moment(exchange)
+        return (
+            self._all_were_out(exchange)
+            or self._route_was_out(exchange)
+            or self._was_a_moment(exchange)
+            or self._refuses_later(exchange)
+        )
 
     def _all_were_out(self, exchange: Exchange) -> bool:
         """Whether nothing of its kind was answered for a while, whatever was asked for."""
@@ -103,6 +112,19 @@ class Troubles:
         assert exchange.operation is not None
         first = self.learned.bad_moments.setdefault(exchange.operation.id, exchange.sent)
         return abs(exchange.sent - first) <= MOMENT and self._is_answered_now(exchange)
+
+    def _refuses_later(self, exchange: Exchange) -> bool:
+        """Whether what costs nothing is answered once a route is well again that fails at whatever it has to
+        refuse just now. Where nothing may be spent, no valid request would tell that from a fault."""
+        operation = exchange.operation
+        assert operation is not None
+        if not (exchange.repeatable and exchange.method == "POST" and generates(exchange)):
+            return False
+        if not self.client.timeline.failures_around(exchange)[0]:
+            return False  # Nothing has ever been answered.
+        other = b"{" if exchange.is_of("POST", exchange.path, NOTHING_ASKED) else encoded(NOTHING_ASKED)
+        ask = partial(self.client.send, "POST", exchange.path, anonymous(), body=other, lane="free")
+        return fails(ask()) and self._wait(ask, _LOOKS) and self._is_answered_now(exchange)
 
     def _is_answered_now(self, exchange: Exchange) -> bool:
         """Whether a request that costs nothing is answered each time by now. One that costs units is left to
@@ -145,12 +167,13 @@ class Troubles:
                 return bearer(name, self.target.credentials[name])
         return bearer("garbled", "not-a-token-in-an-outage")
 
-    def _wait(self, ask: Ask) -> bool:
-        """Whether a request is answered again before the time of the run for that is over. Nobody else sends
-        anything meanwhile: it would be lost."""
+    def _wait(self, ask: Ask, looks: float = math.inf) -> bool:
+        """Whether a request is answered again before the time of the run for that, or so many `looks`, are
+        over. Nobody else sends anything meanwhile: it would be lost."""
         with self.client.exclusively():
             while not self._is_well(ask):
-                if self.learned.waited >= self.client.timeouts.outage:
+                looks -= 1
+                if self.learned.waited >= self.client.timeouts.outage or not looks:
                     return False
                 self.learned.waited += _BREAK
                 time.sleep(_BREAK)
