@@ -17,8 +17,7 @@ from aiohttp.hdrs import CONTENT_TYPE
 from lightning_spec.loader import Operation, TextLimit
 
 from lightning_mock.basis import Outdated
-from lightning_mock.callers.identity import Identity
-from lightning_mock.callers.identity_keys import REFUSED
+from lightning_mock.callers.identity import NOBODY, Identity, key_of_caller
 from lightning_mock.errors import (
     ApiError,
     InvalidRequest,
@@ -44,7 +43,6 @@ from lightning_mock.state import State
 
 logger = logging.getLogger(__name__)
 
-NOBODY = Identity(key="", kind="nobody", account=None, why="the route is public")
 
 ReadArguments = Callable[[web.BaseRequest, "RouteMatch[Endpoint]", Exchange], Awaitable[dict[str, Any]]]
 
@@ -73,7 +71,7 @@ async def answer(
     failed = False
     try:
         if state.scripts.armed:
-            caller = _caller(request, operation, state)
+            caller = key_of_caller(request, operation, state.identities.resolve)
             unchecked = await _scripted(request, exchange, state, caller, operation=operation)
             if unchecked is not None:
                 return await _deliver(request, unchecked, exchange, state)
@@ -164,7 +162,9 @@ async def answer_unknown(
     refused = error.refusal, delivery.refusal(error)
     if state.scripts.armed:
         try:
-            reply = await _scripted(request, exchange, state, _caller(request, None, state))
+            reply = await _scripted(
+                request, exchange, state, key_of_caller(request, None, state.identities.resolve)
+            )
             if reply is None:
                 exchange.identity = state.identities.resolve(request)
                 arguments = await _arguments_of_any(request, state, exchange)
@@ -236,16 +236,6 @@ async def _scripted(
         prepared=prepared,
     )
     return None if reply is None else _with_advice(reply, operation, caller, state)
-
-
-def _caller(request: web.BaseRequest, operation: Operation | None, state: State) -> str:
-    """The ledger key of the caller before anything is checked; `refused` for a bad bearer."""
-    if operation is not None and operation.auth == "none":
-        return NOBODY.key
-    try:
-        return state.identities.resolve(request).key
-    except Unauthorized:
-        return REFUSED
 
 
 async def _deliver(

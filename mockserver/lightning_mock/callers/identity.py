@@ -15,12 +15,14 @@ from typing import Literal
 
 from aiohttp.hdrs import AUTHORIZATION, USER_AGENT
 from aiohttp.web import BaseRequest
+from lightning_spec.loader import Operation
 from multidict import istr
 
 from lightning_mock.callers.accounts import Account, Accounts
 from lightning_mock.callers.claims import InvalidTokenError
 from lightning_mock.callers.credential_forms import without_credentials
 from lightning_mock.callers.credentials import KEY_PREFIX, ApiKey, KeyRing, digest
+from lightning_mock.callers.identity_keys import REFUSED
 from lightning_mock.callers.tokens import TokenAuthority
 from lightning_mock.clock import Clock
 from lightning_mock.errors import Unauthorized
@@ -44,6 +46,9 @@ class Identity:
     kind: Kind
     account: Account | None
     why: str
+
+
+NOBODY = Identity(key="", kind="nobody", account=None, why="the route is public")
 
 
 class IdentityResolver:
@@ -168,6 +173,19 @@ def client_key(client_id: str) -> str:
     if without_credentials(client_id) != client_id:
         client_id = f"redacted-{digest(client_id).hex()[:32]}"
     return f"client:{client_id}"
+
+
+def key_of_caller(
+    request: BaseRequest, operation: Operation | None, identify: Callable[[BaseRequest], Identity]
+) -> str:
+    """The ledger key of a call's caller before anything is checked: `refused` for a bad bearer, and nobody's
+    where the route is public. None for a call that is no operation's."""
+    if operation is not None and operation.auth == "none":
+        return NOBODY.key
+    try:
+        return identify(request).key
+    except Unauthorized:
+        return REFUSED
 
 
 def key_of(identity: str) -> str:

@@ -13,10 +13,8 @@ from itertools import chain
 from aiohttp.web import BaseRequest
 from lightning_spec.loader import Operation
 
-from lightning_mock.callers.identity import Identity
-from lightning_mock.callers.identity_keys import REFUSED
+from lightning_mock.callers.identity import Identity, key_of_caller
 from lightning_mock.clock import Clock
-from lightning_mock.errors import Unauthorized
 from lightning_mock.faults.fault import Fault
 from lightning_mock.turns import Turns
 
@@ -100,7 +98,8 @@ class FaultBook:
             ):
                 continue
             if match.caller is not None:
-                caller = caller or _caller(request, operation, identify)
+                if caller is None:
+                    caller = key_of_caller(request, operation, identify)
                 if caller != match.caller:
                     continue
             found.append(fault)
@@ -132,12 +131,3 @@ async def _fires(fault: Fault, turns: Turns) -> bool:
     turn = await turns.take(fault.id, meet=False, times=fault.times)
     fault.fired = turn.used
     return turn.taken
-
-
-def _caller(request: BaseRequest, operation: Operation, identify: Callable[[BaseRequest], Identity]) -> str:
-    if operation.auth == "none":
-        return "nobody"
-    try:
-        return identify(request).key
-    except Unauthorized:
-        return REFUSED

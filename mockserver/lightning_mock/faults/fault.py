@@ -17,19 +17,14 @@ from lightning_mock.callers.credential_forms import headers_without_credentials
 @dataclass(frozen=True, slots=True)
 class Match:
     """Which calls a fault affects; None means any. `operation` is as it was written, `operations` what it
-    stands for; `identity` and `user` name the same caller where both are given. Header names are lower
-    case."""
+    stands for; `caller` is the ledger key of whom `identity` and `user` mean. Header names are lower case."""
 
     operation: str | None = None
     operations: frozenset[str] | None = None
+    caller: str | None = None
     identity: str | None = None
     user: str | None = None
     header: Mapping[str, str] | None = None
-
-    @property
-    def caller(self) -> str | None:
-        """The ledger key of the one caller that is meant, if one is."""
-        return f"user:{self.user}" if self.user is not None else self.identity
 
     def view(self) -> dict[str, Any]:
         """What was asked for as the control plane shows it, without the credentials that it waits for."""

@@ -62,13 +62,14 @@ def parse_match(description: Mapping[str, Any], spec: Spec) -> Match:
     """Which calls are meant. Raises FaultError."""
     operation, header = description.get("operation"), description.get("header")
     try:
-        caller_meant(description, spec.client_id_pattern)
+        caller = caller_meant(description, spec.client_id_pattern)
     except ValueError as error:
         raise FaultError(str(error)) from None
     identity = description.get("identity")
     return Match(
         operation=operation,
         operations=None if operation is None else operations_named(operation, spec),
+        caller=None if caller is None else key_of(caller),
         identity=None if identity is None else key_of(identity),
         user=description.get("user"),
         header=None if header is None else {name.lower(): value for name, value in header.items()},
