@@ -161,11 +161,11 @@ FAULTS.handwritten("FAIL-2", generated("createSfx", prompt="x" * 9_000)).add(
     "oversize-cut-silently: a prompt that is too long is cut and served", seams.skip("size")
 )
 
-FAULTS.mechanical("FAIL-2", chat(messages=[{"role": "user", "content": "x" * 40_000}]), spend="sample").add(
+FAULTS.mechanical("FAIL-2", chat(messages=[{"role": "user", "content": "x" * 40_000}])).add(
     "chat-size-unlimited: a chat may have any size", seams.skip("size", "createChatCompletion")
 )
 
-FAULTS.mechanical("FAIL-2", generated("createTts", prompt="x" * 9_000), spend="sample").add(
+FAULTS.mechanical("FAIL-2", generated("createTts", prompt="x" * 9_000)).add(
     "media-size-unlimited: a media prompt may have any size",
     seams.skip("size", "createImage createVideo createAirforceVideo createSfx createTts"),
 )
@@ -184,9 +184,7 @@ FAULTS.handwritten("FAIL-2", generated("createImage", prompt="x" * 9_000)).add(
 
 FAULTS.reported("FAIL-2", generated("createTts", prompt="x" * 9_000)).add(
     "oversize-422: a prompt that is too long is 422", seams.refused_with("oversize", 422)
-)
-
-FAULTS.reported("FAIL-2", generated("createTts", prompt="x" * 9_000), spend="sample").add(
+).add(
     "speech-size-unlimited: the route of speech was forgotten when sizes were limited",
     seams.skip("size", "createTts getTts"),
 )

@@ -569,6 +569,23 @@ def test_a_free_run_does_not_ask_whether_a_host_serves_what_is_too_large(tmp_pat
         assert {asked.path for asked in host.asked} == {ANALYZE}
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_a_free_run_sends_what_is_beyond_reason_to_a_host_of_ones_own_that_measures_analyses(
+    own: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observations, "OVERSIZED", (3_000, 30_000))
+    monkeypatch.setattr(observations, "BEYOND_REASON", 60_000)
+    monkeypatch.setattr(Target, "is_loopback", own)
+    with (
+        tiny(lambda asked: Answer(413 if asked.path == ANALYZE else 200)) as host,
+        judge_of(host.base_url, tmp_path) as judge,
+    ):
+        judge.spend = Spend.NONE
+        with pytest.raises(Violation if own else NotRun):
+            test_failures.test_an_oversized_prompt_is_413(judge, "createTts")
+    assert {asked.path for asked in host.asked if asked.path != "/usage"} == {ANALYZE, *["/gen/tts"] * own}
+
+
 def test_an_account_that_may_send_more_is_not_accused(tmp_path: Path) -> None:
     with (
         running(variants=("sizes-by-plan",)) as lab,

@@ -94,15 +94,11 @@ def test_a_body_that_is_no_json_object_is_400(judge: Judge, operation: str) -> N
         judge.refused("FAIL-1", exchange, 400, f"the body {body[:60]!r}")
 
 
-def _to_know(operation: str) -> Spend:
-    """What must be allowed to try a size: a host may be configured to serve it."""
-    return Spend.SAMPLE if operation in METRIC_OF else Spend.NONE
-
-
 @pytest.mark.parametrize(
     "operation",
     [
-        pytest.param(name, marks=judges("FAIL-2", shares=[refusal(name, TOO_LARGE)], spend=_to_know(name)))
+        # A free run sends what it may.
+        pytest.param(name, marks=judges("FAIL-2", shares=[refusal(name, TOO_LARGE)], spend=Spend.NONE))
         for name in POSTS
     ],
 )

@@ -223,12 +223,14 @@ def _refusals(judge: Judge, metric: str, *, size: bool) -> tuple[Caller, Snapsho
     caller, look = refused_caller(judge, metric)
     assert look is not None
     before = counters(judge, "RATE-2", look)
+    # There one caller is refused everything.
+    free = judge.spend is Spend.NONE
     refusals = [
         refused_call(judge, operation, kind)
         for operation in _refusing(metric)
         if operation in POSTS or judge.examples >= THOROUGH
-        for kind in (refusals_made(judge, operation) if size else refusals_of(operation))
-        if (kind == TOO_LARGE) is size
+        for kind in (refusals_made(judge, operation) if size or free else refusals_of(operation))
+        if free or (kind == TOO_LARGE) is size
     ]
     if not refusals:
         raise NotRun("needs a host that refuses some size (see FAIL-2)")

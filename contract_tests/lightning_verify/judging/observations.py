@@ -236,10 +236,11 @@ def refusals_made(judge: Judge, operation: str) -> list[str]:
     """Those of them that this host can be asked for: not every one refuses a prompt for its size, and it may
     cost a unit to know."""
     kinds = refusals_of(operation)
-    unknown = judge.spend is Spend.NONE and operation in METRIC_OF
-    if TOO_LARGE in kinds and (unknown or refused_size(judge, operation) is None):
-        kinds.remove(TOO_LARGE)
-    return kinds
+    try:
+        known = TOO_LARGE not in kinds or refused_size(judge, operation) is not None
+    except NotRun:
+        known = False
+    return kinds if known else [kind for kind in kinds if kind != TOO_LARGE]
 
 
 def refusal(operation: str, kind: str) -> str:
@@ -290,11 +291,7 @@ def _ask_for_refusal(judge: Judge, operation: str, kind: str, caller: Caller) ->
 
 
 def _sizes_looked_at(judge: Judge, operation: str) -> tuple[int, Exchange]:
-    """The largest prompt that was sent to find one that is refused, in characters, and its answer. Raises
-    NotRun where nothing may be spent to know: a host may be configured to serve it, and then charges for it.
-    """
-    if judge.spend is Spend.NONE and operation in METRIC_OF:
-        raise NotRun("needs --spend sample: a host may be configured to serve so long a prompt")
+    """The largest prompt that was sent to find one that is refused, in characters, and its answer."""
 
     def ask(size: int, lane: Lane) -> Exchange:
         # As nobody else: who is refused everything must not be served this.
@@ -315,7 +312,14 @@ def _sizes_looked_at(judge: Judge, operation: str) -> tuple[int, Exchange]:
 
 def refused_size(judge: Judge, operation: str) -> int | None:
     """How many characters a caller of our own is refused: as few as are seen to be refused, since millions
-    take long to send; None where the host takes everything."""
+    take long to send; None where the host takes everything. Raises NotRun where nothing may be spent to know:
+    a host may be configured to serve it, and then charges for it."""
+    if judge.spend is Spend.NONE and operation in METRIC_OF:
+        # A host of one's own that measures what is free serves nowhere what is beyond reason.
+        _, analysis = _sizes_looked_at(judge, "analyzePrompt")
+        if judge.target.is_loopback and analysis.status == 413:
+            return BEYOND_REASON
+        raise NotRun("needs --spend sample: a host may be configured to serve so long a prompt")
     size, exchange = _sizes_looked_at(judge, operation)
     return None if exchange.served else size
 
