@@ -121,6 +121,8 @@ def test_where_asking_is_cheap_every_caller_meets_every_flaw_of_every_operation(
     formed = {(each.operation, each.flaw, each.form) for each in chosen}
     assert ("createImage", "of another kind", "inputs of an image") in formed
     assert ("createChatCompletion", "with tools that are text", "long") in formed
+    with_a_bearer = {(each.operation, each.form) for each in chosen if each.flaw in BEARERS}
+    assert with_a_bearer >= {("createImage", "inputs of an image"), ("createVideo", "inputs of a video")}
     assert len(chosen) == len(refusals()) + len(more_refusals()) < 250
 
 

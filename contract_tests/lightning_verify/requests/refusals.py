@@ -117,7 +117,9 @@ class Refusal:
     @property
     def triples(self) -> set[tuple[str, str, str]]:
         """What this combines, three by three."""
-        return {(self.kind, self.operation, self.flaw), (self.operation, self.flaw, self.form)}
+        # Whichever bearer it is: in some form one of them may not be looked at.
+        flaw = "a bearer" if self.flaw in BEARERS else self.flaw
+        return {(self.kind, self.operation, self.flaw), (self.operation, flaw, self.form)}
 
 
 @cache
@@ -176,6 +178,6 @@ def forms_of(operation: str, flaw: str) -> list[str]:
 
 def _more_forms(operation: str, flaw: str) -> list[str]:
     """Options are wrong in long chats too, and other operations have forms as well."""
-    if flaw in {*_FORMLESS, *BEARERS}:
-        return forms_of(operation, flaw)
+    if flaw in _FORMLESS:
+        return [_PLAIN]
     return [*forms_of(_CHAT, ""), "long"] if operation == _CHAT else list(FORMS.get(operation, [_PLAIN]))
