@@ -13,9 +13,11 @@ from lightning_verify.checks import test_router
 from lightning_verify.judging.judge import NotRun, Undecided, Violation
 from lightning_verify.reading.model_names import disagreements, same
 from lightning_verify.requests.prompts import CODE, with_code
+from lightning_verify.requests.prompts import COMPLEX as COMPLEX_PROMPTS
 
 from lab.faults.routing import routed
 from lab.running import running
+from lab.seams import both
 from lab.server.lab import Lab
 from lab.server.payloads import text_of
 from lab.server.router import CODE as CODING
@@ -90,6 +92,20 @@ def test_a_router_that_looks_at_the_length_alone_does_not_pass_for_one_that_sees
         test_router.test_a_signal_in_the_prompt_changes_the_model(judge, "ROUTE-2", "code", CODE, with_code)
 
 
+def test_a_chat_is_asked_for_what_its_analysis_reacts_to(tmp_path: Path) -> None:
+    """The first complex prompt is too short for it."""
+    by_length = routed(
+        lambda _: lambda messages, __: SWIFT if len(text_of(messages)) < 1000 else COMPLEX, "analyzePrompt"
+    )
+    blind = routed(lambda _: lambda *__: SWIFT, "createChatCompletion")
+    with (
+        running(prepare=both(by_length, blind)) as lab,
+        judge_of(lab.base_url, tmp_path) as judge,
+        pytest.raises(Violation, match="the chat stays with"),
+    ):
+        test_router.test_a_chat_reacts_where_the_analysis_does(judge, "ROUTE-1", COMPLEX_PROMPTS)
+
+
 @pytest.mark.parametrize("part", [slice(1), slice(-1, None)], ids=["the first", "the last"])
 def test_an_analysis_of_one_message_alone_does_not_agree_with_a_chat(part: slice, tmp_path: Path) -> None:
     one = routed(lambda plain: lambda messages, tools: plain(messages[part], tools), "analyzePrompt")
@@ -115,7 +131,7 @@ def test_a_router_that_draws_one_of_two_models_is_not_accused(seed: int, tmp_pat
             partial(
                 test_router.test_a_chat_reacts_where_the_analysis_does,
                 requirement="ROUTE-2",
-                messages=CODE[0],
+                prompts=CODE,
             ),
             partial(
                 test_router.test_a_signal_in_the_prompt_changes_the_model,
