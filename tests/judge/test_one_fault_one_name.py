@@ -72,6 +72,18 @@ def _plan_in_capitals(lab: Lab) -> None:
     seams.success("getSubscription", reply)(lab)
 
 
+def _nothing_used_by_key(lab: Lab) -> None:
+    """Show a key counters that never move."""
+
+    def reply(call: Call, answered: Reply) -> Reply:
+        if isinstance(answered, Json) and call.identity.auth_type == "api_key":
+            for entry in answered.payload["usage"].values():
+                entry.update(used=0, remaining=entry["limit"])
+        return answered
+
+    seams.success("getUsage", reply)(lab)
+
+
 def _garbled(operations: str) -> seams.Apply:
     """Read pictures as text and write them anew."""
 
@@ -135,6 +147,7 @@ PLANS = {"TIER-1", "TIER-2", "TIER-3"}
         pytest.param(_ignored("getSfx"), ("identity",), {"AUTH-4"}, id="bearers ignored"),
         pytest.param(_ignored(EVERYWHERE), ("AUTH-4", "AIR-2"), {"AUTH-4"}, id="all bearers ignored"),
         pytest.param(_plan_in_capitals, ("identity", "SUB-5"), {"SUB-5"}, id="plan in capitals for keys"),
+        pytest.param(_nothing_used_by_key, ("AUTH-3", "IMG-6"), {"AUTH-3"}, id="nothing used for keys"),
         pytest.param(_garbled("getImage"), ("IMG-2", "IMG-3"), {"IMG-2"}, id="pictures garbled on GET"),
         pytest.param(_missing("getUsage"), ("account", "catalogue"), {"USE-1", "USE-2"}, id="no usage"),
         pytest.param(_page("getUsage"), ("account", "catalogue"), {"USE-1", "USE-2"}, id="usage as page"),

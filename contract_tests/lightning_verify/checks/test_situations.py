@@ -23,6 +23,7 @@ from lightning_verify.judging.observations import (
     OFTEN_AT_A_PRICE,
     is_gone,
     loses_inputs_of_images,
+    name_two_emails,
     refused_size,
 )
 from lightning_verify.judging.sizes import may_be_too_long
@@ -247,6 +248,7 @@ def pays_once(judge: Judge, price: str, seen: Observation, ask: Callable[[], Exc
         if has_client_id:
             _paid_nothing_beside(judge, seen, read_usage(judge, price, _client_id_beside(seen)))
             _shows_its_counters(judge, price, seen.caller, metric)
+        _shows_what_its_account_has_used(judge, price, seen.caller, metric)
         raise judge.violation(price, message, *shown)
     last = seen
     for _ in range(_TURNS):
@@ -299,6 +301,19 @@ def _shows_its_counters(judge: Judge, price: str, beside: Caller, metric: str) -
         f"{beside.label} has used {bare.used[metric]} {metric}, and {there.used[metric]} beside a client id"
     )
     judge.check("ID-5", there.used[metric] >= bare.used[metric], message, bare.exchange, there.exchange)
+
+
+def _shows_what_its_account_has_used(judge: Judge, price: str, account: Caller, metric: str) -> None:
+    """An account has the same counters by its token and by its key: what is shown to one of them must be
+    included in what the other is shown a while later."""
+    others = [each for each in judge.usable(JWT, API_KEY) if each.payer != account.payer]
+    for other in [] if name_two_emails(judge, JWT, API_KEY) else others:
+        there = read_usage(judge, price, other)
+        time.sleep(judge.settle)
+        here = read_usage(judge, price, account)
+        known, shown = there.used[metric], here.used[metric]
+        message = f"{other.label} shows {known} {metric}, and {account.label} {shown}"
+        judge.check("AUTH-3", shown >= known, message, there.exchange, here.exchange)
 
 
 def _has_units(judge: Judge, metric: str, before: Snapshot, after: Exchange) -> bool:
