@@ -526,7 +526,7 @@ def test_every_road_to_a_sound_is_tried_beside_what_is_used_up(tmp_path: Path) -
     assert {path.partition("%")[0].rpartition("caf")[0] or path for path in host.paths} == {
         "POST /gen/sfx",
         "GET /gen/sfx/",
-        "GET /gen/tts/",
+        "POST /gen/tts",
     }
 
 

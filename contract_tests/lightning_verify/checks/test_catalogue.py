@@ -6,11 +6,13 @@ from typing import Any
 
 from lightning_verify.facts import METRICS, SPEC
 from lightning_verify.judging.catalogue import catalogue, read_catalogue
-from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.judge import Judge, NotRun, Undecided
 from lightning_verify.judging.observations import CATALOGUE, TIERS, shown
 from lightning_verify.laws.relations import RELATIONS
 from lightning_verify.reading.numbers import number
 from lightning_verify.reading.plans import (
+    costs,
+    listed,
     paid_plans,
     plans_of,
     tiers_of,
@@ -60,7 +62,14 @@ def _tiers_keep(judge: Judge, requirement: str) -> None:
     that nobody knows show nothing."""
     exchange, owner = shown(judge, TIERS), "TIERS-1"
     document = judge.document(requirement, exchange, owner=requirement == owner)
-    config = catalogue(judge, requirement)
+    try:
+        config = catalogue(judge, requirement)
+    except Undecided:
+        if requirement == owner and _lists_nothing(document):
+            raise judge.violation(
+                requirement, f"{exchange.title}: expected a list of plans", exchange
+            ) from None
+        raise
     plans = tiers_of(document, config)
     if not plans and not paid_plans(config):
         raise NotRun("needs a host whose catalogue has a paid plan")
@@ -72,6 +81,12 @@ def _tiers_keep(judge: Judge, requirement: str) -> None:
     if RELATIONS[requirement].wrong(exchange, read_catalogue(judge)) is None:
         raise NotRun("needs a host whose tiers tell which plans they are")
     judge.agrees(requirement, exchange, read_catalogue(judge))
+
+
+def _lists_nothing(document: Any) -> bool:
+    """Whether a document lists plans in no form at all, by no name that a catalogue may have."""
+    priced = isinstance(document, dict) and any(costs(value) is not None for value in document.values())
+    return listed(document, "tiers", "plans") is None and not priced
 
 
 @judges("TIERS-1", shares=[CATALOGUE, TIERS])
