@@ -96,11 +96,7 @@ def test_a_body_that_is_no_json_object_is_400(judge: Judge, operation: str) -> N
 
 @pytest.mark.parametrize(
     "operation",
-    [
-        # A free run sends what it may.
-        pytest.param(name, marks=judges("FAIL-2", shares=[refusal(name, TOO_LARGE)], spend=Spend.NONE))
-        for name in POSTS
-    ],
+    [pytest.param(name, marks=judges("FAIL-2", shares=[refusal(name, TOO_LARGE)])) for name in POSTS],
 )
 def test_an_oversized_prompt_is_413(judge: Judge, operation: str) -> None:
     size = refused_size(judge, operation)
@@ -108,6 +104,14 @@ def test_an_oversized_prompt_is_413(judge: Judge, operation: str) -> None:
         raise takes_everything(judge, operation)
     exchange = refused_call(judge, operation, TOO_LARGE)
     judge.refused("FAIL-2", exchange, 413, f"a prompt of {size:,} characters")
+
+
+@pytest.mark.parametrize("operation", [name for name in POSTS if name in METRIC_OF])
+@judges("FAIL-2", requests=1)
+def test_what_is_beyond_reason_is_413_where_nothing_may_be_spent(judge: Judge, operation: str) -> None:
+    if judge.spend is not Spend.NONE:
+        raise NotRun("needs a free run; others look for the size that is refused")
+    test_an_oversized_prompt_is_413(judge, operation)
 
 
 @judges("FAIL-2", shares=[refusal("createChatCompletion", TOO_LARGE)], requests=1, spend=Spend.SAMPLE)

@@ -298,8 +298,8 @@ def used_up(judge: Judge, requirement: str, metric: str) -> Spent:
 
 
 def refused_at_limit(judge: Judge, requirement: str, metric: str) -> Spent:
-    """The same, where it counts that this caller was refused more. Raises Undecided when it was not."""
-    spent = used_up(judge, requirement, metric)
+    """The same, where it counts that this caller was refused more. Raises NotRun when it was not."""
+    used_up(judge, requirement, metric)
     try:
         return at_limit(judge, metric)
     except Unmet as unmet:
@@ -307,7 +307,7 @@ def refused_at_limit(judge: Judge, requirement: str, metric: str) -> Spent:
             raise unmet.problem from unmet
         what = f"the refusals of a caller at its limit of {metric}"
         message = _in_short(f"{what} were not as they have to be", unmet.problem)
-        raise judge.undecided(requirement, message, spent.before.exchange) from None
+        raise NotRun(message) from None
 
 
 def _in_short(what: str, problem: Exception) -> str:

@@ -91,8 +91,8 @@ def where_thorough(means: Means) -> int:
 
 def _asking_to_be_refused(operation: str, kind: str) -> Requests:
     if operation in POSTS and kind == TOO_LARGE:
-        # The size that is refused is looked for first, unless it may cost a unit that must not be spent.
-        return lambda means: 1 if means.spend is Spend.NONE and operation in METRIC_OF else 2
+        # The size that is refused is looked for first.
+        return 2
     return 1 if operation in POSTS else where_thorough
 
 

@@ -65,10 +65,8 @@ def estimate(
     before = {shown_to(name, USAGE) for name in GOOD if name in target.credentials}
     for name in shared - before:
         requests += request_count(COST_OF[name].requests, means)
-        # What may cost something is asked for in a way that does not, or not at all.
-        if spend is not Spend.NONE:
-            spenders += bool(COST_OF[name].units)
-            units.update(COST_OF[name].units)
+        spenders += bool(COST_OF[name].units)
+        units.update(COST_OF[name].units)
     # Whatever fails is looked at once more before it is held against a host.
     units.update(dict.fromkeys(units, SECOND_LOOKS))
     # What a generated request is refused or failed for is found with some more.
