@@ -178,6 +178,6 @@ def forms_of(operation: str, flaw: str) -> list[str]:
 
 def _more_forms(operation: str, flaw: str) -> list[str]:
     """Options are wrong in long chats too, and other operations have forms as well."""
-    if flaw in _FORMLESS:
-        return [_PLAIN]
+    if flaw in _FORMLESS or (flaw in BEARERS and operation == _CHAT):
+        return forms_of(operation, flaw)
     return [*forms_of(_CHAT, ""), "long"] if operation == _CHAT else list(FORMS.get(operation, [_PLAIN]))
