@@ -10,13 +10,7 @@ from lightning_verify.judging.judge import Judge, NotRun, Undecided
 from lightning_verify.judging.observations import CATALOGUE, TIERS, shown
 from lightning_verify.laws.relations import RELATIONS
 from lightning_verify.reading.numbers import number
-from lightning_verify.reading.plans import (
-    costs,
-    listed,
-    paid_plans,
-    plans_of,
-    tiers_of,
-)
+from lightning_verify.reading.plans import costs, listed, paid_plans, plans_of, tiers_of
 from lightning_verify.run.marks import judges
 from lightning_verify.transport.exchange import Exchange
 
@@ -62,13 +56,12 @@ def _tiers_keep(judge: Judge, requirement: str) -> None:
     that nobody knows show nothing."""
     exchange, owner = shown(judge, TIERS), "TIERS-1"
     document = judge.document(requirement, exchange, owner=requirement == owner)
+    no_list = f"{exchange.title}: expected a list of plans"
     try:
         config = catalogue(judge, requirement)
     except Undecided:
         if requirement == owner and _lists_nothing(document):
-            raise judge.violation(
-                requirement, f"{exchange.title}: expected a list of plans", exchange
-            ) from None
+            raise judge.violation(requirement, no_list, exchange) from None
         raise
     plans = tiers_of(document, config)
     if not plans and not paid_plans(config):
@@ -77,7 +70,7 @@ def _tiers_keep(judge: Judge, requirement: str) -> None:
     if plans is None and not any(name in exchange.text for name in named):
         if requirement != owner:
             raise judge.undecided(requirement, f"{exchange.title}: no list of plans (see {owner})", exchange)
-        raise judge.violation(requirement, f"{exchange.title}: expected a list of plans", exchange)
+        raise judge.violation(requirement, no_list, exchange)
     if RELATIONS[requirement].wrong(exchange, read_catalogue(judge)) is None:
         raise NotRun("needs a host whose tiers tell which plans they are")
     judge.agrees(requirement, exchange, read_catalogue(judge))

@@ -22,12 +22,7 @@ from lightning_verify.reading.failures import parsed
 from lightning_verify.reading.sse import Transcript, repeated, transcribe
 from lightning_verify.requests.invalid import wrong_messages, wrong_stream, wrong_tools
 from lightning_verify.requests.prompts import TOOLS
-from lightning_verify.requests.valid import (
-    CALLS,
-    CONVERSATION,
-    picture_data_uri,
-    say,
-)
+from lightning_verify.requests.valid import CALLS, CONVERSATION, picture_data_uri, say
 from lightning_verify.run.marks import judges
 from lightning_verify.transport.exchange import Exchange
 

@@ -30,10 +30,9 @@ from lightning_verify.judging.observations import (
     refusal,
     refusals_made,
     refused_call,
-    refused_size,
     shown,
     shown_to,
-    takes_everything,
+    size_to_refuse,
     with_bad_bearer,
 )
 from lightning_verify.judging.probes import ask_past_losses
@@ -44,13 +43,7 @@ from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import JWT
 from lightning_verify.requests.invalid import NO_OBJECT, broken_json
 from lightning_verify.requests.refusals import TOO_LARGE
-from lightning_verify.requests.valid import (
-    CALLS,
-    POSTS,
-    oversized,
-    picture_data_uri,
-    say,
-)
+from lightning_verify.requests.valid import CALLS, POSTS, oversized, picture_data_uri, say
 from lightning_verify.run.marks import judges, needs, needs_own_host
 from lightning_verify.target import Spend
 from lightning_verify.transport.exchange import NOT_OFFERED, Exchange
@@ -99,9 +92,7 @@ def test_a_body_that_is_no_json_object_is_400(judge: Judge, operation: str) -> N
     [pytest.param(name, marks=judges("FAIL-2", shares=[refusal(name, TOO_LARGE)])) for name in POSTS],
 )
 def test_an_oversized_prompt_is_413(judge: Judge, operation: str) -> None:
-    size = refused_size(judge, operation)
-    if size is None:
-        raise takes_everything(judge, operation)
+    size = size_to_refuse(judge, operation)
     exchange = refused_call(judge, operation, TOO_LARGE)
     judge.refused("FAIL-2", exchange, 413, f"a prompt of {size:,} characters")
 
@@ -125,9 +116,7 @@ def test_what_is_beyond_reason_is_413_where_nothing_may_be_spent(judge: Judge, o
 def test_an_oversized_chat_is_413_however_it_is_said(
     judge: Judge, path: str, place: str, stream: bool
 ) -> None:
-    size = refused_size(judge, "createChatCompletion")
-    if size is None:
-        raise takes_everything(judge, "createChatCompletion")
+    size = size_to_refuse(judge, "createChatCompletion")
     body = {**oversized("createChatCompletion", size, place), "stream": stream}
     exchange = judge.post(path, body, lane="free")
     judge.refused("FAIL-2", exchange, 413, f"{size:,} characters {place}{', streamed' * stream}")

@@ -40,12 +40,7 @@ from lightning_verify.reading.media import Measure, flaw, measure, unknown
 from lightning_verify.requests import callers
 from lightning_verify.requests.credentials import API_KEY, JWT
 from lightning_verify.requests.invalid import wrong_duration, wrong_image_urls, wrong_prompt
-from lightning_verify.requests.valid import (
-    CALLS,
-    NO_ASSETS,
-    PROMPT,
-    picture_base64,
-)
+from lightning_verify.requests.valid import CALLS, NO_ASSETS, PROMPT, picture_base64
 from lightning_verify.run.marks import judges, needs_own_host
 from lightning_verify.target import LIVE, Spend
 from lightning_verify.transport.exchange import Exchange

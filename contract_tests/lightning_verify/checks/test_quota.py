@@ -223,7 +223,7 @@ def _refusals(judge: Judge, metric: str, *, size: bool) -> tuple[Caller, Snapsho
     caller, look = refused_caller(judge, metric)
     assert look is not None
     before = counters(judge, "RATE-2", look)
-    # There one caller is refused everything.
+    # In a free run one caller is refused everything.
     free = judge.spend is Spend.NONE
     refusals = [
         refused_call(judge, operation, kind)
@@ -250,57 +250,35 @@ def _refusing(metric: str) -> list[str]:
     return [operation for operation, costs in METRIC_OF.items() if costs == metric]
 
 
-_every_refusal = pytest.mark.parametrize(
-    "metric",
-    [
-        pytest.param(
-            metric,
-            marks=judges(
-                "RATE-2",
-                shares=[
-                    refused_calls(metric),
-                    *(
-                        refusal(name, kind)
-                        for name in _refusing(metric)
-                        for kind in refusals_of(name)
-                        if kind != TOO_LARGE
-                    ),
-                ],
-                requests=1,
-            ),
-        )
-        for metric in METRICS
-    ],
-)
+def _every_refusal(*, size: bool) -> pytest.MarkDecorator:
+    """One test for each metric, of what is refused for its size or of all else."""
+
+    def made(metric: str) -> list[str]:
+        kinds = [(name, kind) for name in _refusing(metric) for kind in refusals_of(name)]
+        return [refusal(name, kind) for name, kind in kinds if (kind == TOO_LARGE) is size]
+
+    return pytest.mark.parametrize(
+        "metric",
+        [
+            pytest.param(
+                metric, marks=judges("RATE-2", shares=[refused_calls(metric), *made(metric)], requests=1)
+            )
+            for metric in METRICS
+        ],
+    )
 
 
-@_every_refusal
+@_every_refusal(size=False)
 def test_a_refused_call_costs_nothing(judge: Judge, metric: str) -> None:
     _stands_still(judge, *_refusals(judge, metric, size=False))
 
 
-@_every_refusal
+@_every_refusal(size=False)
 def test_a_refused_call_costs_nothing_a_moment_later_either(judge: Judge, metric: str) -> None:
     _stands_still_later(judge, *_refusals(judge, metric, size=False))
 
 
-@pytest.mark.parametrize(
-    "metric",
-    [
-        pytest.param(
-            metric,
-            marks=judges(
-                "RATE-2",
-                shares=[
-                    refused_calls(metric),
-                    *(refusal(name, TOO_LARGE) for name in _refusing(metric) if name in POSTS),
-                ],
-                requests=1,
-            ),
-        )
-        for metric in METRICS
-    ],
-)
+@_every_refusal(size=True)
 def test_what_is_refused_for_its_size_costs_nothing(judge: Judge, metric: str) -> None:
     _stands_still_later(judge, *_refusals(judge, metric, size=True))
 

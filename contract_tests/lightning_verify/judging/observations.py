@@ -236,11 +236,12 @@ def refusals_made(judge: Judge, operation: str) -> list[str]:
     """Those of them that this host can be asked for: not every one refuses a prompt for its size, and it may
     cost a unit to know."""
     kinds = refusals_of(operation)
-    try:
-        known = TOO_LARGE not in kinds or refused_size(judge, operation) is not None
-    except NotRun:
-        known = False
-    return kinds if known else [kind for kind in kinds if kind != TOO_LARGE]
+    if TOO_LARGE in kinds:
+        try:
+            refused_size(judge, operation)
+        except NotRun:
+            kinds.remove(TOO_LARGE)
+    return kinds
 
 
 def refusal(operation: str, kind: str) -> str:
@@ -275,10 +276,7 @@ def _ask_for_refusal(judge: Judge, operation: str, kind: str, caller: Caller) ->
         return judge.client.send("POST", call.path, caller, body=b"{broken", lane="free")
     body: Any = NOTHING_ASKED
     if kind == TOO_LARGE:
-        size = refused_size(judge, operation)
-        if size is None:
-            raise NotRun("needs a host that refuses some size (see FAIL-2)")
-        body = oversized(operation, size)
+        body = oversized(operation, refused_size(judge, operation))
     elif kind == WRONG:
         body = {**(call.body or {}), **WRONG_OPTION[operation]}
     elif kind == BAD_BEARER:
@@ -310,10 +308,26 @@ def _sizes_looked_at(judge: Judge, operation: str) -> tuple[int, Exchange]:
     return judge.once(f"{operation}: how much is too large", look)
 
 
-def refused_size(judge: Judge, operation: str) -> int | None:
+def refused_size(judge: Judge, operation: str) -> int:
     """How many characters a caller of our own is refused: as few as are seen to be refused, since millions
-    take long to send; None where the host takes everything. Raises NotRun where nothing may be spent to know:
+    take long to send. Raises NotRun where the host takes everything, and where nothing may be spent to know:
     a host may be configured to serve it, and then charges for it."""
+    size = _refused_size(judge, operation)
+    if size is None:
+        raise NotRun("needs a host that refuses some size (see FAIL-2)")
+    return size
+
+
+def size_to_refuse(judge: Judge, operation: str) -> int:
+    """The same where a host has to refuse some size. One that takes everything breaks FAIL-2, or leaves it
+    undecided."""
+    size = _refused_size(judge, operation)
+    if size is None:
+        raise _takes_everything(judge, operation)
+    return size
+
+
+def _refused_size(judge: Judge, operation: str) -> int | None:
     if judge.spend is Spend.NONE and operation in METRIC_OF:
         # A host of one's own that measures what is free serves nowhere what is beyond reason.
         _, analysis = _sizes_looked_at(judge, "analyzePrompt")
@@ -324,7 +338,7 @@ def refused_size(judge: Judge, operation: str) -> int | None:
     return None if exchange.served else size
 
 
-def takes_everything(judge: Judge, operation: str) -> Exception:
+def _takes_everything(judge: Judge, operation: str) -> Exception:
     """What is to be said of a host that refuses no size: the document leaves the sizes to configuration, so
     that only what is beyond reason counts against it."""
     size, exchange = _sizes_looked_at(judge, operation)
