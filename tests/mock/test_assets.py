@@ -19,6 +19,7 @@ from lightning_mock.background import running
 from lightning_mock.callers.credentials import random_bytes, seeded_bytes
 from lightning_mock.clock import Clock
 from lightning_mock.errors import InvalidRequest
+from lightning_mock.generation import image_inputs
 from lightning_mock.generation.assets import AssetStore
 from lightning_mock.generation.image_inputs import MAX_PIXELS, ImageInput, decode_image
 from lightning_mock.generation.rendering import worker
@@ -179,6 +180,19 @@ def urlsafe(text: Any) -> Any:
 )
 def test_base64_is_read_however_it_is_written(written: Any) -> None:
     assert decoded(written).png
+
+
+@pytest.mark.parametrize("length", range(4, 40, 4))
+def test_base64_is_read_in_pieces_wherever_they_end(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_inputs, "_PIECE", length)
+    escaped = PNG.replace("+", "%2B").replace("/", "%2f").replace("=", "%3D")
+    assert decoded(f"data:image/png;base64,{escaped}") == decoded(PNG)
+
+
+def test_base64_ends_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_inputs, "_PIECE", 4)
+    with pytest.raises(InvalidRequest):
+        decoded("AA==" + PNG)
 
 
 def bomb(width: Any = 20_000, height: Any = 20_000) -> Any:

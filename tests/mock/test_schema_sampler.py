@@ -318,6 +318,12 @@ def test_each_pattern_of_many_is_paid_for_once() -> None:
     assert MAX_STEPS - budget.left < 20_000
 
 
+def test_many_short_patterns_are_refused_like_one_that_is_as_slow_to_compile() -> None:
+    patterns: dict[str, Any] = {f"[a-f]{{3}}{index}": {} for index in range(1000)}
+    with pytest.raises(UnusableSchemaError, match="patterns"):
+        sample({"type": "object", "patternProperties": patterns}, NOTHING, seed=1)
+
+
 @pytest.mark.parametrize(
     ("pattern", "size"),
     [

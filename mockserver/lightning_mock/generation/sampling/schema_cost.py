@@ -20,6 +20,9 @@ MAX_SCHEMA_BYTES = 256 * 1024
 MAX_PATTERN_SIZE = 100_000
 MAX_TRIES = 10_000
 """Of a pattern that is tried again and again, at one text."""
+_SIZE_OF_ANY_PATTERN = 300
+# The compiler spends as long on a short pattern such as [a-f]{3} as on a long one: it looks for the texts
+# with which a match can begin. Nobody else is served while it compiles.
 _DEEPEST = 500
 
 _BYTES_PER_STEP = 16
@@ -320,10 +323,11 @@ def size_of_patterns(schema: Any) -> int:
             if pattern in known:
                 continue
             known.add(pattern)
-            size += pattern_size(pattern)
+            size += _SIZE_OF_ANY_PATTERN + pattern_size(pattern)
             if size > MAX_PATTERN_SIZE:
                 raise UnusableSchemaError(
-                    f"its patterns have more than {MAX_PATTERN_SIZE} characters with repetitions written out"
+                    f"its patterns have more than {MAX_PATTERN_SIZE} characters with repetitions written "
+                    f"out, each counted with {_SIZE_OF_ANY_PATTERN} more"
                 )
     return size
 
