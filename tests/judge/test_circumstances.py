@@ -17,7 +17,8 @@ from lightning_verify.checks import test_failures
 from lightning_verify.checks import test_identity as identity
 from lightning_verify.checks.test_situations import pays_once
 from lightning_verify.facts import SPEC
-from lightning_verify.judging.judge import Disturbed, Judge, NotRun, Undecided, Violation
+from lightning_verify.judging.judge import Judge
+from lightning_verify.judging.outcomes import Disturbed, NotRun, Undecided, Violation
 from lightning_verify.judging.snapshot import parse_usage, rolled_over
 from lightning_verify.judging.usage import observe
 from lightning_verify.laws.table import LAWS

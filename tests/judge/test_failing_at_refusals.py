@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from lightning_verify.judging.judge import Undecided, Violation
+from lightning_verify.judging.outcomes import Undecided, Violation
 from lightning_verify.requests.callers import anonymous
 from lightning_verify.requests.valid import CALLS, oversized
 from lightning_verify.transport.exchange import Exchange

@@ -15,7 +15,8 @@ from lightning_verify.checks import test_quota as quota
 from lightning_verify.checks import test_races as races
 from lightning_verify.checks import test_user_limits as user_limits
 from lightning_verify.judging import limits as calls_at_limits
-from lightning_verify.judging.judge import Disturbed, Judge
+from lightning_verify.judging.judge import Judge
+from lightning_verify.judging.outcomes import Disturbed
 from lightning_verify.requests.callers import anonymous
 from lightning_verify.run.scheduler import MAX_REPEATED, run_undisturbed
 from lightning_verify.transport.retries import GATEWAY_RETRIES

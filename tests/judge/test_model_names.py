@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from lightning_verify.checks import test_router
-from lightning_verify.judging.judge import NotRun, Undecided, Violation
+from lightning_verify.judging.outcomes import NotRun, Undecided, Violation
 from lightning_verify.reading.model_names import disagreements, same
 from lightning_verify.requests.prompts import CODE, with_code
 from lightning_verify.requests.prompts import COMPLEX as COMPLEX_PROMPTS

@@ -14,7 +14,7 @@ from lightning_verify.checks import test_limits as limits
 from lightning_verify.checks import test_races as races
 from lightning_verify.checks import test_situations as situations
 from lightning_verify.judging import limits as calls_at_limits
-from lightning_verify.judging.judge import Undecided, Violation
+from lightning_verify.judging.outcomes import Undecided, Violation
 from lightning_verify.requests.callers import by_user_agent
 from lightning_verify.requests.credentials import JWT
 from lightning_verify.requests.situations import Situation

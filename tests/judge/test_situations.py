@@ -14,7 +14,7 @@ from lightning_spec.loader import load_spec
 from lightning_verify.checks import test_situations
 from lightning_verify.checks.test_quota import TOO_LARGE_FOR
 from lightning_verify.checks.test_situations import pays_once
-from lightning_verify.judging.judge import Violation
+from lightning_verify.judging.outcomes import Violation
 from lightning_verify.judging.usage import observe
 from lightning_verify.requests import callers
 from lightning_verify.requests.credentials import JWT

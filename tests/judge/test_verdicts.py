@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lightning_spec.loader import Requirement, load_requirements, load_spec
-from lightning_verify.judging.judge import Judge, Undecided, Violation
+from lightning_verify.judging.judge import Judge
+from lightning_verify.judging.outcomes import Undecided, Violation
 from lightning_verify.judging.verdicts import (
     Finding,
     Known,

@@ -49,7 +49,18 @@ def judge_of(
     target = Target(base_url, credentials or {})
     with client_of(base_url, books, caps) as (client, _):
         recorder = Recorder(base_url, Redactor(target.credentials))
-        yield Judge("test_it", target, load_spec(), client, recorder, Spend.EXHAUST, settle, Learned(), 12, 0)
+        yield Judge(
+            test="test_it",
+            target=target,
+            spec=load_spec(),
+            client=client,
+            recorder=recorder,
+            spend=Spend.EXHAUST,
+            settle=settle,
+            learned=Learned(),
+            examples=12,
+            seed=0,
+        )
 
 
 def usage(counters: Mapping[str, int]) -> dict[str, Any]:

@@ -11,8 +11,9 @@ import pytest
 
 from lightning_verify.facts import METRICS, SPEC
 from lightning_verify.judging.catalogue import catalogue, read_catalogue
-from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.observations import CATALOGUE, SUBSCRIPTION, USAGE, reader, shown, shown_to
+from lightning_verify.judging.outcomes import NotRun
 from lightning_verify.judging.usage import counters
 from lightning_verify.laws.account import CLOCK_TOLERANCE
 from lightning_verify.laws.law import filled

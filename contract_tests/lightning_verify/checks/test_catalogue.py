@@ -6,8 +6,9 @@ from typing import Any
 
 from lightning_verify.facts import METRICS, SPEC
 from lightning_verify.judging.catalogue import catalogue, read_catalogue
-from lightning_verify.judging.judge import Judge, NotRun, Undecided
+from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.observations import CATALOGUE, TIERS, shown
+from lightning_verify.judging.outcomes import NotRun, Undecided
 from lightning_verify.laws.relations import RELATIONS
 from lightning_verify.reading.numbers import number
 from lightning_verify.reading.plans import costs, listed, paid_plans, plans_of, tiers_of

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lightning_verify.facts import METRIC_OF, OWNER_OF, SPEC
-from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.observations import (
     BAD_BEARER,
     BROKEN,
@@ -35,6 +35,7 @@ from lightning_verify.judging.observations import (
     size_to_refuse,
     with_bad_bearer,
 )
+from lightning_verify.judging.outcomes import NotRun
 from lightning_verify.judging.probes import ask_past_losses
 from lightning_verify.laws.every_answer import TRACES
 from lightning_verify.laws.table import LAWS

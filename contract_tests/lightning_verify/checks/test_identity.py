@@ -11,7 +11,7 @@ import pytest
 
 from lightning_verify.facts import METRIC_OF, METRICS, PRICE_OF
 from lightning_verify.judging.catalogue import catalogue
-from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.observations import (
     BAD_BEARER,
     CATALOGUE,
@@ -37,6 +37,7 @@ from lightning_verify.judging.observations import (
     with_bad_bearer,
     with_bad_credential,
 )
+from lightning_verify.judging.outcomes import NotRun
 from lightning_verify.judging.snapshot import parse_usage
 from lightning_verify.judging.usage import Observation, counters, moved, not_exhausted, observe, read_usage
 from lightning_verify.laws.law import filled

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from lightning_verify.facts import METRICS, PUBLISHED_LIMITS
-from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.limits import (
     A_MINUTE,
     OTHERWISE,
@@ -22,6 +22,7 @@ from lightning_verify.judging.limits import (
     refused_at_limit,
     used_up,
 )
+from lightning_verify.judging.outcomes import NotRun
 from lightning_verify.judging.usage import read_usage
 from lightning_verify.reading.numbers import number
 from lightning_verify.requests import callers

@@ -13,7 +13,7 @@ import pytest
 
 from lightning_verify.facts import METRIC_OF, OWNER_OF, REQUIREMENTS
 from lightning_verify.judging.assets import Revealed, revealed_assets
-from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.observations import (
     DURATION_ENDS,
     DURATIONS,
@@ -35,6 +35,7 @@ from lightning_verify.judging.observations import (
     video_queried,
     with_pictures,
 )
+from lightning_verify.judging.outcomes import NotRun
 from lightning_verify.laws.generation import MEDIA
 from lightning_verify.reading.media import Measure, flaw, measure, unknown
 from lightning_verify.requests import callers

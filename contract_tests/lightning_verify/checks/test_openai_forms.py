@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.observations import answer_to
+from lightning_verify.judging.outcomes import NotRun
 from lightning_verify.judging.usage import observe
 from lightning_verify.laws.openai_forms import ROUTER, entries
 from lightning_verify.reading.addresses import address

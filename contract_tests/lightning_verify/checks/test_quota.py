@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lightning_verify.facts import METRIC_OF, METRICS, PRICE_OF
-from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.observations import (
     CAPABILITIES,
     CHAT,
@@ -28,6 +28,7 @@ from lightning_verify.judging.observations import (
     shown,
     stream_observed,
 )
+from lightning_verify.judging.outcomes import NotRun
 from lightning_verify.judging.snapshot import Snapshot, Unreadable, parse_usage
 from lightning_verify.judging.usage import (
     IDLE_LOOKS,

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from lightning_verify.facts import METRIC_OF, METRICS, PRICE_OF, PUBLISHED_LIMITS
-from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.limits import (
     AT_ONCE,
     FARTHEST,
@@ -24,6 +24,7 @@ from lightning_verify.judging.limits import (
     serves_what_is_left,
 )
 from lightning_verify.judging.observations import CHAT, STREAM, call_observed
+from lightning_verify.judging.outcomes import NotRun
 from lightning_verify.judging.usage import moved, read_usage, settled
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lightning_verify.judging.agreement import Agreement, ask_again, named_model
-from lightning_verify.judging.judge import Disturbed, Judge, NotRun, Undecided
+from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.observations import (
     ANALYSED,
     ANALYZE,
@@ -21,6 +21,7 @@ from lightning_verify.judging.observations import (
     refusal,
     refused_call,
 )
+from lightning_verify.judging.outcomes import Disturbed, NotRun, Undecided
 from lightning_verify.reading.sse import transcribe
 from lightning_verify.requests.invalid import wrong_messages
 from lightning_verify.requests.prompts import (

@@ -18,8 +18,9 @@ from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.failures import Failure, FailureGroup
 
 from lightning_verify.facts import FREE, METRIC_OF
-from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.observations import generated
+from lightning_verify.judging.outcomes import NotRun
 from lightning_verify.judging.probes import ask_past_losses
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.generated import CASES, cases

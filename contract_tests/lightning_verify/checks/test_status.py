@@ -8,8 +8,9 @@ import pytest
 from lightning_spec.examples import first_example
 
 from lightning_verify.facts import SPEC
-from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.observations import CAPABILITIES, MODELS, STATUS, capability_check, shown
+from lightning_verify.judging.outcomes import NotRun
 from lightning_verify.reading.addresses import address
 from lightning_verify.run.marks import judges
 from lightning_verify.transport.exchange import Exchange

@@ -9,7 +9,7 @@ from itertools import cycle, islice, product
 import pytest
 
 from lightning_verify.facts import METRICS, PUBLISHED_LIMITS
-from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.limits import (
     AT_ONCE,
     FARTHEST,
@@ -25,6 +25,7 @@ from lightning_verify.judging.limits import (
     serves_what_is_left,
 )
 from lightning_verify.judging.observations import SUBSCRIPTION, name_two_emails, shown_to
+from lightning_verify.judging.outcomes import NotRun
 from lightning_verify.judging.usage import moved, read_usage, settled
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from lightning_verify.facts import METRIC_OF
-from lightning_verify.judging.judge import Judge, NotRun, Violation
+from lightning_verify.judging.judge import Judge
+from lightning_verify.judging.outcomes import NotRun, Violation
 from lightning_verify.judging.search import Search, accuse, allowance
 from lightning_verify.requests.kinds import Subject
 from lightning_verify.requests.kinds_of_chat import ANALYSIS, CHAT

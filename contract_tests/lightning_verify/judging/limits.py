@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from lightning_verify.facts import METRIC_OF, METRICS, PRICE_OF, PUBLISHED_LIMITS
-from lightning_verify.judging.judge import Disturbed, Judge, NotRun, Violation
+from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.observations import OFTEN, STREAM
+from lightning_verify.judging.outcomes import Disturbed, NotRun, Violation
 from lightning_verify.judging.snapshot import Snapshot
 from lightning_verify.judging.usage import moved, not_a_copy, not_exhausted, read_usage, settled
 from lightning_verify.requests.callers import Caller

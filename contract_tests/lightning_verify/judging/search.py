@@ -18,7 +18,8 @@ from hypothesis.strategies import SearchStrategy
 
 from lightning_verify.facts import REQUIREMENTS
 from lightning_verify.judging.contrast import trouble
-from lightning_verify.judging.judge import Judge, Undecided, Violation
+from lightning_verify.judging.judge import Judge
+from lightning_verify.judging.outcomes import Undecided, Violation
 from lightning_verify.judging.sizes import SHORT
 from lightning_verify.laws.generation import chosen_otherwise
 from lightning_verify.laws.table import LAWS

@@ -14,7 +14,8 @@ import pytest
 
 from lightning_verify.facts import REQUIREMENTS
 from lightning_verify.judging.examples import write_examples
-from lightning_verify.judging.judge import Judge, NotRun, Undecided, Violation
+from lightning_verify.judging.judge import Judge
+from lightning_verify.judging.outcomes import NotRun, Undecided, Violation
 from lightning_verify.judging.verdicts import (
     BROKE_OFF,
     EXIT_BROKEN,

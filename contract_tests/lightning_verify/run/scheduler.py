@@ -21,7 +21,8 @@ from functools import partial
 import pytest
 
 from lightning_verify.facts import REQUIREMENTS
-from lightning_verify.judging.judge import Disturbed, Judge, MidnightPassed
+from lightning_verify.judging.judge import Judge
+from lightning_verify.judging.outcomes import Disturbed, MidnightPassed
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT
 from lightning_verify.requests.refusals import ABOUT_PAYLOADS
 from lightning_verify.requests.valid import CALLS

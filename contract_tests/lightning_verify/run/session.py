@@ -20,11 +20,11 @@ from lightning_verify.facts import REQUIREMENTS, SPEC
 from lightning_verify.judging.agreement import Agreement
 from lightning_verify.judging.broken_off import BrokenOff
 from lightning_verify.judging.comparisons import Comparisons
+from lightning_verify.judging.concluding import MAX_REASON_LENGTH
 from lightning_verify.judging.durations import Durations
 from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.failures import Failures
 from lightning_verify.judging.harmless import one_line
-from lightning_verify.judging.judge import MAX_REASON_LENGTH
 from lightning_verify.judging.law_monitor import LawMonitor
 from lightning_verify.judging.learned import Learned
 from lightning_verify.judging.ledger import Ledger
