@@ -16,16 +16,16 @@ from lightning_verify.facts import METRIC_OF, OWNER_OF, PRICE_OF
 from lightning_verify.judging import observations
 from lightning_verify.judging.assets import revealed_assets
 from lightning_verify.judging.contrast import trouble
-from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.observations import (
     ANALYZE,
     OFTEN,
-    OFTEN_AT_A_PRICE,
     is_gone,
     loses_inputs_of_images,
     name_two_emails,
     refused_size,
 )
+from lightning_verify.judging.outcomes import NotRun
 from lightning_verify.judging.sizes import may_be_too_long
 from lightning_verify.judging.snapshot import Snapshot
 from lightning_verify.judging.usage import Observation, counters, moved, observe, others_spend, read_usage
@@ -589,7 +589,7 @@ def _ask_often(judge: Judge, asking: list[Caller], reads: Mapping[tuple[str, str
 @needs_own_host
 # Whoever pays may be allowed more than is tried, and is served then.
 @may_use(JWT, API_KEY, FREE_JWT)
-@judges("FAIL-2", requests=OFTEN_AT_A_PRICE + len(OWN) + 1, spend=Spend.EXHAUST)
+@judges("FAIL-2", requests=OFTEN + len(OWN) + 1, spend=Spend.EXHAUST)
 def test_an_oversized_prompt_is_413_each_time(judge: Judge, operation: str) -> None:
     # By every kind of caller, in every form and place, in turns that meet in pairs.
     kinds = [kind for kind in KINDS if kind in OWN or judge.usable(CREDENTIAL[kind])]
@@ -598,7 +598,7 @@ def test_an_oversized_prompt_is_413_each_time(judge: Judge, operation: str) -> N
     smallest = refused_size(judge, operation)
     sizes = {kind: smallest if kind in OWN else OVERSIZED[1] for kind in kinds}
     refused, allowed_more = {*OWN}, set[str]()
-    for turn in range(OFTEN_AT_A_PRICE):
+    for turn in range(OFTEN):
         kind, place = kinds[turn % len(kinds)], places[turn % len(places)]
         size, refusal = sizes[kind], Refusal(kind, operation, TOO_LARGE, forms[turn % len(forms)])
         body = refusal.body(size, place)
@@ -625,10 +625,6 @@ def test_an_oversized_prompt_is_413_each_time(judge: Judge, operation: str) -> N
             judge.get("/usage", _asker(judge, kind))
 
 
-def _times(operation: str) -> int:
-    return OFTEN_AT_A_PRICE if operation in METRIC_OF else OFTEN
-
-
 # What few tests ask for.
 _OFTEN_ASKED_FOR = {"createChatCompletion", "createImage", "createVideo"}
 SELDOM = [name for name in METRIC_OF if name in CALLS and name not in _OFTEN_ASKED_FOR]
@@ -641,8 +637,8 @@ SELDOM = [name for name in METRIC_OF if name in CALLS and name not in _OFTEN_ASK
             operation,
             marks=judges(
                 OWNER_OF[operation],
-                units={METRIC_OF[operation]: _times(operation)} if operation in METRIC_OF else {},
-                requests=_times(operation),
+                units={METRIC_OF[operation]: OFTEN} if operation in METRIC_OF else {},
+                requests=OFTEN,
                 spend=Spend.EXHAUST,
             ),
         )
@@ -654,9 +650,7 @@ SELDOM = [name for name in METRIC_OF if name in CALLS and name not in _OFTEN_ASK
 def test_an_operation_is_good_each_time(judge: Judge, operation: str) -> None:
     # Asked for until laws and books have seen it often, by callers of our own.
     call, seen = CALLS[operation], judge.client.served[operation]
-    asking = [
-        judge.caller() if turn % 2 else callers.by_user_agent() for turn in range(_times(operation) - seen)
-    ]
+    asking = [judge.caller() if turn % 2 else callers.by_user_agent() for turn in range(OFTEN - seen)]
     answers = judge.client.send_together([(call.method, call.path, each, call.body) for each in asking])
     served = [exchange for exchange in answers if exchange.served]
     if not served:

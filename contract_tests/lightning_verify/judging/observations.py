@@ -13,7 +13,8 @@ from typing import Any
 
 from lightning_verify.facts import METRIC_OF, SPEC
 from lightning_verify.judging.assets import revealed_assets
-from lightning_verify.judging.judge import Judge, NotRun
+from lightning_verify.judging.judge import Judge
+from lightning_verify.judging.outcomes import NotRun
 from lightning_verify.judging.usage import Observation, observe
 from lightning_verify.reading.failures import parsed
 from lightning_verify.requests import callers
@@ -41,9 +42,8 @@ from lightning_verify.transport.exchange import Exchange
 
 CHAT = "/gen/chat/completions"
 ANALYZE = "/gen/prompt_analyze"
-# Enough to meet what is wrong once in ten times: nineteen times of twenty where asking costs nothing, and
-# nine of ten where it costs a unit or takes long to send.
-OFTEN, OFTEN_AT_A_PRICE = 29, 22
+# Enough to meet what is wrong once in ten times, nineteen times of twenty.
+OFTEN = 29
 # With so many examples, every kind of bad bearer meets every operation.
 THOROUGH = 10
 
