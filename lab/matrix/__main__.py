@@ -37,7 +37,8 @@ steps, in this order unless some are named, and their work on one quiet core:
   mock          faults that only a control plane shows, on the mock                      20 s
   none          each fault with --spend none, and what a conforming server would
                 have charged                                                             6 min
-  variants      each conforming variant under all of the judge                          18 min
+  variants      every conforming variant under all of the judge, five to a server, and
+                alone where one of these is accused                                      4 min
   combinations  50 random combinations of two to five variants                           5 min
   hostile       each hostile host, with --spend none and sample                          3 min
   seeds         five servers, ten seeds of the generated examples each                   6 min

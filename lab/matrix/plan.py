@@ -16,6 +16,8 @@ from lab.variants import VARIANTS
 
 SEED = 20260515
 COMBINATIONS = 50
+TOGETHER = 5
+"""How many variants a server shows when all of them are tried."""
 SEEDS = range(1, 11)
 CAPS = {"cloudChatDaily": 20, "imagesDaily": 8, "videosDaily": 8, "audioWeekly": 6}
 """Below what the judge would spend, so that a cap that does not hold is seen."""
@@ -74,8 +76,33 @@ def mock_faults() -> list[Task]:
 
 
 def variants() -> list[Task]:
-    """The whole judge on each variant alone."""
-    return [Task(name, variants=(name,)) for name in VARIANTS]
+    """The whole judge on every variant, some to a server. One that is not accused clears all of its, for
+    a fifth of the work."""
+    names = sorted(VARIANTS)
+    random.Random(SEED).shuffle(names)
+    groups = list[list[str]]()
+    for name in names:
+        fitting = (group for group in groups if len(group) < TOGETHER and _may_stand_together([*group, name]))
+        group = next(fitting, None)
+        if group is None:
+            groups.append([name])
+        else:
+            group.append(name)
+    return [_together(group) for group in groups]
+
+
+def alone(task: Task) -> list[Task]:
+    """The whole judge on each of several variants alone, to see which of them is accused."""
+    return [_together([name]) for name in task.variants] if len(task.variants) > 1 else []
+
+
+def _together(names: Iterable[str]) -> Task:
+    ordered = tuple(sorted(names))
+    return Task(" + ".join(ordered), variants=ordered)
+
+
+def _may_stand_together(names: Sequence[str]) -> bool:
+    return len({VARIANTS[name].group for name in names}) == len(names)
 
 
 def combinations() -> list[Task]:
@@ -83,9 +110,8 @@ def combinations() -> list[Task]:
     dice, found = random.Random(SEED), list[Task]()
     while len(found) < COMBINATIONS:
         names = dice.sample(sorted(VARIANTS), dice.randint(2, 5))
-        by_group = {VARIANTS[name].group: name for name in names}
-        if len(by_group) == len(names):
-            found.append(Task(" + ".join(sorted(names)), variants=tuple(sorted(names))))
+        if _may_stand_together(names):
+            found.append(_together(names))
     return found
 
 

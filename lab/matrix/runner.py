@@ -64,8 +64,11 @@ class Runner:
         self._try("none", map(plan.unpaid, plan.faults()))
 
     def variants(self) -> None:
-        """Look for false alarms."""
+        """Look for false alarms: all variants, some to a server, and each alone where one of those is
+        accused."""
         self._try("variants", plan.variants())
+        accused = [task for task in plan.variants() if (trial := self._cache.trial(task)) and trial.exit_code]
+        self._try("variants, alone", [one for task in accused for one in plan.alone(task)])
 
     def combinations(self) -> None:
         """Look for false alarms on several differences together."""
@@ -93,7 +96,7 @@ class Runner:
         self._keep("baseline", len(wanted), baseline.run_all(wanted, self._workers))
 
     def _try(self, step: str, tasks: Iterable[Task], workers: int = 0) -> None:
-        chosen = [task for task in tasks if self._selected(task.name)]
+        chosen = [task for task in tasks if any(map(self._selected, (task.name, *task.variants)))]
         wanted = [task for task in chosen if self._again or not self._cache.trial(task)]
         self._keep(step, len(wanted), run_all(wanted, workers or self._workers, TIMEOUT))
 

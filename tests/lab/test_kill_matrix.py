@@ -7,16 +7,20 @@ import os
 import subprocess
 import time
 import urllib.request
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
+from lab.matrix import runner
 from lab.matrix.__main__ import main, objection, write
 from lab.matrix.baseline import failures_of
 from lab.matrix.cache import Cache
 from lab.matrix.meter import Step
 from lab.matrix.origin import Origin, origin
 from lab.matrix.picture import curve
-from lab.matrix.plan import combinations, faults, sampled, stability
+from lab.matrix.plan import TOGETHER, combinations, faults, sampled, stability, variants
 from lab.matrix.process_pool import Lost, in_processes
 from lab.matrix.results import FaultResult, Results, passed_cap
 from lab.matrix.shadow import Shadow
@@ -120,6 +124,29 @@ def test_a_cap_is_passed_by_spending_more_than_was_booked_or_booking_more_than_a
 
 def test_the_curve_counts_each_fault_at_its_price() -> None:
     assert curve([0, 0, 3, 7, 3], 10) == [(0, 0.2), (3, 0.4), (7, 0.5)]
+
+
+def test_every_variant_is_tried_once_beside_others_that_it_does_not_exclude() -> None:
+    tasks = variants()
+    assert sorted(name for task in tasks for name in task.variants) == sorted(VARIANTS)
+    assert len(tasks) <= len(VARIANTS) // TOGETHER + 3
+    assert all(len({VARIANTS[n].group for n in task.variants}) == len(task.variants) for task in tasks)
+
+
+def test_variants_that_are_accused_together_are_tried_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accused, *others = variants()
+    asked = list[Task]()
+
+    def run_all(tasks: Sequence[Task], *_: object) -> Iterator[Trial]:
+        asked.extend(tasks)
+        return (Trial(task, 1 if task == accused else 0) for task in tasks)
+
+    monkeypatch.setattr(runner, "run_all", run_all)
+    main(["variants", "--cache", str(tmp_path / "cache")])
+    assert asked[: len(others) + 1] == [accused, *others]
+    assert [task.variants for task in asked[len(others) + 1 :]] == [(name,) for name in accused.variants]
 
 
 def test_combinations_are_fifty_and_compatible() -> None:
