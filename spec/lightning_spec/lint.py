@@ -17,6 +17,7 @@ from lightning_spec.loader import (
     load_requirements,
     load_spec,
 )
+from lightning_spec.references import escape
 
 _DATA = ("schemas", "x-lightning-plans")
 
@@ -38,6 +39,7 @@ def lint(folder: Path | None = None, judged: Collection[str] | None = None) -> l
         *_examples(spec),
         *_lines(requirements),
         *_bound(spec, requirements),
+        *_answered_for(spec, requirements),
         *_judged(requirements, judged),
     ]
 
@@ -61,9 +63,7 @@ def _examples(spec: Spec) -> Iterator[str]:
             for name, value in _values(node):
                 problems = [error.message for error in validator.iter_errors(value)]
                 yield from (f"{pointer}, example {name}: {problem}" for problem in problems[:1])
-        waiting.extend(
-            (f"{pointer}/{_escaped(key)}", value) for key, value in node.items() if key not in _DATA
-        )
+        waiting.extend((f"{pointer}/{escape(key)}", value) for key, value in node.items() if key not in _DATA)
 
 
 def _values(node: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -73,10 +73,6 @@ def _values(node: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         for key in ("value", "dataValue"):
             if isinstance(entry, dict) and key in entry:
                 yield name, entry[key]
-
-
-def _escaped(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")
 
 
 def _lines(requirements: RequirementSet) -> Iterator[str]:
@@ -100,6 +96,19 @@ def _bound(spec: Spec, requirements: RequirementSet) -> Iterator[str]:
     for operation in spec.operations:
         if operation not in bound:
             yield f"{operation}: no documented requirement binds it"
+
+
+def _answered_for(spec: Spec, requirements: RequirementSet) -> Iterator[str]:
+    """Metered operations without the requirement that answers for them, or for what they are charged: the
+    judge has to have both."""
+    found = requirements.requirements.values()
+    owned = {name for requirement in found if requirement.owner for name in requirement.operations}
+    priced = {name for requirement in found if requirement.price for name in requirement.operations}
+    for operation in spec.operations.values():
+        if operation.metric is not None:
+            for word, those in (("owner", owned), ("price", priced)):
+                if operation.id not in those:
+                    yield f"{operation.id}: it is metered, and no requirement that binds it has {word}: true"
 
 
 def _judged(requirements: RequirementSet, judged: Collection[str] | None) -> Iterator[str]:

@@ -267,3 +267,17 @@ def test_the_mock_never_loads_the_comparison() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("word", ["owner", "price"])
+def test_lint_finds_what_is_metered_and_nobody_answers_for(word: str, folders: tuple[Path, Path]) -> None:
+    path = folders[0] / "requirements.yaml"
+    requirements = yaml.safe_load(path.read_text())
+    for requirement in requirements["requirements"]:
+        if "createTts" in requirement["operations"]:
+            requirement.pop(word, None)
+    path.write_text(yaml.safe_dump(requirements))
+    assert lint(folders[0]) == [
+        f"{name}: it is metered, and no requirement that binds it has {word}: true"
+        for name in ("createTts", "getTts")
+    ]
