@@ -7,6 +7,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from lightning_verify.judging import probes
 from lightning_verify.judging.outcomes import Undecided, Violation
 from lightning_verify.requests.callers import anonymous
 from lightning_verify.requests.valid import CALLS, oversized
@@ -149,3 +150,11 @@ def test_a_free_run_buys_nothing_to_compare_with(tmp_path: Path) -> None:
         )
         assert not judge.probes.fails_at_refusing(exchange).stands_out
     assert all(map(_is_long, host.asked))
+
+
+def test_an_operation_that_takes_one_of_several_fields_is_looked_at_again_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probes, "REQUIRED_FIELD", {})
+    with pytest.raises(Violation):
+        _refuse(tmp_path, lambda asked: Answer(504) if _is_long(asked) else SERVED, None)
