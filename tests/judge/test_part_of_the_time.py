@@ -37,7 +37,7 @@ from lightning_verify.judging.outcomes import NotRun, Undecided, Violation
 from lightning_verify.requests.credentials import API_KEY, FREE_JWT, JWT, REVOKED_API_KEY, foreign_token
 from lightning_verify.requests.invalid import sample, wrong_messages, wrong_prompt
 from lightning_verify.requests.refusals import KINDS, TOO_LARGE, refusals
-from lightning_verify.requests.situations import Situation
+from lightning_verify.requests.situations import Situation, at_length
 from lightning_verify.requests.valid import PLACES, POSTS
 from lightning_verify.run.option_table import MANY
 from lightning_verify.target import Spend, Target
@@ -294,7 +294,7 @@ def test_a_host_may_be_configured_to_less_than_the_published_sizes(tmp_path: Pat
     def answer(asked: Asked) -> Answer:
         return Answer(next(statuses) if len(asked.body) > 1000 else 200)
 
-    situation = Situation("address", "createTts", "long speech")
+    situation = Situation("address", "createTts", at_length("createTts"))
     with tiny(answer) as host, judge_of(host.base_url, tmp_path) as judge, pytest.raises(NotRun):
         test_situations.test_every_kind_of_caller_is_served_in_every_form(judge, situation)
 

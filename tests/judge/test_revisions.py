@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,3 +90,17 @@ def test_pytest_cannot_change_the_revision_any_more_and_says_what_can(tmp_path: 
     )
     assert finished.code == 4
     assert "set LIGHTNING_REVISION=2026-06-19 as well" in finished.out + finished.error
+
+
+TRIED_ANYHOW = """
+from lightning_verify.checks.test_failures import ODD
+from lightning_verify.requests.kinds_of_media import MEDIA
+from lightning_verify.requests.refusals import OPERATIONS
+new = {"createImages", "createVideos"}
+assert new <= set(ODD) and new <= set(OPERATIONS) and new <= {each.operation for each in MEDIA}
+"""
+
+
+def test_an_operation_that_takes_a_prompt_is_tried_like_the_others() -> None:
+    environment = {**os.environ, "LIGHTNING_REVISION": LATER}
+    subprocess.run([sys.executable, "-c", TRIED_ANYHOW], env=environment, check=True)

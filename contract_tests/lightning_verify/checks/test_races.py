@@ -28,7 +28,7 @@ from lightning_verify.judging.outcomes import NotRun
 from lightning_verify.judging.usage import moved, read_usage, settled
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
-from lightning_verify.requests.situations import Situation
+from lightning_verify.requests.situations import Situation, at_length
 from lightning_verify.requests.valid import CALLS, CONVERSATION, Call
 from lightning_verify.run.marks import judges, needs_own_host
 from lightning_verify.target import Spend
@@ -44,7 +44,7 @@ def _calls(operations: str, form: str | None = None) -> list[Call]:
 # none. Of what there is one unit only, the first call of another kind would end the race of all others.
 RACES: dict[str, list[Call]] = {
     "videos": _calls("createVideo getVideo", "inputs of a video"),
-    "alternate videos": _calls("createAirforceVideo getAirforceVideo", "long film"),
+    "alternate videos": _calls("createAirforceVideo getAirforceVideo", at_length("createAirforceVideo")),
     "images": _calls("createImage getImage", "inputs of an image"),
     "chats": [
         CALLS["createChatCompletion"],
@@ -53,11 +53,8 @@ RACES: dict[str, list[Call]] = {
     ],
     **{
         f"{name}{how}": [call]
-        for name, operations, long in (
-            ("sounds", "createSfx getSfx", "long sound"),
-            ("speech", "createTts getTts", "long speech"),
-        )
-        for how, call in zip(("", " by GET", ", long"), _calls(operations, long), strict=True)
+        for name, post, get in (("sounds", "createSfx", "getSfx"), ("speech", "createTts", "getTts"))
+        for how, call in zip(("", " by GET", ", long"), _calls(f"{post} {get}", at_length(post)), strict=True)
     },
 }
 BY_CLIENT_ID = {"videos", "sounds", "speech by GET"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lightning_verify.facts import REQUIRED_FIELD
 from lightning_verify.laws.law import Law, Wrong, answer_json, bearer, is_complete, law, request_json
+from lightning_verify.requests.refusals import INVALID
 from lightning_verify.transport.exchange import Exchange
 
 # Larger ones may be refused by whatever stands before the host.
@@ -70,13 +71,10 @@ def _incomplete(exchange: Exchange) -> Wrong:
 
 
 EVERY_ANSWER: tuple[Law, ...] = (
-    law("CHAT-1", _incomplete),
-    law("IMG-1", _incomplete),
-    law("VID-1", _incomplete),
-    law("FAIL-1", _incomplete, "createAirforceVideo"),
-    law("SFX-2", _incomplete),
-    law("TTS-2", _incomplete),
-    law("ANA-2", _incomplete),
+    *(
+        law(requirement, _incomplete, *(name for name in INVALID if INVALID[name] == requirement))
+        for requirement in dict.fromkeys(INVALID.values())
+    ),
     law("HDR-1", _says_json),
     law("OBS-2", _readable),
     law("ASM-12", _leaks),

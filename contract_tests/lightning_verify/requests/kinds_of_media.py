@@ -7,9 +7,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from lightning_verify.facts import OWNER_OF
 from lightning_verify.requests.kinds import Fields, Kind, Subject
 from lightning_verify.requests.texts import text_kinds, words
-from lightning_verify.requests.valid import picture_base64, picture_data_uri
+from lightning_verify.requests.valid import CALLS, PROMPTED, picture_base64, picture_data_uri
 
 
 def _say_more(fields: Fields, text: str) -> None:
@@ -70,7 +71,7 @@ def _video_options() -> list[Kind]:
 
 
 _HALF, _QUARTER = 0.5, 0.25
-MEDIA = [
+_WITH_OPTIONS = [
     Subject.of(
         "createImage",
         [
@@ -89,15 +90,14 @@ MEDIA = [
         "createVideo", [*_prompts("VID-2", in_json=True), *_video_options(), *_inputs("VID-6")], _HALF
     ),
     Subject.of("getVideo", [*_prompts("VID-2", in_json=False), *_video_options()], _HALF),
+]
+_NAMED = {subject.operation for subject in _WITH_OPTIONS}
+# What is known of the others is that they take a prompt.
+MEDIA = [
+    *_WITH_OPTIONS,
     *(
-        Subject.of(operation, _prompts(requirement, in_json=operation.startswith("create")), _QUARTER)
-        for requirement, operation in (
-            ("AIR-1", "createAirforceVideo"),
-            ("AIR-1", "getAirforceVideo"),
-            ("SFX-1", "createSfx"),
-            ("SFX-1", "getSfx"),
-            ("TTS-1", "createTts"),
-            ("TTS-1", "getTts"),
-        )
+        Subject.of(name, _prompts(OWNER_OF[name], in_json=CALLS[name].method == "POST"), _QUARTER)
+        for name in PROMPTED
+        if name not in _NAMED
     ),
 ]

@@ -11,25 +11,24 @@ from typing import Any
 from lightning_verify.facts import REQUIRED_FIELD
 from lightning_verify.requests.invalid import NOTHING_ASKED
 from lightning_verify.requests.situations import ACCOUNTS, FORMS, OWN
-from lightning_verify.requests.valid import CALLS, OVERSIZED, oversized
+from lightning_verify.requests.valid import CALLS, OVERSIZED, POSTS, oversized
 
 KINDS = (*OWN, *ACCOUNTS)
 _CHAT, _ANALYSIS = "createChatCompletion", "analyzePrompt"
-# The requirement that says which payloads of an operation are invalid.
-_INVALID = {
+# The requirements that say which requests are malformed, and which payloads are invalid or too large.
+_MALFORMED, _OVERSIZED = "FAIL-1", "FAIL-2"
+OPERATIONS = [name for name in POSTS if name in REQUIRED_FIELD]
+# The one that says which payloads of an operation are invalid, where that has its own.
+INVALID = {
+    **dict.fromkeys(OPERATIONS, _MALFORMED),
     _CHAT: "CHAT-1",
     "createImage": "IMG-1",
     "createVideo": "VID-1",
-    "createAirforceVideo": "FAIL-1",
     "createSfx": "SFX-2",
     "createTts": "TTS-2",
     _ANALYSIS: "ANA-2",
 }
-# What a later revision adds has no such requirement yet.
-OPERATIONS = [name for name in _INVALID if name in CALLS]
-# The requirements that say which requests are malformed, and which payloads are invalid or too large.
-_MALFORMED, _OVERSIZED = "FAIL-1", "FAIL-2"
-ABOUT_PAYLOADS = frozenset({*_INVALID.values(), _MALFORMED, _OVERSIZED})
+ABOUT_PAYLOADS = frozenset({*INVALID.values(), _MALFORMED, _OVERSIZED})
 TOO_LARGE = "too large"
 FLAWS = ("left out", "of another kind", "cut off", "no object", TOO_LARGE)
 # Bearers that no host accepts, beside whoever asks.
@@ -66,7 +65,7 @@ class Refusal:
             return OPTIONS[self.flaw][2]
         if self.flaw == TOO_LARGE:
             return _OVERSIZED
-        return _MALFORMED if self.flaw in {"cut off", "no object"} else _INVALID[self.operation]
+        return _MALFORMED if self.flaw in {"cut off", "no object"} else INVALID[self.operation]
 
     @property
     def words(self) -> str:

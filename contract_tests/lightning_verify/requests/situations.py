@@ -19,6 +19,7 @@ from lightning_verify.requests.valid import (
     CALLS,
     LONG_CONVERSATION,
     PATH_PROMPT,
+    PROMPTED,
     Call,
     in_path,
     picture_base64,
@@ -89,6 +90,13 @@ _HISTORY: list[dict[str, Any]] = [
 _EVERYTHING: dict[str, Any] = {"messages": _HISTORY, "tools": [*TOOLS, TRIP]}
 _NAMED = {"type": "function", "function": {"name": "plan_trip"}}
 
+
+def at_length(operation: str) -> str:
+    """The form in which an operation without options is asked for more than a few words. Each has a name of
+    its own, so that accounts try it on every operation, in the place of a plain call."""
+    return f"{operation} at length"
+
+
 # What makes each form, by operation: fields of a body, or of a query for GET. What comes together in one form
 # shows what is wrong with each of it. Forms of one name are one form to the choice of situations.
 FORMS: dict[str, dict[str, Mapping[str, Any]]] = {
@@ -131,18 +139,6 @@ FORMS: dict[str, dict[str, Mapping[str, Any]]] = {
         "options": {"mode": "normal", "ratio": "2:3", "duration": -2},
         "other options": {"mode": "fun", "ratio": "3:2", "duration": 30, **_AT_LENGTH},
     },
-    # Each has a name of its own, so that accounts try it on every operation, in the place of a plain call.
-    **{
-        name: {"plain": {}, form: _AT_LENGTH}
-        for name, form in (
-            ("createAirforceVideo", "long film"),
-            ("createSfx", "long sound"),
-            ("createTts", "long speech"),
-            ("getAirforceVideo", "long address of a film"),
-            ("getSfx", "long address of a sound"),
-            ("getTts", "long address of speech"),
-        )
-    },
     "createImages": {
         "plain": {},
         "options": {"mode": "fantasy", "response_format": "url"},
@@ -157,6 +153,8 @@ FORMS: dict[str, dict[str, Mapping[str, Any]]] = {
     },
     **{name: {"plain": {}, "long": {"input": _LONG}} for name in ("createSpeech", "createAudio")},
 }
+# Of the others that take a prompt.
+FORMS |= {name: {"plain": {}, at_length(name): _AT_LENGTH} for name in PROMPTED if name not in FORMS}
 _PLAIN: dict[str, Mapping[str, Any]] = {"plain": {}}
 # What can be asked for in this revision: operation and form; and of these what is more than a plain call.
 ASKED = [(operation, form) for operation in METRIC_OF for form in FORMS.get(operation, _PLAIN)]

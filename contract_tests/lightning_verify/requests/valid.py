@@ -13,7 +13,7 @@ from urllib.parse import quote
 from lightning_spec.loader import Operation
 from PIL import Image
 
-from lightning_verify.facts import SPEC
+from lightning_verify.facts import METRIC_OF, SPEC
 
 PROMPT = "a lighthouse at dusk"
 # Space, letters beyond ASCII and characters with a meaning in addresses, and a dot, after which frameworks
@@ -79,6 +79,8 @@ CALLS: dict[str, Call] = {
 }
 
 POSTS = tuple(name for name, call in CALLS.items() if call.method == "POST")
+# Those that cost something and take one text, under the name `prompt` or in their path.
+PROMPTED = tuple(name for name in METRIC_OF if CALLS[name].body in (None, {"prompt": PROMPT}))
 
 
 # Characters. The first is beyond what any documented or published limit allows. A host may be configured to
