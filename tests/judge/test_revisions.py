@@ -95,8 +95,10 @@ def test_pytest_cannot_change_the_revision_any_more_and_says_what_can(tmp_path: 
 TRIED_ANYHOW = """
 from lightning_verify.checks.test_failures import ODD
 from lightning_verify.requests.kinds_of_media import MEDIA
-from lightning_verify.requests.refusals import OPERATIONS
+from lightning_verify.requests.refusals import OPERATIONS, TOO_LARGE, Refusal
 new = {"createImages", "createVideos"}
+for name in ("createSpeech", "createAudio"):
+    assert Refusal("address", name, TOO_LARGE).body(9).keys() == {"input"}
 assert new <= set(ODD) and new <= set(OPERATIONS) and new <= {each.operation for each in MEDIA}
 """
 

@@ -89,6 +89,8 @@ class Refusal:
         sound = {**(CALLS[self.operation].body or {}), **self.fields}
         if self.flaw in OPTIONS:
             return {**sound, **OPTIONS[self.flaw][1]}
+        if self.flaw == TOO_LARGE:
+            return {**sound, **oversized(self.operation, size, place)}
         required = REQUIRED_FIELD[self.operation]
         if self.flaw == "left out":
             return {name: value for name, value in sound.items() if name != required} or NOTHING_ASKED
@@ -98,8 +100,6 @@ class Refusal:
                 **sound,
                 required: [5] if self.operation in {_CHAT, _ANALYSIS} else {"text": "a fox"},
             }
-        if self.flaw == TOO_LARGE:
-            return {**sound, **oversized(self.operation, size, place)}
         return sound if self.flaw in BEARERS else None
 
     @property

@@ -122,9 +122,8 @@ PLACES: dict[str, Callable[[int], list[dict[str, Any]]]] = {
 
 def oversized(operation: str, size: int, place: str = "in one message") -> dict[str, Any]:
     """A body of `operation` whose prompt has `size` characters, for a conversation in one of the `PLACES`."""
-    if operation == "createChatCompletion":
-        return {"messages": PLACES[place](size)}
-    return {"prompt": PLACES[place](size) if operation == "analyzePrompt" else _words(size)}
+    in_messages = operation in {"createChatCompletion", "analyzePrompt"}
+    return dict.fromkeys(CALLS[operation].body or (), PLACES[place](size) if in_messages else _words(size))
 
 
 @cache
