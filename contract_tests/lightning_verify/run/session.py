@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from lightning_spec.loader import RequirementSet, Spec
 
@@ -34,6 +34,7 @@ from lightning_verify.target import Spend, Target
 from lightning_verify.transport.budget import Budget
 from lightning_verify.transport.client import Client, Timeouts
 from lightning_verify.transport.control import Control
+from lightning_verify.transport.exchange import Exchange
 
 
 @dataclass(slots=True)
@@ -57,6 +58,16 @@ class Settings:
     may_be_starting: bool = False
 
 
+class Observer(Protocol):
+    """Who looks at every exchange of a run, and says at its end what that showed."""
+
+    def observe(self, exchange: Exchange) -> None:
+        """Look at an exchange."""
+
+    def findings(self) -> Iterable[Finding]:
+        """What was found."""
+
+
 @dataclass(slots=True)
 class Run:
     """The state of a run in one process."""
@@ -70,13 +81,9 @@ class Run:
     budget: Budget
     client: Client
     recorder: Recorder
-    law_monitor: LawMonitor
-    ledger: Ledger
-    comparisons: Comparisons
-    durations: Durations
     agreement: Agreement
-    failures: Failures
-    broken_off: BrokenOff
+    ledger: Ledger
+    observers: tuple[Observer, ...]
     started: float = field(default_factory=time.time)
     aborted: str | None = None
     learned: Learned = field(default_factory=Learned)
@@ -91,16 +98,16 @@ class Run:
         timeouts = Timeouts.within(settings.timeout, settings.wake)
         client = Client(target.base_url, SPEC, budget, rate=settings.rate, timeouts=timeouts)
         recorder = Recorder(target.base_url, Redactor(target.credentials))
-        law_monitor = LawMonitor(recorder, target.credentials)
-        ledger = Ledger(recorder, settings.settle)
-        comparisons = Comparisons(recorder)
-        durations, agreement = Durations(recorder), Agreement(recorder)
-        failures = Failures(recorder, client.timeline)
-        broken_off = BrokenOff(recorder)
-        client.observers += [
-            observer.observe
-            for observer in (law_monitor, ledger, comparisons, durations, agreement, failures, broken_off)
-        ]
+        agreement, ledger = Agreement(recorder), Ledger(recorder, settings.settle)
+        observers: tuple[Observer, ...] = (
+            LawMonitor(recorder, target.credentials),
+            Comparisons(recorder),
+            Durations(recorder),
+            agreement,
+            Failures(recorder, client.timeline),
+            BrokenOff(recorder),
+        )
+        client.observers += [observer.observe for observer in (*observers, ledger)]
         return cls(
             settings,
             SPEC,
@@ -111,13 +118,9 @@ class Run:
             budget,
             client,
             recorder,
-            law_monitor,
-            ledger,
-            comparisons,
-            durations,
             agreement,
-            failures,
-            broken_off,
+            ledger,
+            observers,
         )
 
     def reset_clock(self) -> float | None:
@@ -134,15 +137,8 @@ class Run:
     def monitor_findings(self) -> list[Finding]:
         """The findings of those who observe every exchange."""
         broken = {each.requirement for each in read_findings(self.books) if each.verdict == "fail"}
-        return [
-            *self.law_monitor.findings(),
-            *self.comparisons.findings(),
-            *self.durations.findings(),
-            *self.agreement.findings(),
-            *self.failures.findings(),
-            *self.broken_off.findings(),
-            *self.ledger.findings(broken),
-        ]
+        found = [finding for observer in self.observers for finding in observer.findings()]
+        return found + self.ledger.findings(broken)
 
     def keep(self, findings: Iterable[Finding]) -> None:
         """Write findings to disk at once."""
