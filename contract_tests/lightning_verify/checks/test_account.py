@@ -12,7 +12,7 @@ import pytest
 from lightning_verify.facts import METRICS, SPEC
 from lightning_verify.judging.catalogue import catalogue, read_catalogue
 from lightning_verify.judging.judge import Judge
-from lightning_verify.judging.observations import CATALOGUE, SUBSCRIPTION, USAGE, reader, shown, shown_to
+from lightning_verify.judging.observations import CATALOGUE, SUBSCRIPTION, USAGE, shown, shown_to
 from lightning_verify.judging.outcomes import NotRun
 from lightning_verify.judging.usage import counters
 from lightning_verify.laws.account import CLOCK_TOLERANCE
@@ -230,7 +230,7 @@ def test_the_snapshot_is_of_this_moment(judge: Judge, credential: str | None) ->
 
 @judges("USE-6", shares=[USAGE], requests=1)
 def test_a_later_snapshot_is_a_later_one(judge: Judge) -> None:
-    caller, before = reader(judge)
+    caller, before = judge.reader()
     begun = before.sent + before.seconds
     time.sleep(max(0.0, begun + FRESHNESS - time.monotonic()))
     later = judge.get(USAGE, caller)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,11 +14,13 @@ from lightning_verify.judging.observations import (
     STREAM,
     answer_to,
     enough,
+    transcript_of,
     with_tools,
 )
+from lightning_verify.laws.generation import calls_streamed, calls_told, disobeyed
 from lightning_verify.laws.table import LAWS
-from lightning_verify.reading.failures import parsed
-from lightning_verify.reading.sse import Transcript, repeated, transcribe
+from lightning_verify.reading.json_text import parsed
+from lightning_verify.reading.sse import repeated
 from lightning_verify.requests.invalid import wrong_messages, wrong_stream, wrong_tools
 from lightning_verify.requests.prompts import TOOLS
 from lightning_verify.requests.valid import CALLS, CONVERSATION, picture_data_uri, say
@@ -152,15 +153,6 @@ def _beside(judge: Judge, requirement: str, exchange: Exchange, plain: Exchange)
     return judge.served(requirement, exchange, owner=exchange.served or plain.served)
 
 
-def _transcript(judge: Judge, requirement: str, exchange: Exchange) -> Transcript:
-    transcript = transcribe(exchange.body)
-    if transcript.upstream_error:
-        raise judge.undecided(
-            requirement, f"the host failed in mid-stream: {transcript.upstream_error}", exchange
-        )
-    return transcript
-
-
 @pytest.mark.parametrize("choice", CHOICES)
 @judges(
     "CHAT-8",
@@ -180,7 +172,8 @@ def test_tool_calls_of_a_plain_completion_are_well_formed(judge: Judge, choice: 
 )
 def test_tool_calls_of_a_stream_add_up_to_json(judge: Judge, choice: str) -> None:
     exchange = _accepted(judge, "CHAT-8", choice, stream=True)
-    _transcript(judge, "CHAT-8", exchange)
+    if exchange.media_type != "application/json":  # Whose calls are looked at all the same.
+        transcript_of(judge, "CHAT-8", exchange)
     judge.keeps("CHAT-8", exchange)
 
 
@@ -202,51 +195,31 @@ def test_the_result_of_a_tool_may_be_told(judge: Judge) -> None:
     judge.keeps("CHAT-8", exchange)
 
 
-def _names_called(judge: Judge, exchange: Exchange, *, stream: bool) -> list[str]:
+def _names_called(judge: Judge, exchange: Exchange, *, stream: bool) -> set[str]:
     """The tools that an answer calls. Raises Undecided when a call is repeated or cannot be carried out: then
     CHAT-8 is broken, and it is unclear what was chosen; and where a stream has none that can be read."""
     if stream:
-        transcript = _transcript(judge, "CHAT-9", exchange)
-        calls = [(call.id, call.name, call.arguments) for call in transcript.tool_calls.values()]
-        broken = "CHAT-4" if exchange.media_type == "application/json" else "CHAT-6"
-        if not calls and (broken == "CHAT-4" or transcript.has_gaps):
-            raise judge.undecided("CHAT-9", f"{exchange.title}: no readable stream (see {broken})", exchange)
+        transcript = transcript_of(judge, "CHAT-9", exchange)
+        calls = calls_streamed(transcript)
+        if not calls and transcript.has_gaps:
+            raise judge.undecided("CHAT-9", f"{exchange.title}: no readable stream (see CHAT-6)", exchange)
     else:
-        calls = _told_calls(judge.document("CHAT-9", exchange, owner=False))
-    unusable = [name for _, name, arguments in calls if not isinstance(parsed(arguments), dict)]
+        calls, _ = calls_told(judge.document("CHAT-9", exchange, owner=False))
+    unusable = [name for _, name, arguments in calls if not isinstance(parsed(str(arguments)), dict)]
     if unusable or repeated(str(each) for each, _, _ in calls):
         raise judge.undecided("CHAT-9", f"{exchange.title}: a call that is none (see CHAT-8)", exchange)
-    return [name for _, name, _ in calls]
+    return {str(name) for _, name, _ in calls}
 
 
-def _list_in(document: Any, name: str) -> list[Any]:
-    value = document.get(name) if isinstance(document, dict) else None
-    return value if isinstance(value, list) else []
-
-
-def _told_calls(document: Any) -> list[tuple[str, str, str]]:
-    """(id, name, arguments) of the calls in a plain completion, even if its form is otherwise broken."""
-    found = []
-    for choice in _list_in(document, "choices"):
-        message = choice.get("message") if isinstance(choice, dict) else None
-        for call in _list_in(message, "tool_calls"):
-            function = call.get("function") if isinstance(call, dict) else None
-            if isinstance(function, dict):
-                texts = (call.get("id") or "", function.get("name"), function.get("arguments"))
-                found.append((str(texts[0]), str(texts[1]), str(texts[2])))
-    return found
-
-
-def _chooses(judge: Judge, choice: Any, obeys: Callable[[list[str]], bool], *, stream: bool = False) -> None:
+def _chooses(judge: Judge, choice: Any, *, stream: bool = False) -> None:
     """Models are free in what they say: one answer may differ, but a host that respects a choice gets it
     right at least once in two."""
     exchange = _accepted(judge, "CHAT-9", choice, stream=stream)
-    names = _names_called(judge, exchange, stream=stream)
-    if not obeys(names):
+    if disobeyed(choice, _names_called(judge, exchange, stream=stream)):
         again = judge.served("CHAT-9", _ask_with_tools(judge, choice, stream=stream), owner=False)
-        names = _names_called(judge, again, stream=stream)
-        message = f"tool_choice {json.dumps(choice)} called {names or 'no tool'}, twice"
-        judge.check("CHAT-9", obeys(names), message + (", streamed" if stream else ""), exchange, again)
+        wrong = disobeyed(choice, _names_called(judge, again, stream=stream))
+        message = f"{wrong}, twice" + (", streamed" if stream else "")
+        judge.check("CHAT-9", wrong is None, message, exchange, again)
     judge.witness("CHAT-9", exchange)
 
 
@@ -266,17 +239,17 @@ def _chooses(judge: Judge, choice: Any, obeys: Callable[[list[str]], bool], *, s
     ],
 )
 def test_a_required_tool_is_called(judge: Judge, stream: bool) -> None:
-    _chooses(judge, "required", bool, stream=stream)
+    _chooses(judge, "required", stream=stream)
 
 
 @judges("CHAT-9", units={"cloudChatDaily": 3}, shares=[with_tools("auto")], requests=1)
 def test_a_named_tool_is_called(judge: Judge) -> None:
-    _chooses(judge, NAMED, lambda names: set(names) == {"get_time"})
+    _chooses(judge, NAMED)
 
 
 @judges("CHAT-9", units={"cloudChatDaily": 3}, shares=[with_tools("auto")], requests=1)
 def test_no_tool_is_called_when_none_is_chosen(judge: Judge) -> None:
-    _chooses(judge, "none", lambda names: not names)
+    _chooses(judge, "none")
 
 
 @pytest.mark.parametrize(
@@ -297,9 +270,7 @@ def test_a_stream_with_tools_keeps_the_grammar(judge: Judge, requirement: str) -
     for choice in CHOICES:
         exchange = _tool_chat(judge, choice, stream=True)
         judge.served(requirement, exchange, owner=False)
-        if exchange.media_type == "application/json":
-            raise judge.undecided(requirement, "plain JSON came instead of a stream (see CHAT-4)", exchange)
-        _transcript(judge, requirement, exchange)
+        transcript_of(judge, requirement, exchange)
         judge.keeps(requirement, exchange)
 
 

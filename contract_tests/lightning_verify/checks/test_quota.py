@@ -15,10 +15,11 @@ from lightning_verify.judging.observations import (
     CAPABILITIES,
     CHAT,
     READABLE,
+    STREAM,
     THOROUGH,
+    call_observed,
     capability_check,
     operation_observed,
-    reader,
     refusal,
     refusals_made,
     refusals_of,
@@ -26,7 +27,6 @@ from lightning_verify.judging.observations import (
     refused_caller,
     refused_calls,
     shown,
-    stream_observed,
 )
 from lightning_verify.judging.outcomes import NotRun
 from lightning_verify.judging.snapshot import Snapshot, Unreadable, parse_usage
@@ -112,7 +112,7 @@ def test_the_price_is_still_one_unit_a_moment_later(judge: Judge, requirement: s
 
 @judges("CHAT-11", shares=["stream"])
 def test_a_streamed_chat_costs_one_unit_as_well(judge: Judge) -> None:
-    _costs_one(judge, "CHAT-11", stream_observed(judge))
+    _costs_one(judge, "CHAT-11", call_observed(judge, STREAM))
 
 
 @pytest.mark.parametrize(
@@ -378,7 +378,7 @@ def test_a_credential_that_was_good_once_costs_its_account_nothing(judge: Judge,
 
 @judges("RATE-3", shares=[*READABLE, *(f"/status/{each}" for each in CAPABILITIES)], requests=1)
 def test_reading_costs_nothing(judge: Judge) -> None:
-    caller, look = reader(judge)
+    caller, look = judge.reader()
     before = counters(judge, "RATE-3", look)
     for path in READABLE:
         shown(judge, path)

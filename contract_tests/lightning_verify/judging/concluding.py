@@ -102,12 +102,7 @@ class Concluding(Asking):
 
     def leave(self, requirements: tuple[str, ...], reason: str) -> None:
         """Pass the requirements that have a witness, and mark the others as not tried."""
-        decided = {finding.requirement for finding in self.findings}
-        for requirement in requirements:
-            if requirement not in decided:
-                kept = bool(self.witnesses[requirement])
-                shown = self._example(requirement) if kept else ()
-                self._find(requirement, "pass" if kept else "not_run", "" if kept else reason, shown)
+        self.close(requirements, "not_run", reason, by_another=True)
 
     def close(
         self, requirements: tuple[str, ...], outcome: Verdict | None, reason: str, *, by_another: bool = False

@@ -13,7 +13,8 @@ from collections.abc import Hashable, Iterator
 
 from lightning_verify.facts import OWNER_OF
 from lightning_verify.judging.tally import Tally
-from lightning_verify.reading.failures import failure_in_text, parsed
+from lightning_verify.reading.failures import failure_in_text
+from lightning_verify.reading.json_text import parsed
 from lightning_verify.transport.exchange import Exchange
 
 # The statuses of refusals, and the requirements that say so.

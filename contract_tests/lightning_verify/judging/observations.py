@@ -16,7 +16,8 @@ from lightning_verify.judging.assets import revealed_assets
 from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.outcomes import NotRun
 from lightning_verify.judging.usage import Observation, observe
-from lightning_verify.reading.failures import parsed
+from lightning_verify.reading.json_text import parsed
+from lightning_verify.reading.sse import Transcript, transcribe
 from lightning_verify.requests import callers
 from lightning_verify.requests.callers import Caller
 from lightning_verify.requests.credentials import BAD, invalid_bearers
@@ -61,7 +62,7 @@ STREAM = Call("createChatCompletion", "POST", CHAT, say("Say hello in one short 
 
 def operation_observed(judge: Judge, operation: str) -> Observation:
     """The observation of a plain call of `operation`, made on first use."""
-    return judge.once(f"call of {operation}", lambda: _make(judge, CALLS[operation]))
+    return call_observed(judge, CALLS[operation])
 
 
 def answer_to(judge: Judge, call: Call) -> Exchange:
@@ -75,16 +76,24 @@ def answer_to(judge: Judge, call: Call) -> Exchange:
 
 def call_observed(judge: Judge, call: Call) -> Observation:
     """The observation of a call in any form, made on first use."""
-    if call == CALLS[call.operation]:
-        return operation_observed(judge, call.operation)
-    if call == STREAM:
-        return stream_observed(judge)
     return judge.once(f"call of {call}", lambda: _make(judge, call))
 
 
-def stream_observed(judge: Judge) -> Observation:
-    """The observation of a streamed chat, made on first use."""
-    return judge.once("streamed chat", lambda: _make(judge, STREAM))
+def transcript_of(
+    judge: Judge,
+    requirement: str,
+    exchange: Exchange,
+    failed: Callable[[str, str, Exchange], Exception] | None = None,
+) -> Transcript:
+    """The transcript of a served stream. Raises Undecided for plain JSON, which is CHAT-4's matter, and where
+    the host failed in mid-stream, unless `failed` makes more of it."""
+    if exchange.media_type == "application/json":
+        raise judge.undecided(requirement, "plain JSON came instead of a stream (see CHAT-4)", exchange)
+    transcript = transcribe(exchange.body)
+    if transcript.upstream_error:
+        message = f"the host failed in mid-stream: {transcript.upstream_error}"
+        raise (failed or judge.undecided)(requirement, message, exchange)
+    return transcript
 
 
 def _make(judge: Judge, call: Call) -> Observation:
@@ -174,17 +183,12 @@ READABLE = (USAGE, CATALOGUE, TIERS, MODELS, STATUS, SUBSCRIPTION, NO_ASSET)
 CAPABILITIES = ("image", "video", "sfx", "text")
 
 
-def reader(judge: Judge) -> tuple[Caller, Exchange]:
-    """The throwaway caller who reads for all tests, and its counters before it has read anything else."""
-    return judge.reader()
-
-
 def shown(judge: Judge, path: str, credential: str | None = None) -> Exchange:
     """The document at `path`, as shown to anybody, or to the account of a credential."""
     if credential is not None:
         caller = judge.credential(credential)
         return judge.once(shown_to(credential, path), lambda: judge.get(path, caller))
-    caller, usage = reader(judge)
+    caller, usage = judge.reader()
     return usage if path == USAGE else judge.once(path, lambda: judge.get(path, caller))
 
 
@@ -202,7 +206,7 @@ def shown_to(credential: str | None, path: str) -> str:
 
 def capability_check(judge: Judge, capability: str) -> Exchange:
     """The answer to HEAD for one capability."""
-    caller, _ = reader(judge)
+    caller, _ = judge.reader()
     path = f"/status/{capability}"
     return judge.once(path, lambda: judge.client.send("HEAD", path, caller))
 

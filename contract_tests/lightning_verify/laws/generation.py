@@ -11,9 +11,10 @@ from typing import Any
 from lightning_verify.laws.law import Law, Wrong, answer_json, filled, is_complete, law, request_json
 from lightning_verify.laws.witnesses import tells_failure, transcript
 from lightning_verify.reading.completions import CALLS_TOOLS, mislabelled
+from lightning_verify.reading.json_text import parsed
 from lightning_verify.reading.media import flaw, unknown
 from lightning_verify.reading.numbers import integer
-from lightning_verify.reading.sse import NO_MESSAGE, NO_WORDS
+from lightning_verify.reading.sse import SILENT, Transcript
 from lightning_verify.requests.prompts import model_name
 from lightning_verify.requests.valid import NO_ASSETS
 from lightning_verify.transport.exchange import Exchange
@@ -134,13 +135,9 @@ def _grammar(rule: str) -> Callable[[Exchange], Wrong]:
         stream = transcript(exchange.body)
         problems = stream.problems.get(rule, [])
         spoken = asks_for_words(exchange) and not _ENDED_EARLY & set(stream.finish_reasons.values())
-        return problems if spoken else [p for p in problems if p not in _SILENT]
+        return problems if spoken else [p for p in problems if p not in SILENT]
 
     return look
-
-
-# What a stream may be that has nothing to say.
-_SILENT = {NO_WORDS, NO_MESSAGE}
 
 
 _Call = tuple[Any, Any, Any]  # Its id, name and arguments.
@@ -152,11 +149,20 @@ def _calls(exchange: Exchange) -> tuple[list[_Call], list[str]] | None:
     if not is_complete(exchange):
         return None
     if exchange.media_type == "text/event-stream":
-        told_stream = transcript(exchange.body)
-        streamed = [(call.id, call.name, call.arguments) for call in told_stream.tool_calls.values()]
-        is_whole = told_stream.done and not told_stream.has_gaps
-        return (streamed, told_stream.problems.get("tools", [])) if is_whole else None
-    value = answer_json(exchange)
+        told = transcript(exchange.body)
+        is_whole = told.done and not told.has_gaps
+        return (calls_streamed(told), told.problems.get("tools", [])) if is_whole else None
+    return calls_told(answer_json(exchange))
+
+
+def calls_streamed(told: Transcript) -> list[_Call]:
+    """The tool calls that the chunks of a stream add up to."""
+    return [(call.id, call.name, call.arguments) for call in told.tool_calls.values()]
+
+
+def calls_told(value: Any) -> tuple[list[_Call], list[str]]:
+    """The tool calls in a plain completion, even if its form is otherwise broken, and what is wrong with
+    where they stand."""
     choices = value.get("choices") if isinstance(value, dict) else None
     found, wrong = list[_Call](), list[str]()
     for choice in choices if isinstance(choices, list) else []:
@@ -192,7 +198,11 @@ def chosen_otherwise(exchange: Exchange) -> str | None:
         return None
     if choice != "none" and _ends_with_a_tool(asked.get("messages")):
         return None
-    names = {str(name) for _, name, _ in found[0]}
+    return disobeyed(choice, {str(name) for _, name, _ in found[0]})
+
+
+def disobeyed(choice: Any, names: set[str]) -> str | None:
+    """What is wrong when the tools of these names are called after this `tool_choice`, which is not auto."""
     wanted = _function(choice).get("name")
     obeyed = not names if choice == "none" else names == {wanted} if wanted else bool(names)
     return None if obeyed else f"tool_choice {json.dumps(choice)} called {sorted(names) or 'no tool'}"
@@ -222,14 +232,8 @@ def _well_formed(calls: list[tuple[Any, Any, Any]], given: set[Any]) -> Iterator
         seen.add(str(id_))
         if not isinstance(arguments, str):
             yield f"arguments are {arguments!r}, not text"
-            continue
-        try:
-            decoded = json.loads(arguments)
-        except (ValueError, RecursionError):
-            yield f"arguments are not JSON: {arguments[:80]!r}"
-            continue
-        if not isinstance(decoded, dict):
-            yield f"arguments are {arguments[:80]!r}, not an object"
+        elif not isinstance(parsed(arguments), dict):
+            yield f"arguments are no JSON object: {arguments[:80]!r}"
 
 
 def _labels(exchange: Exchange) -> Wrong:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,6 +9,7 @@ from typing import Any
 
 from lightning_verify.facts import REQUIREMENTS
 from lightning_verify.laws.witnesses import shows_something
+from lightning_verify.reading.json_text import parsed
 from lightning_verify.transport.exchange import Exchange, NotJson
 
 # What is wrong with an answer, in words; nothing when the law is kept, None when it says nothing of it.
@@ -58,12 +58,7 @@ def is_complete(exchange: Exchange) -> bool:
     return exchange.served and exchange.status != 206 and complete
 
 
-@lru_cache(maxsize=8)
-def _decoded(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
+_decoded: Callable[[bytes], Any] = lru_cache(maxsize=8)(parsed)
 
 
 def request_json(exchange: Exchange) -> dict[str, Any]:

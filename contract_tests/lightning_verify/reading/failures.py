@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from lightning_verify.reading.json_text import parsed
 from lightning_verify.reading.numbers import whole_number
 
 _LENGTH = 200
@@ -56,14 +57,6 @@ def failure_in_event(name: str, data: str) -> str | None:
 def failure_in_text(text: str) -> str | None:
     """The failure that a body reports, if it is JSON; or None."""
     return failure_in(parsed(text)) if text.lstrip().startswith("{") else None
-
-
-def parsed(text: str) -> Any:
-    """The JSON value that a text is, or None."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _words(value: Any) -> str:

@@ -12,7 +12,6 @@ import base64
 import binascii
 import codecs
 import io
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import av.error
 from PIL import Image
 
 from lightning_verify.reading.containers import INSPECTORS, png
+from lightning_verify.reading.json_text import parsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +182,7 @@ def delivered(body: bytes, family: str, media_type: str) -> Delivered:
         return bare
     if media_type.startswith("image/"):  # Such as image/svg+json, if there ever is one.
         return bare
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return bare
+    document = parsed(body)
     texts = list(_texts(document))
     found = [piece for text in texts if (piece := _packed(text, family))]
     whole = (piece for piece in found if flaw(piece.data, family, piece.media_type) is None)

@@ -17,10 +17,12 @@ from typing import Any
 
 from lightning_verify.reading.completions import CALLS_TOOLS, mislabelled
 from lightning_verify.reading.failures import failure_in_event, failure_in_text
+from lightning_verify.reading.json_text import parsed
 from lightning_verify.reading.numbers import integer
 
-# What a stream may rightly be that has nothing to say.
-NO_MESSAGE, NO_WORDS = "no delta carries any part of a message", "the deltas add up to nothing"
+_NO_MESSAGE, _NO_WORDS = "no delta carries any part of a message", "the deltas add up to nothing"
+SILENT = frozenset({_NO_MESSAGE, _NO_WORDS})
+"""What a stream may rightly be that has nothing to say."""
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 # How many pieces, and how many characters of one, do not repeat each other by chance.
@@ -142,11 +144,10 @@ def _bare_failure(body: bytes) -> str | None:
 
 def _speaks(data: str) -> bool:
     """Whether the data of a named event belongs to the conversation."""
-    try:
-        chunk = json.loads(data)
-    except (ValueError, RecursionError):
+    chunk = parsed(data)
+    if not isinstance(chunk, dict):
         return data.strip() == "[DONE]"
-    return isinstance(chunk, dict) and bool({"choices", "router_metadata", "error"} & set(chunk))
+    return bool({"choices", "router_metadata", "error"} & set(chunk))
 
 
 def _chunk(transcript: Transcript, data: str) -> dict[str, Any] | None:
@@ -320,7 +321,7 @@ def _ending(transcript: Transcript, begun: dict[int, bool]) -> None:
     if transcript.model_name is None:
         transcript.breaks("metadata", "no chunk carries router_metadata.model_name")
     if not begun:
-        transcript.breaks("chunk", NO_MESSAGE)
+        transcript.breaks("chunk", _NO_MESSAGE)
     for index, has_role in begun.items():
         if not has_role:
             transcript.breaks("chunk", f"choice {index} never says that it is the assistant's")
@@ -332,7 +333,7 @@ def _ending(transcript: Transcript, begun: dict[int, bool]) -> None:
     if told_again(transcript.pieces):
         transcript.breaks("chunk", "the deltas say again what was said: they do not add up to the message")
     if begun and not transcript.content and not transcript.tool_calls:
-        transcript.breaks("chunk", NO_WORDS)
+        transcript.breaks("chunk", _NO_WORDS)
     # Calls in a form that is broken are told as that.
     sound = not transcript.problems.keys() & {"chunk", "tools"}
     if sound and CALLS_TOOLS in transcript.finish_reasons.values() and not transcript.tool_calls:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-import json
 from datetime import UTC, datetime
 from typing import Any
 
+from lightning_verify.reading.json_text import parsed
 from lightning_verify.reading.times import moment
 
 
@@ -20,8 +20,8 @@ def claims_of(token: str) -> dict[str, Any] | None:
 
 def _object(segment: str) -> dict[str, Any] | None:
     try:
-        value = json.loads(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
-    except (ValueError, RecursionError):
+        value = parsed(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
+    except ValueError:
         return None
     return value if isinstance(value, dict) else None
 

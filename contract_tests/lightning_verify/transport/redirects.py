@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from lightning_verify.reading.addresses import address
-from lightning_verify.reading.failures import parsed
+from lightning_verify.reading.json_text import parsed
 from lightning_verify.transport.exchange import REDIRECTS, Exchange
 
 # How many in a row.
