@@ -34,8 +34,8 @@ class Target:
     @property
     def is_loopback(self) -> bool:
         """Whether the host is this machine, where politeness (pacing) would only cost time."""
-        host = urlsplit(self.base_url).hostname or ""
-        if host == "localhost":
+        host = (urlsplit(self.base_url).hostname or "").rstrip(".")
+        if host == "localhost" or host.endswith(".localhost"):
             return True
         try:
             return ipaddress.ip_address(host).is_loopback

@@ -13,6 +13,7 @@ from lightning_verify.judging.evidence import Recorder
 from lightning_verify.judging.redaction import Redactor
 from lightning_verify.requests.callers import USER_AGENT, anonymous, bearer, by_user_agent
 from lightning_verify.requests.valid import CALLS
+from lightning_verify.target import Target
 from lightning_verify.transport import client as client_module
 from lightning_verify.transport import pacing
 from lightning_verify.transport.client import EXCERPT, Client, HostGone, Timeouts
@@ -399,3 +400,17 @@ def test_json_is_asked_for_where_the_document_promises_it(
     with tiny(lambda _: Answer()) as host, client_of(host.base_url, tmp_path) as (client, _):
         client.send(method, path, anonymous(), json_body=body)
     assert host.asked[0].headers["Accept"] == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "own"),
+    [
+        ("localhost", True),
+        ("mock.localhost", True),
+        ("127.0.0.9", True),
+        ("[::1]", True),
+        ("notlocalhost", False),
+    ],
+)
+def test_a_name_of_this_machine_is_known(host: str, own: bool) -> None:
+    assert Target(f"http://{host}:8000").is_loopback is own
