@@ -31,6 +31,7 @@ except ModuleNotFoundError:
 from lightning_verify.run.option_table import as_pytest, declare_to_command
 from lightning_verify.run.output import Output
 from lightning_verify.run.signals import INTERRUPTION
+from lightning_verify.target import not_one_host
 
 HERE = Path(__file__).parent
 # What the variables are called by which a project tells its own tests how to run.
@@ -152,7 +153,7 @@ def own_surroundings() -> Iterator[None]:
 def _catalogue(options: argparse.Namespace) -> int:
     """Write the coverage or lint the checks; 1 if a requirement has none, or the folder has problems."""
     # Which revision it is about is known only now, and decided for good by the import.
-    from lightning_verify.run import coverage  # noqa: PLC0415
+    from lightning_verify.run import coverage
 
     collector = coverage.Collector()
     with redirect_stdout(io.StringIO()) as said:
@@ -194,11 +195,7 @@ def main(arguments: list[str] | None = None, plugins: Sequence[str] = ()) -> int
     """Judge; returns the exit code described in `--help`. `plugins` names pytest plugins that watch."""
     options = parser().parse_args(arguments)
     if not (options.coverage or options.lint) and bool(options.live) is bool(options.base_url):
-        wrong = "two hosts to judge" if options.live else "nothing to judge"
-        print(
-            f"lightning-verify: {wrong}: give --base-url URL, or --live for the documented host",
-            file=sys.stderr,
-        )
+        _say(not_one_host(live=options.live))
         return EXIT_USAGE
     try:
         revision_folder(options.revision)

@@ -55,3 +55,9 @@ def is_address(url: str) -> bool:
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0 and bare
     except ValueError:  # A port that is no port.
         return False
+
+
+def not_one_host(*, live: bool) -> str:
+    """What is wrong when there is no host to judge, or, with the live one, another beside it."""
+    hosts = "two hosts" if live else "nothing"
+    return f"{hosts} to judge: give --base-url URL, or --live for the documented host"

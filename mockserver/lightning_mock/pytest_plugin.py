@@ -31,7 +31,7 @@ def lightning_mock_settings() -> Mapping[str, Any]:
 def lightning_mock(lightning_mock_settings: Mapping[str, Any]) -> Iterator[Lightning]:
     """One mock for the session, on a free port, with its control client; or the running one that
     LIGHTNING_MOCK_URL names. For fixtures that live longer than a test; tests want `lightning`."""
-    from lightning_mock.client import Lightning  # noqa: PLC0415 - see the law above
+    from lightning_mock.client import Lightning
 
     url = os.environ.get(URL_VARIABLE)
     if url:
@@ -40,7 +40,7 @@ def lightning_mock(lightning_mock_settings: Mapping[str, Any]) -> Iterator[Light
         running_mock.clock()
         yield running_mock
         return
-    from lightning_mock.background import running  # noqa: PLC0415 - the server: aiohttp and all
+    from lightning_mock.background import running  # The server: aiohttp and all.
 
     with running(**lightning_mock_settings) as mock:
         yield Lightning(mock.base_url, lightning_mock_settings.get("control_token"))

@@ -16,6 +16,17 @@ import pytest
 from lightning_verify.run.costs import COST_OF, Means, Requests, request_count
 from lightning_verify.target import Spend
 
+# As pytest shows them with --markers.
+MARKS = {
+    "judges(charge)": "the requirements a contract test judges, and its cost",
+    "needs(*credentials)": "the credentials a contract test requires",
+    "may_use(*credentials)": "the credentials a contract test uses if available",
+    "needs_own_host": "a contract test that sends very many requests",
+    "uses_up_accounts": "a contract test that waits for all others: an account is at its limits after it",
+    "looks_back": "a contract test that waits for all those before it, and looks at what they left behind",
+    "needs_control": "a contract test that moves time or fails upstreams",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Charge:
@@ -71,13 +82,9 @@ def may_use(*credentials: str) -> pytest.MarkDecorator:
     return pytest.mark.may_use(*credentials)
 
 
-# A test that asks very often, which only a host of one's own can be asked for.
 needs_own_host = pytest.mark.needs_own_host
-# A test after which an account has nothing left, so that it waits for all others.
 uses_up_accounts = pytest.mark.uses_up_accounts
-# A test that looks at what those before it left behind, so that it waits for them.
 looks_back = pytest.mark.looks_back
-# A test that needs the target's control plane: moving time, failing upstreams.
 needs_control = pytest.mark.needs_control
 
 

@@ -17,7 +17,7 @@ from lightning_verify.requests.credentials import CredentialsError, gather
 from lightning_verify.run.known import KnownError, read_known
 from lightning_verify.run.option_table import FEW, JOBS, MANY, POLITE_RATE, WAKE
 from lightning_verify.run.session import Settings
-from lightning_verify.target import LIVE, Spend, Target, is_address
+from lightning_verify.target import LIVE, Spend, Target, is_address, not_one_host
 
 # Draws other generated requests where no option says which.
 SEED_VARIABLE = "LIGHTNING_VERIFY_SEED"
@@ -28,7 +28,7 @@ def base_url(config: pytest.Config) -> str | None:
     # pytest-base-url owns the option; it also reads PYTEST_BASE_URL and its ini value.
     given: str | None = getattr(config.option, "base_url", None) or config.getini("base_url") or None
     if config.option.lightning_live and given:
-        raise pytest.UsageError("two hosts to judge: give --base-url URL, or --live for the documented host")
+        raise pytest.UsageError(not_one_host(live=True))
     return LIVE if config.option.lightning_live else given
 
 

@@ -34,7 +34,7 @@ from lightning_verify.requests.refusals import ABOUT_PAYLOADS
 from lightning_verify.run import hooks, lifecycle, options
 from lightning_verify.run.costs import Means
 from lightning_verify.run.known import known_file
-from lightning_verify.run.marks import charge_of
+from lightning_verify.run.marks import MARKS, charge_of
 from lightning_verify.run.option_table import declare_to_pytest
 from lightning_verify.run.plan import obstacle
 from lightning_verify.run.progress import Progress
@@ -43,7 +43,7 @@ from lightning_verify.run.session import Run, read_facts, read_findings, rulings
 from lightning_verify.run.signals import INTERRUPTION
 from lightning_verify.run.skipped import report_skipped
 from lightning_verify.run.xdist import CombinedItem, ItemCounter
-from lightning_verify.target import Target
+from lightning_verify.target import Target, not_one_host
 from lightning_verify.transport.client import BudgetExhausted, HostGone
 
 _run_key = pytest.StashKey[Run]()
@@ -101,19 +101,8 @@ class _Mistakes:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marks, check the options and set up the run's directory."""
-    config.addinivalue_line(
-        "markers", "judges(charge): the requirements a contract test judges, and its cost"
-    )
-    config.addinivalue_line("markers", "needs(*credentials): the credentials a contract test requires")
-    config.addinivalue_line(
-        "markers", "may_use(*credentials): the credentials a contract test uses if available"
-    )
-    config.addinivalue_line("markers", "needs_own_host: a contract test that sends very many requests")
-    config.addinivalue_line(
-        "markers", "uses_up_accounts: a contract test after which an account is at its limits"
-    )
-    config.addinivalue_line("markers", "looks_back: a contract test that waits for all those before it")
-    config.addinivalue_line("markers", "needs_control: a contract test that moves time or fails upstreams")
+    for mark, meaning in MARKS.items():
+        config.addinivalue_line("markers", f"{mark}: {meaning}")
     config.pluginmanager.register(_Mistakes(config))
     if _is_worker(config):
         config.stash[_books_key] = Path(config.workerinput["lightning_books"])  # type: ignore[attr-defined]
@@ -144,7 +133,7 @@ def _open_run(config: pytest.Config) -> Run:
     given = options.given_target(config)
     target: Target | None = given or config.hook.pytest_lightning_target(config=config)
     if target is None:
-        raise pytest.UsageError("nothing to judge: give --base-url URL, or --live for the documented host")
+        raise pytest.UsageError(not_one_host(live=False))
     settings = options.settings_of(config, target, own_mock=given is None)
     worker = getattr(config, "workerinput", {}).get("workerid", "main")
     run = Run.open(settings, target, config.stash[_books_key], worker)
