@@ -1,6 +1,6 @@
-"""Addresses as they can be shown: in messages, and where objects are printed.
+"""Addresses as they are written and shown: in greetings, in messages, and where objects are printed.
 
-Law: no password is in one, wherever it stood.
+Law: no password is in one that is shown, wherever it stood.
 """
 
 from __future__ import annotations
@@ -9,6 +9,11 @@ import re
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _AFTER_THE_PATH = re.compile(r"[?#].*", re.DOTALL)
+
+
+def base_url(host: str, port: int) -> str:
+    """The address of whoever listens on a host, which may be an IPv6 address, and a port."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def shown_address(address: str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from lightning_spec.recording import RecordingError
 
+from lightning_mock.addresses import base_url
 from lightning_mock.app import Server, make_server
 from lightning_mock.control import snapshot
 from lightning_mock.control.replies_file import start_with_file, warn_of_nobody
@@ -72,8 +73,7 @@ async def serving(
         except OSError as error:
             raise cannot_listen(settings, error) from error
         host, port = runner.addresses[0][:2]
-        shown = f"[{host}]" if ":" in host else host
-        yield f"http://{shown}:{port}", state
+        yield base_url(host, port), state
 
 
 def cannot_listen(settings: Settings, error: OSError) -> SettingsError:

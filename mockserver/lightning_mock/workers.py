@@ -18,6 +18,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
+from lightning_mock.addresses import base_url
 from lightning_mock.loops import loop_factory
 from lightning_mock.serving import BACKLOG, cannot_listen, initial_state, serving
 from lightning_mock.settings import Settings, SettingsError
@@ -41,8 +42,7 @@ def serve(settings: Settings, greet: Greet) -> NoReturn:
     state = _first_state(settings)
     listener = _listening(settings)
     host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    application = _Application(settings, listener, lambda: greet(f"http://{shown}:{port}", state))
+    application = _Application(settings, listener, lambda: greet(base_url(host, port), state))
     _Supervisor(application).run()
     raise AssertionError("the arbiter leaves the program itself")
 

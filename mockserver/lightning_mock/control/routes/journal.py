@@ -9,6 +9,7 @@ import orjson
 from lightning_spec.recording import Recording as Recorded
 from lightning_spec.recording import recording_document
 
+from lightning_mock.addresses import base_url
 from lightning_mock.callers.credential_forms import without_credentials
 from lightning_mock.callers.identity import key_of
 from lightning_mock.control.curl import curl
@@ -154,4 +155,4 @@ def _own_url(request: ControlRequest) -> str:
     if transport is None:
         raise ControlError(409, "the caller has left.")
     host, port = transport.get_extra_info("sockname")[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return base_url(host, port)
