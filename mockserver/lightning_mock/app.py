@@ -7,7 +7,7 @@ used because its router would reject braces and line breaks in a prompt and answ
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -15,7 +15,8 @@ from lightning_spec.loader import Spec
 from yarl import URL
 
 from lightning_mock.basis import Basis, Outdated
-from lightning_mock.control.plane import CONTROL_PREFIX, ControlPlane
+from lightning_mock.control.contract import PREFIX
+from lightning_mock.control.plane import ControlPlane
 from lightning_mock.errors import ApiError, StoreLost
 from lightning_mock.handlers import HANDLERS, PREPARATIONS
 from lightning_mock.http import delivery
@@ -25,6 +26,7 @@ from lightning_mock.http.routing import Router
 from lightning_mock.http.validation import BodyValidator, ParameterValidator, compile_schemas
 from lightning_mock.journal.exchange import Exchange
 from lightning_mock.pipeline import (
+    Answering,
     Endpoint,
     answer,
     answer_instead,
@@ -68,10 +70,6 @@ def endpoints(spec: Spec) -> dict[str, Endpoint]:
     return found
 
 
-Answering = Callable[[web.BaseRequest, Exchange], Awaitable[web.StreamResponse]]
-"""What answers calls in place of the mock: a recording, or a host that is being recorded."""
-
-
 def make_server(state: State, sharing: Sharing | None = None, instead: Answering | None = None) -> Server:
     """The server of one mock, to be given to a runner inside a running event loop."""
     spec = state.spec
@@ -81,7 +79,7 @@ def make_server(state: State, sharing: Sharing | None = None, instead: Answering
         for path in (operation.path, *operation.aliases):
             router.add(operation.method.upper(), path, endpoint)
     control = ControlPlane(state) if sharing is None else ControlPlane(state, sharing.perform)
-    journal, max_head = state.journal, state.settings.journal_bodies
+    journal, max_excerpt = state.journal, state.settings.journal_bodies
     loop = asyncio.get_running_loop()
 
     async def handle(request: web.BaseRequest, basis: Basis | None = None) -> web.StreamResponse:
@@ -89,9 +87,9 @@ def make_server(state: State, sharing: Sharing | None = None, instead: Answering
         if type(request) is ExpectingRequest and (refusal := request.refusal) is not None:
             return refusal
         path = request.rel_url.raw_path
-        if path.startswith(CONTROL_PREFIX):
+        if path.startswith(PREFIX):
             return await control.answer(request, path)
-        exchange = Exchange(stopwatch(), max_head)
+        exchange = Exchange(stopwatch(), max_excerpt)
         if basis is not None:
             exchange.basis = basis
         method = request.method
@@ -100,20 +98,17 @@ def make_server(state: State, sharing: Sharing | None = None, instead: Answering
             if basis is not None:
                 await basis.confirm()
             response = delivery.preflight(request, exchange)
+        elif instead is not None:
+            with suppress(ApiError):
+                exchange.operation = router.find(method, path).target.operation
+            response = await answer_instead(request, instead, exchange)
         else:
             try:
                 match = router.find(method, path)
             except ApiError as error:
-                if instead is not None:
-                    response = await answer_instead(request, instead, exchange)
-                else:
-                    response = await answer_unknown(request, state, exchange, error)
+                response = await answer_unknown(request, state, exchange, error)
             else:
-                if instead is not None:
-                    exchange.operation = match.target.operation
-                    response = await answer_instead(request, instead, exchange)
-                else:
-                    response = await answer(request, match, state, exchange)
+                response = await answer(request, match, state, exchange)
         if basis is not None:
             # It holds the body, which may be large, and the journal keeps the exchange.
             exchange.basis = None
@@ -123,7 +118,7 @@ def make_server(state: State, sharing: Sharing | None = None, instead: Answering
 
     async def handle_shared(request: web.BaseRequest) -> web.StreamResponse:
         """Answer from the newest state; control calls fetch that themselves."""
-        if sharing is None or request.rel_url.raw_path.startswith(CONTROL_PREFIX):
+        if sharing is None or request.rel_url.raw_path.startswith(PREFIX):
             return await handle(request)
         try:
             basis = await sharing.basis(sure=instead is not None)
@@ -133,7 +128,7 @@ def make_server(state: State, sharing: Sharing | None = None, instead: Answering
                 await sharing.fresh()
                 return await handle(request, basis)
         except StoreLost as error:
-            return delivery.response(delivery.refusal(error))
+            return delivery.as_response(delivery.refusal(error))
 
     def make_request(message, payload, protocol, writer, task) -> web.BaseRequest:  # type: ignore[no-untyped-def]
         if server.leaving:

@@ -43,7 +43,8 @@ from lightning_mock.state import State
 
 logger = logging.getLogger(__name__)
 
-
+Answering = Callable[[web.BaseRequest, Exchange], Awaitable[web.StreamResponse]]
+"""What answers calls in place of the mock: a recording, or a host that is being recorded."""
 ReadArguments = Callable[[web.BaseRequest, "RouteMatch[Endpoint]", Exchange], Awaitable[dict[str, Any]]]
 
 
@@ -126,8 +127,7 @@ async def answer(
             await basis.confirm()
         if isinstance(reply, EventStream):
             if failed and charge is not None:
-                await state.ledger.refund(charge)
-                exchange.refunded = charge.granted
+                await _give_back(charge, exchange, state)
             return await delivery.streamed(request, reply, state.settings, exchange)
     except Outdated:
         raise
@@ -146,11 +146,15 @@ async def answer(
         if exchange.basis is not None:
             await exchange.basis.confirm()
         if charge is not None:
-            await state.ledger.refund(charge)
-            exchange.refunded = charge.granted
+            await _give_back(charge, exchange, state)
     if isinstance(reply, Body):
         return delivery.respond(request, reply, exchange)
     return await delivery.streamed(request, reply, state.settings, exchange)
+
+
+async def _give_back(charge: Charge, exchange: Exchange, state: State) -> None:
+    await state.ledger.refund(charge)
+    exchange.refunded = charge.granted
 
 
 async def answer_unknown(
@@ -181,7 +185,7 @@ async def answer_unknown(
 
 async def answer_instead(
     request: web.BaseRequest,
-    instead: Callable[[web.BaseRequest, Exchange], Awaitable[web.StreamResponse]],
+    instead: Answering,
     exchange: Exchange,
 ) -> web.StreamResponse:
     """Answer by `instead`, a replay or a recorder; what fails midway is cut off. Raises nothing but

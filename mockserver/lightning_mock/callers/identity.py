@@ -179,7 +179,7 @@ def key_of_caller(
     request: BaseRequest, operation: Operation | None, identify: Callable[[BaseRequest], Identity]
 ) -> str:
     """The ledger key of a call's caller before anything is checked: `refused` for a bad bearer, and nobody's
-    where the route is public. None for a call that is no operation's."""
+    where the route is public. `operation` is None for a call to no operation."""
     if operation is not None and operation.auth == "none":
         return NOBODY.key
     try:

@@ -71,8 +71,8 @@ def _response(kept: Recording) -> dict[str, Any]:
     content: dict[str, Any] = {"size": kept.size, "mimeType": kept.content_type}
     if kept.text:
         content["text"] = kept.text
-    elif kept.answered_whole and kept.exchange.head:
-        content["text"], content["encoding"] = b64encode(kept.exchange.head).decode(), "base64"
+    elif kept.answered_whole and kept.exchange.excerpt:
+        content["text"], content["encoding"] = b64encode(kept.exchange.excerpt).decode(), "base64"
     if not kept.answered_whole:
         content["comment"] = "Not all of the body was kept."
     return {

@@ -31,7 +31,7 @@ def _exchange(kept: Recording) -> RecordedExchange:
         identity = kept.exchange.identity
         signed_out = identity is not None and identity.account is None
         headers["Authorization"] = "Bearer public" if signed_out else "Bearer kept-nowhere"
-    content = kept.text.encode() if kept.text else kept.exchange.head
+    content = kept.text.encode() if kept.text else kept.exchange.excerpt
     return RecordedExchange(
         at=kept.at - kept.milliseconds / 1000,
         request=RecordedRequest(kept.method, kept.target, headers, kept.body.encode()),

@@ -49,7 +49,6 @@ from lightning_mock.state import State
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-CONTROL_PREFIX = PREFIX
 _CHANGE_NOTHING = ("sendAgain",)
 """Operations that are no GET and yet change nothing themselves: only the call that they make may."""
 _OF_OWN_ANSWERS = frozenset(
@@ -137,7 +136,7 @@ async def perform_alone(answer: Callable[[], Awaitable[T]], *, changes: bool) ->
 
 
 class ControlPlane:
-    """Answers everything below CONTROL_PREFIX."""
+    """Answers everything below PREFIX."""
 
     def __init__(self, state: State, perform: Perform = perform_alone) -> None:
         self._state = state
@@ -229,8 +228,8 @@ class ControlPlane:
             error = MethodNotAllowed(
                 "This path does not serve that method; expected GET.", headers={"Allow": "GET"}
             )
-            return delivery.response(delivery.refusal(error))
-        return delivery.response(self._pages.get(path))
+            return delivery.as_response(delivery.refusal(error))
+        return delivery.as_response(self._pages.get(path))
 
 
 def _elsewhere(state: State) -> str | None:

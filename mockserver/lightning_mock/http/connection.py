@@ -134,7 +134,7 @@ class Connection(Waiting, web.RequestHandler):
     ) -> web.StreamResponse:
         if request.writer.output_size > 0:
             raise ConnectionError("the response has begun already")
-        response = delivery.response(_refusal_of_head(exc))
+        response = delivery.as_response(_refusal_of_head(exc))
         response.force_close()
         return response
 

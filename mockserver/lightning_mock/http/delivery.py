@@ -64,7 +64,7 @@ def respond(request: web.BaseRequest, reply: Body, exchange: Exchange) -> web.St
     """
     content = reply.content
     exchange.status, exchange.content_type = reply.status, reply.content_type
-    exchange.sent, exchange.head = len(content), content[: exchange.max_head]
+    exchange.sent, exchange.excerpt = len(content), content[: exchange.max_excerpt]
     transport = request.transport
     if (
         reply.status != 200
@@ -78,15 +78,15 @@ def respond(request: web.BaseRequest, reply: Body, exchange: Exchange) -> web.St
         # A client that sends faster than it reads has to wait: aiohttp handles back-pressure.
         or transport.get_write_buffer_size()
     ):
-        return response(reply, exchange)
+        return as_response(reply, exchange)
     head, exchange.headers = _head(reply.content_type)
     if head is None:
-        return response(reply, exchange)
+        return as_response(reply, exchange)
     transport.write(b"%b%d\r\nDate: %b\r\n\r\n%b" % (head, len(content), http_date(), content))
     return _SENT
 
 
-def response(reply: Body, exchange: Exchange | None = None) -> web.Response:
+def as_response(reply: Body, exchange: Exchange | None = None) -> web.Response:
     """A whole reply as a response that is still to be sent."""
     headers = _headers(reply.content_type, reply.headers)
     if exchange is not None:
@@ -152,7 +152,7 @@ async def streamed(
     try:
         await response.prepare(request)
         if first is not None:
-            exchange.sent, exchange.head = len(first), first[: exchange.max_head]
+            exchange.sent, exchange.excerpt = len(first), first[: exchange.max_excerpt]
             await _write(response, first, reply.split)
             await _write_rest(request, response, reply, settings, exchange)
         await response.write_eof()
@@ -189,8 +189,8 @@ async def _write_rest(
     async for event in events:
         count += 1
         exchange.sent += len(event)
-        if len(exchange.head) < exchange.max_head:
-            exchange.head = (exchange.head + event)[: exchange.max_head]
+        if len(exchange.excerpt) < exchange.max_excerpt:
+            exchange.excerpt = (exchange.excerpt + event)[: exchange.max_excerpt]
         if count == 1 and settings.first_token_delay:
             await pause(request, settings.first_token_delay)
         elif between:
@@ -228,8 +228,8 @@ async def _write_ready(
             for event in batch:
                 await response.write(event)
         exchange.sent += sum(map(len, batch))
-        if len(exchange.head) < exchange.max_head:
-            exchange.head = (exchange.head + b"".join(batch))[: exchange.max_head]
+        if len(exchange.excerpt) < exchange.max_excerpt:
+            exchange.excerpt = (exchange.excerpt + b"".join(batch))[: exchange.max_excerpt]
 
 
 def _between_events(settings: Settings) -> float:

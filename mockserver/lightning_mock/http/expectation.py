@@ -34,7 +34,7 @@ class ExpectingRequest(web.BaseRequest):
         if self.headers[EXPECT].strip().lower() == _CONTINUE:
             return None
         error = InvalidRequest(f"Expect: expected {_CONTINUE}, or no such header.", "Expect")
-        return delivery.response(replace(delivery.refusal(error), status=417))
+        return delivery.as_response(replace(delivery.refusal(error), status=417))
 
     @property
     def keep_alive(self) -> bool:

@@ -25,9 +25,9 @@ class Exchange:
     fired, `script` the id of the scripted reply that answered; `fault_headers` and `script_headers` are the
     headers that these asked for, in lower case. `body` is the beginning of the request's, of `received` bytes
     (None: there was one, and nobody read it); `status` (0: not a byte was sent), `headers`, `content_type`,
-    `sent` (bytes of its body) and `head` (the first `max_head` bytes of that body) tell of the answer, which
-    was `cut` by the mock, or had not ended when the caller `left`. `basis` is there while a call of a shared
-    mock is being decided.
+    `sent` (bytes of its body) and `excerpt` (the first `max_excerpt` of them) tell of the answer, which was
+    `cut` by the mock, or had not ended when the caller `left`. `basis` is there while a call of a shared mock
+    is being decided.
     """
 
     basis: Basis | None = None
@@ -46,11 +46,11 @@ class Exchange:
     status: int = 0
     content_type: str = ""
     sent: int = 0
-    head: bytes = b""
+    excerpt: bytes = b""
     cut: bool = False
     left: bool = False
     headers: Mapping[str, str] | None = None
 
-    def __init__(self, arrived: float, max_head: int = MAX_EXCERPT) -> None:
+    def __init__(self, arrived: float, max_excerpt: int = MAX_EXCERPT) -> None:
         self.arrived = arrived
-        self.max_head = max_head
+        self.max_excerpt = max_excerpt

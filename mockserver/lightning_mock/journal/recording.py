@@ -56,7 +56,7 @@ class Recording:
     text: str
     """What is kept of the answer's body when that is text."""
     answered_whole: bool
-    """Whether that, or `exchange.head` of another, is all that was sent until the answer ended or was cut."""
+    """Whether that, or `exchange.excerpt` of another, is all that was sent until it ended or was cut."""
 
     @property
     def missing_headers(self) -> list[str]:
@@ -119,12 +119,12 @@ def recording(raw: Raw, default_plan: str) -> Recording:
         response_headers=_response_headers(exchange.headers),
         # Of a picture or a film there is nothing to read.
         text=_answered(exchange) if textual else "",
-        answered_whole=len(exchange.head) == exchange.sent and not exchange.left,
+        answered_whole=len(exchange.excerpt) == exchange.sent and not exchange.left,
     )
     # What is clean is kept above.
     exchange.body, exchange.headers = b"", None
     if textual:
-        exchange.head = b""
+        exchange.excerpt = b""
     return kept
 
 
@@ -160,7 +160,7 @@ def _headers(values: Sequence[str | None], bearer: str | None, exchange: Exchang
 
 
 def _answered(exchange: Exchange) -> str:
-    text = _text(exchange.head)
+    text = _text(exchange.excerpt)
     is_stream = exchange.content_type.startswith("text/event-stream")
     return without_split(text, without_credentials) if is_stream else text
 

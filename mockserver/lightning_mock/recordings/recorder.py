@@ -149,8 +149,8 @@ class Recorder:
                         pieces = None
                 before = now
                 exchange.sent = size
-                if len(exchange.head) < exchange.max_head:
-                    exchange.head = (exchange.head + chunk)[: exchange.max_head]
+                if len(exchange.excerpt) < exchange.max_excerpt:
+                    exchange.excerpt = (exchange.excerpt + chunk)[: exchange.max_excerpt]
                 try:
                     await response.write(chunk)
                 except ConnectionError:

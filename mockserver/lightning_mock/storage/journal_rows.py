@@ -48,7 +48,7 @@ def written(kept: Recording) -> bytes:
                 "received": exchange.received,
                 "cut": exchange.cut,
                 "left": exchange.left,
-                "head": b64encode(exchange.head).decode(),
+                "head": b64encode(exchange.excerpt).decode(),
             },
         }
     )
@@ -68,7 +68,7 @@ def read(content: bytes, operations: Mapping[str, Operation]) -> Recording:
     exchange.script, exchange.headers = noted["script"], noted["headers"]
     exchange.fault_headers, exchange.script_headers = noted["fault_headers"], noted["script_headers"]
     exchange.received, exchange.cut, exchange.left = noted["received"], noted["cut"], noted["left"]
-    exchange.head = b64decode(noted["head"])
+    exchange.excerpt = b64decode(noted["head"])
     return Recording(**{name: row[name] for name in _PLAIN}, exchange=exchange)
 
 
