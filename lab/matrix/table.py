@@ -124,6 +124,11 @@ def summary(results: Results) -> list[str]:
             _count(len(alarms), len(each), "servers"),
             "0",
         ),
+        (
+            "conforming servers with a requirement left undecided",
+            _count(sum(t.undecided for t in each), len(each), "servers"),
+            "0",
+        ),
         ("false alarms, random combinations", _count(len(more_alarms), len(random), "servers"), "0"),
         ("hollow passes on starved hosts", _count(sum(len(h.hollow) for h in hosts), len(hosts)), "0"),
         ("hostile hosts taken for conforming", _count(sum(h.fooled for h in hosts), len(hosts)), "0"),

@@ -107,6 +107,11 @@ class Trial:
         return self.documented("fail")
 
     @property
+    def undecided(self) -> bool:
+        """Whether nothing that counts is broken, and something could not be decided."""
+        return not self.failed and bool(self.documented("inconclusive"))
+
+    @property
     def failed_tests(self) -> set[str]:
         """The tests that failed."""
         return {step.test for step in self.steps if step.outcome == "failed"}

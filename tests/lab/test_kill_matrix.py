@@ -48,6 +48,12 @@ def test_advice_is_no_kill() -> None:
     assert result(trial(0, CHAT_5="pass"), trial(0, OBS_1="fail")).verdict == "survived"
 
 
+def test_a_server_with_something_left_undecided_is_not_accused() -> None:
+    assert trial(3, TIER_1="pass", USE_1="inconclusive").undecided
+    assert not trial(0, USE_1="pass").undecided
+    assert not trial(1, TIER_1="fail", USE_1="inconclusive").undecided
+
+
 def test_what_was_not_tried_is_neither_killed_nor_a_survivor() -> None:
     assert result(None).verdict == "untried"
     assert result(trial(DIED)).verdict == "lost"
