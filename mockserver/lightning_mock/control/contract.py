@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl
 import jsonschema_rs
 import yaml
 from lightning_spec.references import escape, look_up, resolve
+from lightning_spec.text_formats import PlainLoader
 
 from lightning_mock.control.request import ControlError
 from lightning_mock.errors import InvalidRequest, MethodNotAllowed, NotFound
@@ -54,10 +55,7 @@ class Contract:
     """The file, compiled."""
 
     def __init__(self) -> None:
-        self.document: dict[str, Any] = yaml.load(
-            _FILE.read_text(encoding="utf-8"),
-            getattr(yaml, "CSafeLoader", yaml.SafeLoader),  # noqa: S506
-        )
+        self.document: dict[str, Any] = yaml.load(_FILE.read_text(encoding="utf-8"), PlainLoader)  # noqa: S506
         schemas = self.document["components"]["schemas"]
         schemas.update(_fault_schemas(schemas["NewFault"]))
         self._validators = jsonschema_rs.validator_map_for(self.document, mask="the value")

@@ -19,11 +19,12 @@ from urllib.parse import unquote, urljoin
 import yaml
 
 from lightning_spec.diff.change import Place, Unread
+from lightning_spec.references import escape
+from lightning_spec.text_formats import FastLoader
 
 Trail = tuple[str | int, ...]
 Read = Callable[[str], bytes]
 
-_Base: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DESCRIPTIONS = ("openapi.yaml", "openapi.yml", "openapi.json")
 _REQUIREMENTS = "requirements.yaml"
 
@@ -86,7 +87,7 @@ class Document:
         known = trail
         while known and known not in self.lines:
             known = known[:-1]
-        pointer = "".join("/" + str(key).replace("~", "~0").replace("/", "~1") for key in trail)
+        pointer = "".join("/" + escape(str(key)) for key in trail)
         return Place(self.name, self.lines.get(known, 1), pointer)
 
     def home(self, trail: Trail, value: Any) -> Trail:
@@ -273,7 +274,7 @@ def _git(*arguments: str) -> bytes:
 def _build(content: bytes, document: Document) -> Any:
     """The plain data of a YAML text, with its lines. What an alias repeats is not walked again."""
     lines, homes = document.lines, document.homes
-    loader: Any = _Base(content)
+    loader: Any = FastLoader(content)
     try:
         root = loader.get_single_node()
         built: dict[int, Any] = {}
