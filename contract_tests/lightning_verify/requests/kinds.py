@@ -31,6 +31,11 @@ Fields = dict[str, Any]
 Chosen = Mapping[str, Any]
 
 
+def put_in(name: str) -> Callable[[Fields, Any], None]:
+    """The `put` of a kind whose value is that of one field."""
+    return lambda fields, value: fields.__setitem__(name, value)
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What a valid request may have, and the requirement that allows it. `put` adds a value of `values` to

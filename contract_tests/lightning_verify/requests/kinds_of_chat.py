@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from lightning_verify.requests.kinds import Fields, Kind, Subject
+from lightning_verify.requests.kinds import Fields, Kind, Subject, put_in
 from lightning_verify.requests.prompts import CLOCK, WEATHER
 from lightning_verify.requests.texts import anywhere, text_kinds, words
 from lightning_verify.requests.valid import picture_base64, picture_data_uri
@@ -52,10 +52,6 @@ def _turns(*roles: str) -> st.SearchStrategy[list[Message]]:
     return st.tuples(*(sentences for _ in roles)).map(
         lambda texts: [{"role": role, "content": text} for role, text in zip(roles, texts, strict=True)]
     )
-
-
-def _field(name: str) -> Put:
-    return lambda fields, value: fields.__setitem__(name, value)
 
 
 def _texts(count: int, of: st.SearchStrategy[str] = sentences) -> st.SearchStrategy[list[str]]:
@@ -201,7 +197,7 @@ def _choose_first(fields: Fields, _: Any) -> None:
 CHOICES = [
     *(
         Kind(
-            f"tool_choice {choice}", "CHAT-9", st.just(choice), _field("tool_choice"), "tool_choice", "tools"
+            f"tool_choice {choice}", "CHAT-9", st.just(choice), put_in("tool_choice"), "tool_choice", "tools"
         )
         for choice in ("auto", "none", "required")
     ),
@@ -268,12 +264,12 @@ def _format(value: dict[str, Any]) -> Put:
 
 
 def _option(name: str, values: st.SearchStrategy[Any], needs: str | None = None) -> Kind:
-    return Kind(name, "OBS-5", values, _field(name), needs=needs)
+    return Kind(name, "OBS-5", values, put_in(name), needs=needs)
 
 
 OPTIONS = [
-    Kind("a model", "CHAT-2", st.sampled_from(["lightning", "gpt-4o-mini"]), _field("model")),
-    Kind("a stream", "CHAT-4", st.just(True), _field("stream"), "stream"),
+    Kind("a model", "CHAT-2", st.sampled_from(["lightning", "gpt-4o-mini"]), put_in("model")),
+    Kind("a stream", "CHAT-4", st.just(True), put_in("stream"), "stream"),
     _option("stream_options", st.just({"include_usage": True}), needs="stream"),
     _option("parallel_tool_calls", st.booleans(), needs="tools"),
     _option("temperature", st.sampled_from([0, 0.7, 1, 2])),

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from hypothesis import strategies as st
 
 from lightning_verify.facts import OWNER_OF
-from lightning_verify.requests.kinds import Fields, Kind, Subject
+from lightning_verify.requests.kinds import Fields, Kind, Subject, put_in
 from lightning_verify.requests.texts import text_kinds, words
 from lightning_verify.requests.valid import CALLS, PROMPTED, picture_base64, picture_data_uri
 
@@ -21,10 +18,6 @@ def _prompt(fields: Fields, text: str) -> None:
     fields["prompt"] = text
 
 
-def _field(name: str) -> Callable[[Fields, Any], None]:
-    return lambda fields, value: fields.__setitem__(name, value)
-
-
 def _prompts(requirement: str, *, in_json: bool) -> list[Kind]:
     long = st.lists(words, min_size=20, max_size=30).map(" ".join)
     return [
@@ -35,7 +28,7 @@ def _prompts(requirement: str, *, in_json: bool) -> list[Kind]:
 
 
 def _choices(field: str, requirement: str, *values: str) -> list[Kind]:
-    return [Kind(f"{field} {value}", requirement, st.just(value), _field(field), field) for value in values]
+    return [Kind(f"{field} {value}", requirement, st.just(value), put_in(field), field) for value in values]
 
 
 def _inputs(requirement: str) -> list[Kind]:
@@ -47,7 +40,7 @@ def _inputs(requirement: str) -> list[Kind]:
         "an empty list of images": st.just([]),
     }
     return [
-        Kind(name, requirement, values, _field("image_urls"), "image_urls") for name, values in lists.items()
+        Kind(name, requirement, values, put_in("image_urls"), "image_urls") for name, values in lists.items()
     ]
 
 
@@ -58,7 +51,7 @@ def _durations(requirement: str) -> list[Kind]:
         "a duration above 10": st.integers(11, 1_000_000),
     }
     return [
-        Kind(name, requirement, values, _field("duration"), "duration") for name, values in ranges.items()
+        Kind(name, requirement, values, put_in("duration"), "duration") for name, values in ranges.items()
     ]
 
 
