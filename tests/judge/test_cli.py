@@ -28,7 +28,6 @@ from lightning_verify.target import LIVE
 
 from lab.running import running
 from lab.server.credentials import DEFAULTS
-from lab.server.lab import Call, Json, Lab, Reply
 from tests.judge.canaries import token
 from tests.judge.certificates import self_signed
 from tests.judge.commands import Finished, command
@@ -275,7 +274,7 @@ def test_a_list_written_anew_keeps_its_words_and_what_was_not_looked_at(tmp_path
         "CHAT-7": {"reason": "not looked at"},
     }
     (tmp_path / "known.yaml").write_text(json.dumps(before))
-    with running(prepare=_list_the_free_plan) as server:
+    with running(fault="tiers-default-by-name") as server:
         options = (f"--base-url={server.base_url}", "--only=TIERS-1", "--only=TIER-1")
         run = command(*options, "--write-known=known.yaml", directory=tmp_path)
     assert run.code == 1
@@ -506,7 +505,7 @@ def test_advice_fails_a_strict_run_only(tmp_path: Path) -> None:
 def test_a_known_difference_keeps_the_run_and_one_that_is_gone_breaks_it(tmp_path: Path) -> None:
     (tmp_path / "known.yaml").write_text("TIERS-1: the free plan is listed on purpose\n")
     options = ["--only=TIERS-1", "--only=TIER-1", "--known=known.yaml", "--report-dir=reports"]
-    with running(prepare=_list_the_free_plan) as server:
+    with running(fault="tiers-default-by-name") as server:
         known = command(f"--base-url={server.base_url}", *options, directory=tmp_path)
     with running() as server:
         gone = command(f"--base-url={server.base_url}", *options, directory=tmp_path)
@@ -515,7 +514,7 @@ def test_a_known_difference_keeps_the_run_and_one_that_is_gone_breaks_it(tmp_pat
 
 
 def test_what_is_broken_is_told_in_three_lines_and_no_paths(tmp_path: Path) -> None:
-    with running(prepare=_list_the_free_plan) as server:
+    with running(fault="tiers-default-by-name") as server:
         run = command(f"--base-url={server.base_url}", "--only=catalogue", directory=tmp_path)
     lines = run.out.splitlines()
     [first] = [n for n, line in enumerate(lines) if line.startswith("broken")]
@@ -531,7 +530,7 @@ def test_what_is_broken_is_told_in_three_lines_and_no_paths(tmp_path: Path) -> N
 @pytest.mark.parametrize("options", [[], ["--no-annotations"]])
 def test_github_gets_its_summary_and_annotations_by_itself(options: list[str], tmp_path: Path) -> None:
     summary = tmp_path / "summary"
-    with running(prepare=_list_the_free_plan) as server:
+    with running(fault="tiers-default-by-name") as server:
         run = command(
             *(f"--base-url={server.base_url}", "--only=TIERS-1", *options),
             directory=tmp_path,
@@ -550,7 +549,7 @@ def test_a_file_of_known_differences_is_written_turns_the_run_green_and_leaves_n
     tmp_path: Path,
 ) -> None:
     options = ["--only=TIERS-1", "--report-dir=reports"]
-    with running(prepare=_list_the_free_plan) as server:
+    with running(fault="tiers-default-by-name") as server:
         host = f"--base-url={server.base_url}"
         first = command(host, *options, "--write-known=known.yaml", directory=tmp_path)
         again = command(host, *options, "--known=known.yaml", directory=tmp_path)
@@ -569,7 +568,7 @@ def test_a_file_of_known_differences_is_written_turns_the_run_green_and_leaves_n
 
 def test_a_known_difference_that_has_expired_is_a_failure_everywhere(tmp_path: Path) -> None:
     (tmp_path / "known.yaml").write_text("TIERS-1: {reason: for now, owner: shop, expires: 2020-01-31}\n")
-    with running(prepare=_list_the_free_plan) as server:
+    with running(fault="tiers-default-by-name") as server:
         run = command(
             *(f"--base-url={server.base_url}", "--only=TIERS-1", "--known=known.yaml"),
             *("--write-known=again.yaml", "--report-dir=reports"),
@@ -581,15 +580,6 @@ def test_a_known_difference_that_has_expired_is_a_failure_everywhere(tmp_path: P
     assert int(suite.get("failures") or 0) > 0
     # Writing the list anew does not prolong what has expired.
     assert "expires: 2020-01-31" in (tmp_path / "again.yaml").read_text()
-
-
-def _list_the_free_plan(lab: Lab) -> None:
-    def change(_: Lab, call: Call, reply: Reply) -> Reply:
-        if call.operation.id == "listTiers" and isinstance(reply, Json):
-            reply.payload = [{"key": "free", "name": "Free", "price": "0.00"}, *reply.payload]
-        return reply
-
-    lab.changes.append(change)
 
 
 def test_a_check_that_is_not_run_is_not_set_up(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from lightning_verify.judging.verdicts import Finding, Ruling, Verdict, rule
 from lightning_verify.report.comparison import SCHEMA_VERSION, Comparison, compare
 
 from lab.running import running
-from lab.server.lab import Call, Json, Lab, Reply
 from tests.judge.commands import Finished, command
 
 REQUIREMENTS = load_requirements().requirements
@@ -57,15 +56,6 @@ def test_what_only_advises_is_newly_advised_unless_the_run_is_strict() -> None:
     assert compare({"OBS-11": "pass"}, judged, strict=True) == Comparison(("OBS-11",), (), (), ())
 
 
-def _list_the_free_plan(lab: Lab) -> None:
-    def change(_: Lab, call: Call, reply: Reply) -> Reply:
-        if call.operation.id == "listTiers" and isinstance(reply, Json):
-            reply.payload = [{"key": "free", "name": "Free", "price": "0.00"}, *reply.payload]
-        return reply
-
-    lab.changes.append(change)
-
-
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Finished]:
     """A good run, then a broken one compared with it, then two compared with the broken one."""
@@ -77,7 +67,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Finished]:
         done["good"] = command(
             f"--base-url={server.base_url}", *ONLY, "--report-dir=reports", directory=folder
         )
-    with running(prepare=_list_the_free_plan) as server:
+    with running(fault="tiers-default-by-name") as server:
         host = f"--base-url={server.base_url}"
         done["broken"] = command(host, *options, "--fail-on=new", directory=folder)
         done["still"] = command(host, *options, "--fail-on=new", directory=folder)
@@ -156,7 +146,7 @@ def test_a_history_keeps_a_folder_a_run_and_is_compared_with_its_last_whole_one(
     with running() as server:
         first = command(f"--base-url={server.base_url}", *options, directory=tmp_path)
         good = latest()
-    with running(prepare=_list_the_free_plan) as server:
+    with running(fault="tiers-default-by-name") as server:
         host = f"--base-url={server.base_url}"
         second = command(host, *options, directory=tmp_path)
         broken = latest()

@@ -59,8 +59,19 @@ class Client:
 
     def used(self) -> dict[str, int]:
         """Units used by metric, as /usage tells them."""
-        usage = self.get("/usage").json()["usage"]
-        return {metric: row["used"] for metric, row in usage.items()}
+        return used(self)
+
+
+def chat(client: Any, content: Any = "Hello there", **fields: Any) -> Any:
+    """The answer to a chat of one message, by any client that knows the address."""
+    body = {"messages": [{"role": "user", "content": content}], **fields}
+    return client.post("/gen/chat/completions", json=body)
+
+
+def used(client: Any) -> dict[str, int]:
+    """The same for any client that knows the address."""
+    usage = client.get("/usage").json()["usage"]
+    return {metric: row["used"] for metric, row in usage.items()}
 
 
 def operation_of(method: str, path: str) -> Operation | None:

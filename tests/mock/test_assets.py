@@ -26,6 +26,8 @@ from lightning_mock.generation.rendering import worker
 from lightning_mock.generation.rendering.worker_pool import WorkerPool
 from PIL import Image
 
+from tests.mock.conftest import used
+
 
 def encoded(form: Any = "PNG", size: Any = (40, 20), mode: Any = "RGB", color: Any = "red") -> Any:
     out = BytesIO()
@@ -262,10 +264,6 @@ def image(client: Any, *items: Any) -> Any:
     return client.post("/gen/image", json={"prompt": "a fox", "image_urls": list(items)})
 
 
-def used(client: Any) -> Any:
-    return client.get("/usage").json()["usage"]["imagesDaily"]["used"]
-
-
 def links(response: Any) -> Any:
     return re.findall(r"<(/asset-cdn/assets/[^>]+)>", response.headers.get("link", ""))
 
@@ -322,19 +320,19 @@ def test_an_input_that_is_nothing_is_refused_before_the_charge(client: Any, item
     reply = image(client, "https://example.com/a.png", item)
     assert reply.status_code == 400
     assert reply.json()["error"]["param"] == "image_urls[1]"
-    assert used(client) == 0
+    assert used(client)["imagesDaily"] == 0
 
 
 def test_a_bomb_is_refused_before_the_charge(client: Any) -> None:
     assert image(client, base64.b64encode(bomb()).decode()).status_code == 400
-    assert used(client) == 0
+    assert used(client)["imagesDaily"] == 0
 
 
 def test_more_than_two_inputs_are_refused_before_the_charge(client: Any) -> None:
     reply = image(client, PNG, PNG, PNG)
     assert reply.status_code == 400
     assert "image_urls" in reply.json()["detail"]
-    assert used(client) == 0
+    assert used(client)["imagesDaily"] == 0
 
 
 def test_an_address_is_never_fetched(client: Any) -> None:

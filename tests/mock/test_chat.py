@@ -9,19 +9,12 @@ import httpx2
 import pytest
 from lightning_mock.background import running
 
-
-def chat(client: Any, content: Any = "Name three rivers.", **fields: Any) -> Any:
-    body = {"messages": [{"role": "user", "content": content}], **fields}
-    return client.post("/gen/chat/completions", json=body)
+from tests.mock.conftest import chat, used
 
 
 def message(response: Any) -> Any:
     assert response.status_code == 200, response.text
     return response.json()["choices"][0]["message"]
-
-
-def used(client: Any) -> Any:
-    return client.get("/usage").json()["usage"]["cloudChatDaily"]["used"]
 
 
 def refused(response: Any, param: Any) -> Any:
@@ -114,7 +107,7 @@ def test_several_choices_differ(client: Any) -> None:
 @pytest.mark.parametrize("n", [0, 9, -1, 1.5, "2", True, 10**30])
 def test_a_number_of_choices_that_cannot_be_is_refused(client: Any, n: Any) -> None:
     refused(chat(client, n=n), "n")
-    assert used(client) == 0
+    assert used(client)["cloudChatDaily"] == 0
 
 
 def test_fields_we_do_not_know_are_no_fault(client: Any) -> None:
@@ -152,7 +145,7 @@ def test_an_answer_fits_the_schema_asked_for(client: Any) -> None:
 def test_a_response_schema_that_is_none_is_refused_and_costs_nothing(client: Any) -> None:
     asked = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "rabbit"}}}
     refused(chat(client, response_format=asked), "response_format.json_schema.schema")
-    assert used(client) == 0
+    assert used(client)["cloudChatDaily"] == 0
 
 
 def test_analyze_and_chat_name_the_same_model(client: Any) -> None:
@@ -164,4 +157,4 @@ def test_analyze_and_chat_name_the_same_model(client: Any) -> None:
 
 def test_analyzing_costs_nothing(client: Any) -> None:
     client.post("/gen/prompt_analyze", json={"prompt": [{"role": "user", "content": "Hi"}]})
-    assert used(client) == 0
+    assert used(client)["cloudChatDaily"] == 0

@@ -10,6 +10,8 @@ import pytest
 from lightning_mock.generation.completions.completion import complete
 from lightning_mock.generation.sampling.schema_sampler import compile_schema, forget_compiled
 
+from tests.mock.conftest import chat, used
+
 
 def tool(name: Any, description: Any = "", **properties: Any) -> Any:
     parameters = {
@@ -28,11 +30,6 @@ WEATHER = tool("get_weather", "Current weather of a city", city={"type": "string
 CLOCK = tool("read_clock", "Tells the time of day", zone={"type": "string", "pattern": "^[A-Z]{3}$"})
 
 
-def chat(client: Any, content: Any = "Hello there", **fields: Any) -> Any:
-    body = {"messages": [{"role": "user", "content": content}], **fields}
-    return client.post("/gen/chat/completions", json=body)
-
-
 def choice(response: Any) -> Any:
     assert response.status_code == 200, response.text
     return response.json()["choices"][0]
@@ -40,10 +37,6 @@ def choice(response: Any) -> Any:
 
 def called(response: Any) -> Any:
     return [call["function"]["name"] for call in choice(response)["message"].get("tool_calls") or []]
-
-
-def used(client: Any) -> Any:
-    return client.get("/usage").json()["usage"]["cloudChatDaily"]["used"]
 
 
 def test_required_calls_a_tool_with_arguments_that_fit(client: Any) -> None:
@@ -372,4 +365,4 @@ def test_what_cannot_be_called_is_refused_and_costs_nothing(client: Any, fields:
     assert response.status_code == 400
     assert response.json()["error"]["param"] == param
     assert param in response.json()["detail"]
-    assert used(client) == 0
+    assert used(client)["cloudChatDaily"] == 0
