@@ -147,9 +147,9 @@ def shared(mock: RunningMock) -> Iterator[Control]:
 
 
 @pytest.fixture
-def own() -> Iterator[Control]:
+def own(start: Callable[..., Any]) -> Iterator[Control]:
     """The control plane of a mock of one's own."""
-    with controlled() as (_, control):
+    with start() as (_, control):
         yield control
 
 

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 import pytest
 from lightning_mock.background import RunningMock, running
 
-from tests.control.conftest import Control, User, controlled
+from tests.control.conftest import Control, controlled, own, shared, user
 
 REDIS = shutil.which("redis-server")
 _numbers = count(1)
@@ -105,43 +104,20 @@ def two(process: Callable[..., Any]) -> Iterator[tuple[Control, Control]]:
 
 
 # What tests of tests/control ask for, over Redis.
+__all__ = ["own", "shared", "user"]
 
 
 @pytest.fixture
 def start(redis_server: RedisServer) -> Callable[..., Any]:
-    @contextmanager
-    def started(**settings: Any) -> Iterator[tuple[RunningMock, Control]]:
-        shared = {"store": redis_server.url, "store_prefix": f"own-{os.getpid()}-{next(_numbers)}"}
-        with running(**{**shared, **settings}) as mock:
-            control = Control(mock.base_url)
-            try:
-                yield mock, control
-            finally:
-                control.close()
+    def started(**settings: Any) -> Any:
+        store_prefix = f"own-{os.getpid()}-{next(_numbers)}"
+        return controlled(**{"store": redis_server.url, "store_prefix": store_prefix, **settings})
 
     return started
 
 
-@pytest.fixture
-def own(start: Callable[..., Any]) -> Iterator[Control]:
-    with start() as (_, control):
-        yield control
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def mock(redis_server: RedisServer) -> Iterator[RunningMock]:
     prefix = f"shared-{os.getpid()}-{next(_numbers)}"
     with running(store=redis_server.url, store_prefix=prefix) as started:
         yield started
-
-
-@pytest.fixture(scope="module")
-def shared(mock: RunningMock) -> Iterator[Control]:
-    control = Control(mock.base_url)
-    yield control
-    control.close()
-
-
-@pytest.fixture
-def user(shared: Control) -> User:
-    return shared.user()
