@@ -300,7 +300,7 @@ def test_a_host_may_be_configured_to_less_than_the_published_sizes(tmp_path: Pat
 
 
 def test_an_address_may_be_too_long_for_a_server(tmp_path: Path) -> None:
-    situation = Situation("address", "getTts", "long address of speech")
+    situation = Situation("address", "getTts", at_length("getTts"))
     with (
         tiny(lambda asked: Answer(414 if len(asked.path) > 2_000 else 200)) as host,
         judge_of(host.base_url, tmp_path) as judge,
