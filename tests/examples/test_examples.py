@@ -1,16 +1,14 @@
 """The examples run as their headers say, against a mock of their own."""
 
-import os
 import re
-import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lightning_mock.background import RunningMock, running
+from lightning_mock.background import RunningMock
 
 from tests.support import node
+from tests.support.programs import run
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PROGRAMS = [
@@ -20,34 +18,13 @@ PROGRAMS = [
     EXAMPLES / "client_app" / "test_postcards.py",
     EXAMPLES / "curl.sh",
 ]
-RUN_SECONDS = 60
-
-
-@pytest.fixture(scope="module")
-def mock() -> Iterator[RunningMock]:
-    with running() as started:
-        yield started
-
-
-def run(
-    *command: str | Path, folder: Path = EXAMPLES.parent, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    ours = ("lightning_", "pytest_")
-    clean = {name: value for name, value in os.environ.items() if not name.lower().startswith(ours)}
-    return subprocess.run(
-        [str(word) for word in command],
-        cwd=folder,
-        env=clean | environment,
-        capture_output=True,
-        text=True,
-        timeout=RUN_SECONDS,
-        check=False,
-    )
 
 
 def test_a_chat_is_streamed(mock: RunningMock) -> None:
     example = EXAMPLES / "chat_stream.py"
-    done = run(sys.executable, example, "Name three rivers.", LIGHTNING_BASE_URL=mock.base_url)
+    done = run(
+        sys.executable, example, "Name three rivers.", folder=EXAMPLES, LIGHTNING_BASE_URL=mock.base_url
+    )
     assert done.returncode == 0, done.stderr
     assert "Name three rivers" in done.stdout
     assert re.fullmatch(r"\[.+\]\n", done.stderr)
@@ -56,7 +33,9 @@ def test_a_chat_is_streamed(mock: RunningMock) -> None:
 def test_a_chat_with_a_bad_key_ends_with_the_reason(mock: RunningMock) -> None:
     key = mock.credentials["LIGHTNING_REVOKED_API_KEY"]
     example = EXAMPLES / "chat_stream.py"
-    done = run(sys.executable, example, LIGHTNING_BASE_URL=mock.base_url, LIGHTNING_API_KEY=key)
+    done = run(
+        sys.executable, example, folder=EXAMPLES, LIGHTNING_BASE_URL=mock.base_url, LIGHTNING_API_KEY=key
+    )
     assert done.returncode == 1
     assert "401" in done.stderr
     assert "revoked" in done.stderr
@@ -101,7 +80,7 @@ def test_the_application_makes_a_postcard(mock: RunningMock, tmp_path: Path) -> 
 
 
 def test_the_shell_script_meets_the_limit_and_tomorrow(mock: RunningMock) -> None:
-    done = run("sh", EXAMPLES / "curl.sh", LIGHTNING_BASE_URL=mock.base_url)
+    done = run("sh", EXAMPLES / "curl.sh", folder=EXAMPLES, LIGHTNING_BASE_URL=mock.base_url)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.findall(r"-> (\d+)", done.stdout) == ["200", "429", "200"]
     assert "data: [DONE]" in done.stdout

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lightning_mock.background import RunningMock, running
+from lightning_mock.background import RunningMock
 
-from tests.support.guard import HANGS
+from tests.support.programs import run
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -51,32 +48,14 @@ class my_app:
 """
 
 
-@pytest.fixture
-def mock() -> Iterator[RunningMock]:
-    """One for each: some commands use up everybody's limits."""
-    with running() as started:
-        yield started
-
-
 def blocks(language: str) -> list[str]:
     return [text for name, text in BLOCKS if name == language]
-
-
-def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    clean = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.lower().startswith(("lightning_", "pytest_"))
-    }
-    return subprocess.run(
-        command, cwd=folder, env=clean, capture_output=True, text=True, timeout=HANGS, check=False
-    )
 
 
 @pytest.mark.parametrize("program", [text for text in blocks("python") if "def test_" not in text])
 def test_a_program_runs_as_printed(program: str, mock: RunningMock, tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(program.replace(DEFAULT_URL, mock.base_url), encoding="utf-8")
-    done = run(tmp_path, sys.executable, "program.py")
+    done = run(sys.executable, "program.py", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Hello" in done.stdout
 
@@ -84,7 +63,7 @@ def test_a_program_runs_as_printed(program: str, mock: RunningMock, tmp_path: Pa
 @pytest.mark.parametrize("tests", [text for text in blocks("python") if "def test_" in text])
 def test_a_test_passes_as_printed(tests: str, tmp_path: Path) -> None:
     (tmp_path / "test_app.py").write_text(MY_APP + tests, encoding="utf-8")
-    done = run(tmp_path, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    done = run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", folder=tmp_path)
     assert done.returncode == 0, done.stdout
     assert "1 passed" in done.stdout
 
@@ -96,13 +75,13 @@ def test_a_test_passes_as_printed(tests: str, tmp_path: Path) -> None:
 def test_a_command_succeeds_as_printed(command: str, mock: RunningMock, tmp_path: Path) -> None:
     words = shlex.split(command.replace(DEFAULT_URL, mock.base_url), comments=True)
     assert words[0] == "curl", textwrap.shorten(command, 60)
-    done = run(tmp_path, *words, "--fail-with-body", "--silent", "--show-error")
+    done = run(*words, "--fail-with-body", "--silent", "--show-error", folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_option_that_the_readme_names_exists() -> None:
     helps = "".join(
-        run(ROOT, sys.executable, "-m", module, "--help").stdout
+        run(sys.executable, "-m", module, "--help", folder=ROOT).stdout
         for module in (
             "lightning_mock",
             "lightning_verify",

@@ -11,7 +11,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -59,13 +58,6 @@ def reason(line: str) -> str:
 
 
 LINES = [line for text in blocks("sh") for line in text.splitlines()]
-
-
-@pytest.fixture
-def mock() -> Iterator[RunningMock]:
-    """One for each: some commands use up everybody's limits."""
-    with running() as started:
-        yield started
 
 
 @pytest.mark.parametrize("line", [line for line in LINES if not reason(line)])

@@ -1,6 +1,5 @@
 """A mock for the control client, addresses where there is none, and projects that use the plugin."""
 
-import os
 import re
 import socket
 import subprocess
@@ -17,6 +16,7 @@ from lightning_mock.background import RunningMock, running
 from lightning_mock.client import Lightning
 
 from tests.support.guard import HANGS
+from tests.support.programs import environment
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +80,7 @@ class Project:
 def project(tmp_path: Path) -> Project:
     """An empty project; its pytest.ini keeps pytest from looking for one further up."""
     (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
-    ours = ("LIGHTNING_", "PYTEST_")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return Project(tmp_path, environment)
+    return Project(tmp_path, environment())
 
 
 @pytest.fixture
