@@ -18,6 +18,7 @@ from lab.matrix.runner import STEPS, Runner
 
 HERE = Path(__file__).parents[1]
 KEPT = HERE / ".cache"
+README = HERE.parent / "README.md"
 BASELINE = 20
 PAIRS = 60
 WORKERS = 2 * (os.cpu_count() or 1)
@@ -37,9 +38,8 @@ steps, in this order unless some are named, and their work on one quiet core:
   mock          faults that only a control plane shows, on the mock                      20 s
   none          each fault with --spend none, and what a conforming server would
                 have charged                                                             6 min
-  variants      every conforming variant under all of the judge, five to a server, and
-                alone where one of these is accused                                      4 min
-  combinations  50 random combinations of two to five variants                           5 min
+  variants      every conforming variant under all of the judge, five to each of 50
+                servers, and alone where one of these is accused                         5 min
   hostile       each hostile host, with --spend none and sample                          3 min
   seeds         five servers, ten seeds of the generated examples each                   6 min
   baseline      default schemathesis on a sample of the faults                          12 min
@@ -82,7 +82,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--write",
         action="store_true",
-        help="publish: kill_matrix.md and .svg in lab/, all rows in lab/.cache",
+        help="publish: kill_matrix.md and .svg in lab/, the table in README.md, all rows in lab/.cache",
     )
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="write kill_matrix.md, .svg and .json into this folder"
@@ -178,6 +178,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if reason := objection(made_from, cache.stale):
             command.error(reason)
         write(results, made_from, HERE, KEPT)
+        README.write_text(
+            table.in_readme(README.read_text(encoding="utf-8"), results, made_from), encoding="utf-8"
+        )
     return 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 # What the matrix writes itself makes no other code.
-WRITTEN = ("lab/kill_matrix.md", "lab/kill_matrix.svg")
+WRITTEN = ("lab/kill_matrix.md", "lab/kill_matrix.svg", "README.md")
 
 
 @dataclass(frozen=True, slots=True)

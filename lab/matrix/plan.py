@@ -15,9 +15,8 @@ from lab.matrix.trial import Task
 from lab.variants import VARIANTS
 
 SEED = 20260515
-COMBINATIONS = 50
-TOGETHER = 5
-"""How many variants a server shows when all of them are tried."""
+SERVERS, TOGETHER = 50, 5
+"""How many servers show all variants, and how many variants each of them."""
 SEEDS = range(1, 11)
 CAPS = {"cloudChatDaily": 20, "imagesDaily": 8, "videosDaily": 8, "audioWeekly": 6}
 """Below what the judge would spend, so that a cap that does not hold is seen."""
@@ -76,19 +75,15 @@ def mock_faults() -> list[Task]:
 
 
 def variants() -> list[Task]:
-    """The whole judge on every variant, some to a server. One that is not accused clears all of its, for
-    a fifth of the work."""
-    names = sorted(VARIANTS)
-    random.Random(SEED).shuffle(names)
-    groups = list[list[str]]()
-    for name in names:
-        fitting = (group for group in groups if len(group) < TOGETHER and _may_stand_together([*group, name]))
-        group = next(fitting, None)
-        if group is None:
-            groups.append([name])
-        else:
-            group.append(name)
-    return [_together(group) for group in groups]
+    """The whole judge on every variant, in the company of others and some of them twice. A server that is not
+    accused clears all that it shows, alone and together."""
+    dice, names = random.Random(SEED), sorted(VARIANTS)
+    servers: list[list[str]] = [[] for _ in range(max(SERVERS, -(-len(names) // TOGETHER)))]
+    left = max(0, len(servers) * TOGETHER - len(names))
+    for name in [*dice.sample(names, len(names)), *dice.sample(names, left)]:
+        fitting = (server for server in servers if _may_stand_together([*server, name]))
+        min(fitting, key=len).append(name)
+    return [_together(server) for server in servers]
 
 
 def alone(task: Task) -> list[Task]:
@@ -103,16 +98,6 @@ def _together(names: Iterable[str]) -> Task:
 
 def _may_stand_together(names: Sequence[str]) -> bool:
     return len({VARIANTS[name].group for name in names}) == len(names)
-
-
-def combinations() -> list[Task]:
-    """Two to five variants together that do not exclude each other, the same combinations each time."""
-    dice, found = random.Random(SEED), list[Task]()
-    while len(found) < COMBINATIONS:
-        names = dice.sample(sorted(VARIANTS), dice.randint(2, 5))
-        if _may_stand_together(names):
-            found.append(_together(names))
-    return found
 
 
 def hostile() -> list[Task]:

@@ -70,10 +70,6 @@ class Runner:
         accused = [task for task in plan.variants() if (trial := self._cache.trial(task)) and trial.exit_code]
         self._try("variants, alone", [one for task in accused for one in plan.alone(task)])
 
-    def combinations(self) -> None:
-        """Look for false alarms on several differences together."""
-        self._try("combinations", plan.combinations())
-
     def hostile(self) -> None:
         """Look for hollow passes and exceeded caps."""
         talking = [task for task in plan.hostile() if task.hostile not in STARVED]
@@ -138,7 +134,6 @@ STEPS: dict[str, Callable[[Runner], None]] = {
     "mock": Runner.mock,
     "none": Runner.none,
     "variants": Runner.variants,
-    "combinations": Runner.combinations,
     "hostile": Runner.hostile,
     "seeds": Runner.seeds,
     "baseline": Runner.baseline,

@@ -20,10 +20,11 @@ from lab.matrix.cache import Cache
 from lab.matrix.meter import Step
 from lab.matrix.origin import Origin, origin
 from lab.matrix.picture import curve
-from lab.matrix.plan import TOGETHER, combinations, faults, sampled, stability, variants
+from lab.matrix.plan import faults, sampled, stability, variants
 from lab.matrix.process_pool import Lost, in_processes
 from lab.matrix.results import FaultResult, Results, passed_cap
 from lab.matrix.shadow import Shadow
+from lab.matrix.table import in_readme, markdown
 from lab.matrix.trial import DIED, Task, Trial, run
 from lab.running import running
 from lab.server.credentials import DEFAULTS
@@ -132,11 +133,11 @@ def test_the_curve_counts_each_fault_at_its_price() -> None:
     assert curve([0, 0, 3, 7, 3], 10) == [(0, 0.2), (3, 0.4), (7, 0.5)]
 
 
-def test_every_variant_is_tried_once_beside_others_that_it_does_not_exclude() -> None:
+def test_every_variant_is_tried_beside_others_that_it_does_not_exclude() -> None:
     tasks = variants()
-    assert sorted(name for task in tasks for name in task.variants) == sorted(VARIANTS)
-    assert len(tasks) <= len(VARIANTS) // TOGETHER + 3
-    assert all(len({VARIANTS[n].group for n in task.variants}) == len(task.variants) for task in tasks)
+    assert {name for task in tasks for name in task.variants} == set(VARIANTS)
+    assert len({task.variants for task in tasks}) == len(tasks) == 50
+    assert all(len({VARIANTS[n].group for n in task.variants}) == len(task.variants) == 5 for task in tasks)
 
 
 def test_variants_that_are_accused_together_are_tried_alone(
@@ -153,13 +154,6 @@ def test_variants_that_are_accused_together_are_tried_alone(
     main(["variants", "--cache", str(tmp_path / "cache")])
     assert asked[: len(others) + 1] == [accused, *others]
     assert [task.variants for task in asked[len(others) + 1 :]] == [(name,) for name in accused.variants]
-
-
-def test_combinations_are_fifty_and_compatible() -> None:
-    tasks = combinations()
-    assert len({task.variants for task in tasks}) == len(tasks) == 50
-    assert all(2 <= len(task.variants) <= 5 for task in tasks)
-    assert all(len({VARIANTS[n].group for n in task.variants}) == len(task.variants) for task in tasks)
 
 
 def test_five_servers_are_tried_with_ten_seeds() -> None:
@@ -193,6 +187,19 @@ def test_an_empty_cache_makes_a_report_that_claims_nothing(tmp_path: Path) -> No
     assert "- Commit: abc" in told
     rows = json.loads((tmp_path / "rows" / "kill_matrix.json").read_text(encoding="utf-8"))
     assert (rows["plain"], rows["commit"]) == ({}, "abc")
+
+
+def test_the_readme_shows_the_same_figures_as_the_report(tmp_path: Path) -> None:
+    results = Results(Cache(tmp_path / "cache"))
+    told = in_readme(
+        "# Title\n\n<!-- matrix -->\nold\n<!-- end matrix -->\n\nMore.\n", results, Origin("abc", True)
+    )
+    assert told.startswith("# Title\n\n<!-- matrix -->\nA second server")
+    assert told.endswith("\n<!-- end matrix -->\n\nMore.\n")
+    assert "for commit abc**" in told
+    assert "old" not in told
+    figures = [line for line in told.splitlines() if line.startswith("|")]
+    assert set(figures) <= set(markdown(results, Origin("abc", True)).splitlines())
 
 
 def test_summing_up_runs_nothing(tmp_path: Path) -> None:
