@@ -147,6 +147,11 @@ VARIANTS.group("", read("/usage", PAID)).add(
     _rows(lambda _, row: row.update(remaining=10**9) if row["limit"] is None else None),
 )
 
+VARIANTS.group("", read("/usage", PAID)).add(
+    "unlimited-is-the-largest-integer: limit and remaining are 2147483647 where there is no limit",
+    _rows(lambda _, row: row.update(limit=2**31 - 1, remaining=2**31 - 1) if row["limit"] is None else None),
+)
+
 VARIANTS.group("", _CATALOGUE).add(
     "unlimited-is-large: unlimited is a million, in the catalogue and in usage",
     plans(lambda p: replace(p, limits={k: 10**6 if v is None else v for k, v in p.limits.items()})),

@@ -137,6 +137,7 @@ KEPT = [
     called(("a", "get_time", "{}"), ("b", "get_time", "{}")),
     exchange("getUsage", USAGE),
     exchange("getUsage", used(limit=None, remaining=None)),
+    exchange("getUsage", used(limit=2**31 - 1, remaining=2**31 - 1)),
     exchange("getUsage", used(period="day", window=332)),
     exchange("getUsage", used(period="days", window=1)),
     exchange("getTierConfig", UNLIMITED_LEFT_OUT),

@@ -103,7 +103,7 @@ def test_an_odd_catalogue_is_told_as_that_one() -> None:
     assert {name for name, finding in found.items() if finding.verdict == "fail"} == {"USE-5"}
 
 
-@pytest.mark.parametrize("unlimited", [None, -1, "unlimited", {"limit": None}])
+@pytest.mark.parametrize("unlimited", [None, -1, 2**63 - 1, "unlimited", {"limit": None}])
 def test_a_list_for_people_may_say_limits_in_its_own_way(unlimited: object) -> None:
     shown = {**PRO, "limits": dict.fromkeys(METRICS[:2], unlimited)}
     assert compared(*GOOD, ("listTiers", [shown], USER))["TIERS-2"].verdict == "pass"

@@ -132,6 +132,8 @@ def _adds_up(view: dict[str, Any]) -> Wrong:
 
 def _leaves(name: str, metric: dict[str, Any]) -> Iterator[str]:
     limit, used, remaining = (number(metric.get(field)) for field in ("limit", "used", "remaining"))
+    if says_unlimited(metric.get("limit")):
+        limit = None
     if used is not None and used < 0:
         yield f"{name}.used is {used:g}"
     if limit is None or limit < 0 or used is None:

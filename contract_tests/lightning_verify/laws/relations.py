@@ -14,7 +14,7 @@ from typing import Any
 from lightning_verify.facts import METRICS
 from lightning_verify.laws.law import Wrong, answer_json, filled, is_complete
 from lightning_verify.laws.witnesses import shows_something
-from lightning_verify.reading.numbers import number
+from lightning_verify.reading.numbers import number, says_unlimited
 from lightning_verify.reading.plans import (
     AMOUNTS,
     costs,
@@ -92,7 +92,7 @@ def _limits_of_the_plan(snapshot: Document, catalogue: Document) -> Wrong:
 def _amount(value: object) -> float | None:
     """An amount; None for any way to say unlimited."""
     amount = number(value)
-    return None if amount is None or amount < 0 else amount
+    return None if amount is None or amount < 0 or says_unlimited(value) else amount
 
 
 def _plan_is_listed(exchange: Exchange, beside: Exchange) -> Wrong:

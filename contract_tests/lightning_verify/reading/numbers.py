@@ -8,6 +8,8 @@ from typing import Any
 
 # Longer texts spell no amount that anybody means, and Python refuses to read them as integers.
 _MAX_LENGTH = 400
+# Ten thousand calls a second for a day.
+_ENDLESS = 10**9 - 1
 
 
 def number(value: Any) -> float | None:
@@ -42,7 +44,8 @@ def integer(value: Any) -> int | None:
 
 
 def says_unlimited(value: Any) -> bool:
-    """Whether `value` is another way than null to say that there is no limit."""
+    """Whether `value` is another way than null to say that there is no limit: a word, -1, or a number that
+    nobody could use up, such as the largest that a column holds."""
     if isinstance(value, str):
         return number(value) is None
-    return isinstance(value, int | float) and value in {-1, math.inf}
+    return isinstance(value, int | float) and (value == -1 or value >= _ENDLESS)
