@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import pytest
 from lightning_verify.judging.search import Search, fewest
@@ -69,6 +70,22 @@ def test_what_may_be_refused_hides_nothing_that_may_not(tmp_path: Path) -> None:
     with tiny(refuses_both) as host, judge_of(host.base_url, tmp_path) as judge:
         [found] = Search(judge, CHAT, 60).run([example])
     assert set(found.chosen) == {"a tool with anyOf"}
+
+
+@pytest.mark.parametrize("subject", MEDIA, ids=lambda each: each.operation)
+def test_a_host_may_be_configured_to_take_short_texts_only(subject: Subject, tmp_path: Path) -> None:
+    def takes_120_bytes(asked: Asked) -> Answer:
+        return Answer(413 if _bytes_of_the_prompt(asked) > 120 else 200)
+
+    with tiny(takes_120_bytes) as host, judge_of(host.base_url, tmp_path) as judge:
+        assert not list(Search(judge, subject, 60).run(subject.drawn(24, 0)))
+
+
+def _bytes_of_the_prompt(asked: Asked) -> int:
+    if asked.method == "GET":
+        return len(unquote_to_bytes(asked.path.partition("?")[0].rpartition("/")[2]))
+    body = json.loads(asked.body)
+    return len((body.get("prompt") or body["input"]).encode())
 
 
 @pytest.mark.parametrize("left", [30, 60])

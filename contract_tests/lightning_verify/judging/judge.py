@@ -133,6 +133,10 @@ class Judge(Concluding):
         if status == 429:
             self._may_have_some(exchange)
             raise self.undecided(requirement, f"{exchange.title}: {self._why_not_now(exchange)}", exchange)
+        if may_be_too_long(exchange):
+            raise self.undecided(
+                requirement, f"{exchange.title}: it is for the host to say how long a text may be", exchange
+            )
         if status >= 500:
             raise self.disturbed(requirement, f"{exchange.title}: the host says that it failed", exchange)
         if status in {401, 403}:

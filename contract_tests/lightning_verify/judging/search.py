@@ -20,7 +20,7 @@ from lightning_verify.facts import REQUIREMENTS
 from lightning_verify.judging.contrast import trouble
 from lightning_verify.judging.judge import Judge
 from lightning_verify.judging.outcomes import Undecided, Violation
-from lightning_verify.judging.sizes import SHORT
+from lightning_verify.judging.sizes import may_be_too_long
 from lightning_verify.laws.generation import chosen_otherwise
 from lightning_verify.laws.table import LAWS
 from lightning_verify.requests.kinds import VALUES, Chosen, Subject, shown
@@ -79,9 +79,7 @@ def flaw_of(exchange: Exchange, *, doubtful: bool = False) -> Flaw | None:
     """What is bad about the answer to a valid request; None when it is good, or shows nothing. A request with
     something `doubtful` in it may be refused, and a prompt in a path may be led to a tidier one."""
     kind = trouble(exchange)
-    if kind == "refused" and (
-        doubtful or exchange.status in REDIRECTS or (exchange.status == 413 and _is_long(exchange))
-    ):
+    if kind == "refused" and (doubtful or exchange.status in REDIRECTS or may_be_too_long(exchange)):
         return None
     if kind is not None:
         return Flaw(kind, {"refused": "refuses", "failed": "fails at"}[kind])
@@ -93,10 +91,6 @@ def flaw_of(exchange: Exchange, *, doubtful: bool = False) -> Flaw | None:
             return Flaw(requirement, f"{wrong[0]}, for")
     otherwise = chosen_otherwise(exchange)
     return Flaw(OBEYS, f"{otherwise}, for") if otherwise else None
-
-
-def _is_long(exchange: Exchange) -> bool:
-    return len(exchange.request_body or exchange.path) > SHORT
 
 
 @dataclass(slots=True)
