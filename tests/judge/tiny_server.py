@@ -26,14 +26,15 @@ class Asked:
 
 @dataclass(slots=True)
 class Answer:
-    """What to say: status, headers and pieces of a body. `hang` keeps the connection open after the pieces,
-    `drop` closes it without a word."""
+    """What to say: status, headers and pieces of a body, which HEAD does not get. `behind_head` is sent to
+    HEAD all the same; `hang` keeps the connection open after the pieces, `drop` closes it without a word."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     pieces: tuple[bytes, ...] = (b"{}",)
     hang: bool = False
     drop: bool = False
+    behind_head: bytes = b""
 
 
 @dataclass(slots=True)
@@ -91,7 +92,7 @@ def tiny(answer: Callable[[Asked], Answer], tls: ssl.SSLContext | None = None) -
             for name, value in {"Content-Length": str(length), **headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            for piece in said.pieces if self.command != "HEAD" else ():
+            for piece in said.pieces if self.command != "HEAD" else (said.behind_head,):
                 self.wfile.write(piece)
                 self.wfile.flush()
             if said.hang:

@@ -78,6 +78,18 @@ def test_a_capability_check_tells_a_content_type(judge: Judge, capability: str) 
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
+@judges("STAT-4", shares=CHECKS, requests=1)
+def test_a_capability_check_ends_with_its_head(judge: Judge, capability: str) -> None:
+    exchange = capability_check(judge, capability)
+    behind = judge.client.behind_head(f"/status/{capability}", judge.caller())
+    if behind is None:
+        judge.served("STAT-4", exchange)
+        raise judge.undecided("STAT-4", f"{exchange.title}, and then the host could not be asked", exchange)
+    message = f"HEAD {exchange.path} has a body, which begins with {behind[:20]!r}"
+    judge.check("STAT-4", not behind, message, exchange)
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES)
 @judges("STAT-5", shares=CHECKS)
 def test_a_capability_check_does_not_name_another_medium(judge: Judge, capability: str) -> None:
     exchange = capability_check(judge, capability)

@@ -31,6 +31,7 @@ from lightning_verify.requests.callers import Caller, anonymous
 from lightning_verify.transport.budget import Budget, BudgetExhausted
 from lightning_verify.transport.causes import cause
 from lightning_verify.transport.exchange import NOT_JSON, Exchange, encoded, leads_away
+from lightning_verify.transport.heads import behind_head
 from lightning_verify.transport.liveness import HostGone, Liveness
 from lightning_verify.transport.operations import OperationFinder
 from lightning_verify.transport.pacing import Pace
@@ -391,6 +392,15 @@ class Client:
             if exchange.served:
                 for noted in self._looks.values():
                     noted.pop(number, None)
+
+    def behind_head(self, path: str, caller: Caller) -> bytes | None:
+        """What the host sends behind the head of its answer to HEAD; None where it cannot be asked."""
+        return self._run(self._behind_head(path, caller))
+
+    async def _behind_head(self, path: str, caller: Caller) -> bytes | None:
+        self._budget.count()
+        await self._pace.next_slot()
+        return await behind_head(self.base_url + path, caller.headers, self.timeouts.reading)
 
     async def _see_that_it_is_there(self) -> None:
         """Where nothing was answered for a while, wait for a host that is perhaps being started anew."""

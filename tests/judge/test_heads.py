@@ -1,0 +1,51 @@
+"""What stands behind the head of an answer to HEAD, which no HTTP client shows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from itertools import chain, repeat
+from pathlib import Path
+
+import pytest
+from lightning_verify.checks import test_status
+from lightning_verify.judging.outcomes import Undecided, Violation
+from lightning_verify.transport.heads import behind_head
+
+from tests.judge.certificates import self_signed
+from tests.judge.tiny_server import Answer, tiny
+from tests.judge.tools import judge_of
+from tests.support.guard import HANGS
+
+PICTURE = {"Content-Type": "image/png"}
+
+
+def check(answers: Iterator[Answer], tmp_path: Path) -> dict[str, int]:
+    """The witnesses of the check on a host that answers so, one request after the other."""
+    with tiny(lambda _: next(answers)) as host, judge_of(host.base_url, tmp_path) as judge:
+        test_status.test_a_capability_check_ends_with_its_head(judge, "image")
+        return dict(judge.witnesses)
+
+
+@pytest.mark.parametrize("behind", [b"hello", b"\x89PNG", b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_a_head_with_a_body_is_found(behind: bytes, tmp_path: Path) -> None:
+    with pytest.raises(Violation, match="STAT-4: HEAD /status/image has a body"):
+        check(repeat(Answer(headers=PICTURE, behind_head=behind)), tmp_path)
+
+
+@pytest.mark.parametrize("hang", [False, True])
+def test_a_head_that_ends_the_answer_is_a_witness(hang: bool, tmp_path: Path) -> None:
+    assert check(repeat(Answer(headers=PICTURE, hang=hang)), tmp_path) == {"STAT-4": 1}
+
+
+def test_a_host_that_cannot_be_asked_again_is_not_accused(tmp_path: Path) -> None:
+    with pytest.raises(Undecided):
+        check(chain([Answer(headers=PICTURE)] * 2, repeat(Answer(drop=True))), tmp_path)
+
+
+def test_it_is_seen_over_tls_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context, certificate = self_signed(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with tiny(lambda _: Answer(headers=PICTURE, behind_head=b"hello"), context) as host:
+        assert asyncio.run(behind_head(f"{host.base_url}/status/image?now=1", {}, HANGS)) == b"hello"
+    assert host.paths == ["HEAD /status/image?now=1"]
