@@ -20,7 +20,7 @@ from lightning_verify.transport.client import BudgetExhausted, Client
 from lightning_verify.transport.exchange import Exchange
 
 # Of what an account has left, a run takes no more than one unit of so many.
-SHARE = {Spend.NONE: 10, Spend.SAMPLE: 10, Spend.EXHAUST: 2}
+SHARE = {Spend.NONE: 5, Spend.SAMPLE: 5, Spend.EXHAUST: 2}
 
 
 T = TypeVar("T")

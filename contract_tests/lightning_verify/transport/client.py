@@ -31,7 +31,7 @@ from lightning_verify.requests.callers import Caller, anonymous
 from lightning_verify.transport.budget import Budget, BudgetExhausted
 from lightning_verify.transport.causes import cause
 from lightning_verify.transport.exchange import NOT_JSON, Exchange, encoded, leads_away
-from lightning_verify.transport.heads import behind_head
+from lightning_verify.transport.heads import ask_for_head
 from lightning_verify.transport.liveness import HostGone, Liveness
 from lightning_verify.transport.operations import OperationFinder
 from lightning_verify.transport.pacing import Pace
@@ -393,14 +393,27 @@ class Client:
                 for noted in self._looks.values():
                     noted.pop(number, None)
 
-    def behind_head(self, path: str, caller: Caller) -> bytes | None:
-        """What the host sends behind the head of its answer to HEAD; None where it cannot be asked."""
-        return self._run(self._behind_head(path, caller))
+    def whole_head(self, path: str, caller: Caller) -> Exchange:
+        """HEAD, and as the body of its answer what the host sends behind the head."""
+        return self._run(self._whole_head(path, caller))
 
-    async def _behind_head(self, path: str, caller: Caller) -> bytes | None:
+    async def _whole_head(self, path: str, caller: Caller) -> Exchange:
+        operation = self._operations.find("HEAD", path)
+        exchange = Exchange("HEAD", path, dict(caller.headers), None, operation, caller.label)
         self._budget.count()
         await self._pace.next_slot()
-        return await behind_head(self.base_url + path, caller.headers, self.timeouts.reading)
+        started = exchange.sent = time.monotonic()
+        try:
+            async with asyncio.timeout(self.timeouts.reading):
+                answer = await ask_for_head(self.base_url + path, caller.headers)
+            exchange.status, exchange.headers, exchange.body = answer
+        except TimeoutError:
+            exchange.problem = f"no answer within {self.timeouts.reading:g} s"
+        except (OSError, ValueError) as problem:
+            exchange.problem = cause(problem)
+        exchange.seconds = time.monotonic() - started
+        self._note(exchange, "free", caller.payer)
+        return exchange
 
     async def _see_that_it_is_there(self) -> None:
         """Where nothing was answered for a while, wait for a host that is perhaps being started anew."""
