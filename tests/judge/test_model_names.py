@@ -18,7 +18,7 @@ from lightning_verify.requests.prompts import COMPLEX as COMPLEX_PROMPTS
 from lab.faults.routing import routed
 from lab.running import running
 from lab.seams import both
-from lab.server.lab import Lab
+from lab.server.lab import Call, Json, Lab, Reply
 from lab.server.payloads import text_of
 from lab.server.router import CODE as CODING
 from lab.server.router import COMPLEX, SWIFT
@@ -64,6 +64,30 @@ def test_several_models_may_be_shown_by_one_name_of_the_host() -> None:
     """That shows nothing: neither that they are named rightly, nor that they are not."""
     shared = {"a": ("Lightning", "x-7b"), "b": ("Lightning", "y-7b"), "c": ("Lightning Eye", "z-9b")}
     assert disagreements(shared) == ({}, ["a", "b"])
+
+
+def test_one_name_for_every_model_is_the_name_of_none() -> None:
+    pairs = {"a": ("Mixtral", "x-7b"), "b": ("Mixtral", "y-7b"), "c": ("Mixtral", "z-9b")}
+    assert set(disagreements(pairs)[0]) == set(pairs)
+
+
+def test_an_analysis_that_always_says_the_same_is_not_held_against_the_router(tmp_path: Path) -> None:
+    def one_name(lab: Lab) -> None:
+        lab.changes.append(_names_one_model)
+
+    with running(prepare=one_name) as lab, judge_of(lab.base_url, tmp_path) as judge:
+        with pytest.raises(Undecided, match="see ANA-3"):
+            test_router.test_a_signal_in_the_prompt_changes_the_model(
+                judge, "ROUTE-1", "complexity", COMPLEX_PROMPTS, None
+            )
+        with pytest.raises(Violation, match="ANA-3"):
+            test_router.test_analysis_and_chat_agree(judge)
+
+
+def _names_one_model(_: Lab, call: Call, reply: Reply) -> Reply:
+    if isinstance(reply, Json) and call.operation.id == "analyzePrompt" and reply.refused is None:
+        reply.payload = ["Mixtral 8x7B"]
+    return reply
 
 
 def test_in_one_vocabulary_each_pair_has_to_match() -> None:

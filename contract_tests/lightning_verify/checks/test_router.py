@@ -37,6 +37,7 @@ from lightning_verify.requests.prompts import (
     with_words,
 )
 from lightning_verify.run.marks import judges
+from lightning_verify.target import Spend
 from lightning_verify.transport.client import BudgetExhausted
 from lightning_verify.transport.exchange import Exchange, NotJson
 
@@ -171,6 +172,13 @@ def test_a_signal_in_the_prompt_changes_the_model(
         raise judge.undecided(requirement, f"{message}; {unread[0].title} (see ANA-1)", *unread)
     if alike:
         raise judge.undecided(requirement, f"{message}; elsewhere it did what its length does", *alike)
+    if judge.spend is not Spend.NONE:
+        # Others ask for the same two.
+        strong = next(each for each in prompts if each in ANALYSED.values())
+        before, after = (_streamed_name(judge, requirement, each) for each in (SIMPLE[1], strong))
+        if before[0] != after[0]:
+            words = f"{message}, while chats turn from {before[0]} to {after[0]} (see ANA-3)"
+            raise judge.undecided(requirement, words, before[1], after[1])
     _holds_still(judge, requirement, message, _analysed(judge, SIMPLE[1]), *seen[:1])
     raise judge.violation(requirement, message, *seen)
 

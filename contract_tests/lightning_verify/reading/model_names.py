@@ -13,6 +13,8 @@ from collections.abc import Sequence
 # Words that tell how a model was trained or is sold, and not which one it is.
 _IDLE = {"instruct", "chat", "free", "it", "latest", "model"}
 _ALIKE = 0.75
+# A name that stands for so many models, and the only one there is, is the display name of none of them.
+_MANY = 3
 
 
 def _words(text: str) -> list[str]:
@@ -48,9 +50,11 @@ def disagreements(
     """What is wrong with (shown, reported) names by prompt: the prompts that break the agreement and how, and
     those that show nothing. If both sides use the same names for models, each pair has to match. If the
     display names are the host's own, a model has only one of them; that several models share one tells
-    nothing. Of `others` only the names count, and not that they came together."""
+    nothing, unless it is the only one of many. Of `others` only the names count, and not that they came
+    together."""
     shown, reported = ({pair[side] for pair in (*pairs.values(), *others)} for side in (0, 1))
     one_vocabulary = any(alike(one, other) for one in shown for other in reported)
+    one_for_all = len(shown) == 1 and len(reported) >= _MANY
     broken, unclear = dict[str, str](), list[str]()
     for prompt, (analysed, chosen) in pairs.items():
         words = f"for the prompt {prompt} the chat reports {chosen!r}, the analysis {analysed!r}"
@@ -59,7 +63,7 @@ def disagreements(
         if same(analysed, chosen) and (analysed == chosen or analysed not in reported):
             continue
         known = any(alike(analysed, name) for name in reported) or any(alike(name, chosen) for name in shown)
-        if renamed or known or (shared and one_vocabulary):
+        if renamed or known or (shared and (one_vocabulary or one_for_all)):
             broken[prompt] = words
         elif shared or one_vocabulary:
             unclear.append(prompt)
