@@ -443,3 +443,9 @@ def test_a_token_that_is_never_let_in_is_not_one_that_is_refused_now_and_then() 
     for status, bearer in ((200, good), (401, stale), (200, good)):
         monitor.observe(_shown_in(status, bearer))
     assert all(finding.verdict == "pass" for finding in monitor.findings())
+
+
+def test_a_stream_of_another_type_is_no_completion_without_choices() -> None:
+    told = chat(b"data: {}\n\n", asked=say("Say hello.", stream=True), media_type="text/plain")
+    assert LAWS["CHAT-2"].wrong(told) is None
+    assert LAWS["CHAT-4"].wrong(told)

@@ -57,6 +57,8 @@ def _completion(exchange: Exchange) -> Wrong:
     if not is_complete(exchange) or exchange.media_type == "text/event-stream":
         return None
     value = answer_json(exchange)
+    if value is None and _is_streamed(exchange):
+        return None  # A stream of another type is for CHAT-4 to judge.
     choices = value.get("choices") if isinstance(value, dict) else None
     if not isinstance(choices, list) or not choices:
         return ["no choices"]
