@@ -523,3 +523,23 @@ def test_a_call_without_an_answer_yet_may_be_counted(tmp_path: Path) -> None:
         calling.join()
         judge.get("/usage", caller)
     assert [finding.verdict for finding in books.findings()] == ["pass"]
+
+
+@pytest.mark.parametrize(("stamp", "broken"), [("10:00:50", {"USE-6"}), ("10:01:55", set())])
+def test_a_snapshot_of_old_that_shows_what_is_new_names_a_wrong_time(
+    play: Play, stamp: str, broken: set[str]
+) -> None:
+    caller = callers.anonymous()
+    play.look(caller, generated_at="2026-05-15T10:02:00Z")
+    play.call(caller)
+    play.look(caller, generated_at=f"2026-05-15T{stamp}Z", imagesDaily=1)
+    assert play.broken == broken
+
+
+def test_a_copy_names_the_time_when_it_was_made(play: Play) -> None:
+    caller = callers.anonymous()
+    play.call(caller)
+    play.look(caller, generated_at="2026-05-15T10:02:00Z", imagesDaily=1)
+    play.call(caller)
+    play.look(caller, generated_at="2026-05-15T10:00:00Z", imagesDaily=1)
+    assert play.broken == set()

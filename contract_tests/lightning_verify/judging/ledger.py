@@ -40,6 +40,8 @@ _UNPRICED = "ASM-5"
 _PAYER = "ID-5"
 _CLIENT, _ADDRESS = "client id", "address"
 _CLIENT_HEADER = "x-client-id"
+# Seconds that the clocks of a host's servers may be apart.
+_CLOCKS_DIFFER = 30.0
 
 
 def identities(headers: Mapping[str, str]) -> list[str]:
@@ -258,6 +260,7 @@ class Ledger:
             account.base = account.last = now
             return
         if account.last is not None and (is_the_same(account.last, now) or is_older(account.last, now)):
+            self._is_a_copy(account, account.last, now)
             return  # It shows nothing of what was charged since.
         for metric in METRICS:
             if not account.closed:
@@ -265,6 +268,21 @@ class Ledger:
         # A copy is as old as the first look that got it.
         if account.last is None or not may_be_the_same(account.last, now):
             account.last = now
+
+    def _is_a_copy(self, account: _Account, last: Snapshot, now: Snapshot) -> None:
+        """Hold against the host that a snapshot names a time long before the last one's, and yet shows a call
+        that was sent only after that."""
+        if account.closed or not is_older(last, now, by=_CLOCKS_DIFFER):
+            return
+        for call in account.calls:
+            before, after = last.used[call.metric], now.used[call.metric]
+            if call.sure and call.sent > last.exchange.sent and after > before:
+                problem = (
+                    f"is {after} in a snapshot of {now.generated_at}, and was {before} in one of "
+                    f"{last.generated_at}"
+                )
+                self._breach(account, call.metric, now, problem, {("USE-6", None)})
+                return
 
     def _renewed(self, account: _Account, now: Snapshot, under_way: Counter[str]) -> None:
         """Hold the first look at a caller of our own after a window ended against what came before. Where the

@@ -122,10 +122,11 @@ def is_the_same(before: Snapshot, after: Snapshot) -> bool:
     return may_be_the_same(before, after) and apart > _CLOCK_MOVES
 
 
-def is_older(before: Snapshot, after: Snapshot) -> bool:
-    """Whether a later look got a snapshot that was made before that of an earlier one."""
+def is_older(before: Snapshot, after: Snapshot, by: float = 0.0) -> bool:
+    """Whether a later look got a snapshot that was made more than `by` seconds before that of an earlier
+    one."""
     first, second = moment(before.generated_at), moment(after.generated_at)
-    return first is not None and second is not None and second < first
+    return first is not None and second is not None and (first - second).total_seconds() > by
 
 
 def window_named(snapshot: Snapshot, metric: str) -> str:
