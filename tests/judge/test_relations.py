@@ -103,6 +103,12 @@ def test_an_odd_catalogue_is_told_as_that_one() -> None:
     assert {name for name, finding in found.items() if finding.verdict == "fail"} == {"USE-5"}
 
 
+def test_a_limit_below_zero_is_for_the_catalogue_to_answer() -> None:
+    odd = {**CATALOGUE, "plans": [{**FREE, "limits": dict.fromkeys(METRICS, -10)}, PRO]}
+    found = compared(*GOOD * 3, ("getTierConfig", odd, USER))
+    assert "fail" not in {finding.verdict for finding in found.values()}
+
+
 @pytest.mark.parametrize("unlimited", [None, -1, 2**63 - 1, "unlimited", {"limit": None}])
 def test_a_list_for_people_may_say_limits_in_its_own_way(unlimited: object) -> None:
     shown = {**PRO, "limits": dict.fromkeys(METRICS[:2], unlimited)}

@@ -305,7 +305,7 @@ def test_a_short_chat_that_is_found_too_large_is_told(tmp_path: Path) -> None:
     with (
         running(prepare=streams) as server,
         judge_of(server.base_url, tmp_path) as judge,
-        pytest.raises(Violation, match=r"413 for .*served without stream"),
+        pytest.raises(Violation, match=r"CHAT-10: .* 413 for .*served with plain messages"),
     ):
         test_situations.test_every_kind_of_caller_is_served_in_every_form(judge, situation)
 

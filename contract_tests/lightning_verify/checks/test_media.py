@@ -385,6 +385,8 @@ def test_a_base64_input_can_be_fetched_again(judge: Judge) -> None:
             asset = judge.get(revealed.path) if fetched.status == 500 else fetched
             if asset.status != 500:
                 judge.able("IMG-5", asset)
+            if asset.status in {401, 403}:
+                raise judge.undecided("IMG-5", f"{asset.title} (see CDN-1)", asset)
             judge.check("IMG-5", asset.served, f"{asset.title}: the stored input is {problem}", asset)
     if len(found) > 1:
         one, other = (asset for _, asset in found)

@@ -367,7 +367,9 @@ def _tell_why(
             return
         _is_not_too_long(later)
     fields = () if exchange.status == 401 else situation.fields
-    for field in sorted(fields, key=lambda name: name in {"messages", "prompt"}):
+    # What is said comes last, but a picture first: where a stream cannot have one, it is about pictures.
+    said = {"messages", "prompt"} if not situation.form.endswith("picture") else set[str]()
+    for field in sorted(fields, key=lambda name: (name in said, name)):
         reduced = situation.without(field)
         if (without := again(reduced)).served:
             second = judge.probes.second_look(

@@ -83,8 +83,8 @@ class Payers:
         return None
 
     def take(self, metric: str, before: Snapshot) -> None:
-        """Book a unit of an account that others may need, with these counters. Raises BudgetExhausted when it
-        has too few to spare."""
+        """Book a unit of an account that others may need, with these counters. Each credential may take one,
+        unless it is the last. Raises BudgetExhausted when the account has too few to spare."""
         limit = before.limit[metric]
         if limit is None:
             return
@@ -93,6 +93,9 @@ class Payers:
         # What is under way is taken, and not used yet: the lowest sum is right.
         had: dict[str, int] = self.once("units that the account had", dict)
         had[metric] = min(had.get(metric, limit), left + taken[metric])
-        if (taken[metric] + 1) * self.share > had[metric]:
+        asking: set[tuple[str, str]] = self.once("who has taken units of the account", set)
+        first = (before.exchange.caller, metric) not in asking and left > 1
+        if not first and (taken[metric] + 1) * self.share > had[metric]:
             raise BudgetExhausted(f"needs an account with more than {left} units of {metric} left")
+        asking.add((before.exchange.caller, metric))
         taken[metric] += 1

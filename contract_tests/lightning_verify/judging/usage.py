@@ -31,6 +31,9 @@ IDLE_LOOKS = 10
 # How often the counters of an account are looked at while other tests ask for it, to find it at rest.
 # And how many seconds lie between two of these looks.
 _CALM_LOOKS, _BREAK = 4, 0.2
+# Seconds between two looks at a counter that is about to move, and how many looks there are in the time that
+# it takes: a host whose counters lag is not asked thousands of times.
+_SOON, _LOOKS = 0.25, 6
 # How many times as long as a measurement took an account is looked at afterwards.
 _PAUSE = 3.0, 8.0
 # Seconds that any counter is given.
@@ -130,7 +133,7 @@ def observe(
         if counter in learned.stood_still and learned.lag is not None:
             settle = min(settle, max(SHORTEST_SETTLE, 2 * learned.lag))
         while not _moved(before, after, metric) and time.monotonic() < called + settle:
-            time.sleep(min(0.25, judge.settle / 10))
+            _pause(judge, called)
             after = judge.get("/usage", caller)
         if _moved(before, after, metric):
             learned.lag = max(learned.lag or 0.0, time.monotonic() - called)
@@ -147,11 +150,18 @@ def others_spend(judge: Judge, requirement: str, seen: Observation) -> bool:
     end = time.monotonic() + while_measured * SystemRandom().uniform(*_PAUSE)
     looks = 0
     while looks < IDLE_LOOKS or time.monotonic() < end:
+        time.sleep(min(_SOON, while_measured / IDLE_LOOKS))
         look = read_usage(judge, requirement, seen.caller)
         if moved(judge, requirement, last, look):
             return True
         looks += 1
     return False
+
+
+def _pause(judge: Judge, since: float) -> None:
+    """Wait before the next look at a counter: longer the longer it has taken already, or took before."""
+    taken = max(time.monotonic() - since, judge.learned.lag or 0.0)
+    time.sleep(max(min(_SOON, judge.settle / 10), taken / _LOOKS))
 
 
 def _held(look: Exchange, metric: str, caller: Caller) -> bool:
@@ -175,9 +185,9 @@ def _moved(before: Exchange, after: Exchange, metric: str) -> bool:
 
 def settled(judge: Judge, requirement: str, caller: Caller, metric: str, used: int) -> Snapshot:
     """The counters once `used` units of `metric` are counted, or when their time to settle is over."""
-    deadline = time.monotonic() + judge.settle
+    begun = time.monotonic()
     while True:
         after = read_usage(judge, requirement, caller)
-        if after.used[metric] >= used or time.monotonic() > deadline:
+        if after.used[metric] >= used or time.monotonic() > begun + judge.settle:
             return after
-        time.sleep(0.25)
+        _pause(judge, begun)

@@ -84,9 +84,14 @@ def _limits_of_the_plan(snapshot: Document, catalogue: Document) -> Wrong:
     wrong = [
         f"{metric}: limit {shown!r}, but the plan gives {given!r}"
         for metric, (shown, given) in told_limits.items()
-        if _amount(shown) != _amount(given)
+        # One below zero is none, and TIER-3 says so.
+        if _amount(shown) != _amount(given) and not _is_below_zero(given)
     ]
     return wrong if told_limits else None
+
+
+def _is_below_zero(value: object) -> bool:
+    return (number(value) or 0) < 0 and not says_unlimited(value)
 
 
 def _amount(value: object) -> float | None:

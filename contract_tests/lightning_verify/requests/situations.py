@@ -248,4 +248,6 @@ def cover() -> Iterator[Situation]:
         missing -= best.pairs
         chosen.append(best)
     first = {(each.kind, each.operation): each for each in reversed(chosen)}
-    yield from sorted(chosen, key=lambda each: first[each.kind, each.operation] is not each)
+    # Both may have the units of one account: what one begins with, the other ends with.
+    one, other = ([each for each in first.values() if each.kind == kind] for kind in ACCOUNTS)
+    yield from (*one, *reversed(other), *(each for each in chosen if each not in first.values()))
