@@ -96,6 +96,8 @@ LOADED_EVERYWHERE = "lightning_mock.pytest_plugin"
 # Where else an import may wait for its use, since it brings a library that most mocks never need: one that
 # draws or decodes, PyJWT with cryptography, the reader of package metadata, Redis, gunicorn or uvloop.
 LOADED_LATE = {
+    # What names the nearest option, where there is none of that name.
+    "lightning_spec.command_line",
     # Which revision the judge reads is chosen by an option, and decided by the import.
     "lightning_verify.command",
     "lightning_mock.serving",

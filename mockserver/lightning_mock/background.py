@@ -18,7 +18,7 @@ from lightning_mock.callers.seed import PlanCredentials
 from lightning_mock.control.state_file import StateLostError
 from lightning_mock.real_time import stopwatch
 from lightning_mock.serving import serving
-from lightning_mock.settings import Settings, SettingsError
+from lightning_mock.settings import Complaint, Settings, SettingsError
 from lightning_mock.state import State
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,9 @@ def running(**settings: Any) -> Iterator[RunningMock]:
     given. Raises SettingsError when a setting cannot be used."""
     chosen = Settings(**{"port": 0, **settings})
     if chosen.workers > 1:
-        raise SettingsError("workers: only the command starts processes; here there are threads")
+        raise SettingsError(
+            Complaint(("workers",), "only the command starts processes; here there are threads")
+        )
     started: Future[tuple[RunningMock, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
     thread = threading.Thread(target=_run, args=(chosen, started), name="lightning-mock", daemon=True)
     thread.start()

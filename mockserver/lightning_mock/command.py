@@ -12,11 +12,13 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn, get_args
+from typing import Any, NamedTuple, NoReturn, get_args
+
+from lightning_spec.command_line import WRONG_USAGE, Parser, nearest
 
 from lightning_mock.choices import MetadataForm, RetryAdvice
 from lightning_mock.control.api_page import DOCS_PATH
@@ -26,14 +28,13 @@ from lightning_mock.control.state_file import StateLostError
 from lightning_mock.credentials_file import write_credentials
 from lightning_mock.loops import loop_factory
 from lightning_mock.serving import serving
-from lightning_mock.settings import NO_EFFECT_WITH, Loop, Settings, SettingsError
+from lightning_mock.settings import NO_EFFECT_WITH, Complaint, Loop, Settings, SettingsError
 from lightning_mock.state import State
 
 _PREFIX = "LIGHTNING_MOCK_"
 _OF_THE_PLUGIN = "LIGHTNING_MOCK_URL"
 _OF_KUBERNETES = re.compile(r"LIGHTNING_MOCK_(SERVICE|PORT)_\w+")
 _STATE_LOST = 1
-_WRONG_USAGE = 2
 _LISTS = {"scenario"}
 """Options that can be given more than once; in their variables the values are separated by commas."""
 _NEEDED = {"recording": "record", "replay_pace": "replay", "replay_max_age": "replay"}
@@ -55,16 +56,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     environment = without_kubernetes(os.environ)
     for warning in ignored_variables(environment):
         print(f"lightning-mock: {warning}", file=sys.stderr)
+    called = _option
     try:
-        settings, credentials_file = parse(arguments, environment)
-        if settings.workers > 1:
-            _serve_with_workers(settings, credentials_file)
-        with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
-            runner.run(_serve(settings, credentials_file))
+        start = parse(arguments, environment)
+        called = start.called
+        if start.settings.workers > 1:
+            _serve_with_workers(start.settings, start.credentials_file)
+        with asyncio.Runner(loop_factory=loop_factory(start.settings.loop)) as runner:
+            runner.run(_serve(start.settings, start.credentials_file))
     except SettingsError as error:
-        for complaint in str(error).splitlines():
-            print(f"lightning-mock: {complaint}", file=sys.stderr)
-        return _WRONG_USAGE
+        for complaint in error.complaints:
+            print(f"lightning-mock: {complaint.told(called)}", file=sys.stderr)
+        return WRONG_USAGE
     except StateLostError as error:
         print(f"lightning-mock: {error}", file=sys.stderr)
         return _STATE_LOST
@@ -74,38 +77,58 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> tuple[Settings, Path | None]:
-    """The settings and, if asked for, where to write the credentials. Raises SettingsError, and SystemExit
-    for `--help`, `--version` and options that do not parse."""
+class Start(NamedTuple):
+    """The settings of a start, where to write the credentials, if asked for, and the variables by which
+    settings were given."""
+
+    settings: Settings
+    credentials_file: Path | None
+    variables: frozenset[str] = frozenset()
+
+    def called(self, name: str) -> str:
+        """What a setting is called where it was given: its option or its variable."""
+        return _called(name, self.variables)
+
+
+def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> Start:
+    """What a start is asked for. Raises SettingsError, in whose message each setting is called as it was
+    given, and SystemExit for `--help`, `--version` and options that do not parse."""
     parser = _parser()
-    given = vars(parser.parse_args(arguments))
-    chosen: dict[str, Any] = {}
-    complaints = []
-    for action in parser._actions:
-        name = action.dest
-        if name in {"help", "version"}:
-            continue
-        variable = _variable(name)
-        if given[name] is not None:
-            chosen[name] = given[name]
-        elif text := environment.get(variable):
-            try:
-                if name in _LISTS:
-                    chosen[name] = [_convert(action, variable, part.strip()) for part in text.split(",")]
-                else:
-                    chosen[name] = _convert(action, variable, text)
-            except SettingsError as error:
-                complaints.append(str(error))
-    if complaints:
-        raise SettingsError("\n".join(complaints))
+    given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
+    from_environment = _of_variables(parser, given, environment)
+    chosen = {**from_environment, **given}
     for name in _LISTS & chosen.keys():
         chosen[name] = tuple(chosen[name])
-    _check_together(chosen)
+    called = partial(_called, variables=from_environment.keys())
+    _check_together(chosen, called)
     credentials_file = chosen.pop("credentials", None)
-    return Settings(**chosen), credentials_file
+    try:
+        return Start(Settings(**chosen), credentials_file, frozenset(from_environment))
+    except SettingsError as error:
+        raise SettingsError(*(each.told(called) for each in error.complaints)) from None
 
 
-def _check_together(chosen: Mapping[str, Any]) -> None:
+def _of_variables(parser: Parser, given: Container[str], environment: Mapping[str, str]) -> dict[str, Any]:
+    """The values of the variables whose options are not `given`. Raises SettingsError."""
+    values: dict[str, Any] = {}
+    complaints = []
+    for action in parser._actions:
+        name, text = action.dest, environment.get(_variable(action.dest))
+        if not text or name in given or name in {"help", "version"}:
+            continue
+        try:
+            if name in _LISTS:
+                values[name] = [parser.convert(action, part.strip()) for part in text.split(",")]
+            else:
+                values[name] = parser.convert(action, text)
+        except argparse.ArgumentError as error:
+            complaints.append(f"{_variable(name)}: {error.message}")
+    if complaints:
+        raise SettingsError(*complaints)
+    return values
+
+
+def _check_together(chosen: Mapping[str, Any], called: Callable[[str], str]) -> None:
     """Raises SettingsError for two options with one file, which the mock would overwrite, and for options
     that have no effect."""
     files: dict[Path, str] = {}
@@ -113,22 +136,28 @@ def _check_together(chosen: Mapping[str, Any]) -> None:
         if isinstance(value, Path):
             other = files.setdefault(_resolved(value), name)
             if other != name:
-                raise SettingsError(f"{other}: {value} is the file of {_option(name)} as well")
+                raise SettingsError(f"{called(other)}: {value} is the file of {called(name)} as well")
     idle = [
-        f"{_option(name)} has no effect without --{needed}"
+        f"{called(name)}: has no effect without {_option(needed)}"
         for name, needed in _NEEDED.items()
         if name in chosen and needed not in chosen
     ]
     for mode in NO_EFFECT_WITH.keys() & chosen.keys():
         idle += [
-            f"{_option(name)} has no effect with --{mode}" for name in NO_EFFECT_WITH[mode] if name in chosen
+            f"{called(name)}: has no effect with {called(mode)}"
+            for name in NO_EFFECT_WITH[mode]
+            if name in chosen
         ]
     if idle:
-        raise SettingsError("\n".join(idle))
+        raise SettingsError(*idle)
 
 
 def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
+
+
+def _called(name: str, variables: Container[str]) -> str:
+    return _variable(name) if name in variables else _option(name)
 
 
 def _resolved(path: Path) -> Path:
@@ -154,21 +183,13 @@ def ignored_variables(environment: Mapping[str, str]) -> Iterator[str]:
     known = {_variable(field.name) for field in fields(Settings)} | {_variable("credentials"), _OF_THE_PLUGIN}
     found = [name for name, value in environment.items() if value and name.startswith(_PREFIX)]
     for name in sorted(set(found) - known):
-        # Most starts have none, and save the time to load this.
-        from difflib import get_close_matches
-
-        near = get_close_matches(name.removeprefix(_PREFIX), [end.removeprefix(_PREFIX) for end in known], 1)
-        hint = f"did you mean {_PREFIX}{near[0]}?" if near else "--help lists the variables"
+        near = nearest(name.removeprefix(_PREFIX), [end.removeprefix(_PREFIX) for end in known])
+        hint = f"did you mean {_PREFIX}{near}?" if near else "--help lists the variables"
         yield f"{name} is not a variable of the mock and is ignored; {hint}"
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="lightning-mock",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _parser() -> Parser:
+    parser = Parser(prog="lightning-mock", description=_DESCRIPTION, epilog=_EPILOG)
 
     def option(name: str, help: str, **more: Any) -> None:
         variable = _variable(name.replace("-", "_"))
@@ -275,8 +296,8 @@ def _parser() -> argparse.ArgumentParser:
     option(
         "state",
         "a file to load users, keys, counters, clocks, faults and replies from at startup, and to save them "
-        "to while running and on exit; options of a start win over it; it holds secrets and is readable by "
-        "you alone",
+        "to while running and on exit; options given at startup take precedence; it holds secrets and is "
+        "readable by you alone",
         type=Path,
         metavar="FILE",
     )
@@ -298,7 +319,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     option(
         "workers",
-        f"number of processes, {usual.workers} by default; more than one need a --store and "
+        f"number of processes, {usual.workers} by default; more than one needs a --store and "
         "pip install 'lightning-contract[workers]'",
         type=int,
         metavar="N",
@@ -339,22 +360,6 @@ def _variable(name: str) -> str:
     return _PREFIX + name.upper()
 
 
-def _convert(action: argparse.Action, variable: str, text: str) -> Any:
-    convert: Any = action.type or str
-    try:
-        value = convert(text)
-    except ValueError:
-        raise SettingsError(
-            f"{variable}: expected {_KINDS.get(convert, 'another value')}, got {text!r}"
-        ) from None
-    if action.choices is not None and value not in action.choices:
-        raise SettingsError(f"{variable}: expected {' or '.join(action.choices)}, got {text!r}")
-    return value
-
-
-_KINDS = {int: "a whole number", float: "a number"}
-
-
 def _endings() -> list[signal.Signals]:
     """The signals that end the mock: also that of a terminal which is closed, unless nohup has it ignored."""
     endings = [signal.SIGINT, signal.SIGTERM]
@@ -382,10 +387,11 @@ def _serve_with_workers(settings: Settings, credentials_file: Path | None) -> No
         # It imports gunicorn, which is an extra.
         from lightning_mock import workers
     except ImportError as error:
-        raise SettingsError(
-            f"workers: gunicorn, which supervises them, cannot be loaded ({error}); on Linux and macOS, "
+        why = (
+            f"gunicorn, which supervises them, cannot be loaded ({error}); on Linux and macOS, "
             "pip install 'lightning-contract[workers]'"
-        ) from error
+        )
+        raise SettingsError(Complaint(("workers",), why)) from error
     workers.serve(settings, partial(_greet, credentials_file))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from lightning_mock.settings import Loop, SettingsError
+from lightning_mock.settings import Complaint, Loop, SettingsError
 
 
 def loop_factory(name: Loop) -> Callable[[], asyncio.AbstractEventLoop]:
@@ -15,7 +15,6 @@ def loop_factory(name: Loop) -> Callable[[], asyncio.AbstractEventLoop]:
     try:
         import uvloop
     except ImportError as error:
-        raise SettingsError(
-            "loop: uvloop is not installed; pip install 'lightning-contract[uvloop]'"
-        ) from error
+        why = "uvloop is not installed; pip install 'lightning-contract[uvloop]'"
+        raise SettingsError(Complaint(("loop",), why)) from error
     return uvloop.new_event_loop

@@ -24,7 +24,7 @@ from lightning_mock.journal.event_hub import EventHub
 from lightning_mock.memory import return_large_blocks
 from lightning_mock.real_time import stopwatch
 from lightning_mock.recordings.recorder import Recorder
-from lightning_mock.settings import Settings, SettingsError
+from lightning_mock.settings import Complaint, Settings, SettingsError
 from lightning_mock.state import State, make_state
 
 if TYPE_CHECKING:
@@ -133,9 +133,8 @@ async def initial_state(settings: Settings) -> AsyncIterator[tuple[State, Sharin
         # It imports the Redis client, which is an extra.
         from lightning_mock.storage.opening import shared_state
     except ImportError as error:
-        raise SettingsError(
-            "store: the Redis client is not installed; pip install 'lightning-contract[redis]'"
-        ) from error
+        why = "the Redis client is not installed; pip install 'lightning-contract[redis]'"
+        raise SettingsError(Complaint(("store",), why)) from error
     async with shared_state(settings.store, settings, _load_replies, _begin) as (state, sharing):
         yield state, sharing
 
@@ -166,7 +165,7 @@ async def _play(state: State) -> None:
         try:
             await play(name, state)
         except ScenarioError as error:
-            raise SettingsError(str(error)) from error
+            raise SettingsError(Complaint(("scenario",), str(error))) from error
 
 
 def _recorder(upstream: str, path: Path, state: State) -> Recorder:

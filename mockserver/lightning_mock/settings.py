@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from lightning_mock.addresses import shown_address
 from lightning_mock.choices import MetadataForm, RetryAdvice
@@ -42,9 +42,24 @@ NO_EFFECT_WITH: Mapping[str, tuple[str, ...]] = {
 """What a mock does not look at that has its answers from a recording, or from a host that it records."""
 
 
+class Complaint(NamedTuple):
+    """One thing that is wrong: the settings that it is about, and why they cannot be used."""
+
+    settings: tuple[str, ...]
+    why: str
+
+    def told(self, called: Callable[[str], str] = str) -> str:
+        """A line that has the settings by what they are `called` where they were given."""
+        return f"{', '.join(map(called, self.settings))}: {self.why}" if self.settings else self.why
+
+
 class SettingsError(ValueError):
     """Settings, or a file named by one, cannot be used. The message is meant for the terminal, with a line
     for each thing that is wrong."""
+
+    def __init__(self, *complaints: str | Complaint) -> None:
+        self.complaints = tuple(Complaint((), each) if isinstance(each, str) else each for each in complaints)
+        super().__init__("\n".join(each.told() for each in self.complaints))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,71 +126,79 @@ class Settings:
 
     def __post_init__(self) -> None:
         if complaints := list(self._complaints()):
-            raise SettingsError("\n".join(complaints))
+            raise SettingsError(*complaints)
 
     @property
     def store_shown(self) -> str:
         """The address of the store without its credentials."""
         return shown_address(self.store or "")
 
-    def _complaints(self) -> Iterator[str]:
-        """Everything that is wrong, one line each."""
+    def _complaints(self) -> Iterator[Complaint]:
+        """Everything that is wrong."""
         if not 0 <= self.port <= 65535:
-            yield f"port: expected 0 to 65535, got {self.port}"
+            yield Complaint(("port",), f"expected 0 to 65535, got {self.port}")
         if not 0 <= self.journal <= MAX_EXCHANGES:
-            yield f"journal: expected 0 to {MAX_EXCHANGES}, got {self.journal}"
+            yield Complaint(("journal",), f"expected 0 to {MAX_EXCHANGES}, got {self.journal}")
         if not 0 <= self.journal_bodies <= MAX_BODY:
-            yield f"journal_bodies: expected 0 to {MAX_BODY}, got {self.journal_bodies}"
+            yield Complaint(("journal_bodies",), f"expected 0 to {MAX_BODY}, got {self.journal_bodies}")
         if self.store is not None and not self.store.startswith(("redis://", "rediss://", "unix://")):
-            yield "store: expected an address such as redis://127.0.0.1:6379/0"
+            yield Complaint(("store",), "expected an address such as redis://127.0.0.1:6379/0")
         if self.store is not None and self.state is not None:
-            yield "state: a store keeps the state already; expected only one of the two"
+            yield Complaint(("state",), "a store keeps the state already; expected only one of the two")
         if not _PREFIX.fullmatch(self.store_prefix):
-            yield "store_prefix: expected 1 to 64 letters, digits, dots, hyphens or underscores"
+            yield Complaint(
+                ("store_prefix",), "expected 1 to 64 letters, digits, dots, hyphens or underscores"
+            )
         yield from self._complaints_of_workers()
         token = self.control_token
         if token is not None and not (len(token) >= 8 and token.isascii() and token.isprintable()):
-            yield "control_token: expected at least 8 ASCII characters"
+            yield Complaint(("control_token",), "expected at least 8 ASCII characters")
         if self.record is not None and not _BASE_URL.fullmatch(self.record):
-            yield (
-                "record: expected an address like https://host.example, without user and query, got "
-                f"{shown_address(self.record)!r}"
+            yield Complaint(
+                ("record",),
+                "expected an address like https://host.example, without user and query, got "
+                f"{shown_address(self.record)!r}",
             )
         if self.record is not None and self.replay is not None:
-            yield "record, replay: expected one of them"
+            yield Complaint(("record", "replay"), "expected one of them")
         yield from self._complaints_of_no_effect()
         for name in ("first_token_delay", "token_rate", "replay_pace", "replay_max_age"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
-                yield f"{name}: expected a number, 0 or more, got {value}"
+                yield Complaint((name,), f"expected a number, 0 or more, got {value}")
         for name, kind in (("metadata_form", MetadataForm), ("retry_advice", RetryAdvice), ("loop", Loop)):
             value, allowed = getattr(self, name), get_args(kind)
             if value not in allowed and (value is not None or kind is Loop):
-                yield f"{name}: expected one of {', '.join(allowed)}, got {value!r}"
+                yield Complaint((name,), f"expected one of {', '.join(allowed)}, got {value!r}")
         if self.jwt_secret is not None and len(self.jwt_secret.encode()) < 32:
-            yield "jwt_secret: expected at least 32 bytes, which HS256 requires"
+            yield Complaint(("jwt_secret",), "expected at least 32 bytes, which HS256 requires")
 
-    def _complaints_of_no_effect(self) -> Iterator[str]:
+    def _complaints_of_no_effect(self) -> Iterator[Complaint]:
         chosen = {each.name for each in fields(self) if getattr(self, each.name) != each.default}
         for mode, names in NO_EFFECT_WITH.items():
             if mode in chosen:
-                yield from (f"{name}: has no effect with {mode}" for name in names if name in chosen)
+                yield from (
+                    Complaint((name,), f"has no effect with {mode}") for name in names if name in chosen
+                )
 
-    def _complaints_of_workers(self) -> Iterator[str]:
+    def _complaints_of_workers(self) -> Iterator[Complaint]:
         """What several workers cannot do: keep state without a store, record, and replay."""
         if not 1 <= self.workers <= MAX_WORKERS:
-            yield f"workers: expected 1 to {MAX_WORKERS}, got {self.workers}"
+            yield Complaint(("workers",), f"expected 1 to {MAX_WORKERS}, got {self.workers}")
         if self.workers <= 1:
             return
         if self.store is None:
-            yield (
-                "workers: without a store each process would keep users, counters and clock of its own; add "
-                "--store redis://127.0.0.1:6379/0, or leave it at 1"
+            yield Complaint(
+                ("workers",),
+                "without a store each process would keep users, counters and clock of its own; add "
+                "--store redis://127.0.0.1:6379/0, or leave it at 1",
             )
         if self.record is not None:
-            yield "workers, record: a recording is written by one process; leave workers at 1"
+            yield Complaint(
+                ("workers", "record"), "a recording is written by one process; leave workers at 1"
+            )
         if self.replay is not None:
-            yield (
-                "workers, replay: which answer of a recording comes next is known to one process only; leave "
-                "workers at 1"
+            yield Complaint(
+                ("workers", "replay"),
+                "which answer of a recording comes next is known to one process only; leave workers at 1",
             )

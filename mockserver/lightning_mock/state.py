@@ -30,7 +30,7 @@ from lightning_mock.quota.store import MemoryStore, Store
 from lightning_mock.recordings.replay import Replay
 from lightning_mock.scripting.book import ScriptBook
 from lightning_mock.service_status import ServiceStatus
-from lightning_mock.settings import Settings, SettingsError
+from lightning_mock.settings import Complaint, Settings, SettingsError
 from lightning_mock.turns import Turns
 
 
@@ -134,7 +134,11 @@ def make_state(settings: Settings, clock: Clock | None = None, outside: Outside 
 def spec_of(revision: str | None) -> Spec:
     """The spec of a revision by its name, of the first one without. Raises SettingsError."""
     try:
-        return load_spec(revision_folder(revision) / OPENAPI_FILE.name)
+        folder = revision_folder(revision)
+    except SpecError as error:
+        raise SettingsError(Complaint(("revision",), error.problem)) from error
+    try:
+        return load_spec(folder / OPENAPI_FILE.name)
     except SpecError as error:
         raise SettingsError(str(error)) from error
 
@@ -143,4 +147,4 @@ def _replay(path: Path, settings: Settings, spec: Spec, renderer: Renderer) -> R
     try:
         return Replay(read_recording(path), settings, spec.body_limit_bytes, renderer)
     except RecordingError as error:
-        raise SettingsError(f"replay: {error}") from error
+        raise SettingsError(Complaint(("replay",), str(error))) from error

@@ -72,7 +72,7 @@ def parse_spec(document: Mapping[str, Any]) -> Spec:
     operations = _operations(_Surroundings(raw, metrics, sections, tags))
     clamps = _clamps(raw)
     if len(clamps) != 1:
-        raise SpecError("components.schemas", f"expected one {CLAMP}, found {len(clamps)}")
+        raise SpecError("components.schemas", f"expected one {CLAMP}, got {len(clamps)}")
     return Spec(
         document=raw,
         operations=MappingProxyType(operations),
@@ -133,7 +133,7 @@ def _price(value: Any, place: str) -> str | int | float:
         return value
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
         return value
-    raise SpecError(place, f"expected text with two decimals or a number, found {describe(value)}")
+    raise SpecError(place, f"expected text with two decimals or a number, got {describe(value)}")
 
 
 def _sections(value: Any) -> tuple[str, ...]:
@@ -220,7 +220,7 @@ def _operation(around: _Surroundings, path: str, method: str, value: Any) -> Ope
     pointer = f"#/paths/{escape(path)}/{method}"
     own_tags = sequence(node["tags"], f"{place} tags")
     if len(own_tags) != 1:
-        raise SpecError(f"{place} tags", f"expected one tag, found {len(own_tags)}")
+        raise SpecError(f"{place} tags", f"expected one tag, got {len(own_tags)}")
     parameters = _parameters(document, node.get("parameters", []), f"{pointer}/parameters", place)
     in_path = {parameter.name for parameter in parameters if parameter.location == "path"}
     if in_path != set(re.findall(r"{([^{}]+)}", path)):

@@ -118,7 +118,7 @@ def _lines(value: Any, place: str, source: SourceDocument) -> Lines:
     for entry in sequence(value, place):
         pair = sequence(entry, place)
         if len(pair) != 2:
-            raise SpecError(place, f"expected pairs of a first and a last line, found {pair!r}")
+            raise SpecError(place, f"expected pairs of a first and a last line, got {pair!r}")
         first, last = (integer(number, place, least=1) for number in pair)
         if first > last or last > source.lines:
             raise SpecError(place, f"lines {first} to {last} are not in a document of {source.lines} lines")

@@ -57,37 +57,37 @@ def read_yaml(path: Path, place: str | None = None) -> dict[str, Any]:
 def mapping(value: Any, place: str) -> dict[str, Any]:
     """`value` if it is a mapping with text keys."""
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise SpecError(place, f"expected a mapping, found {describe(value)}")
+        raise SpecError(place, f"expected a mapping, got {describe(value)}")
     return value
 
 
 def sequence(value: Any, place: str) -> list[Any]:
     """`value` if it is a list."""
     if not isinstance(value, list):
-        raise SpecError(place, f"expected a list, found {describe(value)}")
+        raise SpecError(place, f"expected a list, got {describe(value)}")
     return value
 
 
 def text(value: Any, place: str, *, empty: bool = False) -> str:
     """`value` if it is text, and not blank unless `empty` allows it."""
     if not isinstance(value, str) or not (empty or value.strip()):
-        raise SpecError(place, f"expected text, found {describe(value)}")
+        raise SpecError(place, f"expected text, got {describe(value)}")
     return value
 
 
 def integer(value: Any, place: str, *, least: int = 0) -> int:
     """`value` if it is an integer (not a boolean) of at least `least`."""
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise SpecError(place, f"expected a whole number of at least {least}, found {describe(value)}")
+        raise SpecError(place, f"expected a whole number of at least {least}, got {describe(value)}")
     if value > MAX_INTEGER:
-        raise SpecError(place, f"expected a whole number of at most {MAX_INTEGER}, found {describe(value)}")
+        raise SpecError(place, f"expected a whole number of at most {MAX_INTEGER}, got {describe(value)}")
     return value
 
 
 def truth(value: Any, place: str) -> bool:
     """`value` if it is true or false."""
     if not isinstance(value, bool):
-        raise SpecError(place, f"expected true or false, found {describe(value)}")
+        raise SpecError(place, f"expected true or false, got {describe(value)}")
     return value
 
 
@@ -95,7 +95,7 @@ def one_of(value: Any, allowed: Iterable[str], place: str) -> str:
     """`value` if it is one of the `allowed` words."""
     words = list(allowed)
     if value not in words:
-        raise SpecError(place, f"expected one of {', '.join(words)}, found {describe(value)}")
+        raise SpecError(place, f"expected one of {', '.join(words)}, got {describe(value)}")
     return str(value)
 
 

@@ -73,7 +73,7 @@ def test_a_host_of_the_first_revision_breaks_what_is_new(tmp_path: Path) -> None
 def test_an_unknown_revision_is_wrong_usage(tmp_path: Path) -> None:
     finished = command("--base-url=http://127.0.0.1:9", "--revision=1999-01-01", directory=tmp_path)
     assert finished.code == 2
-    assert f"--revision: expected one of {FIRST}, {LATER}, found '1999-01-01'" in finished.error
+    assert f"--revision: expected one of {FIRST}, {LATER}, got '1999-01-01'" in finished.error
 
 
 def test_pytest_cannot_change_the_revision_any_more_and_says_what_can(tmp_path: Path) -> None:

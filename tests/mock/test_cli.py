@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 import requests
+from lightning_mock.background import running
 from lightning_mock.command import ignored_variables, main, parse, without_kubernetes
 from lightning_mock.pytest_plugin import TOKEN_VARIABLE, URL_VARIABLE
 from lightning_mock.settings import NO_EFFECT_WITH, Settings, SettingsError
@@ -156,6 +157,13 @@ def run(*arguments: Any, **environment: Any) -> Any:
     )
 
 
+def running_refuses(**settings: Any) -> list[str]:
+    """The lines with which a start inside a program is refused."""
+    with pytest.raises(SettingsError) as refused, running(**settings):
+        pass
+    return str(refused.value).splitlines()
+
+
 FREE = "default: free\nplans:\n  - {key: free, "
 
 
@@ -190,11 +198,61 @@ def test_a_file_that_cannot_be_used_is_named_once_in_one_clear_line(
 
 def test_all_values_that_cannot_be_used_are_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert complaints(capsys, "--token-rate", "-1", "--journal", "-3") == [
-        "lightning-mock: journal: expected 0 to 1000000, got -3",
-        "lightning-mock: token_rate: expected a number, 0 or more, got -1.0",
+        "lightning-mock: --journal: expected 0 to 1000000, got -3",
+        "lightning-mock: --token-rate: expected a number, 0 or more, got -1.0",
     ]
+    assert running_refuses(token_rate=-1) == ["token_rate: expected a number, 0 or more, got -1"]
     with pytest.raises(SettingsError, match=r"(?s)MOCK_PORT.*\n.*MOCK_SEED"):
         parse([], {"LIGHTNING_MOCK_PORT": "eighty", "LIGHTNING_MOCK_SEED": "none"})
+
+
+def test_a_setting_is_called_as_it_was_given(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIGHTNING_MOCK_CONTROL_TOKEN", "short")
+    monkeypatch.setenv("LIGHTNING_MOCK_JOURNAL", "5")
+    assert complaints(capsys, "--journal", "-5") == [
+        "lightning-mock: --journal: expected 0 to 1000000, got -5",
+        "lightning-mock: LIGHTNING_MOCK_CONTROL_TOKEN: expected at least 8 ASCII characters",
+    ]
+    monkeypatch.delenv("LIGHTNING_MOCK_CONTROL_TOKEN")
+    monkeypatch.setenv("LIGHTNING_MOCK_RECORD", "http://127.0.0.1:9")
+    assert complaints(capsys, "--seed", "1") == [
+        "lightning-mock: --seed: has no effect with LIGHTNING_MOCK_RECORD"
+    ]
+    monkeypatch.delenv("LIGHTNING_MOCK_RECORD")
+    monkeypatch.setenv("LIGHTNING_MOCK_REVISION", "1999")
+    [line] = complaints(capsys)
+    assert line.startswith("lightning-mock: LIGHTNING_MOCK_REVISION: expected one of 2026-05-15, ")
+    monkeypatch.delenv("LIGHTNING_MOCK_REVISION")
+    [line] = complaints(capsys, "--scenario", "none-such")
+    assert line.startswith("lightning-mock: --scenario: expected one of ")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("port", "abc", "expected a whole number, got 'abc'"),
+        ("token-rate", "fast", "expected a number, got 'fast'"),
+        ("metadata-form", "xml", "expected one of bare, choices, got 'xml'"),
+    ],
+)
+def test_an_option_and_its_variable_are_refused_in_the_same_words(
+    option: str, value: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([f"--{option}", value])
+    assert capsys.readouterr().err == f"lightning-mock: --{option}: {says}; see --help\n"
+    variable = f"LIGHTNING_MOCK_{option.upper().replace('-', '_')}"
+    with pytest.raises(SettingsError, match=f"^{variable}: {says}$"):
+        parse([], {variable: value})
+
+
+def test_a_mistyped_option_is_told_with_the_nearest_name(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["--prot", "1"])
+    said = "lightning-mock: there is no option --prot (did you mean --port?); see --help\n"
+    assert capsys.readouterr().err == said
 
 
 def test_a_store_that_does_not_answer_is_named_without_its_password(
@@ -280,7 +338,7 @@ def test_an_option_that_has_no_effect_alone_is_refused(
     option: str, needed: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert complaints(capsys, f"--{option}", "1") == [
-        f"lightning-mock: --{option} has no effect without --{needed}"
+        f"lightning-mock: --{option}: has no effect without --{needed}"
     ]
 
 
@@ -314,7 +372,7 @@ def test_options_that_have_no_effect_together_are_all_refused(
     given = [word for option in options for word in (f"--{option}", VALUES.get(option, option))]
     said = complaints(capsys, f"--{mode}", "http://127.0.0.1:9/x", *given)
     assert sorted(said) == sorted(
-        f"lightning-mock: --{option} has no effect with --{mode}" for option in options
+        f"lightning-mock: --{option}: has no effect with --{mode}" for option in options
     )
     chosen: dict[str, Any] = {mode: "http://127.0.0.1:9", "scenario": ("upstream-down",)}
     with pytest.raises(SettingsError, match=f"^scenario: has no effect with {mode}$"):
@@ -345,7 +403,7 @@ def test_an_option_wins_over_its_variable_and_a_variable_over_the_default() -> N
         "LIGHTNING_MOCK_TOKEN_RATE": "12.5",
         "LIGHTNING_MOCK_SEED": "",
     }
-    settings, credentials = parse(["--port", "9002"], environment)
+    settings, credentials, _ = parse(["--port", "9002"], environment)
     assert (settings.port, settings.token_rate, settings.seed) == (9002, 12.5, None)
     assert credentials is None
     assert parse([], {})[0] == Settings()
@@ -419,7 +477,7 @@ def test_options_and_variables_become_the_same_settings(tmp_path: Path) -> None:
         "LIGHTNING_MOCK_" + name.removeprefix("--").replace("-", "_").upper(): value
         for name, value in zip(options[::2], options[1::2], strict=True)
     }
-    assert parse(options, {}) == parse([], environment)
+    assert parse(options, {})[:2] == parse([], environment)[:2]
 
 
 @pytest.mark.parametrize(

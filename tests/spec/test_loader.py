@@ -169,7 +169,7 @@ REFUSED: list[tuple[Change, str]] = [
     ),
     (
         lambda d: d["components"]["schemas"]["Duration"].pop("x-lightning-clamp"),
-        "components.schemas: expected one x-lightning-clamp, found 0",
+        "components.schemas: expected one x-lightning-clamp, got 0",
     ),
     (
         lambda d: d["components"]["schemas"]["Duration"].update({"default": 11}),
@@ -185,37 +185,37 @@ REFUSED: list[tuple[Change, str]] = [
     ),
     (
         lambda d: d["x-lightning-plans"]["plans"][1]["limits"].update({"imagesDaily": -1}),
-        "x-lightning-plans.plans[1].limits.imagesDaily: expected a whole number of at least 0, found -1",
+        "x-lightning-plans.plans[1].limits.imagesDaily: expected a whole number of at least 0, got -1",
     ),
     (
         lambda d: d["x-lightning-plans"]["plans"][1]["limits"].update({"imagesDaily": 2**53}),
         "x-lightning-plans.plans[1].limits.imagesDaily: expected a whole number of at most 9007199254740991, "
-        "found 9007199254740992",
+        "got 9007199254740992",
     ),
     (
         lambda d: d["x-lightning-plans"]["plans"][1]["limits"].update({"imagesDaily": -(10**5000)}),
         "x-lightning-plans.plans[1].limits.imagesDaily: expected a whole number of at least 0, "
-        "found a number of thousands of digits",
+        "got a number of thousands of digits",
     ),
     (
         lambda d: d["x-lightning-plans"]["plans"][1].update({"price": "5"}),
-        "x-lightning-plans.plans[1].price: expected text with two decimals or a number, found '5'",
+        "x-lightning-plans.plans[1].price: expected text with two decimals or a number, got '5'",
     ),
     (
         lambda d: d["x-lightning-plans"].update({"default": "gold"}),
-        "x-lightning-plans.default: expected one of free, light, core, creator, professional, found 'gold'",
+        "x-lightning-plans.default: expected one of free, light, core, creator, professional, got 'gold'",
     ),
     (
         lambda d: d["x-lightning-metrics"]["imagesDaily"].update({"window": "month"}),
-        "x-lightning-metrics.imagesDaily.window: expected one of day, week, found 'month'",
+        "x-lightning-metrics.imagesDaily.window: expected one of day, week, got 'month'",
     ),
     (
         lambda d: d["x-lightning-errors"]["too_large"].update({"status": "413"}),
-        "x-lightning-errors.too_large.status: expected a whole number of at least 400, found '413'",
+        "x-lightning-errors.too_large.status: expected a whole number of at least 400, got '413'",
     ),
     (
         lambda d: d["paths"]["/usage"]["get"].update({"x-lightning-upstream": "no"}),
-        "GET /usage x-lightning-upstream: expected true or false, found 'no'",
+        "GET /usage x-lightning-upstream: expected true or false, got 'no'",
     ),
     (
         lambda d: d.update({"x-lightning-client-id-pattern": "["}),
@@ -250,8 +250,8 @@ def test_a_caller_may_name_a_field_of_an_example_as_he_likes() -> None:
     [
         ("a: 1\nb: 2\na: 3\n", "spec.yaml, line 3: the key 'a' appears twice"),
         ("200: ok\n", "spec.yaml, line 1: the key 200 must be text; put it in quotes"),
-        ("- a\n", "spec.yaml: expected a mapping, found ['a']"),
-        ("", "spec.yaml: expected a mapping, found nothing"),
+        ("- a\n", "spec.yaml: expected a mapping, got ['a']"),
+        ("", "spec.yaml: expected a mapping, got nothing"),
         ("a: {", "spec.yaml: is not YAML"),
         ("a: !!python/object:os.system {}\n", "spec.yaml: is not YAML"),
     ],

@@ -147,7 +147,7 @@ REFUSED: list[tuple[Change, str]] = [
     (lambda d: d["requirements"].append(first(d)), "AUTH-1: duplicate id"),
     (
         lambda d: first(d).update({"level": "likely"}),
-        "AUTH-1.level: expected one of documented, observed, assumed, found 'likely'",
+        "AUTH-1.level: expected one of documented, observed, assumed, got 'likely'",
     ),
     (
         lambda d: first(d).update({"operations": ["getUsages"]}),
@@ -169,7 +169,7 @@ REFUSED: list[tuple[Change, str]] = [
         "AUTH-1.lines: lines 9 to 10 are not in a document of 9",
     ),
     (lambda d: first(d).update({"lines": [[3]]}), "AUTH-1.lines: expected pairs of a first and a last line"),
-    (lambda d: first(d).update({"statement": " "}), "AUTH-1.statement: expected text, found ' '"),
+    (lambda d: first(d).update({"statement": " "}), "AUTH-1.statement: expected text, got ' '"),
     (lambda d: d["exclusions"][0].pop("reason"), "exclusions[0]: the key 'reason' is missing"),
     (
         lambda d: d["exclusions"][0].update({"lines": []}),
@@ -177,7 +177,7 @@ REFUSED: list[tuple[Change, str]] = [
     ),
     (
         lambda d: first(d).update({**ASSUMED, "why_advice": " "}),
-        "AUTH-1.why_advice: expected text, found ' '",
+        "AUTH-1.why_advice: expected text, got ' '",
     ),
     (
         lambda d: first(d).update({"level": "observed"}),
@@ -187,8 +187,8 @@ REFUSED: list[tuple[Change, str]] = [
         lambda d: first(d).update({"why_advice": "The document is silent."}),
         "AUTH-1: what is documented has no why_advice",
     ),
-    (lambda d: first(d).update({"urgent": 1}), "AUTH-1.urgent: expected true or false, found 1"),
-    (lambda d: first(d).update({"owner": "yes"}), "AUTH-1.owner: expected true or false, found 'yes'"),
+    (lambda d: first(d).update({"urgent": 1}), "AUTH-1.urgent: expected true or false, got 1"),
+    (lambda d: first(d).update({"owner": "yes"}), "AUTH-1.owner: expected true or false, got 'yes'"),
     (
         lambda d: (
             first(d).update({"owner": True}),

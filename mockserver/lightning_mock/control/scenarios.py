@@ -36,7 +36,7 @@ class Scenario:
 async def play(name: str, state: State, user: Account | None = None) -> list[str]:
     """Start a scenario; returns sentences that say what was done. Raises ScenarioError."""
     if name not in SCENARIOS:
-        raise ScenarioError(f"scenario: expected one of {', '.join(SCENARIOS)}, got {name[:64]!r}")
+        raise ScenarioError(f"expected one of {', '.join(SCENARIOS)}, got {name[:64]!r}")
     return await SCENARIOS[name].play(state, user)
 
 

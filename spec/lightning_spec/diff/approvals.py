@@ -89,7 +89,7 @@ def _entry(value: Any, place: str) -> Approval:
     try:
         expires = datetime.date.fromisoformat(text(data["expires"], f"{place}.expires"))
     except ValueError:
-        raise SpecError(f"{place}.expires", f"expected a date, found {describe(data['expires'])}") from None
+        raise SpecError(f"{place}.expires", f"expected a date, got {describe(data['expires'])}") from None
     return Approval(
         named.get("fingerprint"),
         named.get("rule"),
