@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lightning_mock.background import running as running_mock
 from lightning_verify.run.preflight import preflight, wait_until_it_listens
 from lightning_verify.transport.client import HostGone
 from lightning_verify.transport.exchange import Exchange
@@ -73,6 +74,23 @@ def test_a_host_is_judged_only_if_its_first_answers_make_sense(
     assert (why or "") in (told or "")
 
 
+def test_the_path_of_an_address_that_knows_nothing_is_doubted() -> None:
+    host = Host([{"status": 404}])
+    host.base_url = "http://host/foo"
+    told = preflight(host, wake=0)  # type: ignore[arg-type]
+    assert told == "the host answers every request with 404; is the path /foo of --base-url right?"
+
+
+def test_a_control_plane_at_the_address_of_the_mock_itself_is_told_where_it_is(tmp_path: Path) -> None:
+    with running_mock() as mock:
+        wrong = (f"--control={mock.base_url}", "--only=TIER-1")
+        run = command(f"--base-url={mock.base_url}", *wrong, directory=tmp_path)
+    assert run.code == 3
+    said = f"/clock -> 404: There is nothing at this path; is {mock.base_url}/__mock__ meant?"
+    assert said in run.out
+    assert '{"error"' not in run.out
+
+
 def test_a_host_that_is_being_started_is_waited_for_and_that_is_told_once() -> None:
     told: list[str] = []
     with socket.socket() as place:
@@ -96,5 +114,5 @@ def test_one_that_never_listens_is_given_up(tmp_path: Path) -> None:
         )
     assert (at_once.code, waited.code) == (3, 3)
     assert "waiting up to" not in at_once.out
-    assert f"nothing listens at {url} yet ([Errno 111] Connection refused): waiting up to 0.5 s" in waited.out
+    assert f"nothing listens at {url} yet (Connection refused): waiting up to 0.5 s" in waited.out
     assert "connection refused" in waited.out

@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -118,10 +119,19 @@ def _reset_clock(run: Run, say: Say) -> str | None:
     try:
         offset = run.reset_clock()
     except (ControlFailed, HostGone) as problem:
-        return f"the control plane at {run.target.control} does not answer as one: {problem}"
+        return f"the control plane at {run.target.control} does not answer as one: {_hinted(run, problem)}"
     if offset is not None:
         say(f"clock: the target's was {offset:+.0f} s off and has been corrected")
     return None
+
+
+def _hinted(run: Run, problem: Exception) -> str:
+    control = (run.target.control or "").rstrip("/")
+    return (
+        f"{problem}"
+        if urlsplit(control).path
+        else f"{str(problem).rstrip('.')}; is {control}/__mock__ meant?"
+    )
 
 
 def finish(run: Run) -> None:

@@ -37,7 +37,8 @@ def wait_until_it_listens(base_url: str, seconds: float, say: Callable[[str], No
             socket.create_connection((address.hostname, port), timeout=left).close()
         except OSError as problem:
             if not told:
-                say(f"nothing listens at {base_url} yet ({problem}): waiting up to {seconds:g} s")
+                why = problem.strerror or problem
+                say(f"nothing listens at {base_url} yet ({why}): waiting up to {seconds:g} s")
                 told = True
             time.sleep(min(_LISTENS_SOON, left))
         else:
@@ -48,8 +49,6 @@ def preflight(client: Client, wake: float) -> str | None:
     """None when judging makes sense, otherwise why not. A host that answers everything with 502 or 503 may be
     waking up: it is given `wake` seconds."""
     deadline = time.monotonic() + wake
-    # Some that want TLS hang up on plain HTTP, and others answer it with 400.
-    hint = "; is it https://?" if client.base_url.startswith("http:") else ""
     pause = 0.5
     while True:
         answers: list[Exchange] = []
@@ -57,18 +56,27 @@ def preflight(client: Client, wake: float) -> str | None:
             # One by one, so that those before the last one are kept.
             answers.extend(client.send("GET", path, anonymous(), follow=True) for path in PROBED_PATHS)
         except HostGone as gone:
-            return _silent(answers, hint) if answers else str(gone)
+            return _silent(answers, client.base_url) if answers else str(gone)
         if not all(answer.status in {502, 503, 504} for answer in answers):
-            return _moved(answers, client.base_url) or _sense(answers, hint)
+            return _moved(answers, client.base_url) or _sense(answers, client.base_url)
         if time.monotonic() + pause > deadline:
             return f"the host answered only {answers[0].status} for {wake:g} s"
         time.sleep(pause)
         pause = min(pause * 1.5, 5.0)
 
 
-def _silent(answers: list[Exchange], hint: str) -> str:
+def _silent(answers: list[Exchange], base_url: str) -> str:
     problem = answers[-1].problem
-    return f"the host does not answer: {problem}{hint if problem == SILENCE else ''}"
+    return f"the host does not answer: {problem}{_hint(base_url, None) if problem == SILENCE else ''}"
+
+
+def _hint(base_url: str, status: int | None) -> str:
+    """What may be wrong with the address of a host that gives no answer, or this one to everything."""
+    path = urlsplit(base_url).path
+    if status == 404 and path:
+        return f"; is the path {path} of --base-url right?"
+    # Some that want TLS hang up on plain HTTP, and others answer it with 400.
+    return "; is it https://?" if status in (None, 400) and base_url.startswith("http:") else ""
 
 
 def _moved(answers: list[Exchange], base_url: str) -> str | None:
@@ -82,9 +90,9 @@ def _moved(answers: list[Exchange], base_url: str) -> str | None:
     return f"the host redirects every request to {prefix}: is --base-url {base_url}{prefix} meant?"
 
 
-def _sense(answers: list[Exchange], hint: str) -> str | None:
+def _sense(answers: list[Exchange], base_url: str) -> str | None:
     if all(answer.problem for answer in answers):
-        return _silent(answers, hint)
+        return _silent(answers, base_url)
     if all(answer.truncated or answer.problem for answer in answers):
         return "the host's answers do not end within the bounds that the judge reads to"
     statuses = {answer.status for answer in answers}
@@ -92,7 +100,7 @@ def _sense(answers: list[Exchange], hint: str) -> str | None:
         status = answers[0].status or 0
         # One that takes no JSON is awake, and HDR-1 has something to say to it.
         if status >= 400 and status != 406:
-            return f"the host answers every request with {status}{hint if status == 400 else ''}"
+            return f"the host answers every request with {status}{_hint(base_url, status)}"
         if 300 <= status < 400:
             where = answers[0].header("location")
             return f"the host redirects every request, the first to {where}: is that the host to judge?"

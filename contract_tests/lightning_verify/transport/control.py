@@ -7,11 +7,14 @@ on it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+from lightning_verify.reading.failures import failure_in
 from lightning_verify.requests.callers import Caller
 from lightning_verify.transport.client import Client
+from lightning_verify.transport.exchange import Exchange, NotJson
 
 # Seconds that asking for the time may take.
 _ON_TIME = 5.0
@@ -19,6 +22,14 @@ _ON_TIME = 5.0
 
 class ControlFailed(RuntimeError):
     """The control plane did not do what it was asked."""
+
+
+def _said(exchange: Exchange) -> str:
+    """The words of a refusal, whether or not a control plane wrote it."""
+    with suppress(NotJson):
+        if words := failure_in(exchange.json()):
+            return words
+    return exchange.text[:200]
 
 
 class Control:
@@ -34,7 +45,7 @@ class Control:
             method, self._url + path, Caller("operator"), json_body=body, retry=False
         )
         if not exchange.served:
-            raise ControlFailed(f"{exchange.title}: {exchange.problem or exchange.text[:200]}")
+            raise ControlFailed(f"{exchange.title}: {exchange.problem or _said(exchange)}")
         return exchange.json() if exchange.body else None
 
     def move_to(self, moment: str) -> str:
