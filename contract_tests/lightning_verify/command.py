@@ -8,13 +8,15 @@ import io
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TextIO, cast
 
+from lightning_spec.command_line import WRONG_USAGE, Parser
 from lightning_spec.loader import SpecError, revision_folder
+from lightning_spec.text_formats import cannot_be
 
 from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_INCONCLUSIVE, EXIT_KEPT, EXIT_USAGE
 
@@ -69,19 +71,13 @@ class _OfPytest(argparse.Action):
         self, parser: argparse.ArgumentParser, namespace: object, values: object, name: str | None = None
     ) -> None:
         """Say where it works."""
-        parser.error(
-            f"{name} is an option of pytest: try `pytest contract_tests {name} {values}` in a checkout"
-        )
+        instead = f"try `pytest contract_tests {name} {values}` in a checkout"
+        parser.exit(WRONG_USAGE, f"{parser.prog}: {name} is an option of pytest: {instead}\n")
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="lightning-verify",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser(prog="lightning-verify", description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('lightning-contract')}")
     # Options that users of pytest expect: many runs side by side and choice by name are for plain pytest.
     parser.add_argument("-n", "-k", action=_OfPytest, help=argparse.SUPPRESS)
@@ -157,20 +153,34 @@ def _catalogue(options: argparse.Namespace) -> int:
 
     collector = coverage.Collector()
     with redirect_stdout(io.StringIO()) as said:
-        code = pytest.main([*pytest_arguments(options), "--collect-only"], plugins=[collector])
+        code = pytest.main([*pytest_arguments(options), "--collect-only"], plugins=[collector, _Refusals()])
     if code:
-        print(said.getvalue(), file=sys.stderr)
+        if said.getvalue():
+            print(said.getvalue(), file=sys.stderr)
         return EXIT_USAGE
     if options.coverage:
         try:
             coverage.write(options.coverage, collector.checks)
         except OSError as problem:
-            print(f"lightning-verify: --coverage {options.coverage}: {problem.strerror}", file=sys.stderr)
+            _say(f"--coverage {options.coverage}: {cannot_be('written', problem)}")
             return EXIT_USAGE
     problems = coverage.problems(collector.checks) if options.lint else []
     if options.lint:
         print("\n".join(problems) or "No problems found.")
     return EXIT_BROKEN if problems else EXIT_KEPT
+
+
+class _Refusals:
+    """Tells a wrong use as the rest of the command does. pytest would call it an error, in two lines."""
+
+    @staticmethod
+    @pytest.hookimpl(wrapper=True)
+    def pytest_cmdline_main() -> Generator[None, pytest.ExitCode | int | None, pytest.ExitCode | int | None]:
+        try:
+            return (yield)
+        except pytest.UsageError as problem:
+            _say(str(problem))
+            return pytest.ExitCode.USAGE_ERROR
 
 
 class _Kept:
@@ -200,7 +210,8 @@ def main(arguments: list[str] | None = None, plugins: Sequence[str] = ()) -> int
     try:
         revision_folder(options.revision)
     except SpecError as problem:
-        print(f"lightning-verify: --revision: {problem.problem}", file=sys.stderr)
+        # Which revisions there are stands in the spec, which may be what is wrong.
+        _say(f"--{problem}" if problem.place == "revision" else str(problem))
         return EXIT_USAGE
     watching = [argument for name in plugins for argument in ("-p", name)]
     INTERRUPTION.watch()
@@ -211,9 +222,12 @@ def main(arguments: list[str] | None = None, plugins: Sequence[str] = ()) -> int
                 os.environ["LIGHTNING_REVISION"] = options.revision
             if options.coverage or options.lint:
                 return _catalogue(options)
-            code = int(pytest.main([*pytest_arguments(options), *watching], plugins=[_Kept()]))
+            code = int(pytest.main([*pytest_arguments(options), *watching], plugins=[_Kept(), _Refusals()]))
     except KeyboardInterrupt:  # Before pytest listens, or after it is done.
         pass
+    except (SpecError, pytest.UsageError) as problem:  # Of the spec, which is read on import.
+        code = EXIT_USAGE
+        _say(str(problem))
     except Exception as problem:
         # Python's own exit code for it would say that the host broke a requirement.
         code = EXIT_INCONCLUSIVE

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
+from lightning_spec.command_line import WRONG_USAGE, Parser
 from lightning_spec.diff.approvals import Outcome, apply_approvals, read_approvals
 from lightning_spec.diff.change import Severity
 from lightning_spec.diff.comparison import compare
@@ -18,10 +19,11 @@ from lightning_spec.diff.report import FORMATS, harmless
 from lightning_spec.diff.rules import RULES
 from lightning_spec.diff.source import SourceError
 from lightning_spec.lint import lint
-from lightning_spec.loader import load_revision, revisions
+from lightning_spec.loader import OPENAPI_FILE, REQUIREMENTS_FILE, load_revision, revisions
 from lightning_spec.model import SpecError
+from lightning_spec.text_formats import cannot_be
 
-_DONE, _FAILED, _USAGE = 0, 1, 2
+_DONE, _FAILED = 0, 1
 # Enough for a chain of references through ten thousand schemas, in a thread that has the stack for it.
 _DEPTH = 200_000
 _STACK = 512 * 1024**2
@@ -33,12 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         code: int = _with_room(lambda: options.run(options))
-    except (SourceError, SpecError, OSError) as error:
+    except (SourceError, SpecError) as error:
         sys.stderr.write(f"lightning-spec: {harmless(str(error))}\n")
-        return _USAGE
+        return WRONG_USAGE
+    except OSError as error:
+        sys.stderr.write(f"lightning-spec: {harmless(str(error.filename))}: {cannot_be('read', error)}\n")
+        return WRONG_USAGE
     except RecursionError:
         sys.stderr.write("lightning-spec: a description is nested too deeply to compare\n")
-        return _USAGE
+        return WRONG_USAGE
     return code
 
 
@@ -54,8 +59,8 @@ def _with_room(run: Callable[[], int]) -> int:
         sys.setrecursionlimit(limit)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="lightning-spec", description="Compare two revisions of an API description, or check one."
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('lightning-contract')}")
@@ -107,10 +112,17 @@ def _diff(options: argparse.Namespace) -> int:
     outcome = apply_approvals(comparison.changes, approvals, today)
     report = FORMATS[options.format](outcome, comparison.unread)
     if options.output:
-        options.output.write_text(report, encoding="utf-8")
+        _write(options.output, report)
     else:
         sys.stdout.write(report)
     return _exit_code(outcome, Severity[options.fail_on.upper()])
+
+
+def _write(path: Path, report: str) -> None:
+    try:
+        path.write_text(report, encoding="utf-8")
+    except OSError as error:
+        raise SourceError(f"--output {path}: {cannot_be('written', error)}") from error
 
 
 def _side(address: str) -> str:
@@ -143,10 +155,20 @@ def _revisions(_: argparse.Namespace) -> int:
 
 
 def _lint(options: argparse.Namespace) -> int:
+    if options.folder and (missing := _missing_in(options.folder)):
+        raise SourceError(f"{options.folder}: {missing}")
     folders = [options.folder] if options.folder else revisions().values()
     problems = [problem for folder in folders for problem in lint(folder)]
     sys.stdout.write("".join(f"{harmless(problem)}\n" for problem in problems) or "No problems found.\n")
     return _FAILED if problems else _DONE
+
+
+def _missing_in(folder: Path) -> str | None:
+    """Why there is nothing to check in a folder."""
+    if not folder.is_dir():
+        return "no such folder"
+    names = (OPENAPI_FILE.name, REQUIREMENTS_FILE.name)
+    return next((f"has no {name}" for name in names if not (folder / name).exists()), None)
 
 
 if __name__ == "__main__":

@@ -72,13 +72,13 @@ class Parser(argparse.ArgumentParser):
         name = next((word.partition("=")[0] for word in unknown if word.startswith("-")), None)
         if name is None:
             return f"{unknown[0]!r} is more than was expected"
-        near = nearest(name, self._names()) if name.startswith("--") else None
-        return f"there is no option {name}" + (f" (did you mean {near}?)" if near else "")
+        near = nearest(name.lstrip("-"), [known.lstrip("-") for known in self._names()])
+        return f"there is no option {name}" + (f" (did you mean --{near}?)" if near else "")
 
     def _names(self) -> Iterator[str]:
-        """Every option, those of the commands below it included."""
+        """Every long option, those of the commands below it included."""
         for action in self._actions:
-            yield from action.option_strings
+            yield from (name for name in action.option_strings if name.startswith("--"))
             if isinstance(action, argparse._SubParsersAction):
                 for below in action.choices.values():
                     yield from below._names()

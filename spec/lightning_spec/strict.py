@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from lightning_spec.model import SpecError
-from lightning_spec.text_formats import PlainLoader, read_file
+from lightning_spec.text_formats import PlainLoader, cannot_be, mistake_in, read_file
 
 MAX_INTEGER = 2**53 - 1
 """The largest integer that every reader of JSON keeps exactly (RFC 8259, 6)."""
@@ -43,15 +43,26 @@ def read_yaml(path: Path, place: str | None = None) -> dict[str, Any]:
     else."""
     named = place or path.name
     try:
-        # The loader makes plain data types only, so this is as safe as safe_load.
-        data = yaml.load(read_file(path), Loader=_StrictLoader)  # noqa: S506
+        data = parse_yaml(read_file(path))
     except SpecError as error:
         raise SpecError(f"{named}, {error.place}", error.problem) from None
     except OSError as error:
-        raise SpecError(str(path), f"cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise SpecError(named, f"is not YAML: {' '.join(str(error).split())}") from error
+        raise SpecError(str(path), cannot_be("read", error)) from error
+    except ValueError as error:
+        raise SpecError(named, str(error)) from error
     return mapping(data, named)
+
+
+def parse_yaml(content: bytes) -> Any:
+    """The value of a YAML (or JSON) text. Raises SpecError for a key that appears twice or is no text, and
+    ValueError for what is not YAML."""
+    try:
+        # The loader makes plain data types only, so this is as safe as safe_load.
+        return yaml.load(content, Loader=_StrictLoader)  # noqa: S506
+    except SpecError:
+        raise
+    except (yaml.YAMLError, ValueError) as error:
+        raise ValueError(f"is not YAML: {mistake_in(error)}") from error
 
 
 def mapping(value: Any, place: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -41,6 +42,23 @@ def read_file(path: Path) -> bytes:
         return file.read()
 
 
+def cannot_be(done: str, error: OSError) -> str:
+    """Why a file cannot be "read" or "written", without its name, which stands before it."""
+    return f"cannot be {done} ({error.strerror or error})"
+
+
+def mistake_in(error: Exception) -> str:
+    """Where a text is no YAML and what was expected there, in one line. The library says the place twice, and
+    which of its own objects the text is from."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    said = getattr(error, "problem", None) or str(error).partition('\n  in "')[0]
+    said = _NOT_FOUND.sub("expected ", " ".join(said.split()))
+    return f"line {mark.line + 1}, column {mark.column + 1}: {said}" if mark else said
+
+
+_NOT_FOUND = re.compile(r"^(?:did|could) not find (?:expected )?(?=')")
+
+
 def yaml_or_json(text: str, *, unique_keys: bool = False) -> Any:
     """The value of a text, of the types that JSON has. Raises ValueError, whose message is one line.
 
@@ -61,7 +79,7 @@ def yaml_or_json(text: str, *, unique_keys: bool = False) -> Any:
             # Lone surrogates can be escaped, but not encoded as UTF-8.
             json.dumps(value, ensure_ascii=False).encode()
     except (yaml.YAMLError, TypeError, UnicodeEncodeError) as error:
-        raise ValueError(" ".join(str(error).split())) from error
+        raise ValueError(mistake_in(error)) from error
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     return value

@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
-from lightning_spec.loader import load_requirements
+from lightning_spec.loader import SpecError, load_requirements
 from lightning_verify import command as cli
 from lightning_verify.command import main, parser
 from lightning_verify.judging.verdicts import BROKE_OFF, EXIT_BROKEN, EXIT_KEPT
@@ -70,10 +70,22 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ([HOST, "--examples=0"], "--examples 0: expected a number above 0"),
         ([HOST, "--seed=-1"], "--seed -1: expected a whole number"),
         ([HOST, "--timeout=nan"], "--timeout nan: expected a number"),
-        ([HOST, "--credentials=no-such-file.json"], "cannot read the credentials file no-such-file.json"),
+        (
+            [HOST, "--credentials=no-such-file.json"],
+            "--credentials no-such-file.json: cannot be read (No such file or directory)",
+        ),
         ([HOST, "--credentials=list.json"], "list.json must hold a JSON object"),
         ([HOST, "--credentials=broken.json"], "cannot read the credentials file broken.json"),
-        ([HOST, "--known=no-such-file.yaml"], "--known no-such-file.yaml"),
+        (
+            [HOST, "--known=no-such-file.yaml"],
+            "--known no-such-file.yaml: cannot be read (No such file or directory)",
+        ),
+        ([HOST, "--known=twice.yaml"], "--known twice.yaml: line 2: the key 'CHAT-7' appears twice"),
+        (
+            [HOST, "--known=open.yaml"],
+            "--known open.yaml: is not YAML: line 2, column 1: expected ',' or ']'",
+        ),
+        ([HOST, "--compare=nowhere/report.json"], "--compare nowhere/report.json: cannot be read (No such"),
         ([HOST, "--known=list.json"], "expected lines such as `CHAT-7: why this is accepted`"),
         ([HOST, "--known=other.yaml"], "no requirement is called CHAT-999, GHOST-1"),
         ([HOST, "--known=never.yaml"], "CHAT-7: expires must be a date such as 2030-01-31"),
@@ -84,6 +96,8 @@ def test_a_wrong_use_is_exit_2_and_one_line(
 ) -> None:
     Path("list.json").write_text('["LIGHTNING_JWT"]')
     Path("other.yaml").write_text("CHAT-999: because\nCHAT-7: because\nGHOST-1: because\n")
+    Path("twice.yaml").write_text("CHAT-7: because\nCHAT-7: another\n")
+    Path("open.yaml").write_text("CHAT-7: [1, 2\n")
     Path("never.yaml").write_text("CHAT-7: {reason: because, expires: never}\n")
     Path("broken.json").write_text('{"LIGHTNING_JWT": "secret-word')
     code = main(arguments)
@@ -91,18 +105,28 @@ def test_a_wrong_use_is_exit_2_and_one_line(
     lines = [line for line in (printed.out + printed.err).splitlines() if line.strip()]
     assert code == 2
     assert len(lines) == 1, lines
+    assert lines[0].startswith("lightning-verify: ")
     assert says in lines[0]
     assert "secret-word" not in lines[0]
 
 
-@pytest.mark.parametrize("arguments", [["--spend=everything"], ["--nonsense"], ["--rate=fast"], ["stray"]])
-def test_an_option_that_does_not_exist_is_exit_2(
-    arguments: list[str], capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--spend=everything"], "--spend: expected one of none, sample, exhaust, got 'everything'"),
+        (["--nonsense"], "there is no option --nonsense"),
+        (["--exmaples=3"], "there is no option --exmaples (did you mean --examples?)"),
+        (["--rate=fast"], "--rate: expected a number, got 'fast'"),
+        (["stray"], "'stray' is more than was expected"),
+    ],
+)
+def test_an_option_that_does_not_exist_is_exit_2_and_one_line(
+    arguments: list[str], says: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stop:
         main([HOST, *arguments])
     assert stop.value.code == 2
-    assert "lightning-verify: error:" in capfd.readouterr().err
+    assert capfd.readouterr().err == f"lightning-verify: {says}; see --help\n"
 
 
 @pytest.mark.parametrize("option", [["-n", "4"], ["-n4"], ["-k", "chat"]])
@@ -139,6 +163,30 @@ def test_the_help_says_what_each_exit_code_means(capfd: pytest.CaptureFixture[st
     for name in MEANING:
         assert name in text
     assert LIVE in "".join(text.split())
+
+
+def test_the_help_breaks_no_name_at_its_hyphens(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for columns in ("60", "80", "100"):
+        monkeypatch.setenv("COLUMNS", columns)
+        with pytest.raises(SystemExit):
+            main(["--help"])
+        assert not [line for line in capfd.readouterr().out.splitlines() if line.endswith("-")]
+
+
+@pytest.mark.parametrize("arguments", [[HOST], ["--lint"], [HOST, "--revision=2026-06-19"]])
+def test_a_spec_that_cannot_be_used_is_told_as_such(
+    arguments: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise SpecError("openapi.yaml", "expected a mapping, got nothing")
+
+    for name in ("revision_folder", "pytest.main"):
+        with monkeypatch.context() as patched:
+            patched.setattr(f"lightning_verify.command.{name}", broken)
+            assert main(arguments) == 2
+        assert capfd.readouterr().err == ("lightning-verify: openapi.yaml: expected a mapping, got nothing\n")
 
 
 def test_live_is_short_for_the_documented_host() -> None:

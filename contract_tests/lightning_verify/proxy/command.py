@@ -17,6 +17,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from lightning_spec.command_line import Parser
+
 from lightning_verify.judging.verdicts import EXIT_BROKEN, EXIT_INCONCLUSIVE, EXIT_KEPT, EXIT_USAGE
 
 try:
@@ -84,14 +86,9 @@ class UsageError(ValueError):
     """The options make no sense together, or what they ask for is not available."""
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="lightning-proxy",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser(prog="lightning-proxy", description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('lightning-contract')}")
     parser.add_argument(
         "--upstream",

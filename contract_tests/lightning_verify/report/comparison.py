@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lightning_spec.text_formats import cannot_be
+
 from lightning_verify.judging.verdicts import Ruling
 
 # Of the form of report.json; it changes when a reader of the old form would misread the new one.
@@ -61,7 +63,7 @@ def read_report(file: Path) -> dict[str, str]:
     except ComparisonError:
         raise
     except OSError as problem:
-        raise ComparisonError(problem.strerror or str(problem)) from problem
+        raise ComparisonError(cannot_be("read", problem)) from problem
     except (ValueError, TypeError, KeyError, RecursionError) as problem:
         raise ComparisonError("expected a report.json that lightning-verify wrote") from problem
 

@@ -7,6 +7,8 @@ import json
 import tempfile
 from pathlib import Path
 
+from lightning_spec.text_formats import cannot_be
+
 from lightning_verify.report.html import render_html
 from lightning_verify.report.markdown import render_markdown
 from lightning_verify.report.outcome import Outcome
@@ -19,7 +21,7 @@ def why_not_writable(folder: Path) -> str | None:
         with tempfile.TemporaryFile(dir=folder) as probe:
             probe.write(b"x" * 4096)
     except OSError as problem:
-        return f"cannot be written: {problem.strerror}"
+        return cannot_be("written", problem)
     return None
 
 

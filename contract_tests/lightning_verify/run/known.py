@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from lightning_spec.strict import parse_yaml
+from lightning_spec.text_formats import cannot_be
 
 from lightning_verify.facts import REQUIREMENTS
 from lightning_verify.judging.harmless import one_line
@@ -28,8 +30,10 @@ class KnownError(ValueError):
 def read_known(file: Path) -> dict[str, Known]:
     """The entries by requirement id. Raises KnownError."""
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as problem:
+        content = parse_yaml(file.read_bytes())
+    except OSError as problem:
+        raise KnownError(cannot_be("read", problem)) from problem
+    except ValueError as problem:
         raise KnownError(one_line(problem, 300)) from problem
     if content is None:
         return {}
@@ -50,15 +54,14 @@ def _entry(name: str, value: Any) -> Known:
         raise KnownError(f"{name}: {EXPECTED}")
     if owner is not None and not isinstance(owner, str):
         raise KnownError(f"{name}: the owner must be a name")
-    # A quoted date is text to YAML, and a moment is a date to Python.
-    if isinstance(expires, str):
-        try:
-            expires = datetime.date.fromisoformat(expires)
-        except ValueError:
-            raise KnownError(f"{name}: expires must be a date such as 2030-01-31") from None
-    if expires is not None and type(expires) is not datetime.date:
-        raise KnownError(f"{name}: expires must be a date such as 2030-01-31")
-    return Known(reason.strip(), owner, expires)
+    return Known(reason.strip(), owner, None if expires is None else _date(name, expires))
+
+
+def _date(name: str, written: Any) -> datetime.date:
+    try:
+        return datetime.date.fromisoformat(written)
+    except (TypeError, ValueError):
+        raise KnownError(f"{name}: expires must be a date such as 2030-01-31") from None
 
 
 def known_file(rulings: Iterable[Ruling], before: Mapping[str, Known], *, strict: bool) -> str:

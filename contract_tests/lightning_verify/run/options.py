@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from lightning_spec.text_formats import cannot_be
 
 from lightning_verify.facts import REQUIREMENTS, REVISION, REVISION_VARIABLE, SPEC
 from lightning_verify.judging.verdicts import Known
@@ -163,7 +164,7 @@ def known_before(config: pytest.Config) -> dict[str, Known]:
         if is_new:
             file.unlink()
     except OSError as problem:
-        raise pytest.UsageError(f"--write-known {file}: cannot be written: {problem.strerror}") from problem
+        raise pytest.UsageError(f"--write-known {file}: {cannot_be('written', problem)}") from problem
     except KnownError as problem:
         raise pytest.UsageError(
             f"--write-known {file}: exists and is not a list of known differences: {problem}"
@@ -187,8 +188,13 @@ def given_target(config: pytest.Config) -> Target | None:
     try:
         credentials = gather(os.environ, config.option.lightning_credentials)
     except CredentialsError as problem:
-        raise pytest.UsageError(str(problem)) from problem
+        raise pytest.UsageError(_of_credentials(problem, config.option.lightning_credentials)) from problem
     return Target(url.rstrip("/"), credentials, config.option.lightning_control)
+
+
+def _of_credentials(problem: CredentialsError, file: Path | None) -> str:
+    cause = problem.__cause__
+    return f"--credentials {file}: {cannot_be('read', cause)}" if isinstance(cause, OSError) else str(problem)
 
 
 def check_writable(folder: Path) -> None:

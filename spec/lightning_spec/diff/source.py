@@ -20,7 +20,7 @@ import yaml
 
 from lightning_spec.diff.change import Place, Unread
 from lightning_spec.references import escape
-from lightning_spec.text_formats import FastLoader
+from lightning_spec.text_formats import FastLoader, cannot_be, mistake_in
 
 Trail = tuple[str | int, ...]
 Read = Callable[[str], bytes]
@@ -223,7 +223,7 @@ def parse(
             # JSON indented by tabs is no YAML.
             document.data = json.loads(content)
         except (ValueError, RecursionError):
-            raise SourceError(f"{name} is not YAML: {' '.join(str(error).split())}") from None
+            raise SourceError(f"{name} is not YAML: {mistake_in(error)}") from None
     known.setdefault(posixpath.normpath(name), document)
     return document
 
@@ -258,7 +258,7 @@ def _read_file(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise SourceError(f"{path} cannot be read ({error.strerror})") from error
+        raise SourceError(f"{path} {cannot_be('read', error)}") from error
 
 
 def _git(*arguments: str) -> bytes:
