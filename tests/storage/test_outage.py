@@ -106,7 +106,10 @@ def test_a_redis_that_comes_back_empty_gets_the_state_again(own_redis: RedisServ
             assert other.credentials == mock.credentials
 
 
-def test_a_mock_does_not_start_where_no_redis_answers(own_redis: RedisServer) -> None:
+def test_a_mock_does_not_start_where_no_redis_answers_and_that_is_all_it_says(
+    own_redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
     own_redis.kill()
     with pytest.raises(SettingsError, match="no Redis answers"), running(store=own_redis.url):
         pass
+    assert not caplog.records

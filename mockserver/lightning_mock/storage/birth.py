@@ -34,7 +34,8 @@ async def birth_of(link: Link, settings: Settings) -> Birth:
         await link.ask("SET", key, orjson.dumps(own), "NX")
         row = await link.ask("GET", key)
     except StoreLost:
-        raise SettingsError(f"store {settings.store_shown}: no Redis answers there") from None
+        why = f"no Redis answers there ({link.trouble})"
+        raise SettingsError(f"store {settings.store_shown}: {why}") from None
     found = orjson.loads(row)
     if found["settings"] != own["settings"]:
         raise SettingsError(

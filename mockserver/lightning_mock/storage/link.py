@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -88,7 +89,10 @@ class Link:
         self._loaded: set[Script | None] = {None}
         self._once = self.key("once", token_hex(8))
         self._count = 0
-        self._lost = False
+        self._lost: bool | None = None
+        """Whether Redis is away; None before it has answered for the first time."""
+        self.trouble = ""
+        """Why it last did not answer."""
 
     def key(self, *parts: str) -> str:
         """The name of a key of this mock."""
@@ -269,15 +273,28 @@ class Link:
             await wire.close()
 
     def _note_loss(self, error: Exception) -> None:
-        """One line for an outage, however many calls it costs."""
-        if not self._lost:
+        """One line for an outage, however many calls it costs. At a start there are no calls yet, and whoever
+        starts says what is wrong."""
+        self.trouble = _cause(error)
+        if self._lost is False:
             self._lost = True
-            logger.error("the store does not answer (%s): every call gets 500 until it is back", error)
+            logger.error("the store does not answer (%s): every call gets 500 until it is back", self.trouble)
 
     def _note_return(self) -> None:
-        if self._lost:
+        if self._lost is not False:
+            if self._lost:
+                logger.warning("the store answers again")
             self._lost = False
-            logger.warning("the store answers again")
+
+
+def _cause(error: Exception) -> str:
+    """Why Redis does not answer, without its address and the number of the system's error."""
+    if isinstance(error, TimeoutError):
+        return f"no answer within {TIMEOUT:g} s"
+    below = error.__context__
+    if not isinstance(below, OSError):
+        return str(error).rstrip(".")
+    return os.strerror(below.errno) if (below.errno or 0) > 0 else below.strerror or str(below)
 
 
 def _amends(sent: _Sent, script: Script) -> _Sent:
