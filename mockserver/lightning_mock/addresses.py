@@ -11,8 +11,13 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _AFTER_THE_PATH = re.compile(r"[?#].*", re.DOTALL)
 
 
+_REACHED_BY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""By which address this machine reaches what listens on all of them."""
+
+
 def base_url(host: str, port: int) -> str:
-    """The address of whoever listens on a host, which may be an IPv6 address, and a port."""
+    """Where a server that listens there is reached from this machine, without a slash at the end."""
+    host = _REACHED_BY.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

@@ -17,7 +17,7 @@ from yarl import URL
 from lightning_mock.basis import Basis, Outdated
 from lightning_mock.control.contract import PREFIX
 from lightning_mock.control.plane import ControlPlane
-from lightning_mock.errors import ApiError, StoreLost
+from lightning_mock.errors import ApiError, NotFound, StoreLost
 from lightning_mock.handlers import HANDLERS, PREPARATIONS
 from lightning_mock.http import delivery
 from lightning_mock.http.connection import MAX_HEADER, MAX_HEADERS, MAX_REQUEST_LINE, Connection
@@ -35,11 +35,17 @@ from lightning_mock.pipeline import (
     parameter_reader,
 )
 from lightning_mock.real_time import stopwatch
+from lightning_mock.scripting.parse import DEFAULT_ROUTE
 from lightning_mock.settings import SettingsError
 from lightning_mock.state import State
 
 if TYPE_CHECKING:
     from lightning_mock.storage.sharing import Sharing
+
+
+_ADDED_BY_SDKS = "/chat/completions"
+"""What OpenAI's SDKs add to their base URL."""
+_BASE_OF_SDKS = DEFAULT_ROUTE.partition(" ")[2].removesuffix(_ADDED_BY_SDKS)
 
 
 class Server(web.Server):
@@ -106,7 +112,7 @@ def make_server(state: State, sharing: Sharing | None = None, instead: Answering
             try:
                 match = router.find(method, path)
             except ApiError as error:
-                response = await answer_unknown(request, state, exchange, error)
+                response = await answer_unknown(request, state, exchange, hint_at_chats(error, path))
             else:
                 response = await answer(request, match, state, exchange)
         if basis is not None:
@@ -151,6 +157,14 @@ def make_server(state: State, sharing: Sharing | None = None, instead: Answering
         max_headers=MAX_HEADERS,
     )
     return server
+
+
+def hint_at_chats(error: ApiError, path: str) -> ApiError:
+    """The refusal of a path; that of one which an SDK makes from a wrong base URL says which is right."""
+    if not isinstance(error, NotFound) or not path.endswith(_ADDED_BY_SDKS):
+        return error
+    said = error.message.rstrip(".")
+    return NotFound(f"{said}; the base URL for OpenAI's SDKs is the mock's address and {_BASE_OF_SDKS}.")
 
 
 def _is_preflight(request: web.BaseRequest) -> bool:

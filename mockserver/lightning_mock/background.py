@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
+
+from lightning_spec.command_line import nearest
 
 from lightning_mock.callers.seed import PlanCredentials
 from lightning_mock.control.state_file import StateLostError
@@ -43,6 +45,9 @@ class RunningMock:
 def running(**settings: Any) -> Iterator[RunningMock]:
     """Start a mock and stop it again. Keywords are the fields of `Settings`; the port is a free one unless
     given. Raises SettingsError when a setting cannot be used."""
+    known = {each.name for each in fields(Settings)}
+    if unknown := [name for name in settings if name not in known]:
+        raise SettingsError(*(_no_setting(name, known) for name in unknown))
     chosen = Settings(**{"port": 0, **settings})
     if chosen.workers > 1:
         raise SettingsError(
@@ -57,6 +62,11 @@ def running(**settings: Any) -> Iterator[RunningMock]:
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join()
+
+
+def _no_setting(name: str, known: Iterable[str]) -> Complaint:
+    near = nearest(name, known)
+    return Complaint((name,), "there is no such setting" + (f"; did you mean {near}?" if near else ""))
 
 
 def _run(

@@ -23,6 +23,7 @@ from lightning_spec.command_line import WRONG_USAGE, Parser, nearest
 from lightning_mock.choices import MetadataForm, RetryAdvice
 from lightning_mock.control.api_page import DOCS_PATH
 from lightning_mock.control.control_page import PAGE_PATH
+from lightning_mock.control.guard import control_is_on
 from lightning_mock.control.scenarios import SCENARIOS
 from lightning_mock.control.state_file import StateLostError
 from lightning_mock.credentials_file import write_credentials
@@ -454,12 +455,18 @@ def _credential_lines(base_url: str, state: State) -> list[str]:
     return lines
 
 
+def _control_page(base_url: str, settings: Settings) -> str:
+    if control_is_on(settings):
+        return base_url + PAGE_PATH
+    return "off, since others can reach this address; --control-token TOKEN turns it on"
+
+
 def greeting(base_url: str, state: State) -> str:
     """The text that is printed at the start: addresses, credentials, and commands to try."""
     lines = [
         f"Lightning mock at {base_url}",
         f"  OpenAI SDKs  {base_url}/gen",
-        f"  control page {base_url}{PAGE_PATH}",
+        f"  control page {_control_page(base_url, state.settings)}",
         f"  API page     {base_url}{DOCS_PATH}",
         *(f"Scenario: {name}" for name in state.settings.scenario),
         "",

@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 from lightning_mock.background import RunningMock
+from lightning_mock.command import greeting
 from lightning_mock.control.guard import is_loopback
 
 from .conftest import Control, Wire
@@ -45,6 +46,9 @@ def test_on_an_open_address_everything_is_off_without_a_token(
             )
             assert answer.status_code == 403
             assert "--control-token" in answer.json()["detail"]
+        assert "control page off, since others can reach" in (shown := greeting(mock.base_url, mock.state))
+        assert "/__mock__/\n" not in shown
+        assert mock.base_url.startswith("http://127.0.0.1:")
         lied = httpx2.get(f"http://{address()}:{port}/__mock__/state", headers={"Host": f"localhost:{port}"})
         assert lied.status_code == 403
         assert httpx2.get(f"http://{address()}:{port}/usage").status_code == 200
@@ -67,6 +71,22 @@ def test_with_a_token_it_is_on_everywhere_for_those_who_show_it(start: Callable[
         assert httpx2.post(f"{base_url}/reset?token={TOKEN}").status_code == 401
         with httpx2.stream("GET", f"{base_url}/events?token={TOKEN}") as events:
             assert events.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("PATCH", "/__mock__/plans/free", "; expected one of /__mock__/plans/{key}/limits."),
+        ("POST", "/__mock__/scenarios/x/again", "; expected one of /__mock__/scenarios/{name}."),
+        ("GET", "/__mock__/nowhere/else", "; expected one of, or below, /__mock__/clock, /__mock__/events, "),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_told_what_there_is_beside_it(
+    shared: Control, mock: RunningMock, method: str, path: str, expected: str
+) -> None:
+    answer = httpx2.request(method, mock.base_url + path)
+    assert answer.status_code == 404
+    assert expected in answer.json()["detail"]
 
 
 def test_a_token_is_needed_on_this_machine_too_once_there_is_one(start: Callable[..., Any]) -> None:

@@ -406,6 +406,11 @@ def test_what_means_nothing_is_refused(own: Any, body: Any) -> None:
     assert own("GET", "/replies")["replies"] == []
 
 
+def test_a_pattern_that_is_none_is_called_so_and_not_repeated(own: Any) -> None:
+    body = {"match": {"pattern": "("}, "reply": {"text": "a"}}
+    assert own.refuse("POST", "/replies", body) == "match.pattern: not a regular expression."
+
+
 def test_a_file_has_them_from_the_start_and_after_a_reset(start: Any, tmp_path: Any) -> None:
     file = tmp_path / "replies.yaml"
     file.write_text(

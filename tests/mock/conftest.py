@@ -99,6 +99,7 @@ def check_response(response: requests.Response, streamed: bool = False) -> None:
         body = response.json()
         assert isinstance(body["detail"], str)
         assert body["error"]["message"] == body["detail"]
+        assert body["detail"].endswith((".", "?"))
         assert set(body["error"]) == {"message", "type", "param", "code"}
         assert "Traceback" not in response.text
     if operation is None or response.status_code == 405:

@@ -586,3 +586,18 @@ def test_a_connection_gives_way_to_others_every_few_kilobytes(
         assert raw.recv(100).split(b" ")[1] == b"400"
     assert sum(sizes) > len(chunks)
     assert max(sizes) <= 32 * 1024
+
+
+@pytest.mark.parametrize("start", ["", "/v1", "/gen/v1"])
+def test_a_wrong_base_url_of_an_sdk_is_told_the_right_one(caller: Client, start: str) -> None:
+    response = caller.post_raw(f"{start}/chat/completions", b"{}")
+    assert response.status_code == 404
+    assert response.json()["error"]["message"] == (
+        "There is nothing at this path; the base URL for OpenAI's SDKs is the mock's address and /gen."
+    )
+    assert "SDK" not in caller.post_raw("/v1/chat", b"{}").text
+
+
+def test_amounts_of_one_are_told_in_the_singular(caller: Client) -> None:
+    error = caller.post_raw(CHAT_PATH, b'{"messages": []}').json()["error"]
+    assert error["message"] == "messages: expected at least 1 item."

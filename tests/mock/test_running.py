@@ -96,6 +96,8 @@ def test_there_is_a_user_for_every_plan(mock: RunningMock, connect: Callable[...
     ("settings", "message"),
     [
         ({"port": 70_000}, "port"),
+        ({"ports": 1}, "^ports: there is no such setting; did you mean port\\?$"),
+        ({"xyz": 1}, "^xyz: there is no such setting$"),
         ({"token_rate": -1.0}, "token_rate"),
         ({"first_token_delay": float("nan")}, "first_token_delay"),
         ({"metadata_form": "yaml"}, "metadata_form"),

@@ -8,7 +8,7 @@ control plane is first used.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -31,6 +31,8 @@ _FILE = Path(__file__).parent / "openapi.yaml"
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 _MAX_FIELDS = 100
+_TOP = 3
+"""Steps of a path to what the control plane has: an empty one, the prefix, and a name."""
 _COMMON_QUERY = ("token",)
 _AT_ONCE = 2_000
 """Rows that are checked at a time: meanwhile the validator keeps other threads waiting."""
@@ -70,10 +72,7 @@ class Contract:
             match = self._router.find(method, raw_path.rstrip("/"))
             return match.target, {name: decode_segment(raw, name) for name, raw in match.segments.items()}
         except NotFound as error:
-            known = ", ".join(sorted({"/".join(path.split("/")[:3]) for path in self.document["paths"]}))
-            raise ControlError(
-                404, f"{error.message.rstrip('.')}; expected one of, or below, {known}."
-            ) from None
+            raise ControlError(404, f"{error.message.rstrip('.')}; {self._paths_near(raw_path)}.") from None
         except MethodNotAllowed as error:
             raise ControlError(405, error.message, error.headers) from None
         except InvalidRequest as error:
@@ -123,23 +122,40 @@ class Contract:
                     raise ControlError(400, _numbered(words, start))
         return body
 
+    def _paths_near(self, raw_path: str) -> str:
+        """Which paths there are below the part of a path that leads somewhere."""
+        steps = raw_path.rstrip("/").split("/")
+        for length in range(len(steps), _TOP - 1, -1):
+            near = [path for path in self.document["paths"] if _leads(path.split("/"), steps[:length])]
+            if near:
+                return f"expected one of {', '.join(near)}"
+        tops = sorted({"/".join(path.split("/")[:_TOP]) for path in self.document["paths"]})
+        return f"expected one of, or below, {', '.join(tops)}"
+
     def _described(self, pointer: str) -> DescribedValues:
         schema, _ = resolve(self.document, look_up(self.document, pointer), pointer)
         return DescribedValues(self.document, schema, nulls_mean=True)
 
     def _words(self, error: jsonschema_rs.ValidationError, pointer: str) -> str:
-        if error.kind.name != "additionalProperties":
-            return refusal(error).message
-        unexpected = error.kind.as_dict()["unexpected"]
+        fields = ", ".join(self._schema_of(error, pointer).get("properties", {}))
+        if error.kind.name == "additionalProperties":
+            unexpected = error.kind.as_dict()["unexpected"]
+            place = ".".join(map(str, [*error.instance_path, str(unexpected[0])[:64]]))
+            return f"{place}: no such field; expected {fields}."
+        if error.kind.name == "minProperties" and fields:
+            place = ".".join(map(str, error.instance_path)) or "body"
+            return f"{place}: expected at least one of {fields}."
+        return refusal(error).message
+
+    def _schema_of(self, error: jsonschema_rs.ValidationError, pointer: str) -> Mapping[str, Any]:
+        """The schema that a value breaks by one of its keywords."""
         path = [escape(str(part)) for part in error.schema_path[:-1]]
         if "components" in path:
             # Behind a reference the path of a violation starts again at the root.
             pointer, path = "#", path[path.index("components") :]
         where = "/".join([pointer, *path])
-        schema, _ = resolve(self.document, look_up(self.document, where), where)
-        place = ".".join(map(str, [*error.instance_path, str(unexpected[0])[:64]]))
-        allowed = ", ".join(schema.get("properties", {}))
-        return f"{place}: no such field; expected {allowed}."
+        schema: Mapping[str, Any] = resolve(self.document, look_up(self.document, where), where)[0]
+        return schema
 
     def _route(self, path: str, method: str, operation: Mapping[str, Any]) -> Route:
         body = operation.get("requestBody")
@@ -177,6 +193,14 @@ def _pieces(body: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], int]]:
     for name, rows in long.items():
         for start in range(_AT_ONCE, len(rows), _AT_ONCE):
             yield {**few, name: rows[start : start + _AT_ONCE]}, start
+
+
+def _leads(path: Sequence[str], steps: Sequence[str]) -> bool:
+    """Whether a path of the file begins with these steps."""
+    begin = path[: len(steps)]
+    return len(begin) == len(steps) and all(
+        part == step or part.startswith("{") for part, step in zip(begin, steps, strict=True)
+    )
 
 
 def _numbered(words: str, start: int) -> str:

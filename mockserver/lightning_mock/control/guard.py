@@ -24,7 +24,7 @@ class Guard:
 
     def __init__(self, settings: Settings) -> None:
         self._token = settings.control_token
-        self._on = self._token is not None or is_loopback(settings.host)
+        self._on = control_is_on(settings)
 
     def check(self, request: BaseRequest, *, needs_token: bool, token_in_query: bool) -> None:
         """Raises ControlError 403, or 401 when only the token is missing or wrong."""
@@ -57,6 +57,11 @@ class Guard:
         if shown is None or self._token is None:
             return False
         return hmac.compare_digest(shown.encode("utf-8", "surrogateescape"), self._token.encode())
+
+
+def control_is_on(settings: Settings) -> bool:
+    """Whether anybody is served: with a token, or where only this machine can reach the mock."""
+    return settings.control_token is not None or is_loopback(settings.host)
 
 
 def is_loopback(host: str) -> bool:

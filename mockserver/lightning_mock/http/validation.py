@@ -402,7 +402,8 @@ def _expected(error: jsonschema_rs.ValidationError) -> str:
         return _PATTERNS.get(kind["pattern"], f"expected text that matches {kind['pattern']}")
     limit = kind.get("limit")
     if name in _LIMITS:
-        return _LIMITS[name].format(limit)
+        words = _LIMITS[name].format(limit)
+        return words.removesuffix("s") if limit == 1 else words
     return error.message.replace('"', "'")[:200]
 
 
@@ -417,13 +418,13 @@ _ARTICLES = {
 }
 _PATTERNS = {r"\S": "expected text that is more than white space"}
 _LIMITS = {
-    "minItems": "expected at least {} item(s)",
-    "maxItems": "expected at most {} item(s)",
-    "minLength": "expected at least {} character(s)",
-    "maxLength": "expected at most {} character(s)",
+    "minItems": "expected at least {} items",
+    "maxItems": "expected at most {} items",
+    "minLength": "expected at least {} characters",
+    "maxLength": "expected at most {} characters",
     "minimum": "expected at least {}",
     "exclusiveMinimum": "expected more than {}",
     "maximum": "expected at most {}",
-    "minProperties": "expected at least {} field(s)",
-    "maxProperties": "expected at most {} field(s)",
+    "minProperties": "expected at least {} fields",
+    "maxProperties": "expected at most {} fields",
 }

@@ -105,7 +105,7 @@ def _condition(match: Mapping[str, Any], spec: Spec, room: int) -> Condition:
     try:
         compiled = None if pattern is None else Pattern(pattern, room)
     except ValueError as error:
-        raise ScriptError(f"match.pattern: expected a regular expression; {error}.") from None
+        raise ScriptError(f"match.pattern: {error}.") from None
     try:
         caller = caller_meant(match, spec.client_id_pattern)
     except ValueError as error:

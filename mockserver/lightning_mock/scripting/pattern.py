@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from lightning_mock.generation.sampling.schema_cost import (
     Budget,
+    NoRegularExpressionError,
     Patterns,
     UnusableSchemaError,
     pattern_size,
@@ -36,7 +37,11 @@ class Pattern:
                 f"with those of all other replies it has more than {MAX_TOTAL_SIZE} characters with "
                 "repetitions written out"
             )
-        self._validator = compile_schema({"pattern": source}, Budget(_MAX_STEPS))
+        try:
+            self._validator = compile_schema({"pattern": source}, Budget(_MAX_STEPS))
+        except NoRegularExpressionError:
+            # The engine does not say what is wrong with it.
+            raise ValueError("not a regular expression") from None
 
     def is_in(self, text: str) -> bool | None:
         """Whether the pattern is found in a text; None if searching would take too long."""

@@ -294,7 +294,8 @@ def _cause(error: Exception) -> str:
     below = error.__context__
     if not isinstance(below, OSError):
         return str(error).rstrip(".")
-    return os.strerror(below.errno) if (below.errno or 0) > 0 else below.strerror or str(below)
+    number = below.errno or 0
+    return os.strerror(number) if number > 0 else below.strerror or str(below)
 
 
 def _amends(sent: _Sent, script: Script) -> _Sent:

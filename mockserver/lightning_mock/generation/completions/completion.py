@@ -155,7 +155,7 @@ def _read_choices(n: Any) -> int:
     if n is None:
         return 1
     if not isinstance(n, int) or isinstance(n, bool) or not 1 <= n <= MAX_CHOICES:
-        raise InvalidRequest(f"n: expected an integer from 1 to {MAX_CHOICES}", "n")
+        raise InvalidRequest(f"n: expected an integer from 1 to {MAX_CHOICES}.", "n")
     return n
 
 
@@ -165,7 +165,7 @@ def _read_stops(stop: Any) -> tuple[str, ...]:
     if not isinstance(stop, list):
         return ()
     if len(stop) > MAX_STOPS:
-        raise InvalidRequest(f"stop: expected at most {MAX_STOPS} texts, got {len(stop)}", "stop")
+        raise InvalidRequest(f"stop: expected at most {MAX_STOPS} texts, got {len(stop)}.", "stop")
     return tuple(text for text in stop if isinstance(text, str) and text)
 
 
@@ -185,7 +185,7 @@ def _check_length(choices: Sequence[Choice], place: str) -> None:
     length = sum(len(choice.text) + sum(len(call.arguments) for call in choice.calls) for choice in choices)
     if length > MAX_CHARACTERS:
         raise InvalidRequest(
-            f"{place}: expected schemas whose values have at most {MAX_CHARACTERS} characters", place
+            f"{place}: expected schemas whose values have at most {MAX_CHARACTERS} characters.", place
         )
 
 

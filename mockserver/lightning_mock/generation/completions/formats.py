@@ -58,7 +58,7 @@ def read_format(asked: Any, conversation: Conversation, budget: Budget) -> Respo
             return ResponseFormat("json_schema", schema)
         case _:
             raise InvalidRequest(
-                "response_format: expected type text, json_object or json_schema with its json_schema",
+                "response_format: expected type text, json_object or json_schema with its json_schema.",
                 "response_format",
             )
 

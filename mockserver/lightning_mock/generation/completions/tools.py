@@ -94,16 +94,16 @@ def read_tools(arguments: Mapping[str, Any], budget: Budget) -> ToolRequest:
     if not listed and choice in (None, "auto", "none"):
         return NO_TOOLS
     if len(listed) > MAX_TOOLS:
-        raise InvalidRequest(f"tools: expected at most {MAX_TOOLS} tools, got {len(listed)}", "tools")
+        raise InvalidRequest(f"tools: expected at most {MAX_TOOLS} tools, got {len(listed)}.", "tools")
     tools = tuple(_read_tool(tool, index, budget) for index, tool in enumerate(listed))
     mode, named = _read_choice(choice)
     if mode == "required" and not tools:
         raise InvalidRequest(
-            "tool_choice: expected tools to choose from, but `tools` is empty", "tool_choice"
+            "tool_choice: expected tools to choose from, but `tools` is empty.", "tool_choice"
         )
     if mode == "named" and named not in [tool.name for tool in tools]:
         raise InvalidRequest(
-            f"tool_choice: expected the name of one of `tools`, got {shortened(named)!r}", "tool_choice"
+            f"tool_choice: expected the name of one of `tools`, got {shortened(named)!r}.", "tool_choice"
         )
     return ToolRequest(tools, mode, named, arguments.get("parallel_tool_calls") is not False)
 
@@ -113,10 +113,10 @@ def _read_tool(tool: Any, index: int, budget: Budget) -> Tool:
     function = tool.get("function") if isinstance(tool, Mapping) else None
     name = function.get("name") if isinstance(function, Mapping) else None
     if not isinstance(function, Mapping) or not isinstance(name, str):
-        raise InvalidRequest(f"{place}: expected an object with a name", place)
+        raise InvalidRequest(f"{place}: expected an object with a name.", place)
     if len(name) > _MAX_NAME_LENGTH:
         raise InvalidRequest(
-            f"{place}.name: expected at most {_MAX_NAME_LENGTH} characters, got {len(name)}", f"{place}.name"
+            f"{place}.name: expected at most {_MAX_NAME_LENGTH} characters, got {len(name)}.", f"{place}.name"
         )
     description = function.get("description")
     parameters = function.get("parameters")
@@ -133,7 +133,7 @@ def _read_tool(tool: Any, index: int, budget: Budget) -> Tool:
 
 def unusable(place: str, error: UnusableSchemaError) -> InvalidRequest:
     """The refusal of a schema that cannot be used."""
-    return InvalidRequest(f"{place}: expected a valid JSON Schema of moderate size; {error}", place)
+    return InvalidRequest(f"{place}: expected a valid JSON Schema of moderate size; {error}.", place)
 
 
 def _read_choice(choice: Any) -> tuple[Mode, str]:
@@ -148,7 +148,7 @@ def _read_choice(choice: Any) -> tuple[Mode, str]:
             return "named", name
         case _:
             raise InvalidRequest(
-                'tool_choice: expected "auto", "none", "required" or a named function', "tool_choice"
+                'tool_choice: expected "auto", "none", "required" or a named function.', "tool_choice"
             )
 
 

@@ -65,6 +65,10 @@ class UnusableSchemaError(ValueError):
     """
 
 
+class NoRegularExpressionError(UnusableSchemaError):
+    """A pattern that the engine does not take."""
+
+
 class Budget:
     """The steps that one request may take."""
 

@@ -26,6 +26,7 @@ from lightning_mock.generation.sampling.schema_cost import (
     MAX_TRIES,
     Budget,
     CheckingCost,
+    NoRegularExpressionError,
     Patterns,
     References,
     UnusableSchemaError,
@@ -145,6 +146,8 @@ def _compile(text: bytes) -> Validator:
         )
     except jsonschema_rs.ValidationError as error:
         place = "".join(f"/{step}" for step in error.instance_path)
+        if error.kind.name == "format" and error.kind.as_dict()["format"] == "regex":
+            raise NoRegularExpressionError(f"{place} is not a regular expression") from error
         reason = _first_line(error.message)
         raise UnusableSchemaError(f"{reason} (at {place})" if place else reason) from error
     except ValueError as error:
