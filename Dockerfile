@@ -1,4 +1,6 @@
-# The mock and the judge. `docker run -p 8787:8787 IMAGE` serves the mock; `docker run IMAGE lightning-verify ...` judges.
+# The mock and the judge. `docker run IMAGE lightning-verify ...` judges; this serves the mock, with a token of your own for
+# its control plane, which is off without one:
+# docker run -p 8787:8787 -e LIGHTNING_MOCK_CONTROL_TOKEN=... IMAGE
 FROM python:3.13-slim AS build
 WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./

@@ -132,8 +132,8 @@ def _control() -> str:
 def _python() -> str:
     page = [
         "# Python client\n",
-        "The fixtures `lightning` and `lightning_mock` of the pytest plugin provide a client and a mock. "
-        "Elsewhere, use `lightning_mock.client.Lightning(url)`.\n",
+        "Two fixtures of the pytest plugin are clients: `lightning` is for one test and undoes what it did, "
+        "`lightning_mock` is for the session. Elsewhere, use `lightning_mock.client.Lightning(url)`.\n",
     ]
     for name in sorted(client.__all__, key=lambda name: (name != "Lightning", name)):
         thing = getattr(client, name)

@@ -29,6 +29,7 @@ PAGES = sorted((ROOT / "docs").rglob("*.md"))
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCKS = [(page, *block) for page in PAGES for block in BLOCK.findall(page.read_text(encoding="utf-8"))]
 DEFAULT_URL = "http://127.0.0.1:8787"
+THEIR_SERVER = "http://127.0.0.1:8000"
 MODULES = {
     "lightning-mock": "lightning_mock",
     "lightning-proxy": "lightning_verify.proxy.command",
@@ -62,7 +63,8 @@ LINES = [line for text in blocks("sh") for line in text.splitlines()]
 
 @pytest.mark.parametrize("line", [line for line in LINES if not reason(line)])
 def test_a_command_succeeds_as_printed(line: str, mock: RunningMock, tmp_path: Path) -> None:
-    program, *arguments = shlex.split(line.replace(DEFAULT_URL, mock.base_url))
+    line_here = line.replace(DEFAULT_URL, mock.base_url).replace(THEIR_SERVER, mock.base_url)
+    program, *arguments = shlex.split(line_here)
     words = (
         ["curl", "--fail-with-body", "-sS"] if program == "curl" else [sys.executable, "-m", MODULES[program]]
     )
@@ -142,6 +144,16 @@ def test_a_file_of_replies_answers_as_printed(tmp_path: Path) -> None:
         has_its_replies(lightning, lightning.user())
 
 
+def test_a_file_of_plans_is_served_as_printed(tmp_path: Path) -> None:
+    [lines] = [text for text in blocks("yaml") if text.startswith("default:")]
+    file = tmp_path / "plans.yaml"
+    file.write_text(lines, encoding="utf-8")
+    with running(plans=file) as mock:
+        served = requests.get(f"{mock.base_url}/tiers", timeout=HANGS).text
+        assert list(mock.plans) == ["free", "team"]
+    assert "https://shop.example/team" in served
+
+
 def test_a_workflow_gives_the_action_what_it_takes() -> None:
     """No runner is here; tests/packaging runs the shell lines of the action itself."""
     [text] = [text for text in blocks("yaml") if text.startswith("jobs:")]
@@ -154,7 +166,9 @@ def test_a_workflow_gives_the_action_what_it_takes() -> None:
 def test_there_is_no_block_of_another_kind() -> None:
     """`text` is what a program prints."""
     assert {language for _, language, _ in BLOCKS} <= {"sh", "python", "js", "yaml", "text"}
-    assert sum(text.startswith(("- match:", "jobs:")) for text in blocks("yaml")) == len(blocks("yaml"))
+    assert sum(text.startswith(("- match:", "jobs:", "default:")) for text in blocks("yaml")) == len(
+        blocks("yaml")
+    )
 
 
 @pytest.mark.skipif(find_spec("material") is None, reason="needs the extra `docs`")

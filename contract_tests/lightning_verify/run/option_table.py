@@ -197,8 +197,9 @@ OPTIONS = (
     Option(
         "wake",
         REPORT,
-        f"how long a sleeping host may take to wake (default: {WAKE:g}), and one that fails during the run "
-        f"to come back, up to {_USUAL.outage:g}; if given, one that refuses connections is waited for, too",
+        f"how long a sleeping host may take to wake (default: {WAKE:g}). One that fails during the run may "
+        f"take as long to come back, up to {_USUAL.outage:g}. If given, a host that refuses connections is "
+        "waited for, too",
         _seconds(None),
     ),
     Option(
@@ -208,7 +209,7 @@ OPTIONS = (
         "timeout",
         REPORT,
         f"how long a generation may take (default: {_USUAL.generating:g}); reading a document never gets "
-        f"more than {_USUAL.reading:g}, nor waiting in vain for a host that limits requests more than "
+        f"more than {_USUAL.reading:g}, and fruitless waits for a rate-limiting host end after "
         f"{MAX_FRUITLESS_WAIT:g}",
         _seconds(_USUAL.generating),
         short=False,  # pytest-timeout has one of its own.
