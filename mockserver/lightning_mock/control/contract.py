@@ -124,9 +124,12 @@ class Contract:
 
     def _paths_near(self, raw_path: str) -> str:
         """Which paths there are below the part of a path that leads somewhere."""
-        steps = raw_path.rstrip("/").split("/")
+        paths = {path: path.split("/") for path in self.document["paths"]}
+        # No more steps than any path has: a caller may send a hundred thousand.
+        deepest = max(map(len, paths.values()))
+        steps = raw_path.rstrip("/").split("/", deepest)[:deepest]
         for length in range(len(steps), _TOP - 1, -1):
-            near = [path for path in self.document["paths"] if _leads(path.split("/"), steps[:length])]
+            near = [path for path, parts in paths.items() if _leads(parts, steps[:length])]
             if near:
                 return f"expected one of {', '.join(near)}"
         tops = sorted({"/".join(path.split("/")[:_TOP]) for path in self.document["paths"]})
