@@ -103,6 +103,8 @@ def in_readme(text: str, results: Results, made_from: Origin) -> str:
         f"({date.today().isoformat()}; [lab/kill_matrix.md](lab/kill_matrix.md) has the rest):",
         "",
         *_figures(results),
+        "",
+        "![Share of faults killed against units spent](lab/kill_matrix.svg)",
     ]
     return "\n".join([before + begin + lines[0], *lines[1:], end + after])
 
