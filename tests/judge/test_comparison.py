@@ -116,7 +116,7 @@ def test_the_published_form_has_the_version_that_is_written(runs: dict[str, Fini
 @pytest.mark.parametrize(
     ("content", "options", "says"),
     [
-        (None, ["--compare=old.json"], "--compare old.json: No such file"),
+        (None, ["--compare=old.json"], "--compare old.json: cannot be read (No such file"),
         ("[]", ["--compare=old.json"], "expected a report.json that lightning-verify wrote"),
         (
             '{"schema_version": 99}',
@@ -174,7 +174,10 @@ def test_a_history_keeps_a_folder_a_run_and_is_compared_with_its_last_whole_one(
     [
         (["--history"], "--history needs --report-dir"),
         (["--compare=empty"], "--compare empty: no complete run in this folder"),
-        (["--compare=elsewhere", "--history", "--report-dir=reports"], "--compare elsewhere: No such file"),
+        (
+            ["--compare=elsewhere", "--history", "--report-dir=reports"],
+            "--compare elsewhere: cannot be read (No such file",
+        ),
     ],
 )
 def test_a_history_that_is_not_there_is_wrong_usage(options: list[str], says: str, tmp_path: Path) -> None:

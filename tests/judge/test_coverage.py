@@ -57,4 +57,4 @@ def test_a_page_is_whole_and_asks_nobody(tmp_path: Path) -> None:
 def test_a_table_that_cannot_be_written_is_wrong_usage(tmp_path: Path) -> None:
     finished = command("--coverage=no/such/table.md", directory=tmp_path)
     assert finished.code == 2
-    assert "--coverage no/such/table.md: No such file" in finished.error
+    assert "--coverage no/such/table.md: cannot be written (No such file" in finished.error

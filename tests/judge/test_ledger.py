@@ -543,3 +543,13 @@ def test_a_copy_names_the_time_when_it_was_made(play: Play) -> None:
     play.call(caller)
     play.look(caller, generated_at="2026-05-15T10:00:00Z", imagesDaily=1)
     assert play.broken == set()
+
+
+def test_a_key_that_is_not_shown_its_account_says_nothing_of_prices(play: Play) -> None:
+    caller = account()
+    play.look(caller)
+    play.call(caller)
+    play.wait()
+    play.look(caller)
+    assert play.broken == {"IMG-6"}
+    assert not play.books.findings({"AUTH-3"})

@@ -408,7 +408,7 @@ class Ledger:
         breaches = [
             each
             for each in self._breaches
-            if _tells_apart(each.account) not in broken_elsewhere and not self._was_lost(each)
+            if _explained_by(each) not in broken_elsewhere and not self._was_lost(each)
         ]
         known = {name for each in breaches if len(each.blamed) == 1 for name in each.blamed}
         known.update(broken_elsewhere)
@@ -446,11 +446,12 @@ def _under_way(name: str, look: Exchange) -> Counter[str]:
     return Counter(metric for metric, headers in look.under_way if name in identities(headers))
 
 
-def _tells_apart(account: _Account) -> str | None:
-    """The requirement that gives a throwaway caller counters of its own; None for other callers."""
-    if not account.private:
-        return None
-    return "ID-3" if account.address else "ID-2"
+def _explained_by(breach: _Breach) -> str | None:
+    """The requirement that says whose counters a caller is shown: a throwaway caller its own, and a key those
+    of its account, which do not show less than another's. None where neither explains the breach."""
+    if breach.account.private:
+        return "ID-3" if breach.account.address else "ID-2"
+    return "AUTH-3" if breach.missing else None
 
 
 def is_ours(name: str) -> bool:

@@ -412,7 +412,7 @@ class Client:
         except (OSError, ValueError) as problem:
             exchange.problem = cause(problem)
         exchange.seconds = time.monotonic() - started
-        self._note(exchange, "free", caller.payer)
+        self._note(exchange, "paid", caller.payer)
         return exchange
 
     async def _see_that_it_is_there(self) -> None:
