@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 from lightning_mock.background import RunningMock, running
 
 from tests.control.conftest import Control, controlled, own, shared, user
+from tests.support.guard import HANGS
 
 REDIS = shutil.which("redis-server")
 _numbers = count(1)
@@ -46,12 +48,19 @@ class RedisServer:
         }
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
         self.process = subprocess.Popen([REDIS, *words], stdout=subprocess.DEVNULL)
-        for _ in range(500):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
+        end = time.monotonic() + HANGS
+        while time.monotonic() < end:
+            if self._answers():
+                return
             time.sleep(0.01)
         raise AssertionError("redis-server does not start")
+
+    def _answers(self) -> bool:
+        """Whether it has read its file: before that it listens already, and refuses every command."""
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), HANGS) as probe:
+            probe.sendall(b"PING\r\n")
+            return probe.recv(64).startswith(b"+PONG")
+        return False
 
     def kill(self) -> None:
         self.process.kill()
