@@ -6,11 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from lightning_verify.judging.observations import CHAT
+from lightning_verify.requests.prompts import TOOLS
+from lightning_verify.requests.valid import say
 
 from lab.faults import FAULTS
 from lab.running import running
 from lab.server.lab import Lab
 from tests.judge.commands import command
+from tests.judge.tiny_server import Answer, tiny
+from tests.judge.tools import judge_of
 
 pytestmark = pytest.mark.slow
 
@@ -82,3 +87,14 @@ def test_what_the_free_plan_lacks_is_shown_to_an_account(tmp_path: Path) -> None
     assert run.verdicts == dict.fromkeys(only, "pass")
     assert without.verdicts == {"VID-2": "not_run"}
     assert "needs a free tier with units of videosDaily" in without.out
+
+
+def test_a_form_that_can_no_longer_be_tried_may_be_what_the_host_cannot_do(tmp_path: Path) -> None:
+    fails_at_choices = {False: Answer(200), True: Answer(500)}
+    chosen = {**say("Say hello.", tools=TOOLS, tool_choice="required"), "messages": "none"}
+    with (
+        tiny(lambda asked: fails_at_choices[b"tool_choice" in asked.body]) as host,
+        judge_of(host.base_url, tmp_path, caps={"cloudChatDaily": 1}) as judge,
+    ):
+        refused = judge.post(CHAT, chosen, judge.caller(), lane="free")
+        assert judge.probes.owner_of_form(refused) == "CHAT-9"

@@ -159,7 +159,8 @@ class Probes:
 
     def owner_of_form(self, exchange: Exchange) -> str | None:
         """The requirement about the form of a chat, streamed or with tools, in which valid ones are answered
-        with the same status; None where they are not, and where nothing may be spent to know."""
+        with the same status, or may be, where the units to know are used up; None where they are not, and
+        where none may be spent at all."""
         if exchange.operation is None or exchange.operation.id != _CHAT:
             return None
         metric, plain = exchange.operation.metric, CALLS[_CHAT]
@@ -172,8 +173,8 @@ class Probes:
             return None
 
         for owner, form in _forms_of(request_json(exchange)):
-            name = f"a chat with {json.dumps(form)}"
-            if self.once(name, partial(ask, form)) == exchange.status:
+            status = self.once(f"a chat with {json.dumps(form)}", partial(ask, form))
+            if status == exchange.status or (status is None and self.client.served[_CHAT]):
                 return owner
         return None
 
