@@ -106,7 +106,7 @@ def in_readme(text: str, results: Results, made_from: Origin) -> str:
         "",
         "![Share of faults killed against units spent](lab/kill_matrix.svg)",
     ]
-    return "\n".join([before + begin + lines[0], *lines[1:], end + after])
+    return before + begin + "\n".join(lines) + f"\n{end}{after}"
 
 
 def summary(results: Results) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from lightning_verify.checks import test_status
 from lightning_verify.judging.outcomes import Violation
+from lightning_verify.transport.client import HostGone
 from lightning_verify.transport.heads import ask_for_head
 
 from tests.judge.certificates import self_signed
@@ -35,6 +36,14 @@ def test_a_head_with_a_body_is_found(behind: bytes, tmp_path: Path) -> None:
 @pytest.mark.parametrize("hang", [False, True])
 def test_a_head_that_ends_the_answer_is_a_witness(hang: bool, tmp_path: Path) -> None:
     assert check(repeat(Answer(headers=PICTURE, hang=hang)), tmp_path) == {"STAT-4": 1}
+
+
+def test_a_host_that_was_given_up_is_not_asked(tmp_path: Path) -> None:
+    with tiny(lambda _: Answer(headers=PICTURE)) as host, judge_of(host.base_url, tmp_path) as judge:
+        judge.client.give_up("enough")
+        with pytest.raises(HostGone, match="enough"):
+            judge.client.whole_head("/status/image", judge.caller())
+    assert not host.asked
 
 
 def test_it_is_seen_over_tls_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -260,7 +260,7 @@ class Ledger:
             account.base = account.last = now
             return
         if account.last is not None and (is_the_same(account.last, now) or is_older(account.last, now)):
-            self._is_a_copy(account, account.last, now)
+            self._look_at_its_time(account, account.last, now)
             return  # It shows nothing of what was charged since.
         for metric in METRICS:
             if not account.closed:
@@ -269,7 +269,7 @@ class Ledger:
         if account.last is None or not may_be_the_same(account.last, now):
             account.last = now
 
-    def _is_a_copy(self, account: _Account, last: Snapshot, now: Snapshot) -> None:
+    def _look_at_its_time(self, account: _Account, last: Snapshot, now: Snapshot) -> None:
         """Hold against the host that a snapshot names a time long before the last one's, and yet shows a call
         that was sent only after that."""
         if account.closed or not is_older(last, now, by=_CLOCKS_DIFFER):

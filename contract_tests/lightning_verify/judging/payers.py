@@ -19,7 +19,7 @@ from lightning_verify.target import Spend
 from lightning_verify.transport.client import BudgetExhausted, Client
 from lightning_verify.transport.exchange import Exchange
 
-# Of what an account has left, a run takes no more than one unit of so many.
+# Of what an account has left, a run takes no more than one unit of so many, or one for each credential.
 SHARE = {Spend.NONE: 5, Spend.SAMPLE: 5, Spend.EXHAUST: 2}
 
 

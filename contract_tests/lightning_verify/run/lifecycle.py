@@ -126,12 +126,8 @@ def _reset_clock(run: Run, say: Say) -> str | None:
 
 
 def _hinted(run: Run, problem: Exception) -> str:
-    control = (run.target.control or "").rstrip("/")
-    return (
-        f"{problem}"
-        if urlsplit(control).path
-        else f"{str(problem).rstrip('.')}; is {control}/__mock__ meant?"
-    )
+    control, told = (run.target.control or "").rstrip("/"), str(problem)
+    return told if urlsplit(control).path else f"{told.rstrip('.')}; is {control}/__mock__ meant?"
 
 
 def finish(run: Run) -> None:

@@ -398,6 +398,8 @@ class Client:
         return self._run(self._whole_head(path, caller))
 
     async def _whole_head(self, path: str, caller: Caller) -> Exchange:
+        await self._see_that_it_is_there()
+        self._liveness.check()
         operation = self._operations.find("HEAD", path)
         exchange = Exchange("HEAD", path, dict(caller.headers), None, operation, caller.label)
         self._budget.count()

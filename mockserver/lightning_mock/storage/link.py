@@ -281,10 +281,9 @@ class Link:
             logger.error("the store does not answer (%s): every call gets 500 until it is back", self.trouble)
 
     def _note_return(self) -> None:
-        if self._lost is not False:
-            if self._lost:
-                logger.warning("the store answers again")
-            self._lost = False
+        if self._lost:
+            logger.warning("the store answers again")
+        self._lost = False
 
 
 def _cause(error: Exception) -> str:
